@@ -1,0 +1,22 @@
+"""Classical pooling of response rates, from the counts alone.
+
+Nothing here knows of a model, a sampler or a posterior: these are the numbers that a Bayesian result is held against,
+and they would be worth nothing as a check if they looked at it.
+"""
+
+from alkbayes.classical.glmm import GlmmFit, fit_glmm
+from alkbayes.classical.intervals import IntervalMethod, proportion_interval
+from alkbayes.classical.pooling import PooledProportion, PoolingMethod, Scale, pool
+from alkbayes.classical.tables import pool_table
+
+__all__ = [
+    "GlmmFit",
+    "IntervalMethod",
+    "PooledProportion",
+    "PoolingMethod",
+    "Scale",
+    "fit_glmm",
+    "pool",
+    "pool_table",
+    "proportion_interval",
+]

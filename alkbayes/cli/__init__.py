@@ -1,0 +1,43 @@
+"""The command line: one file a command, each thin.
+
+Nothing heavy is imported here or at the top of a command's file: `alkbayes --help` must not wait for PyMC.
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from alkbayes.cli import evidence, fit, models, pool, summary
+from alkbayes.errors import AlkbayesError
+
+
+class Group(TyperGroup):
+    """Turns the errors that a user can mend into a message on stderr and their exit code; a bug keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except AlkbayesError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+
+
+app = typer.Typer(
+    cls=Group,
+    name="alkbayes",
+    help="Pooled objective response rates in ALK-positive lung cancer, from a hierarchical binomial model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for name, module in {"fit": fit, "pool": pool, "evidence": evidence, "models": models, "summary": summary}.items():
+    app.command(name)(module.command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,121 @@
+"""`alkbayes evidence`: what is in the table."""
+
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.output import check_format, percent, print_csv, print_json, records
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from alkbayes.evidence import Evidence
+
+RECONSTRUCTION = (
+    "A reconstruction of the published review's table, near it and not equal to it.\n"
+    "Sources of each row: alkbayes/data/sources.csv"
+)
+TITLES = {"line": "line", "generation": "TKI generation", "agent": "agent"}
+CELLS = "line:generation"
+MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
+
+
+def command(data: Data = None, json_: Json = False, csv: Csv = False) -> None:
+    """Say what is in the evidence table: cohorts, patients and responders by line, TKI generation and agent.
+
+    Example: alkbayes evidence --data my-trials.csv --json
+    """
+    check_format(json_=json_, csv=csv)
+    from alkbayes.evidence import make_up, read_evidence
+
+    evidence = read_evidence(data)
+    groups = make_up(evidence)
+    if json_:
+        print_json({"evidence": _totals(evidence), "groups": records(groups)})
+    elif csv:
+        print_csv(groups)
+    else:
+        _show(evidence, records(groups))
+
+
+def _totals(evidence: "Evidence") -> dict[str, Any]:
+    """Return what the whole table comes to."""
+    names = ("source", "sha256", "cohorts", "trials", "patients", "responders", "orr")
+    return {name: getattr(evidence, name) for name in names}
+
+
+def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
+    """Print the make-up for a reader."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(f"Evidence: {evidence.source}", soft_wrap=True)
+    if evidence.bundled:
+        console.print(RECONSTRUCTION)
+    console.print(f"sha256: {evidence.sha256}")
+    trials = "" if evidence.trials is None else f" of {_number(evidence.trials, 'trial')}"
+    console.print(
+        f"{_number(evidence.cohorts, 'cohort')}{trials}, {_number(evidence.patients, 'patient')}, "
+        f"{_number(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %"
+    )
+    for row in groups:
+        if mark := MARKED.get((row["group"], row["level"])):
+            console.print(f"{mark}: {_number(row['cohorts'], 'cohort')}, {_number(row['patients'], 'patient')}")
+    if any(row["group"] in TITLES for row in groups):
+        console.print(_by_level(groups))
+    if any(row["group"] == CELLS for row in groups):
+        console.print(_by_cell(groups))
+    console.print("Crude ORR is all responders over all patients. It is not a pooled estimate.")
+
+
+def _number(count: int, noun: str) -> str:
+    """Return `count` with its noun."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _name(level: str) -> str:
+    """Return a level for a reader."""
+    from alkbayes.evidence_faults import shown
+
+    return shown(level) if level else "(not given)"
+
+
+def _by_level(groups: list[dict[str, Any]]) -> "Table":
+    """Return the table of counts by line, by generation and by agent."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("by")
+    table.add_column("level", overflow="fold")
+    for heading in ("cohorts", "patients", "responders", "crude ORR %"):
+        table.add_column(heading, justify="right")
+    for group, title in TITLES.items():
+        rows = [row for row in groups if row["group"] == group]
+        for place, row in enumerate(rows):
+            counts = (f"{row[name]:,}" for name in ("cohorts", "patients", "responders"))
+            table.add_row("" if place else title, Text(_name(row["level"])), *counts, percent(row["orr"]))
+        table.add_section()
+    return table
+
+
+def _by_cell(groups: list[dict[str, Any]]) -> "Table":
+    """Return the cross-table of line and generation."""
+    from rich import box
+    from rich.table import Table
+
+    cells = {row["level"]: row for row in groups if row["group"] == CELLS}
+    lines, generations = ([row["level"] for row in groups if row["group"] == group] for group in ("line", "generation"))
+    table = Table(box=box.SIMPLE_HEAD, title="crude ORR %, and cohorts / patients", title_justify="left")
+    table.add_column("line")
+    for generation in generations:
+        table.add_column(_name(generation), justify="right")
+    for line in lines:
+        of_line = [cells.get(f"{line}:{generation}") for generation in generations]
+        table.add_row(_name(line), *("–" if cell is None else _cell(cell) for cell in of_line))
+    return table
+
+
+def _cell(row: dict[str, Any]) -> str:
+    """Return a cell of the cross-table: the rate, and under it of how many."""
+    return f"{percent(row['orr'])}\n{row['cohorts']:,} / {row['patients']:,}"

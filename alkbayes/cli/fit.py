@@ -1,0 +1,117 @@
+"""`alkbayes fit`: sample the posterior of a model and report it beside classical pooling."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alkbayes.cli.options import Data, Json
+from alkbayes.cli.output import print_json
+from alkbayes.errors import ConvergenceError
+from alkbayes.settings import SamplerSettings
+from alkbayes.vocabulary import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from alkbayes.engines.nuts import Progress
+
+DEFAULTS = SamplerSettings()
+
+Model = Annotated[str, typer.Argument(metavar="[MODEL]", help="A bundled model's name, or the path of a TOML file.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of the run. Default: runs/<model>-<time>.", show_default=False),
+]
+Seed = Annotated[int, typer.Option(help="Decides every draw.")]
+Chains = Annotated[int, typer.Option(help="Number of chains.")]
+Draws = Annotated[int, typer.Option(help="Draws of each chain.")]
+Tune = Annotated[int, typer.Option(help="Tuning steps of each chain.")]
+
+
+def command(
+    model: Model = DEFAULT_MODEL,
+    data: Data = None,
+    out: Out = None,
+    seed: Seed = DEFAULTS.seed,
+    chains: Chains = DEFAULTS.chains,
+    draws: Draws = DEFAULTS.draws,
+    tune: Tune = DEFAULTS.tune,
+    json_: Json = False,
+) -> None:
+    """Fit a model to the evidence and report the pooled response rates beside classical pooling.
+
+    Example: alkbayes fit line-generation --data my-trials.csv --out my-run
+    """
+    import shlex
+    import sys
+    from datetime import datetime
+
+    from alkbayes.evidence import read_evidence
+    from alkbayes.runs import check_place, free_run_folder, write_run
+    from alkbayes.spec import model_path, read_spec
+
+    # All that can be wrong is found before anything heavy is imported, let alone sampled.
+    settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
+    path = model_path(model)
+    spec = read_spec(path)
+    evidence = read_evidence(data, columns=spec.columns)
+    folder = out or free_run_folder(spec.name, now=datetime.now().astimezone())
+    check_place(folder)
+
+    from alkbayes.fit import fit_model
+    from alkbayes.results import results_of
+
+    with _progress() as (progress, warn):
+        fit = fit_model(spec, evidence, settings=settings, progress=progress, warn=warn)
+    results = results_of(fit)
+    write_run(
+        folder,
+        fit,
+        results,
+        model_file=path.read_bytes(),
+        command=f"alkbayes {shlex.join(sys.argv[1:])}",
+    )
+    document = results.document | {"run": str(folder)}
+    if json_:
+        print_json(document)
+    else:
+        from alkbayes.cli.report import show_fit
+
+        show_fit(document)
+    if not fit.diagnostics.converged:
+        raise ConvergenceError(
+            f"the posterior did not converge: {'; '.join(fit.diagnostics.failures)}. "
+            f"The results are in {folder}, marked; do not use them."
+        )
+
+
+@contextmanager
+def _progress() -> "Iterator[tuple[Progress | None, Callable[[str], None]]]":
+    """Show a progress bar on stderr where that is a terminal; warnings go there in any case."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False, markup=False)
+
+    def warn(message: str) -> None:
+        console.print(f"warning: {message}", soft_wrap=True)
+
+    if not console.is_terminal:
+        yield None, warn
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("compiling the model", total=None, detail="")
+
+        def progress(finished: int, total: int, divergences: int) -> None:
+            bar.update(
+                task,
+                description="sampling",
+                completed=finished,
+                total=total,
+                detail=f"{finished:,} of {total:,} draws, {divergences} divergences",
+            )
+
+        yield progress, warn

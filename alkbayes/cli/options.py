@@ -1,0 +1,15 @@
+"""Options that several commands share, defined once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="FILE", help="Evidence table (CSV). Default: the bundled trials.", show_default=False
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV on stdout and nothing else there.")]

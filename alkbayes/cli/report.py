@@ -1,0 +1,207 @@
+"""A fit for a reader in a terminal: what was fitted, the verdict, the pooled table, contrasts, where the run is."""
+
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.cli.output import percent, percent_interval
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+WIDTH = 100
+"""Of tables that go to a file or a pipe."""
+
+MOST_CONTRASTS = 12
+"""Contrasts of one effect that are printed; more are in contrasts.csv."""
+
+GROUP_TITLES = {
+    "all": "overall",
+    "line": "line",
+    "generation": "TKI generation",
+    "line:generation": "line : TKI generation",
+}
+EXPLAINED = {
+    "tau_total": "all heterogeneity together, SD on the logit scale",
+    "explained": "share of the variance between cohorts that the effects explain",
+    "i2": "I², share of the observed variance that is heterogeneity",
+    "rho": "intraclass correlation of the patients of a cohort",
+}
+SHARES = ("explained", "i2")
+READING = (
+    ("crude", "summed responders over summed patients (Wilson interval): leaves the differences between cohorts out"),
+    ("two-step", "REML on the logit scale with a Hartung-Knapp confidence interval, from the counts alone"),
+    ("typical", "a cohort in the middle of the distribution, with its credible interval"),
+    ("mean", "the average over trials and cohorts, with its credible interval"),
+    ("next cohort", "prediction interval: where the response rate of a new cohort of a new trial may lie"),
+)
+
+
+def show_fit(document: dict[str, Any]) -> None:
+    """Print a fit's document on stdout."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
+    _show_subject(console, document)
+    _show_verdict(console, document)
+    console.print(_pooled(document))
+    for name, meaning in READING:
+        console.print(f"{name + ':':<13}{meaning}", soft_wrap=True)
+    _show_weights(console, document)
+    console.print(_heterogeneity(document))
+    _show_contrasts(console, document)
+    for note in document["notes"]:
+        console.print(f"Note: {note}", soft_wrap=True)
+    console.print(f"Run: {document['run']}", soft_wrap=True)
+
+
+def _show_subject(console: "Console", document: dict[str, Any]) -> None:
+    evidence = document["evidence"]
+    trials = "" if evidence["trials"] is None else f" of {evidence['trials']} trials"
+    console.print(f"Model: {document['model']} ({document['question']})", soft_wrap=True)
+    console.print(
+        f"Evidence: {evidence['source']}, {evidence['cohorts']} cohorts{trials}, "
+        f"{evidence['responders']:,} responders of {evidence['patients']:,} patients",
+        soft_wrap=True,
+    )
+
+
+def _show_verdict(console: "Console", document: dict[str, Any]) -> None:
+    found, settings = document["diagnostics"], document["provenance"]["settings"]
+    verdict = "converged" if found["converged"] else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
+    console.print(
+        f"Posterior: {verdict}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
+        f"R-hat ≤ {found['rhat_max']:.3f}, ESS ≥ {min(found['ess_bulk_min'], found['ess_tail_min']):.0f}, "
+        f"{found['divergences']} divergences, E-BFMI ≥ {found['ebfmi_min']:.2f}",
+        soft_wrap=True,
+    )
+    for failure in found["failures"]:
+        console.print(f"  failed: {failure}", soft_wrap=True)
+
+
+def _pooled(document: dict[str, Any]) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title="Pooled objective response rate, %",
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("", no_wrap=True)
+    for heading in ("k", "patients", "crude", "two-step", "typical", "mean", "next cohort"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    classical = {(row["group"], row["level"], row["method"]): row for row in document["classical"]}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in document["pooled"]:
+        rows.setdefault((row["group"], row["level"]), {})[row["estimand"]] = row
+    previous = None
+    for (group, level), estimands in rows.items():
+        if group != previous and group != "all":
+            table.add_section()
+            table.add_row(GROUP_TITLES.get(group, group))
+        previous = group
+        typical = estimands["typical"]
+        table.add_row(
+            "overall" if group == "all" else f" {level.replace(':', ' : ')}",
+            str(typical["k"]),
+            f"{typical['patients']:,}",
+            _classical(classical.get((group, level, "crude-wilson"))),
+            _classical(classical.get((group, level, "reml-logit-hk"))),
+            _posterior(typical),
+            _posterior(estimands["mean"]),
+            percent_interval(estimands["next_cohort"]["low"], estimands["next_cohort"]["high"]),
+        )
+    return table
+
+
+def _posterior(row: dict[str, Any]) -> str:
+    return f"{percent(row['median'])}\n{percent_interval(row['low'], row['high'])}"
+
+
+def _classical(row: dict[str, Any] | None) -> str:
+    if row is None or row["estimate"] is None:
+        return "–"
+    return f"{percent(row['estimate'])}\n{percent_interval(row['low'], row['high'])}"
+
+
+def _show_weights(console: "Console", document: dict[str, Any]) -> None:
+    """Say over what each level is averaged."""
+    rows = [
+        row for row in document["pooled"] if row["estimand"] == "mean" and row["weights"] and ":" not in row["group"]
+    ]
+    rows = [row for row in rows if row["group"] in ("line", "generation")]
+    if not rows:
+        return
+    console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
+    for row in rows:
+        console.print(f"  {row['level']}: {row['weights']}", soft_wrap=True)
+
+
+def _heterogeneity(document: dict[str, Any]) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title="\nHeterogeneity", title_justify="left")
+    table.add_column("")
+    table.add_column("median", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("what it is", overflow="fold")
+    for row in document["heterogeneity"]:
+        name = row["parameter"]
+        meaning = EXPLAINED.get(name, _meaning(name))
+        if name in SHARES:
+            table.add_row(
+                name, f"{percent(row['median'], 0)} %", f"{percent_interval(row['low'], row['high'], 0)} %", meaning
+            )
+        else:
+            table.add_row(name, f"{row['median']:.2f}", f"{row['low']:.2f}–{row['high']:.2f}", meaning)
+    return table
+
+
+def _meaning(parameter: str) -> str:
+    kind, _, label = parameter.partition("_")
+    if kind == "tau":
+        return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the logit scale"
+    return f"between the levels of {label.replace('_', ' by ')}, SD on the logit scale"
+
+
+def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    by_column: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+    for row in document["contrasts"]:
+        by_column.setdefault(row["column"], {}).setdefault(row["contrast"], {})[row["scale"]] = row
+    for column, contrasts in by_column.items():
+        title = GROUP_TITLES.get(column, column)
+        if len(contrasts) > MOST_CONTRASTS:
+            console.print(f"\n{len(contrasts)} contrasts of {title} are in contrasts.csv.")
+            continue
+        table = Table(box=box.SIMPLE_HEAD, title=f"\nContrasts of {title}", title_justify="left")
+        table.add_column("")
+        for heading in ("odds ratio", "difference of means, points", "P(first is higher)"):
+            table.add_column(heading, justify="right")
+        for name, scales in contrasts.items():
+            odds, difference = scales["odds_ratio"], scales["risk_difference"]
+            table.add_row(
+                name,
+                f"{odds['median']:.2f} ({odds['low']:.2f}–{odds['high']:.2f})",
+                f"{_points(difference['median'])} ({_points(difference['low'])} to {_points(difference['high'])})",
+                _probability(difference["prob_better"]),
+            )
+        console.print(table)
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def _probability(value: float) -> str:
+    """Return a probability for a reader; draws cannot tell 0 and 1 from what is next to them."""
+    if value < 0.01:
+        return "< 1 %"
+    return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"

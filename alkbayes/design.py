@@ -1,0 +1,296 @@
+"""The structure of a model: arrays, indices and priors, known to no inference library.
+
+The model, each engine, the predictive draws and the estimates all read this one structure::
+
+    theta_i = alpha + sum_f beta_f[i] + sum_g sd_g (Q_g raw_g)[i] + tau_trial z_trial[i] + tau_cohort z_cohort[i]
+
+with `Q_g` the orthonormal basis of the vectors that sum to zero, so that the effects of an exchangeable column have
+mean zero over its levels and the intercept is their average.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alkbayes.priors import Beta, Normal, Prior, StudentT
+from alkbayes.spec import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity, effect_label
+from alkbayes.vocabulary import in_order, label_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alkbayes.evidence import Evidence
+    from alkbayes.spec import Effect, Heterogeneity, Spec
+
+type Array = NDArray[np.float64]
+type Index = NDArray[np.intp]
+
+STANDARD_NORMAL = Normal(dist="normal", mean=0.0, sd=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class EffectBlock:
+    """One effect of a model.
+
+    Attributes
+    ----------
+    label
+        What the effect is called in results: "line", "generation", "line:generation".
+    columns
+        Columns of the evidence table that it reads.
+    levels
+        All its levels in the order in which they are shown; of a fixed effect, the reference first.
+    index
+        Level of each cohort, shape (cohort,).
+    basis
+        Maps the free parameters to the effects of the levels, shape (level, free): the identity without the reference's
+        column for a fixed effect, an orthonormal basis of the zero-sum vectors for an exchangeable one.
+    prior
+        Of each free parameter of a fixed effect; standard normal for an exchangeable one.
+    sd_prior
+        Of the standard deviation of an exchangeable effect; None marks a fixed effect.
+    """
+
+    label: str
+    columns: tuple[str, ...]
+    levels: tuple[str, ...]
+    index: Index
+    basis: Array
+    prior: Prior
+    sd_prior: Prior | None
+
+    @property
+    def slug(self) -> str:
+        """The label as part of a variable's name."""
+        return self.label.replace(":", "_")
+
+    @property
+    def free(self) -> str:
+        """Name of the free parameters."""
+        return f"beta_{self.slug}" if self.sd_prior is None else f"raw_{self.slug}"
+
+    @property
+    def free_coords(self) -> tuple[str, ...]:
+        """Names of the free parameters' entries."""
+        if self.sd_prior is None:
+            return self.levels[1:]
+        return tuple(f"contrast {number}" for number in range(1, self.basis.shape[1] + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class HeterogeneityBlock:
+    """Differences between the units of a column that no covariate explains.
+
+    Attributes
+    ----------
+    label
+        "trial", "cohort" or the name of another grouping column.
+    units
+        Names of the units, in order of appearance for cohorts, else sorted.
+    index
+        Unit of each cohort, shape (cohort,).
+    unit_prior
+        Of each unit's standardised deviation: the standard normal, or the standard Student t.
+    sd_prior
+        Of tau, the standard deviation (of the Student t: the scale) on the logit scale.
+    """
+
+    label: str
+    units: tuple[str, ...]
+    index: Index
+    unit_prior: Normal | StudentT
+    sd_prior: Prior
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A model laid over a table of cohorts.
+
+    Attributes
+    ----------
+    cohorts
+        Names of the cohorts.
+    responders, n
+        Counts, shape (cohort,).
+    intercept_prior
+        Of alpha.
+    effects
+        Fixed and exchangeable effects in the order of the model file.
+    group, cohort
+        The two levels of heterogeneity, either of which may be absent.
+    rho_prior
+        Of the intraclass correlation of a beta-binomial model; None for the binomial.
+    profiles
+        For each column that an effect reads, the level of each cohort, shape (cohort,).
+    notes
+        What a reader must know about how this table meets this model.
+    """
+
+    cohorts: tuple[str, ...]
+    responders: Array
+    n: Array
+    intercept_prior: Prior
+    effects: tuple[EffectBlock, ...]
+    group: HeterogeneityBlock | None
+    cohort: HeterogeneityBlock | None
+    rho_prior: Beta | None
+    profiles: Mapping[str, NDArray[np.str_]]
+    notes: tuple[str, ...]
+
+    @property
+    def heterogeneity(self) -> tuple[HeterogeneityBlock, ...]:
+        """The levels of heterogeneity that the model has, the group before the cohort."""
+        return tuple(block for block in (self.group, self.cohort) if block is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One free parameter as engines see it.
+
+    Attributes
+    ----------
+    name
+        Of the variable in the posterior.
+    coords
+        Names of its entries; None for a scalar.
+    dim
+        Name of its dimension; None for a scalar.
+    prior
+        Of each entry.
+    support
+        "real", "positive" (sampled as its logarithm) or "unit" (sampled as its logit).
+    """
+
+    name: str
+    dim: str | None
+    coords: tuple[str, ...] | None
+    prior: Prior
+    support: str
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return 1 if self.coords is None else len(self.coords)
+
+
+def parameters(design: Design) -> tuple[Parameter, ...]:
+    """Return the free parameters in the order in which every engine holds them."""
+    listed = [Parameter("alpha", None, None, design.intercept_prior, "real")]
+    for block in design.effects:
+        if block.sd_prior is not None:
+            listed.append(Parameter(f"sd_{block.slug}", None, None, block.sd_prior, "positive"))
+        listed.append(Parameter(block.free, f"{block.slug}_contrast", block.free_coords, block.prior, "real"))
+    if design.rho_prior is not None:
+        listed.append(Parameter("rho", None, None, design.rho_prior, "unit"))
+    listed += [Parameter(f"tau_{term.label}", None, None, term.sd_prior, "positive") for term in design.heterogeneity]
+    for term in design.heterogeneity:
+        listed.append(Parameter(f"z_{term.label}", term.label, term.units, term.unit_prior, "real"))
+    return tuple(listed)
+
+
+def build_design(spec: "Spec", evidence: "Evidence") -> Design:
+    """Lay a model over a table of cohorts.
+
+    Parameters
+    ----------
+    spec
+        A checked model file.
+    evidence
+        A checked table that has every column in `spec.columns`.
+    """
+    frame = evidence.frame
+    effects, notes = [], []
+    for effect in spec.effect:
+        block = _effect_block(effect, frame)
+        if block.basis.shape[1] == 0:
+            notes.append(
+                f"{block.label}: every cohort is {block.levels[0]!r}; there is nothing to compare, and the model has "
+                "no such effect"
+            )
+        else:
+            effects.append(block)
+    terms = [_heterogeneity_block(term, frame) for term in spec.heterogeneity]
+    columns = dict.fromkeys(column for block in effects for column in block.columns)
+    return Design(
+        cohorts=tuple(frame[COHORT]),
+        responders=frame["responders"].to_numpy(dtype=np.float64),
+        n=frame["n"].to_numpy(dtype=np.float64),
+        intercept_prior=spec.intercept.prior,
+        effects=tuple(effects),
+        group=next((term for term in terms if term.label != label_of(COHORT)), None),
+        cohort=next((term for term in terms if term.label == label_of(COHORT)), None),
+        rho_prior=spec.likelihood.rho_prior if isinstance(spec.likelihood, BetaBinomial) else None,
+        profiles={column: frame[column].to_numpy(dtype=np.str_) for column in columns},
+        notes=tuple(notes),
+    )
+
+
+def zero_sum_basis(levels: int) -> Array:
+    """Return an orthonormal basis of the vectors of length `levels` that sum to zero, shape (levels, levels - 1).
+
+    With standard normal weights it gives the zero-sum normal: independent standard normals with their mean taken off.
+    The columns are Helmert contrasts.
+    """
+    basis = np.zeros((levels, levels - 1))
+    for column in range(levels - 1):
+        basis[: column + 1, column] = 1.0
+        basis[column + 1, column] = -(column + 1.0)
+    return basis / np.sqrt((basis**2).sum(axis=0)) if levels > 1 else basis
+
+
+def level_codes(levels: tuple[str, ...], columns: tuple[str, ...], profiles: Mapping[str, NDArray[np.str_]]) -> Index:
+    """Return the position in `levels` of each profile, shape (profile,).
+
+    Parameters
+    ----------
+    levels
+        All levels; of an interaction, its columns' levels joined by a colon.
+    columns
+        The columns that make up a level.
+    profiles
+        For each column, the level of each profile, shape (profile,).
+    """
+    position = {level: code for code, level in enumerate(levels)}
+    rows = zip(*(profiles[column].tolist() for column in columns), strict=True)
+    return np.array([position[":".join(row)] for row in rows], dtype=np.intp)
+
+
+def _effect_block(effect: "Effect", frame: "pd.DataFrame") -> EffectBlock:
+    profiles = {column: frame[column].to_numpy(dtype=np.str_) for column in effect.columns}
+    observed = [in_order(column, values.tolist()) for column, values in profiles.items()]
+    if isinstance(effect, FixedEffect):
+        levels: tuple[str, ...] = (effect.reference, *(level for level in observed[0] if level != effect.reference))
+        basis, prior, sd_prior = np.eye(len(levels))[:, 1:], effect.prior, None
+    else:
+        # An interaction has every combination, observed or not: a combination without cohorts keeps its prior.
+        levels = tuple(":".join(combination) for combination in itertools.product(*observed))
+        basis, prior, sd_prior = zero_sum_basis(len(levels)), STANDARD_NORMAL, effect.sd_prior
+    return EffectBlock(
+        label=effect_label(effect.columns),
+        columns=effect.columns,
+        levels=levels,
+        index=level_codes(levels, effect.columns, profiles),
+        basis=basis,
+        prior=prior,
+        sd_prior=sd_prior,
+    )
+
+
+def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame") -> HeterogeneityBlock:
+    values = frame[term.column].tolist()
+    units = tuple(values) if term.column == COHORT else tuple(sorted(set(values)))
+    return HeterogeneityBlock(
+        label=label_of(term.column),
+        units=units,
+        index=level_codes(units, (term.column,), {term.column: np.array(values, dtype=np.str_)}),
+        unit_prior=(
+            StudentT(dist="student_t", nu=term.nu, mean=0.0, sd=1.0)
+            if isinstance(term, StudentTHeterogeneity)
+            else STANDARD_NORMAL
+        ),
+        sd_prior=term.sd_prior,
+    )

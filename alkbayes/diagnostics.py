@@ -1,0 +1,127 @@
+"""Whether a posterior can be trusted: the convergence gate."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import arviz_stats as az
+import numpy as np
+import xarray as xr
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What the posterior of every parameter must meet.
+
+    Rank-normalised split R-hat and effective sample sizes: Vehtari et al. 2021, doi:10.1214/20-BA1221. E-BFMI:
+    Betancourt 2016, arXiv:1604.00695.
+    """
+
+    rhat_max: float = 1.01
+    ess_min: float = 400.0
+    divergences: int = 0
+    ebfmi_min: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """The worst value of each diagnostic over all parameters, and which parameter it was.
+
+    Attributes
+    ----------
+    converged
+        Whether the gate was passed.
+    rhat_max, rhat_max_parameter
+        Largest R-hat.
+    ess_bulk_min, ess_bulk_min_parameter, ess_tail_min, ess_tail_min_parameter
+        Smallest effective sample sizes.
+    divergences
+        Divergent transitions after tuning.
+    ebfmi_min
+        Smallest energy Bayesian fraction of missing information of a chain.
+    failures
+        What failed, in words; empty if nothing did.
+    """
+
+    converged: bool
+    rhat_max: float
+    rhat_max_parameter: str
+    ess_bulk_min: float
+    ess_bulk_min_parameter: str
+    ess_tail_min: float
+    ess_tail_min_parameter: str
+    divergences: int
+    ebfmi_min: float
+    failures: tuple[str, ...]
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the fields as plain values for JSON."""
+        return asdict(self) | {"failures": list(self.failures)}
+
+
+def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, *, thresholds: Thresholds | None = None) -> Diagnostics:
+    """Hold a posterior against the convergence gate.
+
+    Parameters
+    ----------
+    posterior
+        Every variable is judged; give what results are made of, with dimensions (chain, draw, ...).
+    sample_stats
+        With `diverging` and `energy`.
+    thresholds
+        What must be met; the default gate if None.
+    """
+    limits = thresholds or Thresholds()
+    rhat, rhat_name = _worst(az.rhat(posterior), largest=True)
+    bulk, bulk_name = _worst(az.ess(posterior, method="bulk"), largest=False)
+    tail, tail_name = _worst(az.ess(posterior, method="tail"), largest=False)
+    divergences = int(sample_stats["diverging"].sum())
+    energy = sample_stats["energy"].to_numpy()
+    ebfmi = float(np.min(az.bfmi(energy)))
+
+    # Written so that a value that is not a number fails.
+    failures = []
+    if not rhat < limits.rhat_max:
+        failures.append(f"R-hat of {rhat_name} is {rhat:.3f}, not below {limits.rhat_max}: the chains do not agree")
+    for kind, value, name in (("bulk", bulk, bulk_name), ("tail", tail, tail_name)):
+        if not value > limits.ess_min:
+            failures.append(
+                f"{kind} ESS of {name} is {value:.0f}, not above {limits.ess_min:.0f}: too few effective draws "
+                "(--draws gives more)"
+            )
+    if divergences > limits.divergences:
+        failures.append(
+            f"{divergences} divergent transitions, more than {limits.divergences}: part of the posterior is hard to "
+            "reach"
+        )
+    if not ebfmi > limits.ebfmi_min:
+        failures.append(f"E-BFMI is {ebfmi:.2f}, not above {limits.ebfmi_min}: the energy is explored slowly")
+    return Diagnostics(
+        converged=not failures,
+        rhat_max=rhat,
+        rhat_max_parameter=rhat_name,
+        ess_bulk_min=bulk,
+        ess_bulk_min_parameter=bulk_name,
+        ess_tail_min=tail,
+        ess_tail_min_parameter=tail_name,
+        divergences=divergences,
+        ebfmi_min=ebfmi,
+        failures=tuple(failures),
+    )
+
+
+def _worst(statistic: xr.Dataset, *, largest: bool) -> tuple[float, str]:
+    """Return the worst value over all variables, and its variable and entry; what is not a number is worst of all."""
+    worst, name = (-np.inf if largest else np.inf), ""
+    for variable, values in statistic.data_vars.items():
+        array = values.to_numpy()
+        flat = np.where(np.isnan(array), np.inf if largest else -np.inf, array).ravel()
+        if flat.size == 0:
+            continue
+        position = int(flat.argmax() if largest else flat.argmin())
+        if (flat[position] > worst) if largest else (flat[position] < worst):
+            entry = [
+                str(values[dim].to_numpy()[i])
+                for dim, i in zip(values.dims, np.unravel_index(position, array.shape), strict=True)
+            ]
+            worst, name = float(flat[position]), f"{variable}[{', '.join(entry)}]" if entry else str(variable)
+    return worst, name

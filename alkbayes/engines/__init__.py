@@ -1,0 +1,1 @@
+"""Ways from a design to draws of its posterior."""

@@ -1,0 +1,337 @@
+"""Pooled response rates, contrasts, heterogeneity and shrunken cohorts from a posterior.
+
+Every pooled number has the name of its estimand:
+
+- `registry`: patients of these cohorts, sum n_i p_i / sum n_i. The finite-population twin of crude pooling.
+- `typical`: a cohort in the middle of the heterogeneity, expit(mu).
+- `mean`: the average over trials and cohorts, E[expit(mu + deviation)].
+- `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
+
+A group of cohorts that differ in another factor has no mu of its own. It is averaged over its profiles (combinations
+of the levels of the model's effects) with the weights of its patients: `typical` on the logit scale, `mean` and
+`next_cohort` on the probability scale.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from alkbayes.design import Design, Index, level_codes
+from alkbayes.draws import linear_predictor, total_sd
+from alkbayes.fit import Fit
+from alkbayes.parametrisation import empirical_logits
+from alkbayes.predictive import Heterogeneity, heterogeneity_of, next_cohort
+from alkbayes.quadrature import expected_rate
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, label_of
+
+type Array = NDArray[np.float64]
+type Mask = NDArray[np.bool_]
+
+ALL = "all"
+STRATA = ("line", "regimen_class")
+"""Columns whose two-way cells are shown wherever a model has both."""
+
+NOT_RANDOMISED = (
+    "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
+    "treatment effect."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A set of cohorts that one row of the pooled table is about.
+
+    Attributes
+    ----------
+    group
+        "all", or the labels of the columns that define it, joined by a colon: "line", "line:generation".
+    levels
+        For each of these labels, the level.
+    members
+        Which cohorts belong to it, shape (cohort,).
+    """
+
+    group: str
+    levels: Mapping[str, str]
+    members: Mask
+
+    @property
+    def level(self) -> str:
+        """The levels joined by a colon; "all" for all cohorts."""
+        return ":".join(self.levels.values()) or ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What estimates are made of: draws in one axis, and the profiles of the cohorts.
+
+    Attributes
+    ----------
+    design
+        Of the model.
+    draws
+        The posterior's variables, axes (draw, ...).
+    profiles
+        For each column, the level of each profile, shape (profile,).
+    profile_of_cohort
+        Shape (cohort,).
+    logits
+        Logit in the middle of the heterogeneity, shape (draw, profile).
+    heterogeneity
+        What lies about it.
+    seed
+        Of the predictions.
+    """
+
+    design: Design
+    draws: Mapping[str, Array]
+    profiles: Mapping[str, NDArray[np.str_]]
+    profile_of_cohort: Index
+    logits: Array
+    heterogeneity: Heterogeneity
+    seed: int
+
+
+def posterior_of(fit: Fit) -> Posterior:
+    """Return what the functions of this module need of a fit."""
+    design = fit.design
+    draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.draws.items()}
+    rows = list(zip(*(values.tolist() for values in design.profiles.values()), strict=True)) or [()] * len(
+        design.cohorts
+    )
+    distinct = sorted(set(rows))
+    profiles = {
+        column: np.array([row[position] for row in distinct], dtype=np.str_)
+        for position, column in enumerate(design.profiles)
+    }
+    return Posterior(
+        design=design,
+        draws=draws,
+        profiles=profiles,
+        profile_of_cohort=np.array([distinct.index(row) for row in rows], dtype=np.intp),
+        logits=profile_logits(design, draws, profiles, count=len(distinct)),
+        heterogeneity=heterogeneity_of(design, draws),
+        seed=fit.provenance.settings.seed,
+    )
+
+
+def profile_logits(
+    design: Design, draws: Mapping[str, Array], profiles: Mapping[str, NDArray[np.str_]], *, count: int
+) -> Array:
+    """Return the logit in the middle of the heterogeneity of each of `count` profiles, shape (draw, profile)."""
+    if not design.effects:
+        return np.repeat(draws["alpha"][:, None], count, axis=1)
+    codes = {block.label: level_codes(block.levels, block.columns, profiles) for block in design.effects}
+    return linear_predictor(design, draws, codes)
+
+
+def groups_of(design: Design) -> Iterator[Group]:
+    """Yield the groups of the pooled table: all cohorts, each level of each effect, and the two-way cells with cohorts.
+
+    Two-way cells are those of line by TKI generation, where a model has both, and of each interaction that it has.
+    """
+    yield Group(ALL, {}, np.ones(len(design.cohorts), dtype=np.bool_))
+    single = [block for block in design.effects if len(block.columns) == 1]
+    for block in single:
+        for level in block.levels:
+            if (members := design.profiles[block.columns[0]] == level).any():
+                yield Group(block.label, {block.label: level}, members)
+    pairs = [STRATA] if all(column in design.profiles for column in STRATA) else []
+    pairs += [block.columns for block in design.effects if len(block.columns) == 2 and block.columns != STRATA]
+    order = {block.columns[0]: block.levels for block in single}
+    for first, second in pairs:
+        for one, two in itertools.product(order[first], order[second]):
+            members = (design.profiles[first] == one) & (design.profiles[second] == two)
+            if members.any():
+                labels = label_of(first), label_of(second)
+                yield Group(":".join(labels), dict(zip(labels, (one, two), strict=True)), members)
+
+
+def pooled_table(posterior: Posterior) -> pd.DataFrame:
+    """Return the pooled response rates of every group, a row for each estimand.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns group, level, line, generation, k, patients, responders, weights, estimand, mean, median, sd, low, high.
+        Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 % credible interval, of
+        `next_cohort` those of the prediction interval. `weights` says over which profiles a row is averaged, and by
+        what share of its patients; it is empty where a group has one profile.
+    """
+    design = posterior.design
+    means = expected_rate(posterior.logits, posterior.heterogeneity)
+    rows = []
+    # One seed for all groups: a group's predictions do not depend on which other groups a table has.
+    for group in groups_of(design):
+        members, n = group.members, design.n[group.members]
+        weights = profile_weights(posterior, members)
+        used = weights > 0
+        logits, share = posterior.logits[:, used], weights[used]
+        common = {
+            "group": group.group,
+            "level": group.level,
+            "line": group.levels.get("line"),
+            "generation": group.levels.get("generation"),
+            "k": int(members.sum()),
+            "patients": int(n.sum()),
+            "responders": int(design.responders[members].sum()),
+            "weights": _describe_weights(posterior, group, weights),
+        }
+        rng = np.random.default_rng(posterior.seed)
+        values = {
+            Estimand.REGISTRY: posterior.draws["p"][:, members] @ (n / n.sum()),
+            Estimand.TYPICAL: expit(logits @ share),
+            Estimand.MEAN: means[:, used] @ share,
+            Estimand.NEXT_COHORT: next_cohort(logits, share, posterior.heterogeneity, rng=rng).ravel(),
+        }
+        rows += [common | {"estimand": str(estimand)} | summarise(draws) for estimand, draws in values.items()]
+    return pd.DataFrame(rows)
+
+
+def contrast_table(posterior: Posterior) -> pd.DataFrame:
+    """Return each level against each other, of every effect of one column, averaged over the patients of both.
+
+    The profiles of the patients of the two levels are given the one level, then the other: the comparison holds the
+    other factors fixed. It stays one between trials that were not randomised against each other.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns column, contrast ("pretreated vs naive"), scale ("odds_ratio", on `typical`; "risk_difference", on
+        `mean`, in [-1, 1]), mean, median, low, high, prob_better: the posterior probability that the first level has
+        the higher response rate.
+    """
+    design, rows = posterior.design, []
+    for block in design.effects:
+        if len(block.columns) > 1:
+            continue
+        column = block.columns[0]
+        observed = [level for level in block.levels if (design.profiles[column] == level).any()]
+        for reference, level in itertools.combinations(observed, 2):
+            weights = profile_weights(posterior, np.isin(design.profiles[column], (reference, level)))
+            used = np.flatnonzero(weights)
+            share, logits, means = weights[used], [], []
+            for value in (level, reference):
+                profiles = {name: values[used] for name, values in posterior.profiles.items()}
+                profiles[column] = np.full(len(used), value)
+                logits.append(profile_logits(design, posterior.draws, profiles, count=len(used)))
+                means.append(expected_rate(logits[-1], posterior.heterogeneity))
+            common = {"column": block.label, "contrast": f"{level} vs {reference}"}
+            for scale, draws, none in (
+                ("odds_ratio", np.exp((logits[0] - logits[1]) @ share), 1.0),
+                ("risk_difference", (means[0] - means[1]) @ share, 0.0),
+            ):
+                summary = summarise(draws)
+                del summary["sd"]
+                rows.append(common | {"scale": scale} | summary | {"prob_better": float((draws > none).mean())})
+    return pd.DataFrame(rows, columns=["column", "contrast", "scale", "mean", "median", "low", "high", "prob_better"])
+
+
+def heterogeneity_table(posterior: Posterior) -> pd.DataFrame:
+    """Return how far cohorts differ.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns parameter, mean, median, low, high. Parameters are the tau of each level and of all together
+        (`tau_total`), SDs on the logit scale; `sd_...`, the SD of each exchangeable effect; `rho`, the intraclass
+        correlation of a beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts' logits
+        that the effects explain; `i2`, the share in [0, 1] of the variance of the observed logits that is
+        heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186, with the posterior's
+        tau).
+    """
+    design, draws = posterior.design, posterior.draws
+    values = {f"tau_{term.label}": draws[f"tau_{term.label}"] for term in design.heterogeneity}
+    total = total_sd(design, draws)
+    if len(design.heterogeneity) > 1:
+        values["tau_total"] = total
+    values |= {f"sd_{block.slug}": draws[f"sd_{block.slug}"] for block in design.effects if block.sd_prior is not None}
+    if design.rho_prior is not None:
+        values["rho"] = draws["rho"]
+    elif len(design.cohorts) > 1:
+        explained = posterior.logits[:, posterior.profile_of_cohort].var(axis=1)
+        if design.effects:
+            values["explained"] = explained / (explained + total**2)
+        _, variance = empirical_logits(design)
+        values["i2"] = total**2 / (total**2 + _typical_variance(variance))
+    rows = []
+    for parameter, array in values.items():
+        summary = summarise(array)
+        rows.append({"parameter": parameter} | {key: summary[key] for key in ("mean", "median", "low", "high")})
+    return pd.DataFrame(rows, columns=["parameter", "mean", "median", "low", "high"])
+
+
+def cohort_table(posterior: Posterior) -> pd.DataFrame:
+    """Return each cohort's shrunken response rate.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns cohort_id, the grouping column and the effects' columns, n, responders, observed (y / n), expected
+        (posterior median of expit(mu) of its profile), mean, median, sd, low, high of its own rate, and shrinkage:
+        how far its logit is drawn from the observed towards the expected, 0 to 1 (posterior mean of s² / (s² + tau²),
+        s² the sampling variance of its logit). Rates are in [0, 1].
+    """
+    design = posterior.design
+    _, variance = empirical_logits(design)
+    total = total_sd(design, posterior.draws)[:, None]
+    columns = {"cohort_id": list(design.cohorts)}
+    if design.group is not None:
+        columns[design.group.label] = [design.group.units[unit] for unit in design.group.index]
+    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.profiles.items()})
+    table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
+    table["observed"] = design.responders / design.n
+    table["expected"] = np.median(expit(posterior.logits), axis=0)[posterior.profile_of_cohort]
+    summaries = pd.DataFrame([summarise(draws) for draws in posterior.draws["p"].T])
+    table = pd.concat([table, summaries], axis=1)
+    if design.rho_prior is None:
+        table["shrinkage"] = (variance / (variance + total**2)).mean(axis=0)
+    return table
+
+
+def profile_weights(posterior: Posterior, members: Mask) -> Array:
+    """Return the share of the members' patients that has each profile, shape (profile,)."""
+    patients = np.bincount(
+        posterior.profile_of_cohort[members],
+        weights=posterior.design.n[members],
+        minlength=posterior.logits.shape[1],
+    )
+    return patients / patients.sum()
+
+
+def summarise(draws: Array) -> dict[str, float]:
+    """Return mean, median, SD and the ends of the equal-tailed 95 % interval of draws, shape (draw,)."""
+    tail = (1 - INTERVAL_PROB) / 2
+    low, median, high = np.quantile(draws, [tail, 0.5, 1 - tail])
+    return {
+        "mean": float(draws.mean()),
+        "median": float(median),
+        "sd": float(draws.std()),
+        "low": float(low),
+        "high": float(high),
+    }
+
+
+def _typical_variance(variance: Array) -> float:
+    weight = 1 / variance
+    return float((len(weight) - 1) * weight.sum() / (weight.sum() ** 2 - (weight**2).sum()))
+
+
+def _describe_weights(posterior: Posterior, group: Group, weights: Array) -> str:
+    """Return the profiles of a group and their shares, such as "naive:first 31 %; naive:second 69 %"."""
+    used = np.flatnonzero(weights)
+    if len(used) < 2:
+        return ""
+    # What defines the group is the same in all its profiles and not repeated.
+    varying = [column for column in posterior.profiles if label_of(column) not in group.levels]
+    shares: dict[str, float] = {}
+    for profile in used:
+        name = ":".join(str(posterior.profiles[column][profile]) for column in varying)
+        shares[name] = shares.get(name, 0.0) + float(weights[profile])
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    return "; ".join(f"{name} {100 * share:.1f} %" for name, share in ordered)

@@ -1,0 +1,186 @@
+"""Reading, checking and hashing an evidence table, and what it is made up of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from alkbayes.evidence_faults import refusal
+from alkbayes.evidence_rules import BASIC_COLUMNS, STRATA, header_faults, row_faults
+from alkbayes.table_reading import Table, decode, read_bytes, read_table
+from alkbayes.vocabulary import in_order, label_of
+
+BUNDLED = "bundled"
+"""`Evidence.source` of the table in the package."""
+
+MAKE_UP_COLUMNS = (*STRATA, "agent", "certainty", "assessor_basis")
+"""Columns that `make_up` counts by, in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A table of cohorts that has passed every check.
+
+    Attributes
+    ----------
+    frame
+        One row a cohort, in the order of the file. `cohort_id` is text, `responders` and `n` are int64 with
+        0 <= responders <= n and n >= 1; every other column is text as it stands in the file but for surrounding blanks,
+        empty where it is empty.
+    source
+        Where the table came from: the path as the user gave it, or "bundled".
+    sha256
+        Hash of the file's bytes.
+    content
+        The file's bytes, so that a run can keep an exact copy.
+    """
+
+    frame: pd.DataFrame
+    source: str
+    sha256: str
+    content: bytes
+
+    @property
+    def cohorts(self) -> int:
+        """Number of cohorts."""
+        return len(self.frame)
+
+    @property
+    def trials(self) -> int | None:
+        """Number of distinct trials; None where the table names none."""
+        if "trial" not in self.frame:
+            return None
+        return len(set(self.frame["trial"]) - {""}) or None
+
+    @property
+    def patients(self) -> int:
+        """Number of patients, the sum of `n`."""
+        return _total(self.frame["n"])
+
+    @property
+    def responders(self) -> int:
+        """Number of responders."""
+        return _total(self.frame["responders"])
+
+    @property
+    def orr(self) -> float:
+        """Crude objective response rate in [0, 1]: all responders over all patients."""
+        return self.responders / self.patients
+
+    @property
+    def bundled(self) -> bool:
+        """Whether this is the table in the package."""
+        return self.source == BUNDLED
+
+
+def read_evidence(path: Path | None = None, *, columns: Sequence[str] = ()) -> Evidence:
+    """Read an evidence table, check it whole, and hash it.
+
+    Parameters
+    ----------
+    path
+        A CSV file in UTF-8 with a header; None for the bundled table.
+    columns
+        Columns needed beside `cohort_id`, `responders` and `n`. They may not be empty in any row, and hold a value of
+        `vocabulary.LEVELS` where that has the column.
+
+    Returns
+    -------
+    Evidence
+        The cohorts in the order of the file.
+
+    Raises
+    ------
+    EvidenceError
+        If the file cannot be read as such a table or breaks a rule. The message lists every fault by its line.
+    """
+    if path is None:
+        name, source = "the bundled table", BUNDLED
+        content = files("alkbayes").joinpath("data", "cohorts.csv").read_bytes()
+    else:
+        name = str(path)
+        source = name if name != BUNDLED else f"./{name}"  # a file that a user calls so is still the user's
+        content = read_bytes(path)
+    needed = tuple(dict.fromkeys((*BASIC_COLUMNS, *columns)))
+    table = read_table(decode(content, name), name, expected=BASIC_COLUMNS)
+    if faults := [*table.faults, *header_faults(table, needed), *row_faults(table, needed)]:
+        raise refusal(name, faults)
+    return Evidence(_frame(table), source, sha256(content).hexdigest(), content)
+
+
+def make_up(evidence: Evidence) -> pd.DataFrame:
+    """Count cohorts, patients and responders by line, TKI generation, agent and so on, and by line and generation.
+
+    Parameters
+    ----------
+    evidence
+        A table; columns that it lacks, or has without any value, are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `group` (a column's label, or "line:generation"), `level` (a value, or two with a colon between; empty
+        for the cohorts that have none), `cohorts`, `patients`, `responders` and `orr` (crude, in [0, 1]).
+    """
+    frame = evidence.frame
+    there = [column for column in MAKE_UP_COLUMNS if column in frame and any(frame[column])]
+    rows = [
+        _counts(label_of(column), level, frame[frame[column] == level])
+        for column in there
+        for level in _levels(frame, column)
+    ]
+    if set(STRATA) <= set(there):
+        line, generation = STRATA
+        for first in _levels(frame, line):
+            of_line = frame[frame[line] == first]
+            rows += [
+                _counts(
+                    f"{label_of(line)}:{label_of(generation)}",
+                    f"{first}:{second}",
+                    of_line[of_line[generation] == second],
+                )
+                for second in _levels(of_line, generation)
+            ]
+    return pd.DataFrame(rows, columns=["group", "level", "cohorts", "patients", "responders", "orr"])
+
+
+def _total(counts: "pd.Series[int]") -> int:
+    """Return the sum of `counts` as a Python integer, which does not overflow."""
+    return sum(counts.tolist())
+
+
+def _levels(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
+    """Return the values of `column` in the order in which they are shown, the empty one last."""
+    values = set(frame[column])
+    return in_order(column, values - {""}) + (("",) if "" in values else ())
+
+
+def _counts(group: str, level: str, frame: pd.DataFrame) -> dict[str, object]:
+    """Return a row of `make_up` for the cohorts in `frame`, of which there is at least one."""
+    patients, responders = _total(frame["n"]), _total(frame["responders"])
+    orr = responders / patients
+    return {
+        "group": group,
+        "level": level,
+        "cohorts": len(frame),
+        "patients": patients,
+        "responders": responders,
+        "orr": orr,
+    }
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    """Return the records of a table without faults as `Evidence.frame` has them."""
+    columns = zip(*(record.cells for record in table.records), strict=True)
+    return pd.DataFrame(
+        {
+            name: np.array([int(cell) for cell in cells], dtype=np.int64)
+            if name in {"responders", "n"}
+            else pd.Series(list(cells), dtype="str")
+            for name, cells in zip(table.header.cells, columns, strict=True)
+        }
+    )

@@ -1,0 +1,130 @@
+"""What is wrong with an evidence table: one line a fault, in words that can be read aloud."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from alkbayes.errors import EvidenceError
+
+MOST_SHOWN = 20
+"""Faults that a message spells out; of the rest it gives the number."""
+
+LONGEST_SHOWN = 60
+"""Characters of a cell that a message shows."""
+
+NAMES_SHOWN = 12
+"""Column names that a message lists."""
+
+SHORTEST_SLIP = 4
+"""Letters from which a word may be taken for a misspelt one."""
+
+
+def shown(value: str) -> str:
+    """Return `value` on one line, unprintable characters as their codes, cut where it is very long."""
+    cut = value[:LONGEST_SHOWN]
+    text = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in cut)
+    return text if len(value) <= LONGEST_SHOWN else f"{text}…"
+
+
+def quoted(value: str) -> str:
+    """Return `value` in quotation marks as a message shows it, with its length where it was cut."""
+    length = "" if len(value) <= LONGEST_SHOWN else f" ({len(value)} characters)"
+    return f'"{shown(value)}"{length}'
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return `names` as a sentence lists them, the first dozen of many."""
+    if len(names) > NAMES_SHOWN:
+        return f"{', '.join(map(shown, names[:NAMES_SHOWN]))} and {len(names) - NAMES_SHOWN} more"
+    return " and ".join(filter(None, (", ".join(map(shown, names[:-1])), *map(shown, names[-1:]))))
+
+
+def plain(value: str) -> str:
+    """Return the letters and digits of `value`, in lower case and without accents."""
+    return "".join(mark for mark in unicodedata.normalize("NFKD", value).casefold() if mark.isalnum())
+
+
+def near_miss(value: str, choices: Iterable[str], said_otherwise: Mapping[str, str] | None = None) -> str | None:
+    """Return the choice that `value` was most likely meant to be, if there is one.
+
+    Parameters
+    ----------
+    value
+        What was found.
+    choices
+        What is allowed.
+    said_otherwise
+        Other words for a choice, as `plain` leaves them, each with its choice.
+    """
+    by_plain = {plain(choice): choice for choice in choices}
+    word = plain(value)
+    if word in by_plain:
+        return by_plain[word]
+    if said_otherwise and said_otherwise.get(word) in by_plain.values():
+        return said_otherwise[word]
+    return next((choice for right, choice in by_plain.items() if _slip(word, right)), None)
+
+
+def _slip(word: str, right: str) -> bool:
+    """Return whether `word` is `right` with one letter too many, too few, wrong, or swapped with the next.
+
+    Nothing looser: ceritinib is no misspelt crizotinib, and untreated no misspelt pretreated.
+    """
+    if min(len(word), len(right)) < SHORTEST_SLIP:
+        return False
+    start = _in_common(word, right)
+    word, right = word[start:], right[start:]
+    end = _in_common(word[::-1], right[::-1])
+    word, right = word[: len(word) - end], right[: len(right) - end]
+    return max(len(word), len(right)) <= 1 or (len(word) == len(right) == 2 and word == right[::-1])
+
+
+def _in_common(one: str, other: str) -> int:
+    """Return how many letters two words have in common from their start."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a table.
+
+    Attributes
+    ----------
+    line
+        Line of the file on which the record starts, counted from 1.
+    found, allowed
+        What stands there and what may; both complete "found …" and "allowed: …".
+    advice
+        What to do, in whole sentences; empty where it is plain.
+    cohort, column
+        Which cell; empty where the fault is not one cell's.
+    """
+
+    line: int
+    found: str
+    allowed: str
+    advice: str = ""
+    cohort: str = ""
+    column: str = ""
+
+    def text(self, name: str) -> str:
+        """Return the fault as one line; `name` is the file's."""
+        place = [name, f"line {self.line}"]
+        if self.cohort:
+            place.append(f"cohort {quoted(self.cohort)}")
+        if self.column:
+            place.append(f"column {shown(self.column)}")
+        return f"{', '.join(place)}: found {self.found}; allowed: {self.allowed}. {self.advice}".rstrip()
+
+
+def refusal(name: str, faults: Iterable[Fault]) -> EvidenceError:
+    """Return the error that lists `faults` by line, the first twenty in full; `name` is the file's."""
+    in_order = sorted(faults, key=lambda fault: fault.line)
+    many = len(in_order)
+    lines = [f"{name} has {many} {'fault' if many == 1 else 'faults'}; nothing was computed."]
+    lines += [f"  {fault.text(name)}" for fault in in_order[:MOST_SHOWN]]
+    if many > MOST_SHOWN:
+        rest = many - MOST_SHOWN
+        lines.append(f"  … and {rest} more {'fault' if rest == 1 else 'faults'}.")
+    return EvidenceError("\n".join(lines))

@@ -1,0 +1,170 @@
+"""A design as a PyMC model with named dimensions; nothing is compiled or sampled here."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pymc.distributions.transforms import Transform
+
+from alkbayes.design import Design, HeterogeneityBlock
+from alkbayes.parametrisation import (
+    cohort_moments,
+    empirical_logits,
+    group_moments,
+    sampling_variance,
+    score_scale,
+)
+from alkbayes.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, StudentT
+
+
+class Conditioned(Transform):  # type: ignore[misc]
+    """Sees a variable in units of its conditional distribution, whose mean and precision are its last two parameters.
+
+    See :mod:`alkbayes.parametrisation`.
+    """
+
+    name = "conditioned"
+    ndim_supp = 0
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        """Return what the sampler sees."""
+        mean, precision = inputs[-2:]
+        return (value - mean) * pt.sqrt(precision)
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        """Return the standardised deviation."""
+        mean, precision = inputs[-2:]
+        return mean + value / pt.sqrt(precision)
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:  # noqa: ARG002
+        """Return the log derivative of `backward`."""
+        return -0.5 * pt.log(inputs[-1])
+
+
+class NormalScore(Transform):  # type: ignore[misc]
+    """Sees a positive variable as the normal score of an exponential distribution.
+
+    See :func:`alkbayes.parametrisation.positive_from_score`.
+    """
+
+    name = "score"
+    ndim_supp = 0
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def forward(self, value: Any, *inputs: Any) -> Any:  # noqa: ARG002
+        """Return what the sampler sees."""
+        return pt.sqrt(2.0) * pt.erfcinv(2 * pt.exp(-value / self.scale))
+
+    def backward(self, value: Any, *inputs: Any) -> Any:  # noqa: ARG002
+        """Return the positive variable."""
+        return -self.scale * _log_upper_tail(value)
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:  # noqa: ARG002
+        """Return the log derivative of `backward`."""
+        return math.log(self.scale) - 0.5 * value**2 - 0.5 * math.log(2 * math.pi) - _log_upper_tail(value)
+
+
+def _log_upper_tail(x: Any) -> Any:
+    return pt.log(0.5 * pt.erfc(x / math.sqrt(2)))
+
+
+def build_model(design: Design) -> pm.Model:
+    """Build the PyMC model of a design.
+
+    Its free variables are those of :func:`alkbayes.design.parameters`, by name and in that order. Dimensions are
+    `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the logit of each cohort's
+    response rate.
+    """
+    coords: dict[str, tuple[str, ...]] = {"cohort": design.cohorts}
+    for block in design.effects:
+        coords |= {block.slug: block.levels, f"{block.slug}_contrast": block.free_coords}
+    if design.group is not None:
+        coords[design.group.label] = design.group.units
+
+    # The design is checked: with `check_bounds` the compiled density would check every value at every step again.
+    with pm.Model(coords=coords, check_bounds=False) as model:
+        eta = _variable("alpha", design.intercept_prior)
+        for block in design.effects:
+            sd = 1.0 if block.sd_prior is None else _variable(f"sd_{block.slug}", block.sd_prior)
+            free = _variable(block.free, block.prior, dims=f"{block.slug}_contrast")
+            # Products and sums, not a matrix product: numba compiles it in seconds, BLAS's in half a minute.
+            effect = pm.Deterministic(
+                f"effect_{block.slug}", sd * (block.basis * free[None, :]).sum(axis=1), dims=block.slug
+            )
+            eta = eta + effect[block.index]
+        rho = None if design.rho_prior is None else _variable("rho", design.rho_prior)
+        theta = pm.Deterministic("theta", _add_heterogeneity(design, eta, rho), dims="cohort")
+        if rho is None:
+            pm.Binomial("responders", n=design.n, logit_p=theta, observed=design.responders, dims="cohort")
+        else:
+            p, size = pm.math.sigmoid(theta), (1 - rho) / rho
+            pm.BetaBinomial(
+                "responders", alpha=p * size, beta=(1 - p) * size, n=design.n, observed=design.responders, dims="cohort"
+            )
+    return model
+
+
+def _add_heterogeneity(design: Design, eta: Any, rho: Any) -> Any:
+    group, cohort = design.group, design.cohort
+    taus = {term.label: _variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
+    logit, variance = empirical_logits(design)
+    variance = sampling_variance(design, variance, rho)
+    if group is not None:
+        tau, tau_cohort = taus[group.label], 0.0 if cohort is None else taus[cohort.label]
+        index, zeros = group.index, pt.zeros(len(group.units))
+        moments = group_moments(
+            logit - eta, variance, tau, tau_cohort, lambda values: pt.inc_subtensor(zeros[index], values)
+        )
+        eta = eta + tau * _deviations(group, *moments)[index]
+    if cohort is not None:
+        tau = taus[cohort.label]
+        eta = eta + tau * _deviations(cohort, *cohort_moments(logit - eta, variance, tau))
+    return eta + pt.zeros(len(design.cohorts))
+
+
+def _deviations(term: HeterogeneityBlock, mean: Any, precision: Any) -> Any:
+    """Standardised deviations with the prior of `term`, which the sampler sees in units of `mean` and `precision`."""
+    prior = term.unit_prior
+
+    def logp(value: Any, mean: Any, precision: Any) -> Any:  # noqa: ARG001
+        if isinstance(prior, StudentT):
+            return pm.logp(pm.StudentT.dist(nu=prior.nu, mu=0.0, sigma=1.0), value)
+        return pm.logp(pm.Normal.dist(0.0, 1.0), value)
+
+    def random(mean: Any, precision: Any, rng: np.random.Generator, size: Any) -> Any:  # noqa: ARG001
+        return prior.draw(rng, np.shape(mean) if size is None else size)
+
+    return pm.CustomDist(
+        f"z_{term.label}",
+        mean,
+        precision,
+        logp=logp,
+        random=random,
+        signature="(),()->()",
+        transform=Conditioned(),
+        default_transform=None,
+        dims=term.label,
+    )
+
+
+def _variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
+    match prior:
+        case Normal():
+            return pm.Normal(name, prior.mean, prior.sd, dims=dims)
+        case StudentT():
+            return pm.StudentT(name, nu=prior.nu, mu=prior.mean, sigma=prior.sd, dims=dims)
+        case Beta():
+            return pm.Beta(name, prior.a, prior.b, dims=dims)
+    # PyMC applies a transform on top of the default one, unless that is switched off.
+    scale = {"transform": NormalScore(score_scale(prior)), "default_transform": None, "dims": dims}
+    match prior:
+        case HalfNormal():
+            return pm.HalfNormal(name, prior.sd, **scale)
+        case HalfStudentT():
+            return pm.HalfStudentT(name, nu=prior.nu, sigma=prior.sd, **scale)
+        case Exponential():
+            return pm.Exponential(name, scale=prior.mean, **scale)

@@ -1,0 +1,95 @@
+"""What the model says about data not seen: replicated responders, and the response rate of a cohort to come."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, ndtri, stdtrit
+
+from alkbayes.design import Design
+from alkbayes.priors import Normal, StudentT
+
+type Array = NDArray[np.float64]
+
+NEXT_COHORTS_PER_DRAW = 16
+"""New cohorts for each posterior draw. They are stratified, so that their noise is small beside that of the draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heterogeneity:
+    """What a new cohort of a new trial draws from, besides its mean logit.
+
+    Attributes
+    ----------
+    taus
+        Of each level, axes (draw,).
+    priors
+        Distribution of each level's standardised deviation.
+    rho
+        Intraclass correlation of a beta-binomial model, axes (draw,), or None.
+    """
+
+    taus: tuple[Array, ...]
+    priors: tuple[Normal | StudentT, ...]
+    rho: Array | None
+
+
+def heterogeneity_of(design: Design, draws: Mapping[str, Array]) -> Heterogeneity:
+    """Return what a new cohort draws from, chains and draws in one axis."""
+    return Heterogeneity(
+        taus=tuple(draws[f"tau_{term.label}"].ravel() for term in design.heterogeneity),
+        priors=tuple(term.unit_prior for term in design.heterogeneity),
+        rho=None if design.rho_prior is None else draws["rho"].ravel(),
+    )
+
+
+def replicate(design: Design, draws: Mapping[str, Array], *, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return replicated responders of the same cohorts, axes (chain, draw, cohort)."""
+    p = draws["p"]
+    if design.rho_prior is not None:
+        p = _beta(p, draws["rho"][..., None], rng)
+    return rng.binomial(design.n.astype(np.int64), p)
+
+
+def next_cohort(logits: Array, weights: Array, heterogeneity: Heterogeneity, *, rng: np.random.Generator) -> Array:
+    """Return response rates of new cohorts of new trials, shape (draw, NEXT_COHORTS_PER_DRAW).
+
+    Each has its own trial and its own profile, drawn with the profiles' weights: new cohorts that shared one deviation
+    would tell nothing of how new cohorts differ. Within each posterior draw the profiles and the deviations of each
+    level are stratified (a Latin hypercube; McKay, Beckman and Conover 1979, doi:10.2307/1268522).
+
+    Parameters
+    ----------
+    logits
+        Mean logit of each profile, shape (draw, profile).
+    weights
+        Of the profiles, shape (profile,), summing to one.
+    heterogeneity
+        Of the same draws.
+    rng
+        Source of randomness.
+    """
+    count = len(logits)
+    uniform = _stratified(rng, count)
+    # The last edge is 1 up to rounding; the largest uniform number must not fall behind it.
+    profile = np.minimum(np.searchsorted(np.cumsum(weights), uniform), len(weights) - 1)
+    theta = np.take_along_axis(logits, profile, axis=1)
+    for tau, prior in zip(heterogeneity.taus, heterogeneity.priors, strict=True):
+        uniform = _stratified(rng, count)
+        deviation = stdtrit(prior.nu, uniform) if isinstance(prior, StudentT) else ndtri(uniform)
+        theta = theta + tau[:, None] * deviation
+    p = expit(theta)
+    return p if heterogeneity.rho is None else _beta(p, heterogeneity.rho[:, None], rng)
+
+
+def _stratified(rng: np.random.Generator, count: int) -> Array:
+    """Uniform numbers, shape (count, NEXT_COHORTS_PER_DRAW), one in each stratum of every row, in random order."""
+    strata = rng.permuted(np.tile(np.arange(NEXT_COHORTS_PER_DRAW), (count, 1)), axis=1)
+    return (strata + rng.uniform(size=strata.shape)) / NEXT_COHORTS_PER_DRAW
+
+
+def _beta(mean: Array, rho: Array, rng: np.random.Generator) -> Array:
+    size = 1 / rho - 1
+    tiny = np.finfo(np.float64).tiny
+    return rng.beta(np.maximum(mean * size, tiny), np.maximum((1 - mean) * size, tiny))

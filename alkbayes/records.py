@@ -1,0 +1,25 @@
+"""Tables as records that JSON can hold."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def finite_or_none(value: Any) -> Any:
+    """Return `value` as JSON can hold it: numpy scalars as Python's, what is not a finite number as None."""
+    if isinstance(value, dict):
+        return {str(key): finite_or_none(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_or_none(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return the rows of `frame` as dictionaries that JSON can hold."""
+    return [finite_or_none(row) for row in frame.to_dict(orient="records")]

@@ -1,0 +1,137 @@
+"""A run's folder: written beside its place and renamed in whole, checked when it is read again."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.errors import RunError
+
+if TYPE_CHECKING:
+    from alkbayes.fit import Fit
+    from alkbayes.results import Results
+
+SCHEMA = 1
+RUN_FILE = "run.json"
+POSTERIOR_FILE = "posterior.nc"
+RUNS_FOLDER = Path("runs")
+
+
+def free_run_folder(model: str, *, now: datetime) -> Path:
+    """Return `runs/<model>-<timestamp>` below the current folder, with a number where that is taken."""
+    stem = f"{model}-{now:%Y%m%d-%H%M%S}"
+    candidate, number = RUNS_FOLDER / stem, 1
+    while candidate.exists():
+        number += 1
+        candidate = RUNS_FOLDER / f"{stem}-{number}"
+    return candidate
+
+
+def check_place(folder: Path) -> None:
+    """Check, before anything is sampled, that a run can be written to `folder`.
+
+    Raises
+    ------
+    RunError
+        If something is there already, or the folder above it cannot be written to.
+    """
+    if folder.exists() or folder.is_symlink():
+        kind = "a folder" if folder.is_dir() else "a file"
+        raise RunError(f"{folder}: {kind} is there already; nothing is overwritten. Give --out a path that is free.")
+    above = folder.absolute().parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise RunError(f"{folder}: {above} cannot be written to. Give --out a path in a folder of yours.")
+
+
+def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes, command: str) -> None:
+    """Write a run's folder: whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Where; nothing may be there.
+    fit, results
+        What to write.
+    model_file
+        The bytes of the model file.
+    command
+        The command line that made the run.
+
+    Raises
+    ------
+    RunError
+        If something came to be at `folder` in the meantime, or the disk refuses.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _beside(folder) as place:
+            (place / "model.toml").write_bytes(model_file)
+            (place / "evidence.csv").write_bytes(fit.evidence.content)
+            for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
+                getattr(results, name).to_csv(place / f"{name}.csv", index=False)
+            fit.tree.to_netcdf(place / POSTERIOR_FILE, engine="h5netcdf")
+            files = {path.name: _hash(path) for path in sorted(place.iterdir())}
+            document = {"schema": SCHEMA} | results.document | {"command": command, "files": files}
+            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+            (place / RUN_FILE).write_text(text + "\n", encoding="utf-8")
+            # Without this a folder that came to be at `folder` since the check would be replaced, if it is empty.
+            check_place(folder)
+            place.rename(folder)
+    except OSError as error:
+        raise RunError(f"{folder}: the run could not be written: {error.strerror or error}.") from error
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return the document of a finished run, its files checked.
+
+    Raises
+    ------
+    RunError
+        If this is no finished run, or a file is missing or is not the one that the run wrote.
+    """
+    if not folder.is_dir():
+        raise RunError(f"{folder}: there is no such folder. Give the folder of a run, such as runs/line-generation-….")
+    path = folder / RUN_FILE
+    if not path.is_file():
+        raise RunError(f"{folder}: has no {RUN_FILE}, so it is no finished run. Fit again: alkbayes fit.")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read: {error}. Fit again: alkbayes fit.") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA or "files" not in document:
+        found = document.get("schema") if isinstance(document, dict) else None
+        raise RunError(f"{path}: found schema {found!r}; allowed: {SCHEMA}. Fit again with this version: alkbayes fit.")
+    for name, expected in document["files"].items():
+        file = folder / name
+        if not file.is_file():
+            raise RunError(f"{folder}: {name} is missing, so the run is incomplete. Fit again: {document['command']}")
+        if _hash(file) != expected:
+            raise RunError(
+                f"{folder}: {name} is not what the run wrote, so its numbers need not belong to it. Fit again: "
+                f"{document['command']}"
+            )
+    return document
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """Make a hidden folder next to `folder`, gone at the end unless it was renamed."""
+    place = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+    place.chmod(0o755)
+    try:
+        yield place
+    finally:
+        if place.exists():
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _hash(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()

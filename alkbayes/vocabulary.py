@@ -1,0 +1,86 @@
+"""The field's words, once: columns, levels and their order, estimands, and the one interval probability."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+INTERVAL_PROB = 0.95
+"""Probability of every credible, confidence and prediction interval; all are equal-tailed."""
+
+DEFAULT_MODEL = "line-generation"
+"""What `alkbayes fit` fits."""
+
+
+class Line(StrEnum):
+    """Treatment history of a cohort."""
+
+    NAIVE = "naive"
+    PRETREATED = "pretreated"
+    MIXED = "mixed"
+
+
+class RegimenClass(StrEnum):
+    """What the review stratifies on; shown as "TKI generation"."""
+
+    FIRST = "first"
+    SECOND = "second"
+    THIRD = "third"
+    COMBINATION = "combination"
+    EXPERIMENTAL = "experimental"
+
+
+class PriorAlkTki(StrEnum):
+    """Earlier exposure of a cohort to ALK inhibitors."""
+
+    NONE = "none"
+    CRIZOTINIB = "crizotinib"
+    SECOND = "second"
+    ANY = "any"
+    MIXED = "mixed"
+
+
+class Estimand(StrEnum):
+    """What a pooled number is about; the three are never mixed up, and `registry` is the fourth."""
+
+    REGISTRY = "registry"
+    TYPICAL = "typical"
+    MEAN = "mean"
+    NEXT_COHORT = "next_cohort"
+
+
+LEVELS: dict[str, tuple[str, ...]] = {
+    "line": tuple(Line),
+    "regimen_class": tuple(RegimenClass),
+    "prior_alk_tki": tuple(PriorAlkTki),
+    "phase": ("1", "1/2", "2", "3", "4"),
+    "generation": ("1", "2", "3", "4"),
+    "prior_chemo": ("none", "some", "all", "unknown"),
+    "assessor": ("irc", "investigator"),
+    "analysis_set": ("itt", "evaluable"),
+    "confirmed": ("yes", "no", "unknown"),
+    "certainty": ("high", "low"),
+}
+"""Columns whose values are a fixed set, in the order in which they are shown."""
+
+LABELS: dict[str, str] = {
+    "regimen_class": "generation",
+    "generation": "agent_generation",
+    "cohort_id": "cohort",
+    "prior_alk_tki": "prior_tki",
+}
+"""What a column is called in results, where that differs from its name in the table."""
+
+
+def label_of(column: str) -> str:
+    """Return what `column` is called in results."""
+    return LABELS.get(column, column)
+
+
+def in_order(column: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Return the distinct `values` of `column` in the order in which they are shown.
+
+    A column with a fixed set of values keeps that set's order; any other is sorted, so that the order of the rows in a
+    table never decides anything.
+    """
+    present = set(values)
+    fixed = LEVELS.get(column, ())
+    return tuple(level for level in fixed if level in present) + tuple(sorted(present.difference(fixed)))

@@ -1,0 +1,247 @@
+"""Pooling by each method: what is and is not defined, the ends, one cohort, notes, properties."""
+
+import math
+from dataclasses import asdict, fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from scipy.stats import norm, t
+
+from alkbayes.classical import PooledProportion, PoolingMethod, Scale, pool, pooling
+from alkbayes.classical.heterogeneity import Tau2
+from alkbayes.errors import EvidenceError
+
+METHODS = list(PoolingMethod)
+CRUDE = [method for method in METHODS if method.startswith("crude")]
+RANDOM = [method for method in METHODS if not method.startswith(("crude", "common"))]
+X, N = [16, 10, 4, 43, 10, 25], [17, 12, 8, 58, 10, 42]
+
+COHORTS = st.lists(
+    st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1, max_size=10
+)
+
+
+def numbers(result: PooledProportion) -> dict[str, float | None]:
+    return {key: value for key, value in asdict(result).items() if key not in {"method", "scale", "note"}}
+
+
+def check_sound(result: PooledProportion) -> None:
+    """No NaN, proportions in [0, 1], limits in order, and a reason in the note where there is no estimate."""
+    for name, value in numbers(result).items():
+        assert value is None or math.isfinite(value), name
+    if result.estimate is None:
+        assert result.note
+        assert result.low is result.high is result.prediction_low is None
+        return
+    if result.low is not None and result.high is not None:
+        assert 0 <= result.low <= result.estimate <= result.high <= 1
+        if result.prediction_low is not None and result.prediction_high is not None:
+            assert 0 <= result.prediction_low <= result.low
+            assert result.high <= result.prediction_high <= 1
+    assert result.i2 is None or 0 <= result.i2 <= 1
+
+
+def check_close(got: float | None, expected: float | None, name: str) -> None:
+    """Both undefined, or the same to the digits that an iteration leaves."""
+    assert (got is None) == (expected is None), name
+    assert got is None or got == pytest.approx(expected, rel=1e-4, abs=1e-4), name
+
+
+def test_the_fields_are_what_the_command_line_promises() -> None:
+    assert " ".join(field.name for field in fields(PooledProportion)) == (
+        "method scale k patients responders estimate low high prediction_low prediction_high tau2 i2 h2 q q_df q_p note"
+    )
+    assert " ".join(METHODS) == (
+        "crude-wald crude-wilson crude-clopper-pearson common-logit "
+        "dl-logit dl-logit-hk reml-logit reml-logit-hk glmm-ml"
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_counts_and_scale_are_said(method: PoolingMethod) -> None:
+    result = pool(X, N, method=method)
+    assert (result.method, result.k, result.patients, result.responders) == (method, 6, 147, 108)
+    assert result.scale is (Scale.PROBABILITY if method in CRUDE else Scale.LOGIT)
+    check_sound(result)
+
+
+@pytest.mark.parametrize("method", CRUDE)
+def test_crude_says_in_words_what_it_leaves_out(method: PoolingMethod) -> None:
+    result = pool(X, N, method=method)
+    assert result.estimate == 108 / 147
+    assert "leaves out the differences between cohorts" in result.note
+    assert result.tau2 is result.q is result.i2 is result.prediction_low is None
+
+
+def test_crude_wald_of_the_reviews_counts_is_the_reviews_interval() -> None:
+    result = pool([3_733], [6_382], method=PoolingMethod.CRUDE_WALD)
+    assert [f"{100 * value:.1f}" for value in (result.estimate, result.low, result.high)] == ["58.5", "57.3", "59.7"]
+
+
+def test_common_effect_defines_no_tau2_and_no_prediction() -> None:
+    result = pool(X, N, method=PoolingMethod.COMMON_LOGIT)
+    assert result.tau2 is result.prediction_low is result.prediction_high is None
+    assert result.q is not None
+    assert "one response rate" in result.note
+
+
+@pytest.mark.parametrize("method", RANDOM)
+def test_prediction_is_wider_where_cohorts_differ(method: PoolingMethod) -> None:
+    result = pool(X, N, method=method)
+    assert result.tau2 > 0
+    assert result.prediction_low < result.low < result.high < result.prediction_high
+
+
+@pytest.mark.parametrize(
+    ("method", "quantile"),
+    [
+        (PoolingMethod.REML_LOGIT, norm.ppf(0.975)),
+        (PoolingMethod.GLMM_ML, norm.ppf(0.975)),
+        (PoolingMethod.REML_LOGIT_HK, t.ppf(0.975, 5)),
+    ],
+)
+def test_prediction_has_the_quantile_of_the_confidence_interval(method: PoolingMethod, quantile: float) -> None:
+    result = pool(X, N, method=method)
+    se = (logit(result.high) - logit(result.low)) / 2 / quantile
+    half = (logit(result.prediction_high) - logit(result.prediction_low)) / 2
+    assert half == pytest.approx(quantile * math.sqrt(result.tau2 + se**2), rel=1e-10)
+
+
+def test_the_glmm_has_no_q_and_no_i2() -> None:
+    result = pool(X, N, method=PoolingMethod.GLMM_ML)
+    assert result.q is result.q_df is result.q_p is result.i2 is result.h2 is None
+    assert result.note == ""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_cohort(method: PoolingMethod) -> None:
+    result = pool([12], [40], method=method)
+    check_sound(result)
+    assert result.estimate == pytest.approx(0.3, rel=1e-12)
+    assert result.tau2 is result.i2 is result.q is result.q_p is result.prediction_low is None
+    assert "One cohort" in result.note
+    if method.endswith("-hk"):
+        assert result.low is result.high is None
+        assert "at least two cohorts" in result.note
+    else:
+        assert result.low < 0.3 < result.high
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "counts", [([0], [7]), ([7], [7]), ([0, 0, 0], [7, 20, 9]), ([7, 20, 9], [7, 20, 9]), ([0, 5], [9, 5])]
+)
+def test_none_and_all(method: PoolingMethod, counts: tuple[list[int], list[int]]) -> None:
+    result = pool(*counts, method=method)
+    check_sound(result)
+    if method is PoolingMethod.GLMM_ML:
+        assert result.estimate is None
+        assert "no result" in result.note.lower()
+    else:
+        assert result.estimate is not None
+
+
+def test_the_correction_is_noted_with_the_cohorts_names() -> None:
+    result = pool([0, 5, 9], [9, 10, 9], method=PoolingMethod.REML_LOGIT, cohorts=["a-1", "b-2", "c-3"])
+    assert "1/2 was added to responders and non-responders of cohorts a-1, c-3" in result.note
+    assert "b-2" not in result.note
+    assert "of cohort 1," in pool([0, 5], [9, 10], method=PoolingMethod.DL_LOGIT).note
+    assert "1/2" not in pool([0, 5], [9, 10], method=PoolingMethod.GLMM_ML).note
+    assert "9, 10 and 3 more," in pool([0] * 13, [9] * 13, method=PoolingMethod.COMMON_LOGIT).note
+
+
+def test_names_must_be_as_many_as_the_cohorts() -> None:
+    with pytest.raises(ValueError, match="each of the 2 cohorts, got 1"):
+        pool([1, 2], [3, 4], method=PoolingMethod.DL_LOGIT, cohorts=["a"])
+
+
+def test_bad_counts_are_refused() -> None:
+    with pytest.raises(EvidenceError, match="5/4"):
+        pool([5], [4], method=PoolingMethod.GLMM_ML)
+
+
+def test_a_hartung_knapp_interval_that_is_too_narrow_is_noted() -> None:
+    x, n = [50, 51, 50, 49], [100, 100, 100, 100]
+    plain, adjusted = (pool(x, n, method=m) for m in (PoolingMethod.DL_LOGIT, PoolingMethod.DL_LOGIT_HK))
+    assert adjusted.high - adjusted.low < plain.high - plain.low
+    assert "narrower here than the plain one" in adjusted.note
+    assert "narrower here" not in plain.note
+    same = pool([5, 5], [10, 10], method=PoolingMethod.REML_LOGIT_HK)
+    assert same.low == pytest.approx(same.high)
+    assert "narrower here" in same.note
+
+
+@pytest.mark.parametrize("method", RANDOM)
+def test_a_tau2_of_0_is_noted(method: PoolingMethod) -> None:
+    result = pool([50, 51, 50, 49], [100, 100, 100, 100], method=method)
+    assert result.tau2 == 0
+    assert (result.prediction_low, result.prediction_high) == pytest.approx((result.low, result.high))
+    assert "tau2 was estimated at 0" in result.note
+
+
+def test_a_reml_that_does_not_converge_leaves_its_own_row_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooling, "tau2_reml", lambda _yi, _vi: Tau2(tau2=0.5, converged=False))
+    failed = pool(X, N, method=PoolingMethod.REML_LOGIT)
+    check_sound(failed)
+    assert failed.estimate is failed.tau2 is None
+    assert "did not converge" in failed.note
+    assert pool(X, N, method=PoolingMethod.DL_LOGIT).estimate is not None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_cohorts_of_ten_million(method: PoolingMethod) -> None:
+    result = pool([6_000_000, 5_500_000, 0, 10_000_000], [10_000_000] * 4, method=method)
+    check_sound(result)
+    inside = pool([6_000_000, 5_500_000, 6_400_000], [10_000_000] * 3, method=method)
+    check_sound(inside)
+    assert inside.estimate == pytest.approx(0.597, abs=0.01)
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if not method.endswith("-hk")])
+def test_equal_rates_pool_to_that_rate_with_less_and_less_doubt(method: PoolingMethod) -> None:
+    widths = []
+    for n in (10, 1_000, 100_000, 10_000_000):
+        result = pool([0.6 * n, 1.2 * n, 1.8 * n], [n, 2 * n, 3 * n], method=method)
+        assert result.estimate == pytest.approx(0.6, abs=1e-9)
+        widths.append(result.high - result.low)
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] < 1e-3
+
+
+@pytest.mark.parametrize("method", RANDOM)
+def test_patients_without_end_leave_the_differences(method: PoolingMethod) -> None:
+    """With n to infinity tau2 is the variance of the known logits: over k - 1, or over k for maximum likelihood."""
+    theta = np.array([-0.8, 0.3, 0.5, 1.4])
+    n = np.full(4, 10_000_000)
+    result = pool(np.round(n * expit(theta)), n, method=method)
+    expected = theta.var(ddof=0 if method is PoolingMethod.GLMM_ML else 1)
+    assert result.tau2 == pytest.approx(expected, rel=2e-1 if method.startswith("dl") else 1e-5)
+    assert logit(result.estimate) == pytest.approx(theta.mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(cohorts=COHORTS, seed=st.integers(0, 2**32 - 1))
+def test_order_does_not_matter_and_non_responders_mirror(
+    method: PoolingMethod, cohorts: list[tuple[int, int]], seed: int
+) -> None:
+    x, n = np.array(cohorts).T
+    order = np.random.default_rng(seed).permutation(len(x))
+    result = pool(x, n, method=method)
+    shuffled, turned = pool(x[order], n[order], method=method), pool(n - x, n, method=method)
+    check_sound(result)
+    for name, value in numbers(result).items():
+        check_close(numbers(shuffled)[name], value, name)
+    for name, mirrored in (
+        ("low", "high"),
+        ("high", "low"),
+        ("prediction_low", "prediction_high"),
+        ("prediction_high", "prediction_low"),
+        ("estimate", "estimate"),
+    ):
+        value = getattr(turned, mirrored)
+        check_close(None if value is None else 1 - value, getattr(result, name), name)
+    check_close(turned.tau2, result.tau2, "tau2")

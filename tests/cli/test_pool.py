@@ -1,0 +1,143 @@
+"""`alkbayes pool`: what goes to stdout and stderr, and with which exit code."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from alkbayes.classical import PoolingMethod
+from alkbayes.classical.tables import POOL_COLUMNS
+from alkbayes.cli import Group
+from alkbayes.cli.pool import command
+
+app = typer.Typer(cls=Group)
+app.callback()(lambda: None)
+app.command("pool")(command)
+
+OWN = "cohort_id,n,responders\nmine-a,40,30\nmine-b,25,25\n"
+
+
+def run(*arguments: str | Path, columns: int = 100):
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["pool", *map(str, arguments)])
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    path = tmp_path / "own.csv"
+    path.write_text(OWN, encoding="utf-8")
+    return path
+
+
+def test_json_is_one_document_of_the_promised_records() -> None:
+    result = run("--json")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    document = json.loads(result.stdout)
+    assert list(document) == ["pooled"]
+    assert len(document["pooled"]) == 9 * len(PoolingMethod)
+    assert all(list(record) == list(POOL_COLUMNS) for record in document["pooled"])
+    first = document["pooled"][0]
+    assert (first["group"], first["level"], first["method"]) == ("all", "all", "crude-wald")
+    assert first["estimate"] == pytest.approx(3397 / 5645, rel=1e-12)
+    assert first["tau2"] is first["prediction_low"] is first["q_df"] is None
+
+
+def test_csv_is_the_same_table() -> None:
+    result = run("--csv", "--by", "line", "--method", "glmm-ml")
+    assert result.exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert list(rows[0]) == list(POOL_COLUMNS)
+    assert [row["level"] for row in rows] == ["all", "naive", "pretreated", "mixed"]
+    pooled = json.loads(run("--json", "--by", "line", "--method", "glmm-ml").stdout)["pooled"]
+    assert [float(row["estimate"]) for row in rows] == [record["estimate"] for record in pooled]
+    assert rows[0]["q"] == ""
+
+
+def test_two_columns_with_a_colon_pool_by_both() -> None:
+    pooled = json.loads(run("--json", "--by", "line:regimen_class", "--method", "reml-logit-hk").stdout)["pooled"]
+    assert {record["group"] for record in pooled} == {"all", "line:generation"}
+    assert "naive:second" in {record["level"] for record in pooled}
+
+
+def test_the_table_for_a_reader_fits_100_columns_and_says_each_note_once() -> None:
+    result = run()
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert max(map(len, lines)) <= 100
+    assert lines[:2] == [
+        "Evidence: bundled",
+        "A reconstruction of the published review's table, near it and not equal to it.",
+    ]
+    assert "  all             crude-wald               60.2   58.9–61.5            –       –      –    [1]" in lines
+    assert "  63 cohorts      crude-wilson             60.2   58.9–61.4            –       –      –    [1]" in lines
+    assert "  1,231/1,612     crude-clopper-pearson    76.4   74.2–78.4            –       –      –    [1]" in lines
+    assert "  by generation" in lines
+    text = " ".join(lines)
+    assert text.count("leaves out the differences between cohorts.") == 1
+    assert text.count("tau2 was estimated at 0") == 1
+
+
+def test_one_method_keeps_its_counts() -> None:
+    lines = [line.strip() for line in run("--method", "glmm-ml").stdout.splitlines()]
+    start = next(i for i, line in enumerate(lines) if line.startswith("all "))
+    assert lines[start + 1 : start + 3] == ["63 cohorts", "3,397/5,645"]
+
+
+def test_a_table_of_ones_own(own: Path) -> None:
+    result = run("--data", own)
+    assert result.exit_code == 0
+    assert "reconstruction" not in result.stdout
+    assert "2 cohorts" in result.stdout
+    assert "by line" not in result.stdout
+    pooled = json.loads(run("--data", own, "--json", "--method", "reml-logit").stdout)["pooled"]
+    assert [record["level"] for record in pooled] == ["all"]
+    assert "of cohort mine-b," in pooled[0]["note"]
+
+
+def test_a_value_that_looks_like_markup_is_shown_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("cohort_id,n,responders,site\nmine-a,40,30,[bold]x\nmine-b,25,20,[/]\n", encoding="utf-8")
+    result = run("--data", path, "--by", "site", "--method", "crude-wilson")
+    assert result.exit_code == 0
+    assert "[bold]x" in result.stdout
+    assert "[/]" in result.stdout
+    assert "1 cohort\n" in "\n".join(line.rstrip() for line in result.stdout.splitlines())
+
+
+def test_an_unknown_method_lists_those_there_are() -> None:
+    result = run("--method", "freeman-tukey", "--json")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: There is no pooling method 'freeman-tukey'.")
+    for method in PoolingMethod:
+        assert method in result.stderr
+
+
+def test_an_unknown_column_lists_those_there_are(own: Path) -> None:
+    result = run("--data", own, "--by", "line")
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr == ("error: The evidence table has no column line to group by. Its columns: cohort_id.\n")
+
+
+def test_two_formats_at_once_are_refused() -> None:
+    assert run("--json", "--csv").exit_code == 2
+
+
+def test_the_help_names_every_method() -> None:
+    text = "".join(run("--help", columns=200).stdout.split())
+    for method in PoolingMethod:
+        assert f"{method}," in text or f"{method}." in text
+
+
+def test_nothing_that_the_command_needs_is_imported_before_it_runs() -> None:
+    heavy = ("alkbayes.classical", "scipy", "pandas", "pymc")
+    code = f"import sys, alkbayes.cli.pool; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
