@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.errors import EvidenceError
 from alkbayes.priors import Beta, Normal, Prior, StudentT
 from alkbayes.spec import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity, effect_label
 from alkbayes.vocabulary import in_order, label_of
@@ -206,13 +207,18 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
     effects, notes = [], []
     for effect in spec.effect:
         block = _effect_block(effect, frame)
-        if block.basis.shape[1] == 0:
-            notes.append(
-                f"{block.label}: every cohort is {block.levels[0]!r}; there is nothing to compare, and the model has "
-                "no such effect"
-            )
-        else:
+        if (only := _only_level(block, frame)) is None:
             effects.append(block)
+            if block.sd_prior is None and not (block.index == 0).any():
+                notes.append(
+                    f"{block.label}: no cohort has the reference level {block.levels[0]!r}, so the intercept rests on "
+                    "its prior and on the differences' priors"
+                )
+        else:
+            notes.append(
+                f"{block.label}: every cohort is {only!r}; there is nothing to compare, and the model has no "
+                "such effect"
+            )
     terms = [_heterogeneity_block(term, frame) for term in spec.heterogeneity]
     columns = dict.fromkeys(column for block in effects for column in block.columns)
     return Design(
@@ -268,6 +274,11 @@ def _effect_block(effect: "Effect", frame: "pd.DataFrame") -> EffectBlock:
     else:
         # An interaction has every combination, observed or not: a combination without cohorts keeps its prior.
         levels = tuple(":".join(combination) for combination in itertools.product(*observed))
+        if len(set(levels)) < len(levels):
+            raise EvidenceError(
+                f"{' and '.join(effect.columns)}: two combinations of their levels have one name, because a level has "
+                "a colon in it, and colons join the levels of an interaction. Write the levels without colons."
+            )
         basis, prior, sd_prior = zero_sum_basis(len(levels)), STANDARD_NORMAL, effect.sd_prior
     return EffectBlock(
         label=effect_label(effect.columns),
@@ -278,6 +289,21 @@ def _effect_block(effect: "Effect", frame: "pd.DataFrame") -> EffectBlock:
         prior=prior,
         sd_prior=sd_prior,
     )
+
+
+def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
+    """Return the level that leaves an effect nothing to compare, None if it has something.
+
+    An interaction with a column of one level would be the effect of its other column a second time. A fixed effect
+    whose one level is not the reference keeps its coefficient: the intercept still means the reference.
+    """
+    if block.basis.shape[1] == 0:
+        return block.levels[0]
+    if len(block.columns) > 1:
+        for column in block.columns:
+            if len(levels := frame[column].unique()) == 1:
+                return str(levels[0])
+    return None
 
 
 def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame") -> HeterogeneityBlock:

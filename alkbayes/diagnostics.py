@@ -71,12 +71,13 @@ def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, *, thresholds: Thr
         What must be met; the default gate if None.
     """
     limits = thresholds or Thresholds()
-    rhat, rhat_name = _worst(az.rhat(posterior), largest=True)
-    bulk, bulk_name = _worst(az.ess(posterior, method="bulk"), largest=False)
-    tail, tail_name = _worst(az.ess(posterior, method="tail"), largest=False)
+    # Chains that stand still have no variance to divide by; that gives NaN, which fails below.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rhat, rhat_name = _worst(az.rhat(posterior), largest=True)
+        bulk, bulk_name = _worst(az.ess(posterior, method="bulk"), largest=False)
+        tail, tail_name = _worst(az.ess(posterior, method="tail"), largest=False)
+        ebfmi = float(np.min(az.bfmi(sample_stats["energy"].to_numpy())))
     divergences = int(sample_stats["diverging"].sum())
-    energy = sample_stats["energy"].to_numpy()
-    ebfmi = float(np.min(az.bfmi(energy)))
 
     # Written so that a value that is not a number fails.
     failures = []

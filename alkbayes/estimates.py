@@ -25,7 +25,7 @@ from alkbayes.design import Design, Index, level_codes
 from alkbayes.draws import linear_predictor, total_sd
 from alkbayes.fit import Fit
 from alkbayes.parametrisation import empirical_logits
-from alkbayes.predictive import Heterogeneity, heterogeneity_of, next_cohort
+from alkbayes.predictive import Heterogeneity, cohort_rates, heterogeneity_of, next_cohort
 from alkbayes.quadrature import expected_rate
 from alkbayes.vocabulary import INTERVAL_PROB, Estimand, label_of
 
@@ -76,6 +76,8 @@ class Posterior:
         Of the model.
     draws
         The posterior's variables, axes (draw, ...).
+    rates
+        Response rate of each cohort, shape (draw, cohort).
     profiles
         For each column, the level of each profile, shape (profile,).
     profile_of_cohort
@@ -90,6 +92,7 @@ class Posterior:
 
     design: Design
     draws: Mapping[str, Array]
+    rates: Array
     profiles: Mapping[str, NDArray[np.str_]]
     profile_of_cohort: Index
     logits: Array
@@ -112,6 +115,7 @@ def posterior_of(fit: Fit) -> Posterior:
     return Posterior(
         design=design,
         draws=draws,
+        rates=cohort_rates(design, draws, rng=np.random.default_rng([fit.provenance.settings.seed, 1])),
         profiles=profiles,
         profile_of_cohort=np.array([distinct.index(row) for row in rows], dtype=np.intp),
         logits=profile_logits(design, draws, profiles, count=len(distinct)),
@@ -184,7 +188,7 @@ def pooled_table(posterior: Posterior) -> pd.DataFrame:
         }
         rng = np.random.default_rng(posterior.seed)
         values = {
-            Estimand.REGISTRY: posterior.draws["p"][:, members] @ (n / n.sum()),
+            Estimand.REGISTRY: posterior.rates[:, members] @ (n / n.sum()),
             Estimand.TYPICAL: expit(logits @ share),
             Estimand.MEAN: means[:, used] @ share,
             Estimand.NEXT_COHORT: next_cohort(logits, share, posterior.heterogeneity, rng=rng).ravel(),
@@ -287,7 +291,7 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
     table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
     table["observed"] = design.responders / design.n
     table["expected"] = np.median(expit(posterior.logits), axis=0)[posterior.profile_of_cohort]
-    summaries = pd.DataFrame([summarise(draws) for draws in posterior.draws["p"].T])
+    summaries = pd.DataFrame([summarise(draws) for draws in posterior.rates.T])
     table = pd.concat([table, summaries], axis=1)
     if design.rho_prior is None:
         table["shrinkage"] = (variance / (variance + total**2)).mean(axis=0)

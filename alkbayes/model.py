@@ -101,9 +101,10 @@ def build_model(design: Design) -> pm.Model:
         if rho is None:
             pm.Binomial("responders", n=design.n, logit_p=theta, observed=design.responders, dims="cohort")
         else:
-            p, size = pm.math.sigmoid(theta), (1 - rho) / rho
+            # 1 - p would be 0 from a logit of 37 on.
+            p, q, size = pm.math.sigmoid(theta), pm.math.sigmoid(-theta), (1 - rho) / rho
             pm.BetaBinomial(
-                "responders", alpha=p * size, beta=(1 - p) * size, n=design.n, observed=design.responders, dims="cohort"
+                "responders", alpha=p * size, beta=q * size, n=design.n, observed=design.responders, dims="cohort"
             )
     return model
 

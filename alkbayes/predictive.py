@@ -52,6 +52,19 @@ def replicate(design: Design, draws: Mapping[str, Array], *, rng: np.random.Gene
     return rng.binomial(design.n.astype(np.int64), p)
 
 
+def cohort_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.Generator) -> Array:
+    """Return the response rate of each cohort of the table, axes (..., cohort).
+
+    Of a binomial model these are the draws of `p`. In a beta-binomial model `p` is the mean of the distribution that a
+    cohort's own rate is drawn from; given p, rho and its responders, the rate is beta again.
+    """
+    p = draws["p"]
+    if design.rho_prior is None:
+        return p
+    size = (1 / draws["rho"] - 1)[..., None]
+    return rng.beta(p * size + design.responders, (1 - p) * size + design.n - design.responders)
+
+
 def next_cohort(logits: Array, weights: Array, heterogeneity: Heterogeneity, *, rng: np.random.Generator) -> Array:
     """Return response rates of new cohorts of new trials, shape (draw, NEXT_COHORTS_PER_DRAW).
 

@@ -1,22 +1,37 @@
-"""Averages over the heterogeneity by Gaussian quadrature, without Monte Carlo noise."""
+"""Averages over the heterogeneity by quadrature, without Monte Carlo noise.
+
+Everything here is a mixture of normals with a common mean, so that the average is one too. The logistic distribution is
+that of `2 K Z`, with K of Kolmogorov's distribution and Z standard normal (Andrews and Mallows 1974,
+doi:10.1111/j.2517-6161.1974.tb00989.x; Stefanski 1991, doi:10.1016/0167-7152(91)90181-P); a Student t is a normal over
+the root of a gamma variable. So
+
+    E[expit(mu + deviation)] = E[Phi(mu / sqrt(4 K^2 + sum_g tau_g^2 s_g))],
+
+with `s` 1 for a normal level. The outer average is over smooth densities of log K and log s, where the trapezoid rule
+converges geometrically, and the error does not grow with tau as it does with Gauss-Hermite nodes.
+"""
 
 import itertools
-import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, roots_genlaguerre, roots_hermitenorm
+from scipy.special import expit, ndtr
+from scipy.stats import kstwobign, loggamma
 
 from alkbayes.predictive import Heterogeneity
 from alkbayes.priors import Normal, StudentT
 
 type Array = NDArray[np.float64]
 
-NORMAL_NODES = 41
-"""Error below 1e-7 in a rate for tau up to 2, and below 1e-4 up to 5 (a test holds it against adaptive integration)."""
+LOGISTIC_NODES = 16
+"""For the logistic function: error below 1e-9 in a rate for every mu and every tau of normal heterogeneity."""
 
-MIXTURE_NODES = 24
-"""For the variance of a Student t, a scale mixture of normals; error below 1e-4 in a rate for 3 degrees of freedom."""
+LOGISTIC_RANGE = (0.17, 3.0)
+"""Of K; the probability outside is below 1e-7, and the nodes' weights sum to one."""
+
+VARIANCE_NODES = 28
+"""For the variance of a Student t: error below 1e-5 in a rate from 2 degrees of freedom, below 1e-4 from 1, for every
+tau (a test holds both against adaptive integration)."""
 
 
 def expected_rate(logits: Array, heterogeneity: Heterogeneity) -> Array:
@@ -37,20 +52,18 @@ def expected_rate(logits: Array, heterogeneity: Heterogeneity) -> Array:
     """
     if not heterogeneity.taus:
         return expit(logits)
-    nodes, weights = roots_hermitenorm(NORMAL_NODES)
-    weights = weights / math.sqrt(2 * math.pi)
+    scales = np.geomspace(*LOGISTIC_RANGE, LOGISTIC_NODES)
+    shares = _normalised(kstwobign.pdf(scales) * scales)
     rates = np.zeros_like(logits)
-    # A sum of normals is normal; each Student t among them is a normal whose variance has a distribution of its own.
-    for scales in itertools.product(*(_variance_factors(prior) for prior in heterogeneity.priors)):
+    for factors in itertools.product(*(_variance_factors(prior) for prior in heterogeneity.priors)):
         variance = np.zeros(len(logits))
-        share = 1.0
-        for (factor, weight), tau in zip(scales, heterogeneity.taus, strict=True):
+        weight = 1.0
+        for (factor, share), tau in zip(factors, heterogeneity.taus, strict=True):
             variance = variance + factor * tau**2
-            share *= weight
-        sd = np.sqrt(variance)[:, None]
-        for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True):
-            rates += share * weight * expit(logits + sd * node)
-    return rates
+            weight *= share
+        for scale, share in zip(scales.tolist(), shares.tolist(), strict=True):
+            rates += weight * share * ndtr(logits / np.sqrt(4 * scale**2 + variance)[:, None])
+    return np.clip(rates, 0.0, 1.0)
 
 
 def _variance_factors(prior: Normal | StudentT) -> list[tuple[float, float]]:
@@ -58,7 +71,11 @@ def _variance_factors(prior: Normal | StudentT) -> list[tuple[float, float]]:
     if isinstance(prior, Normal):
         return [(1.0, 1.0)]
     half = prior.nu / 2
-    nodes, weights = roots_genlaguerre(MIXTURE_NODES, half - 1)
-    return [
-        (half / node, weight / math.gamma(half)) for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True)
-    ]
+    log_gamma = loggamma(half)
+    nodes = np.linspace(log_gamma.ppf(1e-5), log_gamma.isf(1e-10), VARIANCE_NODES)
+    weights = _normalised(log_gamma.pdf(nodes))
+    return list(zip((half * np.exp(-nodes)).tolist(), weights.tolist(), strict=True))
+
+
+def _normalised(weights: Array) -> Array:
+    return weights / weights.sum()

@@ -1,7 +1,6 @@
 """A run's folder: written beside its place and renamed in whole, checked when it is read again."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,23 @@ SCHEMA = 1
 RUN_FILE = "run.json"
 POSTERIOR_FILE = "posterior.nc"
 RUNS_FOLDER = Path("runs")
+PARTS = (
+    "model",
+    "question",
+    "engine",
+    "evidence",
+    "diagnostics",
+    "pooled",
+    "heterogeneity",
+    "contrasts",
+    "classical",
+    "notes",
+    "provenance",
+    "command",
+    "written",
+    "files",
+)
+"""What `run.json` holds beside its schema."""
 
 
 def free_run_folder(model: str, *, now: datetime) -> Path:
@@ -47,11 +63,18 @@ def check_place(folder: Path) -> None:
     above = folder.absolute().parent
     while not above.exists():
         above = above.parent
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise RunError(f"{folder}: {above} cannot be written to. Give --out a path in a folder of yours.")
+    try:
+        # Made and removed: the rights of a folder do not say all (a full or read-only disk, /proc).
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".partial", dir=above):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"{folder}: {above} cannot be written to ({error.strerror or error}). "
+            "Give --out a path in a folder of yours."
+        ) from error
 
 
-def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes, command: str) -> None:
+def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes, command: str) -> dict[str, Any]:
     """Write a run's folder: whole or not at all.
 
     Parameters
@@ -64,6 +87,11 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
         The bytes of the model file.
     command
         The command line that made the run.
+
+    Returns
+    -------
+    dict
+        What `run.json` holds: the results' document, the command, the time, and a hash of every other file.
 
     Raises
     ------
@@ -79,7 +107,8 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
                 getattr(results, name).to_csv(place / f"{name}.csv", index=False)
             fit.tree.to_netcdf(place / POSTERIOR_FILE, engine="h5netcdf")
             files = {path.name: _hash(path) for path in sorted(place.iterdir())}
-            document = {"schema": SCHEMA} | results.document | {"command": command, "files": files}
+            written = datetime.now().astimezone().isoformat(timespec="seconds")
+            document = {"schema": SCHEMA} | results.document | {"command": command, "written": written, "files": files}
             text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
             (place / RUN_FILE).write_text(text + "\n", encoding="utf-8")
             # Without this a folder that came to be at `folder` since the check would be replaced, if it is empty.
@@ -87,6 +116,7 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
             place.rename(folder)
     except OSError as error:
         raise RunError(f"{folder}: the run could not be written: {error.strerror or error}.") from error
+    return document
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -98,7 +128,8 @@ def read_run(folder: Path) -> dict[str, Any]:
         If this is no finished run, or a file is missing or is not the one that the run wrote.
     """
     if not folder.is_dir():
-        raise RunError(f"{folder}: there is no such folder. Give the folder of a run, such as runs/line-generation-….")
+        fault = "is a file" if folder.exists() else "there is no such folder"
+        raise RunError(f"{folder}: {fault}. Give the folder of a run, such as runs/line-generation-….")
     path = folder / RUN_FILE
     if not path.is_file():
         raise RunError(f"{folder}: has no {RUN_FILE}, so it is no finished run. Fit again: alkbayes fit.")
@@ -106,14 +137,20 @@ def read_run(folder: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read: {error}. Fit again: alkbayes fit.") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA or "files" not in document:
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         found = document.get("schema") if isinstance(document, dict) else None
         raise RunError(f"{path}: found schema {found!r}; allowed: {SCHEMA}. Fit again with this version: alkbayes fit.")
+    if missing := [name for name in PARTS if name not in document]:
+        raise RunError(f"{path}: has no {', '.join(missing)}, so it is not what a run writes. Fit again: alkbayes fit.")
     for name, expected in document["files"].items():
         file = folder / name
         if not file.is_file():
             raise RunError(f"{folder}: {name} is missing, so the run is incomplete. Fit again: {document['command']}")
-        if _hash(file) != expected:
+        try:
+            digest = _hash(file)
+        except OSError as error:
+            raise RunError(f"{file}: cannot be read: {error.strerror or error}.") from error
+        if digest != expected:
             raise RunError(
                 f"{folder}: {name} is not what the run wrote, so its numbers need not belong to it. Fit again: "
                 f"{document['command']}"

@@ -6,6 +6,8 @@ from alkbayes.errors import UsageError
 
 DEFAULT_SEED = 20251
 MAX_SEED = 2**32 - 1
+MAX_STEPS = 100_000
+"""Of draws and of tuning steps in each chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class SamplerSettings:
         for name, value, low, high in (
             ("seed", self.seed, 0, MAX_SEED),
             ("chains", self.chains, 2, 64),
-            ("draws", self.draws, 100, 100_000),
-            ("tune", self.tune, 100, 100_000),
+            ("draws", self.draws, 100, MAX_STEPS),
+            ("tune", self.tune, 100, MAX_STEPS),
         ):
             if not low <= value <= high:
                 reason = " (one chain cannot show that chains agree)" if name == "chains" and value == 1 else ""

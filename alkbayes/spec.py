@@ -1,8 +1,9 @@
 """Model files: TOML declarations, validated strictly, that hold no code."""
 
 import difflib
+import stat
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -10,17 +11,38 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from alkbayes.errors import SpecError
+from alkbayes.evidence_faults import near_miss
 from alkbayes.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
-from alkbayes.vocabulary import DEFAULT_MODEL, label_of
+from alkbayes.spec_faults import as_written, fault, faults_of
+from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, label_of
 
 SCHEMA = 1
 COHORT = "cohort_id"
-RESERVED = frozenset({"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n"})
-"""Names that the posterior gives a meaning, so that no effect can have them."""
+RESERVED = frozenset(
+    {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
+    | {"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"}
+)
+"""Names that the posterior or a table of results gives a meaning, so that no column of a model can have them."""
 
-Text = Annotated[str, Field(min_length=1)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Column = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+# Descriptions say what is allowed, in the words of an error message.
+Text = Annotated[str, Field(pattern=r"\S", description="a text that is not empty")]
+Why = Annotated[str, Field(pattern=r"\S", description="the reason for this prior, a text that is not empty")]
+Slug = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        max_length=60,
+        description="lower-case letters, digits and hyphens, no hyphen first, 60 characters at most",
+    ),
+]
+Column = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        max_length=60,
+        description="the name of a column (letters, digits and _, no digit first, 60 characters at most)",
+    ),
+]
 
 
 class Binomial(Record):
@@ -35,15 +57,15 @@ class BetaBinomial(Record):
 
     family: Literal["beta_binomial"]
     link: Literal["logit"]
-    rho_prior: ProportionPrior
-    why: Text
+    rho_prior: ProportionPrior = Field(description='a prior such as { dist = "beta", a = 1.0, b = 15.0 }')
+    why: Why
 
 
 class Intercept(Record):
     """Logit of the reference: every fixed effect at its reference level, every exchangeable effect at its average."""
 
-    prior: LocationPrior
-    why: Text
+    prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 1.0 }')
+    why: Why
 
 
 class FixedEffect(Record):
@@ -52,8 +74,8 @@ class FixedEffect(Record):
     kind: Literal["fixed"]
     column: Column
     reference: Text
-    prior: LocationPrior
-    why: Text
+    prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 1.0 }')
+    why: Why
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -65,9 +87,11 @@ class ExchangeableEffect(Record):
     """Levels that are like draws from one normal distribution; several columns make an interaction of their levels."""
 
     kind: Literal["exchangeable"]
-    column: Column | Annotated[list[Column], Field(min_length=2, max_length=2)]
-    sd_prior: ScalePrior
-    why: Text
+    column: Column | Annotated[list[Column], Field(min_length=2, max_length=2)] = Field(
+        description="the name of a column (letters, digits and _, no digit first), or a list of two of them"
+    )
+    sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
+    why: Why
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -80,8 +104,8 @@ class NormalHeterogeneity(Record):
 
     distribution: Literal["normal"]
     column: Column
-    sd_prior: ScalePrior
-    why: Text
+    sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
+    why: Why
 
 
 class StudentTHeterogeneity(Record):
@@ -90,8 +114,8 @@ class StudentTHeterogeneity(Record):
     distribution: Literal["student_t"]
     nu: Positive
     column: Column
-    sd_prior: ScalePrior
-    why: Text
+    sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
+    why: Why
 
 
 Likelihood = Annotated[Binomial | BetaBinomial, Field(discriminator="family")]
@@ -112,54 +136,21 @@ class Spec(Record):
         The parts of the model, see the classes of these names.
     """
 
-    version: Literal[1] = Field(alias="schema")
+    version: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA, description=f"{SCHEMA}, the only version of the format")
     name: Slug
     question: Text
-    likelihood: Likelihood
-    intercept: Intercept
-    effect: list[Effect] = Field(default_factory=list)
-    heterogeneity: list[Heterogeneity] = Field(default_factory=list, max_length=2)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_the_allowed_keys(cls, data: object) -> object:
-        allowed = {field.alias or name for name, field in cls.model_fields.items()}
-        if isinstance(data, dict) and (unknown := [key for key in data if key not in allowed]):
-            raise _fault(f"unknown key {', '.join(map(repr, unknown))}; allowed keys: {', '.join(sorted(allowed))}")
-        return data
+    likelihood: Likelihood = Field(description="a table, [likelihood]")
+    intercept: Intercept = Field(description="a table, [intercept]")
+    effect: list[Effect] = Field(default_factory=list, description="tables, each under [[effect]]")
+    heterogeneity: list[Heterogeneity] = Field(default_factory=list, description="tables, each under [[heterogeneity]]")
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        labels = [effect_label(effect.columns) for effect in self.effect]
-        if repeated := sorted({label for label in labels if labels.count(label) > 1}):
-            raise _fault(
-                f"effect: {', '.join(repeated)} is declared twice; allowed: each column or pair of columns once"
-            )
-        named = {column: effect_label([column]) for column in self.columns}
-        if taken := [column for column, label in named.items() if label in RESERVED or column in RESERVED]:
-            raise _fault(
-                f"effect, heterogeneity: {', '.join(taken)} has a meaning of its own; name the column otherwise"
-            )
-        single = {effect.column for effect in self.effect if isinstance(effect.column, str)}
-        for effect in self.effect:
-            if missing := [column for column in effect.columns if column not in single]:
-                raise _fault(
-                    f"effect: the interaction {effect_label(effect.columns)} needs {' and '.join(missing)} as an "
-                    "effect of its own beside it; add it"
-                )
-        units = [term.column for term in self.heterogeneity]
-        if len(set(units)) < len(units) or len([unit for unit in units if unit != COHORT]) > 1:
-            raise _fault(
-                f"heterogeneity: found {', '.join(units)}; allowed: one grouping column such as trial, and {COHORT}, "
-                "each at most once"
-            )
-        if clash := single.intersection(units):
-            raise _fault(f"heterogeneity: {', '.join(sorted(clash))} is an effect too; allowed: one or the other")
-        if isinstance(self.likelihood, BetaBinomial) and COHORT in units:
-            raise _fault(
-                f"heterogeneity: {COHORT} beside the family beta_binomial, which already lets cohorts differ; "
-                "leave one out"
-            )
+        faults = [*_name_faults(self), *_effect_faults(self), *_heterogeneity_faults(self)]
+        # Names that results would mix up say nothing new of a column that is declared twice.
+        if faults := faults or [*_collisions(self)]:
+            # The message is passed as context: braces in it are the user's own and no placeholders.
+            raise PydanticCustomError("model_faults", "{message}", {"message": "\n".join(faults)})
         return self
 
     @property
@@ -175,9 +166,92 @@ def effect_label(columns: Sequence[str]) -> str:
     return ":".join(label_of(column) for column in columns)
 
 
-def _fault(message: str) -> PydanticCustomError:
-    # The message is passed as context: braces in it are the user's own and no placeholders.
-    return PydanticCustomError("model_fault", "{message}", {"message": message})
+def _declared(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yield each column of a model with the path of its key."""
+    for position, effect in enumerate(spec.effect):
+        yield from ((f"effect[{position}].column", column) for column in effect.columns)
+    for position, term in enumerate(spec.heterogeneity):
+        yield f"heterogeneity[{position}].column", term.column
+
+
+def _name_faults(spec: Spec) -> Iterator[str]:
+    """Yield the columns that cannot be what they are declared as."""
+    first = {column: path for path, column in reversed([*_declared(spec)])}
+    for column, path in first.items():
+        if column == COHORT:
+            if path.startswith("effect"):
+                advice = "How cohorts differ stands under [[heterogeneity]]."
+                yield fault(path, f"found {as_written(column)}", "a column whose values several cohorts share", advice)
+        elif column in RESERVED or label_of(column) in RESERVED:
+            found = f"found {as_written(column)}, a name with a meaning of its own"
+            meant = f'Did you mean "{COHORT}"?' if column == label_of(COHORT) else "Rename the column in your table."
+            yield fault(path, found, "any other column", meant)
+
+
+def _effect_faults(spec: Spec) -> Iterator[str]:
+    """Yield what is wrong between effects, and reference levels that their column does not know."""
+    single = {effect.columns[0] for effect in spec.effect if len(effect.columns) == 1}
+    first: dict[frozenset[str], int] = {}
+    for position, effect in enumerate(spec.effect):
+        path, columns = f"effect[{position}].column", frozenset(effect.columns)
+        found = f"found {as_written(effect.column)}"
+        if len(columns) < len(effect.columns):
+            yield fault(path, found, "two different columns")
+        elif columns in first:
+            again = f"{found} again, as in effect[{first[columns]}]"
+            yield fault(path, again, "each column, and each pair of columns, once")
+        else:
+            first[columns] = position
+        if alone := [as_written(column) for column in dict.fromkeys(effect.columns) if column not in single]:
+            allowed = "two columns that each have an effect of their own beside it"
+            yield fault(path, found, allowed, f"Add an [[effect]] of {' and one of '.join(alone)}.")
+        levels = LEVELS.get(effect.columns[0], ())
+        if isinstance(effect, FixedEffect) and levels and effect.reference not in levels:
+            guess = near_miss(effect.reference, levels)
+            found = f"found {as_written(effect.reference)}"
+            advice = f'Did you mean "{guess}"?' if guess else ""
+            yield fault(
+                f"effect[{position}].reference (of {as_written(effect.column)})", found, ", ".join(levels), advice
+            )
+
+
+def _heterogeneity_faults(spec: Spec) -> Iterator[str]:
+    """Yield what is wrong between terms of heterogeneity, and between them and the rest of the model."""
+    effects = {effect.columns[0]: place for place, effect in enumerate(spec.effect) if len(effect.columns) == 1}
+    first: dict[str, int] = {}
+    for position, term in enumerate(spec.heterogeneity):
+        path, found = f"heterogeneity[{position}].column", f"found {as_written(term.column)}"
+        others = [column for column in first if column != COHORT]
+        if term.column in first:
+            yield fault(path, f"{found} again, as in heterogeneity[{first[term.column]}]", "each column once")
+        elif term.column != COHORT and others:
+            allowed = f"one column that groups cohorts, such as trial, and {COHORT}"
+            yield fault(path, f"{found} beside {as_written(others[0])}", allowed)
+        first.setdefault(term.column, position)
+        if term.column in effects and term.column != COHORT:
+            also = f"{found}, which effect[{effects[term.column]}] has too"
+            yield fault(path, also, "a column that has no effect", "Delete one of the two.")
+        if term.column == COHORT and isinstance(spec.likelihood, BetaBinomial):
+            beside = f'{found} beside the family "beta_binomial", by which cohorts differ already'
+            yield fault(path, beside, "a column that groups cohorts, such as trial")
+
+
+def _collisions(spec: Spec) -> Iterator[str]:
+    """Yield the columns for which results would have a name that they have for another part of the model, too."""
+    parts: list[tuple[str, str, set[str]]] = []
+    for position, effect in enumerate(spec.effect):
+        slug = effect_label(effect.columns).replace(":", "_")
+        names = {slug, f"{slug}_contrast", f"beta_{slug}", f"raw_{slug}", f"sd_{slug}", f"effect_{slug}"}
+        parts.append((f"effect[{position}]", as_written(effect.column), names))
+    for position, term in enumerate(spec.heterogeneity):
+        label = label_of(term.column)
+        parts.append((f"heterogeneity[{position}]", as_written(term.column), {label, f"tau_{label}", f"z_{label}"}))
+    taken = {"tau_total": "the heterogeneity in all"}
+    for path, column, names in parts:
+        if clash := sorted(names & taken.keys()):
+            found = f"found {column}, for which results would have the name {clash[0]}, as for {taken[clash[0]]}"
+            yield fault(f"{path}.column", found, "a column whose name stands apart", "Rename it in your table.")
+        taken |= dict.fromkeys(names, path)
 
 
 def models_folder() -> Path:
@@ -202,19 +276,32 @@ def model_path(model: str) -> Path:
         If there is no such model or file.
     """
     if model.endswith(".toml") or "/" in model or "\\" in model:
-        path = Path(model)
-        if not path.is_file():
-            names = ", ".join(model_names())
-            raise SpecError(f"{model}: there is no such file. Give a model file (TOML) or one of: {names}.")
-        return path
+        return _file(Path(model))
     if model not in model_names():
-        close = difflib.get_close_matches(model, model_names(), n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        close = difflib.get_close_matches(model, model_names(), n=1, cutoff=0.75)
+        hint = f' Did you mean "{close[0]}"?' if close else ""
         raise SpecError(
-            f"there is no model {model!r}.{hint} Models: {', '.join(model_names())}; or give the path of a file that "
-            "ends in .toml."
+            f"there is no model {as_written(model)}.{hint} Models: {', '.join(model_names())}; or give the path of a "
+            "file that ends in .toml."
         )
     return models_folder() / f"{model}.toml"
+
+
+def _file(path: Path) -> Path:
+    """Return `path` if an ordinary file is there; a pipe could be read only once, and a run keeps a copy."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        names = ", ".join(model_names())
+        raise SpecError(f"{path}: there is no such file. Give a model file (TOML) or one of: {names}.") from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise SpecError(f"{as_written(str(path))}: cannot be read: no file can have this name.") from error
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise SpecError(f"{path}: is {what}; give the path of a model file (TOML).")
+    return path
 
 
 def read_spec(path: Path) -> Spec:
@@ -232,9 +319,14 @@ def read_spec(path: Path) -> Spec:
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: is not UTF-8 text (byte {error.start}); save the model file as UTF-8.") from error
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"{path}: is not UTF-8 text (line {line}); save the model file as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{path}: is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise SpecError(f"{path}: is not a model file: it has lists or tables too deep in one another.") from error
+    except ValueError as error:  # Python's own, of a whole number of thousands of digits
+        raise SpecError(f"{path}: is not a model file: it has a number of too many digits.") from error
     return parse_spec(data, source=str(path))
 
 
@@ -249,39 +341,9 @@ def parse_spec(data: dict[str, Any], *, source: str) -> Spec:
     try:
         return Spec.model_validate(data)
     except ValidationError as error:
-        # Each branch of a union reports for itself; a reader needs the key once.
-        faults = dict.fromkeys(_describe(data, detail) for detail in error.errors(include_url=False))
-        listed = "\n".join(f"  {fault}" for fault in faults)
-        raise SpecError(f"{source}: this is not a valid model file:\n{listed}") from error
-
-
-def _describe(data: dict[str, Any], detail: Any) -> str:
-    """Return one fault as `path: found ...; allowed: ...`."""
-    path = ""
-    here: Any = data
-    for part in detail["loc"]:
-        # Pydantic puts the tag of a union into the path: `effect.0.fixed.prior.normal.sd`. A reader's file has no
-        # such key.
-        if isinstance(part, int):
-            path, here = f"{path}[{part}]", here[part] if isinstance(here, list) and part < len(here) else None
-        elif isinstance(here, dict) and part in here:
-            path, here = f"{path}.{part}" if path else part, here[part]
-        elif detail["type"] == "missing" and part == detail["loc"][-1]:
-            path = f"{path}.{part}" if path else part
-    context = detail.get("ctx", {})
-    match detail["type"]:
-        case "missing":
-            return f"{path}: is missing; it must be given"
-        case "unknown_key" | "model_fault":
-            return f"{path}: {detail['msg']}" if path else detail["msg"]
-        case "union_tag_not_found":
-            return f"{path}: {context['discriminator']} is missing; it must be given"
-        case "union_tag_invalid":
-            tag = context["discriminator"].strip("'")
-            return f"{path}.{tag}: found {context['tag']!r}; allowed: {context['expected_tags']}"
-    allowed = detail["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    if detail["type"] == "string_pattern_mismatch":
-        allowed = (
-            "letters, digits and hyphens, lower case" if path == "name" else "the name of a column (letters, digits, _)"
-        )
-    return f"{path}: found {here!r}; allowed: {allowed}"
+        faults = faults_of(Spec, data, error)
+        if other := [line for line in faults if line.startswith("schema: found ")]:
+            faults = tuple(other)  # by another version's rules, the rest may be right
+        counted = " ([0] is the first)" if any("]" in line.partition(":")[0] for line in faults) else ""
+        listed = "\n".join(f"  {line}" for line in faults)
+        raise SpecError(f"{source}: this is not a valid model file{counted}:\n{listed}") from error

@@ -9,7 +9,11 @@ import typer
 from typer.core import TyperGroup
 
 from alkbayes.cli import evidence, fit, models, pool, summary
+from alkbayes.cli.output import forgive_encodings
 from alkbayes.errors import AlkbayesError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 
 class Group(TyperGroup):
@@ -22,6 +26,9 @@ class Group(TyperGroup):
         except AlkbayesError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as interrupt:
+            typer.echo("interrupted: what was not finished is not kept", err=True)
+            raise typer.Exit(INTERRUPTED) from interrupt
 
 
 app = typer.Typer(
@@ -40,4 +47,5 @@ for name, module in {"fit": fit, "pool": pool, "evidence": evidence, "models": m
 
 def main() -> None:
     """Run the command line."""
+    forgive_encodings()
     app()

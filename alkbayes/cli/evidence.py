@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import check_format, percent, print_csv, print_json, records
+from alkbayes.cli.output import check_format, percent, print_csv, print_json, reader_console, records
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,9 +45,7 @@ def _totals(evidence: "Evidence") -> dict[str, Any]:
 
 def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the make-up for a reader."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = reader_console()
     console.print(f"Evidence: {evidence.source}", soft_wrap=True)
     if evidence.bundled:
         console.print(RECONSTRUCTION)

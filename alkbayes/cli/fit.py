@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = SamplerSettings()
 
-Model = Annotated[str, typer.Argument(metavar="[MODEL]", help="A bundled model's name, or the path of a TOML file.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model's name, or the path of a TOML file.")]
 Out = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder of the run. Default: runs/<model>-<time>.", show_default=False),
@@ -54,26 +54,28 @@ def command(
 
     # All that can be wrong is found before anything heavy is imported, let alone sampled.
     settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
+    started = datetime.now().astimezone()
     path = model_path(model)
     spec = read_spec(path)
+    model_file = path.read_bytes()
     evidence = read_evidence(data, columns=spec.columns)
-    folder = out or free_run_folder(spec.name, now=datetime.now().astimezone())
-    check_place(folder)
+    check_place(out or free_run_folder(spec.name, now=started))
 
     from alkbayes.fit import fit_model
     from alkbayes.results import results_of
 
     with _progress() as (progress, warn):
         fit = fit_model(spec, evidence, settings=settings, progress=progress, warn=warn)
-    results = results_of(fit)
-    write_run(
+    # Looked for again: another fit that began in the same second may have taken the name.
+    folder = out or free_run_folder(spec.name, now=started)
+    written = write_run(
         folder,
         fit,
-        results,
-        model_file=path.read_bytes(),
+        results_of(fit),
+        model_file=model_file,
         command=f"alkbayes {shlex.join(sys.argv[1:])}",
     )
-    document = results.document | {"run": str(folder)}
+    document = written | {"run": str(folder)}
     if json_:
         print_json(document)
     else:

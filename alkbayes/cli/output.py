@@ -1,7 +1,11 @@
 """How results leave: JSON and CSV with proportions in [0, 1], tables in percent for readers."""
 
+import codecs
+import io
 import json
 import math
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,8 +15,28 @@ from alkbayes.records import finite_or_none, records
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
-__all__ = ["check_format", "percent", "percent_interval", "print_csv", "print_json", "records"]
+__all__ = [
+    "WIDTH",
+    "check_format",
+    "forgive_encodings",
+    "percent",
+    "percent_interval",
+    "print_csv",
+    "print_json",
+    "reader_console",
+    "records",
+]
+
+WIDTH = 100
+"""Of tables that go to a file or a pipe."""
+
+LEAST_WIDTH = 80
+"""A narrower terminal wraps the lines itself; a narrower table would leave figures out."""
+
+PLAIN = {"–": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">=", "²": "2"}
+"""What stands for our characters where the terminal's encoding has not got them."""
 
 
 def check_format(*, json_: bool, csv: bool) -> None:
@@ -29,7 +53,8 @@ def check_format(*, json_: bool, csv: bool) -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     """Print `document` on stdout."""
-    typer.echo(json.dumps(finite_or_none(document), indent=2, ensure_ascii=False, allow_nan=False))
+    # ASCII alone, so that the document is the same in every encoding of stdout.
+    typer.echo(json.dumps(finite_or_none(document), indent=2, allow_nan=False))
 
 
 def print_csv(frame: "pd.DataFrame") -> None:
@@ -47,3 +72,27 @@ def percent_interval(low: float | None, high: float | None, digits: int = 1) -> 
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "–"
     return f"{percent(low, digits)}–{percent(high, digits)}"
+
+
+def reader_console() -> "Console":
+    """Return the console that prints on stdout for a reader: text as it is, no markup."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    asked = console.is_terminal or "COLUMNS" in os.environ
+    console.width = max(console.width, LEAST_WIDTH) if asked else WIDTH
+    return console
+
+
+def forgive_encodings() -> None:
+    """Have stdout and stderr replace what their encoding has not got, where they would raise."""
+    codecs.register_error("alkbayes.plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="alkbayes.plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(character, "?") for character in error.object[error.start : error.end]), error.end

@@ -6,7 +6,16 @@ import typer
 
 from alkbayes.cli.evidence import RECONSTRUCTION
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import (
+    WIDTH,
+    check_format,
+    percent,
+    percent_interval,
+    print_csv,
+    print_json,
+    reader_console,
+    records,
+)
 from alkbayes.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,19 +83,17 @@ def _columns(item: str) -> str | tuple[str, str]:
 
 def _show(rows: list[dict[str, Any]], *, source: str, bundled: bool) -> None:
     """Print the pooled rates for a reader: where they are from, the table, and each note once."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = reader_console()
     console.print(f"Evidence: {source}", soft_wrap=True)
     if bundled:
         console.print(RECONSTRUCTION)
     marks = {note: f"[{place}]" for place, note in enumerate(dict.fromkeys(r["note"] for r in rows if r["note"]), 1)}
-    console.print(_table(rows, marks))
+    console.print(_table(rows, marks, narrow=console.width < WIDTH))
     for note, mark in marks.items():
         console.print(f"{mark} {note}")
 
 
-def _table(rows: list[dict[str, Any]], marks: dict[str, str]) -> "Table":
+def _table(rows: list[dict[str, Any]], marks: dict[str, str], *, narrow: bool) -> "Table":
     """Return the table: a section a level, its counts beside the first of its methods."""
     from rich import box
     from rich.table import Table
@@ -94,7 +101,7 @@ def _table(rows: list[dict[str, Any]], marks: dict[str, str]) -> "Table":
 
     from alkbayes.evidence_faults import shown
 
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=not narrow, padding=(0, 0 if narrow else 1))
     table.add_column("cohorts", overflow="fold")
     table.add_column("method", no_wrap=True)
     for column in ("ORR %", "95 % CI", "prediction", "tau2", "I2 %", "note"):
@@ -125,5 +132,6 @@ def _table(rows: list[dict[str, Any]], marks: dict[str, str]) -> "Table":
 def _label(level: str, row: dict[str, Any], place: int, *, last: bool) -> str:
     """Return what stands beside a level's `place`-th method: its name, number of cohorts and counts, a line each."""
     noun = "cohort" if row["k"] == 1 else "cohorts"
-    lines = [level, f"{row['k']:,} {noun}", f"{row['responders']:,}/{row['patients']:,}"]
+    names = level.replace(":", ":\n").split("\n")
+    lines = [*names, f"{row['k']:,} {noun}", f"{row['responders']:,}/{row['patients']:,}"]
     return "\n".join(lines[place:] if last else lines[place : place + 1])

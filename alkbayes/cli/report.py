@@ -2,14 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.cli.output import percent, percent_interval
+from alkbayes.cli.output import WIDTH, percent, percent_interval, reader_console
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
-WIDTH = 100
-"""Of tables that go to a file or a pipe."""
 
 MOST_CONTRASTS = 12
 """Contrasts of one effect that are printed; more are in contrasts.csv."""
@@ -38,18 +35,14 @@ READING = (
 
 def show_fit(document: dict[str, Any]) -> None:
     """Print a fit's document on stdout."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
+    console = reader_console()
     _show_subject(console, document)
     _show_verdict(console, document)
-    console.print(_pooled(document))
+    console.print(_pooled(console, document))
     for name, meaning in READING:
         console.print(f"{name + ':':<13}{meaning}", soft_wrap=True)
     _show_weights(console, document)
-    console.print(_heterogeneity(document))
+    console.print(_heterogeneity(console, document))
     _show_contrasts(console, document)
     for note in document["notes"]:
         console.print(f"Note: {note}", soft_wrap=True)
@@ -58,13 +51,17 @@ def show_fit(document: dict[str, Any]) -> None:
 
 def _show_subject(console: "Console", document: dict[str, Any]) -> None:
     evidence = document["evidence"]
-    trials = "" if evidence["trials"] is None else f" of {evidence['trials']} trials"
+    trials = "" if evidence["trials"] is None else f" of {_number(evidence['trials'], 'trial')}"
     console.print(f"Model: {document['model']} ({document['question']})", soft_wrap=True)
     console.print(
-        f"Evidence: {evidence['source']}, {evidence['cohorts']} cohorts{trials}, "
-        f"{evidence['responders']:,} responders of {evidence['patients']:,} patients",
+        f"Evidence: {evidence['source']}, {_number(evidence['cohorts'], 'cohort')}{trials}, "
+        f"{_number(evidence['responders'], 'responder')} of {_number(evidence['patients'], 'patient')}",
         soft_wrap=True,
     )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _show_verdict(console: "Console", document: dict[str, Any]) -> None:
@@ -80,19 +77,27 @@ def _show_verdict(console: "Console", document: dict[str, Any]) -> None:
         console.print(f"  failed: {failure}", soft_wrap=True)
 
 
-def _pooled(document: dict[str, Any]) -> "Table":
+def _empty_table(console: "Console", title: str) -> "Table":
+    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
     from rich import box
     from rich.table import Table
 
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title="Pooled objective response rate, %",
+    narrow = console.width < WIDTH
+    return Table(
+        title=title,
         title_justify="left",
-        padding=(0, 1, 0, 0),
+        box=box.SIMPLE_HEAD,
+        show_edge=not narrow,
         pad_edge=False,
+        padding=(0, 0 if narrow else 1, 0, 0),
     )
-    table.add_column("", no_wrap=True)
-    for heading in ("k", "patients", "crude", "two-step", "typical", "mean", "next cohort"):
+
+
+def _pooled(console: "Console", document: dict[str, Any]) -> "Table":
+    table = _empty_table(console, "Pooled objective response rate, %")
+    joint, following = (":\n  ", "next\ncohort") if console.width < WIDTH else (" : ", "next cohort")
+    table.add_column("", overflow="fold")
+    for heading in ("k", "patients\nresponders", "crude", "two-step", "typical", "mean", following):
         table.add_column(heading, justify="right", no_wrap=True)
     classical = {(row["group"], row["level"], row["method"]): row for row in document["classical"]}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
@@ -106,9 +111,9 @@ def _pooled(document: dict[str, Any]) -> "Table":
         previous = group
         typical = estimands["typical"]
         table.add_row(
-            "overall" if group == "all" else f" {level.replace(':', ' : ')}",
+            "overall" if group == "all" else f" {level.replace(':', joint)}",
             str(typical["k"]),
-            f"{typical['patients']:,}",
+            f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),
             _classical(classical.get((group, level, "reml-logit-hk"))),
             _posterior(typical),
@@ -141,14 +146,11 @@ def _show_weights(console: "Console", document: dict[str, Any]) -> None:
         console.print(f"  {row['level']}: {row['weights']}", soft_wrap=True)
 
 
-def _heterogeneity(document: dict[str, Any]) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, title="\nHeterogeneity", title_justify="left")
-    table.add_column("")
-    table.add_column("median", justify="right")
-    table.add_column("95 % interval", justify="right")
+def _heterogeneity(console: "Console", document: dict[str, Any]) -> "Table":
+    table = _empty_table(console, "\nHeterogeneity")
+    table.add_column("", overflow="fold")
+    table.add_column("median", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("what it is", overflow="fold")
     for row in document["heterogeneity"]:
         name = row["parameter"]
@@ -170,9 +172,6 @@ def _meaning(parameter: str) -> str:
 
 
 def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
-    from rich import box
-    from rich.table import Table
-
     by_column: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
     for row in document["contrasts"]:
         by_column.setdefault(row["column"], {}).setdefault(row["contrast"], {})[row["scale"]] = row
@@ -181,10 +180,10 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
         if len(contrasts) > MOST_CONTRASTS:
             console.print(f"\n{len(contrasts)} contrasts of {title} are in contrasts.csv.")
             continue
-        table = Table(box=box.SIMPLE_HEAD, title=f"\nContrasts of {title}", title_justify="left")
-        table.add_column("")
-        for heading in ("odds ratio", "difference of means, points", "P(first is higher)"):
-            table.add_column(heading, justify="right")
+        table = _empty_table(console, f"\nContrasts of {title}")
+        table.add_column("", overflow="fold")
+        for heading in ("odds ratio", "difference of\nmeans, points", "P(first is\nhigher)"):
+            table.add_column(heading, justify="right", no_wrap=True)
         for name, scales in contrasts.items():
             odds, difference = scales["odds_ratio"], scales["risk_difference"]
             table.add_row(

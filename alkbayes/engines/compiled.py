@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
 from pymc.model.transform.optimization import freeze_dims_and_data
 from pymc.pytensorf import compile as compile_graph
+from pytensor.configdefaults import config
 from pytensor.graph.replace import clone_replace
 from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
 
@@ -58,9 +59,10 @@ def compile_model(model: pm.Model) -> CompiledPyMCModel:
     """
     order = [variable.name for variable in model.free_RVs]
     function, n_dim = _log_density_function(freeze_dims_and_data(model), order)
-    key = CACHED_SRC_FUNCTIONS[function.py_func]
+    # No key: PyTensor was told to keep nothing, or could not name the graph.
+    key = CACHED_SRC_FUNCTIONS.get(function.py_func) if config.numba__cache else None
     log_density = _native(LOG_DENSITY, _LOG_DENSITY_TYPE, n_dim, key=key, density_and_gradient=function)
-    expand = _native(EXPAND, _EXPAND_TYPE, n_dim, key=str(n_dim))
+    expand = _native(EXPAND, _EXPAND_TYPE, n_dim, key=key)
 
     def initial_point(seed: int | None) -> NDArray[np.float64]:
         # On the sampler's scale everything is of order one; uniform on (-1, 1) starts the chains apart, as Stan does.
@@ -103,12 +105,10 @@ def _log_density_function(model: pm.Model, order: list[str]) -> tuple[Any, int]:
     return compiled.vm.jit_fn, sum(sizes)
 
 
-def _native(source: str, signature: Any, n_dim: int, *, key: str, **names: Any) -> Any:
-    name = source.split("(", maxsplit=1)[0].rsplit(maxsplit=1)[-1]
-    python = compile_numba_function_src(
-        source,
-        name,
-        global_env={"__name__": __name__, "carray": numba.carray, "isfinite": np.isfinite, "N_DIM": n_dim, **names},
-        cache_key="alkbayes_" + sha256(f"{source} {n_dim} {key} {numba.__version__}".encode()).hexdigest(),
-    )
-    return numba.cfunc(signature, cache=True)(python)
+def _native(source: str, signature: Any, n_dim: int, *, key: str | None, **names: Any) -> Any:
+    name = source.partition("(")[0].split()[-1]
+    # Of a cached function, numba looks for the module by name when it loads it.
+    known = {"__name__": __name__, "carray": numba.carray, "isfinite": np.isfinite, "N_DIM": n_dim, **names}
+    own_key = None if key is None else sha256(f"{source} {n_dim} {key} {numba.__version__}".encode()).hexdigest()
+    python = compile_numba_function_src(source, name, global_env=known, cache_key=own_key and f"alkbayes_{own_key}")
+    return numba.cfunc(signature, cache=own_key is not None)(python)

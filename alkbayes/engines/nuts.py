@@ -13,7 +13,7 @@ from alkbayes.design import Design
 from alkbayes.engines.compiled import VARIABLE, compile_model
 from alkbayes.errors import SamplingError
 from alkbayes.model import build_model
-from alkbayes.settings import SamplerSettings
+from alkbayes.settings import MAX_STEPS, SamplerSettings
 
 type Array = NDArray[np.float64]
 type Progress = Callable[[int, int, int], None]
@@ -118,5 +118,6 @@ def _wait(sampler: Any) -> Any:
 
 
 def stricter(settings: SamplerSettings) -> SamplerSettings:
-    """Return the settings of the second try: smaller steps, and twice the tuning."""
-    return replace(settings, target_accept=1 - (1 - settings.target_accept) / 5, tune=2 * settings.tune)
+    """Return the settings of the second try: smaller steps, and twice the tuning as far as settings allow it."""
+    tune = min(2 * settings.tune, MAX_STEPS)
+    return replace(settings, target_accept=1 - (1 - settings.target_accept) / 5, tune=tune)

@@ -1,0 +1,296 @@
+"""What the tests of the Bayesian part share: small tables, model declarations, and an oracle that knows nothing of it.
+
+The oracle, :func:`log_joint`, is a plain non-centred model written from the model file and the table alone, with
+SciPy's distributions and level names for indices.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import expit
+
+from alkbayes.design import Design, build_design, parameters
+from alkbayes.draws import Draws, complete, from_unconstrained
+from alkbayes.estimates import Posterior, posterior_of
+from alkbayes.evidence import Evidence, read_evidence
+from alkbayes.settings import SamplerSettings
+from alkbayes.spec import Spec, model_names, model_path, parse_spec, read_spec
+
+HALF_NORMAL = {"dist": "half_normal", "sd": 0.5}
+FIXED_LINE = {
+    "column": "line",
+    "kind": "fixed",
+    "reference": "naive",
+    "prior": {"dist": "normal", "mean": 0.0, "sd": 1.0},
+}
+GENERATION = {"column": "regimen_class", "kind": "exchangeable", "sd_prior": HALF_NORMAL}
+INTERACTION = {"column": ["line", "regimen_class"], "kind": "exchangeable", "sd_prior": HALF_NORMAL}
+TRIAL = {"column": "trial", "distribution": "normal", "sd_prior": HALF_NORMAL}
+COHORT = {"column": "cohort_id", "distribution": "normal", "sd_prior": HALF_NORMAL}
+STUDENT = {"distribution": "student_t", "nu": 3.5}
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "no-heterogeneity": {"effect": [FIXED_LINE, GENERATION]},
+    "group-only": {"effect": [FIXED_LINE], "heterogeneity": [TRIAL]},
+    "cohort-only": {"effect": [GENERATION], "heterogeneity": [COHORT]},
+    "student-t-group": {"effect": [FIXED_LINE], "heterogeneity": [TRIAL | STUDENT, COHORT]},
+    "student-t-both": {"heterogeneity": [COHORT | STUDENT, TRIAL | STUDENT]},
+    "half-student-t": {
+        "effect": [GENERATION | {"sd_prior": {"dist": "half_student_t", "nu": 2.5, "sd": 0.8}}],
+        "heterogeneity": [TRIAL | {"sd_prior": {"dist": "half_student_t", "nu": 1.0, "sd": 0.3}}, COHORT],
+    },
+    "exponential": {
+        "effect": [GENERATION | {"sd_prior": {"dist": "exponential", "mean": 0.4}}],
+        "heterogeneity": [TRIAL | {"sd_prior": {"dist": "exponential", "mean": 1.3}}, COHORT],
+    },
+    "student-t-locations": {
+        "intercept": {"prior": {"dist": "student_t", "nu": 3.0, "mean": -0.5, "sd": 1.2}},
+        "effect": [FIXED_LINE | {"prior": {"dist": "student_t", "nu": 5.0, "mean": 0.3, "sd": 0.7}}],
+        "heterogeneity": [COHORT, TRIAL],
+    },
+    "interaction": {"effect": [FIXED_LINE, GENERATION, INTERACTION], "heterogeneity": [TRIAL, COHORT]},
+    "beta-binomial-alone": {
+        "likelihood": {"family": "beta_binomial", "rho_prior": {"dist": "beta", "a": 1.5, "b": 7.0}},
+    },
+    "beta-binomial-trials": {
+        "likelihood": {"family": "beta_binomial", "rho_prior": {"dist": "beta", "a": 1.0, "b": 4.0}},
+        "effect": [FIXED_LINE],
+        "heterogeneity": [TRIAL],
+    },
+}
+"""What the bundled models have not: each is a model file's parts that differ from a plain binomial."""
+
+COHORTS = """
+a1 A naive first 30 21
+a2 A pretreated second 12 0
+b1 B naive first 44 44
+b2 B mixed second 8 3
+c1 C pretreated third 61 18
+d1 D naive third 1 1
+d2 D pretreated first 150 60
+d3 D pretreated third 25 9
+e1 E mixed second 5 2
+f1 F pretreated second 33 20
+"""
+
+
+def make_spec(**parts: Any) -> Spec:
+    """Return a checked model file; `parts` replace those of a binomial model with nothing but an intercept."""
+    data: dict[str, Any] = copy.deepcopy(
+        {
+            "schema": 1,
+            "name": "made-up",
+            "question": "?",
+            "likelihood": {"family": "binomial"},
+            "intercept": {"prior": {"dist": "normal", "mean": 0.0, "sd": 1.5}},
+        }
+        | parts
+    )
+    data["likelihood"] = {"link": "logit"} | data["likelihood"]
+    for part in [data["intercept"], *data.get("effect", []), *data.get("heterogeneity", [])]:
+        part.setdefault("why", "a test")
+    if data["likelihood"]["family"] == "beta_binomial":
+        data["likelihood"].setdefault("why", "a test")
+    return parse_spec(data, source="made up")
+
+
+def make_evidence(text: str = COHORTS, **columns: list[str]) -> Evidence:
+    """Return a table from lines of cohort, trial, line, generation, n and responders, and further `columns`."""
+    frame = pd.DataFrame(
+        [row.split() for row in text.strip().splitlines()],
+        columns=["cohort_id", "trial", "line", "regimen_class", "n", "responders"],
+    )
+    frame = frame.astype({"n": np.int64, "responders": np.int64}).assign(**columns)
+    return Evidence(frame=frame, source="made up", sha256="", content=b"")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and a table."""
+
+    name: str
+    spec: Spec
+    evidence: Evidence
+    design: Design
+
+    @property
+    def size(self) -> int:
+        return sum(parameter.size for parameter in parameters(self.design))
+
+    def points(self, count: int, *, scale: float = 1.0, seed: int = 1) -> np.ndarray:
+        """Return random points on the sampler's scale, shape (1, count, parameter)."""
+        return np.random.default_rng(seed).normal(0.0, scale, (1, count, self.size))
+
+
+def make_case(name: str) -> Case:
+    if name in VARIANTS:
+        spec, evidence = make_spec(**VARIANTS[name]), make_evidence()
+    else:
+        spec = read_spec(model_path(name))
+        evidence = read_evidence(columns=spec.columns)
+    return Case(name, spec, evidence, build_design(spec, evidence))
+
+
+CASES = (*model_names(), *VARIANTS)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Every bundled model on the bundled table, and every variant on a small nasty one."""
+    return make_case(request.param)
+
+
+@pytest.fixture(scope="session")
+def case_of() -> Callable[[str], Case]:
+    return make_case
+
+
+@pytest.fixture(scope="session")
+def spec_of() -> Callable[..., Spec]:
+    return make_spec
+
+
+@pytest.fixture(scope="session")
+def table_of() -> Callable[..., Evidence]:
+    return make_evidence
+
+
+def frozen(prior: Any) -> Any:
+    """Return SciPy's distribution of a prior."""
+    match prior.dist:
+        case "normal":
+            return stats.norm(prior.mean, prior.sd)
+        case "student_t":
+            return stats.t(prior.nu, prior.mean, prior.sd)
+        case "half_normal":
+            return stats.halfnorm(scale=prior.sd)
+        case "half_student_t":
+            return _FoldedT(prior.nu, prior.sd)
+        case "exponential":
+            return stats.expon(scale=prior.mean)
+        case "beta":
+            return stats.beta(prior.a, prior.b)
+    raise AssertionError(prior)
+
+
+class _FoldedT:
+    """The half Student t, which SciPy has not."""
+
+    def __init__(self, nu: float, sd: float) -> None:
+        self._t = stats.t(nu, 0.0, sd)
+
+    def logpdf(self, x: Any) -> Any:
+        return np.log(2.0) + self._t.logpdf(x)
+
+    def cdf(self, x: Any) -> Any:
+        return 2 * self._t.cdf(x) - 1
+
+    def ppf(self, q: Any) -> Any:
+        return self._t.ppf((1 + np.asarray(q)) / 2)
+
+
+@pytest.fixture(scope="session")
+def scipy_of() -> Callable[[Any], Any]:
+    return frozen
+
+
+def named(design: Design, draws: Mapping[str, np.ndarray], chain: int, draw: int) -> dict[str, Any]:
+    """Return one draw with the names of its entries: name -> value, or name -> {entry: value}."""
+    entries = {parameter.name: parameter.coords for parameter in parameters(design)}
+    entries |= {f"effect_{block.slug}": block.levels for block in design.effects}
+    return {
+        name: float(values[chain, draw])
+        if entries.get(name) is None
+        else dict(zip(entries[name], values[chain, draw].tolist(), strict=True))
+        for name, values in draws.items()
+        if name in entries
+    }
+
+
+def log_joint(spec: Spec, frame: pd.DataFrame, draw: Mapping[str, Any]) -> float:
+    """Return the log of likelihood times priors at one draw, by the words of the model file."""
+    labels = {"regimen_class": "generation", "prior_alk_tki": "prior_tki", "cohort_id": "cohort"}
+    theta = np.full(len(frame), draw["alpha"])
+    total = float(frozen(spec.intercept.prior).logpdf(draw["alpha"]))
+    for effect in spec.effect:
+        slug = "_".join(labels.get(column, column) for column in effect.columns)
+        level = frame[list(effect.columns)].agg(":".join, axis=1)
+        if effect.kind == "fixed":
+            values = draw[f"beta_{slug}"] | {effect.reference: 0.0}
+            total += sum(frozen(effect.prior).logpdf(value) for value in draw[f"beta_{slug}"].values())
+        else:
+            values, sd = draw[f"effect_{slug}"], draw[f"sd_{slug}"]
+            raw = np.array(list(draw[f"raw_{slug}"].values()))
+            total += frozen(effect.sd_prior).logpdf(sd) + stats.norm.logpdf(raw).sum()
+            # Effects of a zero-sum normal: an orthonormal map of the standard normals, times sd.
+            assert sum(values.values()) == pytest.approx(0.0, abs=1e-9 * (1 + sd))
+            assert sum(np.square(list(values.values()))) == pytest.approx(sd**2 * (raw**2).sum(), rel=1e-9)
+        theta = theta + level.map(values).to_numpy()
+    for term in spec.heterogeneity:
+        label = labels.get(term.column, term.column)
+        tau, z = draw[f"tau_{label}"], draw[f"z_{label}"]
+        unit = stats.norm() if term.distribution == "normal" else stats.t(term.nu)
+        total += frozen(term.sd_prior).logpdf(tau) + unit.logpdf(list(z.values())).sum()
+        theta = theta + tau * frame[term.column].map(z).to_numpy()
+    n, y, p = frame["n"].to_numpy(), frame["responders"].to_numpy(), expit(theta)
+    if spec.likelihood.family == "binomial":
+        return total + stats.binom.logpmf(y, n, p).sum()
+    rho = draw["rho"]
+    total += frozen(spec.likelihood.rho_prior).logpdf(rho)
+    return total + stats.betabinom.logpmf(y, n, p * (1 - rho) / rho, (1 - p) * (1 - rho) / rho).sum()
+
+
+def log_jacobian(design: Design, position: np.ndarray) -> float:
+    """Return log |d parameters / d position| at one position, by central differences."""
+    step = 1e-5
+    nudged = np.concatenate([position + step * np.eye(len(position)), position - step * np.eye(len(position))])
+    free = flat(design, from_unconstrained(design, nudged[None]))[0]
+    up, down = np.split(free, 2)
+    sign, value = np.linalg.slogdet((up - down) / (2 * step))
+    assert sign == 1.0
+    return float(value)
+
+
+def flat(design: Design, draws: Draws) -> np.ndarray:
+    """Return the free parameters in one axis, shape (chain, draw, parameter)."""
+    return np.concatenate(
+        [
+            draws[parameter.name][..., None] if parameter.coords is None else draws[parameter.name]
+            for parameter in parameters(design)
+        ],
+        axis=-1,
+    )
+
+
+@pytest.fixture(scope="session")
+def oracle_log_density() -> Callable[[Case, np.ndarray], float]:
+    """The log density on the sampler's scale: the oracle's joint, and the Jacobian of what results are made of."""
+
+    def at(case: Case, position: np.ndarray) -> float:
+        draws = from_unconstrained(case.design, position[None, None])
+        joint = log_joint(case.spec, case.evidence.frame, named(case.design, draws, 0, 0))
+        return joint + log_jacobian(case.design, position)
+
+    return at
+
+
+@pytest.fixture(scope="session")
+def posterior_from() -> Callable[..., Posterior]:
+    """Maker of what estimates read, from free parameters with axes (chain, draw, ...)."""
+
+    def make(design: Design, free: Mapping[str, np.ndarray], *, seed: int = 1) -> Posterior:
+        fit = SimpleNamespace(
+            design=design,
+            draws=complete(design, {name: np.asarray(values, dtype=float) for name, values in free.items()}),
+            provenance=SimpleNamespace(settings=SamplerSettings(seed=seed)),
+        )
+        return posterior_of(fit)
+
+    return make

@@ -1,0 +1,118 @@
+"""Every bundled model on the bundled table: the compiled density, and convergence on the first try.
+
+What a user runs first must not fail. One fit a model, at the default settings and the default seed.
+"""
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alkbayes import fit as fit_module
+from alkbayes.engines.nuts import NutsEngine
+from alkbayes.estimates import groups_of, pooled_table, posterior_of
+from alkbayes.fit import Fit, fit_model
+from alkbayes.settings import SamplerSettings
+from alkbayes.spec import model_names
+
+
+@dataclass(frozen=True)
+class Fitted:
+    case: Any
+    fit: Fit
+    density: Callable[[np.ndarray], tuple[int, float, np.ndarray]]
+
+
+def native_density(engine: NutsEngine) -> Callable[[np.ndarray], tuple[int, float, np.ndarray]]:
+    """Return the function that the sampler calls: error code, log density and gradient at a position."""
+    function = engine._compiled.compiled_logp_func.ctypes
+    pointer = function.argtypes[1]
+
+    def at(position: np.ndarray) -> tuple[int, float, np.ndarray]:
+        here, gradient, value = np.array(position, dtype=np.float64), np.empty(len(position)), np.empty(1)
+        arguments = (array.ctypes.data_as(pointer) for array in (here, gradient, value))
+        code = function(len(here), *arguments, ctypes.c_void_p())
+        return code, float(value[0]), gradient
+
+    return at
+
+
+# One worker a model, where xdist is told `--dist loadgroup`: each model compiles once.
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in model_names()]
+)
+def fitted(request: pytest.FixtureRequest, case_of: Callable[[str], Any]) -> Iterator[Fitted]:
+    case = case_of(request.param)
+    engines: list[NutsEngine] = []
+
+    class Remembered(NutsEngine):
+        def __init__(self, design: Any) -> None:
+            super().__init__(design)
+            engines.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_module, "NutsEngine", Remembered)
+        fit = fit_model(case.spec, case.evidence)
+    yield Fitted(case, fit, native_density(engines[0]))
+    engines.clear()
+
+
+def test_it_converges_on_the_first_try(fitted: Fitted) -> None:
+    found = fitted.fit.diagnostics
+    assert found.failures == ()
+    assert fitted.fit.provenance.tries == 1
+    assert fitted.fit.provenance.settings == SamplerSettings()
+    assert found.rhat_max < 1.01
+    assert min(found.ess_bulk_min, found.ess_tail_min) > 400
+    assert found.divergences == 0
+
+
+def test_compiled_density_is_the_plain_models(fitted: Fitted, oracle_log_density: Any) -> None:
+    for point in fitted.case.points(2, scale=1.3, seed=9)[0]:
+        code, value, _ = fitted.density(point)
+        assert code == 0
+        assert value == pytest.approx(oracle_log_density(fitted.case, point), abs=2e-5)
+
+
+def test_compiled_gradient_is_that_of_finite_differences(fitted: Fitted) -> None:
+    point, step = fitted.case.points(1, seed=10)[0, 0], 1e-5
+    gradient = fitted.density(point)[2]
+    for entry in range(len(point)):
+        nudge = step * (np.arange(len(point)) == entry)
+        slope = (fitted.density(point + nudge)[1] - fitted.density(point - nudge)[1]) / (2 * step)
+        assert gradient[entry] == pytest.approx(slope, rel=1e-5, abs=1e-3), entry
+
+
+@pytest.mark.parametrize("scale", [0.0, 3.0, 5.0])
+def test_compiled_density_is_finite_far_out(fitted: Fitted, scale: float) -> None:
+    for point in fitted.case.points(20, scale=scale, seed=11)[0]:
+        code, value, gradient = fitted.density(point)
+        assert code == 0
+        assert np.isfinite(value)
+        assert np.isfinite(gradient).all()
+
+
+def test_the_sampled_log_density_is_that_of_the_draws(fitted: Fitted, oracle_log_density: Any) -> None:
+    # Ties the numbers that are reported to the density that was sampled: likelihood and priors at a reported draw.
+    tree = fitted.fit.tree
+    likelihood = tree["log_likelihood"]["responders"].to_numpy()[1, 500].sum()
+    priors = sum(values.to_numpy()[1, 500].sum() for values in tree["log_prior"].data_vars.values())
+    draw = {name: values.to_numpy()[1, 500] for name, values in tree["posterior"].data_vars.items()}
+    units = sum(term.unit_prior.log_density(draw[f"z_{term.label}"]).sum() for term in fitted.fit.design.heterogeneity)
+    # The Jacobian is what is left; of the scores of the SDs and the conditional SDs of the deviations, so bounded.
+    assert abs(tree["sample_stats"]["lp"].to_numpy()[1, 500] - (likelihood + priors + units)) < 250
+
+
+def test_pooled_rates_lie_where_the_counts_are(fitted: Fitted) -> None:
+    evidence = fitted.fit.evidence
+    table = pooled_table(posterior_of(fitted.fit)).query("group == 'all'").set_index("estimand")
+    assert table.loc["registry", "median"] == pytest.approx(evidence.orr, abs=0.01)
+    # Patients of these cohorts: hardly wider than the binomial; a new cohort: much wider.
+    width = table["high"] - table["low"]
+    binomial = 2 * 1.96 * np.sqrt(evidence.orr * (1 - evidence.orr) / evidence.patients)
+    assert 0.7 * binomial < width["registry"] < 1.2 * binomial
+    assert width["registry"] < width["mean"] < width["next_cohort"]
+    assert next(groups_of(fitted.fit.design)).group == "all"

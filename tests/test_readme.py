@@ -1,0 +1,47 @@
+"""The README shows what a newcomer sees."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alkbayes.cli.report import show_fit
+from alkbayes.evidence import read_evidence
+from alkbayes.fit import fit_model
+from alkbayes.results import results_of
+from alkbayes.spec import model_path, parse_spec, read_spec
+
+README = Path(__file__).parents[1] / "README.md"
+
+# Percentage points. Draws differ between kinds of processor; the medians and limits shown have Monte Carlo errors of
+# 0.1 to 0.5 points on each side of the comparison.
+ROUNDING = 1.6
+
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_the_output_in_the_readme_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = read_spec(model_path("line-generation"))
+    fit = fit_model(spec, read_evidence(columns=spec.columns))
+    show_fit(results_of(fit).document | {"run": "runs/x"})
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    (shown,) = blocks("text")
+    lines = shown.splitlines()
+    # The verdict's diagnostics are of one chain's luck; everything else is held to the number.
+    assert [NUMBER.sub("#", line) for line in lines] == [NUMBER.sub("#", line) for line in printed[: len(lines)]]
+    for ours, theirs in zip(lines, printed, strict=False):
+        if ours.startswith("Posterior:"):
+            continue
+        found, expected = ([float(text.replace(",", "")) for text in NUMBER.findall(line)] for line in (ours, theirs))
+        assert found == pytest.approx(expected, abs=ROUNDING)
+
+
+def test_the_model_in_the_readme_is_a_model() -> None:
+    import tomllib
+
+    (text,) = blocks("toml")
+    assert parse_spec(tomllib.loads(text), source="README").columns == ("region", "trial")
