@@ -24,6 +24,8 @@ TESTED_ELSEWHERE = {
     "cli/options.py": "holds options; the tests of every command give them",
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",
     "cli/report.py": "tests/cli/test_fit.py and test_app.py read what it prints",
+    "engines/compiled.py": "tests/test_posterior_oracles.py and tests/test_bundled_models.py sample with it",
+    "fit.py": "tests/cli/test_fit.py and tests/test_bundled_models.py",
     "errors.py": "tests/cli/test_app.py",
     "records.py": "tests/test_results.py",
     "vocabulary.py": "tests/test_evidence.py and test_design.py hold order and labels",

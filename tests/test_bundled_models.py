@@ -4,7 +4,7 @@ What a user runs first must not fail. One fit a model, at the default settings a
 """
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from alkbayes import fit as fit_module
-from alkbayes.engines.nuts import NutsEngine
+from alkbayes.draws import from_unconstrained
+from alkbayes.engines.nuts import NutsEngine, Sampled
 from alkbayes.estimates import groups_of, pooled_table, posterior_of
 from alkbayes.fit import Fit, fit_model
 from alkbayes.settings import SamplerSettings
@@ -23,6 +24,7 @@ from alkbayes.spec import model_names
 class Fitted:
     case: Any
     fit: Fit
+    positions: np.ndarray
     density: Callable[[np.ndarray], tuple[int, float, np.ndarray]]
 
 
@@ -40,27 +42,38 @@ def native_density(engine: NutsEngine) -> Callable[[np.ndarray], tuple[int, floa
     return at
 
 
-# One worker a model, where xdist is told `--dist loadgroup`: each model compiles once.
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in model_names()]
-)
-def fitted(request: pytest.FixtureRequest, case_of: Callable[[str], Any]) -> Iterator[Fitted]:
-    case = case_of(request.param)
+def fitted(case: Any) -> Fitted:
     engines: list[NutsEngine] = []
+    brought: list[Sampled] = []
 
     class Remembered(NutsEngine):
         def __init__(self, design: Any) -> None:
             super().__init__(design)
             engines.append(self)
 
+        def sample(self, *args: Any, **kwargs: Any) -> Sampled:
+            brought.append(super().sample(*args, **kwargs))
+            return brought[-1]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit_module, "NutsEngine", Remembered)
         fit = fit_model(case.spec, case.evidence)
-    yield Fitted(case, fit, native_density(engines[0]))
-    engines.clear()
+    return Fitted(case, fit, brought[-1].positions, native_density(engines[0]))
 
 
-def test_it_converges_on_the_first_try(fitted: Fitted) -> None:
+@pytest.mark.parametrize("name", model_names())
+def test_bundled_model(name: str, case_of: Callable[[str], Any], oracle_log_density: Any) -> None:
+    # One test, so that a model is compiled once however many workers there are.
+    found = fitted(case_of(name))
+    it_converges_on_the_first_try(found)
+    compiled_density_is_the_plain_models(found, oracle_log_density)
+    compiled_gradient_is_that_of_finite_differences(found)
+    compiled_density_is_finite_far_out(found)
+    sampled_log_density_is_that_of_the_draws(found, oracle_log_density)
+    pooled_rates_lie_where_the_counts_are(found)
+
+
+def it_converges_on_the_first_try(fitted: Fitted) -> None:
     found = fitted.fit.diagnostics
     assert found.failures == ()
     assert fitted.fit.provenance.tries == 1
@@ -70,14 +83,14 @@ def test_it_converges_on_the_first_try(fitted: Fitted) -> None:
     assert found.divergences == 0
 
 
-def test_compiled_density_is_the_plain_models(fitted: Fitted, oracle_log_density: Any) -> None:
+def compiled_density_is_the_plain_models(fitted: Fitted, oracle_log_density: Any) -> None:
     for point in fitted.case.points(2, scale=1.3, seed=9)[0]:
         code, value, _ = fitted.density(point)
         assert code == 0
         assert value == pytest.approx(oracle_log_density(fitted.case, point), abs=2e-5)
 
 
-def test_compiled_gradient_is_that_of_finite_differences(fitted: Fitted) -> None:
+def compiled_gradient_is_that_of_finite_differences(fitted: Fitted) -> None:
     point, step = fitted.case.points(1, seed=10)[0, 0], 1e-5
     gradient = fitted.density(point)[2]
     for entry in range(len(point)):
@@ -86,27 +99,27 @@ def test_compiled_gradient_is_that_of_finite_differences(fitted: Fitted) -> None
         assert gradient[entry] == pytest.approx(slope, rel=1e-5, abs=1e-3), entry
 
 
-@pytest.mark.parametrize("scale", [0.0, 3.0, 5.0])
-def test_compiled_density_is_finite_far_out(fitted: Fitted, scale: float) -> None:
-    for point in fitted.case.points(20, scale=scale, seed=11)[0]:
-        code, value, gradient = fitted.density(point)
-        assert code == 0
-        assert np.isfinite(value)
-        assert np.isfinite(gradient).all()
+def compiled_density_is_finite_far_out(fitted: Fitted) -> None:
+    for scale in (0.0, 3.0, 5.0):
+        for point in fitted.case.points(20, scale=scale, seed=11)[0]:
+            code, value, gradient = fitted.density(point)
+            assert code == 0
+            assert np.isfinite(value)
+            assert np.isfinite(gradient).all()
 
 
-def test_the_sampled_log_density_is_that_of_the_draws(fitted: Fitted, oracle_log_density: Any) -> None:
-    # Ties the numbers that are reported to the density that was sampled: likelihood and priors at a reported draw.
-    tree = fitted.fit.tree
-    likelihood = tree["log_likelihood"]["responders"].to_numpy()[1, 500].sum()
-    priors = sum(values.to_numpy()[1, 500].sum() for values in tree["log_prior"].data_vars.values())
-    draw = {name: values.to_numpy()[1, 500] for name, values in tree["posterior"].data_vars.items()}
-    units = sum(term.unit_prior.log_density(draw[f"z_{term.label}"]).sum() for term in fitted.fit.design.heterogeneity)
-    # The Jacobian is what is left; of the scores of the SDs and the conditional SDs of the deviations, so bounded.
-    assert abs(tree["sample_stats"]["lp"].to_numpy()[1, 500] - (likelihood + priors + units)) < 250
+def sampled_log_density_is_that_of_the_draws(fitted: Fitted, oracle_log_density: Any) -> None:
+    # Ties what is reported to what was sampled: the position, its log density and the draw of the posterior.
+    position, tree = fitted.positions[1, 500], fitted.fit.tree
+    sampled = float(tree["sample_stats"]["lp"].to_numpy()[1, 500])
+    assert sampled == pytest.approx(fitted.density(position)[1], abs=1e-9)
+    assert sampled == pytest.approx(oracle_log_density(fitted.case, position), abs=2e-5)
+    draw = from_unconstrained(fitted.case.design, position[None, None])
+    for name, values in tree["posterior"].data_vars.items():
+        np.testing.assert_allclose(values.to_numpy()[1, 500], draw[str(name)][0, 0], rtol=1e-9, atol=1e-12)
 
 
-def test_pooled_rates_lie_where_the_counts_are(fitted: Fitted) -> None:
+def pooled_rates_lie_where_the_counts_are(fitted: Fitted) -> None:
     evidence = fitted.fit.evidence
     table = pooled_table(posterior_of(fitted.fit)).query("group == 'all'").set_index("estimand")
     assert table.loc["registry", "median"] == pytest.approx(evidence.orr, abs=0.01)

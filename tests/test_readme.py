@@ -24,7 +24,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_the_output_in_the_readme_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_output_in_the_readme_is_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     spec = read_spec(model_path("line-generation"))
     fit = fit_model(spec, read_evidence(columns=spec.columns))
     show_fit(results_of(fit).document | {"run": "runs/x"})
