@@ -7,6 +7,8 @@ import arviz_stats as az
 import numpy as np
 import xarray as xr
 
+from alkbayes.records import finite_or_none
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -54,8 +56,9 @@ class Diagnostics:
     failures: tuple[str, ...]
 
     def as_record(self) -> dict[str, Any]:
-        """Return the fields as plain values for JSON."""
-        return asdict(self) | {"failures": list(self.failures)}
+        """Return the fields as plain values for JSON; a diagnostic that is no number is None."""
+        record: dict[str, Any] = finite_or_none(asdict(self))
+        return record
 
 
 def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, *, thresholds: Thresholds | None = None) -> Diagnostics:

@@ -69,12 +69,22 @@ def _show_verdict(console: "Console", document: dict[str, Any]) -> None:
     verdict = "converged" if found["converged"] else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
     console.print(
         f"Posterior: {verdict}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
-        f"R-hat ≤ {found['rhat_max']:.3f}, ESS ≥ {min(found['ess_bulk_min'], found['ess_tail_min']):.0f}, "
-        f"{found['divergences']} divergences, E-BFMI ≥ {found['ebfmi_min']:.2f}",
+        f"R-hat ≤ {_figure(found['rhat_max'], 3)}, ESS ≥ {_least_ess(found)}, "
+        f"{found['divergences']} divergences, E-BFMI ≥ {_figure(found['ebfmi_min'], 2)}",
         soft_wrap=True,
     )
     for failure in found["failures"]:
         console.print(f"  failed: {failure}", soft_wrap=True)
+
+
+def _figure(value: float | None, digits: int) -> str:
+    """Return a diagnostic for a reader; chains that stand still leave some without a number."""
+    return "not a number" if value is None else f"{value:.{digits}f}"
+
+
+def _least_ess(found: dict[str, Any]) -> str:
+    values = (found["ess_bulk_min"], found["ess_tail_min"])
+    return _figure(None if None in values else min(values), 0)
 
 
 def _empty_table(console: "Console", title: str) -> "Table":

@@ -135,3 +135,25 @@ def test_what_is_no_run_is_refused(alkbayes, tmp_path: Path, place: str, message
 
 def test_a_run_has_to_be_named(alkbayes) -> None:
     assert alkbayes("summary").exit_code == 2
+
+
+def test_diagnostics_that_are_no_numbers_are_written_and_printed(
+    json_run, alkbayes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chains that stand still have no R-hat; the run is written all the same, and says so."""
+    from alkbayes.diagnostics import Diagnostics
+
+    stuck = Diagnostics(
+        False, float("inf"), "alpha", float("-inf"), "alpha", 12.0, "alpha", 0, float("nan"), ("stuck",)
+    )
+    record = stuck.as_record()
+    assert (record["rhat_max"], record["ess_bulk_min"], record["ebfmi_min"]) == (None, None, None)
+    folder = tmp_path / "run"
+    shutil.copytree(json_run.folder, folder)
+    document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    document["diagnostics"] = record
+    (folder / "run.json").write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    result = alkbayes("summary", folder)
+    assert result.exit_code == 6
+    assert "R-hat ≤ not a number, ESS ≥ not a number" in result.stdout
+    assert "E-BFMI ≥ not a number" in result.stdout
