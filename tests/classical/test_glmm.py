@@ -1,94 +1,23 @@
-"""The binomial-normal model: likelihood against a dense grid, derivatives, limits, failures that are owned up to."""
+"""The binomial-normal model: maxima against a dense grid, limits, tests, failures that are owned up to."""
 
 import math
 import time
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
-from scipy.stats import binom, norm
+from scipy.special import comb, expit, logsumexp
+from scipy.stats import binom, chi2, norm
 
-from alkbayes.classical.glmm import MAX_NODES, fit_glmm, marginal
+from alkbayes.classical.glmm import MAX_NODES, Level, fit_glmm, likelihood_ratio
+from alkbayes.evidence import Evidence
 
-RESPONDERS = np.array([0.0, 3, 20, 7, 11, 5000, 6_100_000])
-PATIENTS = np.array([12.0, 35, 20, 64, 29, 9000, 10_000_000])
 BRUIN = (
     [11, 24, 179, 82, 60, 11, 99, 9, 88, 17, 26, 23, 40],
     [29, 33, 326, 240, 110, 29, 244, 17, 215, 26, 138, 55, 54],
 )
-
-
-def grid_log_likelihood(x: float, n: float, mu: float, tau: float) -> float:
-    """Log marginal probability of x of n, by the trapezoid rule on a grid of logits; shares nothing with `marginal`."""
-    width = min(1.0, 1 / (tau * math.sqrt(n) / 4 + 1e-12))
-    peak = math.log((x + 0.5) / (n - x + 0.5))
-    near = np.linspace(peak - 4000 / math.sqrt(n), peak + 4000 / math.sqrt(n), 400_001)
-    wide = np.linspace(mu - 14 * tau, mu + 14 * tau, 400_001)
-    theta = near if width < 1 and n > 1e5 else wide
-    logs = binom.logpmf(x, n, expit(theta)) + norm.logpdf(theta, mu, tau)
-    return float(logsumexp(logs) + math.log(theta[1] - theta[0]))
-
-
-def constants(x: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """What `marginal` leaves out: the log probability of x at its own rate."""
-    return binom.logpmf(x, n, x / n)
-
-
-@pytest.mark.parametrize(("mu", "tau"), [(0.0, 0.5), (-1.5, 1.2), (2.0, 0.3), (-3.5, 0.9)])
-def test_likelihood_against_a_dense_grid(mu: float, tau: float) -> None:
-    got = marginal(RESPONDERS, PATIENTS, np.full(7, mu), tau).value + constants(RESPONDERS, PATIENTS)
-    expected = [grid_log_likelihood(x, n, mu, tau) for x, n in zip(RESPONDERS, PATIENTS, strict=True)]
-    # The grid sums log probabilities of ten million patients; what it can resolve there is 1e-7.
-    np.testing.assert_allclose(got[:-1], expected[:-1], atol=2e-9)
-    np.testing.assert_allclose(got[-1], expected[-1], atol=1e-6)
-
-
-@pytest.mark.parametrize(("x", "n", "mu", "tau"), [(0, 20, -2.0, 1.0), (3, 17, 1.5, 1.5), (40, 54, -0.1, 0.6)])
-def test_the_error_falls_with_the_nodes(x: int, n: int, mu: float, tau: float) -> None:
-    exact = grid_log_likelihood(x, n, mu, tau) - float(constants(np.array(x), np.array(n)))
-    errors = [
-        abs(float(marginal(np.array([x]), np.array([n]), np.array([mu]), tau, nodes=count).value[0]) - exact)
-        for count in (1, 5, 11, 41)
-    ]
-    assert errors[0] > 1e-3
-    assert all(later < earlier / 5 for earlier, later in pairwise(errors))
-    assert errors[3] < 1e-10
-
-
-@pytest.mark.parametrize("tau", [0.0, 0.4, 2.0])
-def test_derivatives_are_those_of_the_value(tau: float) -> None:
-    x, n, mu, h = RESPONDERS[:-1], PATIENTS[:-1], np.linspace(-1, 1, 6), 1e-4
-    at = marginal(x, n, mu, tau)
-    up, down = marginal(x, n, mu + h, tau), marginal(x, n, mu - h, tau)
-    wide, tight = marginal(x, n, mu, tau + h), marginal(x, n, mu, tau - h)
-    for got, plus, minus in (
-        (at.d_mu, up.value, down.value),
-        (at.d_tau, wide.value, tight.value),
-        (at.d_mu_mu, up.d_mu, down.d_mu),
-        (at.d_mu_tau, up.d_tau, down.d_tau),
-        (at.d_tau_tau, wide.d_tau, tight.d_tau),
-    ):
-        np.testing.assert_allclose(got, (plus - minus) / (2 * h), rtol=2e-4, atol=2e-5)
-
-
-def test_many_parameters_at_once_are_each_by_itself() -> None:
-    mu, tau = np.random.default_rng(1).normal(size=(4, 7)), np.array([0.0, 0.1, 0.7, 2.0])
-    together = marginal(RESPONDERS, PATIENTS, mu, tau[:, None])
-    for i in range(4):
-        alone = marginal(RESPONDERS, PATIENTS, mu[i], tau[i])
-        np.testing.assert_allclose(together.value[i], alone.value, rtol=1e-10)
-        np.testing.assert_allclose(together.d_tau_tau[i], alone.d_tau_tau, rtol=1e-9)
-
-
-def test_at_tau_0_it_is_the_binomial() -> None:
-    mu = np.linspace(-1, 1, 6)
-    got = marginal(RESPONDERS[:-1], PATIENTS[:-1], mu, 0.0).value
-    expected = binom.logpmf(RESPONDERS[:-1], PATIENTS[:-1], expit(mu)) - constants(RESPONDERS[:-1], PATIENTS[:-1])
-    np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-11)
 
 
 def test_no_other_point_is_higher() -> None:
@@ -247,3 +176,118 @@ def test_sixty_three_cohorts_take_less_than_a_fifth_of_a_second() -> None:
         assert fit_glmm(x, n).converged
         taken.append(time.perf_counter() - start)
     assert min(taken) < 0.2
+
+
+NESTED = (
+    np.array([8, 12, 2, 9, 22, 30, 1, 14, 19, 12, 0, 5]),
+    np.array([10, 20, 9, 21, 30, 36, 12, 31, 20, 12, 7, 15]),
+    np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]),
+)
+
+
+def nested_grid(mu: float, tau: float, tau_group: float) -> float:
+    """Log-likelihood of `NESTED` by the trapezoid rule at both levels."""
+    x, n, group = NESTED
+    z = np.linspace(-8.5, 8.5, 81)
+    log_z = norm.logpdf(z) + math.log(z[1] - z[0])
+    theta = mu + tau_group * z[:, None, None] + tau * z[:, None]
+    inside = logsumexp(x * theta - n * np.logaddexp(0, theta) + log_z[:, None], axis=1)
+    inside += np.log(comb(n, x))
+    sums = np.stack([inside[:, group == g].sum(axis=1) for g in range(6)], axis=1)
+    return float(logsumexp(sums + log_z[:, None], axis=0).sum())
+
+
+def test_two_levels_against_a_dense_grid() -> None:
+    x, n, group = NESTED
+    fit = fit_glmm(x, n, group=group)
+    assert fit.converged
+    found = minimize(
+        lambda phi: -nested_grid(*phi), [0.5, 0.4, 0.7], method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-11}
+    )
+    assert fit.log_likelihood == pytest.approx(-found.fun, abs=1e-6)
+    assert [fit.beta[0], fit.tau, fit.tau_group] == pytest.approx(np.abs(found.x).tolist(), abs=2e-4)
+    h = 1e-3
+    hessian = np.array(
+        [
+            [
+                sum(
+                    a * b * nested_grid(*(found.x + h * (a * np.eye(3)[i] + b * np.eye(3)[j])))
+                    for a in (-1, 1)
+                    for b in (-1, 1)
+                )
+                / (4 * h * h)
+                for j in range(3)
+            ]
+            for i in range(3)
+        ]
+    )
+    assert math.sqrt(fit.covariance[0, 0]) == pytest.approx(math.sqrt(np.linalg.inv(-hessian)[0, 0]), rel=1e-3)
+
+
+def test_tests_of_two_levels_compare_with_the_model_without() -> None:
+    x, n, group = NESTED
+    fit, one = fit_glmm(x, n, group=group), fit_glmm(x, n)
+    test = fit.heterogeneity[Level.GROUP]
+    assert test.statistic == pytest.approx(2 * (fit.log_likelihood - one.log_likelihood), abs=1e-7)
+    assert test.p == pytest.approx(chi2.sf(test.statistic, 1) / 2, rel=1e-9)
+    lone = minimize(lambda phi: -nested_grid(phi[0], 0, phi[1]), [0.5, 1.0], method="Nelder-Mead", tol=1e-8)
+    assert fit.heterogeneity[Level.COHORT].statistic == pytest.approx(2 * (fit.log_likelihood + lone.fun), abs=1e-5)
+
+
+def test_groups_that_do_not_differ_leave_one_level() -> None:
+    """Each group holds the same two cohorts: all differences lie within."""
+    x, n, group = np.tile([5, 25], 5), np.tile([30, 30], 5), np.repeat(np.arange(5), 2)
+    fit, one = fit_glmm(x, n, group=group), fit_glmm(x, n)
+    assert fit.tau_group == 0
+    assert fit.tau == one.tau
+    assert fit.covariance == pytest.approx(one.covariance)
+    assert fit.heterogeneity[Level.GROUP].p == 1
+
+
+def test_cohorts_of_a_group_that_do_not_differ_leave_the_other_level() -> None:
+    x, n, group = np.repeat([5, 25, 14, 20], 2), np.full(8, 30), np.repeat(np.arange(4), 2)
+    fit, pooled = fit_glmm(x, n, group=group), fit_glmm([10, 50, 28, 40], [60] * 4)
+    assert fit.tau == 0
+    assert fit.tau_group == pytest.approx(pooled.tau, abs=1e-6)
+    assert fit.beta == pytest.approx(pooled.beta, abs=1e-6)
+    assert fit.covariance == pytest.approx(pooled.covariance, rel=1e-5)
+
+
+def test_heterogeneity_of_one_level_is_tested_at_its_boundary() -> None:
+    x, n = (np.array(counts) for counts in BRUIN)
+    fit = fit_glmm(x, n)
+    common = binom.logpmf(x, n, x.sum() / n.sum()).sum()
+    test = fit.heterogeneity[Level.COHORT]
+    assert test.statistic == pytest.approx(2 * (fit.log_likelihood - common), rel=1e-9)
+    assert test.p == pytest.approx(chi2.sf(test.statistic, 1) / 2, rel=1e-9)
+
+
+def test_a_covariate_is_tested_against_the_model_without() -> None:
+    x, n = (np.array(counts) for counts in BRUIN)
+    design = np.column_stack([np.ones(13), np.arange(13) % 2])
+    small, large = fit_glmm(x, n), fit_glmm(x, n, design=design)
+    test = likelihood_ratio(small, large)
+    assert test.df == 1
+    assert test.statistic == pytest.approx(2 * (large.log_likelihood - small.log_likelihood))
+    assert test.p == pytest.approx(chi2.sf(test.statistic, 1), rel=1e-9)
+    with pytest.raises(ValueError, match="larger"):
+        likelihood_ratio(large, small)
+    with pytest.raises(ValueError, match="converged"):
+        likelihood_ratio(fit_glmm(x, n, max_iterations=1), large)
+
+
+@pytest.mark.parametrize("group", [[1, 2, 3], [1, 1]])
+def test_groups_that_make_no_second_level_are_refused(group: list[int]) -> None:
+    with pytest.raises(ValueError, match="3 entries, at least two of them alike"):
+        fit_glmm([1, 2, 3], [9, 9, 9], group=group)
+
+
+def test_two_levels_against_lme4(bundled: Evidence) -> None:
+    """Bundled evidence; glmer of lme4 1.1 with Laplace's approximation, so only roughly."""
+    frame = bundled.frame
+    fit = fit_glmm(frame["responders"], frame["n"], group=frame["trial"])
+    assert fit.beta[0] == pytest.approx(0.4338, abs=1e-3)
+    assert math.sqrt(fit.covariance[0, 0]) == pytest.approx(0.1191, abs=1e-3)
+    assert fit.tau == pytest.approx(0.6305, abs=5e-3)
+    assert fit.tau_group == pytest.approx(0.4820, abs=5e-3)
+    assert fit.log_likelihood == pytest.approx(-244.93, abs=0.5)
