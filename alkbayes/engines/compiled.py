@@ -1,25 +1,21 @@
-"""A PyMC model's log density and gradient as native code that nutpie calls, kept on disk between runs.
+"""A design's log density and gradient as native code that nutpie calls.
 
 `nutpie.compile_pymc_model` does the same for any model and compiles its two glue functions anew in every process,
 which takes longer than everything else together. Ours need no error path (the density of a checked design raises
 nothing) and no computed outputs (the draws are mapped to the parameters in numpy), so they are small; and they are
-kept in PyTensor's own numba cache, under the key of the graph that they call.
+kept on disk with the density that they call (:mod:`alkbayes.engines.kept`).
 """
 
-from hashlib import sha256
-from typing import Any
+import importlib.util
+from pathlib import Path
 
 import numba
 import numpy as np
-import pymc as pm
-import pytensor.tensor as pt
 from numpy.typing import NDArray
 from nutpie.compile_pymc import CompiledPyMCModel
-from pymc.model.transform.optimization import freeze_dims_and_data
-from pymc.pytensorf import compile as compile_graph
-from pytensor.configdefaults import config
-from pytensor.graph.replace import clone_replace
-from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS, compile_numba_function_src
+
+from alkbayes.design import Design, parameters
+from alkbayes.engines.kept import Shelf, key_of
 
 VARIABLE = "unconstrained"
 """Name of the one variable of the raw draws: all free parameters on the sampler's scale, in the design's order."""
@@ -46,23 +42,34 @@ def expand(dim, expanded, position_, out_, user_data_):
 _DOUBLES = numba.types.CPointer(numba.types.double)
 _LOG_DENSITY_TYPE = numba.types.int64(numba.types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, numba.types.voidptr)
 _EXPAND_TYPE = numba.types.int64(numba.types.uint64, numba.types.uint64, _DOUBLES, _DOUBLES, numba.types.voidptr)
+SOURCES = {"log_density": (LOG_DENSITY, _LOG_DENSITY_TYPE), "expand": (EXPAND, _EXPAND_TYPE)}
+
+MADE_BY = tuple(
+    f"alkbayes.{name}" for name in ("design", "engines.compiled", "engines.graph", "model", "parametrisation", "priors")
+)
+"""The modules whose source decides what the density of a design is."""
 
 
-def compile_model(model: pm.Model) -> CompiledPyMCModel:
-    """Compile a PyMC model for nutpie.
+def compile_design(design: Design) -> CompiledPyMCModel:
+    """Compile a design's density for nutpie, or load it where it was compiled before.
 
     Returns
     -------
     CompiledPyMCModel
-        Its draws are of one variable, `unconstrained`: what the sampler sees of the model's free variables, raveled and
-        joined in the order of `model.free_RVs`.
+        Its draws are of one variable, `unconstrained`: what the sampler sees of the free parameters, raveled and joined
+        in the order of :func:`alkbayes.design.parameters`.
     """
-    order = [variable.name for variable in model.free_RVs]
-    function, n_dim = _log_density_function(freeze_dims_and_data(model), order)
-    # No key: PyTensor was told to keep nothing, or could not name the graph.
-    key = CACHED_SRC_FUNCTIONS.get(function.py_func) if config.numba__cache else None
-    log_density = _native(LOG_DENSITY, _LOG_DENSITY_TYPE, n_dim, key=key, density_and_gradient=function)
-    expand = _native(EXPAND, _EXPAND_TYPE, n_dim, key=key)
+    n_dim = sum(parameter.size for parameter in parameters(design))
+    shelf = Shelf(key_of(design, _sources(MADE_BY)))
+    functions = shelf.load(SOURCES)
+    if functions is None:
+        # Not above: PyMC takes a second to import, and is not needed for code that is kept.
+        from alkbayes.engines.graph import density_and_gradient
+        from alkbayes.model import build_model
+
+        names = {"N_DIM": n_dim, "density_and_gradient": density_and_gradient(build_model(design))}
+        functions = shelf.compile(SOURCES, names)
+    log_density, expand = functions
 
     def initial_point(seed: int | None) -> NDArray[np.float64]:
         # On the sampler's scale everything is of order one; uniform on (-1, 1) starts the chains apart, as Stan does.
@@ -87,28 +94,7 @@ def compile_model(model: pm.Model) -> CompiledPyMCModel:
     )
 
 
-def _log_density_function(model: pm.Model, order: list[str]) -> tuple[Any, int]:
-    # By name: a model whose dimensions were frozen lists its variables in another order.
-    values = [model.rvs_to_values[model[name]] for name in order]
-    sizes = [int(np.prod(value.type.shape, dtype=int)) for value in values]
-    position = pt.vector("position", shape=(sum(sizes),))
-    ends = np.cumsum(sizes)
-    pieces = {
-        value: position[end - size : end].reshape(value.type.shape)
-        for value, size, end in zip(values, sizes, ends.tolist(), strict=True)
-    }
-    log_density = model.logp()
-    gradient = pt.concatenate([piece.ravel() for piece in pt.grad(log_density, values)])
-    graph = clone_replace([log_density, gradient], pieces)
-    with model:
-        compiled = compile_graph([position], graph, mode="NUMBA")
-    return compiled.vm.jit_fn, sum(sizes)
-
-
-def _native(source: str, signature: Any, n_dim: int, *, key: str | None, **names: Any) -> Any:
-    name = source.partition("(")[0].split()[-1]
-    # Of a cached function, numba looks for the module by name when it loads it.
-    known = {"__name__": __name__, "carray": numba.carray, "isfinite": np.isfinite, "N_DIM": n_dim, **names}
-    own_key = None if key is None else sha256(f"{source} {n_dim} {key} {numba.__version__}".encode()).hexdigest()
-    python = compile_numba_function_src(source, name, global_env=known, cache_key=own_key and f"alkbayes_{own_key}")
-    return numba.cfunc(signature, cache=own_key is not None)(python)
+def _sources(modules: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Return the source of each module, which need not be imported for that."""
+    found = (importlib.util.find_spec(name) for name in modules)
+    return tuple(Path(str(spec and spec.origin)).read_bytes() for spec in found)

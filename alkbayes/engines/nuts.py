@@ -10,9 +10,8 @@ import nutpie
 from numpy.typing import NDArray
 
 from alkbayes.design import Design
-from alkbayes.engines.compiled import VARIABLE, compile_model
+from alkbayes.engines.compiled import VARIABLE, compile_design
 from alkbayes.errors import SamplingError
-from alkbayes.model import build_model
 from alkbayes.settings import MAX_STEPS, SamplerSettings
 
 type Array = NDArray[np.float64]
@@ -58,7 +57,7 @@ class NutsEngine:
 
     def __init__(self, design: Design) -> None:
         started = time.perf_counter()
-        self._compiled = compile_model(build_model(design))
+        self._compiled = compile_design(design)
         self._compile_seconds = time.perf_counter() - started
 
     def sample(self, settings: SamplerSettings, *, progress: Progress | None = None) -> Sampled:

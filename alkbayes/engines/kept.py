@@ -1,0 +1,136 @@
+"""Native code kept on disk between runs, under a key of everything that it was made from.
+
+Compiling a density takes longer than sampling it, and most of that is PyMC and PyTensor building the graph that names
+it. The key here names what the graph is built from instead: the design's arrays and priors, the source that turns them
+into a density, and the versions of all that works on them. A second fit of the same model to the same table then needs
+neither package.
+"""
+
+import contextlib
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from pickle import PickleError
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.errors import NumbaError
+from platformdirs import user_cache_path
+from pydantic import BaseModel
+
+KEPT = 50
+"""Folders, of some 0.7 MB each; the oldest goes when there is one more."""
+PACKAGES = ("alkbayes", "llvmlite", "numba", "numpy", "pymc", "pytensor", "scipy")
+
+
+def key_of(*contents: object) -> str:
+    """Return a name for code made from `contents`, the same in every process.
+
+    Parameters
+    ----------
+    contents
+        What decides it beside the versions of packages, Python and machine: arrays, texts, bytes, numbers, and
+        containers and dataclasses of these.
+
+    Raises
+    ------
+    TypeError
+        If they hold something else.
+    """
+    digest = sha256(_environment().encode())
+    for piece in _pieces(contents):
+        # With its length, so that no two lists of pieces run together to the same bytes.
+        digest.update(f"{len(piece)}:".encode() + piece)
+    return digest.hexdigest()
+
+
+class Shelf:
+    """The folder of one key.
+
+    Attributes
+    ----------
+    folder
+        Where its code is kept; need not exist.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.folder = user_cache_path("alkbayes", appauthor=False) / "native" / key
+
+    def load(self, sources: Mapping[str, tuple[str, Any]]) -> tuple[Any, ...] | None:
+        """Return the native functions that :meth:`compile` kept, or None where there are none that can be loaded.
+
+        Parameters
+        ----------
+        sources
+            Of each function by its name: the Python source and the numba signature.
+        """
+        if not all(self._path(name).exists() for name in sources):
+            return None
+        try:
+            # Without the names that a source refers to numba can load it, but not compile it.
+            found = tuple(self._native(name, *source, {}) for name, source in sources.items())
+        except (NumbaError, OSError, EOFError, PickleError):
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(self.folder)
+        return found
+
+    def compile(self, sources: Mapping[str, tuple[str, Any]], names: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the native functions, compiled with `names` in reach and, where the disk lets us, kept."""
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name, (source, _) in sources.items():
+                if not self._path(name).exists():
+                    partial = self.folder / f".{name}.{os.getpid()}"
+                    partial.write_text(source, encoding="utf-8")
+                    partial.replace(self._path(name))
+            self._make_room()
+        return tuple(self._native(name, *source, names) for name, source in sources.items())
+
+    def _native(self, name: str, source: str, signature: Any, names: Mapping[str, Any]) -> Any:
+        path = self._path(name)
+        # numba finds the module by its name when it loads the code, and the code by the file that the source is in.
+        known = {"__name__": __name__, "carray": numba.carray, "isfinite": np.isfinite, **names}
+        exec(compile(source, str(path), "exec"), known)  # noqa: S102  ours: one of two constants
+        return numba.cfunc(signature, cache=path.exists())(known[name])
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.py"
+
+    def _make_room(self) -> None:
+        oldest_first = sorted(self.folder.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)
+        for folder in oldest_first[:-KEPT]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _environment() -> str:
+    versions = [f"{package} {version(package)}" for package in PACKAGES]
+    return " ".join([*versions, platform.python_version(), platform.platform()])
+
+
+def _pieces(content: object) -> list[bytes]:
+    """Return a content's type and value as bytes, parts one by one."""
+    kind = type(content).__qualname__.encode()
+    match content:
+        case None | bool() | int() | float() | str() | bytes():
+            return [kind, repr(content).encode()]
+        case np.ndarray():
+            return [kind, str((content.dtype.str, content.shape)).encode(), np.ascontiguousarray(content).tobytes()]
+        case tuple() | list() | BaseModel():
+            # A pydantic model is iterated over as pairs of name and value.
+            parts: list[object] = list(content)
+        case Mapping():
+            parts = [part for item in content.items() for part in item]
+        case _ if is_dataclass(content):
+            parts = [part for field in fields(content) for part in (field.name, getattr(content, field.name))]
+        case _:
+            raise TypeError(f"cannot name code made from a {type(content)!r}")
+    return [kind, str(len(parts)).encode(), *(piece for part in parts for piece in _pieces(part))]
