@@ -17,6 +17,12 @@ from alkbayes.vocabulary import in_order, label_of
 BUNDLED = "bundled"
 """`Evidence.source` of the table in the package."""
 
+RECONSTRUCTION = (
+    "The bundled table is a reconstruction of the published review's, near it and not equal to it "
+    "(sources of every row: alkbayes/data/sources.csv)."
+)
+"""What a reader of any number made of the bundled table must know."""
+
 MAKE_UP_COLUMNS = (*STRATA, "agent", "certainty", "assessor_basis")
 """Columns that `make_up` counts by, in its order."""
 

@@ -15,6 +15,7 @@ from alkbayes.estimates import (
     pooled_table,
     posterior_of,
 )
+from alkbayes.evidence import RECONSTRUCTION
 from alkbayes.records import records
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 CLASSICAL_METHODS = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK, PoolingMethod.GLMM_ML)
 """Kept beside the posterior: what is usually printed, what the field's guidance asks for, and the same model by maximum
 likelihood with one level of heterogeneity."""
-
-RECONSTRUCTION = (
-    "The bundled table is a reconstruction of the published review's, near it and not equal to it "
-    "(sources of every row: alkbayes/data/sources.csv)."
-)
 
 
 @dataclass(frozen=True, slots=True)

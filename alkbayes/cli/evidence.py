@@ -10,10 +10,6 @@ if TYPE_CHECKING:
 
     from alkbayes.evidence import Evidence
 
-RECONSTRUCTION = (
-    "A reconstruction of the published review's table, near it and not equal to it.\n"
-    "Sources of each row: alkbayes/data/sources.csv"
-)
 TITLES = {"line": "line", "generation": "TKI generation", "agent": "agent"}
 CELLS = "line:generation"
 MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
@@ -45,6 +41,8 @@ def _totals(evidence: "Evidence") -> dict[str, Any]:
 
 def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the make-up for a reader."""
+    from alkbayes.evidence import RECONSTRUCTION
+
     console = reader_console()
     console.print(f"Evidence: {evidence.source}", soft_wrap=True)
     if evidence.bundled:

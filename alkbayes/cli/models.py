@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.options import Data, Json
-from alkbayes.cli.output import percent, percent_interval, print_json, records
+from alkbayes.cli.output import percent, percent_interval, print_json, reader_console, records
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL
 
@@ -97,7 +97,6 @@ def _line(model: str) -> dict[str, Any]:
 
 def _show_all(listed: list[dict[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
@@ -105,7 +104,7 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
         table.add_column(heading, overflow="fold")
     for row in listed:
         table.add_row(f"{row['name']}{' *' if row['default'] else ''}", row["question"], ", ".join(row["columns"]))
-    console = Console(highlight=False, markup=False)
+    console = reader_console()
     console.print(table)
     console.print("* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.", soft_wrap=True)
     console.print("One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.", soft_wrap=True)

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.evidence import RECONSTRUCTION
 from alkbayes.cli.options import Csv, Data, Json
 from alkbayes.cli.output import (
     WIDTH,
@@ -83,6 +82,8 @@ def _columns(item: str) -> str | tuple[str, str]:
 
 def _show(rows: list[dict[str, Any]], *, source: str, bundled: bool) -> None:
     """Print the pooled rates for a reader: where they are from, the table, and each note once."""
+    from alkbayes.evidence import RECONSTRUCTION
+
     console = reader_console()
     console.print(f"Evidence: {source}", soft_wrap=True)
     if bundled:

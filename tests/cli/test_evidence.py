@@ -33,8 +33,8 @@ def test_the_bundled_table_for_a_reader() -> None:
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert lines[:7] == [
         "Evidence: bundled",
-        "A reconstruction of the published review's table, near it and not equal to it.",
-        "Sources of each row: alkbayes/data/sources.csv",
+        "The bundled table is a reconstruction of the published review's, near it and not equal to it",
+        "(sources of every row: alkbayes/data/sources.csv).",
         f"sha256: {read_evidence().sha256}",
         "63 cohorts of 42 trials, 5,645 patients, 3,397 responders: crude ORR 60.2 %",
         "low certainty: 15 cohorts, 834 patients",
