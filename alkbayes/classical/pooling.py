@@ -191,7 +191,8 @@ def _two_step(
         return _with_discouraged(_with_interval(filled, float(yi[0]), half, None, n))
     fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
     filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, note=corrected)
-    centre, half = float(fit.beta[0]), float(fit.high[0] - fit.beta[0])
+    centre, se = float(fit.beta[0]), float(fit.se[0])
+    half = quantile(fit.df, INTERVAL_PROB) * se
     if method.estimator is None or method.prediction is None:
         filled = replace(filled, note=_sentences(corrected, COMMON_NOTE))
         return _with_discouraged(_with_interval(filled, centre, half, None, n))
@@ -199,7 +200,7 @@ def _two_step(
         note = f"The {ESTIMATOR_NAMES[method.estimator]} estimate of tau2 did not converge: no result."
         return _with_discouraged(replace(filled, note=_sentences(corrected, note)))
     filled = _with_profile(replace(filled, tau2=fit.tau2), yi, vi)
-    prediction = prediction_interval(centre, float(fit.se[0]), fit.tau2, k=k, kind=method.prediction)
+    prediction = prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction)
     filled = _with_interval(filled, centre, half, prediction, n)
     return _with_discouraged(replace(filled, note=_sentences(filled.note, *_cautions(method, fit, k))))
 
