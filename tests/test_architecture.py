@@ -24,6 +24,7 @@ TESTED_ELSEWHERE = {
     "integrand.py": "tests/test_marginal.py integrates with it",
     "nested.py": "tests/test_marginal.py and test_deviations.py",
     "classical/glmm_likelihood.py": "tests/classical/test_glmm.py and test_profile.py",
+    "classical/multilevel_likelihood.py": "tests/classical/test_multilevel.py",
     "cli/options.py": "holds options; the tests of every command give them",
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",
     "cli/report.py": "tests/cli/test_fit.py and test_app.py read what it prints",
