@@ -6,10 +6,14 @@ and they would be worth nothing as a check if they looked at it.
 
 from alkbayes.classical.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
-from alkbayes.classical.pooling import PooledProportion, PoolingMethod, Scale, pool
+from alkbayes.classical.pooling import PooledProportion, pool
+from alkbayes.classical.pooling_methods import ALL_METHODS, DEFAULT_METHODS, PoolingMethod
+from alkbayes.classical.scales import Scale
 from alkbayes.classical.tables import pool_table
 
 __all__ = [
+    "ALL_METHODS",
+    "DEFAULT_METHODS",
     "GlmmFit",
     "IntervalMethod",
     "PooledProportion",

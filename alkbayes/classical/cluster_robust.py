@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from alkbayes.classical.counts import Floats
+from alkbayes.classical.grouped_estimates import GroupedEstimates
 
 LARGEST_CLUSTER = 1000
 """CR2 takes the root of a matrix as large as the largest cluster: a second's work at this size."""
@@ -117,19 +118,21 @@ def cluster_robust(
     ValueError
         If the arrays do not fit together, a variance is not positive, or the design lacks full column rank.
     """
-    y, v, matrix, labels = _checked(yi, vi, cluster, design, tau2)
+    if not tau2 >= 0:
+        raise ValueError(f"tau2 must be at least 0, got {tau2!r}")
+    data = GroupedEstimates.of(yi, vi, cluster, design)
+    y, v, matrix = data.yi, data.vi + tau2, data.design
     w = 1 / v
     bread = np.linalg.inv(matrix.T @ (w[:, None] * matrix))
     beta = bread @ (matrix.T @ (w * y))
-    p, m = beta.size, int(labels.max()) + 1
+    p, m = beta.size, int(data.labels.max()) + 1
     if m <= p or m < 2:
         lost = np.full(p, np.nan)
         least = max(2, p + 1)
         why = f"cluster-robust intervals of {p} fixed effect{'s' * (p > 1)} need at least {least} clusters, found {m}"
         return RobustFit(beta, np.full((p, p), np.nan), lost, m, correction, why)
     residuals = y - matrix @ beta
-    order = np.argsort(labels, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    members = data.members()
     messages = []
     largest = max(each.size for each in members)
     if correction is Correction.CR2 and largest > LARGEST_CLUSTER:
@@ -148,24 +151,6 @@ def cluster_robust(
     if (df < FEW_DF).any():
         messages.append(f"fewer than {FEW_DF:g} degrees of freedom: the interval is rough")
     return RobustFit(beta, covariance, df, m, correction, "; ".join(messages))
-
-
-def _checked(
-    yi: npt.ArrayLike, vi: npt.ArrayLike, cluster: npt.ArrayLike, design: Floats | None, tau2: float
-) -> tuple[Floats, Floats, Floats, NDArray[np.intp]]:
-    """Return estimates, total variances, design and labels 0, 1 and so on."""
-    y, v = (np.asarray(each, dtype=np.float64) for each in (yi, vi))
-    if y.ndim != 1 or y.shape != v.shape or y.size == 0 or not (np.isfinite(y).all() and (v > 0).all()):
-        raise ValueError(f"yi and vi must be of one length, finite, vi positive; got shapes {y.shape} and {v.shape}")
-    if not tau2 >= 0:
-        raise ValueError(f"tau2 must be at least 0, got {tau2!r}")
-    matrix = np.ones((y.size, 1)) if design is None else np.asarray(design, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != y.size or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
-        raise ValueError(f"design must have {y.size} rows and full column rank, got shape {matrix.shape}")
-    labels = np.unique(np.asarray(cluster), return_inverse=True)[1]
-    if labels.shape != y.shape:
-        raise ValueError(f"cluster must have {y.size} entries, got shape {labels.shape}")
-    return y, v + tau2, matrix, labels
 
 
 def _bias_reduced(

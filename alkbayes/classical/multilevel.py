@@ -14,11 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtrc, chdtri, ndtri, stdtrit
+from scipy.special import chdtrc, chdtri
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm_likelihood import Maximum, maximise
+from alkbayes.classical.grouped_estimates import GroupedEstimates
 from alkbayes.classical.multilevel_likelihood import NestedNormal
+from alkbayes.classical.regression import quantile
 
 MAX_ITERATIONS = 100
 """Newton steps."""
@@ -71,21 +73,16 @@ class MultilevelFit:
     converged: bool
     message: str
 
-    def quantile(self, *, prob: float, t: bool) -> float:
-        """Return the quantile of intervals: normal, or of t with k - p degrees of freedom."""
-        upper = (1 + prob) / 2
-        return float(stdtrit(self.q_df, upper)) if t else float(ndtri(upper))
-
     def interval(self, at: npt.ArrayLike = 1.0, *, prob: float, t: bool = False) -> tuple[float, float]:
-        """Return the confidence limits of the mean at a row `at` of the design, shape (p,)."""
+        """Return the confidence limits of the mean at a row `at` of the design, shape (p,); with `t` of k - p df."""
         mean, variance = self._mean(at)
-        half = self.quantile(prob=prob, t=t) * float(np.sqrt(variance))
+        half = quantile(self.q_df if t else None, prob) * float(np.sqrt(variance))
         return mean - half, mean + half
 
     def prediction(self, at: npt.ArrayLike = 1.0, *, prob: float, t: bool = False) -> tuple[float, float]:
         """Return the prediction limits for the true effect of a cohort of a further group, as metafor's `predict`."""
         mean, variance = self._mean(at)
-        half = self.quantile(prob=prob, t=t) * float(np.sqrt(variance + self.tau2_group + self.tau2_cohort))
+        half = quantile(self.q_df if t else None, prob) * float(np.sqrt(variance + self.tau2_group + self.tau2_cohort))
         return mean - half, mean + half
 
     def _mean(self, at: npt.ArrayLike) -> tuple[float, float]:
@@ -155,7 +152,7 @@ def fit_multilevel(
     ValueError
         If the arrays do not fit together, a variance is not positive, or the design lacks full column rank.
     """
-    fitted = _maximum(_checked(yi, vi, group, design, restricted=restricted), max_iterations)
+    fitted = _maximum(_in_units(GroupedEstimates.of(yi, vi, group, design), restricted=restricted), max_iterations)
     model, unit = fitted.model, fitted.unit
     k, p = model.design.shape
     residuals = model.without_heterogeneity()
@@ -206,7 +203,7 @@ def variance_intervals(
     prob
         Confidence level, in (0, 1).
     """
-    fitted = _maximum(_checked(yi, vi, group, design, restricted=restricted), MAX_ITERATIONS)
+    fitted = _maximum(_in_units(GroupedEstimates.of(yi, vi, group, design), restricted=restricted), MAX_ITERATIONS)
     if fitted.message:
         return VarianceIntervals(np.full(2, np.nan), np.full(2, np.nan))
     limits = [
@@ -215,26 +212,15 @@ def variance_intervals(
     return VarianceIntervals(*(fitted.unit**2 * limit**2 for limit in limits))
 
 
-def _checked(
-    yi: npt.ArrayLike, vi: npt.ArrayLike, group: npt.ArrayLike, design: Floats | None, *, restricted: bool
-) -> tuple[NestedNormal, float]:
-    """Return the checked arguments of `fit_multilevel` in units of the typical sampling error, and that unit."""
-    y, v = (np.asarray(each, dtype=np.float64) for each in (yi, vi))
-    if y.ndim != 1 or y.shape != v.shape or y.size == 0 or not (np.isfinite(y).all() and (v > 0).all()):
-        raise ValueError(f"yi and vi must be of one length, finite, vi positive; got shapes {y.shape} and {v.shape}")
-    matrix = np.ones((y.size, 1)) if design is None else np.asarray(design, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != y.size or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
-        raise ValueError(f"design must have {y.size} rows and full column rank, got shape {matrix.shape}")
-    labels = np.unique(np.asarray(group), return_inverse=True)[1]
-    if labels.shape != y.shape:
-        raise ValueError(f"group must have {y.size} entries, got shape {labels.shape}")
-    unit = float(1 / np.sqrt((1 / v).mean()))
-    return NestedNormal.of(y / unit, v / unit**2, matrix, labels, restricted=restricted), unit
+def _in_units(data: GroupedEstimates, *, restricted: bool) -> tuple[NestedNormal, float]:
+    """Return the model in units of the typical sampling error, and that unit."""
+    unit = float(1 / np.sqrt((1 / data.vi).mean()))
+    return NestedNormal.of(data.yi / unit, data.vi / unit**2, data.design, data.labels, restricted=restricted), unit
 
 
-def _maximum(checked: tuple[NestedNormal, float], max_iterations: int) -> _Fitted:
+def _maximum(scaled: tuple[NestedNormal, float], max_iterations: int) -> _Fitted:
     """Return the maximum of the likelihood over the two standard deviations, at the boundary where it is there."""
-    model, unit = checked
+    model, unit = scaled
     k, p = model.design.shape
     nowhere = Maximum(np.zeros(2), np.nan, np.full((2, 2), np.nan), converged=False)
     if k == p:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import norm, t
 
-from alkbayes.classical import PooledProportion, PoolingMethod, Scale, pool, pooling
-from alkbayes.classical.heterogeneity import Tau2
+from alkbayes.classical import DEFAULT_METHODS, PooledProportion, PoolingMethod, Scale, pool, regression
+from alkbayes.classical.tau2 import Tau2
 from alkbayes.errors import EvidenceError
 
 METHODS = list(PoolingMethod)
@@ -52,9 +52,10 @@ def check_close(got: float | None, expected: float | None, name: str) -> None:
 
 def test_the_fields_are_what_the_command_line_promises() -> None:
     assert " ".join(field.name for field in fields(PooledProportion)) == (
-        "method scale k patients responders estimate low high prediction_low prediction_high tau2 i2 h2 q q_df q_p note"
+        "method scale k patients responders estimate low high prediction_low prediction_high tau2 i2 h2 q q_df q_p "
+        "tau2_low tau2_high i2_low i2_high h2_low h2_high note"
     )
-    assert " ".join(METHODS) == (
+    assert " ".join(DEFAULT_METHODS) == (
         "crude-wald crude-wilson crude-clopper-pearson common-logit "
         "dl-logit dl-logit-hk reml-logit reml-logit-hk glmm-ml"
     )
@@ -183,12 +184,12 @@ def test_a_tau2_of_0_is_noted(method: PoolingMethod) -> None:
 
 
 def test_a_reml_that_does_not_converge_leaves_its_own_row_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pooling, "tau2_reml", lambda _yi, _vi: Tau2(tau2=0.5, converged=False))
+    monkeypatch.setattr(regression, "estimate_tau2", lambda *_: Tau2(tau2=0.5, converged=False))
     failed = pool(X, N, method=PoolingMethod.REML_LOGIT)
     check_sound(failed)
     assert failed.estimate is failed.tau2 is None
     assert "did not converge" in failed.note
-    assert pool(X, N, method=PoolingMethod.DL_LOGIT).estimate is not None
+    assert pool(X, N, method=PoolingMethod.COMMON_LOGIT).estimate is not None
 
 
 @pytest.mark.parametrize("method", METHODS)
