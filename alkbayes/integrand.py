@@ -95,10 +95,12 @@ def normal_start(responders: Array, n: Array, mu: Array, tau: Array) -> Array:
     return start
 
 
-def find_mode(responders: Array, n: Array, mu: Array, tau: Array, start: Array) -> Array:
+def find_mode(
+    responders: Array, n: Array, mu: Array, tau: Array, start: Array, *, tolerance: float = MODE_TOLERANCE
+) -> Array:
     """Return where each integrand peaks in z, by damped Newton steps from `start` (all of one shape, contiguous).
 
-    The steps go on only for those that have not arrived.
+    The steps go on only for those that have not arrived: whose last one was longer than `tolerance` widths.
     """
     mode = start.copy()
     flat: Array = mode.reshape(-1)
@@ -110,7 +112,7 @@ def find_mode(responders: Array, n: Array, mu: Array, tau: Array, start: Array) 
         curvature = spread * spread * mp * q + 1
         step = (spread * (x - mp) - z) / curvature
         z = z + step * newton_step(np.abs(spread * step))
-        far = step * step * curvature > MODE_TOLERANCE**2
+        far = step * step * curvature > tolerance**2
         if not far.all():
             flat[left[~far]] = z[~far]
             left = left[far]

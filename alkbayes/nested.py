@@ -130,7 +130,7 @@ def outer_integrand(groups: Groups, *, inner: int) -> Outer:
     First the joint mode of v and all w of a group, from the normal approximation; then one Newton step with w
     integrated out by `CENTRING_NODES` (or `inner`, if fewer) nodes.
     """
-    v, w = _joint_mode(groups)
+    v, w = joint_mode(groups)
     tau_group, tau_cohort = groups.tau_group, groups.tau_cohort
     logit = groups.eta + (tau_group * v)[groups.index] + tau_cohort * w
     p, q = rates(logit)
@@ -169,7 +169,7 @@ def _joint_start(groups: Groups) -> tuple[Array, Array]:
     return v, groups.tau_cohort * weight * (residual - (tau * v)[groups.index])
 
 
-def _joint_mode(groups: Groups) -> tuple[Array, Array]:
+def joint_mode(groups: Groups, *, tolerance: float = MODE_TOLERANCE) -> tuple[Array, Array]:
     """Return the joint mode of the deviations, v of shape (group, S) and w of shape (cohort, S).
 
     Damped Newton steps; v's by the Schur complement, as w's only share v. They go on for those parameter values of
@@ -195,7 +195,7 @@ def _joint_mode(groups: Groups) -> tuple[Array, Array]:
         here_v = here_v + share * step_v
         here_w = here_w + share[at.index] * step_w
         decrement = step_v**2 * outer + at.sum(slope_w**2 / curvature)
-        far = (decrement > MODE_TOLERANCE**2).any(axis=0)
+        far = (decrement > tolerance**2).any(axis=0)
         if not far.all():
             v[:, left[~far]], w[:, left[~far]] = here_v[:, ~far], here_w[:, ~far]
             left, chosen = left[far], np.flatnonzero(far)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "alkbayes"
 MOST_LINES = 400
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 
-CLASSICAL_MAY_IMPORT = ("errors.py", "vocabulary.py", "evidence", "marginal", "integrand")
+CLASSICAL_MAY_IMPORT = ("errors.py", "vocabulary.py", "evidence", "marginal", "nested", "integrand")
 BAYESIAN = {"arviz", "arviz_base", "arviz_stats", "numba", "nutpie", "pymc", "pytensor", "xarray"}
 
 TESTED_ELSEWHERE = {
@@ -26,6 +26,7 @@ TESTED_ELSEWHERE = {
     "classical/least_squares.py": "tests/classical/test_tau2.py and test_regression.py, against whole k x k matrices",
     "classical/pooling_methods.py": "tests/classical/test_pooling.py",
     "classical/glmm_likelihood.py": "tests/classical/test_glmm.py and test_profile.py",
+    "classical/multilevel_likelihood.py": "tests/classical/test_multilevel.py",
     "cli/options.py": "holds options; the tests of every command give them",
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",
     "cli/report.py": "tests/cli/test_fit.py and test_app.py read what it prints",

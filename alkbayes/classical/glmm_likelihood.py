@@ -103,8 +103,9 @@ class BinomialNormal:
             full[free] = values
             # Without differences between groups, or without a parameter for them, there is one level.
             single = self.group is None or (full[-1] == 0 and not free[-1])
-            one = full[: self.width + 1]
-            value, gradient, hessian = self._one_level(one, nodes.outer) if single else self._two_levels(full, nodes)
+            if not single:
+                return self._two_levels(full, free, nodes)
+            value, gradient, hessian = self._one_level(full[: self.width + 1], nodes.outer)
             chosen = free[: len(gradient)]
             return value, gradient[chosen], hessian[np.ix_(chosen, chosen)]
 
@@ -125,9 +126,12 @@ class BinomialNormal:
         )
         return float(cohort.value.sum()), np.append(design.T @ cohort.d_mu, cohort.d_tau.sum()), hessian
 
-    def _two_levels(self, phi: Floats, nodes: Nodes) -> tuple[float, Floats, Floats]:
-        """Return value and gradient, and the Hessian from differences of gradients, all in one call of the kernel."""
-        shifts = DIFFERENCE * np.eye(self.size)
+    def _two_levels(self, phi: Floats, free: NDArray[np.bool_], nodes: Nodes) -> tuple[float, Floats, Floats]:
+        """Return value and gradient, and the Hessian from differences of gradients, all in one call of the kernel.
+
+        Only what is free is moved: with a tau that stays at 0 the kernel has one integral less to do.
+        """
+        shifts = DIFFERENCE * np.eye(self.size)[free]
         rows = np.vstack([phi, phi + shifts, phi - shifts])
         at = marginal(
             self.responders,
@@ -138,8 +142,8 @@ class BinomialNormal:
             tau_cohort=rows[:, -2],
             nodes=nodes,
         )
-        gradients = np.column_stack([at.d_eta @ self.design, at.d_tau_cohort, at.d_tau_group])
-        up, down = gradients[1 : self.size + 1], gradients[self.size + 1 :]
+        gradients = np.column_stack([at.d_eta @ self.design, at.d_tau_cohort, at.d_tau_group])[:, free]
+        up, down = np.split(gradients[1:], 2)
         hessian = (up - down) / (2 * DIFFERENCE)
         return float(at.value[0]) - self.constant, gradients[0], (hessian + hessian.T) / 2
 
