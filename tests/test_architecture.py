@@ -23,6 +23,8 @@ TESTED_ELSEWHERE = {
     "cli/__init__.py": "tests/cli/test_app.py",
     "integrand.py": "tests/test_marginal.py integrates with it",
     "nested.py": "tests/test_marginal.py and test_deviations.py",
+    "classical/least_squares.py": "tests/classical/test_tau2.py and test_regression.py, against whole k x k matrices",
+    "classical/pooling_methods.py": "tests/classical/test_pooling.py",
     "classical/glmm_likelihood.py": "tests/classical/test_glmm.py and test_profile.py",
     "cli/options.py": "holds options; the tests of every command give them",
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",

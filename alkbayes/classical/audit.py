@@ -13,10 +13,11 @@ from functools import partial
 from itertools import product
 from math import ceil, floor, inf, sqrt
 
-from scipy.special import expit, logit, ndtri
+from scipy.special import logit, ndtri
 
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
 from alkbayes.classical.printed import Printed, read_percent
+from alkbayes.classical.scales import Scale, back_transform
 from alkbayes.errors import UsageError
 
 NONE_OF_THESE = "none of these"
@@ -242,7 +243,8 @@ def random_effects_interval(headline: Headline, *, cohorts: int, tau: float) -> 
     """
     p = float(headline.estimate.value)
     half = _z(headline) * sqrt(tau**2 / cohorts + 1 / (headline.n * p * (1 - p)))
-    return float(expit(logit(p) - half)), float(expit(logit(p) + half))
+    low, high = back_transform([logit(p) - half, logit(p) + half], scale=Scale.LOGIT)
+    return float(low), float(high)
 
 
 def _headline(estimate: str, low: str, high: str, n: int, level: str) -> Headline:

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from alkbayes.classical.counts import Floats, checked_counts, logits
+from alkbayes.classical.counts import Floats, checked_counts
 from alkbayes.classical.glmm_likelihood import BinomialNormal, Maximum, maximise
+from alkbayes.classical.scales import Scale, effects
 from alkbayes.marginal import Nodes
 
 NODES = 41
@@ -272,7 +273,7 @@ def _fit_groups(model: BinomialNormal, one: Fitted, nodes: int, max_iterations: 
 
 def _fit_common(model: BinomialNormal, max_iterations: int) -> Maximum:
     """Return the maximum at tau = 0: a logistic regression, begun at weighted least squares of the observed logits."""
-    observed = logits(model.responders, model.n)
+    observed = effects(model.responders, model.n, scale=Scale.LOGIT)
     root = 1 / np.sqrt(observed.vi)
     start = np.linalg.lstsq(model.design * root[:, None], observed.yi * root, rcond=None)[0]
     single = replace(model, group=None)
@@ -282,7 +283,7 @@ def _fit_common(model: BinomialNormal, max_iterations: int) -> Maximum:
 
 def _tau_start(model: BinomialNormal, common: Maximum) -> Floats:
     """Return beta of `common` and tau from the excess of the variance of the logits over their noise."""
-    observed = logits(model.responders, model.n)
+    observed = effects(model.responders, model.n, scale=Scale.LOGIT)
     noise = float(observed.vi.mean())
     excess = float((observed.yi - model.design @ common.phi).var()) - noise
     return np.append(common.phi, np.sqrt(max(0.01 * noise, excess)))

@@ -2,22 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, ndtri, stdtrit
 
-from alkbayes.classical.counts import Floats, checked_counts, logits
+from alkbayes.classical.counts import Floats, checked_counts
 from alkbayes.classical.glmm import fit_glmm
-from alkbayes.classical.heterogeneity import (
-    cochran_q,
-    i2_h2,
-    tau2_dersimonian_laird,
-    tau2_reml,
-    weighted_mean,
-)
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
+from alkbayes.classical.pooling_methods import CRUDE_INTERVALS, TWO_STEP, PoolingMethod, TwoStep, scale_of
+from alkbayes.classical.regression import Prediction, RegressionFit, Test, fit_regression, prediction_interval, quantile
+from alkbayes.classical.scales import Effects, Scale, back_transform, discouraged, effects
+from alkbayes.classical.tau2 import Tau2Estimator, tau2_q_profile
 from alkbayes.vocabulary import INTERVAL_PROB
 
 CRUDE_NOTE = (
@@ -25,47 +20,31 @@ CRUDE_NOTE = (
 )
 COMMON_NOTE = "Takes one response rate for all cohorts: the interval leaves out the differences between them."
 SINGLE_NOTE = "One cohort: nothing shows how cohorts differ, so no heterogeneity and no prediction interval."
-SINGLE_HK_NOTE = "The Hartung-Knapp interval needs at least two cohorts."
+SINGLE_TEST_NOTES = {
+    Test.T: "The t interval needs at least two cohorts.",
+    Test.KNAPP_HARTUNG: "The Hartung-Knapp interval needs at least two cohorts.",
+    Test.AD_HOC: "The Hartung-Knapp interval needs at least two cohorts.",
+}
 NARROW_HK_NOTE = "The Hartung-Knapp interval is narrower here than the plain one, and may be too narrow."
 NO_SPREAD_NOTE = (
     "tau2 was estimated at 0, so the prediction interval is no wider than the confidence interval; few cohorts cannot "
     "show that there are no differences."
 )
-REML_NOTE = "The REML estimate of tau2 did not converge: no result."
+NO_SPREAD_HTS_NOTE = (
+    "tau2 was estimated at 0, so the prediction interval leaves out differences between cohorts; few cohorts cannot "
+    "show that there are none."
+)
+EMPTY_PROFILE_NOTE = (
+    "These cohorts differ by less than chance makes cohorts differ at tau2 = 0: no intervals of tau2, I2 and H2."
+)
+HTS_NOTE = "The prediction interval has the quantile of t with k - 2 degrees of freedom (Higgins et al. 2009)."
+NO_HTS_NOTE = "A prediction interval by t with k - 2 degrees of freedom needs at least three cohorts."
+CUT_NOTE = "A limit lay beyond a rate of 0 or 1 and was cut there."
+ESTIMATOR_NAMES = {Tau2Estimator.PM: "Paule-Mandel", Tau2Estimator.ML: "ML", Tau2Estimator.REML: "REML"}
+"""What a note calls the estimators that can fail to converge."""
 NAMED_COHORTS = 10
 """A note names so many cohorts and counts the rest."""
-
-
-class PoolingMethod(StrEnum):
-    """A classical way to pool response rates; the values are what the command line and the tables call it."""
-
-    CRUDE_WALD = "crude-wald"
-    CRUDE_WILSON = "crude-wilson"
-    CRUDE_CLOPPER_PEARSON = "crude-clopper-pearson"
-    COMMON_LOGIT = "common-logit"
-    DL_LOGIT = "dl-logit"
-    DL_LOGIT_HK = "dl-logit-hk"
-    REML_LOGIT = "reml-logit"
-    REML_LOGIT_HK = "reml-logit-hk"
-    GLMM_ML = "glmm-ml"
-
-
-CRUDE_INTERVALS = {
-    PoolingMethod.CRUDE_WALD: IntervalMethod.WALD,
-    PoolingMethod.CRUDE_WILSON: IntervalMethod.WILSON,
-    PoolingMethod.CRUDE_CLOPPER_PEARSON: IntervalMethod.CLOPPER_PEARSON,
-}
-KNAPP_HARTUNG = frozenset({PoolingMethod.DL_LOGIT_HK, PoolingMethod.REML_LOGIT_HK})
-REML = frozenset({PoolingMethod.REML_LOGIT, PoolingMethod.REML_LOGIT_HK})
-UPPER = (1 + INTERVAL_PROB) / 2
-Z = float(ndtri(UPPER))
-
-
-class Scale(StrEnum):
-    """The scale on which a method averages; estimates are given as proportions whatever it is."""
-
-    PROBABILITY = "probability"
-    LOGIT = "logit"
+Z = quantile(None, INTERVAL_PROB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +60,25 @@ class PooledProportion:
     k, patients, responders
         Number of cohorts, and their summed counts.
     estimate
-        Pooled response rate, a proportion in [0, 1]. On the logit scale it is that of a cohort in the middle of the
-        distribution, not the average over cohorts.
+        Pooled response rate, a proportion in [0, 1]: the pooled mean, transformed back. On any scale but `probability`
+        it is that of a cohort in the middle of the distribution, not the average over cohorts.
     low, high
         Limits of its 95 % confidence interval, proportions.
     prediction_low, prediction_high
         Limits of the 95 % prediction interval for the rate of a further cohort, proportions.
     tau2
-        Variance between cohorts, squared logit scale.
+        Variance between cohorts, squared `scale`.
     i2, h2
-        Share of the variation that is between cohorts, a proportion in [0, 1], and H2 >= 1; for `common-logit` from Q
+        Share of the variation that is between cohorts, a proportion in [0, 1], and H2 >= 1; for `common-*` from Q
         (where H2 = Q / df may be under 1), else from `tau2`. None for `glmm-ml`, whose sampling variances are not known
         numbers.
     q, q_df, q_p
-        Cochran's Q of the observed logits, its degrees of freedom and p-value. None for `glmm-ml`: its likelihood-ratio
-        test is another statistic, to be had from `fit_glmm`.
+        Cochran's Q of the observed rates on `scale`, its degrees of freedom and p-value. None for `glmm-ml`: its
+        likelihood-ratio test is another statistic, to be had from `fit_glmm`.
+    tau2_low, tau2_high, i2_low, i2_high, h2_low, h2_high
+        Limits of the 95 % Q-profile intervals. They follow from Q and not from `tau2`, which may lie outside. None for
+        `common-*`, which have no tau2, and `glmm-ml`, whose profile-likelihood interval is in
+        :mod:`alkbayes.classical.profile`.
     note
         What a reader must know of this row, in sentences; empty if nothing.
     """
@@ -116,6 +99,12 @@ class PooledProportion:
     q: float | None = None
     q_df: int | None = None
     q_p: float | None = None
+    tau2_low: float | None = None
+    tau2_high: float | None = None
+    i2_low: float | None = None
+    i2_high: float | None = None
+    h2_low: float | None = None
+    h2_high: float | None = None
     note: str = ""
 
 
@@ -129,12 +118,13 @@ def pool(
     responders, n
         Counts, shape (k,).
     method
-        `crude-*`: the summed counts with an interval of one proportion. `common-logit`: inverse-variance mean of the
-        logits. `dl-logit`, `reml-logit`: the same with a variance between cohorts, by moments or by restricted
-        likelihood, z interval; with `-hk` the variance of Hartung & Knapp and t with k - 1 degrees of freedom.
-        `glmm-ml`: the binomial-normal model by maximum likelihood. The logits of the inverse-variance methods get 1/2
-        in both cells of those cohorts where one is empty; the note names them. A prediction interval is pooled logit
-        -/+ quantile * sqrt(tau2 + se2), with the quantile of the confidence interval.
+        `crude-*`: the summed counts with an interval of one proportion. `common-*`: inverse-variance mean of the
+        transformed rates. `dl-*`, `reml-*` and so on: the same with a variance between cohorts by that estimator (see
+        `estimate_tau2`), z interval; with `-t` t with k - 1 degrees of freedom, with `-hk` that and the variance of
+        Hartung & Knapp, with `-hk-adhoc` that variance where it is the larger one. `glmm-ml`: the binomial-normal model
+        by maximum likelihood. On the scales that need it, cohorts with an empty cell get 1/2 in both (see `effects`);
+        the note names them. A prediction interval is pooled mean -/+ quantile * sqrt(tau2 + se2), with the quantile of
+        the confidence interval, and in `reml-logit-hts` with that of t with k - 2 degrees of freedom.
     cohorts
         Names of the cohorts for notes, length k; their positions from 1 when None.
 
@@ -153,8 +143,9 @@ def pool(
     References
     ----------
     DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2; Viechtbauer (2005), doi:10.3102/10769986030003261;
-    Knapp & Hartung (2003), doi:10.1002/sim.1482; Stijnen, Hamza & Ozdemir (2010), doi:10.1002/sim.4040; prediction:
-    Riley, Higgins & Deeks (2011), doi:10.1136/bmj.d549, with the quantiles of metafor 3.8.
+    Knapp & Hartung (2003), doi:10.1002/sim.1482; Röver, Knapp & Friede (2015), doi:10.1186/s12874-015-0091-1; Stijnen,
+    Hamza & Ozdemir (2010), doi:10.1002/sim.4040; prediction: Riley, Higgins & Deeks (2011), doi:10.1136/bmj.d549, with
+    the quantiles of metafor 3.8.
     """
     x, m = checked_counts(responders, n)
     names = [str(i + 1) for i in range(x.size)] if cohorts is None else [str(name) for name in cohorts]
@@ -163,7 +154,7 @@ def pool(
     crude = CRUDE_INTERVALS.get(method)
     blank = PooledProportion(
         method=method,
-        scale=Scale.LOGIT if crude is None else Scale.PROBABILITY,
+        scale=scale_of(method),
         k=x.size,
         patients=int(m.sum()),
         responders=int(x.sum()),
@@ -173,7 +164,7 @@ def pool(
         return _crude(blank, crude)
     if method is PoolingMethod.GLMM_ML:
         return _glmm(blank, x, m)
-    return _inverse_variance(blank, x, m, names)
+    return _two_step(blank, TWO_STEP[method], effects(x, m, scale=blank.scale), m, names)
 
 
 def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportion:
@@ -188,45 +179,58 @@ def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportio
     )
 
 
-def _inverse_variance(blank: PooledProportion, x: Floats, m: Floats, names: Sequence[str]) -> PooledProportion:
-    """Fill in an inverse-variance mean of the logits."""
-    observed = logits(x, m)
-    yi, vi = observed.yi, observed.vi
-    method, df = blank.method, blank.k - 1
-    knapp = method in KNAPP_HARTUNG
+def _two_step(
+    blank: PooledProportion, method: TwoStep, observed: Effects, n: Floats, names: Sequence[str]
+) -> PooledProportion:
+    """Fill in an inverse-variance mean of the transformed rates."""
+    yi, vi, k = observed.yi, observed.vi, blank.k
     corrected = _correction_note(observed.corrected, names)
-    if df == 0:
-        if knapp:
-            note = _sentences(corrected, blank.note, SINGLE_HK_NOTE)
-            return replace(blank, estimate=float(expit(yi[0])), note=note)
-        return _with_interval(replace(blank, note=_sentences(corrected, blank.note)), yi[0], np.sqrt(vi[0]), Z)
+    if k == 1:
+        filled = replace(blank, note=_sentences(corrected, blank.note, SINGLE_TEST_NOTES.get(method.test, "")))
+        half = float(Z * np.sqrt(vi[0])) if method.test is Test.Z else None
+        return _with_discouraged(_with_interval(filled, float(yi[0]), half, None, n))
+    fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
+    filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, note=corrected)
+    centre, se = float(fit.beta[0]), float(fit.se[0])
+    half = quantile(fit.df, INTERVAL_PROB) * se
+    if method.estimator is None or method.prediction is None:
+        filled = replace(filled, note=_sentences(corrected, COMMON_NOTE))
+        return _with_discouraged(_with_interval(filled, centre, half, None, n))
+    if not fit.converged:
+        note = f"The {ESTIMATOR_NAMES[method.estimator]} estimate of tau2 did not converge: no result."
+        return _with_discouraged(replace(filled, note=_sentences(corrected, note)))
+    filled = _with_profile(replace(filled, tau2=fit.tau2), yi, vi)
+    prediction = prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction)
+    filled = _with_interval(filled, centre, half, prediction, n)
+    return _with_discouraged(replace(filled, note=_sentences(filled.note, *_cautions(method, fit, k))))
 
-    test = cochran_q(yi, vi)
-    blank = replace(blank, q=test.q, q_df=test.df, q_p=test.p, note=corrected)
-    if method is PoolingMethod.COMMON_LOGIT:
-        blank = replace(
-            blank,
-            i2=max(0.0, 1 - test.df / test.q) if test.q > 0 else 0.0,
-            h2=test.q / test.df,
-            note=_sentences(corrected, COMMON_NOTE),
-        )
-        return _with_interval(blank, weighted_mean(yi, 1 / vi), np.sqrt(1 / (1 / vi).sum()), Z)
 
-    between = (tau2_reml if method in REML else tau2_dersimonian_laird)(yi, vi)
-    if not between.converged:
-        return replace(blank, note=_sentences(corrected, REML_NOTE))
-    i2, h2 = i2_h2(between.tau2, vi)
-    blank = replace(
-        blank, tau2=between.tau2, i2=i2, h2=h2, note=_sentences(corrected, "" if between.tau2 else NO_SPREAD_NOTE)
+def _cautions(method: TwoStep, fit: RegressionFit, k: int) -> list[str]:
+    """Return what to say of the intervals of a random-effects mean."""
+    notes = []
+    if method.prediction is Prediction.T_K_MINUS_2:
+        notes.append(HTS_NOTE if k > 2 else NO_HTS_NOTE)
+    if fit.tau2 == 0:
+        notes.append(NO_SPREAD_HTS_NOTE if method.prediction is Prediction.T_K_MINUS_2 else NO_SPREAD_NOTE)
+    plain = Z / np.sqrt(fit.weights.sum())
+    if method.test is Test.KNAPP_HARTUNG and fit.high[0] - fit.beta[0] < plain:
+        notes.append(NARROW_HK_NOTE)
+    return notes
+
+
+def _with_profile(filled: PooledProportion, yi: Floats, vi: Floats) -> PooledProportion:
+    """Fill in the Q-profile intervals of tau2, I2 and H2."""
+    limits = tau2_q_profile(yi, vi, np.ones((yi.size, 1)), prob=INTERVAL_PROB)
+    return replace(
+        filled,
+        tau2_low=limits.low,
+        tau2_high=limits.high,
+        i2_low=limits.i2_low,
+        i2_high=limits.i2_high,
+        h2_low=limits.h2_low,
+        h2_high=limits.h2_high,
+        note=_sentences(filled.note, EMPTY_PROFILE_NOTE if limits.low is None else ""),
     )
-    w = 1 / (vi + between.tau2)
-    centre, se = weighted_mean(yi, w), np.sqrt(1 / w.sum())
-    if not knapp:
-        return _with_interval(blank, centre, se, Z)
-    factor = float(w @ (yi - centre) ** 2 / df)
-    quantile = float(stdtrit(df, UPPER))
-    narrow = NARROW_HK_NOTE if quantile * np.sqrt(factor) < Z else ""
-    return _with_interval(replace(blank, note=_sentences(blank.note, narrow)), centre, se * np.sqrt(factor), quantile)
 
 
 def _glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
@@ -240,17 +244,37 @@ def _glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
         return replace(blank, note=_sentences(blank.note, f"No result: {fit.message}."))
     tau2 = None if fit.tau is None else fit.tau**2
     note = _sentences(blank.note, NO_SPREAD_NOTE if tau2 == 0 else "")
-    return _with_interval(replace(blank, tau2=tau2, note=note), fit.beta[0], np.sqrt(fit.covariance[0, 0]), Z)
+    centre, se = float(fit.beta[0]), float(np.sqrt(fit.covariance[0, 0]))
+    prediction = None if tau2 is None else prediction_interval(centre, se, tau2, k=blank.k, kind=Prediction.NORMAL)
+    half = Z * se
+    return _with_interval(replace(blank, tau2=tau2, note=note), centre, half, prediction, m)
 
 
-def _with_interval(blank: PooledProportion, centre: float, se: float, quantile: float) -> PooledProportion:
-    """Fill in estimate, confidence and (given a `tau2`) prediction limits from a logit with its standard error."""
-    low, high = expit(centre - quantile * se), expit(centre + quantile * se)
-    filled = replace(blank, estimate=float(expit(centre)), low=float(low), high=float(high))
-    if blank.tau2 is None:
-        return filled
-    half = quantile * np.sqrt(blank.tau2 + se**2)
-    return replace(filled, prediction_low=float(expit(centre - half)), prediction_high=float(expit(centre + half)))
+def _with_interval(
+    filled: PooledProportion, centre: float, half: float | None, prediction: tuple[float, float] | None, n: Floats
+) -> PooledProportion:
+    """Fill in estimate and limits, back-transformed, from a mean, half its interval, and prediction limits."""
+    values = [centre]
+    if half is not None:
+        values += [centre - half, centre + half, *(prediction or ())]
+    limits: list[float | None] = back_transform(values, scale=filled.scale, n=n).tolist()
+    estimate = limits.pop(0)
+    low, high, prediction_low, prediction_high = limits + [None] * (4 - len(limits))
+    cut = filled.scale is not Scale.LOGIT and any(limit in {0, 1} for limit in limits)
+    return replace(
+        filled,
+        estimate=estimate,
+        low=low,
+        high=high,
+        prediction_low=prediction_low,
+        prediction_high=prediction_high,
+        note=_sentences(filled.note, CUT_NOTE if cut else ""),
+    )
+
+
+def _with_discouraged(filled: PooledProportion) -> PooledProportion:
+    """Add the warning of the scale, if there is one."""
+    return replace(filled, note=_sentences(filled.note, discouraged(filled.scale)))
 
 
 def _correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from alkbayes.classical.pooling import PooledProportion, PoolingMethod, pool
+from alkbayes.classical.pooling import PooledProportion, pool
+from alkbayes.classical.pooling_methods import DEFAULT_METHODS, PoolingMethod
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import in_order, label_of
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
 
 DEFAULT_BY = ("line", "regimen_class")
-DEFAULT_METHODS = tuple(PoolingMethod)
 COUNTS = frozenset({"n", "responders"})
 """Columns that are pooled, so that nothing can be grouped by them."""
 POOL_COLUMNS = ("group", "level", *(field.name for field in fields(PooledProportion)))

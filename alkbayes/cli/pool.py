@@ -38,8 +38,8 @@ Methods = Annotated[
     typer.Option(
         "--method",
         metavar="NAME",
-        help="Once or more: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, dl-logit, dl-logit-hk, "
-        "reml-logit, reml-logit-hk, glmm-ml. Default: all of them.",
+        help="Once or more. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, dl-logit, "
+        "dl-logit-hk, reml-logit, reml-logit-hk, glmm-ml.",
         show_default=False,
     ),
 ]
@@ -51,8 +51,7 @@ def command(data: Data = None, by: By = None, method: Methods = None, json_: Jso
     Example: alkbayes pool --by line --by line:regimen_class --method reml-logit-hk --method glmm-ml --json
     """
     check_format(json_=json_, csv=csv)
-    from alkbayes.classical import pool_table
-    from alkbayes.classical.tables import DEFAULT_METHODS
+    from alkbayes.classical import DEFAULT_METHODS, pool_table
     from alkbayes.evidence import read_evidence
 
     methods = [_method(name) for name in method] if method else DEFAULT_METHODS

@@ -1,17 +1,10 @@
-"""Counts and their logits."""
+"""Counts, checked."""
 
 import numpy as np
 import pytest
 
-from alkbayes.classical.counts import checked_counts, logits
+from alkbayes.classical.counts import checked_counts
 from alkbayes.errors import EvidenceError
-
-
-def test_half_is_added_to_both_cells_only_where_one_is_empty() -> None:
-    result = logits(*checked_counts([0, 5, 12], [10, 20, 12]))
-    assert result.corrected.tolist() == [True, False, True]
-    np.testing.assert_allclose(result.yi, np.log([0.5 / 10.5, 5 / 15, 12.5 / 0.5]), rtol=1e-14)
-    np.testing.assert_allclose(result.vi, [1 / 0.5 + 1 / 10.5, 1 / 5 + 1 / 15, 1 / 12.5 + 1 / 0.5], rtol=1e-14)
 
 
 def test_a_single_cohort_may_be_two_numbers() -> None:
