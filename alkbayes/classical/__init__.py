@@ -10,6 +10,7 @@ from alkbayes.classical.intervals import IntervalMethod, proportion_interval
 from alkbayes.classical.pooling import PooledProportion, pool
 from alkbayes.classical.pooling_methods import ALL_METHODS, DEFAULT_METHODS, PoolingMethod
 from alkbayes.classical.scales import Scale
+from alkbayes.classical.small_study import SmallStudyEffect, SmallStudyTest, small_study_effects
 from alkbayes.classical.tables import pool_table
 
 __all__ = [
@@ -21,9 +22,12 @@ __all__ = [
     "PooledProportion",
     "PoolingMethod",
     "Scale",
+    "SmallStudyEffect",
+    "SmallStudyTest",
     "audit_headline",
     "fit_glmm",
     "pool",
     "pool_table",
     "proportion_interval",
+    "small_study_effects",
 ]
