@@ -6,7 +6,7 @@ it. The comparison is exact up to rounding; nothing is known of the cohorts, and
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -201,9 +201,10 @@ def audit_headline(
     Notes
     -----
     For each method both limits rise with the count of responders. So the counts that give the printed limits are
-    neighbours, and are found by bisection, however many patients there are. Widths are compared on the probability
-    scale, where a Wald interval has a ratio of exactly 1; the other methods come to 1 as counts grow. A standard error
-    there is one on the logit scale times p (1 - p), to first order.
+    neighbours, and are found by bisection, however many patients there are. The ratio of standard errors is one of
+    widths on the probability scale: of a Wald interval it is exactly 1, and of the other methods it comes to 1 as the
+    counts grow. tau is read on the logit scale, on which random-effects intervals are mostly made; a binomial interval
+    of few patients with a rate near 0 or 100 %, read so, may show some.
     """
     headline = _headline(estimate, low, high, n, level)
     if cohorts is not None and not 2 <= cohorts <= n:
@@ -294,27 +295,35 @@ def _width(headline: Headline, cohorts: int | None) -> Width | None:
     rate, low, high = headline.estimate, headline.low, headline.high
     if low.value == 0 or high.value == 1 or not 0 < rate.least < rate.most < 1:
         return None
-    n, z = headline.n, _z(headline)
-    widest = min(max(rate.least, Fraction(1, 2)), rate.most)
-    readings = (
-        # Width of the interval and a response rate: as printed, then those of the least and of the greatest ratio.
-        (high.value - low.value, rate.value),
-        (max(high.least - low.most, Fraction(0)), widest),
-        (high.most - low.least, max(rate.least, rate.most, key=lambda p: abs(p - Fraction(1, 2)))),
-    )
-    variances = [float(p * (1 - p)) / n for _, p in readings]
-    ratios = [float(gap) / (2 * z * sqrt(var)) for (gap, _), var in zip(readings, variances, strict=True)]
-    taus = None
-    if cohorts is not None:
-        # n**2 times the variance of a proportion, n p (1 - p), is one over that of its logit.
-        units = [cohorts / (n * n * var) for var in variances]
-        taus = Range(*(sqrt(max(0.0, unit * (ratio**2 - 1))) for unit, ratio in zip(units, ratios, strict=True)))
-    patients = [n / ratio**2 if ratio else inf for ratio in ratios]
+    half = Fraction(1, 2)
+    # Where p (1 - p) is least and greatest among the rates that round to the printed one.
+    rates = (rate.least, rate.most, min(max(rate.least, half), rate.most))
+
+    def over_rounding(reading: Callable[[Fraction, Fraction, Fraction], float]) -> Range:
+        return Range(
+            value=reading(low.value, high.value, rate.value),
+            least=min(reading(low.most, max(low.most, high.least), p) for p in rates),
+            most=max(reading(low.least, high.most, p) for p in rates),
+        )
+
+    ratio = over_rounding(partial(_se_ratio, headline=headline))
+    patients = [headline.n / number**2 if number else inf for number in (ratio.value, ratio.most, ratio.least)]
     return Width(
-        se_ratio=Range(*ratios),
-        effective_patients=Range(value=patients[0], least=patients[2], most=patients[1]),
-        tau=taus,
+        se_ratio=ratio,
+        effective_patients=Range(*patients),
+        tau=None if cohorts is None else over_rounding(partial(_tau, headline=headline, cohorts=cohorts)),
     )
+
+
+def _se_ratio(low: Fraction, high: Fraction, p: Fraction, *, headline: Headline) -> float:
+    """Return the standard error that an interval has over that of a proportion p, probability scale."""
+    return float(high - low) / (2 * _z(headline)) / sqrt(p * (1 - p) / headline.n)
+
+
+def _tau(low: Fraction, high: Fraction, p: Fraction, *, headline: Headline, cohorts: int) -> float:
+    """Return the tau of a random-effects interval over cohorts of equal size, logit scale."""
+    se = float(logit(float(high)) - logit(float(low))) / (2 * _z(headline))
+    return sqrt(max(0.0, cohorts * (se**2 - 1 / float(headline.n * p * (1 - p)))))
 
 
 def _split(rate: Printed, texts: Sequence[str]) -> Split:

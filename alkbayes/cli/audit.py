@@ -217,12 +217,19 @@ def _heterogeneity(audit: "Audit") -> str:
     if audit.width is None:
         return ""
     ratio, tau = audit.width.se_ratio, audit.width.tau
-    amount = "Some" if ratio.least > 1 else "None" if ratio.value <= 1 else "None that rounding would not explain"
+    wider = ratio if tau is None else tau
+    none = 1 if tau is None else 0
+    if audit.reproduced_by:
+        amount = "None needed"
+    elif wider.least > none:
+        amount = "Some"
+    else:
+        amount = "None" if wider.value <= none else "None that rounding would not explain"
     if tau is None:
-        return f"{amount}; --cohorts says how much." if ratio.least > 1 else f"{amount}."
+        return f"{amount}; --cohorts says how much." if amount == "Some" else f"{amount}."
     return (
-        f"{amount}: tau {_rounded(tau)} on the logit scale, read as a random-effects interval over {audit.cohorts:,} "
-        "cohorts of equal size."
+        f"{amount}. Read as a random-effects interval over {audit.cohorts:,} cohorts of equal size: tau "
+        f"{_rounded(tau)}, logit scale."
     )
 
 
