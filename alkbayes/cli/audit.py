@@ -216,19 +216,18 @@ def _heterogeneity(audit: "Audit") -> str:
     """Say which differences between cohorts the interval holds."""
     if audit.width is None:
         return ""
-    ratio, tau = audit.width.se_ratio, audit.width.tau
-    wider = ratio if tau is None else tau
-    none = 1 if tau is None else 0
+    tau = audit.width.tau
+    excess, none = (audit.width.se_ratio, 1) if tau is None else (tau, 0)
     if audit.reproduced_by:
-        amount = "None needed"
-    elif wider.least > none:
-        amount = "Some"
+        amount = "None needed."
+    elif excess.least > none:
+        amount = "Some; --cohorts says how much." if tau is None else "Some."
     else:
-        amount = "None" if wider.value <= none else "None that rounding would not explain"
+        amount = "None." if excess.value <= none else "None that rounding would not explain."
     if tau is None:
-        return f"{amount}; --cohorts says how much." if amount == "Some" else f"{amount}."
+        return amount
     return (
-        f"{amount}. Read as a random-effects interval over {audit.cohorts:,} cohorts of equal size: tau "
+        f"{amount} Read as a random-effects interval over {audit.cohorts:,} cohorts of equal size: tau "
         f"{_rounded(tau)}, logit scale."
     )
 
