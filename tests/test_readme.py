@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from alkbayes.cli import app
 from alkbayes.cli.report import show_fit
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import fit_model
@@ -41,6 +43,15 @@ def test_the_output_in_the_readme_is_what_the_command_prints(
             continue
         found, expected = ([float(text.replace(",", "")) for text in NUMBER.findall(line)] for line in (ours, theirs))
         assert found == pytest.approx(expected, abs=ROUNDING)
+
+
+def test_the_audit_in_the_readme_is_what_the_command_prints() -> None:
+    (shown,) = blocks("console")
+    command, _, output = shown.replace("\\\n", "").partition("\n")
+    assert command.startswith("$ alkbayes audit ")
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(app, command.split()[2:])
+    assert result.exit_code == 0
+    assert output.splitlines() == [line.rstrip() for line in result.stdout.splitlines()]
 
 
 def test_the_model_in_the_readme_is_a_model() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from alkbayes.cli import evidence, fit, models, pool, summary
+from alkbayes.cli import audit, evidence, fit, models, pool, summary
 from alkbayes.cli.output import forgive_encodings
 from alkbayes.errors import AlkbayesError
 
@@ -41,7 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for name, module in {"fit": fit, "pool": pool, "evidence": evidence, "models": models, "summary": summary}.items():
+COMMANDS = {"fit": fit, "pool": pool, "audit": audit, "evidence": evidence, "models": models, "summary": summary}
+for name, module in COMMANDS.items():
     app.command(name)(module.command)
 
 

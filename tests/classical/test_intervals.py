@@ -1,15 +1,26 @@
-"""Intervals of one proportion, against SciPy's own and at the ends."""
+"""Intervals of one proportion, against SciPy's own, R's, printed ones, and at the ends."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import beta, binomtest
 
 from alkbayes.classical import IntervalMethod, proportion_interval
 
-SCIPY = {IntervalMethod.WILSON: "wilson", IntervalMethod.CLOPPER_PEARSON: "exact"}
+SCIPY = {
+    IntervalMethod.WILSON: "wilson",
+    IntervalMethod.WILSON_CC: "wilsoncc",
+    IntervalMethod.CLOPPER_PEARSON: "exact",
+}
 METHODS = list(IntervalMethod)
+NO_WALD = [method for method in METHODS if method is not IntervalMethod.WALD]
+R_MADE = json.loads((Path(__file__).parents[1] / "reference" / "intervals.json").read_text(encoding="utf-8"))
+# Upper limits are made from 1 down, to about 2e-16: of a limit of 3e-7 that leaves nine digits.
+DIGITS = 1e-9
 COUNTS = st.integers(1, 10_000_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
@@ -23,6 +34,62 @@ def test_agrees_with_scipy(method: IntervalMethod, prob: float, x: int, n: int) 
     expected = binomtest(x, n).proportion_ci(prob, SCIPY[method])
     assert low[0] == pytest.approx(expected.low, rel=1e-9, abs=1e-15)
     assert high[0] == pytest.approx(expected.high, rel=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_agrees_with_r(method: IntervalMethod) -> None:
+    assert len(R_MADE["sets"]) == 36
+    for made in R_MADE["sets"]:
+        low, high = proportion_interval(made["x"], made["n"], method=method, prob=made["level"])
+        expected = np.clip(made[method], 0, 1)
+        assert [low[0], high[0]] == pytest.approx(expected, rel=DIGITS, abs=1e-15), made
+
+
+def test_newcombes_arms_as_he_prints_them() -> None:
+    """Newcombe (1998), table I, method 3, doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E."""
+    low, high = proportion_interval([81, 15, 0, 1], [263, 148, 20, 29], method=IntervalMethod.WILSON)
+    assert np.round(low, 4).tolist() == [0.2553, 0.0624, 0, 0.0061]
+    assert np.round(high, 4).tolist() == [0.3662, 0.1605, 0.1611, 0.1718]
+
+
+def test_mid_p_as_another_package_documents_it() -> None:
+    """Example of `ci_p_mid_p` in R's stests, which has these digits in its manual."""
+    low, high = proportion_interval([5, 10, 15], [20, 30, 40], method=IntervalMethod.MID_P)
+    assert low == pytest.approx([0.09786008, 0.1833232, 0.2361295], abs=5e-8)
+    assert high == pytest.approx([0.47022380, 0.5141852, 0.5313959], abs=5e-8)
+
+
+@pytest.mark.parametrize("prob", [0.5, 0.95, 0.999])
+def test_mid_p_of_none_and_all_has_a_closed_form(prob: float) -> None:
+    n = np.array([1, 20, 10**7])
+    low, high = proportion_interval(n, n, method=IntervalMethod.MID_P, prob=prob)
+    assert low == pytest.approx((1 - prob) ** (1 / n), rel=1e-14)
+    _, high = proportion_interval(0 * n, n, method=IntervalMethod.MID_P, prob=prob)
+    assert high == pytest.approx(-np.expm1(np.log1p(-prob) / n), rel=DIGITS)
+
+
+@given(counts=COUNTS, prob=st.sampled_from([0.5, 0.95, 0.999]))
+def test_the_orders_that_are_known(counts: tuple[int, int], prob: float) -> None:
+    """Agresti-Coull and the corrected Wilson hold the plain Wilson, Clopper-Pearson holds Jeffreys and mid-P."""
+    made = {method: np.ravel(proportion_interval(*counts, method=method, prob=prob)) for method in METHODS}
+    for wide, narrow in [
+        (IntervalMethod.AGRESTI_COULL, IntervalMethod.WILSON),
+        (IntervalMethod.WILSON_CC, IntervalMethod.WILSON),
+        (IntervalMethod.CLOPPER_PEARSON, IntervalMethod.JEFFREYS),
+        (IntervalMethod.CLOPPER_PEARSON, IntervalMethod.MID_P),
+    ]:
+        assert made[wide][0] <= made[narrow][0] + 1e-14, (wide, narrow)
+        assert made[wide][1] >= made[narrow][1] - 1e-14, (wide, narrow)
+
+
+def test_agresti_coull_and_jeffreys_by_hand() -> None:
+    z2 = 1.959963984540054**2
+    middle, patients = (3 + z2 / 2) / (25 + z2), 25 + z2
+    half = (z2 * middle * (1 - middle) / patients) ** 0.5
+    low, high = proportion_interval(3, 25, method=IntervalMethod.AGRESTI_COULL)
+    assert (low[0], high[0]) == pytest.approx((middle - half, middle + half), rel=1e-14)
+    low, high = proportion_interval(3, 25, method=IntervalMethod.JEFFREYS)
+    assert beta(3.5, 22.5).cdf([low[0], high[0]]) == pytest.approx([0.025, 0.975], rel=1e-12)
 
 
 def test_wald_by_hand() -> None:
@@ -47,7 +114,7 @@ def test_wald_is_clipped_and_has_no_width_at_the_ends() -> None:
     assert low[3] == 1
 
 
-@pytest.mark.parametrize("method", [IntervalMethod.WILSON, IntervalMethod.CLOPPER_PEARSON])
+@pytest.mark.parametrize("method", NO_WALD)
 @pytest.mark.parametrize("n", [1, 40, 10**7])
 def test_ends_are_exact_at_none_and_all(method: IntervalMethod, n: int) -> None:
     low, high = proportion_interval([0, n], [n, n], method=method)
@@ -67,12 +134,14 @@ def test_symmetric_and_holding_the_rate(method: IntervalMethod, counts: tuple[in
     assert high[0] == pytest.approx(1 - low[1], abs=1e-12)
 
 
-@pytest.mark.parametrize("method", [IntervalMethod.WILSON, IntervalMethod.CLOPPER_PEARSON])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("prob", [0.5, 0.95, 0.999])
 @pytest.mark.parametrize("n", [1, 7, 200])
-def test_limits_rise_with_the_responders(method: IntervalMethod, n: int) -> None:
-    low, high = proportion_interval(np.arange(n + 1), np.full(n + 1, n), method=method)
-    assert (np.diff(low) > 0).all()
-    assert (np.diff(high) > 0).all()
+def test_limits_rise_with_the_responders(method: IntervalMethod, prob: float, n: int) -> None:
+    low, high = proportion_interval(np.arange(n + 1), np.full(n + 1, n), method=method, prob=prob)
+    # A clipped limit stands still at 0 or 1, and no other.
+    assert (np.diff(low)[low[1:] > 0] > 0).all()
+    assert (np.diff(high)[high[:-1] < 1] > 0).all()
 
 
 @pytest.mark.parametrize("method", METHODS)

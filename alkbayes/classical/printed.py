@@ -1,0 +1,73 @@
+"""Percentages as printed: what they may have been before they were rounded."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from alkbayes.errors import UsageError
+
+MOST_DECIMALS = 6
+"""More than any report prints; beyond it the limits of an interval are not computed exactly enough to be compared."""
+
+PERCENT = re.compile(r"(\d{1,3})(?:\.(\d+))?(%?)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A percentage as printed, exact.
+
+    Attributes
+    ----------
+    text
+        As it was printed, without a percent sign.
+    value
+        The proportion that it states, in [0, 1].
+    least, most
+        Between which a proportion lies that is rounded to it: half a unit of the last digit printed to either side,
+        both ends included, since rules differ on which way a half goes. They may lie outside [0, 1].
+    signed
+        Whether it had a percent sign.
+    """
+
+    text: str
+    value: Fraction
+    least: Fraction
+    most: Fraction
+    signed: bool
+
+
+def read_percent(text: str, name: str) -> Printed:
+    """Return the percentage that a text states; its trailing zeros count as printed digits.
+
+    Parameters
+    ----------
+    text
+        Such as "58.5", "58", "58.50" or "58.5%".
+    name
+        What to call it in a message.
+
+    Raises
+    ------
+    UsageError
+        If it is not a plain decimal number from 0 to 100, or has more than `MOST_DECIMALS` decimals.
+    """
+    found = PERCENT.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(
+            f"{name} must be a percentage as printed, from 0 to 100, with a point before its decimals, such as 58.5; "
+            f"got {text!r}."
+        )
+    whole, decimals, sign = found[1], found[2] or "", found[3]
+    if len(decimals) > MOST_DECIMALS:
+        raise UsageError(f"{name} has {len(decimals)} decimals, {text!r}; at most {MOST_DECIMALS} can be compared.")
+    unit = Fraction(1, 100 * 10 ** len(decimals))
+    value = int(whole + decimals) * unit
+    if value > 1:
+        raise UsageError(f"{name} must lie between 0 and 100 percent; got {text!r}.")
+    return Printed(
+        text=text.strip().removesuffix("%"),
+        value=value,
+        least=value - unit / 2,
+        most=value + unit / 2,
+        signed=bool(sign),
+    )
