@@ -19,6 +19,7 @@ BAYESIAN = {"arviz", "arviz_base", "arviz_stats", "numba", "nutpie", "pymc", "py
 TESTED_ELSEWHERE = {
     "__init__.py": "holds the version alone",
     "engines/__init__.py": "holds nothing",
+    "classical/pooled_proportion.py": "tests/classical/test_pooling.py: what every method gives",
     "classical/__init__.py": "holds the public names, which tests/classical imports",
     "cli/__init__.py": "tests/cli/test_app.py",
     "integrand.py": "tests/test_marginal.py integrates with it",

@@ -7,7 +7,8 @@ and they would be worth nothing as a check if they looked at it.
 from alkbayes.classical.audit import Audit, audit_headline
 from alkbayes.classical.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
-from alkbayes.classical.pooling import PooledProportion, pool
+from alkbayes.classical.pooled_proportion import PooledProportion
+from alkbayes.classical.pooling import pool
 from alkbayes.classical.pooling_methods import ALL_METHODS, DEFAULT_METHODS, PoolingMethod
 from alkbayes.classical.scales import Scale
 from alkbayes.classical.small_study import SmallStudyEffect, SmallStudyTest, small_study_effects

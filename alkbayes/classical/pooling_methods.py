@@ -16,7 +16,12 @@ class PoolingMethod(StrEnum):
     CRUDE_WALD = "crude-wald"
     CRUDE_WILSON = "crude-wilson"
     CRUDE_CLOPPER_PEARSON = "crude-clopper-pearson"
+    CRUDE_WILSON_CC = "crude-wilson-cc"
+    CRUDE_AGRESTI_COULL = "crude-agresti-coull"
+    CRUDE_JEFFREYS = "crude-jeffreys"
+    CRUDE_MID_P = "crude-mid-p"
     COMMON_LOGIT = "common-logit"
+    COMMON_LOGIT_CR2 = "common-logit-cr2"
     COMMON_RAW = "common-raw"
     COMMON_ARCSINE = "common-arcsine"
     COMMON_FREEMAN_TUKEY = "common-freeman-tukey"
@@ -32,11 +37,15 @@ class PoolingMethod(StrEnum):
     REML_LOGIT_T = "reml-logit-t"
     REML_LOGIT_HK = "reml-logit-hk"
     REML_LOGIT_HK_ADHOC = "reml-logit-hk-adhoc"
+    REML_LOGIT_CR2 = "reml-logit-cr2"
+    MULTILEVEL_LOGIT = "multilevel-logit"
     REML_RAW = "reml-raw"
     REML_ARCSINE = "reml-arcsine"
     REML_LOG = "reml-log"
     REML_FREEMAN_TUKEY = "reml-freeman-tukey"
     GLMM_ML = "glmm-ml"
+    GLMM_ML_TRIALS = "glmm-ml-trials"
+    BETA_BINOMIAL_ML = "beta-binomial-ml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,10 @@ CRUDE_INTERVALS: Mapping[PoolingMethod, IntervalMethod] = {
     PoolingMethod.CRUDE_WALD: IntervalMethod.WALD,
     PoolingMethod.CRUDE_WILSON: IntervalMethod.WILSON,
     PoolingMethod.CRUDE_CLOPPER_PEARSON: IntervalMethod.CLOPPER_PEARSON,
+    PoolingMethod.CRUDE_WILSON_CC: IntervalMethod.WILSON_CC,
+    PoolingMethod.CRUDE_AGRESTI_COULL: IntervalMethod.AGRESTI_COULL,
+    PoolingMethod.CRUDE_JEFFREYS: IntervalMethod.JEFFREYS,
+    PoolingMethod.CRUDE_MID_P: IntervalMethod.MID_P,
 }
 """Methods that take the summed counts for one sample, and their intervals."""
 
@@ -103,6 +116,12 @@ TWO_STEP: Mapping[PoolingMethod, TwoStep] = {
 }
 """Methods in two steps, and what they are made of."""
 
+CLUSTER_ROBUST: Mapping[PoolingMethod, Tau2Estimator | None] = {
+    PoolingMethod.COMMON_LOGIT_CR2: None,
+    PoolingMethod.REML_LOGIT_CR2: Tau2Estimator.REML,
+}
+"""Methods in two steps whose interval takes trials for clusters, and their estimators as in `TwoStep`."""
+
 ALL_METHODS = tuple(PoolingMethod)
 """All methods, in the order in which they are shown."""
 
@@ -122,6 +141,6 @@ DEFAULT_METHODS = (
 
 def scale_of(method: PoolingMethod) -> Scale:
     """Return the scale on which a method pools."""
-    if method in CRUDE_INTERVALS:
+    if method in CRUDE_INTERVALS or method is PoolingMethod.BETA_BINOMIAL_ML:
         return Scale.PROBABILITY
     return TWO_STEP[method].scale if method in TWO_STEP else Scale.LOGIT

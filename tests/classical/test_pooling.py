@@ -11,12 +11,13 @@ from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, PooledProportion, PoolingMethod, Scale, pool, regression
-from alkbayes.classical.pooling_methods import scale_of
+from alkbayes.classical.pooling_methods import CRUDE_INTERVALS, TWO_STEP, scale_of
 from alkbayes.classical.scales import discouraged, effects
 from alkbayes.classical.tau2 import Tau2, tau2_q_profile
 from alkbayes.errors import EvidenceError
 
-METHODS = list(PoolingMethod)
+METHODS = [*CRUDE_INTERVALS, *TWO_STEP, PoolingMethod.GLMM_ML]
+"""Methods of cohorts by themselves; those with trials, and the beta-binomial, are in test_pooling_models.py."""
 CRUDE = [method for method in METHODS if method.startswith("crude")]
 RANDOM = [method for method in METHODS if not method.startswith(("crude", "common"))]
 SCALES = {
@@ -24,10 +25,7 @@ SCALES = {
     "arcsine": Scale.ARCSINE,
     "log": Scale.LOG,
     "freeman-tukey": Scale.FREEMAN_TUKEY,
-    "wald": Scale.PROBABILITY,
-    "wilson": Scale.PROBABILITY,
-    "clopper-pearson": Scale.PROBABILITY,
-}
+} | {method.value: Scale.PROBABILITY for method in CRUDE}
 """By how a method's name ends; any other is on the logit scale."""
 THERE = {
     Scale.PROBABILITY: np.asarray,
@@ -74,7 +72,7 @@ def check_close(got: float | None, expected: float | None, name: str) -> None:
 def test_the_fields_are_what_the_command_line_promises() -> None:
     assert " ".join(field.name for field in fields(PooledProportion)) == (
         "method scale k patients responders estimate low high prediction_low prediction_high tau2 i2 h2 q q_df q_p "
-        "tau2_low tau2_high i2_low i2_high h2_low h2_high note"
+        "tau2_low tau2_high i2_low i2_high h2_low h2_high tau2_trial rho corrected note"
     )
     assert " ".join(DEFAULT_METHODS) == (
         "crude-wald crude-wilson crude-clopper-pearson common-logit "
