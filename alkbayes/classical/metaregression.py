@@ -263,6 +263,6 @@ def _groups(evidence: "Evidence", group: str, found: Moderators) -> list[str]:
         raise EvidenceError(f"{labels.count('')} of the {len(labels)} cohorts of the meta-regression have no {group}.")
     if len(set(labels)) == len(labels):
         raise EvidenceError(
-            f"No two of the {len(labels)} cohorts share a {group}: there is one level of heterogeneity."
+            f"No two of the {len(labels)} cohorts have the same {group}: there is one level of heterogeneity."
         )
     return labels
