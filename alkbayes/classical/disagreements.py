@@ -34,17 +34,19 @@ class Property(StrEnum):
 EXPLANATIONS: Mapping[Property, str] = {
     Property.HETEROGENEITY: "one takes one rate for all cohorts: large cohorts rule its estimate, and its interval "
     "leaves out the differences between cohorts",
-    Property.MEDIAN: "one is the rate of a cohort in the middle, the other the mean over cohorts, which lies nearer to "
-    "50 %",
-    Property.TRANSFORMATION: "the scale decides how cohorts are weighted and what is averaged; on the raw scale the mean",
-    Property.ZERO_CELLS: "one adds 1/2 to empty cells, which draws the estimate towards 50 %; the other needs the counts "
-    "alone",
-    Property.APPROXIMATION: "one takes each observed logit for normal with a known variance; the other has the binomial "
-    "likelihood",
-    Property.CLUSTERING: "one takes cohorts of a trial for independent",
+    Property.MEDIAN: "one is the rate of a cohort in the middle of a logit-normal distribution, the other the mean of a "
+    "beta distribution, which lies nearer to 50 %",
+    Property.TRANSFORMATION: "the scale decides how cohorts are weighted and what is averaged; the raw scale gives a "
+    "mean, the others a middle",
+    Property.ZERO_CELLS: "one adds 1/2 to both cells of cohorts with an empty one, which draws them towards 50 %; the "
+    "other needs the counts alone",
+    Property.APPROXIMATION: "one takes each observed logit for normal with a known variance; the other has the "
+    "binomial likelihood",
+    Property.CLUSTERING: "one takes cohorts of a trial for independent, the other does not",
     Property.ESTIMATOR: "the estimators of the variance between cohorts differ, and with it the weights",
     Property.TEST: "they share the estimate; the interval allows, or does not, for tau2 being estimated",
 }
+"""What a reader is told of each property."""
 
 _Method = PoolingMethod
 PAIRS: tuple[tuple[Property, PoolingMethod, PoolingMethod], ...] = (
@@ -108,9 +110,10 @@ def disagreements(pooled: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for (group, level), part in pooled.groupby(["group", "level"], sort=False):
+        columns = (part[name] for name in ("method", "estimate", "low", "high", "corrected"))
         answers = {
-            str(row.method): _Answer(row.estimate, row.high - row.low, bool(row.corrected > 0))
-            for row in part.itertuples(index=False)
+            method: _Answer(estimate, high - low, corrected > 0)
+            for method, estimate, low, high, corrected in zip(*columns, strict=True)
         }
         for what, method, other in PAIRS:
             if method not in answers or other not in answers:
