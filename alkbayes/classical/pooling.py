@@ -9,6 +9,7 @@ import numpy.typing as npt
 from alkbayes.classical.counts import Floats, checked_counts
 from alkbayes.classical.glmm import fit_glmm
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
+from alkbayes.classical.notes import correction_note, sentences
 from alkbayes.classical.pooling_methods import CRUDE_INTERVALS, TWO_STEP, PoolingMethod, TwoStep, scale_of
 from alkbayes.classical.regression import Prediction, RegressionFit, Test, fit_regression, prediction_interval, quantile
 from alkbayes.classical.scales import Effects, Scale, back_transform, discouraged, effects
@@ -42,8 +43,6 @@ NO_HTS_NOTE = "A prediction interval by t with k - 2 degrees of freedom needs at
 CUT_NOTE = "A limit lay beyond a rate of 0 or 1 and was cut there."
 ESTIMATOR_NAMES = {Tau2Estimator.PM: "Paule-Mandel", Tau2Estimator.ML: "ML", Tau2Estimator.REML: "REML"}
 """What a note calls the estimators that can fail to converge."""
-NAMED_COHORTS = 10
-"""A note names so many cohorts and counts the rest."""
 Z = quantile(None, INTERVAL_PROB)
 
 
@@ -184,24 +183,25 @@ def _two_step(
 ) -> PooledProportion:
     """Fill in an inverse-variance mean of the transformed rates."""
     yi, vi, k = observed.yi, observed.vi, blank.k
-    corrected = _correction_note(observed.corrected, names)
+    corrected = correction_note(observed.corrected, names)
     if k == 1:
-        filled = replace(blank, note=_sentences(corrected, blank.note, SINGLE_TEST_NOTES.get(method.test, "")))
+        filled = replace(blank, note=sentences(corrected, blank.note, SINGLE_TEST_NOTES.get(method.test, "")))
         half = float(Z * np.sqrt(vi[0])) if method.test is Test.Z else None
         return _with_discouraged(_with_interval(filled, float(yi[0]), half, None, n))
     fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
     filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, note=corrected)
-    centre, half = float(fit.beta[0]), float(fit.high[0] - fit.beta[0])
+    centre, se = float(fit.beta[0]), float(fit.se[0])
+    half = quantile(fit.df, INTERVAL_PROB) * se
     if method.estimator is None or method.prediction is None:
-        filled = replace(filled, note=_sentences(corrected, COMMON_NOTE))
+        filled = replace(filled, note=sentences(corrected, COMMON_NOTE))
         return _with_discouraged(_with_interval(filled, centre, half, None, n))
     if not fit.converged:
         note = f"The {ESTIMATOR_NAMES[method.estimator]} estimate of tau2 did not converge: no result."
-        return _with_discouraged(replace(filled, note=_sentences(corrected, note)))
+        return _with_discouraged(replace(filled, note=sentences(corrected, note)))
     filled = _with_profile(replace(filled, tau2=fit.tau2), yi, vi)
-    prediction = prediction_interval(centre, float(fit.se[0]), fit.tau2, k=k, kind=method.prediction)
+    prediction = prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction)
     filled = _with_interval(filled, centre, half, prediction, n)
-    return _with_discouraged(replace(filled, note=_sentences(filled.note, *_cautions(method, fit, k))))
+    return _with_discouraged(replace(filled, note=sentences(filled.note, *_cautions(method, fit, k))))
 
 
 def _cautions(method: TwoStep, fit: RegressionFit, k: int) -> list[str]:
@@ -228,7 +228,7 @@ def _with_profile(filled: PooledProportion, yi: Floats, vi: Floats) -> PooledPro
         i2_high=limits.i2_high,
         h2_low=limits.h2_low,
         h2_high=limits.h2_high,
-        note=_sentences(filled.note, EMPTY_PROFILE_NOTE if limits.low is None else ""),
+        note=sentences(filled.note, EMPTY_PROFILE_NOTE if limits.low is None else ""),
     )
 
 
@@ -238,11 +238,11 @@ def _glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
     if blank.responders in {0, blank.patients}:
         rate = "0" if blank.responders == 0 else "1"
         note = f"Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result."
-        return replace(blank, note=_sentences(blank.note, note))
+        return replace(blank, note=sentences(blank.note, note))
     if not fit.converged:
-        return replace(blank, note=_sentences(blank.note, f"No result: {fit.message}."))
+        return replace(blank, note=sentences(blank.note, f"No result: {fit.message}."))
     tau2 = None if fit.tau is None else fit.tau**2
-    note = _sentences(blank.note, NO_SPREAD_NOTE if tau2 == 0 else "")
+    note = sentences(blank.note, NO_SPREAD_NOTE if tau2 == 0 else "")
     centre, se = float(fit.beta[0]), float(np.sqrt(fit.covariance[0, 0]))
     prediction = None if tau2 is None else prediction_interval(centre, se, tau2, k=blank.k, kind=Prediction.NORMAL)
     half = Z * se
@@ -267,26 +267,10 @@ def _with_interval(
         high=high,
         prediction_low=prediction_low,
         prediction_high=prediction_high,
-        note=_sentences(filled.note, CUT_NOTE if cut else ""),
+        note=sentences(filled.note, CUT_NOTE if cut else ""),
     )
 
 
 def _with_discouraged(filled: PooledProportion) -> PooledProportion:
     """Add the warning of the scale, if there is one."""
-    return replace(filled, note=_sentences(filled.note, discouraged(filled.scale)))
-
-
-def _correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> str:
-    """Say which cohorts got a continuity correction; empty if none did."""
-    touched = [name for name, flag in zip(names, corrected, strict=True) if flag]
-    if not touched:
-        return ""
-    more = len(touched) - NAMED_COHORTS
-    listed = ", ".join(touched[:NAMED_COHORTS]) + (f" and {more} more" if more > 0 else "")
-    which = f"cohort {listed}" if len(touched) == 1 else f"cohorts {listed}"
-    return f"1/2 was added to responders and non-responders of {which}, where one of them is 0."
-
-
-def _sentences(*notes: str) -> str:
-    """Join the notes that are not empty."""
-    return " ".join(note for note in notes if note)
+    return replace(filled, note=sentences(filled.note, discouraged(filled.scale)))

@@ -260,7 +260,7 @@ def prediction_interval(
     df = {Prediction.NORMAL: None, Prediction.T_K_MINUS_1: k - 1, Prediction.T_K_MINUS_2: k - 2}[kind]
     if df is not None and df < 1:
         return None
-    half = quantile(df, prob) * float(np.sqrt(tau2 + se**2))
+    half = quantile(df, prob) * float(np.hypot(np.sqrt(tau2), se))
     return centre - half, centre + half
 
 

@@ -178,5 +178,8 @@ def test_ten_thousand_cohorts_take_no_matrix_of_their_square(estimator: Tau2Esti
     start = time.perf_counter()
     estimate = estimate_tau2(yi, vi, design, estimator)
     assert time.perf_counter() - start < 1
+    if estimator is Tau2Estimator.SJ:  # keeps a share of where it starts, the slope's variance included
+        assert 0.4 < estimate.tau2 < 0.65
+        return
     # A standard error of tau2 is sqrt(2 / k) times a marginal variance of 0.7: 0.01.
     assert estimate.tau2 == pytest.approx(0.4, abs=0.04)

@@ -1,0 +1,282 @@
+"""Response rates pooled in each level of a column, and the test whether the levels differ."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import chdtrc
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.glmm import fit_glmm, likelihood_ratio
+from alkbayes.classical.notes import left_out_note, sentences
+from alkbayes.classical.pooling import pool
+from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.regression import Omnibus, Test, fit_regression, quantile
+from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
+from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.vocabulary import INTERVAL_PROB, in_order
+
+if TYPE_CHECKING:
+    from alkbayes.evidence import Evidence
+
+NOT_RANDOMISED = "Cohorts are not randomised between subgroups: a difference is no causal effect."
+FEW = 5
+FEW_NOTE = (
+    f"A level of fewer than {FEW} cohorts hardly shows how they differ, and one cohort not at all: with a tau2 of its "
+    "own its standard error, and the test between levels, may be too sure. A shared tau2 is safer there."
+)
+NO_TEST_NOTE = "No test between levels: one of them has no standard error."
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroup:
+    """The pooled rate of one level. What a method does not define, or could not find, is None.
+
+    Attributes
+    ----------
+    level
+        Value of the column.
+    k, patients, responders
+        Its cohorts, and their summed counts.
+    mean, se
+        Pooled mean and its standard error, scale of the method.
+    estimate, low, high
+        Pooled response rate with the limits of its 95 % confidence interval, proportions in [0, 1].
+    tau2
+        Variance between its cohorts, squared scale; with a shared tau2 that of all levels.
+    """
+
+    level: str
+    k: int
+    patients: int
+    responders: int
+    mean: float | None
+    se: float | None
+    estimate: float | None
+    low: float | None
+    high: float | None
+    tau2: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroups:
+    """An analysis by subgroups.
+
+    Attributes
+    ----------
+    column
+        What was grouped by.
+    method, scale
+        How was pooled, and on which scale.
+    shared_tau2
+        Whether the levels share one variance between cohorts.
+    levels
+        In the order of `vocabulary.in_order`.
+    between
+        Test that all levels have one mean. With a tau2 for each level, Q_between of the pooled means by chi-squared.
+        With a shared one, that of the regression on the levels: Q_M by chi-squared or F, and for `glmm-ml` the
+        likelihood-ratio statistic. None where a level has no standard error.
+    left_out
+        `cohort_id` of cohorts without a value in the column.
+    note
+        What a reader must know, in sentences.
+    """
+
+    column: str
+    method: PoolingMethod
+    scale: Scale
+    shared_tau2: bool
+    levels: tuple[Subgroup, ...]
+    between: Omnibus | None
+    left_out: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Counts and levels of the cohorts that have one."""
+
+    responders: Floats
+    n: Floats
+    labels: npt.NDArray[np.object_]
+    levels: tuple[str, ...]
+
+    def of(self, level: str) -> npt.NDArray[np.bool_]:
+        """Return which cohorts are of a level, shape (k,)."""
+        return np.asarray(self.labels == level, dtype=np.bool_)
+
+    def blank(self, level: str) -> Subgroup:
+        """Return a level with its counts only."""
+        here = self.of(level)
+        x, m = int(self.responders[here].sum()), int(self.n[here].sum())
+        return Subgroup(level, int(here.sum()), m, x, None, None, None, None, None, None)
+
+
+def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, shared_tau2: bool) -> Subgroups:
+    """Pool each level of a column and test whether the levels differ.
+
+    Parameters
+    ----------
+    evidence
+        The cohorts. Those without a value in the column are left out, named and counted.
+    column
+        What to group by, with at least two levels.
+    method
+        `glmm-ml`, or a method in two steps.
+    shared_tau2
+        Whether the levels share one variance between cohorts, which suits levels of few cohorts, or each has its own.
+        Without a variance between cohorts (`common-*`) the two are the same.
+
+    Raises
+    ------
+    EvidenceError
+        If the table lacks the column, or its cohorts have fewer than two levels, or with a shared tau2 no level has
+        two.
+    UsageError
+        If the method sums counts, and so has no test.
+
+    References
+    ----------
+    Borenstein & Higgins (2013), doi:10.1007/s11121-013-0377-7; Viechtbauer (2010), doi:10.18637/jss.v036.i03.
+    """
+    if method is not PoolingMethod.GLMM_ML and method not in TWO_STEP:
+        able = ", ".join([*TWO_STEP, PoolingMethod.GLMM_ML])
+        raise UsageError(f"{method} sums counts and cannot test subgroups. Methods that can: {able}.")
+    split, left_out = _split(evidence, column)
+    if not shared_tau2:
+        levels, between = _separate(split, method)
+    elif split.n.size == len(split.levels):
+        raise EvidenceError(f"Each {column} has one cohort: there is no variance between cohorts to share.")
+    elif method is PoolingMethod.GLMM_ML:
+        levels, between = _shared_binomial(split)
+    else:
+        levels, between = _shared_normal(split, method)
+    scale = scale_of(method)
+    common = method in TWO_STEP and TWO_STEP[method].estimator is None
+    few = not (shared_tau2 or common) and any(level.k < FEW for level in levels)
+    note = sentences(
+        FEW_NOTE if few else "",
+        "" if between is not None else NO_TEST_NOTE,
+        left_out_note([column], left_out, split.n.size),
+        discouraged(scale),
+        NOT_RANDOMISED,
+    )
+    return Subgroups(
+        column=column,
+        method=method,
+        scale=scale,
+        shared_tau2=shared_tau2,
+        levels=levels,
+        between=between,
+        left_out=left_out,
+        note=note,
+    )
+
+
+def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
+    """Return the cohorts by level, and the names of those without one."""
+    frame = evidence.frame
+    available = [name for name in frame.columns if name not in {"cohort_id", "responders", "n"}]
+    if column not in available:
+        raise EvidenceError(
+            f"The evidence table has no column {column} to group by. Its columns: {', '.join(available)}."
+        )
+    stated = (frame[column] != "").to_numpy(dtype=np.bool_)
+    part = frame[stated]
+    levels = in_order(column, part[column])
+    if len(levels) < 2:
+        raise EvidenceError(
+            f"Subgroups need a column with at least two values; {column} has {len(levels)}: {
+                ', '.join(levels) or 'none'
+            }."
+        )
+    split = _Split(
+        responders=part["responders"].to_numpy(dtype=np.float64),
+        n=part["n"].to_numpy(dtype=np.float64),
+        labels=part[column].to_numpy(dtype=object),
+        levels=tuple(str(level) for level in levels),
+    )
+    return split, tuple(frame["cohort_id"][~stated])
+
+
+def _separate(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
+    """Pool each level by itself; compare the pooled means by their standard errors."""
+    levels = tuple(_alone(split, level, method) for level in split.levels)
+    means = np.array([np.nan if level.mean is None else level.mean for level in levels])
+    variances = np.array([np.nan if level.se is None else level.se**2 for level in levels])
+    if not (np.isfinite(means) & (variances > 0)).all():
+        return levels, None
+    weights = 1 / variances
+    q = float(weights @ (means - weights @ means / weights.sum()) ** 2)
+    return levels, Omnibus(q, len(levels) - 1, None, float(chdtrc(len(levels) - 1, q)))
+
+
+def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
+    """Return a level pooled by itself, as `pool` has it."""
+    here, blank = split.of(level), split.blank(level)
+    x, m = split.responders[here], split.n[here]
+    row = pool(x, m, method=method)
+    filled = replace(blank, estimate=row.estimate, low=row.low, high=row.high, tau2=row.tau2)
+    if row.estimate is None:
+        return filled
+    if method is PoolingMethod.GLMM_ML:
+        fit = fit_glmm(x, m)
+        return replace(filled, mean=float(fit.beta[0]), se=float(np.sqrt(fit.covariance[0, 0])))
+    made_of = TWO_STEP[method]
+    observed = effects(x, m, scale=made_of.scale)
+    if blank.k == 1:
+        se = float(np.sqrt(observed.vi[0])) if made_of.test is Test.Z else None
+        return replace(filled, mean=float(observed.yi[0]), se=se)
+    mean = fit_regression(observed.yi, observed.vi, estimator=made_of.estimator, test=made_of.test)
+    return replace(filled, mean=float(mean.beta[0]), se=float(mean.se[0]))
+
+
+def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
+    """Regress on the levels: their means, and the test of their differences, with one tau2."""
+    made_of = TWO_STEP[method]
+    observed = effects(split.responders, split.n, scale=made_of.scale)
+    cells = np.column_stack([split.of(level) for level in split.levels]).astype(np.float64)
+    against_first = np.column_stack([np.ones(split.n.size), cells[:, 1:]])
+    means, differences = (
+        fit_regression(observed.yi, observed.vi, design=design, estimator=made_of.estimator, test=made_of.test)
+        for design in (cells, against_first)
+    )
+    tau2 = None if made_of.estimator is None else means.tau2
+    levels = tuple(split.blank(level) for level in split.levels)
+    if means.converged:
+        half = quantile(means.df, INTERVAL_PROB)
+        levels = tuple(
+            _filled(level, split, method, float(beta), float(se), half, tau2)
+            for level, beta, se in zip(levels, means.beta, means.se, strict=True)
+        )
+    return levels, differences.omnibus
+
+
+def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
+    """Fit the binomial-normal model with a mean for each level and one tau; test it against one mean for all."""
+    cells = np.column_stack([split.of(level) for level in split.levels]).astype(np.float64)
+    means, one = fit_glmm(split.responders, split.n, design=cells), fit_glmm(split.responders, split.n)
+    levels = tuple(split.blank(level) for level in split.levels)
+    if means.converged:
+        tau2 = None if means.tau is None else means.tau**2
+        half, se = quantile(None, INTERVAL_PROB), np.sqrt(np.diag(means.covariance))
+        levels = tuple(
+            _filled(level, split, PoolingMethod.GLMM_ML, float(means.beta[place]), float(se[place]), half, tau2)
+            for place, level in enumerate(levels)
+        )
+    if not (means.converged and one.converged):
+        return levels, None
+    test = likelihood_ratio(one, means)
+    return levels, Omnibus(test.statistic, test.df, None, test.p)
+
+
+def _filled(
+    blank: Subgroup, split: _Split, method: PoolingMethod, mean: float, se: float, half: float, tau2: float | None
+) -> Subgroup:
+    """Return a level with its mean, transformed back with its limits."""
+    n = split.n[split.of(blank.level)]
+    estimate, low, high = back_transform(
+        [mean, mean - half * se, mean + half * se], scale=scale_of(method), n=n
+    ).tolist()
+    return replace(blank, mean=mean, se=se, estimate=estimate, low=low, high=high, tau2=tau2)
