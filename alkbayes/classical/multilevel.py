@@ -73,20 +73,25 @@ class MultilevelFit:
     converged: bool
     message: str
 
-    def interval(self, at: npt.ArrayLike = 1.0, *, prob: float, t: bool = False) -> tuple[float, float]:
-        """Return the confidence limits of the mean at a row `at` of the design, shape (p,); with `t` of k - p df."""
+    def interval(self, at: npt.ArrayLike | None = None, *, prob: float, t: bool = False) -> tuple[float, float]:
+        """Return the confidence limits of the mean at a row `at` of the design; by t with k - p df, or normal.
+
+        `at` has shape (p,); None is for one mean.
+        """
         mean, variance = self._mean(at)
         half = quantile(self.q_df if t else None, prob) * float(np.sqrt(variance))
         return mean - half, mean + half
 
-    def prediction(self, at: npt.ArrayLike = 1.0, *, prob: float, t: bool = False) -> tuple[float, float]:
+    def prediction(self, at: npt.ArrayLike | None = None, *, prob: float, t: bool = False) -> tuple[float, float]:
         """Return the prediction limits for the true effect of a cohort of a further group, as metafor's `predict`."""
         mean, variance = self._mean(at)
         half = quantile(self.q_df if t else None, prob) * float(np.sqrt(variance + self.tau2_group + self.tau2_cohort))
         return mean - half, mean + half
 
-    def _mean(self, at: npt.ArrayLike) -> tuple[float, float]:
-        row = np.broadcast_to(np.asarray(at, dtype=np.float64), self.beta.shape)
+    def _mean(self, at: npt.ArrayLike | None) -> tuple[float, float]:
+        row = np.ones(1) if at is None else np.asarray(at, dtype=np.float64)
+        if row.shape != self.beta.shape:
+            raise ValueError(f"a row of the design has shape {self.beta.shape}, got {row.shape}")
         return float(row @ self.beta), float(row @ self.covariance @ row)
 
 

@@ -167,6 +167,12 @@ def test_what_the_data_cannot_tell_is_said(group: list[str], design: np.ndarray 
     assert np.isnan([got.tau2_group, got.tau2_cohort]).all()
 
 
+def test_a_mean_is_asked_for_by_a_whole_row_of_the_design() -> None:
+    fit = fit_multilevel([0.1, 0.9, 0.4, 0.6, 0.2], [0.2] * 5, list("aabbc"), design=np.vander([1.0, 2, 3, 4, 5], 2))
+    with pytest.raises(ValueError, match=r"shape \(2,\), got \(1,\)"):
+        fit.interval(prob=0.95)
+
+
 def test_one_cohort_has_no_heterogeneity() -> None:
     fit = fit_multilevel([0.1], [0.2], ["a"])
     assert not fit.converged
