@@ -6,9 +6,11 @@ and they would be worth nothing as a check if they looked at it.
 
 from alkbayes.classical.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
+from alkbayes.classical.metaregression import MetaRegression, regress
 from alkbayes.classical.pooling import PooledProportion, pool
 from alkbayes.classical.pooling_methods import ALL_METHODS, DEFAULT_METHODS, PoolingMethod
 from alkbayes.classical.scales import Scale
+from alkbayes.classical.subgroups import Subgroups, subgroups
 from alkbayes.classical.tables import pool_table
 
 __all__ = [
@@ -16,11 +18,15 @@ __all__ = [
     "DEFAULT_METHODS",
     "GlmmFit",
     "IntervalMethod",
+    "MetaRegression",
     "PooledProportion",
     "PoolingMethod",
     "Scale",
+    "Subgroups",
     "fit_glmm",
     "pool",
     "pool_table",
     "proportion_interval",
+    "regress",
+    "subgroups",
 ]
