@@ -28,14 +28,14 @@ class Property(StrEnum):
     APPROXIMATION = "normal approximation of the counts"
     CLUSTERING = "clustering"
     ESTIMATOR = "estimator of tau2"
-    TEST = "quantile and variance of the interval"
+    TEST = "kind of interval"
 
 
 EXPLANATIONS: Mapping[Property, str] = {
     Property.HETEROGENEITY: "one takes one rate for all cohorts: large cohorts rule its estimate, and its interval "
     "leaves out the differences between cohorts",
-    Property.MEDIAN: "one is the rate of a cohort in the middle of a logit-normal distribution, the other the mean of a "
-    "beta distribution, which lies nearer to 50 %",
+    Property.MEDIAN: "one is the rate in the middle of a logit-normal distribution, the other the mean of a beta "
+    "distribution, which lies nearer to 50 %",
     Property.TRANSFORMATION: "the scale decides how cohorts are weighted and what is averaged; the raw scale gives a "
     "mean, the others a middle",
     Property.ZERO_CELLS: "one adds 1/2 to both cells of cohorts with an empty one, which draws them towards 50 %; the "
@@ -44,7 +44,7 @@ EXPLANATIONS: Mapping[Property, str] = {
     "binomial likelihood",
     Property.CLUSTERING: "one takes cohorts of a trial for independent, the other does not",
     Property.ESTIMATOR: "the estimators of the variance between cohorts differ, and with it the weights",
-    Property.TEST: "they share the estimate; the interval allows, or does not, for tau2 being estimated",
+    Property.TEST: "the estimate is the same; one interval allows for tau2 being an estimate",
 }
 """What a reader is told of each property."""
 

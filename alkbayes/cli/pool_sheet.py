@@ -8,6 +8,7 @@ from alkbayes.cli.output import WIDTH, percent, percent_interval, print_markdown
 if TYPE_CHECKING:
     from rich.table import Table
 
+LABELS = ("group", "level", "k", "responders", "patients")
 NUMBERS = ("ORR %", "95 % CI", "prediction", "tau2", "I2 %")
 PAIR = ("property", "method", "other", "points", "width")
 
@@ -79,24 +80,15 @@ def print_sheet_as_markdown(sheet: Sheet) -> None:
     for line in sheet.headline:
         print_text(line)
     print_text("")
-    headings = ("group", "level", "cohorts", "responders", "patients", "method", *NUMBERS, "note")
+    marks = sheet.marks
     print_markdown(
-        headings,
+        ("group", "level", "cohorts", "responders", "patients", "method", *NUMBERS, "note"),
         [
-            (
-                row["group"],
-                row["level"],
-                row["k"],
-                row["responders"],
-                row["patients"],
-                row["method"],
-                *_numbers(row),
-                sheet.marks.get(row["note"], ""),
-            )
+            (*(row[name] for name in LABELS), row["method"], *_numbers(row), marks.get(row["note"], ""))
             for row in sheet.rows
         ],
     )
-    for note, mark in sheet.marks.items():
+    for note, mark in marks.items():
         print_text(f"\n{mark} {note}")
     if sheet.disagreements is None:
         return
