@@ -151,9 +151,7 @@ def _verdict(pairs: list[dict[str, Any]]) -> str:
     """Return one sentence on whether methods disagree, and what that means here."""
     from alkbayes.classical.disagreements import POINTS, WIDTH_RATIO
 
-    limits = (
-        f"estimates {100 * POINTS:g} point apart or more, or one interval {WIDTH_RATIO:g} times as wide as the other"
-    )
+    limits = f"estimates {100 * POINTS:g} point or more apart, or one interval {WIDTH_RATIO:g} times as wide"
     if not pairs:
         return f"No two methods that differ in one property disagree ({limits})."
     return f"Pairs of methods that differ in one property and disagree ({limits}):"
