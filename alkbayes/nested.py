@@ -102,6 +102,19 @@ class Outer:
     w: Array
     slope: Array
 
+    def columns(self, chosen: NDArray[np.intp]) -> "Outer":
+        """Return the integrand at some of the parameter values."""
+        if chosen.size == self.mode.shape[1]:
+            return self
+        return Outer(
+            self.groups.columns(chosen),
+            *(
+                np.ascontiguousarray(each[:, chosen])
+                for each in (self.mode, self.width, self.reference, self.logit, self.sign, self.counted, self.rate)
+            ),
+            *(np.ascontiguousarray(each[:, chosen]) for each in (self.v, self.w, self.slope)),
+        )
+
     def cohorts(self, v: Array, *, nodes: int, order: int) -> tuple[Array, ...]:
         """Return each cohort's integral over w given v, less its reference, and derivatives, each (cohort, S)."""
         groups = self.groups
