@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alkbayes.design import Design, Parameter, parameters
 from alkbayes.deviations import Deviations, draw_deviations
 from alkbayes.draws import Draws
-from alkbayes.marginal import log_marginal
+from alkbayes.marginal import NODES, Nodes, log_marginal
 from alkbayes.priors import StudentT
 
 type Array = NDArray[np.float64]
@@ -74,7 +74,7 @@ class Target:
         """Group of each cohort, or None where the model has no such level."""
         return None if self.design.group is None else self.design.group.index
 
-    def log_density(self, psi: Array, b: Array) -> Array:
+    def log_density(self, psi: Array, b: Array, *, nodes: Nodes = NODES) -> Array:
         """Return the log posterior of scales (S, scale) and coefficients (S, coefficient), shape (S,)."""
         value = self.log_scale_prior(psi)
         start = 0
@@ -90,6 +90,7 @@ class Target:
                 group=self.group_index,
                 tau_group=tau_group,
                 tau_cohort=tau_cohort,
+                nodes=nodes,
             )
         return value
 
