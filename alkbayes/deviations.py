@@ -116,19 +116,11 @@ def _draw_groups(groups: Groups, inner: int, rng: np.random.Generator) -> Array:
         tangents.append((away.ravel(), outer.log_density(cohorts, outer.mode + away).ravel(), slope.ravel()))
 
     def log_density(away: Array, chosen: Index | None) -> Array:
-        """Return the log density at a distance from the mode; for some of the densities, of all in their columns."""
-        if chosen is None:
-            columns, place = np.arange(outer.mode.shape[1]), np.arange(away.size)
-        else:
-            columns = np.unique(chosen % outer.mode.shape[1])
-            place = chosen // outer.mode.shape[1] * columns.size + np.searchsorted(
-                columns, chosen % outer.mode.shape[1]
-            )
-        at = outer.columns(columns)
-        v = at.mode.copy()
-        v.ravel()[place] += away
+        """Return the log density at a distance from the mode."""
+        at = outer if chosen is None else outer.pairs(*np.divmod(chosen, outer.mode.shape[1]))
+        v = at.mode + away.reshape(at.mode.shape)
         (cohorts,) = at.cohorts(v, nodes=inner, order=0)
-        density: Array = at.log_density(cohorts, v).ravel()[place]
+        density: Array = at.log_density(cohorts, v).ravel()
         return density
 
     return outer.mode + draw_log_concave(tuple(tangents), log_density, rng).reshape(outer.mode.shape)

@@ -45,7 +45,9 @@ WIDE_SHARE, WIDE_NU, WIDE = 0.1, 4.0, 2.0
 every cohort of a level has no responders, its logit has the prior's tail on one side (Hesterberg 1995,
 doi:10.1080/00401706.1995.10484303)."""
 PILOTS, PILOT = 2, 1000
-"""Rounds in the approximation, which cost next to nothing, and the draws of each, as of each trial round."""
+"""Rounds in the approximation, which cost next to nothing, and the draws of each."""
+TRIAL = 1000
+"""Draws of a trial round."""
 TRIALS = (1, 1, 1, 3)
 """Components of proposals that are tried, one after the other until the weights are good, before all draws are made:
 with thousands of cohorts the posterior is narrow, and the approximation beside it."""
@@ -254,11 +256,11 @@ def widened(mixture: Mixture) -> Mixture:
 
 def sample(approximation: Approximation, proposal: Proposal, rng: np.random.Generator, *, count: int) -> list[Round]:
     """Return rounds of weighted draws, each proposal refitted to the best round before, until the weights are good."""
-    tried = [weigh(approximation, proposal, rng, PILOT, nodes=TRIAL_NODES)]
+    tried = [weigh(approximation, proposal, rng, TRIAL, nodes=TRIAL_NODES)]
     for components in TRIALS:
         if best_of(tried).good:
             break
-        tried.append(weigh(approximation, _refitted(tried, components, rng), rng, PILOT, nodes=TRIAL_NODES))
+        tried.append(weigh(approximation, _refitted(tried, components, rng), rng, TRIAL, nodes=TRIAL_NODES))
     rounds = [weigh(approximation, best_of(tried).proposal, rng, count)]
     for components in MIXTURES:
         if best_of(rounds).good:
