@@ -33,6 +33,7 @@ TESTED_ELSEWHERE = {
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",
     "cli/report.py": "tests/cli/test_fit.py and test_app.py read what it prints",
     "engines/compiled.py": "tests/test_posterior_oracles.py and tests/test_bundled_models.py sample with it",
+    "engines/approximation.py": "tests/engines/test_target.py",
     "fit.py": "tests/cli/test_fit.py and tests/test_bundled_models.py",
     "errors.py": "tests/cli/test_app.py",
     "records.py": "tests/test_results.py",
