@@ -178,7 +178,7 @@ def as_markdown(found: Mapping[str, Series]) -> str:
         seconds = (
             verdict(series.seconds <= MOST_SECONDS[name], f"≤ {MOST_SECONDS[name]:g}") if name in MOST_SECONDS else ""
         )
-        ours = name not in (HELP, PYMC)
+        ours = name not in (HELP, PYMC, TEXTBOOK)
         memory = verdict(series.memory <= MOST_MEMORY, f"≤ {MOST_MEMORY / GIB:g} GiB") if ours else ""
         held = f"{series.memory / GIB:.2f} GiB"
         lines.append(f"| {name} | {series.seconds:.2f} | {series.spread} | {seconds} | {held} | {memory} |")
