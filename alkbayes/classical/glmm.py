@@ -180,9 +180,13 @@ def fit_glmm(
         If `design` does not have k rows and full column rank, `nodes` is not in 1 to 165, or `group` does not have k
         entries of which at least two agree.
     """
-    fitted = maximum_likelihood(
-        build(responders, n, design, group), nodes=nodes, max_iterations=max_iterations, start=start
+    return as_fit(
+        maximum_likelihood(build(responders, n, design, group), nodes=nodes, max_iterations=max_iterations, start=start)
     )
+
+
+def as_fit(fitted: Fitted) -> GlmmFit:
+    """Return what a reader wants of a model at its maximum."""
     model, at, message = fitted.model, fitted.at, fitted.message
     width = model.width
     df = model.n.size - width

@@ -11,7 +11,7 @@ import numpy as np
 from alkbayes.classical.beta_binomial import fit_beta_binomial
 from alkbayes.classical.cluster_robust import cluster_robust
 from alkbayes.classical.counts import Floats
-from alkbayes.classical.glmm import GlmmFit, fit_glmm
+from alkbayes.classical.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
 from alkbayes.classical.multilevel import fit_multilevel
 from alkbayes.classical.notes import correction_note, sentences
 from alkbayes.classical.pooled_proportion import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
@@ -33,10 +33,11 @@ CLUSTERED_COMMON_NOTE = (
 
 def fill_glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
     """Fill in the binomial-normal model with one level of heterogeneity, by maximum likelihood."""
-    fit = fit_glmm(x, m)
+    fitted = maximum_likelihood(build(x, m, None, None))
+    fit = as_fit(fitted)
     blank = replace(blank, tau2=None if fit.tau is None else fit.tau**2)
     filled = _filled_glmm(blank, fit, m)
-    limits = None if filled.tau2 is None else tau_interval(x, m, prob=INTERVAL_PROB, start=fit)
+    limits = None if filled.tau2 is None else tau_interval(fitted, prob=INTERVAL_PROB)
     return filled if limits is None else replace(filled, tau2_low=limits[0] ** 2, tau2_high=limits[1] ** 2)
 
 

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import chdtri
 
 from alkbayes.classical.counts import Floats
-from alkbayes.classical.glmm import FLAT, MAX_ITERATIONS, Fitted, GlmmFit, build, maximum_likelihood
+from alkbayes.classical.glmm import FLAT, MAX_ITERATIONS, Fitted, build, maximum_likelihood
 from alkbayes.classical.glmm_likelihood import maximise
 
 PROFILE_TOLERANCE = 1e-7
@@ -74,22 +74,19 @@ def profile_intervals(
     )
 
 
-def tau_interval(
-    responders: npt.ArrayLike, n: npt.ArrayLike, *, prob: float, start: GlmmFit | None = None
-) -> tuple[float, float] | None:
-    """Return the limits of tau alone, of the model with one level and no covariates, by the quickest way.
+def tau_interval(fitted: Fitted, *, prob: float) -> tuple[float, float] | None:
+    """Return the limits of tau alone, of a model with one level, by the quickest way.
 
     They are those of :func:`profile_intervals`. None where Newton's method does not find them, as in tables where they
     are nearly infinite, and where there is no maximum or tau is undefined; nothing slower is tried.
 
     Parameters
     ----------
-    responders, n, prob
-        As for :func:`profile_intervals`.
-    start
-        A fit of the same cohorts to begin at.
+    fitted
+        The model at its maximum.
+    prob
+        Confidence level, in (0, 1).
     """
-    fitted = maximum_likelihood(build(responders, n, None, None), start=start)
     if not fitted.heterogeneity or fitted.message:
         return None
     profile, place = _Profile(fitted, prob), fitted.model.width
