@@ -27,6 +27,8 @@ MODE_TOLERANCE = 0.02
 Quadrature about a point so near the mode is as exact as about the mode itself."""
 MAX_STEPS = 200
 """Newton steps; three are usual."""
+AT_ONCE = 16_384
+"""Numbers in each work array: so many stay in the cache."""
 LARGEST_EXPONENT = 600.0
 
 
@@ -153,10 +155,16 @@ def integrate(
     half_square = width * width / 2
     widest = float(np.abs(shift).max(initial=0.0))
     sums = [np.zeros_like(mu) for _ in range((1, 4, 10)[order])]
-    odds, change, weight, spare = (np.empty_like(mu) for _ in range(4))
-    for t, log_weight in zip(*hermite(nodes), strict=True):
+    # As many nodes at once as the cache holds, along a first axis: with few cohorts numpy's calls are what costs.
+    axes = (-1, *(1 for _ in mu.shape))
+    ts, log_weights = (np.reshape(values, axes) for values in hermite(nodes))
+    at_once = min(nodes, max(1, AT_ONCE // max(mu.size, 1)))
+    spaces = [np.empty((at_once, *mu.shape)) for _ in range(4)]
+    for start in range(0, nodes, at_once):
+        t, log_weight = ts[start : start + at_once], log_weights[start : start + at_once]
+        odds, change, weight, spare = (space[: len(t)] for space in spaces)
         np.multiply(shift, t, out=odds)
-        if widest * abs(t) > LARGEST_EXPONENT:
+        if widest * float(np.abs(t).max()) > LARGEST_EXPONENT:
             np.clip(odds, -LARGEST_EXPONENT, LARGEST_EXPONENT, out=odds)
         np.expm1(odds, out=odds)
         np.multiply(odds, rate, out=change)  # 1 + change: the denominator of the rate at this node over the mode's
@@ -168,17 +176,17 @@ def integrate(
         weight -= spare
         weight += log_weight
         np.exp(weight, out=weight)
-        sums[0] += weight
+        sums[0] += _over_nodes(weight)
         if order:
             # odds becomes n times the rise of the rate over the mode's; what is left of the score is that much less.
             change += 1
             odds /= change
             odds *= signed
-            sums[1] += weight * t
+            sums[1] += _over_nodes(weight * t)
             np.multiply(weight, odds, out=spare)
-            sums[2] += spare
+            sums[2] += _over_nodes(spare)
             spare *= t
-            sums[3] += spare
+            sums[3] += _over_nodes(spare)
         if order == 2:
             _add_second(sums, weight, odds, t, p=p, n=n, mode=mode, width=width, score=responders - n * p)
     value = np.log(width) - mode * mode / 2 + np.log(sums[0])
@@ -206,7 +214,7 @@ def _add_second(
     sums: list[Array],
     weight: Array,
     rise: Array,
-    t: float,
+    t: Array,
     *,
     p: Array,
     n: Array,
@@ -214,7 +222,7 @@ def _add_second(
     width: Array,
     score: Array,
 ) -> None:
-    """Add one node to the sums of squares of the scores about their values at the mode, and of the information.
+    """Add some nodes to the sums of squares of the scores about their values at the mode, and of the information.
 
     About the mode, not about zero: the direct difference of squares cancels for large cohorts.
     """
@@ -225,4 +233,9 @@ def _add_second(
     for place, term in enumerate(
         (rise**2, rise * moment, moment**2, information, information * z, information * z * z)
     ):
-        sums[4 + place] += weight * term
+        sums[4 + place] += _over_nodes(weight * term)
+
+
+def _over_nodes(terms: Array) -> Array:
+    """Return the sum along the first axis, of which there is often but one entry."""
+    return terms[0] if len(terms) == 1 else terms.sum(axis=0)

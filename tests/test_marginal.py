@@ -10,7 +10,9 @@ import pytest
 from scipy.special import expit, logsumexp
 from scipy.stats import binom, norm
 
+from alkbayes import integrand
 from alkbayes.evidence import read_evidence
+from alkbayes.integrand import find_mode, integrate
 from alkbayes.marginal import NODES, Nodes, cohort_marginal, log_marginal, marginal
 
 RESPONDERS = np.array([0.0, 3, 20, 7, 11, 5000, 6_100_000])
@@ -261,3 +263,17 @@ def test_four_thousand_parameter_values_of_the_bundled_evidence_take_a_second() 
     start = time.process_time()
     log_marginal(x, n, group=group, **given)
     assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 10**9])
+def test_how_many_nodes_are_done_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    rng = np.random.default_rng(2)
+    n = rng.integers(1, 300, (3, 20)).astype(float)
+    x = np.floor(n * rng.uniform(size=n.shape))
+    mu, tau = rng.normal(size=n.shape), rng.uniform(0, 2, n.shape)
+    mode = find_mode(x, n, mu, tau, np.zeros(n.shape))
+    expected = integrate(x, n, mu, tau, mode, nodes=17, order=2)
+    monkeypatch.setattr(integrand, "AT_ONCE", at_once)
+    for found, value in zip(integrate(x, n, mu, tau, mode, nodes=17, order=2), expected, strict=True):
+        # The same sums in another order; the second derivatives are differences of larger ones.
+        np.testing.assert_allclose(found, value, rtol=1e-9, atol=1e-9)
