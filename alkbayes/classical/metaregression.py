@@ -139,7 +139,7 @@ def regress(
     """
     if method is not PoolingMethod.GLMM_ML and method not in TWO_STEP:
         able = ", ".join([*TWO_STEP, PoolingMethod.GLMM_ML])
-        raise UsageError(f"{method} sums counts and cannot regress. Methods that can: {able}.")
+        raise UsageError(f"{method} cannot regress. Methods that can: {able}.")
     if group is not None and method is not PoolingMethod.GLMM_ML:
         raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
     found = moderators_of(evidence, moderators)
@@ -263,6 +263,6 @@ def _groups(evidence: "Evidence", group: str, found: Moderators) -> list[str]:
         raise EvidenceError(f"{labels.count('')} of the {len(labels)} cohorts of the meta-regression have no {group}.")
     if len(set(labels)) == len(labels):
         raise EvidenceError(
-            f"No two of the {len(labels)} cohorts share a {group}: there is one level of heterogeneity."
+            f"No two of the {len(labels)} cohorts have the same {group}: there is one level of heterogeneity."
         )
     return labels

@@ -134,7 +134,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
         If the table lacks the column, or its cohorts have fewer than two levels, or with a shared tau2 no level has
         two.
     UsageError
-        If the method sums counts, and so has no test.
+        If the method is another one, whose summed counts allow no test.
 
     References
     ----------
@@ -142,7 +142,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     """
     if method is not PoolingMethod.GLMM_ML and method not in TWO_STEP:
         able = ", ".join([*TWO_STEP, PoolingMethod.GLMM_ML])
-        raise UsageError(f"{method} sums counts and cannot test subgroups. Methods that can: {able}.")
+        raise UsageError(f"{method} cannot test subgroups. Methods that can: {able}.")
     split, left_out = _split(evidence, column)
     if not shared_tau2:
         levels, between = _separate(split, method)

@@ -38,7 +38,9 @@ Methods = Annotated[
         "--method",
         metavar="NAME",
         help="Once or more. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, dl-logit, "
-        "dl-logit-hk, reml-logit, reml-logit-hk, glmm-ml.",
+        "dl-logit-hk, reml-logit, reml-logit-hk, glmm-ml. Others: common-raw, common-arcsine, common-freeman-tukey, "
+        "pm-logit, ml-logit, he-logit, hs-logit, sj-logit, reml-logit-hts, reml-logit-t, reml-logit-hk-adhoc, "
+        "reml-raw, reml-arcsine, reml-log, reml-freeman-tukey.",
         show_default=False,
     ),
 ]

@@ -18,10 +18,20 @@ def _reference(name: str) -> dict[str, Any]:
     return json.loads((REFERENCE / f"metafor_{name}.json").read_text(encoding="utf-8"))
 
 
+def _rma_reference(name: str) -> dict[str, Any]:
+    return json.loads((REFERENCE / f"rma_{name}.json").read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="session")
 def reference() -> Callable[[str], dict[str, Any]]:
     """Reader of what metafor gives for a dataset; validation/metafor says how it was made."""
     return _reference
+
+
+@pytest.fixture(scope="session")
+def rma_reference() -> Callable[[str], dict[str, Any]]:
+    """Reader of what metafor gives for a dataset on all scales, in regressions and in subgroups."""
+    return _rma_reference
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from alkbayes.classical import PoolingMethod, fit_glmm, pool
+from alkbayes.classical import PoolingMethod, Scale, fit_glmm, pool
+from alkbayes.classical.regression import fit_regression
+from alkbayes.classical.scales import effects
+from alkbayes.classical.tau2 import Tau2Estimator
 
 # Pritz (1997), 14 case series, as in Zhou, Brizendine & Pritz (1999).
 PRITZ = "16/17 10/12 4/8 43/58 10/10 25/42 13/14 12/12 22/41 4/5 5/6 18/23 58/68 6/10"
@@ -85,6 +88,13 @@ def test_printed_standard_errors_of_the_glmm(data: str, se: float, tau2: float) 
     fit = fit_glmm(*counts(data))
     assert np.sqrt(fit.covariance[0, 0]) == pytest.approx(se, abs=6e-5)
     assert fit.tau**2 == pytest.approx(tau2, rel=3e-4)
+
+
+def test_a_printed_standard_error_of_the_logit_mean() -> None:
+    """Nielweise, control arms, REML: -3.3018 (0.2378), tau2 0.6629."""
+    observed = effects(*counts(NIELWEISE), scale=Scale.LOGIT)
+    fit = fit_regression(observed.yi, observed.vi, estimator=Tau2Estimator.REML)
+    assert [f"{value:.4f}" for value in (fit.beta[0], fit.se[0], fit.tau2)] == ["-3.3018", "0.2378", "0.6629"]
 
 
 def test_adaptive_nodes_are_needed() -> None:

@@ -7,7 +7,7 @@ out <- "tests/reference"
 versions <- list(R = R.version.string, metafor = as.character(packageVersion("metafor")),
                  metadat = as.character(packageVersion("metadat")), lme4 = as.character(packageVersion("lme4")))
 measures <- c(probability = "PR", logit = "PLO", arcsine = "PAS", log = "PLN", `freeman-tukey` = "PFT")
-estimators <- c("DL", "PM", "REML", "ML", "HE", "HS", "SJ")
+estimators <- c("DL", "PM", "REML", "ML", "HE", "HS", "SJ", "EB")
 
 # metafor's stopping rules are absolute: in units of the sampling variances they are as strict on every scale.
 fit <- function(yi, vi, method, test = "z", mods = NULL) {
@@ -128,6 +128,7 @@ write <- function(name, data, content) {
                    effects = "escalc(measure=, xi=xi, ni=ni)",
                    normal = "rma(yi, vi, mods=, method=, test=), iterations run to 1e-11 of the mean sampling variance",
                    profile = "confint() of the REML fit", riley = 'predict(pi.type="riley")',
+                   back = "transf.* of the REML fit; on the raw and log scales cut to [0, 1] here, as ours are",
                    separate = 'rma() of each level, then rma(b, se^2, mods=~level, method="FE")',
                    glmer = "glmer(cbind(xi, ni-xi) ~ x + (1|study), binomial, nAGQ=25), bobyqa to 1e-10"),
                  versions = versions,
