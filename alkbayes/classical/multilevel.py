@@ -19,6 +19,7 @@ from scipy.special import chdtrc, chdtri
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm_likelihood import Maximum, maximise
 from alkbayes.classical.grouped_estimates import GroupedEstimates
+from alkbayes.classical.least_squares import WeightedDesign
 from alkbayes.classical.multilevel_likelihood import NestedNormal
 from alkbayes.classical.regression import quantile
 
@@ -27,9 +28,9 @@ MAX_ITERATIONS = 100
 INSEPARABLE = 1e-8
 """Two variances whose expected information is so near to singular are one; a variance with as little has none."""
 FARTHEST = 1e4
-"""A limit of a standard deviation is looked for up to so many times its estimate, or the typical sampling error."""
+"""A limit of a standard deviation is looked for up to so many times its estimate, or the unit of the search."""
 LIMIT_TOLERANCE = 1e-10
-"""Of a limit of a standard deviation, in units of the typical sampling error."""
+"""Of a limit of a standard deviation, in the unit of the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +74,25 @@ class MultilevelFit:
     converged: bool
     message: str
 
-    def interval(self, at: npt.ArrayLike = 1.0, *, prob: float, t: bool = False) -> tuple[float, float]:
-        """Return the confidence limits of the mean at a row `at` of the design, shape (p,); with `t` of k - p df."""
+    def interval(self, at: npt.ArrayLike | None = None, *, prob: float, t: bool = False) -> tuple[float, float]:
+        """Return the confidence limits of the mean at a row `at` of the design; by t with k - p df, or normal.
+
+        `at` has shape (p,); None is for one mean.
+        """
         mean, variance = self._mean(at)
         half = quantile(self.q_df if t else None, prob) * float(np.sqrt(variance))
         return mean - half, mean + half
 
-    def prediction(self, at: npt.ArrayLike = 1.0, *, prob: float, t: bool = False) -> tuple[float, float]:
+    def prediction(self, at: npt.ArrayLike | None = None, *, prob: float, t: bool = False) -> tuple[float, float]:
         """Return the prediction limits for the true effect of a cohort of a further group, as metafor's `predict`."""
         mean, variance = self._mean(at)
         half = quantile(self.q_df if t else None, prob) * float(np.sqrt(variance + self.tau2_group + self.tau2_cohort))
         return mean - half, mean + half
 
-    def _mean(self, at: npt.ArrayLike) -> tuple[float, float]:
-        row = np.broadcast_to(np.asarray(at, dtype=np.float64), self.beta.shape)
+    def _mean(self, at: npt.ArrayLike | None) -> tuple[float, float]:
+        row = np.ones(1) if at is None else np.asarray(at, dtype=np.float64)
+        if row.shape != self.beta.shape:
+            raise ValueError(f"a row of the design has shape {self.beta.shape}, got {row.shape}")
         return float(row @ self.beta), float(row @ self.covariance @ row)
 
 
@@ -100,14 +106,14 @@ class VarianceIntervals:
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """A model in units of its typical sampling error, and its maximum over the two standard deviations.
+    """A model in a unit that makes its deviations about 1, and its maximum over the two standard deviations.
 
     Attributes
     ----------
     model
         The model of yi / unit and vi / unit^2.
     unit
-        Typical sampling error.
+        Typical sampling error or residual, whichever is larger.
     at
         The maximum; its `phi` is (tau_group, tau_cohort) in that unit.
     message
@@ -213,8 +219,11 @@ def variance_intervals(
 
 
 def _in_units(data: GroupedEstimates, *, restricted: bool) -> tuple[NestedNormal, float]:
-    """Return the model in units of the typical sampling error, and that unit."""
-    unit = float(1 / np.sqrt((1 / data.vi).mean()))
+    """Return the model in units of the typical sampling error or, where that is larger, residual, and that unit."""
+    k, p = data.design.shape
+    residuals = WeightedDesign.of(data.design, 1 / data.vi).residuals(data.yi)
+    excess = float(residuals @ residuals) / max(k - p, 1)
+    unit = float(np.sqrt(max(1.0, excess) / (1 / data.vi).mean()))
     return NestedNormal.of(data.yi / unit, data.vi / unit**2, data.design, data.labels, restricted=restricted), unit
 
 
@@ -225,12 +234,11 @@ def _maximum(scaled: tuple[NestedNormal, float], max_iterations: int) -> _Fitted
     nowhere = Maximum(np.zeros(2), np.nan, np.full((2, 2), np.nan), converged=False)
     if k == p:
         return _Fitted(model, unit, nowhere, "as many fixed effects as cohorts: nothing shows how cohorts differ")
-    spread = max(1.0, float(np.sqrt(model.without_heterogeneity().q / (k - p))))
-    if fault := _unidentified(model, spread):
+    if fault := _unidentified(model):
         return _Fitted(model, unit, nowhere, fault)
     none = Maximum(np.zeros(2), model.value(np.zeros(2)), np.full((2, 2), np.nan), converged=True)
     best = none
-    for free, start in (((0,), (spread, 0.0)), ((1,), (0.0, spread)), ((0, 1), (spread / 2**0.5, spread / 2**0.5))):
+    for free, start in (((0,), (1.0, 0.0)), ((1,), (0.0, 1.0)), ((0, 1), (0.7, 0.7))):
         found = _search(model, free, np.array(start), max_iterations)
         # A boundary stands unless a point off it is higher by more than rounding can make it.
         if found.value > best.value + model.resolution:
@@ -249,9 +257,9 @@ def _search(model: NestedNormal, free: tuple[int, ...], start: Floats, max_itera
     return replace(at, phi=phi)
 
 
-def _unidentified(model: NestedNormal, spread: float) -> str:
+def _unidentified(model: NestedNormal) -> str:
     """Return why the two variances cannot be told apart, from their expected information; empty if they can."""
-    information = model.expected_information(np.array([spread, spread]))
+    information = model.expected_information(np.ones(2))
     group, cohort = np.diag(information)
     if group <= INSEPARABLE * cohort:
         return "nothing shows how groups differ: there is only one, or the fixed effects are of the groups"

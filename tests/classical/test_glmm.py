@@ -100,6 +100,12 @@ def test_running_out_of_steps_is_owned_up_to() -> None:
     assert fit.message == "the search for the maximum did not converge"
 
 
+def test_a_start_that_did_not_converge_is_passed_over() -> None:
+    nowhere = fit_glmm([0, 0, 0], [9, 12, 8])
+    assert not nowhere.converged
+    assert fit_glmm(*BRUIN, start=nowhere).beta == fit_glmm(*BRUIN).beta
+
+
 def test_too_few_nodes_are_not_relied_upon() -> None:
     """Seven nodes are one too few for these data; the fit goes on to more until it is exact."""
     coarse, fine = fit_glmm(*BRUIN, nodes=7), fit_glmm(*BRUIN, nodes=MAX_NODES // 2)

@@ -12,7 +12,7 @@ from alkbayes.classical.scales import Scale, effects
 from alkbayes.classical.tau2 import Tau2Estimator
 
 CLOSED_FORM = 1e-9
-ITERATED = 1e-6
+ITERATED = 1e-8
 """metafor's tau2 at a threshold of 1e-12; Cook's distances and Baujat's are squares of small differences."""
 NEAR_ZERO = 1e-9
 

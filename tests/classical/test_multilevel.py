@@ -149,6 +149,16 @@ def test_the_unit_of_the_estimates_does_not_matter(reference: Reader, unit: floa
     assert scaled.log_likelihood == pytest.approx(fit.log_likelihood - 62 * math.log(unit), abs=1e-7)
 
 
+def test_huge_cohorts_are_the_balanced_analysis_of_variance() -> None:
+    """Known values in pairs: between pairs the variance of their means less half of that within."""
+    pairs = np.array([[-1.0, 0.2], [0.4, 1.9], [2.0, 2.2], [-0.5, -1.1]])
+    fit = fit_multilevel(pairs.ravel(), np.array([1e-7, 3e-6] * 4), np.repeat(np.arange(4), 2))
+    within = (np.diff(pairs, axis=1) ** 2).sum() / 2 / 4
+    assert fit.converged
+    assert fit.tau2_cohort == pytest.approx(within, rel=1e-4)
+    assert fit.tau2_group == pytest.approx(pairs.mean(axis=1).var(ddof=1) - within / 2, rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("group", "design", "why"),
     [
@@ -165,6 +175,12 @@ def test_what_the_data_cannot_tell_is_said(group: list[str], design: np.ndarray 
     assert np.isnan([*fit.beta, *fit.covariance.ravel(), fit.tau2_group, fit.log_likelihood, fit.i2_cohort]).all()
     got = variance_intervals([0.1, 0.9, 0.4, 0.6], [0.1, 0.2, 0.3, 0.4], group, design=design, prob=0.95)
     assert np.isnan([got.tau2_group, got.tau2_cohort]).all()
+
+
+def test_a_mean_is_asked_for_by_a_whole_row_of_the_design() -> None:
+    fit = fit_multilevel([0.1, 0.9, 0.4, 0.6, 0.2], [0.2] * 5, list("aabbc"), design=np.vander([1.0, 2, 3, 4, 5], 2))
+    with pytest.raises(ValueError, match=r"shape \(2,\), got \(1,\)"):
+        fit.interval(prob=0.95)
 
 
 def test_one_cohort_has_no_heterogeneity() -> None:

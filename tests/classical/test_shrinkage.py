@@ -21,8 +21,8 @@ from alkbayes.marginal import Nodes, marginal
 
 ITERATED = 1e-8
 """metafor's tau2 at a threshold of 1e-12, as in test_metafor_reference."""
-LME4_MODES = 1e-6
-"""Absolute, logit scale: lme4's inner iteration stops at 1e-9 of its deviance, so at the root of that in a mode."""
+LME4_MODES = 1e-9
+"""Absolute, logit scale; 5e-12 is reached."""
 
 type Reader = Callable[[str], dict[str, Any]]
 
