@@ -20,7 +20,7 @@ def odd_one(tmp_path: Path) -> Path:
     """Table of eight like cohorts of two trials and a ninth unlike them."""
     path = tmp_path / "odd.csv"
     rows = "".join(f"c{place},60,{30 + place},{'AB'[place % 2]}\n" for place in range(8))
-    path.write_text(f"cohort_id,n,responders,trial\n{rows}odd,60,1,\n", encoding="utf-8")
+    path.write_text(f"cohort_id,n,responders,trial\n{rows}odd,200,10,\n", encoding="utf-8")
     return path
 
 
@@ -54,6 +54,7 @@ def test_the_table_for_a_reader_fits(columns: int, arguments: tuple[str, ...]) -
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["influence", *arguments])
     assert result.exit_code == 0
     assert max(len(line.rstrip()) for line in result.stdout.splitlines()) <= columns
+    assert "…" not in result.stdout
 
 
 def test_the_reader_sees_the_range_the_largest_changes_and_that_none_is_marked(alkbayes: Command) -> None:

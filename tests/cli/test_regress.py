@@ -49,6 +49,7 @@ def test_the_table_for_a_reader_fits(columns: int) -> None:
         result = runner.invoke(app, ["regress", "line", "regimen_class", "n", "--method", method])
         assert result.exit_code == 0
         assert max(len(line.rstrip()) for line in result.stdout.splitlines()) <= columns
+        assert "…" not in result.stdout
 
 
 def test_the_reader_is_told_tests_and_left_out_cohorts(alkbayes: Command) -> None:
@@ -62,7 +63,7 @@ def test_the_reader_is_told_tests_and_left_out_cohorts(alkbayes: Command) -> Non
 def test_a_two_step_method_has_its_f_test_and_profile_interval(alkbayes: Command) -> None:
     lines = [line.rstrip() for line in alkbayes("regress", "line", "regimen_class").stdout.splitlines()]
     assert "Moderators: F = 7.05, df 6 and 56, p < 0.001" in lines
-    assert "Residual heterogeneity: tau2 0.272 (0.209–0.654), I2 83 %" in lines
+    assert "Residual heterogeneity: tau2 0.272 (0.210–0.646), I2 83 %" in lines
     assert "Test of it: Q_E = 274.02, df 56, p < 0.001" in lines
     assert "R2: 54 % of the variance between cohorts goes with the moderators" in lines
 
@@ -89,8 +90,7 @@ def test_no_odds_ratios_off_the_logit_scale(alkbayes: Command) -> None:
 
 def test_a_fit_without_a_result_says_so(tmp_path: Path, alkbayes: Command) -> None:
     path = tmp_path / "own.csv"
-    rows = "".join(f"{name},20,{count},{dose}\n" for name, count, dose in zip("abcd", (0, 0, 0, 0), (1, 2, 3, 4)))
-    path.write_text(f"cohort_id,n,responders,dose\n{rows}", encoding="utf-8")
+    path.write_text("cohort_id,n,responders,dose\na,20,0,1\nb,20,0,2\nc,20,0,3\nd,20,0,4\n", encoding="utf-8")
     result = alkbayes("regress", "dose", "--data", path, "--method", "glmm-ml")
     assert result.exit_code == 0
     assert "No result: the likelihood has no maximum at finite values." in result.stdout

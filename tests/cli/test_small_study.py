@@ -38,6 +38,7 @@ def test_the_table_for_a_reader_fits_and_has_the_caution_once(columns: int) -> N
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["small-study"])
     assert result.exit_code == 0
     assert max(len(line.rstrip()) for line in result.stdout.splitlines()) <= columns
+    assert "…" not in result.stdout
     text = " ".join(result.stdout.split())
     assert "reconstruction" in text
     assert text.count("Weak evidence either way") == 1
