@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Columns = Annotated[
     list[str],
-    typer.Argument(metavar="COLUMN...", help="Columns to regress on: numbers as they are, other values as levels."),
+    typer.Argument(metavar="COLUMN", help="Columns to regress on: numbers as they are, other values as levels."),
 ]
 LARGEST_EXPONENT = 700.0
 TRIAL = "trial"
