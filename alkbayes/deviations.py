@@ -1,9 +1,9 @@
 """Draws of the standardised deviations of groups and cohorts given the global parameters.
 
-Each comes from its own conditional density by inversion of the distribution function on a grid around its mode, not
-from a normal approximation: first a group's v with its cohorts' deviations integrated out, then each cohort's w given
-v. Between grid points the density is linear. The grid reaches to where the density has fallen by e^-22, which follows
-from the curvature at the mode: the third derivative of the log density is at most tau times the second.
+Each comes from its own conditional density, not from a normal approximation to it: first a group's v with its cohorts'
+deviations integrated out, then each cohort's w given v. Both densities are log-concave (the second as the product of
+such, the first as a marginal of a log-concave joint density; Prékopa 1973), so that rejection gives exact draws at the
+price of a few evaluations: see :mod:`alkbayes.log_concave`. The first is known up to the error of the quadrature.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,11 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from alkbayes.integrand import LARGEST_EXPONENT, Array, find_mode, normal_start, rarer, rates
+from alkbayes.log_concave import REACH, draw_log_concave
 from alkbayes.marginal import NODES, Nodes, lay_out
 from alkbayes.nested import Groups, outer_integrand
 
-GRID = 129
-"""Points of a cohort's grid. The linear density between them widens the draws' SD by one part in a thousand."""
-COARSE = 21
-"""Points at which a group's density and slope are integrated; cubics join their logarithms."""
-FINE = 6
-"""Pieces into which the cubics are cut for the inversion."""
-DROP = 22.0
-"""Fall of the log density from mode to edge of the grid."""
+type Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,65 +79,48 @@ def draw_deviations(
     return Deviations(z_group, z_cohort)
 
 
-def _reach(width: Array, tau: Array) -> Array:
-    """Return how far from the mode the log density has fallen by `DROP`, at the latest.
-
-    With y = tau z and a = tau width, the fall is at least (exp(-y) + y - 1) / a^2 >= y^2 / (2 + y) / a^2, and at least
-    z^2 / 2, the prior's own.
-    """
-    widths = np.sqrt(2 * DROP) + DROP * np.abs(tau) * width
-    reach: Array = np.minimum(np.sqrt(2 * DROP), widths * width)
-    return reach
-
-
 def _draw_cohorts(x: Array, m: Array, mu: Array, tau: Array, rng: np.random.Generator) -> Array:
     """Draw z of each integrand of :mod:`alkbayes.integrand` (all of one shape, contiguous)."""
     mode = find_mode(x, m, mu, tau, normal_start(x, m, mu, tau))
     p, q = rates(mu + tau * mode)
-    reach = _reach(1 / np.sqrt(tau * tau * m * p * q + 1), tau)
     sign, counted, rate = rarer(x, m, p, q)
-    shift = sign * tau * reach
-    density = np.empty((GRID, *mode.shape))
-    even = np.linspace(-1, 1, GRID)
-    for place, t in enumerate(even.tolist()):
-        distance = np.minimum(shift * t, LARGEST_EXPONENT)
-        log = counted * distance - m * np.log1p(rate * np.expm1(distance)) - reach * t * (mode + reach * t / 2)
-        np.exp(log, out=density[place])
-    return mode + reach * _invert(density, rng)
+    counted, n, rate, scale, centre = (each.ravel() for each in (counted, m, rate, sign * tau, mode))
+
+    def log_density(away: Array, chosen: Index | None) -> Array:
+        """Return the log density at a distance from the mode, relative to it."""
+        parts = (counted, n, rate, scale, centre)
+        y, size, share, per_z, middle = parts if chosen is None else (each[chosen] for each in parts)
+        distance = np.minimum(per_z * away, LARGEST_EXPONENT)
+        density: Array = y * distance - size * np.log1p(share * np.expm1(distance)) - away * (middle + away / 2)
+        return density
+
+    def slope(away: Array) -> Array:
+        odds = rate * np.exp(np.minimum(scale * away, LARGEST_EXPONENT))
+        at: Array = scale * (counted - n * odds / (1 - rate + odds)) - centre - away
+        return at
+
+    width = REACH / np.sqrt(scale * scale * n * rate * (1 - rate) + 1)
+    places = (-width, np.zeros_like(width), width)
+    tangents = tuple((away, log_density(away, None), slope(away)) for away in places)
+    return mode + draw_log_concave(tangents, log_density, rng).reshape(mode.shape)
 
 
 def _draw_groups(groups: Groups, inner: int, rng: np.random.Generator) -> Array:
     """Draw each group's v with its cohorts' deviations integrated out, shape (group, S)."""
     outer = outer_integrand(groups, inner=inner)
-    reach = _reach(outer.width, groups.tau_group)
-    logs, slopes = [], []
-    for t in np.linspace(-1, 1, COARSE).tolist():
-        v = outer.mode + reach * t
-        cohorts, d_mu, _ = outer.cohorts(v, nodes=inner, order=1)
-        logs.append(outer.log_density(cohorts, v))
-        slopes.append((groups.tau_group * groups.sum(d_mu) - v) * reach * (2 / (COARSE - 1)))
-    top = np.max(logs, axis=0)
-    density = [np.exp(logs[0] - top)]
-    for place in range(COARSE - 1):
-        rise = logs[place + 1] - logs[place]
-        first, last = slopes[place], slopes[place + 1]
-        for s in (np.arange(1, FINE + 1) / FINE).tolist():
-            bend = (1 - s) * (first - rise) + s * (rise - last)
-            density.append(np.exp(logs[place] + s * rise + s * (1 - s) * bend - top))
-    return outer.mode + reach * _invert(np.array(density), rng)
+    tangents = []
+    for reach in (-REACH, 0.0, REACH):
+        away = reach * outer.width
+        cohorts, d_mu, _ = outer.cohorts(outer.mode + away, nodes=inner, order=1)
+        slope = groups.tau_group * groups.sum(d_mu) - outer.mode - away
+        tangents.append((away.ravel(), outer.log_density(cohorts, outer.mode + away).ravel(), slope.ravel()))
 
+    def log_density(away: Array, chosen: Index | None) -> Array:
+        """Return the log density at a distance from the mode."""
+        at = outer if chosen is None else outer.pairs(*np.divmod(chosen, outer.mode.shape[1]))
+        v = at.mode + away.reshape(at.mode.shape)
+        (cohorts,) = at.cohorts(v, nodes=inner, order=0)
+        density: Array = at.log_density(cohorts, v).ravel()
+        return density
 
-def _invert(density: Array, rng: np.random.Generator) -> Array:
-    """Draw from densities that are linear between evenly spaced points on [-1, 1], shape (point, ...) -> (...)."""
-    points = len(density)
-    flat = density.reshape(points, -1)
-    below = np.zeros_like(flat)
-    np.cumsum((flat[1:] + flat[:-1]) / 2, axis=0, out=below[1:])
-    target = rng.random(flat.shape[1]) * below[-1]
-    cell = np.minimum((below <= target).sum(axis=0) - 1, points - 2)
-    column = np.arange(flat.shape[1])
-    first, rest = flat[cell, column], target - below[cell, column]
-    rise = flat[cell + 1, column] - first
-    within = 2 * rest / (first + np.sqrt(np.maximum(first**2 + 2 * rise * rest, 0)) + 1e-300)
-    drawn: Array = ((cell + np.minimum(within, 1.0)) * (2 / (points - 1)) - 1).reshape(density.shape[1:])
-    return drawn
+    return outer.mode + draw_log_concave(tuple(tangents), log_density, rng).reshape(outer.mode.shape)

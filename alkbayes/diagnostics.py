@@ -15,31 +15,37 @@ class Thresholds:
     """What the posterior of every parameter must meet.
 
     Rank-normalised split R-hat and effective sample sizes: Vehtari et al. 2021, doi:10.1214/20-BA1221. E-BFMI:
-    Betancourt 2016, arXiv:1604.00695.
+    Betancourt 2016, arXiv:1604.00695. Pareto k of importance weights: Vehtari et al. 2024, arXiv:1507.02646.
     """
 
     rhat_max: float = 1.01
     ess_min: float = 400.0
     divergences: int = 0
     ebfmi_min: float = 0.3
+    pareto_k_max: float = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
     """The worst value of each diagnostic over all parameters, and which parameter it was.
 
+    Chains have no weights, and weighted draws no transitions: what an engine does not have is None.
+
     Attributes
     ----------
     converged
         Whether the gate was passed.
     rhat_max, rhat_max_parameter
-        Largest R-hat.
+        Largest R-hat. Where the chains are a random split of independent draws it is near 1 whatever these are worth,
+        and is not judged.
     ess_bulk_min, ess_bulk_min_parameter, ess_tail_min, ess_tail_min_parameter
         Smallest effective sample sizes.
     divergences
         Divergent transitions after tuning.
     ebfmi_min
         Smallest energy Bayesian fraction of missing information of a chain.
+    pareto_k, importance_ess
+        Shape of the tail and effective sample size of importance weights.
     failures
         What failed, in words; empty if nothing did.
     """
@@ -51,8 +57,10 @@ class Diagnostics:
     ess_bulk_min_parameter: str
     ess_tail_min: float
     ess_tail_min_parameter: str
-    divergences: int
-    ebfmi_min: float
+    divergences: int | None
+    ebfmi_min: float | None
+    pareto_k: float | None
+    importance_ess: float | None
     failures: tuple[str, ...]
 
     def as_record(self) -> dict[str, Any]:
@@ -61,15 +69,25 @@ class Diagnostics:
         return record
 
 
-def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, *, thresholds: Thresholds | None = None) -> Diagnostics:
+def diagnose(
+    posterior: xr.Dataset,
+    sample_stats: xr.Dataset,
+    *,
+    pareto_k: float | None = None,
+    importance_ess: float | None = None,
+    thresholds: Thresholds | None = None,
+) -> Diagnostics:
     """Hold a posterior against the convergence gate.
 
     Parameters
     ----------
     posterior
-        Every variable is judged; give what results are made of, with dimensions (chain, draw, ...).
+        Every variable is judged, with dimensions (chain, draw, ...); give what results are made of, or where draws were
+        weighted, what the weights are about.
     sample_stats
-        With `diverging` and `energy`.
+        With `diverging` and `energy`, unless the draws were weighted.
+    pareto_k, importance_ess
+        Of draws that were weighted and resampled; None for chains.
     thresholds
         What must be met; the default gate if None.
     """
@@ -79,12 +97,10 @@ def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, *, thresholds: Thr
         rhat, rhat_name = _worst(az.rhat(posterior), largest=True)
         bulk, bulk_name = _worst(az.ess(posterior, method="bulk"), largest=False)
         tail, tail_name = _worst(az.ess(posterior, method="tail"), largest=False)
-        ebfmi = float(np.min(az.bfmi(sample_stats["energy"].to_numpy())))
-    divergences = int(sample_stats["diverging"].sum())
 
     # Written so that a value that is not a number fails.
     failures = []
-    if not rhat < limits.rhat_max:
+    if pareto_k is None and not rhat < limits.rhat_max:
         failures.append(f"R-hat of {rhat_name} is {rhat:.3f}, not below {limits.rhat_max}: the chains do not agree")
     for kind, value, name in (("bulk", bulk, bulk_name), ("tail", tail, tail_name)):
         if not value > limits.ess_min:
@@ -92,13 +108,12 @@ def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, *, thresholds: Thr
                 f"{kind} ESS of {name} is {value:.0f}, not above {limits.ess_min:.0f}: too few effective draws "
                 "(--draws gives more)"
             )
-    if divergences > limits.divergences:
-        failures.append(
-            f"{divergences} divergent transitions, more than {limits.divergences}: part of the posterior is hard to "
-            "reach"
-        )
-    if not ebfmi > limits.ebfmi_min:
-        failures.append(f"E-BFMI is {ebfmi:.2f}, not above {limits.ebfmi_min}: the energy is explored slowly")
+    divergences = ebfmi = None
+    if pareto_k is None:
+        divergences, ebfmi, more = _judge_transitions(sample_stats, limits)
+    else:
+        more = _judge_weights(pareto_k, importance_ess, limits)
+    failures += more
     return Diagnostics(
         converged=not failures,
         rhat_max=rhat,
@@ -109,8 +124,39 @@ def diagnose(posterior: xr.Dataset, sample_stats: xr.Dataset, *, thresholds: Thr
         ess_tail_min_parameter=tail_name,
         divergences=divergences,
         ebfmi_min=ebfmi,
+        pareto_k=pareto_k,
+        importance_ess=importance_ess,
         failures=tuple(failures),
     )
+
+
+def _judge_transitions(sample_stats: xr.Dataset, limits: Thresholds) -> tuple[int, float, list[str]]:
+    """Return the divergences and the smallest E-BFMI of chains, and what they fail."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ebfmi = float(np.min(az.bfmi(sample_stats["energy"].to_numpy())))
+    divergences = int(sample_stats["diverging"].sum())
+    failures = []
+    if divergences > limits.divergences:
+        failures.append(
+            f"{divergences} divergent transitions, more than {limits.divergences}: part of the posterior is hard to "
+            "reach"
+        )
+    if not ebfmi > limits.ebfmi_min:
+        failures.append(f"E-BFMI is {ebfmi:.2f}, not above {limits.ebfmi_min}: the energy is explored slowly")
+    return divergences, ebfmi, failures
+
+
+def _judge_weights(pareto_k: float, ess: float | None, limits: Thresholds) -> list[str]:
+    """Return what importance weights fail."""
+    failures = []
+    if not pareto_k <= limits.pareto_k_max:
+        failures.append(
+            f"Pareto k is {pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be relied on"
+        )
+    if ess is None or not ess > limits.ess_min:
+        found = "not known" if ess is None else f"{ess:.0f}"
+        failures.append(f"the importance ESS is {found}, not above {limits.ess_min:.0f}: too few effective draws")
+    return failures
 
 
 def _worst(statistic: xr.Dataset, *, largest: bool) -> tuple[float, str]:

@@ -167,9 +167,16 @@ def pooled_table(posterior: Posterior) -> pd.DataFrame:
         `next_cohort` those of the prediction interval. `weights` says over which profiles a row is averaged, and by
         what share of its patients; it is empty where a group has one profile.
     """
+    return pd.DataFrame([row | summarise(draws) for row, draws in pooled_draws(posterior)])
+
+
+def pooled_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str | int | None], Array]]:
+    """Yield what identifies each row of :func:`pooled_table`, and the draws that it sums up.
+
+    They have shape (draw,); those of `next_cohort` (draw, cohort to come).
+    """
     design = posterior.design
     means = expected_rate(posterior.logits, posterior.heterogeneity)
-    rows = []
     # One seed for all groups: a group's predictions do not depend on which other groups a table has.
     for group in groups_of(design):
         members, n = group.members, design.n[group.members]
@@ -187,14 +194,11 @@ def pooled_table(posterior: Posterior) -> pd.DataFrame:
             "weights": _describe_weights(posterior, group, weights),
         }
         rng = np.random.default_rng(posterior.seed)
-        values = {
-            Estimand.REGISTRY: posterior.rates[:, members] @ (n / n.sum()),
-            Estimand.TYPICAL: expit(logits @ share),
-            Estimand.MEAN: means[:, used] @ share,
-            Estimand.NEXT_COHORT: next_cohort(logits, share, posterior.heterogeneity, rng=rng).ravel(),
-        }
-        rows += [common | {"estimand": str(estimand)} | summarise(draws) for estimand, draws in values.items()]
-    return pd.DataFrame(rows)
+        yield common | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
+        yield common | {"estimand": str(Estimand.TYPICAL)}, expit(logits @ share)
+        yield common | {"estimand": str(Estimand.MEAN)}, means[:, used] @ share
+        rates = next_cohort(logits, share, posterior.heterogeneity, rng=rng)
+        yield common | {"estimand": str(Estimand.NEXT_COHORT)}, rates
 
 
 def contrast_table(posterior: Posterior) -> pd.DataFrame:
@@ -309,7 +313,7 @@ def profile_weights(posterior: Posterior, members: Mask) -> Array:
 
 
 def summarise(draws: Array) -> dict[str, float]:
-    """Return mean, median, SD and the ends of the equal-tailed 95 % interval of draws, shape (draw,)."""
+    """Return mean, median, SD and the ends of the equal-tailed 95 % interval of draws of any shape."""
     tail = (1 - INTERVAL_PROB) / 2
     low, median, high = np.quantile(draws, [tail, 0.5, 1 - tail])
     return {

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from alkbayes.design import Design, build_design
 from alkbayes.diagnostics import Diagnostics, diagnose
-from alkbayes.engines.nuts import NutsEngine, Progress, Sampled, stricter
+from alkbayes.draws import Draws, from_unconstrained
+from alkbayes.engines.quadrature import Integrated, Weights, integrate
 from alkbayes.groups import build_tree
-from alkbayes.settings import SamplerSettings
+from alkbayes.settings import Engine, SamplerSettings
 
 if TYPE_CHECKING:
+    from alkbayes.engines.nuts import Progress
     from alkbayes.evidence import Evidence
     from alkbayes.spec import Spec
 
@@ -31,23 +33,32 @@ class Provenance:
     Attributes
     ----------
     engine
-        What sampled it.
+        What it was made with.
+    engine_asked
+        What was asked for.
+    handed_over
+        Why that is another; empty where it is not.
     settings
         Of the try that is kept.
     tries
         1, or 2 where the first try failed the convergence gate.
     first_failures
         What the first try failed, if there was a second.
+    weights
+        How draws by quadrature were weighted; None for chains.
     versions
         Of Python's packages that the numbers depend on.
     seconds
-        What compiling, sampling and the rest took.
+        What compiling, sampling or integrating took.
     """
 
-    engine: str
+    engine: Engine
+    engine_asked: Engine
+    handed_over: str
     settings: SamplerSettings
     tries: int
     first_failures: tuple[str, ...]
+    weights: Weights | None
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
 
@@ -55,9 +66,12 @@ class Provenance:
         """Return the fields as plain values for JSON."""
         return {
             "engine": self.engine,
+            "engine_asked": self.engine_asked,
+            "handed_over": self.handed_over or None,
             "settings": asdict(self.settings),
             "tries": self.tries,
             "first_failures": list(self.first_failures),
+            "weights": None if self.weights is None else asdict(self.weights),
             "versions": dict(self.versions),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
@@ -97,25 +111,29 @@ def fit_model(
     spec: "Spec",
     evidence: "Evidence",
     *,
+    engine: Engine = Engine.NUTS,
     settings: SamplerSettings | None = None,
-    progress: Progress | None = None,
+    progress: "Progress | None" = None,
     warn: Callable[[str], None] | None = None,
 ) -> Fit:
     """Fit a model to a table of cohorts.
 
-    A posterior that fails the convergence gate is sampled once more with smaller steps and longer tuning; what comes of
-    that is returned with its verdict, passed or not.
+    A posterior that quadrature does not cover, or whose importance weights cannot be relied on, is sampled. Chains that
+    fail the convergence gate are sampled once more with smaller steps and longer tuning; what comes of that is returned
+    with its verdict, passed or not.
 
     Parameters
     ----------
     spec, evidence
         Both checked; the table has every column that the model names.
+    engine
+        What makes the draws.
     settings
-        Of the sampler.
+        Of the engine.
     progress
         Called while it samples, from another thread.
     warn
-        Called with a sentence when a second try is made.
+        Called with a sentence when another engine takes over and when a second try is made.
 
     Raises
     ------
@@ -124,34 +142,16 @@ def fit_model(
     """
     settings = settings or SamplerSettings()
     design = build_design(spec, evidence)
-    engine = NutsEngine(design)
-    tries = 1
-    first_failures: tuple[str, ...] = ()
-    tree, diagnostics, sampled = _one_try(design, engine, settings, progress)
-    seconds = {"compile": sampled.compile_seconds, "sample": sampled.sample_seconds}
-    if not diagnostics.converged:
-        tries, first_failures, settings = 2, diagnostics.failures, stricter(settings)
+    handed_over = ""
+    if engine is Engine.QUADRATURE:
+        found = integrate(design, settings)
+        if isinstance(found, Integrated):
+            return _integrated_fit(spec, evidence, design, settings, found)
+        handed_over = found.reason
         if warn is not None:
-            warn(
-                f"the posterior failed its convergence gate ({'; '.join(first_failures)}). "
-                f"Sampling once more, with target_accept {settings.target_accept:.2f} and {settings.tune} tuning steps."
-            )
-        tree, diagnostics, sampled = _one_try(design, engine, settings, progress)
-        seconds["sample"] += sampled.sample_seconds
-    return Fit(
-        spec=spec,
-        evidence=evidence,
-        design=design,
-        tree=tree,
-        diagnostics=diagnostics,
-        provenance=Provenance(
-            engine="nuts",
-            settings=settings,
-            tries=tries,
-            first_failures=first_failures,
-            versions={package: version(package) for package in RECORDED_PACKAGES},
-            seconds=seconds,
-        ),
+            warn(f"model {spec.name!r} is sampled by NUTS: {handed_over}.")
+    return _sampled_fit(
+        spec, evidence, design, settings, asked=engine, handed_over=handed_over, progress=progress, warn=warn
     )
 
 
@@ -163,15 +163,108 @@ def judged(posterior: xr.Dataset) -> xr.Dataset:
     return posterior[[name for name in posterior.data_vars if name != "p" and not str(name).startswith("raw_")]]
 
 
-def _one_try(
-    design: Design, engine: NutsEngine, settings: SamplerSettings, progress: Progress | None
-) -> tuple[xr.DataTree, Diagnostics, Sampled]:
-    sampled = engine.sample(settings, progress=progress)
+def global_parameters(posterior: xr.Dataset) -> xr.Dataset:
+    """Return those of the judged variables that importance weights are about; the others are drawn given these."""
+    found = judged(posterior)
+    return found[[name for name in found.data_vars if name != "theta" and not str(name).startswith("z_")]]
+
+
+def _integrated_fit(
+    spec: "Spec", evidence: "Evidence", design: Design, settings: SamplerSettings, found: Integrated
+) -> Fit:
+    tree = _tree(design, found.draws, found.stats, settings, library="alkbayes")
+    return Fit(
+        spec=spec,
+        evidence=evidence,
+        design=design,
+        tree=tree,
+        diagnostics=diagnose(
+            global_parameters(tree["posterior"].to_dataset()),
+            tree["sample_stats"].to_dataset(),
+            pareto_k=found.weights.pareto_k,
+            importance_ess=found.weights.ess,
+        ),
+        provenance=Provenance(
+            engine=Engine.QUADRATURE,
+            engine_asked=Engine.QUADRATURE,
+            handed_over="",
+            settings=settings,
+            tries=1,
+            first_failures=(),
+            weights=found.weights,
+            versions=_versions(),
+            seconds={"integrate": found.seconds},
+        ),
+    )
+
+
+def _sampled_fit(
+    spec: "Spec",
+    evidence: "Evidence",
+    design: Design,
+    settings: SamplerSettings,
+    *,
+    asked: Engine,
+    handed_over: str,
+    progress: "Progress | None",
+    warn: Callable[[str], None] | None,
+) -> Fit:
+    # Here and not at the top: a fit by quadrature must not wait for PyMC to be imported.
+    from alkbayes.engines.nuts import NutsEngine, stricter
+
+    sampler = NutsEngine(design)
+    tries = 1
+    first_failures: tuple[str, ...] = ()
+    sampled = sampler.sample(settings, progress=progress)
+    tree = _tree(design, from_unconstrained(design, sampled.positions), sampled.stats, settings, library="nutpie")
+    diagnostics = _judge_chains(tree)
+    seconds = {"compile": sampled.compile_seconds, "sample": sampled.sample_seconds}
+    if not diagnostics.converged:
+        tries, first_failures, settings = 2, diagnostics.failures, stricter(settings)
+        if warn is not None:
+            warn(
+                f"the posterior failed its convergence gate ({'; '.join(first_failures)}). "
+                f"Sampling once more, with target_accept {settings.target_accept:.2f} and {settings.tune} tuning steps."
+            )
+        sampled = sampler.sample(settings, progress=progress)
+        tree = _tree(design, from_unconstrained(design, sampled.positions), sampled.stats, settings, library="nutpie")
+        diagnostics = _judge_chains(tree)
+        seconds["sample"] += sampled.sample_seconds
+    return Fit(
+        spec=spec,
+        evidence=evidence,
+        design=design,
+        tree=tree,
+        diagnostics=diagnostics,
+        provenance=Provenance(
+            engine=Engine.NUTS,
+            engine_asked=asked,
+            handed_over=handed_over,
+            settings=settings,
+            tries=tries,
+            first_failures=first_failures,
+            weights=None,
+            versions=_versions(),
+            seconds=seconds,
+        ),
+    )
+
+
+def _tree(
+    design: Design, draws: Draws, stats: Mapping[str, NDArray[Any]], settings: SamplerSettings, *, library: str
+) -> xr.DataTree:
     attributes = {
-        "inference_library": "nutpie",
-        "inference_library_version": version("nutpie"),
+        "inference_library": library,
+        "inference_library_version": version(library),
         "creation_library": "alkbayes",
         "creation_library_version": version("alkbayes"),
     }
-    tree = build_tree(design, sampled.positions, sampled.stats, seed=settings.seed, attributes=attributes)
-    return tree, diagnose(judged(tree["posterior"].to_dataset()), tree["sample_stats"].to_dataset()), sampled
+    return build_tree(design, draws, stats, seed=settings.seed, attributes=attributes)
+
+
+def _judge_chains(tree: xr.DataTree) -> Diagnostics:
+    return diagnose(judged(tree["posterior"].to_dataset()), tree["sample_stats"].to_dataset())
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in RECORDED_PACKAGES}

@@ -9,17 +9,15 @@ from numpy.typing import NDArray
 
 from alkbayes.densities import log_likelihood, log_prior
 from alkbayes.design import Design, parameters
-from alkbayes.draws import from_prior, from_unconstrained
+from alkbayes.draws import Draws, from_prior
 from alkbayes.predictive import replicate
-
-type Array = NDArray[np.float64]
 
 PRIOR_DRAWS = 1000
 OUTCOME = "responders"
 
 
 def build_tree(
-    design: Design, positions: Array, stats: Mapping[str, NDArray[Any]], *, seed: int, attributes: Mapping[str, str]
+    design: Design, draws: Draws, stats: Mapping[str, NDArray[Any]], *, seed: int, attributes: Mapping[str, str]
 ) -> xr.DataTree:
     """Return all groups of a fit.
 
@@ -27,10 +25,10 @@ def build_tree(
     ----------
     design
         Of the model.
-    positions
-        Draws on the sampler's scale, shape (chain, draw, parameter).
+    draws
+        From the posterior, the variables of :func:`alkbayes.draws.complete`.
     stats
-        Sampler statistics under ArviZ's names, each of shape (chain, draw).
+        The engine's statistics, under ArviZ's names where it has one, each of shape (chain, draw).
     seed
         Decides the draws of the prior and of both predictive distributions.
     attributes
@@ -45,7 +43,6 @@ def build_tree(
     prior_rng, prior_predictive_rng, predictive_rng = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)
     )
-    draws = from_unconstrained(design, positions)
     prior = from_prior(design, rng=prior_rng, draws=PRIOR_DRAWS)
     groups = {
         "posterior": _dataset(design, draws),

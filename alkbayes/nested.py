@@ -102,6 +102,49 @@ class Outer:
     w: Array
     slope: Array
 
+    def pairs(self, group: NDArray[np.intp], column: NDArray[np.intp]) -> "Outer":
+        """Return the integrands of some groups, each at one parameter value, as groups of their own in one column.
+
+        Their taus have a row for each group or cohort, where others have one number for a column.
+        """
+        groups = self.groups
+        ends = np.append(groups.starts[1:], groups.index.size)
+        sizes = (ends - groups.starts)[group]
+        starts = np.cumsum(sizes) - sizes
+        index = np.repeat(np.arange(group.size), sizes)
+        cohort = np.arange(index.size) + np.repeat(groups.starts[group] - starts, sizes)
+        place = column[index]
+
+        def by_group(values: Array) -> Array:
+            picked: Array = values[group, column][:, None]
+            return picked
+
+        def by_cohort(values: Array) -> Array:
+            picked: Array = values[cohort, place][:, None]
+            return picked
+
+        return Outer(
+            groups=Groups(
+                responders=by_cohort(groups.responders),
+                n=by_cohort(groups.n),
+                eta=by_cohort(groups.eta),
+                tau_group=groups.tau_group[column][:, None],
+                tau_cohort=groups.tau_cohort[place][:, None],
+                starts=starts,
+                index=index,
+            ),
+            mode=by_group(self.mode),
+            width=by_group(self.width),
+            reference=by_group(self.reference),
+            logit=by_cohort(self.logit),
+            sign=by_cohort(self.sign),
+            counted=by_cohort(self.counted),
+            rate=by_cohort(self.rate),
+            v=by_group(self.v),
+            w=by_cohort(self.w),
+            slope=by_cohort(self.slope),
+        )
+
     def cohorts(self, v: Array, *, nodes: int, order: int) -> tuple[Array, ...]:
         """Return each cohort's integral over w given v, less its reference, and derivatives, each (cohort, S)."""
         groups = self.groups

@@ -1,6 +1,7 @@
 """How a posterior is sampled."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from alkbayes.errors import UsageError
 
@@ -10,19 +11,28 @@ MAX_STEPS = 100_000
 """Of draws and of tuning steps in each chain."""
 
 
+class Engine(StrEnum):
+    """Ways from a model to draws from its posterior."""
+
+    NUTS = "nuts"
+    QUADRATURE = "quadrature"
+
+
 @dataclass(frozen=True, slots=True)
 class SamplerSettings:
-    """Settings of the No-U-Turn sampler.
+    """Settings of the engines.
 
     Attributes
     ----------
     seed
-        Decides every draw, of the sampler and of the predictions; the same seed and versions give the same numbers.
-    chains, draws, tune
-        Number of chains, and of draws and tuning steps in each.
+        Decides every draw, of the engine and of the predictions; the same seed and versions give the same numbers.
+    chains, draws
+        Number of chains, and of draws in each; quadrature has no chains and splits its draws at random.
+    tune
+        Tuning steps of each chain; for the No-U-Turn sampler alone.
     target_accept
-        Mean acceptance rate that the step size is tuned to. High, because a divergence costs more than the time: the
-        bundled models take 15 to 30 gradients a draw at 0.95.
+        For that sampler too: mean acceptance rate that the step size is tuned to. High, because a divergence costs more
+        than the time: the bundled models take 15 to 30 gradients a draw at 0.95.
 
     Raises
     ------

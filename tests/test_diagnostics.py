@@ -1,6 +1,7 @@
 """The convergence gate on posteriors with one thing wrong each."""
 
 from collections.abc import Callable
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,52 @@ def test_the_gate_is_strict_at_its_edge() -> None:
 
 def test_the_record_is_plain_values() -> None:
     record: dict[str, Any] = diagnose(posterior(), stats()).as_record()
-    assert {type(value) for value in record.values()} <= {bool, float, int, str, list}
+    assert {type(value) for value in record.values()} <= {bool, float, int, str, list, NoneType}
+    assert [name for name, value in record.items() if value is None] == ["pareto_k", "importance_ess"]
     wanted = {"converged", "rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "ebfmi_min"}
     assert wanted <= set(record)
+
+
+def weighted(data: xr.Dataset, **weights: Any) -> Any:
+    return diagnose(data, xr.Dataset(), **({"pareto_k": 0.3, "importance_ess": 2500.0} | weights))
+
+
+def test_weighted_draws_are_judged_by_their_weights() -> None:
+    found = weighted(posterior())
+    assert found.converged
+    assert (found.pareto_k, found.importance_ess) == (0.3, 2500.0)
+    assert found.divergences is found.ebfmi_min is None
+    assert found.rhat_max < 1.01
+    assert found.ess_bulk_min > 1500
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"pareto_k": 0.71}, "Pareto k is 0.71, above 0.7"),
+        ({"pareto_k": float("inf")}, "Pareto k is inf, above 0.7"),
+        ({"pareto_k": float("nan")}, "Pareto k is nan, above 0.7"),
+        ({"importance_ess": 400.0}, "the importance ESS is 400, not above 400"),
+        ({"importance_ess": float("nan")}, "the importance ESS is nan, not above 400"),
+        ({"importance_ess": None}, "the importance ESS is not known, not above 400"),
+    ],
+)
+def test_weights_that_cannot_be_relied_on_fail(weights: dict[str, Any], words: str) -> None:
+    found = weighted(posterior(), **weights)
+    assert not found.converged
+    (failure,) = found.failures
+    assert failure.startswith(words)
+
+
+def test_the_gate_of_weights_is_strict_at_its_edge() -> None:
+    assert weighted(posterior(), pareto_k=0.7, importance_ess=400.1).converged
+
+
+def test_r_hat_of_a_random_split_is_not_judged_but_too_few_draws_are() -> None:
+    data = posterior()
+    shifted_chain(data, stats())
+    found = weighted(data)
+    assert found.rhat_max > 1.01
+    assert not any("R-hat" in failure for failure in found.failures)
+    few = weighted(posterior().isel(draw=slice(50)))
+    assert any("bulk ESS" in failure for failure in few.failures)

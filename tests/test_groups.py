@@ -29,7 +29,8 @@ GROUPS = {
 def tree_of(case: Any, *, seed: int = 1) -> xr.DataTree:
     positions = case.points(10).reshape(2, 5, case.size)
     stats = {"diverging": np.zeros((2, 5), dtype=bool), "energy": np.arange(10.0).reshape(2, 5)}
-    return build_tree(case.design, positions, stats, seed=seed, attributes={"creation_library": "alkbayes"})
+    draws = from_unconstrained(case.design, positions)
+    return build_tree(case.design, draws, stats, seed=seed, attributes={"creation_library": "alkbayes"})
 
 
 def test_groups_variables_and_dimensions(case: Any) -> None:

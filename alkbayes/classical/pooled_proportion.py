@@ -47,9 +47,9 @@ class PooledProportion:
         Cochran's Q of the observed rates on `scale`, its degrees of freedom and p-value. None for `glmm-ml`: its
         likelihood-ratio test is another statistic, to be had from `fit_glmm`.
     tau2_low, tau2_high, i2_low, i2_high, h2_low, h2_high
-        Limits of the 95 % Q-profile intervals. They follow from Q and not from `tau2`, which may lie outside. None for
-        `common-*`, which have no tau2, and `glmm-ml`, whose profile-likelihood interval is in
-        :mod:`alkbayes.classical.profile`.
+        Limits of the 95 % Q-profile intervals. They follow from Q and not from `tau2`, which may lie outside. Of
+        `glmm-ml` those of tau2 by profile likelihood, where they are finite. None for `common-*`, which have
+        no tau2, and for the other models.
     tau2_trial
         Variance between trials, a part of `tau2`. None for methods that take no notice of trials.
     rho

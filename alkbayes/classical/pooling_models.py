@@ -15,6 +15,7 @@ from alkbayes.classical.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.multilevel import fit_multilevel
 from alkbayes.classical.notes import correction_note, sentences
 from alkbayes.classical.pooled_proportion import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
+from alkbayes.classical.profile import tau_interval
 from alkbayes.classical.regression import Prediction, fit_regression, prediction_interval
 from alkbayes.classical.scales import Effects
 from alkbayes.classical.tau2 import Tau2Estimator
@@ -33,8 +34,10 @@ CLUSTERED_COMMON_NOTE = (
 def fill_glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
     """Fill in the binomial-normal model with one level of heterogeneity, by maximum likelihood."""
     fit = fit_glmm(x, m)
-    tau2 = None if fit.tau is None else fit.tau**2
-    return _filled_glmm(replace(blank, tau2=tau2), fit, m)
+    blank = replace(blank, tau2=None if fit.tau is None else fit.tau**2)
+    filled = _filled_glmm(blank, fit, m)
+    limits = None if filled.tau2 is None else tau_interval(x, m, prob=INTERVAL_PROB, start=fit)
+    return filled if limits is None else replace(filled, tau2_low=limits[0] ** 2, tau2_high=limits[1] ** 2)
 
 
 def fill_glmm_trials(blank: PooledProportion, x: Floats, m: Floats, trials: Sequence[str] | None) -> PooledProportion:

@@ -8,11 +8,16 @@ from scipy.optimize import brentq
 from scipy.special import chdtri
 
 from alkbayes.classical.counts import Floats
-from alkbayes.classical.glmm import FLAT, MAX_ITERATIONS, Fitted, build, maximum_likelihood
+from alkbayes.classical.glmm import FLAT, MAX_ITERATIONS, Fitted, GlmmFit, build, maximum_likelihood
 from alkbayes.classical.glmm_likelihood import maximise
 
 PROFILE_TOLERANCE = 1e-7
 """Of a limit, logit scale."""
+NEWTON_STEPS = 20
+NEWTON_TOLERANCE = 1e-9
+"""Of a limit and of the other parameters there, logit scale."""
+LONGEST_STEP = 2.0
+"""Logit scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,30 @@ def profile_intervals(
     )
 
 
+def tau_interval(
+    responders: npt.ArrayLike, n: npt.ArrayLike, *, prob: float, start: GlmmFit | None = None
+) -> tuple[float, float] | None:
+    """Return the limits of tau alone, of the model with one level and no covariates, by the quickest way.
+
+    They are those of :func:`profile_intervals`. None where Newton's method does not find them, as in tables where they
+    are nearly infinite, and where there is no maximum or tau is undefined; nothing slower is tried.
+
+    Parameters
+    ----------
+    responders, n, prob
+        As for :func:`profile_intervals`.
+    start
+        A fit of the same cohorts to begin at.
+    """
+    fitted = maximum_likelihood(build(responders, n, None, None), start=start)
+    if not fitted.heterogeneity or fitted.message:
+        return None
+    profile, place = _Profile(fitted, prob), fitted.model.width
+    low = 0.0 if profile.reaches_zero(place) else profile.newton(place, -1)
+    high = profile.newton(place, 1)
+    return None if low is None or high is None else (low, high)
+
+
 class _Profile:
     """The profile likelihood of each parameter about a maximum."""
 
@@ -80,13 +109,17 @@ class _Profile:
         self._se = np.full(fitted.model.size, 0.3)
         self._se[fitted.free] = np.sqrt(np.diag(np.linalg.inv(-fitted.at.hessian)))
         self._wide = float(np.sqrt(chdtri(1, 1 - prob)))
+        self._everything_free = bool(fitted.free.all())
 
     def limit(self, place: int, sign: int) -> float:
         """Return the lower (sign -1) or upper (1) limit of a parameter."""
         best, spread = float(self._best[place]), place >= self._model.width
         warm = self._best
-        if spread and sign < 0 and (best == 0 or self._excess(0.0, place, warm)[0] >= 0):
+        if spread and sign < 0 and self.reaches_zero(place):
             return 0.0
+        quick = self.newton(place, sign)
+        if quick is not None:
+            return quick
         near, step = best, sign * self._wide * float(self._se[place])
         while True:
             far = max(near + step, 0.0) if spread else near + step
@@ -97,6 +130,44 @@ class _Profile:
                 return float(sign * np.inf)
             near, warm, step = far, at, step * 1.5
         return float(brentq(lambda value: self._excess(value, place, warm)[0], near, far, xtol=PROFILE_TOLERANCE))
+
+    def reaches_zero(self, place: int) -> bool:
+        """Say whether a standard deviation of 0 would not be rejected."""
+        return self._best[place] == 0 or self._excess(0.0, place, self._best)[0] >= 0
+
+    def newton(self, place: int, sign: int) -> float | None:
+        """Return a limit by Newton's method on the likelihood and its slope in the others; None where that fails.
+
+        Venzon & Moolgavkar (1988), doi:10.2307/2347496.
+        """
+        model = self._model
+        if model.group is not None and not self._everything_free:
+            return None
+        others = np.arange(model.size) != place
+        function = model.restricted(self._best, np.ones(model.size, dtype=np.bool_), self._nodes)
+        _, _, hessian = function(self._best)
+        reach = sign * self._wide * float(self._se[place])
+        phi = self._best.copy()
+        phi[place] += reach
+        if others.any():
+            phi[others] -= reach * np.linalg.solve(hessian[np.ix_(others, others)], hessian[others, place])
+        for _ in range(NEWTON_STEPS):
+            value, gradient, hessian = function(phi)
+            slopes = np.vstack([gradient, hessian[others]])
+            left = np.append(value - self._target, gradient[others])
+            try:
+                step = -np.linalg.solve(slopes, left)
+            except np.linalg.LinAlgError:
+                return None
+            longest = float(np.abs(step).max())
+            phi = phi + step * min(1.0, LONGEST_STEP / longest)
+            beyond = sign * (phi[place] - self._best[place])
+            if not (beyond > 0 and (np.abs(phi) < FLAT).all() and (phi[model.width :] > 0).all()):
+                return None
+            if longest < NEWTON_TOLERANCE:
+                rounded = np.linalg.eigvalsh(hessian[np.ix_(others, others)]) if others.any() else np.array([-1.0])
+                return float(phi[place]) if (rounded < 0).all() else None
+        return None
 
     def _excess(self, value: float, place: int, start: Floats) -> tuple[float, Floats]:
         """Return by how much the profile at a value exceeds the target, and the parameters there."""

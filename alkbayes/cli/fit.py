@@ -1,4 +1,4 @@
-"""`alkbayes fit`: sample the posterior of a model and report it beside classical pooling."""
+"""`alkbayes fit`: compute the posterior of a model and report it beside classical pooling."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import print_json
 from alkbayes.errors import ConvergenceError
-from alkbayes.settings import SamplerSettings
+from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.vocabulary import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -27,7 +27,14 @@ Out = Annotated[
 Seed = Annotated[int, typer.Option(help="Decides every draw.")]
 Chains = Annotated[int, typer.Option(help="Number of chains.")]
 Draws = Annotated[int, typer.Option(help="Draws of each chain.")]
-Tune = Annotated[int, typer.Option(help="Tuning steps of each chain.")]
+Tune = Annotated[int, typer.Option(help="Tuning steps of each chain (nuts).")]
+EngineName = Annotated[
+    Engine,
+    typer.Option("--engine", help="nuts samples; quadrature needs no chains and takes a second, for most models."),
+]
+CrossCheckToo = Annotated[
+    bool, typer.Option("--cross-check", help="Run both engines and compare every pooled number.", show_default=False)
+]
 
 
 def command(
@@ -38,6 +45,8 @@ def command(
     chains: Chains = DEFAULTS.chains,
     draws: Draws = DEFAULTS.draws,
     tune: Tune = DEFAULTS.tune,
+    engine: EngineName = Engine.NUTS,
+    cross_check: CrossCheckToo = False,
     json_: Json = False,
 ) -> None:
     """Fit a model to the evidence and report the pooled response rates beside classical pooling.
@@ -46,6 +55,7 @@ def command(
     """
     import shlex
     import sys
+    from dataclasses import replace
     from datetime import datetime
 
     from alkbayes.evidence import read_evidence
@@ -64,14 +74,23 @@ def command(
     from alkbayes.fit import fit_model
     from alkbayes.results import results_of
 
-    with _progress() as (progress, warn):
-        fit = fit_model(spec, evidence, settings=settings, progress=progress, warn=warn)
+    compared = None
+    with _progress(engine) as (progress, warn):
+        if cross_check:
+            from alkbayes.cross_check import fit_both
+
+            fit, compared = fit_both(spec, evidence, keep=engine, settings=settings, progress=progress, warn=warn)
+        else:
+            fit = fit_model(spec, evidence, engine=engine, settings=settings, progress=progress, warn=warn)
+    results = results_of(fit)
+    if cross_check:
+        results = replace(results, document=results.document | {"cross_check": compared and compared.as_record()})
     # Looked for again: another fit that began in the same second may have taken the name.
     folder = out or free_run_folder(spec.name, now=started)
     written = write_run(
         folder,
         fit,
-        results_of(fit),
+        results,
         model_file=model_file,
         command=f"alkbayes {shlex.join(sys.argv[1:])}",
     )
@@ -87,10 +106,13 @@ def command(
             f"the posterior did not converge: {'; '.join(fit.diagnostics.failures)}. "
             f"The results are in {folder}, marked; do not use them."
         )
+    if cross_check and (compared is None or compared.faults):
+        faults = (f"quadrature handed over: {fit.provenance.handed_over}",) if compared is None else compared.faults
+        raise ConvergenceError(f"the cross-check failed: {'; '.join(faults)}. The results are in {folder}.")
 
 
 @contextmanager
-def _progress() -> "Iterator[tuple[Progress | None, Callable[[str], None]]]":
+def _progress(engine: Engine) -> "Iterator[tuple[Progress | None, Callable[[str], None]]]":
     """Show a progress bar on stderr where that is a terminal; warnings go there in any case."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -105,7 +127,8 @@ def _progress() -> "Iterator[tuple[Progress | None, Callable[[str], None]]]":
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("compiling the model", total=None, detail="")
+        first = "integrating" if engine is Engine.QUADRATURE else "compiling the model"
+        task = bar.add_task(first, total=None, detail="")
 
         def progress(finished: int, total: int, divergences: int) -> None:
             bar.update(

@@ -13,3 +13,4 @@ Data = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV on stdout and nothing else there.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown on stdout.")]

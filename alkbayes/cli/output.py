@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,6 +26,8 @@ __all__ = [
     "percent_interval",
     "print_csv",
     "print_json",
+    "print_markdown",
+    "print_text",
     "reader_console",
     "records",
 ]
@@ -39,16 +42,17 @@ PLAIN = {"–": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">=", "²": "
 """What stands for our characters where the terminal's encoding has not got them."""
 
 
-def check_format(*, json_: bool, csv: bool) -> None:
-    """Refuse two machine-readable formats at once.
+def check_format(*, json_: bool, csv: bool, markdown: bool = False) -> None:
+    """Refuse two formats at once.
 
     Raises
     ------
     UsageError
-        If both `--json` and `--csv` were given.
+        If more than one of `--json`, `--csv` and `--markdown` was given.
     """
-    if json_ and csv:
-        raise UsageError("--json and --csv exclude each other: one document goes to stdout. Give one of them.")
+    given = [name for name, asked in (("--json", json_), ("--csv", csv), ("--markdown", markdown)) if asked]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other: one document goes to stdout. Give one of them.")
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -60,6 +64,17 @@ def print_json(document: dict[str, Any]) -> None:
 def print_csv(frame: "pd.DataFrame") -> None:
     """Print `frame` as CSV on stdout, numbers in full precision."""
     typer.echo(frame.to_csv(index=False), nl=False)
+
+
+def print_text(line: str) -> None:
+    """Print one line on stdout as it is."""
+    typer.echo(line)
+
+
+def print_markdown(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table as Markdown on stdout."""
+    for cells in (headings, ["---"] * len(headings), *rows):
+        typer.echo(f"| {' | '.join(str(cell).replace('|', '\\|') for cell in cells)} |")
 
 
 def percent(value: float | None, digits: int = 1) -> str:

@@ -44,6 +44,8 @@ def show_fit(document: dict[str, Any]) -> None:
     _show_weights(console, document)
     console.print(_heterogeneity(console, document))
     _show_contrasts(console, document)
+    if document.get("cross_check") is not None:
+        _show_cross_check(console, document["cross_check"])
     for note in document["notes"]:
         console.print(f"Note: {note}", soft_wrap=True)
     console.print(f"Run: {document['run']}", soft_wrap=True)
@@ -67,12 +69,29 @@ def _number(count: int, noun: str) -> str:
 def _show_verdict(console: "Console", document: dict[str, Any]) -> None:
     found, settings = document["diagnostics"], document["provenance"]["settings"]
     verdict = "converged" if found["converged"] else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
+    # Runs of earlier versions have neither weights nor another engine than the one asked for.
+    if (weights := document["provenance"].get("weights")) is not None:
+        console.print(
+            f"Posterior: {verdict}. {settings['chains'] * settings['draws']:,} draws by quadrature and importance "
+            f"sampling, seed {settings['seed']}; Pareto k {_figure(found['pareto_k'], 2)}, "
+            f"ESS {_figure(found['importance_ess'], 0)} of {weights['weighted']:,} weighted draws, "
+            f"{weights['duplicates']:,} of those kept are duplicates",
+            soft_wrap=True,
+        )
+        _show_failures(console, found)
+        return
+    if reason := document["provenance"].get("handed_over"):
+        console.print(f"Sampled by NUTS: {reason}.", soft_wrap=True)
     console.print(
         f"Posterior: {verdict}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
         f"R-hat ≤ {_figure(found['rhat_max'], 3)}, ESS ≥ {_least_ess(found)}, "
         f"{found['divergences']} divergences, E-BFMI ≥ {_figure(found['ebfmi_min'], 2)}",
         soft_wrap=True,
     )
+    _show_failures(console, found)
+
+
+def _show_failures(console: "Console", found: dict[str, Any]) -> None:
     for failure in found["failures"]:
         console.print(f"  failed: {failure}", soft_wrap=True)
 
@@ -203,6 +222,30 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
                 _probability(difference["prob_better"]),
             )
         console.print(table)
+
+
+def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
+    table = _empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
+    table.add_column("", overflow="fold")
+    names = list(dict.fromkeys(row["statistic"] for row in found["differences"]))
+    for heading in ("estimand", *names):
+        table.add_column(heading, justify="left" if heading == "estimand" else "right", no_wrap=True)
+    rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
+    for row in found["differences"]:
+        rows.setdefault((row["group"], row["level"], row["estimand"]), {})[row["statistic"]] = row["z"]
+    previous = None
+    for (group, level, estimand), differences in rows.items():
+        cells = ["–" if differences[name] is None else f"{differences[name]:+.1f}" for name in names]
+        shown = "overall" if group == "all" else level.replace(":", " : ")
+        table.add_row("" if (group, level) == previous else shown, estimand.replace("_", " "), *cells)
+        previous = (group, level)
+    console.print(table)
+    verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"
+    console.print(
+        f"Cross-check: {verdict}. Largest of {found['numbers']} differences {found['largest']:.1f}; engines that agree "
+        f"have one beyond {found['limit']:.1f} in at most {100 * found['false_alarm']:.0f} % of runs.",
+        soft_wrap=True,
+    )
 
 
 def _points(value: float) -> str:

@@ -8,7 +8,8 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.special import expit, logsumexp
 from scipy.stats import binom, chi2, norm
 
-from alkbayes.classical.profile import profile_intervals
+from alkbayes.classical.glmm import build, maximum_likelihood
+from alkbayes.classical.profile import _Profile, profile_intervals, tau_interval
 
 PRITZ = (
     np.array([19.0, 55, 23, 57, 17, 24, 37, 28, 60, 40, 20, 9]),
@@ -100,3 +101,29 @@ def test_no_maximum_no_interval() -> None:
     got = profile_intervals([0, 0, 0], [12, 35, 20], prob=0.95)
     assert np.isnan(got.beta).all()
     assert np.isnan(got.tau).all()
+
+
+def test_the_quick_limits_of_tau_are_those_of_the_profile() -> None:
+    for x, n in (
+        ([16, 10, 4, 43, 10, 25], [17, 12, 8, 58, 10, 42]),
+        ([5, 6, 5, 4], [10, 11, 9, 10]),  # tau is estimated at 0
+        ([0, 1, 0, 3, 1], [20, 22, 31, 25, 18]),
+        ([300_000, 500_000, 650_000], [1_000_000] * 3),
+    ):
+        quick = tau_interval(x, n, prob=0.95)
+        assert quick is not None
+        # The slower way stops within PROFILE_TOLERANCE of a limit.
+        assert quick == pytest.approx(tuple(_bracketed(x, n)), abs=3e-7)
+
+
+def _bracketed(x: list[int], n: list[int]) -> list[float]:
+    """Return the limits of tau by bisection of the profile alone."""
+    profile = _Profile(maximum_likelihood(build(x, n, None, None)), 0.95)
+    profile.newton = lambda place, sign: None  # type: ignore[method-assign,assignment]  # noqa: ARG005
+    return [profile.limit(1, sign) for sign in (-1, 1)]
+
+
+def test_the_quick_way_gives_up_where_there_is_nothing_to_find() -> None:
+    assert tau_interval([0, 0, 0], [12, 35, 20], prob=0.95) is None
+    assert tau_interval([5], [10], prob=0.95) is None
+    assert tau_interval([0, 12, 0, 9], [10, 12, 5, 9], prob=0.95) is None

@@ -61,6 +61,8 @@ DIAGNOSTICS = {
     "ess_tail_min_parameter": TEXT,
     "divergences": COUNT,
     "ebfmi_min": NUMBER,
+    "pareto_k": (NoneType,),
+    "importance_ess": (NoneType,),
     "failures": (list,),
 }
 POOLED = {

@@ -12,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from alkbayes.classical import DEFAULT_METHODS, PoolingMethod
+from alkbayes.classical.disagreements import DISAGREEMENT_COLUMNS
 from alkbayes.classical.tables import POOL_COLUMNS
 from alkbayes.cli import Group
 from alkbayes.cli.pool import command
@@ -46,6 +47,71 @@ def test_json_is_one_document_of_the_promised_records() -> None:
     assert (first["group"], first["level"], first["method"]) == ("all", "all", "crude-wald")
     assert first["estimate"] == pytest.approx(3397 / 5645, rel=1e-12)
     assert first["tau2"] is first["prediction_low"] is first["q_df"] is None
+
+
+def test_all_is_every_method_and_where_they_disagree() -> None:
+    document = json.loads(run("--json", "--all", "--by", "line").stdout)
+    assert list(document) == ["pooled", "disagreements"]
+    assert [record["method"] for record in document["pooled"][: len(PoolingMethod)]] == list(PoolingMethod)
+    assert len(document["pooled"]) == 4 * len(PoolingMethod)
+    assert all(record["estimate"] is not None for record in document["pooled"])
+    first = document["disagreements"][0]
+    assert list(first) == list(DISAGREEMENT_COLUMNS)
+    assert (first["level"], first["property"]) == ("all", "heterogeneity left out")
+    assert (first["method"], first["other"]) == ("crude-wilson", "glmm-ml")
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_the_whole_sheet_for_a_reader(columns: int) -> None:
+    result = run("--all", "--by", "line", columns=columns)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert max(map(len, lines)) <= columns
+    words = [" ".join(line.split()) for line in lines]
+    assert any(line.startswith("beta-binomial-ml 59.5 54.9–63.9 25.1–89.0 – –") for line in words)
+    text = " ".join(words)
+    assert "Pairs of methods that differ in one property and disagree" in text
+    assert text.count("heterogeneity left out: one takes one rate for all cohorts") == 1
+    assert "The Freeman-Tukey double arcsine is discouraged" in text
+
+
+def test_methods_that_agree_are_said_to(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    # One rate, sampling error and nothing else: drawn once from Binomial(1000, 0.5).
+    responders = [521, 501, 504, 495, 499, 510, 476, 511, 500, 497, 510, 516, 511, 519, 483, 514, 494, 530, 516, 517]
+    path.write_text(
+        "cohort_id,n,responders\n" + "".join(f"c{i},1000,{x}\n" for i, x in enumerate(responders)), encoding="utf-8"
+    )
+    text = " ".join(run("--all", "--data", path).stdout.split())
+    assert "No two methods that differ in one property disagree (estimates 1 point or more apart" in text
+
+
+def test_markdown_has_a_row_for_each_method_and_escapes_pipes(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("cohort_id,line,n,responders\na,naive,40,30\nb,pretreated,25,11\n", encoding="utf-8")
+    result = run("--markdown", "--data", path, "--method", "glmm-ml", "--by", "line")
+    assert result.exit_code == 0
+    rows = [line for line in result.stdout.splitlines() if line.startswith("|")]
+    assert rows[0].startswith("| group | level | cohorts | responders | patients | method | ORR % |")
+    assert set(rows[1]) == set("| -")
+    assert [row.split(" | ")[1] for row in rows[2:]] == ["all", "naive", "pretreated"]
+    assert len({row.count("|") for row in rows}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--all", "--method", "glmm-ml"), "--all and --method exclude each other"),
+        (("--json", "--markdown"), "--json and --markdown exclude each other"),
+        (("--csv", "--markdown"), "--csv and --markdown exclude each other"),
+    ],
+)
+def test_options_that_exclude_each_other(arguments: tuple[str, ...], words: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert words in " ".join(result.stderr.split())
 
 
 def test_csv_is_the_same_table() -> None:

@@ -144,7 +144,7 @@ def test_diagnostics_that_are_no_numbers_are_written_and_printed(
     from alkbayes.diagnostics import Diagnostics
 
     stuck = Diagnostics(
-        False, float("inf"), "alpha", float("-inf"), "alpha", 12.0, "alpha", 0, float("nan"), ("stuck",)
+        False, float("inf"), "alpha", float("-inf"), "alpha", 12.0, "alpha", 0, float("nan"), None, None, ("stuck",)
     )
     record = stuck.as_record()
     assert (record["rhat_max"], record["ess_bulk_min"], record["ebfmi_min"]) == (None, None, None)

@@ -1,0 +1,173 @@
+"""Importance sampling: mixtures to propose from, Pareto-smoothed weights, refitting and resampling."""
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
+
+type Array = NDArray[np.float64]
+type Index = NDArray[np.intp]
+
+EM_STEPS = 10
+"""Of a mixture's refit; it need not be the best one, since the weights put right what it leaves."""
+LEAST_SHARE = 0.05
+"""Least weight of a component before they are made to sum to one, and share of the whole covariance that is mixed into
+each one's own: no component dies or collapses onto a few draws."""
+SINGULAR = 1e-8
+"""Added to the variances, in units of their mean, where draws may lie in a plane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A multivariate Student t; or one folded at zero in every direction, the distribution of |x|.
+
+    A posterior of standard deviations goes on evenly beyond zero in each of them, so that folding leaves no edge there.
+
+    Attributes
+    ----------
+    weight
+        Share in a mixture.
+    mean
+        Of x, shape (d,).
+    factor
+        Lower Cholesky factor of x's scale matrix, shape (d, d).
+    nu
+        Degrees of freedom.
+    folded
+        Whether it is of |x|.
+    """
+
+    weight: float
+    mean: Array
+    factor: Array
+    nu: float
+    folded: bool
+
+    def log_density(self, x: Array) -> Array:
+        """Return the log density at `x`, shape (S, d), positive for a folded one."""
+        d = len(self.mean)
+        whiten = np.linalg.inv(self.factor)
+        centre = whiten @ self.mean
+        signs = itertools.product((1.0, -1.0) if self.folded else (1.0,), repeat=d)
+        squares = np.array([(((x * np.array(sign)) @ whiten.T - centre) ** 2).sum(axis=1) for sign in signs])
+        constant = gammaln((self.nu + d) / 2) - gammaln(self.nu / 2) - d / 2 * np.log(self.nu * np.pi)
+        log_determinant = np.log(np.diag(self.factor)).sum()
+        kernel: Array = logsumexp(-(self.nu + d) / 2 * np.log1p(squares / self.nu), axis=0)
+        density: Array = kernel + (constant - log_determinant)
+        return density
+
+    def draw(self, rng: np.random.Generator, count: int) -> Array:
+        """Return `count` draws, shape (count, d)."""
+        z = rng.standard_normal((count, len(self.mean)))
+        stretch = np.sqrt(self.nu / rng.chisquare(self.nu, count))
+        x: Array = self.mean + stretch[:, None] * (z @ self.factor.T)
+        return np.abs(x) if self.folded else x
+
+
+type Mixture = tuple[Component, ...]
+
+
+def log_density(x: Array, mixture: Mixture) -> Array:
+    """Return the log density of a mixture at `x`, shape (S, d)."""
+    density: Array = logsumexp([np.log(part.weight) + part.log_density(x) for part in mixture], axis=0)
+    return density
+
+
+def draw(rng: np.random.Generator, mixture: Mixture, count: int) -> Array:
+    """Return `count` draws of a mixture, of each component its share up to rounding, shape (count, d)."""
+    edges = np.floor(np.cumsum([0.0] + [part.weight for part in mixture]) * count + 0.5).astype(int)
+    edges[-1] = count
+    return np.concatenate(
+        [part.draw(rng, stop - start) for part, start, stop in zip(mixture, edges[:-1], edges[1:], strict=True)]
+    )
+
+
+def smooth(log_ratios: Array) -> tuple[Array, float]:
+    """Return Pareto-smoothed log weights that sum to one, shape (S,), and the shape k of their tail.
+
+    Vehtari et al. 2024, arXiv:1507.02646. Ratios that are not finite (a density that underflows) count as zero.
+    """
+    from arviz_stats.base import array_stats
+
+    log_ratios = np.where(np.isfinite(log_ratios), log_ratios, np.finfo(np.float64).min / 1e4)
+    # ArviZ's function takes log likelihoods and weighs by their inverse, as leave-one-out needs it.
+    log_weights, k = array_stats.psislw(-(log_ratios - log_ratios.max()))
+    normalised: Array = log_weights - logsumexp(log_weights)
+    return normalised, float(k)
+
+
+def effective(log_weights: Array) -> float:
+    """Return the effective sample size of weights that sum to one: the inverse of the sum of their squares (Kish)."""
+    return float(np.exp(-logsumexp(2 * log_weights)))
+
+
+def refit(
+    x: Array, log_weights: Array, *, components: int, nu: float, folded: bool, rng: np.random.Generator
+) -> Mixture:
+    """Fit a mixture of (folded) t's to weighted draws.
+
+    Parameters
+    ----------
+    x
+        Shape (S, d).
+    log_weights
+        Summing to one, shape (S,).
+    components
+        Of the mixture; their first centres are drawn with the weights.
+    nu, folded
+        Of every component.
+    rng
+        Draws the centres.
+    """
+    weights = np.exp(log_weights)
+    mean = weights @ x
+    spread = _covariance(x, weights, mean)
+    if components == 1:
+        return (Component(1.0, mean, np.linalg.cholesky(spread), nu, folded),)
+    centres = x[rng.choice(len(x), size=components, p=weights / weights.sum())]
+    parts: Mixture = tuple(
+        Component(1 / components, centre, np.linalg.cholesky(spread), nu, folded) for centre in centres
+    )
+    for _ in range(EM_STEPS):
+        logs = np.array([np.log(part.weight) + part.log_density(x) for part in parts])
+        shares = np.exp(logs - logsumexp(logs, axis=0)) * weights
+        parts = tuple(_update(part, share, x, spread) for part, share in zip(parts, shares, strict=True))
+        whole = sum(part.weight for part in parts)
+        parts = tuple(replace(part, weight=part.weight / whole) for part in parts)
+    return parts
+
+
+def resample(weights: Array, wanted: int, rng: np.random.Generator) -> Index:
+    """Return positions, each as often as its weight times `wanted`, rounded up or down at random.
+
+    Systematic resampling (Kitagawa 1996, doi:10.2307/1390750): nothing is repeated whose weight is below 1 / `wanted`.
+
+    Parameters
+    ----------
+    weights
+        Summing to one, shape (S,).
+    wanted
+        Number of positions, in ascending order.
+    rng
+        Gives one uniform number.
+    """
+    points = (rng.random() + np.arange(wanted)) / wanted
+    return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)
+
+
+def _update(part: Component, share: Array, x: Array, spread: Array) -> Component:
+    total = float(share.sum())
+    if total < np.finfo(np.float64).tiny:
+        return replace(part, weight=LEAST_SHARE)
+    centre = share @ x / total
+    own = _covariance(x, share / total, centre)
+    mixed = (1 - LEAST_SHARE) * own + LEAST_SHARE * spread
+    return replace(part, weight=max(total, LEAST_SHARE), mean=centre, factor=np.linalg.cholesky(mixed))
+
+
+def _covariance(x: Array, weights: Array, mean: Array) -> Array:
+    centred = x - mean
+    covariance: Array = (weights[:, None] * centred).T @ centred
+    return covariance + (SINGULAR * float(np.diag(covariance).mean()) + np.finfo(np.float64).tiny) * np.eye(x.shape[1])

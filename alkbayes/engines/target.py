@@ -1,0 +1,160 @@
+"""The log posterior of a model's global parameters, with the deviations of trials and cohorts integrated out.
+
+Global parameters are of two kinds. The scales psi are the standard deviations: of the exchangeable effects and of the
+heterogeneity. The coefficients b are linear in the logits: the intercept, the fixed effects and the standardised
+exchangeable effects, so that eta = X (c b) with c one, or the standard deviation of the column's effect.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alkbayes.design import Design, Parameter, parameters
+from alkbayes.deviations import Deviations, draw_deviations
+from alkbayes.draws import Draws
+from alkbayes.marginal import NODES, Nodes, log_marginal
+from alkbayes.priors import StudentT
+
+type Array = NDArray[np.float64]
+type Index = NDArray[np.intp]
+
+PIECE = 2_000_000
+"""Parameter values times cohorts of one array; of 10,000 cohorts, 200 values at once."""
+MOST_SCALES = 8
+"""The proposal is folded in each scale: its density has two to that power terms."""
+
+
+def unsupported(design: Design) -> str:
+    """Return what about a design the target does not cover; empty where it covers it."""
+    if design.rho_prior is not None:
+        return "a beta-binomial likelihood"
+    for term in design.heterogeneity:
+        if isinstance(term.unit_prior, StudentT):
+            return f"Student t differences between {term.label}s"
+    scales = len(design.heterogeneity) + sum(block.sd_prior is not None for block in design.effects)
+    if scales == 0:
+        return "neither heterogeneity nor exchangeable effects"
+    return f"{scales} standard deviations, more than {MOST_SCALES}" if scales > MOST_SCALES else ""
+
+
+class Target:
+    """The log posterior of a design's global parameters, for many values of them at once.
+
+    Attributes
+    ----------
+    design
+        Of the model.
+    scales
+        The standard deviations, in the order of psi.
+    coefficients
+        The parameters whose entries make up b, in its order.
+    matrix
+        X, shape (cohort, coefficient).
+    scale_of
+        Position in psi of the scale that multiplies each coefficient, or the one after the last, for a factor of one.
+    """
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        by_name = {item.name: item for item in parameters(design)}
+        scaled = [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
+        names = scaled + [f"tau_{term.label}" for term in design.heterogeneity]
+        self.scales: tuple[Parameter, ...] = tuple(by_name[name] for name in names)
+        self.coefficients = (by_name["alpha"], *(by_name[block.free] for block in design.effects))
+        columns = [np.ones((len(design.cohorts), 1)), *(block.basis[block.index] for block in design.effects)]
+        self.matrix: Array = np.hstack(columns)
+        positions = [len(names)] + [
+            names.index(f"sd_{block.slug}") if block.sd_prior is not None else len(names) for block in design.effects
+        ]
+        self.scale_of: Index = np.repeat(positions, [column.shape[1] for column in columns])
+
+    @property
+    def group_index(self) -> Index | None:
+        """Group of each cohort, or None where the model has no such level."""
+        return None if self.design.group is None else self.design.group.index
+
+    def log_density(self, psi: Array, b: Array, *, nodes: Nodes = NODES) -> Array:
+        """Return the log posterior of scales (S, scale) and coefficients (S, coefficient), shape (S,)."""
+        value = self.log_scale_prior(psi)
+        start = 0
+        for item in self.coefficients:
+            value = value + item.prior.log_density(b[:, start : start + item.size]).sum(axis=1)
+            start += item.size
+        for rows in self.pieces(len(psi)):
+            tau_group, tau_cohort = self.taus(psi[rows])
+            value[rows] += log_marginal(
+                self.design.responders,
+                self.design.n,
+                eta=self.logits(psi[rows], b[rows]),
+                group=self.group_index,
+                tau_group=tau_group,
+                tau_cohort=tau_cohort,
+                nodes=nodes,
+            )
+        return value
+
+    def log_scale_prior(self, psi: Array) -> Array:
+        """Return the log prior density of scales, shape (S,)."""
+        density = np.zeros(len(psi))
+        for column, item in enumerate(self.scales):
+            density += item.prior.log_density(psi[:, column])
+        return density
+
+    def draw_deviations(self, psi: Array, b: Array, rng: np.random.Generator) -> Draws:
+        """Draw the deviations given scales and coefficients, under their names, each (S, unit)."""
+        design = self.design
+        pieces: list[Deviations] = []
+        for rows in self.pieces(len(psi)):
+            tau_group, tau_cohort = self.taus(psi[rows])
+            pieces.append(
+                draw_deviations(
+                    design.responders,
+                    design.n,
+                    eta=self.logits(psi[rows], b[rows]),
+                    group=self.group_index,
+                    tau_group=tau_group,
+                    tau_cohort=tau_cohort,
+                    rng=rng,
+                )
+            )
+        drawn: Draws = {}
+        if design.group is not None:
+            drawn[f"z_{design.group.label}"] = np.concatenate([piece.group for piece in pieces])
+        if design.cohort is not None:
+            drawn[f"z_{design.cohort.label}"] = np.concatenate([piece.cohort for piece in pieces])
+        return drawn
+
+    def named(self, psi: Array, b: Array) -> Draws:
+        """Return scales and coefficients under their names, each (S,) or (S, entry)."""
+        values = {item.name: psi[:, column] for column, item in enumerate(self.scales)}
+        start = 0
+        for item in self.coefficients:
+            piece = b[:, start : start + item.size]
+            values[item.name] = piece[:, 0] if item.coords is None else piece
+            start += item.size
+        return values
+
+    def logits(self, psi: Array, b: Array) -> Array:
+        """Return each cohort's linear predictor, shape (S, cohort)."""
+        eta: Array = (b * self.factors(psi)) @ self.matrix.T
+        return eta
+
+    def factors(self, psi: Array) -> Array:
+        """Return what each coefficient is multiplied by, shape (S, coefficient)."""
+        return np.hstack([psi, np.ones((len(psi), 1))])[:, self.scale_of]
+
+    def taus(self, psi: Array) -> tuple[Array, Array]:
+        """Return the standard deviations of groups and cohorts, each (S,); 0 for a level that the model has not."""
+        names = [item.name for item in self.scales]
+        group, cohort = self.design.group, self.design.cohort
+        none = np.zeros(len(psi))
+        return (
+            none if group is None else psi[:, names.index(f"tau_{group.label}")],
+            none if cohort is None else psi[:, names.index(f"tau_{cohort.label}")],
+        )
+
+    def pieces(self, count: int) -> Iterator[slice]:
+        """Yield slices of `count` parameter values whose arrays by cohort are not too large."""
+        step = max(1, PIECE // len(self.design.cohorts))
+        return (slice(start, min(start + step, count)) for start in range(0, count, step))

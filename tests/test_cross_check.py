@@ -1,0 +1,175 @@
+"""Two engines held against each other: every bundled model that both cover, and errors that are known."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+from alkbayes.cross_check import CrossCheck, chain_error, cross_check, duplicate_error, fit_both, statistics
+from alkbayes.engines.target import unsupported
+from alkbayes.errors import UsageError
+from alkbayes.estimates import pooled_table, posterior_of
+from alkbayes.settings import Engine, SamplerSettings
+from alkbayes.spec import model_names
+
+COVERED = ("agent", "generation", "line", "line-by-generation", "line-generation", "overall", "sequence")
+SMALL = SamplerSettings(seed=3, tune=500)
+
+
+def test_these_are_the_models_that_both_engines_cover(case_of: Any) -> None:
+    assert [name for name in model_names() if not unsupported(case_of(name).design)] == sorted(
+        COVERED, key=model_names().index
+    )
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_both_engines_have_one_answer(name: str, case_of: Any) -> None:
+    case = case_of(name)
+    fit, found = fit_both(case.spec, case.evidence, keep=Engine.QUADRATURE, settings=SMALL, warn=pytest.fail)
+    assert fit.provenance.engine is Engine.QUADRATURE
+    assert isinstance(found, CrossCheck)
+    assert found.faults == (), found.beyond
+    pooled = pooled_table(posterior_of(fit))
+    assert len(found.table) == 5 * len(pooled)
+    for statistic in ("mean", "sd", "median", "low", "high"):
+        values = found.table.loc[found.table["statistic"] == statistic, "quadrature"]
+        np.testing.assert_allclose(values, pooled[statistic], rtol=1e-12)
+    # Differences of engines that agree have about one unit; much less would be errors that are too large.
+    assert 0.3 < np.sqrt((found.table["z"] ** 2).mean()) < 2.0
+
+
+@pytest.fixture(scope="module")
+def pair(case_of: Any) -> tuple[Any, Any]:
+    """Fits of a small model by both engines."""
+    case = case_of("cohort-only")
+    integrated, found = fit_both(case.spec, case.evidence, keep=Engine.QUADRATURE, settings=SMALL)
+    sampled, _ = fit_both(case.spec, case.evidence, keep=Engine.NUTS, settings=SMALL)
+    assert found is not None
+    return sampled, integrated
+
+
+def moved(fit: Any, *, by: float) -> Any:
+    """Return a fit whose intercept is off."""
+    posterior = fit.tree["posterior"].to_dataset()
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": posterior.assign(alpha=posterior["alpha"] + by),
+            "sample_stats": fit.tree["sample_stats"].to_dataset(),
+        }
+    )
+    return replace(fit, tree=tree)
+
+
+def test_an_engine_that_is_off_is_found_and_named(pair: tuple[Any, Any]) -> None:
+    sampled, integrated = pair
+    assert cross_check(sampled, integrated).faults == ()
+    found = cross_check(sampled, moved(integrated, by=0.4))
+    (fault,) = found.faults
+    assert "numbers differ by more than" in fault
+    assert "typical" in fault or "mean" in fault or "next_cohort" in fault
+    assert set(found.beyond["estimand"]) >= {"typical", "mean"}
+    means = found.table[(found.table["statistic"] == "mean") & (found.table["estimand"] != "registry")]
+    assert (means["z"] > found.limit).all()
+    record = found.as_record()
+    assert record["faults"] == [fault]
+    assert record["largest"] == pytest.approx(found.table["z"].abs().max())
+
+
+def test_the_limit_is_bonferronis(pair: tuple[Any, Any]) -> None:
+    found = cross_check(*pair)
+    assert len(found.table) * 2 * stats.norm.sf(found.limit) == pytest.approx(0.01)
+
+
+def test_what_is_no_number_is_no_agreement(pair: tuple[Any, Any]) -> None:
+    found = cross_check(*pair)
+    table = found.table.assign(z=found.table["z"].where(found.table.index != 7))
+    assert "1 of " in CrossCheck(table, found.limit, ()).faults[0]
+
+
+def test_a_gate_that_either_failed_is_a_fault(pair: tuple[Any, Any]) -> None:
+    sampled, integrated = pair
+    failed = replace(sampled, diagnostics=replace(sampled.diagnostics, converged=False, failures=("3 divergences",)))
+    assert cross_check(failed, integrated).faults == ("nuts did not converge: 3 divergences",)
+
+
+def test_engines_the_wrong_way_round_are_refused(pair: tuple[Any, Any]) -> None:
+    with pytest.raises(ValueError, match="expected fits by nuts and quadrature"):
+        cross_check(pair[1], pair[0])
+
+
+def test_a_model_that_only_one_engine_covers_is_refused_before_sampling(
+    case_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alkbayes.cross_check.fit_model", pytest.fail)
+    case = case_of("robust")
+    with pytest.raises(UsageError, match="'robust' has Student t differences between cohorts"):
+        fit_both(case.spec, case.evidence, keep=Engine.NUTS)
+
+
+def independent(values: np.ndarray) -> float:
+    return float(values.std() / np.sqrt(len(values)))
+
+
+def test_errors_of_statistics_are_those_seen_in_repetitions() -> None:
+    """Of independent draws of a skewed distribution; one column, and several that share a draw's part."""
+    rng = np.random.default_rng(1)
+    for columns in (1, 4):
+        runs = [
+            statistics(rng.exponential(size=(400, 1)) + rng.exponential(size=(400, columns)), independent)
+            for _ in range(400)
+        ]
+        for name in ("mean", "sd", "median", "low", "high"):
+            seen = np.std([run[name][0] for run in runs])
+            said = np.mean([run[name][1] for run in runs])
+            assert said == pytest.approx(seen, rel=0.2), (columns, name)
+
+
+def with_stats(**arrays: np.ndarray) -> Any:
+    data = xr.Dataset({name: (("chain", "draw"), values) for name, values in arrays.items()})
+    return SimpleNamespace(tree={"sample_stats": data})
+
+
+def test_the_error_of_duplicates_is_that_seen_in_repetitions() -> None:
+    """Importance sampling of a normal from a wider one and resampling, many times over."""
+    from alkbayes.engines.importance import resample
+
+    rng = np.random.default_rng(2)
+    means, said = [], []
+    for _ in range(1500):
+        x = 1.6 * rng.standard_normal(300)
+        weights = stats.norm.pdf(x) / stats.norm.pdf(x, scale=1.6)
+        chosen = rng.permutation(resample(weights / weights.sum(), 200, rng))
+        values = x[chosen]
+        means.append(values.mean())
+        said.append(duplicate_error(with_stats(proposal=chosen.reshape(2, 100)))(values))
+    assert np.sqrt(np.mean(np.square(said))) == pytest.approx(np.std(means), rel=0.08)
+
+
+def test_without_duplicates_it_is_that_of_independent_draws() -> None:
+    values = np.random.default_rng(3).exponential(size=200)
+    error = duplicate_error(with_stats(proposal=np.arange(200).reshape(2, 100)))
+    assert error(values) == pytest.approx(independent(values), rel=1e-12)
+
+
+def test_the_error_of_chains_knows_their_autocorrelation() -> None:
+    """Of an autoregression with coefficient 0.8, whose mean has nine times the variance of independent draws."""
+    rng = np.random.default_rng(4)
+    walk = np.zeros((4, 20_000))
+    noise = rng.standard_normal(walk.shape)
+    for draw in range(1, walk.shape[1]):
+        walk[:, draw] = 0.8 * walk[:, draw - 1] + noise[:, draw]
+    error = chain_error(with_stats(lp=walk))
+    assert error(walk.ravel()) == pytest.approx(3 * independent(walk.ravel()), rel=0.08)
+
+
+def test_the_record_is_what_json_can_hold(pair: tuple[Any, Any]) -> None:
+    record = cross_check(*pair).as_record()
+    assert set(record) == {"numbers", "limit", "false_alarm", "largest", "faults", "differences"}
+    assert record["numbers"] == len(record["differences"])
+    names = ["group", "level", "estimand", "statistic", "nuts", "quadrature", "error", "z"]
+    assert list(pd.DataFrame(record["differences"]).columns) == names
