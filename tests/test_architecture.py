@@ -28,6 +28,7 @@ TESTED_ELSEWHERE = {
     "classical/pooling_methods.py": "tests/classical/test_pooling.py",
     "classical/glmm_likelihood.py": "tests/classical/test_glmm.py and test_profile.py",
     "classical/multilevel_likelihood.py": "tests/classical/test_multilevel.py",
+    "cli/analysis.py": "tests/cli/test_app.py and the tests of the commands that use it",
     "cli/pool_sheet.py": "tests/cli/test_pool.py",
     "cli/options.py": "holds options; the tests of every command give them",
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",

@@ -45,10 +45,10 @@ def test_the_output_in_the_readme_is_what_the_command_prints(
         assert found == pytest.approx(expected, abs=ROUNDING)
 
 
-def test_the_audit_in_the_readme_is_what_the_command_prints() -> None:
-    (shown,) = blocks("console")
+@pytest.mark.parametrize("name", ["audit", "subgroups"])
+def test_the_calls_in_the_readme_print_what_it_shows(name: str) -> None:
+    (shown,) = [block for block in blocks("console") if block.startswith(f"$ alkbayes {name} ")]
     command, _, output = shown.replace("\\\n", "").partition("\n")
-    assert command.startswith("$ alkbayes audit ")
     result = CliRunner(env={"COLUMNS": "100"}).invoke(app, command.split()[2:])
     assert result.exit_code == 0
     assert output.splitlines() == [line.rstrip() for line in result.stdout.splitlines()]

@@ -99,8 +99,8 @@ def estimate_tau2(
     ----------
     DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2; Hedges & Olkin (1985); Hunter & Schmidt (1990); Sidik
     & Jonkman (2005), doi:10.1111/j.1467-9876.2005.00489.x; Paule & Mandel (1982), doi:10.6028/jres.087.022; Viechtbauer
-    (2005), doi:10.3102/10769986030003261, compares them; Viechtbauer et al. (2015), doi:10.1111/bmsp.12037, for PM =
-    EB.
+    (2005), doi:10.3102/10769986030003261, compares them; for PM as empirical Bayes Viechtbauer et al. (2015),
+    doi:10.1037/met0000023.
     """
     k, p = design.shape
     if k <= p:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from alkbayes.cli import audit, evidence, fit, models, pool, summary
+from alkbayes.cli import audit, evidence, fit, influence, models, pool, regress, small_study, subgroups, summary
 from alkbayes.cli.output import forgive_encodings
 from alkbayes.errors import AlkbayesError
 
@@ -41,7 +41,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-COMMANDS = {"fit": fit, "pool": pool, "audit": audit, "evidence": evidence, "models": models, "summary": summary}
+COMMANDS = {
+    "fit": fit,
+    "pool": pool,
+    "subgroups": subgroups,
+    "regress": regress,
+    "influence": influence,
+    "small-study": small_study,
+    "audit": audit,
+    "evidence": evidence,
+    "models": models,
+    "summary": summary,
+}
 for name, module in COMMANDS.items():
     app.command(name)(module.command)
 

@@ -23,7 +23,18 @@ from alkbayes.errors import (
     UsageError,
 )
 
-COMMANDS = ("fit", "pool", "audit", "evidence", "models", "summary")
+COMMANDS = (
+    "fit",
+    "pool",
+    "subgroups",
+    "regress",
+    "influence",
+    "small-study",
+    "audit",
+    "evidence",
+    "models",
+    "summary",
+)
 HEAVY = {"arviz", "arviz_stats", "h5netcdf", "matplotlib", "numba", "numpy", "nutpie", "pandas"}
 HEAVY |= {"pydantic", "pymc", "pytensor", "scipy", "xarray"}
 MAIN = "from alkbayes.cli import main; main()"

@@ -1,0 +1,175 @@
+"""Subgroups as tables: each level by its own variance between cohorts and by a shared one, with prediction."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.notes import correction_note, sentences
+from alkbayes.classical.pooled_proportion import NO_SPREAD_NOTE
+from alkbayes.classical.pooling import pool
+from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod
+from alkbayes.classical.regression import Prediction, prediction_interval
+from alkbayes.classical.scales import Scale, back_transform, effects
+from alkbayes.classical.subgroups import Subgroup, Subgroups, subgroups
+
+if TYPE_CHECKING:
+    from alkbayes.evidence import Evidence
+
+NOT_CONVERGED_NOTE = "The fit with one tau2 for all levels did not converge: no result."
+
+
+class Heterogeneity(StrEnum):
+    """Which variance between cohorts the levels have."""
+
+    SEPARATE = "separate"
+    SHARED = "shared"
+    NONE = "none"
+
+
+LEVEL_COLUMNS = (
+    "heterogeneity",
+    "level",
+    "k",
+    "patients",
+    "responders",
+    "mean",
+    "se",
+    "estimate",
+    "low",
+    "high",
+    "prediction_low",
+    "prediction_high",
+    "tau2",
+    "note",
+)
+"""Columns of `SubgroupTable.levels`, in order."""
+TEST_COLUMNS = ("heterogeneity", "test", "statistic", "df1", "df2", "p", "note")
+"""Columns of `SubgroupTable.tests`, in order."""
+LEVEL_NUMBERS = LEVEL_COLUMNS[LEVEL_COLUMNS.index("mean") : LEVEL_COLUMNS.index("note")]
+TEST_NUMBERS = ("statistic", "df1", "df2", "p")
+
+
+@dataclass(frozen=True, slots=True)
+class SubgroupTable:
+    """An analysis by subgroups, with a variance between cohorts for each level and with one for all.
+
+    Attributes
+    ----------
+    column, method, scale
+        What was grouped by, and how was pooled.
+    levels
+        Columns `LEVEL_COLUMNS`, one row a level and kind of heterogeneity; methods without a variance between cohorts
+        have one kind, "none". `mean` and `se` are on the scale of the method, `tau2` on its square; rates are
+        proportions in [0, 1] with 95 % limits. The prediction interval is for a further cohort of the level: by the
+        normal or t as in `pool`, with a shared tau2 by t with the degrees of freedom of the regression on the levels.
+        What a method does not define, or could not find, is NaN, and `note` says why a level has no
+        result, or that its tau2 was estimated at 0.
+    tests
+        Columns `TEST_COLUMNS`, one row a kind of heterogeneity: the test that all levels have one mean. `test` is
+        "Q_between" (chi-squared with `df1`), "Q_M" (the same), "F" (with `df1` and `df2`) or "LR" (chi-squared).
+        NaN where there is none. `note` is what a reader must know, in sentences.
+    left_out
+        `cohort_id` of cohorts without a value in the column.
+    """
+
+    column: str
+    method: PoolingMethod
+    scale: Scale
+    levels: pd.DataFrame
+    tests: pd.DataFrame
+    left_out: tuple[str, ...]
+
+
+def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) -> SubgroupTable:
+    """Pool each level of a column by its own tau2 and by a shared one, and test whether the levels differ.
+
+    Parameters
+    ----------
+    evidence, column, method
+        As for :func:`alkbayes.classical.subgroups.subgroups`.
+
+    Raises
+    ------
+    EvidenceError, UsageError
+        As `subgroups` does.
+    """
+    if method in TWO_STEP and TWO_STEP[method].estimator is None:
+        analyses = {Heterogeneity.NONE: subgroups(evidence, column, method=method, shared_tau2=False)}
+    else:
+        analyses = {
+            Heterogeneity.SEPARATE: subgroups(evidence, column, method=method, shared_tau2=False),
+            Heterogeneity.SHARED: subgroups(evidence, column, method=method, shared_tau2=True),
+        }
+    levels, tests, corrected = [], [], _corrections(evidence, column, method)
+    for kind, analysis in analyses.items():
+        total = sum(level.k for level in analysis.levels)
+        for level in analysis.levels:
+            part = evidence.frame[evidence.frame[column] == level.level]
+            # A regression of k cohorts on p levels has the degrees of freedom of one mean of k - p + 1.
+            k = total - len(analysis.levels) + 1 if kind is Heterogeneity.SHARED else level.k
+            prediction = _prediction(level, method, analysis.scale, k, part["n"].to_numpy(dtype=float))
+            note = _why_not(part, method, kind) if level.estimate is None else NO_SPREAD_NOTE * (level.tau2 == 0)
+            levels.append(
+                {
+                    "heterogeneity": kind.value,
+                    **asdict(level),
+                    "prediction_low": prediction[0],
+                    "prediction_high": prediction[1],
+                    "note": note,
+                }
+            )
+        tests.append(_test(kind, analysis, corrected))
+    first = next(iter(analyses.values()))
+    return SubgroupTable(
+        column=column,
+        method=method,
+        scale=first.scale,
+        levels=pd.DataFrame(levels, columns=list(LEVEL_COLUMNS)).astype(dict.fromkeys(LEVEL_NUMBERS, "float64")),
+        tests=pd.DataFrame(tests, columns=list(TEST_COLUMNS)).astype(dict.fromkeys(TEST_NUMBERS, "float64")),
+        left_out=first.left_out,
+    )
+
+
+def _prediction(
+    level: Subgroup, method: PoolingMethod, scale: Scale, k: int, n: Floats
+) -> tuple[float, float] | tuple[None, None]:
+    """Return the prediction limits of a level, proportions."""
+    kind = TWO_STEP[method].prediction if method in TWO_STEP else Prediction.NORMAL
+    if kind is None or level.mean is None or level.se is None or level.tau2 is None:
+        return None, None
+    limits = prediction_interval(level.mean, level.se, level.tau2, k=k, kind=kind)
+    if limits is None:
+        return None, None
+    low, high = back_transform(limits, scale=scale, n=n).tolist()
+    return low, high
+
+
+def _why_not(part: pd.DataFrame, method: PoolingMethod, kind: Heterogeneity) -> str:
+    """Say why a level has no result."""
+    if kind is Heterogeneity.SHARED:
+        return NOT_CONVERGED_NOTE
+    return pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"])).note
+
+
+def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> str:
+    """Say which cohorts got a continuity correction."""
+    if method not in TWO_STEP:
+        return ""
+    part = evidence.frame[evidence.frame[column] != ""]
+    counts = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
+    return correction_note(effects(*counts, scale=TWO_STEP[method].scale).corrected, tuple(part["cohort_id"]))
+
+
+def _test(kind: Heterogeneity, analysis: Subgroups, corrected: str) -> dict[str, object]:
+    """Return the test between levels as a row."""
+    between = analysis.between
+    name = "Q_between"
+    if kind is Heterogeneity.SHARED:
+        name = "LR" if analysis.method is PoolingMethod.GLMM_ML else "Q_M"
+        if between is not None and between.df2 is not None:
+            name = "F"
+    numbers = {"statistic": None, "df1": None, "df2": None, "p": None} if between is None else asdict(between)
+    return {"heterogeneity": kind.value, "test": name, **numbers, "note": sentences(analysis.note, corrected)}

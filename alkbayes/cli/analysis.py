@@ -1,0 +1,91 @@
+"""What the commands of one analysis share: how to pool, the head of what they print, and figures for a reader."""
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alkbayes.cli.output import WIDTH, reader_console
+from alkbayes.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from alkbayes.classical import PoolingMethod
+    from alkbayes.evidence import Evidence
+
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method", metavar="NAME", help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model."
+    ),
+]
+DEFAULT_METHOD = "reml-logit-hk"
+LEAST_P = 0.001
+MOST_DECIMALS = 8
+
+
+def method_named(name: str) -> "PoolingMethod":
+    """Return the method of that name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    from alkbayes.classical import PoolingMethod
+
+    if name not in set(PoolingMethod):
+        raise UsageError(f"There is no pooling method {name!r}. --method may be: {', '.join(PoolingMethod)}.")
+    return PoolingMethod(name)
+
+
+def console_for(evidence: "Evidence") -> "Console":
+    """Return the console for a reader, on which it already stands where the numbers are from."""
+    from alkbayes.evidence import RECONSTRUCTION
+
+    console = reader_console()
+    console.print(f"Evidence: {evidence.source}", soft_wrap=True)
+    if evidence.bundled:
+        console.print(RECONSTRUCTION)
+    return console
+
+
+def empty_table(console: "Console") -> "Table":
+    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
+    from rich import box
+    from rich.table import Table
+
+    narrow = console.width < WIDTH
+    return Table(box=box.SIMPLE_HEAD, show_edge=not narrow, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value for a reader, with its sign; a dash where there is none."""
+    if p is None:
+        return "–"
+    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3f}"
+
+
+def p_equals(p: float | None) -> str:
+    """Return a p-value as an equation, for a sentence."""
+    return f"p {p_value(p)}" if p is not None and p < LEAST_P else f"p = {p_value(p)}"
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """Return a number for a reader; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def decimals(se: float | None) -> int:
+    """Return how many decimals show two digits of a standard error, two at least."""
+    return 2 if se is None or se <= 0 else min(max(2, 1 - math.floor(math.log10(se))), MOST_DECIMALS)
+
+
+def points(change: float | None, digits: int = 2) -> str:
+    """Return a difference of proportions in percentage points, with its sign; a dash where there is none."""
+    if change is None:
+        return "–"
+    text = f"{100 * change:+.{digits}f}"
+    return (text[1:] if float(text) == 0 else text).replace("-", "−")

@@ -1,0 +1,162 @@
+"""`alkbayes influence`: what one cohort, or one trial, does to the pooled rate."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, points
+from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json, records
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from alkbayes.classical.influence_tables import InfluenceTable
+    from alkbayes.classical.pooled_proportion import PooledProportion
+    from alkbayes.evidence import Evidence
+
+ByTrial = Annotated[bool, typer.Option("--by-trial", help="Leave out whole trials instead of cohorts.")]
+SHOWN = 15
+"""Rows that a terminal shows, beside those that are marked or have no result."""
+ALWAYS = frozenset({"ORR %", "without", "95 % CI", "change"})
+"""Headings that every method fills."""
+MARK = "*"
+READING = {
+    "change": "the rate without it less the rate with it, percentage points",
+    "shrunk": "its own rate given all cohorts: drawn towards their mean",
+    "resid.": "externally standardised residual, its distance from what the others give",
+    "Cook": "Cook's distance, the squared change of the mean over its squared error",
+    MARK: "influential by metafor's rule of thumb, which is no test",
+}
+
+
+def command(
+    data: Data = None,
+    method: Method = DEFAULT_METHOD,
+    by_trial: ByTrial = False,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Pool without each cohort or trial in turn, by any method, and say which of them move the result.
+
+    Example: alkbayes influence --method glmm-ml --by-trial
+    """
+    check_format(json_=json_, csv=csv)
+    asked = method_named(method)
+    from alkbayes.classical.influence_tables import influence_table
+    from alkbayes.evidence import read_evidence
+
+    evidence = read_evidence(data)
+    table = influence_table(evidence, method=asked, by_trial=by_trial)
+    if json_:
+        print_json({"influence": {"full": asdict(table.full), "left_out": records(table.rows)}})
+    elif csv:
+        print_csv(table.rows)
+    else:
+        _show(table, evidence, unit="trial" if by_trial else "cohort")
+
+
+def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
+    """Print the pooled rate, how far it moves, and what moves it most."""
+    from alkbayes.evidence_faults import shown
+
+    console = console_for(evidence)
+    console.print(f"Leaving out one {unit} at a time, {table.full.method}")
+    console.print(f"Pooled from {_number(table.full.k, 'cohort')}: {_full(table.full)}")
+    rows = records(table.rows)
+    found = [row for row in rows if row["estimate"] is not None]
+    if found:
+        console.print(f"Without one of {_number(len(rows), unit)}: {_range(found)}")
+        chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
+        columns = _columns(chosen, narrow=console.width < WIDTH)
+        grid = empty_table(console)
+        _fill(grid, chosen, columns, unit=unit)
+        console.print(grid)
+        _show_rest(console, [row for row in found if row not in chosen], diagnosed="Cook" in columns)
+        for name in columns:
+            if name in READING:
+                console.print(f"{name + ':':<8}{READING[name]}", soft_wrap=True)
+        if MARK not in columns and "Cook" in columns:
+            console.print("None is influential by metafor's rule of thumb.")
+    for note, names in _without_result(rows).items():
+        few = ", ".join(shown(name) for name in names[:SHOWN])
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        console.print(f"Without {few}{more}: {note}")
+    if table.full.note:
+        console.print(table.full.note)
+
+
+def _show_rest(console: "Console", rest: list[dict[str, Any]], *, diagnosed: bool) -> None:
+    """Say by how much at most the rows that are not shown change the result."""
+    if rest:
+        most = max(abs(row["change"] or 0.0) for row in rest)
+        more = ", with all diagnostics" if diagnosed else ""
+        at_most = f"{100 * most:.2f} points at most"
+        console.print(f"{len(rest):,} more change it by {at_most}; --json and --csv have all{more}.")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _full(full: "PooledProportion") -> str:
+    """Return the pooled rate of all cohorts."""
+    if full.estimate is None:
+        return "no result"
+    text = f"{percent(full.estimate)} % ({percent_interval(full.low, full.high)})"
+    return text if full.tau2 is None else f"{text}, tau2 {figure(full.tau2, 3)}"
+
+
+def _range(rows: list[dict[str, Any]]) -> str:
+    """Return between which extremes estimate and tau2 move."""
+    estimates = [row["estimate"] for row in rows]
+    text = f"{percent_interval(min(estimates), max(estimates))} %"
+    variances = [row["tau2"] for row in rows if row["tau2"] is not None]
+    return f"{text}, tau2 {figure(min(variances), 3)}–{figure(max(variances), 3)}" if variances else text
+
+
+def _columns(rows: list[dict[str, Any]], *, narrow: bool) -> list[str]:
+    """Return the headings of what these rows have; on a narrow terminal without tau2, whose range stands above."""
+    optional = {"shrunken": "shrunk", "rstudent": "resid.", "cook": "Cook"}
+    if not narrow:
+        optional["tau2"] = "tau2"
+    has = {heading for name, heading in optional.items() if any(row[name] is not None for row in rows)}
+    marked = [MARK] if any(row["influential"] for row in rows) else []
+    order = ("ORR %", "shrunk", "without", "95 % CI", "tau2", "change", "resid.", "Cook")
+    return [heading for heading in order if heading in ALWAYS | has] + marked
+
+
+def _fill(grid: "Table", rows: list[dict[str, Any]], columns: list[str], *, unit: str) -> None:
+    """Fill the table of what was left out."""
+    from rich.text import Text
+
+    from alkbayes.evidence_faults import shown
+
+    grid.add_column(f"{unit} left out", overflow="fold")
+    for heading in columns:
+        grid.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        cells = {
+            "ORR %": percent(row["observed"]),
+            "shrunk": percent(row["shrunken"]),
+            "without": percent(row["estimate"]),
+            "95 % CI": percent_interval(row["low"], row["high"]),
+            "tau2": figure(row["tau2"], 3),
+            "change": points(row["change"]),
+            "resid.": figure(row["rstudent"]),
+            "Cook": figure(row["cook"], 3),
+            MARK: MARK if row["influential"] else "",
+        }
+        many = f" ({row['cohorts']} cohorts)" if row["cohorts"] > 1 else ""
+        grid.add_row(Text(f"{shown(row['left_out'])}{many}"), *(cells[heading] for heading in columns))
+
+
+def _without_result(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return for each reason the names whose leaving out has no result."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row["estimate"] is None:
+            reasons.setdefault(row["note"], []).append(row["left_out"])
+    return reasons

@@ -1,0 +1,164 @@
+"""`alkbayes regress`: meta-regression on columns of the table."""
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alkbayes.cli.analysis import (
+    DEFAULT_METHOD,
+    Method,
+    console_for,
+    decimals,
+    empty_table,
+    figure,
+    method_named,
+    p_equals,
+    p_value,
+)
+from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.output import WIDTH, check_format, percent, print_csv, print_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from alkbayes.classical import MetaRegression
+    from alkbayes.evidence import Evidence
+
+Columns = Annotated[
+    list[str],
+    typer.Argument(metavar="COLUMN", help="Columns to regress on: numbers as they are, other values as levels."),
+]
+LARGEST_EXPONENT = 700.0
+TRIAL = "trial"
+
+
+def command(
+    columns: Columns, data: Data = None, method: Method = DEFAULT_METHOD, json_: Json = False, csv: Csv = False
+) -> None:
+    """Regress the response rates on columns of the table: coefficients, their tests, and what they leave unexplained.
+
+    Example: alkbayes regress line regimen_class --method glmm-ml
+    """
+    check_format(json_=json_, csv=csv)
+    asked = method_named(method)
+    from alkbayes.classical import PoolingMethod, regress
+    from alkbayes.evidence import read_evidence
+
+    evidence = read_evidence(data)
+    if asked is PoolingMethod.GLMM_ML_TRIALS:
+        found = regress(evidence, columns, method=PoolingMethod.GLMM_ML, group=TRIAL)
+    else:
+        found = regress(evidence, columns, method=asked)
+    rows = _coefficients(found)
+    if json_:
+        print_json({"regression": asdict(found) | {"coefficients": rows}})
+    elif csv:
+        import pandas as pd
+
+        print_csv(pd.DataFrame(rows))
+    else:
+        _show(found, rows, evidence)
+
+
+def _coefficients(found: "MetaRegression") -> list[dict[str, Any]]:
+    """Return the coefficients as records; on the logit scale with odds ratios, which an intercept is none of."""
+    from alkbayes.classical import Scale
+    from alkbayes.classical.moderators import INTERCEPT
+
+    rows = []
+    for coefficient in found.coefficients:
+        ratio = found.scale is Scale.LOGIT and coefficient.name != INTERCEPT
+        logs = (coefficient.estimate, coefficient.low, coefficient.high) if ratio else (None,) * 3
+        ratios = zip(("odds_ratio", "odds_ratio_low", "odds_ratio_high"), map(_exponential, logs), strict=True)
+        rows.append(asdict(coefficient) | dict(ratios))
+    return rows
+
+
+def _exponential(value: float | None) -> float | None:
+    """Return e to a power; None where there is no power, or no number for the result."""
+    return None if value is None or value > LARGEST_EXPONENT else math.exp(value)
+
+
+def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Evidence") -> None:
+    """Print a meta-regression for a reader."""
+    from alkbayes.classical import PoolingMethod
+
+    console = console_for(evidence)
+    within = f", cohorts within {found.group}s" if found.group else ""
+    console.print(f"Meta-regression of {found.k:,} cohorts, {found.method}{within}, {found.scale} scale")
+    grid = empty_table(console)
+    _fill(grid, rows, narrow=console.width < WIDTH)
+    console.print(grid)
+    console.print(f"Moderators: {_omnibus(found)}")
+    console.print(f"Residual heterogeneity: {_residual(found)}")
+    if found.q_e is not None:
+        name = "likelihood ratio" if found.method is PoolingMethod.GLMM_ML else "Q_E"
+        console.print(f"Test of it: {name} = {figure(found.q_e)}, df {found.q_e_df}, {p_equals(found.q_e_p)}")
+    if found.r2 is not None:
+        console.print(f"R2: {percent(found.r2, 0)} % of the variance between cohorts goes with the moderators")
+    console.print(found.note)
+
+
+def _fill(grid: "Table", rows: list[dict[str, Any]], *, narrow: bool) -> None:
+    """Fill the table of coefficients; on a narrow terminal without standard errors, which the intervals show too."""
+    from rich.text import Text
+
+    grid.add_column("coefficient", overflow="fold")
+    cells = {row["name"]: _cells(row) for row in rows}
+    empty = {heading for heading in ("odds ratio",) if not any(row[heading] for row in cells.values())}
+    headings = [
+        heading for heading in cells[rows[0]["name"]] if heading not in empty and not (narrow and heading == "SE")
+    ]
+    for heading in headings:
+        grid.add_column(heading, justify="right", no_wrap=True)
+    for name, row in cells.items():
+        grid.add_row(Text(name), *(row[heading] for heading in headings))
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    """Return a coefficient's cells by their headings, with the decimals that its standard error calls for."""
+    digits = decimals(row["se"])
+    ratio = ""
+    if row["odds_ratio"] is not None:
+        limits = _interval(row["odds_ratio_low"], row["odds_ratio_high"], digits, "–")
+        ratio = f"{figure(row['odds_ratio'], digits)} ({limits})"
+    return {
+        "estimate": figure(row["estimate"], digits),
+        "SE": figure(row["se"], digits),
+        "95 % CI": _interval(row["low"], row["high"], digits, " to "),
+        "p": p_value(row["p"]),
+        "odds ratio": ratio,
+    }
+
+
+def _interval(low: float | None, high: float | None, digits: int, joint: str) -> str:
+    """Return an interval; a dash where there is none."""
+    return "–" if low is None or high is None else f"{figure(low, digits)}{joint}{figure(high, digits)}"
+
+
+def _omnibus(found: "MetaRegression") -> str:
+    """Return the test of all moderators in words."""
+    from alkbayes.classical import PoolingMethod
+
+    test = found.omnibus
+    if test is None:
+        return "no test"
+    if test.df2 is not None:
+        return f"F = {figure(test.statistic)}, df {test.df1} and {test.df2}, {p_equals(test.p)}"
+    name = "likelihood ratio" if found.method is PoolingMethod.GLMM_ML else "Q_M"
+    return f"{name} = {figure(test.statistic)}, df {test.df1}, {p_equals(test.p)}"
+
+
+def _residual(found: "MetaRegression") -> str:
+    """Return what the moderators leave unexplained."""
+    parts = []
+    if found.tau2 is not None:
+        limits = "" if found.tau2_low is None else f" ({_interval(found.tau2_low, found.tau2_high, 3, '–')})"
+        parts.append(f"tau2 {figure(found.tau2, 3)}{limits}")
+    if found.tau2_group is not None:
+        parts.append(f"between {found.group}s {figure(found.tau2_group, 3)}")
+    if found.i2 is not None:
+        parts.append(f"I2 {percent(found.i2, 0)} %")
+    return ", ".join(parts) or "not known"

@@ -1,0 +1,112 @@
+"""`alkbayes subgroups`: pooled rates by level of a column, and whether the levels differ."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, p_equals
+from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from alkbayes.classical.subgroup_tables import SubgroupTable
+    from alkbayes.evidence import Evidence
+
+Column = Annotated[str, typer.Argument(metavar="COLUMN", help="Column of the table to group by.")]
+HEADINGS = {
+    "separate": "each with its own tau2",
+    "shared": "one tau2 for all",
+    "none": "no variance between cohorts",
+}
+TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood ratio"}
+
+
+def command(
+    column: Column, data: Data = None, method: Method = DEFAULT_METHOD, json_: Json = False, csv: Csv = False
+) -> None:
+    """Pool each level of a column, with a variance between cohorts for each or for all, and test their difference.
+
+    Example: alkbayes subgroups line --method glmm-ml
+    """
+    check_format(json_=json_, csv=csv)
+    asked = method_named(method)
+    from alkbayes.classical.subgroup_tables import subgroup_table
+    from alkbayes.evidence import read_evidence
+
+    evidence = read_evidence(data)
+    table = subgroup_table(evidence, column, method=asked)
+    if json_:
+        print_json({"subgroups": _document(table)})
+    elif csv:
+        print_csv(table.levels)
+    else:
+        _show(table, evidence)
+
+
+def _document(table: "SubgroupTable") -> dict[str, Any]:
+    """Return all of an analysis, proportions in [0, 1]."""
+    return {
+        "column": table.column,
+        "method": table.method,
+        "scale": table.scale,
+        "levels": records(table.levels),
+        "tests": records(table.tests),
+        "left_out": list(table.left_out),
+    }
+
+
+def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
+    """Print an analysis for a reader: the levels, the tests between them, and what to bear in mind."""
+    from alkbayes.evidence_faults import shown
+    from alkbayes.vocabulary import label_of
+
+    console = console_for(evidence)
+    console.print(f"Subgroups by {shown(label_of(table.column))}, {table.method}")
+    levels, tests = records(table.levels), records(table.tests)
+    grid = empty_table(console)
+    grid.add_column("", overflow="fold")
+    for heading in ("cohorts", "responders\n/ patients", "ORR %", "95 % CI", "prediction", "tau2"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    for test in tests:
+        _add(grid, HEADINGS[test["heterogeneity"]], [r for r in levels if r["heterogeneity"] == test["heterogeneity"]])
+    console.print(grid)
+    for test in tests:
+        console.print(f"Between levels, {HEADINGS[test['heterogeneity']]}: {_tested(test)}")
+    for note in dict.fromkeys(row["note"] for row in levels if row["note"]):
+        names = dict.fromkeys(shown(row["level"]) for row in levels if row["note"] == note)
+        console.print(f"{', '.join(names)}: {note}")
+    notes = [test["note"] for test in tests]
+    for note in dict.fromkeys(notes):
+        if not any(note in other and note != other for other in notes):
+            console.print(note)
+
+
+def _add(grid: "Table", heading: str, rows: list[dict[str, Any]]) -> None:
+    """Add the levels of one kind of heterogeneity."""
+    from rich.text import Text
+
+    from alkbayes.evidence_faults import shown
+
+    grid.add_row(Text(heading, style="bold"))
+    for row in rows:
+        grid.add_row(
+            Text(f"  {shown(row['level'])}"),
+            f"{row['k']:,}",
+            f"{row['responders']:,}/{row['patients']:,}",
+            percent(row["estimate"]),
+            percent_interval(row["low"], row["high"]),
+            percent_interval(row["prediction_low"], row["prediction_high"]),
+            figure(row["tau2"], 3),
+        )
+    grid.add_section()
+
+
+def _tested(test: dict[str, Any]) -> str:
+    """Return a test in words."""
+    if test["statistic"] is None:
+        return "no test"
+    name, value, first = TESTS[test["test"]], figure(test["statistic"]), f"{test['df1']:.0f}"
+    df = f"df {first}" if test["df2"] is None else f"df {first} and {test['df2']:.0f}"
+    return f"{name} = {value}, {df}, {p_equals(test['p'])}"

@@ -1,0 +1,133 @@
+"""Subgroup tables: both kinds of tau2, prediction against metafor, tests, notes."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+from scipy.stats import norm, t
+
+from alkbayes.classical import PoolingMethod, pool, regress, subgroups
+from alkbayes.classical.subgroup_tables import LEVEL_COLUMNS, NOT_CONVERGED_NOTE, TEST_COLUMNS, subgroup_table
+from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence import Evidence
+
+type Maker = Callable[..., Evidence]
+
+PREDICTION = {
+    "separate": [[0.499133785309, 0.919001365869], [0.234922381878, 0.749017668926], [0.453907028181, 0.781975243318]],
+    "shared": [[0.534097222233, 0.907709034136], [0.250769552648, 0.732375972523], [0.363401764864, 0.833073057582]],
+}
+"""metafor 3.8 on the bundled cohorts: predict(rma(yi, vi, test="knha")) in each line, and predict() of
+rma(yi, vi, mods = ~ 0 + line, test="knha") at each line; REML to a threshold of 1e-12, transformed back."""
+
+
+def test_prediction_intervals_are_metafors(bundled: Evidence) -> None:
+    levels = subgroup_table(bundled, "line", method=PoolingMethod.REML_LOGIT_HK).levels
+    assert list(levels.columns) == list(LEVEL_COLUMNS)
+    for kind, expected in PREDICTION.items():
+        part = levels[levels["heterogeneity"] == kind]
+        assert part["level"].tolist() == ["naive", "pretreated", "mixed"]
+        np.testing.assert_allclose(part[["prediction_low", "prediction_high"]], expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("method", [PoolingMethod.REML_LOGIT_HTS, PoolingMethod.GLMM_ML, PoolingMethod.REML_ARCSINE])
+def test_levels_with_their_own_tau2_predict_as_pool_does(bundled: Evidence, method: PoolingMethod) -> None:
+    levels = subgroup_table(bundled, "regimen_class", method=method).levels
+    separate = levels[levels["heterogeneity"] == "separate"]
+    for _, row in separate.iterrows():
+        part = bundled.frame[bundled.frame["regimen_class"] == row["level"]]
+        expected = pool(part["responders"], part["n"], method=method)
+        for name in ("estimate", "low", "high", "prediction_low", "prediction_high", "tau2"):
+            value = getattr(expected, name)
+            assert row[name] == pytest.approx(math.nan if value is None else value, rel=1e-9, nan_ok=True), name
+        assert (row["k"], row["patients"], row["responders"]) == (expected.k, expected.patients, expected.responders)
+
+
+@pytest.mark.parametrize(
+    ("method", "quantile"),
+    [
+        (PoolingMethod.GLMM_ML, norm.ppf(0.975)),
+        (PoolingMethod.REML_LOGIT_T, t.ppf(0.975, 63 - 5)),
+        (PoolingMethod.REML_LOGIT_HTS, t.ppf(0.975, 63 - 5 - 1)),
+    ],
+)
+def test_a_shared_tau2_predicts_by_the_degrees_of_freedom_of_the_regression(
+    bundled: Evidence, method: PoolingMethod, quantile: float
+) -> None:
+    levels = subgroup_table(bundled, "regimen_class", method=method).levels
+    shared = levels[levels["heterogeneity"] == "shared"]
+    half = quantile * np.sqrt(shared["tau2"] + shared["se"] ** 2)
+    np.testing.assert_allclose(shared["prediction_low"], expit(logit(shared["estimate"]) - half), rtol=1e-9)
+    np.testing.assert_allclose(shared["prediction_high"], expit(logit(shared["estimate"]) + half), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("method", "names"),
+    [
+        (PoolingMethod.REML_LOGIT, ["Q_between", "Q_M"]),
+        (PoolingMethod.REML_LOGIT_HK, ["Q_between", "F"]),
+        (PoolingMethod.GLMM_ML, ["Q_between", "LR"]),
+        (PoolingMethod.COMMON_LOGIT, ["Q_between"]),
+    ],
+)
+def test_the_tests_are_named_and_those_of_the_analyses(
+    bundled: Evidence, method: PoolingMethod, names: list[str]
+) -> None:
+    tests = subgroup_table(bundled, "line", method=method).tests
+    assert list(tests.columns) == list(TEST_COLUMNS)
+    assert tests["test"].tolist() == names
+    for place, shared in enumerate([False, True][: len(names)]):
+        between = subgroups(bundled, "line", method=method, shared_tau2=shared).between
+        assert between is not None
+        row = tests.iloc[place]
+        assert (row["statistic"], row["df1"], row["p"]) == (between.statistic, between.df1, between.p)
+    if len(names) == 2:
+        omnibus = regress(bundled, ["line"], method=method).omnibus
+        assert omnibus is not None
+        assert tests["statistic"].iloc[1] == pytest.approx(omnibus.statistic, rel=1e-6)
+
+
+def test_without_a_variance_between_cohorts_there_is_one_analysis_and_no_prediction(bundled: Evidence) -> None:
+    table = subgroup_table(bundled, "line", method=PoolingMethod.COMMON_LOGIT)
+    assert set(table.levels["heterogeneity"]) == {"none"}
+    assert table.levels[["prediction_low", "tau2"]].isna().all(axis=None)
+
+
+def test_corrected_and_left_out_cohorts_are_named(table: Maker) -> None:
+    evidence = table(("a", 5, 10), ("b", 10, 10), ("c", 4, 12), ("d", 3, 9), ("e", 9, 9), line=["x", "x", "y", "y", ""])
+    found = subgroup_table(evidence, "line", method=PoolingMethod.REML_LOGIT)
+    assert found.left_out == ("e",)
+    for note in found.tests["note"]:
+        assert "1 of 5 cohorts has no line and is left out: e." in note
+        assert "of cohort b, where" in note
+    binomial = subgroup_table(evidence, "line", method=PoolingMethod.GLMM_ML)
+    assert not binomial.tests["note"].str.contains("1/2 was added").any()
+
+
+def test_levels_without_a_result_say_why(table: Maker) -> None:
+    evidence = table(("a", 0, 10), ("b", 0, 20), ("c", 4, 12), ("d", 3, 9), line=["x", "x", "y", "y"])
+    found = subgroup_table(evidence, "line", method=PoolingMethod.GLMM_ML)
+    levels = found.levels.set_index(["heterogeneity", "level"])
+    assert "a rate of exactly 0, which has no logit" in levels.loc[("separate", "x"), "note"]
+    assert levels.loc[("separate", "y"), "estimate"] == pytest.approx(1 / 3, rel=1e-6)
+    assert "tau2 was estimated at 0" in levels.loc[("separate", "y"), "note"]
+    assert levels.loc[("shared", "x"), "note"] == NOT_CONVERGED_NOTE
+    assert found.tests["statistic"].isna().all()
+
+
+def test_one_cohort_has_no_prediction_of_its_own(table: Maker) -> None:
+    evidence = table(("a", 5, 10), ("b", 8, 20), ("c", 4, 12), line=["x", "x", "y"])
+    levels = subgroup_table(evidence, "line", method=PoolingMethod.REML_LOGIT).levels.set_index(
+        ["heterogeneity", "level"]
+    )
+    assert math.isnan(levels.loc[("separate", "y"), "prediction_low"])
+    assert levels.loc[("shared", "y"), "prediction_low"] < levels.loc[("shared", "y"), "estimate"]
+
+
+def test_what_cannot_be_grouped_is_refused(bundled: Evidence) -> None:
+    with pytest.raises(EvidenceError, match="no column smoking"):
+        subgroup_table(bundled, "smoking", method=PoolingMethod.REML_LOGIT)
+    with pytest.raises(UsageError, match="crude-wilson cannot test subgroups"):
+        subgroup_table(bundled, "line", method=PoolingMethod.CRUDE_WILSON)

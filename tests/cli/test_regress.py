@@ -1,0 +1,113 @@
+"""`alkbayes regress`: what goes to stdout and stderr, and with which exit code."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alkbayes.classical import PoolingMethod, regress
+from alkbayes.cli import app
+from alkbayes.evidence import read_evidence
+
+type Command = Callable[..., Result]
+
+
+def test_json_is_the_regression_with_odds_ratios(alkbayes: Command) -> None:
+    result = alkbayes("regress", "line", "regimen_class", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = json.loads(result.stdout)["regression"]
+    expected = regress(read_evidence(), ["line", "regimen_class"], method=PoolingMethod.REML_LOGIT_HK)
+    assert document["moderators"] == ["line", "regimen_class"]
+    assert (document["tau2"], document["r2"], document["q_e_df"]) == (expected.tau2, expected.r2, 56)
+    assert document["omnibus"]["statistic"] == expected.omnibus.statistic
+    intercept, second, *_ = document["coefficients"]
+    assert intercept["odds_ratio"] is None
+    assert second["name"] == "line: pretreated (against naive)"
+    for ratio, log in (("odds_ratio", "estimate"), ("odds_ratio_low", "low"), ("odds_ratio_high", "high")):
+        assert math.log(second[ratio]) == pytest.approx(second[log], rel=1e-12)
+
+
+def test_csv_is_the_coefficients(alkbayes: Command) -> None:
+    rows = list(csv.DictReader(io.StringIO(alkbayes("regress", "line", "--csv").stdout)))
+    assert [row["name"] for row in rows] == [
+        "intercept",
+        "line: pretreated (against naive)",
+        "line: mixed (against naive)",
+    ]
+    assert rows[0]["odds_ratio"] == ""
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_the_table_for_a_reader_fits(columns: int) -> None:
+    runner = CliRunner(env={"COLUMNS": str(columns)})
+    for method in ("reml-logit-hk", "glmm-ml", "reml-raw"):
+        result = runner.invoke(app, ["regress", "line", "regimen_class", "n", "--method", method])
+        assert result.exit_code == 0
+        assert max(len(line.rstrip()) for line in result.stdout.splitlines()) <= columns
+        assert "…" not in result.stdout
+
+
+def test_the_reader_is_told_tests_and_left_out_cohorts(alkbayes: Command) -> None:
+    text = " ".join(alkbayes("regress", "line", "pfs_median", "--method", "glmm-ml").stdout.split())
+    assert "Meta-regression of 38 cohorts, glmm-ml, logit scale" in text
+    assert "25 of 63 cohorts have no value in one of line, pfs_median and are left out: af001jp-phase2," in text
+    assert "Moderators: likelihood ratio = " in text
+    assert text.endswith("a coefficient is no causal effect.")
+
+
+def test_a_two_step_method_has_its_f_test_and_profile_interval(alkbayes: Command) -> None:
+    lines = [line.rstrip() for line in alkbayes("regress", "line", "regimen_class").stdout.splitlines()]
+    assert "Moderators: F = 7.05, df 6 and 56, p < 0.001" in lines
+    assert "Residual heterogeneity: tau2 0.272 (0.210–0.646), I2 83 %" in lines
+    assert "Test of it: Q_E = 274.02, df 56, p < 0.001" in lines
+    assert "R2: 54 % of the variance between cohorts goes with the moderators" in lines
+
+
+def test_a_small_coefficient_keeps_two_digits_of_its_error(alkbayes: Command) -> None:
+    (row,) = [line.split() for line in alkbayes("regress", "n").stdout.splitlines() if line.startswith(" n (per")]
+    record = json.loads(alkbayes("regress", "n", "--json").stdout)["regression"]["coefficients"][1]
+    assert f"{record['se']:.2g}" in row
+
+
+def test_the_binomial_model_takes_cohorts_within_trials(alkbayes: Command) -> None:
+    document = json.loads(alkbayes("regress", "line", "--method", "glmm-ml-trials", "--json").stdout)["regression"]
+    expected = regress(read_evidence(), ["line"], method=PoolingMethod.GLMM_ML, group="trial")
+    assert document["group"] == "trial"
+    assert document["tau2_group"] == pytest.approx(expected.tau2_group)
+    assert "cohorts within trials" in alkbayes("regress", "line", "--method", "glmm-ml-trials").stdout
+
+
+def test_no_odds_ratios_off_the_logit_scale(alkbayes: Command) -> None:
+    assert "odds ratio" not in alkbayes("regress", "line", "--method", "reml-arcsine").stdout
+    rows = json.loads(alkbayes("regress", "line", "--method", "reml-arcsine", "--json").stdout)["regression"]
+    assert all(row["odds_ratio"] is None for row in rows["coefficients"])
+
+
+def test_a_fit_without_a_result_says_so(tmp_path: Path, alkbayes: Command) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("cohort_id,n,responders,dose\na,20,0,1\nb,20,0,2\nc,20,0,3\nd,20,0,4\n", encoding="utf-8")
+    result = alkbayes("regress", "dose", "--data", path, "--method", "glmm-ml")
+    assert result.exit_code == 0
+    assert "No result: the likelihood has no maximum at finite values." in result.stdout
+    assert "reconstruction" not in result.stdout
+    document = json.loads(alkbayes("regress", "dose", "--data", path, "--method", "glmm-ml", "--json").stdout)
+    assert document["regression"]["converged"] is False
+    assert document["regression"]["coefficients"][1]["odds_ratio"] is None
+
+
+def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
+    for arguments, code, message in (
+        (("smoking",), 3, "no column smoking to regress on"),
+        (("line", "--method", "best"), 2, "There is no pooling method 'best'"),
+        (("line", "--method", "crude-wald"), 2, "crude-wald cannot regress"),
+        (("line", "--json", "--csv"), 2, "exclude each other"),
+        ((), 2, "Missing argument"),
+    ):
+        result = alkbayes("regress", *arguments)
+        assert (result.exit_code, result.stdout) == (code, "")
+        assert message in result.stderr

@@ -1,0 +1,83 @@
+"""`alkbayes subgroups`: what goes to stdout and stderr, and with which exit code."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alkbayes.classical import PoolingMethod, subgroups
+from alkbayes.classical.subgroup_tables import LEVEL_COLUMNS
+from alkbayes.cli import app
+from alkbayes.evidence import read_evidence
+
+type Command = Callable[..., Result]
+
+
+def test_json_is_one_document_of_levels_and_tests(alkbayes: Command) -> None:
+    result = alkbayes("subgroups", "line", "--method", "glmm-ml", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = json.loads(result.stdout)["subgroups"]
+    assert list(document) == ["column", "method", "scale", "levels", "tests", "left_out"]
+    assert len(document["levels"]) == 6
+    expected = subgroups(read_evidence(), "line", method=PoolingMethod.GLMM_ML, shared_tau2=True)
+    shared = [row for row in document["levels"] if row["heterogeneity"] == "shared"]
+    assert [row["estimate"] for row in shared] == pytest.approx([level.estimate for level in expected.levels])
+    test = document["tests"][1]
+    assert (test["test"], test["df1"], test["df2"]) == ("LR", 2, None)
+    assert test["statistic"] == pytest.approx(expected.between.statistic)
+
+
+def test_csv_is_the_same_levels(alkbayes: Command) -> None:
+    rows = list(csv.DictReader(io.StringIO(alkbayes("subgroups", "line", "--csv").stdout)))
+    assert list(rows[0]) == list(LEVEL_COLUMNS)
+    levels = json.loads(alkbayes("subgroups", "line", "--json").stdout)["subgroups"]["levels"]
+    assert [float(row["prediction_low"]) for row in rows] == [row["prediction_low"] for row in levels]
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_the_table_for_a_reader_fits(columns: int) -> None:
+    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["subgroups", "agent", "--method", "glmm-ml"])
+    assert result.exit_code == 0
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert "…" not in result.stdout
+    assert "reconstruction" in result.stdout
+    assert any("neladalkib" in line and "78/253" in line for line in lines)
+
+
+def test_the_reader_is_told_the_tests_and_what_they_are_not(alkbayes: Command) -> None:
+    lines = [line.rstrip() for line in alkbayes("subgroups", "line").stdout.splitlines()]
+    assert "Subgroups by line, reml-logit-hk" in lines
+    naive = "   naive                       17   1,231/1,612    77.1   70.3–82.7    49.9–91.9   0.302"
+    assert naive in lines
+    assert "Between levels, each with its own tau2: Q_between = 39.64, df 2, p < 0.001" in lines
+    assert "Between levels, one tau2 for all: F = 20.77, df 2 and 60, p < 0.001" in lines
+    assert " ".join(lines).count("a difference is no causal effect.") == 1
+
+
+def test_levels_without_a_result_say_why(tmp_path: Path, alkbayes: Command) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("cohort_id,n,responders,site\na,9,0,x\nb,8,0,x\nc,12,4,[b]\nd,11,5,[b]\n", encoding="utf-8")
+    result = alkbayes("subgroups", "site", "--data", path, "--method", "glmm-ml")
+    assert result.exit_code == 0
+    text = " ".join(result.stdout.split())
+    assert "reconstruction" not in text
+    assert "x: Maximum likelihood gives a rate of exactly 0" in text
+    assert "[b], x: The fit with one tau2 for all levels did not converge: no result." in text
+    assert "Between levels, one tau2 for all: no test" in text
+
+
+def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
+    for arguments, code, message in (
+        (("smoking",), 3, "no column smoking to group by"),
+        (("line", "--method", "best"), 2, "There is no pooling method 'best'. --method may be: crude-wald,"),
+        (("line", "--method", "crude-wald"), 2, "crude-wald cannot test subgroups"),
+        (("line", "--json", "--csv"), 2, "exclude each other"),
+    ):
+        result = alkbayes("subgroups", *arguments)
+        assert (result.exit_code, result.stdout) == (code, "")
+        assert message in result.stderr
