@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alkbayes import fit as fit_module
 from alkbayes.draws import from_unconstrained
+from alkbayes.engines import nuts
 from alkbayes.engines.nuts import NutsEngine, Sampled
 from alkbayes.estimates import groups_of, pooled_table, posterior_of
 from alkbayes.fit import Fit, fit_model
@@ -56,7 +56,7 @@ def fitted(case: Any) -> Fitted:
             return brought[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit_module, "NutsEngine", Remembered)
+        patch.setattr(nuts, "NutsEngine", Remembered)
         fit = fit_model(case.spec, case.evidence)
     return Fitted(case, fit, brought[-1].positions, native_density(engines[0]))
 

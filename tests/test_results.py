@@ -48,7 +48,7 @@ def unsampled() -> Callable[[str], Fit]:
     def make(model: str) -> Fit:
         spec = read_spec(model_path(model))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("alkbayes.fit.NutsEngine", Unsampled)
+            patch.setattr("alkbayes.engines.nuts.NutsEngine", Unsampled)
             return fit_model(spec, read_evidence(columns=spec.columns), settings=SETTINGS)
 
     return make

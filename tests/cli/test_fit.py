@@ -111,6 +111,15 @@ CLASSICAL = {
     "q": MAYBE,
     "q_df": (int, float, NoneType),
     "q_p": MAYBE,
+    "tau2_low": MAYBE,
+    "tau2_high": MAYBE,
+    "i2_low": MAYBE,
+    "i2_high": MAYBE,
+    "h2_low": MAYBE,
+    "h2_high": MAYBE,
+    "tau2_trial": MAYBE,
+    "rho": MAYBE,
+    "corrected": MAYBE,
     "note": TEXT,
 }
 ESTIMANDS = {"registry", "typical", "mean", "next_cohort"}
