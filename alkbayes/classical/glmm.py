@@ -31,6 +31,8 @@ QUADRATURE_TOLERANCE = 1e-6
 """By how much the log-likelihood of a fit may change with twice the nodes."""
 MAX_ITERATIONS = 50
 """Newton steps."""
+PATIENCE = 12
+"""Newton steps before more nodes are taken; six are usual."""
 NESTED_NODES = 15
 """At most this many nodes for each of two nested integrals to begin with."""
 SMALLEST_START = 0.05
@@ -319,24 +321,37 @@ def _fit_from(
     model: BinomialNormal, free: NDArray[np.bool_], start: Floats, nodes: int, max_iterations: int
 ) -> tuple[Maximum, Nodes, str]:
     """Return the maximum over the free parameters, the nodes it took, and why it cannot be used (empty if it can)."""
-    phi = start
-    for count in _doubled(nodes):
-        used = Nodes(count, count)
-        found = maximise(model.restricted(phi, free, used), phi[free], max_iterations, model.resolution)
+    phi, outer, inner = start, nodes, nodes
+    while True:
+        used = Nodes(outer, inner)
+        # A search that lasts has too few nodes to see its way: better soon with more than long with these.
+        last = 4 * max(outer, inner) > MAX_NODES
+        steps = max_iterations if last else min(max_iterations, PATIENCE)
+        found = maximise(model.restricted(phi, free, used), phi[free], steps, model.resolution)
         phi = phi.copy()
         phi[free] = found.phi
         full = replace(found, phi=phi)
         message = _fault(full, model)
-        if not message:
-            if (
-                abs(model.value(phi, Nodes(2 * count, 2 * count)) - full.value)
-                < QUADRATURE_TOLERANCE + model.resolution
-            ):
-                break
-            message = f"with {count} quadrature nodes the integral is still not exact enough"
-        elif np.abs(phi).max() >= FLAT:
-            break
-    return full, used, message
+        if message and np.abs(phi).max() >= FLAT:
+            return full, used, message
+        coarse = (True, True) if message else _coarse(model, phi, full.value, used)
+        if not any(coarse):
+            return full, used, ""
+        message = message or f"with {max(outer, inner)} quadrature nodes the integral is still not exact enough"
+        outer, inner = (2 * count if few else count for count, few in zip((outer, inner), coarse, strict=True))
+        if 2 * max(outer, inner) > MAX_NODES:
+            return full, used, message
+
+
+def _coarse(model: BinomialNormal, phi: Floats, value: float, used: Nodes) -> tuple[bool, bool]:
+    """Return whether twice the outer, and twice the inner, nodes would change the likelihood.
+
+    One by one, since many nodes for both cost their product, and a large tau asks for many on its own level alone.
+    """
+    tolerance = QUADRATURE_TOLERANCE + model.resolution
+    finer = (Nodes(2 * used.outer, used.inner), Nodes(used.outer, 2 * used.inner))
+    outer, inner = (abs(model.value(phi, nodes) - value) >= tolerance for nodes in finer)
+    return outer, inner
 
 
 def _boundary_test(rise: float, model: BinomialNormal) -> LikelihoodRatio:
@@ -356,14 +371,6 @@ def _mask(model: BinomialNormal, taus: tuple[int, ...]) -> NDArray[np.bool_]:
 def _padded(at: Maximum, model: BinomialNormal) -> Maximum:
     """Return a maximum with the taus that it lacks at 0."""
     return replace(at, phi=np.append(at.phi, np.zeros(model.size - at.phi.size)))
-
-
-def _doubled(nodes: int) -> list[int]:
-    """Return the node counts to fit with, so that twice the last is still within `MAX_NODES`."""
-    counts = [nodes]
-    while 4 * counts[-1] <= MAX_NODES:
-        counts.append(2 * counts[-1])
-    return counts
 
 
 def _fault(at: Maximum, model: BinomialNormal) -> str:

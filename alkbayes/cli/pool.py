@@ -1,16 +1,14 @@
 """`alkbayes pool`: classical pooling alone, no sampling."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from alkbayes.cli.analysis import method_named
 from alkbayes.cli.options import Csv, Data, Json, Markdown
 from alkbayes.cli.output import check_format, print_csv, print_json, records
 from alkbayes.cli.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
 from alkbayes.errors import UsageError
-
-if TYPE_CHECKING:
-    from alkbayes.classical import PoolingMethod
 
 By = Annotated[
     list[str] | None,
@@ -59,7 +57,7 @@ def command(
     from alkbayes.classical.disagreements import disagreements
     from alkbayes.evidence import read_evidence
 
-    methods = ALL_METHODS if every else [_method(name) for name in method] if method else DEFAULT_METHODS
+    methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
     evidence = read_evidence(data)
     pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
     apart = records(disagreements(pooled)) if every else None
@@ -70,15 +68,6 @@ def command(
     else:
         sheet = Sheet(records(pooled), apart, source=evidence.source, bundled=evidence.bundled)
         (print_sheet_as_markdown if markdown else print_sheet)(sheet)
-
-
-def _method(name: str) -> "PoolingMethod":
-    """Return the method of that name."""
-    from alkbayes.classical import PoolingMethod
-
-    if name not in set(PoolingMethod):
-        raise UsageError(f"There is no pooling method {name!r}. --method may be: {', '.join(PoolingMethod)}.")
-    return PoolingMethod(name)
 
 
 def _columns(item: str) -> str | tuple[str, str]:
