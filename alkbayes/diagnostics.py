@@ -6,6 +6,7 @@ from typing import Any
 import arviz_stats as az
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from alkbayes.records import finite_or_none
 
@@ -85,7 +86,7 @@ def diagnose(
         Every variable is judged, with dimensions (chain, draw, ...); give what results are made of, or where draws were
         weighted, what the weights are about.
     sample_stats
-        With `diverging` and `energy`, unless the draws were weighted.
+        With `diverging` and `energy`; where the draws were weighted, with `proposal`, which is alike for duplicates.
     pareto_k, importance_ess
         Of draws that were weighted and resampled; None for chains.
     thresholds
@@ -102,17 +103,13 @@ def diagnose(
     failures = []
     if pareto_k is None and not rhat < limits.rhat_max:
         failures.append(f"R-hat of {rhat_name} is {rhat:.3f}, not below {limits.rhat_max}: the chains do not agree")
-    for kind, value, name in (("bulk", bulk, bulk_name), ("tail", tail, tail_name)):
-        if not value > limits.ess_min:
-            failures.append(
-                f"{kind} ESS of {name} is {value:.0f}, not above {limits.ess_min:.0f}: too few effective draws "
-                "(--draws gives more)"
-            )
+    if pareto_k is None:
+        failures += _judge_chains(bulk, bulk_name, tail, tail_name, limits)
     divergences = ebfmi = None
     if pareto_k is None:
         divergences, ebfmi, more = _judge_transitions(sample_stats, limits)
     else:
-        more = _judge_weights(pareto_k, importance_ess, limits)
+        more = _judge_weights(pareto_k, importance_ess, sample_stats["proposal"].to_numpy(), limits)
     failures += more
     return Diagnostics(
         converged=not failures,
@@ -146,9 +143,26 @@ def _judge_transitions(sample_stats: xr.Dataset, limits: Thresholds) -> tuple[in
     return divergences, ebfmi, failures
 
 
-def _judge_weights(pareto_k: float, ess: float | None, limits: Thresholds) -> list[str]:
-    """Return what importance weights fail."""
+def _judge_chains(bulk: float, bulk_name: str, tail: float, tail_name: str, limits: Thresholds) -> list[str]:
+    """Return what the effective sample sizes of chains fail."""
+    return [
+        f"{kind} ESS of {name} is {value:.0f}, not above {limits.ess_min:.0f}: too few effective draws "
+        "(--draws gives more)"
+        for kind, value, name in (("bulk", bulk, bulk_name), ("tail", tail, tail_name))
+        if not value > limits.ess_min
+    ]
+
+
+def _judge_weights(pareto_k: float, ess: float | None, proposals: NDArray[Any], limits: Thresholds) -> list[str]:
+    """Return what importance weights fail, and the draws kept by them, whose chains are but a random split."""
     failures = []
+    copies = np.unique(proposals, return_counts=True)[1]
+    kept = float(proposals.size**2 / (copies**2).sum())
+    if not kept > limits.ess_min:
+        failures.append(
+            f"the draws that are kept, with their duplicates, are worth {kept:.0f}, not above {limits.ess_min:.0f}: "
+            "too few effective draws (--draws gives more)"
+        )
     if not pareto_k <= limits.pareto_k_max:
         failures.append(
             f"Pareto k is {pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be relied on"

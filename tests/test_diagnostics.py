@@ -165,7 +165,10 @@ def test_the_record_is_plain_values() -> None:
 
 
 def weighted(data: xr.Dataset, **weights: Any) -> Any:
-    return diagnose(data, xr.Dataset(), **({"pareto_k": 0.3, "importance_ess": 2500.0} | weights))
+    shape = (data.sizes["chain"], data.sizes["draw"])
+    proposals = weights.pop("proposals", np.arange(shape[0] * shape[1]).reshape(shape))
+    drawn = xr.Dataset({"proposal": (("chain", "draw"), proposals)})
+    return diagnose(data, drawn, **({"pareto_k": 0.3, "importance_ess": 2500.0} | weights))
 
 
 def test_weighted_draws_are_judged_by_their_weights() -> None:
@@ -206,4 +209,7 @@ def test_r_hat_of_a_random_split_is_not_judged_but_too_few_draws_are() -> None:
     assert found.rhat_max > 1.01
     assert not any("R-hat" in failure for failure in found.failures)
     few = weighted(posterior().isel(draw=slice(50)))
-    assert any("bulk ESS" in failure for failure in few.failures)
+    assert few.failures[0].startswith("the draws that are kept, with their duplicates, are worth 200, not above 400")
+    copies = np.arange(data.sizes["chain"] * data.sizes["draw"]).reshape(data.sizes["chain"], -1) // 6
+    (failure,) = weighted(data, proposals=copies).failures
+    assert "are worth 33" in failure  # 2,000 in sixes

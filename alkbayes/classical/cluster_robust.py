@@ -170,8 +170,9 @@ def _bias_reduced(
     for place, each in enumerate(members):
         x, variances = design[each], v[each]
         root = np.sqrt(variances)[:, None]
-        gram = np.diag(variances**2) - (root * x) @ bread @ (root * x).T
-        adjusted = root * (_inverse_root(gram) @ (x / root))
+        # G is this matrix, whose eigenvalues are in [0, 1] whatever the variances, with V on either side.
+        unexplained = np.eye(each.size) - (x / root) @ bread @ (x / root).T
+        adjusted = root * (_inverse_root(unexplained, variances) @ (x / root))
         score = adjusted.T @ residuals[each]
         meat += np.outer(score, score)
         effects = adjusted @ bread
@@ -187,12 +188,18 @@ def _bias_reduced(
     return bread @ meat @ bread, df
 
 
-def _inverse_root(matrix: Floats) -> Floats:
-    """Return the symmetric inverse square root, of the pseudo-inverse where the matrix is singular."""
-    values, vectors = np.linalg.eigh(matrix)
-    kept = values > SINGULAR * values[-1]
-    powers = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
-    return np.asarray((vectors * powers) @ vectors.T, dtype=np.float64)
+def _inverse_root(inner: Floats, scales: Floats) -> Floats:
+    """Return the symmetric inverse square root of D inner D, D being diagonal, or that of its pseudo-inverse.
+
+    As many directions are null as `inner` has: next to a cohort of millions an honest eigenvalue of the whole looks
+    like rounding. Its root is found from singular values, which keep twice the digits of eigenvalues.
+    """
+    values, vectors = np.linalg.eigh(inner)
+    factor = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T * scales
+    _, singular, axes = np.linalg.svd(factor)
+    kept = np.arange(len(scales)) < np.count_nonzero(values > SINGULAR)
+    powers = np.where(kept, 1 / np.where(kept, singular, 1.0), 0.0)
+    return np.asarray((axes.T * powers) @ axes, dtype=np.float64)
 
 
 def _rest_on_one_cluster(design: Floats, w: Floats, members: list[NDArray[np.intp]]) -> NDArray[np.bool_]:

@@ -78,6 +78,9 @@ PAIRS: tuple[tuple[Property, PoolingMethod, PoolingMethod], ...] = (
 )
 """Pairs of methods that differ in one property."""
 
+ADDING = frozenset({Property.APPROXIMATION, Property.TRANSFORMATION})
+"""Properties of which one side may add 1/2 to empty cells and the other not."""
+
 DISAGREEMENT_COLUMNS = ("group", "level", "property", "method", "other", "difference", "width_ratio", "explanation")
 
 
@@ -124,7 +127,9 @@ def disagreements(pooled: pd.DataFrame) -> pd.DataFrame:
             apart = abs(difference) >= POINTS
             if not apart and not ratio >= WIDTH_RATIO and not ratio <= 1 / WIDTH_RATIO:
                 continue
-            why = Property.ZERO_CELLS if what is Property.APPROXIMATION and one.corrected else what
+            # Of a pair that both average by scale or likelihood, the 1/2 of one alone is what weighs.
+            added = what in ADDING and one.corrected != two.corrected
+            why = Property.ZERO_CELLS if added else what
             rows.append((group, level, why, method, other, difference, ratio, EXPLANATIONS[why]))
     return pd.DataFrame(rows, columns=list(DISAGREEMENT_COLUMNS)).astype(
         {"difference": "float64", "width_ratio": "float64"}

@@ -20,6 +20,7 @@ from scipy.special import chdtrc
 
 from alkbayes.classical.counts import Floats, checked_counts
 from alkbayes.classical.glmm_likelihood import BinomialNormal, Maximum, maximise
+from alkbayes.classical.regression import has_full_rank
 from alkbayes.classical.scales import Scale, effects
 from alkbayes.marginal import Nodes
 
@@ -33,8 +34,8 @@ MAX_ITERATIONS = 50
 """Newton steps."""
 PATIENCE = 12
 """Newton steps before more nodes are taken; six are usual."""
-NESTED_NODES = 15
-"""At most this many nodes for each of two nested integrals to begin with."""
+NESTED_NODES, NESTED_MOST = 15, 3600
+"""At most this many nodes for each of two nested integrals to begin with, and for both together at the end."""
 SMALLEST_START = 0.05
 """A search for a tau begins at least so far from 0, where the likelihood is even and has no slope."""
 FLAT = 25.0
@@ -182,9 +183,25 @@ def fit_glmm(
         If `design` does not have k rows and full column rank, `nodes` is not in 1 to 165, or `group` does not have k
         entries of which at least two agree.
     """
-    return as_fit(
-        maximum_likelihood(build(responders, n, design, group), nodes=nodes, max_iterations=max_iterations, start=start)
-    )
+    if design is None:
+        model = build(responders, n, None, group)
+        return as_fit(maximum_likelihood(model, nodes=nodes, max_iterations=max_iterations, start=start))
+    model = build(responders, n, design, group)
+    # Searched in an orthogonal basis, in which neither the units of a covariate nor its distance from 0 matter.
+    basis, units = _orthogonal(model.design)
+    near = None if start is None else replace(start, beta=units @ start.beta)
+    model = replace(model, design=basis)
+    found = as_fit(maximum_likelihood(model, nodes=nodes, max_iterations=max_iterations, start=near))
+    back = np.linalg.inv(units)
+    return replace(found, beta=back @ found.beta, covariance=back @ found.covariance @ back.T)
+
+
+def _orthogonal(design: Floats) -> tuple[Floats, Floats]:
+    """Return a basis of the columns, orthogonal and of mean square 1, and the matrix that gives the design from it."""
+    largest = np.abs(design).max(axis=0)
+    columns, upper = np.linalg.qr(design / largest)
+    root = np.sqrt(len(design))
+    return columns * root, upper * largest / root
 
 
 def as_fit(fitted: Fitted) -> GlmmFit:
@@ -235,7 +252,7 @@ def build(
     """Return the checked arguments of `fit_glmm`."""
     x, m = checked_counts(responders, n)
     matrix = np.ones((x.size, 1)) if design is None else np.asarray(design, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != x.size or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
+    if matrix.ndim != 2 or matrix.shape[0] != x.size or not has_full_rank(matrix):
         raise ValueError(f"design must have {x.size} rows and full column rank, got shape {matrix.shape}")
     if group is None:
         return BinomialNormal(x, m, matrix, None)
@@ -325,8 +342,7 @@ def _fit_from(
     while True:
         used = Nodes(outer, inner)
         # A search that lasts has too few nodes to see its way: better soon with more than long with these.
-        last = 4 * max(outer, inner) > MAX_NODES
-        steps = max_iterations if last else min(max_iterations, PATIENCE)
+        steps = max_iterations if 4 * max(outer, inner) > MAX_NODES else min(max_iterations, PATIENCE)
         found = maximise(model.restricted(phi, free, used), phi[free], steps, model.resolution)
         phi = phi.copy()
         phi[free] = found.phi
@@ -339,7 +355,7 @@ def _fit_from(
             return full, used, ""
         message = message or f"with {max(outer, inner)} quadrature nodes the integral is still not exact enough"
         outer, inner = (2 * count if few else count for count, few in zip((outer, inner), coarse, strict=True))
-        if 2 * max(outer, inner) > MAX_NODES:
+        if 2 * max(outer, inner) > MAX_NODES or (model.group is not None and outer * inner > NESTED_MOST):
             return full, used, message
 
 

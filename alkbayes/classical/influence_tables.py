@@ -178,6 +178,10 @@ def _filled(row: LeftOut[GlmmFit], method: PoolingMethod, x: Floats, m: Floats) 
         return LeftOut(row.unit, row.cohorts, None, row.message)
     kept = np.delete(np.arange(x.size), row.cohorts)
     counts = (kept.size, int(m[kept].sum()), int(x[kept].sum()))
+    if counts[-1] in {0, counts[-2]}:
+        # As `pool` says of a rate of exactly 0 or 1, which has no fit.
+        at_edge = pool(x[kept], m[kept], method=PoolingMethod.GLMM_ML)
+        return LeftOut(row.unit, row.cohorts, replace(at_edge, method=method), "")
     blank = PooledProportion(method, scale_of(method), *counts)
     if not fit.converged:
         return LeftOut(row.unit, row.cohorts, replace(blank, note=f"No result: {fit.message}."), "")

@@ -81,17 +81,19 @@ def moderators_of(evidence: "Evidence", columns: Sequence[str]) -> Moderators:
         raise EvidenceError(
             f"The evidence table has no column {', '.join(missing)} to regress on. Its columns: {', '.join(available)}."
         )
+    listed = ", ".join(wanted)
+    each = wanted[0] if len(wanted) == 1 else f"each of {listed}"
     stated = (frame[list(wanted)].astype(str) != "").all(axis=1).to_numpy()
     kept = frame[stated]
     if kept.empty:
-        raise EvidenceError(f"No cohort of the evidence table has a value in each of {', '.join(wanted)}.")
+        raise EvidenceError(f"No cohort of the evidence table has a value in {each}.")
     blocks, names = [np.ones((len(kept), 1))], [INTERCEPT]
     for column in wanted:
         block, labels = _block(column, kept[column])
         if not labels:
+            which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
             raise EvidenceError(
-                f"{column} is {kept[column].iloc[0]!r} in all {len(kept)} cohorts with values in {', '.join(wanted)}: "
-                "it explains no differences."
+                f"{column} is {kept[column].iloc[0]!r} in {which} in {listed}: it explains no differences."
             )
         blocks.append(block)
         names += labels
@@ -99,12 +101,18 @@ def moderators_of(evidence: "Evidence", columns: Sequence[str]) -> Moderators:
     k, p = design.shape
     if p >= k:
         raise EvidenceError(
-            f"{', '.join(wanted)} take {p} coefficients, and there are {k} cohorts with values in all of them; a "
-            "meta-regression needs more cohorts than coefficients."
+            f"{listed} {'takes' if len(wanted) == 1 else 'take'} {p} coefficients, and there "
+            f"{'is 1 cohort with a value' if k == 1 else f'are {k} cohorts with values'} in {each}; a meta-regression "
+            "needs more cohorts than coefficients."
+        )
+    if not has_full_rank(design) and len(wanted) == 1:
+        raise EvidenceError(
+            f"{listed} varies so little for its size in these {k} cohorts that its coefficient cannot be told from the "
+            "intercept. Subtract its mean."
         )
     if not has_full_rank(design):
         raise EvidenceError(
-            f"{', '.join(wanted)} determine each other in these {k} cohorts, so that no coefficient is their own: "
+            f"{listed} determine each other in these {k} cohorts, so that no coefficient is their own: "
             f"{', '.join(_dependent(design, names))} follows from those before it. Leave a moderator out."
         )
     return Moderators(

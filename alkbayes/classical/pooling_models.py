@@ -22,10 +22,12 @@ from alkbayes.classical.tau2 import Tau2Estimator
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NO_TRIALS_NOTE = "No result: the table does not say which cohorts are of one trial."
+ONE_TRIAL_NOTE = "No result: all cohorts are of one trial, so that nothing shows how trials differ."
 ONE_EACH_NOTE = "No result: every trial gives one cohort, so that trials and cohorts are the same: see {other}."
 MEAN_NOTE = "The estimate is the mean of the cohorts' rates, where the logit methods give the rate in their middle."
 BETA_PREDICTION_NOTE = "The prediction interval takes mean and rho for known."
 NO_WIDTH_NOTE = "The trials do not differ at all, which would leave the interval without width: none is given."
+NO_RHO_NOTE = "rho was estimated at 0, which few cohorts cannot show: no prediction interval."
 CLUSTERED_COMMON_NOTE = (
     "The interval allows for differences between trials; the mean is weighted as if there were none."
 )
@@ -60,6 +62,8 @@ def fill_beta_binomial(blank: PooledProportion, x: Floats, m: Floats) -> PooledP
     filled = replace(blank, estimate=fit.mean, low=low, high=high, note=sentences(blank.note, MEAN_NOTE))
     if np.isnan(fit.rho):
         return filled
+    if fit.rho == 0:
+        return replace(filled, rho=0.0, note=sentences(filled.note, NO_RHO_NOTE))
     prediction = fit.prediction(INTERVAL_PROB)
     return replace(
         filled,
@@ -106,10 +110,8 @@ def fill_cluster_robust(
 ) -> PooledProportion:
     """Fill in an inverse-variance mean whose interval allows for cohorts of one trial being alike (CR2)."""
     note = sentences(correction_note(observed.corrected, names), blank.note)
-    if trials is None:
-        return replace(blank, note=sentences(note, NO_TRIALS_NOTE))
-    if blank.k == 1:
-        return replace(blank, note=sentences(note, "No result: cluster-robust intervals need two trials."))
+    if trials is None or len(set(trials)) == 1:
+        return replace(blank, note=sentences(note, NO_TRIALS_NOTE if trials is None else ONE_TRIAL_NOTE))
     fit = fit_regression(observed.yi, observed.vi, estimator=estimator)
     filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, note=note)
     if not fit.converged:
@@ -151,4 +153,6 @@ def _without_trials(trials: Sequence[str] | None, *, other: str) -> str:
     """Say why there is no level between trials; empty if there is one."""
     if trials is None:
         return NO_TRIALS_NOTE
+    if len(set(trials)) == 1:
+        return ONE_TRIAL_NOTE
     return ONE_EACH_NOTE.format(other=other) if len(set(trials)) == len(trials) else ""

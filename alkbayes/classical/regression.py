@@ -219,10 +219,14 @@ def omnibus(beta: Floats, covariance: Floats, tested: npt.NDArray[np.bool_], *, 
         Denominator degrees of freedom for F; None for chi-squared.
     """
     df1 = int(tested.sum())
-    inner = covariance[np.ix_(tested, tested)]
-    if df1 == 0 or np.linalg.matrix_rank(inner) < df1:
+    # In units of each coefficient's standard error, so that those of the moderators do not matter.
+    se = np.sqrt(np.diag(covariance)[tested])
+    if df1 == 0 or not (se > 0).all():
         return None
-    statistic = float(beta[tested] @ np.linalg.solve(inner, beta[tested]))
+    inner, ratios = covariance[np.ix_(tested, tested)] / np.outer(se, se), beta[tested] / se
+    if np.linalg.matrix_rank(inner) < df1:
+        return None
+    statistic = float(ratios @ np.linalg.solve(inner, ratios))
     if df2 is None:
         return Omnibus(statistic, df1, None, float(chdtrc(df1, statistic)))
     return Omnibus(statistic / df1, df1, df2, float(fdtrc(df1, df2, statistic / df1)))
@@ -266,8 +270,11 @@ def prediction_interval(
 
 def has_full_rank(design: Floats) -> bool:
     """Return whether no column of a design (shape (k, p)) is a combination of the others, whatever their units."""
-    lengths = np.linalg.norm(design, axis=0)
-    return bool(np.all(lengths > 0) and np.linalg.matrix_rank(design / lengths) == design.shape[1])
+    largest = np.abs(design).max(axis=0, initial=0.0)
+    if not (np.isfinite(largest) & (largest > 0)).all():
+        return False
+    scaled = design / largest
+    return bool(np.linalg.matrix_rank(scaled / np.linalg.norm(scaled, axis=0)) == design.shape[1])
 
 
 def quantile(df: int | None, prob: float) -> float:

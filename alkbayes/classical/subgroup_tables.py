@@ -4,21 +4,21 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.notes import correction_note, sentences
-from alkbayes.classical.pooled_proportion import NO_SPREAD_NOTE
-from alkbayes.classical.pooling import pool
+from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE, Z
+from alkbayes.classical.pooling import NARROW_HK_NOTE, NO_SPREAD_HTS_NOTE, pool
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod
-from alkbayes.classical.regression import Prediction, prediction_interval
+from alkbayes.classical.regression import Prediction, Test, prediction_interval, quantile
 from alkbayes.classical.scales import Scale, back_transform, effects
 from alkbayes.classical.subgroups import Subgroup, Subgroups, subgroups
+from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
-
-NOT_CONVERGED_NOTE = "The fit with one tau2 for all levels did not converge: no result."
 
 
 class Heterogeneity(StrEnum):
@@ -66,7 +66,7 @@ class SubgroupTable:
         proportions in [0, 1] with 95 % limits. The prediction interval is for a further cohort of the level: by the
         normal or t as in `pool`, with a shared tau2 by t with the degrees of freedom of the regression on the levels.
         What a method does not define, or could not find, is NaN, and `note` says why a level has no
-        result, or that its tau2 was estimated at 0.
+        result, or what `pool` says of such intervals: a tau2 of 0, a narrow Hartung-Knapp interval, a cut limit.
     tests
         Columns `TEST_COLUMNS`, one row a kind of heterogeneity: the test that all levels have one mean. `test` is
         "Q_between" (chi-squared with `df1`), "Q_M" (the same), "F" (with `df1` and `df2`) or "LR" (chi-squared).
@@ -111,7 +111,8 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
             # A regression of k cohorts on p levels has the degrees of freedom of one mean of k - p + 1.
             k = total - len(analysis.levels) + 1 if kind is Heterogeneity.SHARED else level.k
             prediction = _prediction(level, method, analysis.scale, k, part["n"].to_numpy(dtype=float))
-            note = _why_not(part, method, kind) if level.estimate is None else NO_SPREAD_NOTE * (level.tau2 == 0)
+            cautions = _cautions(level, prediction, method, part, k)
+            note = _why_not(part, method, analysis) if level.estimate is None else sentences(*cautions)
             levels.append(
                 {
                     "heterogeneity": kind.value,
@@ -147,10 +148,35 @@ def _prediction(
     return low, high
 
 
-def _why_not(part: pd.DataFrame, method: PoolingMethod, kind: Heterogeneity) -> str:
+def _cautions(
+    level: Subgroup,
+    prediction: tuple[float, float] | tuple[None, None],
+    method: PoolingMethod,
+    part: pd.DataFrame,
+    k: int,
+) -> list[str]:
+    """Return what `pool` would say of the intervals of a level with `k` - 1 degrees of freedom."""
+    notes = []
+    made_of = TWO_STEP.get(method)
+    if level.tau2 == 0 and prediction[0] is not None:
+        by_hts = made_of is not None and made_of.prediction is Prediction.T_K_MINUS_2
+        notes.append(NO_SPREAD_HTS_NOTE if by_hts else NO_SPREAD_NOTE)
+    if made_of is None:
+        return notes
+    if made_of.test is Test.KNAPP_HARTUNG and level.se is not None and level.tau2 is not None:
+        vi = effects(part["responders"], part["n"], scale=made_of.scale).vi
+        plain = Z / np.sqrt((1 / (vi + level.tau2)).sum())
+        if quantile(k - 1, INTERVAL_PROB) * level.se < plain:
+            notes.append(NARROW_HK_NOTE)
+    if made_of.scale is not Scale.LOGIT and {level.low, level.high, *prediction} & {0, 1}:
+        notes.append(CUT_NOTE)
+    return notes
+
+
+def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups) -> str:
     """Say why a level has no result."""
-    if kind is Heterogeneity.SHARED:
-        return NOT_CONVERGED_NOTE
+    if analysis.shared_tau2:
+        return analysis.fault
     return pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"])).note
 
 

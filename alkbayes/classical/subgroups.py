@@ -26,6 +26,7 @@ FEW_NOTE = (
     f"A level of fewer than {FEW} cohorts hardly shows how they differ, and one cohort not at all: with a tau2 of its "
     "own its standard error, and the test between levels, may be too sure. A shared tau2 is safer there."
 )
+NOT_CONVERGED_NOTE = "The fit with one tau2 for all levels did not converge: no result."
 NO_TEST_NOTE = "No test between levels: one of them has no standard error."
 
 
@@ -81,6 +82,8 @@ class Subgroups:
         `cohort_id` of cohorts without a value in the column.
     note
         What a reader must know, in sentences.
+    fault
+        Why the model that the levels share has no result, a sentence; empty where it has one, or they share none.
     """
 
     column: str
@@ -91,6 +94,7 @@ class Subgroups:
     between: Omnibus | None
     left_out: tuple[str, ...]
     note: str
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +148,15 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
         able = ", ".join([*TWO_STEP, PoolingMethod.GLMM_ML])
         raise UsageError(f"{method} cannot test subgroups. Methods that can: {able}.")
     split, left_out = _split(evidence, column)
+    fault = ""
     if not shared_tau2:
         levels, between = _separate(split, method)
     elif split.n.size == len(split.levels):
         raise EvidenceError(f"Each {column} has one cohort: there is no variance between cohorts to share.")
     elif method is PoolingMethod.GLMM_ML:
-        levels, between = _shared_binomial(split)
+        levels, between, fault = _shared_binomial(split)
     else:
-        levels, between = _shared_normal(split, method)
+        levels, between, fault = _shared_normal(split, method)
     scale = scale_of(method)
     common = method in TWO_STEP and TWO_STEP[method].estimator is None
     few = not (shared_tau2 or common) and any(level.k < FEW for level in levels)
@@ -171,6 +176,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
         between=between,
         left_out=left_out,
         note=note,
+        fault=fault,
     )
 
 
@@ -232,7 +238,7 @@ def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
     return replace(filled, mean=float(mean.beta[0]), se=float(mean.se[0]))
 
 
-def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
+def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
     """Regress on the levels: their means, and the test of their differences, with one tau2."""
     made_of = TWO_STEP[method]
     observed = effects(split.responders, split.n, scale=made_of.scale)
@@ -250,10 +256,10 @@ def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup
             _filled(level, split, method, float(beta), float(se), half, tau2)
             for level, beta, se in zip(levels, means.beta, means.se, strict=True)
         )
-    return levels, differences.omnibus
+    return levels, differences.omnibus, "" if means.converged else NOT_CONVERGED_NOTE
 
 
-def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
+def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
     """Fit the binomial-normal model with a mean for each level and one tau; test it against one mean for all."""
     cells = np.column_stack([split.of(level) for level in split.levels]).astype(np.float64)
     means, one = fit_glmm(split.responders, split.n, design=cells), fit_glmm(split.responders, split.n)
@@ -265,10 +271,23 @@ def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | Non
             _filled(level, split, PoolingMethod.GLMM_ML, float(means.beta[place]), float(se[place]), half, tau2)
             for place, level in enumerate(levels)
         )
+    fault = "" if means.converged else _binomial_fault(levels, means.message)
     if not (means.converged and one.converged):
-        return levels, None
+        return levels, None, fault
     test = likelihood_ratio(one, means)
-    return levels, Omnibus(test.statistic, test.df, None, test.p)
+    return levels, Omnibus(test.statistic, test.df, None, test.p), fault
+
+
+def _binomial_fault(levels: tuple[Subgroup, ...], message: str) -> str:
+    """Say why the binomial-normal model of all levels has no result: mostly a level at a rate of 0 or 1."""
+    for level in levels:
+        if level.responders in {0, level.patients}:
+            rate = "0" if level.responders == 0 else "1"
+            return (
+                f"Maximum likelihood gives a rate of exactly {rate} in {level.level}, which has no logit: no result "
+                "with one tau2 for all levels."
+            )
+    return f"No result with one tau2 for all levels: {message}."
 
 
 def _filled(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
 
 DEFAULT_BY = ("line", "regimen_class")
+WHOLE = "all"
+"""Group and level of the whole table."""
 COUNTS = frozenset({"n", "responders"})
 """Columns that are pooled, so that nothing can be grouped by them."""
 POOL_COLUMNS = ("group", "level", *(field.name for field in fields(PooledProportion)))
@@ -90,6 +92,8 @@ def _groups(
     """Return what to group by as tuples of columns, each once; refuse what is not there or would be ambiguous."""
     groups = list(dict.fromkeys((item,) if isinstance(item, str) else tuple(item) for item in by))
     missing = dict.fromkeys(column for group in groups for column in group if column not in available)
+    if counts := [column for column in missing if column in COUNTS and column in frame]:
+        raise UsageError(f"{' and '.join(counts)} cannot be grouped by: that is what is pooled.")
     if missing:
         raise EvidenceError(
             f"The evidence table has no column {', '.join(missing)} to group by. Its columns: {', '.join(available)}."
@@ -98,6 +102,8 @@ def _groups(
         raise UsageError(f"{', '.join(twice)} names one column twice. A pair needs two columns.")
     if empty := [_name(group) for group in groups if not _stated(frame, group).any()]:
         raise EvidenceError(f"No cohort of the evidence table has a {' or a '.join(empty)}: nothing to group by.")
+    if any(_name(group) == WHOLE for group in groups):
+        raise UsageError(f"A column called {WHOLE} cannot be grouped by: results call the whole table so. Rename it.")
     named: dict[str, tuple[str, ...]] = {}
     for group in groups:
         other = named.setdefault(_name(group), group)
@@ -121,7 +127,7 @@ def _stated(frame: pd.DataFrame, group: tuple[str, ...]) -> "pd.Series[bool]":
 
 def _parts(frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, str, pd.DataFrame, str]]:
     """Yield group, level, its cohorts, and what to say of cohorts that the group leaves out."""
-    yield "all", "all", frame, ""
+    yield WHOLE, WHOLE, frame, ""
     for group in groups:
         stated = frame[_stated(frame, group)]
         lacking = len(frame) - len(stated)

@@ -84,7 +84,9 @@ def command(
             fit = fit_model(spec, evidence, engine=engine, settings=settings, progress=progress, warn=warn)
     results = results_of(fit)
     if cross_check:
-        results = replace(results, document=results.document | {"cross_check": compared and compared.as_record()})
+        handed_over = {"faults": [f"quadrature handed over: {fit.provenance.handed_over}"]}
+        record = handed_over if compared is None else compared.as_record()
+        results = replace(results, document=results.document | {"cross_check": record})
     # Looked for again: another fit that began in the same second may have taken the name.
     folder = out or free_run_folder(spec.name, now=started)
     written = write_run(
@@ -106,8 +108,7 @@ def command(
             f"the posterior did not converge: {'; '.join(fit.diagnostics.failures)}. "
             f"The results are in {folder}, marked; do not use them."
         )
-    if cross_check and (compared is None or compared.faults):
-        faults = (f"quadrature handed over: {fit.provenance.handed_over}",) if compared is None else compared.faults
+    if faults := (document.get("cross_check") or {}).get("faults"):
         raise ConvergenceError(f"the cross-check failed: {'; '.join(faults)}. The results are in {folder}.")
 
 

@@ -67,8 +67,12 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
     console.print(f"Pooled from {_number(table.full.k, 'cohort')}: {_full(table.full)}")
     rows = records(table.rows)
     found = [row for row in rows if row["estimate"] is not None]
+    for note, names in _without_result(rows).items():
+        few = ", ".join(shown(name) for name in names[:SHOWN])
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        console.print(f"Without {'any one of ' if len(names) > 1 else ''}{few}{more}: {note}")
     if found:
-        console.print(f"Without one of {_number(len(rows), unit)}: {_range(found)}")
+        console.print(f"Without one of {_number(len(found), unit)}: {_range(found)}")
         chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
         columns = _columns(chosen, narrow=console.width < WIDTH)
         grid = empty_table(console)
@@ -79,13 +83,25 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
             if name in READING:
                 console.print(f"{name + ':':<8}{READING[name]}", soft_wrap=True)
         if MARK not in columns and "Cook" in columns:
-            console.print("None is influential by metafor's rule of thumb.")
-    for note, names in _without_result(rows).items():
-        few = ", ".join(shown(name) for name in names[:SHOWN])
-        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-        console.print(f"Without {few}{more}: {note}")
-    if table.full.note:
-        console.print(table.full.note)
+            refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
+            console.print(f"None{refitted} is influential by metafor's rule of thumb.")
+    if note := _note(table.full):
+        console.print(note)
+
+
+def _note(full: "PooledProportion") -> str:
+    """Return what is to be said of all cohorts, but for what is about prediction intervals, which are not shown."""
+    from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE
+    from alkbayes.classical.pooling import HTS_NOTE, NO_HTS_NOTE, NO_SPREAD_HTS_NOTE
+    from alkbayes.classical.pooling_models import BETA_PREDICTION_NOTE
+
+    unshown = [NO_SPREAD_NOTE, NO_SPREAD_HTS_NOTE, HTS_NOTE, NO_HTS_NOTE, BETA_PREDICTION_NOTE]
+    if not {full.low, full.high} & {0, 1}:
+        unshown.append(CUT_NOTE)
+    text = full.note
+    for sentence in unshown:
+        text = text.replace(f" {sentence}", "").removeprefix(sentence)
+    return text.strip()
 
 
 def _show_rest(console: "Console", rest: list[dict[str, Any]], *, diagnosed: bool) -> None:

@@ -72,9 +72,14 @@ def print_text(line: str) -> None:
 
 
 def print_markdown(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table as Markdown on stdout."""
+    """Print a table as Markdown on stdout, a line for each row whatever its cells hold."""
     for cells in (headings, ["---"] * len(headings), *rows):
-        typer.echo(f"| {' | '.join(str(cell).replace('|', '\\|') for cell in cells)} |")
+        typer.echo(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
+
+
+def _markdown_cell(cell: object) -> str:
+    """Return a cell that ends neither its row nor, by a backslash before a bar, its column."""
+    return " ".join(str(cell).splitlines()).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def percent(value: float | None, digits: int = 1) -> str:

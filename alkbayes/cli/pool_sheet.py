@@ -1,7 +1,7 @@
 """Classical pooling for a reader: every method side by side, and where they disagree."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from alkbayes.cli.output import WIDTH, percent, percent_interval, print_markdown, print_text, reader_console
 
@@ -170,7 +170,8 @@ def _disagreement_table(pairs: list[dict[str, Any]], *, narrow: bool) -> "Table"
     table = Table(box=box.SIMPLE_HEAD, show_edge=not narrow, padding=(0, 0 if narrow else 1))
     table.add_column("cohorts", overflow="fold")
     for column in PAIR:
-        table.add_column(column, justify="right" if column in PAIR[3:] else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column in PAIR[3:] else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in PAIR[1:3])
     for (_, level), members in groupby(pairs, key=lambda row: (row["group"], row["level"])):
         for place, row in enumerate(members):
             table.add_row(Text("" if place else shown(level)), *_pair(row))

@@ -31,6 +31,12 @@ Columns = Annotated[
     typer.Argument(metavar="COLUMN", help="Columns to regress on: numbers as they are, other values as levels."),
 ]
 LARGEST_EXPONENT = 700.0
+LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e5
+"""Smaller and larger numbers have a power of ten."""
+LEAST_NAME = 24
+"""Characters that the name of a coefficient has at least, where it has so many."""
+SPACE = 3
+"""Characters between two columns, at most."""
 TRIAL = "trial"
 
 
@@ -89,7 +95,7 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     within = f", cohorts within {found.group}s" if found.group else ""
     console.print(f"Meta-regression of {found.k:,} cohorts, {found.method}{within}, {found.scale} scale")
     grid = empty_table(console)
-    _fill(grid, rows, narrow=console.width < WIDTH)
+    _fill(grid, rows, width=console.width)
     console.print(grid)
     console.print(f"Moderators: {_omnibus(found)}")
     console.print(f"Residual heterogeneity: {_residual(found)}")
@@ -101,16 +107,30 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     console.print(found.note)
 
 
-def _fill(grid: "Table", rows: list[dict[str, Any]], *, narrow: bool) -> None:
-    """Fill the table of coefficients; on a narrow terminal without standard errors, which the intervals show too."""
+def _fill(grid: "Table", rows: list[dict[str, Any]], *, width: int) -> None:
+    """Fill the table of coefficients, without the columns that there is no room for.
+
+    On a narrow terminal that is the standard errors, which the intervals show too, then the odds ratios, then the
+    intervals; name, estimate and p are always there.
+    """
+    from rich.cells import cell_len
     from rich.text import Text
 
-    grid.add_column("coefficient", overflow="fold")
     cells = {row["name"]: _cells(row) for row in rows}
-    empty = {heading for heading in ("odds ratio",) if not any(row[heading] for row in cells.values())}
-    headings = [
-        heading for heading in cells[rows[0]["name"]] if heading not in empty and not (narrow and heading == "SE")
-    ]
+    least = min(LEAST_NAME, max(map(cell_len, ("coefficient", *cells))))
+    widths = {
+        heading: SPACE + max(len(heading), *(len(row[heading]) for row in cells.values()))
+        for heading in cells[rows[0]["name"]]
+    }
+    if width < WIDTH:
+        del widths["SE"]
+    if not any(row["odds ratio"] for row in cells.values()):
+        del widths["odds ratio"]
+    for heading in ("SE", "odds ratio", "95 % CI"):
+        if least + sum(widths.values()) > width:
+            widths.pop(heading, None)
+    headings = list(widths)
+    grid.add_column("coefficient", overflow="fold", min_width=least)
     for heading in headings:
         grid.add_column(heading, justify="right", no_wrap=True)
     for name, row in cells.items():
@@ -123,10 +143,10 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
     ratio = ""
     if row["odds_ratio"] is not None:
         limits = _interval(row["odds_ratio_low"], row["odds_ratio_high"], digits, "–")
-        ratio = f"{figure(row['odds_ratio'], digits)} ({limits})"
+        ratio = f"{_figure(row['odds_ratio'], digits)} ({limits})"
     return {
-        "estimate": figure(row["estimate"], digits),
-        "SE": figure(row["se"], digits),
+        "estimate": _figure(row["estimate"], digits),
+        "SE": _figure(row["se"], digits),
         "95 % CI": _interval(row["low"], row["high"], digits, " to "),
         "p": p_value(row["p"]),
         "odds ratio": ratio,
@@ -135,7 +155,15 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
 
 def _interval(low: float | None, high: float | None, digits: int, joint: str) -> str:
     """Return an interval; a dash where there is none."""
-    return "–" if low is None or high is None else f"{figure(low, digits)}{joint}{figure(high, digits)}"
+    return "–" if low is None or high is None else f"{_figure(low, digits)}{joint}{_figure(high, digits)}"
+
+
+def _figure(value: float | None, digits: int) -> str:
+    """Return a number for a reader; with three digits and a power of ten where these decimals would not do."""
+    text = figure(value, digits)
+    if not value or (LEAST_PLAIN <= abs(value) <= LARGEST_PLAIN and text.strip("−0.")):
+        return text
+    return f"{value:.3g}".replace("-", "−")
 
 
 def _omnibus(found: "MetaRegression") -> str:

@@ -225,6 +225,9 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
 
 
 def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
+    if "differences" not in found:
+        console.print(f"Cross-check: FAILED: {'; '.join(found['faults'])}.", soft_wrap=True)
+        return
     table = _empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
     table.add_column("", overflow="fold")
     names = list(dict.fromkeys(row["statistic"] for row in found["differences"]))

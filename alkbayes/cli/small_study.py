@@ -54,6 +54,7 @@ def _show(rows: list[dict[str, Any]], evidence: "Evidence") -> None:
             row["test"], MEANINGS[row["test"]], figure(row["slope"]), figure(row["se"]), statistic, p_value(row["p"])
         )
     console.print(grid)
-    console.print("A slope above 0: the smaller the cohort, the higher its rate.")
+    if any(row["slope"] is not None for row in rows):
+        console.print("A slope above 0: the smaller the cohort, the higher its rate.")
     for note in dict.fromkeys(row["note"] for row in rows):
         console.print(note)

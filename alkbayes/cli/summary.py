@@ -31,3 +31,5 @@ def command(run: Run, json_: Json = False) -> None:
             f"the posterior of this run did not converge: {'; '.join(document['diagnostics']['failures'])}. "
             "Do not use its results."
         )
+    if faults := (document.get("cross_check") or {}).get("faults"):
+        raise ConvergenceError(f"the cross-check of this run failed: {'; '.join(faults)}.")

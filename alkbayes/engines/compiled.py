@@ -64,10 +64,14 @@ def compile_design(design: Design) -> CompiledPyMCModel:
     functions = shelf.load(SOURCES)
     if functions is None:
         # Not above: PyMC takes a second to import, and is not needed for code that is kept.
+        from pytensor.configdefaults import config
+
         from alkbayes.engines.graph import density_and_gradient
         from alkbayes.model import build_model
 
-        names = {"N_DIM": n_dim, "density_and_gradient": density_and_gradient(build_model(design))}
+        # Whatever the user's own settings of PyTensor: nutpie calls in doubles, and the key knows nothing of them.
+        with config.change_flags(floatX="float64"):
+            names = {"N_DIM": n_dim, "density_and_gradient": density_and_gradient(build_model(design))}
         functions = shelf.compile(SOURCES, names)
     log_density, expand = functions
 

@@ -76,7 +76,9 @@ class Shelf:
         try:
             # Without the names that a source refers to numba can load it, but not compile it.
             found = tuple(self._native(name, *source, {}) for name, source in sources.items())
-        except (NumbaError, OSError, EOFError, PickleError):
+        except (NumbaError, OSError, EOFError, PickleError, ValueError, LookupError, AttributeError, ImportError):
+            # Damaged or of another make: what is there must not stand in the way of what is compiled now.
+            shutil.rmtree(self.folder, ignore_errors=True)
             return None
         with contextlib.suppress(OSError):
             os.utime(self.folder)

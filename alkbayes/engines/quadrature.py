@@ -59,6 +59,10 @@ LEAST_WEIGHTED = 2000
 """However few draws are wanted, this many are weighted: the weights' diagnostics need them."""
 MIXTURES = (1, 3, 5)
 """Components of the proposals that are refitted to exact weights, one after the other until the weights are good."""
+CHECKED, CHECK_NODES = 50, Nodes(outer=31, inner=25)
+"""Draws whose log L is computed once more, and with how many nodes."""
+MOST_ERROR = 0.01
+"""Of log L, standard deviation over the posterior: it moves no mean by more than a hundredth of a posterior SD."""
 MODE_BOUNDS = (-4.0, 4.0)
 """Of a scale's logarithm, in units of its prior's scale: a scale may be best at zero, and the search stops before."""
 
@@ -79,6 +83,8 @@ class Weights:
         Rounds of as many weighted draws, each of another proposal.
     components
         Of the scales' proposal that was used.
+    quadrature_error
+        Standard deviation over the posterior of the error of log L that the quadrature's finite nodes leave.
     """
 
     pareto_k: float
@@ -87,6 +93,7 @@ class Weights:
     duplicates: int
     rounds: int
     components: int
+    quadrature_error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +217,17 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
             f"the importance ESS is {best.ess:.0f} of {count:,} weighted draws, not above {limits.ess_min:.0f}"
         )
     chosen = rng.permutation(resample(np.exp(best.log_weights), wanted, rng))
+    inexact = quadrature_error(target, best, chosen[:CHECKED])
+    if not inexact <= MOST_ERROR:
+        return HandOver(
+            f"the integrals over the deviations are off by {inexact:.2g} in log L, more than {MOST_ERROR}: the cohorts "
+            "are too extreme for the quadrature's nodes"
+        )
     psi, b = best.psi[chosen], best.b[chosen]
-    free = target.named(psi, b) | target.draw_deviations(psi, b, rng)
+    try:
+        free = target.named(psi, b) | target.draw_deviations(psi, b, rng)
+    except ArithmeticError as failure:
+        return HandOver(f"deviations could not be drawn exactly ({failure})")
     shape = (settings.chains, settings.draws)
     log_weight = best.log_weights[chosen] + np.log(count)
     return Integrated(
@@ -228,9 +244,17 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
             duplicates=wanted - len(np.unique(chosen)),
             rounds=len(rounds),
             components=len(best.proposal.scales),
+            quadrature_error=inexact,
         ),
         seconds=time.perf_counter() - started,
     )
+
+
+def quadrature_error(target: Target, found: Round, chosen: Index) -> float:
+    """Return the standard deviation of the error of log L at some draws; what all have in common weighs nothing."""
+    with np.errstate(all="ignore"):
+        finer = target.log_density(found.psi[chosen], found.b[chosen], nodes=CHECK_NODES)
+    return float(np.std(finer - found.lp[chosen]))
 
 
 def approximate(target: Target, rng: np.random.Generator) -> tuple[Approximation, Proposal]:
@@ -277,8 +301,11 @@ def _refitted(rounds: Sequence[Round], components: int, rng: np.random.Generator
 
 
 def best_of(rounds: Sequence[Round]) -> Round:
-    """Return the round with the most effective draws of those with good weights, or of all if none has them."""
-    return max([each for each in rounds if each.pareto_k <= GOOD_K] or rounds, key=lambda each: each.ess)
+    """Return the round with the most effective draws among those with good weights, else usable ones, else all."""
+    for limit in (GOOD_K, Thresholds().pareto_k_max):
+        if passed := [each for each in rounds if each.pareto_k <= limit]:
+            return max(passed, key=lambda each: each.ess)
+    return max(rounds, key=lambda each: each.ess)
 
 
 def weigh(

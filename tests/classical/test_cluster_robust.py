@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alkbayes.classical import Scale, effects
 from alkbayes.classical.cluster_robust import LARGEST_CLUSTER, Correction, RobustFit, cluster_robust
 
 CLOSED_FORM = 1e-10
@@ -138,3 +139,12 @@ def test_a_cluster_too_large_for_cr2_falls_back_and_says_so() -> None:
 def test_a_variance_that_is_none_is_refused(tau2: float) -> None:
     with pytest.raises(ValueError, match="tau2 must be at least 0"):
         cluster_robust([0.1, 0.2], [0.1, 0.1], ["a", "b"], tau2=tau2)
+
+
+def test_a_cohort_of_millions_beside_one_of_tens() -> None:
+    # clubSandwich 0.5.8, conf_int(rma(measure="PLO", method="EE"), vcov="CR2", cluster): 38.70 to 41.91 %, SE 0.00526.
+    x, n = np.array([3e6, 5e6, 4e6, 10.0]), np.array([1e7, 1e7, 1e7, 20.0])
+    observed = effects(x, n, scale=Scale.LOGIT)
+    robust = cluster_robust(observed.yi, observed.vi, ["a", "a", "b", "b"])
+    assert float(robust.intervals(0.95)[0, 0]) == pytest.approx(float(np.log(0.3870 / 0.6130)), abs=3e-4)
+    assert float(robust.intervals(0.95)[0, 1]) == pytest.approx(float(np.log(0.4191 / 0.5809)), abs=3e-4)

@@ -112,3 +112,8 @@ def test_cohorts_of_a_trial_that_are_alike_show_as_clustering(tmp_path: Path) ->
     row = seen.loc[("glmm-ml", "glmm-ml-trials")]
     assert row["property"] == Property.CLUSTERING
     assert row["width_ratio"] > WIDTH_RATIO
+
+
+def test_the_half_that_one_scale_adds_is_not_blamed_on_the_scale(tmp_path: Path) -> None:
+    seen = found(tmp_path, "a,t,10,0\n").set_index(["method", "other"])
+    assert seen.loc[("reml-logit", "reml-arcsine"), "property"] == Property.ZERO_CELLS

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import comb, expit, logsumexp
 from scipy.stats import binom, chi2, norm
 
-from alkbayes.classical.glmm import MAX_NODES, Level, fit_glmm, likelihood_ratio
+from alkbayes.classical.glmm import MAX_NODES, NESTED_MOST, Level, build, fit_glmm, likelihood_ratio, maximum_likelihood
 from alkbayes.evidence import Evidence
 
 BRUIN = (
@@ -297,3 +297,25 @@ def test_two_levels_against_lme4(bundled: Evidence) -> None:
     assert fit.tau == pytest.approx(0.6305, abs=5e-3)
     assert fit.tau_group == pytest.approx(0.4820, abs=5e-3)
     assert fit.log_likelihood == pytest.approx(-244.93, abs=0.5)
+
+
+@pytest.mark.parametrize(("unit", "offset"), [(1e-6, 0.0), (1e6, 0.0), (1.0, 20_200_101.0), (1e9, 1e9)])
+def test_units_and_origin_of_a_covariate_do_not_matter(unit: float, offset: float) -> None:
+    x, n = [16, 10, 4, 43, 10, 25, 7, 9], [17, 12, 8, 58, 10, 42, 20, 31]
+    z = np.arange(8.0)
+    plain = fit_glmm(x, n, design=np.column_stack([np.ones(8), z]))
+    other = fit_glmm(x, n, design=np.column_stack([np.ones(8), offset + unit * z]))
+    assert other.converged
+    # What an offset of 2e7 units leaves of double precision.
+    assert other.beta[1] * unit == pytest.approx(plain.beta[1], rel=1e-6)
+    assert other.covariance[1, 1] * unit**2 == pytest.approx(plain.covariance[1, 1], rel=1e-5)
+    assert other.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-7)
+    assert other.tau == pytest.approx(plain.tau, rel=1e-5)
+
+
+def test_an_extreme_small_table_does_not_take_forever() -> None:
+    # Nodes are bounded by their product: all of a trial, or none, in every cohort asks for more than anyone waits for.
+    model = build([20, 30, 1, 5], [20, 30, 10, 12], None, ["a", "a", "b", "c"])
+    assert model.group is not None
+    fitted = maximum_likelihood(model)
+    assert fitted.nodes.outer * fitted.nodes.inner <= 4 * NESTED_MOST

@@ -67,15 +67,20 @@ def test_a_moderator_named_twice_counts_once(table: Maker) -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ([], "needs a moderator. Columns of the table: n, constant, half, other, empty, own, two."),
+        ([], "needs a moderator. Columns of the table: n, constant, half, other, empty, own, two, one, far."),
         (["age", "half"], "no column age to regress on. Its columns: n, constant"),
         (["responders"], "no column responders to regress on"),
         (["cohort_id"], "no column cohort_id to regress on"),
         (["constant"], "constant is 'x' in all 6 cohorts with values in constant: it explains no differences"),
         (["two"], "two is '4' in all 2 cohorts"),
         (["half", "two"], "two is '4' in all 2 cohorts with values in half, two"),
-        (["empty"], "No cohort of the evidence table has a value in each of empty."),
-        (["own"], "own take 6 coefficients, and there are 6 cohorts"),
+        (["empty"], "No cohort of the evidence table has a value in empty."),
+        (["empty", "half"], "No cohort of the evidence table has a value in each of empty, half."),
+        (["one"], "one is '0.0' in the one cohort with a value in one: it explains"),
+        (["one", "half"], "one is '0.0' in the one cohort with a value in one, half: it explains"),
+        (["own", "half"], "own, half take 7 coefficients, and there are 6 cohorts with values in each of own, half;"),
+        (["far"], "far varies so little for its size in these 6 cohorts that its coefficient cannot be told"),
+        (["own"], "own takes 6 coefficients, and there are 6 cohorts"),
         (["half", "other"], "half, other determine each other in these 6 cohorts"),
     ],
 )
@@ -88,6 +93,8 @@ def test_what_cannot_be_regressed_on_is_refused(table: Maker, columns: list[str]
         empty=[""] * 6,
         own=list("uvwxyz"),
         two=["4", "4", "", "", "", ""],
+        one=["0.0", "", "", "", "", ""],
+        far=["1e16", "10000000000000002", "1e16", "1e16", "1e16", "1e16"],
     )
     with pytest.raises(EvidenceError) as caught:
         moderators_of(evidence, columns)

@@ -150,3 +150,18 @@ def test_corrected_cohorts_are_counted() -> None:
     assert row.corrected == 2
     assert pool([0, 4, 9], [10, 12, 9], method=PoolingMethod.GLMM_ML).corrected is None
     assert pool([0, 4, 9], [10, 12, 9], method=PoolingMethod.REML_ARCSINE).corrected == 0
+
+
+@pytest.mark.parametrize("method", WITH_TRIALS)
+def test_one_trial_alone_shows_nothing_of_trials(method: PoolingMethod) -> None:
+    row = pool([3, 8, 5], [10, 20, 9], method=method, trials=("a", "a", "a"))
+    assert row.note.endswith("all cohorts are of one trial, so that nothing shows how trials differ.")
+    assert row.estimate is None
+
+
+def test_a_rho_of_0_gives_no_prediction() -> None:
+    row = pool([5, 6, 5, 4], [10, 11, 9, 10], method=PoolingMethod.BETA_BINOMIAL_ML)
+    assert row.rho == 0
+    assert row.low is not None
+    assert row.prediction_low is row.prediction_high is None
+    assert "few cohorts cannot show" in row.note

@@ -176,3 +176,22 @@ def test_ten_thousand_cohorts() -> None:
     # Standard errors are about sqrt(0.7 / k) = 0.008.
     np.testing.assert_allclose(fit.beta, [0.3, 0.5, 0.0, -1.0], atol=0.035)
     assert fit.r2 == pytest.approx(1.25 / 1.65, abs=0.02)
+
+
+def test_the_test_of_all_moderators_does_not_depend_on_their_units() -> None:
+    rng = np.random.default_rng(4)
+    y, v = rng.normal(size=14), rng.uniform(0.05, 0.3, 14)
+    columns = np.column_stack([np.ones(14), np.arange(14.0), rng.normal(size=14)])
+    plain = fit_regression(y, v, design=columns, estimator=Tau2Estimator.REML).omnibus
+    far = fit_regression(y, v, design=columns * [1, 1, 1e9], estimator=Tau2Estimator.REML).omnibus
+    assert plain is not None
+    assert far is not None
+    assert far.statistic == pytest.approx(plain.statistic, rel=1e-6)
+    assert far.df1 == 2
+
+
+def test_rank_is_judged_whatever_the_size_of_the_numbers() -> None:
+    huge = np.column_stack([np.ones(4), [1e300, 2e300, 4e300, 3e300]])
+    assert ours.has_full_rank(huge)
+    assert not ours.has_full_rank(huge[:, [1, 1]])
+    assert not ours.has_full_rank(np.column_stack([np.ones(3), np.zeros(3)]))

@@ -2,14 +2,21 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 from scipy.stats import norm, t
 
-from alkbayes.classical import PoolingMethod, pool, regress, subgroups
-from alkbayes.classical.subgroup_tables import LEVEL_COLUMNS, NOT_CONVERGED_NOTE, TEST_COLUMNS, subgroup_table
+from alkbayes.classical import PoolingMethod, fit_glmm, pool, regress, subgroups
+from alkbayes.classical.glmm import GlmmFit
+from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE
+from alkbayes.classical.pooling import NARROW_HK_NOTE, NO_SPREAD_HTS_NOTE
+from alkbayes.classical.pooling_methods import TWO_STEP
+from alkbayes.classical.subgroup_tables import LEVEL_COLUMNS, TEST_COLUMNS, subgroup_table
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence import Evidence
 
@@ -113,8 +120,55 @@ def test_levels_without_a_result_say_why(table: Maker) -> None:
     assert "a rate of exactly 0, which has no logit" in levels.loc[("separate", "x"), "note"]
     assert levels.loc[("separate", "y"), "estimate"] == pytest.approx(1 / 3, rel=1e-6)
     assert "tau2 was estimated at 0" in levels.loc[("separate", "y"), "note"]
-    assert levels.loc[("shared", "x"), "note"] == NOT_CONVERGED_NOTE
+    for level in ("x", "y"):
+        assert levels.loc[("shared", level), "note"] == (
+            "Maximum likelihood gives a rate of exactly 0 in x, which has no logit: no result with one tau2 for all "
+            "levels."
+        )
     assert found.tests["statistic"].isna().all()
+
+
+def test_levels_whose_fit_fails_otherwise_have_its_message(table: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*arguments: Any, **options: Any) -> GlmmFit:
+        return replace(fit_glmm(*arguments, **options), converged=False, message="the search went astray")
+
+    # By its name, as the package has a function that is called like the module.
+    monkeypatch.setattr(import_module("alkbayes.classical.subgroups"), "fit_glmm", failing)
+    evidence = table(("a", 5, 10), ("b", 8, 20), ("c", 4, 12), ("d", 3, 9), line=["x", "x", "y", "y"])
+    found = subgroups(evidence, "line", method=PoolingMethod.GLMM_ML, shared_tau2=True)
+    assert found.fault == "No result with one tau2 for all levels: the search went astray."
+    assert {level.estimate for level in found.levels} == {None}
+
+
+CAUTIONS = (NO_SPREAD_NOTE, NO_SPREAD_HTS_NOTE, NARROW_HK_NOTE, CUT_NOTE)
+
+
+@pytest.mark.parametrize("method", [*TWO_STEP, PoolingMethod.GLMM_ML])
+def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -> None:
+    rows = (("a", 5, 20), ("b", 5, 20), ("c", 5, 21), ("d", 1, 10), ("e", 2, 12), ("f", 9, 10), ("g", 1, 9))
+    evidence = table(*rows, line=["alike", "alike", "alike", "apart", "apart", "apart", "apart"])
+    levels = subgroup_table(evidence, "line", method=method).levels
+    for _, row in levels[levels["heterogeneity"] != "shared"].iterrows():
+        part = evidence.frame[evidence.frame["line"] == row["level"]]
+        said = pool(part["responders"], part["n"], method=method).note
+        assert row["note"] == " ".join(note for note in CAUTIONS if note in said)
+
+
+def test_cautions_are_where_they_belong(table: Maker) -> None:
+    alike = (("a", 5, 20), ("b", 5, 20), ("c", 5, 21), ("d", 5, 20), ("e", 6, 21), ("f", 5, 20))
+    evidence = table(*alike, line=["x", "x", "x", "y", "y", "y"])
+
+    def notes(method: PoolingMethod, kind: str) -> str:
+        levels = subgroup_table(evidence, "line", method=method).levels
+        return levels.loc[levels["heterogeneity"] == kind, "note"].iloc[0]
+
+    for kind in ("separate", "shared"):
+        assert notes(PoolingMethod.REML_LOGIT_HTS, kind) == NO_SPREAD_HTS_NOTE
+        assert notes(PoolingMethod.REML_LOGIT_HK, kind) == f"{NO_SPREAD_NOTE} {NARROW_HK_NOTE}"
+        assert notes(PoolingMethod.REML_LOGIT_HK_ADHOC, kind) == NO_SPREAD_NOTE
+    few = table(("a", 1, 20), ("b", 1, 20), ("c", 5, 10), ("d", 5, 11), line=["x", "x", "y", "y"])
+    levels = subgroup_table(few, "line", method=PoolingMethod.COMMON_RAW).levels
+    assert levels["note"].tolist() == [CUT_NOTE, ""]
 
 
 def test_one_cohort_has_no_prediction_of_its_own(table: Maker) -> None:

@@ -1,13 +1,14 @@
 """The pooled table: groups, levels, order, what is left out, what is refused."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from alkbayes.classical import DEFAULT_METHODS, PoolingMethod, pool, pool_table
 from alkbayes.classical.tables import POOL_COLUMNS
 from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.evidence import Evidence
+from alkbayes.evidence import Evidence, read_evidence
 
 type Maker = Callable[..., Evidence]
 REML = [PoolingMethod.REML_LOGIT_HK]
@@ -70,7 +71,7 @@ def test_columns_that_a_table_lacks_are_skipped_unless_asked_for(table: Maker) -
 
 
 def test_counts_are_nothing_to_group_by(table: Maker) -> None:
-    with pytest.raises(EvidenceError, match="no column n to group by"):
+    with pytest.raises(UsageError, match="n cannot be grouped by: that is what is pooled"):
         pool_table(table(("a", 3, 9)), by=["n"])
 
 
@@ -115,3 +116,12 @@ def test_naming_a_thing_twice_pools_it_once(bundled: Evidence) -> None:
 
 def test_no_groups_leave_the_whole(bundled: Evidence) -> None:
     assert list(pool_table(bundled, by=(), methods=REML)["group"]) == ["all"]
+
+
+def test_what_cannot_be_grouped_by_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("cohort_id,n,responders,all\na,10,3,x\nb,20,9,all\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="A column called all cannot be grouped by"):
+        pool_table(read_evidence(path), by=["all"])
+    with pytest.raises(UsageError, match="n cannot be grouped by: that is what is pooled"):
+        pool_table(read_evidence(path), by=["n"])

@@ -46,7 +46,9 @@ def test_the_document_has_the_same_contract_and_says_how_it_was_made(integrated:
     )
     assert provenance["weights"]["weighted"] == 6000
     assert provenance["weights"]["ess"] == found["importance_ess"]
-    assert set(provenance["weights"]) == {"pareto_k", "ess", "weighted", "duplicates", "rounds", "components"}
+    names = {"pareto_k", "ess", "weighted", "duplicates", "rounds", "components", "quadrature_error"}
+    assert set(provenance["weights"]) == names
+    assert provenance["weights"]["quadrature_error"] < 1e-4
     assert other["provenance"]["weights"] is None
     assert other["provenance"]["engine_asked"] == "nuts"
     assert document["run"] == str(folder)
@@ -175,7 +177,11 @@ def test_a_hand_over_is_no_cross_check(
     assert "the cross-check failed: quadrature handed over: no weights." in result.stderr
     document = json.loads(result.stdout)
     assert document["engine"] == "nuts"
-    assert document["cross_check"] is None
+    assert document["cross_check"] == {"faults": ["quadrature handed over: no weights"]}
+    again = alkbayes("summary", tmp_path / "run")
+    assert again.exit_code == 6
+    assert "Cross-check: FAILED: quadrature handed over: no weights." in again.stdout
+    assert "the cross-check of this run failed: quadrature handed over: no weights." in again.stderr
 
 
 def test_a_cross_check_of_a_model_that_one_engine_does_not_cover_is_a_usage_error(

@@ -99,7 +99,7 @@ def test_a_row_without_a_result_says_so_and_the_others_stand(alkbayes: Command, 
     rows = "a,30,12,A\nb,44,31,A\nc,65,52,\nd,33,9,D\n"
     path.write_text(f"cohort_id,n,responders,trial\n{rows}", encoding="utf-8")
     lines = alkbayes("influence", "--data", path, "--method", "glmm-ml-trials").stdout.splitlines()
-    assert "Without a, b: No fit: no two of the cohorts that are left are of one group." in [
+    assert "Without any one of a, b: No fit: no two of the cohorts that are left are of one group." in [
         line.rstrip() for line in lines
     ]
     assert any(line.startswith(" c ") for line in lines)
@@ -114,7 +114,44 @@ def test_one_cohort_and_no_responders_are_told_and_no_error(alkbayes: Command, t
     path.write_text("cohort_id,n,responders\na,20,0\nb,10,0\n", encoding="utf-8")
     text = alkbayes("influence", "--data", path, "--method", "glmm-ml").stdout
     assert "Pooled from 2 cohorts: no result" in text
-    assert "Without a, b: No result: the likelihood has no maximum at finite values." in text
+    assert "Without any one of a, b: " in text
+    assert text.count("Maximum likelihood gives a rate of exactly 0, which has no logit: no result.") == 2
+
+
+@pytest.mark.parametrize(("lone", "others", "rate"), [(1, 0, "0"), (49, 50, "1")])
+def test_none_is_called_harmless_without_which_there_is_no_result(
+    alkbayes: Command, tmp_path: Path, lone: int, others: int, rate: str
+) -> None:
+    path = tmp_path / "lone.csv"
+    rows = "".join(f"c{place},50,{others}\n" for place in range(7))
+    path.write_text(f"cohort_id,n,responders\n{rows}lone,50,{lone}\n", encoding="utf-8")
+    text = " ".join(alkbayes("influence", "--data", path, "--method", "glmm-ml").stdout.split())
+    why = f"Without lone: Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result."
+    assert text.index(why) < text.index("Without one of 7 cohorts: ")
+    assert text.endswith("None of the 7 that could be refitted is influential by metafor's rule of thumb.")
+
+
+@pytest.mark.parametrize("method", ["reml-logit", "reml-logit-hts", "glmm-ml", "beta-binomial-ml"])
+def test_nothing_is_said_of_prediction_intervals_which_are_not_shown(
+    alkbayes: Command, tmp_path: Path, method: str
+) -> None:
+    path = tmp_path / "alike.csv"
+    path.write_text("cohort_id,n,responders\na,20,5\nb,20,5\nc,20,6\nd,30,0\n", encoding="utf-8")
+    text = alkbayes("influence", "--data", path, "--method", method).stdout
+    assert "prediction" not in text
+    if method.startswith("reml"):
+        assert "1/2 was added to responders and non-responders of cohort d" in text
+
+
+def test_a_cut_limit_is_told_where_it_is_shown(alkbayes: Command, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    told = "A limit lay beyond a rate of 0 or 1"
+    # The second's confidence interval stays within, its prediction interval does not.
+    for rows, cut in (("a,20,1\nb,20,1\n", True), ("a,50,1\nb,50,20\nc,50,9\nd,50,14\n", False)):
+        path.write_text(f"cohort_id,n,responders\n{rows}", encoding="utf-8")
+        pooled = alkbayes("pool", "--data", path, "--method", "reml-raw").stdout
+        assert told in pooled
+        assert (told in alkbayes("influence", "--data", path, "--method", "reml-raw").stdout) is cut
 
 
 def test_bad_requests_have_their_exit_codes(alkbayes: Command, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from alkbayes.classical import DEFAULT_METHODS, PoolingMethod
 from alkbayes.classical.disagreements import DISAGREEMENT_COLUMNS
 from alkbayes.classical.tables import POOL_COLUMNS
 from alkbayes.cli import Group
+from alkbayes.cli.output import print_markdown
 from alkbayes.cli.pool import command
 
 app = typer.Typer(cls=Group)
@@ -97,6 +98,25 @@ def test_markdown_has_a_row_for_each_method_and_escapes_pipes(tmp_path: Path) ->
     assert set(rows[1]) == set("| -")
     assert [row.split(" | ")[1] for row in rows[2:]] == ["all", "naive", "pretreated"]
     assert len({row.count("|") for row in rows}) == 1
+
+
+def test_a_markdown_cell_ends_neither_its_row_nor_its_column(capsys: pytest.CaptureFixture[str]) -> None:
+    print_markdown(("a", "b"), [("two\nlines\r\nand more", "x\\|y"), ("C:\\dir", "p|q")])
+    assert capsys.readouterr().out.splitlines() == [
+        "| a | b |",
+        "| --- | --- |",
+        r"| two lines and more | x\\\|y |",
+        r"| C:\\dir | p\|q |",
+    ]
+
+
+def test_names_of_methods_that_disagree_are_not_broken() -> None:
+    lines = run("--all", columns=80).stdout.splitlines()
+    below = lines[next(place for place, line in enumerate(lines) if "property" in line) :]
+    assert max(map(len, map(str.rstrip, below))) <= 80
+    names = {word for line in below for word in line.split()} & set(PoolingMethod)
+    pairs = json.loads(run("--all", "--json").stdout)["disagreements"]
+    assert names >= {pair[side] for pair in pairs for side in ("method", "other")}
 
 
 @pytest.mark.parametrize(

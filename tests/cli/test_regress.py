@@ -74,6 +74,36 @@ def test_a_small_coefficient_keeps_two_digits_of_its_error(alkbayes: Command) ->
     assert f"{record['se']:.2g}" in row
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e-6, 1.0, 1e6, 1e9])
+def test_name_estimate_and_p_are_always_there(tmp_path: Path, scale: float) -> None:
+    path = tmp_path / "own.csv"
+    rows = "".join(
+        f"c{place},{50 + place},{responders},{place * scale!r},{level * 40}\n"
+        for place, (responders, level) in enumerate(zip((9, 14, 11, 25, 21, 30), "aabbab", strict=True))
+    )
+    path.write_text(f"cohort_id,n,responders,dose,level\n{rows}", encoding="utf-8")
+    for method in ("reml-logit-hk", "reml-raw"):
+        result = CliRunner(env={"COLUMNS": "80"}).invoke(
+            app, ["regress", "dose", "level", "--data", str(path), "--method", method]
+        )
+        # The path of the table stands in a line of its own, as long as it is.
+        lines = result.stdout.splitlines()[1:]
+        assert max(len(line.rstrip()) for line in lines) <= 80
+        assert "…" not in result.stdout
+        (heading,) = [line.split() for line in lines if line.startswith("coefficient")]
+        assert {"estimate", "p"} <= set(heading)
+        (row,) = [line for line in lines if line.startswith("dose (per unit) ")]
+        document = json.loads(
+            CliRunner()
+            .invoke(app, ["regress", "dose", "--data", str(path), "level", "--json", "--method", method])
+            .stdout
+        )
+        coefficient = document["regression"]["coefficients"][1]
+        printed = float(row.removeprefix("dose (per unit)").split()[0].replace("−", "-"))
+        assert printed == pytest.approx(coefficient["estimate"], rel=0.1)
+        assert f"{coefficient['p']:.3f}" in row
+
+
 def test_the_binomial_model_takes_cohorts_within_trials(alkbayes: Command) -> None:
     document = json.loads(alkbayes("regress", "line", "--method", "glmm-ml-trials", "--json").stdout)["regression"]
     expected = regress(read_evidence(), ["line"], method=PoolingMethod.GLMM_ML, group="trial")

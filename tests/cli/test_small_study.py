@@ -50,6 +50,8 @@ def test_under_ten_cohorts_there_is_no_result(own_table: Path, alkbayes: Command
     result = alkbayes("small-study", "--data", own_table)
     assert result.exit_code == 0
     assert "Fewer than 10 cohorts cannot tell asymmetry from chance: no result." in result.stdout
+    assert "A slope above 0" not in result.stdout
+    assert "A slope above 0: the smaller the cohort, the higher its rate." in alkbayes("small-study").stdout
     assert all(
         row["p"] is None
         for row in json.loads(alkbayes("small-study", "--data", own_table, "--json").stdout)["small_study"]

@@ -67,7 +67,7 @@ def test_levels_without_a_result_say_why(tmp_path: Path, alkbayes: Command) -> N
     text = " ".join(result.stdout.split())
     assert "reconstruction" not in text
     assert "x: Maximum likelihood gives a rate of exactly 0" in text
-    assert "[b], x: The fit with one tau2 for all levels did not converge: no result." in text
+    assert "[b], x: Maximum likelihood gives a rate of exactly 0 in x, which has no logit" in text
     assert "Between levels, one tau2 for all: no test" in text
 
 

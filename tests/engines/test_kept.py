@@ -116,6 +116,9 @@ def test_damaged_code_is_compiled_anew(cache: Path, damage: str) -> None:
             case "other":
                 file.write_bytes(b"not what was here")
     assert shelf.load(SOURCES) is None
+    (made,) = shelf.compile(SOURCES, {"number": twice, "OFFSET": 3.0})
+    assert made.ctypes(2.0) == 7.0
+    assert shelf.load(SOURCES) is not None
 
 
 def test_a_disk_that_takes_nothing_costs_only_time(cache: Path) -> None:

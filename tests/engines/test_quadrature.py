@@ -17,7 +17,7 @@ from alkbayes.engines import quadrature
 from alkbayes.engines.importance import Component
 from alkbayes.engines.quadrature import LEAST_WEIGHTED, HandOver, Integrated, approximate, integrate, weigh
 from alkbayes.engines.target import Target
-from alkbayes.marginal import log_marginal
+from alkbayes.marginal import Nodes, log_marginal
 from alkbayes.settings import SamplerSettings
 
 AS = ((23, 107), (12, 44), (19, 51), (9, 39), (39, 139), (6, 20), (9, 78), (10, 35))
@@ -306,3 +306,47 @@ def test_seeds_differ_in_their_noise_alone(seed: int, case_of: Any) -> None:
     assert isinstance(found, Integrated), found
     assert found.weights.pareto_k < 0.7
     assert found.weights.ess > 1000
+
+
+def test_integrals_that_are_not_exact_enough_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    design = case_of("interaction").design
+    settings = SamplerSettings(seed=1, chains=2, draws=300)
+    exact = integrate(design, settings)
+    assert isinstance(exact, Integrated)
+    assert exact.weights.quadrature_error < 1e-5
+    monkeypatch.setattr(quadrature, "MOST_ERROR", exact.weights.quadrature_error / 2)
+    found = integrate(design, settings)
+    assert isinstance(found, HandOver)
+    assert "the integrals over the deviations are off by" in found.reason
+
+
+def test_few_nodes_show_as_a_quadrature_error(case_of: Any) -> None:
+    target = Target(case_of("interaction").design)
+    rng = np.random.default_rng(3)
+    approximation, proposal = approximate(target, rng)
+    coarse = weigh(approximation, proposal, rng, 200, nodes=Nodes(outer=2, inner=2))
+    fine = weigh(approximation, proposal, rng, 200)
+    chosen = np.arange(50)
+    assert quadrature.quadrature_error(target, coarse, chosen) > 0.01
+    assert quadrature.quadrature_error(target, fine, chosen) < 1e-3
+
+
+def test_deviations_that_cannot_be_drawn_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ArithmeticError("not log-concave")
+
+    monkeypatch.setattr(Target, "draw_deviations", fail)
+    found = integrate(case_of("interaction").design, SamplerSettings(seed=1, chains=2, draws=300))
+    assert isinstance(found, HandOver)
+    assert found.reason == "deviations could not be drawn exactly (not log-concave)"
+
+
+def test_a_round_that_passes_the_gate_is_kept_before_a_larger_one_that_does_not(case_of: Any) -> None:
+    target = Target(case_of("interaction").design)
+    rng = np.random.default_rng(3)
+    found = weigh(*approximate(target, rng), rng, 100)
+    usable, bad = replace(found, pareto_k=0.65, ess=1000.0), replace(found, pareto_k=0.75, ess=1200.0)
+    assert quadrature.best_of([bad, usable]) is usable
+    assert quadrature.best_of([bad]) is bad
+    good = replace(found, pareto_k=0.4, ess=500.0)
+    assert quadrature.best_of([bad, usable, good]) is good
