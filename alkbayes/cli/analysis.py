@@ -41,14 +41,20 @@ def method_named(name: str) -> "PoolingMethod":
     return PoolingMethod(name)
 
 
-def console_for(evidence: "Evidence") -> "Console":
-    """Return the console for a reader, on which it already stands where the numbers are from."""
+def headline(evidence: "Evidence") -> list[str]:
+    """Return what stands above numbers for a reader: where they are from."""
     from alkbayes.evidence import RECONSTRUCTION
 
+    return [f"Evidence: {evidence.source}", *([RECONSTRUCTION] if evidence.bundled else [])]
+
+
+def console_for(evidence: "Evidence") -> "Console":
+    """Return the console for a reader, on which it already stands where the numbers are from."""
     console = reader_console()
-    console.print(f"Evidence: {evidence.source}", soft_wrap=True)
-    if evidence.bundled:
-        console.print(RECONSTRUCTION)
+    source, *more = headline(evidence)
+    console.print(source, soft_wrap=True)
+    for line in more:
+        console.print(line)
     return console
 
 

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from alkbayes.cli.analysis import console_for
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import check_format, percent, print_csv, print_json, reader_console, records
+from alkbayes.cli.output import check_format, percent, print_csv, print_json, records
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,12 +42,7 @@ def _totals(evidence: "Evidence") -> dict[str, Any]:
 
 def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the make-up for a reader."""
-    from alkbayes.evidence import RECONSTRUCTION
-
-    console = reader_console()
-    console.print(f"Evidence: {evidence.source}", soft_wrap=True)
-    if evidence.bundled:
-        console.print(RECONSTRUCTION)
+    console = console_for(evidence)
     console.print(f"sha256: {evidence.sha256}")
     trials = "" if evidence.trials is None else f" of {_number(evidence.trials, 'trial')}"
     console.print(

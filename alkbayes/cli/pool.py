@@ -66,7 +66,7 @@ def command(
     elif csv:
         print_csv(pooled)
     else:
-        sheet = Sheet(records(pooled), apart, source=evidence.source, bundled=evidence.bundled)
+        sheet = Sheet(records(pooled), apart, evidence=evidence)
         (print_sheet_as_markdown if markdown else print_sheet)(sheet)
 
 

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from alkbayes.cli.output import WIDTH, percent, percent_interval, print_markdown, print_text, reader_console
+from alkbayes.cli.analysis import console_for, headline
+from alkbayes.cli.output import WIDTH, percent, percent_interval, print_markdown, print_text
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from alkbayes.evidence import Evidence
 
 LABELS = ("group", "level", "k", "responders", "patients")
 NUMBERS = ("ORR %", "95 % CI", "prediction", "tau2", "I2 %")
@@ -23,16 +26,13 @@ class Sheet:
         Records of `pool_table`.
     disagreements
         Records of `disagreements`; None where they were not asked for.
-    source
-        Where the evidence is from.
-    bundled
-        Whether that is the package.
+    evidence
+        What was pooled.
     """
 
     rows: list[dict[str, Any]]
     disagreements: list[dict[str, Any]] | None
-    source: str
-    bundled: bool
+    evidence: "Evidence"
 
     @property
     def marks(self) -> dict[str, str]:
@@ -48,21 +48,10 @@ class Sheet:
             parts.setdefault((row["group"], row["level"]), []).append(row)
         return parts
 
-    @property
-    def headline(self) -> list[str]:
-        """What stands above the table."""
-        from alkbayes.evidence import RECONSTRUCTION
-
-        return [f"Evidence: {self.source}", *([RECONSTRUCTION] if self.bundled else [])]
-
 
 def print_sheet(sheet: Sheet) -> None:
     """Print a sheet in the terminal: where it is from, the table, each note once, and where methods disagree."""
-    console = reader_console()
-    source, *more = sheet.headline
-    console.print(source, soft_wrap=True)
-    for line in more:
-        console.print(line)
+    console = console_for(sheet.evidence)
     console.print(_table(sheet, narrow=console.width < WIDTH))
     for note, mark in sheet.marks.items():
         console.print(f"{mark} {note}")
@@ -77,7 +66,7 @@ def print_sheet(sheet: Sheet) -> None:
 
 def print_sheet_as_markdown(sheet: Sheet) -> None:
     """Print a sheet as Markdown: the same, with a row's group and counts in columns of their own."""
-    for line in sheet.headline:
+    for line in headline(sheet.evidence):
         print_text(line)
     print_text("")
     marks = sheet.marks
