@@ -1,7 +1,9 @@
 """Whether a posterior can be trusted: the convergence gate."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import arviz_stats as az
 import numpy as np
@@ -68,6 +70,13 @@ class Diagnostics:
         """Return the fields as plain values for JSON; a diagnostic that is no number is None."""
         record: dict[str, Any] = finite_or_none(asdict(self))
         return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Return what was recorded; a diagnostic that every engine has and that was no number is NaN."""
+        everywhere = {name: record[name] for name in ("rhat_max", "ess_bulk_min", "ess_tail_min")}
+        numbers = {name: math.nan if value is None else value for name, value in everywhere.items()}
+        return cls(**(dict(record) | numbers | {"failures": tuple(record["failures"])}))
 
 
 def diagnose(

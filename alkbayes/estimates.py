@@ -36,6 +36,9 @@ ALL = "all"
 STRATA = ("line", "regimen_class")
 """Columns whose two-way cells are shown wherever a model has both."""
 
+NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
+"""What each scale of a contrast says where two levels are alike."""
+
 NOT_RANDOMISED = (
     "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
     "treatment effect."
@@ -214,7 +217,17 @@ def contrast_table(posterior: Posterior) -> pd.DataFrame:
         `mean`, in [-1, 1]), mean, median, low, high, prob_better: the posterior probability that the first level has
         the higher response rate.
     """
-    design, rows = posterior.design, []
+    rows = []
+    for row, draws in contrast_draws(posterior):
+        summary = summarise(draws)
+        del summary["sd"]
+        rows.append(row | summary | {"prob_better": float((draws > NO_DIFFERENCE[row["scale"]]).mean())})
+    return pd.DataFrame(rows, columns=["column", "contrast", "scale", "mean", "median", "low", "high", "prob_better"])
+
+
+def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array]]:
+    """Yield what identifies each row of :func:`contrast_table`, and the draws that it sums up, shape (draw,)."""
+    design = posterior.design
     for block in design.effects:
         if len(block.columns) > 1:
             continue
@@ -230,14 +243,8 @@ def contrast_table(posterior: Posterior) -> pd.DataFrame:
                 logits.append(profile_logits(design, posterior.draws, profiles, count=len(used)))
                 means.append(expected_rate(logits[-1], posterior.heterogeneity))
             common = {"column": block.label, "contrast": f"{level} vs {reference}"}
-            for scale, draws, none in (
-                ("odds_ratio", np.exp((logits[0] - logits[1]) @ share), 1.0),
-                ("risk_difference", (means[0] - means[1]) @ share, 0.0),
-            ):
-                summary = summarise(draws)
-                del summary["sd"]
-                rows.append(common | {"scale": scale} | summary | {"prob_better": float((draws > none).mean())})
-    return pd.DataFrame(rows, columns=["column", "contrast", "scale", "mean", "median", "low", "high", "prob_better"])
+            yield common | {"scale": "odds_ratio"}, np.exp((logits[0] - logits[1]) @ share)
+            yield common | {"scale": "risk_difference"}, (means[0] - means[1]) @ share
 
 
 def heterogeneity_table(posterior: Posterior) -> pd.DataFrame:
@@ -253,6 +260,15 @@ def heterogeneity_table(posterior: Posterior) -> pd.DataFrame:
         heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186, with the posterior's
         tau).
     """
+    rows = []
+    for parameter, draws in heterogeneity_draws(posterior):
+        summary = summarise(draws)
+        rows.append({"parameter": parameter} | {key: summary[key] for key in ("mean", "median", "low", "high")})
+    return pd.DataFrame(rows, columns=["parameter", "mean", "median", "low", "high"])
+
+
+def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
+    """Yield each parameter of :func:`heterogeneity_table`, and the draws that its row sums up, shape (draw,)."""
     design, draws = posterior.design, posterior.draws
     values = {f"tau_{term.label}": draws[f"tau_{term.label}"] for term in design.heterogeneity}
     total = total_sd(design, draws)
@@ -267,11 +283,7 @@ def heterogeneity_table(posterior: Posterior) -> pd.DataFrame:
             values["explained"] = explained / (explained + total**2)
         _, variance = empirical_logits(design)
         values["i2"] = total**2 / (total**2 + _typical_variance(variance))
-    rows = []
-    for parameter, array in values.items():
-        summary = summarise(array)
-        rows.append({"parameter": parameter} | {key: summary[key] for key in ("mean", "median", "low", "high")})
-    return pd.DataFrame(rows, columns=["parameter", "mean", "median", "low", "high"])
+    yield from values.items()
 
 
 def cohort_table(posterior: Posterior) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
@@ -75,6 +75,21 @@ class Provenance:
             "versions": dict(self.versions),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Return what was recorded."""
+        return cls(
+            engine=Engine(record["engine"]),
+            engine_asked=Engine(record["engine_asked"]),
+            handed_over=record["handed_over"] or "",
+            settings=SamplerSettings(**record["settings"]),
+            tries=record["tries"],
+            first_failures=tuple(record["first_failures"]),
+            weights=None if record["weights"] is None else Weights(**record["weights"]),
+            versions=record["versions"],
+            seconds=record["seconds"],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 RUN_FILE = "run.json"
 POSTERIOR_FILE = "posterior.nc"
+MODEL_FILE = "model.toml"
+EVIDENCE_FILE = "evidence.csv"
 RUNS_FOLDER = Path("runs")
 PARTS = (
     "model",
@@ -101,8 +104,8 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _beside(folder) as place:
-            (place / "model.toml").write_bytes(model_file)
-            (place / "evidence.csv").write_bytes(fit.evidence.content)
+            (place / MODEL_FILE).write_bytes(model_file)
+            (place / EVIDENCE_FILE).write_bytes(fit.evidence.content)
             for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
                 getattr(results, name).to_csv(place / f"{name}.csv", index=False)
             fit.tree.to_netcdf(place / POSTERIOR_FILE, engine="h5netcdf")
@@ -156,6 +159,46 @@ def read_run(folder: Path) -> dict[str, Any]:
                 f"{document['command']}"
             )
     return document
+
+
+def read_fit(folder: Path) -> "Fit":
+    """Return the fit of a finished run as it was when it was made, its files checked.
+
+    Raises
+    ------
+    RunError
+        As :func:`read_run`, and if the model file or the table is none that this version reads.
+    """
+    import xarray as xr
+
+    from alkbayes.design import build_design
+    from alkbayes.diagnostics import Diagnostics
+    from alkbayes.errors import EvidenceError, SpecError
+    from alkbayes.evidence import read_evidence
+    from alkbayes.fit import Fit, Provenance
+    from alkbayes.spec import read_spec
+
+    document = read_run(folder)
+    try:
+        spec = read_spec(folder / MODEL_FILE)
+        evidence = read_evidence(folder / EVIDENCE_FILE, columns=spec.columns)
+    except (SpecError, EvidenceError) as error:
+        raise RunError(
+            f"{folder}: this version of alkbayes cannot read what the run was made of: {error} Fit again: "
+            f"{document['command']}"
+        ) from error
+    with xr.open_datatree(folder / POSTERIOR_FILE, engine="h5netcdf") as stored:
+        tree = stored.load()
+    # The table's name is the one it had for the run, not that of the copy.
+    evidence = replace(evidence, source=document["evidence"]["source"])
+    return Fit(
+        spec=spec,
+        evidence=evidence,
+        design=build_design(spec, evidence),
+        tree=tree,
+        diagnostics=Diagnostics.from_record(document["diagnostics"]),
+        provenance=Provenance.from_record(document["provenance"]),
+    )
 
 
 @contextmanager

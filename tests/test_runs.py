@@ -17,7 +17,12 @@ import pytest
 import xarray as xr
 
 from alkbayes.errors import RunError
-from alkbayes.runs import PARTS, check_place, free_run_folder, read_run, write_run
+from alkbayes.evidence import read_evidence
+from alkbayes.fit import fit_model
+from alkbayes.results import results_of
+from alkbayes.runs import PARTS, check_place, free_run_folder, read_fit, read_run, write_run
+from alkbayes.settings import Engine, SamplerSettings
+from alkbayes.spec import model_path, read_spec
 
 NOW = datetime(2026, 11, 22, 10, 15, 0).astimezone()
 TABLES = ("pooled", "contrasts", "cohorts", "heterogeneity", "classical")
@@ -252,3 +257,28 @@ def test_a_record_that_lacks_a_part_is_refused(tmp_path: Path, part: str) -> Non
     path.write_text(json.dumps({name: value for name, value in document.items() if name != part}), encoding="utf-8")
     with pytest.raises(RunError, match=f"has no {part}, so it is not what a run writes"):
         read_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_a_fit_is_read_back_as_it_was(tmp_path: Path, engine: Engine) -> None:
+    path = model_path("line")
+    spec = read_spec(path)
+    evidence = read_evidence(columns=spec.columns)
+    settings = SamplerSettings(seed=3, chains=2, draws=400, tune=300)
+    fit = fit_model(spec, evidence, engine=engine, settings=settings)
+    written = write_run(tmp_path / "run", fit, results_of(fit), model_file=path.read_bytes(), command="alkbayes fit")
+    again = read_fit(tmp_path / "run")
+    assert (again.spec, again.evidence.sha256, again.evidence.source) == (spec, evidence.sha256, "bundled")
+    assert again.provenance.as_record() == fit.provenance.as_record()
+    assert again.diagnostics == fit.diagnostics
+    assert set(again.tree.children) == set(fit.tree.children)
+    # Everything that was reported comes out of it again, to the last digit.
+    document = results_of(again).document
+    assert document == {name: written[name] for name in document}
+
+
+def test_a_run_whose_model_this_version_cannot_read_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    write(folder)
+    with pytest.raises(RunError, match=r"(?s)cannot read what the run was made of.*Fit again: alkbayes fit m --seed 1"):
+        read_fit(folder)
