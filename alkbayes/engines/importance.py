@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp
 
 type Array = NDArray[np.float64]
@@ -101,6 +102,23 @@ def smooth(log_ratios: Array) -> tuple[Array, float]:
 def effective(log_weights: Array) -> float:
     """Return the effective sample size of weights that sum to one: the inverse of the sum of their squares (Kish)."""
     return float(np.exp(-logsumexp(2 * log_weights)))
+
+
+def tempered(log_weights: Array, *, least: float) -> Array:
+    """Return weights that sum to one, raised to the largest power at most 1 that leaves `least` effective draws.
+
+    Where a proposal lies beside its target, one or two draws have all the weight, and say where the target is no better
+    than the way towards it (Koblents and Miguez 2015, doi:10.1007/s11222-013-9440-2).
+    """
+    if effective(log_weights) >= least:
+        return log_weights
+
+    def powered(power: float) -> Array:
+        logs = power * log_weights
+        normalised: Array = logs - logsumexp(logs)
+        return normalised
+
+    return powered(brentq(lambda power: effective(powered(power)) - least, 0.0, 1.0, xtol=1e-6))
 
 
 def refit(

@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.special import logsumexp
 
-from alkbayes.engines.importance import Component, draw, effective, log_density, refit, resample, smooth
+from alkbayes.engines.importance import Component, draw, effective, log_density, refit, resample, smooth, tempered
 
 T_NU = 6.0
 NARROW = Component(0.3, np.array([0.1, 0.8]), np.linalg.cholesky(np.array([[0.09, 0.04], [0.04, 0.16]])), T_NU, True)
@@ -150,3 +150,19 @@ def test_draws_on_a_line_can_be_refitted() -> None:
     psi = np.outer(rng.uniform(size=500), [1.0, 2.0])
     mixture = refit(psi, np.full(500, -np.log(500)), components=3, nu=T_NU, folded=False, rng=rng)
     assert np.isfinite(log_density(draw(rng, mixture, 100), mixture)).all()
+
+
+def test_weights_are_tempered_to_as_many_effective_draws_as_asked() -> None:
+    rng = np.random.default_rng(1)
+    logs = 30 * rng.standard_normal(500)
+    logs -= logsumexp(logs)
+    assert effective(logs) < 3
+    found = tempered(logs, least=20.0)
+    assert effective(found) == pytest.approx(20.0, rel=1e-3)  # the power is found to 1e-6
+    assert logsumexp(found) == pytest.approx(0.0, abs=1e-12)
+    np.testing.assert_array_equal(np.argsort(found), np.argsort(logs))
+
+
+def test_weights_that_are_even_enough_stay_as_they_are() -> None:
+    logs = np.log(np.full(50, 1 / 50))
+    assert tempered(logs, least=20.0) is logs

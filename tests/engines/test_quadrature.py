@@ -17,7 +17,7 @@ from alkbayes.engines import quadrature
 from alkbayes.engines.importance import Component
 from alkbayes.engines.quadrature import LEAST_WEIGHTED, HandOver, Integrated, approximate, integrate, weigh
 from alkbayes.engines.target import Target
-from alkbayes.marginal import Nodes, log_marginal
+from alkbayes.marginal import NODES, Nodes, log_marginal
 from alkbayes.settings import SamplerSettings
 
 AS = ((23, 107), (12, 44), (19, 51), (9, 39), (39, 139), (6, 20), (9, 78), (10, 35))
@@ -47,7 +47,7 @@ class Weighted:
     def __init__(self, design: Design, count: int) -> None:
         rng = np.random.default_rng(3)
         approximation, proposal = approximate(Target(design), rng)
-        found = weigh(approximation, proposal, rng, count)
+        found = weigh(approximation, proposal, rng, count, nodes=NODES)
         self.mu, self.tau, self.weights = found.b[:, 0], found.psi[:, 0], np.exp(found.log_weights)
         self.pareto_k = found.pareto_k
 
@@ -325,10 +325,36 @@ def test_few_nodes_show_as_a_quadrature_error(case_of: Any) -> None:
     rng = np.random.default_rng(3)
     approximation, proposal = approximate(target, rng)
     coarse = weigh(approximation, proposal, rng, 200, nodes=Nodes(outer=2, inner=2))
-    fine = weigh(approximation, proposal, rng, 200)
+    fine = weigh(approximation, proposal, rng, 200, nodes=NODES)
     chosen = np.arange(50)
     assert quadrature.quadrature_error(target, coarse, chosen) > 0.01
     assert quadrature.quadrature_error(target, fine, chosen) < 1e-3
+
+
+def test_fewer_nodes_are_taken_where_log_l_does_not_mind(case_of: Any) -> None:
+    """It does not where the deviations are small, and does where they are wide."""
+    target = Target(case_of("overall").design)
+    rng = np.random.default_rng(3)
+    found = weigh(*approximate(target, rng), rng, 200, nodes=NODES)
+    chosen = np.argsort(-found.log_weights)[:50]
+    assert quadrature.enough_nodes(target, replace(found, psi=found.psi / 20), chosen) == quadrature.FEWER_NODES
+    assert quadrature.enough_nodes(target, replace(found, psi=20 * found.psi), chosen) == NODES
+    assert quadrature.enough_nodes(target, replace(found, psi=np.nan * found.psi), chosen) == NODES
+
+
+def test_what_saves_time_with_many_cohorts_changes_no_result(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    design, settings = case_of("interaction").design, SamplerSettings(seed=4)
+    usual = integrate(design, settings)
+    monkeypatch.setattr(quadrature, "MANY", 1)
+    monkeypatch.setattr(quadrature, "NEGLIGIBLE", 1.0)
+    frugal = integrate(design, settings)
+    assert isinstance(usual, Integrated)
+    assert isinstance(frugal, Integrated)
+    # The trial draws differ in number, so that all draws do: means agree to four Monte Carlo errors.
+    for name in ("alpha", "tau_trial", "tau_cohort"):
+        one, other = usual.draws[name].ravel(), frugal.draws[name].ravel()
+        assert not np.array_equal(one, other)
+        assert one.mean() == pytest.approx(other.mean(), abs=4 * one.std() * np.sqrt(2 / 2000))
 
 
 def test_deviations_that_cannot_be_drawn_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,7 +370,7 @@ def test_deviations_that_cannot_be_drawn_are_handed_over(case_of: Any, monkeypat
 def test_a_round_that_passes_the_gate_is_kept_before_a_larger_one_that_does_not(case_of: Any) -> None:
     target = Target(case_of("interaction").design)
     rng = np.random.default_rng(3)
-    found = weigh(*approximate(target, rng), rng, 100)
+    found = weigh(*approximate(target, rng), rng, 100, nodes=NODES)
     usable, bad = replace(found, pareto_k=0.65, ess=1000.0), replace(found, pareto_k=0.75, ess=1200.0)
     assert quadrature.best_of([bad, usable]) is usable
     assert quadrature.best_of([bad]) is bad
