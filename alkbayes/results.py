@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from alkbayes.classical import PoolingMethod, pool_table
+from alkbayes.duplicates import possible_duplicates
 from alkbayes.estimates import (
     NOT_RANDOMISED,
     STRATA,
@@ -54,7 +55,7 @@ def results_of(fit: "Fit") -> Results:
     pooled, contrasts = pooled_table(posterior), contrast_table(posterior)
     heterogeneity, cohorts = heterogeneity_table(posterior), cohort_table(posterior)
     classical = pool_table(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
-    notes = list(fit.design.notes)
+    notes = [*fit.design.notes, *possible_duplicates(fit.evidence)]
     if len(contrasts):
         notes.append(NOT_RANDOMISED)
     if fit.evidence.bundled:

@@ -42,10 +42,12 @@ def method_named(name: str) -> "PoolingMethod":
 
 
 def headline(evidence: "Evidence") -> list[str]:
-    """Return what stands above numbers for a reader: where they are from."""
+    """Return what stands above numbers for a reader: where they are from, and what may be in there twice."""
+    from alkbayes.duplicates import possible_duplicates
     from alkbayes.evidence import RECONSTRUCTION
 
-    return [f"Evidence: {evidence.source}", *([RECONSTRUCTION] if evidence.bundled else [])]
+    reconstruction = [RECONSTRUCTION] if evidence.bundled else []
+    return [f"Evidence: {evidence.source}", *reconstruction, *possible_duplicates(evidence)]
 
 
 def console_for(evidence: "Evidence") -> "Console":

@@ -22,12 +22,14 @@ def command(data: Data = None, json_: Json = False, csv: Csv = False) -> None:
     Example: alkbayes evidence --data my-trials.csv --json
     """
     check_format(json_=json_, csv=csv)
+    from alkbayes.duplicates import possible_duplicates
     from alkbayes.evidence import make_up, read_evidence
 
     evidence = read_evidence(data)
     groups = make_up(evidence)
     if json_:
-        print_json({"evidence": _totals(evidence), "groups": records(groups)})
+        warnings = list(possible_duplicates(evidence))
+        print_json({"evidence": _totals(evidence), "groups": records(groups), "warnings": warnings})
     elif csv:
         print_csv(groups)
     else:

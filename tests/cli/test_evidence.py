@@ -56,7 +56,8 @@ def test_json() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     document = json.loads(result.stdout)
-    assert list(document) == ["evidence", "groups"]
+    assert list(document) == ["evidence", "groups", "warnings"]
+    assert document["warnings"] == []
     assert document["evidence"] == {
         "source": "bundled",
         "sha256": read_evidence().sha256,
