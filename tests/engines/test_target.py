@@ -177,6 +177,8 @@ def test_reworking_stays_finite_where_every_cohort_has_none_or_all(table_of: Any
         ("student-t-group", "Student t differences between trials"),
         ("robust", "Student t differences between cohorts"),
         ("line-generation", ""),
+        ("probit", "the link probit"),
+        ("cloglog", "the link cloglog"),
     ],
 )
 def test_what_is_not_covered_is_named(name: str, words: str, case_of: Any) -> None:
