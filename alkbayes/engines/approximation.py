@@ -14,7 +14,7 @@ from scipy.special import expit
 from alkbayes.design import Parameter
 from alkbayes.engines.importance import Mixture, draw, log_density
 from alkbayes.engines.target import Target
-from alkbayes.parametrisation import empirical_logits
+from alkbayes.parametrisation import empirical_predictors
 from alkbayes.priors import Normal, StudentT
 
 type Array = NDArray[np.float64]
@@ -82,7 +82,7 @@ class Approximation:
 
     def __init__(self, target: Target, logit: Array | None = None, variance: Array | None = None) -> None:
         self.target = target
-        empirical = empirical_logits(target.design)
+        empirical = empirical_predictors(target.design)
         self.logit = empirical[0] if logit is None else logit
         self.variance = empirical[1] if variance is None else variance
         cohorts, columns = target.matrix.shape

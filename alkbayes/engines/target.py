@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from alkbayes.design import Design, Parameter, parameters
 from alkbayes.deviations import Deviations, draw_deviations
 from alkbayes.draws import Draws
+from alkbayes.links import Link
 from alkbayes.marginal import NODES, Nodes, log_marginal
 from alkbayes.priors import StudentT
 
@@ -27,6 +28,8 @@ MOST_SCALES = 8
 
 def unsupported(design: Design) -> str:
     """Return what about a design the target does not cover; empty where it covers it."""
+    if design.link is not Link.LOGIT:
+        return f"the link {design.link}"
     if design.rho_prior is not None:
         return "a beta-binomial likelihood"
     for term in design.heterogeneity:

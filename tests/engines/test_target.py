@@ -13,7 +13,7 @@ from alkbayes.engines import target as target_module
 from alkbayes.engines.approximation import Approximation
 from alkbayes.engines.importance import Component
 from alkbayes.engines.target import MOST_SCALES, Target, unsupported
-from alkbayes.parametrisation import empirical_logits
+from alkbayes.parametrisation import empirical_predictors
 
 Z = np.linspace(-8.5, 8.5, 341)
 LOG_WEIGHTS = stats.norm.logpdf(Z) + np.log(Z[1] - Z[0])
@@ -95,7 +95,7 @@ def test_the_approximation_is_the_normal_algebra(name: str, case_of: Any) -> Non
     approximation = Approximation(target)
     psi, _ = points(target, 3)
     found = approximation.conditional(psi)
-    logit, variance = empirical_logits(design)
+    logit, variance = empirical_predictors(design)
     sds = np.concatenate(
         [
             np.full(item.size, item.prior.sd * (1.5 if item.prior.dist == "student_t" else 1.0))
@@ -177,6 +177,8 @@ def test_reworking_stays_finite_where_every_cohort_has_none_or_all(table_of: Any
         ("student-t-group", "Student t differences between trials"),
         ("robust", "Student t differences between cohorts"),
         ("line-generation", ""),
+        ("probit", "the link probit"),
+        ("cloglog", "the link cloglog"),
     ],
 )
 def test_what_is_not_covered_is_named(name: str, words: str, case_of: Any) -> None:
