@@ -175,7 +175,7 @@ def weight_checks(weights: Weights, proposals: NDArray[np.integer], gate: Diagno
     yield _check(
         "quadrature error",
         math.isfinite(weights.quadrature_error),
-        f"Finer nodes change log L by {weights.quadrature_error:.1g} (SD over the posterior), which moves no number by "
+        f"Finer nodes change log L by {weights.quadrature_error:.1g} (SD over the posterior), which moves no mean by "
         "more than that share of its posterior SD.",
         "The error of the integrals is not known.",
         "Fit again with --engine nuts.",
