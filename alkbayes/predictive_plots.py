@@ -39,7 +39,7 @@ def prior_figures(found: PriorChecks) -> Figures:
 def _calibration(found: PosteriorChecks) -> "Figure":
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(8.0, 4.3), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(8.0, 4.9), sharey=True)
     for place, (axis, kind) in enumerate(zip(axes, (Kind.NEW, Kind.SAME), strict=True)):
         points, share, low, high = ecdf_pit(
             found.pit[kind], INTERVAL_PROB, SIMULATIONS, rng=np.random.default_rng(SEED)
@@ -48,7 +48,8 @@ def _calibration(found: PosteriorChecks) -> "Figure":
         axis.plot((0, 1), (0, 1), color="0.5", linestyle="--", linewidth=0.8)
         axis.step(points, share, where="mid", color="C0", label="cohorts")
         p = found.uniform[kind]
-        axis.set_title(f"{TITLES[kind]}\nuniformity: {'' if p is None else _p_value(p)}")
+        judged = "nearer to the middle by construction" if kind is Kind.SAME or p is None else _p_value(p)
+        axis.set_title(f"{TITLES[kind]}\n{judged}")
         axis.set_xlabel("PIT value")
         axis.set_xlim(0, 1)
         axis.set_ylim(0, 1)
@@ -61,7 +62,7 @@ def _calibration(found: PosteriorChecks) -> "Figure":
 
 
 def _p_value(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "uniformity: p < 0.001" if p < 0.001 else f"uniformity: p = {p:.3f}"
 
 
 def _cohorts(cohorts: "pd.DataFrame") -> "Figure":

@@ -40,9 +40,8 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
     found = diagnosis_of(fit)
     files = [] if plots is None else write_plots(plots, diagnosis_figures(fit))
     if json_:
-        print_json(
-            {"run": str(run), "model": fit.spec.name} | found.as_record() | {"plots": [str(each) for each in files]}
-        )
+        subject = {"run": str(run), "model": fit.spec.name}
+        print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
     else:
         settings = fit.provenance.settings
         _show(found, f"Run: {run}, model {fit.spec.name}, {found.engine}, {settings.chains} × {settings.draws:,} draws")

@@ -79,7 +79,7 @@ def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:
         "\nnew: new cohorts of new trials with these profiles and sizes; what the model says of the next ones."
     )
     console.print("same: these cohorts again, each at its own rate, which was drawn towards its counts.")
-    for kind, p in reversed(found.uniform.items()):
+    for kind, p in reversed(list(found.uniform.items())):
         if p is not None:
             console.print(f"Calibration over {len(found.cohorts)} cohorts, {kind}: {_calibrated(kind, p)}")
     _show_statistics(console, found.statistics, "\nTest statistics of the whole table")
