@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from arviz_stats.base import array_stats
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from alkbayes.design import build_design
@@ -15,23 +13,18 @@ from alkbayes.engines.target import unsupported
 from alkbayes.errors import UsageError
 from alkbayes.estimates import pooled_draws, posterior_of
 from alkbayes.fit import Fit, fit_model
+from alkbayes.monte_carlo import chain_error, duplicate_error, statistics
 from alkbayes.records import records
 from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
     from alkbayes.engines.nuts import Progress
     from alkbayes.evidence import Evidence
     from alkbayes.spec import Spec
 
-type Array = NDArray[np.float64]
-
 FALSE_ALARM = 0.01
 """Probability that two engines that agree have any number beyond the limit: Bonferroni's, so that it holds however the
 numbers depend on each other."""
-
-TAIL = (1 - INTERVAL_PROB) / 2
-QUANTILES = {"median": 0.5, "low": TAIL, "high": 1 - TAIL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,54 +155,3 @@ def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
             for failure in fit.diagnostics.failures
         ),
     )
-
-
-def statistics(draws: Array, mean_error: Callable[[Array], float]) -> dict[str, tuple[float, float]]:
-    """Return mean, SD, median and the ends of the 95 % interval, each with its Monte Carlo standard error.
-
-    Parameters
-    ----------
-    draws
-        Shape (draw,) or (draw, replicate).
-    mean_error
-        Returns the standard error of the mean of numbers of shape (draw,).
-    """
-    columns = draws.reshape(len(draws), -1)
-    mean, sd = float(columns.mean()), float(columns.std())
-    found = {
-        "mean": (mean, mean_error(columns.mean(axis=1))),
-        # By the delta method, from the error of the variance.
-        "sd": (sd, mean_error(((columns - mean) ** 2).mean(axis=1)) / (2 * sd) if sd > 0 else 0.0),
-    }
-    for name, prob in QUANTILES.items():
-        value = np.quantile(columns, prob)
-        # The error of the probability below, carried over to the quantile by the draws' own distribution.
-        reach = mean_error((columns <= value).mean(axis=1))
-        low, high = np.quantile(columns, [max(prob - reach, 0.0), min(prob + reach, 1.0)])
-        found[name] = (float(value), float(high - low) / 2)
-    return found
-
-
-def chain_error(fit: Fit) -> Callable[[Array], float]:
-    """Return the error of a mean of chains, by their autocorrelation (Vehtari et al. 2021, doi:10.1214/20-BA1221)."""
-    shape = tuple(fit.tree["sample_stats"]["lp"].shape)
-
-    def error(values: Array) -> float:
-        return float(array_stats.mcse(values.reshape(shape), method="mean"))
-
-    return error
-
-
-def duplicate_error(fit: Fit) -> Callable[[Array], float]:
-    """Return the error of a mean of resampled draws, those of one proposal taken as a cluster.
-
-    The number of copies of a proposal has its weight for its mean, so that the squares of the clusters' sums carry the
-    noise of the weights and that of the resampling. Of draws without duplicates it is that of independent ones.
-    """
-    _, cluster = np.unique(fit.tree["sample_stats"]["proposal"].to_numpy().ravel(), return_inverse=True)
-
-    def error(values: Array) -> float:
-        sums = np.bincount(cluster, weights=values - values.mean())
-        return float(np.sqrt((sums**2).sum()) / len(values))
-
-    return error

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from alkbayes.records import finite_or_none
 
+TAILS = (0.05, 0.95)
+"""Quantiles of the tail ESS, as Vehtari et al. 2021 have them; ArviZ's own are those of another interval."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -106,7 +109,7 @@ def diagnose(
     with np.errstate(invalid="ignore", divide="ignore"):
         rhat, rhat_name = _worst(az.rhat(posterior), largest=True)
         bulk, bulk_name = _worst(az.ess(posterior, method="bulk"), largest=False)
-        tail, tail_name = _worst(az.ess(posterior, method="tail"), largest=False)
+        tail, tail_name = _worst(az.ess(posterior, method="tail", prob=TAILS), largest=False)
 
     # Written so that a value that is not a number fails.
     failures = []

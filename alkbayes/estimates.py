@@ -13,8 +13,9 @@ of the levels of the model's effects) with the weights of its patients: `typical
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,8 @@ from alkbayes.vocabulary import INTERVAL_PROB, Estimand, label_of
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
+type ErrorsOf = Callable[[Array], Mapping[str, float]]
+"""Returns the Monte Carlo errors of a row's draws as the columns of a table."""
 
 ALL = "all"
 STRATA = ("line", "regimen_class")
@@ -38,6 +41,9 @@ STRATA = ("line", "regimen_class")
 
 NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 """What each scale of a contrast says where two levels are alike."""
+
+ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
+"""Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
 
 NOT_RANDOMISED = (
     "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
@@ -159,8 +165,15 @@ def groups_of(design: Design) -> Iterator[Group]:
                 yield Group(":".join(labels), dict(zip(labels, (one, two), strict=True)), members)
 
 
-def pooled_table(posterior: Posterior) -> pd.DataFrame:
+def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
     """Return the pooled response rates of every group, a row for each estimand.
+
+    Parameters
+    ----------
+    posterior
+        What the rows are made of.
+    errors
+        What the Monte Carlo errors of draws are; without it the table has no columns of them.
 
     Returns
     -------
@@ -168,9 +181,10 @@ def pooled_table(posterior: Posterior) -> pd.DataFrame:
         Columns group, level, line, generation, k, patients, responders, weights, estimand, mean, median, sd, low, high.
         Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 % credible interval, of
         `next_cohort` those of the prediction interval. `weights` says over which profiles a row is averaged, and by
-        what share of its patients; it is empty where a group has one profile.
+        what share of its patients; it is empty where a group has one profile. With `errors` also mcse, mcse_median,
+        mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high.
     """
-    return pd.DataFrame([row | summarise(draws) for row, draws in pooled_draws(posterior)])
+    return pd.DataFrame([row | summarise(draws) | _with(errors, draws) for row, draws in pooled_draws(posterior)])
 
 
 def pooled_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str | int | None], Array]]:
@@ -204,7 +218,7 @@ def pooled_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str | int | N
         yield common | {"estimand": str(Estimand.NEXT_COHORT)}, rates
 
 
-def contrast_table(posterior: Posterior) -> pd.DataFrame:
+def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
     """Return each level against each other, of every effect of one column, averaged over the patients of both.
 
     The profiles of the patients of the two levels are given the one level, then the other: the comparison holds the
@@ -215,14 +229,17 @@ def contrast_table(posterior: Posterior) -> pd.DataFrame:
     pandas.DataFrame
         Columns column, contrast ("pretreated vs naive"), scale ("odds_ratio", of the odds of
         `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high, prob_better: the posterior
-        probability that the first level has the higher response rate.
+        probability that the first level has the higher response rate. With `errors` also those of
+        :func:`pooled_table`, in units of the contrast's scale.
     """
     rows = []
     for row, draws in contrast_draws(posterior):
         summary = summarise(draws)
         del summary["sd"]
-        rows.append(row | summary | {"prob_better": float((draws > NO_DIFFERENCE[row["scale"]]).mean())})
-    return pd.DataFrame(rows, columns=["column", "contrast", "scale", "mean", "median", "low", "high", "prob_better"])
+        better = float((draws > NO_DIFFERENCE[row["scale"]]).mean())
+        rows.append(row | summary | {"prob_better": better} | _with(errors, draws))
+    columns = ["column", "contrast", "scale", "mean", "median", "low", "high", "prob_better"]
+    return pd.DataFrame(rows, columns=columns + _error_columns(errors))
 
 
 def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array]]:
@@ -254,7 +271,7 @@ def _odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> Array:
     return odds_ratio(link, one @ weights, other @ weights)
 
 
-def heterogeneity_table(posterior: Posterior) -> pd.DataFrame:
+def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
     """Return how far cohorts differ.
 
     Returns
@@ -265,13 +282,14 @@ def heterogeneity_table(posterior: Posterior) -> pd.DataFrame:
         correlation of a beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts on
         the scale of the link that the effects explain; `i2`, the share in [0, 1] of the variance of the observed rates
         on that scale that is heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186,
-        with the posterior's tau).
+        with the posterior's tau). With `errors` also those of :func:`pooled_table`, in units of the parameter.
     """
     rows = []
     for parameter, draws in heterogeneity_draws(posterior):
         summary = summarise(draws)
-        rows.append({"parameter": parameter} | {key: summary[key] for key in ("mean", "median", "low", "high")})
-    return pd.DataFrame(rows, columns=["parameter", "mean", "median", "low", "high"])
+        shown = {key: summary[key] for key in ("mean", "median", "low", "high")}
+        rows.append({"parameter": parameter} | shown | _with(errors, draws))
+    return pd.DataFrame(rows, columns=["parameter", "mean", "median", "low", "high", *_error_columns(errors)])
 
 
 def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
@@ -342,6 +360,14 @@ def summarise(draws: Array) -> dict[str, float]:
         "low": float(low),
         "high": float(high),
     }
+
+
+def _with(errors: ErrorsOf | None, draws: Array) -> dict[str, Any]:
+    return {} if errors is None else dict(errors(draws))
+
+
+def _error_columns(errors: ErrorsOf | None) -> list[str]:
+    return [] if errors is None else list(ERROR_COLUMNS)
 
 
 def _typical_variance(variance: Array) -> float:

@@ -51,10 +51,16 @@ def heterogeneity_of(design: Design, draws: Mapping[str, Array]) -> Heterogeneit
 
 def replicate(design: Design, draws: Mapping[str, Array], *, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return replicated responders of the same cohorts, axes (chain, draw, cohort)."""
+    return rng.binomial(design.n.astype(np.int64), response_rates(design, draws, rng=rng))
+
+
+def response_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.Generator) -> Array:
+    """Return rates that replicated responders are drawn with, axes (..., cohort), by no cohort's own responders.
+
+    Of a binomial model these are the draws of `p`; in a beta-binomial one they vary about `p`.
+    """
     p = draws["p"]
-    if design.rho_prior is not None:
-        p = _beta(p, draws["rho"][..., None], rng)
-    return rng.binomial(design.n.astype(np.int64), p)
+    return p if design.rho_prior is None else _beta(p, draws["rho"][..., None], rng)
 
 
 def cohort_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.Generator) -> Array:

@@ -17,6 +17,7 @@ from alkbayes.estimates import (
     posterior_of,
 )
 from alkbayes.evidence import RECONSTRUCTION
+from alkbayes.monte_carlo import error_columns_of
 from alkbayes.records import records
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Results:
     Attributes
     ----------
     pooled, contrasts, heterogeneity, cohorts
-        See the functions of these names in :mod:`alkbayes.estimates`.
+        See the functions of these names in :mod:`alkbayes.estimates`; all but the cohorts with Monte Carlo errors.
     classical
         See :func:`alkbayes.classical.pool_table`; of the same groups.
     document
@@ -51,9 +52,9 @@ class Results:
 
 def results_of(fit: "Fit") -> Results:
     """Return the tables of a fit."""
-    posterior = posterior_of(fit)
-    pooled, contrasts = pooled_table(posterior), contrast_table(posterior)
-    heterogeneity, cohorts = heterogeneity_table(posterior), cohort_table(posterior)
+    posterior, errors = posterior_of(fit), error_columns_of(fit)
+    pooled, contrasts = pooled_table(posterior, errors), contrast_table(posterior, errors)
+    heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
     classical = pool_table(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
     notes = [*fit.design.notes, *possible_duplicates(fit.evidence)]
     if len(contrasts):

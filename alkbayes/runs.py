@@ -103,7 +103,7 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(folder) as place:
+        with beside(folder) as place:
             (place / MODEL_FILE).write_bytes(model_file)
             (place / EVIDENCE_FILE).write_bytes(fit.evidence.content)
             for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
@@ -202,7 +202,7 @@ def read_fit(folder: Path) -> "Fit":
 
 
 @contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
+def beside(folder: Path) -> Iterator[Path]:
     """Make a hidden folder next to `folder`, gone at the end unless it was renamed."""
     place = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     place.chmod(0o755)

@@ -1,7 +1,6 @@
 """Two engines held against each other: every bundled model that both cover, and errors that are known."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from alkbayes.cross_check import CrossCheck, chain_error, cross_check, duplicate_error, fit_both, statistics
+from alkbayes.cross_check import CrossCheck, cross_check, fit_both
 from alkbayes.engines.target import unsupported
 from alkbayes.errors import UsageError
 from alkbayes.estimates import pooled_table, posterior_of
@@ -109,62 +108,6 @@ def test_a_model_that_only_one_engine_covers_is_refused_before_sampling(
     case = case_of("robust")
     with pytest.raises(UsageError, match="'robust' has Student t differences between cohorts"):
         fit_both(case.spec, case.evidence, keep=Engine.NUTS)
-
-
-def independent(values: np.ndarray) -> float:
-    return float(values.std() / np.sqrt(len(values)))
-
-
-def test_errors_of_statistics_are_those_seen_in_repetitions() -> None:
-    """Of independent draws of a skewed distribution; one column, and several that share a draw's part."""
-    rng = np.random.default_rng(1)
-    for columns in (1, 4):
-        runs = [
-            statistics(rng.exponential(size=(400, 1)) + rng.exponential(size=(400, columns)), independent)
-            for _ in range(400)
-        ]
-        for name in ("mean", "sd", "median", "low", "high"):
-            seen = np.std([run[name][0] for run in runs])
-            said = np.mean([run[name][1] for run in runs])
-            assert said == pytest.approx(seen, rel=0.2), (columns, name)
-
-
-def with_stats(**arrays: np.ndarray) -> Any:
-    data = xr.Dataset({name: (("chain", "draw"), values) for name, values in arrays.items()})
-    return SimpleNamespace(tree={"sample_stats": data})
-
-
-def test_the_error_of_duplicates_is_that_seen_in_repetitions() -> None:
-    """Importance sampling of a normal from a wider one and resampling, many times over."""
-    from alkbayes.engines.importance import resample
-
-    rng = np.random.default_rng(2)
-    means, said = [], []
-    for _ in range(1500):
-        x = 1.6 * rng.standard_normal(300)
-        weights = stats.norm.pdf(x) / stats.norm.pdf(x, scale=1.6)
-        chosen = rng.permutation(resample(weights / weights.sum(), 200, rng))
-        values = x[chosen]
-        means.append(values.mean())
-        said.append(duplicate_error(with_stats(proposal=chosen.reshape(2, 100)))(values))
-    assert np.sqrt(np.mean(np.square(said))) == pytest.approx(np.std(means), rel=0.08)
-
-
-def test_without_duplicates_it_is_that_of_independent_draws() -> None:
-    values = np.random.default_rng(3).exponential(size=200)
-    error = duplicate_error(with_stats(proposal=np.arange(200).reshape(2, 100)))
-    assert error(values) == pytest.approx(independent(values), rel=1e-12)
-
-
-def test_the_error_of_chains_knows_their_autocorrelation() -> None:
-    """Of an autoregression with coefficient 0.8, whose mean has nine times the variance of independent draws."""
-    rng = np.random.default_rng(4)
-    walk = np.zeros((4, 20_000))
-    noise = rng.standard_normal(walk.shape)
-    for draw in range(1, walk.shape[1]):
-        walk[:, draw] = 0.8 * walk[:, draw - 1] + noise[:, draw]
-    error = chain_error(with_stats(lp=walk))
-    assert error(walk.ravel()) == pytest.approx(3 * independent(walk.ravel()), rel=0.08)
 
 
 def test_the_record_is_what_json_can_hold(pair: tuple[Any, Any]) -> None:

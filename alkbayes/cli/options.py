@@ -11,6 +11,11 @@ Data = Annotated[
         "--data", metavar="FILE", help="Evidence table (CSV). Default: the bundled trials.", show_default=False
     ),
 ]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+Plots = Annotated[
+    Path | None,
+    typer.Option("--plots", metavar="DIR", help="Write plots into this folder, which must be new.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV on stdout and nothing else there.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown on stdout.")]

@@ -3,11 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.output import WIDTH, percent, percent_interval, reader_console
+from alkbayes.digits import supported_decimals
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS = 1, 2, 0
+"""Most decimals of rates in percent, of odds ratios and SDs, and of shares; a larger Monte Carlo error leaves fewer."""
 MOST_CONTRASTS = 12
 """Contrasts of one effect that are printed; more are in contrasts.csv."""
 
@@ -41,6 +44,8 @@ def show_fit(document: dict[str, Any]) -> None:
     console.print(_pooled(console, document))
     for name, meaning in READING:
         console.print(f"{name + ':':<13}{meaning}", soft_wrap=True)
+    if any(_decimals(row, most=RATE_DECIMALS, unit=100) < RATE_DECIMALS for row in document["pooled"]):
+        console.print("Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do.")
     _show_weights(console, document)
     console.print(_heterogeneity(console, document))
     _show_contrasts(console, document)
@@ -147,13 +152,25 @@ def _pooled(console: "Console", document: dict[str, Any]) -> "Table":
             _classical(classical.get((group, level, "reml-logit-hk"))),
             _posterior(typical),
             _posterior(estimands["mean"]),
-            percent_interval(estimands["next_cohort"]["low"], estimands["next_cohort"]["high"]),
+            _prediction(estimands["next_cohort"]),
         )
     return table
 
 
 def _posterior(row: dict[str, Any]) -> str:
-    return f"{percent(row['median'])}\n{percent_interval(row['low'], row['high'])}"
+    digits = _decimals(row, most=RATE_DECIMALS, unit=100)
+    return f"{percent(row['median'], digits)}\n{percent_interval(row['low'], row['high'], digits)}"
+
+
+def _prediction(row: dict[str, Any]) -> str:
+    digits = _decimals(row, most=RATE_DECIMALS, unit=100, of=("low", "high"))
+    return percent_interval(row["low"], row["high"], digits)
+
+
+def _decimals(row: dict[str, Any], *, most: int, unit: int = 1, of: tuple[str, ...] = ("median", "low", "high")) -> int:
+    """Return the decimals that the Monte Carlo errors of a row support; runs of earlier versions have none."""
+    errors = (row.get(f"mcse_{name}") for name in of)
+    return supported_decimals((None if error is None else unit * error for error in errors), most=most)
 
 
 def _classical(row: dict[str, Any] | None) -> str:
@@ -185,11 +202,13 @@ def _heterogeneity(console: "Console", document: dict[str, Any]) -> "Table":
         name = row["parameter"]
         meaning = EXPLAINED.get(name, _meaning(name)).format(link=document.get("link", "logit"))
         if name in SHARES:
-            table.add_row(
-                name, f"{percent(row['median'], 0)} %", f"{percent_interval(row['low'], row['high'], 0)} %", meaning
-            )
+            digits = _decimals(row, most=SHARE_DECIMALS, unit=100)
+            interval = percent_interval(row["low"], row["high"], digits)
+            table.add_row(name, f"{percent(row['median'], digits)} %", f"{interval} %", meaning)
         else:
-            table.add_row(name, f"{row['median']:.2f}", f"{row['low']:.2f}–{row['high']:.2f}", meaning)
+            digits = _decimals(row, most=OTHER_DECIMALS)
+            interval = f"{row['low']:.{digits}f}–{row['high']:.{digits}f}"
+            table.add_row(name, f"{row['median']:.{digits}f}", interval, meaning)
     return table
 
 
@@ -218,8 +237,8 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
             odds, difference = scales["odds_ratio"], scales["risk_difference"]
             table.add_row(
                 name,
-                f"{odds['median']:.2f} ({odds['low']:.2f}–{odds['high']:.2f})",
-                f"{_points(difference['median'])} ({_points(difference['low'])} to {_points(difference['high'])})",
+                _ratio(odds),
+                _difference(difference),
                 _probability(difference["prob_better"]),
             )
         console.print(table)
@@ -252,8 +271,15 @@ def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
     )
 
 
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}".replace("-", "−")
+def _ratio(row: dict[str, Any]) -> str:
+    digits = _decimals(row, most=OTHER_DECIMALS)
+    return f"{row['median']:.{digits}f} ({row['low']:.{digits}f}–{row['high']:.{digits}f})"
+
+
+def _difference(row: dict[str, Any]) -> str:
+    digits = _decimals(row, most=RATE_DECIMALS, unit=100)
+    median, low, high = (f"{100 * row[name]:+.{digits}f}".replace("-", "−") for name in ("median", "low", "high"))
+    return f"{median} ({low} to {high})"
 
 
 def _probability(value: float) -> str:

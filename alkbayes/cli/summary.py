@@ -1,15 +1,8 @@
 """`alkbayes summary`: print a finished run again."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from alkbayes.cli.options import Json
+from alkbayes.cli.options import Json, Run
 from alkbayes.cli.output import print_json
 from alkbayes.errors import ConvergenceError
-
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 
 
 def command(run: Run, json_: Json = False) -> None:

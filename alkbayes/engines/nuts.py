@@ -28,6 +28,7 @@ SAMPLE_STATS = {
     "depth": "tree_depth",
     "step_size": "step_size",
     "mean_tree_accept": "acceptance_rate",
+    "maxdepth_reached": "reached_max_treedepth",
 }
 """nutpie's sampler statistics that are kept, and what ArviZ's schema calls them."""
 

@@ -1,0 +1,118 @@
+"""`alkbayes diagnose`: whether the numbers of a run can be relied on."""
+
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.cli.analysis import empty_table, figure
+from alkbayes.cli.options import Json, Plots, Run
+from alkbayes.cli.output import percent, percent_interval, print_json, reader_console
+from alkbayes.errors import ConvergenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from alkbayes.diagnosis import Diagnosis
+
+FEWEST = 5
+"""Parameters that a terminal shows: those with the fewest effective draws."""
+DIVERGENT = 3
+"""Parameters that a terminal names where transitions diverged."""
+
+
+def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
+    """Say what the draws of a run are worth, for every parameter and reported number, with a verdict on each sign.
+
+    Exit code 6 if the run must not be used.
+
+    Example: alkbayes diagnose runs/line-generation-20261122-101500 --plots plots
+    """
+    from alkbayes.plotting import check_plots_place, write_plots
+    from alkbayes.runs import read_fit
+
+    if plots is not None:
+        check_plots_place(plots)
+    fit = read_fit(run)
+    from alkbayes.diagnosis import diagnosis_of
+    from alkbayes.diagnosis_plots import diagnosis_figures
+
+    found = diagnosis_of(fit)
+    files = [] if plots is None else write_plots(plots, diagnosis_figures(fit))
+    if json_:
+        subject = {"run": str(run), "model": fit.spec.name}
+        print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
+    else:
+        settings = fit.provenance.settings
+        _show(found, f"Run: {run}, model {fit.spec.name}, {found.engine}, {settings.chains} × {settings.draws:,} draws")
+        if files:
+            reader_console().print(f"Plots: {', '.join(str(each) for each in files)}", soft_wrap=True)
+    if found.failures:
+        raise ConvergenceError(f"{run} must not be used: {' '.join(found.failures)}")
+
+
+def _show(found: "Diagnosis", subject: str) -> None:
+    console = reader_console()
+    console.print(subject, soft_wrap=True)
+    console.print(f"Verdict: {found.conclusion}")
+    table = empty_table(console)
+    table.add_column("diagnostic", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("what it says", overflow="fold")
+    for check in found.checks:
+        advice = f"\nWhat to do: {check.advice}" if check.advice else ""
+        table.add_row(check.name, str(check.verdict), f"{check.finding}{advice}")
+    console.print(table)
+    if len(found.divergent):
+        rows = found.divergent.head(DIVERGENT).to_dict(orient="records")
+        named = ", ".join(f"{row['parameter']} {figure(row['difference'], 1)}" for row in rows)
+        console.print(f"Divergent draws against the others, in normal scores of the ranks: {named}\n")
+    rows = found.as_record()["quantities"]
+    reported = [row for row in rows if row["kind"] == "reported"]
+    headline = [row for row in reported if row["headline"]]
+    console.print(
+        f"Headline numbers, {len(headline)} of {len(reported)} reported ones; rates and differences in percent"
+    )
+    console.print(_quantities(console, headline))
+    parameters = [row for row in rows if row["kind"] == "parameter"]
+    fewest = sorted(parameters, key=lambda row: min(row["ess_bulk"] or 0.0, row["ess_tail"] or 0.0))[:FEWEST]
+    console.print(f"Parameters with the fewest effective draws, {len(fewest)} of {len(parameters)}; logit scale")
+    console.print(_quantities(console, fewest))
+    console.print("error: Monte Carlo standard error, of the median and of the worse end of the 95 % interval.")
+    console.print("Decimals shown are those that the errors support. --json has every number and parameter.")
+
+
+def _quantities(console: "Console", rows: "Sequence[dict[str, Any]]") -> "Table":
+    table = empty_table(console)
+    table.add_column("", overflow="fold")
+    chains = any(row["rhat"] is not None for row in rows)
+    for heading in ("median (95 %)", "error", *(["R-hat"] if chains else []), "bulk\nESS", "tail\nESS"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        agreement = [figure(row["rhat"], 3)] if chains else []
+        ess = ["–" if row[name] is None else f"{row[name]:,.0f}" for name in ("ess_bulk", "ess_tail")]
+        table.add_row(row["name"], _value(row), _error(row), *agreement, *ess)
+    return table
+
+
+def _value(row: dict[str, Any]) -> str:
+    digits = row["decimals"]
+    if row["percent"] and row["low"] >= 0:
+        return f"{percent(row['median'], digits)} ({percent_interval(row['low'], row['high'], digits)})"
+    unit = 100 if row["percent"] else 1
+    median, low, high = (_rounded(unit * row[name], digits) for name in ("median", "low", "high"))
+    return f"{median} ({low} to {high})"
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Return a number for a reader; one that is zero as printed has no sign."""
+    text = figure(value, digits)
+    return text.removeprefix("−") if float(text.replace("−", "-")) == 0 else text
+
+
+def _error(row: dict[str, Any]) -> str:
+    unit, digits = (100, 2) if row["percent"] else (1, 3)
+    ends = [row["mcse_low"], row["mcse_high"]]
+    if row["mcse_median"] is None or None in ends:
+        return "–"
+    return f"{unit * row['mcse_median']:.{digits}f}, {unit * max(ends):.{digits}f}"
