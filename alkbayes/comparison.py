@@ -1,7 +1,8 @@
 """Models of one table compared by how well they predict cohorts and trials that they have not seen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import arviz_stats as az
 import numpy as np
@@ -31,7 +32,7 @@ FEW = 100
 """Cohorts or trials below which the error of a difference is not normal, and its standard error too small (Sivula et
 al.)."""
 COHORT, TRIAL = "cohort", "trial"
-STACKED = "stacked"
+STACKED = "(stacked)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Comparison:
     pointwise
         A row for each run and unit. Columns left_out, unit, run, elpd, pareto_k (NaN of exact refits).
     stacked
-        A row for each headline number that all runs report and each run, and one for `run` "stacked": the mixture of
+        A row for each headline number that all runs report and each run, and one for `run` "(stacked)": the mixture of
         their posteriors with the weights of `weights_by`. Columns number, table, group, level, measure, run, weight,
         mean, sd, median, low, high; proportions in [0, 1], SDs on the logit scale, equal-tailed 95 % intervals.
     weights_by
@@ -130,8 +131,8 @@ def compare_fits(
     tables = []
     for unit, found in elpds.items():
         table = compared(found)
-        mcse = {name: float(np.sqrt(sum(each.elpd_mcse**2 for each in made))) for name, made in refitted.items()}
-        tables.append(table.assign(left_out=unit, mcse=[mcse.get(run, np.nan) if unit == TRIAL else np.nan for run in table["run"]]))
+        errors = _monte_carlo_errors(refitted) if unit == TRIAL else {}
+        tables.append(table.assign(left_out=unit, mcse=[errors.get(run, np.nan) for run in table["run"]]))
         cautions += _too_close(table, unit, units=next(iter(found.values())).n_data_points)
     weights_by = TRIAL if TRIAL in elpds else COHORT
     weights = tables[-1].set_index("run")["weight"]
@@ -156,9 +157,7 @@ def refit_without_trials(
     """Return the refits of every fit without each trial."""
     tasks = [task for fit in fits.values() for task in tasks_of(fit, trials)]
     made = in_processes(elpd_without_trial, tasks, workers=workers, progress=progress)
-    return {
-        name: made[place * len(trials) : (place + 1) * len(trials)] for place, name in enumerate(fits)
-    }
+    return {name: made[place * len(trials) : (place + 1) * len(trials)] for place, name in enumerate(fits)}
 
 
 def compared(elpds: Mapping[str, ELPDData]) -> pd.DataFrame:
@@ -168,8 +167,8 @@ def compared(elpds: Mapping[str, ELPDData]) -> pd.DataFrame:
     """
     table = az.compare(dict(elpds), method="stacking", round_to="none")
     renamed = table.rename(columns={"elpd_diff": "difference", "dse": "difference_se"}).rename_axis("run").reset_index()
-    chosen = renamed[["run", "elpd", "se", "p", "difference", "difference_se", "weight"]]
-    return chosen.astype({name: np.float64 for name in chosen.columns if name != "run"})
+    numbers = ("elpd", "se", "p", "difference", "difference_se", "weight")
+    return pd.DataFrame({"run": renamed["run"]} | {name: renamed[name].to_numpy(dtype=np.float64) for name in numbers})
 
 
 def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd.DataFrame:
@@ -210,7 +209,39 @@ def weighted_summary(values: Array, weights: Array) -> dict[str, float]:
     }
 
 
-def _row(number: Reported, run: str, weight: float) -> dict[str, str | float]:
+def verdict(comparison: Comparison) -> tuple[str, ...]:
+    """Return in a sentence or two which run predicts best, and whether that is certain."""
+    rows = comparison.elpd[comparison.elpd["left_out"] == comparison.weights_by].to_dict(orient="records")
+    best, *others = rows
+    unit = comparison.weights_by
+    alike = [row["run"] for row in others if not is_apart(row["difference"], row["difference_se"])]
+    worse = [
+        f"{row['run']} (by {-row['difference']:.1f}, SE {row['difference_se']:.1f})"
+        for row in others
+        if row["run"] not in alike
+    ]
+    sentences = []
+    if worse:
+        sentences.append(f"{best['run']} predicts a {unit} left out better than {', '.join(worse)}.")
+    if alike:
+        sentences.append(
+            f"{best['run']} and {', '.join(alike)} predict a {unit} left out alike: choose between them by what they "
+            "say of the question, not by elpd, and look whether the headline numbers agree."
+        )
+    return tuple(sentences)
+
+
+def is_apart(difference: float, error: float) -> bool:
+    """Return whether a difference of elpd, with its standard error, is large enough to say anything."""
+    return abs(difference) > ERRORS_APART * error and abs(difference) >= LEAST_DIFFERENCE
+
+
+def _monte_carlo_errors(refitted: Mapping[str, Sequence[Refitted]]) -> dict[str, float]:
+    """Return the Monte Carlo standard error of each run's elpd by trial; refits are independent of each other."""
+    return {name: float(np.sqrt(sum(each.elpd_mcse**2 for each in made))) for name, made in refitted.items()}
+
+
+def _row(number: Reported, run: str, weight: float) -> dict[str, Any]:
     return {
         "number": number.name,
         "table": number.table,

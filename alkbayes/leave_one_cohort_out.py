@@ -51,9 +51,7 @@ class CohortsLeftOut:
         return [int(cohort) for cohort in bad]
 
 
-def leave_one_cohort_out(
-    fit: Fit, *, workers: int | None = None, progress: Progress | None = None
-) -> CohortsLeftOut:
+def leave_one_cohort_out(fit: Fit, *, workers: int | None = None, progress: Progress | None = None) -> CohortsLeftOut:
     """Leave out each cohort in turn.
 
     Parameters

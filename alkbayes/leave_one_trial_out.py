@@ -27,6 +27,8 @@ type Key = tuple[str, str, str, str]
 
 NOISE = 2.0
 """Monte Carlo errors that a move must exceed to be more than noise."""
+LARGE = 1.0
+"""Posterior SDs of a move that is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,7 @@ class Refitted:
     failures: tuple[str, ...]
 
 
-def leave_one_trial_out(
-    fit: Fit, *, workers: int | None = None, progress: Progress | None = None
-) -> TrialsLeftOut:
+def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progress | None = None) -> TrialsLeftOut:
     """Fit anew without each trial in turn: by quadrature, or by NUTS where that hands over.
 
     A level whose cohorts are all of the trial keeps its prior; a number of that level is not defined without the trial.
@@ -197,6 +197,37 @@ def _predicted(left_out: LeftOutTrial, fit: Fit) -> tuple[float, float]:
     return log_mean(logs), mean_error(fit)(relative) / float(relative.mean())
 
 
+def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
+    """Return in sentences, a paragraph each, what the results hang on."""
+    moved = found.moves[found.moves["beyond_noise"]]
+    large = moved[moved["move_sd"].abs() >= LARGE].to_dict(orient="records")
+    sentences = []
+    if moved.empty:
+        sentences.append("No headline number moves beyond its Monte Carlo error, whichever trial is left out.")
+    elif large:
+        numbers = "; ".join(f"{row['number']} without {row['trial']} ({row['move_sd']:+.1f})" for row in large)
+        sentences.append(
+            f"By a posterior SD or more move, in posterior SDs: {numbers}. Report these numbers with and without the "
+            "trial, and look at its counts and its classification."
+        )
+    else:
+        most = max(moved.to_dict(orient="records"), key=lambda row: abs(row["move_sd"]))
+        sentences.append(
+            f"No headline number moves by a posterior SD, whichever trial is left out. The largest move is that of "
+            f"{most['number']} without {most['trial']}, {most['move_sd']:+.2f} posterior SDs."
+        )
+    for row in found.trials.to_dict(orient="records"):
+        if row["lost"]:
+            sentences.append(
+                f"{row['lost']} has cohorts in {row['trial']} alone: without it, its numbers are not defined."
+            )
+        if row["failures"]:
+            sentences.append(
+                f"The refit without {row['trial']} did not converge ({row['failures']}): do not use its row."
+            )
+    return tuple(sentences)
+
+
 def _mean(number: Reported, error: Callable[[Array], float]) -> tuple[float, float]:
     """Return the posterior mean of a number and its Monte Carlo standard error."""
     by_draw = number.draws.reshape(len(number.draws), -1).mean(axis=1)
@@ -217,7 +248,7 @@ def _move(whole: tuple[float, float, float], without: tuple[float, float] | None
     }
 
 
-def _counts(fit: Fit, trial: Trial) -> dict[str, str | int]:
+def _counts(fit: Fit, trial: Trial) -> dict[str, object]:
     return {
         "trial": trial.name,
         "cohorts": len(trial.cohorts),
@@ -225,7 +256,7 @@ def _counts(fit: Fit, trial: Trial) -> dict[str, str | int]:
     }
 
 
-def _trial_row(fit: Fit, task: LeftOutTrial, found: Refitted) -> dict[str, str | int | float]:
+def _trial_row(fit: Fit, task: LeftOutTrial, found: Refitted) -> dict[str, object]:
     kept = np.setdiff1d(np.arange(len(fit.design.cohorts)), task.trial.cohorts)
     return _counts(fit, task.trial) | {
         "responders": int(fit.design.responders[task.trial.cohorts].sum()),

@@ -8,7 +8,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from alkbayes.cli import audit, evidence, fit, influence, models, pool, regress, small_study, subgroups, summary
+from alkbayes.cli import (
+    audit,
+    compare,
+    evidence,
+    fit,
+    influence,
+    models,
+    outliers,
+    pool,
+    regress,
+    small_study,
+    subgroups,
+    summary,
+)
 from alkbayes.cli.output import forgive_encodings
 from alkbayes.errors import AlkbayesError
 
@@ -52,6 +65,8 @@ COMMANDS = {
     "evidence": evidence,
     "models": models,
     "summary": summary,
+    "outliers": outliers,
+    "compare": compare,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)
