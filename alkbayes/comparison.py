@@ -290,6 +290,8 @@ def _too_close(table: pd.DataFrame, unit: str, *, units: int) -> list[str]:
                 f"By {unit}, {row['run']} and {best['run']} are not told apart: the difference of {size:.1f} (SE "
                 f"{error:.1f}) is {' and '.join(reasons)}."
             )
+    if found:
+        found.append(f"By {unit}, stacking weights are as uncertain as these differences, even where one is near 1.")
     if units < FEW:
         found.append(
             f"By {unit}, there are {units} {unit}s: with fewer than {FEW}, standard errors of differences tend to be "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs of the same evidence.")]
 HEADINGS = {
     "cohort": "By cohort: integrated leave-one-out",
-    "trial": "By trial: each left out and the others fitted anew",
+    "trial": "By trial: exact refits",
 }
 
 
@@ -84,7 +84,7 @@ def _show(fits: dict[str, "Fit"], comparison: "Comparison") -> None:
                 figure(row["weight"]),
             )
     console.print(grid)
-    console.print("elpd:       expected log predictive density of what is left out; larger is better")
+    console.print("elpd:       log predictive density of what is left out; larger is better")
     console.print("p:          effective number of parameters")
     console.print("difference: from the best run, with its standard error")
     console.print("weight:     of stacking: the mixture of the runs that predicts best")
@@ -113,8 +113,7 @@ def _show_stacked(console: "Console", comparison: "Comparison") -> None:
     console.print()
     console.print(grid)
     console.print(
-        f"(stacked): the mixture of the runs' posteriors with the weights by {comparison.weights_by}; rates in %, SDs "
-        "on the logit scale"
+        f"(stacked): the mixture of the runs' posteriors with the weights by {comparison.weights_by}; rates in %"
     )
 
 

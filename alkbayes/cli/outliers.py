@@ -177,9 +177,9 @@ def _show_trials(fit: "Fit", found: "TrialsLeftOut") -> None:
             f"elpd by trial {figure(float(found.elpd.elpd), 1)} (SE {figure(float(found.elpd.se), 1)})", soft_wrap=True
         )
     _fill_trials(console, found)
-    console.print("moves most: the headline number that moves most, in posterior SDs of the whole fit")
-    console.print("move:       of its posterior mean; rates in percentage points, SDs on the logit scale")
-    console.print("±:          Monte Carlo standard error of the move; below two of them it is noise")
+    console.print("moves most: the number that moves most, in posterior SDs (last column)")
+    console.print("move:       of its posterior mean; of a rate in percentage points")
+    console.print("±:          Monte Carlo error of the move; below two of them it is noise")
     for paragraph in verdict(found):
         console.print(paragraph)
 
