@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
     from alkbayes.spec import Spec
 
-FEW = 4
-"""Pieces of work that are done in this process: to start others would take longer."""
+FEW = 8
+"""Tasks below this number are done in this process: to start others takes as long as a few of them."""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 """Variables by which libraries of linear algebra learn how many threads to take."""

@@ -94,7 +94,7 @@ def test_a_cohort_that_weights_cannot_leave_out_is_refitted(extreme: Any) -> Non
     assert found.unreliable == []
     assert found.pareto_k[7] > found.loo.good_k
     assert float(found.loo.pareto_k[7]) == 0.0
-    # A density far out in the tail of the predictive distribution, so that its mean over 4,000 draws has a larger error.
+    # A density far out in the tail of the predictive distribution: its mean over 4,000 draws has a larger error.
     assert float(found.loo.elpd_i[7]) == pytest.approx(grid.elpd(7), abs=0.25)
     assert float(found.loo.elpd) == pytest.approx(float(found.loo.elpd_i.sum()))
     table = outlier_table(extreme, found)

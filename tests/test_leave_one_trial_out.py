@@ -113,7 +113,8 @@ def test_the_trial_that_moves_most_stands_first(left_out: Any) -> None:
     assert list(dict.fromkeys(left_out.moves["trial"])) == list(left_out.trials["trial"])
 
 
-def test_the_number_of_processes_decides_nothing(whole: Any, left_out: Any) -> None:
+def test_the_number_of_processes_decides_nothing(whole: Any, left_out: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alkbayes.refits.FEW", 1)
     again = leave_one_trial_out(whole, workers=2)
     assert again.moves.equals(left_out.moves)
     assert again.trials.equals(left_out.trials)

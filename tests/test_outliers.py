@@ -1,4 +1,4 @@
-"""p-values of cohorts left out under simulation; their values on a small table are held in test_leave_one_cohort_out."""
+"""p-values of cohorts left out under simulation; test_leave_one_cohort_out.py holds their values on a small table."""
 
 from typing import Any
 
@@ -28,9 +28,7 @@ def p_values(spec_of: Any, table_of: Any) -> Any:
         rows = [f"c{i} T{i // SIZE} naive first {N} {y}" for i, y in enumerate(rng.binomial(N, expit(theta)))]
         half_normal = {"dist": "half_normal", "sd": 0.5}
         spec = spec_of(
-            heterogeneity=[
-                {"column": column, "distribution": "normal", "sd_prior": half_normal} for column in levels
-            ]
+            heterogeneity=[{"column": column, "distribution": "normal", "sd_prior": half_normal} for column in levels]
         )
         settings = SamplerSettings(seed=2, chains=2, draws=500)
         fit = fit_model(spec, table_of("\n".join(rows)), engine=Engine.QUADRATURE, settings=settings)

@@ -54,9 +54,7 @@ def test_it_is_what_the_rest_of_the_table_gives_where_no_level_vanishes(spec_of:
     ours = restricted(build_design(spec, whole), np.array(rows, dtype=np.intp))
     theirs = build_design(spec, type(whole)(frame=frame, source="made up", sha256="", content=b""))
     assert ours.cohorts == theirs.cohorts
-    for one, other in zip(
-        (*ours.effects, *ours.heterogeneity), (*theirs.effects, *theirs.heterogeneity), strict=True
-    ):
+    for one, other in zip((*ours.effects, *ours.heterogeneity), (*theirs.effects, *theirs.heterogeneity), strict=True):
         np.testing.assert_array_equal(one.index, other.index)
     assert [term.units for term in ours.heterogeneity] == [term.units for term in theirs.heterogeneity]
 
