@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes.densities import log_prior
 from alkbayes.design import Design, Index
 from alkbayes.engines.target import Target, unsupported
 from alkbayes.errors import UsageError
@@ -87,10 +86,15 @@ class _Integrated:
     def __init__(self, design: Design, draws: Mapping[str, Array]) -> None:
         self._design = design
         self._shape = draws["alpha"].shape
-        self._psi, self._b = positions(Target(design), draws)
-        prior = log_prior(design, draws)
-        entries = (values.reshape(*self._shape, -1).sum(axis=-1) for values in prior.values())
-        self._log_prior = sum(entries, start=np.zeros(self._shape))
+        target = Target(design)
+        self._psi, self._b = positions(target, draws)
+        # As the target has it: no cohort's restriction changes it.
+        log_prior = target.log_scale_prior(self._psi)
+        start = 0
+        for item in target.coefficients:
+            log_prior = log_prior + item.prior.log_density(self._b[:, start : start + item.size]).sum(axis=1)
+            start += item.size
+        self._log_prior = log_prior.reshape(self._shape)
         self._known: dict[tuple[int, ...], Array] = {}
 
     def __call__(self, cohorts: Index) -> Array:
