@@ -10,11 +10,13 @@ from typer.core import TyperGroup
 
 from alkbayes.cli import (
     audit,
+    compare,
     diagnose,
     evidence,
     fit,
     influence,
     models,
+    outliers,
     pool,
     predictive,
     regress,
@@ -67,6 +69,8 @@ COMMANDS = {
     "summary": summary,
     "diagnose": diagnose,
     "predictive": predictive,
+    "outliers": outliers,
+    "compare": compare,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)
