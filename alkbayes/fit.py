@@ -128,6 +128,7 @@ def fit_model(
     *,
     engine: Engine = Engine.NUTS,
     settings: SamplerSettings | None = None,
+    design: Design | None = None,
     progress: "Progress | None" = None,
     warn: Callable[[str], None] | None = None,
 ) -> Fit:
@@ -145,6 +146,8 @@ def fit_model(
         What makes the draws.
     settings
         Of the engine.
+    design
+        Used in place of the one that the model lays over the table: for what no model file declares.
     progress
         Called while it samples, from another thread.
     warn
@@ -156,7 +159,7 @@ def fit_model(
         If the sampler cannot run to its end.
     """
     settings = settings or SamplerSettings()
-    design = build_design(spec, evidence)
+    design = design or build_design(spec, evidence)
     handed_over = ""
     if engine is Engine.QUADRATURE:
         found = integrate(design, settings)
