@@ -11,6 +11,7 @@ from alkbayes import changes
 from alkbayes.changes import Inapplicable, Maker
 from alkbayes.design import Design, build_design
 from alkbayes.spec import FixedEffect
+from alkbayes.vocabulary import Line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +64,8 @@ class Reading:
         The question of a reviewer that it answers.
     make
         From the main model and table to the changed ones.
+    assumed
+        Levels whose numbers follow from what is assumed of them, so that they are no finding.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Reading:
     change: str
     why: str
     make: Maker
+    assumed: tuple[str, ...] = ()
 
 
 def _tau_reading(name: str, dist: dict[str, str | float], why: str) -> Reading:
@@ -89,18 +93,19 @@ def _line_reading(sd: float, why: str) -> Reading:
 
 def _effect_sd_reading(sd: float, why: str) -> Reading:
     change = f"the SD of every exchangeable effect has the prior half-normal({sd:g})"
-    return Reading(f"effect SD half-normal {sd:g}", Family.PRIOR, change, why, changes.every_effect_sd(sd, why))
+    return Reading(f"effect SD {sd:g}", Family.PRIOR, change, why, changes.every_effect_sd(sd, why))
 
 
 def _mixture_reading(share: float) -> Reading:
     percent = f"{100 * share:.0f} %"
     return Reading(
-        f"mixed = {percent} pretreated",
+        f"mixed {percent} pretreated",
         Family.EVIDENCE,
         f"a mixed cohort's logit lies {percent} of the way from naive to pretreated: an approximation, since patients "
         "mix on the scale of rates",
         "Do mixed cohorts, which say little of either line, need a parameter of their own?",
         changes.mixture(share),
+        assumed=(Line.MIXED,),
     )
 
 
@@ -131,28 +136,28 @@ READINGS: tuple[Reading, ...] = (
         changes.wide_intercept(3.0, "all rates but the most extreme"),
     ),
     Reading(
-        "independent review only",
+        "independent review",
         Family.EVIDENCE,
         "cohorts with assessor irc",
         "Do investigators see more responses?",
         changes.only("assessor", "irc"),
     ),
     Reading(
-        "intention-to-treat only",
+        "intention to treat",
         Family.EVIDENCE,
         "cohorts with analysis_set itt",
         "Do evaluable patients respond more often?",
         changes.only("analysis_set", "itt"),
     ),
     Reading(
-        "stated counts only",
+        "stated counts",
         Family.EVIDENCE,
         "cohorts with count_basis stated",
         "Do counts that were worked out from percentages matter?",
         changes.only("count_basis", "stated"),
     ),
     Reading(
-        "confirmed responses only",
+        "confirmed responses",
         Family.EVIDENCE,
         "cohorts with confirmed yes",
         "Do responses that need no confirmation matter?",
@@ -173,7 +178,7 @@ READINGS: tuple[Reading, ...] = (
         changes.without("phase", "1", "1/2"),
     ),
     Reading(
-        "certainty high only",
+        "high certainty",
         Family.EVIDENCE,
         "cohorts with certainty high",
         "Do second-hand, interim or assumed figures matter?",
@@ -188,7 +193,7 @@ READINGS: tuple[Reading, ...] = (
     ),
     *(_mixture_reading(share) for share in (0.25, 0.5, 0.75)),
     Reading(
-        "line by earlier ALK TKI",
+        "line by earlier TKI",
         Family.EVIDENCE,
         "naive is no earlier ALK inhibitor, pretreated any, mixed some patients; chemotherapy does not count",
         "Is it the earlier ALK inhibitor, or any earlier therapy?",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from alkbayes.spec import Spec
 
 
-def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True) -> Outcome:
+def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, assumed: Sequence[str] = ()) -> Outcome:
     """Return the headline numbers of a fit.
 
     Parameters
@@ -41,11 +41,13 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True) ->
         Of the main analysis, whose levels a reading may lack.
     same_scale
         Whether the heterogeneity is on the scale of the main analysis; if not, it has no number here.
+    assumed
+        Levels whose numbers are assumptions; they have none here either.
     """
     error = duplicate_error(fit) if fit.provenance.weights is not None else chain_error(fit)
     estimates = {}
     for number in headline_of(posterior_of(fit)):
-        if same_scale or number.table != HETEROGENEITY:
+        if (same_scale or number.table != HETEROGENEITY) and not set(number.level.split(" vs ")) & set(assumed):
             estimates[number.key] = _estimate(number, statistics(number.draws, error))
     found = {(block.label, level) for block in fit.design.effects for level in _observed(fit.design, block.columns)}
     had = [(block.label, level) for block in main.effects for level in _observed(main, block.columns)]
@@ -129,7 +131,8 @@ def fit_reading(name: str, spec: "Spec", evidence: "Evidence", settings: Sampler
         refit = fit_model(found.spec, found.evidence, engine=Engine.QUADRATURE, settings=settings, design=found.design)
     except AlkbayesError as error:
         return Outcome(name, Status.FAILED, str(error))
-    return outcome_of(name, refit, main=main, same_scale=_scale(spec) == _scale(found.spec))
+    same_scale = _scale(spec) == _scale(found.spec)
+    return outcome_of(name, refit, main=main, same_scale=same_scale, assumed=BY_NAME[name].assumed)
 
 
 def _scale(spec: "Spec") -> tuple[object, ...]:

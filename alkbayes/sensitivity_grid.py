@@ -1,8 +1,10 @@
 """The headline numbers of a run under other readings, side by side, and how far each moves."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +23,14 @@ MOVED = 0.5
 """Shift, in SDs of the main fit's number, from which a reading is said to move it."""
 BEYOND_NOISE = 2.0
 """Shift, in Monte Carlo errors, below which it is said to be noise."""
+BEYOND_CHANCE = 2.0
+"""Shift, in standard deviations of what leaving out as many cohorts at random does, from which it is more than that."""
 FALSE_ALARM = 0.01
 """Probability that a re-fit of the main model that agrees with the run is said not to."""
+
+
+COMMON = ("reading", "family", "status", "reason", "engine", "cohorts", "patients")
+"""What every row of a reading says of it."""
 
 
 class Status(StrEnum):
@@ -62,6 +70,11 @@ class Estimate:
     prob_positive: float | None
 
     @property
+    def spoken(self) -> str:
+        """The name in a sentence: of a difference without its scale, which is that of rates in every headline."""
+        return self.name.removesuffix(", risk difference")
+
+    @property
     def shown(self) -> tuple[str, ...]:
         """Which of median, low and high a reader looks at: of a cohort to come the interval, else the median."""
         return ("low", "high") if self.key[3] == Estimand.NEXT_COHORT else ("median",)
@@ -81,12 +94,16 @@ class Shift:
         The main fit's, the unit in which shifts are judged.
     shown
         Which of the three are judged.
+    chance
+        What leaving out as many cohorts at random would do, as a standard deviation: the root of the difference of the
+        two variances (Hausman 1978, doi:10.2307/1913827). None where no cohort is left out, and of a cohort to come.
     """
 
     by: Mapping[str, float]
     errors: Mapping[str, float]
     sd: float
     shown: tuple[str, ...]
+    chance: float | None
 
     @property
     def largest(self) -> str:
@@ -102,6 +119,11 @@ class Shift:
     def beyond_noise(self) -> bool:
         """Whether it is more than Monte Carlo error."""
         return any(abs(self.by[name]) > BEYOND_NOISE * self.errors[name] for name in self.shown)
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether it is more than leaving out as many cohorts at random would often do; so where none is left out."""
+        return self.chance is None or abs(self.by[self.largest]) > BEYOND_CHANCE * self.chance
 
     @property
     def moved(self) -> bool:
@@ -179,11 +201,13 @@ class Grid:
         main, other = (self.main.estimates or {})[key], (outcome.estimates or {}).get(key)
         if other is None:
             return None
+        left_out = (outcome.cohorts or 0) < (self.main.cohorts or 0) and main.shown == ("median",)
         return Shift(
             by={name: getattr(other, name) - getattr(main, name) for name in main.errors},
             errors={name: float(np.hypot(error, other.errors[name])) for name, error in main.errors.items()},
             sd=main.sd,
             shown=main.shown,
+            chance=math.sqrt(max(other.sd**2 - main.sd**2, 0.0)) if left_out else None,
         )
 
     @property
@@ -205,34 +229,50 @@ def grid_table(grid: Grid) -> pd.DataFrame:
         Columns reading, family, status, reason, engine, cohorts, patients, number, table, group, level, measure, mean,
         median, sd, low, high, prob_positive, and for median, low and high the shift from the main fit and its Monte
         Carlo error: shift, shift_error, shift_low, shift_low_error, shift_high, shift_high_error; shift_in_sds, the
-        largest that is judged in SDs of the main fit's number; moved, whether it is said to move the number. Rates and
-        shifts of rates are proportions. A reading without numbers has one row; the first rows are the run's.
+        largest that is judged in SDs of the main fit's number; moved, whether it is said to move the number; chance_sd,
+        the standard deviation of what leaving out as many cohorts at random would do. Rates and shifts of rates are
+        proportions. A reading without numbers has one row; the first rows are the run's.
     """
-    families = {reading.name: str(reading.family) for reading in READINGS}
-    rows: list[dict[str, object]] = []
-    for outcome in (grid.main, grid.again, *grid.outcomes):
-        common: dict[str, object] = {
-            "reading": outcome.name,
-            "family": families.get(outcome.name, "main"),
-            "status": str(outcome.status),
-            "reason": outcome.reason,
-            "engine": None if outcome.engine is None else str(outcome.engine),
-            "cohorts": outcome.cohorts,
-            "patients": outcome.patients,
-        }
-        numbers = [number.key for number in grid.numbers if number.key in (outcome.estimates or {})]
-        rows += [common | _numbers(grid, outcome, key) for key in numbers] or [common]
+    rows = []
+    for record in grid_records(grid):
+        common = {name: record[name] for name in COMMON}
+        rows += [common | numbers for numbers in record["numbers"]] or [common]
     frame = pd.DataFrame(rows)
     return frame.astype({"cohorts": "Int64", "patients": "Int64", "moved": "boolean"})
 
 
-def _numbers(grid: Grid, outcome: Outcome, key: Key) -> dict[str, object]:
+def grid_records(grid: Grid) -> list[dict[str, Any]]:
+    """Return the rows of :func:`grid_table` as values that JSON can hold, those of one reading together."""
+    described = {reading.name: reading for reading in READINGS}
+    found = []
+    for outcome in (grid.main, grid.again, *grid.outcomes):
+        reading = described.get(outcome.name)
+        keys = [number.key for number in grid.numbers if number.key in (outcome.estimates or {})]
+        found.append(
+            {
+                "reading": outcome.name,
+                "family": "main" if reading is None else str(reading.family),
+                "change": None if reading is None else reading.change,
+                "why": None if reading is None else reading.why,
+                "status": str(outcome.status),
+                "reason": outcome.reason or None,
+                "engine": None if outcome.engine is None else str(outcome.engine),
+                "cohorts": outcome.cohorts,
+                "patients": outcome.patients,
+                "gone": list(outcome.gone),
+                "numbers": [_numbers(grid, outcome, key) for key in keys],
+            }
+        )
+    return found
+
+
+def _numbers(grid: Grid, outcome: Outcome, key: Key) -> dict[str, Any]:
     estimate, shift = (outcome.estimates or {})[key], grid.shift(outcome, key)
-    row: dict[str, object] = {"number": estimate.name}
+    row: dict[str, Any] = {"number": estimate.name}
     row |= dict(zip(("table", "group", "level", "measure"), key, strict=True))
     row |= {name: getattr(estimate, name) for name in ("mean", "median", "sd", "low", "high", "prob_positive")}
     if shift is not None and outcome is not grid.main:
         for name, column in (("median", "shift"), ("low", "shift_low"), ("high", "shift_high")):
             row |= {column: shift.by[name], f"{column}_error": shift.errors[name]}
-        row |= {"shift_in_sds": shift.in_sds, "moved": shift.moved}
+        row |= {"shift_in_sds": shift.in_sds, "moved": shift.moved, "chance_sd": shift.chance}
     return row
