@@ -67,7 +67,7 @@ def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
         )
     sentences += [_family(grid, family) for family in FAMILIES]
     sentences += _directions(grid)
-    sentences.append(_priors(scaling))
+    sentences.append(_priors(grid, scaling))
     for status, what in ((Status.NOT_CONVERGED, "did not converge"), (Status.FAILED, "could not be fitted")):
         if out := [outcome.name for outcome in grid.outcomes if outcome.status is status]:
             sentences.append(f"{_listed(out)} {what}: nothing above rests on {'it' if len(out) == 1 else 'them'}.")
@@ -100,7 +100,7 @@ def _family(grid: Grid, family: Family) -> str:
         f"{abs(shift.in_sds):.1f} SD)"
         for name, number, shift in moving
     )
-    verb, most = ("moves", "") if len(moving) == 1 else ("move", ", each this one most")
+    verb, most = ("moves", "") if len(moving) == 1 else ("move", " (in brackets the one that it moves most)")
     sentence = (
         f"{FAMILIES[family]}: {len(moving)} of {_readings(len(used))} {verb} a headline number by more than {HALF}"
         f"{most}: {each}."
@@ -155,17 +155,16 @@ def _directions(grid: Grid) -> Iterator[str]:
             yield f"{_subject(unsettled)} its sign in every reading, and is settled in none."
 
 
-def _priors(scaling: PowerScaling) -> str:
+def _priors(grid: Grid, scaling: PowerScaling) -> str:
     """Return which priors power-scaling flags, and for which numbers."""
     if not scaling.flagged:
         limit = f"{scaling.threshold:.2f}"
         return f"Power-scaling flags no prior: no headline number is sensitive to the priors (threshold {limit})."
+    spoken = {number.key: number.spoken for number in grid.numbers}
     by_prior: dict[tuple[str, str], list[str]] = {}
     for found in scaling.flagged:
         for prior in found.responsible:
-            by_prior.setdefault((prior, str(found.diagnosis)), []).append(
-                found.number.name.removesuffix(", risk difference")
-            )
+            by_prior.setdefault((prior, str(found.diagnosis)), []).append(spoken[found.number.key])
     each = "; ".join(
         f"the prior of {prior}: {diagnosis} in {_listed(names)}" for (prior, diagnosis), names in by_prior.items()
     )

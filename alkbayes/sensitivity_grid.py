@@ -71,8 +71,8 @@ class Estimate:
 
     @property
     def spoken(self) -> str:
-        """The name in a sentence: of a difference without its scale, which is that of rates in every headline."""
-        return self.name.removesuffix(", risk difference")
+        """The name in a sentence: without commas, of a difference without its scale, that of rates in every headline."""
+        return self.name.removesuffix(", risk difference").replace(", ", " ")
 
     @property
     def shown(self) -> tuple[str, ...]:

@@ -212,15 +212,16 @@ def _cells(grid: "Grid", outcome: "Outcome", numbers: list["Estimate"], *, wide:
         if found is None or shift is None:
             cells.append("–")
             continue
-        mark = MOVED if shift.moved and outcome.usable else " "
+        mark = MOVED if shift.moved and outcome.usable else ""
         by = shift.by["median"]
         # points() has the sign, and none of a zero; SDs are shown with as many digits as such points have.
         text = points(by / 100) if number.key[0] == "heterogeneity" else points(by, 1)
         if number.key[3] == "next_cohort":
             text = _main_cell(found)
         elif wide:
-            text = f"{_main_cell(found)} {text:>5}"
-        cells.append(f"{text}{mark}")
+            text = f"{_main_cell(found)} {f'{mark}{text}':>6}"
+            mark = ""
+        cells.append(f"{mark}{text}")
     return cells
 
 
