@@ -71,7 +71,7 @@ class Estimate:
 
     @property
     def spoken(self) -> str:
-        """The name in a sentence: without commas, of a difference without its scale, that of rates in every headline."""
+        """The name in a sentence: without commas, and of a difference without its scale, which is that of rates."""
         return self.name.removesuffix(", risk difference").replace(", ", " ")
 
     @property
