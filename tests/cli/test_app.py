@@ -34,6 +34,7 @@ COMMANDS = (
     "evidence",
     "models",
     "summary",
+    "sensitivity",
 )
 HEAVY = {"arviz", "arviz_stats", "h5netcdf", "matplotlib", "numba", "numpy", "nutpie", "pandas"}
 HEAVY |= {"pydantic", "pymc", "pytensor", "scipy", "xarray"}
