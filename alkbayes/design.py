@@ -80,7 +80,8 @@ class EffectBlock:
     def free_coords(self) -> tuple[str, ...]:
         """Names of the free parameters' entries."""
         if self.sd_prior is None:
-            return self.levels[1:]
+            # Fewer than the levels where a level is a mixture of others and has no parameter of its own.
+            return self.levels[1 : 1 + self.basis.shape[1]]
         return tuple(f"contrast {number}" for number in range(1, self.basis.shape[1] + 1))
 
 

@@ -147,7 +147,7 @@ def fit_model(
     settings
         Of the engine.
     design
-        Of some of the cohorts, where not all are to be fitted; laid over the whole table if None.
+        In place of the one that the model lays over the table: for some of its cohorts, or what no model file declares.
     progress
         Called while it samples, from another thread.
     warn

@@ -20,6 +20,7 @@ from alkbayes.cli import (
     pool,
     predictive,
     regress,
+    sensitivity,
     small_study,
     subgroups,
     summary,
@@ -71,6 +72,7 @@ COMMANDS = {
     "predictive": predictive,
     "outliers": outliers,
     "compare": compare,
+    "sensitivity": sensitivity,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)

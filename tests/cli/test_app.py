@@ -36,6 +36,7 @@ COMMANDS = (
     "summary",
     "diagnose",
     "predictive",
+    "sensitivity",
 )
 HEAVY = {"arviz", "arviz_stats", "h5netcdf", "matplotlib", "numba", "numpy", "nutpie", "pandas"}
 HEAVY |= {"pydantic", "pymc", "pytensor", "scipy", "xarray"}
