@@ -13,8 +13,8 @@ from scipy.special import expit
 
 from alkbayes.design import Parameter
 from alkbayes.engines.importance import Mixture, draw, log_density
-from alkbayes.engines.target import Target
-from alkbayes.parametrisation import empirical_logits
+from alkbayes.engines.target import Target, score_of
+from alkbayes.parametrisation import empirical_logits, sampling_variance
 from alkbayes.priors import Normal, StudentT
 
 type Array = NDArray[np.float64]
@@ -125,8 +125,8 @@ class Approximation:
     def _stepped(self, one: Array) -> "Approximation":
         target, design = self.target, self.target.design
         eta = target.logits(one, self.conditional(one).mean)[0]
-        tau_group, tau_cohort = (float(tau[0]) for tau in target.taus(one))
-        residual, weight = self.logit - eta, 1 / (self.variance + tau_cohort**2)
+        tau_group, tau_cohort = (float(tau[0]) for tau in self._taus(one))
+        residual, weight = self.logit - eta, 1 / (self._variance(one)[0] + tau_cohort**2)
         if design.group is not None:
             index, units = design.group.index, len(design.group.units)
             total = np.bincount(index, weights=weight, minlength=units)
@@ -140,10 +140,25 @@ class Approximation:
         logit = theta + (design.responders + 0.5 - (design.n + 1) * p) / information
         return Approximation(target, logit, 1 / information)
 
+    def _taus(self, psi: Array) -> tuple[Array, Array]:
+        """Return the standard deviations of groups and cohorts, or of the normals that stand in for Student t's."""
+        design = self.target.design
+        group, cohort = (
+            tau if term is None else np.sqrt(score_of(term).variance) * tau
+            for term, tau in zip((design.group, design.cohort), self.target.taus(psi), strict=True)
+        )
+        return group, cohort
+
+    def _variance(self, psi: Array) -> Array:
+        """Return the variances of the stand-ins, inflated where patients are correlated, shape (S, cohort) or one."""
+        if self.target.design.rho_prior is None:
+            return self.variance[None, :]
+        return sampling_variance(self.target.design, self.variance, self.target.rho(psi)[:, None])
+
     def _piece(self, psi: Array) -> Conditional:
         size, columns = len(psi), self.target.matrix.shape[1]
-        tau_group, tau_cohort = self.target.taus(psi)
-        variance = self.variance + tau_cohort[:, None] ** 2
+        tau_group, tau_cohort = self._taus(psi)
+        variance = self._variance(psi) + tau_cohort[:, None] ** 2
         variance[:, self._alone] += tau_group[:, None] ** 2
         weight = 1 / variance
         gram = (weight @ self._products).reshape(size, columns, columns)

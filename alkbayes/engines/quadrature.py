@@ -23,9 +23,11 @@ from alkbayes.diagnostics import Thresholds
 from alkbayes.draws import Draws, complete
 from alkbayes.engines.approximation import Approximation
 from alkbayes.engines.importance import Component, Mixture, draw, effective, log_density, refit, resample, smooth
-from alkbayes.engines.target import Target, unsupported
-from alkbayes.marginal import NODES, Nodes
+from alkbayes.engines.target import USUAL, Fineness, Target, root_odds, unsupported
+from alkbayes.lattice import Rule
+from alkbayes.marginal import Nodes
 from alkbayes.parametrisation import score_scale
+from alkbayes.priors import Beta
 from alkbayes.settings import SamplerSettings
 
 type Array = NDArray[np.float64]
@@ -51,7 +53,7 @@ TRIAL = 1000
 TRIALS = (1, 1, 1, 3)
 """Components of proposals that are tried, one after the other until the weights are good, before all draws are made:
 with thousands of cohorts the posterior is narrow, and the approximation beside it."""
-TRIAL_NODES = Nodes(outer=5, inner=5)
+TRIAL_FINENESS = Fineness(Nodes(outer=5, inner=5), Rule(points=9, drop=8.0, tolerance=0.1))
 """Error of log L about 0.003 on the bundled evidence: enough to find a proposal, and three times as fast."""
 SURPLUS = 1.5
 """Weighted draws for each draw that is kept: the more, the fewer of those kept are duplicates."""
@@ -59,8 +61,9 @@ LEAST_WEIGHTED = 2000
 """However few draws are wanted, this many are weighted: the weights' diagnostics need them."""
 MIXTURES = (1, 3, 5)
 """Components of the proposals that are refitted to exact weights, one after the other until the weights are good."""
-CHECKED, CHECK_NODES = 50, Nodes(outer=31, inner=25)
-"""Draws whose log L is computed once more, and with how many nodes."""
+CHECKED = 50
+CHECK_FINENESS = Fineness(Nodes(outer=31, inner=25), Rule(points=25, drop=25.0, tolerance=1e-5))
+"""Draws whose log L is computed once more, and how exactly."""
 MOST_ERROR = 0.01
 """Of log L, standard deviation over the posterior: it moves no mean by more than a hundredth of a posterior SD."""
 MODE_BOUNDS = (-4.0, 4.0)
@@ -253,7 +256,7 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
 def quadrature_error(target: Target, found: Round, chosen: Index) -> float:
     """Return the standard deviation of the error of log L at some draws; what all have in common weighs nothing."""
     with np.errstate(all="ignore"):
-        finer = target.log_density(found.psi[chosen], found.b[chosen], nodes=CHECK_NODES)
+        finer = target.log_density(found.psi[chosen], found.b[chosen], fineness=CHECK_FINENESS)
     return float(np.std(finer - found.lp[chosen]))
 
 
@@ -280,11 +283,11 @@ def widened(mixture: Mixture) -> Mixture:
 
 def sample(approximation: Approximation, proposal: Proposal, rng: np.random.Generator, *, count: int) -> list[Round]:
     """Return rounds of weighted draws, each proposal refitted to the best round before, until the weights are good."""
-    tried = [weigh(approximation, proposal, rng, TRIAL, nodes=TRIAL_NODES)]
+    tried = [weigh(approximation, proposal, rng, TRIAL, fineness=TRIAL_FINENESS)]
     for components in TRIALS:
         if best_of(tried).good:
             break
-        tried.append(weigh(approximation, _refitted(tried, components, rng), rng, TRIAL, nodes=TRIAL_NODES))
+        tried.append(weigh(approximation, _refitted(tried, components, rng), rng, TRIAL, fineness=TRIAL_FINENESS))
     rounds = [weigh(approximation, best_of(tried).proposal, rng, count)]
     for components in MIXTURES:
         if best_of(rounds).good:
@@ -309,19 +312,26 @@ def best_of(rounds: Sequence[Round]) -> Round:
 
 
 def weigh(
-    approximation: Approximation, proposal: Proposal, rng: np.random.Generator, count: int, *, nodes: Nodes = NODES
+    approximation: Approximation, proposal: Proposal, rng: np.random.Generator, count: int, *, fineness: Fineness = USUAL
 ) -> Round:
-    """Return draws of a proposal with their weights, exact up to the quadrature with `nodes`."""
+    """Return draws of a proposal with their weights, exact up to the integrals' `fineness`."""
     psi = draw(rng, proposal.scales, count)
     b, u, log_proposal = approximation.conditional(psi).draw(rng, proposal.coefficients)
-    lp = approximation.target.log_density(psi, b, nodes=nodes)
+    lp = approximation.target.log_density(psi, b, fineness=fineness)
     log_weights, pareto_k = smooth(lp - log_proposal - log_density(psi, proposal.scales))
     return Round(proposal, psi, b, u, lp, log_weights, pareto_k, effective(log_weights))
 
 
 def _units(target: Target) -> Array:
     """Return the scale of each scale's prior, shape (scale,)."""
-    return np.array([2 * score_scale(item.prior) for item in target.scales])
+    return np.array(
+        [
+            float(root_odds(np.array(item.prior.a / (item.prior.a + item.prior.b))))
+            if isinstance(item.prior, Beta)
+            else 2 * score_scale(item.prior)
+            for item in target.scales
+        ]
+    )
 
 
 def _mode(approximation: Approximation, start: Array) -> Array:
