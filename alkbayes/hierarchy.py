@@ -1,59 +1,30 @@
 """Deviations of groups and cohorts integrated out, and drawn, for any likelihood of a cohort and any heterogeneity.
 
 The same nested integrals as in :mod:`alkbayes.marginal`, which is some five times as fast but for binomial cohorts,
-logits and normal deviations alone. Nothing here needs a mode, a derivative or a density with one peak: each integral is
-a sum over a lattice of the deviation's score (:mod:`alkbayes.lattice`, :mod:`alkbayes.scores`), which starts where a
-normal likelihood in the cohort's stead has its middle, and is wide enough for the peaks of prior and cohorts to be in
-it: a Student t deviation of an odd cohort may have two.
+logits and normal deviations alone. Each integral is a sum over a lattice: see :mod:`alkbayes.varied`, which is this for
+one cohort.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.deviations import Deviations
-from alkbayes.lattice import LogDensity, Rule, draw, integrate
+from alkbayes.lattice import Rule, draw, integrate
 from alkbayes.likelihoods import Likelihood
-from alkbayes.scores import Score
+from alkbayes.tabulated import Table
+from alkbayes.varied import AT_ONCE, LEAST, RULE, Level, Span, drawn, integrated, span_of
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
-RULE = Rule(points=15, drop=13.0, tolerance=0.003)
-"""Error of log L below 1e-6 on the bundled evidence, wherever the posterior has its mass (a test holds it to that)."""
-LONGEST = 1.0
-"""Step in widths of the narrowest peak: an error of 5e-9 for a normal one."""
-MARGIN = 1.15
-"""Of a span, for what a normal stand-in has wrong: a lattice that falls short costs more than one that is too long."""
 ODD = 3.0
 """Distance of a cohort from the middle of its group, in its own standard deviations, from which it may have a peak of
 its own."""
-FAR = 36.0
-"""Distance in widths beyond which a peak so narrow has taken all of the others' mass."""
-LEAST = 1e-100
-"""Least tau: its deviation keeps its prior."""
-AT_ONCE = 1024
-"""Integrals of cohorts at once: so many lattices stay in the cache."""
-GROUPS_AT_ONCE = 1024
+GROUPS_AT_ONCE = 16384
 """Integrals of groups at once, in cohorts."""
-
-
-class Level(NamedTuple):
-    """The deviations of one level: their standard deviation or scale, shape (S,), and the score of their density."""
-
-    tau: Array
-    score: Score
-
-
-class Span(NamedTuple):
-    """Where a lattice starts, each of shape (integral,): see :func:`alkbayes.lattice.integrate`."""
-
-    low: Array
-    high: Array
-    step: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +41,8 @@ class Hierarchy:
         Group of each cohort, 0, 1 and so on, shape (cohort,).
     group, cohort
         The two levels of deviations, either of which may be absent.
+    table
+        Of the cohorts' integrals, where there is one.
     """
 
     likelihood: Likelihood
@@ -77,6 +50,7 @@ class Hierarchy:
     labels: Index
     group: Level | None
     cohort: Level | None
+    table: Table | None = None
 
     @property
     def collapse(self) -> bool:
@@ -103,7 +77,7 @@ def log_marginal(hierarchy: Hierarchy, rule: Rule = RULE) -> Array:
     """Return the marginal log-likelihood, binomial coefficients included, shape (S,)."""
     value = np.full(len(hierarchy.eta), hierarchy.likelihood.coefficients)
     for cohort, row in _pairs(hierarchy.alone, len(value), AT_ONCE):
-        each = _integrated(hierarchy.likelihood, hierarchy.single, hierarchy.eta[row, cohort], cohort, row, rule)
+        each = integrated(hierarchy.likelihood, hierarchy.single, hierarchy.eta[row, cohort], cohort, row, rule)
         np.add.at(value, row, each)
     for group, row in _grouped(hierarchy):
         families = Families(hierarchy, group, row, rule)
@@ -118,7 +92,7 @@ def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule =
     single = hierarchy.single
     if single is not None:
         for cohort, row in _pairs(hierarchy.alone, len(z_group), AT_ONCE):
-            z = _drawn(hierarchy.likelihood, single, hierarchy.eta[row, cohort], cohort, row, rule, rng)
+            z = drawn(hierarchy.likelihood, single, hierarchy.eta[row, cohort], cohort, row, rule, rng)
             # Only this z of both deviations together meets the data; across it they are a priori.
             both = np.maximum(single.tau[row], LEAST)
             share = (0.0 if hierarchy.group is None else hierarchy.group.tau[row]) / both
@@ -135,7 +109,7 @@ def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule =
             element, cohort = families.members(np.arange(len(group)))
             at = row[element]
             mu = hierarchy.eta[at, cohort] + hierarchy.group.tau[at] * v[element]
-            z_cohort[at, cohort] = _drawn(hierarchy.likelihood, hierarchy.cohort, mu, cohort, at, rule, rng)
+            z_cohort[at, cohort] = drawn(hierarchy.likelihood, hierarchy.cohort, mu, cohort, at, rule, rng)
     return Deviations(z_group, z_cohort)
 
 
@@ -165,7 +139,8 @@ class Families:
         row = self.row[chosen][element]
         mu = hierarchy.eta[row, cohort] + self.tau[row] * z[:, element]
         points = len(mu)
-        each = _integrated(
+        known = integrated if hierarchy.table is None else hierarchy.table.integrated
+        each = known(
             hierarchy.likelihood, hierarchy.cohort, mu.ravel(), np.tile(cohort, points), np.tile(row, points), self.rule
         )
         starts = np.flatnonzero(np.r_[True, np.diff(element) != 0])
@@ -189,85 +164,7 @@ class Families:
         odd = np.abs(own - middle) * np.sqrt(precision) > ODD
         peaks = np.where(odd, own, middle)
         ends = (np.minimum.reduceat(peaks, starts), np.maximum.reduceat(peaks, starts))
-        return _span(self.score, centre, total, self.rule, ends)
-
-
-def _integrated(
-    likelihood: Likelihood, level: Level | None, mu: Array, cohort: Index, row: Index, rule: Rule
-) -> Array:
-    """Return the log-likelihood of each pair of a cohort and a parameter value, its deviation integrated out."""
-    if level is None:
-        return likelihood.at(cohort, row)(mu[None])[0]
-    value = np.empty(len(mu))
-    for start in range(0, len(mu), AT_ONCE):
-        piece = slice(start, start + AT_ONCE)
-        value[piece] = integrate(*_cohorts(likelihood, level, mu[piece], cohort[piece], row[piece], rule), rule)
-    return value
-
-
-def _drawn(
-    likelihood: Likelihood,
-    level: Level,
-    mu: Array,
-    cohort: Index,
-    row: Index,
-    rule: Rule,
-    rng: np.random.Generator,
-) -> Array:
-    """Draw the deviation of each pair."""
-    z, _ = level.score.at(draw(*_cohorts(likelihood, level, mu, cohort, row, rule), rule, rng))
-    return z
-
-
-def _cohorts(
-    likelihood: Likelihood, level: Level, mu: Array, cohort: Index, row: Index, rule: Rule
-) -> tuple[LogDensity, Array, Array, Array]:
-    """Return the integrands of cohorts' deviations and where their lattices start."""
-    tau = level.tau[row]
-
-    def log_density(u: Array, chosen: Index) -> Array:
-        # Most often all are meant, and nothing needs to be copied.
-        every = len(chosen) == len(mu)
-        middle, spread, who, at = (each if every else each[chosen] for each in (mu, tau, cohort, row))
-        z, value = level.score.at(u)
-        value += likelihood.at(who, at)(middle + spread * z)
-        return value
-
-    logit, variance = likelihood.stand_in(cohort, row)
-    scale = np.maximum(tau, LEAST)
-    centre = (logit - mu) / scale
-    return log_density, *_span(level.score, centre, scale**2 / variance, rule, (centre, centre))
-
-
-def _span(score: Score, centre: Array, precision: Array, rule: Rule, peaks: tuple[Array, Array]) -> Span:
-    """Return spans of scores.
-
-    Parameters
-    ----------
-    score
-        Of the deviations.
-    centre, precision
-        Of a normal likelihood of the deviation, shape (integral,).
-    rule
-        How far the spans reach.
-    peaks
-        Lowest and highest deviation at which the likelihood may have a peak.
-    """
-    z = score.middle(centre, precision)
-    middle, steepness = score.of(z), np.sqrt(precision) * score.slope(z)
-    width = 1 / np.sqrt(steepness**2 + 1)
-    reach = MARGIN / np.sqrt(steepness**2 / (2 * rule.drop) + score.reach(rule.drop) ** -2)
-    low, high, narrowest = middle - reach, middle + reach, width
-    for peak in (np.zeros_like(z), *peaks):
-        place = score.of(peak)
-        away = np.abs(place - middle)
-        outside = (away > reach) & (away < FAR * width)
-        if outside.any():
-            own = 1 / np.sqrt(precision * score.slope(peak) ** 2 + 1)
-            low = np.where(outside, np.minimum(low, place - LONGEST * own), low)
-            high = np.where(outside, np.maximum(high, place + LONGEST * own), high)
-            narrowest = np.where(outside, np.minimum(narrowest, own), narrowest)
-    return Span(low, high, np.minimum(LONGEST * narrowest, score.step))
+        return span_of(self.score, centre, total, self.rule, ends)
 
 
 def _pairs(cohorts: Index, size: int, at_once: int) -> Iterator[tuple[Index, Index]]:

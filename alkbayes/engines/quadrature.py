@@ -53,7 +53,7 @@ TRIAL = 1000
 TRIALS = (1, 1, 1, 3)
 """Components of proposals that are tried, one after the other until the weights are good, before all draws are made:
 with thousands of cohorts the posterior is narrow, and the approximation beside it."""
-TRIAL_FINENESS = Fineness(Nodes(outer=5, inner=5), Rule(points=9, drop=8.0, tolerance=0.1))
+TRIAL_FINENESS = Fineness(Nodes(outer=5, inner=5), Rule(points=9, drop=8.0, tolerance=0.1), tabulated=True)
 """Error of log L about 0.003 on the bundled evidence: enough to find a proposal, and three times as fast."""
 SURPLUS = 1.5
 """Weighted draws for each draw that is kept: the more, the fewer of those kept are duplicates."""
@@ -62,7 +62,7 @@ LEAST_WEIGHTED = 2000
 MIXTURES = (1, 3, 5)
 """Components of the proposals that are refitted to exact weights, one after the other until the weights are good."""
 CHECKED = 50
-CHECK_FINENESS = Fineness(Nodes(outer=31, inner=25), Rule(points=25, drop=25.0, tolerance=1e-5))
+CHECK_FINENESS = Fineness(Nodes(outer=31, inner=25), Rule(points=25, drop=25.0, tolerance=1e-5), tabulated=False)
 """Draws whose log L is computed once more, and how exactly."""
 MOST_ERROR = 0.01
 """Of log L, standard deviation over the posterior: it moves no mean by more than a hundredth of a posterior SD."""

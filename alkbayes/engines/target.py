@@ -6,12 +6,13 @@ exchangeable effects, so that eta = X (c b) with c one, or the standard deviatio
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes import hierarchy
+from alkbayes import hierarchy, varied
 from alkbayes.design import Design, HeterogeneityBlock, Parameter, parameters
 from alkbayes.deviations import Deviations, draw_deviations
 from alkbayes.draws import Draws
@@ -21,6 +22,7 @@ from alkbayes.likelihoods import BetaBinomial, Binomial
 from alkbayes.marginal import NODES, Nodes, log_marginal
 from alkbayes.priors import StudentT
 from alkbayes.scores import Score
+from alkbayes.tabulated import Table
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
@@ -36,9 +38,10 @@ class Fineness(NamedTuple):
 
     nodes: Nodes
     rule: Rule
+    tabulated: bool
 
 
-USUAL = Fineness(NODES, hierarchy.RULE)
+USUAL = Fineness(NODES, varied.RULE, tabulated=True)
 
 
 def unsupported(design: Design) -> str:
@@ -113,7 +116,7 @@ class Target:
             start += item.size
         for rows in self.pieces(len(psi)):
             if not self.binomial_normal:
-                value[rows] += hierarchy.log_marginal(self.hierarchy(psi[rows], b[rows]), fineness.rule)
+                value[rows] += hierarchy.log_marginal(self.hierarchy(psi[rows], b[rows], tabulated=fineness.tabulated), fineness.rule)
                 continue
             tau_group, tau_cohort = self.taus(psi[rows])
             value[rows] += log_marginal(
@@ -127,10 +130,22 @@ class Target:
             )
         return value
 
-    def hierarchy(self, psi: Array, b: Array) -> Hierarchy:
-        """Return the cohorts within their groups at scales and coefficients."""
+    @cached_property
+    def table(self) -> Table | None:
+        """The cohorts' integrals, where they are nested and the same for all parameter values."""
         design = self.design
-        binomial = Binomial(design.responders, design.n)
+        if design.group is None or design.cohort is None or design.rho_prior is not None:
+            return None
+        return Table(self.binomial, score_of(design.cohort), len(design.cohorts))
+
+    @property
+    def binomial(self) -> Binomial:
+        """The likelihood of the counts."""
+        return Binomial(self.design.responders, self.design.n)
+
+    def hierarchy(self, psi: Array, b: Array, *, tabulated: bool = True) -> Hierarchy:
+        """Return the cohorts within their groups at scales and coefficients."""
+        design, binomial = self.design, self.binomial
         group, cohort = (
             None if term is None else Level(tau, score_of(term))
             for term, tau in zip((design.group, design.cohort), self.taus(psi), strict=True)
@@ -141,6 +156,7 @@ class Target:
             labels=np.arange(len(design.cohorts)) if design.group is None else design.group.index,
             group=group,
             cohort=cohort,
+            table=self.table if tabulated else None,
         )
 
     def log_scale_prior(self, psi: Array) -> Array:
