@@ -4,8 +4,9 @@ The model, each engine, the predictive draws and the estimates all read this one
 
     theta_i = alpha + sum_f beta_f[i] + sum_g sd_g (Q_g raw_g)[i] + tau_trial z_trial[i] + tau_cohort z_cohort[i]
 
-with `Q_g` the orthonormal basis of the vectors that sum to zero, so that the effects of an exchangeable column have
-mean zero over its levels and the intercept is their average.
+with the response rate p_i the inverse of the model's link at theta_i, and `Q_g` the orthonormal basis of the vectors
+that sum to zero, so that the effects of an exchangeable column have mean zero over its levels and the intercept is
+their average.
 """
 
 import itertools
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.errors import EvidenceError
+from alkbayes.links import Link
 from alkbayes.priors import Beta, Normal, Prior, StudentT
 from alkbayes.spec import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity, effect_label
 from alkbayes.vocabulary import in_order, label_of
@@ -97,7 +99,7 @@ class HeterogeneityBlock:
     unit_prior
         Of each unit's standardised deviation: the standard normal, or the standard Student t.
     sd_prior
-        Of tau, the standard deviation (of the Student t: the scale) on the logit scale.
+        Of tau, the standard deviation (of the Student t: the scale) on the scale of the link.
     """
 
     label: str
@@ -117,6 +119,8 @@ class Design:
         Names of the cohorts.
     responders, n
         Counts, shape (cohort,).
+    link
+        The scale of `theta` and of every parameter of it.
     intercept_prior
         Of alpha.
     effects
@@ -134,6 +138,7 @@ class Design:
     cohorts: tuple[str, ...]
     responders: Array
     n: Array
+    link: Link
     intercept_prior: Prior
     effects: tuple[EffectBlock, ...]
     group: HeterogeneityBlock | None
@@ -225,6 +230,7 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
         cohorts=tuple(frame[COHORT]),
         responders=frame["responders"].to_numpy(dtype=np.float64),
         n=frame["n"].to_numpy(dtype=np.float64),
+        link=Link(spec.likelihood.link),
         intercept_prior=spec.intercept.prior,
         effects=tuple(effects),
         group=next((term for term in terms if term.label != label_of(COHORT)), None),

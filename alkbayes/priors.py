@@ -24,7 +24,7 @@ class Record(BaseModel):
 
 
 class Normal(Record):
-    """Normal distribution on the logit scale."""
+    """Normal distribution on the scale of the link."""
 
     dist: Literal["normal"]
     mean: Finite
@@ -40,7 +40,7 @@ class Normal(Record):
 
 
 class StudentT(Record):
-    """Student t distribution on the logit scale; `sd` is its scale."""
+    """Student t distribution on the scale of the link; `sd` is its scale."""
 
     dist: Literal["student_t"]
     nu: Positive
@@ -126,10 +126,10 @@ def student_t_log_density(x: Array, nu: float) -> Array:
 
 
 LocationPrior = Annotated[Normal | StudentT, Field(discriminator="dist")]
-"""Prior of a logit or of a difference of logits."""
+"""Prior of a linear predictor or of a difference of two."""
 
 ScalePrior = Annotated[HalfNormal | HalfStudentT | Exponential, Field(discriminator="dist")]
-"""Prior of a standard deviation on the logit scale."""
+"""Prior of a standard deviation on the scale of the link."""
 
 ProportionPrior = Beta
 """Prior of a number between 0 and 1."""

@@ -46,30 +46,33 @@ Column = Annotated[
 
 
 class Binomial(Record):
-    """Responders of a cohort are binomial given its logit."""
+    """Responders of a cohort are binomial given its rate, the inverse of the link at theta."""
 
     family: Literal["binomial"]
-    link: Literal["logit"]
+    link: Literal["logit", "probit", "cloglog"]
 
 
 class BetaBinomial(Record):
-    """Responders of a cohort are beta-binomial: its rate varies about expit(theta) with intraclass correlation rho."""
+    """Responders of a cohort are beta-binomial.
+
+    A cohort's rate varies about the inverse of the link at theta, with intraclass correlation rho.
+    """
 
     family: Literal["beta_binomial"]
-    link: Literal["logit"]
+    link: Literal["logit", "probit", "cloglog"]
     rho_prior: ProportionPrior = Field(description='a prior such as { dist = "beta", a = 1.0, b = 15.0 }')
     why: Why
 
 
 class Intercept(Record):
-    """Logit of the reference: every fixed effect at its reference level, every exchangeable effect at its average."""
+    """Linear predictor with every fixed effect at its reference level and every exchangeable effect at its average."""
 
     prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 1.0 }')
     why: Why
 
 
 class FixedEffect(Record):
-    """Difference in logits of each level from a reference level."""
+    """Difference of each level from a reference level on the scale of the link."""
 
     kind: Literal["fixed"]
     column: Column
@@ -100,7 +103,7 @@ class ExchangeableEffect(Record):
 
 
 class NormalHeterogeneity(Record):
-    """Normal differences on the logit scale between the units of a column."""
+    """Normal differences on the scale of the link between the units of a column."""
 
     distribution: Literal["normal"]
     column: Column
@@ -109,7 +112,7 @@ class NormalHeterogeneity(Record):
 
 
 class StudentTHeterogeneity(Record):
-    """Student t differences on the logit scale between the units of a column: single odd units pull less."""
+    """Student t differences on the scale of the link between the units of a column: single odd units pull less."""
 
     distribution: Literal["student_t"]
     nu: Positive

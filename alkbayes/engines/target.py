@@ -16,13 +16,15 @@ from alkbayes import hierarchy, varied
 from alkbayes.design import Design, HeterogeneityBlock, Parameter, parameters
 from alkbayes.deviations import Deviations, draw_deviations
 from alkbayes.draws import Draws
-from alkbayes.hierarchy import Hierarchy, Level
+from alkbayes.hierarchy import Hierarchy
 from alkbayes.lattice import Rule
 from alkbayes.likelihoods import BetaBinomial, Binomial
+from alkbayes.links import Link
 from alkbayes.marginal import NODES, Nodes, log_marginal
 from alkbayes.priors import StudentT
 from alkbayes.scores import Score
 from alkbayes.tabulated import Table
+from alkbayes.varied import Level
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
@@ -102,10 +104,10 @@ class Target:
 
     @property
     def binomial_normal(self) -> bool:
-        """Whether :mod:`alkbayes.marginal` covers the likelihood: binomial, and every deviation normal."""
-        return self.design.rho_prior is None and all(
-            score_of(term).normal for term in self.design.heterogeneity
-        )
+        """Whether :mod:`alkbayes.marginal` covers the likelihood: binomial, of logits, with normal deviations."""
+        design = self.design
+        normal = all(score_of(term).normal for term in design.heterogeneity)
+        return design.link is Link.LOGIT and design.rho_prior is None and normal
 
     def log_density(self, psi: Array, b: Array, *, fineness: Fineness = USUAL) -> Array:
         """Return the log posterior of scales (S, scale) and coefficients (S, coefficient), shape (S,)."""
@@ -141,7 +143,7 @@ class Target:
     @property
     def binomial(self) -> Binomial:
         """The likelihood of the counts."""
-        return Binomial(self.design.responders, self.design.n)
+        return Binomial(self.design.responders, self.design.n, self.design.link)
 
     def hierarchy(self, psi: Array, b: Array, *, tabulated: bool = True) -> Hierarchy:
         """Return the cohorts within their groups at scales and coefficients."""

@@ -1,0 +1,96 @@
+"""Links between a linear predictor and a response rate: logit, probit and complementary log-log.
+
+    logit:    p = 1 / (1 + exp(-eta))     the log of the odds
+    probit:   p = Phi(eta)                the normal score of the rate
+    cloglog:  p = 1 - exp(-exp(eta))      the log of the cumulative hazard; not symmetric about 1/2
+
+McCullagh and Nelder 1989, Generalized Linear Models, section 4.3.1, doi:10.1007/978-1-4899-3242-6.
+"""
+
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, exprel, log_expit, log_ndtr, logit, ndtr, ndtri
+
+type Array = NDArray[np.float64]
+
+LARGEST_LOG_HAZARD = 690.0
+"""Beyond it the cumulative hazard of a cloglog model, times the patients of any cohort, would not be a number. The
+response rate is 1 from a linear predictor of 4 on."""
+
+
+class Link(StrEnum):
+    """The scale on which a model is linear."""
+
+    LOGIT = "logit"
+    PROBIT = "probit"
+    CLOGLOG = "cloglog"
+
+
+def inverse(link: Link, eta: Array) -> Array:
+    """Return the response rate, a proportion in [0, 1], at the linear predictor `eta` (any shape)."""
+    match link:
+        case Link.LOGIT:
+            return expit(eta)
+        case Link.PROBIT:
+            return ndtr(eta)
+        case Link.CLOGLOG:
+            return -np.expm1(-_hazard(eta))
+
+
+def complement(link: Link, eta: Array) -> Array:
+    """Return 1 less the response rate at `eta` (any shape), to full relative precision where the rate is near 1."""
+    match link:
+        case Link.LOGIT:
+            return expit(-eta)
+        case Link.PROBIT:
+            return ndtr(-eta)
+        case Link.CLOGLOG:
+            return np.exp(-_hazard(eta))
+
+
+def log_rates(link: Link, eta: Array) -> tuple[Array, Array]:
+    """Return log p and log(1 - p) at the linear predictor `eta` (any shape), accurate in both tails."""
+    match link:
+        case Link.LOGIT:
+            return log_expit(eta), log_expit(-eta)
+        case Link.PROBIT:
+            return log_ndtr(eta), log_ndtr(-eta)
+        case Link.CLOGLOG:
+            hazard = _hazard(eta)
+            # Where the hazard is small, log p is eta and a small correction, and is one even where the hazard is 0.
+            # log1p gets 0 where its branch is not taken: log(1 - exp(-0)) would be no number.
+            small = hazard < 1
+            log_p = np.where(small, eta + np.log(exprel(-hazard)), np.log1p(-np.exp(-np.where(small, np.inf, hazard))))
+            return log_p, -hazard
+
+
+def link_function(link: Link, p: Array) -> Array:
+    """Return the linear predictor of the response rate `p` (any shape); of 0 and 1 it is infinite."""
+    match link:
+        case Link.LOGIT:
+            return logit(p)
+        case Link.PROBIT:
+            return ndtri(p)
+        case Link.CLOGLOG:
+            with np.errstate(divide="ignore"):
+                return np.log(-np.log1p(-p))
+
+
+def inverse_derivative(link: Link, eta: Array) -> Array:
+    """Return dp / d eta at the linear predictor `eta` (any shape)."""
+    match link:
+        case Link.LOGIT:
+            return expit(eta) * expit(-eta)
+        case Link.PROBIT:
+            return np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi)
+        case Link.CLOGLOG:
+            hazard = _hazard(eta)
+            return hazard * np.exp(-hazard)
+
+
+def _hazard(eta: Array) -> Array:
+    """Return the cumulative hazard -log(1 - p) of a cloglog model."""
+    hazard: Array = np.exp(np.minimum(eta, LARGEST_LOG_HAZARD))
+    return hazard
