@@ -153,11 +153,11 @@ class Families:
         element, cohort = self.members(np.arange(len(self.group)))
         row = self.row[element]
         tau = np.maximum(self.tau[row], LEAST)
-        logit, variance = hierarchy.likelihood.stand_in(cohort, row)
+        observed, variance = hierarchy.likelihood.stand_in(cohort, row)
         if hierarchy.cohort is not None:
             variance = variance + hierarchy.cohort.score.variance * hierarchy.cohort.tau[row] ** 2
         starts = np.flatnonzero(np.r_[True, np.diff(element) != 0])
-        own, precision = (logit - hierarchy.eta[row, cohort]) / tau, tau**2 / variance
+        own, precision = (observed - hierarchy.eta[row, cohort]) / tau, tau**2 / variance
         total = np.add.reduceat(precision, starts)
         centre = np.add.reduceat(precision * own, starts) / total
         middle = self.score.middle(centre, total)[element]

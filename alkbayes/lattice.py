@@ -26,7 +26,7 @@ type LogDensity = Callable[[Array, Index], Array]
 STRETCH = 0.3
 """Points that are added on either side where a lattice does not reach the tail, for each that it has."""
 MOST_STRETCHES = 12
-MOST_HALVINGS = 12
+MOST_HALVINGS = 7
 HEADROOM = 1.5
 """Density over its chords that draws allow for: at a normal peak, that of a step of 1.8 widths."""
 

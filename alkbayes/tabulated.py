@@ -1,6 +1,6 @@
 """The integrals of cohorts' deviations from a table.
 
-With its deviation integrated out, a cohort's likelihood is a smooth function of two numbers, its mean logit and tau.
+With its deviation integrated out, a cohort's likelihood is a smooth function of two numbers, the mean of theta and tau.
 A posterior's draws ask for some ten million of its values, far more than a spline through a table of it needs. Quintic
 splines on even grids have an error in the sixth power of the step over the distance of the function's nearest
 singularity; that is what the steps go by.
@@ -23,15 +23,17 @@ RULE = Rule(points=15, drop=16.0, tolerance=1e-3)
 ORDER = 5
 TAUS = (0.02, 3.0)
 """Between these taus the table is used; beyond, integrals are done one by one."""
-LOGITS = 3.5
-"""Mean logits on either side of what the cohort itself says."""
-TAU_STEP = 0.2
+REACH = 3.5
+"""Means on either side of what the cohort itself says."""
+TAU_STEP = 0.15
 """Of log tau, whose singularities are at i pi / 2."""
-LOGIT_STEP = 0.15
+MEAN_STEP = 0.15
 """In units of the likelihood's standard deviation times the root of the degrees of freedom."""
 LONGEST_STEP = 0.2
-EDGE, TAU_EDGE = 8, 4
-"""Points beyond either end, of logits and of taus: the spline's error at an edge falls by 0.43 with each."""
+EDGE = 8
+"""Points beyond either end: the spline's error at an edge falls by 0.43 with each."""
+FLAT_EDGE = 4
+"""Of the lower end of tau, where the likelihood no longer depends on it."""
 
 
 class Table:
@@ -49,16 +51,16 @@ class Table:
 
     def __init__(self, likelihood: Likelihood, score: Score, cohorts: int) -> None:
         everyone = np.arange(cohorts)
-        logit, variance = likelihood.stand_in(everyone, everyone)
+        centre, variance = likelihood.stand_in(everyone, everyone)
         root = np.sqrt(variance) * (1.0 if score.normal else np.sqrt(score.nu))
-        self._step = np.minimum(LOGIT_STEP * root, LONGEST_STEP)
-        half = np.ceil(LOGITS / self._step).astype(np.intp) + EDGE
-        self._low = logit - half * self._step
+        self._step = np.minimum(MEAN_STEP * root, LONGEST_STEP)
+        half = np.ceil(REACH / self._step).astype(np.intp) + EDGE
+        self._low = centre - half * self._step
         sizes = 2 * half + 1
         self._sizes, self._offset = sizes, np.cumsum(sizes) - sizes
         low, high = np.log(TAUS)
-        columns = int(np.ceil((high - low) / TAU_STEP)) + 1 + 2 * TAU_EDGE
-        self._log_low = low - TAU_EDGE * TAU_STEP
+        columns = int(np.ceil((high - low) / TAU_STEP)) + 1 + FLAT_EDGE + EDGE
+        self._log_low = low - FLAT_EDGE * TAU_STEP
         level = Level(np.exp(self._log_low + TAU_STEP * np.arange(columns)), score)
         images = []
         for cohort in everyone:

@@ -88,9 +88,9 @@ def _cohorts(
         value += likelihood.at(who, at)(middle + spread * z)
         return value
 
-    logit, variance = likelihood.stand_in(cohort, row)
+    own, variance = likelihood.stand_in(cohort, row)
     scale = np.maximum(tau, LEAST)
-    centre = (logit - mu) / scale
+    centre = (own - mu) / scale
     return log_density, *span_of(level.score, centre, scale**2 / variance, rule, (centre, centre))
 
 

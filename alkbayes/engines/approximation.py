@@ -14,6 +14,7 @@ from scipy.special import expit
 from alkbayes.design import Parameter
 from alkbayes.engines.importance import Mixture, draw, log_density
 from alkbayes.engines.target import Target, score_of
+from alkbayes.links import Link, inverse, inverse_derivative, link_function
 from alkbayes.parametrisation import empirical_logits, sampling_variance
 from alkbayes.priors import Normal, StudentT
 
@@ -22,7 +23,7 @@ type Array = NDArray[np.float64]
 REWORKS = 3
 """Newton steps of the stand-ins towards the posterior's middle."""
 FARTHEST = 15.0
-"""Logit beyond which no likelihood is linearised: it would be flat there."""
+"""Logit of a rate beyond which no likelihood is linearised: it would be flat there."""
 STUDENT_WIDTH = 1.5
 """SD of the normal that stands in for a Student t prior, in units of its scale."""
 
@@ -133,12 +134,15 @@ class Approximation:
             pull = np.bincount(index, weights=weight * residual, minlength=units)
             shift = (tau_group**2 * pull / (1 + tau_group**2 * total))[index]
             eta, residual = eta + shift, residual - shift
-        theta = np.clip(eta + tau_cohort**2 * weight * residual, -FARTHEST, FARTHEST)
-        p = expit(theta)
+        farthest = link_function(design.link, expit(np.array([-FARTHEST, FARTHEST])))
+        theta = np.clip(eta + tau_cohort**2 * weight * residual, *farthest)
+        p = inverse(design.link, theta)
+        # What the rate changes with theta, in units of the logit's p (1 - p).
+        change = 1.0 if design.link is Link.LOGIT else inverse_derivative(design.link, theta) / (p * (1 - p))
         # Half a patient more of either kind keeps a cohort of none or all from running away.
-        information = (design.n + 1) * p * (1 - p)
+        information = (design.n + 1) * p * (1 - p) * change
         logit = theta + (design.responders + 0.5 - (design.n + 1) * p) / information
-        return Approximation(target, logit, 1 / information)
+        return Approximation(target, logit, 1 / (information * change))
 
     def _taus(self, psi: Array) -> tuple[Array, Array]:
         """Return the standard deviations of groups and cohorts, or of the normals that stand in for Student t's."""
