@@ -4,24 +4,28 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, gammaln, log_expit
+from scipy.special import betaln, gammaln
 
 from alkbayes.design import Design, parameters
+from alkbayes.links import complement, inverse, log_rates
 
 type Array = NDArray[np.float64]
 
 
 def log_likelihood(design: Design, draws: Mapping[str, Array]) -> Array:
-    """Return the log probability of each cohort's responders given its logit, axes (chain, draw, cohort).
+    """Return the log probability of each cohort's responders given its linear predictor, axes (chain, draw, cohort).
 
-    Binomial, or beta-binomial with mean expit(theta) and intraclass correlation rho.
+    Binomial, or beta-binomial with the inverse of the link at theta for its mean and intraclass correlation rho.
     """
     responders, n, theta = design.responders, design.n, draws["theta"]
     log_coefficient = gammaln(n + 1) - gammaln(responders + 1) - gammaln(n - responders + 1)
     if design.rho_prior is None:
-        return log_coefficient + responders * log_expit(theta) + (n - responders) * log_expit(-theta)
+        log_p, log_q = log_rates(design.link, theta)
+        return log_coefficient + responders * log_p + (n - responders) * log_q
     size = (1 / draws["rho"] - 1)[..., None]
-    a, b = expit(theta) * size, expit(-theta) * size
+    # A rate of 0 or 1 in double precision is none: both parameters of a beta distribution are positive.
+    tiny = np.finfo(np.float64).tiny
+    a, b = np.maximum(inverse(design.link, theta), tiny) * size, np.maximum(complement(design.link, theta), tiny) * size
     density: Array = log_coefficient + betaln(responders + a, n - responders + b) - betaln(a, b)
     return density
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from alkbayes.design import Design, EffectBlock, HeterogeneityBlock, Index, parameters
+from alkbayes.links import inverse
 from alkbayes.parametrisation import (
     cohort_moments,
-    empirical_logits,
+    empirical_predictors,
     group_moments,
     positive_from_score,
     sampling_variance,
@@ -61,7 +62,7 @@ def from_prior(design: Design, *, rng: np.random.Generator, draws: int) -> Draws
 
 
 def complete(design: Design, free: Mapping[str, Array]) -> Draws:
-    """Return the free parameters with the effects of the levels, the cohorts' logits `theta` and rates `p`."""
+    """Return the free parameters with the levels' effects, the cohorts' linear predictors `theta` and rates `p`."""
     draws = dict(free)
     for block in design.effects:
         if block.sd_prior is not None:
@@ -70,12 +71,12 @@ def complete(design: Design, free: Mapping[str, Array]) -> Draws:
     for term in design.heterogeneity:
         theta = theta + draws[f"tau_{term.label}"][..., None] * draws[f"z_{term.label}"][..., term.index]
     draws["theta"] = theta
-    draws["p"] = expit(theta)
+    draws["p"] = inverse(design.link, theta)
     return draws
 
 
 def level_effects(block: EffectBlock, draws: Mapping[str, Array]) -> Array:
-    """Return the effect of each level on the logit scale, last axis level; a fixed effect's reference has zero."""
+    """Return the effect of each level on the link's scale, last axis level; a fixed effect's reference has zero."""
     if f"effect_{block.slug}" in draws:
         return draws[f"effect_{block.slug}"]
     effects = draws[block.free] @ block.basis.T
@@ -83,7 +84,7 @@ def level_effects(block: EffectBlock, draws: Mapping[str, Array]) -> Array:
 
 
 def linear_predictor(design: Design, draws: Mapping[str, Array], levels: Mapping[str, Index]) -> Array:
-    """Return the logit in the middle of the heterogeneity, last axis profile.
+    """Return the linear predictor in the middle of the heterogeneity, last axis profile.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def linear_predictor(design: Design, draws: Mapping[str, Array], levels: Mapping
     draws
         At least alpha and the effects.
     levels
-        For each effect's label, the level of each profile, shape (profile,). Without effects there is one logit for all
+        For each effect's label, the level of each profile, shape (profile,). Without effects there is one for all
         cohorts.
     """
     size = len(next(iter(levels.values()))) if levels else len(design.cohorts)
@@ -103,7 +104,7 @@ def linear_predictor(design: Design, draws: Mapping[str, Array], levels: Mapping
 
 
 def total_sd(design: Design, draws: Mapping[str, Array]) -> Array:
-    """Return the heterogeneity SD of all levels together on the logit scale, axes (chain, draw).
+    """Return the heterogeneity SD of all levels together on the scale of the link, axes (chain, draw).
 
     Of a Student t level, its scale counts, as tau does everywhere.
     """
@@ -117,7 +118,7 @@ def _standardise(design: Design, raw: Draws) -> Draws:
     """Replace what the sampler saw of the deviations by the deviations; the counterpart of `model.Conditioned`."""
     free = dict(raw)
     eta = linear_predictor(design, free, {block.label: block.index for block in design.effects})
-    logit, variance = empirical_logits(design)
+    observed, variance = empirical_predictors(design)
     rho = free["rho"][..., None] if design.rho_prior is not None else None
     variance = sampling_variance(design, variance, rho)
     group, cohort = design.group, design.cohort
@@ -126,11 +127,11 @@ def _standardise(design: Design, raw: Draws) -> Draws:
         tau = free[f"tau_{group.label}"][..., None]
         groups = _Grouping(group)
         # The sums over groups have the groups as their last axis, the taus one entry there: both broadcast.
-        mean, precision = group_moments(logit - eta, variance, tau, tau_cohort, groups.sum)
+        mean, precision = group_moments(observed - eta, variance, tau, tau_cohort, groups.sum)
         free[f"z_{group.label}"] = mean + free[f"z_{group.label}"] / np.sqrt(precision)
         eta = eta + tau * free[f"z_{group.label}"][..., group.index]
     if cohort is not None:
-        mean, precision = cohort_moments(logit - eta, variance, tau_cohort)
+        mean, precision = cohort_moments(observed - eta, variance, tau_cohort)
         free[f"z_{cohort.label}"] = mean + free[f"z_{cohort.label}"] / np.sqrt(precision)
     return free
 

@@ -3,12 +3,12 @@
 Every pooled number has the name of its estimand:
 
 - `registry`: patients of these cohorts, sum n_i p_i / sum n_i. The finite-population twin of crude pooling.
-- `typical`: a cohort in the middle of the heterogeneity, expit(mu).
-- `mean`: the average over trials and cohorts, E[expit(mu + deviation)].
+- `typical`: a cohort in the middle of the heterogeneity, the inverse of the link at mu.
+- `mean`: the average over trials and cohorts, E[inverse link of (mu + deviation)].
 - `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
 
 A group of cohorts that differ in another factor has no mu of its own. It is averaged over its profiles (combinations
-of the levels of the model's effects) with the weights of its patients: `typical` on the logit scale, `mean` and
+of the levels of the model's effects) with the weights of its patients: `typical` on the scale of the link, `mean` and
 `next_cohort` on the probability scale.
 """
 
@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from alkbayes.design import Design, Index, level_codes
 from alkbayes.draws import linear_predictor, total_sd
 from alkbayes.fit import Fit
-from alkbayes.parametrisation import empirical_logits
+from alkbayes.links import Link, inverse, odds_ratio
+from alkbayes.parametrisation import empirical_predictors
 from alkbayes.predictive import Heterogeneity, cohort_rates, heterogeneity_of, next_cohort
 from alkbayes.quadrature import expected_rate
 from alkbayes.vocabulary import INTERVAL_PROB, Estimand, label_of
@@ -85,8 +85,8 @@ class Posterior:
         For each column, the level of each profile, shape (profile,).
     profile_of_cohort
         Shape (cohort,).
-    logits
-        Logit in the middle of the heterogeneity, shape (draw, profile).
+    predictors
+        Linear predictor in the middle of the heterogeneity, shape (draw, profile).
     heterogeneity
         What lies about it.
     seed
@@ -98,7 +98,7 @@ class Posterior:
     rates: Array
     profiles: Mapping[str, NDArray[np.str_]]
     profile_of_cohort: Index
-    logits: Array
+    predictors: Array
     heterogeneity: Heterogeneity
     seed: int
 
@@ -121,16 +121,16 @@ def posterior_of(fit: Fit) -> Posterior:
         rates=cohort_rates(design, draws, rng=np.random.default_rng([fit.provenance.settings.seed, 1])),
         profiles=profiles,
         profile_of_cohort=np.array([distinct.index(row) for row in rows], dtype=np.intp),
-        logits=profile_logits(design, draws, profiles, count=len(distinct)),
+        predictors=profile_predictors(design, draws, profiles, count=len(distinct)),
         heterogeneity=heterogeneity_of(design, draws),
         seed=fit.provenance.settings.seed,
     )
 
 
-def profile_logits(
+def profile_predictors(
     design: Design, draws: Mapping[str, Array], profiles: Mapping[str, NDArray[np.str_]], *, count: int
 ) -> Array:
-    """Return the logit in the middle of the heterogeneity of each of `count` profiles, shape (draw, profile)."""
+    """Return the linear predictor of each of `count` profiles in the middle of the heterogeneity, (draw, profile)."""
     if not design.effects:
         return np.repeat(draws["alpha"][:, None], count, axis=1)
     codes = {block.label: level_codes(block.levels, block.columns, profiles) for block in design.effects}
@@ -179,13 +179,13 @@ def pooled_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str | int | N
     They have shape (draw,); those of `next_cohort` (draw, cohort to come).
     """
     design = posterior.design
-    means = expected_rate(posterior.logits, posterior.heterogeneity)
+    means = expected_rate(posterior.predictors, posterior.heterogeneity)
     # One seed for all groups: a group's predictions do not depend on which other groups a table has.
     for group in groups_of(design):
         members, n = group.members, design.n[group.members]
         weights = profile_weights(posterior, members)
         used = weights > 0
-        logits, share = posterior.logits[:, used], weights[used]
+        predictors, share = posterior.predictors[:, used], weights[used]
         common = {
             "group": group.group,
             "level": group.level,
@@ -198,9 +198,9 @@ def pooled_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str | int | N
         }
         rng = np.random.default_rng(posterior.seed)
         yield common | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
-        yield common | {"estimand": str(Estimand.TYPICAL)}, expit(logits @ share)
+        yield common | {"estimand": str(Estimand.TYPICAL)}, inverse(design.link, predictors @ share)
         yield common | {"estimand": str(Estimand.MEAN)}, means[:, used] @ share
-        rates = next_cohort(logits, share, posterior.heterogeneity, rng=rng)
+        rates = next_cohort(predictors, share, posterior.heterogeneity, rng=rng)
         yield common | {"estimand": str(Estimand.NEXT_COHORT)}, rates
 
 
@@ -213,9 +213,9 @@ def contrast_table(posterior: Posterior) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns column, contrast ("pretreated vs naive"), scale ("odds_ratio", on `typical`; "risk_difference", on
-        `mean`, in [-1, 1]), mean, median, low, high, prob_better: the posterior probability that the first level has
-        the higher response rate.
+        Columns column, contrast ("pretreated vs naive"), scale ("odds_ratio", of the odds of
+        `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high, prob_better: the posterior
+        probability that the first level has the higher response rate.
     """
     rows = []
     for row, draws in contrast_draws(posterior):
@@ -236,15 +236,22 @@ def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array
         for reference, level in itertools.combinations(observed, 2):
             weights = profile_weights(posterior, np.isin(design.profiles[column], (reference, level)))
             used = np.flatnonzero(weights)
-            share, logits, means = weights[used], [], []
+            share, sides, means = weights[used], [], []
             for value in (level, reference):
                 profiles = {name: values[used] for name, values in posterior.profiles.items()}
                 profiles[column] = np.full(len(used), value)
-                logits.append(profile_logits(design, posterior.draws, profiles, count=len(used)))
-                means.append(expected_rate(logits[-1], posterior.heterogeneity))
+                sides.append(profile_predictors(design, posterior.draws, profiles, count=len(used)))
+                means.append(expected_rate(sides[-1], posterior.heterogeneity))
             common = {"column": block.label, "contrast": f"{level} vs {reference}"}
-            yield common | {"scale": "odds_ratio"}, np.exp((logits[0] - logits[1]) @ share)
+            yield common | {"scale": "odds_ratio"}, _odds_ratio(design.link, sides[0], sides[1], share)
             yield common | {"scale": "risk_difference"}, (means[0] - means[1]) @ share
+
+
+def _odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> Array:
+    """Return the odds ratio, shape (draw,), of averages over profiles of linear predictors of shape (draw, profile)."""
+    if link is Link.LOGIT:
+        return np.exp((one - other) @ weights)
+    return odds_ratio(link, one @ weights, other @ weights)
 
 
 def heterogeneity_table(posterior: Posterior) -> pd.DataFrame:
@@ -254,11 +261,11 @@ def heterogeneity_table(posterior: Posterior) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns parameter, mean, median, low, high. Parameters are the tau of each level and of all together
-        (`tau_total`), SDs on the logit scale; `sd_...`, the SD of each exchangeable effect; `rho`, the intraclass
-        correlation of a beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts' logits
-        that the effects explain; `i2`, the share in [0, 1] of the variance of the observed logits that is
-        heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186, with the posterior's
-        tau).
+        (`tau_total`), SDs on the scale of the link; `sd_...`, the SD of each exchangeable effect; `rho`, the intraclass
+        correlation of a beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts on
+        the scale of the link that the effects explain; `i2`, the share in [0, 1] of the variance of the observed rates
+        on that scale that is heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186,
+        with the posterior's tau).
     """
     rows = []
     for parameter, draws in heterogeneity_draws(posterior):
@@ -278,10 +285,10 @@ def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
     if design.rho_prior is not None:
         values["rho"] = draws["rho"]
     elif len(design.cohorts) > 1:
-        explained = posterior.logits[:, posterior.profile_of_cohort].var(axis=1)
+        explained = posterior.predictors[:, posterior.profile_of_cohort].var(axis=1)
         if design.effects:
             values["explained"] = explained / (explained + total**2)
-        _, variance = empirical_logits(design)
+        _, variance = empirical_predictors(design)
         values["i2"] = total**2 / (total**2 + _typical_variance(variance))
     yield from values.items()
 
@@ -293,12 +300,12 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns cohort_id, the grouping column and the effects' columns, n, responders, observed (y / n), expected
-        (posterior median of expit(mu) of its profile), mean, median, sd, low, high of its own rate, and shrinkage:
-        how far its logit is drawn from the observed towards the expected, 0 to 1 (posterior mean of s² / (s² + tau²),
-        s² the sampling variance of its logit). Rates are in [0, 1].
+        (posterior median of the typical rate of its profile), mean, median, sd, low, high of its own rate, and
+        shrinkage: how far its rate is drawn from the observed towards the expected, on the scale of the link, 0 to 1
+        (posterior mean of s² / (s² + tau²), s² the sampling variance on that scale). Rates are in [0, 1].
     """
     design = posterior.design
-    _, variance = empirical_logits(design)
+    _, variance = empirical_predictors(design)
     total = total_sd(design, posterior.draws)[:, None]
     columns = {"cohort_id": list(design.cohorts)}
     if design.group is not None:
@@ -306,7 +313,7 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
     table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.profiles.items()})
     table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
     table["observed"] = design.responders / design.n
-    table["expected"] = np.median(expit(posterior.logits), axis=0)[posterior.profile_of_cohort]
+    table["expected"] = np.median(inverse(design.link, posterior.predictors), axis=0)[posterior.profile_of_cohort]
     summaries = pd.DataFrame([summarise(draws) for draws in posterior.rates.T])
     table = pd.concat([table, summaries], axis=1)
     if design.rho_prior is None:
@@ -319,7 +326,7 @@ def profile_weights(posterior: Posterior, members: Mask) -> Array:
     patients = np.bincount(
         posterior.profile_of_cohort[members],
         weights=posterior.design.n[members],
-        minlength=posterior.logits.shape[1],
+        minlength=posterior.predictors.shape[1],
     )
     return patients / patients.sum()
 

@@ -15,9 +15,9 @@ from scipy.special import expit, exprel, log_expit, log_ndtr, logit, ndtr, ndtri
 
 type Array = NDArray[np.float64]
 
-LARGEST_LOG_HAZARD = 690.0
-"""Beyond it the cumulative hazard of a cloglog model, times the patients of any cohort, would not be a number. The
-response rate is 1 from a linear predictor of 4 on."""
+LARGEST_LOG = 690.0
+"""The exponential of more, times the patients of any cohort, would not be a number. The cumulative hazard of a cloglog
+model is held there: the response rate is 1 from a linear predictor of 4 on."""
 
 
 class Link(StrEnum):
@@ -66,6 +66,14 @@ def log_rates(link: Link, eta: Array) -> tuple[Array, Array]:
             return log_p, -hazard
 
 
+def odds_ratio(link: Link, one: Array, other: Array) -> Array:
+    """Return the odds of the response rate at the linear predictor `one` over those at `other` (of one shape)."""
+    if link is Link.LOGIT:
+        return np.exp(one - other)
+    (log_p, log_q), (other_p, other_q) = log_rates(link, one), log_rates(link, other)
+    return np.exp(np.clip(log_p - log_q - other_p + other_q, -LARGEST_LOG, LARGEST_LOG))
+
+
 def link_function(link: Link, p: Array) -> Array:
     """Return the linear predictor of the response rate `p` (any shape); of 0 and 1 it is infinite."""
     match link:
@@ -84,7 +92,8 @@ def inverse_derivative(link: Link, eta: Array) -> Array:
         case Link.LOGIT:
             return expit(eta) * expit(-eta)
         case Link.PROBIT:
-            return np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi)
+            density: Array = np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi)
+            return density
         case Link.CLOGLOG:
             hazard = _hazard(eta)
             return hazard * np.exp(-hazard)
@@ -92,5 +101,5 @@ def inverse_derivative(link: Link, eta: Array) -> Array:
 
 def _hazard(eta: Array) -> Array:
     """Return the cumulative hazard -log(1 - p) of a cloglog model."""
-    hazard: Array = np.exp(np.minimum(eta, LARGEST_LOG_HAZARD))
+    hazard: Array = np.exp(np.minimum(eta, LARGEST_LOG))
     return hazard

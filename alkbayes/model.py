@@ -6,17 +6,22 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pymc.distributions.dist_math import binomln
 from pymc.distributions.transforms import Transform
 
 from alkbayes.design import Design, HeterogeneityBlock
+from alkbayes.links import Link, inverse
 from alkbayes.parametrisation import (
     cohort_moments,
-    empirical_logits,
+    empirical_predictors,
     group_moments,
     sampling_variance,
     score_scale,
 )
 from alkbayes.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, StudentT
+
+FAR_OUT = -30.0
+"""Normal score below which its tail is a series with an error below 1e-11; erfc is 0 from -38 on."""
 
 
 class Conditioned(Transform):  # type: ignore[misc]
@@ -76,8 +81,8 @@ def build_model(design: Design) -> pm.Model:
     """Build the PyMC model of a design.
 
     Its free variables are those of :func:`alkbayes.design.parameters`, by name and in that order. Dimensions are
-    `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the logit of each cohort's
-    response rate.
+    `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the linear predictor of
+    each cohort.
     """
     coords: dict[str, tuple[str, ...]] = {"cohort": design.cohorts}
     for block in design.effects:
@@ -99,31 +104,80 @@ def build_model(design: Design) -> pm.Model:
         rho = None if design.rho_prior is None else _variable("rho", design.rho_prior)
         theta = pm.Deterministic("theta", _add_heterogeneity(design, eta, rho), dims="cohort")
         if rho is None:
-            pm.Binomial("responders", n=design.n, logit_p=theta, observed=design.responders, dims="cohort")
+            _binomial(design, theta)
         else:
-            # 1 - p would be 0 from a logit of 37 on.
-            p, q, size = pm.math.sigmoid(theta), pm.math.sigmoid(-theta), (1 - rho) / rho
+            (p, q), size = _rates(design.link, theta), (1 - rho) / rho
             pm.BetaBinomial(
                 "responders", alpha=p * size, beta=q * size, n=design.n, observed=design.responders, dims="cohort"
             )
     return model
 
 
+def _rates(link: Link, theta: Any) -> tuple[Any, Any]:
+    """Return the response rate and 1 less it; neither is 0, however far out, as both shape a beta distribution."""
+    match link:
+        case Link.LOGIT:
+            # 1 - p would be 0 from a logit of 37 on.
+            return pm.math.sigmoid(theta), pm.math.sigmoid(-theta)
+        case Link.PROBIT:
+            score = pt.clip(theta, -37.0, 37.0) / math.sqrt(2)
+            return 0.5 * pt.erfc(-score), 0.5 * pt.erfc(score)
+        case Link.CLOGLOG:
+            hazard = pt.exp(pt.clip(theta, -700.0, 6.5))
+            return -pt.expm1(-hazard), pt.exp(-hazard)
+
+
+def _binomial(design: Design, theta: Any) -> None:
+    """Add the responders, binomial given the linear predictor."""
+    given = {"observed": design.responders, "dims": "cohort"}
+    if design.link is Link.LOGIT:
+        pm.Binomial("responders", n=design.n, logit_p=theta, **given)
+        return
+
+    # PyMC's own density knows a rate, and log(1 - rate) is infinite where the rate is 1 in double precision.
+    def logp(value: Any, theta: Any, n: Any) -> Any:
+        log_p, log_q = _log_rates(design.link, theta)
+        return binomln(n, value) + value * log_p + (n - value) * log_q
+
+    def random(theta: Any, n: Any, rng: np.random.Generator, size: Any) -> Any:
+        return rng.binomial(n.astype(np.int64), inverse(design.link, theta), size=size)
+
+    pm.CustomDist("responders", theta, design.n, logp=logp, random=random, signature="(),()->()", **given)
+
+
+def _log_rates(link: Link, theta: Any) -> tuple[Any, Any]:
+    """Return log p and log(1 - p) of the probit and the complementary log-log, accurate in both tails."""
+    if link is Link.PROBIT:
+        return _log_lower_tail(theta), _log_lower_tail(-theta)
+    hazard = pt.exp(pt.clip(theta, -700.0, 300.0))
+    return pt.log(-pt.expm1(-hazard)), -hazard
+
+
+def _log_lower_tail(x: Any) -> Any:
+    """Return log Phi(x), far out by its asymptotic series (Abramowitz and Stegun 1964, 26.2.12)."""
+    # Each branch gets values of its own side only: a branch not taken must have a gradient all the same.
+    near, far = pt.maximum(x, FAR_OUT), pt.minimum(x, FAR_OUT)
+    u = 1 / far**2
+    series = pt.log1p(u * (-1 + u * (3 + u * (-15 + 105 * u))))
+    tail = -0.5 * far**2 - pt.log(-far) - 0.5 * math.log(2 * math.pi) + series
+    return pt.switch(x > FAR_OUT, _log_upper_tail(-near), tail)
+
+
 def _add_heterogeneity(design: Design, eta: Any, rho: Any) -> Any:
     group, cohort = design.group, design.cohort
     taus = {term.label: _variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
-    logit, variance = empirical_logits(design)
+    observed, variance = empirical_predictors(design)
     variance = sampling_variance(design, variance, rho)
     if group is not None:
         tau, tau_cohort = taus[group.label], 0.0 if cohort is None else taus[cohort.label]
         index, zeros = group.index, pt.zeros(len(group.units))
         moments = group_moments(
-            logit - eta, variance, tau, tau_cohort, lambda values: pt.inc_subtensor(zeros[index], values)
+            observed - eta, variance, tau, tau_cohort, lambda values: pt.inc_subtensor(zeros[index], values)
         )
         eta = eta + tau * _deviations(group, *moments)[index]
     if cohort is not None:
         tau = taus[cohort.label]
-        eta = eta + tau * _deviations(cohort, *cohort_moments(logit - eta, variance, tau))
+        eta = eta + tau * _deviations(cohort, *cohort_moments(observed - eta, variance, tau))
     return eta + pt.zeros(len(design.cohorts))
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from alkbayes.design import Design
+from alkbayes.links import Link, inverse_derivative, link_function
 from alkbayes.priors import Exponential, HalfNormal, HalfStudentT, Prior
 
 type Array = NDArray[np.float64]
@@ -48,17 +49,23 @@ def positive_from_score(x: Array, scale: float) -> Array:
     return -scale * log_ndtr(-x)
 
 
-def empirical_logits(design: Design) -> tuple[Array, Array]:
-    """Return each cohort's empirical logit and its variance, with 1/2 added to both counts, each of shape (cohort,).
+def empirical_predictors(design: Design) -> tuple[Array, Array]:
+    """Return each cohort's observed rate on the scale of the link and its variance, each of shape (cohort,).
 
-    Haldane 1956 and Anscombe 1956, doi:10.1093/biomet/43.3-4.461.
+    With 1/2 added to both counts (Haldane 1956 and Anscombe 1956, doi:10.1093/biomet/43.3-4.461). The variance is by
+    the delta method, p (1 - p) / (n + 1) over the square of dp / d eta; for the logit that is 1 / responders +
+    1 / others.
     """
     responders, others = design.responders + 0.5, design.n - design.responders + 0.5
-    return np.log(responders / others), 1 / responders + 1 / others
+    if design.link is Link.LOGIT:
+        return np.log(responders / others), 1 / responders + 1 / others
+    patients = design.n + 1
+    eta = link_function(design.link, responders / patients)
+    return eta, responders * others / patients**3 / inverse_derivative(design.link, eta) ** 2
 
 
 def sampling_variance(design: Design, variance: Array, rho: Any) -> Any:
-    """Return the variance of the empirical logits, inflated where patients of a cohort are correlated by `rho`."""
+    """Return the variance of the empirical predictors, inflated where patients of a cohort are correlated by `rho`."""
     return variance if rho is None else variance * (1 + (design.n - 1) * rho)
 
 
@@ -70,11 +77,11 @@ def group_moments(
     Parameters
     ----------
     residual
-        Empirical logit less its linear predictor, last axis cohort.
+        Empirical predictor less the linear predictor, last axis cohort.
     variance
-        Of the empirical logits.
+        Of the empirical predictors.
     tau_group, tau_cohort
-        Heterogeneity on the logit scale; `tau_cohort` is 0 where the model has no such level.
+        Heterogeneity on the scale of the link; `tau_cohort` is 0 where the model has no such level.
     sum_by_group
         Sums the last axis, over the cohorts of each group.
     """

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from alkbayes.design import Design
+from alkbayes.links import Link, inverse
 from alkbayes.priors import Normal, StudentT
 
 type Array = NDArray[np.float64]
@@ -18,7 +19,7 @@ NEXT_COHORTS_PER_DRAW = 16
 
 @dataclass(frozen=True, slots=True)
 class Heterogeneity:
-    """What a new cohort of a new trial draws from, besides its mean logit.
+    """What a new cohort of a new trial draws from, besides its mean linear predictor.
 
     Attributes
     ----------
@@ -28,11 +29,14 @@ class Heterogeneity:
         Distribution of each level's standardised deviation.
     rho
         Intraclass correlation of a beta-binomial model, axes (draw,), or None.
+    link
+        The scale of the taus and of the linear predictor.
     """
 
     taus: tuple[Array, ...]
     priors: tuple[Normal | StudentT, ...]
     rho: Array | None
+    link: Link = Link.LOGIT
 
 
 def heterogeneity_of(design: Design, draws: Mapping[str, Array]) -> Heterogeneity:
@@ -41,6 +45,7 @@ def heterogeneity_of(design: Design, draws: Mapping[str, Array]) -> Heterogeneit
         taus=tuple(draws[f"tau_{term.label}"].ravel() for term in design.heterogeneity),
         priors=tuple(term.unit_prior for term in design.heterogeneity),
         rho=None if design.rho_prior is None else draws["rho"].ravel(),
+        link=design.link,
     )
 
 
@@ -65,7 +70,7 @@ def cohort_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.G
     return rng.beta(p * size + design.responders, (1 - p) * size + design.n - design.responders)
 
 
-def next_cohort(logits: Array, weights: Array, heterogeneity: Heterogeneity, *, rng: np.random.Generator) -> Array:
+def next_cohort(predictors: Array, weights: Array, heterogeneity: Heterogeneity, *, rng: np.random.Generator) -> Array:
     """Return response rates of new cohorts of new trials, shape (draw, NEXT_COHORTS_PER_DRAW).
 
     Each has its own trial and its own profile, drawn with the profiles' weights: new cohorts that shared one deviation
@@ -74,8 +79,8 @@ def next_cohort(logits: Array, weights: Array, heterogeneity: Heterogeneity, *, 
 
     Parameters
     ----------
-    logits
-        Mean logit of each profile, shape (draw, profile).
+    predictors
+        Mean linear predictor of each profile, shape (draw, profile).
     weights
         Of the profiles, shape (profile,), summing to one.
     heterogeneity
@@ -83,16 +88,16 @@ def next_cohort(logits: Array, weights: Array, heterogeneity: Heterogeneity, *, 
     rng
         Source of randomness.
     """
-    count = len(logits)
+    count = len(predictors)
     uniform = _stratified(rng, count)
     # The last edge is 1 up to rounding; the largest uniform number must not fall behind it.
     profile = np.minimum(np.searchsorted(np.cumsum(weights), uniform), len(weights) - 1)
-    theta = np.take_along_axis(logits, profile, axis=1)
+    theta = np.take_along_axis(predictors, profile, axis=1)
     for tau, prior in zip(heterogeneity.taus, heterogeneity.priors, strict=True):
         uniform = _stratified(rng, count)
         deviation = stdtrit(prior.nu, uniform) if isinstance(prior, StudentT) else ndtri(uniform)
         theta = theta + tau[:, None] * deviation
-    p = expit(theta)
+    p = inverse(heterogeneity.link, theta)
     return p if heterogeneity.rho is None else _beta(p, heterogeneity.rho[:, None], rng)
 
 

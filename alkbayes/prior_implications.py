@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from alkbayes.design import Design, build_design, level_codes
 from alkbayes.draws import from_prior, linear_predictor, total_sd
+from alkbayes.links import Link, inverse, link_function, odds_ratio
 from alkbayes.predictive import cohort_rates
 from alkbayes.vocabulary import INTERVAL_PROB, Estimand
 
@@ -41,10 +41,14 @@ LIMITS = {
     "risk_difference": (-0.5, 0.5),
     "odds_ratio": (0.1, 10.0),
     "logit_sd": (0.0, 2.0),
+    "probit_sd": (0.0, 1.05),
+    "cloglog_sd": (0.0, 1.35),
     "correlation": (0.0, 0.5),
 }
 """For each scale, the values beyond which hardly any cohort of this field would be believed. A total heterogeneity of 2
-spreads cohorts from 2 to 98 % about a typical rate of one half."""
+on the logit scale spreads cohorts from 2 to 98 % about a typical rate of one half; those on the other scales are as far
+from 2 to 98 %."""
+
 
 EDGE = 1e-15
 """A rate nearer to 0 or 1 than this counts as this far away: its odds might overflow."""
@@ -113,7 +117,8 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
         of
             The profile, the comparison or the parameter.
         scale
-            "proportion", in [0, 1]; "risk_difference", in [-1, 1]; "odds_ratio"; "logit_sd"; "correlation".
+            "proportion", in [0, 1]; "risk_difference", in [-1, 1]; "odds_ratio"; "correlation"; by the model's
+            link "logit_sd", "probit_sd" or "cloglog_sd".
         median, low, high
             Median and ends of the central 95 % of the prior.
         apart
@@ -192,28 +197,28 @@ def _made_up(design: Design, profiles: Sequence[Mapping[str, str]]) -> Design:
 
 def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator[tuple[Key, Array]]:
     """Yield each quantity with its draws, shape (draw,)."""
-    design = stage.design
+    design, link = stage.design, stage.design.link
     sample = {name: values[0] for name, values in from_prior(design, rng=rng, draws=count).items()}
     # The cohort at 2 is the first profile's, those after it are the further profiles'.
     middle = linear_predictor(design, sample, {block.label: block.index for block in design.effects})[:, 2:]
-    cohorts = sample["theta"] if design.rho_prior is None else _rate_logits(design, sample, rng)
+    cohorts = sample["theta"] if design.rho_prior is None else _rate_predictors(design, sample, rng)
     if stage.average:
-        yield (str(Estimand.TYPICAL), stage.average, "proportion"), expit(sample["alpha"])
+        yield (str(Estimand.TYPICAL), stage.average, "proportion"), inverse(link, sample["alpha"])
     for name, place in stage.profiles.items():
-        yield (str(Estimand.TYPICAL), name, "proportion"), expit(middle[:, place])
+        yield (str(Estimand.TYPICAL), name, "proportion"), inverse(link, middle[:, place])
     for name, place in stage.profiles.items():
-        yield (str(Estimand.NEXT_COHORT), name, "proportion"), expit(cohorts[:, place + 2])
+        yield (str(Estimand.NEXT_COHORT), name, "proportion"), inverse(link, cohorts[:, place + 2])
     for comparison in stage.comparisons:
         sides = middle[:, comparison.level], middle[:, comparison.against]
-        yield from _compared("levels", comparison.name, *sides)
+        yield from _compared(link, "levels", comparison.name, *sides)
     for name, one, other in _units(design, sample, middle[:, 0], cohorts):
-        yield from _compared("heterogeneity", name, one, other)
+        yield from _compared(link, "heterogeneity", name, one, other)
     names = [f"tau_{term.label}" for term in design.heterogeneity]
     names += [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
     for name in names:
-        yield ("parameter", name, "logit_sd"), sample[name]
+        yield ("parameter", name, f"{link}_sd"), sample[name]
     if len(design.heterogeneity) > 1:
-        yield ("parameter", "tau_total", "logit_sd"), total_sd(design, sample)
+        yield ("parameter", "tau_total", f"{link}_sd"), total_sd(design, sample)
     if design.rho_prior is not None:
         yield ("parameter", "rho", "correlation"), sample["rho"]
 
@@ -221,7 +226,10 @@ def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator
 def _units(
     design: Design, sample: Mapping[str, Array], middle: Array, cohorts: Array
 ) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the comparisons of one new trial or cohort with another: name, and the logits of both, shape (draw,)."""
+    """Yield the comparisons of one new trial or cohort with another.
+
+    Of each the name, and the linear predictors of both sides, shape (draw,).
+    """
     group = design.group
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
@@ -234,16 +242,19 @@ def _units(
         yield "another cohort", cohorts[:, 1], cohorts[:, 0]
 
 
-def _compared(quantity: str, name: str, one: Array, other: Array) -> Iterator[tuple[Key, Array]]:
-    """Yield the comparison of two logits, shape (draw,), on both scales."""
-    yield (quantity, name, "risk_difference"), expit(one) - expit(other)
-    yield (quantity, name, "odds_ratio"), np.exp(one - other)
+def _compared(link: Link, quantity: str, name: str, one: Array, other: Array) -> Iterator[tuple[Key, Array]]:
+    """Yield the comparison of two linear predictors, shape (draw,), on both scales."""
+    yield (quantity, name, "risk_difference"), inverse(link, one) - inverse(link, other)
+    yield (quantity, name, "odds_ratio"), odds_ratio(link, one, other)
 
 
-def _rate_logits(design: Design, sample: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Return the logits of the cohorts' own rates, which vary about `p` in a beta-binomial model, (draw, cohort)."""
+def _rate_predictors(design: Design, sample: Mapping[str, Array], rng: np.random.Generator) -> Array:
+    """Return the cohorts' own rates on the scale of the link, shape (draw, cohort).
+
+    In a beta-binomial model they vary about `p`.
+    """
     inside = {name: np.clip(sample[name], EDGE, 1 - EDGE) for name in ("p", "rho")}
-    return logit(np.clip(cohort_rates(design, inside, rng=rng), EDGE, 1 - EDGE))
+    return link_function(design.link, np.clip(cohort_rates(design, inside, rng=rng), EDGE, 1 - EDGE))
 
 
 def _row(quantity: str, of: str, scale: str, values: Array) -> dict[str, str | float | None]:

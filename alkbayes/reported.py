@@ -32,7 +32,7 @@ class Reported:
         Of a pooled rate the estimand; of a contrast its scale; of the heterogeneity "sd" or "share" or "correlation".
     draws
         Shape (draw,), chains one after the other; of `next_cohort` (draw, cohort to come). Rates and shares are
-        proportions in [0, 1], risk differences in [-1, 1], SDs on the logit scale.
+        proportions in [0, 1], risk differences in [-1, 1], SDs on the scale of the link.
     """
 
     table: str

@@ -69,6 +69,7 @@ def results_of(fit: "Fit") -> Results:
         document={
             "model": fit.spec.name,
             "question": fit.spec.question,
+            "link": fit.design.link,
             "engine": fit.provenance.engine,
             "evidence": {
                 "source": evidence.source,

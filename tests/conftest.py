@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from scipy.special import expit
 
 from alkbayes.design import Design, build_design, parameters
 from alkbayes.draws import Draws, complete, from_unconstrained
@@ -214,6 +213,10 @@ def named(design: Design, draws: Mapping[str, np.ndarray], chain: int, draw: int
     }
 
 
+DISTRIBUTION_OF = {"logit": stats.logistic, "probit": stats.norm, "cloglog": stats.gumbel_l}
+"""Each link is the quantile function of a distribution."""
+
+
 def log_joint(spec: Spec, frame: pd.DataFrame, draw: Mapping[str, Any]) -> float:
     """Return the log of likelihood times priors at one draw, by the words of the model file."""
     labels = {"regimen_class": "generation", "prior_alk_tki": "prior_tki", "cohort_id": "cohort"}
@@ -239,7 +242,8 @@ def log_joint(spec: Spec, frame: pd.DataFrame, draw: Mapping[str, Any]) -> float
         unit = stats.norm() if term.distribution == "normal" else stats.t(term.nu)
         total += frozen(term.sd_prior).logpdf(tau) + unit.logpdf(list(z.values())).sum()
         theta = theta + tau * frame[term.column].map(z).to_numpy()
-    n, y, p = frame["n"].to_numpy(), frame["responders"].to_numpy(), expit(theta)
+    n, y = frame["n"].to_numpy(), frame["responders"].to_numpy()
+    p = DISTRIBUTION_OF[spec.likelihood.link].cdf(theta)
     if spec.likelihood.family == "binomial":
         return total + stats.binom.logpmf(y, n, p).sum()
     rho = draw["rho"]

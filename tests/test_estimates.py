@@ -22,7 +22,7 @@ from alkbayes.estimates import (
     profile_weights,
     summarise,
 )
-from alkbayes.parametrisation import empirical_logits
+from alkbayes.parametrisation import empirical_predictors
 
 LINE = {"column": "line", "kind": "fixed", "reference": "naive", "prior": {"dist": "normal", "mean": 0.0, "sd": 1.0}}
 SD = {"sd_prior": {"dist": "half_normal", "sd": 0.5}}
@@ -211,7 +211,7 @@ def test_next_cohort_is_wider_than_mean_and_has_the_models_quantiles(by_hand: An
     # All draws the same: the only spread left is that of trials and cohorts. Two draws are too few, so repeat them.
     many = replace(
         by_hand,
-        logits=np.repeat(by_hand.logits[:1], 4000, axis=0),
+        predictors=np.repeat(by_hand.predictors[:1], 4000, axis=0),
         rates=np.repeat(by_hand.rates[:1], 4000, axis=0),
         heterogeneity=replace(
             by_hand.heterogeneity, taus=tuple(np.repeat(t[:1], 4000) for t in by_hand.heterogeneity.taus)
@@ -297,7 +297,7 @@ def test_heterogeneity_by_hand(by_hand: Any) -> None:
     table = heterogeneity_table(by_hand).set_index("parameter")
     assert list(table.index) == ["tau_trial", "tau_cohort", "tau_total", "sd_generation", "explained", "i2"]
     between = MU.var()
-    _, variance = empirical_logits(by_hand.design)
+    _, variance = empirical_predictors(by_hand.design)
     weight = 1 / variance
     typical = 2 * weight.sum() / (weight.sum() ** 2 - (weight**2).sum())
     expected = {
@@ -314,7 +314,7 @@ def test_heterogeneity_by_hand(by_hand: Any) -> None:
 
 def test_cohorts_by_hand(by_hand: Any) -> None:
     table = cohort_table(by_hand)
-    _, variance = empirical_logits(by_hand.design)
+    _, variance = empirical_predictors(by_hand.design)
     assert list(table["cohort_id"]) == ["a", "b", "c"]
     assert list(table["trial"]) == ["A", "A", "B"]
     assert list(table["line"]) == ["naive", "pretreated", "pretreated"]

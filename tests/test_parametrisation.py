@@ -8,7 +8,7 @@ from scipy import stats
 
 from alkbayes.parametrisation import (
     cohort_moments,
-    empirical_logits,
+    empirical_predictors,
     group_moments,
     positive_from_score,
     sampling_variance,
@@ -44,9 +44,9 @@ def test_moments_are_those_of_the_normal_model(tau_group: float, tau_cohort: flo
     np.testing.assert_allclose(cohort_precision, np.diag(block), rtol=1e-10)
 
 
-def test_empirical_logits_are_finite_at_zero_and_all(case_of: Any) -> None:
+def test_empirical_predictors_are_finite_at_zero_and_all(case_of: Any) -> None:
     design = case_of("group-only").design
-    logit, variance = empirical_logits(design)
+    logit, variance = empirical_predictors(design)
     assert design.responders[1] == 0
     assert design.responders[2] == design.n[2]
     assert logit[1] == pytest.approx(np.log(0.5 / 12.5))
@@ -57,7 +57,7 @@ def test_empirical_logits_are_finite_at_zero_and_all(case_of: Any) -> None:
 
 def test_correlated_patients_say_less(case_of: Any) -> None:
     design = case_of("beta-binomial-trials").design
-    _, variance = empirical_logits(design)
+    _, variance = empirical_predictors(design)
     assert sampling_variance(design, variance, None) is variance
     np.testing.assert_allclose(sampling_variance(design, variance, 0.0), variance)
     np.testing.assert_allclose(sampling_variance(design, variance, 1.0), variance * design.n)

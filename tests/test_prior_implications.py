@@ -20,6 +20,8 @@ README = models_folder() / "README.md"
 MODELS = Path(__file__).parent / "fixtures" / "models" / "good"
 FACTOR = r"odds apart by a factor of ([\d.]+) in the middle, below ([\d.]+) with 95 %"
 DEVIATION = r"sd is ([\d.]+) in the middle, below ([\d.]+) with 95 %"
+DISTRIBUTION_OF = {"logit": stats.logistic, "probit": stats.norm, "cloglog": stats.gumbel_l}
+"""Each link is the quantile function of a distribution."""
 KINDS = {
     "rate": r"95 % of the prior mass between an ORR of (\d+) % and (\d+) %",
     "odds": r"an odds ratio against naive cohorts between 1/(\d+) and (\d+)",
@@ -161,6 +163,20 @@ def test_a_table_without_the_reference_and_one_with_a_single_level() -> None:
     assert not alone["of"].str.contains("generation").any()
 
 
+# links
+
+
+@pytest.mark.parametrize("link", ["probit", "cloglog"])
+def test_other_links_imply_what_a_second_account_says(link: str, tables: dict[str, pd.DataFrame]) -> None:
+    table, prior = tables[link], read_spec(model_path(link)).intercept.prior
+    typical = row(table, "line naive, average generation", "proportion", "typical")
+    ends = DISTRIBUTION_OF[link].cdf(prior.mean + prior.sd * ndtri([0.025, 0.5, 0.975]))
+    assert (typical.low, typical.median, typical.high) == pytest.approx(ends, abs=0.004)
+    tau = row(table, "tau_trial", f"{link}_sd")
+    half_normal = stats.halfnorm(scale=read_spec(model_path(link)).heterogeneity[0].sd_prior.sd)
+    assert (tau.low, tau.median, tau.high) == pytest.approx(half_normal.ppf([0.025, 0.5, 0.975]), rel=0.03)
+
+
 # what the model files state
 
 
@@ -186,7 +202,7 @@ def true_numbers(kind: str, part: object, spec: Spec) -> list[float]:
     match kind:
         case "rate":
             ends = part.prior.mean + part.prior.sd * ndtri([0.025, 0.975])
-            return (100 * expit(ends)).tolist()
+            return (100 * DISTRIBUTION_OF[spec.likelihood.link].cdf(ends)).tolist()
         case "odds":
             low, high = np.exp(part.prior.mean + part.prior.sd * ndtri([0.025, 0.975]))
             return [1 / low, high]
@@ -258,7 +274,8 @@ def overview(tables: dict[str, pd.DataFrame]) -> list[str]:
             return next(chosen, None)
 
         following = first(rows, "next_cohort", "proportion")
-        total = first(rows, "parameter", "logit_sd", "tau_total") or first(rows, "parameter", "logit_sd", "tau_trial")
+        sds = {row.of: row for row in rows if row.quantity == "parameter"}
+        total = sds.get("tau_total", sds.get("tau_trial"))
         compared = [
             first(rows, "levels", "risk_difference", "line pretreated vs naive"),
             first(rows, "levels", "risk_difference", "generation "),

@@ -9,6 +9,7 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.special import expit
 
+from alkbayes.links import Link
 from alkbayes.predictive import Heterogeneity
 from alkbayes.priors import Normal, StudentT
 from alkbayes.quadrature import expected_rate
@@ -98,3 +99,14 @@ def test_success_and_failure_mirror_each_other() -> None:
     for heterogeneity in (levels((0.9, NORMAL)), levels((0.9, student(2.0)), (0.3, NORMAL))):
         both = expected_rate(np.array([MUS]), heterogeneity) + expected_rate(-np.array([MUS]), heterogeneity)
         np.testing.assert_allclose(both, 1.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.3, 0.99, 1.01, 3.0, 40.0])
+@pytest.mark.parametrize(("link", "distribution"), [(Link.PROBIT, stats.norm), (Link.CLOGLOG, stats.gumbel_l)])
+def test_other_links_to_the_promised_error(link: Link, distribution: Any, tau: float) -> None:
+    heterogeneity = Heterogeneity((np.array([tau]),), (NORMAL,), None, link)
+    found = expected_rate(np.array([MUS]), heterogeneity)[0]
+    z = np.linspace(-9, 9, 200_001)
+    weights = stats.norm.pdf(z) * (z[1] - z[0])
+    true = [float(weights @ distribution.cdf(mu + tau * z)) for mu in MUS]
+    np.testing.assert_allclose(found, true, rtol=0, atol=2e-9)

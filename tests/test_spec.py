@@ -74,7 +74,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def test_the_bundled_models_with_the_default_first() -> None:
     assert model_names() == (
         "line-generation",
-        *("agent", "beta-binomial", "generation", "line", "line-by-generation", "overall", "robust", "sequence"),
+        *("agent", "beta-binomial", "cloglog", "generation", "line", "line-by-generation"),
+        *("overall", "probit", "robust", "sequence"),
     )
     assert model_names()[0] == DEFAULT_MODEL
 

@@ -18,7 +18,7 @@ GROUP_TITLES = {
     "line:generation": "line : TKI generation",
 }
 EXPLAINED = {
-    "tau_total": "all heterogeneity together, SD on the logit scale",
+    "tau_total": "all heterogeneity together, SD on the {link} scale",
     "explained": "share of the variance between cohorts that the effects explain",
     "i2": "I², share of the observed variance that is heterogeneity",
     "rho": "intraclass correlation of the patients of a cohort",
@@ -183,7 +183,7 @@ def _heterogeneity(console: "Console", document: dict[str, Any]) -> "Table":
     table.add_column("what it is", overflow="fold")
     for row in document["heterogeneity"]:
         name = row["parameter"]
-        meaning = EXPLAINED.get(name, _meaning(name))
+        meaning = EXPLAINED.get(name, _meaning(name)).format(link=document.get("link", "logit"))
         if name in SHARES:
             table.add_row(
                 name, f"{percent(row['median'], 0)} %", f"{percent_interval(row['low'], row['high'], 0)} %", meaning
@@ -194,10 +194,11 @@ def _heterogeneity(console: "Console", document: dict[str, Any]) -> "Table":
 
 
 def _meaning(parameter: str) -> str:
+    """Return what a standard deviation is of, with a place for the link."""
     kind, _, label = parameter.partition("_")
     if kind == "tau":
-        return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the logit scale"
-    return f"between the levels of {label.replace('_', ' by ')}, SD on the logit scale"
+        return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the {{link}} scale"
+    return f"between the levels of {label.replace('_', ' by ')}, SD on the {{link}} scale"
 
 
 def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:

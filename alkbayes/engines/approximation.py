@@ -15,7 +15,7 @@ from alkbayes.design import Parameter
 from alkbayes.engines.importance import Mixture, draw, log_density
 from alkbayes.engines.target import Target, score_of
 from alkbayes.links import Link, inverse, inverse_derivative, link_function
-from alkbayes.parametrisation import empirical_logits, sampling_variance
+from alkbayes.parametrisation import empirical_predictors, sampling_variance
 from alkbayes.priors import Normal, StudentT
 
 type Array = NDArray[np.float64]
@@ -83,7 +83,7 @@ class Approximation:
 
     def __init__(self, target: Target, logit: Array | None = None, variance: Array | None = None) -> None:
         self.target = target
-        empirical = empirical_logits(target.design)
+        empirical = empirical_predictors(target.design)
         self.logit = empirical[0] if logit is None else logit
         self.variance = empirical[1] if variance is None else variance
         cohorts, columns = target.matrix.shape

@@ -45,7 +45,8 @@ _EXPAND_TYPE = numba.types.int64(numba.types.uint64, numba.types.uint64, _DOUBLE
 SOURCES = {"log_density": (LOG_DENSITY, _LOG_DENSITY_TYPE), "expand": (EXPAND, _EXPAND_TYPE)}
 
 MADE_BY = tuple(
-    f"alkbayes.{name}" for name in ("design", "engines.compiled", "engines.graph", "model", "parametrisation", "priors")
+    f"alkbayes.{name}"
+    for name in ("design", "engines.compiled", "engines.graph", "links", "model", "parametrisation", "priors")
 )
 """The modules whose source decides what the density of a design is."""
 

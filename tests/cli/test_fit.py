@@ -29,6 +29,7 @@ DOCUMENT = {
     "schema": COUNT,
     "model": TEXT,
     "question": TEXT,
+    "link": TEXT,
     "engine": TEXT,
     "evidence": (dict,),
     "diagnostics": (dict,),

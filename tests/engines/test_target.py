@@ -13,7 +13,7 @@ from alkbayes.engines import target as target_module
 from alkbayes.engines.approximation import Approximation
 from alkbayes.engines.importance import Component
 from alkbayes.engines.target import MOST_SCALES, Target, unsupported
-from alkbayes.parametrisation import empirical_logits
+from alkbayes.parametrisation import empirical_predictors
 
 Z = np.linspace(-8.5, 8.5, 341)
 LOG_WEIGHTS = stats.norm.logpdf(Z) + np.log(Z[1] - Z[0])
@@ -115,7 +115,7 @@ def test_the_approximation_is_the_normal_algebra(name: str, case_of: Any) -> Non
     approximation = Approximation(target)
     psi, _ = points(target, 3)
     found = approximation.conditional(psi)
-    logit, variance = empirical_logits(design)
+    logit, variance = empirical_predictors(design)
     sds = np.concatenate(
         [
             np.full(item.size, item.prior.sd * (1.5 if item.prior.dist == "student_t" else 1.0))
@@ -126,8 +126,14 @@ def test_the_approximation_is_the_normal_algebra(name: str, case_of: Any) -> Non
     evidence = []
     for s in range(3):
         x = target.matrix * target.factors(psi[s : s + 1])
-        tau_group, tau_cohort = (float(tau[0]) for tau in target.taus(psi[s : s + 1]))
-        covariance = np.diag(variance + tau_cohort**2)
+        # A Student t is matched by the information on its location, (nu + 1) / (nu + 3) per squared scale; responders
+        # that are correlated have their variance inflated by the design effect.
+        tau_group, tau_cohort = (
+            float(tau[0]) * (np.sqrt(6.5 / 4.5) if term is not None and term.unit_prior.dist == "student_t" else 1.0)
+            for tau, term in zip(target.taus(psi[s : s + 1]), (design.group, design.cohort), strict=True)
+        )
+        effect = 1.0 if design.rho_prior is None else 1 + (design.n - 1) * target.rho(psi[s : s + 1])
+        covariance = np.diag(effect * variance + tau_cohort**2)
         if design.group is not None:
             covariance += tau_group**2 * (design.group.index[:, None] == design.group.index)
         evidence.append(
@@ -198,6 +204,8 @@ def test_reworking_stays_finite_where_every_cohort_has_none_or_all(table_of: Any
         ("student-t-both", ""),
         ("robust", ""),
         ("line-generation", ""),
+        ("probit", "the link probit"),
+        ("cloglog", "the link cloglog"),
     ],
 )
 def test_families_and_distributions_are_covered(name: str, words: str, case_of: Any) -> None:
