@@ -13,8 +13,9 @@ from scipy.special import expit
 
 from alkbayes.design import Parameter
 from alkbayes.engines.importance import Mixture, draw, log_density
-from alkbayes.engines.target import Target
-from alkbayes.parametrisation import empirical_predictors
+from alkbayes.engines.target import Target, score_of
+from alkbayes.links import Link, inverse, inverse_derivative, link_function
+from alkbayes.parametrisation import empirical_predictors, sampling_variance
 from alkbayes.priors import Normal, StudentT
 
 type Array = NDArray[np.float64]
@@ -22,7 +23,7 @@ type Array = NDArray[np.float64]
 REWORKS = 3
 """Newton steps of the stand-ins towards the posterior's middle."""
 FARTHEST = 15.0
-"""Logit beyond which no likelihood is linearised: it would be flat there."""
+"""Logit of a rate beyond which no likelihood is linearised: it would be flat there."""
 STUDENT_WIDTH = 1.5
 """SD of the normal that stands in for a Student t prior, in units of its scale."""
 
@@ -125,25 +126,43 @@ class Approximation:
     def _stepped(self, one: Array) -> "Approximation":
         target, design = self.target, self.target.design
         eta = target.logits(one, self.conditional(one).mean)[0]
-        tau_group, tau_cohort = (float(tau[0]) for tau in target.taus(one))
-        residual, weight = self.logit - eta, 1 / (self.variance + tau_cohort**2)
+        tau_group, tau_cohort = (float(tau[0]) for tau in self._taus(one))
+        residual, weight = self.logit - eta, 1 / (self._variance(one)[0] + tau_cohort**2)
         if design.group is not None:
             index, units = design.group.index, len(design.group.units)
             total = np.bincount(index, weights=weight, minlength=units)
             pull = np.bincount(index, weights=weight * residual, minlength=units)
             shift = (tau_group**2 * pull / (1 + tau_group**2 * total))[index]
             eta, residual = eta + shift, residual - shift
-        theta = np.clip(eta + tau_cohort**2 * weight * residual, -FARTHEST, FARTHEST)
-        p = expit(theta)
+        farthest = link_function(design.link, expit(np.array([-FARTHEST, FARTHEST])))
+        theta = np.clip(eta + tau_cohort**2 * weight * residual, *farthest)
+        p = inverse(design.link, theta)
+        # What the rate changes with theta, in units of the logit's p (1 - p).
+        change = 1.0 if design.link is Link.LOGIT else inverse_derivative(design.link, theta) / (p * (1 - p))
         # Half a patient more of either kind keeps a cohort of none or all from running away.
-        information = (design.n + 1) * p * (1 - p)
+        information = (design.n + 1) * p * (1 - p) * change
         logit = theta + (design.responders + 0.5 - (design.n + 1) * p) / information
-        return Approximation(target, logit, 1 / information)
+        return Approximation(target, logit, 1 / (information * change))
+
+    def _taus(self, psi: Array) -> tuple[Array, Array]:
+        """Return the standard deviations of groups and cohorts, or of the normals that stand in for Student t's."""
+        design = self.target.design
+        group, cohort = (
+            tau if term is None else np.sqrt(score_of(term).variance) * tau
+            for term, tau in zip((design.group, design.cohort), self.target.taus(psi), strict=True)
+        )
+        return group, cohort
+
+    def _variance(self, psi: Array) -> Array:
+        """Return the variances of the stand-ins, inflated where patients are correlated, shape (S, cohort) or one."""
+        if self.target.design.rho_prior is None:
+            return self.variance[None, :]
+        return sampling_variance(self.target.design, self.variance, self.target.rho(psi)[:, None])
 
     def _piece(self, psi: Array) -> Conditional:
         size, columns = len(psi), self.target.matrix.shape[1]
-        tau_group, tau_cohort = self.target.taus(psi)
-        variance = self.variance + tau_cohort[:, None] ** 2
+        tau_group, tau_cohort = self._taus(psi)
+        variance = self._variance(psi) + tau_cohort[:, None] ** 2
         variance[:, self._alone] += tau_group[:, None] ** 2
         weight = 1 / variance
         gram = (weight @ self._products).reshape(size, columns, columns)

@@ -33,9 +33,11 @@ from alkbayes.engines.importance import (
     smooth,
     tempered,
 )
-from alkbayes.engines.target import Target, unsupported
-from alkbayes.marginal import NODES, Nodes
+from alkbayes.engines.target import USUAL, Fineness, Target, root_odds, unsupported
+from alkbayes.lattice import Rule
+from alkbayes.marginal import Nodes
 from alkbayes.parametrisation import score_scale
+from alkbayes.priors import Beta
 from alkbayes.settings import SamplerSettings
 
 type Array = NDArray[np.float64]
@@ -65,9 +67,9 @@ TRIALS = (1, 1, 1, 3)
 with thousands of cohorts the posterior is narrow, and the approximation beside it."""
 LEAST_EFFECTIVE = 20.0
 """Draws that a proposal is refitted to, in effect: of fewer, a covariance tells nothing."""
-TRIAL_NODES = Nodes(outer=5, inner=5)
+TRIAL_FINENESS = Fineness(Nodes(outer=5, inner=5), Rule(points=9, drop=8.0, tolerance=0.1), tabulated=True)
 """Error of log L about 0.003 on the bundled evidence: enough to find a proposal, and three times as fast."""
-FEWER_NODES, NEGLIGIBLE = Nodes(outer=7, inner=7), 1e-5
+FEWER_NODES, NEGLIGIBLE = USUAL._replace(nodes=Nodes(outer=7, inner=7)), 1e-5
 """Nodes that do where they change log L by no more than this, standard deviation over the posterior, at half the work.
 What all draws have in common weighs nothing."""
 SURPLUS = 1.5
@@ -76,8 +78,9 @@ LEAST_WEIGHTED = 2000
 """However few draws are wanted, this many are weighted: the weights' diagnostics need them."""
 MIXTURES = (1, 3, 5)
 """Components of the proposals that are refitted to exact weights, one after the other until the weights are good."""
-CHECKED, CHECK_NODES = 50, Nodes(outer=31, inner=25)
-"""Draws whose log L is computed once more, and with how many nodes."""
+CHECKED = 50
+CHECK_FINENESS = Fineness(Nodes(outer=31, inner=25), Rule(points=25, drop=25.0, tolerance=1e-5), tabulated=False)
+"""Draws whose log L is computed once more, and how exactly."""
 MOST_ERROR = 0.01
 """Of log L, standard deviation over the posterior: it moves no mean by more than a hundredth of a posterior SD."""
 MODE_BOUNDS = (-4.0, 4.0)
@@ -270,7 +273,7 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
 def quadrature_error(target: Target, found: Round, chosen: Index) -> float:
     """Return the standard deviation of the error of log L at some draws; what all have in common weighs nothing."""
     with np.errstate(all="ignore"):
-        finer = target.log_density(found.psi[chosen], found.b[chosen], nodes=CHECK_NODES)
+        finer = target.log_density(found.psi[chosen], found.b[chosen], fineness=CHECK_FINENESS)
     return float(np.std(finer - found.lp[chosen]))
 
 
@@ -300,31 +303,32 @@ def sample(approximation: Approximation, proposal: Proposal, rng: np.random.Gene
     target = approximation.target
     many = len(target.design.cohorts) >= MANY
     trial = LEAST_TRIAL if many else TRIAL
-    tried = [weigh(approximation, proposal, rng, trial, nodes=TRIAL_NODES)]
+    tried = [weigh(approximation, proposal, rng, trial, fineness=TRIAL_FINENESS)]
     for components in TRIALS:
         if best_of(tried).good:
             break
-        tried.append(weigh(approximation, _refitted(tried, components, rng), rng, trial, nodes=TRIAL_NODES))
+        tried.append(weigh(approximation, _refitted(tried, components, rng), rng, trial, fineness=TRIAL_FINENESS))
     best = best_of(tried)
-    nodes = NODES
+    fineness = USUAL
     if many and best.good:  # else its draws may be few, and alike
-        nodes = enough_nodes(target, best, resample(np.exp(best.log_weights), CHECKED, rng))
-    rounds = [weigh(approximation, best.proposal, rng, count, nodes=nodes)]
+        fineness = enough(target, best, resample(np.exp(best.log_weights), CHECKED, rng))
+    rounds = [weigh(approximation, best.proposal, rng, count, fineness=fineness)]
     for components in MIXTURES:
         if best_of(rounds).good:
             break
-        rounds.append(weigh(approximation, _refitted(rounds, components, rng), rng, count, nodes=nodes))
+        rounds.append(weigh(approximation, _refitted(rounds, components, rng), rng, count, fineness=fineness))
     return rounds
 
 
-def enough_nodes(target: Target, found: Round, chosen: Index) -> Nodes:
-    """Return the nodes that log L needs at some draws."""
+def enough(target: Target, found: Round, chosen: Index) -> Fineness:
+    """Return how exactly deviations must be integrated out for log L at some draws."""
     with np.errstate(all="ignore"):
         full, fewer = (
-            target.log_density(found.psi[chosen], found.b[chosen], nodes=nodes) for nodes in (NODES, FEWER_NODES)
+            target.log_density(found.psi[chosen], found.b[chosen], fineness=fineness)
+            for fineness in (USUAL, FEWER_NODES)
         )
     # Written so that a value that is not a number takes all nodes.
-    return FEWER_NODES if np.std(fewer - full) <= NEGLIGIBLE else NODES
+    return FEWER_NODES if np.std(fewer - full) <= NEGLIGIBLE else USUAL
 
 
 def _refitted(rounds: Sequence[Round], components: int, rng: np.random.Generator) -> Proposal:
@@ -344,19 +348,26 @@ def best_of(rounds: Sequence[Round]) -> Round:
 
 
 def weigh(
-    approximation: Approximation, proposal: Proposal, rng: np.random.Generator, count: int, *, nodes: Nodes
+    approximation: Approximation, proposal: Proposal, rng: np.random.Generator, count: int, *, fineness: Fineness
 ) -> Round:
-    """Return draws of a proposal with their weights, exact up to the quadrature with `nodes`."""
+    """Return draws of a proposal with their weights, exact up to the integrals' `fineness`."""
     psi = draw(rng, proposal.scales, count)
     b, u, log_proposal = approximation.conditional(psi).draw(rng, proposal.coefficients)
-    lp = approximation.target.log_density(psi, b, nodes=nodes)
+    lp = approximation.target.log_density(psi, b, fineness=fineness)
     log_weights, pareto_k = smooth(lp - log_proposal - log_density(psi, proposal.scales))
     return Round(proposal, psi, b, u, lp, log_weights, pareto_k, effective(log_weights))
 
 
 def _units(target: Target) -> Array:
     """Return the scale of each scale's prior, shape (scale,)."""
-    return np.array([2 * score_scale(item.prior) for item in target.scales])
+    return np.array(
+        [
+            float(root_odds(np.array(item.prior.a / (item.prior.a + item.prior.b))))
+            if isinstance(item.prior, Beta)
+            else 2 * score_scale(item.prior)
+            for item in target.scales
+        ]
+    )
 
 
 def _mode(approximation: Approximation, start: Array) -> Array:

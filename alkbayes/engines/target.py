@@ -1,21 +1,30 @@
 """The log posterior of a model's global parameters, with the deviations of trials and cohorts integrated out.
 
-Global parameters are of two kinds. The scales psi are the standard deviations: of the exchangeable effects and of the
-heterogeneity. The coefficients b are linear in the logits: the intercept, the fixed effects and the standardised
+Global parameters are of two kinds. The scales psi are the standard deviations, of the exchangeable effects and of the
+heterogeneity, and of a beta-binomial the root of its odds of rho, which is like one. The coefficients b are linear in the logits: the intercept, the fixed effects and the standardised
 exchangeable effects, so that eta = X (c b) with c one, or the standard deviation of the column's effect.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes.design import Design, Parameter, parameters
+from alkbayes import hierarchy, varied
+from alkbayes.design import Design, HeterogeneityBlock, Parameter, parameters
 from alkbayes.deviations import Deviations, draw_deviations
 from alkbayes.draws import Draws
+from alkbayes.hierarchy import Hierarchy
+from alkbayes.lattice import Rule
+from alkbayes.likelihoods import BetaBinomial, Binomial
 from alkbayes.links import Link
 from alkbayes.marginal import NODES, Nodes, log_marginal
 from alkbayes.priors import StudentT
+from alkbayes.scores import Score
+from alkbayes.tabulated import Table
+from alkbayes.varied import Level
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
@@ -26,19 +35,34 @@ MOST_SCALES = 8
 """The proposal is folded in each scale: its density has two to that power terms."""
 
 
+class Fineness(NamedTuple):
+    """How exactly deviations are integrated out: by quadrature nodes where the model allows it, else on lattices."""
+
+    nodes: Nodes
+    rule: Rule
+    tabulated: bool
+
+
+USUAL = Fineness(NODES, varied.RULE, tabulated=True)
+
+
 def unsupported(design: Design) -> str:
     """Return what about a design the target does not cover; empty where it covers it."""
-    if design.link is not Link.LOGIT:
-        return f"the link {design.link}"
-    if design.rho_prior is not None:
-        return "a beta-binomial likelihood"
-    for term in design.heterogeneity:
-        if isinstance(term.unit_prior, StudentT):
-            return f"Student t differences between {term.label}s"
     scales = len(design.heterogeneity) + sum(block.sd_prior is not None for block in design.effects)
+    scales += design.rho_prior is not None
     if scales == 0:
         return "neither heterogeneity nor exchangeable effects"
     return f"{scales} standard deviations, more than {MOST_SCALES}" if scales > MOST_SCALES else ""
+
+
+def root_odds(rho: Array) -> Array:
+    """Return sqrt(rho / (1 - rho)), which is to a beta-binomial what tau is to a normal model."""
+    return np.sqrt(rho / (1 - rho))
+
+
+def rho_of(root: Array) -> Array:
+    """Return the intraclass correlation whose odds have this root."""
+    return root**2 / (1 + root**2)
 
 
 class Target:
@@ -49,7 +73,7 @@ class Target:
     design
         Of the model.
     scales
-        The standard deviations, in the order of psi.
+        The standard deviations, and rho where there is one, in the order of psi.
     coefficients
         The parameters whose entries make up b, in its order.
     matrix
@@ -63,6 +87,7 @@ class Target:
         by_name = {item.name: item for item in parameters(design)}
         scaled = [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
         names = scaled + [f"tau_{term.label}" for term in design.heterogeneity]
+        names += [] if design.rho_prior is None else ["rho"]
         self.scales: tuple[Parameter, ...] = tuple(by_name[name] for name in names)
         self.coefficients = (by_name["alpha"], *(by_name[block.free] for block in design.effects))
         columns = [np.ones((len(design.cohorts), 1)), *(block.basis[block.index] for block in design.effects)]
@@ -77,7 +102,14 @@ class Target:
         """Group of each cohort, or None where the model has no such level."""
         return None if self.design.group is None else self.design.group.index
 
-    def log_density(self, psi: Array, b: Array, *, nodes: Nodes = NODES) -> Array:
+    @property
+    def binomial_normal(self) -> bool:
+        """Whether :mod:`alkbayes.marginal` covers the likelihood: binomial, of logits, with normal deviations."""
+        design = self.design
+        normal = all(score_of(term).normal for term in design.heterogeneity)
+        return design.link is Link.LOGIT and design.rho_prior is None and normal
+
+    def log_density(self, psi: Array, b: Array, *, fineness: Fineness = USUAL) -> Array:
         """Return the log posterior of scales (S, scale) and coefficients (S, coefficient), shape (S,)."""
         value = self.log_scale_prior(psi)
         start = 0
@@ -85,6 +117,9 @@ class Target:
             value = value + item.prior.log_density(b[:, start : start + item.size]).sum(axis=1)
             start += item.size
         for rows in self.pieces(len(psi)):
+            if not self.binomial_normal:
+                value[rows] += hierarchy.log_marginal(self.hierarchy(psi[rows], b[rows], tabulated=fineness.tabulated), fineness.rule)
+                continue
             tau_group, tau_cohort = self.taus(psi[rows])
             value[rows] += log_marginal(
                 self.design.responders,
@@ -93,15 +128,49 @@ class Target:
                 group=self.group_index,
                 tau_group=tau_group,
                 tau_cohort=tau_cohort,
-                nodes=nodes,
+                nodes=fineness.nodes,
             )
         return value
+
+    @cached_property
+    def table(self) -> Table | None:
+        """The cohorts' integrals, where they are nested and the same for all parameter values."""
+        design = self.design
+        if design.group is None or design.cohort is None or design.rho_prior is not None:
+            return None
+        return Table(self.binomial, score_of(design.cohort), len(design.cohorts))
+
+    @property
+    def binomial(self) -> Binomial:
+        """The likelihood of the counts."""
+        return Binomial(self.design.responders, self.design.n, self.design.link)
+
+    def hierarchy(self, psi: Array, b: Array, *, tabulated: bool = True) -> Hierarchy:
+        """Return the cohorts within their groups at scales and coefficients."""
+        design, binomial = self.design, self.binomial
+        group, cohort = (
+            None if term is None else Level(tau, score_of(term))
+            for term, tau in zip((design.group, design.cohort), self.taus(psi), strict=True)
+        )
+        return Hierarchy(
+            likelihood=binomial if design.rho_prior is None else BetaBinomial(binomial, self.rho(psi)),
+            eta=self.logits(psi, b),
+            labels=np.arange(len(design.cohorts)) if design.group is None else design.group.index,
+            group=group,
+            cohort=cohort,
+            table=self.table if tabulated else None,
+        )
 
     def log_scale_prior(self, psi: Array) -> Array:
         """Return the log prior density of scales, shape (S,)."""
         density = np.zeros(len(psi))
         for column, item in enumerate(self.scales):
-            density += item.prior.log_density(psi[:, column])
+            if item.name == "rho":
+                # The root's: rho's times what rho changes with the root.
+                root = psi[:, column]
+                density += item.prior.log_density(rho_of(root)) + np.log(2 * root) - 2 * np.log1p(root**2)
+            else:
+                density += item.prior.log_density(psi[:, column])
         return density
 
     def draw_deviations(self, psi: Array, b: Array, rng: np.random.Generator) -> Draws:
@@ -109,6 +178,9 @@ class Target:
         design = self.design
         pieces: list[Deviations] = []
         for rows in self.pieces(len(psi)):
+            if not self.binomial_normal:
+                pieces.append(hierarchy.draw_deviations(self.hierarchy(psi[rows], b[rows]), rng))
+                continue
             tau_group, tau_cohort = self.taus(psi[rows])
             pieces.append(
                 draw_deviations(
@@ -131,6 +203,8 @@ class Target:
     def named(self, psi: Array, b: Array) -> Draws:
         """Return scales and coefficients under their names, each (S,) or (S, entry)."""
         values = {item.name: psi[:, column] for column, item in enumerate(self.scales)}
+        if self.design.rho_prior is not None:
+            values["rho"] = self.rho(psi)
         start = 0
         for item in self.coefficients:
             piece = b[:, start : start + item.size]
@@ -157,7 +231,16 @@ class Target:
             none if cohort is None else psi[:, names.index(f"tau_{cohort.label}")],
         )
 
+    def rho(self, psi: Array) -> Array:
+        """Return the intraclass correlations of a beta-binomial, shape (S,)."""
+        return rho_of(psi[:, -1])
+
     def pieces(self, count: int) -> Iterator[slice]:
         """Yield slices of `count` parameter values whose arrays by cohort are not too large."""
         step = max(1, PIECE // len(self.design.cohorts))
         return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def score_of(term: HeterogeneityBlock) -> Score:
+    """Return the score of the deviations of a level of heterogeneity."""
+    return Score(term.unit_prior.nu) if isinstance(term.unit_prior, StudentT) else Score()

@@ -18,6 +18,7 @@ from alkbayes.parametrisation import empirical_predictors
 Z = np.linspace(-8.5, 8.5, 341)
 LOG_WEIGHTS = stats.norm.logpdf(Z) + np.log(Z[1] - Z[0])
 COVERED = ("no-heterogeneity", "group-only", "cohort-only", "half-student-t", "exponential", "student-t-locations")
+COVERED += ("student-t-group", "student-t-both", "beta-binomial-alone", "beta-binomial-trials")
 COVERED += ("interaction", "line-generation", "agent", "sequence")
 
 
@@ -29,18 +30,33 @@ def points(target: Target, count: int, seed: int = 1) -> tuple[np.ndarray, np.nd
 def integrated(case: Any, draw: dict[str, Any], eta: np.ndarray) -> float:
     """Return the log-likelihood with the deviations integrated out on a dense grid, trial by trial."""
     design = case.design
-    tau_trial, tau_cohort = draw.get("tau_trial", 0.0), draw.get("tau_cohort", 0.0)
+    (of_trial, tau_trial), (of_cohort, tau_cohort) = (
+        (deviations(term), 0.0 if term is None else draw[f"tau_{term.label}"]) for term in (design.group, design.cohort)
+    )
     trials = case.evidence.frame["trial"].to_numpy()
     total = 0.0
     for trial in np.unique(trials):
         given_v = np.zeros(len(Z))
         for i in np.flatnonzero(trials == trial):
-            theta = eta[i] + tau_trial * Z[:, None] + tau_cohort * Z
-            given_v += logsumexp(
-                stats.binom.logpmf(design.responders[i], design.n[i], expit(theta)) + LOG_WEIGHTS, axis=1
-            )
+            theta = eta[i] + tau_trial * of_trial[:, None] + tau_cohort * of_cohort
+            given_v += logsumexp(log_probability(case, i, draw, theta) + LOG_WEIGHTS, axis=1)
         total += float(logsumexp(given_v + LOG_WEIGHTS))
     return total
+
+
+def deviations(term: Any) -> np.ndarray:
+    """Return the deviations whose normal scores are `Z`, by SciPy's quantiles."""
+    if term is None or term.unit_prior.dist == "normal":
+        return Z
+    return np.sign(Z) * stats.t(term.unit_prior.nu).isf(stats.norm.sf(np.abs(Z)))
+
+
+def log_probability(case: Any, i: int, draw: dict[str, Any], theta: np.ndarray) -> np.ndarray:
+    design = case.design
+    if "rho" not in draw:
+        return stats.binom.logpmf(design.responders[i], design.n[i], expit(theta))
+    size = (1 - draw["rho"]) / draw["rho"]
+    return stats.betabinom.logpmf(design.responders[i], design.n[i], expit(theta) * size, expit(-theta) * size)
 
 
 @pytest.mark.parametrize("name", [name for name in COVERED if name not in {"line-generation", "agent", "sequence"}])
@@ -55,6 +71,10 @@ def test_the_density_is_priors_times_the_integrated_likelihood(name: str, case_o
         expected = integrated(case, draw, eta[s])
         for item in (*target.scales, *target.coefficients):
             expected += float(np.sum(scipy_of(item.prior).logpdf(draw[item.name])))
+        if "rho" in draw:
+            # From rho's density to that of sqrt(rho / (1 - rho)), by a difference.
+            up, down = (float(target_module.rho_of(psi[s, -1] + step)) for step in (1e-6, -1e-6))
+            expected += np.log((up - down) / 2e-6)
         assert found[s] == pytest.approx(expected, abs=2e-5)
 
 
@@ -106,8 +126,14 @@ def test_the_approximation_is_the_normal_algebra(name: str, case_of: Any) -> Non
     evidence = []
     for s in range(3):
         x = target.matrix * target.factors(psi[s : s + 1])
-        tau_group, tau_cohort = (float(tau[0]) for tau in target.taus(psi[s : s + 1]))
-        covariance = np.diag(variance + tau_cohort**2)
+        # A Student t is matched by the information on its location, (nu + 1) / (nu + 3) per squared scale; responders
+        # that are correlated have their variance inflated by the design effect.
+        tau_group, tau_cohort = (
+            float(tau[0]) * (np.sqrt(6.5 / 4.5) if term is not None and term.unit_prior.dist == "student_t" else 1.0)
+            for tau, term in zip(target.taus(psi[s : s + 1]), (design.group, design.cohort), strict=True)
+        )
+        effect = 1.0 if design.rho_prior is None else 1 + (design.n - 1) * target.rho(psi[s : s + 1])
+        covariance = np.diag(effect * variance + tau_cohort**2)
         if design.group is not None:
             covariance += tau_group**2 * (design.group.index[:, None] == design.group.index)
         evidence.append(
@@ -173,15 +199,16 @@ def test_reworking_stays_finite_where_every_cohort_has_none_or_all(table_of: Any
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("beta-binomial", "a beta-binomial likelihood"),
-        ("student-t-group", "Student t differences between trials"),
-        ("robust", "Student t differences between cohorts"),
+        ("beta-binomial", ""),
+        ("beta-binomial-alone", ""),
+        ("student-t-both", ""),
+        ("robust", ""),
         ("line-generation", ""),
         ("probit", "the link probit"),
         ("cloglog", "the link cloglog"),
     ],
 )
-def test_what_is_not_covered_is_named(name: str, words: str, case_of: Any) -> None:
+def test_families_and_distributions_are_covered(name: str, words: str, case_of: Any) -> None:
     assert unsupported(case_of(name).design) == words
 
 

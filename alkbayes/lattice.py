@@ -1,0 +1,197 @@
+"""Many functions of one variable integrated, and drawn from, on lattices: nothing about their shape is assumed.
+
+For a smooth function that falls off on both sides the trapezoid rule converges geometrically: its error is of the size
+of the Fourier transform at the lattice's frequency, which for a normal peak is exp(-2 (pi width / step)^2). So half the
+points of a lattice tell, by how much their sum differs from that of the other half, whether the whole is fine enough;
+where it is not, the points between are added. A lattice that does not reach both tails is stretched. What can be
+missed is a peak much narrower than the first step: callers give spans and steps that know of every peak.
+
+References
+----------
+Trefethen and Weideman (2014), doi:10.1137/130932132.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Array = NDArray[np.float64]
+type Index = NDArray[np.intp]
+type LogDensity = Callable[[Array, Index], Array]
+"""Log of the functions chosen, shape (function,), at points of shape (point, function)."""
+
+STRETCH = 0.3
+"""Points that are added on either side where a lattice does not reach the tail, for each that it has."""
+MOST_STRETCHES = 12
+MOST_HALVINGS = 7
+HEADROOM = 1.5
+"""Density over its chords that draws allow for: at a normal peak, that of a step of 1.8 widths."""
+
+
+class Rule(NamedTuple):
+    """How fine lattices are.
+
+    Attributes
+    ----------
+    points
+        Of a lattice at first, an odd number.
+    drop
+        How far the log of a function falls from its highest value to either end.
+    tolerance
+        Relative difference of the sums over every other point at which a lattice is fine enough. The error of the whole
+        is about its fourth power for a normal peak, and its square for the slowest functions.
+    """
+
+    points: int
+    drop: float
+    tolerance: float
+
+
+class Lattices(NamedTuple):
+    """Functions on lattices that are fine enough, all of one number of points.
+
+    Attributes
+    ----------
+    chosen
+        Which functions, shape (A,).
+    low, step
+        First point and distance of points, shape (A,).
+    top
+        Log of each function's highest value, shape (A,).
+    relative
+        Values in units of the highest, shape (point, A).
+    """
+
+    chosen: Index
+    low: Array
+    step: Array
+    top: Array
+    relative: Array
+
+    def those(self, kept: NDArray[np.bool_]) -> "Lattices":
+        """Return some of them."""
+        return Lattices(self.chosen[kept], self.low[kept], self.step[kept], self.top[kept], self.relative[:, kept])
+
+
+def integrate(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule) -> Array:
+    """Return the log of the integrals of functions, shape (function,).
+
+    Parameters
+    ----------
+    log_density
+        Their logs.
+    low, high
+        A span of each that has its peaks inside, shape (function,).
+    step
+        Longest step that does not pass over any peak, shape (function,).
+    rule
+        How fine.
+    """
+    value = np.empty(len(low))
+    for at in lattices(log_density, low, high, step, rule):
+        value[at.chosen] = at.top + np.log(at.relative.sum(axis=0) * at.step)
+    return value
+
+
+def draw(
+    log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule, rng: np.random.Generator
+) -> Array:
+    """Draw once from each of many densities, which need not be normalised; parameters are those of `integrate`.
+
+    Points under the chords of a lattice are kept with a probability in which the density itself enters: the draws are
+    exact as long as the density is nowhere above `HEADROOM` times its chord. Where one is found to be, its lattice is
+    made finer and it is drawn from anew.
+    """
+    drawn = np.empty(len(low))
+    for at in lattices(log_density, low, high, step, rule):
+        left, steep = np.arange(at.chosen.size), np.zeros(at.chosen.size, dtype=bool)
+        while left.size:
+            point, height = _under_chords(at.those(_mask(left, at.chosen.size)), rng)
+            density = log_density(point[None], at.chosen[left])[0] - at.top[left]
+            ratio = np.exp(density) / (HEADROOM * height)
+            steep[left[ratio > 1]] = True
+            kept = rng.random(left.size) < ratio
+            drawn[at.chosen[left[kept]]] = point[kept]
+            left = left[~kept & (ratio <= 1)]
+        if steep.any():
+            again = at.chosen[steep]
+            begin, finer = at.low[steep], at.step[steep] / 2
+            end = begin + at.step[steep] * (len(at.relative) - 1)
+            drawn[again] = draw(
+                lambda points, chosen, again=again: log_density(points, again[chosen]), begin, end, finer, rule, rng
+            )
+    return drawn
+
+
+def lattices(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule) -> Iterator[Lattices]:
+    """Yield all functions on lattices that are fine enough, those of one number of points together."""
+    for at in _reaching(log_density, low, high, rule):
+        for _ in range(MOST_HALVINGS):
+            odd, even = at.relative[1::2].sum(axis=0), at.relative[::2].sum(axis=0)
+            # Written so that what is no number is halved to the end, and no number then.
+            fine = (np.abs(odd - even) <= rule.tolerance * (odd + even)) & (at.step <= step[at.chosen])
+            if fine.all():
+                break
+            if fine.any():
+                yield at.those(fine)
+                at = at.those(~fine)
+            places = np.arange(0.5, len(at.relative) - 1)[:, None]
+            between = log_density(at.low + at.step * places, at.chosen)
+            at = _joined(at, between, np.s_[::2], np.s_[1::2])._replace(low=at.low, step=at.step / 2)
+        yield at
+
+
+def _reaching(log_density: LogDensity, low: Array, high: Array, rule: Rule) -> Iterator[Lattices]:
+    """Yield lattices that reach both tails, those of one number of points together."""
+    step = (high - low) / (rule.points - 1)
+    value = log_density(low + step * np.arange(rule.points)[:, None], np.arange(len(low)))
+    top = value.max(axis=0)
+    at = Lattices(np.arange(len(low)), low, step, top, np.exp(value - top))
+    for _ in range(MOST_STRETCHES):
+        short = np.maximum(at.relative[0], at.relative[-1]) > np.exp(-rule.drop)
+        if not short.all():
+            yield at.those(~short) if short.any() else at
+        if not short.any():
+            return
+        if not short.all():
+            at = at.those(short)
+        count = len(at.relative)
+        more = 2 * math.ceil(STRETCH * count / 2)
+        places = np.r_[-more:0, count : count + more].astype(np.float64)[:, None]
+        beyond = log_density(at.low + at.step * places, at.chosen)
+        inside = np.s_[more : more + count]
+        at = _joined(at, beyond, inside, np.r_[:more, more + count : 2 * more + count])._replace(
+            low=at.low - more * at.step
+        )
+    yield at
+
+
+def _joined(at: Lattices, values: Array, old: slice, new: slice | Index) -> Lattices:
+    """Return lattices with further points: where the old and the new ones are among all."""
+    top = np.maximum(at.top, values.max(axis=0))
+    relative = np.empty((len(at.relative) + len(values), len(top)))
+    relative[old] = at.relative * np.exp(at.top - top)
+    relative[new] = np.exp(values - top)
+    return at._replace(top=top, relative=relative)
+
+
+def _under_chords(at: Lattices, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return a point of each density that is linear between a lattice's points, and its height there."""
+    cells = at.relative[:-1] + at.relative[1:]
+    below = np.cumsum(cells, axis=0)
+    cell = (below < rng.random(at.chosen.size) * below[-1]).sum(axis=0)
+    columns = np.arange(at.chosen.size)
+    first, last = at.relative[cell, columns], at.relative[cell + 1, columns]
+    # Where in the cell: the root of a quadratic, in the form that holds for a flat top too.
+    uniform = rng.random(at.chosen.size)
+    share = uniform * (first + last) / (first + np.sqrt(first**2 + uniform * (last**2 - first**2)))
+    return at.low + at.step * (cell + share), first + share * (last - first)
+
+
+def _mask(index: Index, size: int) -> NDArray[np.bool_]:
+    mask = np.zeros(size, dtype=bool)
+    mask[index] = True
+    return mask
