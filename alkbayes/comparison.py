@@ -16,7 +16,7 @@ from alkbayes.fit import Fit
 from alkbayes.integrated_likelihood import check_covered
 from alkbayes.leave_one_cohort_out import CohortsLeftOut, leave_one_cohort_out
 from alkbayes.leave_one_trial_out import Refitted, elpd_of, elpd_without_trial, tasks_of
-from alkbayes.refits import Progress, in_processes
+from alkbayes.processes import Progress, in_processes
 from alkbayes.reported import Reported, headline_of, reported_of
 from alkbayes.restriction import Trial, trials_of
 from alkbayes.vocabulary import INTERVAL_PROB

@@ -18,7 +18,8 @@ from scipy.special import logsumexp
 from alkbayes.fit import Fit, global_parameters
 from alkbayes.groups import OUTCOME
 from alkbayes.integrated_likelihood import check_covered, log_likelihood_given_others
-from alkbayes.refits import Progress, in_processes, refit, without
+from alkbayes.processes import Progress, in_processes
+from alkbayes.refits import refit, without
 
 type Array = NDArray[np.float64]
 

@@ -17,7 +17,9 @@ from alkbayes.estimates import posterior_of
 from alkbayes.fit import Fit
 from alkbayes.integrated_likelihood import log_likelihood_given_others
 from alkbayes.leave_one_cohort_out import log_mean
-from alkbayes.refits import Progress, Without, in_processes, mean_error, refit, without
+from alkbayes.monte_carlo import mean_error_of
+from alkbayes.processes import Progress, in_processes
+from alkbayes.refits import Without, refit, without
 from alkbayes.reported import Reported, headline_of
 from alkbayes.restriction import Trial, trials_of, vanished_levels
 from alkbayes.settings import Engine
@@ -89,7 +91,7 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
     fit
         By any engine.
     workers, progress
-        See :func:`alkbayes.refits.in_processes`; the result does not depend on them.
+        See :func:`alkbayes.processes.in_processes`; the result does not depend on them.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
     trials = trials_to_leave_out(fit)
     tasks = tasks_of(fit, trials)
     made = in_processes(without_trial, tasks, workers=workers, progress=progress)
-    numbers, error = headline_of(posterior_of(fit)), mean_error(fit)
+    numbers, error = headline_of(posterior_of(fit)), mean_error_of(fit)
     whole = {number.key: (*_mean(number, error), float(number.draws.std())) for number in numbers}
     moves = pd.DataFrame(
         [
@@ -130,7 +132,7 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
 def without_trial(left_out: LeftOutTrial) -> Refitted:
     """Fit without a trial, and keep what is asked of the posterior."""
     fit = refit(left_out.task)
-    error = mean_error(fit)
+    error = mean_error_of(fit)
     means = {number.key: _mean(number, error) for number in headline_of(posterior_of(fit))}
     return Refitted(means, *_predicted(left_out, fit), fit.provenance.engine, fit.diagnostics.failures)
 
@@ -194,7 +196,7 @@ def _predicted(left_out: LeftOutTrial, fit: Fit) -> tuple[float, float]:
     logs = log_likelihood_given_others(left_out.design, fit.draws, [left_out.trial.cohorts]).ravel()
     relative = np.exp(logs - logs.max())
     # By the delta method: the error of a mean, on the scale of its logarithm.
-    return log_mean(logs), mean_error(fit)(relative) / float(relative.mean())
+    return log_mean(logs), mean_error_of(fit)(relative) / float(relative.mean())
 
 
 def verdict(found: TrialsLeftOut) -> tuple[str, ...]:

@@ -5,19 +5,18 @@ how many these are. A shift is the reading's number less the run's, with its Mon
 independent, which common seeds make cautious.
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alkbayes.changes import Inapplicable
-from alkbayes.cross_check import chain_error, duplicate_error, statistics
 from alkbayes.design import Design, build_design
 from alkbayes.engines.target import unsupported
 from alkbayes.errors import AlkbayesError
 from alkbayes.estimates import posterior_of
 from alkbayes.fit import Fit, fit_model
+from alkbayes.monte_carlo import mean_error_of, statistics
+from alkbayes.processes import Progress, in_processes
 from alkbayes.readings import BY_NAME, vary
 from alkbayes.reported import CONTRAST, HETEROGENEITY, Reported, headline_of
 from alkbayes.sensitivity_grid import AGAIN, Estimate, Grid, Outcome, Status
@@ -44,7 +43,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     assumed
         Levels whose numbers are assumptions; they have none here either.
     """
-    error = duplicate_error(fit) if fit.provenance.weights is not None else chain_error(fit)
+    error = mean_error_of(fit)
     estimates = {}
     for number in headline_of(posterior_of(fit)):
         if (same_scale or number.table != HETEROGENEITY) and not set(number.level.split(" vs ")) & set(assumed):
@@ -70,7 +69,7 @@ def run_grid(
     names: Sequence[str] = tuple(BY_NAME),
     workers: int | None = None,
     warn: Callable[[str], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Grid:
     """Fit a run's model and table under every reading.
 
@@ -107,10 +106,9 @@ def run_grid(
             "each the first time"
         )
     # The slow ones first, so that none of them is waited for alone at the end.
-    for name, outcome in _fitted([*slow, *fast], fit, settings, workers or os.cpu_count() or 1):
-        outcomes[name] = outcome
-        if progress is not None:
-            progress(sum(each.status is not Status.NOT_APPLICABLE for each in outcomes.values()), len(slow + fast))
+    order = [*slow, *fast]
+    work = partial(fit_reading, spec=fit.spec, evidence=fit.evidence, settings=settings)
+    outcomes |= zip(order, in_processes(work, order, workers=workers, progress=progress), strict=True)
     return Grid(
         main=outcome_of("main", fit, main=fit.design),
         again=outcomes[AGAIN],
@@ -162,19 +160,3 @@ def _design(name: str, spec: "Spec", evidence: "Evidence") -> Design | Inapplica
         return build_design(spec, evidence)
     found = vary(BY_NAME[name], spec, evidence)
     return found if isinstance(found, Inapplicable) else found.design
-
-
-def _fitted(names: Sequence[str], fit: Fit, settings: SamplerSettings, workers: int) -> Iterator[tuple[str, Outcome]]:
-    """Yield the outcome of each reading as it is done."""
-    if workers == 1:
-        yield from ((name, fit_reading(name, fit.spec, fit.evidence, settings)) for name in names)
-        return
-    # Spawned: a copy of a process with threads may hang, and not every system can make one.
-    with ProcessPoolExecutor(min(workers, len(names)), mp_context=get_context("spawn")) as pool:
-        futures: dict[Future[Outcome], str] = {
-            pool.submit(fit_reading, name, fit.spec, fit.evidence, settings): name for name in names
-        }
-        try:
-            yield from ((futures[done], done.result()) for done in as_completed(futures))
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -124,9 +124,8 @@ def _divergence_check(gate: Diagnostics, divergent: pd.DataFrame) -> Check:
         first = divergent.iloc[0]
         side = "small" if first["difference"] < 0 else "large"
         if abs(first["difference"]) >= CLEAR_DIFFERENCE:
-            place = (
-                f" They lie where {first['parameter']} is {side} (by {abs(first['difference']):.1f} SD of its ranks)."
-            )
+            apart = f"{abs(first['difference']):.1f} SD from the other draws, by ranks"
+            place = f" They lie where {first['parameter']} is {side} ({apart})."
         else:
             place = " They lie in no one place: no parameter differs clearly between them and the other draws."
     return _check(

@@ -12,7 +12,7 @@ from alkbayes.errors import EvidenceError
 from alkbayes.estimates import posterior_of
 from alkbayes.fit import fit_model
 from alkbayes.leave_one_trial_out import leave_one_trial_out, verdict
-from alkbayes.refits import mean_error
+from alkbayes.monte_carlo import mean_error_of
 from alkbayes.reported import headline_of
 from alkbayes.settings import Engine, SamplerSettings
 
@@ -72,7 +72,7 @@ def test_the_numbers_are_those_of_direct_fits(whole: Any, left_out: Any, direct:
         for number in numbers:
             row = moves.loc[(trial, number.name)]
             by_draw = number.draws.reshape(len(number.draws), -1).mean(axis=1)
-            error = np.hypot(mean_error(fit)(by_draw), row["mcse"])
+            error = np.hypot(mean_error_of(fit)(by_draw), row["mcse"])
             assert abs(row["without"] - by_draw.mean()) < LIMIT * error
             assert row["whole"] == pytest.approx(with_all[number.name].draws.mean())
             assert row["move"] == pytest.approx(row["without"] - row["whole"])
@@ -114,7 +114,7 @@ def test_the_trial_that_moves_most_stands_first(left_out: Any) -> None:
 
 
 def test_the_number_of_processes_decides_nothing(whole: Any, left_out: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alkbayes.refits.FEW", 1)
+    monkeypatch.setattr("alkbayes.processes.FEW", 1)
     again = leave_one_trial_out(whole, workers=2)
     assert again.moves.equals(left_out.moves)
     assert again.trials.equals(left_out.trials)

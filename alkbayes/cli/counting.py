@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alkbayes.refits import Progress
+    from alkbayes.processes import Progress
 
 
 @contextmanager

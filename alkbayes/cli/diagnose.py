@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import empty_table, figure
 from alkbayes.cli.options import Json, Plots, Run
-from alkbayes.cli.output import percent, percent_interval, print_json, reader_console
+from alkbayes.cli.output import WIDTH, percent, percent_interval, print_json, reader_console
 from alkbayes.errors import ConvergenceError
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
         if files:
             reader_console().print(f"Plots: {', '.join(str(each) for each in files)}", soft_wrap=True)
     if found.failures:
-        raise ConvergenceError(f"{run} must not be used: {' '.join(found.failures)}")
+        names = ", ".join(check.name for check in found.checks if check.verdict == "failed")
+        raise ConvergenceError(f"{run} must not be used. What failed: {names}.")
 
 
 def _show(found: "Diagnosis", subject: str) -> None:
@@ -63,22 +64,24 @@ def _show(found: "Diagnosis", subject: str) -> None:
         advice = f"\nWhat to do: {check.advice}" if check.advice else ""
         table.add_row(check.name, str(check.verdict), f"{check.finding}{advice}")
     console.print(table)
+    # Tables have an empty line around them where there is room.
+    gap = "\n" if console.width < WIDTH else ""
     if len(found.divergent):
         rows = found.divergent.head(DIVERGENT).to_dict(orient="records")
         named = ", ".join(f"{row['parameter']} {figure(row['difference'], 1)}" for row in rows)
-        console.print(f"Divergent draws against the others, in normal scores of the ranks: {named}\n")
+        console.print(f"{gap}Divergent draws against the others, in normal scores of the ranks: {named}")
     rows = found.as_record()["quantities"]
     reported = [row for row in rows if row["kind"] == "reported"]
     headline = [row for row in reported if row["headline"]]
     console.print(
-        f"Headline numbers, {len(headline)} of {len(reported)} reported ones; rates and differences in percent"
+        f"{gap}Headline numbers, {len(headline)} of {len(reported)} reported ones; rates and differences in percent"
     )
     console.print(_quantities(console, headline))
     parameters = [row for row in rows if row["kind"] == "parameter"]
     fewest = sorted(parameters, key=lambda row: min(row["ess_bulk"] or 0.0, row["ess_tail"] or 0.0))[:FEWEST]
-    console.print(f"Parameters with the fewest effective draws, {len(fewest)} of {len(parameters)}; logit scale")
+    console.print(f"{gap}Parameters with the fewest effective draws, {len(fewest)} of {len(parameters)}; logit scale")
     console.print(_quantities(console, fewest))
-    console.print("error: Monte Carlo standard error, of the median and of the worse end of the 95 % interval.")
+    console.print(f"{gap}error: Monte Carlo standard error, of the median and of the worse end of the 95 % interval.")
     console.print("Decimals shown are those that the errors support. --json has every number and parameter.")
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.analysis import empty_table, figure, p_equals
+from alkbayes.cli.analysis import LEAST_P, empty_table, figure, p_equals, p_value
 from alkbayes.cli.options import Csv, Json, Plots, Run
 from alkbayes.cli.output import (
     WIDTH,
@@ -156,7 +156,7 @@ def _show_statistics(console: "Console", statistics: "Sequence[Statistic]", titl
     for name in dict.fromkeys(each.name for each in statistics):
         for each in reversed([each for each in statistics if each.name == name]):
             replicated = f"{_value(name, each.median)} ({_value(name, each.low)} to {_value(name, each.high)})"
-            p = f"{figure(each.p, 3)}{'*' if each.unusual else ' '}"
+            p = f"{_share(each.p)}{'*' if each.unusual else ' '}"
             observed = _value(name, each.observed)
             table.add_row(
                 "" if name in meanings and several and each.kind != kinds[-1] else name,
@@ -170,6 +170,11 @@ def _show_statistics(console: "Console", statistics: "Sequence[Statistic]", titl
     for name, meaning in meanings.items():
         console.print(f"{name}: {meaning}.")
     console.print("p: share of replicated tables with a larger value, ties by half; *: in the outer 5 %.\n")
+
+
+def _share(p: float) -> str:
+    """Return a share of replicated tables for a reader; draws cannot tell 0 and 1 from what is next to them."""
+    return f"> {1 - LEAST_P}" if p > 1 - LEAST_P else p_value(p)
 
 
 def _value(name: str, value: float) -> str:

@@ -91,3 +91,10 @@ def test_what_is_no_run_is_refused_before_anything_is_drawn(alkbayes: Command, t
     result = alkbayes("diagnose", tmp_path / "nowhere", "--plots", tmp_path / "plots")
     assert (result.exit_code, result.stdout) == (7, "")
     assert not (tmp_path / "plots").exists()
+
+
+def test_the_documentation_has_every_sign(alkbayes: Command, json_run, quadrature_run: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "diagnose.md").read_text(encoding="utf-8")
+    for folder in (json_run.folder, quadrature_run):
+        for check in json.loads(alkbayes("diagnose", folder, "--json").stdout)["checks"]:
+            assert f"\n| {check['name']} | " in text

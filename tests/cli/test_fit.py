@@ -565,3 +565,23 @@ def test_a_fit_that_is_stopped_while_it_samples_leaves_nothing(
     assert b"Traceback" not in rest
     if number == signal.SIGINT:
         assert rest.decode().splitlines()[-1].endswith("interrupted: what was not finished is not kept")
+
+
+def test_no_more_decimals_are_printed_than_monte_carlo_errors_support(alkbayes, text_run, failed_run) -> None:
+    """A rate has a decimal as long as its errors are below 0.29 points, the error of rounding to whole ones."""
+    whole = 0
+    for run in (text_run, failed_run):
+        text = alkbayes("summary", run.folder).stdout
+        document = json.loads(alkbayes("summary", run.folder, "--json").stdout)
+        for row in document["pooled"]:
+            if row["estimand"] == "registry":
+                continue
+            errors = [row["mcse_low"], row["mcse_high"]]
+            errors += [] if row["estimand"] == "next_cohort" else [row["mcse_median"]]
+            coarse = 100 * max(errors) > 1 / 12**0.5
+            whole += coarse
+            digits = 0 if coarse else 1
+            assert f" {100 * row['low']:.{digits}f}–{100 * row['high']:.{digits}f}" in text
+    # The short run has errors too large for a decimal nearly everywhere.
+    assert whole > 20
+    assert "Whole percents: the Monte Carlo error leaves no decimal there." in text

@@ -1,0 +1,81 @@
+"""Independent pieces of work in several processes, whose results do not depend on how many these are."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+FEW = 8
+"""Tasks below this number are done in this process: to start others takes as long as a few of them."""
+
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""Variables by which libraries of linear algebra learn how many threads to take."""
+
+type Progress = Callable[[int, int], None]
+"""Called with how many pieces of work are done, and of how many."""
+
+
+def in_processes[Task, Result](
+    work: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Return the results of tasks in their order, computed by several processes.
+
+    Parameters
+    ----------
+    work
+        A function of a module, which other processes can import.
+    tasks
+        What it is called with.
+    workers
+        Number of processes; as many as processors if None. A few tasks are done in this one.
+    progress
+        Called when a task is done.
+    """
+    workers = min(workers or os.cpu_count() or 1, len(tasks))
+    found: dict[int, Result] = {}
+    if workers < 2 or len(tasks) < FEW:
+        for place, task in enumerate(tasks):
+            found[place] = work(task)
+            if progress is not None:
+                progress(len(found), len(tasks))
+        return [found[place] for place in range(len(tasks))]
+    # Spawned and not forked: numerical libraries have threads, which a fork leaves in any state.
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
+    with _one_thread_each():
+        try:
+            places = {pool.submit(work, task): place for place, task in enumerate(tasks)}
+            for future in as_completed(places):
+                found[places[future]] = future.result()
+                if progress is not None:
+                    progress(len(found), len(tasks))
+        finally:
+            # After an interrupt or an error, what has not begun never does.
+            pool.shutdown(cancel_futures=True)
+    return [found[place] for place in range(len(tasks))]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Have processes that start meanwhile do linear algebra in one thread.
+
+    Their matrices are small, and as many threads as processors in each of as many processes only wait for each other: a
+    quarter of the time.
+    """
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
