@@ -15,6 +15,7 @@ from arviz_stats.utils import ELPDDataLOO
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from alkbayes.errors import EvidenceError
 from alkbayes.fit import Fit, global_parameters
 from alkbayes.groups import OUTCOME
 from alkbayes.integrated_likelihood import check_covered, log_likelihood_given_others
@@ -64,11 +65,15 @@ def leave_one_cohort_out(fit: Fit, *, workers: int | None = None, progress: Prog
 
     Raises
     ------
+    EvidenceError
+        If there is but one cohort.
     UsageError
         If the model is not covered.
     SamplingError
         If a refit cannot run to its end.
     """
+    if len(fit.design.cohorts) < 2:
+        raise EvidenceError(f"The table has one cohort, {fit.design.cohorts[0]}: without it, nothing is left to fit.")
     check_covered(fit.design, model=fit.spec.name)
     cohorts = [np.array([cohort], dtype=np.intp) for cohort in range(len(fit.design.cohorts))]
     pointwise = log_likelihood_given_others(fit.design, fit.draws, cohorts)

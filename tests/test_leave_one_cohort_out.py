@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.special import comb, log_expit, logsumexp, roots_hermitenorm
 
 from alkbayes.design import build_design
-from alkbayes.errors import UsageError
+from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.fit import fit_model, global_parameters
 from alkbayes.integrated_likelihood import log_likelihood_given_others
 from alkbayes.leave_one_cohort_out import by_importance, leave_one_cohort_out, log_mean, with_exact
@@ -163,6 +163,14 @@ def test_the_verdict_names_who_does_not_fit_and_nobody_else(plain: Any, extreme:
     assert told.startswith("c7: 190 of 200 responded, 95.0 %; the others predict ")
     assert "swapped" not in told, "10 of 200 would not fit either"
     assert advice.startswith("Look at the counts in their sources first")
+
+
+def test_two_cohorts_are_enough_and_one_is_not(one_level: Any) -> None:
+    found = leave_one_cohort_out(one_level(AS[:2]))
+    grid = Grid(AS[:2])
+    np.testing.assert_allclose(found.loo.elpd_i, [grid.elpd(cohort) for cohort in range(2)], atol=0.1)
+    with pytest.raises(EvidenceError, match="nothing is left to fit"):
+        leave_one_cohort_out(one_level(AS[:1]))
 
 
 def test_a_model_that_is_not_covered_is_refused(spec_of: Any, table_of: Any, plain: Any) -> None:
