@@ -144,10 +144,11 @@ def power_scaling(fit: "Fit") -> PowerScaling:
     names = prior_names(design)
     # Standardised effects are intermediate: standard normal whatever the file says.
     priors = stored[[name for name in stored.data_vars if name in names]].rename(names)
-    if unsupported(design):
+    # The correlation of a beta-binomial is none of the SDs that the target is a function of.
+    if unsupported(design) or design.rho_prior is not None:
         kind, likelihood = CONDITIONAL, fit.tree["log_likelihood"].to_dataset()
     else:
-        values = integrated_log_likelihood(design, draws, stored)
+        values = integrated_log_likelihood(design, draws)
         kind, likelihood = INTEGRATED, xr.Dataset({"responders": (("chain", "draw"), values)})
     # One cohort to come of each draw: its distribution is the predictive one.
     columns = [number.draws if number.draws.ndim == 1 else number.draws[:, 0] for number in numbers]
@@ -206,27 +207,27 @@ def scaled(
     return table, (prior_noise, likelihood_noise)
 
 
-def integrated_log_likelihood(design: Design, draws: Mapping[str, Array], log_prior: xr.Dataset) -> Array:
+def integrated_log_likelihood(design: Design, draws: Mapping[str, Array]) -> Array:
     """Return the log-likelihood of the global parameters, the deviations integrated out, shape (chain, draw).
 
     Parameters
     ----------
     design
-        One that the quadrature engine's target covers.
+        One that the quadrature engine's target covers, and not a beta-binomial.
     draws
         Of the global parameters, axes (chain, draw, ...).
-    log_prior
-        Their log prior densities, which the target's log posterior has in it.
     """
     target = Target(design)
     shape = draws["alpha"].shape
     count = shape[0] * shape[1]
     psi = np.hstack([draws[item.name].reshape(count, -1) for item in target.scales])
     b = np.hstack([draws[item.name].reshape(count, -1) for item in target.coefficients])
-    value: Array = target.log_density(psi, b).reshape(shape)
-    for density in log_prior.data_vars.values():
-        value = value - density.to_numpy().reshape(*shape, -1).sum(axis=-1)
-    return value
+    # The log posterior less the log priors that are in it.
+    value = target.log_density(psi, b) - target.log_scale_prior(psi)
+    for item in target.coefficients:
+        value = value - item.prior.log_density(draws[item.name].reshape(count, -1)).sum(axis=1)
+    found: Array = value.reshape(shape)
+    return found
 
 
 def prior_names(design: Design) -> dict[str, str]:

@@ -8,10 +8,11 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from alkbayes import power_scaling
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import Fit, fit_model
 from alkbayes.marginal import log_marginal
-from alkbayes.power_scaling import Diagnosis, integrated_log_likelihood, power_scaling, prior_names, scaled
+from alkbayes.power_scaling import Diagnosis, integrated_log_likelihood, prior_names, scaled
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import model_path, read_spec
 
@@ -110,7 +111,7 @@ def fit() -> Fit:
 
 def test_the_likelihood_is_the_integrated_one(fit: Fit) -> None:
     design, draws = fit.design, fit.draws
-    found = integrated_log_likelihood(design, draws, fit.tree["log_prior"].to_dataset())
+    found = integrated_log_likelihood(design, draws)
     few = {name: values.reshape(-1, *values.shape[2:])[:40] for name, values in draws.items()}
     eta = few["alpha"][:, None] + 0.0 * design.n
     for block in design.effects:
@@ -131,7 +132,7 @@ def test_the_likelihood_is_the_integrated_one(fit: Fit) -> None:
 
 
 def test_the_bundled_fit_hangs_on_no_prior_but_that_of_line(fit: Fit) -> None:
-    found = power_scaling(fit)
+    found = power_scaling.power_scaling(fit)
     assert found.likelihood == "integrated"
     assert found.threshold == 0.05
     assert found.likelihood_noise < 0.05
@@ -142,6 +143,19 @@ def test_the_bundled_fit_hangs_on_no_prior_but_that_of_line(fit: Fit) -> None:
     record = found.as_record()
     assert record["numbers"][0]["number"] == "all, mean"
     assert {type(row["diagnosis"]) for row in record["numbers"]} == {str}
+
+
+def test_without_an_integral_the_noisier_likelihood_is_used_and_named(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    integrated = power_scaling.power_scaling(fit)
+    monkeypatch.setattr(power_scaling, "unsupported", lambda _: "something odd")
+    found = power_scaling.power_scaling(fit)
+    assert found.likelihood == "conditional"
+    # 63 rates vary as a chi-squared of 63 degrees of freedom does, the nine global parameters as one of nine.
+    assert found.likelihood_noise > 2 * integrated.likelihood_noise
+    assert found.threshold == max(0.05, found.likelihood_noise)
+    assert [each.prior for each in found.sensitivities] == [each.prior for each in integrated.sensitivities]
 
 
 def test_a_prior_has_the_name_of_what_it_is_about(case_of: Callable[..., object]) -> None:
