@@ -1,6 +1,7 @@
 """A design as a PyMC model with named dimensions; nothing is compiled or sampled here."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from pymc.distributions.transforms import Transform
 from alkbayes.design import Design, HeterogeneityBlock
 from alkbayes.parametrisation import (
     cohort_moments,
-    empirical_logits,
+    counts_of,
     group_moments,
     sampling_variance,
     score_scale,
@@ -77,7 +78,8 @@ def build_model(design: Design) -> pm.Model:
 
     Its free variables are those of :func:`alkbayes.design.parameters`, by name and in that order. Dimensions are
     `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the logit of each cohort's
-    response rate.
+    response rate. What depends on the counts are the shared variables of
+    :func:`alkbayes.parametrisation.counts_of`.
     """
     coords: dict[str, tuple[str, ...]] = {"cohort": design.cohorts}
     for block in design.effects:
@@ -87,6 +89,10 @@ def build_model(design: Design) -> pm.Model:
 
     # The design is checked: with `check_bounds` the compiled density would check every value at every step again.
     with pm.Model(coords=coords, check_bounds=False) as model:
+        counts = {
+            name: pm.Data(name, values, dims="cohort", shape=values.shape)
+            for name, values in counts_of(design).items()
+        }
         eta = _variable("alpha", design.intercept_prior)
         for block in design.effects:
             sd = 1.0 if block.sd_prior is None else _variable(f"sd_{block.slug}", block.sd_prior)
@@ -97,23 +103,23 @@ def build_model(design: Design) -> pm.Model:
             )
             eta = eta + effect[block.index]
         rho = None if design.rho_prior is None else _variable("rho", design.rho_prior)
-        theta = pm.Deterministic("theta", _add_heterogeneity(design, eta, rho), dims="cohort")
+        theta = pm.Deterministic("theta", _add_heterogeneity(design, counts, eta, rho), dims="cohort")
         if rho is None:
-            pm.Binomial("responders", n=design.n, logit_p=theta, observed=design.responders, dims="cohort")
+            pm.Binomial("responders", n=counts["n"], logit_p=theta, observed=counts["observed"], dims="cohort")
         else:
             # 1 - p would be 0 from a logit of 37 on.
             p, q, size = pm.math.sigmoid(theta), pm.math.sigmoid(-theta), (1 - rho) / rho
             pm.BetaBinomial(
-                "responders", alpha=p * size, beta=q * size, n=design.n, observed=design.responders, dims="cohort"
+                "responders", alpha=p * size, beta=q * size, n=counts["n"], observed=counts["observed"], dims="cohort"
             )
     return model
 
 
-def _add_heterogeneity(design: Design, eta: Any, rho: Any) -> Any:
+def _add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho: Any) -> Any:
     group, cohort = design.group, design.cohort
     taus = {term.label: _variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
-    logit, variance = empirical_logits(design)
-    variance = sampling_variance(design, variance, rho)
+    logit = counts["logit"]
+    variance = sampling_variance(counts["n"], counts["variance"], rho)
     if group is not None:
         tau, tau_cohort = taus[group.label], 0.0 if cohort is None else taus[cohort.label]
         index, zeros = group.index, pt.zeros(len(group.units))

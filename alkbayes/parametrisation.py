@@ -57,9 +57,18 @@ def empirical_logits(design: Design) -> tuple[Array, Array]:
     return np.log(responders / others), 1 / responders + 1 / others
 
 
-def sampling_variance(design: Design, variance: Array, rho: Any) -> Any:
+def counts_of(design: Design) -> dict[str, Array]:
+    """Return all that a design's density has of the counts, each of shape (cohort,).
+
+    They are kept apart from the structure so that code compiled for one table serves every other of its structure.
+    """
+    logit, variance = empirical_logits(design)
+    return {"n": design.n, "observed": design.responders, "logit": logit, "variance": variance}
+
+
+def sampling_variance(n: Any, variance: Any, rho: Any) -> Any:
     """Return the variance of the empirical logits, inflated where patients of a cohort are correlated by `rho`."""
-    return variance if rho is None else variance * (1 + (design.n - 1) * rho)
+    return variance if rho is None else variance * (1 + (n - 1) * rho)
 
 
 def group_moments(
