@@ -90,8 +90,7 @@ def build_model(design: Design) -> pm.Model:
     # The design is checked: with `check_bounds` the compiled density would check every value at every step again.
     with pm.Model(coords=coords, check_bounds=False) as model:
         counts = {
-            name: pm.Data(name, values, dims="cohort", shape=values.shape)
-            for name, values in counts_of(design).items()
+            name: pm.Data(name, values, dims="cohort", shape=values.shape) for name, values in counts_of(design).items()
         }
         eta = _variable("alpha", design.intercept_prior)
         for block in design.effects:

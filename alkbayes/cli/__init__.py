@@ -8,7 +8,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from alkbayes.cli import audit, evidence, fit, influence, models, pool, regress, small_study, subgroups, summary
+from alkbayes.cli import (
+    audit,
+    calibrate,
+    evidence,
+    fit,
+    influence,
+    models,
+    pool,
+    regress,
+    small_study,
+    subgroups,
+    summary,
+)
 from alkbayes.cli.output import forgive_encodings
 from alkbayes.errors import AlkbayesError
 
@@ -52,6 +64,7 @@ COMMANDS = {
     "evidence": evidence,
     "models": models,
     "summary": summary,
+    "calibrate": calibrate,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)

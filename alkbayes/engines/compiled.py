@@ -40,7 +40,8 @@ def expand(dim, expanded, position_, out_, user_data_):
         out_[i] = position_[i]
     return 0
 """
-# nutpie's signatures, but that the pointer to whatever the user wants is one to doubles: the data. A positive code makes the sampler reject the step.
+# nutpie's signatures, but that the pointer to whatever the user wants is one to doubles: the data. A positive code
+# makes the sampler reject the step.
 _DOUBLES = numba.types.CPointer(numba.types.double)
 _LOG_DENSITY_TYPE = numba.types.int64(numba.types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, _DOUBLES)
 _EXPAND_TYPE = numba.types.int64(numba.types.uint64, numba.types.uint64, _DOUBLES, _DOUBLES, numba.types.voidptr)
