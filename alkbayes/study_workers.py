@@ -102,9 +102,7 @@ def replicate_here(study: Study, kernel: str, number: int) -> dict[str, Any]:
         If the worker's code is not that of the process that asks.
     """
     if kernel_hash(study.engine) != kernel:
-        raise RunError(
-            "a worker has another version of alkbayes. Install the same one on every machine of the cluster."
-        )
+        raise RunError("a worker has another version of alkbayes. Install the same on every machine of the cluster.")
     return replicate_study(study, number)
 
 
@@ -184,8 +182,8 @@ def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
             yield executor, size
         except (CancelledError, KilledWorker) as error:
             raise SamplingError(
-                f"the Dask cluster at {address} went away or lost its workers ({error or type(error).__name__}). Finished "
-                "replications are kept; the same command goes on."
+                f"the Dask cluster at {address} went away or lost its workers ({error or type(error).__name__}). "
+                "Finished replications are kept; the same command goes on."
             ) from error
         finally:
             # Cancels what was not begun; Dask's own has no argument for that.
