@@ -57,7 +57,9 @@ def code_of(source: str) -> Iterator[str]:
             line.append(token)
             continue
         # A statement that is nothing but a string says something to a reader alone.
-        if [each.type for each in line] != [tokenize.STRING]:
+        docstring = [each.type for each in line] == [tokenize.STRING]
+        if not docstring:
             yield from (each.string for each in line)
+        if not (docstring and token.type == tokenize.NEWLINE):
+            yield tokenize.tok_name[token.type]
         line = []
-        yield tokenize.tok_name[token.type]

@@ -215,22 +215,21 @@ def _show_coverage(console: "Console", rows: list[dict[str, Any]]) -> None:
     grid.add_column("interval", no_wrap=True)
     for heading in ("coverage, %", "SE", "width", "bias", "none"):
         grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("")
     level = None
     for row in rows:
         grid.add_row(
             "" if row["level"] == level else row["level"],
             row["estimand"].replace("_", " "),
             row["method"],
-            percent(row["coverage"]),
+            f"{row['verdict']} {percent(row['coverage'])}",
             percent(row["se"]),
             percent(row["width"]),
             points(row["bias"], 1) if row["bias"] is not None else "–",
             str(row["without"] or ""),
-            row["verdict"],
         )
         level = row["level"]
     console.print(grid)
     console.print("coverage: share of the 95 % intervals that hold the true value; SE: its Monte Carlo standard error.")
-    console.print("width, bias: means, percentage points. below, above: so far from 95 % by more than that error.")
+    console.print("below, above: 95 % lies outside the Wilson interval of the coverage, by chance one in twenty.")
+    console.print("width, bias: means, in percentage points. none: replications without an interval.")
     console.print("crude-wilson is held against registry, which it aims at, and mean, which it is often taken for.")
