@@ -29,7 +29,7 @@ while read -r scenario engine replications draws; do
     name=$scenario-$engine
     code=0
     .venv/bin/alkbayes calibrate --scenario "$scenario" --engine "$engine" \
-        --replications $((replications / scale)) --draws "$draws" --out "$studies/$name" "$@" || code=$?
+        --replications $((replications / scale)) --draws "$draws" --out "$studies/$name" "$@" </dev/null || code=$?
     # 6 is a verdict, and recorded as any other; all else is an end.
     [ "$code" = 0 ] || [ "$code" = 6 ] || exit "$code"
     [ "$code" = 0 ] || failed="$failed $name"

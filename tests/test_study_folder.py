@@ -63,7 +63,7 @@ def test_another_study_is_refused(tmp_path: Path, other: Study, said: str) -> No
 def test_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(tmp_path / "s")
     monkeypatch.setattr(study_folder, "kernel_hash", lambda _: "new")
-    with pytest.raises(RunError, match="kernel is .* there and 'new' here"):
+    with pytest.raises(RunError, match=r"kernel is .* there and 'new' here"):
         opened(tmp_path / "s")
 
 

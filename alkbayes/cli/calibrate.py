@@ -39,6 +39,9 @@ Scheduler = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help="Dask scheduler of a cluster, tcp://host:8786.", show_default=False),
 ]
+Plots = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Draw the ranks there, as ranks.png.", show_default=False)
+]
 
 
 def command(
@@ -51,6 +54,7 @@ def command(
     draws: Draws = 1000,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    plots: Plots = None,
     json_: Json = False,
 ) -> None:
     """Simulate tables, draw their posteriors, and report whether these are calibrated and what intervals cover.
@@ -93,6 +97,10 @@ def command(
         )
     summary = summarise_study(study, records)
     folder.write_summary(summary)
+    if plots is not None and summary["ranks"] is not None:
+        from alkbayes.rank_plot import write_rank_plot
+
+        write_rank_plot(plots, summary["ranks"]["values"], kept=summary["ranks"]["kept"])
     document = {"study": folder.described, "summary": summary, "out": str(out)}
     if json_:
         print_json({"calibration": document})

@@ -38,7 +38,8 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_json_is_one_document(alkbayes: Command, tmp_path: Path) -> None:
-    result = alkbayes("calibrate", *SMALL, "--replications", "8", "--out", tmp_path / "s", "--json")
+    arguments = ("--replications", "8", "--out", tmp_path / "s", "--plots", tmp_path / "plots", "--json")
+    result = alkbayes("calibrate", *SMALL, *arguments)
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)["calibration"]
     assert set(document) == {"study", "summary", "out"}
@@ -49,6 +50,7 @@ def test_json_is_one_document(alkbayes: Command, tmp_path: Path) -> None:
     assert set(summary["ranks"]["values"]) == {item["quantity"] for item in summary["ranks"]["quantities"]}
     assert {row["method"] for row in summary["coverage"]} == {"posterior", "crude-wilson", "reml-logit-hk", "glmm-ml"}
     assert "8 of 8 replications" in result.stderr
+    assert (tmp_path / "plots" / "ranks.png").is_file()
 
 
 @pytest.mark.usefixtures("here")
@@ -135,7 +137,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> 
     out = tmp_path / "s"
     command = [sys.executable, "-c", "from alkbayes.cli import main; main()", "calibrate", *SMALL]
     process = subprocess.Popen(
-        [*command, "--replications", "100000", "--workers", "2", "--out", str(out)],
+        [*command, "--replications", "100000", "--workers", "1", "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
