@@ -26,8 +26,8 @@ lint: install ## ruff (rules and formatting) and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-calibrate: install ## the slow tests: calibration studies of many fits
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+calibrate: install ## make, or go on with, the calibration studies that validation/sbc records
+	@sh scripts/calibrate.sh $(ARGS)
 
 bench: install ## time the program: benchmarks/bench.py $ARGS
 	@$(BIN)/python benchmarks/bench.py $(ARGS)

@@ -120,7 +120,7 @@ def _standardise(design: Design, raw: Draws) -> Draws:
     eta = linear_predictor(design, free, {block.label: block.index for block in design.effects})
     observed, variance = empirical_predictors(design)
     rho = free["rho"][..., None] if design.rho_prior is not None else None
-    variance = sampling_variance(design, variance, rho)
+    variance = sampling_variance(design.n, variance, rho)
     group, cohort = design.group, design.cohort
     tau_cohort = 0.0 if cohort is None else free[f"tau_{cohort.label}"][..., None]
     if group is not None:

@@ -13,7 +13,7 @@ of the levels of the model's effects) with the weights of its patients: `typical
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,8 +111,12 @@ class Posterior:
 
 def posterior_of(fit: Fit) -> Posterior:
     """Return what the functions of this module need of a fit."""
-    design = fit.design
     draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.draws.items()}
+    return posterior_from(fit.design, draws, seed=fit.provenance.settings.seed)
+
+
+def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> Posterior:
+    """Return what the functions of this module need, of draws with axes (draw, ...); `seed` is of the predictions."""
     rows = list(zip(*(values.tolist() for values in design.profiles.values()), strict=True)) or [()] * len(
         design.cohorts
     )
@@ -124,12 +128,12 @@ def posterior_of(fit: Fit) -> Posterior:
     return Posterior(
         design=design,
         draws=draws,
-        rates=cohort_rates(design, draws, rng=np.random.default_rng([fit.provenance.settings.seed, 1])),
+        rates=cohort_rates(design, draws, rng=np.random.default_rng([seed, 1])),
         profiles=profiles,
         profile_of_cohort=np.array([distinct.index(row) for row in rows], dtype=np.intp),
         predictors=profile_predictors(design, draws, profiles, count=len(distinct)),
         heterogeneity=heterogeneity_of(design, draws),
-        seed=fit.provenance.settings.seed,
+        seed=seed,
     )
 
 
@@ -187,15 +191,17 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
     return pd.DataFrame([row | summarise(draws) | _with(errors, draws) for row, draws in pooled_draws(posterior)])
 
 
-def pooled_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str | int | None], Array]]:
+def pooled_draws(
+    posterior: Posterior, groups: Iterable[Group] | None = None
+) -> Iterator[tuple[dict[str, str | int | None], Array]]:
     """Yield what identifies each row of :func:`pooled_table`, and the draws that it sums up.
 
-    They have shape (draw,); those of `next_cohort` (draw, cohort to come).
+    They have shape (draw,); those of `next_cohort` (draw, cohort to come). Where no groups are given, it is all.
     """
     design = posterior.design
     means = expected_rate(posterior.predictors, posterior.heterogeneity)
     # One seed for all groups: a group's predictions do not depend on which other groups a table has.
-    for group in groups_of(design):
+    for group in groups_of(design) if groups is None else groups:
         members, n = group.members, design.n[group.members]
         weights = profile_weights(posterior, members)
         used = weights > 0

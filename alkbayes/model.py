@@ -1,6 +1,7 @@
 """A design as a PyMC model with named dimensions; nothing is compiled or sampled here."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from alkbayes.design import Design, HeterogeneityBlock
 from alkbayes.links import Link, inverse
 from alkbayes.parametrisation import (
     cohort_moments,
-    empirical_predictors,
+    counts_of,
     group_moments,
     sampling_variance,
     score_scale,
@@ -82,7 +83,7 @@ def build_model(design: Design) -> pm.Model:
 
     Its free variables are those of :func:`alkbayes.design.parameters`, by name and in that order. Dimensions are
     `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the linear predictor of
-    each cohort.
+    each cohort. What depends on the counts are the shared variables of :func:`alkbayes.parametrisation.counts_of`.
     """
     coords: dict[str, tuple[str, ...]] = {"cohort": design.cohorts}
     for block in design.effects:
@@ -92,6 +93,9 @@ def build_model(design: Design) -> pm.Model:
 
     # The design is checked: with `check_bounds` the compiled density would check every value at every step again.
     with pm.Model(coords=coords, check_bounds=False) as model:
+        counts = {
+            name: pm.Data(name, values, dims="cohort", shape=values.shape) for name, values in counts_of(design).items()
+        }
         eta = _variable("alpha", design.intercept_prior)
         for block in design.effects:
             sd = 1.0 if block.sd_prior is None else _variable(f"sd_{block.slug}", block.sd_prior)
@@ -102,13 +106,13 @@ def build_model(design: Design) -> pm.Model:
             )
             eta = eta + effect[block.index]
         rho = None if design.rho_prior is None else _variable("rho", design.rho_prior)
-        theta = pm.Deterministic("theta", _add_heterogeneity(design, eta, rho), dims="cohort")
+        theta = pm.Deterministic("theta", _add_heterogeneity(design, counts, eta, rho), dims="cohort")
         if rho is None:
-            _binomial(design, theta)
+            _binomial(design.link, counts, theta)
         else:
             (p, q), size = _rates(design.link, theta), (1 - rho) / rho
             pm.BetaBinomial(
-                "responders", alpha=p * size, beta=q * size, n=design.n, observed=design.responders, dims="cohort"
+                "responders", alpha=p * size, beta=q * size, n=counts["n"], observed=counts["observed"], dims="cohort"
             )
     return model
 
@@ -127,22 +131,22 @@ def _rates(link: Link, theta: Any) -> tuple[Any, Any]:
             return -pt.expm1(-hazard), pt.exp(-hazard)
 
 
-def _binomial(design: Design, theta: Any) -> None:
+def _binomial(link: Link, counts: Mapping[str, Any], theta: Any) -> None:
     """Add the responders, binomial given the linear predictor."""
-    given = {"observed": design.responders, "dims": "cohort"}
-    if design.link is Link.LOGIT:
-        pm.Binomial("responders", n=design.n, logit_p=theta, **given)
+    given = {"observed": counts["observed"], "dims": "cohort"}
+    if link is Link.LOGIT:
+        pm.Binomial("responders", n=counts["n"], logit_p=theta, **given)
         return
 
     # PyMC's own density knows a rate, and log(1 - rate) is infinite where the rate is 1 in double precision.
     def logp(value: Any, theta: Any, n: Any) -> Any:
-        log_p, log_q = _log_rates(design.link, theta)
+        log_p, log_q = _log_rates(link, theta)
         return binomln(n, value) + value * log_p + (n - value) * log_q
 
     def random(theta: Any, n: Any, rng: np.random.Generator, size: Any) -> Any:
-        return rng.binomial(n.astype(np.int64), inverse(design.link, theta), size=size)
+        return rng.binomial(n.astype(np.int64), inverse(link, theta), size=size)
 
-    pm.CustomDist("responders", theta, design.n, logp=logp, random=random, signature="(),()->()", **given)
+    pm.CustomDist("responders", theta, counts["n"], logp=logp, random=random, signature="(),()->()", **given)
 
 
 def _log_rates(link: Link, theta: Any) -> tuple[Any, Any]:
@@ -163,11 +167,10 @@ def _log_lower_tail(x: Any) -> Any:
     return pt.switch(x > FAR_OUT, _log_upper_tail(-near), tail)
 
 
-def _add_heterogeneity(design: Design, eta: Any, rho: Any) -> Any:
+def _add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho: Any) -> Any:
     group, cohort = design.group, design.cohort
     taus = {term.label: _variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
-    observed, variance = empirical_predictors(design)
-    variance = sampling_variance(design, variance, rho)
+    observed, variance = counts["predictor"], sampling_variance(counts["n"], counts["variance"], rho)
     if group is not None:
         tau, tau_cohort = taus[group.label], 0.0 if cohort is None else taus[cohort.label]
         index, zeros = group.index, pt.zeros(len(group.units))

@@ -64,9 +64,18 @@ def empirical_predictors(design: Design) -> tuple[Array, Array]:
     return eta, responders * others / patients**3 / inverse_derivative(design.link, eta) ** 2
 
 
-def sampling_variance(design: Design, variance: Array, rho: Any) -> Any:
+def counts_of(design: Design) -> dict[str, Array]:
+    """Return all that a design's density has of the counts, each of shape (cohort,).
+
+    They are kept apart from the structure so that code compiled for one table serves every other of its structure.
+    """
+    predictor, variance = empirical_predictors(design)
+    return {"n": design.n, "observed": design.responders, "predictor": predictor, "variance": variance}
+
+
+def sampling_variance(n: Any, variance: Any, rho: Any) -> Any:
     """Return the variance of the empirical predictors, inflated where patients of a cohort are correlated by `rho`."""
-    return variance if rho is None else variance * (1 + (design.n - 1) * rho)
+    return variance if rho is None else variance * (1 + (n - 1) * rho)
 
 
 def group_moments(

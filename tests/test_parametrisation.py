@@ -58,9 +58,9 @@ def test_empirical_predictors_are_finite_at_zero_and_all(case_of: Any) -> None:
 def test_correlated_patients_say_less(case_of: Any) -> None:
     design = case_of("beta-binomial-trials").design
     _, variance = empirical_predictors(design)
-    assert sampling_variance(design, variance, None) is variance
-    np.testing.assert_allclose(sampling_variance(design, variance, 0.0), variance)
-    np.testing.assert_allclose(sampling_variance(design, variance, 1.0), variance * design.n)
+    assert sampling_variance(design.n, variance, None) is variance
+    np.testing.assert_allclose(sampling_variance(design.n, variance, 0.0), variance)
+    np.testing.assert_allclose(sampling_variance(design.n, variance, 1.0), variance * design.n)
 
 
 def test_score_is_the_normal_score_of_an_exponential() -> None:

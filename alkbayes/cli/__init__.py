@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from alkbayes.cli import (
     audit,
+    calibrate,
     compare,
     diagnose,
     evidence,
@@ -73,6 +74,7 @@ COMMANDS = {
     "outliers": outliers,
     "compare": compare,
     "sensitivity": sensitivity,
+    "calibrate": calibrate,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)

@@ -7,6 +7,7 @@ kept on disk with the density that they call (:mod:`alkbayes.engines.kept`).
 """
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numba
@@ -16,13 +17,14 @@ from nutpie.compile_pymc import CompiledPyMCModel
 
 from alkbayes.design import Design, parameters
 from alkbayes.engines.kept import Shelf, key_of
+from alkbayes.parametrisation import counts_of
 
 VARIABLE = "unconstrained"
 """Name of the one variable of the raw draws: all free parameters on the sampler's scale, in the design's order."""
 
 LOG_DENSITY = """
-def log_density(dim, position_, gradient_, value_, user_data_):
-    value, gradient = density_and_gradient(carray(position_, (N_DIM,)))
+def log_density(dim, position_, gradient_, value_, data_):
+    value, gradient = density_and_gradient(carray(position_, (N_DIM,)), carray(data_, (N_DATA,)))
     value_[0] = value.item()
     if not isfinite(value_[0]):
         return 4
@@ -38,9 +40,10 @@ def expand(dim, expanded, position_, out_, user_data_):
         out_[i] = position_[i]
     return 0
 """
-# nutpie's signatures; a positive code makes the sampler reject the step.
+# nutpie's signatures, but that the pointer to whatever the user wants is one to doubles: the data. A positive code
+# makes the sampler reject the step.
 _DOUBLES = numba.types.CPointer(numba.types.double)
-_LOG_DENSITY_TYPE = numba.types.int64(numba.types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, numba.types.voidptr)
+_LOG_DENSITY_TYPE = numba.types.int64(numba.types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, _DOUBLES)
 _EXPAND_TYPE = numba.types.int64(numba.types.uint64, numba.types.uint64, _DOUBLES, _DOUBLES, numba.types.voidptr)
 SOURCES = {"log_density": (LOG_DENSITY, _LOG_DENSITY_TYPE), "expand": (EXPAND, _EXPAND_TYPE)}
 
@@ -61,7 +64,9 @@ def compile_design(design: Design) -> CompiledPyMCModel:
         in the order of :func:`alkbayes.design.parameters`.
     """
     n_dim = sum(parameter.size for parameter in parameters(design))
-    shelf = Shelf(key_of(design, _sources(MADE_BY)))
+    data = np.concatenate(list(counts_of(design).values()))
+    none = np.zeros_like(design.n)
+    shelf = Shelf(key_of(replace(design, responders=none, n=none), _sources(MADE_BY)))
     functions = shelf.load(SOURCES)
     if functions is None:
         # Not above: PyMC takes a second to import, and is not needed for code that is kept.
@@ -72,7 +77,8 @@ def compile_design(design: Design) -> CompiledPyMCModel:
 
         # Whatever the user's own settings of PyTensor: nutpie calls in doubles, and the key knows nothing of them.
         with config.change_flags(floatX="float64"):
-            names = {"N_DIM": n_dim, "density_and_gradient": density_and_gradient(build_model(design))}
+            made = density_and_gradient(build_model(design))
+            names = {"N_DIM": n_dim, "N_DATA": len(data), "density_and_gradient": made}
         functions = shelf.compile(SOURCES, names)
     log_density, expand = functions
 
@@ -90,7 +96,7 @@ def compile_design(design: Design) -> CompiledPyMCModel:
         initial_point_func=initial_point,
         shared_data={},
         shared_var_keys={},
-        user_data=np.zeros(1),
+        user_data=data,
         n_expanded=n_dim,
         shape_info=([VARIABLE], [slice(0, n_dim)], [(n_dim,)]),
         logp_func=None,

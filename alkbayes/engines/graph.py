@@ -1,5 +1,6 @@
 """A PyMC model's log density and gradient as one function of one vector, compiled by PyTensor with numba."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,26 +17,36 @@ def density_and_gradient(model: pm.Model) -> Any:
     Parameters
     ----------
     model
-        Its free variables, as the sampler sees them, are raveled and joined in the order of `model.free_RVs`.
+        Its free variables, as the sampler sees them, are raveled and joined in the order of `model.free_RVs`, its
+        shared data in the order in which they were made.
 
     Returns
     -------
     numba dispatcher
-        Of a position, shape (parameter,): the log density and its gradient, arrays of shapes () and (parameter,).
+        Of a position, shape (parameter,), and the data, shape (datum,): the log density and its gradient, arrays of
+        shapes () and (parameter,).
     """
     order = [variable.name for variable in model.free_RVs]
-    frozen = freeze_dims_and_data(model)
+    given = [variable.name for variable in model.data_vars]
+    # The dimensions alone: the data stay what they are given when it is called.
+    frozen = freeze_dims_and_data(model, data=[])
     # By name: a model whose dimensions were frozen lists its variables in another order.
     values = [frozen.rvs_to_values[frozen[name]] for name in order]
-    sizes = [int(np.prod(value.type.shape, dtype=int)) for value in values]
-    position = pt.vector("position", shape=(sum(sizes),))
-    ends = np.cumsum(sizes)
-    pieces = {
-        value: position[end - size : end].reshape(value.type.shape)
-        for value, size, end in zip(values, sizes, ends.tolist(), strict=True)
-    }
     log_density = frozen.logp()
     gradient = pt.concatenate([piece.ravel() for piece in pt.grad(log_density, values)])
-    graph = clone_replace([log_density, gradient], pieces)
+    position, pieces = _joined("position", values)
+    data, data_pieces = _joined("data", [frozen[name] for name in given])
+    graph = clone_replace([log_density, gradient], pieces | data_pieces)
     with frozen:
-        return compile_graph([position], graph, mode="NUMBA").vm.jit_fn
+        return compile_graph([position, data], graph, mode="NUMBA").vm.jit_fn
+
+
+def _joined(name: str, variables: Sequence[Any]) -> tuple[Any, dict[Any, Any]]:
+    """Return a vector, and for each variable its piece of that vector."""
+    sizes = [int(np.prod(variable.type.shape, dtype=int)) for variable in variables]
+    vector = pt.vector(name, shape=(sum(sizes),))
+    ends = np.cumsum(sizes)
+    return vector, {
+        variable: vector[end - size : end].reshape(variable.type.shape)
+        for variable, size, end in zip(variables, sizes, ends.tolist(), strict=True)
+    }

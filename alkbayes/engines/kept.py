@@ -1,9 +1,9 @@
 """Native code kept on disk between runs, under a key of everything that it was made from.
 
 Compiling a density takes longer than sampling it, and most of that is PyMC and PyTensor building the graph that names
-it. The key here names what the graph is built from instead: the design's arrays and priors, the source that turns them
-into a density, and the versions of all that works on them. A second fit of the same model to the same table then needs
-neither package.
+it. The key here names what the graph is built from instead: the design's structure and priors, the source that turns
+them into a density, and the versions of all that works on them. A second fit of the same model to a table of the same
+structure then needs neither package.
 """
 
 import contextlib

@@ -30,6 +30,7 @@ COMMANDS = (
     "regress",
     "influence",
     "small-study",
+    "calibrate",
     "audit",
     "evidence",
     "models",

@@ -144,39 +144,46 @@ def test_the_oldest_make_room(cache: Path) -> None:
 
 PROGRAM = """
 import ctypes, sys
+from dataclasses import replace
 import numpy as np
 from alkbayes.design import build_design
 from alkbayes.engines.compiled import compile_design
 from alkbayes.evidence import read_evidence
 from alkbayes.spec import model_path, read_spec
 spec = read_spec(model_path(sys.argv[1]))
-compiled = compile_design(build_design(spec, read_evidence(columns=spec.columns)))
+design = build_design(spec, read_evidence(columns=spec.columns))
+if sys.argv[2] == "other counts":
+    design = replace(design, n=design.n + 1)
+compiled = compile_design(design)
 position = np.linspace(-1, 1, compiled.n_dim)
 gradient, value = np.zeros_like(position), np.zeros(1)
 pointer = ctypes.POINTER(ctypes.c_double)
 code = compiled.compiled_logp_func.ctypes(
     compiled.n_dim, position.ctypes.data_as(pointer), gradient.ctypes.data_as(pointer),
-    value.ctypes.data_as(pointer), None,
+    value.ctypes.data_as(pointer), compiled.user_data.ctypes.data_as(pointer),
 )
 print(code, value[0].hex(), gradient.tobytes().hex(), "pymc" in sys.modules)
 """
 
 
 @pytest.mark.parametrize("model", ["line-generation", "beta-binomial", "robust"])
-def test_a_second_process_has_the_same_density_without_pymc(tmp_path: Path, model: str) -> None:
+def test_a_second_process_has_the_same_density_without_pymc_and_that_of_other_counts(
+    tmp_path: Path, model: str
+) -> None:
     said = [
         subprocess.run(
-            [sys.executable, "-c", PROGRAM, model],
+            [sys.executable, "-c", PROGRAM, model, counts],
             env=os.environ | {"XDG_CACHE_HOME": str(tmp_path)},
             capture_output=True,
             text=True,
             check=True,
         ).stdout.split()
-        for _ in range(2)
+        for counts in ("the table's", "the table's", "other counts")
     ]
-    assert said[0][0] == "0"
+    assert said[0][0] == said[2][0] == "0"
     assert said[0][:3] == said[1][:3]
-    assert [words[3] for words in said] == ["True", "False"]
+    assert said[2][1] != said[0][1]
+    assert [words[3] for words in said] == ["True", "False", "False"]
 
 
 def test_the_modules_that_make_the_density_are_all_named() -> None:

@@ -1,0 +1,66 @@
+"""The recorded calibration studies: of the code that is here, large enough, and with the verdicts that they say."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alkbayes.kernel import kernel_hash
+from alkbayes.scenarios import SCENARIOS
+from alkbayes.settings import Engine
+from alkbayes.uniformity import judge_ranks
+
+RECORDED = Path(__file__).parents[2] / "validation" / "sbc"
+LEAST = {("bundled", "quadrature"): 1000, ("bundled", "nuts"): 200}
+LEAST_OF_OTHERS = 400
+STUDIES = [*LEAST, *((name, "quadrature") for name in SCENARIOS if name != "bundled")]
+REMAKE = "the recorded calibration studies are not of this code: make calibrate"
+MOST_FAILED = 0.01
+FROM_PRIORS = [study for study in STUDIES if SCENARIOS[study[0]].truth is None]
+LEAST_P = 0.05 / len(FROM_PRIORS)
+"""Of a study, so that all of them together fail by chance with a probability of at most 5 %."""
+
+
+@cache
+def recorded(scenario: str, engine: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    folder = RECORDED / f"{scenario}-{engine}"
+    assert folder.is_dir(), f"{folder.name} is not there; {REMAKE}"
+    study = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+    return study, json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("scenario", "engine"), STUDIES)
+def test_it_is_of_this_code_and_large_enough(scenario: str, engine: str) -> None:
+    study, summary = recorded(scenario, engine)
+    assert (study["scenario"], study["engine"], study["model"]) == (scenario, engine, "line-generation")
+    assert study["kernel"] == kernel_hash(Engine(engine)), REMAKE
+    assert summary["replications"] >= LEAST.get((scenario, engine), LEAST_OF_OTHERS)
+    assert sum(summary["failed"].values()) <= MOST_FAILED * summary["replications"]
+    assert {"started", "versions", "machine"} <= set(study)
+
+
+@pytest.mark.parametrize(("scenario", "engine"), FROM_PRIORS)
+def test_its_ranks_are_uniform(scenario: str, engine: str) -> None:
+    _, summary = recorded(scenario, engine)
+    ranks = summary["ranks"]
+    made = summary["replications"] - sum(summary["failed"].values())
+    assert {len(values) for values in ranks["values"].values()} == {made}
+    judged = {item.quantity: item for item in judge_ranks(ranks["values"], kept=ranks["kept"])}
+    for said in ranks["quantities"]:
+        assert judged[said["quantity"]].p == pytest.approx(said["p"], rel=1e-6)
+        assert judged[said["quantity"]].adjusted == pytest.approx(said["adjusted"], rel=1e-6)
+        assert judged[said["quantity"]].adjusted >= LEAST_P, said
+    assert ranks["passed"] == all(item.adjusted >= 0.05 for item in judged.values())
+    assert summary["short"] <= MOST_FAILED * made
+
+
+@pytest.mark.parametrize(("scenario", "engine"), FROM_PRIORS)
+def test_its_posterior_intervals_cover_what_they_should(scenario: str, engine: str) -> None:
+    _, summary = recorded(scenario, engine)
+    posterior = [row for row in summary["coverage"] if row["method"] == "posterior"]
+    assert len(posterior) == 16
+    for row in posterior:
+        # Four standard errors of a coverage of 95 %: one row in 16,000 by chance.
+        assert abs(row["coverage"] - 0.95) < 4 * (0.95 * 0.05 / row["replications"]) ** 0.5, row
