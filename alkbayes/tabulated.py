@@ -30,7 +30,7 @@ TAU_STEP = 0.15
 MEAN_STEP = 0.15
 """In units of the likelihood's standard deviation times the root of the degrees of freedom."""
 LONGEST_STEP = 0.2
-EDGE = 8
+EDGE = 14
 """Points beyond either end: the spline's error at an edge falls by 0.43 with each."""
 FLAT_EDGE = 4
 """Of the lower end of tau, where the likelihood no longer depends on it."""

@@ -18,7 +18,7 @@ from alkbayes.scores import Score
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
-RULE = Rule(points=15, drop=13.0, tolerance=0.003)
+RULE = Rule(points=17, drop=15.0, tolerance=0.001)
 """Error of log L below 1e-6 on the bundled evidence, wherever the posterior has its mass (a test holds it to that)."""
 LONGEST = 1.0
 """Step in widths of the narrowest peak: an error of 5e-9 for a normal one."""
