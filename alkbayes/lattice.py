@@ -96,9 +96,7 @@ def integrate(log_density: LogDensity, low: Array, high: Array, step: Array, rul
     return value
 
 
-def draw(
-    log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule, rng: np.random.Generator
-) -> Array:
+def draw(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule, rng: np.random.Generator) -> Array:
     """Draw once from each of many densities, which need not be normalised; parameters are those of `integrate`.
 
     Points under the chords of a lattice are kept with a probability in which the density itself enters: the draws are

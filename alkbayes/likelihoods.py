@@ -135,8 +135,6 @@ def log_rising(a: Array, count: Array) -> Array:
     if large.any():
         base, more = a[large], count[large]
         value[large] = (
-            (base - 0.5) * np.log1p(more / base)
-            + more * (np.log(base + more) - 1)
-            - more / (12 * base * (base + more))
+            (base - 0.5) * np.log1p(more / base) + more * (np.log(base + more) - 1) - more / (12 * base * (base + more))
         )
     return value

@@ -47,9 +47,7 @@ class Span(NamedTuple):
     step: Array
 
 
-def integrated(
-    likelihood: Likelihood, level: Level | None, mu: Array, cohort: Index, row: Index, rule: Rule
-) -> Array:
+def integrated(likelihood: Likelihood, level: Level | None, mu: Array, cohort: Index, row: Index, rule: Rule) -> Array:
     """Return the log-likelihood of each pair of a cohort and a parameter value, its deviation integrated out."""
     if level is None:
         return likelihood.at(cohort, row)(mu[None])[0]

@@ -312,7 +312,12 @@ def best_of(rounds: Sequence[Round]) -> Round:
 
 
 def weigh(
-    approximation: Approximation, proposal: Proposal, rng: np.random.Generator, count: int, *, fineness: Fineness = USUAL
+    approximation: Approximation,
+    proposal: Proposal,
+    rng: np.random.Generator,
+    count: int,
+    *,
+    fineness: Fineness = USUAL,
 ) -> Round:
     """Return draws of a proposal with their weights, exact up to the integrals' `fineness`."""
     psi = draw(rng, proposal.scales, count)

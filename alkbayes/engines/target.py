@@ -118,7 +118,9 @@ class Target:
             start += item.size
         for rows in self.pieces(len(psi)):
             if not self.binomial_normal:
-                value[rows] += hierarchy.log_marginal(self.hierarchy(psi[rows], b[rows], tabulated=fineness.tabulated), fineness.rule)
+                value[rows] += hierarchy.log_marginal(
+                    self.hierarchy(psi[rows], b[rows], tabulated=fineness.tabulated), fineness.rule
+                )
                 continue
             tau_group, tau_cohort = self.taus(psi[rows])
             value[rows] += log_marginal(

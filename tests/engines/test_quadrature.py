@@ -11,12 +11,13 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
+from alkbayes.densities import log_likelihood
 from alkbayes.design import Design, build_design
 from alkbayes.diagnostics import Thresholds
 from alkbayes.engines import quadrature
 from alkbayes.engines.importance import Component
 from alkbayes.engines.quadrature import LEAST_WEIGHTED, HandOver, Integrated, approximate, integrate, weigh
-from alkbayes.engines.target import Target
+from alkbayes.engines.target import USUAL, Target
 from alkbayes.marginal import Nodes, log_marginal
 from alkbayes.settings import SamplerSettings
 
@@ -154,7 +155,10 @@ def test_a_cohort_of_ten_million_is_known(one_level: Any) -> None:
 MODELS = ("no-heterogeneity", "group-only", "cohort-only", "half-student-t", "exponential", "student-t-locations")
 
 
-@pytest.mark.parametrize("name", [*MODELS, "interaction", "line-generation", "line-by-generation"])
+OTHERS = ("student-t-group", "student-t-both", "beta-binomial-alone", "beta-binomial-trials", "probit", "cloglog")
+
+
+@pytest.mark.parametrize("name", [*MODELS, *OTHERS, "interaction", "line-generation", "line-by-generation"])
 def test_scores_have_mean_zero(name: str, case_of: Any) -> None:
     """Stein's identity: a posterior's score by any real parameter has mean zero, here by everything that is linear."""
     case = case_of(name)
@@ -162,7 +166,8 @@ def test_scores_have_mean_zero(name: str, case_of: Any) -> None:
     found = integrate(design, SamplerSettings(seed=2))
     assert isinstance(found, Integrated), found
     draws = {key: values.reshape(4000, *values.shape[2:]) for key, values in found.draws.items()}
-    residual = design.responders - design.n * draws["p"]
+    up, down = (log_likelihood(design, draws | {"theta": draws["theta"] + step})[None] for step in (1e-5, -1e-5))
+    residual = ((up - down) / 2e-5)[0]
     _, cluster = np.unique(found.stats["proposal"].ravel(), return_inverse=True)
 
     def check(score: np.ndarray) -> None:
@@ -172,7 +177,9 @@ def test_scores_have_mean_zero(name: str, case_of: Any) -> None:
 
     for term in design.heterogeneity:
         units = np.eye(len(term.units))[term.index]
-        check(draws[f"tau_{term.label}"][:, None] * (residual @ units) - draws[f"z_{term.label}"])
+        z, prior = draws[f"z_{term.label}"], term.unit_prior
+        pull = z if prior.dist == "normal" else (prior.nu + 1) * z / (prior.nu + z**2)
+        check(draws[f"tau_{term.label}"][:, None] * (residual @ units) - pull)
     prior = design.intercept_prior
     if prior.dist == "normal":
         check((residual.sum(axis=1) - (draws["alpha"] - prior.mean) / prior.sd**2)[:, None])
@@ -296,8 +303,11 @@ def test_what_cannot_be_factorised_is_handed_over(case_of: Any, monkeypatch: pyt
 
 
 def test_a_model_that_is_not_covered_is_handed_over_by_name(case_of: Any) -> None:
-    found = integrate(case_of("beta-binomial").design, SMALL)
-    assert found == HandOver("the model has a beta-binomial likelihood, which the quadrature engine does not cover")
+    design = replace(case_of("group-only").design, group=None)
+    found = integrate(design, SMALL)
+    assert found == HandOver(
+        "the model has neither heterogeneity nor exchangeable effects, which the quadrature engine does not cover"
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -324,7 +334,7 @@ def test_few_nodes_show_as_a_quadrature_error(case_of: Any) -> None:
     target = Target(case_of("interaction").design)
     rng = np.random.default_rng(3)
     approximation, proposal = approximate(target, rng)
-    coarse = weigh(approximation, proposal, rng, 200, nodes=Nodes(outer=2, inner=2))
+    coarse = weigh(approximation, proposal, rng, 200, fineness=USUAL._replace(nodes=Nodes(outer=2, inner=2)))
     fine = weigh(approximation, proposal, rng, 200)
     chosen = np.arange(50)
     assert quadrature.quadrature_error(target, coarse, chosen) > 0.01
