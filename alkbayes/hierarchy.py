@@ -79,14 +79,16 @@ def log_marginal(hierarchy: Hierarchy, rule: Rule = RULE) -> Array:
     for cohort, row in _pairs(hierarchy.alone, len(value), AT_ONCE):
         each = integrated(hierarchy.likelihood, hierarchy.single, hierarchy.eta[row, cohort], cohort, row, rule)
         np.add.at(value, row, each)
-    for group, row in _grouped(hierarchy):
-        families = Families(hierarchy, group, row, rule)
-        np.add.at(value, row, integrate(families.log_density, *families.span(), rule))
+    for families in _families(hierarchy, rule):
+        np.add.at(value, families.row, integrate(families.log_density, *families.span(), rule))
     return value
 
 
 def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule = RULE) -> Deviations:
-    """Draw the deviations from their joint conditional distribution given each of the parameter values."""
+    """Draw the deviations from their joint conditional distribution given each of the parameter values.
+
+    Those of a level that is absent mean nothing.
+    """
     z_group = np.zeros((len(hierarchy.eta), int(hierarchy.labels.max()) + 1))
     z_cohort = np.zeros(hierarchy.eta.shape)
     single = hierarchy.single
@@ -100,15 +102,13 @@ def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule =
             across = rng.standard_normal(z.shape)
             z_group[row, hierarchy.labels[cohort]] = share * z + rest * across
             z_cohort[row, cohort] = rest * z - share * across
-    for group, row in _grouped(hierarchy):
-        families = Families(hierarchy, group, row, rule)
-        assert hierarchy.group is not None
-        v, _ = hierarchy.group.score.at(draw(families.log_density, *families.span(), rule, rng))
-        z_group[row, group] = v
+    for families in _families(hierarchy, rule):
+        v, _ = families.score.at(draw(families.log_density, *families.span(), rule, rng))
+        z_group[families.row, families.group] = v
         if hierarchy.cohort is not None:
-            element, cohort = families.members(np.arange(len(group)))
-            at = row[element]
-            mu = hierarchy.eta[at, cohort] + hierarchy.group.tau[at] * v[element]
+            element, cohort = families.members(np.arange(len(v)))
+            at = families.row[element]
+            mu = hierarchy.eta[at, cohort] + families.tau[at] * v[element]
             z_cohort[at, cohort] = drawn(hierarchy.likelihood, hierarchy.cohort, mu, cohort, at, rule, rng)
     return Deviations(z_group, z_cohort)
 
@@ -116,10 +116,9 @@ def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule =
 class Families:
     """The integrands of some groups' deviations, each at one parameter value, with its cohorts' integrated out."""
 
-    def __init__(self, hierarchy: Hierarchy, group: Index, row: Index, rule: Rule) -> None:
-        assert hierarchy.group is not None
+    def __init__(self, hierarchy: Hierarchy, level: Level, group: Index, row: Index, rule: Rule) -> None:
         self.hierarchy, self.group, self.row, self.rule = hierarchy, group, row, rule
-        self.tau, self.score = hierarchy.group
+        self.tau, self.score = level
         self._order = np.argsort(hierarchy.labels, kind="stable")
         self._sizes = np.bincount(hierarchy.labels)
         self._starts = np.cumsum(self._sizes) - self._sizes
@@ -138,11 +137,12 @@ class Families:
         element, cohort = self.members(chosen)
         row = self.row[chosen][element]
         mu = hierarchy.eta[row, cohort] + self.tau[row] * z[:, element]
-        points = len(mu)
-        known = integrated if hierarchy.table is None else hierarchy.table.integrated
-        each = known(
-            hierarchy.likelihood, hierarchy.cohort, mu.ravel(), np.tile(cohort, points), np.tile(row, points), self.rule
-        )
+        points, level, table = len(mu), hierarchy.cohort, hierarchy.table
+        flat = (mu.ravel(), np.tile(cohort, points), np.tile(row, points), self.rule)
+        if level is None or table is None:
+            each = integrated(hierarchy.likelihood, level, *flat)
+        else:
+            each = table.integrated(hierarchy.likelihood, level, *flat)
         starts = np.flatnonzero(np.r_[True, np.diff(element) != 0])
         value += np.add.reduceat(each.reshape(points, -1), starts, axis=1)
         return value
@@ -174,11 +174,12 @@ def _pairs(cohorts: Index, size: int, at_once: int) -> Iterator[tuple[Index, Ind
         yield cohorts[place // size], place % size
 
 
-def _grouped(hierarchy: Hierarchy) -> Iterator[tuple[Index, Index]]:
-    """Yield pairs of a group with nested integrals and a parameter value."""
+def _families(hierarchy: Hierarchy, rule: Rule) -> Iterator[Families]:
+    """Yield the groups with nested integrals, each at each of the parameter values, some at once."""
     if hierarchy.group is None:
         return
     sizes = np.bincount(hierarchy.labels)
     nested = np.flatnonzero(sizes > (1 if hierarchy.collapse else 0))
     if nested.size:
-        yield from _pairs(nested, len(hierarchy.eta), max(1, GROUPS_AT_ONCE // int(sizes[nested].max())))
+        for group, row in _pairs(nested, len(hierarchy.eta), max(1, GROUPS_AT_ONCE // int(sizes[nested].max()))):
+            yield Families(hierarchy, hierarchy.group, group, row, rule)

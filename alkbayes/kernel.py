@@ -11,7 +11,17 @@ from types import MappingProxyType
 
 from alkbayes.settings import Engine
 
-COMMON = ("design", "draws", "parametrisation", "predictive", "priors", "replications", "scenarios", "simulation")
+COMMON = (
+    "design",
+    "draws",
+    "links",
+    "parametrisation",
+    "predictive",
+    "priors",
+    "replications",
+    "scenarios",
+    "simulation",
+)
 KERNEL: Mapping[Engine, tuple[str, ...]] = MappingProxyType(
     {
         Engine.QUADRATURE: (
@@ -19,12 +29,19 @@ KERNEL: Mapping[Engine, tuple[str, ...]] = MappingProxyType(
             "deviations",
             "engines.approximation",
             "engines.importance",
+            "engines.proposals",
             "engines.quadrature",
             "engines.target",
+            "hierarchy",
             "integrand",
+            "lattice",
+            "likelihoods",
             "log_concave",
             "marginal",
             "nested",
+            "scores",
+            "tabulated",
+            "varied",
         ),
         Engine.NUTS: (*COMMON, "engines.compiled", "engines.graph", "engines.kept", "engines.nuts", "model"),
     }

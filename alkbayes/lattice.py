@@ -118,15 +118,14 @@ def draw(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Ru
             again = at.chosen[steep]
             begin, finer = at.low[steep], at.step[steep] / 2
             end = begin + at.step[steep] * (len(at.relative) - 1)
-            drawn[again] = draw(
-                lambda points, chosen, again=again: log_density(points, again[chosen]), begin, end, finer, rule, rng
-            )
+            drawn[again] = draw(_of(log_density, again), begin, end, finer, rule, rng)
     return drawn
 
 
 def lattices(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule) -> Iterator[Lattices]:
     """Yield all functions on lattices that are fine enough, those of one number of points together."""
-    for at in _reaching(log_density, low, high, rule):
+    for reaching in _reaching(log_density, low, high, rule):
+        at = reaching
         for _ in range(MOST_HALVINGS):
             odd, even = at.relative[1::2].sum(axis=0), at.relative[::2].sum(axis=0)
             # Written so that what is no number is halved to the end, and no number then.
@@ -187,6 +186,11 @@ def _under_chords(at: Lattices, rng: np.random.Generator) -> tuple[Array, Array]
     uniform = rng.random(at.chosen.size)
     share = uniform * (first + last) / (first + np.sqrt(first**2 + uniform * (last**2 - first**2)))
     return at.low + at.step * (cell + share), first + share * (last - first)
+
+
+def _of(log_density: LogDensity, those: Index) -> LogDensity:
+    """Return the log densities of some of the functions."""
+    return lambda points, chosen: log_density(points, those[chosen])
 
 
 def _mask(index: Index, size: int) -> NDArray[np.bool_]:

@@ -36,9 +36,9 @@ class FixedTruth:
         Response rate, a proportion in (0, 1), in the middle of the heterogeneity, at the reference of fixed effects and
         the average of exchangeable ones.
     tau
-        SD on the logit scale of all levels of heterogeneity together; each has the same share of the variance.
+        SD on the scale of the link of all levels of heterogeneity together; each has the same share of the variance.
     effects
-        By label of an effect, each level's difference of logits.
+        By label of an effect, each level's difference on that scale.
     """
 
     orr: float

@@ -5,6 +5,7 @@ smooth, log-concave, near the normal in the middle and exponential in the tails,
 normal, with z = u.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,7 @@ class Score:
     @property
     def normal(self) -> bool:
         """Whether the deviation is normal, and so its own score."""
-        return np.isinf(self.nu)
+        return math.isinf(self.nu)
 
     @property
     def variance(self) -> float:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from alkbayes.design import Design, EffectBlock
 from alkbayes.draws import Draws, complete, from_prior
 from alkbayes.errors import UsageError
+from alkbayes.links import link_function
 from alkbayes.predictive import replicate
 from alkbayes.scenarios import FixedTruth
 
@@ -57,7 +57,7 @@ def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Genera
             "A fixed truth gives the heterogeneity as tau, and this model is beta-binomial, with a correlation. "
             "Choose a scenario whose parameters are drawn from the priors, such as bundled, or a binomial model."
         )
-    free: Draws = {"alpha": np.full((1, 1), logit(truth.orr))}
+    free: Draws = {"alpha": link_function(design.link, np.full((1, 1), truth.orr))}
     for block in design.effects:
         differences = _differences(block, truth)
         if block.sd_prior is None:
@@ -74,7 +74,7 @@ def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Genera
 
 
 def _differences(block: EffectBlock, truth: FixedTruth) -> Array:
-    """Return each level's difference of logits from the reference, or from the average of exchangeable levels."""
+    """Return each level's difference from the reference, or from the average of exchangeable levels."""
     named = truth.effects.get(block.label, {})
     differences = np.array([named.get(level, 0.0) for level in block.levels])
     return differences - (differences[0] if block.sd_prior is None else differences.mean())

@@ -6,6 +6,8 @@ splines on even grids have an error in the sixth power of the step over the dist
 singularity; that is what the steps go by.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates, spline_filter
@@ -20,7 +22,7 @@ type Index = NDArray[np.intp]
 
 RULE = Rule(points=15, drop=16.0, tolerance=1e-3)
 """Of the integrals that are tabulated."""
-ORDER = 5
+ORDER: Final = 5
 TAUS = (0.02, 3.0)
 """Between these taus the table is used; beyond, integrals are done one by one."""
 REACH = 3.5
@@ -30,7 +32,7 @@ TAU_STEP = 0.15
 MEAN_STEP = 0.15
 """In units of the likelihood's standard deviation times the root of the degrees of freedom."""
 LONGEST_STEP = 0.2
-EDGE = 8
+EDGE = 14
 """Points beyond either end: the spline's error at an edge falls by 0.43 with each."""
 FLAT_EDGE = 4
 """Of the lower end of tau, where the likelihood no longer depends on it."""
@@ -77,16 +79,15 @@ class Table:
         self._images: Array = np.concatenate(images)
 
     def integrated(
-        self, likelihood: Likelihood, level: Level | None, mu: Array, cohort: Index, row: Index, rule: Rule
+        self, likelihood: Likelihood, level: Level, mu: Array, cohort: Index, row: Index, rule: Rule
     ) -> Array:
         """Return what :func:`alkbayes.varied.integrated` does."""
-        assert level is not None
         tau = level.tau[row]
         place = (mu - self._low[cohort]) / self._step[cohort]
         inside = (place >= EDGE) & (place <= self._sizes[cohort] - 1 - EDGE) & (tau >= TAUS[0]) & (tau <= TAUS[1])
         column = (np.log(np.maximum(tau, TAUS[0])) - self._log_low) / TAU_STEP
         place = np.clip(place, EDGE, self._sizes[cohort] - 1 - EDGE) + self._offset[cohort]
-        value: Array = map_coordinates(self._images, [place, column], order=ORDER, prefilter=False)
+        value: Array = map_coordinates(self._images, np.stack([place, column]), order=ORDER, prefilter=False)
         if not inside.all():
             out = ~inside
             value[out] = integrated(likelihood, level, mu[out], cohort[out], row[out], rule)

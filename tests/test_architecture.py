@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     "classical/pooled_proportion.py": "tests/classical/test_pooling.py: what every method gives",
     "classical/__init__.py": "holds the public names, which tests/classical imports",
     "cli/__init__.py": "tests/cli/test_app.py",
+    "engines/proposals.py": "tests/engines/test_quadrature.py",
     "integrand.py": "tests/test_marginal.py integrates with it",
     "nested.py": "tests/test_marginal.py and test_deviations.py",
     "classical/least_squares.py": "tests/classical/test_tau2.py and test_regression.py, against whole k x k matrices",

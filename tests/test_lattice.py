@@ -38,8 +38,8 @@ def two_peaks(points: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 def test_a_narrow_second_peak_is_found_if_the_step_knows_of_it() -> None:
     span = np.array([-5.0]), np.array([6.5])
     assert integrate(two_peaks, *span, np.array([0.02]), RULE)[0] == pytest.approx(0.0, abs=1e-6)
-    drawn = draw(two_peaks, *(np.repeat(each, 20_000) for each in span), np.full(20_000, 0.02), RULE, rng())
-    assert (drawn > 5.5).mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / 20_000))
+    drawn = draw(two_peaks, *(np.repeat(each, 4000) for each in span), np.full(4000, 0.02), RULE, rng())
+    assert (drawn > 5.5).mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / 4000))
     assert stats.kstest((drawn[drawn > 5.5] - 6) / 0.02, "norm").pvalue > 1e-3
 
 

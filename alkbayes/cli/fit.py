@@ -30,7 +30,7 @@ Draws = Annotated[int, typer.Option(help="Draws of each chain.")]
 Tune = Annotated[int, typer.Option(help="Tuning steps of each chain (nuts).")]
 EngineName = Annotated[
     Engine,
-    typer.Option("--engine", help="nuts samples; quadrature needs no chains and takes a second, for most models."),
+    typer.Option("--engine", help="nuts samples; quadrature needs no chains and takes seconds."),
 ]
 CrossCheckToo = Annotated[
     bool, typer.Option("--cross-check", help="Run both engines and compare every pooled number.", show_default=False)

@@ -157,7 +157,8 @@ class Approximation:
         """Return the variances of the stand-ins, inflated where patients are correlated, shape (S, cohort) or one."""
         if self.target.design.rho_prior is None:
             return self.variance[None, :]
-        return sampling_variance(self.target.design.n, self.variance, self.target.rho(psi)[:, None])
+        inflated: Array = sampling_variance(self.target.design.n, self.variance, self.target.rho(psi)[:, None])
+        return inflated
 
     def _piece(self, psi: Array) -> Conditional:
         size, columns = len(psi), self.target.matrix.shape[1]

@@ -1,8 +1,9 @@
 """The log posterior of a model's global parameters, with the deviations of trials and cohorts integrated out.
 
 Global parameters are of two kinds. The scales psi are the standard deviations, of the exchangeable effects and of the
-heterogeneity, and of a beta-binomial the root of its odds of rho, which is like one. The coefficients b are linear in the logits: the intercept, the fixed effects and the standardised
-exchangeable effects, so that eta = X (c b) with c one, or the standard deviation of the column's effect.
+heterogeneity, and of a beta-binomial the root of its odds of rho, which is like one. The coefficients b are linear in
+theta: the intercept, the fixed effects and the standardised exchangeable effects, so that eta = X (c b) with c one, or
+the standard deviation of the column's effect.
 """
 
 from collections.abc import Iterator
@@ -36,7 +37,15 @@ MOST_SCALES = 8
 
 
 class Fineness(NamedTuple):
-    """How exactly deviations are integrated out: by quadrature nodes where the model allows it, else on lattices."""
+    """How exactly deviations are integrated out.
+
+    Attributes
+    ----------
+    nodes
+        Of the binomial-normal model of logits.
+    rule, tabulated
+        Of all others: the lattices, and whether cohorts' integrals may come from a table.
+    """
 
     nodes: Nodes
     rule: Rule
@@ -118,9 +127,8 @@ class Target:
             start += item.size
         for rows in self.pieces(len(psi)):
             if not self.binomial_normal:
-                value[rows] += hierarchy.log_marginal(
-                    self.hierarchy(psi[rows], b[rows], tabulated=fineness.tabulated), fineness.rule
-                )
+                nested = self.hierarchy(psi[rows], b[rows], tabulated=fineness.tabulated)
+                value[rows] += hierarchy.log_marginal(nested, fineness.rule)
                 continue
             tau_group, tau_cohort = self.taus(psi[rows])
             value[rows] += log_marginal(

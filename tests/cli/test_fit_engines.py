@@ -114,12 +114,37 @@ def test_a_run_of_an_earlier_version_is_still_printed(json_run: Any, alkbayes: A
     assert "4 chains of 1000 draws, seed 7; R-hat" in result.stdout
 
 
-def test_a_model_that_is_not_covered_is_sampled_and_says_so(alkbayes: Any, own_table: Path, tmp_path: Path) -> None:
-    arguments = ("beta-binomial", "--data", own_table, "--out", tmp_path / "run", "--engine", "quadrature", *SMALL)
+ONE_RATE = """
+schema = 1
+name = "one-rate"
+question = "What is the response rate if it is one for all?"
+
+[likelihood]
+family = "binomial"
+link = "logit"
+
+[intercept]
+prior = { dist = "normal", mean = 0.0, sd = 1.5 }
+why = "a test"
+"""
+
+
+@pytest.fixture
+def one_rate(tmp_path: Path) -> Path:
+    """A model file that the quadrature engine does not cover: it has no standard deviation at all."""
+    path = tmp_path / "one-rate.toml"
+    path.write_text(ONE_RATE, encoding="utf-8")
+    return path
+
+
+def test_a_model_that_is_not_covered_is_sampled_and_says_so(
+    alkbayes: Any, own_table: Path, one_rate: Path, tmp_path: Path
+) -> None:
+    arguments = (one_rate, "--data", own_table, "--out", tmp_path / "run", "--engine", "quadrature", *SMALL)
     result = alkbayes("fit", *arguments)
-    reason = "the model has a beta-binomial likelihood, which the quadrature engine does not cover"
+    reason = "the model has neither heterogeneity nor exchangeable effects, which the quadrature engine does not cover"
     assert result.exit_code == 0
-    assert result.stderr == f"warning: model 'beta-binomial' is sampled by NUTS: {reason}.\n"
+    assert result.stderr == f"warning: model 'one-rate' is sampled by NUTS: {reason}.\n"
     assert f"Sampled by NUTS: {reason}." in result.stdout
     document = json.loads(alkbayes("summary", tmp_path / "run", "--json").stdout)
     assert document["engine"] == "nuts"
@@ -185,11 +210,11 @@ def test_a_hand_over_is_no_cross_check(
 
 
 def test_a_cross_check_of_a_model_that_one_engine_does_not_cover_is_a_usage_error(
-    alkbayes: Any, own_table: Path, tmp_path: Path
+    alkbayes: Any, own_table: Path, one_rate: Path, tmp_path: Path
 ) -> None:
-    result = alkbayes("fit", "robust", "--data", own_table, "--out", tmp_path / "run", "--cross-check")
+    result = alkbayes("fit", one_rate, "--data", own_table, "--out", tmp_path / "run", "--cross-check")
     assert result.exit_code == 2
-    assert "model 'robust' has Student t differences between cohorts" in result.stderr
+    assert "model 'one-rate' has neither heterogeneity nor exchangeable effects" in result.stderr
     assert not (tmp_path / "run").exists()
 
 

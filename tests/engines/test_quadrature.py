@@ -11,13 +11,15 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
+from alkbayes.densities import log_likelihood
 from alkbayes.design import Design, build_design
 from alkbayes.diagnostics import Thresholds
-from alkbayes.engines import quadrature
+from alkbayes.engines import proposals, quadrature
 from alkbayes.engines.importance import Component
-from alkbayes.engines.quadrature import LEAST_WEIGHTED, HandOver, Integrated, approximate, integrate, weigh
-from alkbayes.engines.target import Target
-from alkbayes.marginal import NODES, Nodes, log_marginal
+from alkbayes.engines.proposals import approximate, weigh
+from alkbayes.engines.quadrature import LEAST_WEIGHTED, HandOver, Integrated, integrate
+from alkbayes.engines.target import USUAL, Target
+from alkbayes.marginal import Nodes, log_marginal
 from alkbayes.settings import SamplerSettings
 
 AS = ((23, 107), (12, 44), (19, 51), (9, 39), (39, 139), (6, 20), (9, 78), (10, 35))
@@ -47,7 +49,7 @@ class Weighted:
     def __init__(self, design: Design, count: int) -> None:
         rng = np.random.default_rng(3)
         approximation, proposal = approximate(Target(design), rng)
-        found = weigh(approximation, proposal, rng, count, nodes=NODES)
+        found = weigh(approximation, proposal, rng, count)
         self.mu, self.tau, self.weights = found.b[:, 0], found.psi[:, 0], np.exp(found.log_weights)
         self.pareto_k = found.pareto_k
 
@@ -154,7 +156,10 @@ def test_a_cohort_of_ten_million_is_known(one_level: Any) -> None:
 MODELS = ("no-heterogeneity", "group-only", "cohort-only", "half-student-t", "exponential", "student-t-locations")
 
 
-@pytest.mark.parametrize("name", [*MODELS, "interaction", "line-generation", "line-by-generation"])
+OTHERS = ("student-t-group", "student-t-both", "beta-binomial-alone", "beta-binomial-trials", "probit", "cloglog")
+
+
+@pytest.mark.parametrize("name", [*MODELS, *OTHERS, "interaction", "line-generation", "line-by-generation"])
 def test_scores_have_mean_zero(name: str, case_of: Any) -> None:
     """Stein's identity: a posterior's score by any real parameter has mean zero, here by everything that is linear."""
     case = case_of(name)
@@ -162,7 +167,8 @@ def test_scores_have_mean_zero(name: str, case_of: Any) -> None:
     found = integrate(design, SamplerSettings(seed=2))
     assert isinstance(found, Integrated), found
     draws = {key: values.reshape(4000, *values.shape[2:]) for key, values in found.draws.items()}
-    residual = design.responders - design.n * draws["p"]
+    up, down = (log_likelihood(design, draws | {"theta": draws["theta"] + step})[None] for step in (1e-5, -1e-5))
+    residual = ((up - down) / 2e-5)[0]
     _, cluster = np.unique(found.stats["proposal"].ravel(), return_inverse=True)
 
     def check(score: np.ndarray) -> None:
@@ -172,7 +178,9 @@ def test_scores_have_mean_zero(name: str, case_of: Any) -> None:
 
     for term in design.heterogeneity:
         units = np.eye(len(term.units))[term.index]
-        check(draws[f"tau_{term.label}"][:, None] * (residual @ units) - draws[f"z_{term.label}"])
+        z, prior = draws[f"z_{term.label}"], term.unit_prior
+        pull = z if prior.dist == "normal" else (prior.nu + 1) * z / (prior.nu + z**2)
+        check(draws[f"tau_{term.label}"][:, None] * (residual @ units) - pull)
     prior = design.intercept_prior
     if prior.dist == "normal":
         check((residual.sum(axis=1) - (draws["alpha"] - prior.mean) / prior.sd**2)[:, None])
@@ -243,7 +251,7 @@ def narrow(target: Target, rng: np.random.Generator) -> Any:
     return approximation, replace(proposal, scales=(beside,))
 
 
-@pytest.mark.parametrize("trials", [quadrature.TRIALS, ()])
+@pytest.mark.parametrize("trials", [proposals.TRIALS, ()])
 def test_a_proposal_that_misses_the_posterior_is_refitted(
     trials: tuple[int, ...], case_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,7 +259,7 @@ def test_a_proposal_that_misses_the_posterior_is_refitted(
     design = case_of("overall").design
     good = integrate(design, SamplerSettings(seed=4))
     monkeypatch.setattr(quadrature, "approximate", beside_it)
-    monkeypatch.setattr(quadrature, "TRIALS", trials)
+    monkeypatch.setattr(proposals, "TRIALS", trials)
     found = integrate(design, SamplerSettings(seed=4))
     assert isinstance(found, Integrated), found
     assert (found.weights.rounds == 1) == bool(trials)
@@ -271,8 +279,8 @@ def beside_it(target: Target, rng: np.random.Generator) -> Any:
 
 def test_weights_that_stay_bad_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quadrature, "approximate", narrow)
-    monkeypatch.setattr(quadrature, "MIXTURES", ())
-    monkeypatch.setattr(quadrature, "TRIALS", ())
+    monkeypatch.setattr(proposals, "MIXTURES", ())
+    monkeypatch.setattr(proposals, "TRIALS", ())
     found = integrate(case_of("overall").design, SMALL)
     assert isinstance(found, HandOver)
     assert found.reason.startswith("after 1 proposals Pareto k is ")
@@ -296,8 +304,11 @@ def test_what_cannot_be_factorised_is_handed_over(case_of: Any, monkeypatch: pyt
 
 
 def test_a_model_that_is_not_covered_is_handed_over_by_name(case_of: Any) -> None:
-    found = integrate(case_of("beta-binomial").design, SMALL)
-    assert found == HandOver("the model has a beta-binomial likelihood, which the quadrature engine does not cover")
+    design = replace(case_of("group-only").design, group=None)
+    found = integrate(design, SMALL)
+    assert found == HandOver(
+        "the model has neither heterogeneity nor exchangeable effects, which the quadrature engine does not cover"
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -324,8 +335,8 @@ def test_few_nodes_show_as_a_quadrature_error(case_of: Any) -> None:
     target = Target(case_of("interaction").design)
     rng = np.random.default_rng(3)
     approximation, proposal = approximate(target, rng)
-    coarse = weigh(approximation, proposal, rng, 200, nodes=Nodes(outer=2, inner=2))
-    fine = weigh(approximation, proposal, rng, 200, nodes=NODES)
+    coarse = weigh(approximation, proposal, rng, 200, fineness=USUAL._replace(nodes=Nodes(outer=2, inner=2)))
+    fine = weigh(approximation, proposal, rng, 200)
     chosen = np.arange(50)
     assert quadrature.quadrature_error(target, coarse, chosen) > 0.01
     assert quadrature.quadrature_error(target, fine, chosen) < 1e-3
@@ -335,18 +346,18 @@ def test_fewer_nodes_are_taken_where_log_l_does_not_mind(case_of: Any) -> None:
     """It does not where the deviations are small, and does where they are wide."""
     target = Target(case_of("overall").design)
     rng = np.random.default_rng(3)
-    found = weigh(*approximate(target, rng), rng, 200, nodes=NODES)
+    found = weigh(*approximate(target, rng), rng, 200)
     chosen = np.argsort(-found.log_weights)[:50]
-    assert quadrature.enough_nodes(target, replace(found, psi=found.psi / 20), chosen) == quadrature.FEWER_NODES
-    assert quadrature.enough_nodes(target, replace(found, psi=20 * found.psi), chosen) == NODES
-    assert quadrature.enough_nodes(target, replace(found, psi=np.nan * found.psi), chosen) == NODES
+    assert proposals.enough(target, replace(found, psi=found.psi / 20), chosen) == proposals.FEWER_NODES
+    assert proposals.enough(target, replace(found, psi=20 * found.psi), chosen) == USUAL
+    assert proposals.enough(target, replace(found, psi=np.nan * found.psi), chosen) == USUAL
 
 
 def test_what_saves_time_with_many_cohorts_changes_no_result(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     design, settings = case_of("interaction").design, SamplerSettings(seed=4)
     usual = integrate(design, settings)
-    monkeypatch.setattr(quadrature, "MANY", 1)
-    monkeypatch.setattr(quadrature, "NEGLIGIBLE", 1.0)
+    monkeypatch.setattr(proposals, "MANY", 1)
+    monkeypatch.setattr(proposals, "NEGLIGIBLE", 1.0)
     frugal = integrate(design, settings)
     assert isinstance(usual, Integrated)
     assert isinstance(frugal, Integrated)
@@ -370,9 +381,9 @@ def test_deviations_that_cannot_be_drawn_are_handed_over(case_of: Any, monkeypat
 def test_a_round_that_passes_the_gate_is_kept_before_a_larger_one_that_does_not(case_of: Any) -> None:
     target = Target(case_of("interaction").design)
     rng = np.random.default_rng(3)
-    found = weigh(*approximate(target, rng), rng, 100, nodes=NODES)
+    found = weigh(*approximate(target, rng), rng, 100)
     usable, bad = replace(found, pareto_k=0.65, ess=1000.0), replace(found, pareto_k=0.75, ess=1200.0)
-    assert quadrature.best_of([bad, usable]) is usable
-    assert quadrature.best_of([bad]) is bad
+    assert proposals.best_of([bad, usable]) is usable
+    assert proposals.best_of([bad]) is bad
     good = replace(found, pareto_k=0.4, ess=500.0)
-    assert quadrature.best_of([bad, usable, good]) is good
+    assert proposals.best_of([bad, usable, good]) is good
