@@ -25,8 +25,8 @@ RULE = Rule(points=15, drop=16.0, tolerance=1e-3)
 ORDER: Final = 5
 TAUS = (0.02, 3.0)
 """Between these taus the table is used; beyond, integrals are done one by one."""
-REACH = 3.5
-"""Means on either side of what the cohort itself says."""
+REACH, REACH_SDS = 3.5, 2.5
+"""Means on either side of what the cohort itself says: so far, and so many of its standard deviations more."""
 TAU_STEP = 0.15
 """Of log tau, whose singularities are at i pi / 2."""
 MEAN_STEP = 0.15
@@ -56,7 +56,7 @@ class Table:
         centre, variance = likelihood.stand_in(everyone, everyone)
         root = np.sqrt(variance) * (1.0 if score.normal else np.sqrt(score.nu))
         self._step = np.minimum(MEAN_STEP * root, LONGEST_STEP)
-        half = np.ceil(REACH / self._step).astype(np.intp) + EDGE
+        half = np.ceil((REACH + REACH_SDS * np.sqrt(variance)) / self._step).astype(np.intp) + EDGE
         self._low = centre - half * self._step
         sizes = 2 * half + 1
         self._sizes, self._offset = sizes, np.cumsum(sizes) - sizes

@@ -26,7 +26,9 @@ def test_both_engines_cover_every_bundled_model(case_of: Any) -> None:
 @pytest.mark.parametrize("name", model_names())
 def test_both_engines_have_one_answer(name: str, case_of: Any) -> None:
     case = case_of(name)
-    fit, found = fit_both(case.spec, case.evidence, keep=Engine.QUADRATURE, settings=SMALL, warn=pytest.fail)
+    # Chains that have tuned for 500 steps have too few draws in the tails of a Student t.
+    settings = SMALL if name != "robust" else SamplerSettings(seed=3, draws=1500)
+    fit, found = fit_both(case.spec, case.evidence, keep=Engine.QUADRATURE, settings=settings, warn=pytest.fail)
     assert fit.provenance.engine is Engine.QUADRATURE
     assert isinstance(found, CrossCheck)
     assert found.faults == (), found.beyond
