@@ -34,6 +34,8 @@ COMMANDS = (
     "evidence",
     "models",
     "summary",
+    "outliers",
+    "compare",
 )
 HEAVY = {"arviz", "arviz_stats", "h5netcdf", "matplotlib", "numba", "numpy", "nutpie", "pandas"}
 HEAVY |= {"pydantic", "pymc", "pytensor", "scipy", "xarray"}
