@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.design import Design, Index
-from alkbayes.engines.target import Target, unsupported
+from alkbayes.engines.target import Target, root_odds, unsupported
 from alkbayes.errors import UsageError
 from alkbayes.restriction import restricted
 
@@ -73,9 +73,15 @@ def with_neighbours(design: Design, cohorts: Index) -> Index:
 
 
 def positions(target: Target, draws: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Return the scales (S, scale) and coefficients (S, coefficient) of named draws, the inverse of `Target.named`."""
+    """Return the scales (S, scale) and coefficients (S, coefficient) of named draws, the inverse of `Target.named`.
+
+    Among the scales the correlation of a beta-binomial stands as the root of its odds.
+    """
     count = draws["alpha"].size
-    psi = [draws[item.name].reshape(count, -1) for item in target.scales]
+    psi = [
+        (root_odds(draws[item.name]) if item.name == "rho" else draws[item.name]).reshape(count, -1)
+        for item in target.scales
+    ]
     b = [draws[item.name].reshape(count, -1) for item in target.coefficients]
     return np.hstack(psi), np.hstack(b)
 

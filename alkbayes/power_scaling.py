@@ -144,8 +144,7 @@ def power_scaling(fit: "Fit") -> PowerScaling:
     names = prior_names(design)
     # Standardised effects are intermediate: standard normal whatever the file says.
     priors = stored[[name for name in stored.data_vars if name in names]].rename(names)
-    # The correlation of a beta-binomial is none of the SDs that the target is a function of.
-    if unsupported(design) or design.rho_prior is not None:
+    if unsupported(design):
         kind, likelihood = CONDITIONAL, fit.tree["log_likelihood"].to_dataset()
     else:
         values = integrated_log_likelihood(design, draws)

@@ -38,6 +38,8 @@ COMMANDS = (
     "diagnose",
     "predictive",
     "sensitivity",
+    "outliers",
+    "compare",
 )
 HEAVY = {"arviz", "arviz_stats", "h5netcdf", "matplotlib", "numba", "numpy", "nutpie", "pandas"}
 HEAVY |= {"pydantic", "pymc", "pytensor", "scipy", "xarray"}
