@@ -27,22 +27,16 @@ from alkbayes.fit import Fit
 from alkbayes.parametrisation import empirical_logits
 from alkbayes.predictive import Heterogeneity, cohort_rates, heterogeneity_of, next_cohort
 from alkbayes.quadrature import expected_rate
-from alkbayes.vocabulary import INTERVAL_PROB, Estimand, label_of
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, Estimand, label_of
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
-ALL = "all"
 STRATA = ("line", "regimen_class")
 """Columns whose two-way cells are shown wherever a model has both."""
 
 NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 """What each scale of a contrast says where two levels are alike."""
-
-NOT_RANDOMISED = (
-    "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
-    "treatment effect."
-)
 
 
 @dataclass(frozen=True, slots=True)
