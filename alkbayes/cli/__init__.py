@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from alkbayes.cli import audit, evidence, fit, influence, models, pool, regress, small_study, subgroups, summary
+from alkbayes.cli import audit, evidence, fit, influence, models, plot, pool, regress, small_study, subgroups, summary
 from alkbayes.cli.output import forgive_encodings
 from alkbayes.errors import AlkbayesError
 
@@ -52,6 +52,7 @@ COMMANDS = {
     "evidence": evidence,
     "models": models,
     "summary": summary,
+    "plot": plot,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)
