@@ -49,7 +49,7 @@ FUNNEL_READING = (
 )
 BAUJAT_READING = (
     "To the right: cohorts far from the pooled logit. Upwards: cohorts whose removal moves it. As metafor; Baujat et "
-    "al. 2002, doi:10.1002/sim.1221. The {labelled} with the largest product of both are named."
+    "al. 2002, doi:10.1002/sim.1221. The {labelled} with the largest product of both are named, where there is room."
 )
 
 
