@@ -28,14 +28,13 @@ from alkbayes.links import Link, inverse, odds_ratio
 from alkbayes.parametrisation import empirical_predictors
 from alkbayes.predictive import Heterogeneity, cohort_rates, heterogeneity_of, next_cohort
 from alkbayes.quadrature import expected_rate
-from alkbayes.vocabulary import INTERVAL_PROB, Estimand, label_of
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, Estimand, label_of
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
 """Returns the Monte Carlo errors of a row's draws as the columns of a table."""
 
-ALL = "all"
 STRATA = ("line", "regimen_class")
 """Columns whose two-way cells are shown wherever a model has both."""
 
@@ -44,11 +43,6 @@ NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 
 ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
 """Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
-
-NOT_RANDOMISED = (
-    "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
-    "treatment effect."
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alkbayes.design import Design, build_design, level_codes
+from alkbayes.design import Design, build_design, level_codes, parameters
 from alkbayes.draws import from_prior, linear_predictor, total_sd
 from alkbayes.links import Link, inverse, link_function, odds_ratio
 from alkbayes.predictive import cohort_rates
@@ -134,6 +134,23 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
         for key, values in _quantities(stage, rng, min(CHUNK, draws - start)):
             chunks.setdefault(key, []).append(values)
     return pd.DataFrame([_row(*key, np.concatenate(parts)) for key, parts in chunks.items()], columns=COLUMNS)
+
+
+def heterogeneity_priors(design: Design, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Array]:
+    """Return draws from the prior of each parameter of heterogeneity, shape (draw,).
+
+    Their names are those of :func:`alkbayes.estimates.heterogeneity_draws`, of which shares of variance are not here:
+    they hang on the table. SDs are on the logit scale; `tau_total` is that of all levels together.
+    """
+    rng = np.random.default_rng(seed)
+    values = {
+        parameter.name: parameter.prior.draw(rng, (draws,))
+        for parameter in parameters(design)
+        if parameter.support != "real"
+    }
+    if len(design.heterogeneity) > 1:
+        values["tau_total"] = total_sd(design, values | {"alpha": np.zeros(draws)})
+    return values
 
 
 def _stage(design: Design) -> _Stage:

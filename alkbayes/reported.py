@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes.estimates import ALL, Posterior, contrast_draws, heterogeneity_draws, pooled_draws
-from alkbayes.vocabulary import Estimand
+from alkbayes.estimates import Posterior, contrast_draws, heterogeneity_draws, pooled_draws
+from alkbayes.vocabulary import ALL, Estimand
 
 type Array = NDArray[np.float64]
 

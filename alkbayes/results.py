@@ -8,7 +8,6 @@ import pandas as pd
 from alkbayes.classical import PoolingMethod, pool_table
 from alkbayes.duplicates import possible_duplicates
 from alkbayes.estimates import (
-    NOT_RANDOMISED,
     STRATA,
     cohort_table,
     contrast_table,
@@ -19,6 +18,7 @@ from alkbayes.estimates import (
 from alkbayes.evidence import RECONSTRUCTION
 from alkbayes.monte_carlo import error_columns_of
 from alkbayes.records import records
+from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
     from alkbayes.fit import Fit

@@ -10,6 +10,16 @@ DEFAULT_MODEL = "line-generation"
 """What `alkbayes fit` fits."""
 
 
+ALL = "all"
+"""Group, and level, of the whole table."""
+
+NOT_RANDOMISED = (
+    "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
+    "treatment effect."
+)
+"""What a reader of any contrast must know."""
+
+
 class Line(StrEnum):
     """Treatment history of a cohort."""
 

@@ -23,6 +23,10 @@ TESTED_ELSEWHERE = {
     "classical/__init__.py": "holds the public names, which tests/classical imports",
     "cli/__init__.py": "tests/cli/test_app.py",
     "engines/proposals.py": "tests/engines/test_quadrature.py",
+    "plots/__init__.py": "holds nothing",
+    "plots/marks.py": "tests/plots/test_forest.py and test_contrasts.py find them at the tables' numbers",
+    "plots/style.py": "tests/plots/test_page.py",
+    "plots/source.py": "tests/plots/test_kinds.py",
     "integrand.py": "tests/test_marginal.py integrates with it",
     "nested.py": "tests/test_marginal.py and test_deviations.py",
     "classical/least_squares.py": "tests/classical/test_tau2.py and test_regression.py, against whole k x k matrices",
@@ -201,5 +205,5 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 def test_the_modules_of_a_folder_stand_together() -> None:
     folders = [Path(name).parent.as_posix() for name in listed()]
     changes = [second for first, second in pairwise(folders) if first != second]
-    for folder in ("engines", "classical", "cli"):
+    for folder in ("engines", "classical", "plots", "cli"):
         assert changes.count(folder) == 1

@@ -12,7 +12,7 @@ from alkbayes import replications
 from alkbayes.classical import PoolingMethod, pool
 from alkbayes.draws import from_prior
 from alkbayes.errors import SamplingError, UsageError
-from alkbayes.estimates import ALL, groups_of
+from alkbayes.estimates import groups_of
 from alkbayes.replications import (
     CHAINS,
     KEPT,
@@ -28,6 +28,7 @@ from alkbayes.replications import (
 )
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import model_path, read_spec
+from alkbayes.vocabulary import ALL
 
 LINE = read_spec(model_path("line"))
 

@@ -18,6 +18,7 @@ from alkbayes.cli import (
     influence,
     models,
     outliers,
+    plot,
     pool,
     predictive,
     regress,
@@ -75,6 +76,7 @@ COMMANDS = {
     "compare": compare,
     "sensitivity": sensitivity,
     "calibrate": calibrate,
+    "plot": plot,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)

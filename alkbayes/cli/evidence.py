@@ -1,32 +1,52 @@
 """`alkbayes evidence`: what is in the table."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from alkbayes.cli.analysis import console_for
 from alkbayes.cli.options import Csv, Data, Json
 from alkbayes.cli.output import check_format, percent, print_csv, print_json, records
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.table import Table
 
     from alkbayes.evidence import Evidence
 
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Draw it to a PNG, SVG or PDF file: patients by year, line and generation, and every observed rate.",
+        show_default=False,
+    ),
+]
 TITLES = {"line": "line", "generation": "TKI generation", "agent": "agent"}
 CELLS = "line:generation"
 MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
 
 
-def command(data: Data = None, json_: Json = False, csv: Csv = False) -> None:
+def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv = False) -> None:
     """Say what is in the evidence table: cohorts, patients and responders by line, TKI generation and agent.
 
-    Example: alkbayes evidence --data my-trials.csv --json
+    Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf
     """
     check_format(json_=json_, csv=csv)
+    if plot is not None:
+        from alkbayes.plots.files import check_free, format_of
+
+        format_of(plot, None)
+        check_free([plot])
     from alkbayes.duplicates import possible_duplicates
     from alkbayes.evidence import make_up, read_evidence
 
     evidence = read_evidence(data)
     groups = make_up(evidence)
+    if plot is not None:
+        _plot(evidence, groups, plot)
     if json_:
         warnings = list(possible_duplicates(evidence))
         print_json({"evidence": _totals(evidence), "groups": records(groups), "warnings": warnings})
@@ -34,6 +54,24 @@ def command(data: Data = None, json_: Json = False, csv: Csv = False) -> None:
         print_csv(groups)
     else:
         _show(evidence, records(groups))
+
+
+def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> None:
+    """Draw what is in the table, and say on stderr where."""
+    from alkbayes.duplicates import possible_duplicates
+    from alkbayes.evidence import RECONSTRUCTION
+    from alkbayes.plots.evidence import make_up_figure, observed_forest
+    from alkbayes.plots.files import save_figures
+    from alkbayes.plots.style import Caption
+    from alkbayes.timeline import patients_by_year
+
+    reconstruction = [RECONSTRUCTION] if evidence.bundled else []
+    caption = Caption((f"Evidence: {evidence.source}.", *reconstruction, *possible_duplicates(evidence)))
+    trials = "" if evidence.trials is None else f" of {_number(evidence.trials, 'trial')}"
+    heading = f"{_number(evidence.cohorts, 'cohort')}{trials}, {_number(evidence.patients, 'patient')}"
+    pages = make_up_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
+    for file in save_figures([*pages, *observed_forest(evidence.frame, caption)], path):
+        typer.echo(f"Figure: {file}", err=True)
 
 
 def _totals(evidence: "Evidence") -> dict[str, Any]:

@@ -26,6 +26,7 @@ from alkbayes.errors import (
 COMMANDS = (
     "fit",
     "pool",
+    "plot",
     "subgroups",
     "regress",
     "influence",

@@ -153,3 +153,23 @@ def test_the_command_loads_nothing_heavy_until_it_runs() -> None:
     code = "import sys, alkbayes.cli.evidence; print(sorted({'pandas', 'numpy', 'pymc'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_it_is_drawn_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "evidence.pdf"
+    result = run("--plot", path, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["evidence"]["cohorts"] == 63
+    assert result.stderr == f"Figure: {path}\n"
+    assert path.read_bytes().startswith(b"%PDF")
+    again = run("--plot", path)
+    assert again.exit_code == 2
+    assert "evidence.pdf: is there already" in again.stderr
+    assert again.stdout == ""
+    assert run("--plot", tmp_path / "evidence.docx").exit_code == 2
+
+
+def test_one_s_own_table_is_drawn_as_numbered_pages(tmp_path: Path) -> None:
+    result = run("--data", OWN, "--plot", tmp_path / "own.svg")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own-1.svg", "own-2.svg"]

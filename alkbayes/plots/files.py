@@ -1,0 +1,110 @@
+"""Figures as files: whole or not at all, and never over one that is there."""
+
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alkbayes.errors import UsageError
+from alkbayes.plots.page import MISSING_GLYPH
+from alkbayes.plots.style import DPI, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg", "pdf")
+
+
+def format_of(path: Path | None, asked: str | None) -> str:
+    """Return the format of a figure: what was asked for, else by the ending of its file's name, else PNG.
+
+    Raises
+    ------
+    UsageError
+        If the format is none of `FORMATS`, or the file's name ends otherwise.
+    """
+    if asked is not None and asked not in FORMATS:
+        raise UsageError(f"--format: found {asked!r}; allowed: {', '.join(FORMATS)}.")
+    if path is None:
+        return asked or FORMATS[0]
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in FORMATS:
+        raise UsageError(f"{path}: the name of a figure's file must end in .{', .'.join(FORMATS)}.")
+    if asked not in {None, ending}:
+        raise UsageError(f"{path} ends in .{ending}, and --format says {asked}. Give one of them.")
+    return ending
+
+
+def paths_of(path: Path, pages: int) -> list[Path]:
+    """Return the files of a figure of so many pages: a PDF holds all of them, other formats are numbered."""
+    if pages == 1 or path.suffix.lower() == ".pdf":
+        return [path]
+    return [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, pages + 1)]
+
+
+def check_free(paths: Sequence[Path]) -> None:
+    """Check that nothing is at any of these places.
+
+    Raises
+    ------
+    UsageError
+        If something is.
+    """
+    if taken := [path for path in paths if path.exists() or path.is_symlink()]:
+        raise UsageError(
+            f"{taken[0]}: is there already; nothing is overwritten. Remove it, or give --out a name that is free."
+        )
+
+
+@styled
+def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
+    """Write the pages of a figure, in the format that the name ends in.
+
+    Each file is written beside its place and renamed. The same figure gives the same bytes: no file holds a date.
+
+    Returns
+    -------
+    list of Path
+        What was written: one file, or one for each page of a PNG or SVG of several.
+
+    Raises
+    ------
+    UsageError
+        If something is at one of these places, or the folder cannot be written to.
+    """
+    paths = paths_of(path, len(pages))
+    check_free(paths)
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{path.name}.", suffix=".partial", dir=path.absolute().parent
+        ) as place:
+            files = [Path(place) / target.name for target in paths]
+            with warnings.catch_warnings():
+                # A box stands for what the font has not got: a wrong name would be worse, and SVG has the character.
+                warnings.filterwarnings("ignore", MISSING_GLYPH)
+                _write(pages, files)
+            check_free(paths)
+            for file, target in zip(files, paths, strict=True):
+                file.replace(target)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    return paths
+
+
+def _write(pages: Sequence["Figure"], files: Sequence[Path]) -> None:
+    """Write pages to files, all to the one file of a PDF."""
+    ending = files[0].suffix.lower()
+    if ending == ".pdf":
+        from matplotlib.backends.backend_pdf import PdfPages
+
+        with PdfPages(files[0], metadata={"CreationDate": None, "Producer": None, "Creator": "alkbayes"}) as document:
+            for page in pages:
+                document.savefig(page)
+        return
+    for page, file in zip(pages, files, strict=True):
+        if ending == ".svg":
+            page.savefig(file, format="svg", metadata={"Date": None, "Creator": "alkbayes"})
+        else:
+            page.savefig(file, format="png", dpi=DPI, metadata={"Software": "alkbayes"})

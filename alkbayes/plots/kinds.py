@@ -1,0 +1,131 @@
+"""The kinds of figures of a run. This is the one place that lists them.
+
+Nothing heavy is imported here: the command's help names the kinds.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alkbayes.errors import UsageError
+
+CLASSICAL = "reml-logit"
+"""What the classical pictures of single cohorts pool by, as metafor does unless told otherwise."""
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from alkbayes.plots.source import RunTables
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of figure.
+
+    Attributes
+    ----------
+    draw
+        Returns the pages of the figure of a run.
+    columns
+        Columns of a journal that it is wide: 1 is 85 mm, 2 is 180 mm.
+    shows
+        What is to be seen, in a line.
+    """
+
+    draw: Callable[["RunTables"], list["Figure"]]
+    columns: int
+    shows: str
+
+
+def _has_no(run: "RunTables", what: str, needed: str) -> str:
+    return f"{run.folder}: model {run.document['model']!r} has no {what}. Draw a run of a model with {needed}."
+
+
+def _forest(run: "RunTables") -> list["Figure"]:
+    from alkbayes.plots.forest import forest
+
+    return forest(run.pooled, run.cohorts, run.caption)
+
+
+def _cells(run: "RunTables") -> list["Figure"]:
+    from alkbayes.plots.cells import cells
+
+    return cells(run.pooled, run.caption)
+
+
+def _contrasts(run: "RunTables") -> list["Figure"]:
+    from alkbayes.plots.contrasts import contrasts
+
+    if run.contrasts.empty:
+        raise UsageError(_has_no(run, "contrasts", "an effect with two levels"))
+    return contrasts(run.contrasts, run.caption)
+
+
+def _shrinkage(run: "RunTables") -> list["Figure"]:
+    from alkbayes.plots.shrinkage import shrinkage
+
+    return shrinkage(run.cohorts, run.caption)
+
+
+def _heterogeneity(run: "RunTables") -> list["Figure"]:
+    from alkbayes.estimates import heterogeneity_draws, posterior_of
+    from alkbayes.plots.heterogeneity import heterogeneity
+    from alkbayes.prior_implications import heterogeneity_priors
+
+    fit = run.fit
+    prior = heterogeneity_priors(fit.design, draws=1_000_000)
+    if not prior:
+        raise UsageError(_has_no(run, "heterogeneity", "a standard deviation"))
+    posterior = dict(heterogeneity_draws(posterior_of(fit)))
+    return heterogeneity(prior, posterior, run.heterogeneity, run.caption)
+
+
+def _comparison(run: "RunTables") -> list["Figure"]:
+    from alkbayes.classical import pool_table
+    from alkbayes.classical.pooling_methods import ALL_METHODS
+    from alkbayes.plots.comparison import comparison
+
+    return comparison(run.pooled, pool_table(run.evidence, by=(), methods=ALL_METHODS), run.caption)
+
+
+def _funnel(run: "RunTables") -> list["Figure"]:
+    from alkbayes.classical import PoolingMethod, pool
+    from alkbayes.plots.diagnostic import funnel
+
+    frame = run.evidence.frame
+    full = pool(frame["responders"], frame["n"], method=PoolingMethod(CLASSICAL))
+    if full.estimate is None:
+        raise UsageError(f"{run.folder}: {CLASSICAL} finds no pooled rate to draw a funnel about: {full.note}")
+    return funnel(frame, pooled=full.estimate, tau2=full.tau2 or 0.0, method=CLASSICAL, caption=run.caption)
+
+
+def _baujat(run: "RunTables") -> list["Figure"]:
+    from alkbayes.classical import PoolingMethod
+    from alkbayes.classical.influence_tables import influence_table
+    from alkbayes.plots.diagnostic import baujat
+
+    table = influence_table(run.evidence, method=PoolingMethod(CLASSICAL))
+    if not table.rows["baujat_x"].notna().any():
+        raise UsageError(f"{run.folder}: Baujat's plot needs two cohorts at least, and rates that can be pooled.")
+    return baujat(table.rows, method=CLASSICAL, caption=run.caption)
+
+
+def _sequence(run: "RunTables") -> list["Figure"]:
+    from alkbayes.estimates import posterior_of
+    from alkbayes.plots.sequence import sequence
+    from alkbayes.sequence import sequence_table
+
+    return sequence(sequence_table(posterior_of(run.fit)), run.caption)
+
+
+KINDS: Mapping[str, Kind] = {
+    "forest": Kind(_forest, 2, "every cohort, observed and shrunken, and the pooled rates of its groups"),
+    "cells": Kind(_cells, 1, "pooled rates by line and TKI generation, with their three intervals"),
+    "contrasts": Kind(_contrasts, 2, "levels against each other: odds ratios and differences"),
+    "shrinkage": Kind(_shrinkage, 1, "each cohort's rate as observed and given all cohorts"),
+    "heterogeneity": Kind(_heterogeneity, 2, "prior and posterior of how far cohorts differ"),
+    "comparison": Kind(_comparison, 2, "the pooled rate by the model and by every classical method"),
+    "funnel": Kind(_funnel, 1, "observed rates by size of cohort"),
+    "baujat": Kind(_baujat, 1, "what each cohort adds to the heterogeneity and does to the pooled rate"),
+    "sequence": Kind(_sequence, 1, "rates by earlier ALK inhibitor and TKI generation (model sequence)"),
+}

@@ -1,0 +1,106 @@
+"""What figures are made of: the tables of a finished run, read as they are needed."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.evidence import BUNDLED, RECONSTRUCTION
+from alkbayes.plots.style import Caption, counted
+from alkbayes.vocabulary import NOT_RANDOMISED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alkbayes.evidence import Evidence
+    from alkbayes.fit import Fit
+
+NUMBERS = frozenset({"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"})
+COUNTS = frozenset({"n", "responders"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunTables:
+    """A finished run.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    document
+        What :func:`alkbayes.runs.read_run` returned for it.
+    """
+
+    folder: Path
+    document: dict[str, Any]
+
+    @property
+    def pooled(self) -> "pd.DataFrame":
+        """As :func:`alkbayes.estimates.pooled_table`."""
+        return self._table("pooled")
+
+    @property
+    def contrasts(self) -> "pd.DataFrame":
+        """As :func:`alkbayes.estimates.contrast_table`."""
+        return self._table("contrasts")
+
+    @property
+    def heterogeneity(self) -> "pd.DataFrame":
+        """As :func:`alkbayes.estimates.heterogeneity_table`."""
+        return self._table("heterogeneity")
+
+    @property
+    def cohorts(self) -> "pd.DataFrame":
+        """As :func:`alkbayes.estimates.cohort_table`."""
+        import pandas as pd
+
+        # A cohort may be called "NA" or "007".
+        table = pd.read_csv(self.folder / "cohorts.csv", dtype=str, keep_default_na=False)
+        kinds = dict.fromkeys(NUMBERS & set(table), "float64") | dict.fromkeys(COUNTS, "int64")
+        return table.astype(kinds)
+
+    @property
+    def evidence(self) -> "Evidence":
+        """The table that was fitted to, with the name that it had then."""
+        from alkbayes.evidence import read_evidence
+        from alkbayes.runs import EVIDENCE_FILE
+
+        evidence = read_evidence(self.folder / EVIDENCE_FILE)
+        return replace(evidence, source=self.document["evidence"]["source"])
+
+    @property
+    def fit(self) -> "Fit":
+        """The whole fit, for what needs draws."""
+        from alkbayes.runs import read_fit
+
+        return read_fit(self.folder)
+
+    @property
+    def caption(self) -> Caption:
+        """What is to stand about every figure of the run."""
+        document, evidence = self.document, self.document["evidence"]
+        trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
+        source = "bundled evidence" if evidence["source"] == BUNDLED else f"evidence {evidence['source']}"
+        made_of = (
+            f"Model {document['model']}; {source}, {counted(evidence['cohorts'], 'cohort')}{trials}, "
+            f"{counted(evidence['responders'], 'responder')} of {counted(evidence['patients'], 'patient')}."
+        )
+        # What is said of the bundled table first: of very many notes a page has the first alone.
+        notes = [note for note in document["notes"] if note != NOT_RANDOMISED]
+        notes.sort(key=lambda note: note != RECONSTRUCTION)
+        return Caption(
+            (made_of, *(note if note.endswith((".", ")")) else f"{note}." for note in notes)), warning(document)
+        )
+
+    def _table(self, name: str) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.DataFrame(self.document[name])
+
+
+def warning(document: dict[str, Any]) -> str:
+    """Return why the numbers of a run are not to be used; empty where they may be."""
+    if not document["diagnostics"]["converged"]:
+        return f"NOT CONVERGED, not to be used: {'; '.join(document['diagnostics']['failures'])}"
+    if faults := (document.get("cross_check") or {}).get("faults"):
+        return f"CROSS-CHECK FAILED, not to be used: {'; '.join(faults)}"
+    return ""

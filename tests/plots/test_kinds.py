@@ -1,0 +1,87 @@
+"""Every kind is drawn from the folder of a run, at the width that it says, with what the tables had in memory."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from alkbayes.errors import UsageError
+from alkbayes.evidence import RECONSTRUCTION
+from alkbayes.plots.kinds import KINDS
+from alkbayes.plots.page import MM
+from alkbayes.plots.source import RunTables, warning
+from alkbayes.runs import read_run
+from alkbayes.vocabulary import NOT_RANDOMISED
+
+
+@pytest.fixture(scope="module")
+def tables(run) -> RunTables:
+    return RunTables(run.folder, read_run(run.folder))
+
+
+@pytest.fixture(scope="module")
+def sequence_tables(sequence_run) -> RunTables:
+    return RunTables(sequence_run.folder, read_run(sequence_run.folder))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_is_drawn(name: str, tables: RunTables, sequence_tables: RunTables, see) -> None:
+    pages = KINDS[name].draw(sequence_tables if name == "sequence" else tables)
+    for page in pages:
+        assert page.get_size_inches()[0] / MM == pytest.approx({1: 85, 2: 180}[KINDS[name].columns])
+        seen = see(page)
+        assert seen.overlaps() == []
+        assert seen.outside() == []
+        text = " ".join(seen.words)
+        assert "63 cohorts of 42 trials, 3,397 responders of 5,645 patients." in text
+        assert RECONSTRUCTION in text
+    assert pages
+
+
+def test_the_tables_are_those_of_the_fit(tables: RunTables, run) -> None:
+    for name in ("pooled", "contrasts", "heterogeneity"):
+        pd.testing.assert_frame_equal(getattr(tables, name), getattr(run.results, name), check_dtype=False)
+    pd.testing.assert_frame_equal(tables.cohorts, run.results.cohorts, check_dtype=False)
+    assert tables.evidence.bundled
+    assert tables.evidence.cohorts == 63
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_names(tables: RunTables, tmp_path: Path) -> None:
+    table = tables.cohorts
+    table.loc[:2, "cohort_id"] = ["NA", "007", "1e5"]
+    table.to_csv(tmp_path / "cohorts.csv", index=False)
+    assert RunTables(tmp_path, tables.document).cohorts["cohort_id"].tolist()[:3] == ["NA", "007", "1e5"]
+
+
+def test_a_sequence_needs_its_model(tables: RunTables) -> None:
+    with pytest.raises(UsageError, match="Use a run of the model `sequence`"):
+        KINDS["sequence"].draw(tables)
+
+
+def test_a_model_without_contrasts_is_refused(run, tables: RunTables) -> None:
+    without = RunTables(run.folder, tables.document | {"contrasts": []})
+    with pytest.raises(UsageError, match="model 'line-generation' has no contrasts"):
+        KINDS["contrasts"].draw(without)
+
+
+def test_what_did_not_converge_is_marked(tables: RunTables, run, see) -> None:
+    verdict = tables.document["diagnostics"] | {"converged": False, "failures": ["Pareto k 0.9"]}
+    broken = RunTables(run.folder, tables.document | {"diagnostics": verdict})
+    words = see(KINDS["cells"].draw(broken)[0]).words
+    assert "NOT CONVERGED, not to be used: Pareto k 0.9" in words
+    assert warning(tables.document) == ""
+    assert "CROSS-CHECK" in warning(tables.document | {"cross_check": {"faults": ["far apart"]}})
+
+
+def test_notes_stand_about_every_figure_that_of_the_bundled_table_first(tables: RunTables, run) -> None:
+    noted = RunTables(run.folder, tables.document | {"notes": ["look alike", NOT_RANDOMISED, RECONSTRUCTION]})
+    assert noted.caption.notes[1:] == (RECONSTRUCTION, "look alike.")
+
+
+def test_figures_may_lie_in_the_folder(run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run.folder, folder)
+    (folder / "forest.png").write_bytes(b"")
+    assert read_run(folder)["files"] == json.loads((folder / "run.json").read_text(encoding="utf-8"))["files"]
