@@ -3,7 +3,6 @@
 What a user runs first must not fail. One fit a model, at the default settings and the default seed.
 """
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,13 +29,13 @@ class Fitted:
 
 def native_density(engine: NutsEngine) -> Callable[[np.ndarray], tuple[int, float, np.ndarray]]:
     """Return the function that the sampler calls: error code, log density and gradient at a position."""
-    function = engine._compiled.compiled_logp_func.ctypes
+    function, counts = engine._compiled.compiled_logp_func.ctypes, engine._compiled.user_data
     pointer = function.argtypes[1]
 
     def at(position: np.ndarray) -> tuple[int, float, np.ndarray]:
         here, gradient, value = np.array(position, dtype=np.float64), np.empty(len(position)), np.empty(1)
         arguments = (array.ctypes.data_as(pointer) for array in (here, gradient, value))
-        code = function(len(here), *arguments, ctypes.c_void_p())
+        code = function(len(here), *arguments, counts.ctypes.data_as(pointer))
         return code, float(value[0]), gradient
 
     return at

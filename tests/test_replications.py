@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from alkbayes import replications
 from alkbayes.classical import PoolingMethod, pool
+from alkbayes.design import build_design
 from alkbayes.draws import from_prior
 from alkbayes.errors import SamplingError, UsageError
 from alkbayes.estimates import groups_of
@@ -121,11 +122,11 @@ def test_nuts_ranks_the_truth_in_the_posterior_of_the_same_table(spec_of: Callab
     assert alpha["rank"] / KEPT == pytest.approx(below, abs=4 * np.sqrt(below * (1 - below) / KEPT) + 0.01)
 
 
-def test_what_quadrature_hands_over_is_sampled(case_of: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_quadrature_hands_over_is_sampled(spec_of: Any, table_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replications, "by_nuts", lambda *_, handed_over: handed_over)
     settings = SamplerSettings(seed=1, chains=2, draws=200, tune=300)
-    reason = by_quadrature(case_of("student-t-group").design, settings)
-    assert "Student t differences between trials" in str(reason)
+    reason = by_quadrature(build_design(spec_of(), table_of()), settings)
+    assert "neither heterogeneity nor exchangeable effects" in str(reason)
 
 
 def test_a_sampler_that_stops_fails_that_replication_alone() -> None:

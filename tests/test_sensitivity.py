@@ -106,7 +106,7 @@ def test_an_sd_on_another_scale_is_not_compared(fit: Fit, monkeypatch: pytest.Mo
 
 def test_that_sampling_takes_longer_is_told_before(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sensitivity, "unsupported", lambda _: "something odd")
-    monkeypatch.setattr(sensitivity, "fit_reading", lambda name, *_: Outcome(name, Status.FAILED, "not tried"))
+    monkeypatch.setattr(sensitivity, "fit_reading", lambda name, **_: Outcome(name, Status.FAILED, "not tried"))
     told: list[str] = []
     grid = run_grid(fit, names=("no phase 1",), workers=1, warn=told.append)
     assert len(told) == 1

@@ -157,7 +157,8 @@ class _Profile:
             except np.linalg.LinAlgError:
                 return None
             longest = float(np.abs(step).max())
-            phi = phi + step * min(1.0, LONGEST_STEP / longest)
+            # A step may be exactly 0.
+            phi = phi + step * LONGEST_STEP / max(longest, LONGEST_STEP)
             beyond = sign * (phi[place] - self._best[place])
             if not (beyond > 0 and (np.abs(phi) < FLAT).all() and (phi[model.width :] > 0).all()):
                 return None

@@ -109,6 +109,11 @@ def test_the_quick_limits_of_tau_are_those_of_the_profile() -> None:
         ([5, 6, 5, 4], [10, 11, 9, 10]),  # tau is estimated at 0
         ([0, 1, 0, 3, 1], [20, 22, 31, 25, 18]),
         ([300_000, 500_000, 650_000], [1_000_000] * 3),
+        # A simulated table on which the search arrives at a limit to the last bit, with a step of 0.
+        (
+            [3, 5, 1, 1, 4, 1, 1, 1, 2, 2, 4, 1, 1, 1, 0],
+            [138, 143, 147, 18, 137, 8, 83, 12, 44, 18, 143, 46, 91, 41, 16],
+        ),
     ):
         quick = tau_interval(maximum_likelihood(build(x, n, None, None)), prob=0.95)
         assert quick is not None
