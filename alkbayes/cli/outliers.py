@@ -1,12 +1,11 @@
 """`alkbayes outliers`: cohorts that a model does not predict, and what each trial does to the results."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alkbayes.cli.analysis import console_for, empty_table, figure, p_value, points
-from alkbayes.cli.options import Csv, Json
+from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json, records
 from alkbayes.errors import ConvergenceError
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from alkbayes.leave_one_cohort_out import CohortsLeftOut
     from alkbayes.leave_one_trial_out import TrialsLeftOut
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 ByTrial = Annotated[
     bool, typer.Option("--by-trial", help="Fit anew without each trial, and say how far the headline numbers move.")
 ]

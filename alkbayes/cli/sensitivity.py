@@ -1,27 +1,22 @@
 """`alkbayes sensitivity`: what a run's conclusions hang on."""
 
 from collections.abc import Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from alkbayes.cli.analysis import console_for, empty_table, figure, points
-from alkbayes.cli.options import Csv, Json
+from alkbayes.cli.counting import counted
+from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json
 from alkbayes.errors import ConvergenceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rich.console import Console
 
     from alkbayes.fit import Fit
     from alkbayes.power_scaling import PowerScaling
     from alkbayes.sensitivity_grid import Estimate, Grid, Outcome
-
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 
 WIDE = 112
 """Of a terminal that has room for estimates beside shifts."""
@@ -52,8 +47,8 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     from alkbayes.sensitivity_grid import grid_records, grid_table
 
     scaling = power_scaling(fit)
-    with _progress() as (progress, warn):
-        grid = run_grid(fit, progress=progress, warn=warn)
+    with counted("fitting other readings") as progress:
+        grid = run_grid(fit, progress=progress, warn=lambda message: typer.echo(f"warning: {message}", err=True))
     if csv:
         print_csv(grid_table(grid))
         return
@@ -89,26 +84,6 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     console.print("\nWhat the conclusions hang on")
     for sentence in said:
         console.print(f"- {sentence}")
-
-
-@contextmanager
-def _progress() -> "Iterator[tuple[Callable[[int, int], None] | None, Callable[[str], None]]]":
-    """Show on stderr how many readings are done, where that is a terminal; warnings go there in any case."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True, highlight=False, markup=False)
-
-    def warn(message: str) -> None:
-        console.print(f"warning: {message}", soft_wrap=True)
-
-    if not console.is_terminal:
-        yield None, warn
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("fitting other readings", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total), warn
 
 
 def _show_scaling(console: "Console", grid: "Grid", scaling: "PowerScaling") -> None:
