@@ -135,7 +135,9 @@ def test_another_study_in_the_folder_is_refused(alkbayes: Command, tmp_path: Pat
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "s"
-    command = [sys.executable, "-c", "from alkbayes.cli import main; main()", "calibrate", *SMALL]
+    # Where the tests themselves run in the background of a shell, Ctrl-C is ignored, and children inherit that.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", f"{heeding}from alkbayes.cli import main; main()", "calibrate", *SMALL]
     process = subprocess.Popen(
         [*command, "--replications", "100000", "--workers", "1", "--out", str(out)],
         stdout=subprocess.PIPE,
@@ -150,7 +152,12 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> 
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
-    stdout, stderr = process.communicate(timeout=30)
+    try:
+        stdout, stderr = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
     assert (process.returncode, stdout) == (130, "")
     assert "the same command goes on with the rest" in " ".join(stderr.split())
     assert "Traceback" not in stderr
