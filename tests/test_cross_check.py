@@ -31,6 +31,12 @@ def test_both_engines_have_one_answer(name: str, case_of: Any) -> None:
     fit, found = fit_both(case.spec, case.evidence, keep=Engine.QUADRATURE, settings=settings, warn=pytest.fail)
     assert fit.provenance.engine is Engine.QUADRATURE
     assert isinstance(found, CrossCheck)
+    if found.faults:
+        # One model in a hundred is beyond by chance, and there are a dozen: other and more draws decide. Engines that
+        # differ are further apart then, and those that agree fail twice once in ten thousand.
+        more = SamplerSettings(seed=17, draws=3000)
+        fit, found = fit_both(case.spec, case.evidence, keep=Engine.QUADRATURE, settings=more, warn=pytest.fail)
+        assert isinstance(found, CrossCheck)
     assert found.faults == (), found.beyond
     pooled = pooled_table(posterior_of(fit))
     assert len(found.table) == 5 * len(pooled)
