@@ -120,24 +120,9 @@ def _cells(cells: "pd.DataFrame") -> "Figure":
 
 
 def _intervals(axis: Any, table: "pd.DataFrame", kind: str, rows: Any) -> None:
-    axis.hlines(
-        rows,
-        100 * table[f"{kind}low"],
-        100 * table[f"{kind}high"],
-        color="C0",
-        linewidth=1.2,
-        alpha=0.6,
-        label="new, 95 %",
-    )
-    axis.hlines(
-        rows,
-        100 * table[f"{kind}low90"],
-        100 * table[f"{kind}high90"],
-        color="C0",
-        linewidth=3.5,
-        alpha=0.35,
-        label="new, 90 %",
-    )
+    for ends, prob, width, alpha in (("", 95, 1.2, 0.6), ("90", 90, 3.5, 0.35)):
+        low, high = (100 * table[f"{kind}{end}{ends}"] for end in ("low", "high"))
+        axis.hlines(rows, low, high, color="C0", linewidth=width, alpha=alpha, label=f"new, {prob} %")
 
 
 def _label(axis: Any, names: list[str]) -> None:

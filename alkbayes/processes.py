@@ -45,11 +45,8 @@ def in_processes[Task, Result](
             if progress is not None:
                 progress(len(found), len(tasks))
         return [found[place] for place in range(len(tasks))]
-    # Spawned and not forked: numerical libraries have threads, which a fork leaves in any state.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    )
-    with _one_thread_each():
+    pool = new_pool(workers)
+    with one_thread_each():
         try:
             places = {pool.submit(work, task): place for place, task in enumerate(tasks)}
             for future in as_completed(places):
@@ -62,8 +59,16 @@ def in_processes[Task, Result](
     return [found[place] for place in range(len(tasks))]
 
 
+def new_pool(workers: int) -> ProcessPoolExecutor:
+    """Return an executor whose processes leave Ctrl-C to this one."""
+    # Spawned and not forked: numerical libraries have threads, which a fork leaves in any state.
+    return ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
+
+
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Have processes that start meanwhile do linear algebra in one thread.
 
     Their matrices are small, and as many threads as processors in each of as many processes only wait for each other: a

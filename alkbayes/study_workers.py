@@ -1,16 +1,15 @@
 """Replications on all cores of this machine, or on a Dask cluster that is there."""
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
 from alkbayes.errors import RunError, SamplingError, UsageError
 from alkbayes.kernel import kernel_hash
+from alkbayes.processes import new_pool, one_thread_each
 from alkbayes.replications import Study, replicate_study
 from alkbayes.study_folder import StudyFolder
 
@@ -21,8 +20,6 @@ MOST_BROKEN = 3
 """Times that a worker may die before the study stops."""
 WAITING = 4
 """Replications handed out for each worker, so that none waits for work and little is lost."""
-THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Each worker has a core to itself."""
 
 
 def run_study(
@@ -130,18 +127,11 @@ def _finished(executor: Executor, study: Study, numbers: Iterable[int], *, at_on
 @contextmanager
 def _local(workers: int) -> Iterator[tuple[Executor, int]]:
     """Start processes that leave Ctrl-C to this one, and end them at the end, whatever they are at."""
-    before = {name: os.environ.get(name) for name in THREADS}
     others = set(multiprocessing.active_children())
-    os.environ.update(THREADS)
-    # Spawned: a fork of a process that has threads, as numerical libraries do, may hang.
-    executor = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
+    executor = new_pool(workers)
     try:
-        yield executor, workers
+        with one_thread_each():
+            yield executor, workers
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - others:
@@ -149,11 +139,6 @@ def _local(workers: int) -> Iterator[tuple[Executor, int]]:
         raise
     finally:
         executor.shutdown(cancel_futures=True)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager
