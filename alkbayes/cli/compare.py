@@ -7,8 +7,9 @@ import typer
 
 from alkbayes.cli.analysis import console_for, empty_table, figure
 from alkbayes.cli.options import Csv, Json
-from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import check_format, print_csv, print_json, records
 from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,8 +6,9 @@ import typer
 
 from alkbayes.cli.analysis import console_for, empty_table, figure, p_value, points
 from alkbayes.cli.options import Csv, Json, Run
-from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     import pandas as pd

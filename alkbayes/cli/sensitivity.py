@@ -8,8 +8,9 @@ import typer
 from alkbayes.cli.analysis import console_for, empty_table, figure, points
 from alkbayes.cli.counting import counted
 from alkbayes.cli.options import Csv, Json, Run
-from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
