@@ -51,7 +51,6 @@ TESTED_ELSEWHERE = {
     "spec_faults.py": "tests/test_spec.py",
     "verdicts.py": "tests/test_diagnosis.py",
     "diagnosis_plots.py": "tests/cli/test_diagnose.py writes them",
-    "predictive_plots.py": "tests/cli/test_predictive.py writes them",
 }
 """Modules without a test file of their name, and where they are tested."""
 

@@ -1,5 +1,7 @@
 """`alkbayes predictive`: whether data like the observed are what the model expects."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,20 +32,16 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
     Example: alkbayes predictive runs/line-generation-20261122-101500 --plots plots
     """
     check_format(json_=json_, csv=csv)
-    from alkbayes.plotting import check_plots_place, write_plots
+    from alkbayes.plotting import check_plots_place
     from alkbayes.runs import read_fit
 
     if plots is not None:
         check_plots_place(plots)
     fit = read_fit(run)
     from alkbayes.predictive_checks import PosteriorChecks, posterior_checks, prior_checks
-    from alkbayes.predictive_plots import posterior_figures, prior_figures
 
     found = prior_checks(fit) if prior else posterior_checks(fit)
-    files = []
-    if plots is not None:
-        figures = posterior_figures(found) if isinstance(found, PosteriorChecks) else prior_figures(found)
-        files = write_plots(plots, figures)
+    files = [] if plots is None else _draw(run, found, plots)
     if json_:
         subject = {"run": str(run), "model": fit.spec.name, "of": "prior" if prior else "posterior"}
         print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
@@ -65,6 +63,25 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
             f"the posterior of this run did not converge: {'; '.join(fit.diagnostics.failures)}. "
             "Do not use what it predicts."
         )
+
+
+def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> list[Path]:
+    """Write the figures of checks; with few cohorts there is none of the calibration."""
+    from alkbayes.plots.calibration import calibration
+    from alkbayes.plots.files import save_folder
+    from alkbayes.plots.predictive import predictive, prior_cells
+    from alkbayes.plots.source import RunTables
+    from alkbayes.predictive_checks import LEAST_COHORTS, PriorChecks
+    from alkbayes.runs import read_run
+
+    caption = RunTables(run, read_run(run)).caption
+    if isinstance(found, PriorChecks):
+        # What the priors predict does not depend on whether the posterior converged.
+        return save_folder(folder, {"prior-cells": prior_cells(found.cells, replace(caption, warning=""))})
+    figures = {"intervals": predictive(found.cohorts, caption)}
+    if len(found.cohorts) >= LEAST_COHORTS:
+        figures["calibration"] = calibration(found.pit, found.uniform, caption)
+    return save_folder(folder, figures)
 
 
 def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:

@@ -2,13 +2,14 @@
 
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import UsageError
 from alkbayes.plots.page import MISSING_GLYPH
 from alkbayes.plots.style import DPI, styled
+from alkbayes.plotting import new_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,6 +92,31 @@ def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}.") from error
     return paths
+
+
+def save_folder(folder: Path, figures: Mapping[str, Sequence["Figure"]]) -> list[Path]:
+    """Write figures as PNG files into a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Where; nothing may be there.
+    figures
+        Pages by the name of the file without its ending.
+
+    Returns
+    -------
+    list of Path
+        What was written, in the order of `figures`; of one with several pages, each.
+
+    Raises
+    ------
+    UsageError
+        As :func:`alkbayes.plotting.new_folder`.
+    """
+    with new_folder(folder) as place:
+        files = [file for name, pages in figures.items() for file in save_figures(pages, place / f"{name}.png")]
+    return [folder / file.name for file in files]
 
 
 def _write(pages: Sequence["Figure"], files: Sequence[Path]) -> None:
