@@ -22,6 +22,7 @@ from alkbayes.cli import (
     pool,
     predictive,
     regress,
+    report,
     sensitivity,
     small_study,
     subgroups,
@@ -77,6 +78,7 @@ COMMANDS = {
     "sensitivity": sensitivity,
     "calibrate": calibrate,
     "plot": plot,
+    "report": report,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.analysis import LEAST_P, empty_table, figure, p_equals, p_value
+from alkbayes.cli.analysis import empty_table, figure, p_equals
 from alkbayes.cli.options import Csv, Json, Plots, Run
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, reader_console
 from alkbayes.errors import ConvergenceError
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Prior = Annotated[bool, typer.Option("--prior", help="Check the priors: what they predict before any count is read.")]
 SHOWN = 15
 """Cohorts that a terminal shows, those with the most extreme PIT values."""
-IN_PERCENT = ("smallest ORR", "largest ORR", "naive less pretreated")
-COUNTS = ("cohorts outside 90 %",)
 
 
 def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = False, plots: Plots = None) -> None:
@@ -155,39 +153,16 @@ def _show_prior(console: "Console", found: "PriorChecks") -> None:
 
 
 def _show_statistics(console: "Console", statistics: "Sequence[Statistic]", title: str) -> None:
+    from alkbayes.predictive_tables import READING, meanings, statistic_rows
+
     console.print(title)
+    shown = statistic_rows(statistics)
     table = empty_table(console)
-    table.add_column("", overflow="fold")
-    kinds = list(dict.fromkeys(each.kind for each in statistics))
-    several = len(kinds) > 1
-    for heading in ("observed", *(["of"] if several else []), "replicated, 95 %", "p"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    meanings = {}
-    for name in dict.fromkeys(each.name for each in statistics):
-        for each in reversed([each for each in statistics if each.name == name]):
-            replicated = f"{_value(name, each.median)} ({_value(name, each.low)} to {_value(name, each.high)})"
-            p = f"{_share(each.p)}{'*' if each.unusual else ' '}"
-            observed = _value(name, each.observed)
-            table.add_row(
-                "" if name in meanings and several and each.kind != kinds[-1] else name,
-                observed,
-                *([each.kind] if several else []),
-                replicated,
-                p,
-            )
-            meanings[name] = each.meaning
+    for place, heading in enumerate(shown.headings):
+        table.add_column(heading, overflow="fold", justify="right" if place else "left", no_wrap=place > 0)
+    for cells in shown.rows:
+        table.add_row(*cells)
     console.print(table)
-    for name, meaning in meanings.items():
-        console.print(f"{name}: {meaning}.")
-    console.print("p: share of replicated tables with a larger value, ties by half; *: in the outer 5 %.\n")
-
-
-def _share(p: float) -> str:
-    """Return a share of replicated tables for a reader; draws cannot tell 0 and 1 from what is next to them."""
-    return f"> {1 - LEAST_P}" if p > 1 - LEAST_P else p_value(p)
-
-
-def _value(name: str, value: float) -> str:
-    if name in IN_PERCENT:
-        return percent(value).replace("-", "−")
-    return f"{value:.0f}" if name in COUNTS else figure(value)
+    for line in (*meanings(statistics), READING):
+        console.print(line)
+    console.print()

@@ -2,9 +2,10 @@
 
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from alkbayes.errors import UsageError
 from alkbayes.plots.page import MISSING_GLYPH
@@ -82,9 +83,7 @@ def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
             prefix=f".{path.name}.", suffix=".partial", dir=path.absolute().parent
         ) as place:
             files = [Path(place) / target.name for target in paths]
-            with warnings.catch_warnings():
-                # A box stands for what the font has not got: a wrong name would be worse, and SVG has the character.
-                warnings.filterwarnings("ignore", MISSING_GLYPH)
+            with _missing_glyphs_as_boxes():
                 _write(pages, files)
             check_free(paths)
             for file, target in zip(files, paths, strict=True):
@@ -92,6 +91,21 @@ def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}.") from error
     return paths
+
+
+@styled
+def write_svg(page: "Figure", file: "Path | BinaryIO") -> None:
+    """Write one page as SVG. The same figure gives the same bytes: there is no date."""
+    with _missing_glyphs_as_boxes():
+        page.savefig(file, format="svg", metadata={"Date": None, "Creator": "alkbayes"})
+
+
+@contextmanager
+def _missing_glyphs_as_boxes() -> Iterator[None]:
+    """Have a box stand for what the font has not got: a wrong name would be worse, and SVG has the character."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", MISSING_GLYPH)
+        yield
 
 
 def save_folder(folder: Path, figures: Mapping[str, Sequence["Figure"]]) -> list[Path]:
@@ -131,6 +145,6 @@ def _write(pages: Sequence["Figure"], files: Sequence[Path]) -> None:
         return
     for page, file in zip(pages, files, strict=True):
         if ending == ".svg":
-            page.savefig(file, format="svg", metadata={"Date": None, "Creator": "alkbayes"})
+            write_svg(page, file)
         else:
             page.savefig(file, format="png", dpi=DPI, metadata={"Software": "alkbayes"})
