@@ -27,7 +27,7 @@ from alkbayes.cli import (
     subgroups,
     summary,
 )
-from alkbayes.cli.output import forgive_encodings
+from alkbayes.cli.output import forgive_encodings, no_color, print_message
 from alkbayes.errors import AlkbayesError
 
 INTERRUPTED = 130
@@ -42,7 +42,7 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except AlkbayesError as error:
-            typer.echo(f"error: {error}", err=True)
+            print_message(f"error: {error}")
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as interrupt:
             typer.echo("interrupted: what was not finished is not kept", err=True)
@@ -85,4 +85,8 @@ for name, module in COMMANDS.items():
 def main() -> None:
     """Run the command line."""
     forgive_encodings()
+    if no_color():
+        from typer import rich_utils
+
+        rich_utils.COLOR_SYSTEM = None
     app()

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
-from alkbayes.cli.output import percent, percent_interval, print_json, reader_console, records
+from alkbayes.cli.output import message_console, percent, percent_interval, print_json, reader_console, records, say
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL
 
@@ -53,7 +54,8 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
         return
     path = model_path(name)
     spec = read_spec(path)
-    implied = _implied(spec, data)
+    with working("drawing from the priors"):
+        implied = _implied(spec, data)
     if json_:
         document = None if implied is None else records(implied)
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": document})
@@ -106,15 +108,16 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
         table.add_row(f"{row['name']}{' *' if row['default'] else ''}", row["question"], ", ".join(row["columns"]))
     console = reader_console()
     console.print(table)
-    console.print("* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.", soft_wrap=True)
-    console.print("One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.", soft_wrap=True)
+    say(console, "* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.")
+    say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")
 
 
 def _show_implied(rows: list[dict[str, Any]]) -> None:
     """Print on stderr what the priors imply: stdout is the model file and nothing else."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from alkbayes.evidence_faults import shown
 
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("%")
@@ -125,16 +128,15 @@ def _show_implied(rows: list[dict[str, Any]]) -> None:
         title = ""
         for row in (row for row in rows if row["scale"] == scale):
             before, title = title, TITLES[row["quantity"]]
-            table.add_row("" if title == before else title, row["of"], *_cells(row))
+            table.add_row("" if title == before else title, shown(row["of"]), *_cells(row))
         table.add_section()
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    console.print("\nWhat these priors say before any count is read:", soft_wrap=True)
+    console = message_console()
+    console.print("\nWhat these priors say before any count is read:")
     console.print(table)
-    console.print(
-        "Extreme: the share of the prior at an ORR below 1 or above 99 %, or at a difference beyond 50 points.\n"
-        "One level, or pair of levels, stands for all that have the same prior.",
-        soft_wrap=True,
+    say(
+        console, "Extreme: the share of the prior at an ORR below 1 or above 99 %, or at a difference beyond 50 points."
     )
+    say(console, "One level, or pair of levels, stands for all that have the same prior.")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.analysis import LEAST_P, empty_table, figure, p_equals, p_value
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Json, Plots, Run
 from alkbayes.cli.output import (
     WIDTH,
@@ -16,6 +17,7 @@ from alkbayes.cli.output import (
     print_csv,
     print_json,
     reader_console,
+    say,
 )
 from alkbayes.errors import ConvergenceError
 
@@ -44,11 +46,12 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
 
     if plots is not None:
         check_plots_place(plots)
-    fit = read_fit(run)
-    from alkbayes.predictive_checks import PosteriorChecks, posterior_checks, prior_checks
+    with working("making tables like the observed one"):
+        fit = read_fit(run)
+        from alkbayes.predictive_checks import PosteriorChecks, posterior_checks, prior_checks
 
-    found = prior_checks(fit) if prior else posterior_checks(fit)
-    files = [] if plots is None else _draw(run, found, plots)
+        found = prior_checks(fit) if prior else posterior_checks(fit)
+        files = [] if plots is None else _draw(run, found, plots)
     if json_:
         subject = {"run": str(run), "model": fit.spec.name, "of": "prior" if prior else "posterior"}
         print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
@@ -56,7 +59,7 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
         print_csv(found.cohorts if isinstance(found, PosteriorChecks) else found.cells)
     else:
         console = reader_console()
-        console.print(f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}", soft_wrap=True)
+        say(console, f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}")
         console.print(f"Verdict: {found.conclusion}")
         if isinstance(found, PosteriorChecks):
             _show_posterior(console, found)
@@ -92,6 +95,8 @@ def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> li
 
 
 def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:
+    from alkbayes.evidence_faults import shown
+
     console.print(
         "\nnew: new cohorts of new trials with these profiles and sizes; what the model says of the next ones."
     )
@@ -113,7 +118,7 @@ def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:
         inner = [percent_interval(row["new_low90"], row["new_high90"], 0)] if wide else []
         outside = not row["new_low90"] <= row["observed"] <= row["new_high90"]
         table.add_row(
-            row["cohort_id"],
+            shown(row["cohort_id"]),
             f"{row['n']:,}",
             f"{percent(row['observed'])}{'*' if outside else ' '}",
             percent_interval(row["new_low"], row["new_high"], 0),
@@ -138,6 +143,8 @@ def _calibrated(kind: str, p: float) -> str:
 
 
 def _show_prior(console: "Console", found: "PriorChecks") -> None:
+    from alkbayes.evidence_faults import shown
+
     _show_statistics(console, found.statistics, "\nTest statistics of the whole table, replicated from the priors")
     console.print("Crude response rate of each cell, predicted by the priors for the same cohorts; percent")
     table = empty_table(console)
@@ -146,7 +153,7 @@ def _show_prior(console: "Console", found: "PriorChecks") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found.as_record()["cells"]:
         table.add_row(
-            row["cell"].replace(":", " : "),
+            shown(row["cell"]).replace(":", " : "),
             str(row["k"]),
             f"{row['patients']:,}",
             f"{percent(row['observed'])}{' ' if row['inside'] else '*'}",

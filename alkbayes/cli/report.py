@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.cli.output import WIDTH, percent, percent_interval, reader_console
+from alkbayes.cli.output import WIDTH, percent, percent_interval, reader_console, say
 from alkbayes.digits import supported_decimals
+from alkbayes.evidence_faults import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +44,7 @@ def show_fit(document: dict[str, Any]) -> None:
     _show_verdict(console, document)
     console.print(_pooled(console, document))
     for name, meaning in READING:
-        console.print(f"{name + ':':<13}{meaning}", soft_wrap=True)
+        say(console, f"{name + ':':<13}{meaning}", hang=13)
     if any(_decimals(row, most=RATE_DECIMALS, unit=100) < RATE_DECIMALS for row in document["pooled"]):
         console.print("Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do.")
     _show_weights(console, document)
@@ -52,18 +53,18 @@ def show_fit(document: dict[str, Any]) -> None:
     if document.get("cross_check") is not None:
         _show_cross_check(console, document["cross_check"])
     for note in document["notes"]:
-        console.print(f"Note: {note}", soft_wrap=True)
+        say(console, f"Note: {note}")
     console.print(f"Run: {document['run']}", soft_wrap=True)
 
 
 def _show_subject(console: "Console", document: dict[str, Any]) -> None:
     evidence = document["evidence"]
     trials = "" if evidence["trials"] is None else f" of {_number(evidence['trials'], 'trial')}"
-    console.print(f"Model: {document['model']} ({document['question']})", soft_wrap=True)
-    console.print(
+    say(console, f"Model: {document['model']} ({document['question']})")
+    say(
+        console,
         f"Evidence: {evidence['source']}, {_number(evidence['cohorts'], 'cohort')}{trials}, "
         f"{_number(evidence['responders'], 'responder')} of {_number(evidence['patients'], 'patient')}",
-        soft_wrap=True,
     )
 
 
@@ -76,29 +77,29 @@ def _show_verdict(console: "Console", document: dict[str, Any]) -> None:
     verdict = "converged" if found["converged"] else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
     # Runs of earlier versions have neither weights nor another engine than the one asked for.
     if (weights := document["provenance"].get("weights")) is not None:
-        console.print(
+        say(
+            console,
             f"Posterior: {verdict}. {settings['chains'] * settings['draws']:,} draws by quadrature and importance "
             f"sampling, seed {settings['seed']}; Pareto k {_figure(found['pareto_k'], 2)}, "
             f"ESS {_figure(found['importance_ess'], 0)} of {weights['weighted']:,} weighted draws, "
             f"{weights['duplicates']:,} of those kept are duplicates",
-            soft_wrap=True,
         )
         _show_failures(console, found)
         return
     if reason := document["provenance"].get("handed_over"):
-        console.print(f"Sampled by NUTS: {reason}.", soft_wrap=True)
-    console.print(
+        say(console, f"Sampled by NUTS: {reason}.")
+    say(
+        console,
         f"Posterior: {verdict}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
         f"R-hat ≤ {_figure(found['rhat_max'], 3)}, ESS ≥ {_least_ess(found)}, "
         f"{found['divergences']} divergences, E-BFMI ≥ {_figure(found['ebfmi_min'], 2)}",
-        soft_wrap=True,
     )
     _show_failures(console, found)
 
 
 def _show_failures(console: "Console", found: dict[str, Any]) -> None:
     for failure in found["failures"]:
-        console.print(f"  failed: {failure}", soft_wrap=True)
+        say(console, f"  failed: {failure}", hang=2)
 
 
 def _figure(value: float | None, digits: int) -> str:
@@ -141,11 +142,11 @@ def _pooled(console: "Console", document: dict[str, Any]) -> "Table":
     for (group, level), estimands in rows.items():
         if group != previous and group != "all":
             table.add_section()
-            table.add_row(GROUP_TITLES.get(group, group))
+            table.add_row(GROUP_TITLES.get(group, shown(group)))
         previous = group
         typical = estimands["typical"]
         table.add_row(
-            "overall" if group == "all" else f" {level.replace(':', joint)}",
+            "overall" if group == "all" else f" {shown(level).replace(':', joint)}",
             str(typical["k"]),
             f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),
@@ -189,7 +190,7 @@ def _show_weights(console: "Console", document: dict[str, Any]) -> None:
         return
     console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
     for row in rows:
-        console.print(f"  {row['level']}: {row['weights']}", soft_wrap=True)
+        say(console, f"  {shown(row['level'])}: {row['weights']}", hang=4)
 
 
 def _heterogeneity(console: "Console", document: dict[str, Any]) -> "Table":
@@ -225,7 +226,7 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
     for row in document["contrasts"]:
         by_column.setdefault(row["column"], {}).setdefault(row["contrast"], {})[row["scale"]] = row
     for column, contrasts in by_column.items():
-        title = GROUP_TITLES.get(column, column)
+        title = GROUP_TITLES.get(column, shown(column))
         if len(contrasts) > MOST_CONTRASTS:
             console.print(f"\n{len(contrasts)} contrasts of {title} are in contrasts.csv.")
             continue
@@ -236,7 +237,7 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
         for name, scales in contrasts.items():
             odds, difference = scales["odds_ratio"], scales["risk_difference"]
             table.add_row(
-                name,
+                shown(name),
                 _ratio(odds),
                 _difference(difference),
                 _probability(difference["prob_better"]),
@@ -246,7 +247,7 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
 
 def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
     if "differences" not in found:
-        console.print(f"Cross-check: FAILED: {'; '.join(found['faults'])}.", soft_wrap=True)
+        say(console, f"Cross-check: FAILED: {'; '.join(found['faults'])}.")
         return
     table = _empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
     table.add_column("", overflow="fold")
@@ -259,15 +260,15 @@ def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
     previous = None
     for (group, level, estimand), differences in rows.items():
         cells = ["–" if differences[name] is None else f"{differences[name]:+.1f}" for name in names]
-        shown = "overall" if group == "all" else level.replace(":", " : ")
-        table.add_row("" if (group, level) == previous else shown, estimand.replace("_", " "), *cells)
+        name = "overall" if group == "all" else shown(level).replace(":", " : ")
+        table.add_row("" if (group, level) == previous else name, estimand.replace("_", " "), *cells)
         previous = (group, level)
     console.print(table)
     verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"
-    console.print(
+    say(
+        console,
         f"Cross-check: {verdict}. Largest of {found['numbers']} differences {found['largest']:.1f}; engines that agree "
         f"have one beyond {found['limit']:.1f} in at most {100 * found['false_alarm']:.0f} % of runs.",
-        soft_wrap=True,
     )
 
 
