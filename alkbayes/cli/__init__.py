@@ -54,7 +54,6 @@ app = typer.Typer(
     name="alkbayes",
     help="Pooled objective response rates in ALK-positive lung cancer, from a hierarchical binomial model.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

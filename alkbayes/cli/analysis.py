@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.output import WIDTH, print_message, reader_console, say
 from alkbayes.errors import RunError, UsageError
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 Method = Annotated[
     str,
     typer.Option(
-        "--method", metavar="NAME", help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model."
+        "--method",
+        metavar="NAME",
+        autocompletion=completing.methods,
+        help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model.",
     ),
 ]
 DEFAULT_METHOD = "reml-logit-hk"

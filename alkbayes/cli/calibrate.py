@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.options import Json
 from alkbayes.cli.output import message_console, no_color, percent, print_json, reader_console, say
 from alkbayes.errors import ConvergenceError, UsageError
@@ -23,7 +24,12 @@ MOST_REPLICATIONS = 1_000_000
 SHOWN = 12
 """Quantities of the table for a reader, those with the least uniform ranks; JSON has all."""
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model's name, or the path of a TOML file.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A bundled model's name, or the path of a TOML file.", autocompletion=completing.models
+    ),
+]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study; the same one goes on with it.")]
 ScenarioName = Annotated[
     str, typer.Option("--scenario", metavar="NAME", help="Which cohorts, and with which parameters; see docs.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.analysis import console_for, empty_table, figure, keep
 from alkbayes.cli.options import Csv, Json
 from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from alkbayes.comparison import Comparison
     from alkbayes.fit import Fit
 
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs of the same evidence.")]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN RUN...", help="Folders of runs of the same evidence.", autocompletion=completing.runs),
+]
 HEADINGS = {
     "cohort": "By cohort: integrated leave-one-out",
     "trial": "By trial: exact refits",

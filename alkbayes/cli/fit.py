@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import message_console, no_color, print_json, say
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 DEFAULTS = SamplerSettings()
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model's name, or the path of a TOML file.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A bundled model's name, or the path of a TOML file.", autocompletion=completing.models
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder of the run. Default: runs/<model>-<time>.", show_default=False),

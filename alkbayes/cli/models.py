@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import message_console, percent, percent_interval, print_json, reader_console, records, say
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="NAME", help="A bundled model, or the path of a TOML file; all if left out.", show_default=False
+        metavar="NAME",
+        help="A bundled model, or the path of a TOML file; all if left out.",
+        show_default=False,
+        autocompletion=completing.models,
     ),
 ]
 

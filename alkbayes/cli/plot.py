@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Json, Run
 from alkbayes.cli.output import print_json, print_text
@@ -12,7 +13,12 @@ from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.plots.kinds import KINDS
 
 KindName = Annotated[
-    str, typer.Argument(metavar="KIND", help="\n\n".join(f"{name}: {kind.shows}." for name, kind in KINDS.items()))
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="\n\n".join(f"{name}: {kind.shows}." for name, kind in KINDS.items()),
+        autocompletion=completing.kinds,
+    ),
 ]
 Out = Annotated[
     Path | None,

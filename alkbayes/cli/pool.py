@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.analysis import method_named
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, Markdown
@@ -26,6 +27,7 @@ Methods = Annotated[
     typer.Option(
         "--method",
         metavar="NAME",
+        autocompletion=completing.methods,
         help="Once or more. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, dl-logit, "
         "dl-logit-hk, reml-logit, reml-logit-hk, glmm-ml. Others: crude-wilson-cc, crude-agresti-coull, "
         "crude-jeffreys, crude-mid-p, common-logit-cr2, common-raw, common-arcsine, common-freeman-tukey, pm-logit, "
