@@ -41,8 +41,9 @@ class EffectiveSampleSizes:
     Attributes
     ----------
     elir, moment, morita
-        By each definition. ELIR is None where a shape is below one, since its integral diverges; Morita's is None where
-        the density has no mode between 0 and 1.
+        By each definition. ELIR is None where a shape is below one, since its integral diverges, and may be negative
+        where one is exactly one, as the density then need not vanish at 0 or 1. Morita's is None where the density has
+        no mode between 0 and 1.
     modes
         Number of modes. Of a prior with several, Morita's is of the highest.
     """

@@ -26,7 +26,7 @@ PENALTY = 6.0
 FIT_STRATA = 1024
 """That the draws are taken together in; a fit to every draw has the same mean and SD to 0.0005."""
 STEPS = 1000
-TOLERANCE = 1e-8
+TOLERANCE = 1e-7
 """Gain of the mean log likelihood in two steps and a leap, below which the search ends."""
 LARGEST_LOG = 16.0
 """Of a shape, and of the inverse of a weight, that a leap may lead to."""

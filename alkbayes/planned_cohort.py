@@ -55,6 +55,15 @@ class PlannedCohort:
         """The levels for a reader, on one line."""
         return ", ".join(f"{shown(label)} {shown(level)}" for label, level in self.levels.items()) or "of any kind"
 
+    @property
+    def left_open(self) -> str:
+        """What was not said of the cohort, and what it is averaged over: a sentence, empty where all was said."""
+        if not self.averaged:
+            return ""
+        over = "these cohorts" if self.seen else "the whole table"
+        weights = f": {self.weights}" if self.weights else ""
+        return f"Left open: {', '.join(map(shown, self.averaged))}; averaged over the patients of {over}{weights}."
+
 
 def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
     """Return the cohort that has these levels.

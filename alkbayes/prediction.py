@@ -150,6 +150,8 @@ class Prediction:
                 f"The mixture does not follow the draws closely (Kullback-Leibler divergence "
                 f"{self.fitted.divergence:.3f}): take the prior and its design with care."
             )
+        if any(prior.sizes.elir is not None and prior.sizes.elir < 0 for prior in self.priors):
+            found.append("A prior falls from one end of the scale: its ELIR is negative and means nothing.")
         if any(prior.sizes.modes > 1 for prior in self.priors):
             found.append("A prior has several modes: its ESS is ill-defined, and Morita's is at the highest of them.")
         return [*found, NOT_RANDOMISED_TRIALS]

@@ -48,17 +48,12 @@ def show_prediction(found: "Prediction", fit: "Fit", run: "Path", fault: str) ->
 
 def _show_cohort(console: "Console", found: "Prediction") -> None:
 
-    from alkbayes.evidence_faults import shown
-
     cohort = found.cohort
     cohorts = f"{cohort.cohorts:,} cohort{'' if cohort.cohorts == 1 else 's'} of {cohort.patients:,} patients"
     like = f"The table has {cohorts} like it" if cohort.seen else "NO COHORT OF THE TABLE IS LIKE IT"
     console.print(f"\nPlanned: a new cohort of a new trial, {cohort.name}. {like}.")
-    if cohort.averaged:
-        over = "of these cohorts" if cohort.seen else "of the whole table"
-        weights = f": {cohort.weights}" if cohort.weights else ""
-        left = ", ".join(map(shown, cohort.averaged))
-        console.print(f"Left open: {left}, averaged over the patients {over}{weights}.")
+    if cohort.left_open:
+        console.print(cohort.left_open)
 
 
 def _show_rate(console: "Console", found: "Prediction") -> None:
@@ -111,7 +106,8 @@ def _show_intervals(console: "Console", found: "Prediction") -> None:
             f"{row['n']:,}{'*' if row['n'] in planned else ' '}",
             _counts(row),
             percent_interval(row["low"], row["high"], 0),
-            percent(row["narrowing"], 0),
+            # The spread of the last draws may widen an interval of very many by a trace.
+            percent(max(row["narrowing"], 0.0), 0),
         )
     places = min(_decimals(found.rate[name] for name in ERRORS), 1)
     table.add_row("limit ", "", percent_interval(found.rate["low"], found.rate["high"], places), "0")

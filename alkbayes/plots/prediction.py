@@ -81,7 +81,7 @@ def prediction_figure(found: "Prediction", caption: Caption = NO_CAPTION) -> lis
     sizes = list(found.responders)
     panels = len(sizes) + 1 + bool(found.designs)
     rows = -(-panels // ACROSS)
-    notes = foot_lines((*found.notes, *caption.notes), DOUBLE_MM)
+    notes = foot_lines((*filter(None, [found.cohort.left_open]), *found.notes, *caption.notes), DOUBLE_MM)
     key = _key(found)
     texts = [text for _, text in key]
     width = DOUBLE_MM - 2 * MARGIN_MM
@@ -102,9 +102,8 @@ def prediction_figure(found: "Prediction", caption: Caption = NO_CAPTION) -> lis
 
     first = {design.n: design for name, design in found.designs if name == found.priors[0].name}
     for row in found.planned:
-        heading = (
-            f"Of {row['n']:,} patients {row['median']:,} ({row['responders_low']:,}–{row['responders_high']:,}) respond"
-        )
+        interval = f"{row['responders_low']:,}–{row['responders_high']:,}"
+        heading = f"Responders of {row['n']:,}: {row['median']:,} ({interval})"
         _draw_responders(next_axes(heading), found.responders[row["n"]], row, first.get(row["n"]))
     _draw_prior(next_axes("True rate: draws and prior"), found)
     if found.designs:
