@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, digamma, logsumexp, polygamma
+from scipy.special import betaln, digamma, zeta
 
 from alkbayes.beta_mixture import BetaMixture
 from alkbayes.responders import RateStrata, strata_of
@@ -178,39 +178,43 @@ def _matched(weights: Array, means: Array, variances: Array) -> BetaMixture:
 def _search(strata: RateStrata, start: BetaMixture) -> BetaMixture:
     """Return where expectation and maximisation end.
 
-    Two steps are followed by a leap along the way that they took, if it leads higher: SQUAREM (Varadhan and Roland
-    2008, doi:10.1111/j.1467-9469.2007.00585.x). Where components overlap, plain steps are many and short.
+    Two steps are followed by a leap along the way that they took: SQUAREM (Varadhan and Roland 2008,
+    doi:10.1111/j.1467-9469.2007.00585.x). Where components overlap, plain steps are many and short. A leap that leads
+    down is taken back.
     """
-    mixture, last = start, -np.inf
+    rates = np.clip(strata.rates, EDGE, 1 - EDGE)
+    logs = np.log(rates), np.log1p(-rates)
+    mixture, before_leap, last = start, start, -np.inf
     for _ in range(STEPS):
-        first, value = _step(strata, mixture)
+        first, value = _step(strata.weights, logs, mixture)
+        if value < last:
+            mixture = before_leap
+            first, value = _step(strata.weights, logs, mixture)
         if value - last < TOLERANCE:
             break
         last = value
-        second, _ = _step(strata, first)
-        leapt = _leap(mixture, first, second)
-        gains = _mean_log_likelihood(strata, leapt) > _mean_log_likelihood(strata, second)
-        mixture = leapt if gains else second
+        before_leap, _ = _step(strata.weights, logs, first)
+        mixture = _leap(mixture, first, before_leap)
     return mixture
 
 
-def _step(strata: RateStrata, mixture: BetaMixture) -> tuple[BetaMixture, float]:
-    """Return a mixture after one step, and the mean log likelihood before it. Empty components are left out."""
-    rates = np.clip(strata.rates, EDGE, 1 - EDGE)
-    log_rate, log_other = np.log(rates), np.log1p(-rates)
-    parts = (
-        np.log(mixture.weights)
-        - betaln(mixture.a, mixture.b)
-        + log_rate[:, None] * (mixture.a - 1)
-        + log_other[:, None] * (mixture.b - 1)
-    )
-    density = logsumexp(parts, axis=1, keepdims=True)
-    share = strata.weights[:, None] * np.exp(parts - density)
+def _step(points: Array, logs: tuple[Array, Array], mixture: BetaMixture) -> tuple[BetaMixture, float]:
+    """Return a mixture after one step, and the mean log likelihood before it. Empty components are left out.
+
+    `points` are the shares of the strata, `logs` the logarithms of their rates and of what these lack to one.
+    """
+    log_rate, log_other = logs
+    constant = np.log(mixture.weights) - betaln(mixture.a, mixture.b)
+    parts = constant + log_rate[:, None] * (mixture.a - 1) + log_other[:, None] * (mixture.b - 1)
+    highest = parts.max(axis=1)
+    parts = np.exp(parts - highest[:, None])
+    total = parts.sum(axis=1)
+    share = (points / total)[:, None] * parts
     weights = share.sum(axis=0)
     kept = weights > LEAST_WEIGHT
     weights, share = weights[kept], share[:, kept]
     a, b = _shapes(log_rate @ share / weights, log_other @ share / weights, start=(mixture.a[kept], mixture.b[kept]))
-    return BetaMixture(weights / weights.sum(), a, b), float(strata.weights @ density[:, 0])
+    return BetaMixture(weights / weights.sum(), a, b), float(points @ (highest + np.log(total)))
 
 
 def _leap(start: BetaMixture, first: BetaMixture, second: BetaMixture) -> BetaMixture:
@@ -236,8 +240,9 @@ def _shapes(mean_log: Array, mean_log_other: Array, *, start: tuple[Array, Array
     for _ in range(NEWTON_STEPS):
         both = digamma(a + b)
         slope_a, slope_b = both - digamma(a) + mean_log, both - digamma(b) + mean_log_other
-        cross = polygamma(1, a + b)
-        curve_a, curve_b = polygamma(1, a) - cross, polygamma(1, b) - cross
+        # Hurwitz's zeta at 2 is the trigamma function.
+        cross = zeta(2, a + b)
+        curve_a, curve_b = zeta(2, a) - cross, zeta(2, b) - cross
         determinant = curve_a * curve_b - cross**2
         step_a = (curve_b * slope_a + cross * slope_b) / determinant
         step_b = (curve_a * slope_b + cross * slope_a) / determinant

@@ -15,7 +15,7 @@ from alkbayes.vocabulary import INTERVAL_PROB
 
 type Array = NDArray[np.float64]
 
-STRATA = 4096
+STRATA = 2048
 CHUNK = 2_000_000
 """Numbers held at once."""
 TAIL = (1 - INTERVAL_PROB) / 2

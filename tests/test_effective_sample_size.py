@@ -129,7 +129,9 @@ def test_mixtures_that_were_hard_elsewhere(weights, a, b) -> None:
 
 def test_a_density_that_falls_from_the_edge_may_have_a_negative_ratio() -> None:
     """RBesT warns of this one, for which no integration is to blame: its log density is convex near 0."""
-    mixture = mixture_of([0.6092774, 0.2337629, 0.1569597], [1.0, 1.2672179, 3.3856153], [11.8465288, 1.2389927, 7.0191159])
+    mixture = mixture_of(
+        [0.6092774, 0.2337629, 0.1569597], [1.0, 1.2672179, 3.3856153], [11.8465288, 1.2389927, 7.0191159]
+    )
 
     def weighted(x: float) -> float:
         a, b = mixture.a, mixture.b

@@ -1,4 +1,4 @@
-"""Mixtures fitted to draws: known mixtures found again, SciPy's maximum likelihood, and RBesT's numbers on its own data."""
+"""Mixtures fitted to draws: known mixtures found again, SciPy's maximum likelihood, and RBesT's numbers on its data."""
 
 import json
 from pathlib import Path
@@ -170,8 +170,8 @@ def test_the_as_prior_is_rbests(as_rates: np.ndarray) -> None:
     """RBesT prints what it fitted to 4,000 draws of chains, whose number decides how far its figures may be off.
 
     The standard deviations here are over 16 seeds of our own fits, of mixtures fitted to one cohort to come of each of
-    4,000 independent draws, as RBesT's are at best. Those of our 16 of each draw are 0.3 to 0.6 of them. Four of them are
-    allowed, and half a unit of the last digit printed.
+    4,000 independent draws, as RBesT's are at best. Those of our 16 of each draw are 0.2 to 0.6 of them. Four of them
+    are allowed, and half a unit of the last digit printed.
     """
     expected = json.loads((REFERENCE / "rbest_planning.json").read_text(encoding="utf-8"))["as"]
     found = fit_mixture(as_rates)

@@ -11,7 +11,9 @@ from alkbayes.single_arm_design import SingleArmDesign
 INFORMATIVE = BetaMixture(np.array([0.6, 0.2, 0.2]), np.array([16.0, 8.0, 1.0]), np.array([4.5, 4.0, 1.0]))
 
 
-@pytest.mark.parametrize(("n", "null", "threshold"), [(25, 0.3, 0.975), (40, 0.6, 0.9), (1, 0.2, 0.5), (200, 0.05, 0.99)])
+@pytest.mark.parametrize(
+    ("n", "null", "threshold"), [(25, 0.3, 0.975), (40, 0.6, 0.9), (1, 0.2, 0.5), (200, 0.05, 0.99)]
+)
 def test_the_rule_of_a_beta_prior_is_scipys(n: int, null: float, threshold: float) -> None:
     design = SingleArmDesign(BetaMixture(np.ones(1), np.array([2.0]), np.array([3.0])), n, null, threshold)
     success = stats.beta(2 + np.arange(n + 1), 3 + n - np.arange(n + 1)).sf(null) > threshold

@@ -38,6 +38,7 @@ COMMANDS = (
     "summary",
     "diagnose",
     "predictive",
+    "predict",
     "sensitivity",
     "outliers",
     "compare",
