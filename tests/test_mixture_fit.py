@@ -151,7 +151,7 @@ def test_the_distance_is_kolmogorovs() -> None:
 
 
 @pytest.fixture(scope="module")
-def as_rates(spec_of: Any, table_of: Any) -> np.ndarray:
+def as_prior(spec_of: Any, table_of: Any) -> BetaMixture:
     published = json.loads((REFERENCE / "rbest_as.json").read_text(encoding="utf-8"))
     rows = zip(published["data"]["responders"], published["data"]["n"], strict=True)
     spec = spec_of(
@@ -163,10 +163,11 @@ def as_rates(spec_of: Any, table_of: Any) -> np.ndarray:
     table = table_of("\n".join(f"c{k} t{k} naive first {n} {r}" for k, (r, n) in enumerate(rows)))
     fit = fit_model(spec, table, engine=Engine.QUADRATURE)
     assert fit.diagnostics.converged
-    return next(draws for row, draws in pooled_draws(posterior_of(fit)) if row["estimand"] == Estimand.NEXT_COHORT)
+    (rates,) = (draws for row, draws in pooled_draws(posterior_of(fit)) if row["estimand"] == Estimand.NEXT_COHORT)
+    return fit_mixture(rates).mixture
 
 
-def test_the_as_prior_is_rbests(as_rates: np.ndarray) -> None:
+def test_the_as_prior_is_rbests(as_prior: BetaMixture) -> None:
     """RBesT prints what it fitted to 4,000 draws of chains, whose number decides how far its figures may be off.
 
     The standard deviations here are over 16 seeds of our own fits, of mixtures fitted to one cohort to come of each of
@@ -174,11 +175,10 @@ def test_the_as_prior_is_rbests(as_rates: np.ndarray) -> None:
     are allowed, and half a unit of the last digit printed.
     """
     expected = json.loads((REFERENCE / "rbest_planning.json").read_text(encoding="utf-8"))["as"]
-    found = fit_mixture(as_rates)
-    sizes, robust = (effective_sample_sizes(each) for each in (found.mixture, found.mixture.robust(0.2)))
+    sizes, robust = (effective_sample_sizes(each) for each in (as_prior, as_prior.robust(0.2)))
     for name, value, printed, sd, half in (
-        ("mean", found.mixture.mean, expected["mean"], 0.0011, 0.0005),
-        ("sd", found.mixture.sd, expected["sd"], 0.0019, 0.0005),
+        ("mean", as_prior.mean, expected["mean"], 0.0011, 0.0005),
+        ("sd", as_prior.sd, expected["sd"], 0.0019, 0.0005),
         ("elir", sizes.elir, expected["ess"]["elir"], 1.3, 0.5),
         ("moment", sizes.moment, expected["ess"]["moment"], 1.1, 0.5),
         # At the mode of a mixture with a narrow component the curvature is the least certain of all.
@@ -189,12 +189,11 @@ def test_the_as_prior_is_rbests(as_rates: np.ndarray) -> None:
     assert sizes.moment < sizes.elir < sizes.morita
 
 
-def test_the_as_prior_has_the_moments_of_the_exact_predictive(as_rates: np.ndarray) -> None:
+def test_the_as_prior_has_the_moments_of_the_exact_predictive(as_prior: BetaMixture) -> None:
     exact = json.loads((REFERENCE / "rbest_as.json").read_text(encoding="utf-8"))["values"]["next_cohort"]
-    found = fit_mixture(as_rates).mixture
     # Standard deviations over 16 seeds: 0.0005 of the mean, 0.0006 of the SD. Four of them, and the rounding printed.
-    assert found.mean == pytest.approx(exact["mean"], abs=0.0025)
-    assert found.sd == pytest.approx(exact["sd"], abs=0.003)
+    assert as_prior.mean == pytest.approx(exact["mean"], abs=0.0025)
+    assert as_prior.sd == pytest.approx(exact["sd"], abs=0.003)
     for prob, value in exact["quantiles"].items():
         # A quantile in the tail has about three times the error of the mean.
-        assert found.quantile(float(prob)) == pytest.approx(value, abs=0.007), prob
+        assert as_prior.quantile(float(prob)) == pytest.approx(value, abs=0.007), prob

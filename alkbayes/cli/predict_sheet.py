@@ -171,6 +171,9 @@ def _show_designs(console: "Console", found: "Prediction") -> None:
     console.print(table)
     console.print(f"type I error: probability of success where the true rate is {100 * first.null:g} %.")
     console.print("success predicted: its probability over the true rates that the model predicts (assurance).")
+    console.print(
+        "vague: the design without the evidence. What a prior adds to its type I error is the price of borrowing."
+    )
     if any(row["critical"] is None for row in found.characteristics):
         console.print("–: not even all patients responding would be a success.")
 
