@@ -144,7 +144,7 @@ def _show_priors(console: "Console", found: "Prediction") -> None:
         f"the true rate; its distribution function is within {percent(fitted.distance, 2)} points of theirs, "
         f"Kullback-Leibler divergence {fitted.divergence:.4f}."
     )
-    console.print("95 % interval: equal-tailed, of the prior, a credible interval of the true rate.")
+    console.print("95 % interval: equal-tailed, of the true rate under the prior; MAP's stands for the one above.")
     console.print("ESS: how many patients the prior is worth; of the three, ELIR is predictively consistent.")
 
 
