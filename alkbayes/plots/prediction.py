@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from alkbayes.plots.heterogeneity import FILL
 from alkbayes.plots.marks import in_percent
 from alkbayes.plots.page import (
     MARGIN_MM,
@@ -53,7 +54,6 @@ LEFT_MM = 10.0
 GAP_MM = 12.0
 BELOW_MM = 17.0
 BINS = 50
-FILL = "#a9c7de"
 DASHED = (0, (4, 2))
 LINES: tuple[Any, ...] = ("-", DASHED, (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 """Of designs with different numbers of patients."""
