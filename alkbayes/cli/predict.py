@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from alkbayes.cli.counting import counted
 from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import check_format, print_csv, print_json
 from alkbayes.errors import ConvergenceError, UsageError
@@ -109,15 +110,16 @@ def command(
     from alkbayes.plots.source import RunTables, warning
     from alkbayes.prediction import predict
 
-    found = predict(
-        fit,
-        planned_cohort(fit, asked),
-        sizes=sizes,
-        above=limits or ([] if null is None else [null]),
-        robust_weight=robust,
-        null=null,
-        threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
-    )
+    with counted("predicting"):
+        found = predict(
+            fit,
+            planned_cohort(fit, asked),
+            sizes=sizes,
+            above=limits or ([] if null is None else [null]),
+            robust_weight=robust,
+            null=null,
+            threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
+        )
     fault = warning(document)
     if plot is not None:
         from alkbayes.plots.files import save_figures
