@@ -54,6 +54,7 @@ ON_TABLES = {
     "compare": ("line", "overall"),
     "sensitivity": ("line",),
     "plot": ("line", "predictive"),
+    "predict": ("line", "--n", "40", "--null", "0.5"),
     "report": ("line", "--out", "report.html"),
 }
 """Of every command, arguments that have it print a table."""
