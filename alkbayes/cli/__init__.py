@@ -23,6 +23,7 @@ from alkbayes.cli import (
     predictive,
     regress,
     sensitivity,
+    sequence,
     small_study,
     subgroups,
     summary,
@@ -75,6 +76,7 @@ COMMANDS = {
     "outliers": outliers,
     "compare": compare,
     "sensitivity": sensitivity,
+    "sequence": sequence,
     "calibrate": calibrate,
     "plot": plot,
 }

@@ -1,10 +1,10 @@
-"""How far many pieces of work have come, on stderr where that is a terminal."""
+"""What is waited for, and how far many pieces of work have come, on stderr where that is a terminal."""
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from alkbayes.processes import Progress
 
@@ -47,3 +47,26 @@ def counted(what: str) -> "Iterator[Progress | None]":
             bar.update(task, completed=done, total=total)
 
         yield progress
+
+
+@contextmanager
+def waiting(what: str) -> "Iterator[Callable[[str], None]]":
+    """Say what is waited for while it takes a few seconds, and yield what prints warnings, on stderr.
+
+    Parameters
+    ----------
+    what
+        What is done, such as "fitting the model"; shown where stderr is a terminal.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False)
+
+    def warn(message: str) -> None:
+        console.print(f"warning: {message}", soft_wrap=True)
+
+    if not console.is_terminal:
+        yield warn
+        return
+    with console.status(what):
+        yield warn

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.output import WIDTH, percent, percent_interval, reader_console
-from alkbayes.digits import supported_decimals
+from alkbayes.digits import probability_text, supported_decimals
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,19 +150,21 @@ def _pooled(console: "Console", document: dict[str, Any]) -> "Table":
             f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),
             _classical(classical.get((group, level, "reml-logit-hk"))),
-            _posterior(typical),
-            _posterior(estimands["mean"]),
-            _prediction(estimands["next_cohort"]),
+            rate_text(typical),
+            rate_text(estimands["mean"]),
+            prediction_text(estimands["next_cohort"]),
         )
     return table
 
 
-def _posterior(row: dict[str, Any]) -> str:
+def rate_text(row: dict[str, Any]) -> str:
+    """Return a pooled rate in percent: its median, and on a second line its interval; decimals as errors allow."""
     digits = _decimals(row, most=RATE_DECIMALS, unit=100)
     return f"{percent(row['median'], digits)}\n{percent_interval(row['low'], row['high'], digits)}"
 
 
-def _prediction(row: dict[str, Any]) -> str:
+def prediction_text(row: dict[str, Any]) -> str:
+    """Return the prediction interval of a pooled rate in percent; decimals as errors allow."""
     digits = _decimals(row, most=RATE_DECIMALS, unit=100, of=("low", "high"))
     return percent_interval(row["low"], row["high"], digits)
 
@@ -237,9 +239,9 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
             odds, difference = scales["odds_ratio"], scales["risk_difference"]
             table.add_row(
                 name,
-                _ratio(odds),
-                _difference(difference),
-                _probability(difference["prob_better"]),
+                ratio_text(odds),
+                difference_text(difference),
+                probability_text(difference["prob_better"]),
             )
         console.print(table)
 
@@ -271,19 +273,14 @@ def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
     )
 
 
-def _ratio(row: dict[str, Any]) -> str:
+def ratio_text(row: dict[str, Any]) -> str:
+    """Return an odds ratio with its interval; decimals as errors allow."""
     digits = _decimals(row, most=OTHER_DECIMALS)
     return f"{row['median']:.{digits}f} ({row['low']:.{digits}f}–{row['high']:.{digits}f})"
 
 
-def _difference(row: dict[str, Any]) -> str:
+def difference_text(row: dict[str, Any]) -> str:
+    """Return a difference of rates in percentage points with its interval; decimals as errors allow."""
     digits = _decimals(row, most=RATE_DECIMALS, unit=100)
     median, low, high = (f"{100 * row[name]:+.{digits}f}".replace("-", "−") for name in ("median", "low", "high"))
     return f"{median} ({low} to {high})"
-
-
-def _probability(value: float) -> str:
-    """Return a probability for a reader; draws cannot tell 0 and 1 from what is next to them."""
-    if value < 0.01:
-        return "< 1 %"
-    return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"

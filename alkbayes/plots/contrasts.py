@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from alkbayes.digits import probability_text
 from alkbayes.plots import marks
 from alkbayes.plots.cells import HEADINGS
 from alkbayes.plots.page import (
@@ -178,11 +179,4 @@ def _draw(odds: "Axes", difference: "Axes", page: list[_Row]) -> None:
         cell(odds, ODDS_TEXT_MM, at + 0.5, f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})")
         points, least, most = (signed(100 * apart[name]) for name in ("median", "low", "high"))
         cell(odds, DIFFERENCE_TEXT_MM, at + 0.5, f"{points} ({least} to {most})")
-        cell(odds, BETTER_MM, at + 0.5, _share(ratio["prob_better"]))
-
-
-def _share(probability: float) -> str:
-    """Return a posterior probability for a reader; draws cannot tell the last percent from 0 or 1."""
-    if probability < 0.01:
-        return "< 1 %"
-    return "> 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"
+        cell(odds, BETTER_MM, at + 0.5, probability_text(ratio["prob_better"]))

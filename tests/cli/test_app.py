@@ -39,6 +39,7 @@ COMMANDS = (
     "diagnose",
     "predictive",
     "sensitivity",
+    "sequence",
     "outliers",
     "compare",
 )
