@@ -22,6 +22,7 @@ from alkbayes.cli import (
     pool,
     predictive,
     regress,
+    resistance,
     sensitivity,
     sequence,
     small_study,
@@ -77,6 +78,7 @@ COMMANDS = {
     "compare": compare,
     "sensitivity": sensitivity,
     "sequence": sequence,
+    "resistance": resistance,
     "calibrate": calibrate,
     "plot": plot,
 }

@@ -40,20 +40,27 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
 
     Example: alkbayes models line-generation > my-model.toml
     """
-    from alkbayes.spec import model_names, model_path, read_spec
+    from alkbayes.spec import OTHER_TABLES, model_names, model_path, other_model_path, read_spec
 
     if name is None:
         if data is not None:
             raise UsageError("--data goes with the NAME of a model: its priors are shown for the levels of that table.")
         listed = [_line(model) for model in model_names()]
         if json_:
-            print_json({"models": listed})
+            print_json({"models": listed, "other_tables": dict(OTHER_TABLES)})
         else:
             _show_all(listed)
         return
-    path = model_path(name)
-    spec = read_spec(path)
-    implied = _implied(spec, data)
+    if name in OTHER_TABLES:
+        if data is not None:
+            raise UsageError(f"--data is a table of cohorts, and the model {name} reads {OTHER_TABLES[name]}.")
+        typer.echo(f"note: this model reads {OTHER_TABLES[name]}; fit it with: alkbayes {name}", err=True)
+        path = other_model_path(name)
+        spec, implied = read_spec(path), None
+    else:
+        path = model_path(name)
+        spec = read_spec(path)
+        implied = _implied(spec, data)
     if json_:
         document = None if implied is None else records(implied)
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": document})
@@ -99,6 +106,8 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     from rich import box
     from rich.table import Table
 
+    from alkbayes.spec import OTHER_TABLES
+
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("model", "question", "columns it needs"):
         table.add_column(heading, overflow="fold")
@@ -107,6 +116,8 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     console = reader_console()
     console.print(table)
     console.print("* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.", soft_wrap=True)
+    for name, reads in OTHER_TABLES.items():
+        console.print(f"Another, {name}, reads {reads}: alkbayes {name}.", soft_wrap=True)
     console.print("One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.", soft_wrap=True)
 
 

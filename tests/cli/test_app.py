@@ -40,6 +40,7 @@ COMMANDS = (
     "predictive",
     "sensitivity",
     "sequence",
+    "resistance",
     "outliers",
     "compare",
 )
