@@ -38,10 +38,3 @@ def supported_decimals(errors: Iterable[float | None], *, most: int) -> int:
 def whole_numbers_hold(error: float) -> bool:
     """Return whether the last digit of a whole number is more than noise: an error of at most 2.9."""
     return error <= NOISE * 10
-
-
-def probability_text(value: float) -> str:
-    """Return a posterior probability for a reader; draws cannot tell 0 and 1 from what is next to them."""
-    if value < 0.01:
-        return "< 1 %"
-    return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"

@@ -32,6 +32,7 @@ from alkbayes.resistance_table import COUNTS, QUESTION, SHARED, ResistanceTable,
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import other_model_path, read_spec
 from alkbayes.vocabulary import ALL, Estimand, in_order
+from alkbayes.wording import counted, percent, percent_interval
 
 MODEL = "resistance"
 AFTER = "after_generation"
@@ -240,18 +241,18 @@ def _with_limits(frame: pd.DataFrame, count: str, n: str) -> pd.DataFrame:
 
 def _few(frame: pd.DataFrame) -> Iterator[str]:
     """Yield what there is and how little it is."""
-    counted = frame[frame["counted"]]
-    most = int(counted.groupby([*QUESTION, AFTER]).size().max())
+    used = frame[frame["counted"]]
+    most = int(used.groupby([*QUESTION, AFTER]).size().max())
     yield (
-        f"{'Few rows: ' if most < FEW else ''}{_number(len(frame), 'count')} from "
-        f"{_number(frame['sample_set'].nunique(), 'set')} of samples, on "
-        f"{_number(len(counted[list(QUESTION)].drop_duplicates()), 'question')} that are not pooled with each other. "
-        f"No question has more than {_number(most, 'row')} after one generation of inhibitor."
+        f"{'Few rows: ' if most < FEW else ''}{counted(len(frame), 'count')} from "
+        f"{counted(frame['sample_set'].nunique(), 'set')} of samples, on "
+        f"{counted(len(used[list(QUESTION)].drop_duplicates()), 'question')} that are not pooled with each other. "
+        f"No question has more than {counted(most, 'row')} after one generation of inhibitor."
     )
-    for (mutation_set, assay), rows in counted.groupby(list(QUESTION), sort=False):
+    for (mutation_set, assay), rows in used.groupby(list(QUESTION), sort=False):
         after = [
-            f"{_number(len(of), 'row')} after {_generation(str(level))} "
-            f"({of[COUNTS[0]].sum():,} of {_number(int(of[COUNTS[1]].sum()), 'sample')})"
+            f"{counted(len(of), 'row')} after {_generation(str(level))} "
+            f"({of[COUNTS[0]].sum():,} of {counted(int(of[COUNTS[1]].sum()), 'sample')})"
             for level, of in rows.groupby(AFTER)
         ]
         yield f"{shown(str(mutation_set))} in {assay}: {listed(after)}."
@@ -259,10 +260,10 @@ def _few(frame: pd.DataFrame) -> Iterator[str]:
 
 def _gaps(frame: pd.DataFrame) -> Iterator[str]:
     """Yield what there is not, and which rows are the same samples."""
-    counted = frame[frame["counted"]]
-    of_any = counted[counted["mutation_set"] == ANY]
+    used = frame[frame["counted"]]
+    of_any = used[used["mutation_set"] == ANY]
     agents = _agents()
-    without = [agent for agent in agents if agent not in set(counted["after_agent"])]
+    without = [agent for agent in agents if agent not in set(used["after_agent"])]
     if without:
         yield f"No row of any kind after {listed(without)}."
     if some := [agent for agent in agents if agent not in [*without, *of_any["after_agent"]]]:
@@ -285,15 +286,15 @@ def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.Data
     for row in records(prevalence[prevalence["estimand"] == Estimand.MEAN]):
         yield (
             f"{shown(row['mutation_set'])} in {row['assay']} after {_generation(row[AFTER])}: mean prevalence "
-            f"{_percent(row)} by {_number(row['k'], 'row')}; before any count "
-            f"{100 * row['prior_low']:.0f}–{100 * row['prior_high']:.0f}."
+            f"{_percent(row)} by {counted(row['k'], 'row')}; before any count "
+            f"{percent_interval(row['prior_low'], row['prior_high'], 0)}."
         )
     for row in records(spread):
         what = "sets of samples" if row["parameter"].startswith("tau_") else "generations"
         alone = ": one row a generation says next to nothing of it" if row["k"] == row["generations"] else ""
         yield (
             f"{shown(row['mutation_set'])} in {row['assay']}: the SD between {what} is {_sd(row, '')} by "
-            f"{_number(row['k'], 'row')} and {_sd(row, 'prior_')} before any count{alone}."
+            f"{counted(row['k'], 'row')} and {_sd(row, 'prior_')} before any count{alone}."
         )
     if len(responses):
         counts = int(((responses["n"] != "") & (responses["responders"] != "")).sum())
@@ -304,8 +305,7 @@ def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.Data
 
 
 def _percent(row: dict[str, float]) -> str:
-    low, high = (f"{100 * row[name]:.0f}" for name in ("low", "high"))
-    return f"{100 * row['median']:.0f} % (95 % credible interval {low}–{high})"
+    return f"{percent(row['median'], 0)} % (95 % credible interval {percent_interval(row['low'], row['high'], 0)})"
 
 
 def _sd(row: dict[str, float], kind: str) -> str:
@@ -314,7 +314,3 @@ def _sd(row: dict[str, float], kind: str) -> str:
 
 def _generation(level: str) -> str:
     return "mixed inhibitors" if level == "mixed" else f"generation {level}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

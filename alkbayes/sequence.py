@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alkbayes.digits import probability_text
 from alkbayes.errors import UsageError
 from alkbayes.estimates import (
     ERROR_COLUMNS,
@@ -39,6 +38,7 @@ from alkbayes.predictive import next_cohort
 from alkbayes.quadrature import expected_rate
 from alkbayes.records import records
 from alkbayes.vocabulary import INTERVAL_PROB, LEVELS, NOT_RANDOMISED, Estimand, in_order, label_of
+from alkbayes.wording import percent, percent_interval, probability
 
 type Array = NDArray[np.float64]
 
@@ -358,6 +358,6 @@ def _finding(earlier: str, options: pd.DataFrame) -> str:
     best = max(seen, key=lambda row: row["prob_best"])
     return (
         f"{start}. Over the same patients {shown(best['generation'])} has the highest mean rate with a probability of "
-        f"{probability_text(best['prob_best'])}: {100 * best['median']:.0f} % "
-        f"(95 % credible interval {100 * best['low']:.0f}–{100 * best['high']:.0f})."
+        f"{probability(best['prob_best'])}: {percent(best['median'], 0)} % "
+        f"(95 % credible interval {percent_interval(best['low'], best['high'], 0)})."
     )

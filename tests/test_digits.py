@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alkbayes.digits import probability_text, supported_decimals, whole_numbers_hold
+from alkbayes.digits import supported_decimals, whole_numbers_hold
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,3 @@ def test_whole_numbers_hold_up_to_the_error_of_rounding_to_tens() -> None:
     assert whole_numbers_hold(2.8)
     assert not whole_numbers_hold(3.0)
     assert not whole_numbers_hold(float("nan"))
-
-
-@pytest.mark.parametrize(
-    ("probability", "text"), [(0.0, "< 1 %"), (0.0099, "< 1 %"), (0.01, "1 %"), (0.5, "50 %"), (0.9901, "> 99 %")]
-)
-def test_a_probability_is_never_printed_as_certain(probability: float, text: str) -> None:
-    assert probability_text(probability) == text

@@ -1,12 +1,13 @@
 """What the commands of one analysis share: how to pool, the head of what they print, and figures for a reader."""
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alkbayes.cli.output import WIDTH, reader_console
-from alkbayes.errors import UsageError
+from alkbayes.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,6 +59,16 @@ def console_for(evidence: "Evidence") -> "Console":
     for line in more:
         console.print(line)
     return console
+
+
+def keep(run: Path, name: str, document: dict[str, Any]) -> None:
+    """Keep what was computed of a run beside it; where that cannot be, say so on stderr and go on."""
+    from alkbayes.kept_analyses import keep_analysis
+
+    try:
+        keep_analysis(run, name, document)
+    except RunError as error:
+        typer.echo(f"warning: {error} Figures and reports of this run will do without.", err=True)
 
 
 def empty_table(console: "Console") -> "Table":

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.options import Csv, Json
-from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, reader_console
+from alkbayes.cli.output import check_format, print_csv, print_json, reader_console
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.options import Json
-from alkbayes.cli.output import percent, print_json, reader_console
+from alkbayes.cli.output import print_json, reader_console
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.settings import DEFAULT_SEED, Engine
 from alkbayes.vocabulary import DEFAULT_MODEL
+from alkbayes.wording import percent
 
 if TYPE_CHECKING:
     from rich.console import Console

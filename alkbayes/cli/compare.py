@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.analysis import console_for, empty_table, figure
+from alkbayes.cli.analysis import console_for, empty_table, figure, keep
 from alkbayes.cli.options import Csv, Json
-from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import check_format, print_csv, print_json, records
 from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +26,8 @@ HEADINGS = {
 
 def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     """Compare models of one table by how well they predict cohorts and trials left out.
+
+    What is found is kept in the folder of the first run, as compare.json, for figures and reports.
 
     Example: alkbayes compare runs/line-20261122-101500 runs/line-generation-20261122-101600
     """
@@ -43,20 +46,20 @@ def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     check_comparable(fits)
     with counted("refitting without each trial") as progress:
         comparison = compare_fits(fits, progress=progress)
+    document = {
+        "comparison": {
+            "runs": [{"run": name, "folder": str(run)} for name, run in zip(fits, runs, strict=True)],
+            "elpd": records(comparison.elpd),
+            "weights_by": comparison.weights_by,
+            "stacked": records(comparison.stacked),
+            "pointwise": records(comparison.pointwise),
+            "verdict": list(verdict(comparison)),
+            "cautions": list(comparison.cautions),
+        }
+    }
+    keep(runs[0], "compare", document)
     if json_:
-        print_json(
-            {
-                "comparison": {
-                    "runs": [{"run": name, "folder": str(run)} for name, run in zip(fits, runs, strict=True)],
-                    "elpd": records(comparison.elpd),
-                    "weights_by": comparison.weights_by,
-                    "stacked": records(comparison.stacked),
-                    "pointwise": records(comparison.pointwise),
-                    "verdict": list(verdict(comparison)),
-                    "cautions": list(comparison.cautions),
-                }
-            }
-        )
+        print_json(document)
     elif csv:
         print_csv(comparison.elpd)
     else:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import empty_table, figure
 from alkbayes.cli.options import Json, Plots, Run
-from alkbayes.cli.output import WIDTH, percent, percent_interval, print_json, reader_console
+from alkbayes.cli.output import WIDTH, print_json, reader_console
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

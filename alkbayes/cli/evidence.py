@@ -7,7 +7,8 @@ import typer
 
 from alkbayes.cli.analysis import console_for
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import check_format, percent, print_csv, print_json, records
+from alkbayes.cli.output import check_format, print_csv, print_json, records
+from alkbayes.wording import counted, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +68,8 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> None:
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
     caption = Caption((f"Evidence: {evidence.source}.", *reconstruction, *possible_duplicates(evidence)))
-    trials = "" if evidence.trials is None else f" of {_number(evidence.trials, 'trial')}"
-    heading = f"{_number(evidence.cohorts, 'cohort')}{trials}, {_number(evidence.patients, 'patient')}"
+    trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
+    heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}"
     pages = make_up_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
     for file in save_figures([*pages, *observed_forest(evidence.frame, caption)], path):
         typer.echo(f"Figure: {file}", err=True)
@@ -84,24 +85,19 @@ def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the make-up for a reader."""
     console = console_for(evidence)
     console.print(f"sha256: {evidence.sha256}")
-    trials = "" if evidence.trials is None else f" of {_number(evidence.trials, 'trial')}"
+    trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
     console.print(
-        f"{_number(evidence.cohorts, 'cohort')}{trials}, {_number(evidence.patients, 'patient')}, "
-        f"{_number(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %"
+        f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}, "
+        f"{counted(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %"
     )
     for row in groups:
         if mark := MARKED.get((row["group"], row["level"])):
-            console.print(f"{mark}: {_number(row['cohorts'], 'cohort')}, {_number(row['patients'], 'patient')}")
+            console.print(f"{mark}: {counted(row['cohorts'], 'cohort')}, {counted(row['patients'], 'patient')}")
     if any(row["group"] in TITLES for row in groups):
         console.print(_by_level(groups))
     if any(row["group"] == CELLS for row in groups):
         console.print(_by_cell(groups))
     console.print("Crude ORR is all responders over all patients. It is not a pooled estimate.")
-
-
-def _number(count: int, noun: str) -> str:
-    """Return `count` with its noun."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _name(level: str) -> str:

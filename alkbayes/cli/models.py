@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.options import Data, Json
-from alkbayes.cli.output import percent, percent_interval, print_json, reader_console, records
+from alkbayes.cli.output import print_json, reader_console, records
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     import pandas as pd

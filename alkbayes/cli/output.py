@@ -3,7 +3,6 @@
 import codecs
 import io
 import json
-import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -22,8 +21,6 @@ __all__ = [
     "WIDTH",
     "check_format",
     "forgive_encodings",
-    "percent",
-    "percent_interval",
     "print_csv",
     "print_json",
     "print_markdown",
@@ -80,18 +77,6 @@ def print_markdown(headings: Sequence[str], rows: Iterable[Sequence[object]]) ->
 def _markdown_cell(cell: object) -> str:
     """Return a cell that ends neither its row nor, by a backslash before a bar, its column."""
     return " ".join(str(cell).splitlines()).replace("\\", "\\\\").replace("|", "\\|")
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """Return a proportion as percent for a reader; a dash where there is none."""
-    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}"
-
-
-def percent_interval(low: float | None, high: float | None, digits: int = 1) -> str:
-    """Return an interval of proportions as percent for a reader; a dash where there is none."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return "–"
-    return f"{percent(low, digits)}–{percent(high, digits)}"
 
 
 def reader_console() -> "Console":

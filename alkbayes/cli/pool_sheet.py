@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from alkbayes.cli.analysis import console_for, headline
-from alkbayes.cli.output import WIDTH, percent, percent_interval, print_markdown, print_text
+from alkbayes.cli.output import WIDTH, print_markdown, print_text
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,16 +6,9 @@ import typer
 
 from alkbayes.cli.analysis import LEAST_P, empty_table, figure, p_equals, p_value
 from alkbayes.cli.options import Csv, Json, Plots, Run
-from alkbayes.cli.output import (
-    WIDTH,
-    check_format,
-    percent,
-    percent_interval,
-    print_csv,
-    print_json,
-    reader_console,
-)
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, reader_console
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

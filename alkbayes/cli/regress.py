@@ -18,7 +18,8 @@ from alkbayes.cli.analysis import (
     p_value,
 )
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import WIDTH, check_format, percent, print_csv, print_json
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json
+from alkbayes.wording import percent
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,14 +9,13 @@ from alkbayes.cli.analysis import empty_table
 from alkbayes.cli.options import Csv, Json
 from alkbayes.cli.output import (
     check_format,
-    percent,
-    percent_interval,
     print_csv,
     print_json,
     reader_console,
     records,
 )
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     import pandas as pd

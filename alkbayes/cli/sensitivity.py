@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from alkbayes.cli.analysis import console_for, empty_table, figure, points
+from alkbayes.cli.analysis import console_for, empty_table, figure, keep, points
 from alkbayes.cli.counting import counted
 from alkbayes.cli.options import Csv, Json, Run
-from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +31,8 @@ FAMILIES = {"prior": "other priors", "evidence": "other evidence", "model": "oth
 def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     """Say what the numbers of a run hang on: priors, readings of the evidence, the model.
 
+    What is found is kept in the run's folder, as sensitivity.json, for figures and reports.
+
     Example: alkbayes sensitivity runs/line-generation-20261122-101500
     """
     check_format(json_=json_, csv=csv)
@@ -49,30 +52,31 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     scaling = power_scaling(fit)
     with counted("fitting other readings") as progress:
         grid = run_grid(fit, progress=progress, warn=lambda message: typer.echo(f"warning: {message}", err=True))
+    said = conclusions(grid, scaling)
+    largest = [
+        {
+            "number": mover.number.name,
+            "reading": mover.reading,
+            "statistic": mover.shift.largest,
+            "shift": mover.shift.by[mover.shift.largest],
+            "shift_in_sds": mover.shift.in_sds,
+            "beyond_noise": mover.shift.beyond_noise,
+        }
+        for mover in movers(grid)
+    ]
+    document = {
+        "run": str(run),
+        "model": fit.spec.name,
+        "power_scaling": scaling.as_record(),
+        "readings": grid_records(grid),
+        "largest": largest,
+        "conclusions": said,
+    }
+    keep(run, "sensitivity", {"sensitivity": document})
     if csv:
         print_csv(grid_table(grid))
         return
-    said = conclusions(grid, scaling)
     if json_:
-        largest = [
-            {
-                "number": mover.number.name,
-                "reading": mover.reading,
-                "statistic": mover.shift.largest,
-                "shift": mover.shift.by[mover.shift.largest],
-                "shift_in_sds": mover.shift.in_sds,
-                "beyond_noise": mover.shift.beyond_noise,
-            }
-            for mover in movers(grid)
-        ]
-        document = {
-            "run": str(run),
-            "model": fit.spec.name,
-            "power_scaling": scaling.as_record(),
-            "readings": grid_records(grid),
-            "largest": largest,
-            "conclusions": said,
-        }
         print_json({"sensitivity": document})
         return
     console = console_for(fit.evidence)

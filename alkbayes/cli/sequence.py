@@ -9,14 +9,13 @@ from alkbayes.cli.analysis import empty_table, figure, headline
 from alkbayes.cli.options import Csv, Data, Json
 from alkbayes.cli.output import (
     check_format,
-    percent,
-    percent_interval,
     print_csv,
     print_json,
     reader_console,
     records,
 )
 from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.wording import difference, limits, percent, percent_interval, probability, rate, ratio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,8 +176,6 @@ def _show_row(console: "Console", found: "Sequencing") -> None:
     """Print what may follow one earlier inhibitor, with every estimand and the ranks."""
     from rich.text import Text
 
-    from alkbayes.cli.report import prediction_text, rate_text
-    from alkbayes.digits import probability_text
     from alkbayes.evidence_faults import shown
     from alkbayes.sequence import history_words
 
@@ -198,10 +195,9 @@ def _show_row(console: "Console", found: "Sequencing") -> None:
             Text(f"{shown(generation)}{'' if mean['observed'] else PREDICTED}"),
             f"{mean['k']:,}",
             f"{mean['patients']:,}\n{mean['responders']:,}",
-            rate_text(estimands["typical"]),
-            rate_text(mean),
-            prediction_text(estimands["next_cohort"]),
-            "–" if own["prob_best"] is None else probability_text(own["prob_best"]),
+            *("\n".join(rate(estimands[estimand])) for estimand in ("typical", "mean")),
+            limits(estimands["next_cohort"]),
+            "–" if own["prob_best"] is None else probability(own["prob_best"]),
             _rank(own),
         )
     console.print(table)
@@ -220,8 +216,6 @@ def _show_comparisons(console: "Console", comparisons: "pd.DataFrame", *, whole:
     """Print pairs of options; of the whole matrix those in which both rest on cohorts."""
     from rich.text import Text
 
-    from alkbayes.cli.report import difference_text, ratio_text
-    from alkbayes.digits import probability_text
     from alkbayes.evidence_faults import shown
 
     rows = comparisons[comparisons["observed"]] if whole else comparisons
@@ -236,13 +230,14 @@ def _show_comparisons(console: "Console", comparisons: "pd.DataFrame", *, whole:
         table.add_row(Text(f"after {shown(str(earlier))}", style="bold"))
         for contrast, pair in of_row.groupby("contrast", sort=False):
             scales = {row["scale"]: row for row in records(pair)}
-            difference = scales["risk_difference"]
+            apart = scales["risk_difference"]
+            middle, interval = difference(apart)
             table.add_row(
-                Text(f" {shown(str(contrast))}{'' if difference['observed'] else PREDICTED}"),
-                f"{difference['k']:,}, {difference['k_against']:,}",
-                ratio_text(scales["odds_ratio"]),
-                difference_text(difference),
-                probability_text(difference["prob_better"]),
+                Text(f" {shown(str(contrast))}{'' if apart['observed'] else PREDICTED}"),
+                f"{apart['k']:,}, {apart['k_against']:,}",
+                ratio(scales["odds_ratio"]),
+                f"{middle} ({interval})",
+                probability(apart["prob_better"]),
             )
     console.print(f"\nOptions against each other{', where both rest on cohorts' if whole else ''}")
     console.print(table)

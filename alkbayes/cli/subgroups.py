@@ -6,7 +6,8 @@ import typer
 
 from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, p_equals
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import check_format, print_csv, print_json, records
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.table import Table

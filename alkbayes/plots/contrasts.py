@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from alkbayes.digits import probability_text
 from alkbayes.plots import marks
 from alkbayes.plots.cells import HEADINGS
 from alkbayes.plots.page import (
@@ -27,18 +26,10 @@ from alkbayes.plots.page import (
     write_head,
     write_headings,
 )
-from alkbayes.plots.style import (
-    BLUE,
-    DOUBLE_MM,
-    GREY,
-    NO_CAPTION,
-    TALLEST_MM,
-    Caption,
-    signed,
-    styled,
-)
+from alkbayes.plots.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, TALLEST_MM, Caption, styled
 from alkbayes.records import records
 from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.wording import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,4 +170,11 @@ def _draw(odds: "Axes", difference: "Axes", page: list[_Row]) -> None:
         cell(odds, ODDS_TEXT_MM, at + 0.5, f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})")
         points, least, most = (signed(100 * apart[name]) for name in ("median", "low", "high"))
         cell(odds, DIFFERENCE_TEXT_MM, at + 0.5, f"{points} ({least} to {most})")
-        cell(odds, BETTER_MM, at + 0.5, probability_text(ratio["prob_better"]))
+        cell(odds, BETTER_MM, at + 0.5, _share(ratio["prob_better"]))
+
+
+def _share(probability: float) -> str:
+    """Return a posterior probability for a reader; draws cannot tell the last percent from 0 or 1."""
+    if probability < 0.01:
+        return "< 1 %"
+    return "> 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"

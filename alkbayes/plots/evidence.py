@@ -32,21 +32,10 @@ from alkbayes.plots.page import (
     write_headings,
     write_key,
 )
-from alkbayes.plots.style import (
-    BLUE,
-    DOUBLE_MM,
-    INK,
-    NO_CAPTION,
-    SMALL_PT,
-    TALLEST_MM,
-    Caption,
-    Look,
-    counted,
-    estimate,
-    styled,
-)
+from alkbayes.plots.style import BLUE, DOUBLE_MM, INK, NO_CAPTION, SMALL_PT, TALLEST_MM, Caption, Look, estimate, styled
 from alkbayes.timeline import CUTOFF, PUBLICATION, UNKNOWN
 from alkbayes.vocabulary import in_order, label_of
+from alkbayes.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -37,11 +37,11 @@ from alkbayes.plots.style import (
     TEXT_PT,
     Caption,
     estimate,
-    percent_interval,
     styled,
 )
 from alkbayes.records import records
 from alkbayes.vocabulary import Estimand
+from alkbayes.wording import percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
