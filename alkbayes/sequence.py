@@ -49,15 +49,17 @@ HISTORIES = {
     "none": "no ALK inhibitor",
     "crizotinib": "crizotinib",
     "second": "a second-generation inhibitor",
-    "any": "any ALK inhibitor, kinds mixed",
+    "any": "ALK inhibitors of mixed kinds",
     "mixed": "an ALK inhibitor in some patients",
 }
 """What a cohort has had before, for a sentence."""
 
 WEIGHTING = (
     "A cell with cohorts is averaged over its own patients' lines; one without over the lines of all patients with "
-    "that earlier inhibitor, and so is every comparison: its options differ in nothing else."
+    "that earlier inhibitor, and so is every comparison: its options do not differ in their lines."
 )
+SEVERAL = ("any", "mixed")
+"""Levels that are no history of a single patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +340,8 @@ def _cautions(matrix: pd.DataFrame, frame: pd.DataFrame) -> Iterator[str]:
     if one:
         yield f"{one} {'cell rests' if one == 1 else 'cells rest'} on one cohort."
     yield WEIGHTING
+    if several := [f"{level} ({history_words(level)})" for level in SEVERAL if level in set(cells["earlier"])]:
+        yield f"Cohorts of several histories, which are no history of a patient: {listed(several)}."
     for column in (EARLIER, GENERATION):
         if missing := [level for level in LEVELS[column] if level not in set(frame[column])]:
             yield f"The table has no cohort with {column} {listed(missing)}."
@@ -357,7 +361,7 @@ def _finding(earlier: str, options: pd.DataFrame) -> str:
         return f"{start} alone: nothing to compare that rests on cohorts."
     best = max(seen, key=lambda row: row["prob_best"])
     return (
-        f"{start}. Over the same patients {shown(best['generation'])} has the highest mean rate with a probability of "
-        f"{probability(best['prob_best'])}: {percent(best['median'], 0)} % "
+        f"{start}. Over the same lines {shown(best['generation'])} most likely has the highest mean rate (probability "
+        f"{probability(best['prob_best'])}): {percent(best['median'], 0)} % "
         f"(95 % credible interval {percent_interval(best['low'], best['high'], 0)})."
     )

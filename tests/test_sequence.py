@@ -206,5 +206,6 @@ def test_what_a_reader_must_know_stands_first(tmp_path) -> None:
     assert found.cautions[0] == NOT_RANDOMISED
     assert found.cautions[1].startswith("2 of 4 cells have no cohorts: their rates are predictions of the model")
     assert found.cautions[2] == "1 cell rests on one cohort."
+    assert "no history of a patient: mixed (an ALK inhibitor in some patients)." in found.cautions[4]
     assert found.options["prob_best"].isna().all(), "one option with cohorts is not ranked"
     assert not found.comparisons["observed"].any()

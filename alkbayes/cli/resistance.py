@@ -70,6 +70,7 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
     if json_:
         print_json(_document(table, found))
     elif csv:
+        typer.echo(found.few[0], err=True)
         print_csv(found.rows)
     else:
         _show(table, found)

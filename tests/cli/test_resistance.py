@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from alkbayes import resistance
 from alkbayes.cli import app
 
 type Command = Callable[..., Result]
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 HEADER = "mutation_set,after_agent,after_generation,assay,n_biopsies,n_with,sample_set,note\n"
 
 
@@ -24,7 +26,9 @@ def test_json_and_csv_are_the_same_rows(alkbayes: Command) -> None:
     assert next(iter(found)) == "few"
     assert found["converged"]
     assert len(found["prevalence"]) == 21
-    rows = list(csv.DictReader(io.StringIO(alkbayes("resistance", "--csv").stdout)))
+    table = alkbayes("resistance", "--csv")
+    assert table.stderr == f"{found['few'][0]}\n", "no table without it"
+    rows = list(csv.DictReader(io.StringIO(table.stdout)))
     assert len(rows) == len(found["rows"]) == 9
     for row, record in zip(rows, found["rows"], strict=True):
         assert row["mutation_set"] == record["mutation_set"]
@@ -98,3 +102,13 @@ def test_bad_requests_have_their_exit_codes(alkbayes: Command, tmp_path: Path) -
         result = alkbayes("resistance", *arguments)
         assert (result.exit_code, result.stdout) == (code, ""), arguments
         assert words in result.stderr
+
+
+def test_the_page_shows_what_the_command_prints() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "resistance.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```text\n\$ alkbayes resistance\n(.*?)```", page, flags=re.DOTALL)
+    printed = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["resistance"]).stdout
+    ours, theirs = ([NUMBER.sub("#", text).split(), NUMBER.findall(text)] for text in (shown, printed))
+    assert ours[0] == theirs[0]
+    # Percentage points, or hundredths of an SD: draws differ between kinds of processor.
+    assert [float(value) for value in ours[1]] == pytest.approx([float(value) for value in theirs[1]], abs=2)
