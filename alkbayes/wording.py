@@ -28,6 +28,12 @@ def signed(value: float, digits: int = 1) -> str:
     return (text[1:] if float(text) == 0 else text).replace("-", "−")
 
 
+def unsigned_zero(value: float, digits: int = 2) -> str:
+    """Return a number with a true minus where it is negative; one that is zero as printed has no sign."""
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
@@ -79,7 +85,7 @@ def ratio(row: Mapping[str, Any]) -> str:
 def difference(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return a difference of rates and its interval in percentage points, such as "−26.2" and "−33.9 to −17.7"."""
     digits = decimals_of(row, most=RATE_DECIMALS, unit=100)
-    median, low, high = (f"{100 * row[name]:+.{digits}f}".replace("-", "−") for name in ("median", "low", "high"))
+    median, low, high = (signed(100 * row[name], digits) for name in ("median", "low", "high"))
     return median, f"{low} to {high}"
 
 

@@ -38,7 +38,19 @@ TESTED_ELSEWHERE = {
     "cli/counting.py": "tests/cli/test_outliers.py: a command that counts; the bar itself is for a terminal",
     "cli/options.py": "holds options; the tests of every command give them",
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",
-    "cli/report.py": "tests/cli/test_fit.py and test_app.py read what it prints",
+    "cli/fit_report.py": "tests/cli/test_fit.py and test_app.py read what it prints",
+    "diagnosis_tables.py": "tests/cli/test_diagnose.py and tests/report/test_sections.py read what it makes",
+    "predictive_tables.py": "tests/cli/test_predictive.py and tests/report/test_sections.py read what it makes",
+    "report/__init__.py": "holds nothing",
+    "report/blocks.py": "holds records; every test of the report reads them",
+    "report/pictures.py": "tests/report/test_markdown.py and test_browser.py look at them",
+    "report/evidence.py": "tests/report/test_sections.py",
+    "report/computation.py": "tests/report/test_sections.py",
+    "report/results.py": "tests/report/test_markdown.py and test_forest.py",
+    "report/checks.py": "tests/report/test_sections.py",
+    "report/sensitivity.py": "tests/report/test_sections.py",
+    "report/closing.py": "tests/report/test_sections.py",
+    "report/document.py": "tests/report/test_markdown.py: its sections in their order",
     "engines/compiled.py": "tests/test_posterior_oracles.py and tests/test_bundled_models.py sample with it",
     "engines/approximation.py": "tests/engines/test_target.py",
     "fit.py": "tests/cli/test_fit.py and tests/test_bundled_models.py",
@@ -51,7 +63,6 @@ TESTED_ELSEWHERE = {
     "spec_faults.py": "tests/test_spec.py",
     "verdicts.py": "tests/test_diagnosis.py",
     "diagnosis_plots.py": "tests/cli/test_diagnose.py writes them",
-    "predictive_plots.py": "tests/cli/test_predictive.py writes them",
 }
 """Modules without a test file of their name, and where they are tested."""
 

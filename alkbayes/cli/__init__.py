@@ -22,6 +22,7 @@ from alkbayes.cli import (
     pool,
     predictive,
     regress,
+    report,
     resistance,
     sensitivity,
     sequence,
@@ -81,6 +82,7 @@ COMMANDS = {
     "resistance": resistance,
     "calibrate": calibrate,
     "plot": plot,
+    "report": report,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)

@@ -10,6 +10,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
+def working(what: str) -> "Iterator[None]":
+    """Show that something is being done that takes more than a second, and nothing where stderr is no terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
+@contextmanager
 def counted(what: str) -> "Iterator[Progress | None]":
     """Show a bar while pieces of work are done, and nothing where stderr is no terminal.
 

@@ -100,7 +100,7 @@ def command(
     if json_:
         print_json(document)
     else:
-        from alkbayes.cli.report import show_fit
+        from alkbayes.cli.fit_report import show_fit
 
         show_fit(document)
     if not fit.diagnostics.converged:

@@ -9,7 +9,6 @@ from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import print_json, reader_console, records
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL
-from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,16 +21,6 @@ Name = Annotated[
         metavar="NAME", help="A bundled model, or the path of a TOML file; all if left out.", show_default=False
     ),
 ]
-
-SHOWN = ("proportion", "risk_difference")
-"""Scales that a terminal shows, in this order; the others are in the JSON document."""
-
-TITLES = {
-    "typical": "typical ORR",
-    "next_cohort": "next cohort's ORR",
-    "levels": "typical ORR, apart",
-    "heterogeneity": "ORR, apart",
-}
 
 
 def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
@@ -128,32 +117,17 @@ def _show_implied(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from alkbayes.prior_tables import READING, implication_rows
+
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("%")
-    table.add_column("of", overflow="fold")
-    for heading in ("middle", "95 %", "extreme"):
-        table.add_column(heading, justify="right")
-    for scale in SHOWN:
-        title = ""
-        for row in (row for row in rows if row["scale"] == scale):
-            before, title = title, TITLES[row["quantity"]]
-            table.add_row("" if title == before else title, row["of"], *_cells(row))
+    parts = implication_rows(rows)
+    for place, heading in enumerate(parts[0].headings):
+        table.add_column(heading, overflow="fold", justify="left" if place < 2 else "right")
+    for part in parts:
+        for cells in part.rows:
+            table.add_row(*cells)
         table.add_section()
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     console.print("\nWhat these priors say before any count is read:", soft_wrap=True)
     console.print(table)
-    console.print(
-        "Extreme: the share of the prior at an ORR below 1 or above 99 %, or at a difference beyond 50 points.\n"
-        "One level, or pair of levels, stands for all that have the same prior.",
-        soft_wrap=True,
-    )
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Return the middle, the interval and the share outside the limits for a reader."""
-    low, high = row["low"], row["high"]
-    if row["scale"] == "proportion":
-        middle, interval = percent(row["median"], 0), percent_interval(low, high, 0)
-    else:
-        middle, interval = f"±{percent(row['apart'], 0)}", f"{100 * low:+.0f} to {100 * high:+.0f}"
-    return middle, interval, percent(row["outside"])
+    console.print("\n".join(READING), soft_wrap=True)

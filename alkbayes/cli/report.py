@@ -1,119 +1,62 @@
-"""A fit for a reader in a terminal: what was fitted, the verdict, the pooled table, contrasts, where the run is."""
+"""`alkbayes report`: a finished run as a document."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Annotated
 
-from alkbayes.cli.output import WIDTH, reader_console
-from alkbayes.fit_tables import (
-    READING,
-    WHOLE_PERCENTS,
-    ReaderTable,
-    contrast_rows,
-    heterogeneity_rows,
-    pooled_rows,
-    shows_whole_percents,
-    subject,
-    verdict,
-    weight_lines,
-)
+import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+from alkbayes.cli.options import Json, Run
+from alkbayes.cli.output import print_json, print_text
+from alkbayes.errors import ConvergenceError
 
-MOST_CONTRASTS = 12
-"""Contrasts of one effect that are printed; more are in contrasts.csv."""
-
-
-def show_fit(document: dict[str, Any]) -> None:
-    """Print a fit's document on stdout."""
-    console = reader_console()
-    for line in (*subject(document), *verdict(document)):
-        console.print(f"  {line}" if line.startswith("failed: ") else line, soft_wrap=True)
-    console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
-    for name, meaning in READING:
-        console.print(f"{name + ':':<13}{meaning}", soft_wrap=True)
-    if shows_whole_percents(document):
-        console.print(WHOLE_PERCENTS)
-    if weights := weight_lines(document):
-        console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
-        for line in weights:
-            console.print(f"  {line}", soft_wrap=True)
-    console.print(_table(console, heterogeneity_rows(document), space=True))
-    for contrasts in contrast_rows(document):
-        if len(contrasts.rows) > MOST_CONTRASTS:
-            console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
-        else:
-            console.print(_table(console, contrasts, space=True))
-    if document.get("cross_check") is not None:
-        _show_cross_check(console, document["cross_check"])
-    for note in document["notes"]:
-        console.print(f"Note: {note}", soft_wrap=True)
-    console.print(f"Run: {document['run']}", soft_wrap=True)
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Default: report.FORMAT in the run's folder.", show_default=False),
+]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="html|md", help="Default: as FILE ends, else html.", show_default=False),
+]
+Sources = Annotated[
+    Path | None,
+    typer.Option(
+        "--sources",
+        metavar="FILE",
+        help="CSV file with the sources that a table of your own names in its column source_id: source_id, and any of "
+        "title, year, kind, doi, pmid, url.",
+        show_default=False,
+    ),
+]
 
 
-def _lower(title: str) -> str:
-    return title[:1].lower() + title[1:]
+def command(run: Run, out: Out = None, format_: Format = None, sources: Sources = None, json_: Json = False) -> None:
+    """Write a finished run as one HTML file that needs nothing else, or as Markdown with its figures beside it.
 
+    In the order of the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
+    results, checks, sensitivity (where it was run), limits, how to reproduce it. Nothing is overwritten.
 
-def _empty_table(console: "Console", title: str) -> "Table":
-    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
-    from rich import box
-    from rich.table import Table
+    Example: alkbayes report runs/line-generation-20261122-101500 --out report.html
+    """
+    from alkbayes.cli.counting import working
+    from alkbayes.plots.files import check_free
+    from alkbayes.plots.source import warning
+    from alkbayes.report.files import places, report_format, write_report
+    from alkbayes.report.sources import read_sources
+    from alkbayes.runs import read_run
 
-    narrow = console.width < WIDTH
-    return Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=not narrow,
-        pad_edge=False,
-        padding=(0, 0 if narrow else 1, 0, 0),
-    )
+    kind = report_format(out, format_)
+    path = run / f"report.{kind}" if out is None else out
+    document = read_run(run)
+    check_free(places(path, kind))
+    known = {} if sources is None else read_sources(sources)
+    with working("writing the report"):
+        from alkbayes.report.document import report_of
 
-
-def _table(
-    console: "Console", shown: ReaderTable, *, headings: dict[str, str] | None = None, space: bool = False
-) -> "Table":
-    """Return a table for the console; on a narrow one names of two levels, and some `headings`, take two lines."""
-    narrow = console.width < WIDTH
-    table = _empty_table(console, f"\n{shown.title}" if space else shown.title)
-    for position, heading in enumerate(shown.headings):
-        if position == 0 or position in shown.words:
-            table.add_column(heading, overflow="fold")
-        else:
-            shorter = (headings or {}).get(heading, heading) if narrow else heading
-            table.add_column(shorter, justify="right", no_wrap=True)
-    for name, *cells in shown.rows:
-        if not cells:
-            table.add_section()
-            table.add_row(name)
-        else:
-            table.add_row(name.replace(" : ", ":\n  ") if narrow else name, *cells)
-    return table
-
-
-def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
-    if "differences" not in found:
-        console.print(f"Cross-check: FAILED: {'; '.join(found['faults'])}.", soft_wrap=True)
-        return
-    table = _empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
-    table.add_column("", overflow="fold")
-    names = list(dict.fromkeys(row["statistic"] for row in found["differences"]))
-    for heading in ("estimand", *names):
-        table.add_column(heading, justify="left" if heading == "estimand" else "right", no_wrap=True)
-    rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
-    for row in found["differences"]:
-        rows.setdefault((row["group"], row["level"], row["estimand"]), {})[row["statistic"]] = row["z"]
-    previous = None
-    for (group, level, estimand), differences in rows.items():
-        cells = ["–" if differences[name] is None else f"{differences[name]:+.1f}" for name in names]
-        shown = "overall" if group == "all" else level.replace(":", " : ")
-        table.add_row("" if (group, level) == previous else shown, estimand.replace("_", " "), *cells)
-        previous = (group, level)
-    console.print(table)
-    verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"
-    console.print(
-        f"Cross-check: {verdict}. Largest of {found['numbers']} differences {found['largest']:.1f}; engines that agree "
-        f"have one beyond {found['limit']:.1f} in at most {100 * found['false_alarm']:.0f} % of runs.",
-        soft_wrap=True,
-    )
+        made = write_report(report_of(run, known), path, kind)
+    if json_:
+        print_json({"report": {"format": kind, "files": [str(file) for file in made]}})
+    else:
+        for file in made:
+            print_text(str(file))
+    if fault := warning(document):
+        raise ConvergenceError(f"the report is marked as {fault}.")

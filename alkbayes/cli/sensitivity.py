@@ -25,7 +25,6 @@ MOST_LEVELS = 4
 """Levels of the first effect that the table of a terminal shows."""
 MOVED, UNUSED = "*", "!"
 HYPHENATED = {"pretreated": "pre-\ntreated"}
-FAMILIES = {"prior": "other priors", "evidence": "other evidence", "model": "other models"}
 
 
 def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
@@ -156,17 +155,17 @@ def _show_readings(console: "Console", grid: "Grid") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_row("main fit", *_sizes(grid.main, sizes), *(_main_cell(number) for number in numbers))
     table.add_row("the same again", *_sizes(grid.again, sizes), *_cells(grid, grid.again, numbers, wide=wide))
-    from alkbayes.readings import READINGS
+    from alkbayes.readings import BY_NAME, FAMILY_NAMES
 
-    families = {reading.name: str(reading.family) for reading in READINGS}
-    previous = ""
+    previous = None
     for outcome in grid.outcomes:
         if outcome.estimates is None:
             continue
-        if families[outcome.name] != previous:
-            previous = families[outcome.name]
+        family = BY_NAME[outcome.name].family
+        if family is not previous:
+            previous = family
             table.add_section()
-            table.add_row(FAMILIES[previous])
+            table.add_row(FAMILY_NAMES[family])
         mark = "" if outcome.usable else f" {UNUSED}"
         cells = _cells(grid, outcome, numbers, wide=wide)
         table.add_row(f" {outcome.name}{mark}", *_sizes(outcome, sizes), *cells)

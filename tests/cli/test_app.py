@@ -27,6 +27,7 @@ COMMANDS = (
     "fit",
     "pool",
     "plot",
+    "report",
     "subgroups",
     "regress",
     "influence",
