@@ -102,9 +102,13 @@ def _row_faults(table: Table) -> Iterator[Fault]:
                 yield fault
         if row.get("counted", "yes") != "no":
             yield from _shared(record.line, row, counted)
-    if table.records and not counted:
+    if (
+        "counted" in places
+        and table.records
+        and all(record.cells[places["counted"]] == "no" for record in table.records)
+    ):
         advice = "Write it in one row of each set of samples at least."
-        yield Fault(table.header.line, "no row with yes", "yes in a row or more", advice, column="counted")
+        yield Fault(table.header.line, "no in every row", "yes in a row or more", advice, column="counted")
 
 
 def _shared(line: int, row: Mapping[str, str], counted: dict[tuple[str, str, str, str], int]) -> Iterator[Fault]:

@@ -144,7 +144,7 @@ def test_rows_beside_and_other_questions_may_share_samples(give: Give) -> None:
         ("x,alectinib,5,tissue,20,8,a,,yes", 'column after_generation: found "5"; allowed: 1, 2, 3, 4, mixed'),
         ("x,alectinib,2,Tissue,20,8,a,,yes", 'Did you mean "tissue"?'),
         (",alectinib,2,tissue,20,8,a,,yes", "column mutation_set: found nothing"),
-        (f"{ANY},20,8,a,,no", "column counted: found no row with yes"),
+        (f"{ANY},20,8,a,,no", "column counted: found no in every row"),
     ],
 )
 def test_bad_rows_are_refused_with_their_line(give: Give, row: str, words: str) -> None:
@@ -155,8 +155,9 @@ def test_bad_rows_are_refused_with_their_line(give: Give, row: str, words: str) 
 
 
 def test_a_table_of_cohorts_is_none_of_mutations(give: Give) -> None:
-    with pytest.raises(EvidenceError, match="column sample_set: found no such column"):
+    with pytest.raises(EvidenceError, match="column sample_set: found no such column") as error:
         read_resistance(give("cohort_id,responders,n\na,1,2\n"))
+    assert "7 faults;" in str(error.value), "each column that is missing, and nothing that follows from it"
     with pytest.raises(EvidenceError, match="there is no such file"):
         read_resistance(Path("nowhere.csv"))
 
