@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from alkbayes.evidence_faults import shown
 from alkbayes.fit_tables import ReaderTable
 from alkbayes.wording import percent, percent_interval, unsigned_zero
 
@@ -27,7 +28,7 @@ def quantity_rows(title: str, rows: Iterable[Mapping[str, Any]]) -> ReaderTable:
 def _cells(row: Mapping[str, Any], *, chains: bool) -> tuple[str, ...]:
     agreement = [] if not chains else ["–" if row["rhat"] is None else f"{row['rhat']:.3f}"]
     ess = ["–" if row[name] is None else f"{row[name]:,.0f}" for name in ("ess_bulk", "ess_tail")]
-    return (row["name"], _value(row), _error(row), *agreement, *ess)
+    return (shown(row["name"]), _value(row), _error(row), *agreement, *ess)
 
 
 def _value(row: Mapping[str, Any]) -> str:

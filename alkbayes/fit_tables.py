@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alkbayes.evidence_faults import shown
 from alkbayes.vocabulary import ALL
 from alkbayes.wording import (
     OTHER_DECIMALS,
@@ -101,7 +102,7 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
     headings = ("", "odds ratio", "difference of\nmeans, points", "P(first is\nhigher)")
     return [
         ReaderTable(
-            f"Contrasts of {GROUP_TITLES.get(column, column)}",
+            f"Contrasts of {GROUP_TITLES.get(column, shown(column))}",
             headings,
             tuple(_contrast(name, scales) for name, scales in contrasts.items()),
         )
@@ -168,7 +169,7 @@ def verdict(document: Document) -> list[str]:
 def weight_lines(document: Document) -> list[str]:
     """Return over what each level of line and generation is averaged, a line each."""
     return [
-        f"{row['level']}: {row['weights']}"
+        f"{shown(row['level'])}: {row['weights']}"
         for row in document["pooled"]
         if row["estimand"] == "mean" and row["weights"] and row["group"] in ("line", "generation")
     ]
@@ -179,11 +180,11 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
     previous = ALL
     for (group, level), estimands in pooled_by_level(document).items():
         if group != previous:
-            yield (GROUP_TITLES.get(group, group),)
+            yield (GROUP_TITLES.get(group, shown(group)),)
         previous = group
         typical = estimands["typical"]
         yield (
-            GROUP_TITLES[ALL] if group == ALL else f" {level.replace(':', ' : ')}",
+            GROUP_TITLES[ALL] if group == ALL else f" {shown(level).replace(':', ' : ')}",
             str(typical["k"]),
             f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),
@@ -211,7 +212,7 @@ def _meaning(parameter: str) -> str:
 def _contrast(name: str, scales: Mapping[str, Document]) -> tuple[str, ...]:
     middle, interval = difference(scales["risk_difference"])
     return (
-        name,
+        shown(name),
         ratio(scales["odds_ratio"]),
         f"{middle} ({interval})",
         probability(scales["risk_difference"]["prob_better"]),

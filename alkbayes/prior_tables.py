@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from alkbayes.evidence_faults import shown
 from alkbayes.fit_tables import ReaderTable
 from alkbayes.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, StudentT
 from alkbayes.wording import percent, percent_interval
@@ -53,7 +54,7 @@ def implication_rows(implied: Iterable[Mapping[str, Any]]) -> list[ReaderTable]:
         cells, title = [], ""
         for row in (row for row in rows if row["scale"] == scale):
             before, title = title, TITLES[row["quantity"]]
-            cells.append(("" if title == before else title, row["of"], *_numbers(row)))
+            cells.append(("" if title == before else title, shown(row["of"]), *_numbers(row)))
         if cells:
             found.append(ReaderTable("", ("%", "of", "middle", "95 %", "extreme"), tuple(cells), words=(1,)))
     return found

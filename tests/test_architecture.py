@@ -35,7 +35,7 @@ TESTED_ELSEWHERE = {
     "classical/multilevel_likelihood.py": "tests/classical/test_multilevel.py",
     "cli/analysis.py": "tests/cli/test_app.py and the tests of the commands that use it",
     "cli/pool_sheet.py": "tests/cli/test_pool.py",
-    "cli/counting.py": "tests/cli/test_outliers.py: a command that counts; the bar itself is for a terminal",
+    "cli/counting.py": "tests/cli/test_terminal.py",
     "cli/options.py": "holds options; the tests of every command give them",
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",
     "cli/fit_report.py": "tests/cli/test_fit.py and test_app.py read what it prints",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.output import WIDTH, reader_console
+from alkbayes.cli import completing
+from alkbayes.cli.output import WIDTH, print_message, reader_console, say
 from alkbayes.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 Method = Annotated[
     str,
     typer.Option(
-        "--method", metavar="NAME", help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model."
+        "--method",
+        metavar="NAME",
+        autocompletion=completing.methods,
+        help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model.",
     ),
 ]
 DEFAULT_METHOD = "reml-logit-hk"
@@ -55,7 +59,7 @@ def console_for(evidence: "Evidence") -> "Console":
     """Return the console for a reader, on which it already stands where the numbers are from."""
     console = reader_console()
     source, *more = headline(evidence)
-    console.print(source, soft_wrap=True)
+    say(console, source)
     for line in more:
         console.print(line)
     return console
@@ -68,7 +72,7 @@ def keep(run: Path, name: str, document: dict[str, Any]) -> None:
     try:
         keep_analysis(run, name, document)
     except RunError as error:
-        typer.echo(f"warning: {error} Figures and reports of this run will do without.", err=True)
+        print_message(f"warning: {error} Figures and reports of this run will do without.")
 
 
 def empty_table(console: "Console") -> "Table":

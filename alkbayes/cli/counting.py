@@ -1,7 +1,10 @@
-"""What is waited for, and how far many pieces of work have come, on stderr where that is a terminal."""
+"""That a command is at work, and how far it has come, on stderr where that is a terminal."""
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from alkbayes.cli.output import message_console, no_color
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -11,15 +14,23 @@ if TYPE_CHECKING:
 
 @contextmanager
 def working(what: str) -> "Iterator[None]":
-    """Show that something is being done that takes more than a second, and nothing where stderr is no terminal."""
-    from rich.console import Console
+    """Show that something is being done that may take more than a second, and nothing where stderr is no terminal.
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    Parameters
+    ----------
+    what
+        Is done, such as "pooling".
+    """
+    console = message_console()
     if not console.is_terminal:
         yield
-        return
-    with console.status(what):
-        yield
+    elif no_color():
+        with _line() as show:
+            show(f"{what} …")
+            yield
+    else:
+        with console.status(what):
+            yield
 
 
 @contextmanager
@@ -31,7 +42,6 @@ def counted(what: str) -> "Iterator[Progress | None]":
     what
         Stands before the bar, such as "refitting".
     """
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -41,9 +51,14 @@ def counted(what: str) -> "Iterator[Progress | None]":
         TimeRemainingColumn,
     )
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = message_console()
     if not console.is_terminal:
         yield None
+        return
+    if no_color():
+        with _line() as show:
+            show(f"{what} …")
+            yield lambda done, total: show(f"{what} {done:,} of {total:,}")
         return
     columns = (
         TextColumn("{task.description}"),
@@ -63,23 +78,20 @@ def counted(what: str) -> "Iterator[Progress | None]":
 
 
 @contextmanager
-def waiting(what: str) -> "Iterator[Callable[[str], None]]":
-    """Say what is waited for while it takes a few seconds, and yield what prints warnings, on stderr.
+def _line() -> "Iterator[Callable[[str], None]]":
+    """Lend a function that shows a text in place of the one before, without escape sequences; nothing stays."""
+    width = 0
 
-    Parameters
-    ----------
-    what
-        What is done, such as "fitting the model"; shown where stderr is a terminal.
-    """
-    from rich.console import Console
+    def show(text: str) -> None:
+        nonlocal width
+        # Spaces over what is left of a longer text.
+        sys.stderr.write(f"\r{text:<{width}}")
+        sys.stderr.flush()
+        width = len(text)
 
-    console = Console(stderr=True, highlight=False, markup=False)
-
-    def warn(message: str) -> None:
-        console.print(f"warning: {message}", soft_wrap=True)
-
-    if not console.is_terminal:
-        yield warn
-        return
-    with console.status(what):
-        yield warn
+    try:
+        yield show
+    finally:
+        show("")
+        sys.stderr.write("\r")
+        sys.stderr.flush()

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import empty_table, figure
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Json, Plots, Run
-from alkbayes.cli.output import WIDTH, print_json, reader_console
+from alkbayes.cli.output import WIDTH, print_json, reader_console, say
 from alkbayes.errors import ConvergenceError
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
 
     if plots is not None:
         check_plots_place(plots)
-    fit = read_fit(run)
-    from alkbayes.diagnosis import diagnosis_of
-    from alkbayes.diagnosis_plots import diagnosis_figures
+    with working("judging the draws"):
+        fit = read_fit(run)
+        from alkbayes.diagnosis import diagnosis_of
+        from alkbayes.diagnosis_plots import diagnosis_figures
 
-    found = diagnosis_of(fit)
-    files = [] if plots is None else write_plots(plots, diagnosis_figures(fit))
+        found = diagnosis_of(fit)
+        files = [] if plots is None else write_plots(plots, diagnosis_figures(fit))
     if json_:
         subject = {"run": str(run), "model": fit.spec.name}
         print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
@@ -54,7 +56,7 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
 
 def _show(found: "Diagnosis", subject: str) -> None:
     console = reader_console()
-    console.print(subject, soft_wrap=True)
+    say(console, subject)
     console.print(f"Verdict: {found.conclusion}")
     table = empty_table(console)
     table.add_column("diagnostic", no_wrap=True)

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.cli.output import WIDTH, reader_console
+from alkbayes.cli.output import WIDTH, reader_console, say
+from alkbayes.evidence_faults import shown
 from alkbayes.fit_tables import (
     READING,
     WHOLE_PERCENTS,
@@ -28,16 +29,17 @@ def show_fit(document: dict[str, Any]) -> None:
     """Print a fit's document on stdout."""
     console = reader_console()
     for line in (*subject(document), *verdict(document)):
-        console.print(f"  {line}" if line.startswith("failed: ") else line, soft_wrap=True)
+        failed = line.startswith("failed: ")
+        say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
     console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
     for name, meaning in READING:
-        console.print(f"{name + ':':<13}{meaning}", soft_wrap=True)
+        say(console, f"{name + ':':<13}{meaning}", hang=13)
     if shows_whole_percents(document):
         console.print(WHOLE_PERCENTS)
     if weights := weight_lines(document):
         console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
         for line in weights:
-            console.print(f"  {line}", soft_wrap=True)
+            say(console, f"  {line}", hang=4)
     console.print(_table(console, heterogeneity_rows(document), space=True))
     for contrasts in contrast_rows(document):
         if len(contrasts.rows) > MOST_CONTRASTS:
@@ -47,7 +49,7 @@ def show_fit(document: dict[str, Any]) -> None:
     if document.get("cross_check") is not None:
         _show_cross_check(console, document["cross_check"])
     for note in document["notes"]:
-        console.print(f"Note: {note}", soft_wrap=True)
+        say(console, f"Note: {note}")
     console.print(f"Run: {document['run']}", soft_wrap=True)
 
 
@@ -72,18 +74,18 @@ def _empty_table(console: "Console", title: str) -> "Table":
 
 
 def _table(
-    console: "Console", shown: ReaderTable, *, headings: dict[str, str] | None = None, space: bool = False
+    console: "Console", content: ReaderTable, *, headings: dict[str, str] | None = None, space: bool = False
 ) -> "Table":
     """Return a table for the console; on a narrow one names of two levels, and some `headings`, take two lines."""
     narrow = console.width < WIDTH
-    table = _empty_table(console, f"\n{shown.title}" if space else shown.title)
-    for position, heading in enumerate(shown.headings):
-        if position == 0 or position in shown.words:
+    table = _empty_table(console, f"\n{content.title}" if space else content.title)
+    for position, heading in enumerate(content.headings):
+        if position == 0 or position in content.words:
             table.add_column(heading, overflow="fold")
         else:
             shorter = (headings or {}).get(heading, heading) if narrow else heading
             table.add_column(shorter, justify="right", no_wrap=True)
-    for name, *cells in shown.rows:
+    for name, *cells in content.rows:
         if not cells:
             table.add_section()
             table.add_row(name)
@@ -94,7 +96,7 @@ def _table(
 
 def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
     if "differences" not in found:
-        console.print(f"Cross-check: FAILED: {'; '.join(found['faults'])}.", soft_wrap=True)
+        say(console, f"Cross-check: FAILED: {'; '.join(found['faults'])}.")
         return
     table = _empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
     table.add_column("", overflow="fold")
@@ -107,13 +109,13 @@ def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
     previous = None
     for (group, level, estimand), differences in rows.items():
         cells = ["–" if differences[name] is None else f"{differences[name]:+.1f}" for name in names]
-        shown = "overall" if group == "all" else level.replace(":", " : ")
-        table.add_row("" if (group, level) == previous else shown, estimand.replace("_", " "), *cells)
+        name = "overall" if group == "all" else shown(level).replace(":", " : ")
+        table.add_row("" if (group, level) == previous else name, estimand.replace("_", " "), *cells)
         previous = (group, level)
     console.print(table)
     verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"
-    console.print(
+    say(
+        console,
         f"Cross-check: {verdict}. Largest of {found['numbers']} differences {found['largest']:.1f}; engines that agree "
         f"have one beyond {found['limit']:.1f} in at most {100 * found['false_alarm']:.0f} % of runs.",
-        soft_wrap=True,
     )

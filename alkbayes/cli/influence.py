@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, points
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.wording import counted, percent, percent_interval
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ def command(
     """
     check_format(json_=json_, csv=csv)
     asked = method_named(method)
-    from alkbayes.classical.influence_tables import influence_table
-    from alkbayes.evidence import read_evidence
+    with working("pooling without each"):
+        from alkbayes.classical.influence_tables import influence_table
+        from alkbayes.evidence import read_evidence
 
-    evidence = read_evidence(data)
-    table = influence_table(evidence, method=asked, by_trial=by_trial)
+        evidence = read_evidence(data)
+        table = influence_table(evidence, method=asked, by_trial=by_trial)
     if json_:
         print_json({"influence": {"full": asdict(table.full), "left_out": records(table.rows)}})
     elif csv:
@@ -82,7 +84,7 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         _show_rest(console, [row for row in found if row not in chosen], diagnosed="Cook" in columns)
         for name in columns:
             if name in READING:
-                console.print(f"{name + ':':<8}{READING[name]}", soft_wrap=True)
+                say(console, f"{name + ':':<8}{READING[name]}", hang=8)
         if MARK not in columns and "Cook" in columns:
             refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
             console.print(f"None{refitted} is influential by metafor's rule of thumb.")

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli import completing
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
-from alkbayes.cli.output import print_json, reader_console, records
+from alkbayes.cli.output import message_console, print_json, print_message, reader_console, records, say
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL
 
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="NAME", help="A bundled model, or the path of a TOML file; all if left out.", show_default=False
+        metavar="NAME",
+        help="A bundled model, or the path of a TOML file; all if left out.",
+        show_default=False,
+        autocompletion=completing.models,
     ),
 ]
 
@@ -41,16 +46,16 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
         else:
             _show_all(listed)
         return
+    if name in OTHER_TABLES and data is not None:
+        raise UsageError(f"--data is a table of cohorts, and the model {name} reads {OTHER_TABLES[name]}.")
+    path = other_model_path(name) if name in OTHER_TABLES else model_path(name)
+    spec = read_spec(path)
+    implied = None
     if name in OTHER_TABLES:
-        if data is not None:
-            raise UsageError(f"--data is a table of cohorts, and the model {name} reads {OTHER_TABLES[name]}.")
-        typer.echo(f"note: this model reads {OTHER_TABLES[name]}; fit it with: alkbayes {name}", err=True)
-        path = other_model_path(name)
-        spec, implied = read_spec(path), None
+        print_message(f"note: this model reads {OTHER_TABLES[name]}; fit it with: alkbayes {name}")
     else:
-        path = model_path(name)
-        spec = read_spec(path)
-        implied = _implied(spec, data)
+        with working("drawing from the priors"):
+            implied = _implied(spec, data)
     if json_:
         document = None if implied is None else records(implied)
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": document})
@@ -105,16 +110,15 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
         table.add_row(f"{row['name']}{' *' if row['default'] else ''}", row["question"], ", ".join(row["columns"]))
     console = reader_console()
     console.print(table)
-    console.print("* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.", soft_wrap=True)
+    say(console, "* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.")
     for name, reads in OTHER_TABLES.items():
-        console.print(f"Another, {name}, reads {reads}: alkbayes {name}.", soft_wrap=True)
-    console.print("One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.", soft_wrap=True)
+        say(console, f"Another, {name}, reads {reads}: alkbayes {name}.")
+    say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")
 
 
 def _show_implied(rows: list[dict[str, Any]]) -> None:
     """Print on stderr what the priors imply: stdout is the model file and nothing else."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     from alkbayes.prior_tables import READING, implication_rows
@@ -127,7 +131,8 @@ def _show_implied(rows: list[dict[str, Any]]) -> None:
         for cells in part.rows:
             table.add_row(*cells)
         table.add_section()
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    console.print("\nWhat these priors say before any count is read:", soft_wrap=True)
+    console = message_console()
+    console.print("\nWhat these priors say before any count is read:")
     console.print(table)
-    console.print("\n".join(READING), soft_wrap=True)
+    for line in READING:
+        say(console, line)

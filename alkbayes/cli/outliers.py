@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.analysis import console_for, empty_table, figure, keep, p_value, points
 from alkbayes.cli.options import Csv, Json, Run
-from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.errors import ConvergenceError
 from alkbayes.wording import percent, percent_interval
 
@@ -119,10 +119,10 @@ def _show_cohorts(fit: "Fit", left_out: "CohortsLeftOut", table: "pd.DataFrame")
 
     console, loo = console_for(fit.evidence), left_out.loo
     console.print(f"Each cohort left out in turn, model {fit.spec.name}")
-    console.print(
+    say(
+        console,
         f"elpd {figure(float(loo.elpd), 1)} (SE {figure(float(loo.se), 1)}), effective parameters "
         f"{figure(float(loo.p), 1)}; {_weights(left_out, len(table))}",
-        soft_wrap=True,
     )
     rows = records(table)
     chosen = [row for place, row in enumerate(rows) if place < SHOWN or row["outlying"]]
@@ -177,9 +177,7 @@ def _show_trials(fit: "Fit", found: "TrialsLeftOut") -> None:
     console = console_for(fit.evidence)
     console.print(f"Each trial left out in turn and the others fitted anew, model {fit.spec.name}")
     if found.elpd is not None:
-        console.print(
-            f"elpd by trial {figure(float(found.elpd.elpd), 1)} (SE {figure(float(found.elpd.se), 1)})", soft_wrap=True
-        )
+        console.print(f"elpd by trial {figure(float(found.elpd.elpd), 1)} (SE {figure(float(found.elpd.se), 1)})")
     _fill_trials(console, found)
     console.print("moves most: the number that moves most, in posterior SDs (last column)")
     console.print("move:       of its posterior mean; of a rate in percentage points")
@@ -209,7 +207,7 @@ def _fill_trials(console: "Console", found: "TrialsLeftOut") -> None:
             Text(shown(trial["trial"])),
             f"{trial['cohorts']:,}",
             f"{trial['patients']:,}",
-            Text(row["number"]),
+            Text(shown(row["number"])),
             *_figures(row),
             figure(row["move_sd"]) if row["beyond_noise"] else "noise",
         )

@@ -109,7 +109,7 @@ def _table(sheet: Sheet, *, narrow: bool) -> "Table":
     heading = "all"
     for (group, level), members in sheet.parts.items():
         if group != heading:
-            table.add_row(Text(f"by {group}", style="bold"))
+            table.add_row(Text(f"by {shown(group)}", style="bold"))
             heading = group
         for place, row in enumerate(members):
             label = Text(_label(shown(level), row, place, last=place == len(members) - 1))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.analysis import empty_table, figure, p_equals
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Json, Plots, Run
-from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, reader_console
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, reader_console, say
 from alkbayes.errors import ConvergenceError
 from alkbayes.wording import percent, percent_interval
 
@@ -35,11 +36,12 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
 
     if plots is not None:
         check_plots_place(plots)
-    fit = read_fit(run)
-    from alkbayes.predictive_checks import PosteriorChecks, posterior_checks, prior_checks
+    with working("making tables like the observed one"):
+        fit = read_fit(run)
+        from alkbayes.predictive_checks import PosteriorChecks, posterior_checks, prior_checks
 
-    found = prior_checks(fit) if prior else posterior_checks(fit)
-    files = [] if plots is None else _draw(run, found, plots)
+        found = prior_checks(fit) if prior else posterior_checks(fit)
+        files = [] if plots is None else _draw(run, found, plots)
     if json_:
         subject = {"run": str(run), "model": fit.spec.name, "of": "prior" if prior else "posterior"}
         print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
@@ -47,7 +49,7 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
         print_csv(found.cohorts if isinstance(found, PosteriorChecks) else found.cells)
     else:
         console = reader_console()
-        console.print(f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}", soft_wrap=True)
+        say(console, f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}")
         console.print(f"Verdict: {found.conclusion}")
         if isinstance(found, PosteriorChecks):
             _show_posterior(console, found)
@@ -83,6 +85,8 @@ def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> li
 
 
 def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:
+    from alkbayes.evidence_faults import shown
+
     console.print(
         "\nnew: new cohorts of new trials with these profiles and sizes; what the model says of the next ones."
     )
@@ -104,7 +108,7 @@ def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:
         inner = [percent_interval(row["new_low90"], row["new_high90"], 0)] if wide else []
         outside = not row["new_low90"] <= row["observed"] <= row["new_high90"]
         table.add_row(
-            row["cohort_id"],
+            shown(row["cohort_id"]),
             f"{row['n']:,}",
             f"{percent(row['observed'])}{'*' if outside else ' '}",
             percent_interval(row["new_low"], row["new_high"], 0),
@@ -129,6 +133,8 @@ def _calibrated(kind: str, p: float) -> str:
 
 
 def _show_prior(console: "Console", found: "PriorChecks") -> None:
+    from alkbayes.evidence_faults import shown
+
     _show_statistics(console, found.statistics, "\nTest statistics of the whole table, replicated from the priors")
     console.print("Crude response rate of each cell, predicted by the priors for the same cohorts; percent")
     table = empty_table(console)
@@ -137,7 +143,7 @@ def _show_prior(console: "Console", found: "PriorChecks") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found.as_record()["cells"]:
         table.add_row(
-            row["cell"].replace(":", " : "),
+            shown(row["cell"]).replace(":", " : "),
             str(row["k"]),
             f"{row['patients']:,}",
             f"{percent(row['observed'])}{' ' if row['inside'] else '*'}",

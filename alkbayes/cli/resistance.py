@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.analysis import empty_table
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Json
 from alkbayes.cli.output import (
     check_format,
     print_csv,
     print_json,
+    print_message,
     reader_console,
     records,
+    say,
+    warn,
 )
 from alkbayes.errors import ConvergenceError
 from alkbayes.wording import percent, percent_interval
@@ -60,17 +64,16 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
     from alkbayes.resistance_table import read_resistance
 
     table = read_resistance(data)
-    from alkbayes.cli.counting import waiting
     from alkbayes.resistance import resistance_of
 
-    with waiting("fitting each question") as warn:
+    with working("fitting each question"):
         found = resistance_of(table, warn=warn)
     if plot is not None:
         _plot(table, found, plot)
     if json_:
         print_json(_document(table, found))
     elif csv:
-        typer.echo(found.few[0], err=True)
+        print_message(found.few[0])
         print_csv(found.rows)
     else:
         _show(table, found)
@@ -87,7 +90,7 @@ def _plot(table: "ResistanceTable", found: "Resistance", path: Path) -> None:
     warning = f"NOT CONVERGED, not to be used: {'; '.join(found.failures)}" if found.failures else ""
     caption = Caption((f"Table: {table.source}.", *found.gaps), warning)
     for file in save_figures(resistance(found.rows, found.prevalence, heading=found.few[0], caption=caption), path):
-        typer.echo(f"Figure: {file}", err=True)
+        print_message(f"Figure: {file}")
 
 
 def _document(table: "ResistanceTable", found: "Resistance") -> dict[str, Any]:
@@ -111,7 +114,7 @@ def _show(table: "ResistanceTable", found: "Resistance") -> None:
     console = reader_console()
     for sentence in (*found.few, *found.gaps):
         console.print(sentence)
-    console.print(f"Table: {table.source}", soft_wrap=True)
+    say(console, f"Table: {table.source}")
     for failure in found.failures:
         console.print(f"NOT CONVERGED: DO NOT USE THE MODEL'S NUMBERS OF: {failure}")
     _show_rows(console, found.rows)

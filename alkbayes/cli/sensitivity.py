@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from alkbayes.cli.analysis import console_for, empty_table, figure, keep, points
-from alkbayes.cli.counting import counted
+from alkbayes.cli.counting import counted, working
 from alkbayes.cli.options import Csv, Json, Run
-from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, print_message, say
 from alkbayes.errors import ConvergenceError
 from alkbayes.wording import percent, percent_interval
 
@@ -48,9 +46,10 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     from alkbayes.sensitivity_conclusions import conclusions, movers
     from alkbayes.sensitivity_grid import grid_records, grid_table
 
-    scaling = power_scaling(fit)
+    with working("scaling priors and likelihood"):
+        scaling = power_scaling(fit)
     with counted("fitting other readings") as progress:
-        grid = run_grid(fit, progress=progress, warn=lambda message: typer.echo(f"warning: {message}", err=True))
+        grid = run_grid(fit, progress=progress, warn=lambda message: print_message(f"warning: {message}"))
     said = conclusions(grid, scaling)
     largest = [
         {
@@ -79,7 +78,7 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
         print_json({"sensitivity": document})
         return
     console = console_for(fit.evidence)
-    console.print(f"Model: {fit.spec.name} ({fit.spec.question})", soft_wrap=True)
+    say(console, f"Model: {fit.spec.name} ({fit.spec.question})")
     console.print(f"Run: {run}", soft_wrap=True)
     _show_scaling(console, grid, scaling)
     _show_readings(console, grid)

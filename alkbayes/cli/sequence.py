@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.analysis import empty_table, figure, headline
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json
 from alkbayes.cli.output import (
     check_format,
@@ -13,6 +15,8 @@ from alkbayes.cli.output import (
     print_json,
     reader_console,
     records,
+    say,
+    warn,
 )
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.wording import difference, limits, percent, percent_interval, probability, rate, ratio
@@ -35,6 +39,7 @@ MaybeRun = Annotated[
         metavar="RUN",
         help=f"Folder of a run of the model {MODEL}, or one like it. Without it that model is fitted, by quadrature.",
         show_default=False,
+        autocompletion=completing.runs,
     ),
 ]
 After = Annotated[
@@ -81,7 +86,6 @@ def _fit(run: Path | None, data: Path | None) -> "Fit":
         from alkbayes.runs import read_fit
 
         return read_fit(run)
-    from alkbayes.cli.counting import waiting
     from alkbayes.evidence import read_evidence
     from alkbayes.settings import Engine
     from alkbayes.spec import model_path, read_spec
@@ -90,7 +94,7 @@ def _fit(run: Path | None, data: Path | None) -> "Fit":
     evidence = read_evidence(data, columns=spec.columns)
     from alkbayes.fit import fit_model
 
-    with waiting(f"fitting the model {MODEL}") as warn:
+    with working(f"fitting the model {MODEL}"):
         return fit_model(spec, evidence, engine=Engine.QUADRATURE, warn=warn)
 
 
@@ -118,11 +122,11 @@ def _show(run: Path | None, fit: "Fit", found: "Sequencing", *, whole: bool) -> 
     first, *cautions = found.cautions
     console.print(first)
     source, *more = headline(fit.evidence)
-    console.print(source, soft_wrap=True)
+    say(console, source)
     for line in more:
         console.print(line)
     made = "fitted by quadrature" if run is None else f"run {run}"
-    console.print(f"Model {fit.spec.name}, {made}", soft_wrap=True)
+    say(console, f"Model {fit.spec.name}, {made}")
     for caution in cautions:
         console.print(caution)
     if whole:
