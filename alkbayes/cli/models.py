@@ -8,7 +8,7 @@ import typer
 from alkbayes.cli import completing
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
-from alkbayes.cli.output import message_console, print_json, reader_console, records, say
+from alkbayes.cli.output import message_console, print_json, print_message, reader_console, records, say
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL
 
@@ -35,21 +35,27 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
 
     Example: alkbayes models line-generation > my-model.toml
     """
-    from alkbayes.spec import model_names, model_path, read_spec
+    from alkbayes.spec import OTHER_TABLES, model_names, model_path, other_model_path, read_spec
 
     if name is None:
         if data is not None:
             raise UsageError("--data goes with the NAME of a model: its priors are shown for the levels of that table.")
         listed = [_line(model) for model in model_names()]
         if json_:
-            print_json({"models": listed})
+            print_json({"models": listed, "other_tables": dict(OTHER_TABLES)})
         else:
             _show_all(listed)
         return
-    path = model_path(name)
+    if name in OTHER_TABLES and data is not None:
+        raise UsageError(f"--data is a table of cohorts, and the model {name} reads {OTHER_TABLES[name]}.")
+    path = other_model_path(name) if name in OTHER_TABLES else model_path(name)
     spec = read_spec(path)
-    with working("drawing from the priors"):
-        implied = _implied(spec, data)
+    implied = None
+    if name in OTHER_TABLES:
+        print_message(f"note: this model reads {OTHER_TABLES[name]}; fit it with: alkbayes {name}")
+    else:
+        with working("drawing from the priors"):
+            implied = _implied(spec, data)
     if json_:
         document = None if implied is None else records(implied)
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": document})
@@ -95,6 +101,8 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     from rich import box
     from rich.table import Table
 
+    from alkbayes.spec import OTHER_TABLES
+
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("model", "question", "columns it needs"):
         table.add_column(heading, overflow="fold")
@@ -103,6 +111,8 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     console = reader_console()
     console.print(table)
     say(console, "* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.")
+    for name, reads in OTHER_TABLES.items():
+        say(console, f"Another, {name}, reads {reads}: alkbayes {name}.")
     say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")
 
 

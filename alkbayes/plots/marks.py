@@ -112,12 +112,14 @@ def summaries(axes: "Axes", rows: Mapping[Estimand, Sequence[Mapping[str, Any]]]
         diamonds(axes, low, middle, high, at + offset, half=0.42, gid=str(estimand), **look)
 
 
-def summary_key() -> list[tuple["Artist", str]]:
-    """Return the key of :func:`summaries`."""
+def summary_key(
+    following: str = "95 % prediction interval of the next cohort's rate", *, of: str = "cohort"
+) -> list[tuple["Artist", str]]:
+    """Return the key of :func:`summaries`, whose bars are called `following` and whose units `of`."""
     return [
-        (key_diamond(**FILLED), "typical cohort, 95 % credible interval"),
-        (key_diamond(**OPEN), "mean over cohorts, 95 % credible interval"),
-        (key_bar(**PREDICTED), "95 % prediction interval of the next cohort's rate"),
+        (key_diamond(**FILLED), f"typical {of}, 95 % credible interval"),
+        (key_diamond(**OPEN), f"mean over {of}s, 95 % credible interval"),
+        (key_bar(**PREDICTED), following),
     ]
 
 

@@ -41,6 +41,8 @@ COMMANDS = (
     "predictive",
     "predict",
     "sensitivity",
+    "sequence",
+    "resistance",
     "outliers",
     "compare",
 )
