@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence_faults import refusal
 from alkbayes.evidence_rules import BASIC_COLUMNS, header_faults, row_faults
-from alkbayes.pfs_rules import BEYOND, HIGH, LOW, MEDIAN, PATIENTS, months_of, pfs_faults, status_of
+from alkbayes.pfs_rules import BEYOND, HIGH, LOW, MEDIAN, PATIENTS, STATUS, months_of, pfs_faults, status_of
 from alkbayes.table_reading import decode, read_table
 from alkbayes.vocabulary import PfsStatus
 
@@ -96,6 +96,8 @@ class Medians:
         Their rows of the evidence table.
     patients
         Of the PFS analysis, shape (cohort,).
+    low, high
+        Limits of the printed 95 % intervals in months, shape (cohort,); NaN where there is none.
     log_median
         Shape (cohort,); NaN where the median was not reached.
     log_bound
@@ -112,6 +114,8 @@ class Medians:
 
     frame: pd.DataFrame
     patients: Array
+    low: Array
+    high: Array
     log_median: Array
     log_bound: Array
     se: Array
@@ -214,6 +218,8 @@ def medians_of(evidence: "Evidence", reading: Reading = BASE) -> Medians:
     return Medians(
         frame=evidence.frame.iloc[known].reset_index(drop=True),
         patients=patients,
+        low=low,
+        high=high,
         log_median=log_median,
         log_bound=log_bound,
         se=se,
@@ -225,7 +231,7 @@ def medians_of(evidence: "Evidence", reading: Reading = BASE) -> Medians:
 
 def known_of(evidence: "Evidence", medians: Medians) -> Known:
     """Return how much a table says of medians; `medians` is all of it."""
-    statuses = [status_of(row) for row in evidence.frame.astype(str).to_dict("records")]
+    statuses = [status_of(row) for row in _cells(evidence.frame)]
     names, rows = evidence.frame["cohort_id"].tolist(), _rows(evidence)
     missed = [at for at, status in enumerate(statuses) if status == PfsStatus.NOT_REACHED]
     of = [kind for kind, reached in zip(medians.source, medians.reached, strict=True) if reached]
@@ -250,16 +256,19 @@ def patients_of(frame: pd.DataFrame) -> Array:
 
 def _rows(evidence: "Evidence") -> list[dict[str, float | None]]:
     """Return the months of each row, None where there are none; a bound only of a median that was not reached."""
-    frame = evidence.frame
     rows = []
-    for row in frame.astype(str).to_dict("records"):
+    for row in _cells(evidence.frame):
         months = {name: months_of(row.get(name, "")) for name in (MEDIAN, LOW, HIGH, BEYOND)}
-        if status_of(row) != PfsStatus.NOT_REACHED:
-            months[BEYOND] = None
-        elif months[LOW] is not None:
-            months[BEYOND] = max(months[LOW], months[BEYOND] or 0.0)
-        rows.append(months)
+        bounds = [bound for bound in (months[LOW], months[BEYOND]) if bound is not None]
+        missed = status_of(row) == PfsStatus.NOT_REACHED
+        rows.append(months | {BEYOND: max(bounds, default=None) if missed else None})
     return rows
+
+
+def _cells(frame: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the cells of each row that say something of medians."""
+    named = [name for name in (MEDIAN, LOW, HIGH, BEYOND, PATIENTS, STATUS) if name in frame]
+    return [dict(zip(named, cells, strict=True)) for cells in zip(*(frame[name] for name in named), strict=True)]
 
 
 def _bound(row: dict[str, float | None]) -> float | None:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from alkbayes.errors import UsageError
-from alkbayes.estimates import Posterior, profile_predictors, profile_weights, summarise
+from alkbayes.estimates import Posterior, profile_weights, summarise
+from alkbayes.profiles import profile_predictors
 from alkbayes.quadrature import expected_rate
 
 EARLIER, GENERATION = "prior_alk_tki", "regimen_class"

@@ -290,8 +290,8 @@ def model_path(model: str) -> Path:
         close = difflib.get_close_matches(model, model_names(), n=1, cutoff=0.75)
         hint = f' Did you mean "{close[0]}"?' if close else ""
         raise SpecError(
-            f"there is no model {as_written(model)}.{hint} Models: {', '.join(model_names())}; or give the path of a "
-            "file that ends in .toml."
+            f"there is no model {as_written(model)}.{hint} Models: {', '.join(model_names())}; of medians: "
+            f"{MEDIAN_MODEL}; or give the path of a file that ends in .toml."
         )
     return models_folder() / f"{model}.toml"
 
@@ -336,7 +336,7 @@ def parse_spec(data: dict[str, Any], *, source: str) -> Spec:
     if family_of(data) == LOG_MEDIAN:
         raise SpecError(
             f'{source}: this is a model of medians (likelihood.family is "{LOG_MEDIAN}"), not of response rates. '
-            f"Fit it with: alkbayes pfs {data.get('name') if data.get('name') == MEDIAN_MODEL else source}"
+            f"Fit it with: alkbayes pfs {source}"
         )
     return parse(Spec, data, source=source)
 

@@ -8,7 +8,7 @@ import typer
 from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import percent, percent_interval, print_json, reader_console, records
 from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.vocabulary import DEFAULT_MODEL
+from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,18 +40,22 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
 
     Example: alkbayes models line-generation > my-model.toml
     """
-    from alkbayes.spec import model_names, model_path, read_spec
+    from alkbayes.model_files import family_of, read_declaration
+    from alkbayes.spec import LOG_MEDIAN, model_names, model_path, read_spec
 
     if name is None:
         if data is not None:
             raise UsageError("--data goes with the NAME of a model: its priors are shown for the levels of that table.")
-        listed = [_line(model) for model in model_names()]
+        listed = [_line(model) for model in (*model_names(), MEDIAN_MODEL)]
         if json_:
             print_json({"models": listed})
         else:
             _show_all(listed)
         return
     path = model_path(name)
+    if family_of(read_declaration(path)) == LOG_MEDIAN:
+        _show_median_model(path, data, json_=json_)
+        return
     spec = read_spec(path)
     implied = _implied(spec, data)
     if json_:
@@ -61,6 +65,24 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
     typer.echo(path.read_text(encoding="utf-8-sig"), nl=False)
     if implied is not None:
         _show_implied(records(implied))
+
+
+def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
+    """Print a model of medians, and what its priors say of these."""
+    from alkbayes.evidence import read_evidence
+    from alkbayes.median_spec import read_median_spec
+    from alkbayes.pfs import prior_table
+
+    spec = read_median_spec(path)
+    implied = records(prior_table(read_evidence(data, columns=spec.columns), spec))
+    if json_:
+        print_json({"model": spec.model_dump(by_alias=True), "prior_implications": implied})
+        return
+    typer.echo(path.read_text(encoding="utf-8-sig"), nl=False)
+    typer.echo("\nFit it with: alkbayes pfs. What these priors say before any median is read:", err=True)
+    for row in implied:
+        interval = f"{row['median']:.1f}, with 95 % from {row['low']:.1f} to {row['high']:.1f}"
+        typer.echo(f"  {row['quantity']}, {row['of']}: {interval}", err=True)
 
 
 def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
@@ -84,9 +106,11 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
 
 
 def _line(model: str) -> dict[str, Any]:
+    from alkbayes.median_spec import read_median_spec
     from alkbayes.spec import model_path, read_spec
 
-    spec = read_spec(model_path(model))
+    path = model_path(model)
+    spec = read_median_spec(path) if model == MEDIAN_MODEL else read_spec(path)
     return {
         "name": spec.name,
         "question": spec.question,
@@ -107,6 +131,10 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     console = reader_console()
     console.print(table)
     console.print("* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.", soft_wrap=True)
+    console.print(
+        f"{MEDIAN_MODEL} is of median PFS, not of response rates; `alkbayes pfs` fits it and needs pfs_median.",
+        soft_wrap=True,
+    )
     console.print("One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.", soft_wrap=True)
 
 

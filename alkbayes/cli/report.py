@@ -239,7 +239,7 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
                 name,
                 _ratio(odds),
                 _difference(difference),
-                _probability(difference["prob_better"]),
+                probability(difference["prob_better"]),
             )
         console.print(table)
 
@@ -282,7 +282,7 @@ def _difference(row: dict[str, Any]) -> str:
     return f"{median} ({low} to {high})"
 
 
-def _probability(value: float) -> str:
+def probability(value: float) -> str:
     """Return a probability for a reader; draws cannot tell 0 and 1 from what is next to them."""
     if value < 0.01:
         return "< 1 %"

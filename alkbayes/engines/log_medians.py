@@ -29,8 +29,10 @@ from alkbayes.priors import Normal, Prior
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
-PIECE = 2_000_000
-"""Numbers of one array: parameter values times cohorts squared."""
+PIECE = 200_000
+"""Numbers of one array, parameter values times cohorts squared: what a processor keeps near."""
+LEAST_PIECE = 32
+"""Parameter values of one, however many cohorts there are."""
 PILOT = 1000
 """Draws of a round that only looks for a proposal; the first is of the prior."""
 PILOTS = (1, 1, 1)
@@ -120,6 +122,8 @@ class LogMedians:
         self._scale_of: Index = np.repeat(positions, sizes)
         # What is drawn comes after what is known.
         self._order: Index = np.argsort(~medians.reached, kind="stable")
+        index_of = {term.label: term.index[self._order] for term in structure.heterogeneity}
+        self._same_unit = {label: np.nonzero(index[:, None] == index) for label, index in index_of.items()}
 
     def log_prior(self, psi: Array) -> Array:
         """Return the log prior density of scales (S, scale), shape (S,)."""
@@ -132,6 +136,11 @@ class LogMedians:
         """Return draws of the scales' prior, shape (count, scale)."""
         columns = [prior.draw(rng, (count,)) for prior in self.scales.values()]
         return np.stack(columns, axis=1) if columns else np.zeros((count, 0))
+
+    def draw_coefficients(self, rng: np.random.Generator, count: int) -> Array:
+        """Return draws of the coefficients' prior, shape (count, coefficient)."""
+        b: Array = self._mean + self._sd * rng.standard_normal((count, len(self._mean)))
+        return b
 
     def log_likelihood(self, psi: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return the log likelihood of scales, without bias of its exponential, and the log medians that go with it.
@@ -168,9 +177,9 @@ class LogMedians:
         return value, y
 
     def draw(self, psi: Array, y: Array, rng: np.random.Generator) -> Draws:
-        """Draw everything else given scales (S, scale) and log medians (S, cohort), under its names, axes (draw, ...)."""
+        """Draw everything else given scales (S, scale) and log medians (S, cohort), axes (draw, ...)."""
         structure, count = self.structure, len(psi)
-        b = self._mean + self._sd * rng.standard_normal((count, len(self._mean)))
+        b = self.draw_coefficients(rng, count)
         z = {term.label: rng.standard_normal((count, len(term.units))) for term in structure.heterogeneity}
         noise = self.medians.se * rng.standard_normal(y.shape)
         for rows in self._pieces(count):
@@ -182,13 +191,17 @@ class LogMedians:
             for term in structure.heterogeneity:
                 member = np.eye(len(term.units))[term.index]
                 z[term.label][rows] += self._scale(psi[rows], f"tau_{term.label}")[:, None] * (pull @ member)
-        drawn: Draws = {name: psi[:, column] for column, name in enumerate(self.scales)}
-        drawn |= {"alpha": b[:, 0]} | {f"z_{label}": deviations for label, deviations in z.items()}
+        deviations = {f"z_{label}": values for label, values in z.items()}
+        return self.named(psi, b) | deviations | {"theta": self._theta(psi, b, z)}
+
+    def named(self, psi: Array, b: Array) -> Draws:
+        """Return scales (S, scale) and coefficients (S, coefficient) under their names."""
+        drawn: Draws = {name: psi[:, column] for column, name in enumerate(self.scales)} | {"alpha": b[:, 0]}
         start = 1
-        for block in structure.effects:
+        for block in self.structure.effects:
             drawn[block.free] = b[:, start : start + block.basis.shape[1]]
             start += block.basis.shape[1]
-        return drawn | {"theta": self._theta(psi, b, z)}
+        return drawn
 
     def _theta(self, psi: Array, b: Array, z: Draws) -> Array:
         theta: Array = (b * self._factors(psi)) @ self._matrix.T
@@ -202,10 +215,10 @@ class LogMedians:
         scaled = columns * self._sd
         covariance = scaled @ scaled.transpose(0, 2, 1)
         for term in self.structure.heterogeneity:
-            index = term.index[self._order]
-            same = (index[:, None] == index).astype(np.float64)
-            covariance += self._scale(psi, f"tau_{term.label}")[:, None, None] ** 2 * same
-        covariance += np.diag(self.medians.se[self._order] ** 2)
+            one, other = self._same_unit[term.label]
+            covariance[:, one, other] += self._scale(psi, f"tau_{term.label}")[:, None] ** 2
+        diagonal = np.arange(len(self._order))
+        covariance[:, diagonal, diagonal] += self.medians.se[self._order] ** 2
         return np.linalg.cholesky(covariance), columns @ self._mean
 
     def _factors(self, psi: Array) -> Array:
@@ -215,8 +228,15 @@ class LogMedians:
         return psi[:, list(self.scales).index(name)]
 
     def _pieces(self, count: int) -> Iterator[slice]:
-        step = max(1, PIECE // len(self._order) ** 2)
+        step = max(LEAST_PIECE, PIECE // len(self._order) ** 2)
         return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def prior_medians(structure: Structure, medians: Medians, *, seed: int, draws: int) -> MedianPosterior:
+    """Return draws of the prior in the form of a posterior's, without `theta`: what the priors say of medians."""
+    target, rng = LogMedians(structure, medians), np.random.default_rng([seed, 3])
+    psi, b = target.draw_prior(rng, draws), target.draw_coefficients(rng, draws)
+    return MedianPosterior(structure, target.named(psi, b), np.arange(draws), 0.0, float(draws), draws, ())
 
 
 def sample_medians(
