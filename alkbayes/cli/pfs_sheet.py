@@ -1,5 +1,6 @@
 """Median progression-free survival for a reader in a terminal; months."""
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import console_for, empty_table, figure
@@ -46,9 +47,10 @@ def _show_verdict(console: "Console", results: "PfsResults") -> None:
     found, verdict = results.posterior, "converged"
     if not results.converged:
         verdict = "NOT CONVERGED: DO NOT USE THESE NUMBERS"
+    pareto_k = figure(found.pareto_k if isfinite(found.pareto_k) else None)
     console.print(
         f"Posterior: {verdict}. {results.settings['draws']:,} draws by importance sampling, seed "
-        f"{results.settings['seed']}; Pareto k {figure(found.pareto_k)}, ESS {found.ess:,.0f} of "
+        f"{results.settings['seed']}; Pareto k {pareto_k}, ESS {found.ess:,.0f} of "
         f"{found.weighted:,} weighted draws",
         soft_wrap=True,
     )

@@ -310,6 +310,9 @@ def _weigh(target: LogMedians, mixture: Mixture | None, rng: np.random.Generator
     ratio, y = target.log_likelihood(psi, rng)
     if mixture is not None:
         ratio = ratio + target.log_prior(psi) - log_density(psi, mixture)
+    if np.ptp(ratio) == 0:
+        # Nothing is left to weigh: no scales, and no bounds.
+        return _Round(psi, y, np.full(count, -np.log(count)), -np.inf, float(count))
     log_weights, pareto_k = smooth(ratio)
     return _Round(psi, y, log_weights, pareto_k, effective(log_weights))
 
