@@ -1,9 +1,12 @@
 """Model files of medians, and what is said of one kind of model where the other is wanted."""
 
 import copy
+import re
 import tomllib
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from alkbayes.errors import SpecError
 from alkbayes.median_spec import parse_median_spec, read_median_spec
@@ -33,6 +36,24 @@ def test_the_bundled_model_is_valid_and_every_prior_has_a_reason() -> None:
     text = PATH.read_text(encoding="utf-8")
     assert text.count("prior = ") == text.count("why = ") == 5
     assert "pfs" not in model_names()
+
+
+def test_every_number_in_a_why_is_right() -> None:
+    intercept, line, generation, trial, _ = re.findall(
+        r'^why = "(.*)"$', PATH.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    low, middle, high = np.exp(stats.norm(2.5, 1.0).ppf([0.025, 0.5, 0.975]))
+    assert f"{middle:.0f} months in the middle, with 95 % between {low:.1f} and {high:.0f}" in intercept
+    assert f"between 1/{(ratio := np.exp(stats.norm(0, 0.75).ppf(0.975))):.1f} and {ratio:.1f}" in line
+    rng = np.random.default_rng(1)
+    sd = np.abs(rng.normal(0.0, 0.5, 400_000))
+    apart = np.exp(np.abs(sd * np.sqrt(2) * rng.standard_normal(len(sd))))
+    for why in (generation, trial):
+        said = re.search(r"medians apart by a factor of ([\d.]+) in the middle, below ([\d.]+) with 95 %", why)
+        # Rounded to a tenth; 400,000 draws know the factor at 95 % to 0.01.
+        assert [float(number) for number in said.groups()] == pytest.approx(np.quantile(apart, [0.5, 0.95]), abs=0.06)
+    sds = stats.halfnorm(scale=0.5).ppf([0.5, 0.95])
+    assert f"their sd is {sds[0]:.2f} in the middle, below {sds[1]:.2f} with 95 %" in generation
 
 
 @pytest.mark.parametrize(

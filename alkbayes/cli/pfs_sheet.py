@@ -93,29 +93,30 @@ def _show_left_out(console: "Console", results: "PfsResults") -> None:
     if results.left_out.empty:
         return
     weighted = {(row["group"], row["level"]): row for row in records(results.weighted)}
-    rows = [row for row in records(results.left_out) if row["estimand"] == "typical" and ":" not in row["group"]]
+    sides: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in records(results.left_out):
+        if ":" not in row["group"]:
+            sides.setdefault((row["group"], row["level"]), {})[row["estimand"]] = row
     grid = empty_table(console)
     grid.title, grid.title_justify = "\nWhat leaving out the medians that were not reached does, months", "left"
     grid.add_column("", overflow="fold")
-    for heading in (
-        "k",
-        "typical,\nwith them",
-        "typical,\nwithout",
-        "mean of medians,\nwithout",
-        "with them,\nat least",
-    ):
+    means = tuple(f"mean of\nmedians,\n{kind}" for kind in ("without", "at least", "by model"))
+    for heading in (COHORT_HEADING, "\ntypical,\nwith", "\ntypical,\nwithout", *means):
         grid.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        plain = weighted[row["group"], row["level"]]
+    for (group, level), estimands in sides.items():
+        row, own, plain = estimands["typical"], estimands["registry"], weighted[group, level]
         grid.add_row(
-            _text("overall" if row["group"] == "all" else _plain(row["level"])),
+            _text("overall" if group == "all" else _plain(level)),
             _cohorts(row["k"], plain["not_reached"]),
             _estimate(row["median"], row["low"], row["high"], 1),
             _estimate(row["median_without"], row["low_without"], row["high_without"], 1),
             figure(plain["estimate"], 1),
             figure(plain["at_least"], 1),
+            _estimate(own["median"], own["low"], own["high"], 1),
         )
     console.print(grid)
+    console.print("mean of medians: without those not reached; at least, with these at their bounds; by the model,")
+    console.print("of the cohorts' own medians given all (registry), its credible interval")
 
 
 def _show_contrasts(console: "Console", results: "PfsResults") -> None:

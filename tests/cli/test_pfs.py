@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,3 +163,13 @@ def test_the_model_file_is_shown_with_what_its_priors_say(alkbayes: Command) -> 
 
 def test_the_command_and_the_library_draw_as_many() -> None:
     assert DEFAULT_DRAWS == LIBRARY_DRAWS
+
+
+def test_the_output_in_the_documentation_is_what_the_command_prints(alkbayes: Command) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "pfs.md").read_text(encoding="utf-8")
+    printed = [line.rstrip() for line in alkbayes("pfs").stdout.splitlines()]
+    blocks = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        lines = [line for line in block.splitlines() if line and line != "$ alkbayes pfs"]
+        assert [line for line in lines if line not in printed] == []
