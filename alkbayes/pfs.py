@@ -41,7 +41,7 @@ DEFAULT_DRAWS = 8000
 """Of the posterior; the command line has the same."""
 LEAST_DRAWS = 100
 PRIOR_DRAWS = 20_000
-READING_DRAWS = 1000
+READING_DRAWS = 2000
 """Of a fit under another reading, at most: it is there to be compared, not quoted."""
 REVIEW = {"naive": 13.8, "pretreated": 9.8}
 """Weighted median PFS in months that the review printed."""

@@ -5,8 +5,8 @@ not reached adds the probability that its estimate lies beyond a bound, given th
 after the other from their truncated normals, and the product of the probabilities on the way is an unbiased estimate
 of the joint one (the GHK simulator: Geweke 1991; Hajivassiliou, McFadden and Ruud 1996,
 doi:10.1016/0304-4076(94)01716-6). With that product in the weights, draws of the scales and of these estimates together
-are weighted exactly (importance sampling squared: Tran et al. 2013, arXiv:1309.3339). Given both, everything else is
-drawn from its joint normal distribution, by conditioning a draw of the prior (Matheron's rule; Doucet 2010).
+are weighted exactly (importance sampling squared: Tran et al. 2013, arXiv:1309.3339). Given both, the coefficients,
+then the groups' deviations, then the cohorts' are drawn from their normal distributions.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri_exp
 
-from alkbayes.design import Structure
+from alkbayes.design import HeterogeneityBlock, Structure
 from alkbayes.diagnostics import Thresholds, judge_weights
 from alkbayes.draws import Draws
 from alkbayes.engines.importance import Mixture, draw, effective, log_density, refit, resample, smooth, tempered
@@ -30,12 +30,12 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
 PIECE = 200_000
-"""Numbers of one array, parameter values times cohorts squared: what a processor keeps near."""
+"""Numbers of one array, what a processor keeps near."""
 LEAST_PIECE = 32
 """Parameter values of one, however many cohorts there are."""
 PILOT = 1000
 """Draws of a round that only looks for a proposal; the first is of the prior."""
-PILOTS = (1, 1, 1)
+PILOTS = (1,) * 10
 """Components of the proposals that are tried on so many, one after the other until the weights are good."""
 MIXTURES = (1, 3, 5)
 """And on all draws."""
@@ -92,6 +92,32 @@ class _Round:
         return self.pareto_k <= GOOD_K and self.ess >= GOOD_SHARE * len(self.psi)
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What log medians say of the coefficients, for S values of the scales.
+
+    Attributes
+    ----------
+    mean, factor
+        Of the coefficients: their mean, (S, coefficient), and the lower Cholesky factor of their precision.
+    log_density
+        Of the log medians, coefficients and deviations integrated out, (S,).
+    weight, pull, slope
+        Of each group, sums over its cohorts of the weights, of these times the log medians, (S, group), and times the
+        columns of the coefficients, (S, group, coefficient).
+    shared
+        Variance that is left of the group's deviation when the coefficients are known, (S, group).
+    """
+
+    mean: Array
+    factor: Array
+    log_density: Array
+    weight: Array
+    pull: Array
+    slope: Array
+    shared: Array
+
+
 class LogMedians:
     """Log medians given scales, for many values of these at once.
 
@@ -120,11 +146,13 @@ class LogMedians:
             len(names) if block.sd_prior is None else names.index(f"sd_{block.slug}") for block in structure.effects
         ]
         self._scale_of: Index = np.repeat(positions, sizes)
-        # What is drawn comes after what is known, and the farthest bound first: what lies beyond it makes the others
-        # likely, so that the weights vary less. With 16 to 43 bounds that is two to eight times the effective draws.
-        self._order: Index = np.lexsort((-np.nan_to_num(medians.log_bound), ~medians.reached))
-        index_of = {term.label: term.index[self._order] for term in structure.heterogeneity}
-        self._same_unit = {label: np.nonzero(index[:, None] == index) for label, index in index_of.items()}
+        self._known: Index = np.flatnonzero(medians.reached)
+        # The farthest bound first: what lies beyond it makes the others likely, so that the weights vary less. With 16
+        # to 43 bounds that is two to eight times the effective draws.
+        missed = np.flatnonzero(~medians.reached)
+        self._missed: Index = missed[np.argsort(-medians.log_bound[missed], kind="stable")]
+        everyone = np.zeros(len(structure.cohorts), dtype=np.intp)
+        self._group: Index = everyone if structure.group is None else structure.group.index
 
     def log_prior(self, psi: Array) -> Array:
         """Return the log prior density of scales (S, scale), shape (S,)."""
@@ -162,15 +190,15 @@ class LogMedians:
         """
         value, y = np.zeros(len(psi)), np.tile(self.medians.log_median, (len(psi), 1))
         for rows in self._pieces(len(psi)):
-            factor, mean = self._moments(psi[rows])
+            given = self._given(psi[rows], y[rows], self._known)
+            value[rows] = given.log_density
+            if not len(self._missed):
+                continue
+            mean, factor = self._beyond(psi[rows], given)
             e = np.zeros(mean.shape)
-            for place, cohort in enumerate(self._order):
+            for place, cohort in enumerate(self._missed):
                 before = mean[:, place] + np.einsum("si,si->s", factor[:, place, :place], e[:, :place])
                 sd = factor[:, place, place]
-                if self.medians.reached[cohort]:
-                    e[:, place] = (self.medians.log_median[cohort] - before) / sd
-                    value[rows] -= e[:, place] ** 2 / 2 + np.log(sd) + np.log(2 * np.pi) / 2
-                    continue
                 log_beyond = log_ndtr((before - self.medians.log_bound[cohort]) / sd)
                 value[rows] += log_beyond
                 e[:, place] = -ndtri_exp(np.log(1 - rng.random(len(sd))) + log_beyond)
@@ -179,21 +207,30 @@ class LogMedians:
 
     def draw(self, psi: Array, y: Array, rng: np.random.Generator) -> Draws:
         """Draw everything else given scales (S, scale) and log medians (S, cohort), axes (draw, ...)."""
-        structure, count = self.structure, len(psi)
-        b = self.draw_coefficients(rng, count)
-        z = {term.label: rng.standard_normal((count, len(term.units))) for term in structure.heterogeneity}
-        noise = self.medians.se * rng.standard_normal(y.shape)
-        for rows in self._pieces(count):
-            factor, _ = self._moments(psi[rows])
-            lacking = y[rows] - self._theta(psi[rows], b[rows], {name: all_[rows] for name, all_ in z.items()})
-            pull = np.empty_like(lacking)
-            pull[:, self._order] = _solve(factor, (lacking - noise[rows])[:, self._order])
-            b[rows] += self._sd**2 * self._factors(psi[rows]) * (pull @ self._matrix)
-            for term in structure.heterogeneity:
-                member = np.eye(len(term.units))[term.index]
-                z[term.label][rows] += self._scale(psi[rows], f"tau_{term.label}")[:, None] * (pull @ member)
-        deviations = {f"z_{label}": values for label, values in z.items()}
-        return self.named(psi, b) | deviations | {"theta": self._theta(psi, b, z)}
+        structure, everyone = self.structure, np.arange(y.shape[1])
+        b = np.empty((len(psi), len(self._mean)))
+        z = {f"z_{term.label}": np.empty((len(psi), len(term.units))) for term in structure.heterogeneity}
+        for rows in self._pieces(len(psi)):
+            given = self._given(psi[rows], y[rows], everyone)
+            noise = rng.standard_normal(given.mean.shape)
+            b[rows] = given.mean + np.linalg.solve(given.factor.transpose(0, 2, 1), noise[:, :, None])[:, :, 0]
+            left = y[rows] - (b[rows] * self._factors(psi[rows])) @ self._matrix.T
+            if structure.group is not None:
+                tau = self._tau(psi[rows], structure.group)[:, None]
+                precision = 1 + tau**2 * given.weight
+                pull = given.pull - np.einsum("sgp,sp->sg", given.slope, b[rows])
+                deviation = tau * pull / precision + rng.standard_normal(pull.shape) / np.sqrt(precision)
+                z[f"z_{structure.group.label}"][rows] = deviation
+                left -= tau * deviation[:, self._group]
+            if structure.cohort is not None:
+                tau = self._tau(psi[rows], structure.cohort)[:, None]
+                variance = tau**2 + self.medians.se**2
+                noise = self.medians.se * rng.standard_normal(left.shape)
+                z[f"z_{structure.cohort.label}"][rows] = (tau * left / variance) + noise / np.sqrt(variance)
+        theta = (b * self._factors(psi)) @ self._matrix.T
+        for term in structure.heterogeneity:
+            theta += self._tau(psi, term)[:, None] * z[f"z_{term.label}"][:, term.index]
+        return self.named(psi, b) | z | {"theta": theta}
 
     def named(self, psi: Array, b: Array) -> Draws:
         """Return scales (S, scale) and coefficients (S, coefficient) under their names."""
@@ -204,32 +241,64 @@ class LogMedians:
             start += block.basis.shape[1]
         return drawn
 
-    def _theta(self, psi: Array, b: Array, z: Draws) -> Array:
-        theta: Array = (b * self._factors(psi)) @ self._matrix.T
-        for term in self.structure.heterogeneity:
-            theta += self._scale(psi, f"tau_{term.label}")[:, None] * z[term.label][:, term.index]
-        return theta
+    def _given(self, psi: Array, y: Array, cohorts: Index) -> "_Given":
+        """Return what some log medians say of the coefficients, deviations integrated out group by group.
 
-    def _moments(self, psi: Array) -> tuple[Array, Array]:
-        """Return the Cholesky factor of the log medians' covariance and their mean, known ones first."""
-        columns = self._matrix[self._order] * self._factors(psi)[:, None, :]
-        scaled = columns * self._sd
-        covariance = scaled @ scaled.transpose(0, 2, 1)
-        for term in self.structure.heterogeneity:
-            one, other = self._same_unit[term.label]
-            covariance[:, one, other] += self._scale(psi, f"tau_{term.label}")[:, None] ** 2
-        diagonal = np.arange(len(self._order))
-        covariance[:, diagonal, diagonal] += self.medians.se[self._order] ** 2
-        return np.linalg.cholesky(covariance), columns @ self._mean
+        Sherman and Morrison 1950, doi:10.1214/aoms/1177729893.
+        """
+        order = cohorts[np.argsort(self._group[cohorts], kind="stable")]
+        weight = 1 / (self._tau(psi, self.structure.cohort)[:, None] ** 2 + self.medians.se[order] ** 2)
+        columns = self._matrix[order] * self._factors(psi)[:, None, :]
+        weighted, own = weight[:, :, None] * columns, y[:, order]
+        of_group = self._group[order]
+        starts = np.flatnonzero(np.r_[True, np.diff(of_group) != 0][: len(order)])
+
+        def by_group(values: Array) -> Array:
+            sums = np.zeros((len(psi), int(self._group.max()) + 1, *values.shape[2:]))
+            if len(order):
+                sums[:, of_group[starts]] = np.add.reduceat(values, starts, axis=1)
+            return sums
+
+        total, pull, slope = by_group(weight), by_group(weight * own), by_group(weighted)
+        tau2 = self._tau(psi, self.structure.group)[:, None] ** 2
+        shared = tau2 / (1 + tau2 * total)
+        prior = 1 / self._sd**2
+        scaled = np.sqrt(shared)[:, :, None] * slope
+        precision = weighted.transpose(0, 2, 1) @ columns - scaled.transpose(0, 2, 1) @ scaled + np.diag(prior)
+        right = np.einsum("skp,sk->sp", weighted, own) - np.einsum("sgp,sg->sp", slope, shared * pull)
+        right += prior * self._mean
+        factor = np.linalg.cholesky(precision)
+        half = np.linalg.solve(factor, right[:, :, None])
+        mean = np.linalg.solve(factor.transpose(0, 2, 1), half)[:, :, 0]
+        square = (weight * own**2).sum(axis=1) - (shared * pull**2).sum(axis=1) + (prior * self._mean**2).sum()
+        log_determinant = np.log1p(tau2 * total).sum(axis=1) - np.log(weight).sum(axis=1) - np.log(prior).sum()
+        log_determinant += 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+        log_density = (half[:, :, 0] ** 2).sum(axis=1) - square - log_determinant - len(order) * np.log(2 * np.pi)
+        return _Given(mean, factor, log_density / 2, total, pull, slope, shared)
+
+    def _beyond(self, psi: Array, given: "_Given") -> tuple[Array, Array]:
+        """Return the mean and the Cholesky factor of the estimates beyond a bound, given the known ones."""
+        group, shared = self._group[self._missed], given.shared[:, self._group[self._missed]]
+        columns = self._matrix[self._missed] * self._factors(psi)[:, None, :]
+        columns -= shared[:, :, None] * given.slope[:, group]
+        mean = np.einsum("scp,sp->sc", columns, given.mean) + shared * given.pull[:, group]
+        half = np.linalg.solve(given.factor, columns.transpose(0, 2, 1))
+        covariance = half.transpose(0, 2, 1) @ half + shared[:, :, None] * (group[:, None] == group)
+        diagonal = np.arange(len(group))
+        own = self._tau(psi, self.structure.cohort)[:, None] ** 2 + self.medians.se[self._missed] ** 2
+        covariance[:, diagonal, diagonal] += own
+        return mean, np.linalg.cholesky(covariance)
 
     def _factors(self, psi: Array) -> Array:
         return np.hstack([psi, np.ones((len(psi), 1))])[:, self._scale_of]
 
-    def _scale(self, psi: Array, name: str) -> Array:
-        return psi[:, list(self.scales).index(name)]
+    def _tau(self, psi: Array, term: HeterogeneityBlock | None) -> Array:
+        """Return the standard deviation of a level of heterogeneity, (S,); 0 where the model has no such level."""
+        return np.zeros(len(psi)) if term is None else psi[:, list(self.scales).index(f"tau_{term.label}")]
 
     def _pieces(self, count: int) -> Iterator[slice]:
-        step = max(LEAST_PIECE, PIECE // len(self._order) ** 2)
+        numbers = len(self._group) * self._matrix.shape[1] + len(self._missed) ** 2
+        step = max(LEAST_PIECE, PIECE // numbers)
         return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
@@ -316,16 +385,3 @@ def _weigh(target: LogMedians, mixture: Mixture | None, rng: np.random.Generator
         return _Round(psi, y, np.full(count, -np.log(count)), -np.inf, float(count))
     log_weights, pareto_k = smooth(ratio)
     return _Round(psi, y, log_weights, pareto_k, effective(log_weights))
-
-
-def _solve(factor: Array, right: Array) -> Array:
-    """Return x with factor factor' x = right, for lower factors (S, k, k) and shape (S, k)."""
-    x = right.copy()
-    size = x.shape[1]
-    for place in range(size):
-        x[:, place] -= np.einsum("si,si->s", factor[:, place, :place], x[:, :place])
-        x[:, place] /= factor[:, place, place]
-    for place in reversed(range(size)):
-        x[:, place] -= np.einsum("si,si->s", factor[:, place + 1 :, place], x[:, place + 1 :])
-        x[:, place] /= factor[:, place, place]
-    return x
