@@ -115,8 +115,10 @@ def _show_left_out(console: "Console", results: "PfsResults") -> None:
             _estimate(own["median"], own["low"], own["high"], 1),
         )
     console.print(grid)
-    console.print("mean of medians: without those not reached; at least, with these at their bounds; by the model,")
-    console.print("of the cohorts' own medians given all (registry), its credible interval")
+    console.print(
+        "mean of medians: without those not reached; at least, with these at their bounds; by the model, of the "
+        "cohorts' own medians given all (registry), its credible interval"
+    )
 
 
 def _show_contrasts(console: "Console", results: "PfsResults") -> None:
@@ -152,8 +154,10 @@ def _show_heterogeneity(console: "Console", results: "PfsResults") -> None:
         median, low, high = (f"{scale * row[name]:.{digits}f}" for name in ("median", "low", "high"))
         grid.add_row(_text(_plain(row["parameter"])), f"{median}{unit} ({low}–{high})")
     console.print(grid)
-    console.print("explained: share of the variance between cohorts that the effects explain; i2: share of the")
-    console.print("observed variance that is heterogeneity, not the uncertainty of each median.")
+    console.print(
+        "explained: share of the variance between cohorts that the effects explain; i2: share of the observed variance "
+        "that is heterogeneity, not the uncertainty of each median."
+    )
 
 
 def _show_readings(console: "Console", results: "PfsResults") -> None:
