@@ -36,6 +36,7 @@ from alkbayes.verdicts import (
     record_check,
     weight_checks,
 )
+from alkbayes.wording import joined
 
 type Array = NDArray[np.float64]
 
@@ -91,9 +92,9 @@ class Diagnosis:
         """The final verdict, a sentence."""
         attention = [check.name for check in self.checks if check.verdict is Verdict.ATTENTION]
         if failed := [check.name for check in self.checks if check.verdict is Verdict.FAILED]:
-            return f"Do not use the numbers of this run: {_listed(failed)} failed."
+            return f"Do not use the numbers of this run: {joined(failed)} failed."
         if attention:
-            return f"The numbers of this run can be used; look at {_listed(attention)} first."
+            return f"The numbers of this run can be used; look at {joined(attention)} first."
         return "The numbers of this run can be used: every diagnostic is as it should be."
 
     def as_record(self) -> dict[str, Any]:
@@ -230,7 +231,3 @@ def _depth(stats: xr.Dataset) -> tuple[int, float] | None:
     if not {"tree_depth", "reached_max_treedepth"} <= set(stats.data_vars):
         return None
     return int(stats["tree_depth"].max()), float(stats["reached_max_treedepth"].mean())
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -4,7 +4,7 @@ The model is fitted to every median and every bound, once more without the media
 each other reading of what is printed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +150,6 @@ def pfs_results(
     *,
     seed: int = DEFAULT_SEED,
     draws: int = DEFAULT_DRAWS,
-    progress: Callable[[str], None] | None = None,
 ) -> PfsResults:
     """Return what is said of median PFS.
 
@@ -164,8 +163,6 @@ def pfs_results(
         Decides the draws and the resamples.
     draws
         Of the posterior.
-    progress
-        Told what is being computed.
 
     Raises
     ------
@@ -181,8 +178,6 @@ def pfs_results(
             raise UsageError(f"--{name}: found {value}; allowed: {low} to {high:,}.")
     spec = spec or read_median_spec(model_path(MEDIAN_MODEL))
     check_medians(evidence, columns=spec.columns)
-    say = progress or (lambda _: None)
-    say("the model of all medians")
     medians = medians_of(evidence)
     known = known_of(evidence, medians)
     structure = build_structure(spec, medians.frame, medians.patients)
@@ -191,14 +186,12 @@ def pfs_results(
     failures = list(posterior.failures)
     left_out = pd.DataFrame()
     if known.not_reached and known.medians:
-        say("the same without those not reached")
         fewer, other = _fitted(evidence, spec, WITHOUT, seed=seed, draws=draws)
         left_out = _side_by_side(pooled, pooled_medians(other, fewer, seed=seed, errors=False))
         failures += [f"without those not reached: {failure}" for failure in other.failures]
     weighted = _weighted_table(structure, medians, bundled=evidence.bundled, seed=seed)
     readings = [typical_medians(posterior).assign(reading=BASE.name, failed="; ".join(posterior.failures))]
     for reading in readings_of(medians):
-        say(f"other readings: {reading.name}")
         _, other = _fitted(evidence, spec, reading, seed=seed, draws=min(draws, READING_DRAWS))
         readings.append(typical_medians(other).assign(reading=reading.name, failed="; ".join(other.failures)))
     contrasts = median_contrasts(posterior)

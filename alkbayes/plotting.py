@@ -66,17 +66,29 @@ def write_plots(folder: Path, figures: Figures) -> list[Path]:
     UsageError
         As :func:`check_plots_place`, and if the disk refuses.
     """
+    with new_folder(folder) as place, _drawing():
+        for name, draw in figures.items():
+            draw().savefig(place / f"{name}{ENDING}", dpi=DPI)
+    return [folder / f"{name}{ENDING}" for name in figures]
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Lend a hidden folder that becomes `folder` at the end, or nothing where something fails.
+
+    Raises
+    ------
+    UsageError
+        As :func:`check_plots_place`, and if the disk refuses.
+    """
     check_plots_place(folder)
     try:
         with beside(folder) as place:
-            with _drawing():
-                for name, draw in figures.items():
-                    draw().savefig(place / f"{name}{ENDING}", dpi=DPI)
+            yield place
             check_plots_place(folder)
             place.rename(folder)
     except OSError as error:
         raise UsageError(f"--plots {folder}: could not be written: {error.strerror or error}.") from error
-    return [folder / f"{name}{ENDING}" for name in figures]
 
 
 @contextmanager

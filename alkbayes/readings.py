@@ -31,6 +31,10 @@ class Family(StrEnum):
     MODEL = "model"
 
 
+FAMILY_NAMES = {Family.PRIOR: "other priors", Family.EVIDENCE: "other evidence", Family.MODEL: "other models"}
+"""What the readings of a family are called together, in the order in which they are shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variation:
     """What is fitted in place of the main analysis.

@@ -109,7 +109,7 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
             for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
                 getattr(results, name).to_csv(place / f"{name}.csv", index=False)
             fit.tree.to_netcdf(place / POSTERIOR_FILE, engine="h5netcdf")
-            files = {path.name: _hash(path) for path in sorted(place.iterdir())}
+            files = {path.name: file_hash(path) for path in sorted(place.iterdir())}
             written = datetime.now().astimezone().isoformat(timespec="seconds")
             document = {"schema": SCHEMA} | results.document | {"command": command, "written": written, "files": files}
             text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
@@ -150,7 +150,7 @@ def read_run(folder: Path) -> dict[str, Any]:
         if not file.is_file():
             raise RunError(f"{folder}: {name} is missing, so the run is incomplete. Fit again: {document['command']}")
         try:
-            digest = _hash(file)
+            digest = file_hash(file)
         except OSError as error:
             raise RunError(f"{file}: cannot be read: {error.strerror or error}.") from error
         if digest != expected:
@@ -213,5 +213,6 @@ def beside(folder: Path) -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
     return sha256(path.read_bytes()).hexdigest()

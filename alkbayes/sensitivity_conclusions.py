@@ -8,6 +8,7 @@ from alkbayes.readings import READINGS, Family
 from alkbayes.reported import CONTRAST, HETEROGENEITY
 from alkbayes.sensitivity_grid import Estimate, Grid, Outcome, Shift, Status
 from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.wording import joined
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A difference is settled where the probability of either sign is below this."""
@@ -70,7 +71,7 @@ def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
     sentences.append(_priors(grid, scaling))
     for status, what in ((Status.NOT_CONVERGED, "did not converge"), (Status.FAILED, "could not be fitted")):
         if out := [outcome.name for outcome in grid.outcomes if outcome.status is status]:
-            sentences.append(f"{_listed(out)} {what}: nothing above rests on {'it' if len(out) == 1 else 'them'}.")
+            sentences.append(f"{joined(out)} {what}: nothing above rests on {'it' if len(out) == 1 else 'them'}.")
     return sentences
 
 
@@ -137,10 +138,10 @@ def _directions(grid: Grid) -> Iterator[str]:
         changed = [name for name, found in others if _settled(found) != _settled(number) and name not in reversed_]
         said = []
         if reversed_:
-            said.append(f"changes sign under {_listed(reversed_)}")
+            said.append(f"changes sign under {joined(reversed_)}")
         if changed:
             now = "is no longer settled" if _settled(number) else "is settled"
-            said.append(f"{now} under {_listed(changed)}")
+            said.append(f"{now} under {joined(changed)}")
         if said:
             main = f"{'settled' if _settled(number) else 'not settled'} in the main fit, {_probability(number)}"
             yield f"The difference {number.spoken} ({main}) {' and '.join(said)}."
@@ -166,7 +167,7 @@ def _priors(grid: Grid, scaling: PowerScaling) -> str:
         for prior in found.responsible:
             by_prior.setdefault((prior, str(found.diagnosis)), []).append(spoken[found.number.key])
     each = "; ".join(
-        f"the prior of {prior}: {diagnosis} in {_listed(names)}" for (prior, diagnosis), names in by_prior.items()
+        f"the prior of {prior}: {diagnosis} in {joined(names)}" for (prior, diagnosis), names in by_prior.items()
     )
     return f"Power-scaling flags {each}."
 
@@ -185,12 +186,8 @@ def _probability(number: Estimate) -> str:
 
 
 def _subject(names: Sequence[str]) -> str:
-    return f"The difference {names[0]} keeps" if len(names) == 1 else f"Each of the differences {_listed(names)} keeps"
+    return f"The difference {names[0]} keeps" if len(names) == 1 else f"Each of the differences {joined(names)} keeps"
 
 
 def _readings(count: int) -> str:
     return f"{count} reading{'' if count == 1 else 's'}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alkbayes.cli import app
-from alkbayes.cli.report import show_fit
+from alkbayes.cli.fit_report import show_fit
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import fit_model
 from alkbayes.results import results_of

@@ -21,14 +21,16 @@ from alkbayes.cli import (
     pfs,
     plot,
     pool,
+    predict,
     predictive,
     regress,
+    report,
     sensitivity,
     small_study,
     subgroups,
     summary,
 )
-from alkbayes.cli.output import forgive_encodings
+from alkbayes.cli.output import forgive_encodings, no_color, print_message
 from alkbayes.errors import AlkbayesError
 
 INTERRUPTED = 130
@@ -43,7 +45,7 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except AlkbayesError as error:
-            typer.echo(f"error: {error}", err=True)
+            print_message(f"error: {error}")
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as interrupt:
             typer.echo("interrupted: what was not finished is not kept", err=True)
@@ -55,7 +57,6 @@ app = typer.Typer(
     name="alkbayes",
     help="Pooled objective response rates in ALK-positive lung cancer, from a hierarchical binomial model.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -74,11 +75,13 @@ COMMANDS = {
     "summary": summary,
     "diagnose": diagnose,
     "predictive": predictive,
+    "predict": predict,
     "outliers": outliers,
     "compare": compare,
     "sensitivity": sensitivity,
     "calibrate": calibrate,
     "plot": plot,
+    "report": report,
 }
 for name, module in COMMANDS.items():
     app.command(name)(module.command)
@@ -87,4 +90,8 @@ for name, module in COMMANDS.items():
 def main() -> None:
     """Run the command line."""
     forgive_encodings()
+    if no_color():
+        from typer import rich_utils
+
+        rich_utils.COLOR_SYSTEM = None
     app()

@@ -1,12 +1,14 @@
 """What the commands of one analysis share: how to pool, the head of what they print, and figures for a reader."""
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.output import WIDTH, reader_console
-from alkbayes.errors import UsageError
+from alkbayes.cli import completing
+from alkbayes.cli.output import WIDTH, print_message, reader_console, say
+from alkbayes.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 Method = Annotated[
     str,
     typer.Option(
-        "--method", metavar="NAME", help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model."
+        "--method",
+        metavar="NAME",
+        autocompletion=completing.methods,
+        help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model.",
     ),
 ]
 DEFAULT_METHOD = "reml-logit-hk"
@@ -54,10 +59,20 @@ def console_for(evidence: "Evidence") -> "Console":
     """Return the console for a reader, on which it already stands where the numbers are from."""
     console = reader_console()
     source, *more = headline(evidence)
-    console.print(source, soft_wrap=True)
+    say(console, source)
     for line in more:
         console.print(line)
     return console
+
+
+def keep(run: Path, name: str, document: dict[str, Any]) -> None:
+    """Keep what was computed of a run beside it; where that cannot be, say so on stderr and go on."""
+    from alkbayes.kept_analyses import keep_analysis
+
+    try:
+        keep_analysis(run, name, document)
+    except RunError as error:
+        print_message(f"warning: {error} Figures and reports of this run will do without.")
 
 
 def empty_table(console: "Console") -> "Table":

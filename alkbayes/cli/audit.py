@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Json
-from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, reader_console
+from alkbayes.cli.output import check_format, print_csv, print_json, reader_console
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -118,12 +120,13 @@ def _comparison(audit: "Audit") -> dict[str, Any] | None:
     """Return the interval that cohorts as different as the bundled ones would give; None without a number of them."""
     if audit.cohorts is None or audit.width is None:
         return None
-    from alkbayes.classical import fit_glmm
-    from alkbayes.classical.audit import random_effects_interval
-    from alkbayes.evidence import read_evidence
+    with working("comparing with the bundled evidence"):
+        from alkbayes.classical import fit_glmm
+        from alkbayes.classical.audit import random_effects_interval
+        from alkbayes.evidence import read_evidence
 
-    evidence = read_evidence()
-    tau = fit_glmm(evidence.frame["responders"], evidence.frame["n"]).tau
+        evidence = read_evidence()
+        tau = fit_glmm(evidence.frame["responders"], evidence.frame["n"]).tau
     if tau is None:
         return None
     low, high = random_effects_interval(audit.headline, cohorts=audit.cohorts, tau=tau)

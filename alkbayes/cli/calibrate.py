@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.options import Json
-from alkbayes.cli.output import percent, print_json, reader_console
+from alkbayes.cli.output import message_console, no_color, print_json, reader_console, say
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.settings import DEFAULT_SEED, Engine
 from alkbayes.vocabulary import DEFAULT_MODEL
+from alkbayes.wording import percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +25,12 @@ MOST_REPLICATIONS = 1_000_000
 SHOWN = 12
 """Quantities of the table for a reader, those with the least uniform ranks; JSON has all."""
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model's name, or the path of a TOML file.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A bundled model's name, or the path of a TOML file.", autocompletion=completing.models
+    ),
+]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study; the same one goes on with it.")]
 ScenarioName = Annotated[
     str, typer.Option("--scenario", metavar="NAME", help="Which cohorts, and with which parameters; see docs.")
@@ -115,30 +122,30 @@ def command(
 @contextmanager
 def _progress(out: Path, replications: int, *, finished: int) -> "Iterator[Told]":
     """Show progress on stderr, and on Ctrl-C how to go on: a bar in a terminal, else a line now and then."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = message_console()
+    bars = console.is_terminal and not no_color()
     made = finished
     if finished:
-        console.print(f"{out}: goes on, {finished:,} replications are there.", soft_wrap=True)
+        say(console, f"{out}: goes on, {finished:,} replications are there.")
     columns = (TextColumn("replications"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not bars) as bar:
         task = bar.add_task("", total=replications, completed=min(finished, replications))
 
         def told(count: int) -> None:
             nonlocal made
             made = count
             bar.update(task, completed=count)
-            if not console.is_terminal and count * 10 // replications > (count - 1) * 10 // replications:
+            if not bars and count * 10 // replications > (count - 1) * 10 // replications:
                 console.print(f"{count:,} of {replications:,} replications")
 
         try:
             yield told
         except KeyboardInterrupt:
-            console.print(
+            say(
+                console,
                 f"{made:,} of {replications:,} replications are kept in {out}; the same command goes on with the rest.",
-                soft_wrap=True,
             )
             raise
 

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.analysis import console_for, empty_table, figure
+from alkbayes.cli import completing
+from alkbayes.cli.analysis import console_for, empty_table, figure, keep
 from alkbayes.cli.options import Csv, Json
-from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import check_format, print_csv, print_json, records
 from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
     from alkbayes.comparison import Comparison
     from alkbayes.fit import Fit
 
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs of the same evidence.")]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN RUN...", help="Folders of runs of the same evidence.", autocompletion=completing.runs),
+]
 HEADINGS = {
     "cohort": "By cohort: integrated leave-one-out",
     "trial": "By trial: exact refits",
@@ -26,16 +31,19 @@ HEADINGS = {
 def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     """Compare models of one table by how well they predict cohorts and trials left out.
 
+    What is found is kept in the folder of the first run, as compare.json, for figures and reports.
+
     Example: alkbayes compare runs/line-20261122-101500 runs/line-generation-20261122-101600
     """
     check_format(json_=json_, csv=csv)
     if len({run.resolve() for run in runs}) < max(2, len(runs)):
         raise UsageError("Comparing takes two different runs at least. Give the folders of several, each once.")
-    from alkbayes.cli.counting import counted
+    from alkbayes.cli.counting import counted, working
     from alkbayes.comparison import check_comparable, compare_fits, verdict
     from alkbayes.runs import read_fit
 
-    found = [read_fit(run) for run in runs]
+    with working("reading"):
+        found = [read_fit(run) for run in runs]
     models = [fit.spec.name for fit in found]
     fits = {
         str(run) if models.count(model) > 1 else model: fit for run, model, fit in zip(runs, models, found, strict=True)
@@ -43,20 +51,20 @@ def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     check_comparable(fits)
     with counted("refitting without each trial") as progress:
         comparison = compare_fits(fits, progress=progress)
+    document = {
+        "comparison": {
+            "runs": [{"run": name, "folder": str(run)} for name, run in zip(fits, runs, strict=True)],
+            "elpd": records(comparison.elpd),
+            "weights_by": comparison.weights_by,
+            "stacked": records(comparison.stacked),
+            "pointwise": records(comparison.pointwise),
+            "verdict": list(verdict(comparison)),
+            "cautions": list(comparison.cautions),
+        }
+    }
+    keep(runs[0], "compare", document)
     if json_:
-        print_json(
-            {
-                "comparison": {
-                    "runs": [{"run": name, "folder": str(run)} for name, run in zip(fits, runs, strict=True)],
-                    "elpd": records(comparison.elpd),
-                    "weights_by": comparison.weights_by,
-                    "stacked": records(comparison.stacked),
-                    "pointwise": records(comparison.pointwise),
-                    "verdict": list(verdict(comparison)),
-                    "cautions": list(comparison.cautions),
-                }
-            }
-        )
+        print_json(document)
     elif csv:
         print_csv(comparison.elpd)
     else:
@@ -99,6 +107,8 @@ def _show_stacked(console: "Console", comparison: "Comparison") -> None:
     """Print the headline numbers by run, and by the mixture of all."""
     from rich.text import Text
 
+    from alkbayes.evidence_faults import shown
+
     if comparison.stacked.empty:
         console.print("The runs report no headline number in common: nothing is stacked.")
         return
@@ -107,9 +117,9 @@ def _show_stacked(console: "Console", comparison: "Comparison") -> None:
     for heading in ("mean", "95 % interval"):
         grid.add_column(heading, justify="right", no_wrap=True)
     for number, rows in comparison.stacked.groupby("number", sort=False):
-        grid.add_row(Text(str(number)))
+        grid.add_row(Text(shown(str(number))))
         for row in records(rows):
-            grid.add_row(Text(f"  {row['run']}"), *_figures(row))
+            grid.add_row(f"  {row['run']}", *_figures(row))
     console.print()
     console.print(grid)
     console.print(

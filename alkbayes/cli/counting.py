@@ -1,12 +1,36 @@
-"""How far many pieces of work have come, on stderr where that is a terminal."""
+"""That a command is at work, and how far it has come, on stderr where that is a terminal."""
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from alkbayes.cli.output import message_console, no_color
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from alkbayes.processes import Progress
+
+
+@contextmanager
+def working(what: str) -> "Iterator[None]":
+    """Show that something is being done that may take more than a second, and nothing where stderr is no terminal.
+
+    Parameters
+    ----------
+    what
+        Is done, such as "pooling".
+    """
+    console = message_console()
+    if not console.is_terminal:
+        yield
+    elif no_color():
+        with _line() as show:
+            show(f"{what} …")
+            yield
+    else:
+        with console.status(what):
+            yield
 
 
 @contextmanager
@@ -18,7 +42,6 @@ def counted(what: str) -> "Iterator[Progress | None]":
     what
         Stands before the bar, such as "refitting".
     """
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -28,9 +51,14 @@ def counted(what: str) -> "Iterator[Progress | None]":
         TimeRemainingColumn,
     )
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = message_console()
     if not console.is_terminal:
         yield None
+        return
+    if no_color():
+        with _line() as show:
+            show(f"{what} …")
+            yield lambda done, total: show(f"{what} {done:,} of {total:,}")
         return
     columns = (
         TextColumn("{task.description}"),
@@ -47,3 +75,23 @@ def counted(what: str) -> "Iterator[Progress | None]":
             bar.update(task, completed=done, total=total)
 
         yield progress
+
+
+@contextmanager
+def _line() -> "Iterator[Callable[[str], None]]":
+    """Lend a function that shows a text in place of the one before, without escape sequences; nothing stays."""
+    width = 0
+
+    def show(text: str) -> None:
+        nonlocal width
+        # Spaces over what is left of a longer text.
+        sys.stderr.write(f"\r{text:<{width}}")
+        sys.stderr.flush()
+        width = len(text)
+
+    try:
+        yield show
+    finally:
+        show("")
+        sys.stderr.write("\r")
+        sys.stderr.flush()

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import empty_table, figure
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Json, Plots, Run
-from alkbayes.cli.output import WIDTH, percent, percent_interval, print_json, reader_console
+from alkbayes.cli.output import WIDTH, print_json, reader_console, say
 from alkbayes.errors import ConvergenceError
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
 
     if plots is not None:
         check_plots_place(plots)
-    fit = read_fit(run)
-    from alkbayes.diagnosis import diagnosis_of
-    from alkbayes.diagnosis_plots import diagnosis_figures
+    with working("judging the draws"):
+        fit = read_fit(run)
+        from alkbayes.diagnosis import diagnosis_of
+        from alkbayes.diagnosis_plots import diagnosis_figures
 
-    found = diagnosis_of(fit)
-    files = [] if plots is None else write_plots(plots, diagnosis_figures(fit))
+        found = diagnosis_of(fit)
+        files = [] if plots is None else write_plots(plots, diagnosis_figures(fit))
     if json_:
         subject = {"run": str(run), "model": fit.spec.name}
         print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
@@ -54,7 +56,7 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
 
 def _show(found: "Diagnosis", subject: str) -> None:
     console = reader_console()
-    console.print(subject, soft_wrap=True)
+    say(console, subject)
     console.print(f"Verdict: {found.conclusion}")
     table = empty_table(console)
     table.add_column("diagnostic", no_wrap=True)
@@ -86,36 +88,12 @@ def _show(found: "Diagnosis", subject: str) -> None:
 
 
 def _quantities(console: "Console", rows: "Sequence[dict[str, Any]]") -> "Table":
+    from alkbayes.diagnosis_tables import quantity_rows
+
+    shown = quantity_rows("", rows)
     table = empty_table(console)
-    table.add_column("", overflow="fold")
-    chains = any(row["rhat"] is not None for row in rows)
-    for heading in ("median (95 %)", "error", *(["R-hat"] if chains else []), "bulk\nESS", "tail\nESS"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        agreement = [figure(row["rhat"], 3)] if chains else []
-        ess = ["–" if row[name] is None else f"{row[name]:,.0f}" for name in ("ess_bulk", "ess_tail")]
-        table.add_row(row["name"], _value(row), _error(row), *agreement, *ess)
+    for place, heading in enumerate(shown.headings):
+        table.add_column(heading, overflow="fold", justify="right" if place else "left", no_wrap=place > 0)
+    for cells in shown.rows:
+        table.add_row(*cells)
     return table
-
-
-def _value(row: dict[str, Any]) -> str:
-    digits = row["decimals"]
-    if row["percent"] and row["low"] >= 0:
-        return f"{percent(row['median'], digits)} ({percent_interval(row['low'], row['high'], digits)})"
-    unit = 100 if row["percent"] else 1
-    median, low, high = (_rounded(unit * row[name], digits) for name in ("median", "low", "high"))
-    return f"{median} ({low} to {high})"
-
-
-def _rounded(value: float, digits: int) -> str:
-    """Return a number for a reader; one that is zero as printed has no sign."""
-    text = figure(value, digits)
-    return text.removeprefix("−") if float(text.replace("−", "-")) == 0 else text
-
-
-def _error(row: dict[str, Any]) -> str:
-    unit, digits = (100, 2) if row["percent"] else (1, 3)
-    ends = [row["mcse_low"], row["mcse_high"]]
-    if row["mcse_median"] is None or None in ends:
-        return "–"
-    return f"{unit * row['mcse_median']:.{digits}f}, {unit * max(ends):.{digits}f}"

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.analysis import console_for
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import check_format, percent, print_csv, print_json, records
+from alkbayes.cli.output import check_format, print_csv, print_json, print_message, records
+from alkbayes.wording import counted, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,13 +42,17 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
 
         format_of(plot, None)
         check_free([plot])
-    from alkbayes.duplicates import possible_duplicates
-    from alkbayes.evidence import make_up, read_evidence
+    with working("reading"):
+        from alkbayes.duplicates import possible_duplicates
+        from alkbayes.evidence import make_up, read_evidence
 
-    evidence = read_evidence(data)
-    groups = make_up(evidence)
+        evidence = read_evidence(data)
+        groups = make_up(evidence)
     if plot is not None:
-        _plot(evidence, groups, plot)
+        with working("drawing"):
+            files = _plot(evidence, groups, plot)
+        for file in files:
+            print_message(f"Figure: {file}")
     if json_:
         warnings = list(possible_duplicates(evidence))
         print_json({"evidence": _totals(evidence), "groups": records(groups), "warnings": warnings})
@@ -56,8 +62,8 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
         _show(evidence, records(groups))
 
 
-def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> None:
-    """Draw what is in the table, and say on stderr where."""
+def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path]:
+    """Draw what is in the table, and return the files."""
     from alkbayes.duplicates import possible_duplicates
     from alkbayes.evidence import RECONSTRUCTION
     from alkbayes.plots.evidence import make_up_figure, observed_forest
@@ -67,11 +73,10 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> None:
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
     caption = Caption((f"Evidence: {evidence.source}.", *reconstruction, *possible_duplicates(evidence)))
-    trials = "" if evidence.trials is None else f" of {_number(evidence.trials, 'trial')}"
-    heading = f"{_number(evidence.cohorts, 'cohort')}{trials}, {_number(evidence.patients, 'patient')}"
+    trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
+    heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}"
     pages = make_up_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
-    for file in save_figures([*pages, *observed_forest(evidence.frame, caption)], path):
-        typer.echo(f"Figure: {file}", err=True)
+    return save_figures([*pages, *observed_forest(evidence.frame, caption)], path)
 
 
 def _totals(evidence: "Evidence") -> dict[str, Any]:
@@ -84,24 +89,19 @@ def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the make-up for a reader."""
     console = console_for(evidence)
     console.print(f"sha256: {evidence.sha256}")
-    trials = "" if evidence.trials is None else f" of {_number(evidence.trials, 'trial')}"
+    trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
     console.print(
-        f"{_number(evidence.cohorts, 'cohort')}{trials}, {_number(evidence.patients, 'patient')}, "
-        f"{_number(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %"
+        f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}, "
+        f"{counted(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %"
     )
     for row in groups:
         if mark := MARKED.get((row["group"], row["level"])):
-            console.print(f"{mark}: {_number(row['cohorts'], 'cohort')}, {_number(row['patients'], 'patient')}")
+            console.print(f"{mark}: {counted(row['cohorts'], 'cohort')}, {counted(row['patients'], 'patient')}")
     if any(row["group"] in TITLES for row in groups):
         console.print(_by_level(groups))
     if any(row["group"] == CELLS for row in groups):
         console.print(_by_cell(groups))
     console.print("Crude ORR is all responders over all patients. It is not a pooled estimate.")
-
-
-def _number(count: int, noun: str) -> str:
-    """Return `count` with its noun."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _name(level: str) -> str:

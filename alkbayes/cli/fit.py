@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alkbayes.cli import completing
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
-from alkbayes.cli.output import print_json
+from alkbayes.cli.output import message_console, no_color, print_json, say
 from alkbayes.errors import ConvergenceError
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.vocabulary import DEFAULT_MODEL
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
 DEFAULTS = SamplerSettings()
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="A bundled model's name, or the path of a TOML file.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A bundled model's name, or the path of a TOML file.", autocompletion=completing.models
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder of the run. Default: runs/<model>-<time>.", show_default=False),
@@ -100,7 +107,7 @@ def command(
     if json_:
         print_json(document)
     else:
-        from alkbayes.cli.report import show_fit
+        from alkbayes.cli.fit_report import show_fit
 
         show_fit(document)
     if not fit.diagnostics.converged:
@@ -115,20 +122,20 @@ def command(
 @contextmanager
 def _progress(engine: Engine) -> "Iterator[tuple[Progress | None, Callable[[str], None]]]":
     """Show a progress bar on stderr where that is a terminal; warnings go there in any case."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = message_console()
 
     def warn(message: str) -> None:
-        console.print(f"warning: {message}", soft_wrap=True)
+        say(console, f"warning: {message}")
 
-    if not console.is_terminal:
-        yield None, warn
+    first = "integrating" if engine is Engine.QUADRATURE else "compiling the model"
+    if not console.is_terminal or no_color():
+        with working(first if engine is Engine.QUADRATURE else "sampling"):
+            yield None, warn
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        first = "integrating" if engine is Engine.QUADRATURE else "compiling the model"
         task = bar.add_task(first, total=None, detail="")
 
         def progress(finished: int, total: int, divergences: int) -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, points
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records, say
+from alkbayes.wording import counted, percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,11 +47,12 @@ def command(
     """
     check_format(json_=json_, csv=csv)
     asked = method_named(method)
-    from alkbayes.classical.influence_tables import influence_table
-    from alkbayes.evidence import read_evidence
+    with working("pooling without each"):
+        from alkbayes.classical.influence_tables import influence_table
+        from alkbayes.evidence import read_evidence
 
-    evidence = read_evidence(data)
-    table = influence_table(evidence, method=asked, by_trial=by_trial)
+        evidence = read_evidence(data)
+        table = influence_table(evidence, method=asked, by_trial=by_trial)
     if json_:
         print_json({"influence": {"full": asdict(table.full), "left_out": records(table.rows)}})
     elif csv:
@@ -64,7 +67,7 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
 
     console = console_for(evidence)
     console.print(f"Leaving out one {unit} at a time, {table.full.method}")
-    console.print(f"Pooled from {_number(table.full.k, 'cohort')}: {_full(table.full)}")
+    console.print(f"Pooled from {counted(table.full.k, 'cohort')}: {_full(table.full)}")
     rows = records(table.rows)
     found = [row for row in rows if row["estimate"] is not None]
     for note, names in _without_result(rows).items():
@@ -72,7 +75,7 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
         console.print(f"Without {'any one of ' if len(names) > 1 else ''}{few}{more}: {note}")
     if found:
-        console.print(f"Without one of {_number(len(found), unit)}: {_range(found)}")
+        console.print(f"Without one of {counted(len(found), unit)}: {_range(found)}")
         chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
         columns = _columns(chosen, narrow=console.width < WIDTH)
         grid = empty_table(console)
@@ -81,7 +84,7 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         _show_rest(console, [row for row in found if row not in chosen], diagnosed="Cook" in columns)
         for name in columns:
             if name in READING:
-                console.print(f"{name + ':':<8}{READING[name]}", soft_wrap=True)
+                say(console, f"{name + ':':<8}{READING[name]}", hang=8)
         if MARK not in columns and "Cook" in columns:
             refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
             console.print(f"None{refitted} is influential by metafor's rule of thumb.")
@@ -111,10 +114,6 @@ def _show_rest(console: "Console", rest: list[dict[str, Any]], *, diagnosed: boo
         more = ", with all diagnostics" if diagnosed else ""
         at_most = f"{100 * most:.2f} points at most"
         console.print(f"{len(rest):,} more change it by {at_most}; --json and --csv have all{more}.")
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _full(full: "PooledProportion") -> str:

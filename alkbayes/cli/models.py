@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli import completing
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
-from alkbayes.cli.output import percent, percent_interval, print_json, reader_console, records
+from alkbayes.cli.output import message_console, print_json, reader_console, records, say
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
 
@@ -18,19 +20,12 @@ if TYPE_CHECKING:
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="NAME", help="A bundled model, or the path of a TOML file; all if left out.", show_default=False
+        metavar="NAME",
+        help="A bundled model, or the path of a TOML file; all if left out.",
+        show_default=False,
+        autocompletion=completing.models,
     ),
 ]
-
-SHOWN = ("proportion", "risk_difference")
-"""Scales that a terminal shows, in this order; the others are in the JSON document."""
-
-TITLES = {
-    "typical": "typical ORR",
-    "next_cohort": "next cohort's ORR",
-    "levels": "typical ORR, apart",
-    "heterogeneity": "ORR, apart",
-}
 
 
 def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
@@ -57,7 +52,8 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
         _show_median_model(path, data, json_=json_)
         return
     spec = read_spec(path)
-    implied = _implied(spec, data)
+    with working("drawing from the priors"):
+        implied = _implied(spec, data)
     if json_:
         document = None if implied is None else records(implied)
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": document})
@@ -130,46 +126,30 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
         table.add_row(f"{row['name']}{' *' if row['default'] else ''}", row["question"], ", ".join(row["columns"]))
     console = reader_console()
     console.print(table)
-    console.print("* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.", soft_wrap=True)
-    console.print(
-        f"{MEDIAN_MODEL} is of median PFS, not of response rates; `alkbayes pfs` fits it and needs pfs_median.",
-        soft_wrap=True,
+    say(console, "* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.")
+    say(
+        console, f"{MEDIAN_MODEL} is of median PFS, not of response rates; `alkbayes pfs` fits it and needs pfs_median."
     )
-    console.print("One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.", soft_wrap=True)
+    say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")
 
 
 def _show_implied(rows: list[dict[str, Any]]) -> None:
     """Print on stderr what the priors imply: stdout is the model file and nothing else."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from alkbayes.prior_tables import READING, implication_rows
+
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("%")
-    table.add_column("of", overflow="fold")
-    for heading in ("middle", "95 %", "extreme"):
-        table.add_column(heading, justify="right")
-    for scale in SHOWN:
-        title = ""
-        for row in (row for row in rows if row["scale"] == scale):
-            before, title = title, TITLES[row["quantity"]]
-            table.add_row("" if title == before else title, row["of"], *_cells(row))
+    parts = implication_rows(rows)
+    for place, heading in enumerate(parts[0].headings):
+        table.add_column(heading, overflow="fold", justify="left" if place < 2 else "right")
+    for part in parts:
+        for cells in part.rows:
+            table.add_row(*cells)
         table.add_section()
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    console.print("\nWhat these priors say before any count is read:", soft_wrap=True)
+    console = message_console()
+    console.print("\nWhat these priors say before any count is read:")
     console.print(table)
-    console.print(
-        "Extreme: the share of the prior at an ORR below 1 or above 99 %, or at a difference beyond 50 points.\n"
-        "One level, or pair of levels, stands for all that have the same prior.",
-        soft_wrap=True,
-    )
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Return the middle, the interval and the share outside the limits for a reader."""
-    low, high = row["low"], row["high"]
-    if row["scale"] == "proportion":
-        middle, interval = percent(row["median"], 0), percent_interval(low, high, 0)
-    else:
-        middle, interval = f"±{percent(row['apart'], 0)}", f"{100 * low:+.0f} to {100 * high:+.0f}"
-    return middle, interval, percent(row["outside"])
+    for line in READING:
+        say(console, line)

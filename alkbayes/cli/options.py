@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
+from alkbayes.cli import completing
+
 Data = Annotated[
     Path | None,
     typer.Option(
         "--data", metavar="FILE", help="Evidence table (CSV). Default: the bundled trials.", show_default=False
     ),
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", autocompletion=completing.runs)]
 Plots = Annotated[
     Path | None,
     typer.Option("--plots", metavar="DIR", help="Write plots into this folder, which must be new.", show_default=False),

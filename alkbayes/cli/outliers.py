@@ -1,13 +1,15 @@
 """`alkbayes outliers`: cohorts that a model does not predict, and what each trial does to the results."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.analysis import console_for, empty_table, figure, p_value, points
+from alkbayes.cli.analysis import console_for, empty_table, figure, keep, p_value, points
 from alkbayes.cli.options import Csv, Json, Run
-from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,13 +32,15 @@ NUTS_MINUTES = 0.5
 def command(run: Run, by_trial: ByTrial = False, json_: Json = False, csv: Csv = False) -> None:
     """Hold each cohort against what the others predict of it; or leave out each trial and fit anew.
 
+    What is found is kept in the run's folder, as outliers.json or outliers-by-trial.json, for figures and reports.
+
     Example: alkbayes outliers runs/line-generation-20261122-101500 --by-trial
     """
     check_format(json_=json_, csv=csv)
     from alkbayes.runs import read_fit
 
     fit = read_fit(run)
-    (_trials if by_trial else _cohorts)(fit, json_=json_, csv=csv)
+    (_trials if by_trial else _cohorts)(run, fit, json_=json_, csv=csv)
     if not fit.diagnostics.converged:
         raise ConvergenceError(
             f"the posterior of this run did not converge: {'; '.join(fit.diagnostics.failures)}. "
@@ -44,7 +48,7 @@ def command(run: Run, by_trial: ByTrial = False, json_: Json = False, csv: Csv =
         )
 
 
-def _cohorts(fit: "Fit", *, json_: bool, csv: bool) -> None:
+def _cohorts(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
     from alkbayes.cli.counting import counted
     from alkbayes.leave_one_cohort_out import leave_one_cohort_out
     from alkbayes.outliers import NOMINAL, outlier_table, verdict
@@ -52,25 +56,27 @@ def _cohorts(fit: "Fit", *, json_: bool, csv: bool) -> None:
     with counted("refitting without single cohorts") as progress:
         left_out = leave_one_cohort_out(fit, progress=progress)
     table = outlier_table(fit, left_out)
+    loo = left_out.loo
+    summary = {
+        "elpd": float(loo.elpd),
+        "se": float(loo.se),
+        "p": float(loo.p),
+        "good_k": float(loo.good_k),
+        "below": int((table["p"] < NOMINAL).sum()),
+        "expected_below": NOMINAL * len(table),
+        "verdict": list(verdict(table, model=fit.spec.name)),
+    }
+    document = {"outliers": _subject(fit) | summary | {"cohorts": records(table)}}
+    keep(run, "outliers", document)
     if json_:
-        loo = left_out.loo
-        summary = {
-            "elpd": float(loo.elpd),
-            "se": float(loo.se),
-            "p": float(loo.p),
-            "good_k": float(loo.good_k),
-            "below": int((table["p"] < NOMINAL).sum()),
-            "expected_below": NOMINAL * len(table),
-            "verdict": list(verdict(table, model=fit.spec.name)),
-        }
-        print_json({"outliers": _subject(fit) | summary | {"cohorts": records(table)}})
+        print_json(document)
     elif csv:
         print_csv(table)
     else:
         _show_cohorts(fit, left_out, table)
 
 
-def _trials(fit: "Fit", *, json_: bool, csv: bool) -> None:
+def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
     from alkbayes.cli.counting import counted
     from alkbayes.engines.target import unsupported
     from alkbayes.leave_one_trial_out import leave_one_trial_out, trials_to_leave_out, verdict
@@ -84,15 +90,15 @@ def _trials(fit: "Fit", *, json_: bool, csv: bool) -> None:
         )
     with counted("refitting without each trial") as progress:
         found = leave_one_trial_out(fit, progress=progress)
+    elpd = None if found.elpd is None else {"elpd": float(found.elpd.elpd), "se": float(found.elpd.se)}
+    document = {
+        "by_trial": _subject(fit)
+        | {"leave_one_trial_out": elpd, "verdict": list(verdict(found))}
+        | {"trials": records(found.trials), "moves": records(found.moves)}
+    }
+    keep(run, "outliers-by-trial", document)
     if json_:
-        elpd = None if found.elpd is None else {"elpd": float(found.elpd.elpd), "se": float(found.elpd.se)}
-        print_json(
-            {
-                "by_trial": _subject(fit)
-                | {"leave_one_trial_out": elpd, "verdict": list(verdict(found))}
-                | {"trials": records(found.trials), "moves": records(found.moves)}
-            }
-        )
+        print_json(document)
     elif csv:
         print_csv(found.moves)
     else:
@@ -113,10 +119,10 @@ def _show_cohorts(fit: "Fit", left_out: "CohortsLeftOut", table: "pd.DataFrame")
 
     console, loo = console_for(fit.evidence), left_out.loo
     console.print(f"Each cohort left out in turn, model {fit.spec.name}")
-    console.print(
+    say(
+        console,
         f"elpd {figure(float(loo.elpd), 1)} (SE {figure(float(loo.se), 1)}), effective parameters "
         f"{figure(float(loo.p), 1)}; {_weights(left_out, len(table))}",
-        soft_wrap=True,
     )
     rows = records(table)
     chosen = [row for place, row in enumerate(rows) if place < SHOWN or row["outlying"]]
@@ -171,9 +177,7 @@ def _show_trials(fit: "Fit", found: "TrialsLeftOut") -> None:
     console = console_for(fit.evidence)
     console.print(f"Each trial left out in turn and the others fitted anew, model {fit.spec.name}")
     if found.elpd is not None:
-        console.print(
-            f"elpd by trial {figure(float(found.elpd.elpd), 1)} (SE {figure(float(found.elpd.se), 1)})", soft_wrap=True
-        )
+        console.print(f"elpd by trial {figure(float(found.elpd.elpd), 1)} (SE {figure(float(found.elpd.se), 1)})")
     _fill_trials(console, found)
     console.print("moves most: the number that moves most, in posterior SDs (last column)")
     console.print("move:       of its posterior mean; of a rate in percentage points")
@@ -203,7 +207,7 @@ def _fill_trials(console: "Console", found: "TrialsLeftOut") -> None:
             Text(shown(trial["trial"])),
             f"{trial['cohorts']:,}",
             f"{trial['patients']:,}",
-            Text(row["number"]),
+            Text(shown(row["number"])),
             *_figures(row),
             figure(row["move_sd"]) if row["beyond_noise"] else "noise",
         )

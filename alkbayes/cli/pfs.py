@@ -1,11 +1,11 @@
 """`alkbayes pfs`: median progression-free survival, as reviews average it and by a model."""
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json
 from alkbayes.cli.output import check_format, print_csv, print_json
 from alkbayes.errors import ConvergenceError
@@ -13,8 +13,6 @@ from alkbayes.settings import DEFAULT_SEED
 from alkbayes.vocabulary import MEDIAN_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import pandas as pd
 
     from alkbayes.evidence import Evidence
@@ -58,10 +56,10 @@ def command(
 
     spec = read_median_spec(model_path(model))
     evidence = read_evidence(data, columns=spec.columns)
-    from alkbayes.pfs import pfs_results
+    with working("fitting the medians"):
+        from alkbayes.pfs import pfs_results
 
-    with _progress() as progress:
-        results = pfs_results(evidence, spec, seed=seed, draws=draws, progress=progress)
+        results = pfs_results(evidence, spec, seed=seed, draws=draws)
     if plot is not None:
         _plot(evidence, results, plot)
     if json_:
@@ -101,16 +99,3 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
     caption = Caption((f"Evidence: {evidence.source}.", *results.notes[:2], *results.cautions), warning)
     for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
         typer.echo(f"Figure: {file}", err=True)
-
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[str], None] | None]":
-    """Say on stderr what is being computed, where that is a terminal."""
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, markup=False)
-    if not console.is_terminal:
-        yield None
-        return
-    with console.status("medians") as status:
-        yield status.update

@@ -4,9 +4,10 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import console_for, empty_table, figure
-from alkbayes.cli.output import WIDTH, records
-from alkbayes.cli.report import GROUP_TITLES, probability
+from alkbayes.cli.output import WIDTH, records, say
 from alkbayes.digits import supported_decimals
+from alkbayes.fit_tables import GROUP_TITLES
+from alkbayes.wording import probability
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,19 +29,19 @@ def show_pfs(results: "PfsResults", evidence: "Evidence") -> None:
     from alkbayes.evidence import RECONSTRUCTION
 
     console = console_for(evidence)
-    console.print(f"Model: {results.spec.name} ({results.spec.question})", soft_wrap=True)
+    say(console, f"Model: {results.spec.name} ({results.spec.question})")
     _show_verdict(console, results)
     _show_pooled(console, results)
     for name, meaning in READING:
-        console.print(f"{name}: {meaning}")
-    console.print("k: cohorts with a median, and after + those whose median was not reached, which are bounds")
+        say(console, f"{name}: {meaning}", hang=2)
+    say(console, "k: cohorts with a median, and after + those whose median was not reached, which are bounds")
     _show_left_out(console, results)
     _show_contrasts(console, results)
     _show_heterogeneity(console, results)
     _show_readings(console, results)
     for note in (*results.notes, *results.cautions):
         if note != RECONSTRUCTION:  # which stands at the head
-            console.print(f"Note: {note}")
+            say(console, f"Note: {note}", hang=6)
 
 
 def _show_verdict(console: "Console", results: "PfsResults") -> None:
@@ -48,14 +49,14 @@ def _show_verdict(console: "Console", results: "PfsResults") -> None:
     if not results.converged:
         verdict = "NOT CONVERGED: DO NOT USE THESE NUMBERS"
     pareto_k = figure(found.pareto_k if isfinite(found.pareto_k) else None)
-    console.print(
+    say(
+        console,
         f"Posterior: {verdict}. {results.settings['draws']:,} draws by importance sampling, seed "
         f"{results.settings['seed']}; Pareto k {pareto_k}, ESS {found.ess:,.0f} of "
         f"{found.weighted:,} weighted draws",
-        soft_wrap=True,
     )
     for failure in results.failures:
-        console.print(f"  failed: {failure}", soft_wrap=True)
+        say(console, f"  failed: {failure}", hang=2)
 
 
 def _show_pooled(console: "Console", results: "PfsResults") -> None:
@@ -115,9 +116,10 @@ def _show_left_out(console: "Console", results: "PfsResults") -> None:
             _estimate(own["median"], own["low"], own["high"], 1),
         )
     console.print(grid)
-    console.print(
+    say(
+        console,
         "mean of medians: without those not reached; at least, with these at their bounds; by the model, of the "
-        "cohorts' own medians given all (registry), its credible interval"
+        "cohorts' own medians given all (registry), its credible interval",
     )
 
 
@@ -154,9 +156,10 @@ def _show_heterogeneity(console: "Console", results: "PfsResults") -> None:
         median, low, high = (f"{scale * row[name]:.{digits}f}" for name in ("median", "low", "high"))
         grid.add_row(_text(_plain(row["parameter"])), f"{median}{unit} ({low}–{high})")
     console.print(grid)
-    console.print(
+    say(
+        console,
         "explained: share of the variance between cohorts that the effects explain; i2: share of the observed variance "
-        "that is heterogeneity, not the uncertainty of each median."
+        "that is heterogeneity, not the uncertainty of each median.",
     )
 
 
@@ -181,7 +184,7 @@ def _show_readings(console: "Console", results: "PfsResults") -> None:
             failed[reading] = why
     console.print(grid)
     for reading, why in failed.items():
-        console.print(f"{reading}: NOT CONVERGED, do not use: {why}")
+        say(console, f"{reading}: NOT CONVERGED, do not use: {why}")
 
 
 def _cohorts(k: int, not_reached: int) -> str:

@@ -5,13 +5,20 @@ from typing import Annotated
 
 import typer
 
+from alkbayes.cli import completing
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Json, Run
 from alkbayes.cli.output import print_json, print_text
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.plots.kinds import KINDS
 
 KindName = Annotated[
-    str, typer.Argument(metavar="KIND", help="\n\n".join(f"{name}: {kind.shows}." for name, kind in KINDS.items()))
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="\n\n".join(f"{name}: {kind.shows}." for name, kind in KINDS.items()),
+        autocompletion=completing.kinds,
+    ),
 ]
 Out = Annotated[
     Path | None,
@@ -32,16 +39,17 @@ def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, j
     """
     if kind not in KINDS:
         raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
-    from alkbayes.plots.files import check_free, format_of, save_figures
-    from alkbayes.plots.source import RunTables, warning
-    from alkbayes.runs import read_run
+    with working("drawing"):
+        from alkbayes.plots.files import check_free, format_of, save_figures
+        from alkbayes.plots.source import RunTables, warning
+        from alkbayes.runs import read_run
 
-    ending = format_of(out, format_)
-    tables = RunTables(run, read_run(run))
-    path = run / f"{kind}.{ending}" if out is None else out
-    check_free([path])
-    pages = KINDS[kind].draw(tables)
-    files = save_figures(pages, path)
+        ending = format_of(out, format_)
+        tables = RunTables(run, read_run(run))
+        path = run / f"{kind}.{ending}" if out is None else out
+        check_free([path])
+        pages = KINDS[kind].draw(tables)
+        files = save_figures(pages, path)
     if json_:
         print_json(
             {"plot": {"kind": kind, "format": ending, "pages": len(pages), "files": [str(file) for file in files]}}

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
+from alkbayes.cli import completing
 from alkbayes.cli.analysis import method_named
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, Markdown
 from alkbayes.cli.output import check_format, print_csv, print_json, records
 from alkbayes.cli.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
@@ -25,6 +27,7 @@ Methods = Annotated[
     typer.Option(
         "--method",
         metavar="NAME",
+        autocompletion=completing.methods,
         help="Once or more. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, dl-logit, "
         "dl-logit-hk, reml-logit, reml-logit-hk, glmm-ml. Others: crude-wilson-cc, crude-agresti-coull, "
         "crude-jeffreys, crude-mid-p, common-logit-cr2, common-raw, common-arcsine, common-freeman-tukey, pm-logit, "
@@ -53,14 +56,15 @@ def command(
     check_format(json_=json_, csv=csv, markdown=markdown)
     if every and method:
         raise UsageError("--all and --method exclude each other. Give --all for every method, or name those you want.")
-    from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
-    from alkbayes.classical.disagreements import disagreements
-    from alkbayes.evidence import read_evidence
+    with working("pooling"):
+        from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
+        from alkbayes.classical.disagreements import disagreements
+        from alkbayes.evidence import read_evidence
 
-    methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
-    evidence = read_evidence(data)
-    pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
-    apart = records(disagreements(pooled)) if every else None
+        methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
+        evidence = read_evidence(data)
+        pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
+        apart = records(disagreements(pooled)) if every else None
     if json_:
         print_json({"pooled": records(pooled)} | ({} if apart is None else {"disagreements": apart}))
     elif csv:

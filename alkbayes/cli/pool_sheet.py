@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from alkbayes.cli.analysis import console_for, headline
-from alkbayes.cli.output import WIDTH, percent, percent_interval, print_markdown, print_text
+from alkbayes.cli.output import WIDTH, print_markdown, print_text
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -108,7 +109,7 @@ def _table(sheet: Sheet, *, narrow: bool) -> "Table":
     heading = "all"
     for (group, level), members in sheet.parts.items():
         if group != heading:
-            table.add_row(Text(f"by {group}", style="bold"))
+            table.add_row(Text(f"by {shown(group)}", style="bold"))
             heading = group
         for place, row in enumerate(members):
             label = Text(_label(shown(level), row, place, last=place == len(members) - 1))

@@ -1,21 +1,17 @@
 """`alkbayes predictive`: whether data like the observed are what the model expects."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.analysis import LEAST_P, empty_table, figure, p_equals, p_value
+from alkbayes.cli.analysis import empty_table, figure, p_equals
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Json, Plots, Run
-from alkbayes.cli.output import (
-    WIDTH,
-    check_format,
-    percent,
-    percent_interval,
-    print_csv,
-    print_json,
-    reader_console,
-)
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, reader_console, say
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +23,6 @@ if TYPE_CHECKING:
 Prior = Annotated[bool, typer.Option("--prior", help="Check the priors: what they predict before any count is read.")]
 SHOWN = 15
 """Cohorts that a terminal shows, those with the most extreme PIT values."""
-IN_PERCENT = ("smallest ORR", "largest ORR", "naive less pretreated")
-COUNTS = ("cohorts outside 90 %",)
 
 
 def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = False, plots: Plots = None) -> None:
@@ -37,20 +31,17 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
     Example: alkbayes predictive runs/line-generation-20261122-101500 --plots plots
     """
     check_format(json_=json_, csv=csv)
-    from alkbayes.plotting import check_plots_place, write_plots
+    from alkbayes.plotting import check_plots_place
     from alkbayes.runs import read_fit
 
     if plots is not None:
         check_plots_place(plots)
-    fit = read_fit(run)
-    from alkbayes.predictive_checks import PosteriorChecks, posterior_checks, prior_checks
-    from alkbayes.predictive_plots import posterior_figures, prior_figures
+    with working("making tables like the observed one"):
+        fit = read_fit(run)
+        from alkbayes.predictive_checks import PosteriorChecks, posterior_checks, prior_checks
 
-    found = prior_checks(fit) if prior else posterior_checks(fit)
-    files = []
-    if plots is not None:
-        figures = posterior_figures(found) if isinstance(found, PosteriorChecks) else prior_figures(found)
-        files = write_plots(plots, figures)
+        found = prior_checks(fit) if prior else posterior_checks(fit)
+        files = [] if plots is None else _draw(run, found, plots)
     if json_:
         subject = {"run": str(run), "model": fit.spec.name, "of": "prior" if prior else "posterior"}
         print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
@@ -58,7 +49,7 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
         print_csv(found.cohorts if isinstance(found, PosteriorChecks) else found.cells)
     else:
         console = reader_console()
-        console.print(f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}", soft_wrap=True)
+        say(console, f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}")
         console.print(f"Verdict: {found.conclusion}")
         if isinstance(found, PosteriorChecks):
             _show_posterior(console, found)
@@ -74,7 +65,28 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
         )
 
 
+def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> list[Path]:
+    """Write the figures of checks; with few cohorts there is none of the calibration."""
+    from alkbayes.plots.calibration import calibration
+    from alkbayes.plots.files import save_folder
+    from alkbayes.plots.predictive import predictive, prior_cells
+    from alkbayes.plots.source import RunTables
+    from alkbayes.predictive_checks import LEAST_COHORTS, PriorChecks
+    from alkbayes.runs import read_run
+
+    caption = RunTables(run, read_run(run)).caption
+    if isinstance(found, PriorChecks):
+        # What the priors predict does not depend on whether the posterior converged.
+        return save_folder(folder, {"prior-cells": prior_cells(found.cells, replace(caption, warning=""))})
+    figures = {"intervals": predictive(found.cohorts, caption)}
+    if len(found.cohorts) >= LEAST_COHORTS:
+        figures["calibration"] = calibration(found.pit, found.uniform, caption)
+    return save_folder(folder, figures)
+
+
 def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:
+    from alkbayes.evidence_faults import shown
+
     console.print(
         "\nnew: new cohorts of new trials with these profiles and sizes; what the model says of the next ones."
     )
@@ -96,7 +108,7 @@ def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:
         inner = [percent_interval(row["new_low90"], row["new_high90"], 0)] if wide else []
         outside = not row["new_low90"] <= row["observed"] <= row["new_high90"]
         table.add_row(
-            row["cohort_id"],
+            shown(row["cohort_id"]),
             f"{row['n']:,}",
             f"{percent(row['observed'])}{'*' if outside else ' '}",
             percent_interval(row["new_low"], row["new_high"], 0),
@@ -121,6 +133,8 @@ def _calibrated(kind: str, p: float) -> str:
 
 
 def _show_prior(console: "Console", found: "PriorChecks") -> None:
+    from alkbayes.evidence_faults import shown
+
     _show_statistics(console, found.statistics, "\nTest statistics of the whole table, replicated from the priors")
     console.print("Crude response rate of each cell, predicted by the priors for the same cohorts; percent")
     table = empty_table(console)
@@ -129,7 +143,7 @@ def _show_prior(console: "Console", found: "PriorChecks") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found.as_record()["cells"]:
         table.add_row(
-            row["cell"].replace(":", " : "),
+            shown(row["cell"]).replace(":", " : "),
             str(row["k"]),
             f"{row['patients']:,}",
             f"{percent(row['observed'])}{' ' if row['inside'] else '*'}",
@@ -145,39 +159,16 @@ def _show_prior(console: "Console", found: "PriorChecks") -> None:
 
 
 def _show_statistics(console: "Console", statistics: "Sequence[Statistic]", title: str) -> None:
+    from alkbayes.predictive_tables import READING, meanings, statistic_rows
+
     console.print(title)
+    shown = statistic_rows(statistics)
     table = empty_table(console)
-    table.add_column("", overflow="fold")
-    kinds = list(dict.fromkeys(each.kind for each in statistics))
-    several = len(kinds) > 1
-    for heading in ("observed", *(["of"] if several else []), "replicated, 95 %", "p"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    meanings = {}
-    for name in dict.fromkeys(each.name for each in statistics):
-        for each in reversed([each for each in statistics if each.name == name]):
-            replicated = f"{_value(name, each.median)} ({_value(name, each.low)} to {_value(name, each.high)})"
-            p = f"{_share(each.p)}{'*' if each.unusual else ' '}"
-            observed = _value(name, each.observed)
-            table.add_row(
-                "" if name in meanings and several and each.kind != kinds[-1] else name,
-                observed,
-                *([each.kind] if several else []),
-                replicated,
-                p,
-            )
-            meanings[name] = each.meaning
+    for place, heading in enumerate(shown.headings):
+        table.add_column(heading, overflow="fold", justify="right" if place else "left", no_wrap=place > 0)
+    for cells in shown.rows:
+        table.add_row(*cells)
     console.print(table)
-    for name, meaning in meanings.items():
-        console.print(f"{name}: {meaning}.")
-    console.print("p: share of replicated tables with a larger value, ties by half; *: in the outer 5 %.\n")
-
-
-def _share(p: float) -> str:
-    """Return a share of replicated tables for a reader; draws cannot tell 0 and 1 from what is next to them."""
-    return f"> {1 - LEAST_P}" if p > 1 - LEAST_P else p_value(p)
-
-
-def _value(name: str, value: float) -> str:
-    if name in IN_PERCENT:
-        return percent(value).replace("-", "−")
-    return f"{value:.0f}" if name in COUNTS else figure(value)
+    for line in (*meanings(statistics), READING):
+        console.print(line)
+    console.print()

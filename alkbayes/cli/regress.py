@@ -17,8 +17,10 @@ from alkbayes.cli.analysis import (
     p_equals,
     p_value,
 )
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import WIDTH, check_format, percent, print_csv, print_json
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, printable
+from alkbayes.wording import percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,14 +51,15 @@ def command(
     """
     check_format(json_=json_, csv=csv)
     asked = method_named(method)
-    from alkbayes.classical import PoolingMethod, regress
-    from alkbayes.evidence import read_evidence
+    with working("fitting"):
+        from alkbayes.classical import PoolingMethod, regress
+        from alkbayes.evidence import read_evidence
 
-    evidence = read_evidence(data)
-    if asked is PoolingMethod.GLMM_ML_TRIALS:
-        found = regress(evidence, columns, method=PoolingMethod.GLMM_ML, group=TRIAL)
-    else:
-        found = regress(evidence, columns, method=asked)
+        evidence = read_evidence(data)
+        if asked is PoolingMethod.GLMM_ML_TRIALS:
+            found = regress(evidence, columns, method=PoolingMethod.GLMM_ML, group=TRIAL)
+        else:
+            found = regress(evidence, columns, method=asked)
     rows = _coefficients(found)
     if json_:
         print_json({"regression": asdict(found) | {"coefficients": rows}})
@@ -134,7 +137,7 @@ def _fill(grid: "Table", rows: list[dict[str, Any]], *, width: int) -> None:
     for heading in headings:
         grid.add_column(heading, justify="right", no_wrap=True)
     for name, row in cells.items():
-        grid.add_row(Text(name), *(row[heading] for heading in headings))
+        grid.add_row(Text(printable(name.replace("\n", "\\n"))), *(row[heading] for heading in headings))
 
 
 def _cells(row: dict[str, Any]) -> dict[str, str]:

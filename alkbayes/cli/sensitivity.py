@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
-from alkbayes.cli.analysis import console_for, empty_table, figure, points
-from alkbayes.cli.counting import counted
+from alkbayes.cli.analysis import console_for, empty_table, figure, keep, points
+from alkbayes.cli.counting import counted, working
 from alkbayes.cli.options import Csv, Json, Run
-from alkbayes.cli.output import WIDTH, check_format, percent, percent_interval, print_csv, print_json
+from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, print_message, say
 from alkbayes.errors import ConvergenceError
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,11 +23,12 @@ MOST_LEVELS = 4
 """Levels of the first effect that the table of a terminal shows."""
 MOVED, UNUSED = "*", "!"
 HYPHENATED = {"pretreated": "pre-\ntreated"}
-FAMILIES = {"prior": "other priors", "evidence": "other evidence", "model": "other models"}
 
 
 def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     """Say what the numbers of a run hang on: priors, readings of the evidence, the model.
+
+    What is found is kept in the run's folder, as sensitivity.json, for figures and reports.
 
     Example: alkbayes sensitivity runs/line-generation-20261122-101500
     """
@@ -46,37 +46,39 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     from alkbayes.sensitivity_conclusions import conclusions, movers
     from alkbayes.sensitivity_grid import grid_records, grid_table
 
-    scaling = power_scaling(fit)
+    with working("scaling priors and likelihood"):
+        scaling = power_scaling(fit)
     with counted("fitting other readings") as progress:
-        grid = run_grid(fit, progress=progress, warn=lambda message: typer.echo(f"warning: {message}", err=True))
+        grid = run_grid(fit, progress=progress, warn=lambda message: print_message(f"warning: {message}"))
+    said = conclusions(grid, scaling)
+    largest = [
+        {
+            "number": mover.number.name,
+            "reading": mover.reading,
+            "statistic": mover.shift.largest,
+            "shift": mover.shift.by[mover.shift.largest],
+            "shift_in_sds": mover.shift.in_sds,
+            "beyond_noise": mover.shift.beyond_noise,
+        }
+        for mover in movers(grid)
+    ]
+    document = {
+        "run": str(run),
+        "model": fit.spec.name,
+        "power_scaling": scaling.as_record(),
+        "readings": grid_records(grid),
+        "largest": largest,
+        "conclusions": said,
+    }
+    keep(run, "sensitivity", {"sensitivity": document})
     if csv:
         print_csv(grid_table(grid))
         return
-    said = conclusions(grid, scaling)
     if json_:
-        largest = [
-            {
-                "number": mover.number.name,
-                "reading": mover.reading,
-                "statistic": mover.shift.largest,
-                "shift": mover.shift.by[mover.shift.largest],
-                "shift_in_sds": mover.shift.in_sds,
-                "beyond_noise": mover.shift.beyond_noise,
-            }
-            for mover in movers(grid)
-        ]
-        document = {
-            "run": str(run),
-            "model": fit.spec.name,
-            "power_scaling": scaling.as_record(),
-            "readings": grid_records(grid),
-            "largest": largest,
-            "conclusions": said,
-        }
         print_json({"sensitivity": document})
         return
     console = console_for(fit.evidence)
-    console.print(f"Model: {fit.spec.name} ({fit.spec.question})", soft_wrap=True)
+    say(console, f"Model: {fit.spec.name} ({fit.spec.question})")
     console.print(f"Run: {run}", soft_wrap=True)
     _show_scaling(console, grid, scaling)
     _show_readings(console, grid)
@@ -152,17 +154,17 @@ def _show_readings(console: "Console", grid: "Grid") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_row("main fit", *_sizes(grid.main, sizes), *(_main_cell(number) for number in numbers))
     table.add_row("the same again", *_sizes(grid.again, sizes), *_cells(grid, grid.again, numbers, wide=wide))
-    from alkbayes.readings import READINGS
+    from alkbayes.readings import BY_NAME, FAMILY_NAMES
 
-    families = {reading.name: str(reading.family) for reading in READINGS}
-    previous = ""
+    previous = None
     for outcome in grid.outcomes:
         if outcome.estimates is None:
             continue
-        if families[outcome.name] != previous:
-            previous = families[outcome.name]
+        family = BY_NAME[outcome.name].family
+        if family is not previous:
+            previous = family
             table.add_section()
-            table.add_row(FAMILIES[previous])
+            table.add_row(FAMILY_NAMES[family])
         mark = "" if outcome.usable else f" {UNUSED}"
         cells = _cells(grid, outcome, numbers, wide=wide)
         table.add_row(f" {outcome.name}{mark}", *_sizes(outcome, sizes), *cells)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import console_for, empty_table, figure, p_value
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json
 from alkbayes.cli.output import check_format, print_csv, print_json
 
@@ -23,11 +24,12 @@ def command(data: Data = None, json_: Json = False, csv: Csv = False) -> None:
     Example: alkbayes small-study --json
     """
     check_format(json_=json_, csv=csv)
-    from alkbayes.classical import small_study_effects
-    from alkbayes.evidence import read_evidence
+    with working("testing"):
+        from alkbayes.classical import small_study_effects
+        from alkbayes.evidence import read_evidence
 
-    evidence = read_evidence(data)
-    rows = [asdict(effect) for effect in small_study_effects(evidence.frame["responders"], evidence.frame["n"])]
+        evidence = read_evidence(data)
+        rows = [asdict(effect) for effect in small_study_effects(evidence.frame["responders"], evidence.frame["n"])]
     if json_:
         print_json({"small_study": rows})
     elif csv:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, p_equals
+from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
+from alkbayes.cli.output import check_format, print_csv, print_json, records
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,11 +34,12 @@ def command(
     """
     check_format(json_=json_, csv=csv)
     asked = method_named(method)
-    from alkbayes.classical.subgroup_tables import subgroup_table
-    from alkbayes.evidence import read_evidence
+    with working("pooling"):
+        from alkbayes.classical.subgroup_tables import subgroup_table
+        from alkbayes.evidence import read_evidence
 
-    evidence = read_evidence(data)
-    table = subgroup_table(evidence, column, method=asked)
+        evidence = read_evidence(data)
+        table = subgroup_table(evidence, column, method=asked)
     if json_:
         print_json({"subgroups": _document(table)})
     elif csv:

@@ -1,22 +1,34 @@
 """`alkbayes summary`: print a finished run again."""
 
+from typing import Annotated
+
+import typer
+
 from alkbayes.cli.options import Json, Run
-from alkbayes.cli.output import print_json
-from alkbayes.errors import ConvergenceError
+from alkbayes.cli.output import print_json, print_text
+from alkbayes.errors import ConvergenceError, UsageError
+
+Plain = Annotated[bool, typer.Option("--plain", help="Print what it says as one paragraph of plain language.")]
 
 
-def command(run: Run, json_: Json = False) -> None:
+def command(run: Run, plain: Plain = False, json_: Json = False) -> None:
     """Print a finished run again, after checking that its files are the ones it wrote.
 
     Example: alkbayes summary runs/line-generation-20261122-101500
     """
     from alkbayes.runs import read_run
 
+    if plain and json_:
+        raise UsageError("--plain and --json exclude each other: one document goes to stdout. Give one of them.")
     document = read_run(run) | {"run": str(run)}
     if json_:
         print_json(document)
+    elif plain:
+        from alkbayes.plain_language import summary
+
+        print_text(summary(document))
     else:
-        from alkbayes.cli.report import show_fit
+        from alkbayes.cli.fit_report import show_fit
 
         show_fit(document)
     if not document["diagnostics"]["converged"]:

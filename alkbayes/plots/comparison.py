@@ -27,18 +27,10 @@ from alkbayes.plots.page import (
     write_headings,
     write_key,
 )
-from alkbayes.plots.style import (
-    BLUE,
-    DOUBLE_MM,
-    NO_CAPTION,
-    Caption,
-    Look,
-    estimate,
-    percent_interval,
-    styled,
-)
+from alkbayes.plots.style import BLUE, DOUBLE_MM, NO_CAPTION, Caption, Look, estimate, styled
 from alkbayes.records import records
 from alkbayes.vocabulary import ALL, Estimand
+from alkbayes.wording import percent_interval
 
 ROW_MM = 3.0
 PLOT_MM = (58.0, 126.0)

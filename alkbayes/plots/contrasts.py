@@ -26,18 +26,10 @@ from alkbayes.plots.page import (
     write_head,
     write_headings,
 )
-from alkbayes.plots.style import (
-    BLUE,
-    DOUBLE_MM,
-    GREY,
-    NO_CAPTION,
-    TALLEST_MM,
-    Caption,
-    signed,
-    styled,
-)
+from alkbayes.plots.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, TALLEST_MM, Caption, styled
 from alkbayes.records import records
 from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.wording import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from alkbayes.evidence_rules import STRATA
 from alkbayes.plots import marks
@@ -32,21 +33,10 @@ from alkbayes.plots.page import (
     write_headings,
     write_key,
 )
-from alkbayes.plots.style import (
-    BLUE,
-    DOUBLE_MM,
-    INK,
-    NO_CAPTION,
-    SMALL_PT,
-    TALLEST_MM,
-    Caption,
-    Look,
-    counted,
-    estimate,
-    styled,
-)
+from alkbayes.plots.style import BLUE, DOUBLE_MM, INK, NO_CAPTION, SMALL_PT, TALLEST_MM, Caption, Look, estimate, styled
 from alkbayes.timeline import CUTOFF, PUBLICATION, UNKNOWN
 from alkbayes.vocabulary import in_order, label_of
+from alkbayes.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,9 +44,12 @@ if TYPE_CHECKING:
 PANEL_MM = 42.0
 """Height of the bars."""
 BELOW_MM = 10.0
-NAMES_MM = 98.0
+LEVEL_NAME_MM = 18.0
 LEVELS_MM = (116.0, 178.0)
-"""Where the names of levels begin, and their bars."""
+"""Of the names of levels the width, and where their bars begin and may end."""
+LEAST_SLOTS = 8
+"""Room for so many years there is always."""
+UNDATED = "The table has no year of any cohort: column `cutoff` is missing or empty."
 BAR_LOOKS: dict[str, Look] = {
     CUTOFF: {"facecolor": BLUE, "edgecolor": INK},
     PUBLICATION: {"facecolor": "white", "edgecolor": INK, "hatch": "/////"},
@@ -99,34 +92,39 @@ def make_up_figure(
     Returns
     -------
     list of Figure
-        One page.
+        One page; none where the table has neither years nor lines nor generations.
     """
-    notes = foot_lines(caption.notes, DOUBLE_MM)
-    bases = [basis for basis in BAR_LOOKS if basis in set(years["basis"])]
-    key = [(key_bar(half_height=0.8, **BAR_LOOKS[basis]), BAR_NAMES[basis]) for basis in bases]
-    texts = [text for _, text in key]
-    width = DOUBLE_MM - 2 * MARGIN_MM
-    head = head_mm(caption) + 3.0
-    figure = new_page(DOUBLE_MM, head + PANEL_MM + BELOW_MM + key_mm(texts, width) + foot_mm(notes))
-    write_head(figure, f"Patients in the table: {heading}", caption)
     panels = [
         (label_of(column), title)
         for column, title in zip(STRATA, ("Treatment line", "TKI generation"), strict=True)
         if (groups["group"] == label_of(column)).any()
     ]
-    by_year = place_axes(figure, 13.0, head, 80.0 if panels else 160.0, PANEL_MM)
-    _draw_years(by_year, years, bases)
+    dated = bool(years["year"].notna().any())
+    if not dated and not panels:
+        return []
+    notes = foot_lines((*([] if dated else [UNDATED]), *caption.notes), DOUBLE_MM)
+    bases = [basis for basis in BAR_LOOKS if basis in set(years["basis"])] if dated else []
+    key = [(key_bar(half_height=0.8, **BAR_LOOKS[basis]), BAR_NAMES[basis]) for basis in bases]
+    texts = [text for _, text in key]
+    width = DOUBLE_MM - 2 * MARGIN_MM
+    head = head_mm(caption) + 3.0
+    figure = new_page(DOUBLE_MM, head + PANEL_MM + BELOW_MM + (key_mm(texts, width) if dated else 0) + foot_mm(notes))
+    write_head(figure, f"Patients in the table: {heading}", caption)
+    if dated:
+        by_year = place_axes(figure, 13.0, head, 80.0 if panels else 160.0, PANEL_MM)
+        _draw_years(by_year, years, bases)
+        write_key(figure, MARGIN_MM, head + PANEL_MM + BELOW_MM, width, key)
+    left = LEVELS_MM[0] if dated else MARGIN_MM + LEVEL_NAME_MM
     bars = sum((groups["group"] == group).sum() for group, _ in panels)
     top = head
     for group, title in panels:
         of_group = groups[groups["group"] == group]
         # Each bar as thick as every other: the room is shared by their number, less the headings.
         height = (PANEL_MM + BELOW_MM - 5.5 * len(panels)) * len(of_group) / bars
-        write(figure, LEVELS_MM[0], top, title, weight="bold")
-        axes = place_axes(figure, LEVELS_MM[0], top + 4.0, LEVELS_MM[1] - LEVELS_MM[0], height)
-        _draw_levels(axes, of_group, group)
+        write(figure, left, top, title, weight="bold")
+        axes = place_axes(figure, left, top + 4.0, LEVELS_MM[1] - left, height)
+        _draw_levels(axes, of_group, group, left)
         top += 4.0 + height + 1.5
-    write_key(figure, MARGIN_MM, head + PANEL_MM + BELOW_MM, width, key)
     write_foot(figure, notes)
     return [figure]
 
@@ -150,21 +148,24 @@ def _draw_years(axes: "Axes", years: pd.DataFrame, bases: Sequence[str]) -> None
     shown = [place for place, slot in enumerate(slots) if slot is None or place % step == 0]
     axes.set_xticks(shown, ["unknown" if slots[place] is None else f"{slots[place]}" for place in shown])
     axes.tick_params(axis="x", length=0, labelsize=SMALL_PT - 0.5, rotation=90 if len(slots) > 8 else 0)
+    # One year alone is a bar, and no wall.
+    axes.set_xlim(-0.7, max(len(slots), LEAST_SLOTS) - 0.3)
     axes.set_ylim(0, 1.06 * base.max())
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_ylabel("Patients")
 
 
-def _draw_levels(axes: "Axes", groups: pd.DataFrame, group: str) -> None:
-    """Draw patients by level as bars, with their numbers and those of cohorts."""
+def _draw_levels(axes: "Axes", groups: pd.DataFrame, group: str, left: float) -> None:
+    """Draw patients by level as bars from `left` mm on, with their numbers and those of cohorts."""
     patients = groups["patients"].to_numpy(dtype=np.float64)
     axes.barh(range(len(groups)), patients, height=0.62, facecolor="#b7c9d8", edgecolor=INK, linewidth=0.5, gid=group)
     axes.set_xlim(0, 1.45 * patients.max())
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.axis("off")
     for place, (level, count, cohorts) in enumerate(groups[["level", "patients", "cohorts"]].itertuples(index=False)):
-        name = fitted(level or "not given", LEVELS_MM[0] - NAMES_MM, SMALL_PT)
-        cell(axes, LEVELS_MM[0] - 1.0, place, name, fontsize=SMALL_PT)
+        name = fitted(level or "not given", LEVEL_NAME_MM, SMALL_PT)
+        cell(axes, left - 1.0, place, name, fontsize=SMALL_PT)
         numbers = f"{count:,} ({counted(cohorts, 'cohort')})"
         axes.annotate(
             numbers, (count, place), (2, 0), textcoords="offset points", va="center_baseline", fontsize=SMALL_PT

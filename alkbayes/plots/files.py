@@ -2,13 +2,15 @@
 
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from alkbayes.errors import UsageError
 from alkbayes.plots.page import MISSING_GLYPH
 from alkbayes.plots.style import DPI, styled
+from alkbayes.plotting import new_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,9 +83,7 @@ def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
             prefix=f".{path.name}.", suffix=".partial", dir=path.absolute().parent
         ) as place:
             files = [Path(place) / target.name for target in paths]
-            with warnings.catch_warnings():
-                # A box stands for what the font has not got: a wrong name would be worse, and SVG has the character.
-                warnings.filterwarnings("ignore", MISSING_GLYPH)
+            with _missing_glyphs_as_boxes():
                 _write(pages, files)
             check_free(paths)
             for file, target in zip(files, paths, strict=True):
@@ -91,6 +91,46 @@ def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}.") from error
     return paths
+
+
+@styled
+def write_svg(page: "Figure", file: "Path | BinaryIO") -> None:
+    """Write one page as SVG. The same figure gives the same bytes: there is no date."""
+    with _missing_glyphs_as_boxes():
+        page.savefig(file, format="svg", metadata={"Date": None, "Creator": "alkbayes"})
+
+
+@contextmanager
+def _missing_glyphs_as_boxes() -> Iterator[None]:
+    """Have a box stand for what the font has not got: a wrong name would be worse, and SVG has the character."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", MISSING_GLYPH)
+        yield
+
+
+def save_folder(folder: Path, figures: Mapping[str, Sequence["Figure"]]) -> list[Path]:
+    """Write figures as PNG files into a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Where; nothing may be there.
+    figures
+        Pages by the name of the file without its ending.
+
+    Returns
+    -------
+    list of Path
+        What was written, in the order of `figures`; of one with several pages, each.
+
+    Raises
+    ------
+    UsageError
+        As :func:`alkbayes.plotting.new_folder`.
+    """
+    with new_folder(folder) as place:
+        files = [file for name, pages in figures.items() for file in save_figures(pages, place / f"{name}.png")]
+    return [folder / file.name for file in files]
 
 
 def _write(pages: Sequence["Figure"], files: Sequence[Path]) -> None:
@@ -105,6 +145,6 @@ def _write(pages: Sequence["Figure"], files: Sequence[Path]) -> None:
         return
     for page, file in zip(pages, files, strict=True):
         if ending == ".svg":
-            page.savefig(file, format="svg", metadata={"Date": None, "Creator": "alkbayes"})
+            write_svg(page, file)
         else:
             page.savefig(file, format="png", dpi=DPI, metadata={"Software": "alkbayes"})

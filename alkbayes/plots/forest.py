@@ -41,21 +41,9 @@ from alkbayes.plots.page import (
     write_headings,
     write_key,
 )
-from alkbayes.plots.style import (
-    BAND,
-    BLUE,
-    DOUBLE_MM,
-    GREY,
-    INK,
-    NO_CAPTION,
-    TALLEST_MM,
-    Caption,
-    estimate,
-    percent,
-    percent_interval,
-    styled,
-)
+from alkbayes.plots.style import BAND, BLUE, DOUBLE_MM, GREY, INK, NO_CAPTION, TALLEST_MM, Caption, estimate, styled
 from alkbayes.vocabulary import ALL, Estimand
+from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alkbayes.errors import UsageError
+from alkbayes.errors import RunError, UsageError
 
 CLASSICAL = "reml-logit"
 """What the classical pictures of single cohorts pool by, as metafor does unless told otherwise."""
@@ -110,6 +110,39 @@ def _baujat(run: "RunTables") -> list["Figure"]:
     return baujat(table.rows, method=CLASSICAL, caption=run.caption)
 
 
+def _predictive(run: "RunTables") -> list["Figure"]:
+    from alkbayes.plots.predictive import predictive
+    from alkbayes.predictive_checks import posterior_checks
+
+    return predictive(posterior_checks(run.fit).cohorts, run.caption)
+
+
+def _calibration(run: "RunTables") -> list["Figure"]:
+    from alkbayes.plots.calibration import calibration
+    from alkbayes.predictive_checks import LEAST_COHORTS, posterior_checks
+
+    if (count := run.document["evidence"]["cohorts"]) < LEAST_COHORTS:
+        raise UsageError(
+            f"{run.folder}: {count} cohorts tell too little of the calibration; it takes {LEAST_COHORTS}. Draw "
+            "`predictive`, which has every cohort."
+        )
+    found = posterior_checks(run.fit)
+    return calibration(found.pit, found.uniform, run.caption)
+
+
+def _sensitivity(run: "RunTables") -> list["Figure"]:
+    from alkbayes.kept_analyses import command_for, kept_analysis
+    from alkbayes.plots.sensitivity import sensitivity
+
+    kept = kept_analysis(run.folder, "sensitivity")
+    if kept is None:
+        raise RunError(
+            f"{run.folder}: the sensitivity of this run was not computed yet. First: "
+            f"{command_for('sensitivity', run.folder)}"
+        )
+    return sensitivity(kept["sensitivity"]["readings"], run.caption)
+
+
 def _sequence(run: "RunTables") -> list["Figure"]:
     from alkbayes.estimates import posterior_of
     from alkbayes.plots.sequence import sequence
@@ -127,5 +160,8 @@ KINDS: Mapping[str, Kind] = {
     "comparison": Kind(_comparison, 2, "the pooled rate by the model and by every classical method"),
     "funnel": Kind(_funnel, 1, "observed rates by size of cohort"),
     "baujat": Kind(_baujat, 1, "what each cohort adds to the heterogeneity and does to the pooled rate"),
+    "predictive": Kind(_predictive, 2, "every cohort's observed rate, and what the model predicts of such a cohort"),
+    "calibration": Kind(_calibration, 2, "PIT values of the cohorts in their simultaneous band"),
+    "sensitivity": Kind(_sensitivity, 2, "how far each headline number moves under other readings"),
     "sequence": Kind(_sequence, 1, "rates by earlier ALK inhibitor and TKI generation (model sequence)"),
 }

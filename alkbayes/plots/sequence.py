@@ -18,19 +18,9 @@ from alkbayes.plots.page import (
     write_foot,
     write_head,
 )
-from alkbayes.plots.style import (
-    GREY,
-    INK,
-    NO_CAPTION,
-    SINGLE_MM,
-    SMALL_PT,
-    TEXT_PT,
-    Caption,
-    percent,
-    percent_interval,
-    styled,
-)
+from alkbayes.plots.style import GREY, INK, NO_CAPTION, SINGLE_MM, SMALL_PT, TEXT_PT, Caption, styled
 from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.wording import percent, percent_interval
 
 LEFT_MM = 18.0
 CELL_MM = 10.5

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.evidence import BUNDLED, RECONSTRUCTION
-from alkbayes.plots.style import Caption, counted
+from alkbayes.plots.style import Caption
 from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,12 +1,13 @@
 """How every figure looks: widths, sizes of type, colours, and numbers for a reader."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 import matplotlib as mpl
+
+from alkbayes.wording import percent, percent_interval
 
 SINGLE_MM = 85.0
 DOUBLE_MM = 180.0
@@ -113,27 +114,6 @@ class Caption:
 NO_CAPTION = Caption()
 
 
-def percent(value: float, digits: int = 1) -> str:
-    """Return a proportion as percent; a dash where there is none."""
-    return f"{100 * value:.{digits}f}" if math.isfinite(value) else "–"
-
-
-def percent_interval(low: float, high: float, digits: int = 1) -> str:
-    """Return an interval of proportions in [0, 1] as percent; a dash where there is none."""
-    return f"{percent(low, digits)}–{percent(high, digits)}" if math.isfinite(low) and math.isfinite(high) else "–"
-
-
 def estimate(value: float, low: float, high: float) -> str:
     """Return a proportion with its interval as percent, such as "61.0 (56.5–65.4)"."""
     return f"{percent(value)} ({percent_interval(low, high)})"
-
-
-def signed(value: float, digits: int = 1) -> str:
-    """Return a number with its sign, a true minus; zero has none."""
-    text = f"{value:+.{digits}f}"
-    return (text[1:] if float(text) == 0 else text).replace("-", "−")
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

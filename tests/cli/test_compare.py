@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from alkbayes.cli import app
+from alkbayes.kept_analyses import kept_analysis
 
 type Command = Callable[..., Result]
 
@@ -36,6 +37,8 @@ def document(alkbayes: Command, runs: list[Path]) -> dict:
 
 
 def test_json_is_one_document(document: dict, runs: list[Path]) -> None:
+    assert kept_analysis(runs[0], "compare") == {"comparison": document}
+    assert kept_analysis(runs[1], "compare") is None
     assert document["runs"] == [{"run": path.name, "folder": str(path)} for path in runs]
     assert [(row["left_out"], row["run"]) for row in document["elpd"]] == [
         (unit, run) for unit in ("cohort", "trial") for run in ("line", "overall")

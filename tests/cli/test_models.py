@@ -75,8 +75,8 @@ def test_what_the_priors_say_for_a_reader() -> None:
         " " + "─" * 88,
         "  typical ORR          line naive, average generation          50         5–95       0.2",
     ]
-    assert "  typical ORR, apart   line pretreated vs naive               ±10   -36 to +36       0.7" in lines
-    assert "                       another cohort of another trial         ±7   -38 to +38       2.0" in lines
+    assert "  typical ORR, apart   line pretreated vs naive               ±10   −36 to +36       0.7" in lines
+    assert "                       another cohort of another trial         ±7   −38 to +38       2.0" in lines
     assert max(map(len, lines)) <= 102
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from alkbayes.kept_analyses import kept_analysis
+
 type Command = Callable[..., Result]
 
 
@@ -27,6 +29,7 @@ def test_json_is_one_document_with_every_cohort(alkbayes: Command, run: Path) ->
     assert {"model", "engine", "evidence", "elpd", "se", "p", "good_k", "below", "expected_below", "verdict"} < set(
         found
     )
+    assert kept_analysis(run, "outliers") == {"outliers": found}
     assert (found["model"], found["engine"]) == ("line-generation", "quadrature")
     assert found["expected_below"] == pytest.approx(0.4)
     rows = found["cohorts"]
@@ -63,6 +66,7 @@ def test_by_trial_has_every_trial_and_number(alkbayes: Command, run: Path) -> No
     result = alkbayes("outliers", run, "--by-trial", "--json")
     assert result.exit_code == 0
     found = json.loads(result.stdout)["by_trial"]
+    assert kept_analysis(run, "outliers-by-trial") == {"by_trial": found}
     assert sorted(row["trial"] for row in found["trials"]) == list("ABCDEF")
     numbers = {row["number"] for row in found["moves"]}
     assert {"all, mean", "line naive, mean", "line pretreated vs naive, risk difference"} < numbers

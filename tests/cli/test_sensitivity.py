@@ -6,14 +6,16 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from alkbayes import power_scaling, sensitivity
 from alkbayes.cli import app
+from alkbayes.kept_analyses import kept_analysis
 from alkbayes.power_scaling import PowerScaling
-from alkbayes.runs import read_fit
+from alkbayes.runs import read_fit, read_run
 from alkbayes.sensitivity import run_grid
 from alkbayes.sensitivity_grid import Grid
 
@@ -64,6 +66,33 @@ def test_json_is_one_document(alkbayes: Command, run: Path) -> None:
             assert [number[name] for name in ("median", "low", "high")] == [row["median"], row["low"], row["high"]]
     assert all(number["shift"] == 0.0 for number in again["numbers"])
     assert len(document["power_scaling"]["numbers"]) == len(main["numbers"]) == len(document["largest"])
+
+
+def test_what_is_found_is_kept_whatever_is_printed(alkbayes: Command, run: Path) -> None:
+    document = json.loads(alkbayes("sensitivity", run, "--json").stdout)
+    assert kept_analysis(run, "sensitivity") == document
+    for form in ([], ["--csv"]):
+        (run / "sensitivity.json").unlink()
+        assert alkbayes("sensitivity", run, *form).exit_code == 0
+        assert kept_analysis(run, "sensitivity") == document
+    assert read_run(run)
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_warning(
+    alkbayes: Command, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = alkbayes("sensitivity", run, "--json").stdout
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    result = alkbayes("sensitivity", run, "--json")
+    assert (result.exit_code, result.stdout) == (0, before)
+    assert result.stderr == (
+        f"warning: {run / 'sensitivity.json'}: could not be kept: Read-only file system. Figures and reports of this "
+        "run will do without.\n"
+    )
 
 
 def test_csv_is_the_same_numbers(alkbayes: Command, run: Path) -> None:

@@ -16,13 +16,17 @@ from matplotlib.text import Text
 
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import fit_model
+from alkbayes.kept_analyses import keep_analysis
 from alkbayes.plots.style import styled
 from alkbayes.results import results_of
 from alkbayes.runs import write_run
+from alkbayes.sensitivity import run_grid
+from alkbayes.sensitivity_grid import grid_records
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import model_path, read_spec
 
 SETTINGS = SamplerSettings(seed=11, chains=4, draws=250)
+READINGS = ("tau half-normal 1", "differences normal 0.5", "mixed lines left out")
 LINES, GENERATIONS = ("naive", "pretreated"), ("first", "second", "third")
 ESTIMANDS = ("registry", "typical", "mean", "next_cohort")
 HOSTILE = (
@@ -54,6 +58,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 @pytest.fixture(scope="session")
 def sequence_run(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return fitted("sequence", tmp_path_factory.mktemp("runs") / "sequence")
+
+
+@pytest.fixture(scope="session")
+def readings(run: SimpleNamespace) -> list[dict[str, Any]]:
+    """Of the default model's run: two readings of a family and one that lacks a level, kept in its folder."""
+    records = grid_records(run_grid(run.fit, names=READINGS, workers=1))
+    keep_analysis(run.folder, "sensitivity", {"sensitivity": {"readings": records}})
+    return records
 
 
 def pooled_row(group: str, level: str, estimand: str, place: int, **more: Any) -> dict[str, Any]:

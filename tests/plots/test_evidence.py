@@ -58,6 +58,33 @@ def test_a_small_table_without_some_columns(see, columns: dict[str, list[str]]) 
     assert {"a", "b", "NA"} <= set(seen.words)
 
 
+def pages_of(table: dict[str, list]) -> list:
+    own = Evidence(pd.DataFrame(table), "own.csv", "", b"")
+    return make_up_figure(make_up(own), patients_by_year(own), heading="2 cohorts")
+
+
+def test_without_years_lines_and_generations_there_is_no_page_of_them(see) -> None:
+    counts = {"cohort_id": ["a", "b"], "responders": [2, 1], "n": [3, 5]}
+    assert pages_of(counts) == []
+    (page,) = pages_of(counts | {"line": ["naive", "mixed"]})
+    seen = see(page)
+    assert "The table has no year of any cohort: column `cutoff` is missing or empty." in seen.words
+    assert [patch.get_width() for patch in seen.by_gid("line")] == [3, 5]
+    assert "year not known" not in seen.words
+    assert seen.overlaps() == []
+    assert seen.outside() == []
+
+
+def test_a_single_year_is_a_bar_and_patients_are_whole(see) -> None:
+    (page,) = pages_of({"cohort_id": ["a", "b"], "responders": [1, 0], "n": [1, 1], "cutoff": ["2019-05", "2019"]})
+    seen = see(page)
+    (bar,) = seen.by_gid("cut-off")
+    assert (bar.get_height(), bar.get_width()) == (2, 0.75)
+    left, right = page.axes[0].get_xlim()
+    assert right - left >= 8
+    assert [word for word in seen.words if word in {"0", "1", "2"}] == ["0", "1", "2"]
+
+
 def test_hostile_names_are_text(see, hostile) -> None:
     frame = pd.DataFrame({"cohort_id": hostile, "responders": 1, "n": 3})
     seen = see(observed_forest(frame)[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from alkbayes.errors import UsageError
+from alkbayes.errors import RunError, UsageError
 from alkbayes.evidence import RECONSTRUCTION
 from alkbayes.plots.kinds import KINDS
 from alkbayes.plots.page import MM
@@ -27,6 +27,7 @@ def sequence_tables(sequence_run) -> RunTables:
 
 
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.usefixtures("readings")
 def test_a_kind_is_drawn(name: str, tables: RunTables, sequence_tables: RunTables, see) -> None:
     pages = KINDS[name].draw(sequence_tables if name == "sequence" else tables)
     for page in pages:
@@ -64,6 +65,25 @@ def test_a_model_without_contrasts_is_refused(run, tables: RunTables) -> None:
     without = RunTables(run.folder, tables.document | {"contrasts": []})
     with pytest.raises(UsageError, match="model 'line-generation' has no contrasts"):
         KINDS["contrasts"].draw(without)
+
+
+def test_a_tornado_needs_the_sensitivity_of_this_very_run(run, readings, tables: RunTables, tmp_path: Path) -> None:
+    assert len(KINDS["sensitivity"].draw(tables)) > 0
+    folder = tmp_path / "run"
+    shutil.copytree(run.folder, folder)
+    copy = RunTables(folder, tables.document)
+    (folder / "run.json").write_text(json.dumps(tables.document | {"written": "later"}), encoding="utf-8")
+    with pytest.raises(RunError, match=r"made from another run .*Make it again: alkbayes sensitivity"):
+        KINDS["sensitivity"].draw(copy)
+    (folder / "sensitivity.json").unlink()
+    with pytest.raises(RunError, match=r"was not computed yet\. First: alkbayes sensitivity .*run$"):
+        KINDS["sensitivity"].draw(copy)
+
+
+def test_few_cohorts_have_no_calibration(run, tables: RunTables) -> None:
+    few = RunTables(run.folder, tables.document | {"evidence": tables.document["evidence"] | {"cohorts": 7}})
+    with pytest.raises(UsageError, match=r"7 cohorts tell too little of the calibration; it takes 8\. Draw `pred"):
+        KINDS["calibration"].draw(few)
 
 
 def test_what_did_not_converge_is_marked(tables: RunTables, run, see) -> None:

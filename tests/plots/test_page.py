@@ -24,7 +24,8 @@ from alkbayes.plots.page import (
     write_head,
     write_key,
 )
-from alkbayes.plots.style import Caption, percent, percent_interval, signed, styled
+from alkbayes.plots.style import Caption, styled
+from alkbayes.wording import percent, percent_interval, signed
 
 
 @pytest.mark.parametrize("bold", [True, False])

@@ -1,0 +1,121 @@
+"""A fit for a reader in a terminal: what was fitted, the verdict, the pooled table, contrasts, where the run is."""
+
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.cli.output import WIDTH, reader_console, say
+from alkbayes.evidence_faults import shown
+from alkbayes.fit_tables import (
+    READING,
+    WHOLE_PERCENTS,
+    ReaderTable,
+    contrast_rows,
+    heterogeneity_rows,
+    pooled_rows,
+    shows_whole_percents,
+    subject,
+    verdict,
+    weight_lines,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+MOST_CONTRASTS = 12
+"""Contrasts of one effect that are printed; more are in contrasts.csv."""
+
+
+def show_fit(document: dict[str, Any]) -> None:
+    """Print a fit's document on stdout."""
+    console = reader_console()
+    for line in (*subject(document), *verdict(document)):
+        failed = line.startswith("failed: ")
+        say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
+    console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
+    for name, meaning in READING:
+        say(console, f"{name + ':':<13}{meaning}", hang=13)
+    if shows_whole_percents(document):
+        console.print(WHOLE_PERCENTS)
+    if weights := weight_lines(document):
+        console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
+        for line in weights:
+            say(console, f"  {line}", hang=4)
+    console.print(_table(console, heterogeneity_rows(document), space=True))
+    for contrasts in contrast_rows(document):
+        if len(contrasts.rows) > MOST_CONTRASTS:
+            console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
+        else:
+            console.print(_table(console, contrasts, space=True))
+    if document.get("cross_check") is not None:
+        _show_cross_check(console, document["cross_check"])
+    for note in document["notes"]:
+        say(console, f"Note: {note}")
+    console.print(f"Run: {document['run']}", soft_wrap=True)
+
+
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:]
+
+
+def _empty_table(console: "Console", title: str) -> "Table":
+    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
+    from rich import box
+    from rich.table import Table
+
+    narrow = console.width < WIDTH
+    return Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=not narrow,
+        pad_edge=False,
+        padding=(0, 0 if narrow else 1, 0, 0),
+    )
+
+
+def _table(
+    console: "Console", content: ReaderTable, *, headings: dict[str, str] | None = None, space: bool = False
+) -> "Table":
+    """Return a table for the console; on a narrow one names of two levels, and some `headings`, take two lines."""
+    narrow = console.width < WIDTH
+    table = _empty_table(console, f"\n{content.title}" if space else content.title)
+    for position, heading in enumerate(content.headings):
+        if position == 0 or position in content.words:
+            table.add_column(heading, overflow="fold")
+        else:
+            shorter = (headings or {}).get(heading, heading) if narrow else heading
+            table.add_column(shorter, justify="right", no_wrap=True)
+    for name, *cells in content.rows:
+        if not cells:
+            table.add_section()
+            table.add_row(name)
+        else:
+            table.add_row(name.replace(" : ", ":\n  ") if narrow else name, *cells)
+    return table
+
+
+def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
+    if "differences" not in found:
+        say(console, f"Cross-check: FAILED: {'; '.join(found['faults'])}.")
+        return
+    table = _empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
+    table.add_column("", overflow="fold")
+    names = list(dict.fromkeys(row["statistic"] for row in found["differences"]))
+    for heading in ("estimand", *names):
+        table.add_column(heading, justify="left" if heading == "estimand" else "right", no_wrap=True)
+    rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
+    for row in found["differences"]:
+        rows.setdefault((row["group"], row["level"], row["estimand"]), {})[row["statistic"]] = row["z"]
+    previous = None
+    for (group, level, estimand), differences in rows.items():
+        cells = ["–" if differences[name] is None else f"{differences[name]:+.1f}" for name in names]
+        name = "overall" if group == "all" else shown(level).replace(":", " : ")
+        table.add_row("" if (group, level) == previous else name, estimand.replace("_", " "), *cells)
+        previous = (group, level)
+    console.print(table)
+    verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"
+    say(
+        console,
+        f"Cross-check: {verdict}. Largest of {found['numbers']} differences {found['largest']:.1f}; engines that agree "
+        f"have one beyond {found['limit']:.1f} in at most {100 * found['false_alarm']:.0f} % of runs.",
+    )

@@ -1,0 +1,75 @@
+"""A run as a report, in the order of the Bayesian analysis reporting guidelines.
+
+Kruschke 2021, doi:10.1038/s41562-021-01177-7.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alkbayes.plain_language import summary
+from alkbayes.plots.source import RunTables, warning
+from alkbayes.report.blocks import Report, Section, text
+from alkbayes.report.checks import classical_section, predictive_section
+from alkbayes.report.closing import limits_section, reproduce_section
+from alkbayes.report.computation import computation_section
+from alkbayes.report.evidence import evidence_section
+from alkbayes.report.model import model_section
+from alkbayes.report.results import results_section
+from alkbayes.report.sensitivity import sensitivity_section
+from alkbayes.report.sources import KEYS, bundled_sources, cited
+from alkbayes.runs import read_fit, read_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alkbayes.report.sources import Source
+
+
+def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Report:
+    """Return the report of a finished run.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    sources
+        Of :func:`alkbayes.report.sources.read_sources`, for a table of one's own that names sources.
+
+    Raises
+    ------
+    RunError
+        If this is no finished run, its files are not the ones that it wrote, or what was kept with it is of another.
+    """
+    document = read_run(folder)
+    tables = RunTables(folder, document)
+    evidence, fit = tables.evidence, read_fit(folder)
+    known = bundled_sources() if evidence.bundled else {}
+    named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
+    used = cited(named, known | dict(sources or {}))
+    question = (text(f"{document['question']}."), text(ASKED))
+    return Report(
+        title="Pooled objective response rates of ALK inhibitors",
+        subtitle=document["question"],
+        warning=warning(document),
+        summary=summary(document),
+        sections=(
+            Section("question", "Question", question),
+            evidence_section(evidence, used, tables.caption),
+            model_section(fit),
+            computation_section(fit, document),
+            results_section(tables, used),
+            predictive_section(fit, tables),
+            classical_section(tables),
+            sensitivity_section(tables),
+            limits_section(tables),
+            reproduce_section(tables),
+        ),
+        written=document["written"],
+    )
+
+
+ASKED = (
+    "Three rates are asked for, and never mixed up: how a typical cohort does, how cohorts do on average, and what "
+    "the next cohort of a new trial may show. A fourth, of these very patients, is in the tables of the run as "
+    "registry."
+)

@@ -1,0 +1,159 @@
+"""What the sections say, of runs in which it differs."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alkbayes.errors import RunError
+from alkbayes.kept_analyses import keep_analysis
+from alkbayes.plots.source import RunTables
+from alkbayes.report.blocks import Block, Bullets, Flow, Fold, Listing, Paragraph, Picture, Report, Section, Table
+from alkbayes.report.sensitivity import sensitivity_section
+from alkbayes.runs import read_run
+
+
+def blocks(section: Section) -> Iterator[Block]:
+    for block in section.blocks:
+        yield block
+        if isinstance(block, Fold):
+            yield from block.blocks
+
+
+def of(report: Report, anchor: str) -> Section:
+    (found,) = [section for section in report.sections if section.anchor == anchor]
+    return found
+
+
+def said(section: Section) -> str:
+    """Return all running text of a section."""
+    pieces: list[Any] = []
+    for block in blocks(section):
+        if isinstance(block, Paragraph):
+            pieces += block.pieces
+        elif isinstance(block, Bullets):
+            pieces += [piece for item in block.items for piece in item]
+    return " ".join(piece if isinstance(piece, str) else piece.text for piece in pieces)
+
+
+def table(section: Section, title: str) -> dict[str, tuple[str, ...]]:
+    (found,) = [block for block in blocks(section) if isinstance(block, Table) and block.table.title == title]
+    return {row[0].strip(): row[1:] for row in found.table.rows}
+
+
+def test_the_evidence_says_what_is_in_it_and_what_is_not(report: Report, run: SimpleNamespace) -> None:
+    section = of(report, "evidence")
+    text = said(section)
+    assert "J-ALEX, INSPIRE" in text
+    assert "15 of 63 cohorts (834 patients) rest on second-hand" in text
+    frame = run.fit.evidence.frame
+    irc = frame[frame["assessor"] == "irc"]
+    assert f"{len(irc)} of 63 cohorts ({irc['n'].sum():,} patients) had their responses read by independent" in text
+    (flow,) = [block for block in section.blocks if isinstance(block, Flow)]
+    assert flow.steps[0] == ("In the analysis: 63 cohorts of 42 trials, 5,645 patients", ())
+    assert table(section, "Cohorts by group")["naive"] == ("17", "1,612", "1,231", "76.4")
+
+
+def test_a_table_of_ones_own_is_no_reconstruction(hostile_run: SimpleNamespace) -> None:
+    section = of(hostile_run.report, "evidence")
+    assert "reconstruction" not in said(section)
+    assert "J-ALEX" not in said(section)
+    assert "reconstruction" not in said(of(hostile_run.report, "limits"))
+
+
+def test_the_computation_shows_each_diagnostic_and_every_parameter(report: Report) -> None:
+    section = of(report, "computation")
+    assert "Pareto k" in table(section, "Diagnostics")
+    assert len(table(section, "Parameters")) > 100
+    assert "all, mean" in table(section, "Headline numbers")
+
+
+def test_the_classical_checks_have_every_method(report: Report) -> None:
+    rows = table(of(report, "classical"), "All cohorts by every classical method")
+    assert len(rows) == 33
+    # Of 3,397 of 5,645, by Wilson.
+    assert rows["crude-wilson"][:2] == ("60.2", "58.9–61.4")
+    assert "Q = " in said(of(report, "classical"))
+
+
+def test_limits_say_that_nothing_was_randomised(report: Report) -> None:
+    assert "not randomised" in said(of(report, "limits"))
+    assert "reconstruction" in said(of(report, "limits"))
+
+
+def test_it_can_be_made_again_from_what_it_says(report: Report, run: SimpleNamespace) -> None:
+    section = of(report, "reproduce")
+    made, again, model = [block.text for block in blocks(section) if isinstance(block, Listing)]
+    assert made == "alkbayes fit --seed 11"
+    assert again.splitlines()[1] == (
+        "alkbayes fit model.toml --data evidence.csv --engine quadrature --seed 11 --chains 4 --draws 250 "
+        "--out ../run-again"
+    )
+    assert model == (run.folder / "model.toml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def kept(run: SimpleNamespace) -> Iterator[RunTables]:
+    """The run with analyses kept beside it, as their commands keep them, cut short."""
+    made = {
+        "outliers": {
+            "outliers": {
+                "verdict": ["1 of 63 cohorts does not fit."],
+                "cohorts": [
+                    {"cohort_id": "odd", "responders": 1, "n": 20, "observed": 0.05, "p": 0.0004, "outlying": True}
+                    | {"median": 0.5, "low": 0.2, "high": 0.8},
+                    {"cohort_id": "even", "responders": 10, "n": 20, "observed": 0.5, "p": 0.9, "outlying": False}
+                    | {"median": 0.5, "low": 0.2, "high": 0.8},
+                ],
+            }
+        },
+        "outliers-by-trial": {
+            "by_trial": {
+                "verdict": ["No trial moves a number."],
+                "trials": [{"trial": "T1", "cohorts": 2, "patients": 31, "largest": -1.25}],
+            }
+        },
+        "compare": {
+            "comparison": {
+                "verdict": ["alike"],
+                "cautions": ["few trials"],
+                "elpd": [
+                    {"left_out": "cohort", "run": "a", "elpd": -231.86, "se": 7.77, "difference": 0.0}
+                    | {"difference_se": 0.0, "weight": 1.0},
+                    {"left_out": "trial", "run": "a", "elpd": -232.7, "se": 19.6, "difference": -1.6}
+                    | {"difference_se": 1.4, "weight": 0.25},
+                ],
+            }
+        },
+    }
+    paths = [keep_analysis(run.folder, name, document) for name, document in made.items()]
+    yield RunTables(run.folder, read_run(run.folder))
+    for path in paths:
+        path.unlink()
+
+
+def test_what_was_run_is_shown_and_what_was_not_is_named(kept: RunTables) -> None:
+    section = sensitivity_section(kept)
+    assert table(section, "The 2 least expected of 2 cohorts")["odd"] == (
+        "1/20",
+        "5.0",
+        "50.0 (20.0–80.0)",
+        "0.000 *",
+    )
+    assert table(section, "Trials whose removal moves a headline number most")["T1"] == ("2", "31", "−1.25")
+    assert table(section, "How well each model predicts what is left out")["a"] == (
+        "−232.7 (19.6)",
+        "−1.6 (1.4)",
+        "0.25",
+    )
+    (listing,) = [block for block in section.blocks if isinstance(block, Listing)]
+    assert listing.text == f"alkbayes sensitivity {kept.folder}"
+    assert not [block for block in section.blocks if isinstance(block, Picture)]
+
+
+def test_an_analysis_of_another_run_is_refused(kept: RunTables) -> None:
+    path = kept.folder / "outliers.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"run_sha256": "', '"run_sha256": "0'), encoding="utf-8")
+    with pytest.raises(RunError, match="was made from another run"):
+        sensitivity_section(kept)
