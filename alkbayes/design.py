@@ -12,7 +12,7 @@ their average.
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from alkbayes.evidence import Evidence
-    from alkbayes.spec import Effect, Heterogeneity, Spec
+    from alkbayes.spec import Declaration, Effect, Heterogeneity, Spec
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
@@ -111,25 +111,21 @@ class HeterogeneityBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
-    """A model laid over a table of cohorts.
+class Structure:
+    """Effects and heterogeneity laid over a table of cohorts, whatever is observed of these.
 
     Attributes
     ----------
     cohorts
         Names of the cohorts.
-    responders, n
-        Counts, shape (cohort,).
-    link
-        The scale of `theta` and of every parameter of it.
+    n
+        Patients, shape (cohort,).
     intercept_prior
         Of alpha.
     effects
         Fixed and exchangeable effects in the order of the model file.
     group, cohort
         The two levels of heterogeneity, either of which may be absent.
-    rho_prior
-        Of the intraclass correlation of a beta-binomial model; None for the binomial.
     profiles
         For each column that an effect reads, the level of each cohort, shape (cohort,).
     notes
@@ -137,14 +133,11 @@ class Design:
     """
 
     cohorts: tuple[str, ...]
-    responders: Array
     n: Array
-    link: Link
     intercept_prior: Prior
     effects: tuple[EffectBlock, ...]
     group: HeterogeneityBlock | None
     cohort: HeterogeneityBlock | None
-    rho_prior: Beta | None
     profiles: Mapping[str, NDArray[np.str_]]
     notes: tuple[str, ...]
 
@@ -152,6 +145,25 @@ class Design:
     def heterogeneity(self) -> tuple[HeterogeneityBlock, ...]:
         """The levels of heterogeneity that the model has, the group before the cohort."""
         return tuple(block for block in (self.group, self.cohort) if block is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Design(Structure):
+    """A model of response rates laid over a table of cohorts.
+
+    Attributes
+    ----------
+    responders
+        Counts, shape (cohort,).
+    link
+        The scale of `theta` and of every parameter of it.
+    rho_prior
+        Of the intraclass correlation of a beta-binomial model; None for the binomial.
+    """
+
+    responders: Array
+    link: Link
+    rho_prior: Beta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +222,34 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
         A checked table that has every column in `spec.columns`.
     """
     frame = evidence.frame
+    laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64))
+    return Design(
+        cohorts=laid.cohorts,
+        n=laid.n,
+        intercept_prior=laid.intercept_prior,
+        effects=laid.effects,
+        group=laid.group,
+        cohort=laid.cohort,
+        profiles=laid.profiles,
+        notes=laid.notes,
+        responders=frame["responders"].to_numpy(dtype=np.float64),
+        link=Link(spec.likelihood.link),
+        rho_prior=spec.likelihood.rho_prior if isinstance(spec.likelihood, BetaBinomial) else None,
+    )
+
+
+def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -> Structure:
+    """Lay the effects and the heterogeneity of a model over the rows of a table.
+
+    Parameters
+    ----------
+    spec
+        A checked model file.
+    frame
+        With a row for each cohort, and every column in `spec.columns`.
+    n
+        Patients of each, shape (cohort,).
+    """
     effects, notes = [], []
     for effect in spec.effect:
         block = _effect_block(effect, frame)
@@ -227,16 +267,13 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
             )
     terms = [_heterogeneity_block(term, frame) for term in spec.heterogeneity]
     columns = dict.fromkeys(column for block in effects for column in block.columns)
-    return Design(
+    return Structure(
         cohorts=tuple(frame[COHORT]),
-        responders=frame["responders"].to_numpy(dtype=np.float64),
-        n=frame["n"].to_numpy(dtype=np.float64),
-        link=Link(spec.likelihood.link),
+        n=n,
         intercept_prior=spec.intercept.prior,
         effects=tuple(effects),
         group=next((term for term in terms if term.label != label_of(COHORT)), None),
         cohort=next((term for term in terms if term.label == label_of(COHORT)), None),
-        rho_prior=spec.likelihood.rho_prior if isinstance(spec.likelihood, BetaBinomial) else None,
         profiles={column: frame[column].to_numpy(dtype=np.str_) for column in columns},
         notes=tuple(notes),
     )

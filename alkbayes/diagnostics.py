@@ -121,7 +121,7 @@ def diagnose(
     if pareto_k is None:
         divergences, ebfmi, more = _judge_transitions(sample_stats, limits)
     else:
-        more = _judge_weights(pareto_k, importance_ess, sample_stats["proposal"].to_numpy(), limits)
+        more = judge_weights(pareto_k, importance_ess, sample_stats["proposal"].to_numpy(), limits)
     failures += more
     return Diagnostics(
         converged=not failures,
@@ -165,7 +165,7 @@ def _judge_chains(bulk: float, bulk_name: str, tail: float, tail_name: str, limi
     ]
 
 
-def _judge_weights(pareto_k: float, ess: float | None, proposals: NDArray[Any], limits: Thresholds) -> list[str]:
+def judge_weights(pareto_k: float, ess: float | None, proposals: NDArray[Any], limits: Thresholds) -> list[str]:
     """Return what importance weights fail, and the draws kept by them, whose chains are but a random split."""
     failures = []
     copies = np.unique(proposals, return_counts=True)[1]

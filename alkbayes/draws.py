@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from alkbayes.design import Design, EffectBlock, HeterogeneityBlock, Index, parameters
+from alkbayes.design import Design, EffectBlock, HeterogeneityBlock, Index, Structure, parameters
 from alkbayes.links import inverse
 from alkbayes.parametrisation import (
     cohort_moments,
@@ -83,7 +83,7 @@ def level_effects(block: EffectBlock, draws: Mapping[str, Array]) -> Array:
     return effects if block.sd_prior is None else draws[f"sd_{block.slug}"][..., None] * effects
 
 
-def linear_predictor(design: Design, draws: Mapping[str, Array], levels: Mapping[str, Index]) -> Array:
+def linear_predictor(design: Structure, draws: Mapping[str, Array], levels: Mapping[str, Index]) -> Array:
     """Return the linear predictor in the middle of the heterogeneity, last axis profile.
 
     Parameters
@@ -103,7 +103,7 @@ def linear_predictor(design: Design, draws: Mapping[str, Array], levels: Mapping
     return eta
 
 
-def total_sd(design: Design, draws: Mapping[str, Array]) -> Array:
+def total_sd(design: Structure, draws: Mapping[str, Array]) -> Array:
     """Return the heterogeneity SD of all levels together on the scale of the link, axes (chain, draw).
 
     Of a Student t level, its scale counts, as tau does everywhere.

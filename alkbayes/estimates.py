@@ -12,7 +12,6 @@ of the levels of the model's effects) with the weights of its patients: `typical
 `next_cohort` on the probability scale.
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,52 +20,34 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alkbayes.design import Design, Index, level_codes
-from alkbayes.draws import linear_predictor, total_sd
+from alkbayes.design import Design, Index
+from alkbayes.draws import total_sd
 from alkbayes.fit import Fit
 from alkbayes.links import Link, inverse, odds_ratio
 from alkbayes.parametrisation import empirical_predictors
 from alkbayes.predictive import Heterogeneity, cohort_rates, heterogeneity_of, next_cohort
+from alkbayes.profiles import (
+    Group,
+    Mask,
+    compared_levels,
+    describe_weights,
+    distinct_profiles,
+    groups_of,
+    patient_shares,
+    profile_predictors,
+)
 from alkbayes.quadrature import expected_rate
-from alkbayes.vocabulary import ALL, INTERVAL_PROB, Estimand, label_of
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand
 
 type Array = NDArray[np.float64]
-type Mask = NDArray[np.bool_]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
 """Returns the Monte Carlo errors of a row's draws as the columns of a table."""
-
-STRATA = ("line", "regimen_class")
-"""Columns whose two-way cells are shown wherever a model has both."""
 
 NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 """What each scale of a contrast says where two levels are alike."""
 
 ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
 """Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A set of cohorts that one row of the pooled table is about.
-
-    Attributes
-    ----------
-    group
-        "all", or the labels of the columns that define it, joined by a colon: "line", "line:generation".
-    levels
-        For each of these labels, the level.
-    members
-        Which cohorts belong to it, shape (cohort,).
-    """
-
-    group: str
-    levels: Mapping[str, str]
-    members: Mask
-
-    @property
-    def level(self) -> str:
-        """The levels joined by a colon; "all" for all cohorts."""
-        return ":".join(self.levels.values()) or ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,56 +92,17 @@ def posterior_of(fit: Fit) -> Posterior:
 
 def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> Posterior:
     """Return what the functions of this module need, of draws with axes (draw, ...); `seed` is of the predictions."""
-    rows = list(zip(*(values.tolist() for values in design.profiles.values()), strict=True)) or [()] * len(
-        design.cohorts
-    )
-    distinct = sorted(set(rows))
-    profiles = {
-        column: np.array([row[position] for row in distinct], dtype=np.str_)
-        for position, column in enumerate(design.profiles)
-    }
+    profiles, profile_of_cohort = distinct_profiles(design)
     return Posterior(
         design=design,
         draws=draws,
         rates=cohort_rates(design, draws, rng=np.random.default_rng([seed, 1])),
         profiles=profiles,
-        profile_of_cohort=np.array([distinct.index(row) for row in rows], dtype=np.intp),
-        predictors=profile_predictors(design, draws, profiles, count=len(distinct)),
+        profile_of_cohort=profile_of_cohort,
+        predictors=profile_predictors(design, draws, profiles, count=int(profile_of_cohort.max()) + 1),
         heterogeneity=heterogeneity_of(design, draws),
         seed=seed,
     )
-
-
-def profile_predictors(
-    design: Design, draws: Mapping[str, Array], profiles: Mapping[str, NDArray[np.str_]], *, count: int
-) -> Array:
-    """Return the linear predictor of each of `count` profiles in the middle of the heterogeneity, (draw, profile)."""
-    if not design.effects:
-        return np.repeat(draws["alpha"][:, None], count, axis=1)
-    codes = {block.label: level_codes(block.levels, block.columns, profiles) for block in design.effects}
-    return linear_predictor(design, draws, codes)
-
-
-def groups_of(design: Design) -> Iterator[Group]:
-    """Yield the groups of the pooled table: all cohorts, each level of each effect, and the two-way cells with cohorts.
-
-    Two-way cells are those of line by TKI generation, where a model has both, and of each interaction that it has.
-    """
-    yield Group(ALL, {}, np.ones(len(design.cohorts), dtype=np.bool_))
-    single = [block for block in design.effects if len(block.columns) == 1]
-    for block in single:
-        for level in block.levels:
-            if (members := design.profiles[block.columns[0]] == level).any():
-                yield Group(block.label, {block.label: level}, members)
-    pairs = [STRATA] if all(column in design.profiles for column in STRATA) else []
-    pairs += [block.columns for block in design.effects if len(block.columns) == 2 and block.columns != STRATA]
-    order = {block.columns[0]: block.levels for block in single}
-    for first, second in pairs:
-        for one, two in itertools.product(order[first], order[second]):
-            members = (design.profiles[first] == one) & (design.profiles[second] == two)
-            if members.any():
-                labels = label_of(first), label_of(second)
-                yield Group(":".join(labels), dict(zip(labels, (one, two), strict=True)), members)
 
 
 def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
@@ -208,7 +150,7 @@ def pooled_draws(
             "k": int(members.sum()),
             "patients": int(n.sum()),
             "responders": int(design.responders[members].sum()),
-            "weights": describe_weights(posterior, group, weights),
+            "weights": describe_weights(posterior.profiles, group, weights),
         }
         rng = np.random.default_rng(posterior.seed)
         yield common | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
@@ -245,23 +187,12 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
 def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array]]:
     """Yield what identifies each row of :func:`contrast_table`, and the draws that it sums up, shape (draw,)."""
     design = posterior.design
-    for block in design.effects:
-        if len(block.columns) > 1:
-            continue
-        column = block.columns[0]
-        observed = [level for level in block.levels if (design.profiles[column] == level).any()]
-        for reference, level in itertools.combinations(observed, 2):
-            weights = profile_weights(posterior, np.isin(design.profiles[column], (reference, level)))
-            used = np.flatnonzero(weights)
-            share, sides, means = weights[used], [], []
-            for value in (level, reference):
-                profiles = {name: values[used] for name, values in posterior.profiles.items()}
-                profiles[column] = np.full(len(used), value)
-                sides.append(profile_predictors(design, posterior.draws, profiles, count=len(used)))
-                means.append(expected_rate(sides[-1], posterior.heterogeneity))
-            common = {"column": block.label, "contrast": f"{level} vs {reference}"}
-            yield common | {"scale": "odds_ratio"}, profile_odds_ratio(design.link, sides[0], sides[1], share)
-            yield common | {"scale": "risk_difference"}, (means[0] - means[1]) @ share
+    for common, share, one, other in compared_levels(
+        design, posterior.draws, posterior.profiles, posterior.profile_of_cohort
+    ):
+        means = [expected_rate(side, posterior.heterogeneity) for side in (one, other)]
+        yield common | {"scale": "odds_ratio"}, profile_odds_ratio(design.link, one, other, share)
+        yield common | {"scale": "risk_difference"}, (means[0] - means[1]) @ share
 
 
 def profile_odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> Array:
@@ -307,7 +238,7 @@ def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
         if design.effects:
             values["explained"] = explained / (explained + total**2)
         _, variance = empirical_predictors(design)
-        values["i2"] = total**2 / (total**2 + _typical_variance(variance))
+        values["i2"] = total**2 / (total**2 + typical_variance(variance))
     yield from values.items()
 
 
@@ -341,12 +272,7 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
 
 def profile_weights(posterior: Posterior, members: Mask) -> Array:
     """Return the share of the members' patients that has each profile, shape (profile,)."""
-    patients = np.bincount(
-        posterior.profile_of_cohort[members],
-        weights=posterior.design.n[members],
-        minlength=posterior.predictors.shape[1],
-    )
-    return patients / patients.sum()
+    return patient_shares(posterior.design, members, posterior.profile_of_cohort)
 
 
 def summarise(draws: Array) -> dict[str, float]:
@@ -371,21 +297,7 @@ def _error_columns(errors: ErrorsOf | None) -> list[str]:
     return [] if errors is None else list(ERROR_COLUMNS)
 
 
-def _typical_variance(variance: Array) -> float:
+def typical_variance(variance: Array) -> float:
+    """Return the sampling variance that I² holds tau² against (Higgins and Thompson 2002, doi:10.1002/sim.1186)."""
     weight = 1 / variance
     return float((len(weight) - 1) * weight.sum() / (weight.sum() ** 2 - (weight**2).sum()))
-
-
-def describe_weights(posterior: Posterior, group: Group, weights: Array) -> str:
-    """Return the profiles of a group and their shares, such as "naive:first 31 %; naive:second 69 %"."""
-    used = np.flatnonzero(weights)
-    if len(used) < 2:
-        return ""
-    # What defines the group is the same in all its profiles and not repeated.
-    varying = [column for column in posterior.profiles if label_of(column) not in group.levels]
-    shares: dict[str, float] = {}
-    for profile in used:
-        name = ":".join(str(posterior.profiles[column][profile]) for column in varying)
-        shares[name] = shares.get(name, 0.0) + float(weights[profile])
-    ordered = sorted(shares.items(), key=lambda item: -item[1])
-    return "; ".join(f"{name} {100 * share:.1f} %" for name, share in ordered)

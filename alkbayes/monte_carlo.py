@@ -172,7 +172,12 @@ def duplicate_error(fit: Fit) -> MeanError:
     The number of copies of a proposal has its weight for its mean, so that the squares of the clusters' sums carry the
     noise of the weights and that of the resampling. Of draws without duplicates it is that of independent ones.
     """
-    _, cluster = np.unique(fit.tree["sample_stats"]["proposal"].to_numpy().ravel(), return_inverse=True)
+    return cluster_error(fit.tree["sample_stats"]["proposal"].to_numpy().ravel())
+
+
+def cluster_error(proposal: NDArray[np.integer]) -> MeanError:
+    """Return the error of a mean of draws of shape (draw,), `proposal` being alike for duplicates."""
+    _, cluster = np.unique(proposal, return_inverse=True)
 
     def error(values: Array) -> float:
         sums = np.bincount(cluster, weights=values - values.mean())

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.errors import UsageError
-from alkbayes.estimates import Group, Posterior, pooled_draws, posterior_of, profile_predictors
+from alkbayes.estimates import Posterior, pooled_draws, posterior_of
 from alkbayes.evidence_faults import shown
 from alkbayes.fit import Fit
+from alkbayes.profiles import Group, profile_predictors
 from alkbayes.vocabulary import ALL, Estimand, in_order, label_of
 
 type Array = NDArray[np.float64]

@@ -1,6 +1,6 @@
 """What the model says about data not seen: replicated responders, and the response rate of a cohort to come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,23 @@ def cohort_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.G
 def next_cohort(predictors: Array, weights: Array, heterogeneity: Heterogeneity, *, rng: np.random.Generator) -> Array:
     """Return response rates of new cohorts of new trials, shape (draw, NEXT_COHORTS_PER_DRAW).
 
+    Parameters are those of :func:`next_predictors`; the heterogeneity is of the same draws.
+    """
+    theta = next_predictors(predictors, weights, heterogeneity.taus, heterogeneity.priors, rng=rng)
+    p = inverse(heterogeneity.link, theta)
+    return p if heterogeneity.rho is None else _beta(p, heterogeneity.rho[:, None], rng)
+
+
+def next_predictors(
+    predictors: Array,
+    weights: Array,
+    taus: Sequence[Array],
+    priors: Sequence[Normal | StudentT],
+    *,
+    rng: np.random.Generator,
+) -> Array:
+    """Return linear predictors of new cohorts of new trials, shape (draw, NEXT_COHORTS_PER_DRAW).
+
     Each has its own trial and its own profile, drawn with the profiles' weights: new cohorts that shared one deviation
     would tell nothing of how new cohorts differ. Within each posterior draw the profiles and the deviations of each
     level are stratified (a Latin hypercube; McKay, Beckman and Conover 1979, doi:10.2307/1268522).
@@ -89,8 +106,8 @@ def next_cohort(predictors: Array, weights: Array, heterogeneity: Heterogeneity,
         Mean linear predictor of each profile, shape (draw, profile).
     weights
         Of the profiles, shape (profile,), summing to one.
-    heterogeneity
-        Of the same draws.
+    taus, priors
+        Of each level of heterogeneity its tau, axes (draw,), and the distribution of its standardised deviation.
     rng
         Source of randomness.
     """
@@ -99,12 +116,11 @@ def next_cohort(predictors: Array, weights: Array, heterogeneity: Heterogeneity,
     # The last edge is 1 up to rounding; the largest uniform number must not fall behind it.
     profile = np.minimum(np.searchsorted(np.cumsum(weights), uniform), len(weights) - 1)
     theta = np.take_along_axis(predictors, profile, axis=1)
-    for tau, prior in zip(heterogeneity.taus, heterogeneity.priors, strict=True):
+    for tau, prior in zip(taus, priors, strict=True):
         uniform = _stratified(rng, count)
         deviation = stdtrit(prior.nu, uniform) if isinstance(prior, StudentT) else ndtri(uniform)
         theta = theta + tau[:, None] * deviation
-    p = inverse(heterogeneity.link, theta)
-    return p if heterogeneity.rho is None else _beta(p, heterogeneity.rho[:, None], rng)
+    return theta
 
 
 def _stratified(rng: np.random.Generator, count: int) -> Array:

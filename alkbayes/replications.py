@@ -19,7 +19,8 @@ from alkbayes.design import Design, build_design, parameters
 from alkbayes.draws import Draws, from_unconstrained
 from alkbayes.engines.quadrature import Integrated, integrate
 from alkbayes.errors import SamplingError, UsageError
-from alkbayes.estimates import Group, groups_of, pooled_draws, posterior_from
+from alkbayes.estimates import pooled_draws, posterior_from
+from alkbayes.profiles import Group, groups_of
 from alkbayes.scenarios import SCENARIOS, evidence_of
 from alkbayes.settings import MAX_SEED, Engine, SamplerSettings
 from alkbayes.simulation import simulate

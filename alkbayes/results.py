@@ -8,7 +8,6 @@ import pandas as pd
 from alkbayes.classical import PoolingMethod, pool_table
 from alkbayes.duplicates import possible_duplicates
 from alkbayes.estimates import (
-    STRATA,
     cohort_table,
     contrast_table,
     heterogeneity_table,
@@ -16,6 +15,7 @@ from alkbayes.estimates import (
     posterior_of,
 )
 from alkbayes.evidence import RECONSTRUCTION
+from alkbayes.evidence_rules import STRATA
 from alkbayes.monte_carlo import error_columns_of
 from alkbayes.records import records
 from alkbayes.vocabulary import NOT_RANDOMISED

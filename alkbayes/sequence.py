@@ -20,12 +20,9 @@ from alkbayes.estimates import (
     ERROR_COLUMNS,
     NO_DIFFERENCE,
     ErrorsOf,
-    Group,
     Posterior,
-    describe_weights,
     posterior_of,
     profile_odds_ratio,
-    profile_predictors,
     profile_weights,
     summarise,
     with_errors,
@@ -35,6 +32,7 @@ from alkbayes.fit import Fit
 from alkbayes.links import inverse
 from alkbayes.monte_carlo import error_columns_of
 from alkbayes.predictive import next_cohort
+from alkbayes.profiles import Group, describe_weights, profile_predictors
 from alkbayes.quadrature import expected_rate
 from alkbayes.records import records
 from alkbayes.vocabulary import INTERVAL_PROB, LEVELS, NOT_RANDOMISED, Estimand, in_order, label_of
@@ -123,7 +121,7 @@ class _Option:
         if GENERATION in profiles:
             profiles[GENERATION] = np.full(len(used), self.generation)
         levels = {label_of(EARLIER): self.earlier, label_of(GENERATION): self.generation}
-        words = describe_weights(posterior, Group(CELLS, levels, members), weights)
+        words = describe_weights(posterior.profiles, Group(CELLS, levels, members), weights)
         return profile_predictors(design, posterior.draws, profiles, count=len(used)), weights[used], words
 
 

@@ -2,7 +2,6 @@
 
 import difflib
 import stat
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,11 +11,14 @@ from pydantic_core import PydanticCustomError
 
 from alkbayes.errors import SpecError
 from alkbayes.evidence_faults import near_miss
+from alkbayes.model_files import family_of, read_declaration
 from alkbayes.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.spec_faults import as_written, fault, faults_of
-from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, label_of
+from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, label_of
 
 SCHEMA = 1
+LOG_MEDIAN = "log_median"
+"""Family of a model of medians, :mod:`alkbayes.median_spec`."""
 COHORT = "cohort_id"
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
@@ -129,8 +131,8 @@ Effect = Annotated[FixedEffect | ExchangeableEffect, Field(discriminator="kind")
 Heterogeneity = Annotated[NormalHeterogeneity | StudentTHeterogeneity, Field(discriminator="distribution")]
 
 
-class Spec(Record):
-    """A model file: what is pooled, over which effects, with which priors.
+class Declaration[L: Record](Record):
+    """What every model file says, whatever its likelihood is of.
 
     Attributes
     ----------
@@ -145,7 +147,7 @@ class Spec(Record):
     version: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA, description=f"{SCHEMA}, the only version of the format")
     name: Slug
     question: Text
-    likelihood: Likelihood = Field(description="a table, [likelihood]")
+    likelihood: L = Field(description="a table, [likelihood]")
     intercept: Intercept = Field(description="a table, [intercept]")
     effect: list[Effect] = Field(default_factory=list, description="tables, each under [[effect]]")
     heterogeneity: list[Heterogeneity] = Field(default_factory=list, description="tables, each under [[heterogeneity]]")
@@ -167,12 +169,16 @@ class Spec(Record):
         return tuple(dict.fromkeys(named))
 
 
+class Spec(Declaration[Likelihood]):
+    """A model file of response rates: what is pooled, over which effects, with which priors."""
+
+
 def effect_label(columns: Sequence[str]) -> str:
     """Return what an effect is called in results, such as "line" or "line:generation"."""
     return ":".join(label_of(column) for column in columns)
 
 
-def _declared(spec: Spec) -> Iterator[tuple[str, str]]:
+def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
     """Yield each column of a model with the path of its key."""
     for position, effect in enumerate(spec.effect):
         yield from ((f"effect[{position}].column", column) for column in effect.columns)
@@ -180,7 +186,7 @@ def _declared(spec: Spec) -> Iterator[tuple[str, str]]:
         yield f"heterogeneity[{position}].column", term.column
 
 
-def _name_faults(spec: Spec) -> Iterator[str]:
+def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
     """Yield the columns that cannot be what they are declared as."""
     first = {column: path for path, column in reversed([*_declared(spec)])}
     for column, path in first.items():
@@ -194,7 +200,7 @@ def _name_faults(spec: Spec) -> Iterator[str]:
             yield fault(path, found, "any other column", meant)
 
 
-def _effect_faults(spec: Spec) -> Iterator[str]:
+def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
     """Yield what is wrong between effects, and reference levels that their column does not know."""
     single = {effect.columns[0] for effect in spec.effect if len(effect.columns) == 1}
     first: dict[frozenset[str], int] = {}
@@ -221,7 +227,7 @@ def _effect_faults(spec: Spec) -> Iterator[str]:
             )
 
 
-def _heterogeneity_faults(spec: Spec) -> Iterator[str]:
+def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:
     """Yield what is wrong between terms of heterogeneity, and between them and the rest of the model."""
     effects = {effect.columns[0]: place for place, effect in enumerate(spec.effect) if len(effect.columns) == 1}
     first: dict[str, int] = {}
@@ -242,7 +248,7 @@ def _heterogeneity_faults(spec: Spec) -> Iterator[str]:
             yield fault(path, beside, "a column that groups cohorts, such as trial")
 
 
-def _collisions(spec: Spec) -> Iterator[str]:
+def _collisions(spec: Declaration[Any]) -> Iterator[str]:
     """Yield the columns for which results would have a name that they have for another part of the model, too."""
     parts: list[tuple[str, str, set[str]]] = []
     for position, effect in enumerate(spec.effect):
@@ -268,8 +274,8 @@ def models_folder() -> Path:
 
 
 def model_names() -> tuple[str, ...]:
-    """Return the names of the bundled models, sorted, the default first."""
-    names = sorted(path.stem for path in models_folder().glob("*.toml"))
+    """Return the names of the bundled models of response rates, sorted, the default first."""
+    names = sorted(path.stem for path in models_folder().glob("*.toml") if path.stem != MEDIAN_MODEL)
     return (DEFAULT_MODEL, *(name for name in names if name != DEFAULT_MODEL))
 
 
@@ -293,12 +299,12 @@ def model_path(model: str) -> Path:
         )
     if model.endswith(".toml") or "/" in model or "\\" in model:
         return _file(Path(model))
-    if model not in model_names():
+    if model not in (*model_names(), MEDIAN_MODEL):
         close = difflib.get_close_matches(model, model_names(), n=1, cutoff=0.75)
         hint = f' Did you mean "{close[0]}"?' if close else ""
         raise SpecError(
-            f"there is no model {as_written(model)}.{hint} Models: {', '.join(model_names())}; or give the path of a "
-            "file that ends in .toml."
+            f"there is no model {as_written(model)}.{hint} Models: {', '.join(model_names())}; of medians: "
+            f"{MEDIAN_MODEL}; or give the path of a file that ends in .toml."
         )
     return models_folder() / f"{model}.toml"
 
@@ -321,7 +327,7 @@ def _file(path: Path) -> Path:
 
 
 def read_spec(path: Path) -> Spec:
-    """Read and check a model file.
+    """Read and check a model file of response rates.
 
     Raises
     ------
@@ -329,25 +335,27 @@ def read_spec(path: Path) -> Spec:
         If the file cannot be read or breaks a rule; lists every fault with the path to its key, what was found and what
         is allowed.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        data = tomllib.loads(text)
-    except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise SpecError(f"{path}: is not UTF-8 text (line {line}); save the model file as UTF-8.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path}: is not valid TOML: {error}.") from error
-    except RecursionError as error:
-        raise SpecError(f"{path}: is not a model file: it has lists or tables too deep in one another.") from error
-    except ValueError as error:  # Python's own, of a whole number of thousands of digits
-        raise SpecError(f"{path}: is not a model file: it has a number of too many digits.") from error
-    return parse_spec(data, source=str(path))
+    return parse_spec(read_declaration(path), source=str(path))
 
 
 def parse_spec(data: dict[str, Any], *, source: str) -> Spec:
-    """Check a model declaration; `source` is what error messages call it.
+    """Check a declaration of a model of response rates; `source` is what error messages call it.
+
+    Raises
+    ------
+    SpecError
+        If the declaration breaks a rule, or is of medians.
+    """
+    if family_of(data) == LOG_MEDIAN:
+        raise SpecError(
+            f'{source}: this is a model of medians (likelihood.family is "{LOG_MEDIAN}"), not of response rates. '
+            f"Fit it with: alkbayes pfs {source}"
+        )
+    return parse(Spec, data, source=source)
+
+
+def parse[S: Declaration[Any]](kind: type[S], data: dict[str, Any], *, source: str) -> S:
+    """Check a declaration by the rules of `kind`.
 
     Raises
     ------
@@ -355,9 +363,9 @@ def parse_spec(data: dict[str, Any], *, source: str) -> Spec:
         If the declaration breaks a rule.
     """
     try:
-        return Spec.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
-        faults = faults_of(Spec, data, error)
+        faults = faults_of(kind, data, error)
         if other := [line for line in faults if line.startswith("schema: found ")]:
             faults = tuple(other)  # by another version's rules, the rest may be right
         counted = " ([0] is the first)" if any("]" in line.partition(":")[0] for line in faults) else ""

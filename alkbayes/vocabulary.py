@@ -9,6 +9,9 @@ INTERVAL_PROB = 0.95
 DEFAULT_MODEL = "line-generation"
 """What `alkbayes fit` fits."""
 
+MEDIAN_MODEL = "pfs"
+"""What `alkbayes pfs` fits: the one bundled model that is of medians, not of response rates."""
+
 
 ALL = "all"
 """Group, and level, of the whole table."""
@@ -46,6 +49,14 @@ class PriorAlkTki(StrEnum):
     SECOND = "second"
     ANY = "any"
     MIXED = "mixed"
+
+
+class PfsStatus(StrEnum):
+    """What is known of a cohort's median progression-free survival."""
+
+    REACHED = "reached"
+    NOT_REACHED = "not_reached"
+    NOT_REPORTED = "not_reported"
 
 
 class Estimand(StrEnum):

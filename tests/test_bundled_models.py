@@ -13,8 +13,9 @@ import pytest
 from alkbayes.draws import from_unconstrained
 from alkbayes.engines import nuts
 from alkbayes.engines.nuts import NutsEngine, Sampled
-from alkbayes.estimates import groups_of, pooled_table, posterior_of
+from alkbayes.estimates import pooled_table, posterior_of
 from alkbayes.fit import Fit, fit_model
+from alkbayes.profiles import groups_of
 from alkbayes.settings import SamplerSettings
 from alkbayes.spec import model_names
 

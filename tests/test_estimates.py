@@ -16,13 +16,13 @@ from alkbayes.draws import from_prior
 from alkbayes.estimates import (
     cohort_table,
     contrast_table,
-    groups_of,
     heterogeneity_table,
     pooled_table,
     profile_weights,
     summarise,
 )
 from alkbayes.parametrisation import empirical_predictors
+from alkbayes.profiles import groups_of
 
 LINE = {"column": "line", "kind": "fixed", "reference": "naive", "prior": {"dist": "normal", "mean": 0.0, "sd": 1.0}}
 SD = {"sd_prior": {"dist": "half_normal", "sd": 0.5}}

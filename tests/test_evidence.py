@@ -699,6 +699,8 @@ SCHEMA: dict[str, str | set[str]] = {
     "pfs_ci_low": f"|{NUMBER}",
     "pfs_ci_high": f"|{NUMBER}",
     "pfs_n": f"|{WHOLE}",
+    "pfs_status": {"reached", "not_reached", "not_reported"},
+    "pfs_beyond": f"|{NUMBER}",
     "ic_n": f"|{WHOLE}",
     "ic_responders": f"|{WHOLE}",
     "ic_assessor": {"irc", "investigator", ""},

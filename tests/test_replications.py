@@ -13,7 +13,7 @@ from alkbayes.classical import PoolingMethod, pool
 from alkbayes.design import build_design
 from alkbayes.draws import from_prior
 from alkbayes.errors import SamplingError, UsageError
-from alkbayes.estimates import groups_of
+from alkbayes.profiles import groups_of
 from alkbayes.replications import (
     CHAINS,
     KEPT,

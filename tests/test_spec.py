@@ -221,7 +221,8 @@ def test_an_unknown_name_with_and_without_a_guess() -> None:
             model_path(name)
         shown = as_written(name)
         assert str(caught.value) == (
-            f"there is no model {shown}.{hint} Models: {names}; or give the path of a file that ends in .toml."
+            f"there is no model {shown}.{hint} Models: {names}; of medians: pfs; or give the path of a file that ends "
+            "in .toml."
         )
 
 

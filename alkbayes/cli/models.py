@@ -10,7 +10,7 @@ from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import message_console, print_json, print_message, reader_console, records, say
 from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.vocabulary import DEFAULT_MODEL
+from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +35,13 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
 
     Example: alkbayes models line-generation > my-model.toml
     """
-    from alkbayes.spec import OTHER_TABLES, model_names, model_path, other_model_path, read_spec
+    from alkbayes.model_files import family_of, read_declaration
+    from alkbayes.spec import LOG_MEDIAN, OTHER_TABLES, model_names, model_path, other_model_path, read_spec
 
     if name is None:
         if data is not None:
             raise UsageError("--data goes with the NAME of a model: its priors are shown for the levels of that table.")
-        listed = [_line(model) for model in model_names()]
+        listed = [_line(model) for model in (*model_names(), MEDIAN_MODEL)]
         if json_:
             print_json({"models": listed, "other_tables": dict(OTHER_TABLES)})
         else:
@@ -49,6 +50,9 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
     if name in OTHER_TABLES and data is not None:
         raise UsageError(f"--data is a table of cohorts, and the model {name} reads {OTHER_TABLES[name]}.")
     path = other_model_path(name) if name in OTHER_TABLES else model_path(name)
+    if family_of(read_declaration(path)) == LOG_MEDIAN:
+        _show_median_model(path, data, json_=json_)
+        return
     spec = read_spec(path)
     implied = None
     if name in OTHER_TABLES:
@@ -63,6 +67,24 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
     typer.echo(path.read_text(encoding="utf-8-sig"), nl=False)
     if implied is not None:
         _show_implied(records(implied))
+
+
+def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
+    """Print a model of medians, and what its priors say of these."""
+    from alkbayes.evidence import read_evidence
+    from alkbayes.median_spec import read_median_spec
+    from alkbayes.pfs import prior_table
+
+    spec = read_median_spec(path)
+    implied = records(prior_table(read_evidence(data, columns=spec.columns), spec))
+    if json_:
+        print_json({"model": spec.model_dump(by_alias=True), "prior_implications": implied})
+        return
+    typer.echo(path.read_text(encoding="utf-8-sig"), nl=False)
+    typer.echo("\nFit it with: alkbayes pfs. What these priors say before any median is read:", err=True)
+    for row in implied:
+        interval = f"{row['median']:.1f}, with 95 % from {row['low']:.1f} to {row['high']:.1f}"
+        typer.echo(f"  {row['quantity']}, {row['of']}: {interval}", err=True)
 
 
 def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
@@ -86,9 +108,11 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
 
 
 def _line(model: str) -> dict[str, Any]:
+    from alkbayes.median_spec import read_median_spec
     from alkbayes.spec import model_path, read_spec
 
-    spec = read_spec(model_path(model))
+    path = model_path(model)
+    spec = read_median_spec(path) if model == MEDIAN_MODEL else read_spec(path)
     return {
         "name": spec.name,
         "question": spec.question,
@@ -111,6 +135,9 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     console = reader_console()
     console.print(table)
     say(console, "* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.")
+    say(
+        console, f"{MEDIAN_MODEL} is of median PFS, not of response rates; `alkbayes pfs` fits it and needs pfs_median."
+    )
     for name, reads in OTHER_TABLES.items():
         say(console, f"Another, {name}, reads {reads}: alkbayes {name}.")
     say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")

@@ -7,6 +7,7 @@ heavier tails.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,7 +172,19 @@ def _refitted(rounds: Sequence[Round], components: int, rng: np.random.Generator
     return Proposal(scales, widened(coefficients))
 
 
-def best_of(rounds: Sequence[Round]) -> Round:
+class Weighted(Protocol):
+    """Draws with weights."""
+
+    @property
+    def pareto_k(self) -> float:
+        """Shape of the weights' tail."""
+
+    @property
+    def ess(self) -> float:
+        """Effective sample size of the weights."""
+
+
+def best_of[W: Weighted](rounds: Sequence[W]) -> W:
     """Return the round with the most effective draws among those with good weights, else usable ones, else all."""
     for limit in (GOOD_K, Thresholds().pareto_k_max):
         if passed := [each for each in rounds if each.pareto_k <= limit]:

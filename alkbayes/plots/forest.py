@@ -153,7 +153,7 @@ def _page(
     write_head(figure, TITLE + paged, caption)
     top = head_mm(caption) + HEADINGS_MM
     write_headings(figure, top, COLUMNS)
-    figure.add_artist(_rule(figure, top - 0.3))
+    figure.add_artist(rule(figure, top - 0.3))
     axes = row_axes(figure, PLOT_LEFT_MM, PLOT_RIGHT_MM, top, body, body / ROW_MM)
     percent_axis(axes)
     axes.set_xlabel("Objective response rate, %")
@@ -166,7 +166,8 @@ def _page(
     return figure
 
 
-def _rule(figure: Figure, y: float) -> Line2D:
+def rule(figure: Figure, y: float) -> Line2D:
+    """Return the line under the headings, at `y` mm."""
     height = figure.get_figheight() * 25.4
     left, right = MARGIN_MM / DOUBLE_MM, 1 - MARGIN_MM / DOUBLE_MM
     return Line2D([left, right], [1 - y / height] * 2, color=INK, linewidth=0.5, transform=figure.transFigure)
@@ -181,7 +182,7 @@ def _draw_rows(axes: "Axes", rows: Sequence[Row], tables: _Tables) -> None:
     if cohorts:
         _draw_cohorts(axes, cohorts, tables)
     for row, y in summaries:
-        _write_group(axes, row, float(y))
+        write_group(axes, row, float(y))
     if of_groups := [(row, y) for row, y in summaries if not row.continued]:
         _draw_summaries(axes, of_groups, tables)
 
@@ -219,7 +220,7 @@ def _draw_cohorts(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tabl
         cell(axes, POSTERIOR_MM, at, estimate(*numbers), fontsize=ROW_PT)
 
 
-def _write_group(axes: "Axes", row: Row, y: float) -> None:
+def write_group(axes: "Axes", row: Row, y: float) -> None:
     """Write the name of a group."""
     if row.rank in {Rank.OUTER, Rank.OVERALL}:
         half = (row.rows - row.space) / 2

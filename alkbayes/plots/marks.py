@@ -95,15 +95,18 @@ def summary_rows(pooled: Pooled, places: Sequence[tuple[str, str]]) -> dict[Esti
     return {estimand: [pooled[group, level, estimand] for group, level in places] for estimand in SHOWN}
 
 
-def summaries(axes: "Axes", rows: Mapping[Estimand, Sequence[Mapping[str, Any]]], y: Sequence[float]) -> None:
-    """Draw pooled rates: the prediction interval as a bar, over it the diamonds of `typical` and, below, `mean`.
+def summaries(
+    axes: "Axes", rows: Mapping[Estimand, Sequence[Mapping[str, Any]]], y: Sequence[float], *, unit: float = 100.0
+) -> None:
+    """Draw pooled numbers: the prediction interval as a bar, over it the diamonds of `typical` and, below, `mean`.
 
-    Each takes two units of the vertical axis about its `y`, which grows downwards.
+    Each takes two units of the vertical axis about its `y`, which grows downwards. The numbers of the table times
+    `unit` are those of the horizontal axis: percent of proportions by default.
     """
     at = np.asarray(y, dtype=np.float64)
 
     def column(estimand: Estimand, name: str) -> Array:
-        return in_percent([row[name] for row in rows[estimand]])
+        return unit * np.array([row[name] for row in rows[estimand]], dtype=np.float64)
 
     following = Estimand.NEXT_COHORT
     bars(axes, column(following, "low"), column(following, "high"), at, half=0.34, gid="prediction")

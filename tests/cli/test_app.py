@@ -27,6 +27,7 @@ COMMANDS = (
     "fit",
     "pool",
     "plot",
+    "pfs",
     "report",
     "subgroups",
     "regress",

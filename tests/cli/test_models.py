@@ -41,7 +41,8 @@ def test_the_list_for_a_reader() -> None:
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert lines[1].split() == ["model", "question", "columns", "it", "needs"]
     names = [line[2:].partition("  ")[0] for line in lines[3:-3] if line.startswith("  ") and line[2] != " "]
-    assert names == ["line-generation *", *model_names()[1:]]
+    assert names == ["line-generation *", *model_names()[1:], "pfs"]
+    assert lines[-3].startswith("pfs is of median PFS, not of response rates")
     assert "resistance, reads the table of resistance mutations: alkbayes resistance." in lines[-2]
     assert "alkbayes models NAME" in lines[-1]
 
@@ -67,8 +68,9 @@ def test_the_list_as_json() -> None:
     result = run("models", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     document = json.loads(result.stdout)
+    assert list(document) == ["models", "other_tables"]
     assert document["other_tables"] == {"resistance": "the table of resistance mutations"}
-    assert [model["name"] for model in document["models"]] == [*model_names()]
+    assert [model["name"] for model in document["models"]] == [*model_names(), "pfs"]
     assert document["models"][0] == {
         "name": "line-generation",
         "question": "Pooled ORR by treatment line and TKI generation, cohorts within trials",
