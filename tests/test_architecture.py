@@ -36,6 +36,7 @@ TESTED_ELSEWHERE = {
     "cli/analysis.py": "tests/cli/test_app.py and the tests of the commands that use it",
     "cli/pool_sheet.py": "tests/cli/test_pool.py",
     "cli/counting.py": "tests/cli/test_terminal.py",
+    "cli/predict_sheet.py": "tests/cli/test_predict.py",
     "cli/options.py": "holds options; the tests of every command give them",
     "cli/output.py": "tests/cli/test_app.py and the tests of every command",
     "cli/fit_report.py": "tests/cli/test_fit.py and test_app.py read what it prints",

@@ -39,6 +39,7 @@ COMMANDS = (
     "summary",
     "diagnose",
     "predictive",
+    "predict",
     "sensitivity",
     "sequence",
     "resistance",

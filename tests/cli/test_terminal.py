@@ -56,6 +56,7 @@ ON_TABLES = {
     "sequence": ("--after", "crizotinib"),
     "resistance": (),
     "plot": ("line", "predictive"),
+    "predict": ("line", "--n", "40", "--null", "0.5"),
     "report": ("line", "--out", "report.html"),
 }
 """Of every command, arguments that have it print a table."""
