@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from alkbayes.errors import SpecError
 from alkbayes.evidence_faults import near_miss
+from alkbayes.outcomes import ORR, Outcome
 from alkbayes.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.spec_faults import as_written, fault, faults_of
 from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, label_of
@@ -43,6 +44,19 @@ Column = Annotated[
         description="the name of a column (letters, digits and _, no digit first, 60 characters at most)",
     ),
 ]
+Phrase = Annotated[
+    str,
+    Field(pattern=r"^\P{C}*[^\p{C}\s]\P{C}*$", max_length=60),
+]
+
+
+class OutcomeTable(Record):
+    """Columns of responders and patients, and what they are called."""
+
+    responders: Column
+    n: Column
+    label: Phrase | None = Field(default=None, description="a text on one line, 60 characters at most, not empty")
+    patients: Phrase | None = Field(default=None, description="a text on one line, 60 characters at most, not empty")
 
 
 class Binomial(Record):
@@ -135,6 +149,8 @@ class Spec(Record):
         Version of the file format, the key `schema`; always 1.
     name, question
         Slug and one line on what the model answers.
+    outcome_table
+        The table `outcome`; None where the file has none.
     likelihood, intercept, effect, heterogeneity
         The parts of the model, see the classes of these names.
     """
@@ -142,6 +158,7 @@ class Spec(Record):
     version: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA, description=f"{SCHEMA}, the only version of the format")
     name: Slug
     question: Text
+    outcome_table: OutcomeTable | None = Field(default=None, alias="outcome", description="a table, [outcome]")
     likelihood: Likelihood = Field(description="a table, [likelihood]")
     intercept: Intercept = Field(description="a table, [intercept]")
     effect: list[Effect] = Field(default_factory=list, description="tables, each under [[effect]]")
@@ -149,7 +166,7 @@ class Spec(Record):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        faults = [*_name_faults(self), *_effect_faults(self), *_heterogeneity_faults(self)]
+        faults = [*_outcome_faults(self), *_name_faults(self), *_effect_faults(self), *_heterogeneity_faults(self)]
         # Names that results would mix up say nothing new of a column that is declared twice.
         if faults := faults or [*_collisions(self)]:
             # The message is passed as context: braces in it are the user's own and no placeholders.
@@ -157,8 +174,18 @@ class Spec(Record):
         return self
 
     @property
+    def outcome(self) -> Outcome:
+        """What the model counts: objective responses unless the file says otherwise."""
+        if (table := self.outcome_table) is None:
+            return ORR
+        usual = (table.responders, table.n) == ORR.columns
+        label = table.label or (ORR.label if usual else f"{table.responders} / {table.n}")
+        patients = table.patients or (ORR.patients if usual else f"patients counted in {table.n}")
+        return Outcome(table.responders, table.n, label, patients)
+
+    @property
     def columns(self) -> tuple[str, ...]:
-        """Columns that an evidence table needs for this model beside the three basic ones, each once."""
+        """Columns that an evidence table needs for this model beside the basic ones and its outcome's, each once."""
         named = [column for effect in self.effect for column in effect.columns]
         named += [term.column for term in self.heterogeneity if term.column != COHORT]
         return tuple(dict.fromkeys(named))
@@ -175,6 +202,18 @@ def _declared(spec: Spec) -> Iterator[tuple[str, str]]:
         yield from ((f"effect[{position}].column", column) for column in effect.columns)
     for position, term in enumerate(spec.heterogeneity):
         yield f"heterogeneity[{position}].column", term.column
+
+
+def _outcome_faults(spec: Spec) -> Iterator[str]:
+    """Yield what is wrong with the columns that are counted, and parts of the model that read one of them."""
+    outcome = spec.outcome
+    if outcome.responders == outcome.n:
+        yield fault("outcome.n", f"found {as_written(outcome.n)} again, as in outcome.responders", "another column")
+    if COHORT in outcome.columns:
+        yield fault("outcome", f"found {as_written(COHORT)}", "columns of counts")
+    for path, column in _declared(spec):
+        if column in outcome.columns and column not in {COHORT, *ORR.columns}:
+            yield fault(path, f"found {as_written(column)}, which [outcome] counts", "any other column")
 
 
 def _name_faults(spec: Spec) -> Iterator[str]:

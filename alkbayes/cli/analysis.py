@@ -47,7 +47,7 @@ def headline(evidence: "Evidence") -> list[str]:
     from alkbayes.evidence import RECONSTRUCTION
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    return [f"Evidence: {evidence.source}", *reconstruction, *possible_duplicates(evidence)]
+    return [f"Evidence: {evidence.source}", *evidence.notes, *reconstruction, *possible_duplicates(evidence)]
 
 
 def console_for(evidence: "Evidence") -> "Console":

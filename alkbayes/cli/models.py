@@ -69,7 +69,7 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
     from alkbayes.prior_implications import prior_implications
 
     try:
-        evidence = read_evidence(data, columns=spec.columns)
+        evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
     except EvidenceError:
         if data is not None:
             raise

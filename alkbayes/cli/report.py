@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.output import WIDTH, percent, percent_interval, reader_console
 from alkbayes.digits import supported_decimals
+from alkbayes.outcomes import ORR, Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,11 +61,18 @@ def _show_subject(console: "Console", document: dict[str, Any]) -> None:
     evidence = document["evidence"]
     trials = "" if evidence["trials"] is None else f" of {_number(evidence['trials'], 'trial')}"
     console.print(f"Model: {document['model']} ({document['question']})", soft_wrap=True)
+    if not (outcome := _outcome(document)).usual:
+        console.print(f"Outcome: {outcome.label}; patients below are {outcome.patients}", soft_wrap=True)
     console.print(
         f"Evidence: {evidence['source']}, {_number(evidence['cohorts'], 'cohort')}{trials}, "
         f"{_number(evidence['responders'], 'responder')} of {_number(evidence['patients'], 'patient')}",
         soft_wrap=True,
     )
+
+
+def _outcome(document: dict[str, Any]) -> Outcome:
+    """Return what was counted; runs of earlier versions count objective responses."""
+    return Outcome(**document["outcome"]) if "outcome" in document else ORR
 
 
 def _number(count: int, noun: str) -> str:
@@ -128,7 +136,7 @@ def _empty_table(console: "Console", title: str) -> "Table":
 
 
 def _pooled(console: "Console", document: dict[str, Any]) -> "Table":
-    table = _empty_table(console, "Pooled objective response rate, %")
+    table = _empty_table(console, f"Pooled {_outcome(document).label}, %")
     joint, following = (":\n  ", "next\ncohort") if console.width < WIDTH else (" : ", "next cohort")
     table.add_column("", overflow="fold")
     for heading in ("k", "patients\nresponders", "crude", "two-step", "typical", "mean", following):

@@ -8,6 +8,8 @@ from typing import Any
 
 import matplotlib as mpl
 
+from alkbayes.outcomes import ORR, Outcome
+
 SINGLE_MM = 85.0
 DOUBLE_MM = 180.0
 """Widths of one and of two columns of a journal, in mm."""
@@ -104,10 +106,13 @@ class Caption:
         Sentences at the foot: model, evidence, what a reader must know.
     warning
         Why the figure is not to be used; empty where it may be.
+    outcome
+        What the rates are of.
     """
 
     notes: tuple[str, ...] = ()
     warning: str = ""
+    outcome: Outcome = ORR
 
 
 NO_CAPTION = Caption()
