@@ -39,6 +39,11 @@ def from_unconstrained(design: Design, positions: Array) -> Draws:
     dict
         The variables of :func:`complete`.
     """
+    return complete(design, _standardise(design, unpacked(design, positions)))
+
+
+def unpacked(design: Design, positions: Array) -> Draws:
+    """Return the free parameters from what the sampler saw of them; deviations stay as it saw them."""
     raw: Draws = {}
     start = 0
     for parameter in parameters(design):
@@ -49,7 +54,7 @@ def from_unconstrained(design: Design, positions: Array) -> Draws:
             raw[parameter.name] = positive_from_score(raw[parameter.name], score_scale(parameter.prior))
         elif parameter.support == "unit":
             raw[parameter.name] = expit(raw[parameter.name])
-    return complete(design, _standardise(design, raw))
+    return raw
 
 
 def from_prior(design: Design, *, rng: np.random.Generator, draws: int) -> Draws:

@@ -42,6 +42,7 @@ TESTED_ELSEWHERE = {
     "engines/compiled.py": "tests/test_posterior_oracles.py and tests/test_bundled_models.py sample with it",
     "engines/approximation.py": "tests/engines/test_target.py",
     "fit.py": "tests/cli/test_fit.py and tests/test_bundled_models.py",
+    "joint_model.py": "tests/test_joint.py holds its density against SciPy's",
     "errors.py": "tests/cli/test_app.py",
     "records.py": "tests/test_results.py",
     "vocabulary.py": "tests/test_evidence.py and test_design.py hold order and labels",

@@ -16,6 +16,7 @@ from alkbayes.cli import (
     evidence,
     fit,
     influence,
+    intracranial,
     models,
     outliers,
     plot,
@@ -75,6 +76,7 @@ COMMANDS = {
     "outliers": outliers,
     "compare": compare,
     "sensitivity": sensitivity,
+    "intracranial": intracranial,
     "calibrate": calibrate,
     "plot": plot,
 }

@@ -59,6 +59,8 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
     else:
         console = reader_console()
         console.print(f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}", soft_wrap=True)
+        for note in fit.evidence.notes:
+            console.print(note)
         console.print(f"Verdict: {found.conclusion}")
         if isinstance(found, PosteriorChecks):
             _show_posterior(console, found)

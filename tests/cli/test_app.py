@@ -39,6 +39,7 @@ COMMANDS = (
     "diagnose",
     "predictive",
     "sensitivity",
+    "intracranial",
     "outliers",
     "compare",
 )
