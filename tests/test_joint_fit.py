@@ -19,7 +19,9 @@ from alkbayes.marginal import log_marginal
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import model_path, read_spec
 
-RECORD = Path(__file__).parents[1] / "validation" / "joint" / "record.json"
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "validation" / "joint" / "record.json"
+DOCUMENTATION = ROOT / "docs" / "intracranial.md"
 TIMES = 6
 """Pairs of draws of the two models apart, for each draw of either."""
 
@@ -175,6 +177,24 @@ def test_responses_that_go_together_within_patients_add_little(study: pd.DataFra
     added = together - apart
     assert added.between(0.0, 0.15).all()
     assert (study["divergences"] == 0).all()
+
+
+def test_the_documentation_quotes_the_record(study: pd.DataFrame) -> None:
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    for (rho, copula), rows in study.groupby(["rho", "copula"]):
+        above, below = rows["prob_positive"] > 0.975, rows["prob_positive"] < 0.025
+        cells = (
+            f"{rho}",
+            "correlated" if copula else "independent",
+            f"{rows['median'].mean():.2f}",
+            ((rows["low"] <= rho) & (rho <= rows["high"])).sum(),
+            above.sum(),
+            below.sum(),
+            ((above | below) & (rows["sd_ratio"] < 0.5)).sum(),
+            f"{rows['sd_ratio'].mean():.2f}",
+        )
+        assert f"| {' | '.join(map(str, cells))} |" in text
+    assert (study.loc[study["rho"] == 0, "prob_positive"] < 0.9957).all()
 
 
 def test_the_posterior_follows_the_truth(study: pd.DataFrame) -> None:
