@@ -1,18 +1,21 @@
 """Whether later generations do better in the brain, and whether priors decide that, in sentences of the numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from alkbayes.estimates import posterior_of
+from alkbayes.fit import Fit
 from alkbayes.intracranial import GENERATION, MAIN, IntracranialAnalysis
-from alkbayes.joint_fit import PRIOR_SD, Correlation, JointFit
+from alkbayes.joint_fit import PRIOR_SD, Correlation, JointFit, beside_separate, brain_less_body
 from alkbayes.power_scaling import PowerScaling
 from alkbayes.records import records
 from alkbayes.reported import CONTRAST
 from alkbayes.sensitivity_grid import BEYOND_NOISE, MOVED
-from alkbayes.vocabulary import ALL, INTERVAL_PROB, label_of
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, NOT_RANDOMISED, label_of
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A direction is settled where the probability of the other one is below this."""
@@ -21,6 +24,31 @@ MOST_LEFT = 0.5
 LEAST_P = 0.001
 
 type Row = Mapping[str, Any]
+
+
+def record_of(found: IntracranialAnalysis) -> dict[str, Any]:
+    """Return an analysis as values that JSON can hold: its tables, the conclusions, and what a reader must know."""
+    return {
+        "rates": records(found.rates),
+        "contrasts": records(found.contrasts),
+        "power_scaling": found.scaling.as_record(),
+        "left_out": found.left_out,
+        "conclusions": conclusions(found),
+        "notes": [*found.brain.evidence.notes, NOT_RANDOMISED],
+    }
+
+
+def joint_record_of(found: JointFit, brain: Fit) -> dict[str, Any]:
+    """Return a joint fit as values that JSON can hold, beside the fit of the intracranial model alone."""
+    beside, gap = beside_separate(found, posterior_of(brain)), brain_less_body(found)
+    return {
+        "correlation": asdict(found.correlation),
+        "diagnostics": found.diagnostics.as_record(),
+        "settings": asdict(found.settings),
+        "beside_separate": records(beside),
+        "brain_less_body": records(gap),
+        "conclusions": joint_conclusions(found, beside, gap),
+    }
 
 
 def conclusions(found: IntracranialAnalysis) -> list[str]:

@@ -1,6 +1,7 @@
 """What the commands of one analysis share: how to pool, the head of what they print, and figures for a reader."""
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,15 @@ def method_named(name: str) -> "PoolingMethod":
     if name not in set(PoolingMethod):
         raise UsageError(f"There is no pooling method {name!r}. --method may be: {', '.join(PoolingMethod)}.")
     return PoolingMethod(name)
+
+
+def evidence_counted(data: Path | None, outcome: str | None) -> "Evidence":
+    """Return the table with the counts of a model's outcome, the usual ones if there is no model."""
+    from alkbayes.evidence import read_evidence
+    from alkbayes.outcomes import ORR
+    from alkbayes.spec import model_path, read_spec
+
+    return read_evidence(data, outcome=ORR if outcome is None else read_spec(model_path(outcome)).outcome)
 
 
 def headline(evidence: "Evidence") -> list[str]:

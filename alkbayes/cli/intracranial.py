@@ -49,21 +49,12 @@ def command(
         check_free([plot])
     from alkbayes.cli.counting import counted
     from alkbayes.intracranial import intracranial_analysis
-    from alkbayes.intracranial_conclusions import conclusions
+    from alkbayes.intracranial_conclusions import record_of
 
     with counted("fitting") as progress:
         found = intracranial_analysis(specs[1], brain, systemic=(specs[0], systemic), progress=progress)
-    said = conclusions(found)
     together = _joint(found) if joint else None
-    document = {
-        "rates": records(found.rates),
-        "contrasts": records(found.contrasts),
-        "power_scaling": found.scaling.as_record(),
-        "left_out": found.left_out,
-        "conclusions": said,
-        "joint": together,
-        "notes": [*brain.notes, NOT_RANDOMISED],
-    }
+    document = record_of(found) | {"joint": together}
     if plot is not None:
         _draw(found, plot)
     if json_:
@@ -79,12 +70,9 @@ def command(
 
 def _joint(found: "IntracranialAnalysis") -> dict[str, Any]:
     """Fit both responses together, and return what comes of it for JSON."""
-    from dataclasses import asdict
-
     from alkbayes.cli.counting import counted
-    from alkbayes.estimates import posterior_of
-    from alkbayes.intracranial_conclusions import joint_conclusions
-    from alkbayes.joint_fit import beside_separate, brain_less_body, fit_joint
+    from alkbayes.intracranial_conclusions import joint_record_of
+    from alkbayes.joint_fit import fit_joint
 
     with counted("sampling both responses together") as progress:
         fit = fit_joint(
@@ -93,15 +81,7 @@ def _joint(found: "IntracranialAnalysis") -> dict[str, Any]:
             progress=None if progress is None else lambda done, total, _: progress(done, total),
             warn=lambda message: typer.echo(f"warning: {message}", err=True),
         )
-    beside, gap = beside_separate(fit, posterior_of(found.brain)), brain_less_body(fit)
-    return {
-        "correlation": asdict(fit.correlation),
-        "diagnostics": fit.diagnostics.as_record(),
-        "settings": asdict(fit.settings),
-        "beside_separate": records(beside),
-        "brain_less_body": records(gap),
-        "conclusions": joint_conclusions(fit, beside, gap),
-    }
+    return joint_record_of(fit, found.brain)
 
 
 def _draw(found: "IntracranialAnalysis", path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from alkbayes.cli.analysis import method_named
+from alkbayes.cli.analysis import evidence_counted, method_named
 from alkbayes.cli.options import Csv, Data, Json, Markdown, OutcomeOf
 from alkbayes.cli.output import check_format, print_csv, print_json, records
 from alkbayes.cli.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
@@ -56,13 +56,9 @@ def command(
         raise UsageError("--all and --method exclude each other. Give --all for every method, or name those you want.")
     from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
     from alkbayes.classical.disagreements import disagreements
-    from alkbayes.evidence import read_evidence
-    from alkbayes.outcomes import ORR
-    from alkbayes.spec import model_path, read_spec
 
     methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
-    counted = ORR if outcome is None else read_spec(model_path(outcome)).outcome
-    evidence = read_evidence(data, outcome=counted)
+    evidence = evidence_counted(data, outcome)
     pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
     apart = records(disagreements(pooled)) if every else None
     if json_:

@@ -4,8 +4,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, p_equals
-from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.analysis import (
+    DEFAULT_METHOD,
+    Method,
+    console_for,
+    empty_table,
+    evidence_counted,
+    figure,
+    method_named,
+    p_equals,
+)
+from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import check_format, percent, percent_interval, print_csv, print_json, records
 
 if TYPE_CHECKING:
@@ -24,7 +33,12 @@ TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood rat
 
 
 def command(
-    column: Column, data: Data = None, method: Method = DEFAULT_METHOD, json_: Json = False, csv: Csv = False
+    column: Column,
+    data: Data = None,
+    method: Method = DEFAULT_METHOD,
+    outcome: OutcomeOf = None,
+    json_: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Pool each level of a column, with a variance between cohorts for each or for all, and test their difference.
 
@@ -33,9 +47,8 @@ def command(
     check_format(json_=json_, csv=csv)
     asked = method_named(method)
     from alkbayes.classical.subgroup_tables import subgroup_table
-    from alkbayes.evidence import read_evidence
 
-    evidence = read_evidence(data)
+    evidence = evidence_counted(data, outcome)
     table = subgroup_table(evidence, column, method=asked)
     if json_:
         print_json({"subgroups": _document(table)})

@@ -64,7 +64,7 @@ def test_the_tables_fit_a_terminal_of_80_columns(document: dict[str, Any], monke
 
 def test_the_document_has_every_table_as_proportions(document: dict[str, Any]) -> None:
     assert list(document) == [
-        *("rates", "contrasts", "power_scaling", "left_out", "conclusions", "joint", "notes"),
+        *("rates", "contrasts", "power_scaling", "left_out", "conclusions", "notes", "joint"),
     ]
     assert document["joint"] is None
     sides = list(dict.fromkeys(row["side"] for row in document["rates"]))
@@ -170,6 +170,25 @@ def test_runs_of_two_outcomes_are_not_compared(alkbayes: Call, run: Path, brain_
     result = alkbayes("compare", run, other)
     assert result.exit_code == 7
     assert "Only runs of the same cohorts and counts can be compared" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("subgroups", "regimen_class"), ("regress", "regimen_class"), ("influence",), ("small-study",)],
+    ids=lambda arguments: arguments[0],
+)
+def test_classical_commands_count_the_outcome_of_a_model(
+    alkbayes: Call, brain_table: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    # As if a table had these counts for responders and n.
+    frame = pd.read_csv(brain_table, keep_default_na=False).query("ic_n not in ('', '0')")
+    plain = tmp_path / "plain.csv"
+    frame.assign(responders=frame["ic_responders"], n=frame["ic_n"]).to_csv(plain, index=False)
+    of_model = alkbayes(*arguments, "--data", brain_table, "--outcome", "intracranial", "--json")
+    assert of_model.exit_code == 0, of_model.stderr
+    assert of_model.stdout == alkbayes(*arguments, "--data", plain, "--json").stdout
+    shown = alkbayes(*arguments, "--data", brain_table, "--outcome", "intracranial").stdout
+    assert "Counted are ic_responders of ic_n" in shown
 
 
 def test_pooling_of_the_same_outcome(alkbayes: Call, brain_table: Path) -> None:
