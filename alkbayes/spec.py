@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from alkbayes.errors import SpecError
 from alkbayes.evidence_faults import near_miss
+from alkbayes.outcome_table import Column, OutcomeTable
 from alkbayes.outcomes import ORR, Outcome
 from alkbayes.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.spec_faults import as_written, fault, faults_of
@@ -36,27 +37,6 @@ Slug = Annotated[
         description="lower-case letters, digits and hyphens, no hyphen first, 60 characters at most",
     ),
 ]
-Column = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        max_length=60,
-        description="the name of a column (letters, digits and _, no digit first, 60 characters at most)",
-    ),
-]
-Phrase = Annotated[
-    str,
-    Field(pattern=r"^\P{C}*[^\p{C}\s]\P{C}*$", max_length=60),
-]
-
-
-class OutcomeTable(Record):
-    """Columns of responders and patients, and what they are called."""
-
-    responders: Column
-    n: Column
-    label: Phrase | None = Field(default=None, description="a text on one line, 60 characters at most, not empty")
-    patients: Phrase | None = Field(default=None, description="a text on one line, 60 characters at most, not empty")
 
 
 class Binomial(Record):
@@ -176,12 +156,7 @@ class Spec(Record):
     @property
     def outcome(self) -> Outcome:
         """What the model counts: objective responses unless the file says otherwise."""
-        if (table := self.outcome_table) is None:
-            return ORR
-        usual = (table.responders, table.n) == ORR.columns
-        label = table.label or (ORR.label if usual else f"{table.responders} / {table.n}")
-        patients = table.patients or (ORR.patients if usual else f"patients counted in {table.n}")
-        return Outcome(table.responders, table.n, label, patients)
+        return ORR if self.outcome_table is None else self.outcome_table.outcome
 
     @property
     def columns(self) -> tuple[str, ...]:
