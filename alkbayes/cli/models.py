@@ -73,7 +73,7 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
     except EvidenceError:
         if data is not None:
             raise
-        columns = ", ".join(spec.columns)
+        columns = ", ".join(_columns(spec))
         typer.echo(
             f"note: what the priors imply is left out: the bundled table has not all of {columns} for each cohort. "
             "Give your table: --data FILE.",
@@ -83,6 +83,11 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
     return prior_implications(spec, evidence)
 
 
+def _columns(spec: "Spec") -> list[str]:
+    """Return the columns that a model needs beside those of every table."""
+    return [*(() if spec.outcome.usual else spec.outcome.columns), *spec.columns]
+
+
 def _line(model: str) -> dict[str, Any]:
     from alkbayes.spec import model_path, read_spec
 
@@ -90,7 +95,7 @@ def _line(model: str) -> dict[str, Any]:
     return {
         "name": spec.name,
         "question": spec.question,
-        "columns": list(spec.columns),
+        "columns": _columns(spec),
         "default": spec.name == DEFAULT_MODEL,
     }
 
