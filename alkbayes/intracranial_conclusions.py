@@ -10,7 +10,7 @@ import pandas as pd
 from alkbayes.estimates import posterior_of
 from alkbayes.fit import Fit
 from alkbayes.intracranial import GENERATION, MAIN, IntracranialAnalysis
-from alkbayes.joint_fit import PRIOR_SD, Correlation, JointFit, beside_separate, brain_less_body
+from alkbayes.joint_fit import PRIOR_SD, Correlation, JointFit, beside_separate, brain_less_body, sceptical
 from alkbayes.power_scaling import PowerScaling
 from alkbayes.records import records
 from alkbayes.reported import CONTRAST
@@ -43,6 +43,7 @@ def joint_record_of(found: JointFit, brain: Fit) -> dict[str, Any]:
     beside, gap = beside_separate(found, posterior_of(brain)), brain_less_body(found)
     return {
         "correlation": asdict(found.correlation),
+        "correlation_lkj2": sceptical(found.draws.rho),
         "diagnostics": found.diagnostics.as_record(),
         "settings": asdict(found.settings),
         "beside_separate": records(beside),
@@ -86,6 +87,7 @@ def joint_conclusions(found: JointFit, beside: pd.DataFrame, gap: pd.DataFrame) 
             f"of the prior's; probability that it is above 0 {probability_text(rho.prob_positive)}; "
             f"{rho.information:.2f} nats from the prior."
         ),
+        _sceptical(sceptical(found.draws.rho)),
         carried(rho, cohorts=len(found.joint.second.cohorts)),
         _consequences(records(beside)),
     ]
@@ -242,6 +244,14 @@ def _power_scaled(scaling: PowerScaling) -> str:
         f"{found.number.level}: {found.diagnosis}, by the prior of {_listed(found.responsible)}" for found in flagged
     )
     return f"Power-scaling, which changes the priors a little, flags {each} ({limit})."
+
+
+def _sceptical(found: Mapping[str, float]) -> str:
+    """Return what the correlation is under a prior that leans to 0."""
+    return (
+        f"With a prior that leans to 0, LKJ(2), {_figure(found['median'])} ({_figure(found['low'])} to "
+        f"{_figure(found['high'])}), probability {probability_text(found['prob_positive'])}."
+    )
 
 
 def _consequences(beside: Sequence[Row]) -> str:

@@ -25,7 +25,7 @@ from alkbayes.estimates import (
 from alkbayes.fit import Fit
 from alkbayes.joint import Joint, JointDraws, from_positions, lay_together
 from alkbayes.settings import SamplerSettings
-from alkbayes.vocabulary import Estimand
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.engines.nuts import Progress
@@ -156,6 +156,27 @@ def correlation_of(rho: Array) -> Correlation:
         information=float((there * np.log(there * BINS)).sum()),
         shares=tuple(shares.tolist()),
     )
+
+
+def sceptical(rho: Array) -> dict[str, float]:
+    """Return what draws of rho become under the prior LKJ(2), which leans to 0, by weights.
+
+    Its density is proportional to 1 - rho^2 (Lewandowski, Kurowicka and Joe 2009, doi:10.1016/j.jmva.2009.04.008), so
+    that no draw weighs more than those at 0.
+
+    Returns
+    -------
+    dict
+        median, low and high, the ends of the 95 % interval, and prob_positive.
+    """
+    order = np.argsort(rho, axis=None)
+    values = rho.ravel()[order]
+    weights = 1 - values**2
+    below = np.cumsum(weights) / weights.sum()
+    tail = (1 - INTERVAL_PROB) / 2
+    low, median, high = (float(values[np.searchsorted(below, prob)]) for prob in (tail, 0.5, 1 - tail))
+    positive = float(weights[values > 0].sum() / weights.sum())
+    return {"median": median, "low": low, "high": high, "prob_positive": positive}
 
 
 def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:

@@ -186,9 +186,12 @@ def test_what_the_joint_model_changes_and_leaves_out() -> None:
         second=SimpleNamespace(n=np.array([25.0, 16.0]), cohorts=("a", "c")),
         cohort_of=np.array([0, 2]),
     )
-    found = SimpleNamespace(correlation=correlation(median=-0.2), joint=joint)
-    first, _, consequences, better, all_, generation, overlap = joint_conclusions(found, beside, gap)
+    draws = SimpleNamespace(rho=np.linspace(-1, 1, 4001).reshape(1, -1))
+    found = SimpleNamespace(correlation=correlation(median=-0.2), joint=joint, draws=draws)
+    first, leaning, _, consequences, better, all_, generation, overlap = joint_conclusions(found, beside, gap)
     assert first.startswith("Correlation of the deviations: uniform on −1 to 1 before (SD 0.58); after, −0.20 (")
+    # The distribution function of LKJ(2) is (2 + 3 rho - rho^3) / 4, which is 0.975 at 0.81.
+    assert leaning == "With a prior that leans to 0, LKJ(2), 0.00 (−0.81 to 0.81), probability 0.500."
     assert consequences == (
         "Against the intracranial model alone, 1 of 2 intracranial numbers move by more than half an SD, most overall, "
         "mean, by −0.70 SD; intervals are 0.90 to 1.10 times as wide, 1.00 in the middle."

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from alkbayes.engines.importance import effective, smooth
 from alkbayes.engines.target import Target
@@ -14,7 +15,7 @@ from alkbayes.estimates import pooled_table, posterior_of
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import Fit, fit_model
 from alkbayes.integrated_likelihood import positions
-from alkbayes.joint_fit import JointFit, beside_separate, brain_less_body, correlation_of, fit_joint, flat
+from alkbayes.joint_fit import JointFit, beside_separate, brain_less_body, correlation_of, fit_joint, flat, sceptical
 from alkbayes.marginal import log_marginal
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import model_path, read_spec
@@ -145,6 +146,17 @@ def test_a_correlation_is_described_beside_its_prior() -> None:
     assert (quarter.low, quarter.high) == pytest.approx((0.5125, 0.9875), abs=0.005)
     assert sum(quarter.shares) == pytest.approx(1)
     assert "shares" in asdict(quarter)
+
+
+def test_a_prior_that_leans_to_0_is_lkj() -> None:
+    # Uniform draws become those of (rho + 1) / 2 ~ Beta(2, 2); of a half they become that half of it.
+    uniform = sceptical(np.random.default_rng(4).uniform(-1, 1, (4, 50_000)))
+    low, median, high = 2 * stats.beta(2, 2).ppf([0.025, 0.5, 0.975]) - 1
+    assert (uniform["low"], uniform["median"], uniform["high"]) == pytest.approx((low, median, high), abs=0.01)
+    assert uniform["prob_positive"] == pytest.approx(0.5, abs=0.01)
+    above = sceptical(np.random.default_rng(4).uniform(0, 1, (4, 50_000)))
+    assert above["median"] == pytest.approx(2 * stats.beta(2, 2).ppf(0.75) - 1, abs=0.01)
+    assert above["prob_positive"] == 1.0
 
 
 # tables of known truth, recorded by validation/joint/study.py
