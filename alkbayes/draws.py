@@ -39,11 +39,6 @@ def from_unconstrained(design: Design, positions: Array) -> Draws:
     dict
         The variables of :func:`complete`.
     """
-    return complete(design, _standardise(design, unpacked(design, positions)))
-
-
-def unpacked(design: Design, positions: Array) -> Draws:
-    """Return the free parameters from what the sampler saw of them; deviations stay as it saw them."""
     raw: Draws = {}
     start = 0
     for parameter in parameters(design):
@@ -54,7 +49,7 @@ def unpacked(design: Design, positions: Array) -> Draws:
             raw[parameter.name] = positive_from_score(raw[parameter.name], score_scale(parameter.prior))
         elif parameter.support == "unit":
             raw[parameter.name] = expit(raw[parameter.name])
-    return raw
+    return complete(design, _standardise(design, raw))
 
 
 def from_prior(design: Design, *, rng: np.random.Generator, draws: int) -> Draws:

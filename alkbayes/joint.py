@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from alkbayes.design import Design, HeterogeneityBlock, Index, parameters
-from alkbayes.draws import Draws, complete, from_unconstrained, unpacked
+from alkbayes.draws import Draws, complete, from_unconstrained
 from alkbayes.errors import SpecError
 from alkbayes.links import Link
 
@@ -118,13 +118,14 @@ def from_positions(joint: Joint, positions: Array) -> JointDraws:
     split = sum(item.size for item in parameters(joint.first))
     first = from_unconstrained(joint.first, positions[..., :split])
     rho = 2 * expit(positions[..., split]) - 1
-    second = unpacked(joint.second, positions[..., split + 1 :])
-    for name, of in zip(names_of_deviations(joint.second), (joint.group_of, joint.cohort_of), strict=True):
-        known = first[name][..., of]
-        second[name] = rho[..., None] * known + np.sqrt(1 - rho**2)[..., None] * second[name]
-    return JointDraws(first, complete(joint.second, second), rho)
-
-
-def names_of_deviations(design: Design) -> tuple[str, ...]:
-    """Return the names of a design's standardised deviations, of groups and of cohorts."""
-    return tuple(f"z_{term.label}" for term in design.heterogeneity)
+    seen = positions[..., split + 1 :]
+    # Its deviations, which come last, are not those of a design alone: what the sampler saw are the innovations.
+    alone = from_unconstrained(joint.second, seen)
+    free = {item.name: alone[item.name] for item in parameters(joint.second)}
+    start = seen.shape[-1] - sum(len(term.units) for term in joint.second.heterogeneity)
+    for term, of in zip(joint.second.heterogeneity, (joint.group_of, joint.cohort_of), strict=True):
+        e = seen[..., start : start + len(term.units)]
+        start += len(term.units)
+        name = f"z_{term.label}"
+        free[name] = rho[..., None] * first[name][..., of] + np.sqrt(1 - rho**2)[..., None] * e
+    return JointDraws(first, complete(joint.second, free), rho)

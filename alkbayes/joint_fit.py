@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from alkbayes.diagnostics import Diagnostics, diagnose
 from alkbayes.draws import level_effects
-from alkbayes.engines.nuts import NutsEngine, stricter
+from alkbayes.engines.joint import JointEngine
+from alkbayes.engines.nuts import stricter
 from alkbayes.estimates import (
     NO_DIFFERENCE,
     Posterior,
@@ -131,7 +132,7 @@ def fit_joint(
     started = time.perf_counter()
     settings = settings or SamplerSettings()
     joint = lay_together(systemic.design, brain.design)
-    engine = NutsEngine(joint)
+    engine = JointEngine(joint)
     draws, diagnostics = _sampled(engine, joint, settings, progress)
     if not diagnostics.converged:
         if warn is not None:
@@ -269,7 +270,7 @@ def _over(joint: Joint, first: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _sampled(
-    engine: NutsEngine, joint: Joint, settings: SamplerSettings, progress: "Progress | None"
+    engine: JointEngine, joint: Joint, settings: SamplerSettings, progress: "Progress | None"
 ) -> tuple[JointDraws, Diagnostics]:
     sampled = engine.sample(settings, progress=progress)
     draws = from_positions(joint, sampled.positions)

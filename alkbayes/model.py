@@ -85,12 +85,28 @@ def build_model(design: Design) -> pm.Model:
     `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the linear predictor of
     each cohort. What depends on the counts are the shared variables of :func:`alkbayes.parametrisation.counts_of`.
     """
+    coords: dict[str, tuple[str, ...]] = {"cohort": design.cohorts}
+    for block in design.effects:
+        coords |= {block.slug: block.levels, f"{block.slug}_contrast": block.free_coords}
+    if design.group is not None:
+        coords[design.group.label] = design.group.units
+
     # The design is checked: with `check_bounds` the compiled density would check every value at every step again.
-    with pm.Model(coords=coords_of(design), check_bounds=False) as model:
-        counts = add_counts(design)
-        eta = add_effects(design)
-        rho = None if design.rho_prior is None else variable("rho", design.rho_prior)
-        theta = pm.Deterministic("theta", add_heterogeneity(design, counts, eta, rho), dims="cohort")
+    with pm.Model(coords=coords, check_bounds=False) as model:
+        counts = {
+            name: pm.Data(name, values, dims="cohort", shape=values.shape) for name, values in counts_of(design).items()
+        }
+        eta = _variable("alpha", design.intercept_prior)
+        for block in design.effects:
+            sd = 1.0 if block.sd_prior is None else _variable(f"sd_{block.slug}", block.sd_prior)
+            free = _variable(block.free, block.prior, dims=f"{block.slug}_contrast")
+            # Products and sums, not a matrix product: numba compiles it in seconds, BLAS's in half a minute.
+            effect = pm.Deterministic(
+                f"effect_{block.slug}", sd * (block.basis * free[None, :]).sum(axis=1), dims=block.slug
+            )
+            eta = eta + effect[block.index]
+        rho = None if design.rho_prior is None else _variable("rho", design.rho_prior)
+        theta = pm.Deterministic("theta", _add_heterogeneity(design, counts, eta, rho), dims="cohort")
         if rho is None:
             _binomial(design.link, counts, theta)
         else:
@@ -99,37 +115,6 @@ def build_model(design: Design) -> pm.Model:
                 "responders", alpha=p * size, beta=q * size, n=counts["n"], observed=counts["observed"], dims="cohort"
             )
     return model
-
-
-def coords_of(design: Design, prefix: str = "") -> dict[str, tuple[str, ...]]:
-    """Return the dimensions of a design's variables; `prefix` stands before the names of all that is added of it."""
-    coords = {f"{prefix}cohort": design.cohorts}
-    for block in design.effects:
-        coords |= {f"{prefix}{block.slug}": block.levels, f"{prefix}{block.slug}_contrast": block.free_coords}
-    if design.group is not None:
-        coords[f"{prefix}{design.group.label}"] = design.group.units
-    return coords
-
-
-def add_counts(design: Design, prefix: str = "") -> dict[str, Any]:
-    """Add a design's counts to the model as data, and return them."""
-    return {
-        name: pm.Data(f"{prefix}{name}", values, dims=f"{prefix}cohort", shape=values.shape)
-        for name, values in counts_of(design).items()
-    }
-
-
-def add_effects(design: Design, prefix: str = "") -> Any:
-    """Add intercept and effects, and return the linear predictor in the middle of the heterogeneity."""
-    eta = variable(f"{prefix}alpha", design.intercept_prior)
-    for block in design.effects:
-        sd = 1.0 if block.sd_prior is None else variable(f"{prefix}sd_{block.slug}", block.sd_prior)
-        free = variable(f"{prefix}{block.free}", block.prior, dims=f"{prefix}{block.slug}_contrast")
-        # Products and sums, not a matrix product: numba compiles it in seconds, BLAS's in half a minute.
-        product = sd * (block.basis * free[None, :]).sum(axis=1)
-        effect = pm.Deterministic(f"{prefix}effect_{block.slug}", product, dims=f"{prefix}{block.slug}")
-        eta = eta + effect[block.index]
-    return eta
 
 
 def _rates(link: Link, theta: Any) -> tuple[Any, Any]:
@@ -182,10 +167,9 @@ def _log_lower_tail(x: Any) -> Any:
     return pt.switch(x > FAR_OUT, _log_upper_tail(-near), tail)
 
 
-def add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho: Any) -> Any:
-    """Add the heterogeneity and return the cohorts' linear predictors; `rho` is that of a beta-binomial."""
+def _add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho: Any) -> Any:
     group, cohort = design.group, design.cohort
-    taus = {term.label: variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
+    taus = {term.label: _variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
     observed, variance = counts["predictor"], sampling_variance(counts["n"], counts["variance"], rho)
     if group is not None:
         tau, tau_cohort = taus[group.label], 0.0 if cohort is None else taus[cohort.label]
@@ -225,8 +209,7 @@ def _deviations(term: HeterogeneityBlock, mean: Any, precision: Any) -> Any:
     )
 
 
-def variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
-    """Add a variable with a prior of the model file."""
+def _variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
     match prior:
         case Normal():
             return pm.Normal(name, prior.mean, prior.sd, dims=dims)

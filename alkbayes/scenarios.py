@@ -117,7 +117,7 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
         If the bundled table lacks a column of the model.
     """
     scenario = scenario_named(name)
-    bundled = read_evidence(columns=spec.columns, outcome=spec.outcome)
+    bundled = read_evidence(columns=spec.columns)
     frame = bundled.frame
     if scenario.trials is not None:
         frame = frame[frame["trial"].isin(scenario.trials)]
@@ -127,4 +127,4 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
     frame = frame.reset_index(drop=True)
     if scenario.patients is not None:
         frame = frame.assign(n=np.int64(scenario.patients), responders=np.int64(0))
-    return Evidence(frame=frame, source=f"scenario {name}", sha256="", content=b"", outcome=spec.outcome)
+    return Evidence(frame=frame, source=f"scenario {name}", sha256="", content=b"")

@@ -42,6 +42,7 @@ TESTED_ELSEWHERE = {
     "engines/compiled.py": "tests/test_posterior_oracles.py and tests/test_bundled_models.py sample with it",
     "engines/approximation.py": "tests/engines/test_target.py",
     "fit.py": "tests/cli/test_fit.py and tests/test_bundled_models.py",
+    "engines/joint.py": "tests/test_joint_fit.py samples with it",
     "outcome_table.py": "tests/test_outcomes.py and test_spec.py",
     "joint_model.py": "tests/test_joint.py holds its density against SciPy's",
     "errors.py": "tests/cli/test_app.py",

@@ -9,7 +9,6 @@ kept on disk with the density that they call (:mod:`alkbayes.engines.kept`).
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
@@ -18,13 +17,7 @@ from nutpie.compile_pymc import CompiledPyMCModel
 
 from alkbayes.design import Design, parameters
 from alkbayes.engines.kept import Shelf, key_of
-from alkbayes.joint import Joint
 from alkbayes.parametrisation import counts_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pymc as pm
 
 VARIABLE = "unconstrained"
 """Name of the one variable of the raw draws: all free parameters on the sampler's scale, in the design's order."""
@@ -59,8 +52,6 @@ MADE_BY = tuple(
     for name in ("design", "engines.compiled", "engines.graph", "links", "model", "parametrisation", "priors")
 )
 """The modules whose source decides what the density of a design is."""
-JOINT_MADE_BY = ("alkbayes.joint", "alkbayes.joint_model")
-"""Those that the density of two outcomes depends on beside them."""
 
 
 def compile_design(design: Design) -> CompiledPyMCModel:
@@ -72,55 +63,21 @@ def compile_design(design: Design) -> CompiledPyMCModel:
         Its draws are of one variable, `unconstrained`: what the sampler sees of the free parameters, raveled and joined
         in the order of :func:`alkbayes.design.parameters`.
     """
-
-    def build() -> "pm.Model":
-        from alkbayes.model import build_model
-
-        return build_model(design)
-
     n_dim = sum(parameter.size for parameter in parameters(design))
-    key = key_of(without_counts(design), _sources(MADE_BY))
-    return _compile(build, key=key, n_dim=n_dim, data=np.concatenate(list(counts_of(design).values())))
-
-
-def compile_joint(joint: Joint) -> CompiledPyMCModel:
-    """Compile the density of two outcomes together, or load it where it was compiled before.
-
-    Returns
-    -------
-    CompiledPyMCModel
-        As :func:`compile_design`, its parameters in the order of :func:`alkbayes.joint.from_positions`.
-    """
-
-    def build() -> "pm.Model":
-        from alkbayes.joint_model import build_joint_model
-
-        return build_joint_model(joint)
-
-    designs = joint.first, joint.second
-    bare = replace(joint, first=without_counts(joint.first), second=without_counts(joint.second))
-    data = np.concatenate([values for design in designs for values in counts_of(design).values()])
-    return _compile(build, key=key_of(bare, _sources((*MADE_BY, *JOINT_MADE_BY))), n_dim=joint.size, data=data)
-
-
-def without_counts(design: Design) -> Design:
-    """Return a design's structure alone."""
+    data = np.concatenate(list(counts_of(design).values()))
     none = np.zeros_like(design.n)
-    return replace(design, responders=none, n=none)
-
-
-def _compile(build: "Callable[[], pm.Model]", *, key: str, n_dim: int, data: NDArray[np.float64]) -> CompiledPyMCModel:
-    shelf = Shelf(key)
+    shelf = Shelf(key_of(replace(design, responders=none, n=none), _sources(MADE_BY)))
     functions = shelf.load(SOURCES)
     if functions is None:
         # Not above: PyMC takes a second to import, and is not needed for code that is kept.
         from pytensor.configdefaults import config
 
         from alkbayes.engines.graph import density_and_gradient
+        from alkbayes.model import build_model
 
         # Whatever the user's own settings of PyTensor: nutpie calls in doubles, and the key knows nothing of them.
         with config.change_flags(floatX="float64"):
-            made = density_and_gradient(build())
+            made = density_and_gradient(build_model(design))
             names = {"N_DIM": n_dim, "N_DATA": len(data), "density_and_gradient": made}
         functions = shelf.compile(SOURCES, names)
     log_density, expand = functions

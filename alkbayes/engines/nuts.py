@@ -10,9 +10,8 @@ import nutpie
 from numpy.typing import NDArray
 
 from alkbayes.design import Design
-from alkbayes.engines.compiled import VARIABLE, compile_design, compile_joint
+from alkbayes.engines.compiled import VARIABLE, compile_design
 from alkbayes.errors import SamplingError
-from alkbayes.joint import Joint
 from alkbayes.settings import MAX_STEPS, SamplerSettings
 
 type Array = NDArray[np.float64]
@@ -55,11 +54,11 @@ class Sampled:
 
 
 class NutsEngine:
-    """Samples one design, or two together; the model is compiled once, however often it samples."""
+    """Samples one design; the model is compiled once, however often it samples."""
 
-    def __init__(self, design: Design | Joint) -> None:
+    def __init__(self, design: Design) -> None:
         started = time.perf_counter()
-        self._compiled = compile_joint(design) if isinstance(design, Joint) else compile_design(design)
+        self._compiled = compile_design(design)
         self._compile_seconds = time.perf_counter() - started
 
     def sample(self, settings: SamplerSettings, *, progress: Progress | None = None) -> Sampled:

@@ -15,7 +15,8 @@ import pytest
 
 from alkbayes.design import Design
 from alkbayes.engines import kept
-from alkbayes.engines.compiled import JOINT_MADE_BY, MADE_BY
+from alkbayes.engines.compiled import MADE_BY
+from alkbayes.engines.joint import JOINT_MADE_BY
 from alkbayes.engines.kept import KEPT, Shelf, key_of
 from alkbayes.priors import HalfNormal, Normal
 

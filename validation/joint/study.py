@@ -17,7 +17,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from alkbayes.design import build_design
-from alkbayes.engines.nuts import NutsEngine
+from alkbayes.engines.joint import JointEngine
 from alkbayes.estimates import posterior_of
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import Fit, fit_model
@@ -81,7 +81,7 @@ def main(tables: int) -> None:
             for table in range(tables):
                 rng = np.random.default_rng([SEED, int(100 * rho), int(100 * copula), table])
                 made = simulated(joint, fits, rho, copula, rng)
-                sampled = NutsEngine(made).sample(SamplerSettings(seed=table, **SETTINGS))
+                sampled = JointEngine(made).sample(SamplerSettings(seed=table, **SETTINGS))
                 found = asdict(correlation_of(from_positions(made, sampled.positions).rho))
                 del found["shares"]
                 divergences = int(sampled.stats["diverging"].sum())
