@@ -31,6 +31,9 @@ LINE_BY_TKI = {
 }
 """The treatment line that earlier ALK inhibitors make alone, whatever chemotherapy came before."""
 
+OF_RESPONDERS = frozenset({"assessor", "analysis_set", "confirmed", "count_basis"})
+"""Columns that say how the usual counts came about, and nothing of another outcome's."""
+
 STUDENT_NU = 4.0
 """Degrees of freedom of the heavy tails, those of the model `robust`."""
 
@@ -166,6 +169,8 @@ def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> M
     def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         if column not in evidence.frame:
             return Inapplicable(f"the table has no column {column}")
+        if column in OF_RESPONDERS and not evidence.outcome.usual:
+            return Inapplicable(f"the column {column} is about responders and n, which the model does not count")
         kept = keep(evidence.frame[column])
         if kept.all():
             return Inapplicable("it leaves no cohort out")

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from alkbayes.errors import EvidenceError
 from alkbayes.evidence_faults import refusal
-from alkbayes.evidence_rules import BASIC_COLUMNS, STRATA, header_faults, row_faults
+from alkbayes.evidence_rules import BASIC_COLUMNS, STRATA, header_faults, row_faults, states
+from alkbayes.outcomes import ORR, Outcome
 from alkbayes.table_reading import Table, decode, read_bytes, read_table
 from alkbayes.vocabulary import in_order, label_of
 
@@ -34,21 +36,27 @@ class Evidence:
     Attributes
     ----------
     frame
-        One row a cohort, in the order of the file. `cohort_id` is text, `responders` and `n` are int64 with
-        0 <= responders <= n and n >= 1; every other column is text as it stands in the file but for surrounding blanks,
-        empty where it is empty.
+        One row a cohort that has the outcome, in the order of the file. `cohort_id` is text, `responders` and `n` are
+        the outcome's counts, int64 with 0 <= responders <= n and n >= 1; every other column is text as it stands in the
+        file but for surrounding blanks, empty where it is empty.
     source
         Where the table came from: the path as the user gave it, or "bundled".
     sha256
         Hash of the file's bytes.
     content
         The file's bytes, so that a run can keep an exact copy.
+    outcome
+        What `responders` and `n` of the frame count.
+    notes
+        What a reader must know of how these were chosen, in sentences; nothing where they are the usual ones.
     """
 
     frame: pd.DataFrame
     source: str
     sha256: str
     content: bytes
+    outcome: Outcome = ORR
+    notes: tuple[str, ...] = ()
 
     @property
     def cohorts(self) -> int:
@@ -64,7 +72,7 @@ class Evidence:
 
     @property
     def patients(self) -> int:
-        """Number of patients, the sum of `n`."""
+        """Number of patients that the outcome counts, the sum of `n`."""
         return _total(self.frame["n"])
 
     @property
@@ -74,7 +82,7 @@ class Evidence:
 
     @property
     def orr(self) -> float:
-        """Crude objective response rate in [0, 1]: all responders over all patients."""
+        """Crude rate in [0, 1], the objective response rate unless the outcome is another: responders over patients."""
         return self.responders / self.patients
 
     @property
@@ -83,7 +91,7 @@ class Evidence:
         return self.source == BUNDLED
 
 
-def read_evidence(path: Path | None = None, *, columns: Sequence[str] = ()) -> Evidence:
+def read_evidence(path: Path | None = None, *, columns: Sequence[str] = (), outcome: Outcome = ORR) -> Evidence:
     """Read an evidence table, check it whole, and hash it.
 
     Parameters
@@ -93,6 +101,9 @@ def read_evidence(path: Path | None = None, *, columns: Sequence[str] = ()) -> E
     columns
         Columns needed beside `cohort_id`, `responders` and `n`. They may not be empty in any row, and hold a value of
         `vocabulary.LEVELS` where that has the column.
+    outcome
+        What is counted. Of another than the usual one, cohorts with two empty cells or without such patients are left
+        out, and need no `columns`.
 
     Returns
     -------
@@ -102,7 +113,8 @@ def read_evidence(path: Path | None = None, *, columns: Sequence[str] = ()) -> E
     Raises
     ------
     EvidenceError
-        If the file cannot be read as such a table or breaks a rule. The message lists every fault by its line.
+        If the file cannot be read as such a table or breaks a rule. The message lists every fault by its line. Or if
+        no cohort has the outcome.
     """
     if path is None:
         name, source = "the bundled table", BUNDLED
@@ -111,11 +123,36 @@ def read_evidence(path: Path | None = None, *, columns: Sequence[str] = ()) -> E
         name = str(path)
         source = name if name != BUNDLED else f"./{name}"  # a file that a user calls so is still the user's
         content = read_bytes(path)
-    needed = tuple(dict.fromkeys((*BASIC_COLUMNS, *columns)))
+    needed = tuple(dict.fromkeys((*BASIC_COLUMNS, *outcome.columns, *columns)))
     table = read_table(decode(content, name), name, expected=BASIC_COLUMNS)
-    if faults := [*table.faults, *header_faults(table, needed), *row_faults(table, needed)]:
+    if faults := [*table.faults, *header_faults(table, needed), *row_faults(table, needed, outcome)]:
         raise refusal(name, faults)
-    return Evidence(_frame(table), source, sha256(content).hexdigest(), content)
+    frame, notes = _of_outcome(_frame(table), outcome, name)
+    return Evidence(frame, source, sha256(content).hexdigest(), content, outcome, notes)
+
+
+def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the cohorts that have an outcome, with its counts, and what is to be said of the others."""
+    if outcome.usual:
+        return frame, ()
+    responders, n = (frame[column].astype("str") for column in outcome.columns)
+    pairs = zip(responders.tolist(), n.tolist(), strict=True)
+    has = np.array([states(dict(zip(outcome.columns, pair, strict=True)), outcome) for pair in pairs], dtype=np.bool_)
+    if not has.any():
+        raise EvidenceError(
+            f"{name}: no cohort has numbers in the columns {' and '.join(outcome.columns)}, which the model counts. "
+            "Fill them in for the cohorts that report them, or take another model."
+        )
+    counts = {key: cells[has].astype(np.int64).to_numpy() for key, cells in (("responders", responders), ("n", n))}
+    without = int((~has).sum())
+    notes = [f"Counted are {outcome.responders} of {outcome.n}: {outcome.patients}"]
+    if without:
+        verb, theirs = ("does", "it has") if without == 1 else ("do", "they have")
+        notes.append(
+            f"{without} of {len(frame)} cohorts {verb} not report them and {'is' if without == 1 else 'are'} left out; "
+            f"{theirs} {_total(frame.loc[~has, 'n']):,} of the {_total(frame['n']):,} patients of the table"
+        )
+    return frame[has].reset_index(drop=True).assign(**counts), tuple(f"{note}." for note in notes)
 
 
 def make_up(evidence: Evidence) -> pd.DataFrame:

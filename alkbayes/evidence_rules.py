@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from alkbayes.evidence_faults import Fault, listed, near_miss, quoted, shown
+from alkbayes.outcomes import ORR, Outcome
 from alkbayes.table_reading import Record, Table
 from alkbayes.vocabulary import LEVELS
 
@@ -55,6 +56,7 @@ NOT_KNOWN = {"", "-", "–", ".", "?", "na", "n/a", "nan", "nr", "none", "null",
 """How a table says that a number is not known."""
 
 KEEP_OUT = "If the number is not known, leave the cohort out."
+KEEP_EMPTY = "If a cohort does not say, leave both cells empty."
 
 
 def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
@@ -82,7 +84,7 @@ def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
         yield Fault(line, "a header and no rows below it", "one row or more, one for each cohort")
 
 
-def row_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
+def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> Iterator[Fault]:
     """Yield what is wrong with the rows, cell by cell and between rows, in the columns that the header has once."""
     names = table.header.cells
     places = {name: place for place, name in enumerate(names) if names.count(name) == 1}
@@ -92,10 +94,18 @@ def row_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
         cohort = row.get("cohort_id", "")
         if "cohort_id" in row:
             yield from _id_faults(record, cohort, first_lines)
-        yield from _count_faults(record.line, cohort, row)
-        for column in (name for name in row if name not in BASIC_COLUMNS):
-            if fault := _level_fault(record.line, cohort, column, row[column], needed=column in needed):
+        yield from _count_faults(record.line, cohort, row, ORR)
+        yield from _outcome_faults(record.line, cohort, row, outcome)
+        # A cohort that is left out needs no levels.
+        required = needed if states(row, outcome) else BASIC_COLUMNS
+        for column in (name for name in row if name not in {*BASIC_COLUMNS, *outcome.columns}):
+            if fault := _level_fault(record.line, cohort, column, row[column], needed=column in required):
                 yield fault
+
+
+def states(row: Mapping[str, str], outcome: Outcome) -> bool:
+    """Return whether a row has counts of an outcome: both cells filled, and patients to count."""
+    return outcome.usual or (all(row.get(name) for name in outcome.columns) and count_of(row[outcome.n]) != 0)
 
 
 def count_of(cell: str) -> int | None:
@@ -123,29 +133,45 @@ def _id_faults(record: Record, cohort: str, first_lines: dict[str, int]) -> Iter
         first_lines[cohort] = record.line
 
 
-def _count_faults(line: int, cohort: str, row: Mapping[str, str]) -> Iterator[Fault]:
+def _outcome_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Outcome) -> Iterator[Fault]:
+    """Yield what is wrong with a row's counts of an outcome that not every cohort has."""
+    own = [name for name in outcome.columns if name in row and name not in BASIC_COLUMNS]
+    given = [name for name in own if row[name]]
+    if not given or (count_of(row.get(outcome.n, "")) == 0 and row.get(outcome.responders) in {"", "0"}):
+        return
+    if missing := [name for name in own if not row[name]]:
+        allowed = f"a whole number, as {given[0]} has one, or nothing in either"
+        yield Fault(line, "nothing", allowed, KEEP_EMPTY, cohort=cohort, column=missing[0])
+        return
+    faults = _count_faults(line, cohort, row, outcome)
+    yield from (fault for fault in faults if fault.column not in BASIC_COLUMNS)
+
+
+def _count_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Outcome) -> Iterator[Fault]:
     """Yield what is wrong with a row's two counts, each by itself and against each other."""
-    n = count_of(row["n"]) if "n" in row else None
-    responders = count_of(row["responders"]) if "responders" in row else None
-    if "responders" in row and responders is None:
-        found, advice = _not_a_count(row["responders"])
-        yield Fault(line, found, "a whole number from 0 to n", advice, cohort=cohort, column="responders")
-    if "n" in row and n is None:
-        found, advice = _not_a_count(row["n"])
-        yield Fault(line, found, "a whole number of 1 or more", advice, cohort=cohort, column="n")
-    if n == 0:
+    name_r, name_n = outcome.columns
+    unknown = KEEP_OUT if outcome.usual else KEEP_EMPTY
+    n = count_of(row[name_n]) if name_n in row else None
+    responders = count_of(row[name_r]) if name_r in row else None
+    if name_r in row and responders is None:
+        found, advice = _not_a_count(row[name_r], unknown)
+        yield Fault(line, found, f"a whole number from 0 to {name_n}", advice, cohort=cohort, column=name_r)
+    if name_n in row and n is None:
+        found, advice = _not_a_count(row[name_n], unknown)
+        yield Fault(line, found, "a whole number of 1 or more", advice, cohort=cohort, column=name_n)
+    if n == 0 and outcome.usual:
         advice = "Leave out a cohort without patients."
-        yield Fault(line, quoted(row["n"]), "a whole number of 1 or more", advice, cohort=cohort, column="n")
+        yield Fault(line, quoted(row[name_n]), "a whole number of 1 or more", advice, cohort=cohort, column=name_n)
     elif n is not None and responders is not None and responders > n:
         found = f"{responders} responders among {n} patients"
         advice = "Check both counts, and that their columns are not swapped."
-        yield Fault(line, found, f"a whole number from 0 to {n}", advice, cohort=cohort, column="responders")
+        yield Fault(line, found, f"a whole number from 0 to {n}", advice, cohort=cohort, column=name_r)
 
 
-def _not_a_count(cell: str) -> tuple[str, str]:
-    """Return what was found in a cell that holds no count, and what to do."""
+def _not_a_count(cell: str, unknown: str) -> tuple[str, str]:
+    """Return what was found in a cell that holds no count, and what to do; `unknown` where no number is known."""
     if cell.casefold() in NOT_KNOWN:
-        return (quoted(cell) if cell else "nothing"), KEEP_OUT
+        return (quoted(cell) if cell else "nothing"), unknown
     if re.fullmatch(r"[0-9]+", cell):
         return quoted(cell), f"The largest count that can be held is {LARGEST_COUNT}."
     if re.match(r"[-−–]\s*[0-9]", cell):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alkbayes.evidence_faults import shown
+from alkbayes.outcomes import ORR, Outcome
 from alkbayes.vocabulary import ALL
 from alkbayes.wording import (
     OTHER_DECIMALS,
@@ -74,7 +75,7 @@ class ReaderTable:
 def pooled_rows(document: Document) -> ReaderTable:
     """Return the pooled rates of a fit with the classical ones, in percent."""
     return ReaderTable(
-        title="Pooled objective response rate, %",
+        title=f"Pooled {outcome_of(document).label}, %",
         headings=("", "k", "patients\nresponders", "crude", "two-step", "typical", "mean", "next cohort"),
         rows=tuple(_pooled(document)),
     )
@@ -131,7 +132,12 @@ def shows_whole_percents(document: Document) -> bool:
     return any(decimals_of(row, most=RATE_DECIMALS, unit=100) < RATE_DECIMALS for row in document["pooled"])
 
 
-def subject(document: Document) -> tuple[str, str]:
+def outcome_of(document: Document) -> Outcome:
+    """Return what was counted; runs of earlier versions count objective responses."""
+    return Outcome(**document["outcome"]) if "outcome" in document else ORR
+
+
+def subject(document: Document) -> list[str]:
     """Return what was fitted and to what, a sentence each."""
     evidence = document["evidence"]
     trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
@@ -139,7 +145,13 @@ def subject(document: Document) -> tuple[str, str]:
         f"{counted(evidence['cohorts'], 'cohort')}{trials}, {counted(evidence['responders'], 'responder')} of "
         f"{counted(evidence['patients'], 'patient')}"
     )
-    return f"Model: {document['model']} ({document['question']})", f"Evidence: {evidence['source']}, {counts}"
+    outcome = outcome_of(document)
+    counted_are = [] if outcome.usual else [f"Outcome: {outcome.label}; patients below are {outcome.patients}"]
+    return [
+        f"Model: {document['model']} ({document['question']})",
+        *counted_are,
+        f"Evidence: {evidence['source']}, {counts}",
+    ]
 
 
 def verdict(document: Document) -> list[str]:

@@ -1,6 +1,6 @@
 """Everything that a fit is reported by: the tables, and the document that `fit --json` prints and a run keeps."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -56,7 +56,7 @@ def results_of(fit: "Fit") -> Results:
     pooled, contrasts = pooled_table(posterior, errors), contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
     classical = pool_table(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
-    notes = [*fit.design.notes, *possible_duplicates(fit.evidence)]
+    notes = [*fit.evidence.notes, *fit.design.notes, *possible_duplicates(fit.evidence)]
     if len(contrasts):
         notes.append(NOT_RANDOMISED)
     if fit.evidence.bundled:
@@ -72,6 +72,7 @@ def results_of(fit: "Fit") -> Results:
             "model": fit.spec.name,
             "question": fit.spec.question,
             "link": fit.design.link,
+            "outcome": asdict(evidence.outcome),
             "engine": fit.provenance.engine,
             "evidence": {
                 "source": evidence.source,

@@ -181,7 +181,7 @@ def read_fit(folder: Path) -> "Fit":
     document = read_run(folder)
     try:
         spec = read_spec(folder / MODEL_FILE)
-        evidence = read_evidence(folder / EVIDENCE_FILE, columns=spec.columns)
+        evidence = read_evidence(folder / EVIDENCE_FILE, columns=spec.columns, outcome=spec.outcome)
     except (SpecError, EvidenceError) as error:
         raise RunError(
             f"{folder}: this version of alkbayes cannot read what the run was made of: {error} Fit again: "

@@ -12,6 +12,8 @@ from pydantic_core import PydanticCustomError
 from alkbayes.errors import SpecError
 from alkbayes.evidence_faults import near_miss
 from alkbayes.model_files import family_of, read_declaration
+from alkbayes.outcome_table import Column, OutcomeTable
+from alkbayes.outcomes import ORR, Outcome
 from alkbayes.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.spec_faults import as_written, fault, faults_of
 from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, label_of
@@ -38,14 +40,6 @@ Slug = Annotated[
         pattern=r"^[a-z0-9][a-z0-9-]*$",
         max_length=60,
         description="lower-case letters, digits and hyphens, no hyphen first, 60 characters at most",
-    ),
-]
-Column = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        max_length=60,
-        description="the name of a column (letters, digits and _, no digit first, 60 characters at most)",
     ),
 ]
 
@@ -154,23 +148,43 @@ class Declaration[L: Record](Record):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        faults = [*_name_faults(self), *_effect_faults(self), *_heterogeneity_faults(self)]
+        faults = [*self._own_faults(), *_name_faults(self), *_effect_faults(self), *_heterogeneity_faults(self)]
         # Names that results would mix up say nothing new of a column that is declared twice.
         if faults := faults or [*_collisions(self)]:
             # The message is passed as context: braces in it are the user's own and no placeholders.
             raise PydanticCustomError("model_faults", "{message}", {"message": "\n".join(faults)})
         return self
 
+    def _own_faults(self) -> Iterator[str]:
+        """Yield what is wrong with parts that only this kind of model has."""
+        yield from ()
+
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns that an evidence table needs for this model beside the three basic ones, each once."""
+        """Columns that an evidence table needs for this model beside the basic ones and its outcome's, each once."""
         named = [column for effect in self.effect for column in effect.columns]
         named += [term.column for term in self.heterogeneity if term.column != COHORT]
         return tuple(dict.fromkeys(named))
 
 
 class Spec(Declaration[Likelihood]):
-    """A model file of response rates: what is pooled, over which effects, with which priors."""
+    """A model file of response rates: what is pooled, over which effects, with which priors.
+
+    Attributes
+    ----------
+    outcome_table
+        The table `outcome`; None where the file has none.
+    """
+
+    outcome_table: OutcomeTable | None = Field(default=None, alias="outcome", description="a table, [outcome]")
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the model counts: objective responses unless the file says otherwise."""
+        return ORR if self.outcome_table is None else self.outcome_table.outcome
+
+    def _own_faults(self) -> Iterator[str]:
+        return _outcome_faults(self)
 
 
 def effect_label(columns: Sequence[str]) -> str:
@@ -184,6 +198,18 @@ def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
         yield from ((f"effect[{position}].column", column) for column in effect.columns)
     for position, term in enumerate(spec.heterogeneity):
         yield f"heterogeneity[{position}].column", term.column
+
+
+def _outcome_faults(spec: Spec) -> Iterator[str]:
+    """Yield what is wrong with the columns that are counted, and parts of the model that read one of them."""
+    outcome = spec.outcome
+    if outcome.responders == outcome.n:
+        yield fault("outcome.n", f"found {as_written(outcome.n)} again, as in outcome.responders", "another column")
+    if COHORT in outcome.columns:
+        yield fault("outcome", f"found {as_written(COHORT)}", "columns of counts")
+    for path, column in _declared(spec):
+        if column in outcome.columns and column not in {COHORT, *ORR.columns}:
+            yield fault(path, f"found {as_written(column)}, which [outcome] counts", "any other column")
 
 
 def _name_faults(spec: Declaration[Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ SciPy's distributions and level names for indices.
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,26 @@ e1 E mixed second 5 2
 f1 F pretreated second 33 20
 """
 
+BRAIN = """\
+cohort_id,trial,line,regimen_class,responders,n,ic_responders,ic_n,ic_assessor
+a1,A,naive,first,31,44,3,9,irc
+a2,A,naive,second,35,45,8,10,irc
+b1,B,pretreated,first,12,30,,,
+c1,C,pretreated,second,33,70,9,21,irc
+c2,C,pretreated,second,9,33,0,0,
+d1,D,pretreated,third,18,40,7,12,investigator
+e1,E,naive,third,28,37,6,8,irc
+f1,F,pretreated,second,40,66,5,14,irc
+"""
+"""A table of which some cohorts have intracranial counts."""
+
+
+@pytest.fixture(scope="session")
+def brain_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("brain") / "brain.csv"
+    path.write_text(BRAIN, encoding="utf-8")
+    return path
+
 
 def make_spec(**parts: Any) -> Spec:
     """Return a checked model file; `parts` replace those of a binomial model with nothing but an intercept."""
@@ -133,7 +154,7 @@ def make_case(name: str) -> Case:
         spec, evidence = make_spec(**VARIANTS[name]), make_evidence()
     else:
         spec = read_spec(model_path(name))
-        evidence = read_evidence(columns=spec.columns)
+        evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
     return Case(name, spec, evidence, build_design(spec, evidence))
 
 

@@ -36,7 +36,7 @@ KINDS = {
 
 def implied(name: str) -> pd.DataFrame:
     spec = read_spec(model_path(name))
-    return prior_implications(spec, read_evidence(columns=spec.columns))
+    return prior_implications(spec, read_evidence(columns=spec.columns, outcome=spec.outcome))
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def test_the_bundled_models_with_the_default_first() -> None:
     assert model_names() == (
         "line-generation",
-        *("agent", "beta-binomial", "cloglog", "generation", "line", "line-by-generation"),
+        *("agent", "beta-binomial", "cloglog", "generation", "intracranial", "line", "line-by-generation"),
         *("overall", "probit", "robust", "sequence"),
     )
     assert model_names()[0] == DEFAULT_MODEL
@@ -91,7 +91,7 @@ def test_a_bundled_model_is_valid_has_its_file_s_name_and_gives_reasons(name: st
     assert all(len(reason.split()) > 4 for reason in reasons)
     text = path.read_text(encoding="utf-8")
     assert text.count("prior = ") == text.count("why = ") == len(reasons)
-    assert build_design(spec, read_evidence(columns=spec.columns)).notes == ()
+    assert build_design(spec, read_evidence(columns=spec.columns, outcome=spec.outcome)).notes == ()
 
 
 @pytest.mark.parametrize("name", model_names())

@@ -46,13 +46,22 @@ def method_named(name: str) -> "PoolingMethod":
     return PoolingMethod(name)
 
 
+def evidence_counted(data: Path | None, outcome: str | None) -> "Evidence":
+    """Return the table with the counts of a model's outcome, the usual ones if there is no model."""
+    from alkbayes.evidence import read_evidence
+    from alkbayes.outcomes import ORR
+    from alkbayes.spec import model_path, read_spec
+
+    return read_evidence(data, outcome=ORR if outcome is None else read_spec(model_path(outcome)).outcome)
+
+
 def headline(evidence: "Evidence") -> list[str]:
     """Return what stands above numbers for a reader: where they are from, and what may be in there twice."""
     from alkbayes.duplicates import possible_duplicates
     from alkbayes.evidence import RECONSTRUCTION
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    return [f"Evidence: {evidence.source}", *reconstruction, *possible_duplicates(evidence)]
+    return [f"Evidence: {evidence.source}", *evidence.notes, *reconstruction, *possible_duplicates(evidence)]
 
 
 def console_for(evidence: "Evidence") -> "Console":

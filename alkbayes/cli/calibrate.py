@@ -82,6 +82,11 @@ def command(
         raise UsageError("--workers and --scheduler exclude each other: a cluster has workers of its own.")
     scenario_named(scenario)
     spec = read_spec(model_path(model))
+    if not spec.outcome.usual:
+        raise UsageError(
+            f"model {spec.name!r} counts {' of '.join(spec.outcome.columns)}; scenarios have responders and n alone. "
+            "Give a model without [outcome]."
+        )
 
     from alkbayes.calibration import summarise_study
     from alkbayes.replications import Study, check_study

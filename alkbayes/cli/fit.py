@@ -75,7 +75,7 @@ def command(
     path = model_path(model)
     spec = read_spec(path)
     model_file = path.read_bytes()
-    evidence = read_evidence(data, columns=spec.columns)
+    evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
     check_place(out or free_run_folder(spec.name, now=started))
 
     from alkbayes.fit import fit_model

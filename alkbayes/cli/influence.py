@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, points
+from alkbayes.cli.analysis import (
+    DEFAULT_METHOD,
+    Method,
+    console_for,
+    empty_table,
+    evidence_counted,
+    figure,
+    method_named,
+    points,
+)
 from alkbayes.cli.counting import working
-from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.wording import counted, percent, percent_interval
 
@@ -37,6 +46,7 @@ READING = {
 def command(
     data: Data = None,
     method: Method = DEFAULT_METHOD,
+    outcome: OutcomeOf = None,
     by_trial: ByTrial = False,
     json_: Json = False,
     csv: Csv = False,
@@ -49,9 +59,8 @@ def command(
     asked = method_named(method)
     with working("pooling without each"):
         from alkbayes.classical.influence_tables import influence_table
-        from alkbayes.evidence import read_evidence
 
-        evidence = read_evidence(data)
+        evidence = evidence_counted(data, outcome)
         table = influence_table(evidence, method=asked, by_trial=by_trial)
     if json_:
         print_json({"influence": {"full": asdict(table.full), "left_out": records(table.rows)}})

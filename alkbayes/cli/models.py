@@ -93,11 +93,11 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
     from alkbayes.prior_implications import prior_implications
 
     try:
-        evidence = read_evidence(data, columns=spec.columns)
+        evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
     except EvidenceError:
         if data is not None:
             raise
-        columns = ", ".join(spec.columns)
+        columns = ", ".join(_columns(spec))
         typer.echo(
             f"note: what the priors imply is left out: the bundled table has not all of {columns} for each cohort. "
             "Give your table: --data FILE.",
@@ -107,8 +107,13 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
     return prior_implications(spec, evidence)
 
 
+def _columns(spec: "Spec") -> list[str]:
+    """Return the columns that a model needs beside those of every table."""
+    return [*(() if spec.outcome.usual else spec.outcome.columns), *spec.columns]
+
+
 def _line(model: str) -> dict[str, Any]:
-    from alkbayes.median_spec import read_median_spec
+    from alkbayes.median_spec import MedianSpec, read_median_spec
     from alkbayes.spec import model_path, read_spec
 
     path = model_path(model)
@@ -116,7 +121,7 @@ def _line(model: str) -> dict[str, Any]:
     return {
         "name": spec.name,
         "question": spec.question,
-        "columns": list(spec.columns),
+        "columns": list(spec.columns) if isinstance(spec, MedianSpec) else _columns(spec),
         "default": spec.name == DEFAULT_MODEL,
     }
 

@@ -13,6 +13,15 @@ Data = Annotated[
         "--data", metavar="FILE", help="Evidence table (CSV). Default: the bundled trials.", show_default=False
     ),
 ]
+OutcomeOf = Annotated[
+    str | None,
+    typer.Option(
+        "--outcome",
+        metavar="MODEL",
+        help="Count what this model does: a bundled one such as intracranial, or a TOML file. Default: responders.",
+        show_default=False,
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", autocompletion=completing.runs)]
 Plots = Annotated[
     Path | None,

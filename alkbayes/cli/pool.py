@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from alkbayes.cli import completing
-from alkbayes.cli.analysis import method_named
+from alkbayes.cli.analysis import evidence_counted, method_named
 from alkbayes.cli.counting import working
-from alkbayes.cli.options import Csv, Data, Json, Markdown
+from alkbayes.cli.options import Csv, Data, Json, Markdown, OutcomeOf
 from alkbayes.cli.output import check_format, print_csv, print_json, records
 from alkbayes.cli.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
 from alkbayes.errors import UsageError
@@ -45,6 +45,7 @@ def command(
     by: By = None,
     method: Methods = None,
     every: Every = False,
+    outcome: OutcomeOf = None,
     json_: Json = False,
     csv: Csv = False,
     markdown: Markdown = False,
@@ -59,10 +60,9 @@ def command(
     with working("pooling"):
         from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
         from alkbayes.classical.disagreements import disagreements
-        from alkbayes.evidence import read_evidence
 
         methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
-        evidence = read_evidence(data)
+        evidence = evidence_counted(data, outcome)
         pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
         apart = records(disagreements(pooled)) if every else None
     if json_:

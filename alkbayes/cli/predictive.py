@@ -50,6 +50,8 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
     else:
         console = reader_console()
         say(console, f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}")
+        for note in fit.evidence.notes:
+            say(console, note)
         console.print(f"Verdict: {found.conclusion}")
         if isinstance(found, PosteriorChecks):
             _show_posterior(console, found)

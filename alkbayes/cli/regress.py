@@ -12,13 +12,14 @@ from alkbayes.cli.analysis import (
     console_for,
     decimals,
     empty_table,
+    evidence_counted,
     figure,
     method_named,
     p_equals,
     p_value,
 )
 from alkbayes.cli.counting import working
-from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, printable
 from alkbayes.wording import percent
 
@@ -43,7 +44,12 @@ TRIAL = "trial"
 
 
 def command(
-    columns: Columns, data: Data = None, method: Method = DEFAULT_METHOD, json_: Json = False, csv: Csv = False
+    columns: Columns,
+    data: Data = None,
+    method: Method = DEFAULT_METHOD,
+    outcome: OutcomeOf = None,
+    json_: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Regress the response rates on columns of the table: coefficients, their tests, and what they leave unexplained.
 
@@ -53,9 +59,8 @@ def command(
     asked = method_named(method)
     with working("fitting"):
         from alkbayes.classical import PoolingMethod, regress
-        from alkbayes.evidence import read_evidence
 
-        evidence = read_evidence(data)
+        evidence = evidence_counted(data, outcome)
         if asked is PoolingMethod.GLMM_ML_TRIALS:
             found = regress(evidence, columns, method=PoolingMethod.GLMM_ML, group=TRIAL)
         else:

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.cli.analysis import console_for, empty_table, figure, p_value
+from alkbayes.cli.analysis import console_for, empty_table, evidence_counted, figure, p_value
 from alkbayes.cli.counting import working
-from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import check_format, print_csv, print_json
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ MEANINGS = {
 }
 
 
-def command(data: Data = None, json_: Json = False, csv: Csv = False) -> None:
+def command(data: Data = None, outcome: OutcomeOf = None, json_: Json = False, csv: Csv = False) -> None:
     """Test for small-study effects: Egger's regression on size, without and with a variance between cohorts, Peters'.
 
     Example: alkbayes small-study --json
@@ -26,9 +26,8 @@ def command(data: Data = None, json_: Json = False, csv: Csv = False) -> None:
     check_format(json_=json_, csv=csv)
     with working("testing"):
         from alkbayes.classical import small_study_effects
-        from alkbayes.evidence import read_evidence
 
-        evidence = read_evidence(data)
+        evidence = evidence_counted(data, outcome)
         rows = [asdict(effect) for effect in small_study_effects(evidence.frame["responders"], evidence.frame["n"])]
     if json_:
         print_json({"small_study": rows})

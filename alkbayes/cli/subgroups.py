@@ -4,9 +4,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.analysis import DEFAULT_METHOD, Method, console_for, empty_table, figure, method_named, p_equals
+from alkbayes.cli.analysis import (
+    DEFAULT_METHOD,
+    Method,
+    console_for,
+    empty_table,
+    evidence_counted,
+    figure,
+    method_named,
+    p_equals,
+)
 from alkbayes.cli.counting import working
-from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import check_format, print_csv, print_json, records
 from alkbayes.wording import percent, percent_interval
 
@@ -26,7 +35,12 @@ TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood rat
 
 
 def command(
-    column: Column, data: Data = None, method: Method = DEFAULT_METHOD, json_: Json = False, csv: Csv = False
+    column: Column,
+    data: Data = None,
+    method: Method = DEFAULT_METHOD,
+    outcome: OutcomeOf = None,
+    json_: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Pool each level of a column, with a variance between cohorts for each or for all, and test their difference.
 
@@ -36,9 +50,8 @@ def command(
     asked = method_named(method)
     with working("pooling"):
         from alkbayes.classical.subgroup_tables import subgroup_table
-        from alkbayes.evidence import read_evidence
 
-        evidence = read_evidence(data)
+        evidence = evidence_counted(data, outcome)
         table = subgroup_table(evidence, column, method=asked)
     if json_:
         print_json({"subgroups": _document(table)})

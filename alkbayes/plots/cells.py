@@ -20,11 +20,23 @@ from alkbayes.plots.page import (
     new_page,
     percent_axis,
     row_axes,
+    text_mm,
     write_foot,
     write_head,
     write_key,
 )
-from alkbayes.plots.style import GREY, NO_CAPTION, SINGLE_MM, SMALL_PT, TALLEST_MM, TEXT_PT, Caption, Look, styled
+from alkbayes.plots.style import (
+    GREY,
+    NO_CAPTION,
+    SINGLE_MM,
+    SMALL_PT,
+    TALLEST_MM,
+    TEXT_PT,
+    TITLE_PT,
+    Caption,
+    Look,
+    styled,
+)
 from alkbayes.vocabulary import ALL, label_of
 
 ROW_MM = 4.4
@@ -33,6 +45,7 @@ PLOT_LEFT_MM = 36.0
 PLOT_RIGHT_MM = SINGLE_MM - 3.5
 AXIS_MM = 7.0
 KEY_MM = SINGLE_MM - 2 * MARGIN_MM
+TITLE = "Pooled {}, by group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,8 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     rows = _rows(pooled)
     notes = foot_lines(caption.notes, SINGLE_MM)
     texts = [text for _, text in marks.summary_key()]
-    title = "Pooled objective response rate, by group"
+    room = KEY_MM - text_mm(TITLE.format(""), TITLE_PT, bold=True)
+    title = TITLE.format(fitted(caption.outcome.label, room, TITLE_PT, bold=True))
     fixed = head_mm(caption) + AXIS_MM + key_mm(texts, KEY_MM) + foot_mm(notes)
     pages = chunks(rows, int((TALLEST_MM - fixed) / ROW_MM))
     figures = []
@@ -73,7 +87,7 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
         write_head(figure, title + (f" ({number} of {len(pages)})" if len(pages) > 1 else ""), caption)
         axes = row_axes(figure, PLOT_LEFT_MM, PLOT_RIGHT_MM, head_mm(caption), body, 2 * len(page))
         percent_axis(axes)
-        axes.set_xlabel("Objective response rate, %")
+        axes.set_xlabel(f"{caption.outcome.title}, %")
         by_group = marks.by_group(pooled)
         shown = [(row.place, 2 * at + 1.0) for at, row in enumerate(page) if row.place is not None]
         marks.summaries(axes, marks.summary_rows(by_group, [place for place, _ in shown]), [y for _, y in shown])

@@ -94,11 +94,11 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
     head = head_mm(caption) + HEADINGS_MM
     body = len(rows) * ROW_MM
     figure = new_page(DOUBLE_MM, head + body + AXIS_MM + key_mm(texts, width) + foot_mm(notes))
-    write_head(figure, "Pooled objective response rate of all cohorts, by every method", caption)
+    write_head(figure, f"Pooled {caption.outcome.label} of all cohorts, by every method", caption)
     write_headings(figure, head, COLUMNS)
     axes = row_axes(figure, *PLOT_MM, head, body, len(rows))
     percent_axis(axes)
-    axes.set_xlabel("Objective response rate, %")
+    axes.set_xlabel(f"{caption.outcome.title}, %")
     looks: list[tuple[bool, Look, Look]] = [
         (True, marks.POSTERIOR, {"colors": BLUE, "linewidths": 0.9}),
         (False, marks.OBSERVED, {}),

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 ROW_MM = 2.05
 ROW_PT = 5.4
-TITLE = "Objective response rate of every cohort, observed and shrunken, and pooled"
+TITLE = " of every cohort, observed and shrunken, and pooled"
 NAME_MM = 42.0
 """Width of the names."""
 COUNTS_MM = 57.5
@@ -150,13 +150,13 @@ def _page(
     body = sum(row.rows for row in rows) * ROW_MM
     figure = new_page(DOUBLE_MM, fixed + body)
     paged = f" (page {number} of {of})" if of > 1 else ""
-    write_head(figure, TITLE + paged, caption)
+    write_head(figure, f"{caption.outcome.title}{TITLE}{paged}", caption)
     top = head_mm(caption) + HEADINGS_MM
     write_headings(figure, top, COLUMNS)
     figure.add_artist(rule(figure, top - 0.3))
     axes = row_axes(figure, PLOT_LEFT_MM, PLOT_RIGHT_MM, top, body, body / ROW_MM)
     percent_axis(axes)
-    axes.set_xlabel("Objective response rate, %")
+    axes.set_xlabel(f"{caption.outcome.title}, %")
     overall = 100 * tables.pooled[ALL, ALL, Estimand.MEAN]["median"]
     axes.axvline(overall, color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
     _draw_rows(axes, rows, tables)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.evidence import BUNDLED, RECONSTRUCTION
+from alkbayes.outcomes import ORR, Outcome
 from alkbayes.plots.style import Caption
 from alkbayes.vocabulary import NOT_RANDOMISED
 from alkbayes.wording import counted
@@ -60,12 +61,17 @@ class RunTables:
         return table.astype(kinds)
 
     @property
+    def outcome(self) -> Outcome:
+        """What was counted; runs of earlier versions count objective responses."""
+        return Outcome(**self.document["outcome"]) if "outcome" in self.document else ORR
+
+    @property
     def evidence(self) -> "Evidence":
         """The table that was fitted to, with the name that it had then."""
         from alkbayes.evidence import read_evidence
         from alkbayes.runs import EVIDENCE_FILE
 
-        evidence = read_evidence(self.folder / EVIDENCE_FILE)
+        evidence = read_evidence(self.folder / EVIDENCE_FILE, outcome=self.outcome)
         return replace(evidence, source=self.document["evidence"]["source"])
 
     @property
@@ -88,9 +94,8 @@ class RunTables:
         # What is said of the bundled table first: of very many notes a page has the first alone.
         notes = [note for note in document["notes"] if note != NOT_RANDOMISED]
         notes.sort(key=lambda note: note != RECONSTRUCTION)
-        return Caption(
-            (made_of, *(note if note.endswith((".", ")")) else f"{note}." for note in notes)), warning(document)
-        )
+        said = (note if note.endswith((".", ")")) else f"{note}." for note in notes)
+        return Caption((made_of, *said), warning(document), self.outcome)
 
     def _table(self, name: str) -> "pd.DataFrame":
         import pandas as pd

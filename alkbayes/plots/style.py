@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 
+from alkbayes.outcomes import ORR, Outcome
 from alkbayes.wording import percent, percent_interval
 
 SINGLE_MM = 85.0
@@ -105,10 +106,13 @@ class Caption:
         Sentences at the foot: model, evidence, what a reader must know.
     warning
         Why the figure is not to be used; empty where it may be.
+    outcome
+        What the rates are of.
     """
 
     notes: tuple[str, ...] = ()
     warning: str = ""
+    outcome: Outcome = ORR
 
 
 NO_CAPTION = Caption()

@@ -44,6 +44,7 @@ COMMANDS = (
     "sensitivity",
     "sequence",
     "resistance",
+    "intracranial",
     "outliers",
     "compare",
 )

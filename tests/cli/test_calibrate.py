@@ -126,6 +126,13 @@ def test_bad_requests_have_their_exit_codes_and_leave_nothing(
     assert not (tmp_path / "s").exists()
 
 
+def test_a_model_of_another_outcome_is_refused(alkbayes, tmp_path) -> None:
+    result = alkbayes("calibrate", "intracranial", "--out", tmp_path / "study")
+    assert result.exit_code == 2
+    assert "counts ic_responders of ic_n; scenarios have responders and n alone" in result.stderr
+    assert not (tmp_path / "study").exists()
+
+
 def test_another_study_in_the_folder_is_refused(alkbayes: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     result = alkbayes("calibrate", "--out", tmp_path)

@@ -30,6 +30,7 @@ DOCUMENT = {
     "model": TEXT,
     "question": TEXT,
     "link": TEXT,
+    "outcome": (dict,),
     "engine": TEXT,
     "evidence": (dict,),
     "diagnostics": (dict,),
@@ -155,6 +156,7 @@ def test_json_is_one_document_with_the_promised_keys(json_run) -> None:
     assert json_run.result.stderr == ""
     document = json_run.document
     check(document, DOCUMENT)
+    check(document["outcome"], dict.fromkeys(("responders", "n", "label", "patients"), TEXT))
     check(document["evidence"], EVIDENCE)
     check(document["diagnostics"], DIAGNOSTICS)
     for name, contract in (

@@ -55,6 +55,8 @@ ON_TABLES = {
     "sensitivity": ("line",),
     "sequence": ("--after", "crizotinib"),
     "resistance": (),
+    "intracranial": (),
+    "pfs": (),
     "plot": ("line", "predictive"),
     "predict": ("line", "--n", "40", "--null", "0.5"),
     "report": ("line", "--out", "report.html"),
