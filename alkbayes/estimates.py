@@ -124,7 +124,7 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
         what share of its patients; it is empty where a group has one profile. With `errors` also mcse, mcse_median,
         mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high.
     """
-    return pd.DataFrame([row | summarise(draws) | _with(errors, draws) for row, draws in pooled_draws(posterior)])
+    return pd.DataFrame([row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)])
 
 
 def pooled_draws(
@@ -179,7 +179,7 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
         summary = summarise(draws)
         del summary["sd"]
         better = float((draws > NO_DIFFERENCE[row["scale"]]).mean())
-        rows.append(row | summary | {"prob_better": better} | _with(errors, draws))
+        rows.append(row | summary | {"prob_better": better} | with_errors(errors, draws))
     columns = ["column", "contrast", "scale", "mean", "median", "low", "high", "prob_better"]
     return pd.DataFrame(rows, columns=columns + _error_columns(errors))
 
@@ -191,11 +191,11 @@ def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array
         design, posterior.draws, posterior.profiles, posterior.profile_of_cohort
     ):
         means = [expected_rate(side, posterior.heterogeneity) for side in (one, other)]
-        yield common | {"scale": "odds_ratio"}, _odds_ratio(design.link, one, other, share)
+        yield common | {"scale": "odds_ratio"}, profile_odds_ratio(design.link, one, other, share)
         yield common | {"scale": "risk_difference"}, (means[0] - means[1]) @ share
 
 
-def _odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> Array:
+def profile_odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> Array:
     """Return the odds ratio, shape (draw,), of averages over profiles of linear predictors of shape (draw, profile)."""
     if link is Link.LOGIT:
         return np.exp((one - other) @ weights)
@@ -219,7 +219,7 @@ def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) ->
     for parameter, draws in heterogeneity_draws(posterior):
         summary = summarise(draws)
         shown = {key: summary[key] for key in ("mean", "median", "low", "high")}
-        rows.append({"parameter": parameter} | shown | _with(errors, draws))
+        rows.append({"parameter": parameter} | shown | with_errors(errors, draws))
     return pd.DataFrame(rows, columns=["parameter", "mean", "median", "low", "high", *_error_columns(errors)])
 
 
@@ -288,7 +288,8 @@ def summarise(draws: Array) -> dict[str, float]:
     }
 
 
-def _with(errors: ErrorsOf | None, draws: Array) -> dict[str, Any]:
+def with_errors(errors: ErrorsOf | None, draws: Array) -> dict[str, Any]:
+    """Return the Monte Carlo errors of a row's draws as columns; none where none are asked for."""
     return {} if errors is None else dict(errors(draws))
 
 

@@ -26,6 +26,9 @@ RESERVED = frozenset(
 )
 """Names that the posterior or a table of results gives a meaning, so that no column of a model can have them."""
 
+OTHER_TABLES = {"resistance": "the table of resistance mutations"}
+"""Bundled models of another table than that of cohorts, each fitted by the command of its name."""
+
 # Descriptions say what is allowed, in the words of an error message.
 Text = Annotated[str, Field(pattern=r"\S", description="a text that is not empty")]
 Why = Annotated[str, Field(pattern=r"\S", description="the reason for this prior, a text that is not empty")]
@@ -276,14 +279,24 @@ def model_names() -> tuple[str, ...]:
     return (DEFAULT_MODEL, *(name for name in names if name != DEFAULT_MODEL))
 
 
+def other_model_path(model: str) -> Path:
+    """Return the file of a bundled model that reads another table than that of cohorts, a name of `OTHER_TABLES`."""
+    return models_folder() / "other-tables" / f"{model}.toml"
+
+
 def model_path(model: str) -> Path:
     """Return the file of a bundled model's name, or of a path.
 
     Raises
     ------
     SpecError
-        If there is no such model or file.
+        If there is no such model or file, or the model reads another table than that of cohorts.
     """
+    if model in OTHER_TABLES:
+        raise SpecError(
+            f"the model {as_written(model)} is none of cohorts: it reads {OTHER_TABLES[model]}. Fit it with: "
+            f"alkbayes {model}. Show it with: alkbayes models {model}."
+        )
     if model.endswith(".toml") or "/" in model or "\\" in model:
         return _file(Path(model))
     if model not in (*model_names(), MEDIAN_MODEL):

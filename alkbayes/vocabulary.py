@@ -79,6 +79,9 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "analysis_set": ("itt", "evaluable"),
     "confirmed": ("yes", "no", "unknown"),
     "certainty": ("high", "low"),
+    "after_generation": ("1", "2", "3", "4", "mixed"),
+    "assay": ("tissue", "plasma", "unknown"),
+    "counted": ("yes", "no"),
 }
 """Columns whose values are a fixed set, in the order in which they are shown."""
 

@@ -8,7 +8,7 @@ import typer
 from alkbayes.cli import completing
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
-from alkbayes.cli.output import message_console, print_json, reader_console, records, say
+from alkbayes.cli.output import message_console, print_json, print_message, reader_console, records, say
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
 
@@ -36,24 +36,30 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
     Example: alkbayes models line-generation > my-model.toml
     """
     from alkbayes.model_files import family_of, read_declaration
-    from alkbayes.spec import LOG_MEDIAN, model_names, model_path, read_spec
+    from alkbayes.spec import LOG_MEDIAN, OTHER_TABLES, model_names, model_path, other_model_path, read_spec
 
     if name is None:
         if data is not None:
             raise UsageError("--data goes with the NAME of a model: its priors are shown for the levels of that table.")
         listed = [_line(model) for model in (*model_names(), MEDIAN_MODEL)]
         if json_:
-            print_json({"models": listed})
+            print_json({"models": listed, "other_tables": dict(OTHER_TABLES)})
         else:
             _show_all(listed)
         return
-    path = model_path(name)
+    if name in OTHER_TABLES and data is not None:
+        raise UsageError(f"--data is a table of cohorts, and the model {name} reads {OTHER_TABLES[name]}.")
+    path = other_model_path(name) if name in OTHER_TABLES else model_path(name)
     if family_of(read_declaration(path)) == LOG_MEDIAN:
         _show_median_model(path, data, json_=json_)
         return
     spec = read_spec(path)
-    with working("drawing from the priors"):
-        implied = _implied(spec, data)
+    implied = None
+    if name in OTHER_TABLES:
+        print_message(f"note: this model reads {OTHER_TABLES[name]}; fit it with: alkbayes {name}")
+    else:
+        with working("drawing from the priors"):
+            implied = _implied(spec, data)
     if json_:
         document = None if implied is None else records(implied)
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": document})
@@ -119,6 +125,8 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     from rich import box
     from rich.table import Table
 
+    from alkbayes.spec import OTHER_TABLES
+
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("model", "question", "columns it needs"):
         table.add_column(heading, overflow="fold")
@@ -130,6 +138,8 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     say(
         console, f"{MEDIAN_MODEL} is of median PFS, not of response rates; `alkbayes pfs` fits it and needs pfs_median."
     )
+    for name, reads in OTHER_TABLES.items():
+        say(console, f"Another, {name}, reads {reads}: alkbayes {name}.")
     say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")
 
 

@@ -148,7 +148,8 @@ def _sequence(run: "RunTables") -> list["Figure"]:
     from alkbayes.plots.sequence import sequence
     from alkbayes.sequence import sequence_table
 
-    return sequence(sequence_table(posterior_of(run.fit)), run.caption)
+    fit = run.fit
+    return sequence(sequence_table(posterior_of(fit), fit.evidence.frame), run.caption)
 
 
 KINDS: Mapping[str, Kind] = {

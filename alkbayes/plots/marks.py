@@ -115,12 +115,14 @@ def summaries(
         diamonds(axes, low, middle, high, at + offset, half=0.42, gid=str(estimand), **look)
 
 
-def summary_key(of: str = "rate") -> list[tuple["Artist", str]]:
-    """Return the key of :func:`summaries`, which are of rates or of medians."""
+def summary_key(
+    following: str = "95 % prediction interval of the next cohort's rate", *, of: str = "cohort"
+) -> list[tuple["Artist", str]]:
+    """Return the key of :func:`summaries`, whose bars are called `following` and whose units `of`."""
     return [
-        (key_diamond(**FILLED), "typical cohort, 95 % credible interval"),
-        (key_diamond(**OPEN), "mean over cohorts, 95 % credible interval"),
-        (key_bar(**PREDICTED), f"95 % prediction interval of the next cohort's {of}"),
+        (key_diamond(**FILLED), f"typical {of}, 95 % credible interval"),
+        (key_diamond(**OPEN), f"mean over {of}s, 95 % credible interval"),
+        (key_bar(**PREDICTED), following),
     ]
 
 

@@ -121,7 +121,7 @@ def _key() -> list[tuple["Artist", str]]:
         (key_line(markeredgewidth=0.5, **printed), "printed median, 95 % confidence interval"),
         (key_line(markeredgewidth=0.5, **arrow), "to the right: limit, or median, that was not reached or not printed"),
         (key_line(color=BLUE, **posterior), "given all cohorts (shrunken), 95 % credible interval"),
-        *marks.summary_key("median"),
+        *marks.summary_key("95 % prediction interval of the next cohort's median"),
     ]
 
 

@@ -1,5 +1,7 @@
 """Response rates by earlier ALK inhibitor and TKI generation, as a heat map."""
 
+from typing import Any
+
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,11 +21,12 @@ from alkbayes.plots.page import (
     write_head,
 )
 from alkbayes.plots.style import GREY, INK, NO_CAPTION, SINGLE_MM, SMALL_PT, TEXT_PT, Caption, styled
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.records import records
+from alkbayes.vocabulary import NOT_RANDOMISED, Estimand
 from alkbayes.wording import percent, percent_interval
 
 LEFT_MM = 18.0
-CELL_MM = 10.5
+CELL_MM = 12.5
 """Height of a cell."""
 LABEL_PT = 5.2
 COLOURS = "Blues"
@@ -37,8 +40,9 @@ NAMES = {
     "mixed": "in some patients",
 }
 READING = (
-    "In each cell the mean response rate over cohorts (posterior median) and its 95 % credible interval, %; k "
-    "cohorts. Hatched: no cohort has had this after that; the rate is what the model predicts for the lines of "
+    "In each cell the mean response rate over cohorts (posterior median) and its 95 % credible interval, %; next: the "
+    "95 % prediction interval of the next cohort's rate; k cohorts. A cell with cohorts is averaged over its own "
+    "patients' lines. Hatched: no cohort has had this after that; the rate is what the model predicts for the lines of "
     "its row's patients."
 )
 
@@ -59,6 +63,7 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
     list of Figure
         One page, rates in percent.
     """
+    means, following = (_by_cell(table, estimand) for estimand in (Estimand.MEAN, Estimand.NEXT_COHORT))
     rows, columns = list(dict.fromkeys(table["earlier"])), list(dict.fromkeys(table["generation"]))
     notes = foot_lines((READING, NOT_RANDOMISED, *caption.notes), SINGLE_MM)
     head = head_mm(caption) + 2 * line_mm(TEXT_PT)
@@ -84,8 +89,8 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
     axes.set_xlabel("TKI generation", weight="bold", labelpad=3)
     axes.set_ylabel("earlier ALK inhibitor", weight="bold")
     colours = mpl.colormaps[COLOURS]
-    for record in table.to_dict(orient="records"):
-        x, y = columns.index(record["generation"]), rows.index(record["earlier"])
+    for (earlier, generation), record in means.items():
+        x, y = columns.index(generation), rows.index(earlier)
         predicted = not record["observed"]
         axes.add_patch(
             Rectangle(
@@ -113,16 +118,23 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
                 )
             )
         interval = percent_interval(record["low"], record["high"], 0)
+        later = following[earlier, generation]
+        prediction = f"next {percent_interval(later['low'], later['high'], 0)}"
         count = "no cohorts" if predicted else f"k = {record['k']:,}"
         # On a ground of the cell's colour, so that hatching does not cross numbers.
         ground = (
             {"facecolor": colours(DARKEST * record["median"]), "edgecolor": "none", "pad": 0.6} if predicted else None
         )
         for offset, text, style in (
-            (0.24, percent(record["median"], 0), {"weight": "bold", "fontsize": TEXT_PT + 1}),
-            (0.53, interval, {"fontsize": SMALL_PT}),
-            (0.8, count, {"fontsize": SMALL_PT - 0.5, "style": "italic" if predicted else "normal"}),
+            (0.2, percent(record["median"], 0), {"weight": "bold", "fontsize": TEXT_PT + 1}),
+            (0.43, interval, {"fontsize": SMALL_PT}),
+            (0.63, prediction, {"fontsize": SMALL_PT}),
+            (0.83, count, {"fontsize": SMALL_PT - 0.5, "style": "italic" if predicted else "normal"}),
         ):
             axes.text(x + 0.5, y + offset, text, ha="center", va="center", color=INK, bbox=ground, **style)
     write_foot(figure, notes)
     return [figure]
+
+
+def _by_cell(table: pd.DataFrame, estimand: Estimand) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["earlier"], row["generation"]): row for row in records(table[table["estimand"] == estimand])}

@@ -24,7 +24,7 @@ AXES = (
     Axis(PERCENT, "response rate, %", tuple((f"{tick}", float(tick)) for tick in range(0, 101, 20))),
     Axis(
         LOGIT,
-        "logit of the response rate",
+        "logit",
         tuple(
             (f"{tick:+d}".replace("-", "−").replace("+0", "0"), 50 + 50 * tick / LOGITS) for tick in (-4, -2, 0, 2, 4)
         ),
@@ -60,6 +60,10 @@ TITLES = {
     "cutoff": "data cut-off",
     "count_basis": "responder count",
     "pfs_median": "median PFS, months",
+    "pfs_ci_low": "its interval from",
+    "pfs_ci_high": "its interval to",
+    "pfs_n": "patients in the PFS analysis",
+    "ic_assessor": "intracranial responses read by",
     "ic_n": "with measurable CNS disease",
     "ic_responders": "intracranial responders",
 }
@@ -214,7 +218,7 @@ def _cohort_mark(record: Mapping[str, Any], exact: tuple[float, float], scale: s
 def _details(
     facts: Mapping[str, Any], record: Mapping[str, Any], sources: Mapping[str, tuple[int, Source]]
 ) -> tuple[tuple[str, Pieces], ...]:
-    """Return what the table says of a cohort beside its counts, in the table's order, and its sources."""
+    """Return the sources of a cohort, and what the table says of it beside its counts, in the table's order."""
     known: list[tuple[str, Pieces]] = [
         (TITLES.get(column, column.replace("_", " ")), registered(value) if column == REGISTRY else linked(value))
         for column, value in facts.items()
@@ -227,7 +231,7 @@ def _details(
         number, source = sources[key]
         pieces += [", " if pieces else "", Link(f"[{number}]", f"#source-{number}"), " ", source.piece]
     if pieces:
-        known.append(("sources", tuple(piece for piece in pieces if piece)))
+        known.insert(0, ("sources", tuple(piece for piece in pieces if piece)))
     return tuple(known)
 
 

@@ -42,6 +42,8 @@ COMMANDS = (
     "predictive",
     "predict",
     "sensitivity",
+    "sequence",
+    "resistance",
     "outliers",
     "compare",
 )

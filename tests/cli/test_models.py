@@ -40,17 +40,35 @@ def test_the_list_for_a_reader() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert lines[1].split() == ["model", "question", "columns", "it", "needs"]
-    names = [line[2:].partition("  ")[0] for line in lines[3:-3] if line.startswith("  ") and line[2] != " "]
+    names = [line[2:].partition("  ")[0] for line in lines[3:-4] if line.startswith("  ") and line[2] != " "]
     assert names == ["line-generation *", *model_names()[1:], "pfs"]
-    assert lines[-2].startswith("pfs is of median PFS, not of response rates")
+    assert lines[-3].startswith("pfs is of median PFS, not of response rates")
+    assert "resistance, reads the table of resistance mutations: alkbayes resistance." in lines[-2]
     assert "alkbayes models NAME" in lines[-1]
+
+
+def test_a_model_of_another_table_is_shown_and_not_fitted_to_cohorts() -> None:
+    result = run("models", "resistance")
+    assert result.exit_code == 0
+    assert parse_spec(tomllib.loads(result.stdout), source="stdout").columns == ("after_generation",)
+    assert result.stderr == (
+        "note: this model reads the table of resistance mutations; fit it with: alkbayes resistance\n"
+    )
+    assert json.loads(run("models", "resistance", "--json").stdout)["prior_implications"] is None
+    refused = run("fit", "resistance")
+    assert (refused.exit_code, refused.stdout) == (4, "")
+    assert 'the model "resistance" is none of cohorts' in refused.stderr
+    assert "alkbayes resistance" in refused.stderr
+    with_table = run("models", "resistance", "--data", "own.csv")
+    assert (with_table.exit_code, with_table.stdout) == (2, "")
+    assert "--data is a table of cohorts" in with_table.stderr
 
 
 def test_the_list_as_json() -> None:
     result = run("models", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     document = json.loads(result.stdout)
-    assert list(document) == ["models"]
+    assert document["other_tables"] == {"resistance": "the table of resistance mutations"}
     assert [model["name"] for model in document["models"]] == [*model_names(), "pfs"]
     assert document["models"][0] == {
         "name": "line-generation",

@@ -53,6 +53,8 @@ ON_TABLES = {
     "outliers": ("line",),
     "compare": ("line", "overall"),
     "sensitivity": ("line",),
+    "sequence": ("--after", "crizotinib"),
+    "resistance": (),
     "plot": ("line", "predictive"),
     "predict": ("line", "--n", "40", "--null", "0.5"),
     "report": ("line", "--out", "report.html"),
