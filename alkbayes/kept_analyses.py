@@ -11,12 +11,16 @@ from alkbayes.runs import RUN_FILE, beside, file_hash
 
 SCHEMA = 1
 COMMANDS = {
-    "sensitivity": "alkbayes sensitivity",
-    "outliers": "alkbayes outliers",
-    "outliers-by-trial": "alkbayes outliers --by-trial",
-    "compare": "alkbayes compare",
+    "sensitivity": "alkbayes sensitivity {run}",
+    "outliers": "alkbayes outliers {run}",
+    "outliers-by-trial": "alkbayes outliers {run} --by-trial",
+    "compare": "alkbayes compare {run} OTHER-RUN",
+    "pfs": "alkbayes pfs --for {run}",
+    "intracranial": "alkbayes intracranial --for {run}",
+    "sequence": "alkbayes sequence --for {run}",
+    "resistance": "alkbayes resistance --for {run}",
 }
-"""What can be kept, and the command that keeps it in the folder of the (first) run that it is given."""
+"""What can be kept, and the command that keeps it in the folder of the run that it names."""
 
 
 def keep_analysis(folder: Path, name: str, document: dict[str, Any]) -> Path:
@@ -98,9 +102,7 @@ def kept_analysis(folder: Path, name: str) -> dict[str, Any] | None:
 
 def command_for(name: str, folder: Path) -> str:
     """Return the command that makes an analysis of a run and keeps it."""
-    program, command, *options = COMMANDS[name].split()
-    others = ["OTHER-RUN"] if name == "compare" else []
-    return shlex.join([program, command, str(folder), *others, *options])
+    return COMMANDS[name].format(run=shlex.quote(str(folder)))
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alkbayes.evidence import BUNDLED
-from alkbayes.fit_tables import Document, contrasts_by_column, pooled_by_level
+from alkbayes.fit_tables import Document, contrasts_by_column, outcome_of, pooled_by_level
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 from alkbayes.wording import counted, difference, joined, limits, percent, percent_interval, rate
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A difference is settled where the probability of one of its signs is below this."""
+SIGNS = "+−"
+"""Of a number as it is printed; one that is zero as printed has none."""
 MOST_NAMED = 4
 """Differences of one effect that are spelt out; more are counted."""
 MOST_LEVELS = 6
@@ -78,15 +80,16 @@ def _sentences(document: Document) -> Iterator[str]:
     pooled = pooled_by_level(document)
     overall = pooled[ALL, ALL]
     evidence = document["evidence"]
+    outcome = outcome_of(document)
     trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
     yield (
         f"In {counted(evidence['cohorts'], 'cohort')}{trials}, {evidence['responders']:,} of "
-        f"{counted(evidence['patients'], 'patient')} responded."
+        f"{evidence['patients']:,} {outcome.patients} responded."
     )
     middle, interval = rate(overall["mean"])
     mix = " for the mix of these patients" if len(pooled) > 1 else ""
     yield (
-        f"Averaged over trials and cohorts{mix}, the response rate is {middle} % ({PROB} % credible interval "
+        f"Averaged over trials and cohorts{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
         f"{interval} %): given the model and its priors, the average lies in that interval with {PROB} % probability."
     )
     yield _next_cohort(overall)
@@ -171,9 +174,11 @@ def _difference(column: str, name: str, row: Document) -> str:
     middle, interval = difference(row)
     if row["low"] * row["high"] > 0:
         # One sign all along: said by the word, as sizes in ascending order.
-        interval = "–".join(sorted((end[1:] for end in interval.split(" to ")), key=float))
+        interval = "–".join(sorted((end.lstrip(SIGNS) for end in interval.split(" to ")), key=float))
     word = "lower" if row["median"] < 0 else "higher"
-    return f"{middle[1:]} points ({interval}) {word} in {_name(column, first)} than in {_name(column, second)}"
+    return (
+        f"{middle.lstrip(SIGNS)} points ({interval}) {word} in {_name(column, first)} than in {_name(column, second)}"
+    )
 
 
 def _titles(column: str) -> tuple[str, str]:

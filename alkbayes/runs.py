@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.errors import RunError
+from alkbayes.outcomes import ORR
 
 if TYPE_CHECKING:
+    from alkbayes.evidence import Evidence
     from alkbayes.fit import Fit
+    from alkbayes.outcomes import Outcome
     from alkbayes.results import Results
 
 SCHEMA = 1
@@ -161,6 +164,29 @@ def read_run(folder: Path) -> dict[str, Any]:
     return document
 
 
+def run_evidence(
+    folder: Path, document: dict[str, Any], *, columns: Sequence[str] = (), outcome: "Outcome" = ORR
+) -> "Evidence":
+    """Return the table that a run was fitted to, with the name that it had then and not that of the run's copy.
+
+    Parameters
+    ----------
+    folder, document
+        Of the run, as :func:`read_run` returned it.
+    columns, outcome
+        As of :func:`alkbayes.evidence.read_evidence`.
+
+    Raises
+    ------
+    EvidenceError
+        If the table has not these columns, or none of this outcome.
+    """
+    from alkbayes.evidence import read_evidence
+
+    evidence = read_evidence(folder / EVIDENCE_FILE, columns=columns, outcome=outcome)
+    return replace(evidence, source=document["evidence"]["source"])
+
+
 def read_fit(folder: Path) -> "Fit":
     """Return the fit of a finished run as it was when it was made, its files checked.
 
@@ -174,14 +200,13 @@ def read_fit(folder: Path) -> "Fit":
     from alkbayes.design import build_design
     from alkbayes.diagnostics import Diagnostics
     from alkbayes.errors import EvidenceError, SpecError
-    from alkbayes.evidence import read_evidence
     from alkbayes.fit import Fit, Provenance
     from alkbayes.spec import read_spec
 
     document = read_run(folder)
     try:
         spec = read_spec(folder / MODEL_FILE)
-        evidence = read_evidence(folder / EVIDENCE_FILE, columns=spec.columns, outcome=spec.outcome)
+        evidence = run_evidence(folder, document, columns=spec.columns, outcome=spec.outcome)
     except (SpecError, EvidenceError) as error:
         raise RunError(
             f"{folder}: this version of alkbayes cannot read what the run was made of: {error} Fit again: "
@@ -189,8 +214,6 @@ def read_fit(folder: Path) -> "Fit":
         ) from error
     with xr.open_datatree(folder / POSTERIOR_FILE, engine="h5netcdf") as stored:
         tree = stored.load()
-    # The table's name is the one it had for the run, not that of the copy.
-    evidence = replace(evidence, source=document["evidence"]["source"])
     return Fit(
         spec=spec,
         evidence=evidence,

@@ -120,4 +120,8 @@ def test_each_says_the_command_that_makes_it() -> None:
         "outliers": "alkbayes outliers runs/a",
         "outliers-by-trial": "alkbayes outliers runs/a --by-trial",
         "compare": "alkbayes compare runs/a OTHER-RUN",
+        "pfs": "alkbayes pfs --for runs/a",
+        "intracranial": "alkbayes intracranial --for runs/a",
+        "sequence": "alkbayes sequence --for runs/a",
+        "resistance": "alkbayes resistance --for runs/a",
     }

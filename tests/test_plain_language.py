@@ -72,6 +72,24 @@ def test_the_word_for_a_difference_follows_its_sign(changed: Callable[..., Docum
     assert "of the 3 differences between treatment lines" in open_
 
 
+def test_an_end_that_is_zero_as_printed_has_no_sign_to_take_off(changed: Callable[..., Document]) -> None:
+    where = {"contrast": "pretreated vs naive", "scale": "risk_difference"}
+    said = summary(changed("contrasts", contrast(0.0002, 0.2, 0.3, 0.98), **where))
+    assert "20.0 points (0.0–30.0) higher in pretreated cohorts than in treatment-naive cohorts" in said
+
+
+def test_another_outcome_has_its_own_name(fitted: Document) -> None:
+    outcome = {
+        "responders": "ic_responders",
+        "n": "ic_n",
+        "label": "intracranial ORR",
+        "patients": "patients with lesions",
+    }
+    said = summary(fitted | {"outcome": outcome})
+    assert "3,397 of 5,645 patients with lesions responded." in said
+    assert "the intracranial ORR is" in said
+
+
 def test_nothing_settled_is_said_to_be_so(changed: Callable[..., Document]) -> None:
     said = summary(changed("contrasts", contrast(-0.1, 0.0, 0.1, 0.5), scale="risk_difference"))
     assert "None of the 3 differences between treatment lines" in said
@@ -123,7 +141,7 @@ def test_a_model_without_effects_has_no_levels(fitted: Document) -> None:
     alone = fitted | {"contrasts": [], "pooled": [row for row in fitted["pooled"] if row["group"] == "all"]}
     said = summary(alone)
     assert "By " not in said
-    assert "Averaged over trials and cohorts, the response rate is" in said
+    assert "Averaged over trials and cohorts, the objective response rate is" in said
 
 
 def test_levels_of_a_column_of_ones_own_are_named_by_it(fitted: Document) -> None:

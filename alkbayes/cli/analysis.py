@@ -11,11 +11,14 @@ from alkbayes.cli.output import WIDTH, print_message, reader_console, say
 from alkbayes.errors import RunError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
     from rich.table import Table
 
     from alkbayes.classical import PoolingMethod
     from alkbayes.evidence import Evidence
+    from alkbayes.outcomes import Outcome
 
 Method = Annotated[
     str,
@@ -53,6 +56,28 @@ def evidence_counted(data: Path | None, outcome: str | None) -> "Evidence":
     from alkbayes.spec import model_path, read_spec
 
     return read_evidence(data, outcome=ORR if outcome is None else read_spec(model_path(outcome)).outcome)
+
+
+def evidence_for(
+    data: Path | None, run: Path | None, *, columns: "Sequence[str]" = (), outcome: "Outcome | None" = None
+) -> "Evidence":
+    """Return the table of a run, or without one the table that `--data` names.
+
+    Raises
+    ------
+    UsageError
+        If both are given.
+    """
+    from alkbayes.evidence import read_evidence
+    from alkbayes.outcomes import ORR
+    from alkbayes.runs import read_run, run_evidence
+
+    counted = ORR if outcome is None else outcome
+    if run is None:
+        return read_evidence(data, columns=columns, outcome=counted)
+    if data is not None:
+        raise UsageError("--for takes the table of its run, and --data names another. Give one of them.")
+    return run_evidence(run, read_run(run), columns=columns, outcome=counted)
 
 
 def headline(evidence: "Evidence") -> list[str]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.analysis import console_for, empty_table
-from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.analysis import console_for, empty_table, evidence_for, keep
+from alkbayes.cli.options import Csv, Data, ForRun, Json
 from alkbayes.cli.output import check_format, print_csv, print_json, print_message, records
 from alkbayes.errors import ConvergenceError
 from alkbayes.vocabulary import ALL, DEFAULT_MODEL, NOT_RANDOMISED
@@ -31,18 +31,22 @@ Plot = Annotated[
 
 
 def command(
-    data: Data = None, joint: JointToo = False, plot: Plot = None, json_: Json = False, csv: Csv = False
+    data: Data = None,
+    joint: JointToo = False,
+    plot: Plot = None,
+    for_run: ForRun = None,
+    json_: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Lay intracranial beside systemic response, and say whether later generations do better in the brain.
 
     Example: alkbayes intracranial --joint --plot brain.pdf
     """
     check_format(json_=json_, csv=csv)
-    from alkbayes.evidence import read_evidence
     from alkbayes.spec import model_path, read_spec
 
     specs = read_spec(model_path(DEFAULT_MODEL)), read_spec(model_path(MODEL))
-    systemic, brain = (read_evidence(data, columns=spec.columns, outcome=spec.outcome) for spec in specs)
+    systemic, brain = (evidence_for(data, for_run, columns=spec.columns, outcome=spec.outcome) for spec in specs)
     if plot is not None:
         from alkbayes.plots.files import check_free, format_of
 
@@ -56,6 +60,8 @@ def command(
         found = intracranial_analysis(specs[1], brain, systemic=(specs[0], systemic), progress=progress)
     together = _joint(found) if joint else None
     document = record_of(found) | {"joint": together}
+    if for_run is not None:
+        keep(for_run, "intracranial", document | {"failures": list(found.failures)})
     if plot is not None:
         _draw(found, plot)
     if json_:

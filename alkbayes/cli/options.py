@@ -23,6 +23,16 @@ OutcomeOf = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", autocompletion=completing.runs)]
+ForRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--for",
+        metavar="RUN",
+        help="Take the table of this run, and keep what is found beside it, for its report.",
+        show_default=False,
+        autocompletion=completing.runs,
+    ),
+]
 Plots = Annotated[
     Path | None,
     typer.Option("--plots", metavar="DIR", help="Write plots into this folder, which must be new.", show_default=False),

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.cli.analysis import evidence_for, keep
 from alkbayes.cli.counting import working
-from alkbayes.cli.options import Csv, Data, Json
-from alkbayes.cli.output import check_format, print_csv, print_json
+from alkbayes.cli.options import Csv, Data, ForRun, Json
+from alkbayes.cli.output import check_format, print_csv, print_json, print_message
 from alkbayes.errors import ConvergenceError
 from alkbayes.settings import DEFAULT_SEED
 from alkbayes.vocabulary import MEDIAN_MODEL
@@ -37,6 +38,7 @@ def command(
     seed: Seed = DEFAULT_SEED,
     draws: Draws = DEFAULT_DRAWS,
     plot: Plot = None,
+    for_run: ForRun = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -50,20 +52,22 @@ def command(
 
         format_of(plot, None)
         check_free([plot])
-    from alkbayes.evidence import read_evidence
     from alkbayes.median_spec import read_median_spec
     from alkbayes.spec import model_path
 
     spec = read_median_spec(model_path(model))
-    evidence = read_evidence(data, columns=spec.columns)
+    evidence = evidence_for(data, for_run, columns=spec.columns)
     with working("fitting the medians"):
         from alkbayes.pfs import pfs_results
 
         results = pfs_results(evidence, spec, seed=seed, draws=draws)
     if plot is not None:
         _plot(evidence, results, plot)
+    document = {"evidence": _subject(evidence)} | results.document()
+    if for_run is not None:
+        keep(for_run, "pfs", document)
     if json_:
-        print_json({"evidence": _subject(evidence)} | results.document())
+        print_json(document)
     elif csv:
         print_csv(_flat(results))
     else:
@@ -98,4 +102,4 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
     warning = "" if results.converged else f"NOT CONVERGED, DO NOT USE: {'; '.join(results.failures)}"
     caption = Caption((f"Evidence: {evidence.source}.", *results.notes[:2], *results.cautions), warning)
     for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
-        typer.echo(f"Figure: {file}", err=True)
+        print_message(f"Figure: {file}")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.analysis import empty_table
+from alkbayes.cli import completing
+from alkbayes.cli.analysis import empty_table, keep
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Json
 from alkbayes.cli.output import (
@@ -50,7 +51,21 @@ Plot = Annotated[
 ]
 
 
-def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv = False) -> None:
+ForRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--for",
+        metavar="RUN",
+        help="Keep what is found beside this run, for its report.",
+        show_default=False,
+        autocompletion=completing.runs,
+    ),
+]
+
+
+def command(
+    data: Data = None, plot: Plot = None, for_run: ForRun = None, json_: Json = False, csv: Csv = False
+) -> None:
     """Say how many samples have an ALK resistance mutation after which inhibitor, and how little is known of it.
 
     Example: alkbayes resistance --plot resistance.pdf
@@ -63,6 +78,10 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
         check_free([plot])
     from alkbayes.resistance_table import read_resistance
 
+    if for_run is not None:
+        from alkbayes.runs import read_run
+
+        read_run(for_run)
     table = read_resistance(data)
     from alkbayes.resistance import resistance_of
 
@@ -70,6 +89,8 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
         found = resistance_of(table, warn=warn)
     if plot is not None:
         _plot(table, found, plot)
+    if for_run is not None:
+        keep(for_run, "resistance", _document(table, found))
     if json_:
         print_json(_document(table, found))
     elif csv:

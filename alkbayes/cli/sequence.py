@@ -1,14 +1,14 @@
 """`alkbayes sequence`: what is left to gain after which earlier ALK inhibitor."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alkbayes.cli import completing
-from alkbayes.cli.analysis import empty_table, figure, headline
+from alkbayes.cli.analysis import empty_table, evidence_for, figure, headline, keep
 from alkbayes.cli.counting import working
-from alkbayes.cli.options import Csv, Data, Json
+from alkbayes.cli.options import Csv, Data, ForRun, Json
 from alkbayes.cli.output import (
     check_format,
     print_csv,
@@ -55,7 +55,12 @@ After = Annotated[
 
 
 def command(
-    run: MaybeRun = None, after: After = None, data: Data = None, json_: Json = False, csv: Csv = False
+    run: MaybeRun = None,
+    after: After = None,
+    data: Data = None,
+    for_run: ForRun = None,
+    json_: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Show response rates by earlier ALK inhibitor and TKI generation, and compare what may follow.
 
@@ -64,10 +69,17 @@ def command(
     check_format(json_=json_, csv=csv)
     if run is not None and data is not None:
         raise UsageError("A RUN has its own table, and --data names another. Give one of them.")
-    fit = _fit(run, data)
+    if for_run is not None and (run is not None or after is not None):
+        raise UsageError(
+            "--for fits the bundled model to its run's table, and keeps all that is found. Give it without RUN and "
+            "--after."
+        )
+    fit = _fit(run, data, for_run)
     from alkbayes.sequence import sequencing_of
 
     found = sequencing_of(fit, after=after)
+    if for_run is not None:
+        keep(for_run, "sequence", _document(run, after, fit, found))
     if json_:
         print_json(_document(run, after, fit, found))
     elif csv:
@@ -80,25 +92,24 @@ def command(
         )
 
 
-def _fit(run: Path | None, data: Path | None) -> "Fit":
+def _fit(run: Path | None, data: Path | None, for_run: Path | None) -> "Fit":
     """Return the fit of a run; where there is none, fit the bundled model."""
     if run is not None:
         from alkbayes.runs import read_fit
 
         return read_fit(run)
-    from alkbayes.evidence import read_evidence
     from alkbayes.settings import Engine
     from alkbayes.spec import model_path, read_spec
 
     spec = read_spec(model_path(MODEL))
-    evidence = read_evidence(data, columns=spec.columns)
+    evidence = evidence_for(data, for_run, columns=spec.columns)
     from alkbayes.fit import fit_model
 
     with working(f"fitting the model {MODEL}"):
         return fit_model(spec, evidence, engine=Engine.QUADRATURE, warn=warn)
 
 
-def _document(run: Path | None, after: str | None, fit: "Fit", found: "Sequencing") -> dict[str, object]:
+def _document(run: Path | None, after: str | None, fit: "Fit", found: "Sequencing") -> dict[str, Any]:
     return {
         "run": None if run is None else str(run),
         "model": fit.spec.name,

@@ -1,6 +1,6 @@
 """What figures are made of: the tables of a finished run, read as they are needed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +68,9 @@ class RunTables:
     @property
     def evidence(self) -> "Evidence":
         """The table that was fitted to, with the name that it had then."""
-        from alkbayes.evidence import read_evidence
-        from alkbayes.runs import EVIDENCE_FILE
+        from alkbayes.runs import run_evidence
 
-        evidence = read_evidence(self.folder / EVIDENCE_FILE, outcome=self.outcome)
-        return replace(evidence, source=self.document["evidence"]["source"])
+        return run_evidence(self.folder, self.document, outcome=self.outcome)
 
     @property
     def fit(self) -> "Fit":

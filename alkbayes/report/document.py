@@ -6,8 +6,10 @@ Kruschke 2021, doi:10.1038/s41562-021-01177-7.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alkbayes.fit_tables import outcome_of
 from alkbayes.plain_language import summary
 from alkbayes.plots.source import RunTables, warning
+from alkbayes.report.beyond import beyond_section
 from alkbayes.report.blocks import Report, Section, text
 from alkbayes.report.checks import classical_section, predictive_section
 from alkbayes.report.closing import limits_section, reproduce_section
@@ -48,19 +50,20 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     used = cited(named, known | dict(sources or {}))
     question = (text(f"{document['question']}."), text(ASKED))
     return Report(
-        title="Pooled objective response rates of ALK inhibitors",
+        title=f"{outcome_of(document).title} of ALK inhibitors, pooled",
         subtitle=document["question"],
         warning=warning(document),
         summary=summary(document),
         sections=(
             Section("question", "Question", question),
-            evidence_section(evidence, used, tables.caption),
+            evidence_section(evidence, used, tables.caption, left_out=evidence.notes),
             model_section(fit),
             computation_section(fit, document),
             results_section(tables, used),
             predictive_section(fit, tables),
             classical_section(tables),
             sensitivity_section(tables),
+            beyond_section(tables),
             limits_section(tables),
             reproduce_section(tables),
         ),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.fit_tables import ReaderTable
-from alkbayes.kept_analyses import COMMANDS, command_for, kept_analysis
+from alkbayes.kept_analyses import command_for, kept_analysis
 from alkbayes.report.blocks import Bullets, Heading, Listing, Section, Table, text
 from alkbayes.report.results import figure_of
 from alkbayes.wording import counted, percent, percent_interval, signed, unsigned_zero
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from alkbayes.plots.source import RunTables
     from alkbayes.report.blocks import Block
 
+OF_THE_MODEL = ("sensitivity", "outliers", "outliers-by-trial", "compare")
+"""Analyses of the run's own model."""
 SHOWN = 10
 """Cohorts and trials that a table shows; all are in the kept file."""
 
@@ -26,7 +28,7 @@ def sensitivity_section(tables: "RunTables") -> Section:
         If a kept analysis is of another run.
     """
     folder = tables.folder
-    kept = {name: kept_analysis(folder, name) for name in COMMANDS}
+    kept = {name: kept_analysis(folder, name) for name in OF_THE_MODEL}
     blocks: list[Block] = []
     if (found := kept["sensitivity"]) is not None:
         blocks += _readings(found["sensitivity"], tables)
@@ -37,7 +39,7 @@ def sensitivity_section(tables: "RunTables") -> Section:
     if (found := kept["compare"]) is not None:
         blocks += _compared(found["comparison"])
     if missing := [name for name, document in kept.items() if document is None]:
-        blocks += _not_run(folder, missing)
+        blocks += not_run(folder, missing)
     return Section("sensitivity", "Sensitivity", tuple(blocks))
 
 
@@ -160,6 +162,7 @@ def _compared(found: dict[str, Any]) -> "list[Block]":
     ]
 
 
-def _not_run(folder: Path, names: list[str]) -> "list[Block]":
+def not_run(folder: Path, names: list[str]) -> "list[Block]":
+    """Return which analyses a report does without, and the commands that add them."""
     commands = "\n".join(command_for(name, folder) for name in names)
     return [text("Not run for this report; each of these adds to it:"), Listing(commands, "console")]
