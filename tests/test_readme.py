@@ -61,3 +61,18 @@ def test_the_model_in_the_readme_is_a_model() -> None:
 
     (text,) = blocks("toml")
     assert parse_spec(tomllib.loads(text), source="README").columns == ("region", "trial")
+
+
+def test_the_medians_in_the_readme_are_those_of_the_command() -> None:
+    from alkbayes.pfs import pfs_results
+
+    found = pfs_results(read_evidence())
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    typical = found.pooled.query("level == 'naive' and estimand == 'typical'").iloc[0]
+    weighted = found.weighted.set_index("level")["estimate"]
+    assert f"{weighted['naive']:.1f} months in naive and {weighted['pretreated']:.1f} in pretreated cohorts" in text
+    shown = re.search(r"typical naive median is ([\d.]+) months \(([\d.]+)–([\d.]+)\)", text)
+    assert shown is not None
+    # Draws differ between kinds of processor; the Monte Carlo errors of these numbers are 0.1 to 0.3 months.
+    expected = [typical[name] for name in ("median", "low", "high")]
+    assert [float(number) for number in shown.groups()] == pytest.approx(expected, abs=0.6)
