@@ -19,6 +19,7 @@ COMMANDS = {
     "intracranial": "alkbayes intracranial --for {run}",
     "sequence": "alkbayes sequence --for {run}",
     "resistance": "alkbayes resistance --for {run}",
+    "predict": "alkbayes predict {run} --n PATIENTS",
 }
 """What can be kept, and the command that keeps it in the folder of the run that it names."""
 

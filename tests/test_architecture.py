@@ -50,6 +50,7 @@ TESTED_ELSEWHERE = {
     "report/results.py": "tests/report/test_markdown.py and test_forest.py",
     "report/checks.py": "tests/report/test_sections.py",
     "report/sensitivity.py": "tests/report/test_sections.py",
+    "report/planned.py": "tests/report/test_beyond.py",
     "report/closing.py": "tests/report/test_sections.py",
     "report/document.py": "tests/report/test_markdown.py: its sections in their order",
     "engines/compiled.py": "tests/test_posterior_oracles.py and tests/test_bundled_models.py sample with it",

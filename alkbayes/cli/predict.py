@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from alkbayes.cli.analysis import keep
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import check_format, print_csv, print_json, print_message
@@ -87,7 +88,8 @@ def command(
 ) -> None:
     """Predict a planned single-arm trial: its responders, a prior for its analysis, and how its design behaves.
 
-    Rates and probabilities are given as proportions. --csv prints the probabilities of each number of responders.
+    Rates and probabilities are given as proportions. What is found last is kept in the run's folder, for its report.
+    --csv prints the probabilities of each number of responders.
 
     Example: alkbayes predict runs/line-generation-20261122-101500 --line naive --generation third --n 40 --null 0.6
     """
@@ -104,6 +106,7 @@ def command(
         check_free([plot])
     from alkbayes.runs import read_fit, read_run
 
+    threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     document = read_run(run)
     fit = read_fit(run)
     from alkbayes.planned_cohort import planned_cohort
@@ -118,7 +121,7 @@ def command(
             above=limits or ([] if null is None else [null]),
             robust_weight=robust,
             null=null,
-            threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
+            threshold=threshold,
         )
     fault = warning(document)
     if plot is not None:
@@ -127,8 +130,10 @@ def command(
 
         for file in save_figures(prediction_figure(found, RunTables(run, document).caption), plot):
             print_message(f"Figure: {file}")
+    record = {"run": str(run), "model": fit.spec.name, "warning": fault} | found.as_record()
+    keep(run, "predict", record | {"threshold": threshold})
     if json_:
-        print_json({"run": str(run), "model": fit.spec.name, "warning": fault} | found.as_record())
+        print_json(record)
     elif csv:
         print_csv(found.distribution)
     else:

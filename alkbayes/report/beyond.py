@@ -15,6 +15,7 @@ from alkbayes.plots.sequence import sequence
 from alkbayes.plots.style import Caption
 from alkbayes.report.blocks import Bullets, Heading, Paragraph, Section, Table
 from alkbayes.report.pictures import picture
+from alkbayes.report.planned import planned_blocks
 from alkbayes.report.sensitivity import not_run
 from alkbayes.vocabulary import ALL, NOT_RANDOMISED
 from alkbayes.wording import (
@@ -29,6 +30,7 @@ from alkbayes.wording import (
 )
 
 if TYPE_CHECKING:
+    from alkbayes.fit import Fit
     from alkbayes.plots.source import RunTables
     from alkbayes.report.blocks import Block
 
@@ -38,7 +40,7 @@ MONTH_DECIMALS = 1
 BAYES = ("typical", "mean")
 
 
-def beyond_section(tables: "RunTables") -> Section:
+def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
     """Return what was found beyond the outcome of the run, of the analyses that were kept with it.
 
     Raises
@@ -51,6 +53,7 @@ def beyond_section(tables: "RunTables") -> Section:
         "intracranial": _intracranial,
         "sequence": _sequence,
         "resistance": _resistance,
+        "predict": lambda found, notes: planned_blocks(fit, found, notes),
     }
     kept = {name: kept_analysis(tables.folder, name) for name in parts}
     blocks: list[Block] = []

@@ -63,7 +63,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
             predictive_section(fit, tables),
             classical_section(tables),
             sensitivity_section(tables),
-            beyond_section(tables),
+            beyond_section(fit, tables),
             limits_section(tables),
             reproduce_section(tables),
         ),

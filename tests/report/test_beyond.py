@@ -16,7 +16,7 @@ from alkbayes.report.blocks import Bullets, Heading, Listing, Paragraph, Picture
 from alkbayes.report.document import report_of
 from alkbayes.report.html import html_of
 from alkbayes.report.markdown import markdown_of
-from alkbayes.runs import read_run
+from alkbayes.runs import read_fit, read_run
 
 NAMES = ("pfs", "intracranial", "sequence", "resistance")
 
@@ -33,12 +33,15 @@ def kept(run: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path
         result = command(name, "--for", folder, "--json")
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)
+    planned = ("--line", "naive", "--generation", "third", "--n", "40", "--null", "0.6", "--above", "0.7")
+    result = command("predict", folder, *planned)
+    assert result.exit_code == 0, result.output
     return folder
 
 
 @pytest.fixture(scope="module")
 def section(kept: Path) -> Section:
-    return beyond_section(RunTables(kept, read_run(kept)))
+    return beyond_section(read_fit(kept), RunTables(kept, read_run(kept)))
 
 
 def document(folder: Path, name: str) -> dict:
@@ -60,12 +63,14 @@ def test_every_part_has_its_heading_and_its_figure(section: Section) -> None:
         "Intracranial response",
         "Sequences of ALK inhibitors",
         "Resistance mutations",
+        "A planned trial",
     ]
     assert [block.name for block in section.blocks if isinstance(block, Picture)] == [
         "pfs",
         "intracranial",
         "sequence-matrix",
         "resistance",
+        "predict",
     ]
     assert not [block for block in section.blocks if isinstance(block, Listing)]
 
@@ -111,6 +116,24 @@ def test_resistance_says_first_how_little_there_is(section: Section) -> None:
     assert rows(section, "Each row by itself")["compound (>=2 ALK mutations)"][-1] == "35.0\n15.4–59.2"
 
 
+def test_a_planned_trial_is_the_one_that_was_asked_about(section: Section, kept: Path) -> None:
+    found = document(kept, "predict")
+    shown = rows(section, "Response rate of the planned cohort, %")
+    assert shown["true rate"][0] == f"{100 * found['rate']['mean']:.1f}"
+    (planned,) = found["planned"]
+    assert shown["observed in 40 patients"][1].endswith(
+        f"{planned['responders_low']}–{planned['responders_high']} responders"
+    )
+    (exceeding,) = {row[1] for row in rows(section, "Probability of a response rate above a limit, %").items()} - {
+        ("true rate", f"{100 * found['exceeding'][0]['probability']:.1f}")
+    }
+    assert exceeding[0] == "observed in 40"
+    priors = rows(section, "Meta-analytic-predictive (MAP) prior for the trial's own analysis")
+    assert priors["robust MAP"][0] == found["priors"][0]["text"]
+    designs = rows(section, "Success if P(ORR > 60 % | responders) > 0.975; %")
+    assert designs["vague"][1] == f"{next(row['critical'] for row in found['designs'] if row['prior'] == 'vague')}"
+
+
 def test_the_whole_report_holds_them(kept: Path) -> None:
     report = report_of(kept)
     page, text = html_of(report), markdown_of(report, "figures")
@@ -121,9 +144,12 @@ def test_the_whole_report_holds_them(kept: Path) -> None:
 
 
 def test_what_was_not_run_is_named_with_its_command(run: SimpleNamespace) -> None:
-    section = beyond_section(RunTables(run.folder, read_run(run.folder)))
+    section = beyond_section(run.fit, RunTables(run.folder, read_run(run.folder)))
     (listing,) = [block for block in section.blocks if isinstance(block, Listing)]
-    assert listing.text.splitlines() == [f"alkbayes {name} --for {run.folder}" for name in NAMES]
+    assert listing.text.splitlines() == [
+        *(f"alkbayes {name} --for {run.folder}" for name in NAMES),
+        f"alkbayes predict {run.folder} --n PATIENTS",
+    ]
     assert set(NAMES) < set(COMMANDS)
 
 
