@@ -53,7 +53,7 @@ def test_the_format_may_be_asked_for(alkbayes, folder: Path) -> None:
         (("{folder}", "pie"), 2, "There is no figure 'pie'. KIND may be: forest, cells, contrasts"),
         (("{folder}", "forest", "--format", "gif"), 2, "--format: found 'gif'"),
         (("{folder}", "forest", "--out", "x.docx"), 2, "x.docx: the name of a figure's file must end in"),
-        (("{folder}", "sequence"), 2, "the model has no effect of prior_alk_tki and regimen_class"),
+        (("{folder}", "sequence"), 2, "the model has no effect of prior_alk_tki"),
         (("nowhere", "forest"), 7, "nowhere: there is no such folder"),
     ],
 )

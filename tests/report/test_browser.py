@@ -104,7 +104,7 @@ def without_scripts(browser: Browser, path: Path) -> Iterator[Opened]:
 
 
 def test_it_opens_without_an_error_and_asks_for_nothing(opened: Opened, path: Path) -> None:
-    assert opened.page.title().startswith("Pooled objective response rates")
+    assert opened.page.title().startswith("Objective response rate of ALK inhibitors, pooled")
     assert len(opened.names) == 63
     assert opened.faults == []
     assert [url for url in opened.requests if not url.startswith("data:")] == [path.as_uri()]
