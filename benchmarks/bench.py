@@ -30,7 +30,8 @@ ALKBAYES = (sys.executable, "-c", "from alkbayes.cli import main; main()")
 HELP, WARM, COLD = "`alkbayes --help`", "`alkbayes fit`, warm", "`alkbayes fit`, cold"
 PYMC, TEXTBOOK = "PyMC's own sampler on the same `pm.Model`, warm", "PyMC's own sampler, model as in textbooks, warm"
 QUADRATURE, QUADRATURE_COLD = "`alkbayes fit --engine quadrature`, warm", "`alkbayes fit --engine quadrature`, cold"
-MOST_SECONDS = {HELP: 0.5, WARM: 12.0, COLD: 45.0, QUADRATURE: 4.0, QUADRATURE_COLD: 4.0}
+REPORT, FOREST = "`alkbayes report`", "`alkbayes plot RUN forest`"
+MOST_SECONDS = {HELP: 0.5, WARM: 12.0, COLD: 45.0, QUADRATURE: 4.0, QUADRATURE_COLD: 4.0, REPORT: 15.0, FOREST: 5.0}
 MOST_MEMORY = 1.5 * GIB
 RATIOS = ((PYMC, WARM, 4.0), (TEXTBOOK, WARM, 4.0), (WARM, QUADRATURE, 3.0), (COLD, QUADRATURE_COLD, 10.0))
 """How many times as long the first must take as the second."""
@@ -136,7 +137,7 @@ def shared_memory(process: psutil.Process) -> int:
 
 def run_rounds(rounds: int, model: str, steps: Sequence[str]) -> dict[str, Series]:
     """Measure every process once in each round, after one warm-up."""
-    found = {name: Series() for name in (HELP, QUADRATURE, WARM, QUADRATURE_COLD, COLD, PYMC, TEXTBOOK)}
+    found = {name: Series() for name in (HELP, QUADRATURE, WARM, QUADRATURE_COLD, COLD, REPORT, FOREST, PYMC, TEXTBOOK)}
     fit = (*ALKBAYES, "fit", model, *steps)
     quadrature = (*fit, "--engine", "quadrature")
     pymc = (sys.executable, str(HERE / "pymc_sampler.py"), model, *steps)
@@ -144,7 +145,7 @@ def run_rounds(rounds: int, model: str, steps: Sequence[str]) -> dict[str, Serie
         folder = Path(name)
         # Not this machine's own folder for compiled code: what is warm here was made warm here.
         warm = compiled_code(folder / "warm")
-        for command in (fit, quadrature, pymc, (*pymc, "--textbook")):
+        for command in ((*fit, "--out", "run"), quadrature, pymc, (*pymc, "--textbook")):
             measure(command, folder=folder, environment=warm)
         for place in range(rounds):
             for what, command, environment in (
@@ -153,6 +154,8 @@ def run_rounds(rounds: int, model: str, steps: Sequence[str]) -> dict[str, Serie
                 (WARM, fit, warm),
                 (QUADRATURE_COLD, quadrature, compiled_code(folder / f"cold-quadrature-{place}")),
                 (COLD, fit, compiled_code(folder / f"cold-{place}")),
+                (REPORT, (*ALKBAYES, "report", "run", "--out", f"{place}.html"), warm),
+                (FOREST, (*ALKBAYES, "plot", "run", "forest", "--out", f"{place}.png"), warm),
                 (PYMC, pymc, warm),
                 (TEXTBOOK, (*pymc, "--textbook"), warm),
             ):

@@ -45,6 +45,8 @@ def test_the_table_says_what_was_met(bench: ModuleType) -> None:
         bench.WARM: (10.0, 9.0, 14.0),
         bench.QUADRATURE_COLD: (4.5,),
         bench.COLD: (50.0,),
+        bench.REPORT: (9.0,),
+        bench.FOREST: (5.5,),
         bench.PYMC: (35.0,),
         bench.TEXTBOOK: (45.0,),
     }
@@ -61,6 +63,8 @@ def test_the_table_says_what_was_met(bench: ModuleType) -> None:
         "| `alkbayes fit`, warm | 10.00 | 9.00–14.00 | ≤ 12: met | 1.00 GiB | ≤ 1.5 GiB: met |",
         f"| {quadrature}, cold | 4.50 | 4.50–4.50 | ≤ 4: **missed** | 1.00 GiB | ≤ 1.5 GiB: met |",
         "| `alkbayes fit`, cold | 50.00 | 50.00–50.00 | ≤ 45: **missed** | 2.00 GiB | ≤ 1.5 GiB: **missed** |",
+        "| `alkbayes report` | 9.00 | 9.00–9.00 | ≤ 15: met | 1.00 GiB | ≤ 1.5 GiB: met |",
+        "| `alkbayes plot RUN forest` | 5.50 | 5.50–5.50 | ≤ 5: **missed** | 1.00 GiB | ≤ 1.5 GiB: met |",
         "| PyMC's own sampler on the same `pm.Model`, warm | 35.00 | 35.00–35.00 |  | 1.00 GiB |  |",
         "| PyMC's own sampler, model as in textbooks, warm | 45.00 | 45.00–45.00 |  | 1.00 GiB |  |",
         "| PyMC's own sampler on the same `pm.Model`, warm / `alkbayes fit`, warm | 3.5 × | | ≥ 4 ×: **missed** | | |",
