@@ -16,8 +16,8 @@ MOST_NAMED = 4
 """Differences of one effect that are spelt out; more are counted."""
 MOST_LEVELS = 6
 """Levels of one effect whose rates are spelt out."""
-ALIKE = 1.5
-"""A prediction interval less than this many times as wide as the interval of the mean says that cohorts are alike."""
+APART = 1.5
+"""A prediction interval this many times as wide as the interval of the mean says that cohorts differ."""
 
 NAMES = {
     ("line", "naive"): "treatment-naive cohorts",
@@ -48,6 +48,10 @@ CAUTION = (
     "Patients were not randomised between treatment lines, between TKI generations or between trials: a difference may "
     "come from the patients, the years or the way responses were read, and says nothing of what a drug would do for a "
     "given patient."
+)
+SINGLE_ARMS = (
+    "Cohorts are single arms: their rates describe these trials, compare no treatments, and say nothing of what a drug "
+    "would do for a given patient."
 )
 REBUILT = (
     "The table is a reconstruction of the published review's from registries, articles and abstracts; it is near the "
@@ -99,7 +103,7 @@ def _sentences(document: Document) -> Iterator[str]:
     for column in columns:
         yield from _levels(column, pooled)
         yield from _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
-    yield CAUTION if contrasts else CAUTION.partition(":")[0] + "."
+    yield CAUTION if contrasts else SINGLE_ARMS
     if evidence["source"] == BUNDLED:
         yield REBUILT
 
@@ -109,16 +113,14 @@ def _width(row: Mapping[str, Any]) -> float:
 
 
 def _next_cohort(overall: Mapping[str, Document]) -> str:
+    """Say where the next cohort may lie; that cohorts are alike is never said, as few of them cannot tell."""
     following = overall["next_cohort"]
     times = _width(following) / _width(overall["mean"])
-    where = (
-        f"the response rate of a new cohort of a new trial may lie between {limits(following).replace('–', ' and ')} %"
-    )
-    if times < ALIKE:
-        return f"Cohorts differ little: {where} ({PROB} % prediction interval)."
+    ends = limits(following).replace("–", " and ")
+    lead = "Single cohorts differ by more than that interval tells: the" if times >= APART else "The"
     return (
-        f"Single cohorts differ by more than that interval tells: {where} ({PROB} % prediction interval), a range "
-        f"{times:.1f} times as wide."
+        f"{lead} response rate of a new cohort of a new trial may lie between {ends} % ({PROB} % prediction interval), "
+        f"a range {times:.1f} times as wide."
     )
 
 
@@ -127,7 +129,7 @@ def _crude(document: Document, overall: Mapping[str, Document]) -> Iterator[str]
     if row is None or row["estimate"] is None:
         return
     times = _width(overall["mean"]) / _width(row)
-    narrower = f" and is {times:.1f} times narrower" if times > 1 else ""
+    narrower = f" and is {times:.1f} times narrower" if round(times, 1) > 1 else ""
     yield (
         f"Adding up all patients gives {percent(row['estimate'])} % ({PROB} % confidence interval "
         f"{percent_interval(row['low'], row['high'])} %), which leaves the differences between cohorts out{narrower}."

@@ -104,12 +104,13 @@ def test_of_many_settled_differences_the_largest_are_spelt_out(changed: Callable
     assert "differences between TKI generations are not settled" not in said
 
 
-def test_cohorts_that_are_alike_are_said_to_be(changed: Callable[..., Document], fitted: Document) -> None:
+def test_cohorts_are_never_called_alike(changed: Callable[..., Document], fitted: Document) -> None:
     (mean,) = [row for row in fitted["pooled"] if (row["group"], row["estimand"]) == ("all", "mean")]
     limits = {"low": mean["low"] - 0.001, "high": mean["high"] + 0.001}
     said = summary(changed("pooled", limits, group="all", estimand="next_cohort"))
-    assert "Cohorts differ little" in said
+    assert "The response rate of a new cohort of a new trial may lie between" in said
     assert "Single cohorts differ by more" not in said
+    assert "alike" not in said
 
 
 def test_a_narrower_mean_is_not_called_wider(changed: Callable[..., Document]) -> None:
@@ -141,6 +142,8 @@ def test_a_model_without_effects_has_no_levels(fitted: Document) -> None:
     alone = fitted | {"contrasts": [], "pooled": [row for row in fitted["pooled"] if row["group"] == "all"]}
     said = summary(alone)
     assert "By " not in said
+    assert "randomised" not in said
+    assert "Cohorts are single arms" in said
     assert "Averaged over trials and cohorts, the objective response rate is" in said
 
 

@@ -59,7 +59,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
             evidence_section(evidence, used, tables.caption, left_out=evidence.notes),
             model_section(fit),
             computation_section(fit, document),
-            results_section(tables, used),
+            results_section(fit, tables, used),
             predictive_section(fit, tables),
             classical_section(tables),
             sensitivity_section(tables),

@@ -13,6 +13,7 @@ from alkbayes.fit_tables import (
     weight_lines,
 )
 from alkbayes.plots.kinds import KINDS
+from alkbayes.prior_implications import heterogeneity_priors
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.forest import forest_of
 from alkbayes.report.pictures import picture
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from alkbayes.fit import Fit
     from alkbayes.plots.source import RunTables
     from alkbayes.report.blocks import Block, Picture
     from alkbayes.report.sources import Source
@@ -32,7 +34,7 @@ MOST_CONTRASTS = 40
 OF_MEAN = "Differences are of the mean, over the patients of the two levels together."
 
 
-def results_section(tables: "RunTables", sources: "Mapping[str, tuple[int, Source]]") -> Section:
+def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tuple[int, Source]]") -> Section:
     """Return what a run found."""
     document = tables.document
     evidence = tables.evidence
@@ -47,7 +49,7 @@ def results_section(tables: "RunTables", sources: "Mapping[str, tuple[int, Sourc
         text("How far trials and cohorts differ, and how much of that the named columns explain."),
         Table(heterogeneity_rows(document)),
     ]
-    if document["heterogeneity"]:
+    if heterogeneity_priors(fit.design, draws=1):
         blocks.append(figure_of(tables, "heterogeneity"))
     if len(tables.contrasts):
         blocks += [Heading("Contrasts"), Paragraph((NOT_RANDOMISED,), strong=True), *_contrasts(document)]

@@ -157,3 +157,27 @@ def test_an_analysis_of_another_run_is_refused(kept: RunTables) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace('"run_sha256": "', '"run_sha256": "0'), encoding="utf-8")
     with pytest.raises(RunError, match="was made from another run"):
         sensitivity_section(kept)
+
+
+def test_a_model_without_heterogeneity_has_no_figure_of_it(tmp_path) -> None:
+    from alkbayes.evidence import read_evidence
+    from alkbayes.fit import fit_model
+    from alkbayes.report.document import report_of
+    from alkbayes.results import results_of
+    from alkbayes.runs import write_run
+    from alkbayes.settings import SamplerSettings
+    from alkbayes.spec import read_spec
+
+    model, table = tmp_path / "nohet.toml", tmp_path / "own.csv"
+    model.write_text(
+        'schema = 1\nname = "nohet"\nquestion = "q"\n[likelihood]\nfamily = "binomial"\nlink = "logit"\n'
+        '[intercept]\nprior = { dist = "normal", mean = 0.0, sd = 1.5 }\nwhy = "x"\n',
+        encoding="utf-8",
+    )
+    table.write_text("cohort_id,responders,n\na,3,12\nb,9,20\nc,7,9\nd,0,9\n", encoding="utf-8")
+    settings = SamplerSettings(seed=11, chains=4, draws=500, tune=300)
+    fit = fit_model(read_spec(model), read_evidence(table), settings=settings)
+    write_run(tmp_path / "run", fit, results_of(fit), model_file=model.read_bytes(), command="alkbayes fit")
+    report = report_of(tmp_path / "run")
+    assert "cells" in [picture.name for picture in report.pictures]
+    assert "heterogeneity" not in [picture.name for picture in report.pictures]
