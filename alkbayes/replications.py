@@ -35,6 +35,8 @@ evenly spaced ones of all, whose effective sample size must be at least as large
 CHAINS = 2
 TUNE = 600
 """Of each of NUTS's chains."""
+LEAST_DRAWS = 2 * CHAINS * KEPT
+"""Of a posterior."""
 LONGER = 8
 """Times as many draws for chains that have fewer effective ones than ranks need."""
 CLASSICAL = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK, PoolingMethod.GLMM_ML)
@@ -73,8 +75,8 @@ class Study:
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:
             raise UsageError(f"--seed: found {self.seed}; allowed: 0 to {MAX_SEED:,}.")
-        if not 2 * CHAINS * KEPT <= self.draws <= 100_000:
-            raise UsageError(f"--draws: found {self.draws}; allowed: {2 * CHAINS * KEPT} to 100,000.")
+        if not LEAST_DRAWS <= self.draws <= 100_000:
+            raise UsageError(f"--draws: found {self.draws}; allowed: {LEAST_DRAWS} to 100,000.")
 
     @property
     def fixed(self) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alkbayes.errors import RunError
-from alkbayes.kernel import kernel_hash
+from alkbayes.fingerprint import differing, fingerprint
 from alkbayes.records import finite_or_none
 from alkbayes.replications import Study
 
@@ -24,13 +24,13 @@ STUDY_FILE = "study.json"
 RECORDS_FILE = "replications.jsonl"
 SUMMARY_FILE = "summary.json"
 RECORDED_PACKAGES = ("alkbayes", "arviz-stats", "numba", "numpy", "nutpie", "pymc", "pytensor", "scipy")
-IDENTITY = ("schema", "model", "model_sha256", "scenario", "engine", "seed", "draws", "kernel")
+IDENTITY = ("schema", "model", "model_sha256", "scenario", "engine", "seed", "draws")
 """What of the study's file must be the same for its replications to go together. How many there are to be is not among
 them: each has a random stream of its own, so that more can be added."""
 
 
 def described(study: Study, *, now: datetime) -> dict[str, Any]:
-    """Return what a study's file holds."""
+    """Return what a study's file holds, but for the fingerprint, which is made when it is needed."""
     model = study.spec.model_dump_json(by_alias=True)
     return {
         "schema": SCHEMA,
@@ -40,7 +40,6 @@ def described(study: Study, *, now: datetime) -> dict[str, Any]:
         "engine": str(study.engine),
         "seed": study.seed,
         "draws": study.draws,
-        "kernel": kernel_hash(study.engine),
         "started": now.isoformat(timespec="seconds"),
         "versions": {package: version(package) for package in RECORDED_PACKAGES},
         "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
@@ -79,9 +78,10 @@ class StudyFolder:
         try:
             if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
                 folder.mkdir(parents=True, exist_ok=True)
-                self._write(STUDY_FILE, json.dumps(wanted, indent=2) + "\n")
+                wanted["fingerprint"] = fingerprint(study)
+                self._write(STUDY_FILE, _compact_lists(json.dumps(wanted, indent=2)) + "\n")
             else:
-                self.described = self._check(wanted)
+                self.described = self._check(study, wanted)
                 self._read()
         except OSError as error:
             raise RunError(
@@ -124,7 +124,7 @@ class StudyFolder:
         except OSError as error:
             raise RunError(f"{self.folder}: the summary could not be written: {error.strerror or error}.") from error
 
-    def _check(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    def _check(self, study: Study, wanted: Mapping[str, Any]) -> dict[str, Any]:
         path = self.folder / STUDY_FILE
         if not path.is_file():
             kind = "a folder with other files" if self.folder.is_dir() else "a file"
@@ -140,6 +140,8 @@ class StudyFolder:
             for name in IDENTITY
             if found.get(name) != wanted[name]
         ]
+        if not differences and (changed := differing(found.get("fingerprint"), fingerprint(study))):
+            differences = [f"this code draws otherwise than that of its replications ({', '.join(changed[:3])}, ...)"]
         if differences:
             raise RunError(
                 f"{self.folder}: holds another study: {'; '.join(differences)}. Replications of the two do not go "
@@ -173,7 +175,7 @@ class StudyFolder:
 
 
 def _compact_lists(text: str) -> str:
-    """Return indented JSON with each list of whole numbers in one line."""
+    """Return indented JSON with each list of numbers in one line."""
     import re
 
-    return re.sub(r"\[[\d,\s]+\]", lambda found: re.sub(r"\s+", "", found[0]), text)
+    return re.sub(r"\[[-+.\de,\s]+\]", lambda found: re.sub(r"\s+", "", found[0]), text)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from alkbayes.errors import RunError, SamplingError, UsageError
-from alkbayes.kernel import kernel_hash
+from alkbayes.fingerprint import Fingerprint, differing, fingerprint
 from alkbayes.processes import new_pool, one_thread_each
 from alkbayes.replications import Study, replicate_study
 from alkbayes.study_folder import StudyFolder
@@ -90,26 +90,26 @@ def check_scheduler(address: str) -> None:
         pass
 
 
-def replicate_here(study: Study, kernel: str, number: int) -> dict[str, Any]:
+def replicate_here(study: Study, wanted: Fingerprint, number: int) -> dict[str, Any]:
     """Make one replication in a worker.
 
     Raises
     ------
     RunError
-        If the worker's code is not that of the process that asks.
+        If the worker's code draws otherwise than that of the process that asks.
     """
-    if kernel_hash(study.engine) != kernel:
+    if differing(wanted, fingerprint(study)):
         raise RunError("a worker has another version of alkbayes. Install the same on every machine of the cluster.")
     return replicate_study(study, number)
 
 
 def _finished(executor: Executor, study: Study, numbers: Iterable[int], *, at_once: int) -> Iterator[dict[str, Any]]:
     """Yield records as they are finished, with `at_once` replications handed out at a time."""
-    kernel, remaining = kernel_hash(study.engine), iter(numbers)
+    wanted, remaining = fingerprint(study), iter(numbers)
     pending: set[Future[dict[str, Any]]] = set()
     while True:
         while len(pending) < at_once and (number := next(remaining, None)) is not None:
-            pending.add(executor.submit(replicate_here, study, kernel, number))
+            pending.add(executor.submit(replicate_here, study, wanted, number))
         if not pending:
             return
         done, pending = wait(pending, return_when=FIRST_COMPLETED)

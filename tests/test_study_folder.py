@@ -62,8 +62,9 @@ def test_another_study_is_refused(tmp_path: Path, other: Study, said: str) -> No
 
 def test_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(tmp_path / "s")
-    monkeypatch.setattr(study_folder, "kernel_hash", lambda _: "new")
-    with pytest.raises(RunError, match=r"kernel is .* there and 'new' here"):
+    made = study_folder.fingerprint(STUDY)
+    monkeypatch.setattr(study_folder, "fingerprint", lambda _: {**made, "alpha": [0.0] * len(made["alpha"])})
+    with pytest.raises(RunError, match=r"this code draws otherwise than that of its replications \(alpha"):
         opened(tmp_path / "s")
 
 

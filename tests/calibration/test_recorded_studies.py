@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from alkbayes.kernel import kernel_hash
+from alkbayes.fingerprint import differing, fingerprint
+from alkbayes.replications import Study
 from alkbayes.scenarios import SCENARIOS
 from alkbayes.settings import Engine
+from alkbayes.spec import model_path, read_spec
 from alkbayes.uniformity import judge_ranks
 
 RECORDED = Path(__file__).parents[2] / "validation" / "sbc"
@@ -35,7 +37,8 @@ def recorded(scenario: str, engine: str) -> tuple[dict[str, Any], dict[str, Any]
 def test_it_is_of_this_code_and_large_enough(scenario: str, engine: str) -> None:
     study, summary = recorded(scenario, engine)
     assert (study["scenario"], study["engine"], study["model"]) == (scenario, engine, "line-generation")
-    assert study["kernel"] == kernel_hash(Engine(engine)), REMAKE
+    of = Study(read_spec(model_path(study["model"])), scenario, Engine(engine), study["seed"], study["draws"])
+    assert differing(study["fingerprint"], fingerprint(of)) == [], REMAKE
     assert summary["replications"] >= LEAST.get((scenario, engine), LEAST_OF_OTHERS)
     assert sum(summary["failed"].values()) <= MOST_FAILED * summary["replications"]
     assert {"started", "versions", "machine"} <= set(study)
