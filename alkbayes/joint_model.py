@@ -4,8 +4,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from alkbayes.joint import Joint
-from alkbayes.model import _variable as variable
-from alkbayes.model import build_model
+from alkbayes.model import build_model, variable
 from alkbayes.parametrisation import counts_of
 
 SECOND = "second_"

@@ -96,16 +96,16 @@ def build_model(design: Design) -> pm.Model:
         counts = {
             name: pm.Data(name, values, dims="cohort", shape=values.shape) for name, values in counts_of(design).items()
         }
-        eta = _variable("alpha", design.intercept_prior)
+        eta = variable("alpha", design.intercept_prior)
         for block in design.effects:
-            sd = 1.0 if block.sd_prior is None else _variable(f"sd_{block.slug}", block.sd_prior)
-            free = _variable(block.free, block.prior, dims=f"{block.slug}_contrast")
+            sd = 1.0 if block.sd_prior is None else variable(f"sd_{block.slug}", block.sd_prior)
+            free = variable(block.free, block.prior, dims=f"{block.slug}_contrast")
             # Products and sums, not a matrix product: numba compiles it in seconds, BLAS's in half a minute.
             effect = pm.Deterministic(
                 f"effect_{block.slug}", sd * (block.basis * free[None, :]).sum(axis=1), dims=block.slug
             )
             eta = eta + effect[block.index]
-        rho = None if design.rho_prior is None else _variable("rho", design.rho_prior)
+        rho = None if design.rho_prior is None else variable("rho", design.rho_prior)
         theta = pm.Deterministic("theta", _add_heterogeneity(design, counts, eta, rho), dims="cohort")
         if rho is None:
             _binomial(design.link, counts, theta)
@@ -169,7 +169,7 @@ def _log_lower_tail(x: Any) -> Any:
 
 def _add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho: Any) -> Any:
     group, cohort = design.group, design.cohort
-    taus = {term.label: _variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
+    taus = {term.label: variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
     observed, variance = counts["predictor"], sampling_variance(counts["n"], counts["variance"], rho)
     if group is not None:
         tau, tau_cohort = taus[group.label], 0.0 if cohort is None else taus[cohort.label]
@@ -209,7 +209,8 @@ def _deviations(term: HeterogeneityBlock, mean: Any, precision: Any) -> Any:
     )
 
 
-def _variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
+def variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
+    """Add a free variable with a prior to the model of the context."""
     match prior:
         case Normal():
             return pm.Normal(name, prior.mean, prior.sd, dims=dims)

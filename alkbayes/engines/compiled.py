@@ -7,8 +7,10 @@ kept on disk with the density that they call (:mod:`alkbayes.engines.kept`).
 """
 
 import importlib.util
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
@@ -18,6 +20,9 @@ from nutpie.compile_pymc import CompiledPyMCModel
 from alkbayes.design import Design, parameters
 from alkbayes.engines.kept import Shelf, key_of
 from alkbayes.parametrisation import counts_of
+
+if TYPE_CHECKING:
+    from pymc import Model
 
 VARIABLE = "unconstrained"
 """Name of the one variable of the raw draws: all free parameters on the sampler's scale, in the design's order."""
@@ -63,49 +68,84 @@ def compile_design(design: Design) -> CompiledPyMCModel:
         Its draws are of one variable, `unconstrained`: what the sampler sees of the free parameters, raveled and joined
         in the order of :func:`alkbayes.design.parameters`.
     """
-    n_dim = sum(parameter.size for parameter in parameters(design))
-    data = np.concatenate(list(counts_of(design).values()))
-    none = np.zeros_like(design.n)
-    shelf = Shelf(key_of(replace(design, responders=none, n=none), _sources(MADE_BY)))
+
+    def build() -> "Model":
+        from alkbayes.model import build_model
+
+        return build_model(design)
+
+    size = sum(parameter.size for parameter in parameters(design))
+    return compile_density(without_counts(design), data_of(design), size=size, made_by=MADE_BY, build=build)
+
+
+def compile_density(
+    structure: object, data: NDArray[np.float64], *, size: int, made_by: Sequence[str], build: "Callable[[], Model]"
+) -> CompiledPyMCModel:
+    """Compile a model's density for nutpie, or load it where it was compiled before.
+
+    Parameters
+    ----------
+    structure
+        Decides the code, with `made_by`: whatever the density depends on but the data.
+    data
+        The counts, as the density takes them.
+    size
+        Of the sampler's position.
+    made_by
+        Names of the modules whose source decides what the density is.
+    build
+        Called where nothing is kept.
+    """
+    shelf = Shelf(key_of(structure, _sources(made_by)))
     functions = shelf.load(SOURCES)
     if functions is None:
         # Not above: PyMC takes a second to import, and is not needed for code that is kept.
         from pytensor.configdefaults import config
 
         from alkbayes.engines.graph import density_and_gradient
-        from alkbayes.model import build_model
 
         # Whatever the user's own settings of PyTensor: nutpie calls in doubles, and the key knows nothing of them.
         with config.change_flags(floatX="float64"):
-            made = density_and_gradient(build_model(design))
-            names = {"N_DIM": n_dim, "N_DATA": len(data), "density_and_gradient": made}
+            made = density_and_gradient(build())
+            names = {"N_DIM": size, "N_DATA": len(data), "density_and_gradient": made}
         functions = shelf.compile(SOURCES, names)
     log_density, expand = functions
 
     def initial_point(seed: int | None) -> NDArray[np.float64]:
         # On the sampler's scale everything is of order one; uniform on (-1, 1) starts the chains apart, as Stan does.
-        return np.random.default_rng(seed).uniform(-1, 1, n_dim)
+        return np.random.default_rng(seed).uniform(-1, 1, size)
 
     return CompiledPyMCModel(
         dims={VARIABLE: ("parameter",)},
-        _coords={"parameter": np.arange(n_dim)},
-        _n_dim=n_dim,
-        _shapes={VARIABLE: (n_dim,)},
+        _coords={"parameter": np.arange(size)},
+        _n_dim=size,
+        _shapes={VARIABLE: (size,)},
         compiled_logp_func=log_density,
         compiled_expand_func=expand,
         initial_point_func=initial_point,
         shared_data={},
         shared_var_keys={},
         user_data=data,
-        n_expanded=n_dim,
-        shape_info=([VARIABLE], [slice(0, n_dim)], [(n_dim,)]),
+        n_expanded=size,
+        shape_info=([VARIABLE], [slice(0, size)], [(size,)]),
         logp_func=None,
         expand_func=None,
         reparameterized_names=[],
     )
 
 
-def _sources(modules: tuple[str, ...]) -> tuple[bytes, ...]:
+def without_counts(design: Design) -> Design:
+    """Return the structure of a design: its counts are data of the density."""
+    none = np.zeros_like(design.n)
+    return replace(design, responders=none, n=none)
+
+
+def data_of(*designs: Design) -> NDArray[np.float64]:
+    """Return the counts of designs as the density takes them, one after another."""
+    return np.concatenate([each for design in designs for each in counts_of(design).values()])
+
+
+def _sources(modules: Sequence[str]) -> tuple[bytes, ...]:
     """Return the source of each module, which need not be imported for that."""
     found = (importlib.util.find_spec(name) for name in modules)
     return tuple(Path(str(spec and spec.origin)).read_bytes() for spec in found)
