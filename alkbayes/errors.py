@@ -3,7 +3,8 @@
 Anything else that is raised is a bug and keeps its traceback.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class AlkbayesError(Exception):
@@ -19,6 +20,10 @@ class UsageError(AlkbayesError):
     """The command line asks for something that does not exist or does not go together."""
 
     exit_code = 2
+
+
+class FigureError(UsageError):
+    """A run has nothing that this kind of figure could show; the message is the reason, as a sentence."""
 
 
 class EvidenceError(AlkbayesError):
@@ -39,6 +44,20 @@ class SamplingError(AlkbayesError):
     exit_code = 5
 
 
+class WorkersLostError(SamplingError):
+    """Worker processes were killed again and again.
+
+    Attributes
+    ----------
+    done
+        Results of the tasks that were finished, by the task's place.
+    """
+
+    def __init__(self, message: str, done: Mapping[int, Any]) -> None:
+        super().__init__(message)
+        self.done = done
+
+
 class ConvergenceError(AlkbayesError):
     """The posterior failed its convergence gate; what was computed is still written, and marked."""
 
@@ -49,3 +68,7 @@ class RunError(AlkbayesError):
     """A run folder is in the way, incomplete, damaged or does not belong to its contents."""
 
     exit_code = 7
+
+
+class TakenError(RunError):
+    """Something is already where a run was to be written."""

@@ -2,13 +2,19 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from multiprocessing import get_context
+
+from alkbayes.errors import WorkersLostError
 
 FEW = 8
 """Tasks below this number are done in this process: to start others takes as long as a few of them."""
+
+MOST_BROKEN = 3
+"""Times that a worker may be killed before the work stops."""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 """Variables by which libraries of linear algebra learn how many threads to take."""
@@ -36,6 +42,11 @@ def in_processes[Task, Result](
         Number of processes; as many as processors if None. A few tasks are done in this one.
     progress
         Called when a task is done.
+
+    Raises
+    ------
+    WorkersLostError
+        If worker processes are killed again and again; it has the results of the tasks that were done.
     """
     workers = min(workers or os.cpu_count() or 1, len(tasks))
     found: dict[int, Result] = {}
@@ -45,18 +56,40 @@ def in_processes[Task, Result](
             if progress is not None:
                 progress(len(found), len(tasks))
         return [found[place] for place in range(len(tasks))]
-    pool = new_pool(workers)
+    broken = 0
+    while left := {place: task for place, task in enumerate(tasks) if place not in found}:
+        try:
+            with closing(_finished(work, left, workers)) as finished:
+                for place, result in finished:
+                    found[place] = result
+                    if progress is not None:
+                        progress(len(found), len(tasks))
+        except BrokenProcessPool as error:
+            broken += 1
+            if broken == MOST_BROKEN:
+                raise WorkersLostError(
+                    f"a worker process was killed {broken} times, with {len(found)} of {len(tasks)} fits done; is "
+                    "there enough memory? End other programs and repeat the command.",
+                    found,
+                ) from error
+            # Most often killed for want of memory, of which fewer at a time take less.
+            workers = max(workers // 2, 1)
+    return [found[place] for place in range(len(tasks))]
+
+
+def _finished[Task, Result](
+    work: Callable[[Task], Result], tasks: Mapping[int, Task], workers: int
+) -> Generator[tuple[int, Result]]:
+    """Yield the place and the result of each task as it is done."""
+    pool = new_pool(min(workers, len(tasks)))
     with one_thread_each():
         try:
-            places = {pool.submit(work, task): place for place, task in enumerate(tasks)}
+            places = {pool.submit(work, task): place for place, task in tasks.items()}
             for future in as_completed(places):
-                found[places[future]] = future.result()
-                if progress is not None:
-                    progress(len(found), len(tasks))
+                yield places[future], future.result()
         finally:
             # After an interrupt or an error, what has not begun never does.
             pool.shutdown(cancel_futures=True)
-    return [found[place] for place in range(len(tasks))]
 
 
 def new_pool(workers: int) -> ProcessPoolExecutor:

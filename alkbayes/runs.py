@@ -1,9 +1,11 @@
 """A run's folder: written beside its place and renamed in whole, checked when it is read again."""
 
+import errno
+import io
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.errors import RunError
+from alkbayes.errors import RunError, TakenError
 from alkbayes.outcomes import ORR
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ PARTS = (
     "command",
     "written",
     "files",
+    "content_sha256",
 )
 """What `run.json` holds beside its schema."""
 
@@ -49,7 +52,7 @@ def free_run_folder(model: str, *, now: datetime) -> Path:
     """Return `runs/<model>-<timestamp>` below the current folder, with a number where that is taken."""
     stem = f"{model}-{now:%Y%m%d-%H%M%S}"
     candidate, number = RUNS_FOLDER / stem, 1
-    while candidate.exists():
+    while candidate.exists() or candidate.is_symlink():
         number += 1
         candidate = RUNS_FOLDER / f"{stem}-{number}"
     return candidate
@@ -60,12 +63,14 @@ def check_place(folder: Path) -> None:
 
     Raises
     ------
+    TakenError
+        If something is there already.
     RunError
-        If something is there already, or the folder above it cannot be written to.
+        If the folder above it cannot be written to.
     """
     if folder.exists() or folder.is_symlink():
         kind = "a folder" if folder.is_dir() else "a file"
-        raise RunError(f"{folder}: {kind} is there already; nothing is overwritten. Give --out a path that is free.")
+        raise TakenError(f"{folder}: {kind} is there already; nothing is overwritten. Give --out a path that is free.")
     above = folder.absolute().parent
     while not above.exists():
         above = above.parent
@@ -97,12 +102,15 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
     Returns
     -------
     dict
-        What `run.json` holds: the results' document, the command, the time, and a hash of every other file.
+        What `run.json` holds: the results' document, the command, the time, a hash of every other file, and one of all
+        that.
 
     Raises
     ------
+    TakenError
+        If something came to be at `folder` in the meantime.
     RunError
-        If something came to be at `folder` in the meantime, or the disk refuses.
+        If the disk refuses.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -111,16 +119,25 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
             (place / EVIDENCE_FILE).write_bytes(fit.evidence.content)
             for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
                 getattr(results, name).to_csv(place / f"{name}.csv", index=False)
-            fit.tree.to_netcdf(place / POSTERIOR_FILE, engine="h5netcdf")
+            # In memory first: HDF5 closes a file that a full disk cut short once more at exit, and crashes the process.
+            posterior = io.BytesIO()
+            fit.tree.to_netcdf(posterior, engine="h5netcdf")
+            (place / POSTERIOR_FILE).write_bytes(posterior.getbuffer())
             files = {path.name: file_hash(path) for path in sorted(place.iterdir())}
             written = datetime.now().astimezone().isoformat(timespec="seconds")
-            document = {"schema": SCHEMA} | results.document | {"command": command, "written": written, "files": files}
+            document = sealed(
+                {"schema": SCHEMA} | results.document | {"command": command, "written": written, "files": files}
+            )
             text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
             (place / RUN_FILE).write_text(text + "\n", encoding="utf-8")
             # Without this a folder that came to be at `folder` since the check would be replaced, if it is empty.
             check_place(folder)
             place.rename(folder)
     except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise TakenError(
+                f"{folder}: another run was written there in the meantime. Give --out another path."
+            ) from error
         raise RunError(f"{folder}: the run could not be written: {error.strerror or error}.") from error
     return document
 
@@ -131,7 +148,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     Raises
     ------
     RunError
-        If this is no finished run, or a file is missing or is not the one that the run wrote.
+        If this is no finished run, or a file, `run.json` included, is missing or is not what the run wrote.
     """
     if not folder.is_dir():
         fault = "is a file" if folder.exists() else "there is no such folder"
@@ -148,6 +165,16 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise RunError(f"{path}: found schema {found!r}; allowed: {SCHEMA}. Fit again with this version: alkbayes fit.")
     if missing := [name for name in PARTS if name not in document]:
         raise RunError(f"{path}: has no {', '.join(missing)}, so it is not what a run writes. Fit again: alkbayes fit.")
+    if document != sealed(document):
+        raise RunError(
+            f"{path}: is not what the run wrote: a number or a word in it was changed since. Restore it, or fit again: "
+            f"{document['command']}"
+        )
+    _check_files(folder, document)
+    return document
+
+
+def _check_files(folder: Path, document: Mapping[str, Any]) -> None:
     for name, expected in document["files"].items():
         file = folder / name
         if not file.is_file():
@@ -161,7 +188,19 @@ def read_run(folder: Path) -> dict[str, Any]:
                 f"{folder}: {name} is not what the run wrote, so its numbers need not belong to it. Fit again: "
                 f"{document['command']}"
             )
-    return document
+
+
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a run with the SHA-256 of its content, which shows any later change of it.
+
+    Parameters
+    ----------
+    document
+        Of the run; a hash that it has already is replaced.
+    """
+    content = {name: value for name, value in document.items() if name != "content_sha256"}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return content | {"content_sha256": sha256(text.encode()).hexdigest()}
 
 
 def run_evidence(

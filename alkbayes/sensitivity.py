@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from alkbayes.changes import Inapplicable
 from alkbayes.design import Design, build_design
 from alkbayes.engines.target import unsupported
-from alkbayes.errors import AlkbayesError
+from alkbayes.errors import AlkbayesError, WorkersLostError
 from alkbayes.estimates import posterior_of
 from alkbayes.fit import Fit, fit_model
 from alkbayes.monte_carlo import mean_error_of, statistics
@@ -25,6 +25,8 @@ from alkbayes.settings import Engine, SamplerSettings
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
     from alkbayes.spec import Spec
+
+NOT_DONE = "worker processes were killed before it was fitted"
 
 
 def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, assumed: Sequence[str] = ()) -> Outcome:
@@ -108,11 +110,18 @@ def run_grid(
     # The slow ones first, so that none of them is waited for alone at the end.
     order = [*slow, *fast]
     work = partial(fit_reading, spec=fit.spec, evidence=fit.evidence, settings=settings)
-    outcomes |= zip(order, in_processes(work, order, workers=workers, progress=progress), strict=True)
+    stopped = ""
+    try:
+        outcomes |= zip(order, in_processes(work, order, workers=workers, progress=progress), strict=True)
+    except WorkersLostError as error:
+        stopped = str(error)
+        outcomes |= {name: Outcome(name, Status.FAILED, NOT_DONE) for name in order}
+        outcomes |= {order[place]: outcome for place, outcome in error.done.items()}
     return Grid(
         main=outcome_of("main", fit, main=fit.design),
         again=outcomes[AGAIN],
         outcomes=tuple(outcomes[name] for name in names),
+        stopped=stopped,
     )
 
 

@@ -180,11 +180,14 @@ class Grid:
         Of its model and table, fitted again as the readings are.
     outcomes
         Of every reading, in their order.
+    stopped
+        Why the work stopped before every reading was fitted; empty where it did not.
     """
 
     main: Outcome
     again: Outcome
     outcomes: tuple[Outcome, ...]
+    stopped: str = ""
 
     @property
     def numbers(self) -> tuple[Estimate, ...]:

@@ -9,15 +9,13 @@ from typing import Any
 
 from alkbayes.errors import RunError, SamplingError, UsageError
 from alkbayes.fingerprint import Fingerprint, differing, fingerprint
-from alkbayes.processes import new_pool, one_thread_each
+from alkbayes.processes import MOST_BROKEN, new_pool, one_thread_each
 from alkbayes.replications import Study, replicate_study
 from alkbayes.study_folder import StudyFolder
 
 type Told = Callable[[int], None]
 
 CONNECT_SECONDS = 5
-MOST_BROKEN = 3
-"""Times that a worker may die before the study stops."""
 WAITING = 4
 """Replications handed out for each worker, so that none waits for work and little is lost."""
 

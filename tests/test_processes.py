@@ -1,11 +1,14 @@
 """Results of tasks in several processes: in order, one thread each, and errors that come through."""
 
 import math
+import multiprocessing
 import os
+import signal
 
 import pytest
 
-from alkbayes.processes import FEW, THREADS, in_processes
+from alkbayes.errors import WorkersLostError
+from alkbayes.processes import FEW, MOST_BROKEN, THREADS, in_processes
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -29,6 +32,37 @@ def test_other_processes_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_error_of_a_task_comes_through() -> None:
     with pytest.raises(ValueError, match="not defined for negative values"):
         in_processes(math.factorial, [*range(FEW), -1], workers=2)
+
+
+def kill_a_worker() -> None:
+    for process in multiprocessing.active_children()[:1]:
+        process.kill()
+
+
+def test_work_goes_on_after_a_worker_was_killed() -> None:
+    done: list[int] = []
+
+    def progress(count: int, _: int) -> None:
+        done.append(count)
+        if count == 1:
+            kill_a_worker()
+
+    tasks = list(range(200, 200 + 2 * FEW))
+    assert in_processes(math.factorial, tasks, workers=2, progress=progress) == [math.factorial(n) for n in tasks]
+    # Each is told once, those that had to be done again included.
+    assert done == list(range(1, len(tasks) + 1))
+
+
+def test_workers_that_are_killed_again_and_again_end_it_with_what_was_done() -> None:
+    # The last task kills the process that does it, whichever that is.
+    tasks = [*([0] * FEW), signal.SIGKILL]
+    with pytest.raises(
+        WorkersLostError, match=f"killed {MOST_BROKEN} times, with [0-9]+ of {FEW + 1} fits done"
+    ) as caught:
+        in_processes(signal.raise_signal, tasks, workers=2)
+    assert caught.value.exit_code == 5
+    assert set(caught.value.done) <= set(range(FEW))
+    assert set(caught.value.done.values()) <= {None}
 
 
 def test_nothing_to_do_is_done() -> None:

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from alkbayes.errors import RunError
+from alkbayes.errors import RunError, TakenError
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import fit_model
 from alkbayes.results import results_of
-from alkbayes.runs import PARTS, check_place, free_run_folder, read_fit, read_run, write_run
+from alkbayes.runs import PARTS, check_place, free_run_folder, read_fit, read_run, sealed, write_run
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import model_path, read_spec
 
@@ -88,6 +88,7 @@ STEPS = [
     (Path, "mkdir", 1),
     (Path, "write_bytes", 1),
     (Path, "write_bytes", 2),
+    (Path, "write_bytes", 3),
     *((pd.DataFrame, "to_csv", nth) for nth in range(1, 1 + len(TABLES))),
     (xr.DataTree, "to_netcdf", 1),
     (Path, "read_bytes", 1),
@@ -104,8 +105,8 @@ def break_at(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, nth: int, 
     def broken(self: Any, *arguments: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == nth:
-            target = self if isinstance(self, Path) else Path(arguments[0])
-            if name.startswith(("write", "to_")):
+            if name.startswith("write") or name == "to_csv":
+                target = self if isinstance(self, Path) else Path(arguments[0])
                 with target.open("wb") as file:
                     file.write(b"half")
             raise error
@@ -153,7 +154,7 @@ test.write(Path(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize("step", [4, 8, 10, 11])
+@pytest.mark.parametrize("step", [4, 9, 11, 12])
 def test_a_process_killed_at_any_step_leaves_no_folder_that_looks_finished(tmp_path: Path, step: int) -> None:
     folder = tmp_path / "run"
     root = Path(__file__).parents[1]
@@ -187,7 +188,7 @@ def test_what_came_to_be_there_in_the_meantime_is_not_overwritten(
         return plain(*arguments, **options)
 
     monkeypatch.setattr(xr.DataTree, "to_netcdf", meanwhile)
-    with pytest.raises(RunError, match=r"is there already; nothing is overwritten"):
+    with pytest.raises(TakenError, match=r"is there already; nothing is overwritten"):
         write(folder)
     assert list(tmp_path.iterdir()) == [folder]
     assert folder.is_file() or list(folder.iterdir()) == []
@@ -196,12 +197,55 @@ def test_what_came_to_be_there_in_the_meantime_is_not_overwritten(
 def test_a_free_folder_is_named_by_model_time_and_where_needed_number(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     names = []
-    for _ in range(3):
+    for make in (Path.mkdir, Path.mkdir, dangle, Path.touch):
         folder = free_run_folder("overall", now=NOW)
-        folder.mkdir(parents=True)
+        folder.parent.mkdir(exist_ok=True)
+        make(folder)
         names.append(str(folder))
     stem = "runs/overall-20261122-101500"
-    assert names == [stem, f"{stem}-2", f"{stem}-3"]
+    assert names == [stem, f"{stem}-2", f"{stem}-3", f"{stem}-4"]
+
+
+def dangle(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def test_a_run_that_came_to_be_there_at_the_last_moment_is_not_overwritten(tmp_path: Path, monkeypatch) -> None:
+    write(tmp_path / "run")
+    monkeypatch.setattr("alkbayes.runs.check_place", lambda _: None)
+    with pytest.raises(TakenError, match="another run was written there in the meantime"):
+        write(tmp_path / "run")
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import importlib.util
+spec = importlib.util.spec_from_file_location("runs_test", sys.argv[3])
+test = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(test)
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    test.write(Path(sys.argv[1]))
+except test.RunError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_takes_half_of_the_posterior_is_told_and_the_process_ends_well(tmp_path: Path) -> None:
+    # Files of at most 2,000 bytes stand for the disk: HDF5 fails at the same call, and once more when the process ends.
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, tmp_path / "run", Path(__file__).parents[1], __file__],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{tmp_path / 'run'}: the run could not be written: File too large.\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_free_place_is_checked_and_left_as_it_was(tmp_path: Path) -> None:
@@ -248,6 +292,20 @@ def test_every_byte_of_a_run_is_checked(tmp_path: Path) -> None:
             file.write(b"\n")
         with pytest.raises(RunError, match=rf"{name} is not what the run wrote"):
             read_run(copy)
+
+
+def test_any_change_of_the_record_is_found(tmp_path: Path) -> None:
+    document = write(tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    for name in set(document) - {"schema"}:
+        changed = document | {name: [] if document[name] else ["x"]}
+        path.write_text(json.dumps(changed), encoding="utf-8")
+        with pytest.raises(RunError, match=r"run\.json: is not what the run wrote.*or fit again: "):
+            read_run(tmp_path / "run")
+    # How it is laid out is no change of what it says.
+    path.write_text(json.dumps(dict(reversed(document.items()))), encoding="utf-8")
+    assert read_run(tmp_path / "run") == document
+    assert sealed(document) == document
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from alkbayes import sensitivity
+from alkbayes.errors import WorkersLostError
 from alkbayes.estimates import posterior_of
 from alkbayes.evidence import Evidence, read_evidence
 from alkbayes.fit import Fit, fit_model
 from alkbayes.reported import headline_of
-from alkbayes.sensitivity import AGAIN, fit_reading, outcome_of, run_grid
+from alkbayes.sensitivity import AGAIN, NOT_DONE, fit_reading, outcome_of, run_grid
 from alkbayes.sensitivity_grid import Grid, Outcome, Status
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import Spec, model_path, parse_spec, read_spec
@@ -112,6 +113,20 @@ def test_that_sampling_takes_longer_is_told_before(fit: Fit, monkeypatch: pytest
     assert len(told) == 1
     assert told[0].startswith("the quadrature engine does not cover main model again, no phase 1: sampled by NUTS")
     assert grid.outcomes[0].status is Status.FAILED
+
+
+def test_what_was_done_before_workers_were_lost_stays(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(work: object, order: list[str], **_: object) -> None:
+        raise WorkersLostError("killed", {1: Outcome(order[1], Status.FITTED, cohorts=40)})
+
+    monkeypatch.setattr(sensitivity, "in_processes", lost)
+    grid = run_grid(fit, names=("no phase 1", "tau half-normal 1"))
+    assert grid.stopped == "killed"
+    assert grid.again == Outcome(AGAIN, Status.FAILED, NOT_DONE)
+    assert grid.outcomes == (
+        Outcome("no phase 1", Status.FITTED, cohorts=40),
+        Outcome("tau half-normal 1", Status.FAILED, NOT_DONE),
+    )
 
 
 def test_a_fit_that_fails_is_one_row_and_not_the_end(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:

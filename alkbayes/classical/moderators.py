@@ -93,7 +93,7 @@ def moderators_of(evidence: "Evidence", columns: Sequence[str]) -> Moderators:
         if not labels:
             which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
             raise EvidenceError(
-                f"{column} is {kept[column].iloc[0]!r} in {which} in {listed}: it explains no differences."
+                f"{column} is {kept[column].tolist()[0]!r} in {which} in {listed}: it explains no differences."
             )
         blocks.append(block)
         names += labels

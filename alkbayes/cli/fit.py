@@ -10,7 +10,7 @@ from alkbayes.cli import completing
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import message_console, no_color, print_json, say
-from alkbayes.errors import ConvergenceError
+from alkbayes.errors import ConvergenceError, TakenError
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.vocabulary import DEFAULT_MODEL
 
@@ -94,15 +94,16 @@ def command(
         handed_over = {"faults": [f"quadrature handed over: {fit.provenance.handed_over}"]}
         record = handed_over if compared is None else compared.as_record()
         results = replace(results, document=results.document | {"cross_check": record})
-    # Looked for again: another fit that began in the same second may have taken the name.
-    folder = out or free_run_folder(spec.name, now=started)
-    written = write_run(
-        folder,
-        fit,
-        results,
-        model_file=model_file,
-        command=f"alkbayes {shlex.join(sys.argv[1:])}",
-    )
+    typed = f"alkbayes {shlex.join(sys.argv[1:])}"
+    while True:
+        folder = out or free_run_folder(spec.name, now=started)
+        try:
+            written = write_run(folder, fit, results, model_file=model_file, command=typed)
+            break
+        except TakenError:
+            # A name that was not asked for may be taken meanwhile, by a fit that began in the same second.
+            if out is not None:
+                raise
     document = written | {"run": str(folder)}
     if json_:
         print_json(document)

@@ -9,7 +9,7 @@ from alkbayes.cli import completing
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Json, Run
 from alkbayes.cli.output import print_json, print_text
-from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.errors import ConvergenceError, FigureError, UsageError
 from alkbayes.plots.kinds import KINDS
 
 KindName = Annotated[
@@ -48,7 +48,10 @@ def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, j
         tables = RunTables(run, read_run(run))
         path = run / f"{kind}.{ending}" if out is None else out
         check_free([path])
-        pages = KINDS[kind].draw(tables)
+        try:
+            pages = KINDS[kind].draw(tables)
+        except FigureError as error:
+            raise FigureError(f"{run}: {error}") from error
         files = save_figures(pages, path)
     if json_:
         print_json(

@@ -7,10 +7,12 @@ from alkbayes.cli.analysis import console_for, empty_table, figure, keep, points
 from alkbayes.cli.counting import counted, working
 from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, print_message, say
-from alkbayes.errors import ConvergenceError
+from alkbayes.errors import ConvergenceError, SamplingError
 from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from alkbayes.fit import Fit
@@ -73,10 +75,16 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     keep(run, "sensitivity", {"sensitivity": document})
     if csv:
         print_csv(grid_table(grid))
-        return
-    if json_:
+    elif json_:
         print_json({"sensitivity": document})
-        return
+    else:
+        _show(run, fit, grid, scaling, said)
+    if grid.stopped:
+        raise SamplingError(f"{grid.stopped} What was done so far is above and in {run / 'sensitivity.json'}.")
+
+
+def _show(run: "Path", fit: "Fit", grid: "Grid", scaling: "PowerScaling", said: Sequence[str]) -> None:
+    """Print what was found for a reader."""
     console = console_for(fit.evidence)
     say(console, f"Model: {fit.spec.name} ({fit.spec.question})")
     console.print(f"Run: {run}", soft_wrap=True)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alkbayes.errors import RunError, UsageError
+from alkbayes.errors import FigureError, RunError
+from alkbayes.wording import counted
 
 CLASSICAL = "reml-logit"
 """What the classical pictures of single cohorts pool by, as metafor does unless told otherwise."""
@@ -37,8 +38,8 @@ class Kind:
     shows: str
 
 
-def _has_no(run: "RunTables", what: str, needed: str) -> str:
-    return f"{run.folder}: model {run.document['model']!r} has no {what}. Draw a run of a model with {needed}."
+def _has_no(run: "RunTables", what: str, needed: str) -> FigureError:
+    return FigureError(f"model {run.document['model']!r} has no {what}. Draw a run of a model with {needed}.")
 
 
 def _forest(run: "RunTables") -> list["Figure"]:
@@ -57,7 +58,7 @@ def _contrasts(run: "RunTables") -> list["Figure"]:
     from alkbayes.plots.contrasts import contrasts
 
     if run.contrasts.empty:
-        raise UsageError(_has_no(run, "contrasts", "an effect with two levels"))
+        raise _has_no(run, "contrasts", "an effect with two levels")
     return contrasts(run.contrasts, run.caption)
 
 
@@ -75,7 +76,7 @@ def _heterogeneity(run: "RunTables") -> list["Figure"]:
     fit = run.fit
     prior = heterogeneity_priors(fit.design, draws=1_000_000)
     if not prior:
-        raise UsageError(_has_no(run, "heterogeneity", "a standard deviation"))
+        raise _has_no(run, "heterogeneity", "a standard deviation")
     posterior = dict(heterogeneity_draws(posterior_of(fit)))
     return heterogeneity(prior, posterior, run.heterogeneity, run.caption)
 
@@ -95,7 +96,7 @@ def _funnel(run: "RunTables") -> list["Figure"]:
     frame = run.evidence.frame
     full = pool(frame["responders"], frame["n"], method=PoolingMethod(CLASSICAL))
     if full.estimate is None:
-        raise UsageError(f"{run.folder}: {CLASSICAL} finds no pooled rate to draw a funnel about: {full.note}")
+        raise FigureError(f"{CLASSICAL} finds no pooled rate to draw a funnel about: {full.note}")
     return funnel(frame, pooled=full.estimate, tau2=full.tau2 or 0.0, method=CLASSICAL, caption=run.caption)
 
 
@@ -105,8 +106,11 @@ def _baujat(run: "RunTables") -> list["Figure"]:
     from alkbayes.plots.diagnostic import baujat
 
     table = influence_table(run.evidence, method=PoolingMethod(CLASSICAL))
-    if not table.rows["baujat_x"].notna().any():
-        raise UsageError(f"{run.folder}: Baujat's plot needs two cohorts at least, and rates that can be pooled.")
+    if not table.rows[["baujat_x", "baujat_y"]].notna().all(axis=1).any():
+        raise FigureError(
+            "Baujat's plot leaves out one cohort at a time and pools the others: it needs three cohorts at least, and "
+            "rates that can be pooled."
+        )
     return baujat(table.rows, method=CLASSICAL, caption=run.caption)
 
 
@@ -122,9 +126,9 @@ def _calibration(run: "RunTables") -> list["Figure"]:
     from alkbayes.predictive_checks import LEAST_COHORTS, posterior_checks
 
     if (count := run.document["evidence"]["cohorts"]) < LEAST_COHORTS:
-        raise UsageError(
-            f"{run.folder}: {count} cohorts tell too little of the calibration; it takes {LEAST_COHORTS}. Draw "
-            "`predictive`, which has every cohort."
+        raise FigureError(
+            f"{counted(count, 'cohort')} cannot show the calibration; it takes {LEAST_COHORTS}. Draw `predictive`, "
+            "which has every cohort."
         )
     found = posterior_checks(run.fit)
     return calibration(found.pit, found.uniform, run.caption)

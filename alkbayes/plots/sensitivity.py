@@ -144,7 +144,8 @@ def _panel(main: Record, readings: Sequence[Record]) -> _Panel:
         return next((each for each in record["numbers"] if each["number"] == main["number"]), None)
 
     rows = [_Row("main fit", main, reading=False)]
-    rows += [_Row("the same again", found(each), reading=False) for each in readings if each["reading"] == AGAIN]
+    again = [each for each in readings if each["reading"] == AGAIN and found(each) is not None]
+    rows += [_Row("the same again", found(each), reading=False) for each in again]
     for family, name in FAMILY_NAMES.items():
         members = [each for each in readings if each["family"] == family and found(each) is not None]
         if members:
@@ -199,8 +200,10 @@ def _axis(axes: "Axes", panel: _Panel, shown: Sequence[Record]) -> None:
     """Make the horizontal axis hold every interval, its ticks at round numbers."""
     least = panel.factor * min(each["low"] for each in shown)
     most = panel.factor * max(each["high"] for each in shown)
-    power = 10.0 ** math.floor(math.log10(max(most - least, 1e-6) / MOST_TICKS))
-    step = next(times * power for times in (1, 2, 5, 10) if (most - least) / (times * power) <= MOST_TICKS - 1)
+    finest = max(most - least, 1e-6) / (MOST_TICKS - 1)
+    power = 10.0 ** math.floor(math.log10(finest))
+    # Ten times the power of ten below it is above it in any case.
+    step = next((times * power for times in (1, 2, 5) if times * power >= finest), 10 * power)
     low, high = step * math.floor(least / step), step * math.ceil(most / step)
     percent_axis(axes, low=low, high=max(high, low + step), step=step)
     if panel.table == CONTRAST:

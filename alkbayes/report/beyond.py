@@ -7,7 +7,6 @@ import pandas as pd
 
 from alkbayes.evidence_faults import shown
 from alkbayes.fit_tables import GROUP_TITLES, ReaderTable
-from alkbayes.kept_analyses import kept_analysis
 from alkbayes.plots.intracranial import intracranial
 from alkbayes.plots.pfs import pfs_forest
 from alkbayes.plots.resistance import resistance
@@ -16,7 +15,7 @@ from alkbayes.plots.style import Caption
 from alkbayes.report.blocks import Bullets, Heading, Paragraph, Section, Table
 from alkbayes.report.pictures import picture
 from alkbayes.report.planned import planned_blocks
-from alkbayes.report.sensitivity import not_run
+from alkbayes.report.sensitivity import kept_blocks
 from alkbayes.vocabulary import ALL, NOT_RANDOMISED
 from alkbayes.wording import (
     decimals_of,
@@ -41,29 +40,16 @@ BAYES = ("typical", "mean")
 
 
 def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
-    """Return what was found beyond the outcome of the run, of the analyses that were kept with it.
-
-    Raises
-    ------
-    RunError
-        If a kept analysis is of another run.
-    """
-    parts: dict[str, Callable[[Any, Caption], Iterator[Block]]] = {
-        "pfs": _pfs,
-        "intracranial": _intracranial,
-        "sequence": _sequence,
-        "resistance": _resistance,
-        "predict": lambda found, notes: planned_blocks(fit, found, notes),
+    """Return what was found beyond the outcome of the run, of the analyses that were kept with it."""
+    notes = Caption(tables.caption.notes[1:])
+    parts: dict[str, Callable[[Any], Iterator[Block]]] = {
+        "pfs": lambda found: _pfs(found, notes),
+        "intracranial": lambda found: _intracranial(found, notes),
+        "sequence": lambda found: _sequence(found, notes),
+        "resistance": lambda found: _resistance(found, notes),
+        "predict": lambda found: planned_blocks(fit, found, notes),
     }
-    kept = {name: kept_analysis(tables.folder, name) for name in parts}
-    blocks: list[Block] = []
-    for name, found in kept.items():
-        if found is not None:
-            notes = Caption(tables.caption.notes[1:])
-            blocks += parts[name](found, notes)
-    if missing := [name for name, found in kept.items() if found is None]:
-        blocks += not_run(tables.folder, missing)
-    return Section("beyond", "Beyond this outcome", tuple(blocks))
+    return Section("beyond", "Beyond this outcome", kept_blocks(tables.folder, parts))
 
 
 def _failed(failures: Sequence[str]) -> "Iterator[Block]":

@@ -1,9 +1,10 @@
 """What a report is made of, before it is HTML or Markdown: plain records of text, tables, figures and code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from alkbayes.errors import AlkbayesError
 from alkbayes.fit_tables import ReaderTable
 
 
@@ -293,6 +294,14 @@ class Report:
 def text(*pieces: Piece) -> Paragraph:
     """Return a paragraph of these pieces."""
     return Paragraph(pieces)
+
+
+def attempted(make: Callable[[], Iterable[Block]]) -> list[Block]:
+    """Return the blocks of a part of a report, or the reason why it cannot be made; a bug keeps its traceback."""
+    try:
+        return list(make())
+    except AlkbayesError as error:
+        return [Paragraph((f"Not shown: {error}",), strong=True)]
 
 
 def _pictures(blocks: Sequence[Block]) -> list[Picture]:

@@ -81,9 +81,8 @@ def classical_section(tables: "RunTables") -> Section:
             )
         )
     blocks += _disagreements(apart)
-    blocks += [Heading("Small and single cohorts"), *_small_study(effects), figure_of(tables, "funnel")]
-    if evidence.cohorts > 1:
-        blocks.append(figure_of(tables, "baujat"))
+    blocks += [Heading("Small and single cohorts"), *_small_study(effects)]
+    blocks += [figure_of(tables, "funnel"), figure_of(tables, "baujat")]
     return Section("classical", "Classical checks", tuple(blocks))
 
 

@@ -40,7 +40,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     Raises
     ------
     RunError
-        If this is no finished run, its files are not the ones that it wrote, or what was kept with it is of another.
+        If this is no finished run, or its files are not the ones that it wrote.
     """
     document = read_run(folder)
     tables = RunTables(folder, document)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from alkbayes.errors import FigureError
 from alkbayes.fit_tables import (
     READING,
     WHOLE_PERCENTS,
@@ -62,9 +63,12 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     return Section("results", "Results", tuple(blocks))
 
 
-def figure_of(tables: "RunTables", kind: str) -> "Picture":
-    """Return a figure of a run by its kind."""
-    return shown(kind, KINDS[kind].draw(tables))
+def figure_of(tables: "RunTables", kind: str) -> "Picture | Paragraph":
+    """Return a figure of a run by its kind, or why the run has none."""
+    try:
+        return shown(kind, KINDS[kind].draw(tables))
+    except FigureError as error:
+        return text(f"No figure `{kind}`: {error}")
 
 
 def shown(kind: str, pages: "Sequence[Figure]") -> "Picture":

@@ -1,46 +1,58 @@
 """What was computed of a run beside it, where it was: other readings, single cohorts and trials, other models."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.fit_tables import ReaderTable
 from alkbayes.kept_analyses import command_for, kept_analysis
-from alkbayes.report.blocks import Bullets, Heading, Listing, Section, Table, text
+from alkbayes.report.blocks import Bullets, Heading, Listing, Section, Table, attempted, text
 from alkbayes.report.results import figure_of
 from alkbayes.wording import counted, percent, percent_interval, signed, unsigned_zero
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from alkbayes.plots.source import RunTables
     from alkbayes.report.blocks import Block
 
-OF_THE_MODEL = ("sensitivity", "outliers", "outliers-by-trial", "compare")
-"""Analyses of the run's own model."""
 SHOWN = 10
 """Cohorts and trials that a table shows; all are in the kept file."""
 
 
 def sensitivity_section(tables: "RunTables") -> Section:
-    """Return what the conclusions of a run hang on, of the analyses that were kept with it.
+    """Return what the conclusions of a run hang on, of the analyses that were kept with it."""
+    parts: dict[str, Callable[[Any], Iterable[Block]]] = {
+        "sensitivity": lambda found: _readings(found["sensitivity"], tables),
+        "outliers": lambda found: _outliers(found["outliers"]),
+        "outliers-by-trial": lambda found: _by_trial(found["by_trial"]),
+        "compare": lambda found: _compared(found["comparison"]),
+    }
+    return Section("sensitivity", "Sensitivity", kept_blocks(tables.folder, parts))
 
-    Raises
-    ------
-    RunError
-        If a kept analysis is of another run.
+
+def kept_blocks(folder: Path, parts: "Mapping[str, Callable[[Any], Iterable[Block]]]") -> "tuple[Block, ...]":
+    """Return what was kept with a run of each analysis, or why it cannot be shown, and then which were not run.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    parts
+        By the name of an analysis, what makes blocks of its document.
     """
-    folder = tables.folder
-    kept = {name: kept_analysis(folder, name) for name in OF_THE_MODEL}
     blocks: list[Block] = []
-    if (found := kept["sensitivity"]) is not None:
-        blocks += _readings(found["sensitivity"], tables)
-    if (found := kept["outliers"]) is not None:
-        blocks += _outliers(found["outliers"])
-    if (found := kept["outliers-by-trial"]) is not None:
-        blocks += _by_trial(found["by_trial"])
-    if (found := kept["compare"]) is not None:
-        blocks += _compared(found["comparison"])
-    if missing := [name for name, document in kept.items() if document is None]:
-        blocks += not_run(folder, missing)
-    return Section("sensitivity", "Sensitivity", tuple(blocks))
+    missing = []
+
+    def of(name: str) -> "Iterable[Block]":
+        if (found := kept_analysis(folder, name)) is None:
+            missing.append(name)
+            return ()
+        return parts[name](found)
+
+    for name in parts:
+        blocks += attempted(partial(of, name))
+    return (*blocks, *(not_run(folder, missing) if missing else ()))
 
 
 def _readings(found: dict[str, Any], tables: "RunTables") -> "list[Block]":

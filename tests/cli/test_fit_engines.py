@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from alkbayes.runs import sealed
+
 SMALL = ("--draws", "1000", "--tune", "500", "--seed", "7")
 
 
@@ -108,7 +110,7 @@ def test_a_run_of_an_earlier_version_is_still_printed(json_run: Any, alkbayes: A
         del document["diagnostics"][name]
     for name in ("engine_asked", "handed_over", "weights"):
         del document["provenance"][name]
-    (folder / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps(sealed(document)), encoding="utf-8")
     result = alkbayes("summary", folder)
     assert result.exit_code == 0
     assert "4 chains of 1000 draws, seed 7; R-hat" in result.stdout

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import Result
 
 from alkbayes.kept_analyses import kept_analysis
+from alkbayes.runs import sealed
 
 type Command = Callable[..., Result]
 
@@ -109,7 +110,7 @@ def test_a_run_that_did_not_converge_is_told_after_its_numbers(alkbayes: Command
     shutil.copytree(run, failed)
     document = json.loads((failed / "run.json").read_text(encoding="utf-8"))
     document["diagnostics"] |= {"converged": False, "failures": ["Pareto k 0.9 above 0.7"]}
-    (failed / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    (failed / "run.json").write_text(json.dumps(sealed(document)), encoding="utf-8")
     result = alkbayes("outliers", failed, "--json")
     assert result.exit_code == 6
     assert json.loads(result.stdout)["outliers"]["cohorts"]

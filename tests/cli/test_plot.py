@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alkbayes.plots.kinds import KINDS
+from alkbayes.runs import sealed
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_a_run_that_did_not_converge_is_drawn_and_marked(alkbayes, folder: Path,
     shutil.copytree(folder, copy)
     document = json.loads((copy / "run.json").read_text(encoding="utf-8"))
     document["diagnostics"] |= {"converged": False, "failures": ["Pareto k 0.9"]}
-    (copy / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    (copy / "run.json").write_text(json.dumps(sealed(document)), encoding="utf-8")
     result = alkbayes("plot", copy, "forest", "--format", "svg")
     assert result.exit_code == 6
     assert "NOT CONVERGED, not to be used: Pareto k 0.9" in result.stderr

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from alkbayes.runs import sealed
+
 
 @pytest.fixture(scope="module")
 def folder(alkbayes, own_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -79,7 +81,7 @@ def test_a_stale_run_is_refused_and_says_how_to_fit_again(alkbayes, copy: Path) 
 def test_a_run_that_did_not_converge_is_written_and_marked(alkbayes, copy: Path) -> None:
     document = json.loads((copy / "run.json").read_text(encoding="utf-8"))
     document["diagnostics"] |= {"converged": False, "failures": ["Pareto k 0.9"]}
-    (copy / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    (copy / "run.json").write_text(json.dumps(sealed(document)), encoding="utf-8")
     result = alkbayes("report", copy)
     assert result.exit_code == 6
     assert "NOT CONVERGED, not to be used: Pareto k 0.9" in result.stderr

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from alkbayes.kept_analyses import kept_analysis
 from alkbayes.power_scaling import PowerScaling
 from alkbayes.runs import read_fit, read_run
 from alkbayes.sensitivity import run_grid
-from alkbayes.sensitivity_grid import Grid
+from alkbayes.sensitivity_grid import Grid, Outcome, Status
 
 type Command = Callable[..., Result]
 
@@ -93,6 +94,28 @@ def test_a_folder_that_cannot_be_written_to_is_a_warning(
         f"warning: {run / 'sensitivity.json'}: could not be kept: Read-only file system. Figures and reports of this "
         "run will do without.\n"
     )
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_what_was_done_before_workers_were_lost_is_printed_and_kept(
+    alkbayes: Command, run: Path, computed: tuple[Grid, PowerScaling], monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    grid, _ = computed
+    *first, last = grid.outcomes
+    last = Outcome(last.name, Status.FAILED, sensitivity.NOT_DONE)
+    stopped = replace(grid, outcomes=(*first, last), stopped="a worker process was killed 3 times.")
+    monkeypatch.setattr(sensitivity, "run_grid", lambda *_, **__: stopped)
+    result = alkbayes("sensitivity", run, *form)
+    assert result.exit_code == 5
+    assert result.stderr == (
+        "error: a worker process was killed 3 times. What was done so far is above and in "
+        f"{run / 'sensitivity.json'}.\n"
+    )
+    assert "high certainty" in result.stdout
+    assert sensitivity.NOT_DONE in " ".join(result.stdout.split())
+    kept = kept_analysis(run, "sensitivity")
+    assert kept is not None
+    assert [row["status"] for row in kept["sensitivity"]["readings"]][-1] == "failed"
 
 
 def test_csv_is_the_same_numbers(alkbayes: Command, run: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from alkbayes.runs import sealed
+
 
 def test_it_prints_what_fit_printed(alkbayes, text_run, monkeypatch) -> None:
     monkeypatch.chdir(text_run.home)
@@ -81,6 +83,13 @@ def write_with_another_schema(folder: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"schema": 99}), encoding="utf-8")
 
 
+def change_a_number(folder: Path) -> None:
+    path = folder / "run.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["pooled"][0]["median"] += 0.01
+    path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+
 def write_without_a_part(folder: Path) -> None:
     path = folder / "run.json"
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -99,6 +108,7 @@ def write_without_a_part(folder: Path) -> None:
         (make_the_record_something_else, r"run\.json: found schema None; allowed: 1\."),
         (make_the_record_binary, r"run\.json: cannot be read: "),
         (write_with_another_schema, r"run\.json: found schema 99; allowed: 1\. Fit again with this version: "),
+        (change_a_number, r"run\.json: is not what the run wrote: .*Restore it, or fit again: alkbayes "),
         (write_without_a_part, r"run\.json: has no diagnostics, so it is not what a run writes\. Fit again"),
     ],
 )
@@ -152,7 +162,7 @@ def test_diagnostics_that_are_no_numbers_are_written_and_printed(
     shutil.copytree(json_run.folder, folder)
     document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     document["diagnostics"] = record
-    (folder / "run.json").write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps(sealed(document), allow_nan=False), encoding="utf-8")
     result = alkbayes("summary", folder)
     assert result.exit_code == 6
     assert "R-hat ≤ not a number, ESS ≥ not a number" in result.stdout

@@ -82,7 +82,7 @@ def test_a_tornado_needs_the_sensitivity_of_this_very_run(run, readings, tables:
 
 def test_few_cohorts_have_no_calibration(run, tables: RunTables) -> None:
     few = RunTables(run.folder, tables.document | {"evidence": tables.document["evidence"] | {"cohorts": 7}})
-    with pytest.raises(UsageError, match=r"7 cohorts tell too little of the calibration; it takes 8\. Draw `pred"):
+    with pytest.raises(UsageError, match=r"7 cohorts cannot show the calibration; it takes 8\. Draw `pred"):
         KINDS["calibration"].draw(few)
 
 

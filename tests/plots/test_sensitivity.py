@@ -120,3 +120,19 @@ def test_one_number_that_never_moves_has_an_axis(readings: Records, see) -> None
     low, high = page.axes[0].get_xlim()
     assert low <= 50 < high
     assert see(page).overlaps() == []
+
+
+@pytest.mark.parametrize("span", [0.0075, 0.07, 0.072, 0.08, 0.35, 0.7, 0.71, 0.75, 0.8, 0.95])
+def test_an_interval_of_any_width_has_an_axis_with_round_ticks(readings: Records, span: float) -> None:
+    wide = copy.deepcopy(readings[:2])
+    low, high = 0.013, 0.013 + span
+    for record in wide:
+        record["numbers"] = [number(record, "all, mean") | {"low": low, "median": (low + high) / 2, "high": high}]
+    (page,) = sensitivity(wide)
+    left, right = page.axes[0].get_xlim()
+    assert left <= 100 * low < 100 * high <= right
+    steps = np.diff(page.axes[0].get_xticks())
+    # At most seven steps hold the interval itself, and one more on either side the round numbers beyond it.
+    assert 3 <= len(steps) <= 9
+    assert steps == pytest.approx(np.full(len(steps), steps[0]))
+    assert round(steps[0] / 10.0 ** np.floor(np.log10(steps[0]) + 1e-9), 6) in (1, 2, 5)

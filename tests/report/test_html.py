@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from alkbayes.report.html import html_of
+from alkbayes.runs import sealed
 
 VOID = {"meta", "br", "wbr", "input", "img", "line", "rect", "circle", "path"}
 
@@ -121,7 +122,7 @@ def test_a_run_that_may_not_be_used_says_so_first(run: SimpleNamespace, tmp_path
     shutil.copytree(run.folder, copy)
     document = json.loads((copy / "run.json").read_text(encoding="utf-8"))
     document["diagnostics"] |= {"converged": False, "failures": ["Pareto k 0.9 & <more>"]}
-    (copy / "run.json").write_text(json.dumps(document), encoding="utf-8")
+    (copy / "run.json").write_text(json.dumps(sealed(document)), encoding="utf-8")
     text = html_of(report_of(copy))
     head, _, _ = text.partition("<main")
     assert html.escape("NOT CONVERGED, not to be used: Pareto k 0.9 & <more>") in head

@@ -6,10 +6,22 @@ from typing import Any
 
 import pytest
 
-from alkbayes.errors import RunError
 from alkbayes.kept_analyses import keep_analysis
 from alkbayes.plots.source import RunTables
-from alkbayes.report.blocks import Block, Bullets, Flow, Fold, Listing, Paragraph, Picture, Report, Section, Table
+from alkbayes.report.blocks import (
+    Block,
+    Bullets,
+    Flow,
+    Fold,
+    Heading,
+    Listing,
+    Paragraph,
+    Picture,
+    Report,
+    Section,
+    Table,
+    attempted,
+)
 from alkbayes.report.sensitivity import sensitivity_section
 from alkbayes.runs import read_run
 
@@ -152,11 +164,26 @@ def test_what_was_run_is_shown_and_what_was_not_is_named(kept: RunTables) -> Non
     assert not [block for block in section.blocks if isinstance(block, Picture)]
 
 
-def test_an_analysis_of_another_run_is_refused(kept: RunTables) -> None:
+def test_an_analysis_of_another_run_is_named_in_its_place(kept: RunTables) -> None:
     path = kept.folder / "outliers.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"run_sha256": "', '"run_sha256": "0'), encoding="utf-8")
-    with pytest.raises(RunError, match="was made from another run"):
-        sensitivity_section(kept)
+    section = sensitivity_section(kept)
+    (said,) = [block.pieces[0] for block in section.blocks if isinstance(block, Paragraph) and block.strong]
+    assert said == (
+        f"Not shown: {path}: was made from another run than the run.json beside it. Make it again: alkbayes outliers "
+        f"{kept.folder}"
+    )
+    # The others stand, before it and after it.
+    titles = [block.text for block in section.blocks if isinstance(block, Heading)]
+    assert titles == ["Without each trial", "Other models of the same table"]
+
+
+def test_a_bug_in_a_part_keeps_its_traceback() -> None:
+    def broken() -> list[Block]:
+        raise StopIteration
+
+    with pytest.raises(StopIteration):
+        attempted(broken)
 
 
 def test_a_model_without_heterogeneity_has_no_figure_of_it(tmp_path) -> None:
