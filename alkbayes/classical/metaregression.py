@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import GlmmFit, fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators import Moderators, moderators_of
-from alkbayes.classical.notes import correction_note, left_out_note, sentences
+from alkbayes.classical.notes import correction_note, left_out_note, sentences, standard_error_note
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.regression import Omnibus, RegressionFit, fit_regression, quantile
 from alkbayes.classical.scales import Scale, discouraged, effects
@@ -37,7 +37,7 @@ class Coefficient:
     low, high
         Limits of the 95 % confidence interval.
     p
-        Two-sided p-value; None also where the standard error is 0.
+        Two-sided p-value. None, as standard error and limits are, where the method has no standard error.
     """
 
     name: str
@@ -160,6 +160,7 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
     limits = tau2_q_profile(yi, vi, found.design, prob=INTERVAL_PROB) if random else Tau2Interval(*[None] * 6)
     note = sentences(
         "" if fit.converged else "The estimate of tau2 did not converge: no result.",
+        standard_error_note(method, fit.factor, fit.df),
         correction_note(observed.corrected, found.cohorts),
         left_out_note(found.columns, found.left_out, yi.size),
         discouraged(made_of.scale),

@@ -26,8 +26,11 @@ ONE_TRIAL_NOTE = "No result: all cohorts are of one trial, so that nothing shows
 ONE_EACH_NOTE = "No result: every trial gives one cohort, so that trials and cohorts are the same: see {other}."
 MEAN_NOTE = "The estimate is the mean of the cohorts' rates, where the logit methods give the rate in their middle."
 BETA_PREDICTION_NOTE = "The prediction interval takes mean and rho for known."
-NO_WIDTH_NOTE = "The trials do not differ at all, which would leave the interval without width: none is given."
 NO_RHO_NOTE = "rho was estimated at 0, which few cohorts cannot show: no prediction interval."
+NARROW_CR2_NOTE = (
+    "The cluster-robust interval is narrower here than the plain one, and may be far too sure: see glmm-ml, the "
+    "binomial model."
+)
 CLUSTERED_COMMON_NOTE = (
     "The interval allows for differences between trials; the mean is weighted as if there were none."
 )
@@ -119,15 +122,14 @@ def fill_cluster_robust(
     robust = cluster_robust(observed.yi, observed.vi, trials, tau2=fit.tau2)
     message = f"{robust.message[:1].upper()}{robust.message[1:]}." if robust.message else ""
     common = CLUSTERED_COMMON_NOTE if estimator is None else ""
-    no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
-    filled = replace(
-        filled, tau2=None if estimator is None else fit.tau2, note=sentences(note, common, message, no_spread)
-    )
+    filled = replace(filled, tau2=None if estimator is None else fit.tau2, note=sentences(note, common, message))
     centre, se = float(fit.beta[0]), float(robust.se[0])
-    if not se > 0:
-        alike = "" if np.isnan(se) else NO_WIDTH_NOTE
-        return with_interval(replace(filled, note=sentences(filled.note, alike)), centre, None, None, n)
+    if np.isnan(se):
+        return with_interval(filled, centre, None, None, n)
     half = float(robust.intervals(INTERVAL_PROB)[0, 1]) - centre
+    no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
+    narrow = NARROW_CR2_NOTE if half < Z * float(fit.se[0]) else ""
+    filled = replace(filled, note=sentences(filled.note, no_spread, narrow))
     if estimator is None:
         return with_interval(filled, centre, half, None, n)
     # The quantile of the confidence interval, as everywhere else.
@@ -138,7 +140,10 @@ def fill_cluster_robust(
 def _filled_glmm(blank: PooledProportion, fit: GlmmFit, m: Floats) -> PooledProportion:
     if blank.responders in {0, blank.patients}:
         rate = "0" if blank.responders == 0 else "1"
-        note = f"Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result."
+        note = (
+            f"Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result. See "
+            "crude-clopper-pearson."
+        )
         return replace(blank, tau2=None, tau2_trial=None, note=sentences(blank.note, note))
     if not fit.converged:
         return replace(blank, tau2=None, tau2_trial=None, note=sentences(blank.note, f"No result: {fit.message}."))

@@ -68,7 +68,7 @@ def classical_section(tables: "RunTables") -> Section:
             f"All {len(rows)} methods in numbers",
             (
                 Table(ReaderTable("All cohorts by every classical method", headings, tuple(map(_method, rows)))),
-                Bullets(tuple((note,) for note in dict.fromkeys(row["note"] for row in rows if row["note"]))),
+                Bullets(tuple((f"{', '.join(methods)}: {note}",) for note, methods in _notes(rows).items())),
             ),
         ),
     ]
@@ -85,6 +85,15 @@ def classical_section(tables: "RunTables") -> Section:
     if evidence.cohorts > 1:
         blocks.append(figure_of(tables, "baujat"))
     return Section("classical", "Classical checks", tuple(blocks))
+
+
+def _notes(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the methods that each note is of."""
+    methods: dict[str, list[str]] = {}
+    for row in rows:
+        if row["note"]:
+            methods.setdefault(row["note"], []).append(row["method"])
+    return methods
 
 
 def _method(row: dict[str, Any]) -> tuple[str, ...]:

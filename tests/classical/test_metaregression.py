@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, norm, t
 
 from alkbayes.classical import PoolingMethod, fit_glmm
 from alkbayes.classical import metaregression as ours
@@ -178,3 +178,33 @@ def test_a_group_that_is_none_is_refused(table: Maker, group: str, said: str) ->
     )
     with pytest.raises(EvidenceError, match=said):
         regress(evidence, ["line"], method=PoolingMethod.GLMM_ML, group=group)
+
+
+def test_arms_that_agree_within_are_no_proof_of_a_difference(table: Maker) -> None:
+    """15/60 against 24/61 in two cohorts each: by weighted least squares with known variances 1.95 (0.35-10.7)."""
+    x, n = np.array([5, 10, 8, 16]), np.array([20, 40, 20, 41])
+    evidence = table(*zip("abcd", x.tolist(), n.tolist(), strict=True), arm=["x", "x", "y", "y"])
+    y, weights = np.log(x / (n - x)), x * (n - x) / n
+    means = [np.average(y[part], weights=weights[part]) for part in (slice(2), slice(2, 4))]
+    se = np.sqrt(1 / weights[:2].sum() + 1 / weights[2:].sum())
+    found = regress(evidence, ["arm"], method=PoolingMethod.REML_LOGIT_HK_ADHOC)
+    slope = found.coefficients[1]
+    difference, half = means[1] - means[0], t.ppf(0.975, 2) * se
+    assert (slope.estimate, slope.se) == pytest.approx((difference, se), rel=1e-9)
+    assert (slope.low, slope.high) == pytest.approx((difference - half, difference + half), rel=1e-9)
+    assert np.exp([slope.estimate, slope.low, slope.high]) == pytest.approx([1.95, 0.35, 10.74], abs=0.005)
+    assert slope.p == pytest.approx(2 * t.sf(difference / se, 2), rel=1e-9)
+    assert "t with 2 degrees of freedom" in found.note
+    sharp = regress(evidence, ["arm"], method=PoolingMethod.REML_LOGIT_HK)
+    assert sharp.coefficients[1].p < 0.001
+    assert "reml-logit-hk-adhoc holds the Hartung-Knapp factor at 1 or above" in sharp.note
+
+
+def test_coefficients_without_a_standard_error_have_no_test(table: Maker) -> None:
+    rows = ((f"s{place}", count, 30) for place, count in enumerate((0, 0, 0, 30, 30, 30), 1))
+    found = regress(table(*rows, arm=["a"] * 3 + ["b"] * 3), ["arm"], method=PoolingMethod.REML_LOGIT_HK)
+    assert found.omnibus is None
+    for coefficient in found.coefficients:
+        assert coefficient.estimate is not None
+        assert coefficient.se is coefficient.low is coefficient.high is coefficient.p is None
+    assert "no interval and no test. reml-logit-hk-adhoc holds" in found.note
