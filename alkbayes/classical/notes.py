@@ -8,6 +8,7 @@ import numpy.typing as npt
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod
 from alkbayes.classical.regression import Test, quantile
 from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.wording import variance
 
 NAMED_COHORTS = 10
 """A note names so many cohorts and counts the rest."""
@@ -72,6 +73,21 @@ def standard_error_note(method: PoolingMethod, factor: float, df: int | None) ->
         f"An interval by t with {df} degree{'s' * (df > 1)} of freedom reaches {times:.1f} standard errors to either "
         "side and is of little use: see glmm-ml, the binomial model."
     )
+
+
+def tau2_parts_note(tau2: float | None, part: float | None, group: str) -> str:
+    """Say of which parts a tau2 of two levels is the sum; empty where there is one level.
+
+    Parameters
+    ----------
+    tau2, part
+        The sum, and the part between groups, squared scale.
+    group
+        What the cohorts are in, such as "trial".
+    """
+    if tau2 is None or part is None:
+        return ""
+    return f"tau2 is {variance(part)} between {group}s and {variance(tau2 - part)} between the cohorts of a {group}."
 
 
 def sentences(*notes: str) -> str:

@@ -13,7 +13,7 @@ from alkbayes.classical.cluster_robust import cluster_robust
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
 from alkbayes.classical.multilevel import fit_multilevel
-from alkbayes.classical.notes import correction_note, sentences
+from alkbayes.classical.notes import correction_note, sentences, tau2_parts_note
 from alkbayes.classical.pooled_proportion import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
 from alkbayes.classical.profile import tau_interval
 from alkbayes.classical.regression import Prediction, fit_regression, prediction_interval
@@ -53,7 +53,8 @@ def fill_glmm_trials(blank: PooledProportion, x: Floats, m: Floats, trials: Sequ
     fit = fit_glmm(x, m, group=trials)
     if fit.tau is not None and fit.tau_group is not None:
         blank = replace(blank, tau2=fit.tau**2 + fit.tau_group**2, tau2_trial=fit.tau_group**2)
-    return _filled_glmm(blank, fit, m)
+    filled = _filled_glmm(blank, fit, m)
+    return replace(filled, note=sentences(filled.note, tau2_parts_note(filled.tau2, filled.tau2_trial, "trial")))
 
 
 def fill_beta_binomial(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
@@ -95,7 +96,7 @@ def fill_multilevel(
         tau2=tau2,
         tau2_trial=fit.tau2_group,
         i2=fit.i2_group + fit.i2_cohort,
-        note=sentences(note, NO_SPREAD_NOTE if tau2 == 0 else ""),
+        note=sentences(note, tau2_parts_note(tau2, fit.tau2_group, "trial"), NO_SPREAD_NOTE if tau2 == 0 else ""),
     )
     centre = float(fit.beta[0])
     return with_interval(

@@ -12,7 +12,7 @@ from alkbayes.predictive_tables import READING, meanings, statistic_rows
 from alkbayes.records import records
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.results import figure_of, shown
-from alkbayes.wording import percent, percent_interval, signed, unsigned_zero
+from alkbayes.wording import percent, percent_interval, signed, unsigned_zero, variance
 
 if TYPE_CHECKING:
     from alkbayes.fit import Fit
@@ -102,7 +102,7 @@ def _method(row: dict[str, Any]) -> tuple[str, ...]:
         percent(row["estimate"]),
         percent_interval(row["low"], row["high"]),
         percent_interval(row["prediction_low"], row["prediction_high"]),
-        "–" if row["tau2"] is None else f"{row['tau2']:.3f}",
+        variance(row["tau2"]),
         percent(row["i2"], 0),
     )
 

@@ -93,7 +93,11 @@ def test_the_bundled_lines_differ_with_trials_as_a_second_level(bundled: Evidenc
     lines = np.column_stack([np.ones(63), frame["line"] == "pretreated", frame["line"] == "mixed"]).astype(float)
     fit = fit_glmm(frame["responders"], frame["n"], design=lines, group=frame["trial"])
     assert [c.estimate for c in result.coefficients] == pytest.approx(fit.beta.tolist(), rel=1e-12)
-    assert (result.tau2, result.tau2_group) == pytest.approx((fit.tau**2, fit.tau_group**2), rel=1e-12)
+    # As in `pool`: tau2 is the sum, and the note has both parts.
+    assert result.tau2_group == pytest.approx(fit.tau_group**2, rel=1e-12)
+    assert result.tau2 == pytest.approx(fit.tau**2 + fit.tau_group**2, rel=1e-12)
+    assert f"tau2 is {fit.tau_group**2:.3f} between trials and {fit.tau**2:.3f} between the cohorts of a" in result.note
+    assert regress(bundled, ["line"], method=PoolingMethod.GLMM_ML_TRIALS) == result
     assert (result.q_e, result.q_e_df, result.q_e_p) == (fit.lr, 60, fit.lr_p)
 
 
@@ -157,7 +161,7 @@ def test_a_tau2_that_is_not_found_gives_no_result(bundled: Evidence, monkeypatch
 
 
 def test_methods_that_cannot_are_refused(bundled: Evidence) -> None:
-    with pytest.raises(UsageError, match=r"crude-wald cannot regress\. Methods that can: common-logit"):
+    with pytest.raises(UsageError, match=r"crude-wald cannot regress\. .*glmm-ml, glmm-ml-trials\."):
         regress(bundled, ["line"], method=PoolingMethod.CRUDE_WALD)
     with pytest.raises(UsageError, match="reml-logit has one level of heterogeneity; only glmm-ml"):
         regress(bundled, ["line"], method=PoolingMethod.REML_LOGIT, group="trial")
