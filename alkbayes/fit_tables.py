@@ -40,12 +40,17 @@ EXPLAINED = {
 SHARES = ("explained", "i2")
 READING = (
     ("crude", "summed responders over summed patients (Wilson interval): leaves the differences between cohorts out"),
-    ("two-step", "REML on the logit scale with a Hartung-Knapp confidence interval, from the counts alone"),
+    (
+        "two-step",
+        "REML on the logit scale, from the counts alone, with a Hartung-Knapp interval (factor held at 1 or above)",
+    ),
     ("typical", "a cohort in the middle of the distribution, with its credible interval"),
     ("mean", "the average over trials and cohorts, with its credible interval"),
     ("next cohort", "prediction interval: where the response rate of a new cohort of a new trial may lie"),
 )
 """What each column of the table of pooled rates is."""
+TWO_STEP = "reml-logit-hk-adhoc"
+"""The classical method of the two-step column."""
 WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do."
 
 
@@ -187,6 +192,19 @@ def weight_lines(document: Document) -> list[str]:
     ]
 
 
+def two_step_notes(document: Document) -> list[str]:
+    """Return what is to be said of the intervals of the two-step column, each once with the rows that it is of."""
+    levels: dict[str, list[str]] = {}
+    for row in document["classical"]:
+        if row["method"] == TWO_STEP and row["note"]:
+            levels.setdefault(row["note"], []).append(_level(row["group"], row["level"]).strip())
+    return [f"Two-step ({', '.join(names)}): {note}" for note, names in levels.items()]
+
+
+def _level(group: str, level: str) -> str:
+    return GROUP_TITLES[ALL] if group == ALL else f" {shown(level).replace(':', ' : ')}"
+
+
 def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
     classical = {(row["group"], row["level"], row["method"]): row for row in document["classical"]}
     previous = ALL
@@ -196,11 +214,11 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
         previous = group
         typical = estimands["typical"]
         yield (
-            GROUP_TITLES[ALL] if group == ALL else f" {shown(level).replace(':', ' : ')}",
+            _level(group, level),
             str(typical["k"]),
             f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),
-            _classical(classical.get((group, level, "reml-logit-hk"))),
+            _classical(classical.get((group, level, TWO_STEP))),
             "\n".join(rate(typical)),
             "\n".join(rate(estimands["mean"])),
             limits(estimands["next_cohort"]),

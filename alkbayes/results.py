@@ -23,7 +23,7 @@ from alkbayes.vocabulary import NOT_RANDOMISED
 if TYPE_CHECKING:
     from alkbayes.fit import Fit
 
-CLASSICAL_METHODS = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK, PoolingMethod.GLMM_ML)
+CLASSICAL_METHODS = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK_ADHOC, PoolingMethod.GLMM_ML)
 """Kept beside the posterior: what is usually printed, what the field's guidance asks for, and the same model by maximum
 likelihood with one level of heterogeneity."""
 

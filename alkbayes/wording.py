@@ -9,6 +9,9 @@ from alkbayes.digits import supported_decimals
 RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS = 1, 2, 0
 """Most decimals of rates in percent, of odds ratios and SDs, and of shares; a larger Monte Carlo error leaves fewer."""
 
+LEAST_VARIANCE = 1e-6
+"""A smaller variance is printed as smaller than this."""
+
 
 def percent(value: float | None, digits: int = 1) -> str:
     """Return a proportion as percent; a dash where there is none."""
@@ -20,6 +23,16 @@ def percent_interval(low: float | None, high: float | None, digits: int = 1) -> 
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "–"
     return f"{percent(low, digits)}–{percent(high, digits)}"
+
+
+def variance(value: float | None) -> str:
+    """Return a variance with three decimals, or the more that show two digits of a small one; a dash for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if 0 < value < LEAST_VARIANCE:
+        return f"< {LEAST_VARIANCE:.6f}"
+    digits = 3 if value <= 0 else max(3, 1 - math.floor(math.log10(value)))
+    return f"{value:.{digits}f}"
 
 
 def signed(value: float, digits: int = 1) -> str:

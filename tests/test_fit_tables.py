@@ -56,6 +56,20 @@ def test_groups_have_a_title_above_their_levels(document: dict) -> None:
     assert " naive : first" in names
 
 
+def test_what_pool_says_of_a_two_step_interval_stands_under_the_table(document: dict) -> None:
+    notes = fit_tables.two_step_notes(document)
+    assert notes[0] == (
+        "Two-step (overall, mixed, second, mixed : second): 1/2 was added to responders and non-responders of cohort "
+        "brig101-crizotinib-naive, where one of them is 0."
+    )
+    # Two experimental cohorts, 0.5 to 98.6 %.
+    (few,) = [note for note in notes if note.startswith("Two-step (experimental")]
+    assert "t with 1 degree of freedom reaches 12.7 standard errors" in few
+    assert "see glmm-ml, the binomial model" in few
+    rows = {row["note"] for row in document["classical"] if row["method"] == fit_tables.TWO_STEP}
+    assert len(notes) == len(rows - {""})
+
+
 def test_what_no_method_gives_is_a_dash(document: dict) -> None:
     without = document | {"classical": [row for row in document["classical"] if row["method"] != "crude-wilson"]}
     assert row_of(fit_tables.pooled_rows(without), "overall").crude == "–"

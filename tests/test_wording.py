@@ -54,3 +54,9 @@ def test_counts_and_lists() -> None:
         "a and b",
         "a, b and c",
     ]
+
+
+def test_a_small_variance_is_not_printed_as_none() -> None:
+    """Three decimals, or the two digits of a smaller one: 0.0004 is not 0.000."""
+    shown = [wording.variance(value) for value in (None, 0.0, 0.5871, 18.2461, 0.0074, 0.0004, 0.00000123, 1e-9)]
+    assert shown == ["–", "0.000", "0.587", "18.246", "0.0074", "0.00040", "0.0000012", "< 0.000001"]

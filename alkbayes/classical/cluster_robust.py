@@ -21,6 +21,7 @@ from scipy.special import stdtr, stdtrit
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.grouped_estimates import GroupedEstimates
+from alkbayes.classical.regression import ROUNDING
 
 LARGEST_CLUSTER = 1000
 """CR2 takes the root of a matrix as large as the largest cluster: a second's work at this size."""
@@ -97,8 +98,8 @@ def cluster_robust(
     The working model is that of the weights, independent cohorts with variances vi + tau2, as in clubSandwich's
     `vcovCR(rma.uni(...), cluster, type)`; CR1 has metafor's factor m / (m - p). Where CR2 is not feasible (a cluster of
     more than `LARGEST_CLUSTER` cohorts) CR1 takes its place. Without m > p clusters there is no result, and none for an
-    effect that rests on one cluster alone, whose residuals there are 0 whatever the truth; clubSandwich and metafor
-    give a number for it, which is too small.
+    effect that rests on one cluster alone, whose residuals there are 0 whatever the truth, or whose clusters differ by
+    rounding alone; clubSandwich and metafor give a number for them, which is too small.
 
     Parameters
     ----------
@@ -148,6 +149,11 @@ def cluster_robust(
     if alone.any():
         covariance[alone], covariance[:, alone], df[alone] = np.nan, np.nan, np.nan
         messages.append("no interval for a fixed effect that rests on one cluster alone")
+    # Scores of rounding size say nothing of how far clusters differ.
+    flat = np.diag(covariance) <= ROUNDING * np.diag(bread)
+    if flat.any():
+        covariance[flat], covariance[:, flat], df[flat] = np.nan, np.nan, np.nan
+        messages.append("the clusters do not differ at all, which leaves an interval without width: none is given")
     if (df < FEW_DF).any():
         messages.append(f"fewer than {FEW_DF:g} degrees of freedom: the interval is rough")
     return RobustFit(beta, covariance, df, m, correction, "; ".join(messages))

@@ -75,6 +75,7 @@ PAIRS: tuple[tuple[Property, PoolingMethod, PoolingMethod], ...] = (
     (Property.TEST, _Method.REML_LOGIT, _Method.REML_LOGIT_HK),
     (Property.TEST, _Method.REML_LOGIT, _Method.REML_LOGIT_HK_ADHOC),
     (Property.TEST, _Method.DL_LOGIT, _Method.DL_LOGIT_HK),
+    (Property.TEST, _Method.DL_LOGIT, _Method.DL_LOGIT_HK_ADHOC),
 )
 """Pairs of methods that differ in one property."""
 

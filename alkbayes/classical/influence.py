@@ -18,9 +18,6 @@ from alkbayes.classical.leave_one_out import leave_one_out
 from alkbayes.classical.regression import RegressionFit, Test, fit_regression
 from alkbayes.classical.tau2 import Tau2Estimator
 
-ROUNDING = 1e-20
-"""A mean squared residual, in units of the sampling variance, that is no more than rounding makes it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Influence:
@@ -144,10 +141,11 @@ def _diagnostics(
     None where the factor of Hartung & Knapp is 0, which much is divided by.
     """
     row, kept = design[place], np.arange(yi.size) != place
-    here, factor = _apart(full, design)
-    there, factor_deleted = _apart(deleted, design[kept])
-    if min(factor, factor_deleted) < ROUNDING:
+    factor, factor_deleted = full.factor, deleted.factor
+    if min(factor, factor_deleted) == 0:
         return None
+    here = WeightedDesign.of(design, full.weights).covariance()
+    there = WeightedDesign.of(design[kept], deleted.weights).covariance()
     spread = row @ deleted.covariance @ row
     total = vi[place] + deleted.tau2
     change = full.beta - deleted.beta
@@ -164,9 +162,3 @@ def _diagnostics(
         float(moved**2 / spread),
         *(change / np.sqrt(factor_deleted * all_cohorts)).tolist(),
     ]
-
-
-def _apart(fit: RegressionFit, design: Floats) -> tuple[Floats, float]:
-    """Return the covariance of the coefficients without the factor of the Hartung-Knapp methods, and that factor."""
-    plain = WeightedDesign.of(design, fit.weights).covariance()
-    return plain, float(fit.covariance[0, 0] / plain[0, 0])

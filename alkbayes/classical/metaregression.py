@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import GlmmFit, fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators import Moderators, moderators_of
-from alkbayes.classical.notes import correction_note, left_out_note, sentences
+from alkbayes.classical.notes import correction_note, left_out_note, sentences, standard_error_note, tau2_parts_note
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.regression import Omnibus, RegressionFit, fit_regression, quantile
 from alkbayes.classical.scales import Scale, discouraged, effects
@@ -37,7 +37,7 @@ class Coefficient:
     low, high
         Limits of the 95 % confidence interval.
     p
-        Two-sided p-value; None also where the standard error is 0.
+        Two-sided p-value. None, as standard error and limits are, where the method has no standard error.
     """
 
     name: str
@@ -70,9 +70,10 @@ class MetaRegression:
         Test of all coefficients but the intercept: Q_M by chi-squared or F, and for `glmm-ml` the likelihood-ratio
         statistic by chi-squared.
     tau2, tau2_low, tau2_high
-        Residual variance between cohorts, squared scale, with its 95 % Q-profile interval.
+        Residual variance between cohorts, squared scale, with its 95 % Q-profile interval; with a second level the sum
+        of that between groups and that between the cohorts of a group.
     tau2_group
-        Residual variance between groups, squared logit scale.
+        Residual variance between groups, squared logit scale, a part of `tau2`.
     i2, h2
         Of the residual heterogeneity.
     q_e, q_e_df, q_e_p
@@ -120,7 +121,8 @@ def regress(
     moderators
         Columns; how they enter is said in :func:`alkbayes.classical.moderators.moderators_of`.
     method
-        `glmm-ml`, or a method in two steps: its scale, estimator of tau2 and test are used.
+        `glmm-ml`, or a method in two steps: its scale, estimator of tau2 and test are used. `glmm-ml-trials` is
+        `glmm-ml` with trials for groups.
     group
         For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
 
@@ -137,8 +139,10 @@ def regress(
     Thompson & Higgins (2002), doi:10.1002/sim.1187; Raudenbush (2009) for R2; Stijnen, Hamza & Ozdemir (2010),
     doi:10.1002/sim.4040.
     """
+    if method is PoolingMethod.GLMM_ML_TRIALS and group is None:
+        return regress(evidence, moderators, method=PoolingMethod.GLMM_ML, group="trial")
     if method is not PoolingMethod.GLMM_ML and method not in TWO_STEP:
-        able = ", ".join([*TWO_STEP, PoolingMethod.GLMM_ML])
+        able = ", ".join([*TWO_STEP, PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS])
         raise UsageError(f"{method} cannot regress. Methods that can: {able}.")
     if group is not None and method is not PoolingMethod.GLMM_ML:
         raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
@@ -160,6 +164,7 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
     limits = tau2_q_profile(yi, vi, found.design, prob=INTERVAL_PROB) if random else Tau2Interval(*[None] * 6)
     note = sentences(
         "" if fit.converged else "The estimate of tau2 did not converge: no result.",
+        standard_error_note(method, fit.factor, fit.df),
         correction_note(observed.corrected, found.cohorts),
         left_out_note(found.columns, found.left_out, yi.size),
         discouraged(made_of.scale),
@@ -208,11 +213,14 @@ def _binomial(
     both = fit.converged and alone.converged
     test = likelihood_ratio(alone, fit) if both else None
     before, after = (_variance(model) for model in (alone, fit))
+    total = after if fit.converged and fit.tau is not None else None
+    part = None if total is None or fit.tau_group is None else fit.tau_group**2
     untested = fit.converged and not alone.converged
     note = sentences(
         "" if fit.converged else f"No result: {fit.message}.",
         f"No test of the moderators and no R2: without them {alone.message}." if untested else "",
         left_out_note(found.columns, found.left_out, n.size),
+        tau2_parts_note(total, part, group or ""),
         NOT_RANDOMISED,
     )
     half = quantile(None, INTERVAL_PROB)
@@ -233,10 +241,10 @@ def _binomial(
         left_out=found.left_out,
         coefficients=tuple(rows),
         omnibus=None if test is None else Omnibus(test.statistic, test.df, None, test.p),
-        tau2=fit.tau**2 if fit.converged and fit.tau is not None else None,
+        tau2=total,
         tau2_low=None,
         tau2_high=None,
-        tau2_group=None if fit.tau_group is None else fit.tau_group**2,
+        tau2_group=part,
         i2=None,
         h2=None,
         q_e=fit.lr if fit.converged else None,

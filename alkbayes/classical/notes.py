@@ -5,8 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod
+from alkbayes.classical.regression import Test, quantile
+from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.wording import variance
+
 NAMED_COHORTS = 10
 """A note names so many cohorts and counts the rest."""
+FEW_DF = 2
+"""With so few degrees of freedom the 97.5 % quantile of t is 4.3 or 12.7, and an interval by it of little or no use."""
 
 
 def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> str:
@@ -34,6 +41,53 @@ def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) ->
     verbs = ("has", "is") if len(left_out) == 1 else ("have", "are")
     counted = f"{len(left_out)} of {kept + len(left_out)} cohorts {verbs[0]}"
     return f"{counted} {value} and {verbs[1]} left out: {_listed(left_out)}."
+
+
+def standard_error_note(method: PoolingMethod, factor: float, df: int | None) -> str:
+    """Say where standard errors are none, may be too small, or their t is of little use; empty where all is well.
+
+    Parameters
+    ----------
+    method
+        In two steps.
+    factor, df
+        As in :class:`alkbayes.classical.regression.RegressionFit`.
+    """
+    if df is None or np.isnan(factor):
+        return ""
+    times = quantile(df, INTERVAL_PROB)
+    if TWO_STEP[method].test is Test.KNAPP_HARTUNG and times * np.sqrt(factor) < quantile(None, INTERVAL_PROB):
+        held = f"{method}-adhoc holds the Hartung-Knapp factor at 1 or above; glmm-ml, the binomial model, does without"
+        if factor == 0:
+            return (
+                "The rates agree to the last digit, which leaves a Hartung-Knapp standard error of 0 but for rounding: "
+                f"no interval and no test. {held}."
+            )
+        return (
+            "The Hartung-Knapp interval is narrower here than the plain one, and it and its tests may be far too sure. "
+            f"{held}."
+        )
+    if df > FEW_DF:
+        return ""
+    return (
+        f"An interval by t with {df} degree{'s' * (df > 1)} of freedom reaches {times:.1f} standard errors to either "
+        "side and is of little use: see glmm-ml, the binomial model."
+    )
+
+
+def tau2_parts_note(tau2: float | None, part: float | None, group: str) -> str:
+    """Say of which parts a tau2 of two levels is the sum; empty where there is one level.
+
+    Parameters
+    ----------
+    tau2, part
+        The sum, and the part between groups, squared scale.
+    group
+        What the cohorts are in, such as "trial".
+    """
+    if tau2 is None or part is None:
+        return ""
+    return f"tau2 is {variance(part)} between {group}s and {variance(tau2 - part)} between the cohorts of a {group}."
 
 
 def sentences(*notes: str) -> str:

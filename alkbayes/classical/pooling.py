@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from alkbayes.classical.counts import Floats, checked_counts
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
-from alkbayes.classical.notes import correction_note, sentences
+from alkbayes.classical.notes import correction_note, sentences, standard_error_note
 from alkbayes.classical.pooled_proportion import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
 from alkbayes.classical.pooling_methods import (
     CLUSTER_ROBUST,
@@ -40,7 +40,6 @@ SINGLE_TEST_NOTES = {
     Test.KNAPP_HARTUNG: "The Hartung-Knapp interval needs at least two cohorts.",
     Test.AD_HOC: "The Hartung-Knapp interval needs at least two cohorts.",
 }
-NARROW_HK_NOTE = "The Hartung-Knapp interval is narrower here than the plain one, and may be too narrow."
 NO_SPREAD_HTS_NOTE = (
     "tau2 was estimated at 0, so the prediction interval leaves out differences between cohorts; few cohorts cannot "
     "show that there are none."
@@ -72,13 +71,14 @@ def pool(
         `crude-*`: the summed counts with an interval of one proportion. `common-*`: inverse-variance mean of the
         transformed rates. `dl-*`, `reml-*` and so on: the same with a variance between cohorts by that estimator (see
         `estimate_tau2`), z interval; with `-t` t with k - 1 degrees of freedom, with `-hk` that and the variance of
-        Hartung & Knapp, with `-hk-adhoc` that variance where it is the larger one, with `-cr2` the cluster-robust
-        variance and Satterthwaite's degrees of freedom, trials being the clusters. `multilevel-logit`: cohorts within
-        trials by REML. `glmm-ml`, `glmm-ml-trials`: the binomial-normal model by maximum likelihood, of cohorts or of
-        cohorts within trials. `beta-binomial-ml`: that model by maximum likelihood. On the scales that need it, cohorts
-        with an empty cell get 1/2 in both (see `effects`); the note names them. A prediction interval is pooled mean
-        -/+ quantile * sqrt(tau2 + se2), with the quantile of the confidence interval, in `reml-logit-hts` with that of
-        t with k - 2 degrees of freedom, and in `beta-binomial-ml` from the fitted beta distribution.
+        Hartung & Knapp, which cohorts that agree by chance make far too small, with `-hk-adhoc` that variance where it
+        is the larger one, with `-cr2` the cluster-robust variance and Satterthwaite's degrees of freedom, trials being
+        the clusters. `multilevel-logit`: cohorts within trials by REML. `glmm-ml`, `glmm-ml-trials`: the
+        binomial-normal model by maximum likelihood, of cohorts or of cohorts within trials. `beta-binomial-ml`: that
+        model by maximum likelihood. On the scales that need it, cohorts with an empty cell get 1/2 in both (see
+        `effects`); the note names them. A prediction interval is pooled mean -/+ quantile * sqrt(tau2 + se2), with the
+        quantile of the confidence interval, in `reml-logit-hts` with that of t with k - 2 degrees of freedom, and in
+        `beta-binomial-ml` from the fitted beta distribution.
     cohorts
         Names of the cohorts for notes, length k; their positions from 1 when None.
     trials
@@ -161,7 +161,7 @@ def _two_step(
     fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
     filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, note=corrected)
     centre, se = float(fit.beta[0]), float(fit.se[0])
-    half = quantile(fit.df, INTERVAL_PROB) * se
+    half = None if np.isnan(se) else quantile(fit.df, INTERVAL_PROB) * se
     if method.estimator is None or method.prediction is None:
         filled = replace(filled, note=sentences(corrected, COMMON_NOTE))
         return _with_discouraged(with_interval(filled, centre, half, None, n))
@@ -169,22 +169,21 @@ def _two_step(
         note = f"The {ESTIMATOR_NAMES[method.estimator]} estimate of tau2 did not converge: no result."
         return _with_discouraged(replace(filled, note=sentences(corrected, note)))
     filled = _with_profile(replace(filled, tau2=fit.tau2), yi, vi)
-    prediction = prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction)
+    prediction = None if half is None else prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction)
     filled = with_interval(filled, centre, half, prediction, n)
-    return _with_discouraged(replace(filled, note=sentences(filled.note, *_cautions(method, fit, k))))
+    return _with_discouraged(
+        replace(filled, note=sentences(filled.note, *_cautions(blank.method, fit, k, predicted=prediction is not None)))
+    )
 
 
-def _cautions(method: TwoStep, fit: RegressionFit, k: int) -> list[str]:
+def _cautions(name: PoolingMethod, fit: RegressionFit, k: int, *, predicted: bool) -> list[str]:
     """Return what to say of the intervals of a random-effects mean."""
-    notes = []
+    method, notes = TWO_STEP[name], []
     if method.prediction is Prediction.T_K_MINUS_2:
         notes.append(HTS_NOTE if k > 2 else NO_HTS_NOTE)
-    if fit.tau2 == 0:
+    if fit.tau2 == 0 and predicted:
         notes.append(NO_SPREAD_HTS_NOTE if method.prediction is Prediction.T_K_MINUS_2 else NO_SPREAD_NOTE)
-    plain = Z / np.sqrt(fit.weights.sum())
-    if method.test is Test.KNAPP_HARTUNG and fit.high[0] - fit.beta[0] < plain:
-        notes.append(NARROW_HK_NOTE)
-    return notes
+    return [*notes, standard_error_note(name, fit.factor, fit.df)]
 
 
 def _with_profile(filled: PooledProportion, yi: Floats, vi: Floats) -> PooledProportion:

@@ -27,6 +27,7 @@ class PoolingMethod(StrEnum):
     COMMON_FREEMAN_TUKEY = "common-freeman-tukey"
     DL_LOGIT = "dl-logit"
     DL_LOGIT_HK = "dl-logit-hk"
+    DL_LOGIT_HK_ADHOC = "dl-logit-hk-adhoc"
     PM_LOGIT = "pm-logit"
     ML_LOGIT = "ml-logit"
     HE_LOGIT = "he-logit"
@@ -99,6 +100,7 @@ TWO_STEP: Mapping[PoolingMethod, TwoStep] = {
     PoolingMethod.COMMON_FREEMAN_TUKEY: _common(Scale.FREEMAN_TUKEY),
     PoolingMethod.DL_LOGIT: _random(Tau2Estimator.DL),
     PoolingMethod.DL_LOGIT_HK: _random(Tau2Estimator.DL, test=Test.KNAPP_HARTUNG),
+    PoolingMethod.DL_LOGIT_HK_ADHOC: _random(Tau2Estimator.DL, test=Test.AD_HOC),
     PoolingMethod.PM_LOGIT: _random(Tau2Estimator.PM),
     PoolingMethod.ML_LOGIT: _random(Tau2Estimator.ML),
     PoolingMethod.HE_LOGIT: _random(Tau2Estimator.HE),
@@ -131,12 +133,13 @@ DEFAULT_METHODS = (
     PoolingMethod.CRUDE_CLOPPER_PEARSON,
     PoolingMethod.COMMON_LOGIT,
     PoolingMethod.DL_LOGIT,
-    PoolingMethod.DL_LOGIT_HK,
+    PoolingMethod.DL_LOGIT_HK_ADHOC,
     PoolingMethod.REML_LOGIT,
-    PoolingMethod.REML_LOGIT_HK,
+    PoolingMethod.REML_LOGIT_HK_ADHOC,
     PoolingMethod.GLMM_ML,
 )
-"""What is pooled by unless something is asked for; never a method on a discouraged scale."""
+"""What is pooled by unless something is asked for; never a method on a discouraged scale, and never the unmodified
+Hartung-Knapp variance, which has two cohorts that agree by chance look like proof."""
 
 
 def scale_of(method: PoolingMethod) -> Scale:

@@ -13,7 +13,7 @@ from alkbayes.classical.cluster_robust import cluster_robust
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
 from alkbayes.classical.multilevel import fit_multilevel
-from alkbayes.classical.notes import correction_note, sentences
+from alkbayes.classical.notes import correction_note, sentences, tau2_parts_note
 from alkbayes.classical.pooled_proportion import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
 from alkbayes.classical.profile import tau_interval
 from alkbayes.classical.regression import Prediction, fit_regression, prediction_interval
@@ -26,8 +26,11 @@ ONE_TRIAL_NOTE = "No result: all cohorts are of one trial, so that nothing shows
 ONE_EACH_NOTE = "No result: every trial gives one cohort, so that trials and cohorts are the same: see {other}."
 MEAN_NOTE = "The estimate is the mean of the cohorts' rates, where the logit methods give the rate in their middle."
 BETA_PREDICTION_NOTE = "The prediction interval takes mean and rho for known."
-NO_WIDTH_NOTE = "The trials do not differ at all, which would leave the interval without width: none is given."
 NO_RHO_NOTE = "rho was estimated at 0, which few cohorts cannot show: no prediction interval."
+NARROW_CR2_NOTE = (
+    "The cluster-robust interval is narrower here than the plain one, and may be far too sure: see glmm-ml, the "
+    "binomial model."
+)
 CLUSTERED_COMMON_NOTE = (
     "The interval allows for differences between trials; the mean is weighted as if there were none."
 )
@@ -50,7 +53,8 @@ def fill_glmm_trials(blank: PooledProportion, x: Floats, m: Floats, trials: Sequ
     fit = fit_glmm(x, m, group=trials)
     if fit.tau is not None and fit.tau_group is not None:
         blank = replace(blank, tau2=fit.tau**2 + fit.tau_group**2, tau2_trial=fit.tau_group**2)
-    return _filled_glmm(blank, fit, m)
+    filled = _filled_glmm(blank, fit, m)
+    return replace(filled, note=sentences(filled.note, tau2_parts_note(filled.tau2, filled.tau2_trial, "trial")))
 
 
 def fill_beta_binomial(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
@@ -92,7 +96,7 @@ def fill_multilevel(
         tau2=tau2,
         tau2_trial=fit.tau2_group,
         i2=fit.i2_group + fit.i2_cohort,
-        note=sentences(note, NO_SPREAD_NOTE if tau2 == 0 else ""),
+        note=sentences(note, tau2_parts_note(tau2, fit.tau2_group, "trial"), NO_SPREAD_NOTE if tau2 == 0 else ""),
     )
     centre = float(fit.beta[0])
     return with_interval(
@@ -119,15 +123,14 @@ def fill_cluster_robust(
     robust = cluster_robust(observed.yi, observed.vi, trials, tau2=fit.tau2)
     message = f"{robust.message[:1].upper()}{robust.message[1:]}." if robust.message else ""
     common = CLUSTERED_COMMON_NOTE if estimator is None else ""
-    no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
-    filled = replace(
-        filled, tau2=None if estimator is None else fit.tau2, note=sentences(note, common, message, no_spread)
-    )
+    filled = replace(filled, tau2=None if estimator is None else fit.tau2, note=sentences(note, common, message))
     centre, se = float(fit.beta[0]), float(robust.se[0])
-    if not se > 0:
-        alike = "" if np.isnan(se) else NO_WIDTH_NOTE
-        return with_interval(replace(filled, note=sentences(filled.note, alike)), centre, None, None, n)
+    if np.isnan(se):
+        return with_interval(filled, centre, None, None, n)
     half = float(robust.intervals(INTERVAL_PROB)[0, 1]) - centre
+    no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
+    narrow = NARROW_CR2_NOTE if half < Z * float(fit.se[0]) else ""
+    filled = replace(filled, note=sentences(filled.note, no_spread, narrow))
     if estimator is None:
         return with_interval(filled, centre, half, None, n)
     # The quantile of the confidence interval, as everywhere else.
@@ -138,7 +141,10 @@ def fill_cluster_robust(
 def _filled_glmm(blank: PooledProportion, fit: GlmmFit, m: Floats) -> PooledProportion:
     if blank.responders in {0, blank.patients}:
         rate = "0" if blank.responders == 0 else "1"
-        note = f"Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result."
+        note = (
+            f"Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result. See "
+            "crude-clopper-pearson."
+        )
         return replace(blank, tau2=None, tau2_trial=None, note=sentences(blank.note, note))
     if not fit.converged:
         return replace(blank, tau2=None, tau2_trial=None, note=sentences(blank.note, f"No result: {fit.message}."))

@@ -17,6 +17,9 @@ from alkbayes.classical.least_squares import WeightedDesign
 from alkbayes.classical.tau2 import Tau2Estimator, estimate_tau2, normal_log_likelihood
 from alkbayes.vocabulary import INTERVAL_PROB
 
+ROUNDING = 1e-20
+"""A mean squared residual, in units of the sampling variance, that is no more than rounding makes it."""
+
 
 class Test(StrEnum):
     """How coefficients are tested and their intervals made; the values are metafor's."""
@@ -68,9 +71,12 @@ class RegressionFit:
     beta
         Coefficients, shape (p,), scale of the estimates.
     covariance
-        Of `beta`, shape (p, p), with the factor of the Hartung-Knapp methods in it.
+        Of `beta`, shape (p, p), with the factor of the Hartung-Knapp methods in it; NaN where that factor is rounding.
+    factor
+        What these methods multiply the covariance by: the mean squared residual in units of vi + tau2, for `AD_HOC` at
+        least 1. 1 for the other tests; 0 where the residuals are no more than rounding.
     low, high
-        Limits of the confidence intervals, shape (p,).
+        Limits of the confidence intervals, shape (p,); NaN without a covariance.
     df
         Degrees of freedom of the t quantile, k - p; None for `Test.Z`.
     tau2
@@ -85,7 +91,7 @@ class RegressionFit:
         Cochran's Q about the design, its degrees of freedom k - p, and p-value; None where k = p.
     omnibus
         Test of all coefficients but that of a column of ones; None where there is no other, or their covariance is
-        singular.
+        singular or not to be had.
     i2, h2
         Share of the residual variation that is between cohorts, in [0, 1], and H2: from tau2, in a common-effect model
         from Q (where H2 = Q / df may be under 1). None where k = p.
@@ -98,6 +104,7 @@ class RegressionFit:
 
     beta: Floats
     covariance: Floats
+    factor: float
     low: Floats
     high: Floats
     df: int | None
@@ -178,7 +185,9 @@ def fit_regression(
         return _unfound(yi, vi, matrix, test)
     weighted = WeightedDesign.of(matrix, 1 / (vi + between))
     beta, residuals = weighted.coefficients(yi), weighted.residuals(yi)
-    covariance = weighted.covariance() * _factor(residuals, k - p, test)
+    factor = _factor(residuals, k - p, test)
+    # Residuals of rounding size are no measure of anything: no standard error, and nothing that rests on one.
+    covariance = weighted.covariance() * (factor if factor > 0 else np.nan)
     df = None if test is Test.Z else k - p
     half = quantile(df, prob) * np.sqrt(np.diag(covariance))
     residual = cochran_q(yi, vi, matrix) if k > p else None
@@ -188,6 +197,7 @@ def fit_regression(
     return RegressionFit(
         beta=beta,
         covariance=covariance,
+        factor=factor,
         low=beta - half,
         high=beta + half,
         df=df,
@@ -284,11 +294,13 @@ def quantile(df: int | None, prob: float) -> float:
 
 
 def _factor(residuals: Floats, df: int, test: Test) -> float:
-    """Return what Hartung & Knapp multiply the covariance by; 1 for the other tests."""
+    """Return what Hartung & Knapp multiply the covariance by, 0 where that is rounding; 1 for the other tests."""
     if test in {Test.Z, Test.T}:
         return 1.0
     factor = float(residuals @ residuals) / df
-    return max(1.0, factor) if test is Test.AD_HOC else factor
+    if test is Test.AD_HOC:
+        return max(1.0, factor)
+    return factor if factor > ROUNDING else 0.0
 
 
 def _log_likelihood(
@@ -317,6 +329,7 @@ def _unfound(yi: Floats, vi: Floats, design: Floats, test: Test) -> RegressionFi
     return RegressionFit(
         beta=nothing,
         covariance=np.full((p, p), np.nan),
+        factor=np.nan,
         low=nothing,
         high=nothing,
         df=None if test is Test.Z else k - p,

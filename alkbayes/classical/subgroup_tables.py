@@ -4,18 +4,16 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from alkbayes.classical.counts import Floats
-from alkbayes.classical.notes import correction_note, sentences
-from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE, Z
-from alkbayes.classical.pooling import NARROW_HK_NOTE, NO_SPREAD_HTS_NOTE, pool
+from alkbayes.classical.notes import correction_note, sentences, standard_error_note
+from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE
+from alkbayes.classical.pooling import NO_SPREAD_HTS_NOTE, pool
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod
-from alkbayes.classical.regression import Prediction, Test, prediction_interval, quantile
+from alkbayes.classical.regression import Prediction, Test, prediction_interval
 from alkbayes.classical.scales import Scale, back_transform, effects
 from alkbayes.classical.subgroups import Subgroup, Subgroups, subgroups
-from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -66,7 +64,8 @@ class SubgroupTable:
         proportions in [0, 1] with 95 % limits. The prediction interval is for a further cohort of the level: by the
         normal or t as in `pool`, with a shared tau2 by t with the degrees of freedom of the regression on the levels.
         What a method does not define, or could not find, is NaN, and `note` says why a level has no
-        result, or what `pool` says of such intervals: a tau2 of 0, a narrow Hartung-Knapp interval, a cut limit.
+        result, or what `pool` says of such intervals: a tau2 of 0, a narrow Hartung-Knapp interval or none, a t
+        with one or two degrees of freedom, a cut limit.
     tests
         Columns `TEST_COLUMNS`, one row a kind of heterogeneity: the test that all levels have one mean. `test` is
         "Q_between" (chi-squared with `df1`), "Q_M" (the same), "F" (with `df1` and `df2`) or "LR" (chi-squared).
@@ -163,11 +162,10 @@ def _cautions(
         notes.append(NO_SPREAD_HTS_NOTE if by_hts else NO_SPREAD_NOTE)
     if made_of is None:
         return notes
-    if made_of.test is Test.KNAPP_HARTUNG and level.se is not None and level.tau2 is not None:
+    if made_of.test is not Test.Z and k > 1 and level.tau2 is not None:
         vi = effects(part["responders"], part["n"], scale=made_of.scale).vi
-        plain = Z / np.sqrt((1 / (vi + level.tau2)).sum())
-        if quantile(k - 1, INTERVAL_PROB) * level.se < plain:
-            notes.append(NARROW_HK_NOTE)
+        factor = 0.0 if level.se is None else level.se**2 * float((1 / (vi + level.tau2)).sum())
+        notes.append(standard_error_note(method, factor, k - 1))
     if made_of.scale is not Scale.LOGIT and {level.low, level.high, *prediction} & {0, 1}:
         notes.append(CUT_NOTE)
     return notes

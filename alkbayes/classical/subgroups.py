@@ -27,7 +27,6 @@ FEW_NOTE = (
     "own its standard error, and the test between levels, may be too sure. A shared tau2 is safer there."
 )
 NOT_CONVERGED_NOTE = "The fit with one tau2 for all levels did not converge: no result."
-NO_TEST_NOTE = "No test between levels: one of them has no standard error."
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     few = not (shared_tau2 or common) and any(level.k < FEW for level in levels)
     note = sentences(
         FEW_NOTE if few else "",
-        "" if between is not None else NO_TEST_NOTE,
+        "" if between is not None else _no_test(levels),
         left_out_note([column], left_out, split.n.size),
         discouraged(scale),
         NOT_RANDOMISED,
@@ -235,7 +234,7 @@ def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
         se = float(np.sqrt(observed.vi[0])) if made_of.test is Test.Z else None
         return replace(filled, mean=float(observed.yi[0]), se=se)
     mean = fit_regression(observed.yi, observed.vi, estimator=made_of.estimator, test=made_of.test)
-    return replace(filled, mean=float(mean.beta[0]), se=float(mean.se[0]))
+    return replace(filled, mean=float(mean.beta[0]), se=_number(mean.se[0]))
 
 
 def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
@@ -295,7 +294,18 @@ def _filled(
 ) -> Subgroup:
     """Return a level with its mean, transformed back with its limits."""
     n = split.n[split.of(blank.level)]
-    estimate, low, high = back_transform(
-        [mean, mean - half * se, mean + half * se], scale=scale_of(method), n=n
-    ).tolist()
-    return replace(blank, mean=mean, se=se, estimate=estimate, low=low, high=high, tau2=tau2)
+    estimate, *limits = back_transform([mean, mean - half * se, mean + half * se], scale=scale_of(method), n=n).tolist()
+    low, high = map(_number, limits)
+    return replace(blank, mean=mean, se=_number(se), estimate=estimate, low=low, high=high, tau2=tau2)
+
+
+def _number(value: float) -> float | None:
+    """Return a number; None where there is none."""
+    return None if np.isnan(value) else float(value)
+
+
+def _no_test(levels: tuple[Subgroup, ...]) -> str:
+    """Say that there is no test between levels, and which of them have no standard error to test by."""
+    without = [level.level for level in levels if level.se is None]
+    why = f": {', '.join(without)} {'has' if len(without) == 1 else 'have'} no standard error" if without else ""
+    return f"No test between levels{why}."

@@ -29,7 +29,7 @@ Method = Annotated[
         help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model.",
     ),
 ]
-DEFAULT_METHOD = "reml-logit-hk"
+DEFAULT_METHOD = "reml-logit-hk-adhoc"
 LEAST_P = 0.001
 MOST_DECIMALS = 8
 

@@ -13,6 +13,7 @@ from alkbayes.fit_tables import (
     pooled_rows,
     shows_whole_percents,
     subject,
+    two_step_notes,
     verdict,
     weight_lines,
 )
@@ -32,10 +33,7 @@ def show_fit(document: dict[str, Any]) -> None:
         failed = line.startswith("failed: ")
         say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
     console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
-    for name, meaning in READING:
-        say(console, f"{name + ':':<13}{meaning}", hang=13)
-    if shows_whole_percents(document):
-        console.print(WHOLE_PERCENTS)
+    _show_reading(console, document)
     if weights := weight_lines(document):
         console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
         for line in weights:
@@ -51,6 +49,16 @@ def show_fit(document: dict[str, Any]) -> None:
     for note in document["notes"]:
         say(console, f"Note: {note}")
     console.print(f"Run: {document['run']}", soft_wrap=True)
+
+
+def _show_reading(console: "Console", document: dict[str, Any]) -> None:
+    """Print what the columns of the pooled table are, and what to bear in mind of their intervals."""
+    for name, meaning in READING:
+        say(console, f"{name + ':':<13}{meaning}", hang=13)
+    for line in two_step_notes(document):
+        say(console, line)
+    if shows_whole_percents(document):
+        console.print(WHOLE_PERCENTS)
 
 
 def _lower(title: str) -> str:

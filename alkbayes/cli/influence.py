@@ -18,7 +18,7 @@ from alkbayes.cli.analysis import (
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records, say
-from alkbayes.wording import counted, percent, percent_interval
+from alkbayes.wording import counted, percent, percent_interval, variance
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -130,7 +130,7 @@ def _full(full: "PooledProportion") -> str:
     if full.estimate is None:
         return "no result"
     text = f"{percent(full.estimate)} % ({percent_interval(full.low, full.high)})"
-    return text if full.tau2 is None else f"{text}, tau2 {figure(full.tau2, 3)}"
+    return text if full.tau2 is None else f"{text}, tau2 {variance(full.tau2)}"
 
 
 def _range(rows: list[dict[str, Any]]) -> str:
@@ -138,7 +138,7 @@ def _range(rows: list[dict[str, Any]]) -> str:
     estimates = [row["estimate"] for row in rows]
     text = f"{percent_interval(min(estimates), max(estimates))} %"
     variances = [row["tau2"] for row in rows if row["tau2"] is not None]
-    return f"{text}, tau2 {figure(min(variances), 3)}–{figure(max(variances), 3)}" if variances else text
+    return f"{text}, tau2 {variance(min(variances))}–{variance(max(variances))}" if variances else text
 
 
 def _columns(rows: list[dict[str, Any]], *, narrow: bool) -> list[str]:
@@ -167,7 +167,7 @@ def _fill(grid: "Table", rows: list[dict[str, Any]], columns: list[str], *, unit
             "shrunk": percent(row["shrunken"]),
             "without": percent(row["estimate"]),
             "95 % CI": percent_interval(row["low"], row["high"]),
-            "tau2": figure(row["tau2"], 3),
+            "tau2": variance(row["tau2"]),
             "change": points(row["change"]),
             "resid.": figure(row["rstudent"]),
             "Cook": figure(row["cook"], 3),

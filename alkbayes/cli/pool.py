@@ -29,10 +29,11 @@ Methods = Annotated[
         metavar="NAME",
         autocompletion=completing.methods,
         help="Once or more. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, dl-logit, "
-        "dl-logit-hk, reml-logit, reml-logit-hk, glmm-ml. Others: crude-wilson-cc, crude-agresti-coull, "
-        "crude-jeffreys, crude-mid-p, common-logit-cr2, common-raw, common-arcsine, common-freeman-tukey, pm-logit, "
-        "ml-logit, he-logit, hs-logit, sj-logit, reml-logit-hts, reml-logit-t, reml-logit-hk-adhoc, reml-logit-cr2, "
-        "multilevel-logit, reml-raw, reml-arcsine, reml-log, reml-freeman-tukey, glmm-ml-trials, beta-binomial-ml.",
+        "dl-logit-hk-adhoc, reml-logit, reml-logit-hk-adhoc, glmm-ml. Others: crude-wilson-cc, crude-agresti-coull, "
+        "crude-jeffreys, crude-mid-p, common-logit-cr2, common-raw, common-arcsine, common-freeman-tukey, dl-logit-hk, "
+        "pm-logit, ml-logit, he-logit, hs-logit, sj-logit, reml-logit-hts, reml-logit-t, reml-logit-hk, "
+        "reml-logit-cr2, multilevel-logit, reml-raw, reml-arcsine, reml-log, reml-freeman-tukey, glmm-ml-trials, "
+        "beta-binomial-ml.",
         show_default=False,
     ),
 ]
@@ -52,7 +53,7 @@ def command(
 ) -> None:
     """Pool the response rates by classical methods: from the counts alone, nothing sampled.
 
-    Example: alkbayes pool --by line --by line:regimen_class --method reml-logit-hk --method glmm-ml --json
+    Example: alkbayes pool --by line --by line:regimen_class --method reml-logit-hk-adhoc --method glmm-ml --json
     """
     check_format(json_=json_, csv=csv, markdown=markdown)
     if every and method:

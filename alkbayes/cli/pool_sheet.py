@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from alkbayes.cli.analysis import console_for, headline
 from alkbayes.cli.output import WIDTH, print_markdown, print_text
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import percent, percent_interval, variance
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -132,7 +132,7 @@ def _numbers(row: dict[str, Any]) -> tuple[str, ...]:
         percent(row["estimate"]),
         percent_interval(row["low"], row["high"]),
         percent_interval(row["prediction_low"], row["prediction_high"]),
-        "–" if row["tau2"] is None else f"{row['tau2']:.3f}",
+        variance(row["tau2"]),
         percent(row["i2"], 0),
     )
 

@@ -21,7 +21,7 @@ from alkbayes.cli.analysis import (
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, printable
-from alkbayes.wording import percent
+from alkbayes.wording import percent, variance
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +40,6 @@ LEAST_NAME = 24
 """Characters that the name of a coefficient has at least, where it has so many."""
 SPACE = 3
 """Characters between two columns, at most."""
-TRIAL = "trial"
 
 
 def command(
@@ -58,13 +57,10 @@ def command(
     check_format(json_=json_, csv=csv)
     asked = method_named(method)
     with working("fitting"):
-        from alkbayes.classical import PoolingMethod, regress
+        from alkbayes.classical import regress
 
         evidence = evidence_counted(data, outcome)
-        if asked is PoolingMethod.GLMM_ML_TRIALS:
-            found = regress(evidence, columns, method=PoolingMethod.GLMM_ML, group=TRIAL)
-        else:
-            found = regress(evidence, columns, method=asked)
+        found = regress(evidence, columns, method=asked)
     rows = _coefficients(found)
     if json_:
         print_json({"regression": asdict(found) | {"coefficients": rows}})
@@ -191,10 +187,8 @@ def _residual(found: "MetaRegression") -> str:
     """Return what the moderators leave unexplained."""
     parts = []
     if found.tau2 is not None:
-        limits = "" if found.tau2_low is None else f" ({_interval(found.tau2_low, found.tau2_high, 3, '–')})"
-        parts.append(f"tau2 {figure(found.tau2, 3)}{limits}")
-    if found.tau2_group is not None:
-        parts.append(f"between {found.group}s {figure(found.tau2_group, 3)}")
+        limits = "" if found.tau2_low is None else f" ({variance(found.tau2_low)}–{variance(found.tau2_high)})"
+        parts.append(f"tau2 {variance(found.tau2)}{limits}")
     if found.i2 is not None:
         parts.append(f"I2 {percent(found.i2, 0)} %")
     return ", ".join(parts) or "not known"

@@ -17,7 +17,7 @@ from alkbayes.cli.analysis import (
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import check_format, print_csv, print_json, records
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import percent, percent_interval, variance
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -114,7 +114,7 @@ def _add(grid: "Table", heading: str, rows: list[dict[str, Any]]) -> None:
             percent(row["estimate"]),
             percent_interval(row["low"], row["high"]),
             percent_interval(row["prediction_low"], row["prediction_high"]),
-            figure(row["tau2"], 3),
+            variance(row["tau2"]),
         )
     grid.add_section()
 

@@ -12,7 +12,7 @@ from alkbayes.predictive_tables import READING, meanings, statistic_rows
 from alkbayes.records import records
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.results import figure_of, shown
-from alkbayes.wording import percent, percent_interval, signed, unsigned_zero
+from alkbayes.wording import percent, percent_interval, signed, unsigned_zero, variance
 
 if TYPE_CHECKING:
     from alkbayes.fit import Fit
@@ -68,7 +68,7 @@ def classical_section(tables: "RunTables") -> Section:
             f"All {len(rows)} methods in numbers",
             (
                 Table(ReaderTable("All cohorts by every classical method", headings, tuple(map(_method, rows)))),
-                Bullets(tuple((note,) for note in dict.fromkeys(row["note"] for row in rows if row["note"]))),
+                Bullets(tuple((f"{', '.join(methods)}: {note}",) for note, methods in _notes(rows).items())),
             ),
         ),
     ]
@@ -86,13 +86,22 @@ def classical_section(tables: "RunTables") -> Section:
     return Section("classical", "Classical checks", tuple(blocks))
 
 
+def _notes(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the methods that each note is of."""
+    methods: dict[str, list[str]] = {}
+    for row in rows:
+        if row["note"]:
+            methods.setdefault(row["note"], []).append(row["method"])
+    return methods
+
+
 def _method(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["method"],
         percent(row["estimate"]),
         percent_interval(row["low"], row["high"]),
         percent_interval(row["prediction_low"], row["prediction_high"]),
-        "–" if row["tau2"] is None else f"{row['tau2']:.3f}",
+        variance(row["tau2"]),
         percent(row["i2"], 0),
     )
 

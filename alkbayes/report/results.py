@@ -11,6 +11,7 @@ from alkbayes.fit_tables import (
     heterogeneity_rows,
     pooled_rows,
     shows_whole_percents,
+    two_step_notes,
     weight_lines,
 )
 from alkbayes.plots.kinds import KINDS
@@ -39,7 +40,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     """Return what a run found."""
     document = tables.document
     evidence = tables.evidence
-    notes = tuple(f"{name}: {meaning}." for name, meaning in READING)
+    notes = tuple(f"{name}: {meaning}." for name, meaning in READING) + tuple(two_step_notes(document))
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
     blocks: list[Block] = [

@@ -186,7 +186,7 @@ def test_only_or_no_responders(table: Maker, responders: int, method: PoolingMet
     if method is PoolingMethod.GLMM_ML:
         rate = "0" if responders == 0 else "1"
         note = f"Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result."
-        assert rows["note"].tolist() == [note] * 4
+        assert rows["note"].tolist() == [f"{note} See crude-clopper-pearson."] * 4
     if method is not PoolingMethod.REML_LOGIT:
         assert rows["estimate"].isna().all()
         assert rows["note"].str.len().gt(0).all()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, norm, t
 
 from alkbayes.classical import PoolingMethod, fit_glmm
 from alkbayes.classical import metaregression as ours
@@ -93,7 +93,11 @@ def test_the_bundled_lines_differ_with_trials_as_a_second_level(bundled: Evidenc
     lines = np.column_stack([np.ones(63), frame["line"] == "pretreated", frame["line"] == "mixed"]).astype(float)
     fit = fit_glmm(frame["responders"], frame["n"], design=lines, group=frame["trial"])
     assert [c.estimate for c in result.coefficients] == pytest.approx(fit.beta.tolist(), rel=1e-12)
-    assert (result.tau2, result.tau2_group) == pytest.approx((fit.tau**2, fit.tau_group**2), rel=1e-12)
+    # As in `pool`: tau2 is the sum, and the note has both parts.
+    assert result.tau2_group == pytest.approx(fit.tau_group**2, rel=1e-12)
+    assert result.tau2 == pytest.approx(fit.tau**2 + fit.tau_group**2, rel=1e-12)
+    assert f"tau2 is {fit.tau_group**2:.3f} between trials and {fit.tau**2:.3f} between the cohorts of a" in result.note
+    assert regress(bundled, ["line"], method=PoolingMethod.GLMM_ML_TRIALS) == result
     assert (result.q_e, result.q_e_df, result.q_e_p) == (fit.lr, 60, fit.lr_p)
 
 
@@ -157,7 +161,7 @@ def test_a_tau2_that_is_not_found_gives_no_result(bundled: Evidence, monkeypatch
 
 
 def test_methods_that_cannot_are_refused(bundled: Evidence) -> None:
-    with pytest.raises(UsageError, match=r"crude-wald cannot regress\. Methods that can: common-logit"):
+    with pytest.raises(UsageError, match=r"crude-wald cannot regress\. .*glmm-ml, glmm-ml-trials\."):
         regress(bundled, ["line"], method=PoolingMethod.CRUDE_WALD)
     with pytest.raises(UsageError, match="reml-logit has one level of heterogeneity; only glmm-ml"):
         regress(bundled, ["line"], method=PoolingMethod.REML_LOGIT, group="trial")
@@ -178,3 +182,33 @@ def test_a_group_that_is_none_is_refused(table: Maker, group: str, said: str) ->
     )
     with pytest.raises(EvidenceError, match=said):
         regress(evidence, ["line"], method=PoolingMethod.GLMM_ML, group=group)
+
+
+def test_arms_that_agree_within_are_no_proof_of_a_difference(table: Maker) -> None:
+    """15/60 against 24/61 in two cohorts each: by weighted least squares with known variances 1.95 (0.35-10.7)."""
+    x, n = np.array([5, 10, 8, 16]), np.array([20, 40, 20, 41])
+    evidence = table(*zip("abcd", x.tolist(), n.tolist(), strict=True), arm=["x", "x", "y", "y"])
+    y, weights = np.log(x / (n - x)), x * (n - x) / n
+    means = [np.average(y[part], weights=weights[part]) for part in (slice(2), slice(2, 4))]
+    se = np.sqrt(1 / weights[:2].sum() + 1 / weights[2:].sum())
+    found = regress(evidence, ["arm"], method=PoolingMethod.REML_LOGIT_HK_ADHOC)
+    slope = found.coefficients[1]
+    difference, half = means[1] - means[0], t.ppf(0.975, 2) * se
+    assert (slope.estimate, slope.se) == pytest.approx((difference, se), rel=1e-9)
+    assert (slope.low, slope.high) == pytest.approx((difference - half, difference + half), rel=1e-9)
+    assert np.exp([slope.estimate, slope.low, slope.high]) == pytest.approx([1.95, 0.35, 10.74], abs=0.005)
+    assert slope.p == pytest.approx(2 * t.sf(difference / se, 2), rel=1e-9)
+    assert "t with 2 degrees of freedom" in found.note
+    sharp = regress(evidence, ["arm"], method=PoolingMethod.REML_LOGIT_HK)
+    assert sharp.coefficients[1].p < 0.001
+    assert "reml-logit-hk-adhoc holds the Hartung-Knapp factor at 1 or above" in sharp.note
+
+
+def test_coefficients_without_a_standard_error_have_no_test(table: Maker) -> None:
+    rows = ((f"s{place}", count, 30) for place, count in enumerate((0, 0, 0, 30, 30, 30), 1))
+    found = regress(table(*rows, arm=["a"] * 3 + ["b"] * 3), ["arm"], method=PoolingMethod.REML_LOGIT_HK)
+    assert found.omnibus is None
+    for coefficient in found.coefficients:
+        assert coefficient.estimate is not None
+        assert coefficient.se is coefficient.low is coefficient.high is coefficient.p is None
+    assert "no interval and no test. reml-logit-hk-adhoc holds" in found.note

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, PooledProportion, PoolingMethod, Scale, pool, regression
-from alkbayes.classical.pooling_methods import CRUDE_INTERVALS, TWO_STEP, scale_of
+from alkbayes.classical.pooling_methods import CLUSTER_ROBUST, CRUDE_INTERVALS, TWO_STEP, scale_of
 from alkbayes.classical.profile import profile_intervals
 from alkbayes.classical.scales import discouraged, effects
 from alkbayes.classical.tau2 import Tau2, tau2_q_profile
@@ -77,7 +77,7 @@ def test_the_fields_are_what_the_command_line_promises() -> None:
     )
     assert " ".join(DEFAULT_METHODS) == (
         "crude-wald crude-wilson crude-clopper-pearson common-logit "
-        "dl-logit dl-logit-hk reml-logit reml-logit-hk glmm-ml"
+        "dl-logit dl-logit-hk-adhoc reml-logit reml-logit-hk-adhoc glmm-ml"
     )
 
 
@@ -191,9 +191,40 @@ def test_a_hartung_knapp_interval_that_is_too_narrow_is_noted() -> None:
     assert adjusted.high - adjusted.low < plain.high - plain.low
     assert "narrower here than the plain one" in adjusted.note
     assert "narrower here" not in plain.note
-    same = pool([5, 5], [10, 10], method=PoolingMethod.REML_LOGIT_HK)
-    assert same.low == pytest.approx(same.high)
-    assert "narrower here" in same.note
+    assert "dl-logit-hk-adhoc holds the Hartung-Knapp factor at 1 or above" in adjusted.note
+
+
+@pytest.mark.parametrize("counts", [([0, 0], [10, 10]), ([5, 10], [20, 40]), ([3, 3, 3], [7, 7, 7])])
+@pytest.mark.parametrize("method", [PoolingMethod.REML_LOGIT_HK, PoolingMethod.DL_LOGIT_HK, *CLUSTER_ROBUST])
+def test_rates_that_agree_leave_no_interval_of_rounding_size(
+    counts: tuple[list[int], list[int]], method: PoolingMethod
+) -> None:
+    result = pool(*counts, method=method, trials=["T1", "T2", "T3"][: len(counts[0])])
+    assert result.estimate is not None
+    assert result.low is result.high is result.prediction_low is None
+    assert "prediction interval" not in result.note
+    assert "no interval and no test" in result.note or "an interval without width: none is given" in result.note
+
+
+def test_two_cohorts_without_a_responder_are_not_sure_of_it() -> None:
+    """0/10 twice: logits of 0.5/10.5, one standard error sqrt((2 + 1/10.5) / 2), t of one degree of freedom."""
+    half = t.ppf(0.975, 1) * math.sqrt((2 + 1 / 10.5) / 2)
+    for method in (PoolingMethod.DL_LOGIT_HK_ADHOC, PoolingMethod.REML_LOGIT_HK_ADHOC):
+        result = pool([0, 0], [10, 10], method=method)
+        assert logit(result.estimate) == pytest.approx(logit(0.5 / 11), rel=1e-12)
+        assert result.low == pytest.approx(expit(logit(0.5 / 11) - half), rel=1e-9)
+        assert result.high > 0.9999
+        assert "t with 1 degree of freedom reaches 12.7 standard errors to either side and is of little" in result.note
+        assert "see glmm-ml" in result.note
+
+
+def test_a_cluster_robust_interval_that_is_too_narrow_is_noted() -> None:
+    sharp, plain = (
+        pool([8, 16], [20, 41], method=method, trials=["T3", "T4"])
+        for method in (PoolingMethod.REML_LOGIT_CR2, PoolingMethod.REML_LOGIT)
+    )
+    assert sharp.high - sharp.low < plain.high - plain.low
+    assert "cluster-robust interval is narrower here than the plain one" in sharp.note
 
 
 @pytest.mark.parametrize("method", [method for method in RANDOM if method is not PoolingMethod.SJ_LOGIT])

@@ -117,7 +117,7 @@ def test_trials_that_do_not_differ_leave_no_cluster_robust_interval() -> None:
     row = pool([5, 5, 5, 5], [10] * 4, method=PoolingMethod.REML_LOGIT_CR2, trials=("a", "a", "b", "b"))
     assert row.estimate == pytest.approx(0.5)
     assert row.low is row.high is row.prediction_low is None
-    assert "The trials do not differ at all" in row.note
+    assert "The clusters do not differ at all" in row.note
 
 
 def test_two_levels_add_up(evidence: Evidence) -> None:

@@ -100,11 +100,27 @@ def test_omnibus_by_hand() -> None:
 
 
 def test_identical_estimates_leave_hartung_knapp_nothing_to_test_by() -> None:
-    """Of two like estimates, whose residuals are exactly 0."""
+    """Residuals that are 0, or as good as, give no standard error; held at 1 the factor gives the plain one."""
     fit = fit_regression(np.array([0.5, 0.5]), np.array([0.25, 0.25]), estimator=REML, test=ours.Test.KNAPP_HARTUNG)
-    assert fit.se[0] == pytest.approx(0, abs=1e-12)
+    assert fit.factor == 0
+    assert np.isnan([fit.se[0], fit.low[0], fit.high[0], fit.p_values[0]]).all()
+    assert fit.beta[0] == pytest.approx(0.5)
     adhoc = fit_regression(np.array([0.5, 0.5]), np.array([0.25, 0.25]), estimator=REML, test=ours.Test.AD_HOC)
     assert adhoc.se[0] == pytest.approx(math.sqrt(0.125), rel=1e-12)
+
+
+def test_residuals_of_rounding_size_test_nothing() -> None:
+    """0/30 three times against 30/30 three times, 1/2 added: F was 1.7e32 of nothing but rounding."""
+    yi, vi = np.repeat([-math.log(61), math.log(61)], 3), np.full(6, 2 + 1 / 30.5)
+    design = np.column_stack([np.ones(6), np.repeat([0.0, 1.0], 3)])
+    unmodified, held = (
+        fit_regression(yi, vi, design=design, estimator=REML, test=test)
+        for test in (ours.Test.KNAPP_HARTUNG, ours.Test.AD_HOC)
+    )
+    assert unmodified.omnibus is None
+    assert np.isnan(unmodified.p_values).all()
+    expected = (2 * math.log(61)) ** 2 / (2 * vi[0] / 3)
+    assert (held.omnibus.statistic, held.omnibus.p) == pytest.approx((expected, f.sf(expected, 1, 4)), rel=1e-9)
 
 
 def test_as_many_coefficients_as_cohorts_are_fitted_exactly_and_not_judged() -> None:

@@ -13,8 +13,9 @@ from scipy.stats import norm, t
 
 from alkbayes.classical import PoolingMethod, fit_glmm, pool, regress, subgroups
 from alkbayes.classical.glmm import GlmmFit
+from alkbayes.classical.notes import standard_error_note
 from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE
-from alkbayes.classical.pooling import NARROW_HK_NOTE, NO_SPREAD_HTS_NOTE
+from alkbayes.classical.pooling import NO_SPREAD_HTS_NOTE
 from alkbayes.classical.pooling_methods import TWO_STEP
 from alkbayes.classical.subgroup_tables import LEVEL_COLUMNS, TEST_COLUMNS, subgroup_table
 from alkbayes.errors import EvidenceError, UsageError
@@ -140,9 +141,6 @@ def test_levels_whose_fit_fails_otherwise_have_its_message(table: Maker, monkeyp
     assert {level.estimate for level in found.levels} == {None}
 
 
-CAUTIONS = (NO_SPREAD_NOTE, NO_SPREAD_HTS_NOTE, NARROW_HK_NOTE, CUT_NOTE)
-
-
 @pytest.mark.parametrize("method", [*TWO_STEP, PoolingMethod.GLMM_ML])
 def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -> None:
     rows = (("a", 5, 20), ("b", 5, 20), ("c", 5, 21), ("d", 1, 10), ("e", 2, 12), ("f", 9, 10), ("g", 1, 9))
@@ -151,12 +149,14 @@ def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -
     for _, row in levels[levels["heterogeneity"] != "shared"].iterrows():
         part = evidence.frame[evidence.frame["line"] == row["level"]]
         said = pool(part["responders"], part["n"], method=method).note
-        assert row["note"] == " ".join(note for note in CAUTIONS if note in said)
+        narrow, few = (standard_error_note(method, *fit) if method in TWO_STEP else "-" for fit in ((0.01, 9), (9, 2)))
+        cautions = (NO_SPREAD_NOTE, NO_SPREAD_HTS_NOTE, narrow, few, CUT_NOTE)
+        assert row["note"] == " ".join(note for note in cautions if note and note in said)
 
 
 def test_cautions_are_where_they_belong(table: Maker) -> None:
-    alike = (("a", 5, 20), ("b", 5, 20), ("c", 5, 21), ("d", 5, 20), ("e", 6, 21), ("f", 5, 20))
-    evidence = table(*alike, line=["x", "x", "x", "y", "y", "y"])
+    alike = (("a", 5, 20), ("b", 5, 20), ("c", 5, 21), ("g", 5, 20), ("d", 5, 20), ("e", 6, 21), ("f", 5, 20))
+    evidence = table(*alike, line=["x", "x", "x", "x", "y", "y", "y"])
 
     def notes(method: PoolingMethod, kind: str) -> str:
         levels = subgroup_table(evidence, "line", method=method).levels
@@ -164,11 +164,23 @@ def test_cautions_are_where_they_belong(table: Maker) -> None:
 
     for kind in ("separate", "shared"):
         assert notes(PoolingMethod.REML_LOGIT_HTS, kind) == NO_SPREAD_HTS_NOTE
-        assert notes(PoolingMethod.REML_LOGIT_HK, kind) == f"{NO_SPREAD_NOTE} {NARROW_HK_NOTE}"
+        unmodified = notes(PoolingMethod.REML_LOGIT_HK, kind)
+        assert unmodified.startswith(f"{NO_SPREAD_NOTE} The Hartung-Knapp interval is narrower here than the plain one")
+        assert "reml-logit-hk-adhoc holds the Hartung-Knapp factor at 1 or above" in unmodified
         assert notes(PoolingMethod.REML_LOGIT_HK_ADHOC, kind) == NO_SPREAD_NOTE
     few = table(("a", 1, 20), ("b", 1, 20), ("c", 5, 10), ("d", 5, 11), line=["x", "x", "y", "y"])
     levels = subgroup_table(few, "line", method=PoolingMethod.COMMON_RAW).levels
     assert levels["note"].tolist() == [CUT_NOTE, ""]
+
+
+def test_one_or_two_degrees_of_freedom_are_said_with_what_to_use(table: Maker) -> None:
+    evidence = table(("a", 5, 20), ("b", 10, 40), ("c", 8, 20), ("d", 16, 41), ("e", 9, 20), line=["x", "x", *"yyy"])
+    found = subgroup_table(evidence, "line", method=PoolingMethod.REML_LOGIT_HK_ADHOC).levels
+    notes = found.set_index(["heterogeneity", "level"])["note"]
+    assert "t with 1 degree of freedom reaches 12.7 standard errors to either side" in notes["separate", "x"]
+    assert "t with 2 degrees of freedom reaches 4.3 standard errors to either side" in notes["separate", "y"]
+    assert "see glmm-ml" in notes["separate", "y"]
+    assert "degrees of freedom" not in notes["shared", "x"]
 
 
 def test_one_cohort_has_no_prediction_of_its_own(table: Maker) -> None:

@@ -1,12 +1,13 @@
 """Subgroups against metafor; shared and separate tau2, one-cohort levels, failures, refusals."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import logit
-from scipy.stats import chi2
+from scipy.special import expit, logit
+from scipy.stats import binom, chi2, f, fisher_exact, t
 
 from alkbayes.classical import PoolingMethod, fit_glmm, pool
 from alkbayes.classical.metaregression import regress
@@ -103,6 +104,56 @@ def test_the_likelihood_ratio_of_the_binomial_model(bundled: Evidence) -> None:
     statistic = 2 * (fit_glmm(x, n, design=cells).log_likelihood - fit_glmm(x, n).log_likelihood)
     assert result.between.statistic == pytest.approx(statistic, rel=1e-9)
     assert result.between.p == pytest.approx(chi2.sf(statistic, 2), rel=1e-9)
+
+
+SAME_RATE = (("a", 5, 20), ("b", 10, 40), ("c", 8, 20), ("d", 16, 41))
+"""A stranger's two arms, whose rates agree within an arm (25.0 and 25.0 %, 40.0 and 39.0 %) by chance."""
+
+
+@pytest.mark.parametrize("method", [PoolingMethod.REML_LOGIT_HK_ADHOC, PoolingMethod.DL_LOGIT_HK_ADHOC])
+def test_levels_that_agree_within_are_no_proof_that_they_differ(table: Maker, method: PoolingMethod) -> None:
+    """15/60 against 24/61: Fisher's p is 0.12, that of the unmodified Hartung-Knapp factor was below 0.001."""
+    evidence = table(*SAME_RATE, arm=["x", "x", "y", "y"])
+    x, n = np.array([row[1] for row in SAME_RATE]), np.array([row[2] for row in SAME_RATE])
+    # tau2 is 0 and the factor 1, so that it is weighted least squares with known variances, and t or F.
+    y, weights = np.log(x / (n - x)), x * (n - x) / n
+    means, variances = [], []
+    for part in (slice(0, 2), slice(2, 4)):
+        means.append(float(weights[part] @ y[part] / weights[part].sum()))
+        variances.append(float(1 / weights[part].sum()))
+    statistic = (means[1] - means[0]) ** 2 / sum(variances)
+    separate, shared = (subgroups(evidence, "arm", method=method, shared_tau2=kind) for kind in (False, True))
+    for found, df in ((separate, 1), (shared, 2)):
+        for level, mean, variance in zip(found.levels, means, variances, strict=True):
+            half = t.ppf(0.975, df) * math.sqrt(variance)
+            assert (level.low, level.high) == pytest.approx((expit(mean - half), expit(mean + half)), rel=1e-9)
+    assert separate.between.statistic == pytest.approx(statistic, rel=1e-9)
+    assert separate.between.p == pytest.approx(chi2.sf(statistic, 1), rel=1e-9)
+    assert (shared.between.statistic, shared.between.df2) == pytest.approx((statistic, 2), rel=1e-9)
+    assert shared.between.p == pytest.approx(f.sf(statistic, 1, 2), rel=1e-9)
+    assert fisher_exact([[15, 45], [24, 37]]).pvalue == pytest.approx(0.12, abs=0.005)
+    assert min(separate.between.p, shared.between.p) > 0.05
+
+
+def test_the_binomial_model_of_levels_that_agree_within(table: Maker) -> None:
+    """With tau at 0 the likelihood-ratio test is that of 15/60 against 24/61, p = 0.090."""
+    evidence = table(*SAME_RATE, arm=["x", "x", "y", "y"])
+    between = subgroups(evidence, "arm", method=PoolingMethod.GLMM_ML, shared_tau2=True).between
+    expected = 2 * sum(binom.logpmf(x, n, x / n) - binom.logpmf(x, n, 39 / 121) for x, n in ((15, 60), (24, 61)))
+    assert between.statistic == pytest.approx(expected, rel=1e-4)
+    assert between.p == pytest.approx(0.090, abs=5e-4)
+
+
+def test_standard_errors_of_rounding_size_test_nothing(table: Maker) -> None:
+    rows = ((f"s{place}", count, 30) for place, count in enumerate((0, 0, 0, 30, 30, 30), 1))
+    evidence = table(*rows, arm=["a"] * 3 + ["b"] * 3)
+    for kind in (False, True):
+        unmodified = subgroups(evidence, "arm", method=PoolingMethod.REML_LOGIT_HK, shared_tau2=kind)
+        assert unmodified.between is None
+        assert {(level.se, level.low, level.high) for level in unmodified.levels} == {(None, None, None)}
+        assert "No test between levels: a, b have no standard error." in unmodified.note
+        held = subgroups(evidence, "arm", method=PoolingMethod.REML_LOGIT_HK_ADHOC, shared_tau2=kind)
+        assert held.between.statistic == pytest.approx((2 * math.log(61)) ** 2 / (2 * (2 + 1 / 30.5) / 3), rel=1e-9)
 
 
 ROWS = [("a", 3, 9), ("b", 4, 8), ("c", 1, 8), ("d", 7, 11), ("e", 2, 9)]
