@@ -11,6 +11,7 @@ from alkbayes.cli.analysis import (
     Method,
     console_for,
     decimals,
+    degrees,
     empty_table,
     evidence_counted,
     figure,
@@ -40,7 +41,6 @@ LEAST_NAME = 24
 """Characters that the name of a coefficient has at least, where it has so many."""
 SPACE = 3
 """Characters between two columns, at most."""
-TRIAL = "trial"
 
 
 def command(
@@ -58,13 +58,10 @@ def command(
     check_format(json_=json_, csv=csv)
     asked = method_named(method)
     with working("fitting"):
-        from alkbayes.classical import PoolingMethod, regress
+        from alkbayes.classical import regress
 
         evidence = evidence_counted(data, outcome)
-        if asked is PoolingMethod.GLMM_ML_TRIALS:
-            found = regress(evidence, columns, method=PoolingMethod.GLMM_ML, group=TRIAL)
-        else:
-            found = regress(evidence, columns, method=asked)
+        found = regress(evidence, columns, method=asked)
     rows = _coefficients(found)
     if json_:
         print_json({"regression": asdict(found) | {"coefficients": rows}})
@@ -182,7 +179,7 @@ def _omnibus(found: "MetaRegression") -> str:
     if test is None:
         return "no test"
     if test.df2 is not None:
-        return f"F = {figure(test.statistic)}, df {test.df1} and {test.df2}, {p_equals(test.p)}"
+        return f"F = {figure(test.statistic)}, df {test.df1} and {degrees(test.df2)}, {p_equals(test.p)}"
     name = "likelihood ratio" if found.method is PoolingMethod.GLMM_ML else "Q_M"
     return f"{name} = {figure(test.statistic)}, df {test.df1}, {p_equals(test.p)}"
 
