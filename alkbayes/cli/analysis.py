@@ -132,7 +132,7 @@ def p_equals(p: float | None) -> str:
 
 def degrees(df: float) -> str:
     """Return degrees of freedom for a reader: whole, or with a decimal."""
-    return f"{df:.0f}" if df == round(df) else f"{df:.1f}"
+    return f"{df:.1f}".removesuffix(".0")
 
 
 def figure(value: float | None, digits: int = 2) -> str:

@@ -84,7 +84,7 @@ def test_the_test_of_one_effect_is_clubsandwichs_t(reference: Reader) -> None:
 def test_the_test_of_several_effects_has_the_degrees_of_freedom_of_its_own_variance() -> None:
     """Hotelling's, of Tipton & Pustejovsky (2015): eta from the covariance's exact moments, a quadratic form of y."""
     rng = np.random.default_rng(11)
-    cluster = np.repeat(np.arange(8), [1, 2, 3, 1, 4, 2, 3, 2])
+    cluster = np.repeat(np.arange(6), [1, 2, 3, 1, 2, 2])
     k, vi = cluster.size, rng.uniform(0.1, 1.0, cluster.size)
     design = np.column_stack([np.ones(k), rng.normal(size=k), np.arange(k) % 2])
     y = rng.normal(size=k)
@@ -109,16 +109,17 @@ def test_the_test_of_several_effects_has_the_degrees_of_freedom_of_its_own_varia
     assert test.p == pytest.approx(f.sf(test.statistic, 2, eta - 1), rel=1e-9)
     factor = cluster_robust(y, vi, cluster, design=design, correction=Correction.CR1).omnibus
     assert factor is not None
-    assert factor.df2 == 5
+    assert factor.df2 == 3
 
 
 def test_too_few_clusters_for_a_test_of_all_effects_are_said() -> None:
-    cluster = np.repeat(np.arange(5), 3)
-    design = np.column_stack([np.ones(15), *(np.arange(15) % 3 == level for level in (1, 2)), np.sin(np.arange(15.0))])
-    fit = cluster_robust(np.cos(np.arange(15.0) ** 2), np.full(15, 0.2), cluster, design=design)
+    """Three effects of five clusters, three of one cohort: eta is under 2, which leaves F no degree of freedom."""
+    cluster, place = np.repeat(np.arange(5), [1, 1, 1, 2, 14]), np.arange(19)
+    design = np.column_stack([np.ones(19), place % 3 == 1, place % 3 == 2, np.sin(place)])
+    fit = cluster_robust(np.cos(place**2.0), np.full(19, 0.2), cluster, design=design)
     assert np.isfinite(fit.covariance).all()
-    assert fit.omnibus is None or fit.omnibus.df2 is not None
-    assert (fit.omnibus is None) == ("too few clusters to test all effects together" in fit.message)
+    assert fit.omnibus is None
+    assert "too few clusters to test all effects together" in fit.message
 
 
 def test_each_cohort_its_own_cluster_of_one_variance_is_the_t_test() -> None:

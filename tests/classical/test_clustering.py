@@ -42,27 +42,31 @@ def small(table: Maker) -> Evidence:
     return table(*ROWS, trial=TRIALS, dose=DOSE)
 
 
+def nodes(number: int) -> tuple[np.ndarray, np.ndarray]:
+    points, weights = np.polynomial.hermite_e.hermegauss(number)
+    return points, np.log(weights / weights.sum())
+
+
 def nested_likelihood(
     x: np.ndarray, n: np.ndarray, trials: Sequence[str], design: np.ndarray
 ) -> tuple[np.ndarray, float, np.ndarray]:
     """Return beta, log-likelihood and (tau_trial, tau_cohort) at the maximum, by plain Gauss-Hermite and BFGS.
 
-    Nothing of it is the package's. 60 nodes for either integral: twice as many change the log-likelihood of these
-    tables by less than 1e-7.
+    Nothing of it is the package's. 60 nodes for the trials and 100 for the cohorts: with 60 for these the
+    log-likelihood of one mean for meta48 is off by 6e-5, with 100 by 1e-7 (scipy's quad).
     """
-    points, weights = np.polynomial.hermite_e.hermegauss(60)
-    logs = np.log(weights / weights.sum())
+    (outer, outer_logs), (inner, inner_logs) = map(nodes, (60, 100))
     labels = np.unique(np.asarray(trials), return_inverse=True)[1]
     constant = -np.log(n + 1) - betaln(x + 1, n - x + 1)
 
     def log_likelihood(phi: np.ndarray) -> float:
         mean = design @ phi[:-2]
-        theta = mean[:, None, None] + phi[-2] * points[:, None] + phi[-1] * points
+        theta = mean[:, None, None] + phi[-2] * outer[:, None] + phi[-1] * inner
         terms = constant[:, None, None] + x[:, None, None] * theta - n[:, None, None] * np.logaddexp(0, theta)
-        cohort = logsumexp(terms + logs, axis=2)
-        trial = np.zeros((labels.max() + 1, points.size))
+        cohort = logsumexp(terms + inner_logs, axis=2)
+        trial = np.zeros((labels.max() + 1, outer.size))
         np.add.at(trial, labels, cohort)
-        return float(logsumexp(trial + logs, axis=1).sum())
+        return float(logsumexp(trial + outer_logs, axis=1).sum())
 
     begin = np.append(np.linalg.lstsq(design, logit((x + 0.5) / (n + 1)), rcond=None)[0], [0.3, 0.3])
     found = minimize(lambda phi: -log_likelihood(phi), begin, method="BFGS", options={"gtol": 1e-6})
