@@ -8,7 +8,8 @@ its t quantile has Satterthwaite's degrees of freedom.
 References
 ----------
 Bell & McCaffrey (2002), "Bias reduction in standard errors for linear regression with multi-stage samples"; Tipton
-(2015), doi:10.1037/met0000011; Pustejovsky & Tipton (2018), doi:10.1080/07350015.2016.1247004.
+(2015), doi:10.1037/met0000011; Tipton & Pustejovsky (2015), doi:10.3102/1076998615606099, for the test of several
+effects; Pustejovsky & Tipton (2018), doi:10.1080/07350015.2016.1247004.
 """
 
 from dataclasses import dataclass
@@ -17,11 +18,11 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.grouped_estimates import GroupedEstimates
-from alkbayes.classical.regression import ROUNDING
+from alkbayes.classical.regression import ROUNDING, Omnibus, omnibus
 
 LARGEST_CLUSTER = 1000
 """CR2 takes the root of a matrix as large as the largest cluster: a second's work at this size."""
@@ -59,6 +60,10 @@ class RobustFit:
         The correction that was made, which may be less than was asked for: `message` then says why.
     message
         What a reader must know; empty if nothing.
+    omnibus
+        Test of all effects but that of a column of ones: with CR2 the approximate Hotelling test, as clubSandwich's
+        `Wald_test(test = "HTZ")`, which for one effect is its t test; else F with m - p degrees of freedom. None where
+        there is no other effect, one of them has no covariance, or the clusters are too few for it.
     """
 
     beta: Floats
@@ -67,6 +72,7 @@ class RobustFit:
     clusters: int
     correction: Correction
     message: str
+    omnibus: Omnibus | None = None
 
     @property
     def se(self) -> Floats:
@@ -139,8 +145,10 @@ def cluster_robust(
     if correction is Correction.CR2 and largest > LARGEST_CLUSTER:
         correction = Correction.CR1
         messages.append(f"CR1 in place of CR2: a cluster of {largest} cohorts is too large for it")
+    parts = None
     if correction is Correction.CR2:
-        covariance, df = _bias_reduced(matrix, v, bread, residuals, members)
+        covariance, parts = _bias_reduced(matrix, v, bread, residuals, members)
+        df = np.array([parts.degrees_of_freedom(row[None]) for row in np.eye(p)])
     else:
         scores = np.array([matrix[each].T @ (w * residuals)[each] for each in members])
         factor = m / (m - p) if correction is Correction.CR1 else 1.0
@@ -156,22 +164,89 @@ def cluster_robust(
         messages.append("the clusters do not differ at all, which leaves an interval without width: none is given")
     if (df < FEW_DF).any():
         messages.append(f"fewer than {FEW_DF:g} degrees of freedom: the interval is rough")
-    return RobustFit(beta, covariance, df, m, correction, "; ".join(messages))
+    tested = ~np.all(matrix == 1, axis=0)
+    test = _omnibus(beta, covariance, tested, parts, m - p)
+    if test is None and tested.any() and np.isfinite(covariance[tested]).all():
+        messages.append("too few clusters to test all effects together")
+    return RobustFit(beta, covariance, df, m, correction, "; ".join(messages), test)
+
+
+def _omnibus(
+    beta: Floats, covariance: Floats, tested: NDArray[np.bool_], parts: "_Parts | None", df2: int
+) -> Omnibus | None:
+    """Test that some effects are all 0: by the approximate Hotelling test, without `parts` by F with `df2`."""
+    plain = omnibus(beta, covariance, tested, df2=df2)
+    if plain is None or parts is None:
+        return plain
+    q = plain.df1
+    eta = parts.degrees_of_freedom(np.eye(beta.size)[tested])
+    df = eta - q + 1
+    # Without that much left, the covariance may as well be singular: no test.
+    if not df > 0:
+        return None
+    statistic = plain.statistic * df / eta
+    return Omnibus(statistic, q, df, float(fdtrc(q, df, statistic)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the m clusters put into the CR2 covariance, from which its own variance follows.
+
+    A cluster adds u u' with u = a' e, a of shape (cohorts, p). With V the working covariance, Cov(u_j, u_l) is a_j' V
+    a_j for j = l, less (X' a_j)' bread (X' a_l).
+
+    Attributes
+    ----------
+    own
+        a_j' V a_j, shape (m, p, p).
+    shared
+        X' a_j, shape (m, p, p).
+    bread
+        Covariance of the effects under the working model, shape (p, p).
+    """
+
+    own: Floats
+    shared: Floats
+    bread: Floats
+
+    def degrees_of_freedom(self, contrast: Floats) -> float:
+        """Return eta of the Wishart that the covariance of `contrast` (shape (q, p)) times beta is taken for.
+
+        For the D of that contrast in units of its expectation, eta = q (q + 1) over the sum of the variances of D's
+        entries, which is that of tr(C)^2 + tr(C C) over all pairs of clusters, C = Cov(u_j, u_l); for q = 1 that is
+        Satterthwaite's. Work is linear in the clusters: nothing of size m x m is built.
+        """
+        own = contrast @ self.own @ contrast.T
+        shared = self.shared @ contrast.T
+        crossed = np.einsum("jas,ab,jbt->jst", shared, self.bread, shared)
+        values, vectors = np.linalg.eigh((own - crossed).sum(axis=0))
+        root = vectors / np.sqrt(values)
+        own, crossed, shared = root.T @ own @ root, root.T @ crossed @ root, shared @ root
+        products = np.einsum("jas,jct->asct", shared, shared)
+        pushed = np.einsum("ab,btcs->atcs", self.bread, products)
+        all_pairs = np.einsum("asct,ctas->", pushed, pushed) + np.einsum("asct,csat->", pushed, pushed)
+        with_itself = _squares(own - crossed) - _squares(crossed)
+        q = len(contrast)
+        return q * (q + 1) / float(all_pairs + with_itself)
+
+
+def _squares(blocks: Floats) -> float:
+    """Return the sum of tr(C)^2 + tr(C C) over some matrices, shape (m, q, q)."""
+    traces = np.einsum("jss->j", blocks)
+    return float(traces @ traces + np.einsum("jst,jts->", blocks, blocks))
 
 
 def _bias_reduced(
     design: Floats, v: Floats, bread: Floats, residuals: Floats, members: list[NDArray[np.intp]]
-) -> tuple[Floats, Floats]:
-    """Return the CR2 covariance, shape (p, p), and Satterthwaite's degrees of freedom, shape (p,).
+) -> tuple[Floats, _Parts]:
+    """Return the CR2 covariance, shape (p, p), and what its degrees of freedom are made of.
 
     With V the working covariance, diagonal, a cluster's adjustment is A = V^(1/2) G^(-1/2) V^(1/2) with G = V^2 -
-    V^(1/2) X bread X' V^(1/2), and its score X' V^-1 A e. The degrees of freedom of an effect's variance are (sum g_j'
-    V g_j)^2 over the sum of (g_j' V g_l)^2, where g_j' e is a cluster's part in the estimate; with a_j = A V^-1 X bread
-    of the effect, g_j' V g_l is a_j' V a_j for j = l, less (X' a_j)' bread (X' a_l). Nothing of size m x m is built.
+    V^(1/2) X bread X' V^(1/2), and its score X' V^-1 A e.
     """
     p = len(bread)
     meat = np.zeros((p, p))
-    own = np.empty((len(members), p))
+    own = np.empty((len(members), p, p))
     shared = np.empty((len(members), p, p))
     for place, each in enumerate(members):
         x, variances = design[each], v[each]
@@ -182,16 +257,9 @@ def _bias_reduced(
         score = adjusted.T @ residuals[each]
         meat += np.outer(score, score)
         effects = adjusted @ bread
-        own[place] = variances @ effects**2
+        own[place] = effects.T @ (variances[:, None] * effects)
         shared[place] = x.T @ effects
-    df = np.empty(p)
-    for effect in range(p):
-        through = shared[:, :, effect]
-        crossed = np.einsum("ja,ab,jb->j", through, bread, through)
-        product = bread @ through.T @ through
-        squares = own[:, effect] @ (own[:, effect] - 2 * crossed) + np.trace(product @ product)
-        df[effect] = float((own[:, effect] - crossed).sum()) ** 2 / float(squares)
-    return bread @ meat @ bread, df
+    return bread @ meat @ bread, _Parts(own, shared, bread)
 
 
 def _inverse_root(inner: Floats, scales: Floats) -> Floats:

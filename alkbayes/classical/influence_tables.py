@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import chdtr
 
+from alkbayes.classical.clustering import clustering_note
 from alkbayes.classical.counts import Floats, checked_counts
 from alkbayes.classical.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.glmm_influence import glmm_influence
@@ -84,10 +85,13 @@ class InfluenceTable:
         - `influential` is metafor's rule of thumb, of which `glmm-ml*` have the parts on Cook's distance and DFBETAS;
           None where there are no diagnostics.
         - `note` says why a row has no result, or what its pooling says and that of all cohorts does not.
+    note
+        Whether the method takes cohorts of one trial for independent, a sentence; empty if not.
     """
 
     full: PooledProportion
     rows: pd.DataFrame
+    note: str
 
 
 def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bool = False) -> InfluenceTable:
@@ -137,7 +141,8 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
     table["influential"] = cohort_rows.get("influential", None)
     table = table.astype(dict.fromkeys(NUMBERS, "float64"))
     table = table.sort_values("change", key=np.abs, ascending=False, kind="stable", na_position="last")
-    return InfluenceTable(full, table[list(INFLUENCE_COLUMNS)].reset_index(drop=True))
+    rows = table[list(INFLUENCE_COLUMNS)].reset_index(drop=True)
+    return InfluenceTable(full, rows, clustering_note(method, trials))
 
 
 def _second_level(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str] | None:

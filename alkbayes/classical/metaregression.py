@@ -1,19 +1,22 @@
 """Meta-regression of response rates on columns of an evidence table, by normal models and by the binomial one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtr
 
+from alkbayes.classical.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import GlmmFit, fit_glmm, likelihood_ratio
+from alkbayes.classical.heterogeneity import cochran_q
 from alkbayes.classical.moderators import Moderators, moderators_of
 from alkbayes.classical.notes import correction_note, left_out_note, sentences, standard_error_note, tau2_parts_note
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.regression import Omnibus, RegressionFit, fit_regression, quantile
 from alkbayes.classical.scales import Scale, discouraged, effects
+from alkbayes.classical.tables import trials_of
 from alkbayes.classical.tau2 import Tau2Interval, tau2_q_profile
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import INTERVAL_PROB
@@ -21,6 +24,8 @@ from alkbayes.vocabulary import INTERVAL_PROB
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
 
+TRIAL = "trial"
+"""Column of the second level of heterogeneity where the method has cohorts within trials."""
 NOT_RANDOMISED = "Cohorts are not randomised between values of a moderator: a coefficient is no causal effect."
 
 
@@ -59,7 +64,7 @@ class MetaRegression:
     moderators
         Columns of the table.
     group
-        Column of the second level of heterogeneity, if there is one.
+        Column of the second level of heterogeneity, or of the clusters of a robust covariance, if there is one.
     k
         Cohorts with a value in each moderator.
     left_out
@@ -121,8 +126,8 @@ def regress(
     moderators
         Columns; how they enter is said in :func:`alkbayes.classical.moderators.moderators_of`.
     method
-        `glmm-ml`, or a method in two steps: its scale, estimator of tau2 and test are used. `glmm-ml-trials` is
-        `glmm-ml` with trials for groups.
+        `glmm-ml`, a method in two steps, whose scale, estimator of tau2 and test are used, or one with cohorts within
+        trials (`clustering.CLUSTERED`), of which `glmm-ml-trials` is `glmm-ml` with the group "trial".
     group
         For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
 
@@ -130,7 +135,7 @@ def regress(
     ------
     EvidenceError
         If the columns cannot be regressed on (see `moderators_of`), or `group` is no column with two cohorts in one of
-        its values.
+        its values; for trials as `required_trials` says.
     UsageError
         If the method cannot regress, or has no second level.
 
@@ -139,19 +144,24 @@ def regress(
     Thompson & Higgins (2002), doi:10.1002/sim.1187; Raudenbush (2009) for R2; Stijnen, Hamza & Ozdemir (2010),
     doi:10.1002/sim.4040.
     """
-    if method is PoolingMethod.GLMM_ML_TRIALS and group is None:
-        return regress(evidence, moderators, method=PoolingMethod.GLMM_ML, group="trial")
-    if method is not PoolingMethod.GLMM_ML and method not in TWO_STEP:
-        able = ", ".join([*TWO_STEP, PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS])
-        raise UsageError(f"{method} cannot regress. Methods that can: {able}.")
+    able = (*TWO_STEP, PoolingMethod.GLMM_ML, *CLUSTERED)
+    if method not in able:
+        raise UsageError(f"{method} cannot regress. Methods that can: {', '.join(able)}.")
+    if method is PoolingMethod.GLMM_ML_TRIALS and group in {None, TRIAL}:
+        method, group = PoolingMethod.GLMM_ML, TRIAL
     if group is not None and method is not PoolingMethod.GLMM_ML:
         raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
     found = moderators_of(evidence, moderators)
     part = evidence.frame.iloc[found.kept]
     responders, n = part["responders"].to_numpy(float), part["n"].to_numpy(float)
+    trials = trials_of(part)
     if method is PoolingMethod.GLMM_ML:
-        return _binomial(found, responders, n, group, None if group is None else _groups(evidence, group, found))
-    return _normal(found, responders, n, method)
+        result = _binomial(found, responders, n, group, None if group is None else _groups(evidence, group, found))
+    elif method in CLUSTERED:
+        return _clustered(found, responders, n, method, required_trials(method, trials))
+    else:
+        result = _normal(found, responders, n, method)
+    return replace(result, note=sentences(clustering_note(method, trials) if group is None else "", result.note))
 
 
 def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod) -> MetaRegression:
@@ -201,6 +211,57 @@ def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, .
     return tuple(
         Coefficient(name, *(None if np.isnan(value) else value for value in row))
         for name, row in zip(found.names, rows, strict=True)
+    )
+
+
+def _clustered(
+    found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, trials: Sequence[str]
+) -> MetaRegression:
+    """Fit a method in two steps with cohorts within trials."""
+    fit, alone = (
+        fit_clustered(responders, n, trials, design=design, method=method)
+        for design in (found.design, np.ones((n.size, 1)))
+    )
+    observed = effects(responders, n, scale=scale_of(method))
+    residual = cochran_q(observed.yi, observed.vi, found.design)
+    rows = []
+    for name, beta, variance, df in zip(found.names, fit.beta, np.diag(fit.covariance), fit.df, strict=True):
+        if not variance > 0:
+            rows.append(Coefficient(name, None if np.isnan(beta) else float(beta), None, None, None, None))
+            continue
+        se = float(np.sqrt(variance))
+        half = quantile(df, INTERVAL_PROB) * se
+        p = float(2 * stdtr(df, -abs(beta / se)))
+        rows.append(Coefficient(name, float(beta), se, float(beta - half), float(beta + half), p))
+    explained = None if fit.tau2 is None or not alone.tau2 else max(0.0, 1 - fit.tau2 / alone.tau2)
+    note = sentences(
+        f"No result: {fit.message}." if fit.message else "",
+        fit.caution,
+        correction_note(observed.corrected, found.cohorts),
+        left_out_note(found.columns, found.left_out, n.size),
+        NOT_RANDOMISED,
+    )
+    return MetaRegression(
+        method=method,
+        scale=scale_of(method),
+        moderators=found.columns,
+        group=TRIAL,
+        k=n.size,
+        left_out=found.left_out,
+        coefficients=tuple(rows),
+        omnibus=fit.omnibus,
+        tau2=None if fit.tau2 is None else fit.tau2 - (fit.tau2_trial or 0.0),
+        tau2_low=None,
+        tau2_high=None,
+        tau2_group=fit.tau2_trial,
+        i2=None,
+        h2=None,
+        q_e=residual.q,
+        q_e_df=residual.df,
+        q_e_p=residual.p,
+        r2=explained,
+        converged=not fit.message,
+        note=note,
     )
 
 
@@ -261,9 +322,11 @@ def _variance(fit: GlmmFit) -> float:
     return (fit.tau or 0.0) ** 2 + (fit.tau_group or 0.0) ** 2
 
 
-def _groups(evidence: "Evidence", group: str, found: Moderators) -> list[str]:
-    """Return the group of each cohort in the design."""
+def _groups(evidence: "Evidence", group: str, found: Moderators) -> Sequence[str]:
+    """Return the group of each cohort in the design; a cohort without a trial is one of its own."""
     frame = evidence.frame
+    if group == TRIAL:
+        return required_trials(PoolingMethod.GLMM_ML_TRIALS, trials_of(frame.iloc[found.kept]))
     if group not in frame.columns:
         raise EvidenceError(f"The evidence table has no column {group} to group by. It has {', '.join(frame.columns)}.")
     labels = [str(label) for label in frame[group].iloc[found.kept]]

@@ -49,14 +49,14 @@ class Omnibus:
     df1
         Coefficients tested.
     df2
-        Denominator degrees of freedom; None for chi-squared.
+        Denominator degrees of freedom, not always whole; None for chi-squared.
     p
         p-value.
     """
 
     statistic: float
     df1: int
-    df2: int | None
+    df2: float | None
     p: float
 
 
@@ -287,7 +287,7 @@ def has_full_rank(design: Floats) -> bool:
     return bool(np.linalg.matrix_rank(scaled / np.linalg.norm(scaled, axis=0)) == design.shape[1])
 
 
-def quantile(df: int | None, prob: float) -> float:
+def quantile(df: float | None, prob: float) -> float:
     """Return by how many standard errors a limit lies from its estimate: by t, or by the normal where df is None."""
     upper = (1 + prob) / 2
     return float(ndtri(upper) if df is None else stdtrit(df, upper))

@@ -4,16 +4,19 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from alkbayes.classical.clustering import CLUSTERED
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.notes import correction_note, sentences, standard_error_note
 from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE
 from alkbayes.classical.pooling import NO_SPREAD_HTS_NOTE, pool
-from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod
-from alkbayes.classical.regression import Prediction, Test, prediction_interval
+from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.regression import Prediction, Test, prediction_interval, quantile
 from alkbayes.classical.scales import Scale, back_transform, effects
 from alkbayes.classical.subgroups import Subgroup, Subgroups, subgroups
+from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -41,6 +44,7 @@ LEVEL_COLUMNS = (
     "prediction_low",
     "prediction_high",
     "tau2",
+    "tau2_trial",
     "note",
 )
 """Columns of `SubgroupTable.levels`, in order."""
@@ -60,9 +64,10 @@ class SubgroupTable:
         What was grouped by, and how was pooled.
     levels
         Columns `LEVEL_COLUMNS`, one row a level and kind of heterogeneity; methods without a variance between cohorts
-        have one kind, "none". `mean` and `se` are on the scale of the method, `tau2` on its square; rates are
-        proportions in [0, 1] with 95 % limits. The prediction interval is for a further cohort of the level: by the
-        normal or t as in `pool`, with a shared tau2 by t with the degrees of freedom of the regression on the levels.
+        have one kind, "none", and those with cohorts within trials "shared" alone. `mean` and `se` are on the scale of
+        the method, `tau2` and its part `tau2_trial` on its square; rates are proportions in [0, 1] with 95 % limits.
+        The prediction interval is for a further cohort of the level: by the normal or t as in `pool`, with a shared
+        tau2 by t with the degrees of freedom of the regression on the levels.
         What a method does not define, or could not find, is NaN, and `note` says why a level has no
         result, or what `pool` says of such intervals: a tau2 of 0, a narrow Hartung-Knapp interval or none, a t
         with one or two degrees of freedom, a cut limit.
@@ -97,6 +102,9 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
     """
     if method in TWO_STEP and TWO_STEP[method].estimator is None:
         analyses = {Heterogeneity.NONE: subgroups(evidence, column, method=method, shared_tau2=False)}
+    elif method in CLUSTERED:
+        kind = Heterogeneity.NONE if method is PoolingMethod.COMMON_LOGIT_CR2 else Heterogeneity.SHARED
+        analyses = {kind: subgroups(evidence, column, method=method, shared_tau2=True)}
     else:
         analyses = {
             Heterogeneity.SEPARATE: subgroups(evidence, column, method=method, shared_tau2=False),
@@ -140,7 +148,12 @@ def _prediction(
     kind = TWO_STEP[method].prediction if method in TWO_STEP else Prediction.NORMAL
     if kind is None or level.mean is None or level.se is None or level.tau2 is None:
         return None, None
-    limits = prediction_interval(level.mean, level.se, level.tau2, k=k, kind=kind)
+    if method in CLUSTERED:
+        # The quantile of the confidence interval, as in `pool`.
+        half = quantile(level.df, INTERVAL_PROB) * float(np.hypot(np.sqrt(level.tau2), level.se))
+        limits: tuple[float, float] | None = (level.mean - half, level.mean + half)
+    else:
+        limits = prediction_interval(level.mean, level.se, level.tau2, k=k, kind=kind)
     if limits is None:
         return None, None
     low, high = back_transform(limits, scale=scale, n=n).tolist()
@@ -180,11 +193,11 @@ def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups) -> 
 
 def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> str:
     """Say which cohorts got a continuity correction."""
-    if method not in TWO_STEP:
+    if method in {PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS}:
         return ""
     part = evidence.frame[evidence.frame[column] != ""]
     counts = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
-    return correction_note(effects(*counts, scale=TWO_STEP[method].scale).corrected, tuple(part["cohort_id"]))
+    return correction_note(effects(*counts, scale=scale_of(method)).corrected, tuple(part["cohort_id"]))
 
 
 def _test(kind: Heterogeneity, analysis: Subgroups, corrected: str) -> dict[str, object]:
@@ -192,8 +205,8 @@ def _test(kind: Heterogeneity, analysis: Subgroups, corrected: str) -> dict[str,
     between = analysis.between
     name = "Q_between"
     if kind is Heterogeneity.SHARED:
-        name = "LR" if analysis.method is PoolingMethod.GLMM_ML else "Q_M"
-        if between is not None and between.df2 is not None:
-            name = "F"
+        name = "LR" if analysis.method in {PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS} else "Q_M"
+    if between is not None and between.df2 is not None:
+        name = "F"
     numbers = {"statistic": None, "df1": None, "df2": None, "p": None} if between is None else asdict(between)
     return {"heterogeneity": kind.value, "test": name, **numbers, "note": sentences(analysis.note, corrected)}

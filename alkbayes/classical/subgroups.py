@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc
 
+from alkbayes.classical.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import fit_glmm, likelihood_ratio
 from alkbayes.classical.notes import left_out_note, sentences
@@ -14,6 +15,7 @@ from alkbayes.classical.pooling import pool
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.regression import Omnibus, Test, fit_regression, quantile
 from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
+from alkbayes.classical.tables import trials_of
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import INTERVAL_PROB, in_order
 
@@ -27,6 +29,7 @@ FEW_NOTE = (
     "own its standard error, and the test between levels, may be too sure. A shared tau2 is safer there."
 )
 NOT_CONVERGED_NOTE = "The fit with one tau2 for all levels did not converge: no result."
+NO_RESULT = "No result with one tau2 for all levels: {}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,12 @@ class Subgroup:
     estimate, low, high
         Pooled response rate with the limits of its 95 % confidence interval, proportions in [0, 1].
     tau2
-        Variance between its cohorts, squared scale; with a shared tau2 that of all levels.
+        Variance between its cohorts, squared scale; with a shared tau2 that of all levels. Of the methods with trials
+        the sum of that between trials and that between the cohorts of a trial.
+    tau2_trial
+        Variance between trials, a part of `tau2`; None for methods that take no notice of trials.
+    df
+        Degrees of freedom of the t quantile of its interval; None for the normal one.
     """
 
     level: str
@@ -57,6 +65,8 @@ class Subgroup:
     low: float | None
     high: float | None
     tau2: float | None
+    tau2_trial: float | None = None
+    df: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class Subgroups:
         In the order of `vocabulary.in_order`.
     between
         Test that all levels have one mean. With a tau2 for each level, Q_between of the pooled means by chi-squared.
-        With a shared one, that of the regression on the levels: Q_M by chi-squared or F, and for `glmm-ml` the
+        With a shared one, that of the regression on the levels: Q_M by chi-squared or F, and for `glmm-ml*` the
         likelihood-ratio statistic. None where a level has no standard error.
     left_out
         `cohort_id` of cohorts without a value in the column.
@@ -104,6 +114,12 @@ class _Split:
     n: Floats
     labels: npt.NDArray[np.object_]
     levels: tuple[str, ...]
+    trials: tuple[str, ...] | None
+
+    @property
+    def cells(self) -> Floats:
+        """A column for each level, 1 in its cohorts, shape (k, level)."""
+        return np.column_stack([self.of(level) for level in self.levels]).astype(np.float64)
 
     def of(self, level: str) -> npt.NDArray[np.bool_]:
         """Return which cohorts are of a level, shape (k,)."""
@@ -126,32 +142,38 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     column
         What to group by, with at least two levels.
     method
-        `glmm-ml`, or a method in two steps.
+        `glmm-ml`, a method in two steps, or one with cohorts within trials (`clustering.CLUSTERED`).
     shared_tau2
         Whether the levels share one variance between cohorts, which suits levels of few cohorts, or each has its own.
-        Without a variance between cohorts (`common-*`) the two are the same.
+        Without a variance between cohorts (`common-*`) the two are the same. Methods with cohorts within trials share
+        it: a trial with cohorts in several levels makes levels pooled by themselves dependent.
 
     Raises
     ------
     EvidenceError
         If the table lacks the column, or its cohorts have fewer than two levels, or with a shared tau2 no level has
-        two.
+        two; if the method is one with cohorts within trials and the table does not show any (see `required_trials`).
     UsageError
-        If the method is another one, whose summed counts allow no test.
+        If the method is another one, whose summed counts allow no test, or one with cohorts within trials and
+        `shared_tau2` is False.
 
     References
     ----------
     Borenstein & Higgins (2013), doi:10.1007/s11121-013-0377-7; Viechtbauer (2010), doi:10.18637/jss.v036.i03.
     """
-    if method is not PoolingMethod.GLMM_ML and method not in TWO_STEP:
-        able = ", ".join([*TWO_STEP, PoolingMethod.GLMM_ML])
-        raise UsageError(f"{method} cannot test subgroups. Methods that can: {able}.")
+    able = (*TWO_STEP, PoolingMethod.GLMM_ML, *CLUSTERED)
+    if method not in able:
+        raise UsageError(f"{method} cannot test subgroups. Methods that can: {', '.join(able)}.")
+    if method in CLUSTERED and not shared_tau2:
+        raise UsageError(f"{method} has one model for all levels, as a trial may have cohorts in several of them.")
     split, left_out = _split(evidence, column)
-    fault = ""
+    fault = caution = ""
     if not shared_tau2:
         levels, between = _separate(split, method)
     elif split.n.size == len(split.levels):
         raise EvidenceError(f"Each {column} has one cohort: there is no variance between cohorts to share.")
+    elif method in CLUSTERED:
+        levels, between, fault, caution = _shared_clustered(split, method)
     elif method is PoolingMethod.GLMM_ML:
         levels, between, fault = _shared_binomial(split)
     else:
@@ -162,6 +184,8 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     note = sentences(
         FEW_NOTE if few else "",
         "" if between is not None else _no_test(levels),
+        caution,
+        clustering_note(method, split.trials),
         left_out_note([column], left_out, split.n.size),
         discouraged(scale),
         NOT_RANDOMISED,
@@ -201,6 +225,7 @@ def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
         n=part["n"].to_numpy(dtype=np.float64),
         labels=part[column].to_numpy(dtype=object),
         levels=tuple(str(level) for level in levels),
+        trials=trials_of(part),
     )
     return split, tuple(frame["cohort_id"][~stated])
 
@@ -234,14 +259,14 @@ def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
         se = float(np.sqrt(observed.vi[0])) if made_of.test is Test.Z else None
         return replace(filled, mean=float(observed.yi[0]), se=se)
     mean = fit_regression(observed.yi, observed.vi, estimator=made_of.estimator, test=made_of.test)
-    return replace(filled, mean=float(mean.beta[0]), se=_number(mean.se[0]))
+    return replace(filled, mean=float(mean.beta[0]), se=_number(mean.se[0]), df=mean.df)
 
 
 def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
     """Regress on the levels: their means, and the test of their differences, with one tau2."""
     made_of = TWO_STEP[method]
     observed = effects(split.responders, split.n, scale=made_of.scale)
-    cells = np.column_stack([split.of(level) for level in split.levels]).astype(np.float64)
+    cells = split.cells
     against_first = np.column_stack([np.ones(split.n.size), cells[:, 1:]])
     means, differences = (
         fit_regression(observed.yi, observed.vi, design=design, estimator=made_of.estimator, test=made_of.test)
@@ -250,9 +275,8 @@ def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup
     tau2 = None if made_of.estimator is None else means.tau2
     levels = tuple(split.blank(level) for level in split.levels)
     if means.converged:
-        half = quantile(means.df, INTERVAL_PROB)
         levels = tuple(
-            _filled(level, split, method, float(beta), float(se), half, tau2)
+            _filled(level, split, method, float(beta), float(se), means.df, tau2)
             for level, beta, se in zip(levels, means.beta, means.se, strict=True)
         )
     return levels, differences.omnibus, "" if means.converged else NOT_CONVERGED_NOTE
@@ -260,14 +284,13 @@ def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup
 
 def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
     """Fit the binomial-normal model with a mean for each level and one tau; test it against one mean for all."""
-    cells = np.column_stack([split.of(level) for level in split.levels]).astype(np.float64)
-    means, one = fit_glmm(split.responders, split.n, design=cells), fit_glmm(split.responders, split.n)
+    means, one = fit_glmm(split.responders, split.n, design=split.cells), fit_glmm(split.responders, split.n)
     levels = tuple(split.blank(level) for level in split.levels)
     if means.converged:
         tau2 = None if means.tau is None else means.tau**2
-        half, se = quantile(None, INTERVAL_PROB), np.sqrt(np.diag(means.covariance))
+        se = np.sqrt(np.diag(means.covariance))
         levels = tuple(
-            _filled(level, split, PoolingMethod.GLMM_ML, float(means.beta[place]), float(se[place]), half, tau2)
+            _filled(level, split, PoolingMethod.GLMM_ML, float(means.beta[place]), float(se[place]), None, tau2)
             for place, level in enumerate(levels)
         )
     fault = "" if means.converged else _binomial_fault(levels, means.message)
@@ -275,6 +298,27 @@ def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | Non
         return levels, None, fault
     test = likelihood_ratio(one, means)
     return levels, Omnibus(test.statistic, test.df, None, test.p), fault
+
+
+def _shared_clustered(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str, str]:
+    """Fit one model of cohorts within trials with a mean for each level; also return what to bear in mind of it."""
+    trials = required_trials(method, split.trials)
+    against_first = np.column_stack([np.ones(split.n.size), split.cells[:, 1:]])
+    means, differences = (
+        fit_clustered(split.responders, split.n, trials, design=design, method=method)
+        for design in (split.cells, against_first)
+    )
+    levels = tuple(split.blank(level) for level in split.levels)
+    if means.message:
+        counts = method is PoolingMethod.GLMM_ML_TRIALS
+        fault = _binomial_fault(levels, means.message) if counts else NO_RESULT.format(means.message)
+        return levels, None, fault, ""
+    filled = []
+    for level, mean, variance, df in zip(levels, means.beta, np.diag(means.covariance), means.df, strict=True):
+        se = float(np.sqrt(variance)) if variance > 0 else None
+        row = _filled(level, split, method, float(mean), se, None if np.isinf(df) else float(df), means.tau2)
+        filled.append(replace(row, tau2_trial=means.tau2_trial))
+    return tuple(filled), differences.omnibus, "", means.caution
 
 
 def _binomial_fault(levels: tuple[Subgroup, ...], message: str) -> str:
@@ -286,22 +330,41 @@ def _binomial_fault(levels: tuple[Subgroup, ...], message: str) -> str:
                 f"Maximum likelihood gives a rate of exactly {rate} in {level.level}, which has no logit: no result "
                 "with one tau2 for all levels."
             )
-    return f"No result with one tau2 for all levels: {message}."
+    return NO_RESULT.format(message)
 
 
 def _filled(
-    blank: Subgroup, split: _Split, method: PoolingMethod, mean: float, se: float, half: float, tau2: float | None
+    blank: Subgroup,
+    split: _Split,
+    method: PoolingMethod,
+    mean: float,
+    se: float | None,
+    df: float | None,
+    tau2: float | None,
 ) -> Subgroup:
-    """Return a level with its mean, transformed back with its limits."""
-    n = split.n[split.of(blank.level)]
-    estimate, *limits = back_transform([mean, mean - half * se, mean + half * se], scale=scale_of(method), n=n).tolist()
-    low, high = map(_number, limits)
-    return replace(blank, mean=mean, se=_number(se), estimate=estimate, low=low, high=high, tau2=tau2)
+    """Return a level with its mean, transformed back with its limits; without these where it has no standard error."""
+    se = _number(se)
+    half = None if se is None else quantile(df, INTERVAL_PROB) * se
+    values = [mean] if half is None else [mean, mean - half, mean + half]
+    limits: list[float | None] = back_transform(
+        values, scale=scale_of(method), n=split.n[split.of(blank.level)]
+    ).tolist()
+    estimate, low, high = limits + [None] * (3 - len(limits))
+    return replace(
+        blank,
+        mean=mean,
+        se=se,
+        estimate=estimate,
+        low=low,
+        high=high,
+        tau2=tau2,
+        df=None if se is None else df,
+    )
 
 
-def _number(value: float) -> float | None:
+def _number(value: float | None) -> float | None:
     """Return a number; None where there is none."""
-    return None if np.isnan(value) else float(value)
+    return None if value is None or np.isnan(value) else float(value)
 
 
 def _no_test(levels: tuple[Subgroup, ...]) -> str:

@@ -130,6 +130,11 @@ def p_equals(p: float | None) -> str:
     return f"p {p_value(p)}" if p is not None and p < LEAST_P else f"p = {p_value(p)}"
 
 
+def degrees(df: float) -> str:
+    """Return degrees of freedom for a reader: whole, or with a decimal."""
+    return f"{df:.1f}".removesuffix(".0")
+
+
 def figure(value: float | None, digits: int = 2) -> str:
     """Return a number for a reader; a dash where there is none."""
     return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")

@@ -63,7 +63,8 @@ def command(
         evidence = evidence_counted(data, outcome)
         table = influence_table(evidence, method=asked, by_trial=by_trial)
     if json_:
-        print_json({"influence": {"full": asdict(table.full), "left_out": records(table.rows)}})
+        document = {"full": asdict(table.full), "left_out": records(table.rows), "note": table.note}
+        print_json({"influence": document})
     elif csv:
         print_csv(table.rows)
     else:
@@ -97,8 +98,9 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         if MARK not in columns and "Cook" in columns:
             refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
             console.print(f"None{refitted} is influential by metafor's rule of thumb.")
-    if note := _note(table.full):
-        console.print(note)
+    for note in (_note(table.full), table.note):
+        if note:
+            console.print(note)
 
 
 def _note(full: "PooledProportion") -> str:

@@ -60,18 +60,22 @@ def command(
         raise UsageError("--all and --method exclude each other. Give --all for every method, or name those you want.")
     with working("pooling"):
         from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
+        from alkbayes.classical.clustering import methods_note
         from alkbayes.classical.disagreements import disagreements
+        from alkbayes.classical.tables import trials_of
 
         methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
         evidence = evidence_counted(data, outcome)
         pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
         apart = records(disagreements(pooled)) if every else None
+        note = methods_note(methods, trials_of(evidence.frame))
     if json_:
-        print_json({"pooled": records(pooled)} | ({} if apart is None else {"disagreements": apart}))
+        document = {"pooled": records(pooled)} | ({} if apart is None else {"disagreements": apart})
+        print_json(document | {"note": note})
     elif csv:
         print_csv(pooled)
     else:
-        sheet = Sheet(records(pooled), apart, evidence=evidence)
+        sheet = Sheet(records(pooled), apart, evidence=evidence, note=note)
         (print_sheet_as_markdown if markdown else print_sheet)(sheet)
 
 

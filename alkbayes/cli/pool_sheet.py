@@ -29,11 +29,14 @@ class Sheet:
         Records of `disagreements`; None where they were not asked for.
     evidence
         What was pooled.
+    note
+        Which methods take cohorts of one trial for independent; empty if none.
     """
 
     rows: list[dict[str, Any]]
     disagreements: list[dict[str, Any]] | None
     evidence: "Evidence"
+    note: str
 
     @property
     def marks(self) -> dict[str, str]:
@@ -56,6 +59,8 @@ def print_sheet(sheet: Sheet) -> None:
     console.print(_table(sheet, narrow=console.width < WIDTH))
     for note, mark in sheet.marks.items():
         console.print(f"{mark} {note}")
+    if sheet.note:
+        console.print(sheet.note)
     if sheet.disagreements is None:
         return
     console.print(f"\n{_verdict(sheet.disagreements)}")
@@ -80,6 +85,8 @@ def print_sheet_as_markdown(sheet: Sheet) -> None:
     )
     for note, mark in marks.items():
         print_text(f"\n{mark} {note}")
+    if sheet.note:
+        print_text(f"\n{sheet.note}")
     if sheet.disagreements is None:
         return
     print_text(f"\n{_verdict(sheet.disagreements)}\n")

@@ -11,6 +11,7 @@ from alkbayes.cli.analysis import (
     Method,
     console_for,
     decimals,
+    degrees,
     empty_table,
     evidence_counted,
     figure,
@@ -178,7 +179,7 @@ def _omnibus(found: "MetaRegression") -> str:
     if test is None:
         return "no test"
     if test.df2 is not None:
-        return f"F = {figure(test.statistic)}, df {test.df1} and {test.df2}, {p_equals(test.p)}"
+        return f"F = {figure(test.statistic)}, df {test.df1} and {degrees(test.df2)}, {p_equals(test.p)}"
     name = "likelihood ratio" if found.method is PoolingMethod.GLMM_ML else "Q_M"
     return f"{name} = {figure(test.statistic)}, df {test.df1}, {p_equals(test.p)}"
 

@@ -8,6 +8,7 @@ from alkbayes.cli.analysis import (
     DEFAULT_METHOD,
     Method,
     console_for,
+    degrees,
     empty_table,
     evidence_counted,
     figure,
@@ -88,6 +89,8 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     for test in tests:
         _add(grid, HEADINGS[test["heterogeneity"]], [r for r in levels if r["heterogeneity"] == test["heterogeneity"]])
     console.print(grid)
+    if table.levels["tau2_trial"].notna().any():
+        console.print(f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
     for test in tests:
         console.print(f"Between levels, {HEADINGS[test['heterogeneity']]}: {_tested(test)}")
     for note in dict.fromkeys(row["note"] for row in levels if row["note"]):
@@ -124,5 +127,5 @@ def _tested(test: dict[str, Any]) -> str:
     if test["statistic"] is None:
         return "no test"
     name, value, first = TESTS[test["test"]], figure(test["statistic"]), f"{test['df1']:.0f}"
-    df = f"df {first}" if test["df2"] is None else f"df {first} and {test['df2']:.0f}"
+    df = f"df {first}" if test["df2"] is None else f"df {first} and {degrees(test['df2'])}"
     return f"{name} = {value}, {df}, {p_equals(test['p'])}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import f
 
 from alkbayes.classical import Scale, effects
 from alkbayes.classical.cluster_robust import LARGEST_CLUSTER, Correction, RobustFit, cluster_robust
@@ -69,6 +70,56 @@ def test_cr2_is_unbiased_where_the_weights_are_right() -> None:
     # The estimate is quadratic in y: polarise it with y = e_i sqrt(v_i), whose squares have the working covariance.
     expected = sum(cluster_robust(mean + np.sqrt(vi[i]) * np.eye(9)[i], vi, cluster).covariance[0, 0] for i in range(9))
     assert expected == pytest.approx(1 / (1 / vi).sum(), rel=1e-12)
+
+
+def test_the_test_of_one_effect_is_clubsandwichs_t(reference: Reader) -> None:
+    recorded = reference("cluster_robust")["sets"]["konstantopoulos_year"]
+    test, expected = fitted(recorded, Correction.CR2).omnibus, recorded["CR2"]
+    assert test is not None
+    assert (test.df1, test.df2) == (1, pytest.approx(expected["df"][1], rel=1e-9))
+    assert test.statistic == pytest.approx((recorded["b"][1] / expected["se"][1]) ** 2, rel=1e-9)
+    assert test.p == pytest.approx(expected["p"][1], rel=1e-9)
+
+
+def test_the_test_of_several_effects_has_the_degrees_of_freedom_of_its_own_variance() -> None:
+    """Hotelling's, of Tipton & Pustejovsky (2015): eta from the covariance's exact moments, a quadratic form of y."""
+    rng = np.random.default_rng(11)
+    cluster = np.repeat(np.arange(6), [1, 2, 3, 1, 2, 2])
+    k, vi = cluster.size, rng.uniform(0.1, 1.0, cluster.size)
+    design = np.column_stack([np.ones(k), rng.normal(size=k), np.arange(k) % 2])
+    y = rng.normal(size=k)
+
+    def inner(outcome: np.ndarray) -> np.ndarray:
+        return cluster_robust(outcome, vi, cluster, design=design).covariance[1:, 1:]
+
+    # Polarised: the covariance at a + b less that at a - b is four times the bilinear form.
+    basis = np.diag(np.sqrt(vi))
+    form = np.array([[(inner(a + b) - inner(a - b)) / 4 for a in basis] for b in basis])
+    bread = np.linalg.inv(design.T @ (design / vi[:, None]))[1:, 1:]
+    root = np.linalg.inv(np.linalg.cholesky(bread)).T
+    form = root.T @ form @ root
+    assert np.einsum("iist->st", form) == pytest.approx(np.eye(2), abs=1e-10)
+    eta = 2 * 3 / float(2 * np.einsum("ijst,jist->", form, form))
+    fit = cluster_robust(y, vi, cluster, design=design)
+    hotelling = fit.beta[1:] @ np.linalg.solve(fit.covariance[1:, 1:], fit.beta[1:])
+    test = fit.omnibus
+    assert test is not None
+    assert (test.df1, test.df2) == (2, pytest.approx(eta - 1, rel=1e-9))
+    assert test.statistic == pytest.approx((eta - 1) / (2 * eta) * hotelling, rel=1e-9)
+    assert test.p == pytest.approx(f.sf(test.statistic, 2, eta - 1), rel=1e-9)
+    factor = cluster_robust(y, vi, cluster, design=design, correction=Correction.CR1).omnibus
+    assert factor is not None
+    assert factor.df2 == 3
+
+
+def test_too_few_clusters_for_a_test_of_all_effects_are_said() -> None:
+    """Three effects of five clusters, three of one cohort: eta is under 2, which leaves F no degree of freedom."""
+    cluster, place = np.repeat(np.arange(5), [1, 1, 1, 2, 14]), np.arange(19)
+    design = np.column_stack([np.ones(19), place % 3 == 1, place % 3 == 2, np.sin(place)])
+    fit = cluster_robust(np.cos(place**2.0), np.full(19, 0.2), cluster, design=design)
+    assert np.isfinite(fit.covariance).all()
+    assert fit.omnibus is None
+    assert "too few clusters to test all effects together" in fit.message
 
 
 def test_each_cohort_its_own_cluster_of_one_variance_is_the_t_test() -> None:

@@ -154,6 +154,14 @@ def test_a_cut_limit_is_told_where_it_is_shown(alkbayes: Command, tmp_path: Path
         assert (told in alkbayes("influence", "--data", path, "--method", "reml-raw").stdout) is cut
 
 
+def test_a_method_that_ignores_trials_says_so_with_counts(alkbayes: Command) -> None:
+    note = "63 cohorts come from 42 trials; reml-logit-hk takes them as independent. glmm-ml-trials does not."
+    assert " ".join(alkbayes("influence").stdout.split()).count(note) == 1
+    assert json.loads(alkbayes("influence", "--json").stdout)["influence"]["note"] == note
+    clustered = json.loads(alkbayes("influence", "--by-trial", "--method", "multilevel-logit", "--json").stdout)
+    assert clustered["influence"]["note"] == ""
+
+
 def test_bad_requests_have_their_exit_codes(alkbayes: Command, tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("cohort_id,n,responders\na,20,3\nb,20,4\n", encoding="utf-8")

@@ -71,6 +71,24 @@ def test_levels_without_a_result_say_why(tmp_path: Path, alkbayes: Command) -> N
     assert "Between levels, one tau2 for all: no test" in text
 
 
+def test_cohorts_within_trials_are_one_model_for_all_levels(alkbayes: Command) -> None:
+    lines = [line.rstrip() for line in alkbayes("subgroups", "line", "--method", "glmm-ml-trials").stdout.splitlines()]
+    expected = subgroups(read_evidence(), "line", method=PoolingMethod.GLMM_ML_TRIALS, shared_tau2=True)
+    assert f"Of tau2, {expected.levels[0].tau2_trial:.3f} is between trials." in lines
+    between = f"likelihood ratio = {expected.between.statistic:.2f}, df 2, p < 0.001"
+    assert f"Between levels, one tau2 for all: {between}" in lines
+    assert not any("each with its own tau2" in line or "independent" in line for line in lines)
+    robust = alkbayes("subgroups", "line", "--method", "reml-logit-cr2").stdout
+    assert "one tau2 for all: F = 22.60, df 2 and 15.5, p < 0.001" in robust
+
+
+def test_a_method_that_ignores_trials_says_so_with_counts(alkbayes: Command) -> None:
+    note = "63 cohorts come from 42 trials; reml-logit-hk takes them as independent. glmm-ml-trials does not."
+    assert " ".join(alkbayes("subgroups", "line").stdout.split()).count(note) == 1
+    tests = json.loads(alkbayes("subgroups", "line", "--json").stdout)["subgroups"]["tests"]
+    assert all(note in test["note"] for test in tests)
+
+
 def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
     for arguments, code, message in (
         (("smoking",), 3, "no column smoking to group by"),
