@@ -85,6 +85,9 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 """Columns whose values are a fixed set, in the order in which they are shown."""
 
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nr", "-", "–", "—", ".", "?"})
+"""How a table says in any of its columns, in either case, that a value is missing: R writes NA, SAS a point."""
+
 LABELS: dict[str, str] = {
     "regimen_class": "generation",
     "generation": "agent_generation",
@@ -92,6 +95,11 @@ LABELS: dict[str, str] = {
     "prior_alk_tki": "prior_tki",
 }
 """What a column is called in results, where that differs from its name in the table."""
+
+
+def is_missing(cell: str) -> bool:
+    """Return whether a cell says that its value is missing."""
+    return cell.casefold() in MISSING
 
 
 def label_of(column: str) -> str:

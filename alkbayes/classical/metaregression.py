@@ -1,6 +1,6 @@
 """Meta-regression of response rates on columns of an evidence table, by normal models and by the binomial one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,14 @@ from scipy.special import ndtr
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import GlmmFit, fit_glmm, likelihood_ratio
-from alkbayes.classical.moderators import Moderators, moderators_of
+from alkbayes.classical.moderators import NO_REFERENCES, Moderators, moderators_of
 from alkbayes.classical.notes import correction_note, left_out_note, sentences
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.regression import Omnibus, RegressionFit, fit_regression, quantile
 from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.classical.tau2 import Tau2Interval, tau2_q_profile
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence import trial_labels
 from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
@@ -109,7 +110,13 @@ class MetaRegression:
 
 
 def regress(
-    evidence: "Evidence", moderators: Sequence[str], *, method: PoolingMethod, group: str | None = None
+    evidence: "Evidence",
+    moderators: Sequence[str],
+    *,
+    method: PoolingMethod,
+    group: str | None = None,
+    levels: Collection[str] = (),
+    references: Mapping[str, str] = NO_REFERENCES,
 ) -> MetaRegression:
     """Regress the response rates of a table's cohorts on some of its columns.
 
@@ -123,6 +130,8 @@ def regress(
         `glmm-ml`, or a method in two steps: its scale, estimator of tau2 and test are used.
     group
         For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
+    levels, references
+        As for `moderators_of`: columns whose numbers are levels, and the level that others are compared with.
 
     Raises
     ------
@@ -130,7 +139,7 @@ def regress(
         If the columns cannot be regressed on (see `moderators_of`), or `group` is no column with two cohorts in one of
         its values.
     UsageError
-        If the method cannot regress, or has no second level.
+        If the method cannot regress, or has no second level; or as `moderators_of` does.
 
     References
     ----------
@@ -142,7 +151,7 @@ def regress(
         raise UsageError(f"{method} cannot regress. Methods that can: {able}.")
     if group is not None and method is not PoolingMethod.GLMM_ML:
         raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
-    found = moderators_of(evidence, moderators)
+    found = moderators_of(evidence, moderators, levels=levels, references=references)
     part = evidence.frame.iloc[found.kept]
     responders, n = part["responders"].to_numpy(float), part["n"].to_numpy(float)
     if method is PoolingMethod.GLMM_ML:
@@ -258,7 +267,9 @@ def _groups(evidence: "Evidence", group: str, found: Moderators) -> list[str]:
     frame = evidence.frame
     if group not in frame.columns:
         raise EvidenceError(f"The evidence table has no column {group} to group by. It has {', '.join(frame.columns)}.")
-    labels = [str(label) for label in frame[group].iloc[found.kept]]
+    part = frame.iloc[found.kept]
+    # A cohort without a trial is a trial of its own; of any other column nothing is known about it.
+    labels = list((trial_labels(part) if group == "trial" else None) or part[group].astype(str))
     if "" in labels:
         raise EvidenceError(f"{labels.count('')} of the {len(labels)} cohorts of the meta-regression have no {group}.")
     if len(set(labels)) == len(labels):

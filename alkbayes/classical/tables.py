@@ -11,6 +11,7 @@ from alkbayes.classical.pooled_proportion import PooledProportion
 from alkbayes.classical.pooling import pool
 from alkbayes.classical.pooling_methods import DEFAULT_METHODS, PoolingMethod
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence import trial_labels
 from alkbayes.vocabulary import in_order, label_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def pool_table(
     )
     rows = []
     for group, level, part, left_out in _parts(frame, groups):
-        trials = trials_of(part)
+        trials = trial_labels(part)
         for method in dict.fromkeys(methods):
             pooled = pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
             row = {"group": group, "level": level, **asdict(pooled)}
@@ -76,14 +77,6 @@ def pool_table(
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(POOL_COLUMNS))
     return table.astype(dict.fromkeys(NUMBERS, "float64") | dict.fromkeys(("method", "scale"), "str"))
-
-
-def trials_of(frame: pd.DataFrame) -> tuple[str, ...] | None:
-    """Return the trial of each cohort, a cohort without one standing for a trial of its own; None without a column."""
-    if "trial" not in frame or (frame["trial"] == "").all():
-        return None
-    pairs = zip(frame["trial"], frame["cohort_id"], strict=True)
-    return tuple(f"trial {trial}" if trial else f"cohort {cohort}" for trial, cohort in pairs)
 
 
 def _groups(
