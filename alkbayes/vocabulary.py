@@ -102,8 +102,14 @@ def is_missing(cell: str) -> bool:
     return cell.casefold() in MISSING
 
 
-def label_of(column: str) -> str:
-    """Return what `column` is called in results."""
+def label_of(column: str, columns: Iterable[str] | None = None) -> str:
+    """Return what `column` is called in results.
+
+    With the `columns` of its table, `generation` is "agent_generation" only beside `regimen_class`, whose label is
+    "generation"; in any other table it keeps its name.
+    """
+    if columns is not None and column == "generation" and "regimen_class" not in columns:
+        return column
     return LABELS.get(column, column)
 
 

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence import lines_of, make_up, read_evidence
+from alkbayes.evidence import lines_of, make_up, read_evidence, trial_labels
 from alkbayes.evidence_faults import near_miss, shown
+from alkbayes.restriction import trials_of
 from alkbayes.vocabulary import LEVELS, is_missing
 
+STRANGERS = Path(__file__).parent / "fixtures" / "strangers"
 FIXTURES = Path(__file__).parent / "fixtures" / "evidence"
 HEADER = "cohort_id,responders,n,line\n"
 GOOD = HEADER + "a,3,10,naive\n"
@@ -89,6 +91,7 @@ def test_own_table_with_quoted_newlines_names_that_look_empty_and_blanks_around_
         pytest.param(GOOD.replace("\n", "\r").encode(), id="CR alone"),
         pytest.param(GOOD.encode() + b"\n \n,,,\n\r\n", id="blank lines after it"),
         pytest.param(b"\n\n" + GOOD.encode(), id="blank lines before it"),
+        pytest.param(GOOD.replace("\n", ",,, \n").encode(), id="empty columns at the end"),
         pytest.param(GOOD.removesuffix("\n").encode(), id="no newline at the end"),
         pytest.param(GOOD.replace(",", " , ").encode(), id="blanks around every cell"),
         pytest.param(
@@ -332,6 +335,20 @@ def test_a_cohort_is_not_called_by_a_word_for_missing(give: Give) -> None:
     ]
 
 
+def test_empty_columns_at_the_end_are_no_columns() -> None:
+    frame = read_evidence(STRANGERS / "csv_trailing_cols.csv").frame
+    assert frame.columns.tolist() == ["cohort_id", "trial", "line", "regimen_class", "responders", "n"]
+    assert (len(frame), frame["n"].sum()) == (5, 1186)
+
+
+def test_every_count_of_trials_takes_a_cohort_without_one_for_a_trial_of_its_own() -> None:
+    """Seven named trials and four cohorts without one, by whatever counts them."""
+    evidence = read_evidence(STRANGERS / "tdxd_blanktrials.csv")
+    trials = trials_of(evidence)
+    assert trials is not None
+    assert evidence.trials == len(trials) == len(set(trial_labels(evidence.frame) or ())) == 11
+
+
 def test_where_each_cohort_stands_in_the_file(give: Give) -> None:
     assert lines_of(read_evidence(give(HEADER + '"a\nb",1,2,naive\n\nc,1,2,naive\n'))) == {"a\nb": 2, "c": 5}
 
@@ -384,7 +401,7 @@ def test_the_bundled_table_lacks_a_column() -> None:
 
 
 def test_names_of_columns_that_are_there_twice_or_empty(give: Give) -> None:
-    assert faults(give("cohort_id,n,responders,n,,\na,0,1,x,,\n")) == [
+    assert faults(give("cohort_id,n,responders,n,,\na,0,1,x,,y\n")) == [
         "line 1: found no name for columns 5 and 6 of 6; allowed: a name for each column. Name them, or delete them.",
         "line 1, column n: found this name for columns 2 and 4; allowed: each name once. Rename or delete all but one.",
     ]

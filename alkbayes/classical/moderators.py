@@ -112,7 +112,10 @@ def moderators_of(
         raise EvidenceError(f"No cohort of the evidence table has a value in {each}.")
     blocks, names = [np.ones((len(kept), 1))], [INTERCEPT]
     for column in wanted:
-        block, labels = _block(column, kept[column], as_levels=column in levels, reference=references.get(column))
+        label = label_of(column, frame.columns)
+        block, labels = _block(
+            column, label, kept[column], as_levels=column in levels, reference=references.get(column)
+        )
         if not labels:
             which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
             raise EvidenceError(
@@ -149,10 +152,9 @@ def moderators_of(
 
 
 def _block(
-    column: str, values: "pd.Series[str]", *, as_levels: bool, reference: str | None
+    column: str, label: str, values: "pd.Series[str]", *, as_levels: bool, reference: str | None
 ) -> tuple[Floats, list[str]]:
-    """Return the columns of one moderator and their names; none where it does not vary."""
-    label = label_of(column)
+    """Return the columns of one moderator, called `label`, and their names; none where it does not vary."""
     numbers = [_number(str(value)) for value in values]
     if not as_levels and column not in LEVELS and None not in numbers:
         if reference is not None:

@@ -35,6 +35,14 @@ def test_a_column_outside_the_vocabulary_is_sorted_and_called_by_its_label(table
     )
 
 
+def test_a_generation_is_told_from_the_regimen_s_only_where_both_are_there(table: Maker) -> None:
+    generation = ["1", "2", "1", "3", "2", "3"]
+    names = moderators_of(table(*ROWS, generation=generation), ["generation"]).names
+    assert names == ("intercept", "generation: 2 (against 1)", "generation: 3 (against 1)")
+    evidence = table(*ROWS, generation=generation, regimen_class=["first", "second"] * 3)
+    assert moderators_of(evidence, ["generation"]).names[1] == "agent_generation: 2 (against 1)"
+
+
 def test_numbers_stand_as_they_are(table: Maker) -> None:
     evidence = table(*ROWS, pfs_median=["10.5", "3", "1e1", "-2", "7", "8"])
     found = moderators_of(evidence, ["pfs_median", "n"])
