@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence_faults import refusal
+from alkbayes.evidence_faults import listed, quoted, refusal
 from alkbayes.evidence_rules import BASIC_COLUMNS, STRATA, header_faults, row_faults, states
 from alkbayes.outcomes import ORR, Outcome
 from alkbayes.table_reading import Table, decode, read_bytes, read_table
-from alkbayes.vocabulary import in_order, label_of
+from alkbayes.vocabulary import in_order, is_missing, label_of
+from alkbayes.wording import counted
 
 BUNDLED = "bundled"
 """`Evidence.source` of the table in the package."""
@@ -38,7 +39,7 @@ class Evidence:
     frame
         One row a cohort that has the outcome, in the order of the file. `cohort_id` is text, `responders` and `n` are
         the outcome's counts, int64 with 0 <= responders <= n and n >= 1; every other column is text as it stands in the
-        file but for surrounding blanks, empty where it is empty.
+        file but for surrounding blanks, empty where the value is missing (`vocabulary.MISSING`).
     source
         Where the table came from: the path as the user gave it, or "bundled".
     sha256
@@ -65,10 +66,9 @@ class Evidence:
 
     @property
     def trials(self) -> int | None:
-        """Number of distinct trials; None where the table names none."""
-        if "trial" not in self.frame:
-            return None
-        return len(set(self.frame["trial"]) - {""}) or None
+        """Number of distinct trials, as `trial_labels` has them; None where the table names none."""
+        labels = trial_labels(self.frame)
+        return None if labels is None else len(set(labels))
 
     @property
     def patients(self) -> int:
@@ -89,6 +89,26 @@ class Evidence:
     def bundled(self) -> bool:
         """Whether this is the table in the package."""
         return self.source == BUNDLED
+
+
+def trial_labels(frame: pd.DataFrame) -> tuple[str, ...] | None:
+    """Return which trial each cohort is of; a cohort without a trial is a trial of its own.
+
+    Parameters
+    ----------
+    frame
+        Columns `cohort_id` and `trial`, which may be missing.
+
+    Returns
+    -------
+    tuple of str or None
+        A label for each cohort, "trial ALEX" or "cohort a": the two kinds never meet, whatever a cohort is called. None
+        where the table names no trial.
+    """
+    if "trial" not in frame or (frame["trial"] == "").all():
+        return None
+    pairs = zip(frame["trial"], frame["cohort_id"], strict=True)
+    return tuple(f"trial {trial}" if trial else f"cohort {cohort}" for trial, cohort in pairs)
 
 
 def read_evidence(path: Path | None = None, *, columns: Sequence[str] = (), outcome: Outcome = ORR) -> Evidence:
@@ -128,7 +148,25 @@ def read_evidence(path: Path | None = None, *, columns: Sequence[str] = (), outc
     if faults := [*table.faults, *header_faults(table, needed), *row_faults(table, needed, outcome)]:
         raise refusal(name, faults)
     frame, notes = _of_outcome(_frame(table), outcome, name)
-    return Evidence(frame, source, sha256(content).hexdigest(), content, outcome, notes)
+    return Evidence(frame, source, sha256(content).hexdigest(), content, outcome, (*notes, *_missing_notes(table)))
+
+
+def lines_of(evidence: Evidence) -> dict[str, int]:
+    """Return the line of the file on which each cohort stands."""
+    table = read_table(decode(evidence.content, evidence.source), evidence.source, expected=BASIC_COLUMNS)
+    place = table.header.cells.index("cohort_id")
+    return {record.cells[place]: record.line for record in table.records}
+
+
+def _missing_notes(table: Table) -> tuple[str, ...]:
+    """Return a sentence that names the words that were read as missing values, and where; nothing if there are none."""
+    columns = zip(*(record.cells for record in table.records), strict=True)
+    found = []
+    for name, cells in zip(table.header.cells, columns, strict=True):
+        if words := [cell for cell in cells if cell and is_missing(cell)]:
+            spelt = " or ".join(map(quoted, dict.fromkeys(words)))
+            found.append(f"{name} ({spelt}, {counted(len(words), 'cell')})")
+    return (f"Read as missing, like blank cells: {listed(found)}.",) if found else ()
 
 
 def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -223,7 +261,7 @@ def _frame(table: Table) -> pd.DataFrame:
         {
             name: np.array([int(cell) for cell in cells], dtype=np.int64)
             if name in {"responders", "n"}
-            else pd.Series(list(cells), dtype="str")
+            else pd.Series(["" if is_missing(cell) else cell for cell in cells], dtype="str")
             for name, cells in zip(table.header.cells, columns, strict=True)
         }
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from alkbayes.evidence_faults import Fault, listed, near_miss, quoted, shown
 from alkbayes.outcomes import ORR, Outcome
 from alkbayes.table_reading import Record, Table
-from alkbayes.vocabulary import LEVELS
+from alkbayes.vocabulary import LEVELS, MISSING, is_missing
 
 BASIC_COLUMNS = ("cohort_id", "responders", "n")
 """What every table has."""
@@ -52,8 +52,8 @@ LEVELS_SAID_OTHERWISE: dict[str, dict[str, str]] = {
 }
 """Other words for a level, as `evidence_faults.plain` leaves them. Not "TKI-naive": that may follow chemotherapy."""
 
-NOT_KNOWN = {"", "-", "–", ".", "?", "na", "n/a", "nan", "nr", "none", "null", "unknown"}
-"""How a table says that a number is not known."""
+NOT_KNOWN = MISSING | {"none", "null", "unknown"}
+"""How a table says that a number is not known. In other columns "none" and "unknown" are levels."""
 
 KEEP_OUT = "If the number is not known, leave the cohort out."
 KEEP_EMPTY = "If a cohort does not say, leave both cells empty."
@@ -105,7 +105,8 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
 
 def states(row: Mapping[str, str], outcome: Outcome) -> bool:
     """Return whether a row has counts of an outcome: both cells filled, and patients to count."""
-    return outcome.usual or (all(row.get(name) for name in outcome.columns) and count_of(row[outcome.n]) != 0)
+    given = all(not is_missing(row.get(name, "")) for name in outcome.columns)
+    return outcome.usual or (given and count_of(row[outcome.n]) != 0)
 
 
 def count_of(cell: str) -> int | None:
@@ -123,8 +124,9 @@ def _too_large(digits: str) -> bool:
 
 def _id_faults(record: Record, cohort: str, first_lines: dict[str, int]) -> Iterator[Fault]:
     """Yield what is wrong with a cohort's id, and note the line where the id first stands."""
-    if not cohort:
-        yield Fault(record.line, "nothing", "any text that no other row has", column="cohort_id")
+    if is_missing(cohort):
+        found = _as_found(cohort)
+        yield Fault(record.line, found, "any text that no other row has", column="cohort_id")
     elif cohort in first_lines:
         found = f"the id of line {first_lines[cohort]} again"
         advice = "Delete one of the rows, or rename it if these are other patients."
@@ -136,12 +138,13 @@ def _id_faults(record: Record, cohort: str, first_lines: dict[str, int]) -> Iter
 def _outcome_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Outcome) -> Iterator[Fault]:
     """Yield what is wrong with a row's counts of an outcome that not every cohort has."""
     own = [name for name in outcome.columns if name in row and name not in BASIC_COLUMNS]
-    given = [name for name in own if row[name]]
+    given = [name for name in own if not is_missing(row[name])]
     if not given or (count_of(row.get(outcome.n, "")) == 0 and row.get(outcome.responders) in {"", "0"}):
         return
-    if missing := [name for name in own if not row[name]]:
+    if missing := [name for name in own if is_missing(row[name])]:
         allowed = f"a whole number, as {given[0]} has one, or nothing in either"
-        yield Fault(line, "nothing", allowed, KEEP_EMPTY, cohort=cohort, column=missing[0])
+        found = _as_found(row[missing[0]])
+        yield Fault(line, found, allowed, KEEP_EMPTY, cohort=cohort, column=missing[0])
         return
     faults = _count_faults(line, cohort, row, outcome)
     yield from (fault for fault in faults if fault.column not in BASIC_COLUMNS)
@@ -168,10 +171,15 @@ def _count_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Outco
         yield Fault(line, found, f"a whole number from 0 to {n}", advice, cohort=cohort, column=name_r)
 
 
+def _as_found(cell: str) -> str:
+    """Return a cell without a value as a message shows it."""
+    return quoted(cell) if cell else "nothing"
+
+
 def _not_a_count(cell: str, unknown: str) -> tuple[str, str]:
     """Return what was found in a cell that holds no count, and what to do; `unknown` where no number is known."""
     if cell.casefold() in NOT_KNOWN:
-        return (quoted(cell) if cell else "nothing"), unknown
+        return _as_found(cell), unknown
     if re.fullmatch(r"[0-9]+", cell):
         return quoted(cell), f"The largest count that can be held is {LARGEST_COUNT}."
     if re.match(r"[-−–]\s*[0-9]", cell):
@@ -198,11 +206,14 @@ def _not_a_count(cell: str, unknown: str) -> tuple[str, str]:
 def _level_fault(line: int, cohort: str, column: str, value: str, *, needed: bool) -> Fault | None:
     """Return what is wrong with a cell that is neither id nor count, if anything."""
     levels = LEVELS.get(column, ()) if needed or column in STRATA else ()
-    if not value:
+    if is_missing(value):
         if not needed:
             return None
         allowed = ", ".join(levels) or "any text"
-        return Fault(line, "nothing", allowed, "The model needs it for each cohort.", cohort=cohort, column=column)
+        word = f"{quoted(value)} says that it is missing. " if value else ""
+        own = " A cohort that is a trial of its own may have its cohort_id there." if column == "trial" else ""
+        advice = f"{word}The model needs it for each cohort.{own}"
+        return Fault(line, _as_found(value), allowed, advice, cohort=cohort, column=column)
     if not levels or value in levels:
         return None
     guess = near_miss(value, levels, LEVELS_SAID_OTHERWISE.get(column))

@@ -16,7 +16,7 @@ from alkbayes.classical.mean_of_medians import RESAMPLES, weighted_mean
 from alkbayes.design import Structure, build_structure
 from alkbayes.engines.log_medians import MedianPosterior, prior_medians, sample_medians
 from alkbayes.errors import UsageError
-from alkbayes.evidence import RECONSTRUCTION
+from alkbayes.evidence import RECONSTRUCTION, trial_labels
 from alkbayes.median_estimates import (
     median_cohorts,
     median_contrasts,
@@ -274,8 +274,7 @@ def _side_by_side(pooled: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
 
 
 def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, seed: int) -> pd.DataFrame:
-    trial = medians.frame["trial"] if "trial" in medians.frame else medians.frame["cohort_id"]
-    trials = np.where(trial == "", medians.frame["cohort_id"], trial)
+    trials = np.array(trial_labels(medians.frame) or medians.frame["cohort_id"])
     months = np.exp(np.where(medians.reached, medians.log_median, medians.log_bound))
     rows = []
     for group in groups_of(structure):

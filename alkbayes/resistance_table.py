@@ -16,7 +16,7 @@ from alkbayes.evidence import BUNDLED
 from alkbayes.evidence_faults import Fault, near_miss, plain, quoted, refusal
 from alkbayes.evidence_rules import count_of, header_faults
 from alkbayes.table_reading import Table, decode, read_bytes, read_table
-from alkbayes.vocabulary import LEVELS
+from alkbayes.vocabulary import LEVELS, is_missing
 
 QUESTION = ("mutation_set", "assay")
 COUNTS = ("n_with", "n_biopsies")
@@ -114,7 +114,7 @@ def _row_faults(table: Table) -> Iterator[Fault]:
 def _shared(line: int, row: Mapping[str, str], counted: dict[tuple[str, str, str, str], int]) -> Iterator[Fault]:
     """Yield a fault where an earlier row counts these samples, or may count some of them, for the same question."""
     for column in SHARED:
-        if not row.get(column):
+        if is_missing(row.get(column, "")):
             continue
         mutation, assay, name = (_word(row.get(each, "")) for each in (*QUESTION, column))
         key = (column, mutation, assay, name)
@@ -157,12 +157,14 @@ def _count_faults(line: int, row: Mapping[str, str]) -> Iterator[Fault]:
 def _cell_fault(line: int, column: str, value: str) -> Fault | None:
     """Return what is wrong with a cell that is no count, if anything."""
     levels = LEVELS.get(column, ())
-    if value and (not levels or value in levels):
+    missing = is_missing(value)
+    if not missing and (not levels or value in levels):
         return None
     allowed = ", ".join(levels) or "any text"
-    if not value:
+    if missing:
         advice = "Rows that share samples or patients have one name, every other row its own."
-        return Fault(line, "nothing", allowed, advice if column == "sample_set" else "", column=column)
+        found = quoted(value) if value else "nothing"
+        return Fault(line, found, allowed, advice if column == "sample_set" else "", column=column)
     guess = near_miss(value, levels)
     return Fault(line, quoted(value), allowed, f"Did you mean {quoted(guess)}?" if guess else "", column=column)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alkbayes.design import Design, HeterogeneityBlock, Index
+from alkbayes.evidence import trial_labels
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -63,12 +64,14 @@ def trials_of(evidence: "Evidence") -> tuple[Trial, ...] | None:
 
     A cohort without a trial stands for one of its own, under its own name.
     """
-    if evidence.trials is None:
+    labels = trial_labels(evidence.frame)
+    if labels is None:
         return None
-    found: dict[tuple[bool, str], list[int]] = {}
-    for position, (cohort, trial) in enumerate(zip(evidence.frame["cohort_id"], evidence.frame["trial"], strict=True)):
-        found.setdefault((bool(trial), trial or cohort), []).append(position)
-    return tuple(Trial(name, np.array(cohorts, dtype=np.intp)) for (_, name), cohorts in found.items())
+    found: dict[str, list[int]] = {}
+    for position, label in enumerate(labels):
+        found.setdefault(label, []).append(position)
+    names = [trial or cohort for trial, cohort in evidence.frame[["trial", "cohort_id"]].itertuples(index=False)]
+    return tuple(Trial(names[cohorts[0]], np.array(cohorts, dtype=np.intp)) for cohorts in found.values())
 
 
 def _restricted_units(block: HeterogeneityBlock, kept: Index) -> HeterogeneityBlock:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from alkbayes.classical import PoolingMethod, pool_table
-from alkbayes.duplicates import possible_duplicates
 from alkbayes.estimates import (
     cohort_table,
     contrast_table,
@@ -18,6 +17,7 @@ from alkbayes.evidence import RECONSTRUCTION
 from alkbayes.evidence_rules import STRATA
 from alkbayes.monte_carlo import error_columns_of
 from alkbayes.records import records
+from alkbayes.table_cautions import table_cautions
 from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def results_of(fit: "Fit") -> Results:
     pooled, contrasts = pooled_table(posterior, errors), contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
     classical = pool_table(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
-    notes = [*fit.evidence.notes, *fit.design.notes, *possible_duplicates(fit.evidence)]
+    notes = [*fit.evidence.notes, *fit.design.notes, *table_cautions(fit.evidence)]
     if len(contrasts):
         notes.append(NOT_RANDOMISED)
     if fit.evidence.bundled:

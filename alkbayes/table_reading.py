@@ -5,7 +5,7 @@ import csv
 import io
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alkbayes.errors import EvidenceError
@@ -180,7 +180,15 @@ def read_table(text: str, name: str, *, expected: Sequence[str]) -> Table:
             records.append(item)
     if header is None:
         raise EvidenceError(f"{name} holds no column names; an evidence table has a header and a row for each cohort.")
-    return Table(header, tuple(records), tuple(faults))
+    return _without_empty_end(Table(header, tuple(records), tuple(faults)))
+
+
+def _without_empty_end(table: Table) -> Table:
+    """Return a table without the columns at its end that have neither name nor cells: spreadsheets write such."""
+    filled = (place for record in (table.header, *table.records) for place, cell in enumerate(record.cells) if cell)
+    width = 1 + max(filled, default=-1)
+    header, *records = (replace(record, cells=record.cells[:width]) for record in (table.header, *table.records))
+    return Table(header, tuple(records), table.faults)
 
 
 def _split(lines: io.StringIO) -> Iterator[Record | Fault]:

@@ -85,6 +85,9 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 """Columns whose values are a fixed set, in the order in which they are shown."""
 
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nr", "-", "–", "—", ".", "?"})
+"""How a table says in any of its columns, in either case, that a value is missing: R writes NA, SAS a point."""
+
 LABELS: dict[str, str] = {
     "regimen_class": "generation",
     "generation": "agent_generation",
@@ -94,8 +97,19 @@ LABELS: dict[str, str] = {
 """What a column is called in results, where that differs from its name in the table."""
 
 
-def label_of(column: str) -> str:
-    """Return what `column` is called in results."""
+def is_missing(cell: str) -> bool:
+    """Return whether a cell says that its value is missing."""
+    return cell.casefold() in MISSING
+
+
+def label_of(column: str, columns: Iterable[str] | None = None) -> str:
+    """Return what `column` is called in results.
+
+    With the `columns` of its table, `generation` is "agent_generation" only beside `regimen_class`, whose label is
+    "generation"; in any other table it keeps its name.
+    """
+    if columns is not None and column == "generation" and "regimen_class" not in columns:
+        return column
     return LABELS.get(column, column)
 
 

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence import make_up, read_evidence
+from alkbayes.evidence import lines_of, make_up, read_evidence, trial_labels
 from alkbayes.evidence_faults import near_miss, shown
-from alkbayes.vocabulary import LEVELS
+from alkbayes.restriction import trials_of
+from alkbayes.vocabulary import LEVELS, is_missing
 
+STRANGERS = Path(__file__).parent / "fixtures" / "strangers"
 FIXTURES = Path(__file__).parent / "fixtures" / "evidence"
 HEADER = "cohort_id,responders,n,line\n"
 GOOD = HEADER + "a,3,10,naive\n"
@@ -63,17 +65,17 @@ def faults(path: Path, *columns: str) -> list[str]:
 
 def test_own_table_with_quoted_newlines_names_that_look_empty_and_blanks_around_counts() -> None:
     path = FIXTURES / "own_table.csv"
-    evidence = read_evidence(path, columns=["line", "regimen_class", "trial"])
+    evidence = read_evidence(path, columns=["line", "regimen_class"])
     frame = evidence.frame
     assert frame.columns.tolist() == ["cohort_id", "trial", "line", "regimen_class", "agent", "n", "responders", "note"]
     assert frame["cohort_id"].tolist() == ["Ward A, 2019", "Ward B", "Ward C"]
-    assert frame["trial"].tolist() == ["NA", "NA", "None"]
+    assert frame["trial"].tolist() == ["", "", "None"]
     assert frame["n"].tolist() == [40, 35, 12]
     assert frame["responders"].tolist() == [32, 0, 12]
     assert frame["note"].tolist() == ["read from the chart,\nboth readers", "", "all responded"]
     assert frame["n"].dtype == frame["responders"].dtype == np.int64
     assert {str(frame[name].dtype) for name in frame if name not in {"n", "responders"}} == {"str"}
-    assert (evidence.cohorts, evidence.trials, evidence.patients, evidence.responders) == (3, 2, 87, 44)
+    assert (evidence.cohorts, evidence.trials, evidence.patients, evidence.responders) == (3, 3, 87, 44)
     assert evidence.orr == 44 / 87
     assert evidence.source == str(path)
     assert not evidence.bundled
@@ -89,6 +91,7 @@ def test_own_table_with_quoted_newlines_names_that_look_empty_and_blanks_around_
         pytest.param(GOOD.replace("\n", "\r").encode(), id="CR alone"),
         pytest.param(GOOD.encode() + b"\n \n,,,\n\r\n", id="blank lines after it"),
         pytest.param(b"\n\n" + GOOD.encode(), id="blank lines before it"),
+        pytest.param(GOOD.replace("\n", ",,, \n").encode(), id="empty columns at the end"),
         pytest.param(GOOD.removesuffix("\n").encode(), id="no newline at the end"),
         pytest.param(GOOD.replace(",", " , ").encode(), id="blanks around every cell"),
         pytest.param(
@@ -109,9 +112,9 @@ def test_three_columns_suffice(give: Give) -> None:
     assert evidence.trials is None
 
 
-def test_a_trial_column_without_a_name_counts_no_trials(give: Give) -> None:
+def test_a_cohort_without_a_trial_counts_as_one_where_others_have_names(give: Give) -> None:
     assert read_evidence(give("cohort_id,trial,responders,n\na,,1,2\n")).trials is None
-    assert read_evidence(give("cohort_id,trial,responders,n\na,,1,2\nb,ALEX,1,2\n")).trials == 1
+    assert read_evidence(give("cohort_id,trial,responders,n\na,,1,2\nb,ALEX,1,2\nc,,1,2\nd,ALEX,1,2\n")).trials == 3
 
 
 def test_large_counts_and_their_sums(give: Give) -> None:
@@ -295,8 +298,59 @@ def test_a_needed_column_is_empty(give: Give) -> None:
             'line 2, cohort "a", column line: found nothing; allowed: naive, pretreated, mixed. '
             "The model needs it for each cohort."
         ),
-        'line 2, cohort "a", column trial: found nothing; allowed: any text. The model needs it for each cohort.',
+        (
+            'line 2, cohort "a", column trial: found nothing; allowed: any text. The model needs it for each cohort. '
+            "A cohort that is a trial of its own may have its cohort_id there."
+        ),
     ]
+
+
+@pytest.mark.parametrize("word", ["NA", "na", "n/a", "N/A", "#N/A", "NaN", "NR", "-", "–", "—", "?", "."])
+def test_a_word_for_missing_is_a_missing_value_in_every_column(give: Give, word: str) -> None:
+    path = give(f"cohort_id,responders,n,line,trial,region,ic_responders,ic_n\na,1,2,{','.join([word] * 5)}\n")
+    evidence = read_evidence(path)
+    assert evidence.frame.loc[0, ["line", "trial", "region", "ic_responders", "ic_n"]].tolist() == [""] * 5
+    cells = ", ".join(f'{name} ("{word}", 1 cell)' for name in ("line", "trial", "region", "ic_responders"))
+    assert evidence.notes == (f'Read as missing, like blank cells: {cells} and ic_n ("{word}", 1 cell).',)
+    advice = f'"{word}" says that it is missing. The model needs it for each cohort.'
+    assert faults(path, "line", "trial") == [
+        f'line 2, cohort "a", column line: found "{word}"; allowed: naive, pretreated, mixed. {advice}',
+        (
+            f'line 2, cohort "a", column trial: found "{word}"; allowed: any text. {advice} '
+            "A cohort that is a trial of its own may have its cohort_id there."
+        ),
+    ]
+
+
+@pytest.mark.parametrize("word", ["none", "None", "unknown", "no", "North America", "nar", "--"])
+def test_other_words_are_values(give: Give, word: str) -> None:
+    evidence = read_evidence(give(f"cohort_id,responders,n,region\na,1,2,{word}\n"))
+    assert evidence.frame["region"].tolist() == [word]
+    assert evidence.notes == ()
+
+
+def test_a_cohort_is_not_called_by_a_word_for_missing(give: Give) -> None:
+    assert faults(give(HEADER + "NA,1,2,naive\n")) == [
+        'line 2, column cohort_id: found "NA"; allowed: any text that no other row has.'
+    ]
+
+
+def test_empty_columns_at_the_end_are_no_columns() -> None:
+    frame = read_evidence(STRANGERS / "csv_trailing_cols.csv").frame
+    assert frame.columns.tolist() == ["cohort_id", "trial", "line", "regimen_class", "responders", "n"]
+    assert (len(frame), frame["n"].sum()) == (5, 1186)
+
+
+def test_every_count_of_trials_takes_a_cohort_without_one_for_a_trial_of_its_own() -> None:
+    """Seven named trials and four cohorts without one, by whatever counts them."""
+    evidence = read_evidence(STRANGERS / "tdxd_blanktrials.csv")
+    trials = trials_of(evidence)
+    assert trials is not None
+    assert evidence.trials == len(trials) == len(set(trial_labels(evidence.frame) or ())) == 11
+
+
+def test_where_each_cohort_stands_in_the_file(give: Give) -> None:
+    assert lines_of(read_evidence(give(HEADER + '"a\nb",1,2,naive\n\nc,1,2,naive\n'))) == {"a\nb": 2, "c": 5}
 
 
 def test_columns_are_missing(give: Give) -> None:
@@ -347,7 +401,7 @@ def test_the_bundled_table_lacks_a_column() -> None:
 
 
 def test_names_of_columns_that_are_there_twice_or_empty(give: Give) -> None:
-    assert faults(give("cohort_id,n,responders,n,,\na,0,1,x,,\n")) == [
+    assert faults(give("cohort_id,n,responders,n,,\na,0,1,x,,y\n")) == [
         "line 1: found no name for columns 5 and 6 of 6; allowed: a name for each column. Name them, or delete them.",
         "line 1, column n: found this name for columns 2 and 4; allowed: each name once. Rename or delete all but one.",
     ]
@@ -570,8 +624,14 @@ def test_a_suggestion_is_made_only_where_it_is_likely(word: str, meant: str | No
 
 # properties
 
+NAME = CELL.map(str.strip).filter(lambda name: not is_missing(name))
 COHORTS = st.lists(
-    st.tuples(CELL.map(str.strip).filter(bool), st.integers(0, 10**7), st.integers(0, 10**7), CELL),
+    st.tuples(
+        CELL.map(str.strip).filter(lambda name: not is_missing(name)),
+        st.integers(0, 10**7),
+        st.integers(0, 10**7),
+        CELL,
+    ),
     min_size=1,
     max_size=8,
     unique_by=lambda row: row[0],
@@ -605,7 +665,7 @@ def test_a_table_that_was_read_and_written_is_read_as_the_same(give: Give, rows:
     first = read_evidence(give(table(rows)))
     assert first.frame["cohort_id"].tolist() == [row[0] for row in rows]
     assert first.frame["responders"].tolist() == [row[1] for row in rows]
-    assert first.frame["note"].tolist() == [row[3].strip() for row in rows]
+    assert first.frame["note"].tolist() == ["" if is_missing(row[3].strip()) else row[3].strip() for row in rows]
     second = read_evidence(give(first.frame.to_csv(index=False).encode()))
     pd.testing.assert_frame_equal(first.frame, second.frame)
 

@@ -128,6 +128,18 @@ def test_one_cohort_is_enough(tmp_path: Path) -> None:
     assert any("every cohort is 'first'" in note for note in found.notes)
 
 
+def test_a_cohort_without_a_trial_joins_none_that_is_called_like_it(tmp_path: Path) -> None:
+    text = model_path("pfs").read_text(encoding="utf-8")
+    head, trial, cohort = text.split("[[heterogeneity]]")
+    assert 'column = "trial"' in trial
+    model = tmp_path / "own.toml"
+    model.write_text(f"{head}[[heterogeneity]]{cohort}", encoding="utf-8")
+    evidence = own(tmp_path, f"{ROWS}A,,naive,second,60,30,18,12,26,,\nB,,naive,second,60,30,19,12,26,,\n")
+    weighted = pfs_results(evidence, read_median_spec(model), draws=1000).weighted.set_index(["group", "level"])
+    # A, B, C and E, and the two cohorts that have no trial.
+    assert weighted.loc[("all", "all"), ["k", "trials"]].tolist() == [7, 6]
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--draws: found 99; allowed: 100 to 100,000"):
         pfs_results(read_evidence(), draws=99)

@@ -21,8 +21,8 @@ from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, TwoStep,
 from alkbayes.classical.regression import fit_regression
 from alkbayes.classical.scales import back_transform, effects
 from alkbayes.classical.shrinkage import shrunken_estimates, shrunken_rates
-from alkbayes.classical.tables import trials_of
 from alkbayes.errors import EvidenceError
+from alkbayes.evidence import trial_labels
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -111,7 +111,7 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
     EvidenceError
         If trials are to be left out and the table names none.
     """
-    frame, trials = evidence.frame, trials_of(evidence.frame)
+    frame, trials = evidence.frame, trial_labels(evidence.frame)
     if by_trial and trials is None:
         raise EvidenceError(
             "The evidence table does not say which cohorts are of one trial. Leaving out trials needs a column trial."

@@ -1,6 +1,6 @@
 """Meta-regression of response rates on columns of an evidence table, by normal models and by the binomial one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,14 @@ from alkbayes.classical.clustering import CLUSTERED, clustering_note, fit_cluste
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import GlmmFit, fit_glmm, likelihood_ratio
 from alkbayes.classical.heterogeneity import cochran_q
-from alkbayes.classical.moderators import Moderators, moderators_of
+from alkbayes.classical.moderators import NO_REFERENCES, Moderators, moderators_of
 from alkbayes.classical.notes import correction_note, left_out_note, sentences, standard_error_note, tau2_parts_note
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.regression import Omnibus, RegressionFit, fit_regression, quantile
 from alkbayes.classical.scales import Scale, discouraged, effects
-from alkbayes.classical.tables import trials_of
 from alkbayes.classical.tau2 import Tau2Interval, tau2_q_profile
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence import trial_labels
 from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
@@ -115,7 +115,13 @@ class MetaRegression:
 
 
 def regress(
-    evidence: "Evidence", moderators: Sequence[str], *, method: PoolingMethod, group: str | None = None
+    evidence: "Evidence",
+    moderators: Sequence[str],
+    *,
+    method: PoolingMethod,
+    group: str | None = None,
+    levels: Collection[str] = (),
+    references: Mapping[str, str] = NO_REFERENCES,
 ) -> MetaRegression:
     """Regress the response rates of a table's cohorts on some of its columns.
 
@@ -130,6 +136,8 @@ def regress(
         trials (`clustering.CLUSTERED`), of which `glmm-ml-trials` is `glmm-ml` with the group "trial".
     group
         For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
+    levels, references
+        As for `moderators_of`: columns whose numbers are levels, and the level that others are compared with.
 
     Raises
     ------
@@ -137,7 +145,7 @@ def regress(
         If the columns cannot be regressed on (see `moderators_of`), or `group` is no column with two cohorts in one of
         its values; for trials as `required_trials` says.
     UsageError
-        If the method cannot regress, or has no second level.
+        If the method cannot regress, or has no second level; or as `moderators_of` does.
 
     References
     ----------
@@ -151,10 +159,10 @@ def regress(
         method, group = PoolingMethod.GLMM_ML, TRIAL
     if group is not None and method is not PoolingMethod.GLMM_ML:
         raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
-    found = moderators_of(evidence, moderators)
+    found = moderators_of(evidence, moderators, levels=levels, references=references)
     part = evidence.frame.iloc[found.kept]
     responders, n = part["responders"].to_numpy(float), part["n"].to_numpy(float)
-    trials = trials_of(part)
+    trials = trial_labels(part)
     if method is PoolingMethod.GLMM_ML:
         result = _binomial(found, responders, n, group, None if group is None else _groups(evidence, group, found))
     elif method in CLUSTERED:
@@ -326,7 +334,7 @@ def _groups(evidence: "Evidence", group: str, found: Moderators) -> Sequence[str
     """Return the group of each cohort in the design; a cohort without a trial is one of its own."""
     frame = evidence.frame
     if group == TRIAL:
-        return required_trials(PoolingMethod.GLMM_ML_TRIALS, trials_of(frame.iloc[found.kept]))
+        return required_trials(PoolingMethod.GLMM_ML_TRIALS, trial_labels(frame.iloc[found.kept]))
     if group not in frame.columns:
         raise EvidenceError(f"The evidence table has no column {group} to group by. It has {', '.join(frame.columns)}.")
     labels = [str(label) for label in frame[group].iloc[found.kept]]

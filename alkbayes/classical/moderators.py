@@ -1,8 +1,10 @@
 """From columns of an evidence table to a design matrix whose coefficients have names."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,9 @@ import numpy.typing as npt
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.regression import has_full_rank
-from alkbayes.errors import EvidenceError
+from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence import lines_of
+from alkbayes.evidence_faults import Fault, listed, near_miss, quoted, refusal
 from alkbayes.vocabulary import LEVELS, in_order, label_of
 
 if TYPE_CHECKING:
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 INTERCEPT = "intercept"
 NO_MODERATORS = frozenset({"cohort_id", "responders"})
 """Columns that cannot explain a response rate: a name of each cohort, and what is to be explained."""
+ABOUT = re.compile(r"(?:ca\.?|circa|c\.|approx\.?|about|~|≈)?\s*([-+−]?[0-9][0-9.,]*)\s*(%?)", re.IGNORECASE)
+"""A number as a table may write it that is no plain one: "ca. 2005", "30%", "0,5". Not "<65", which may be a level."""
+NO_REFERENCES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,8 @@ class Moderators:
     columns
         Columns of the table that were asked for.
     design
-        Shape (k, p): a column of ones, then for each moderator its numbers, or for each level but the first a column
-        that is 1 in that level and 0 elsewhere.
+        Shape (k, p): a column of ones, then for each moderator its numbers, or for each level but the reference a
+        column that is 1 in that level and 0 elsewhere.
     names
         Of the coefficients, length p: "intercept"; "line: mixed (against naive)"; "pfs_median (per unit)".
     kept
@@ -52,7 +59,13 @@ class Moderators:
     left_out: tuple[str, ...]
 
 
-def moderators_of(evidence: "Evidence", columns: Sequence[str]) -> Moderators:
+def moderators_of(
+    evidence: "Evidence",
+    columns: Sequence[str],
+    *,
+    levels: Collection[str] = (),
+    references: Mapping[str, str] = NO_REFERENCES,
+) -> Moderators:
     """Return the design of some columns of a table.
 
     A column is numeric if it is a count of the table, or each of its values is a number and the vocabulary does not
@@ -65,12 +78,19 @@ def moderators_of(evidence: "Evidence", columns: Sequence[str]) -> Moderators:
         The cohorts. Those without a value in one of the columns are left out.
     columns
         Moderators, each once, at least one.
+    levels
+        Those of them whose numbers are levels, and stand in the order of their size.
+    references
+        The level of a column that its others are compared with; without one its first.
 
     Raises
     ------
     EvidenceError
-        If a column is missing or cannot be a moderator, no cohort has values in all of them, one does not vary, they
-        determine each other, or there are as many coefficients as cohorts.
+        If a column is missing or cannot be a moderator, holds numbers and other cells, no cohort has values in all of
+        them, one does not vary or has no such reference level, they determine each other, or there are as many
+        coefficients as cohorts.
+    UsageError
+        If `levels` or `references` name another column, or `references` one of numbers.
     """
     frame = evidence.frame
     wanted = tuple(dict.fromkeys(columns))
@@ -81,19 +101,25 @@ def moderators_of(evidence: "Evidence", columns: Sequence[str]) -> Moderators:
         raise EvidenceError(
             f"The evidence table has no column {', '.join(missing)} to regress on. Its columns: {', '.join(available)}."
         )
-    listed = ", ".join(wanted)
-    each = wanted[0] if len(wanted) == 1 else f"each of {listed}"
+    if strangers := dict.fromkeys(column for column in (*levels, *references) if column not in wanted):
+        raise UsageError(f"{listed([*strangers])} cannot have levels here; regressed on: {listed(wanted)}.")
+    _check_numbers(evidence, [column for column in wanted if column not in {*levels, *LEVELS, "n"}])
+    asked = ", ".join(wanted)
+    each = wanted[0] if len(wanted) == 1 else f"each of {asked}"
     stated = (frame[list(wanted)].astype(str) != "").all(axis=1).to_numpy()
     kept = frame[stated]
     if kept.empty:
         raise EvidenceError(f"No cohort of the evidence table has a value in {each}.")
     blocks, names = [np.ones((len(kept), 1))], [INTERCEPT]
     for column in wanted:
-        block, labels = _block(column, kept[column])
+        label = label_of(column, frame.columns)
+        block, labels = _block(
+            column, label, kept[column], as_levels=column in levels, reference=references.get(column)
+        )
         if not labels:
             which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
             raise EvidenceError(
-                f"{column} is {kept[column].tolist()[0]!r} in {which} in {listed}: it explains no differences."
+                f"{column} is {kept[column].iloc[0]!r} in {which} in {asked}: it explains no differences."
             )
         blocks.append(block)
         names += labels
@@ -101,18 +127,18 @@ def moderators_of(evidence: "Evidence", columns: Sequence[str]) -> Moderators:
     k, p = design.shape
     if p >= k:
         raise EvidenceError(
-            f"{listed} {'takes' if len(wanted) == 1 else 'take'} {p} coefficients, and there "
+            f"{asked} {'takes' if len(wanted) == 1 else 'take'} {p} coefficients, and there "
             f"{'is 1 cohort with a value' if k == 1 else f'are {k} cohorts with values'} in {each}; a meta-regression "
             "needs more cohorts than coefficients."
         )
     if not has_full_rank(design) and len(wanted) == 1:
         raise EvidenceError(
-            f"{listed} varies so little for its size in these {k} cohorts that its coefficient cannot be told from the "
+            f"{asked} varies so little for its size in these {k} cohorts that its coefficient cannot be told from the "
             "intercept. Subtract its mean."
         )
     if not has_full_rank(design):
         raise EvidenceError(
-            f"{listed} determine each other in these {k} cohorts, so that no coefficient is their own: "
+            f"{asked} determine each other in these {k} cohorts, so that no coefficient is their own: "
             f"{', '.join(_dependent(design, names))} follows from those before it. Leave a moderator out."
         )
     return Moderators(
@@ -125,25 +151,75 @@ def moderators_of(evidence: "Evidence", columns: Sequence[str]) -> Moderators:
     )
 
 
-def _block(column: str, values: "pd.Series[str]") -> tuple[Floats, list[str]]:
-    """Return the columns of one moderator and their names; none where it does not vary."""
-    label = label_of(column)
-    numbers = None if column in LEVELS else _numbers(values)
-    if numbers is not None:
-        return numbers[:, None], [f"{label} (per unit)"] if np.ptp(numbers) > 0 else []
-    first, *others = in_order(column, values)
-    text = values.to_numpy(dtype=object)
+def _block(
+    column: str, label: str, values: "pd.Series[str]", *, as_levels: bool, reference: str | None
+) -> tuple[Floats, list[str]]:
+    """Return the columns of one moderator, called `label`, and their names; none where it does not vary."""
+    numbers = [_number(str(value)) for value in values]
+    if not as_levels and column not in LEVELS and None not in numbers:
+        if reference is not None:
+            raise UsageError(
+                f"{column} is a column of numbers, which have no reference level. To take them as levels: "
+                f"--levels {column}."
+            )
+        block = np.array(numbers, dtype=np.float64)
+        return block[:, None], [f"{label} (per unit)"] if np.ptp(block) > 0 else []
+    text = values.astype(str).to_numpy(dtype=object)
+    found = in_order(column, text)
+    if column not in LEVELS and None not in numbers:
+        found = tuple(sorted(found, key=float))
+    first = found[0] if reference is None else reference
+    if first not in found:
+        guess = near_miss(first, found)
+        advice = f" Did you mean {quoted(guess)}?" if guess else ""
+        raise EvidenceError(
+            f"{column}: no cohort has the reference level {quoted(first)}, only {listed(found)}.{advice}"
+        )
+    others = [level for level in found if level != first]
     indicators = np.array([text == level for level in others], dtype=np.float64).reshape(len(others), len(text)).T
     return indicators, [f"{label}: {level} (against {first})" for level in others]
 
 
-def _numbers(values: "pd.Series[str]") -> Floats | None:
-    """Return the values as finite numbers, or None if one of them is none."""
+def _number(cell: str) -> float | None:
+    """Return the finite number that a cell holds, or None."""
     try:
-        numbers = [float(value) for value in values]
+        value = float(cell)
     except ValueError:
         return None
-    return np.array(numbers) if all(math.isfinite(number) for number in numbers) else None
+    return value if math.isfinite(value) else None
+
+
+def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
+    """Refuse columns that hold numbers and other cells, or numbers that are written in another way.
+
+    Levels are never made of such a column unasked: one cell "ca. 2005" would turn a trend over the years into as many
+    differences as there are years.
+    """
+    for column in columns:
+        pairs = zip(evidence.frame["cohort_id"], evidence.frame[column], strict=True)
+        cells = {cohort: cell for cohort, cell in pairs if cell}
+        others = {cohort: cell for cohort, cell in cells.items() if _number(cell) is None}
+        if not others or (len(others) == len(cells) and not all(map(ABOUT.fullmatch, others.values()))):
+            continue
+        lines = lines_of(evidence)
+        faults = [
+            Fault(lines[cohort], quoted(cell), "a number, or nothing", _advice(cell), cohort=cohort, column=column)
+            for cohort, cell in others.items()
+        ]
+        name = "the bundled table" if evidence.bundled else evidence.source
+        raise EvidenceError(
+            f"{refusal(name, faults)}\nTo take all cells of {column} as levels, numbers too: --levels {column}."
+        )
+
+
+def _advice(cell: str) -> str:
+    """Return what to do about a cell in a column of numbers that is none."""
+    about = ABOUT.fullmatch(cell)
+    if about is None or (number := _number(about[1].replace(",", ".").replace("−", "-"))) is None:
+        return "Write a number, or leave the cell empty if it is not known."
+    if re.fullmatch(r"[-+−]?[0-9]{1,3}(,[0-9]{3})+", about[1]):
+        return "Write it without the comma if that parts thousands, with a point if it stands for decimals."
+    return f"Write it as {number:.15g}{', without the sign, in each row' if about[2] else ''}."
 
 
 def _dependent(design: Floats, names: Sequence[str]) -> list[str]:

@@ -15,8 +15,8 @@ from alkbayes.classical.pooling import pool
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.regression import Omnibus, Test, fit_regression, quantile
 from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
-from alkbayes.classical.tables import trials_of
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence import trial_labels
 from alkbayes.vocabulary import INTERVAL_PROB, in_order
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
         n=part["n"].to_numpy(dtype=np.float64),
         labels=part[column].to_numpy(dtype=object),
         levels=tuple(str(level) for level in levels),
-        trials=trials_of(part),
+        trials=trial_labels(part),
     )
     return split, tuple(frame["cohort_id"][~stated])
 

@@ -11,6 +11,7 @@ from alkbayes.classical.pooled_proportion import PooledProportion
 from alkbayes.classical.pooling import pool
 from alkbayes.classical.pooling_methods import DEFAULT_METHODS, PoolingMethod
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence import trial_labels
 from alkbayes.vocabulary import in_order, label_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def pool_table(
     )
     rows = []
     for group, level, part, left_out in _parts(frame, groups):
-        trials = trials_of(part)
+        trials = trial_labels(part)
         for method in dict.fromkeys(methods):
             pooled = pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
             row = {"group": group, "level": level, **asdict(pooled)}
@@ -76,14 +77,6 @@ def pool_table(
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(POOL_COLUMNS))
     return table.astype(dict.fromkeys(NUMBERS, "float64") | dict.fromkeys(("method", "scale"), "str"))
-
-
-def trials_of(frame: pd.DataFrame) -> tuple[str, ...] | None:
-    """Return the trial of each cohort, a cohort without one standing for a trial of its own; None without a column."""
-    if "trial" not in frame or (frame["trial"] == "").all():
-        return None
-    pairs = zip(frame["trial"], frame["cohort_id"], strict=True)
-    return tuple(f"trial {trial}" if trial else f"cohort {cohort}" for trial, cohort in pairs)
 
 
 def _groups(
@@ -100,24 +93,24 @@ def _groups(
         )
     if twice := [":".join(group) for group in groups if len(set(group)) < len(group)]:
         raise UsageError(f"{', '.join(twice)} names one column twice. A pair needs two columns.")
-    if empty := [_name(group) for group in groups if not _stated(frame, group).any()]:
+    if empty := [_name(group, frame) for group in groups if not _stated(frame, group).any()]:
         raise EvidenceError(f"No cohort of the evidence table has a {' or a '.join(empty)}: nothing to group by.")
-    if any(_name(group) == WHOLE for group in groups):
+    if any(_name(group, frame) == WHOLE for group in groups):
         raise UsageError(f"A column called {WHOLE} cannot be grouped by: results call the whole table so. Rename it.")
     named: dict[str, tuple[str, ...]] = {}
     for group in groups:
-        other = named.setdefault(_name(group), group)
+        other = named.setdefault(_name(group, frame), group)
         if other != group:
             raise UsageError(
-                f"{':'.join(other)} and {':'.join(group)} are both called {_name(group)} in results. "
+                f"{':'.join(other)} and {':'.join(group)} are both called {_name(group, frame)} in results. "
                 "Ask for one of them."
             )
     return groups
 
 
-def _name(group: tuple[str, ...]) -> str:
+def _name(group: tuple[str, ...], frame: pd.DataFrame) -> str:
     """Return what a group is called in results."""
-    return ":".join(label_of(column) for column in group)
+    return ":".join(label_of(column, frame.columns) for column in group)
 
 
 def _stated(frame: pd.DataFrame, group: tuple[str, ...]) -> "pd.Series[bool]":
@@ -132,11 +125,11 @@ def _parts(frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]) -> Iterator[t
         stated = frame[_stated(frame, group)]
         lacking = len(frame) - len(stated)
         left_out = (
-            f"{lacking} of {len(frame)} cohorts have no {_name(group)} and stand in none of its rows."
+            f"{lacking} of {len(frame)} cohorts have no {_name(group, frame)} and stand in none of its rows."
             if lacking
             else ""
         )
         cells = dict(iter(stated.groupby(list(group))))
         for levels in product(*(in_order(column, stated[column]) for column in group)):
             if levels in cells:
-                yield _name(group), ":".join(levels), cells[levels], left_out
+                yield _name(group, frame), ":".join(levels), cells[levels], left_out

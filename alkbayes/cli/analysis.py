@@ -82,11 +82,11 @@ def evidence_for(
 
 def headline(evidence: "Evidence") -> list[str]:
     """Return what stands above numbers for a reader: where they are from, and what may be in there twice."""
-    from alkbayes.duplicates import possible_duplicates
     from alkbayes.evidence import RECONSTRUCTION
+    from alkbayes.table_cautions import table_cautions
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    return [f"Evidence: {evidence.source}", *evidence.notes, *reconstruction, *possible_duplicates(evidence)]
+    return [f"Evidence: {evidence.source}", *evidence.notes, *reconstruction, *table_cautions(evidence)]
 
 
 def console_for(evidence: "Evidence") -> "Console":

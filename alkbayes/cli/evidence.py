@@ -43,8 +43,8 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
         format_of(plot, None)
         check_free([plot])
     with working("reading"):
-        from alkbayes.duplicates import possible_duplicates
         from alkbayes.evidence import make_up, read_evidence
+        from alkbayes.table_cautions import table_cautions
 
         evidence = read_evidence(data)
         groups = make_up(evidence)
@@ -54,7 +54,7 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
         for file in files:
             print_message(f"Figure: {file}")
     if json_:
-        warnings = list(possible_duplicates(evidence))
+        warnings = list(table_cautions(evidence))
         print_json({"evidence": _totals(evidence), "groups": records(groups), "warnings": warnings})
     elif csv:
         print_csv(groups)
@@ -64,15 +64,15 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
 
 def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path]:
     """Draw what is in the table, and return the files."""
-    from alkbayes.duplicates import possible_duplicates
     from alkbayes.evidence import RECONSTRUCTION
     from alkbayes.plots.evidence import make_up_figure, observed_forest
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.style import Caption
+    from alkbayes.table_cautions import table_cautions
     from alkbayes.timeline import patients_by_year
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    caption = Caption((f"Evidence: {evidence.source}.", *reconstruction, *possible_duplicates(evidence)))
+    caption = Caption((f"Evidence: {evidence.source}.", *reconstruction, *table_cautions(evidence)))
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
     heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}"
     pages = make_up_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)

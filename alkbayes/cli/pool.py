@@ -62,13 +62,13 @@ def command(
         from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
         from alkbayes.classical.clustering import methods_note
         from alkbayes.classical.disagreements import disagreements
-        from alkbayes.classical.tables import trials_of
+        from alkbayes.evidence import trial_labels
 
         methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
         evidence = evidence_counted(data, outcome)
         pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
         apart = records(disagreements(pooled)) if every else None
-        note = methods_note(methods, trials_of(evidence.frame))
+        note = methods_note(methods, trial_labels(evidence.frame))
     if json_:
         document = {"pooled": records(pooled)} | ({} if apart is None else {"disagreements": apart})
         print_json(document | {"note": note})

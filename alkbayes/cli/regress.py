@@ -1,6 +1,7 @@
 """`alkbayes regress`: meta-regression on columns of the table."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ from alkbayes.cli.analysis import (
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, printable
+from alkbayes.errors import UsageError
 from alkbayes.wording import percent, variance
 
 if TYPE_CHECKING:
@@ -33,6 +35,19 @@ if TYPE_CHECKING:
 Columns = Annotated[
     list[str],
     typer.Argument(metavar="COLUMN", help="Columns to regress on: numbers as they are, other values as levels."),
+]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option("--levels", metavar="COLUMN", help="Take the numbers of this column as levels.", show_default=False),
+]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        metavar="COLUMN=LEVEL",
+        help="Compare the other levels of a column with this one. Default: its first.",
+        show_default=False,
+    ),
 ]
 LARGEST_EXPONENT = 700.0
 LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e5
@@ -46,6 +61,8 @@ SPACE = 3
 def command(
     columns: Columns,
     data: Data = None,
+    levels: Levels = None,
+    reference: References = None,
     method: Method = DEFAULT_METHOD,
     outcome: OutcomeOf = None,
     json_: Json = False,
@@ -53,15 +70,15 @@ def command(
 ) -> None:
     """Regress the response rates on columns of the table: coefficients, their tests, and what they leave unexplained.
 
-    Example: alkbayes regress line regimen_class --method glmm-ml
+    Example: alkbayes regress line regimen_class --reference line=pretreated --method glmm-ml
     """
     check_format(json_=json_, csv=csv)
-    asked = method_named(method)
+    asked, references = method_named(method), _references(reference or ())
     with working("fitting"):
         from alkbayes.classical import regress
 
         evidence = evidence_counted(data, outcome)
-        found = regress(evidence, columns, method=asked)
+        found = regress(evidence, columns, method=asked, levels=levels or (), references=references)
     rows = _coefficients(found)
     if json_:
         print_json({"regression": asdict(found) | {"coefficients": rows}})
@@ -71,6 +88,20 @@ def command(
         print_csv(pd.DataFrame(rows))
     else:
         _show(found, rows, evidence)
+
+
+def _references(given: Sequence[str]) -> dict[str, str]:
+    """Return the reference level of each column that has one on the command line."""
+    references: dict[str, str] = {}
+    for text in given:
+        column, joint, level = text.partition("=")
+        if not (column and joint and level):
+            raise UsageError(f"--reference: found {text!r}; allowed: COLUMN=LEVEL, as in line=pretreated.")
+        if references.setdefault(column, level) != level:
+            raise UsageError(
+                f"--reference: found two levels of {column}, {references[column]} and {level}; allowed: one."
+            )
+    return references
 
 
 def _coefficients(found: "MetaRegression") -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     from alkbayes.vocabulary import label_of
 
     console = console_for(evidence)
-    console.print(f"Subgroups by {shown(label_of(table.column))}, {table.method}")
+    console.print(f"Subgroups by {shown(label_of(table.column, evidence.frame.columns))}, {table.method}")
     levels, tests = records(table.levels), records(table.tests)
     grid = empty_table(console)
     grid.add_column("", overflow="fold")

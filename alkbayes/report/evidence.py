@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from alkbayes.duplicates import possible_duplicates
 from alkbayes.evidence import RECONSTRUCTION, Evidence, make_up
 from alkbayes.fit_tables import ReaderTable
 from alkbayes.plots.evidence import make_up_figure
@@ -26,6 +25,7 @@ from alkbayes.report.blocks import (
 )
 from alkbayes.report.pictures import picture
 from alkbayes.report.sources import Source
+from alkbayes.table_cautions import table_cautions
 from alkbayes.timeline import patients_by_year
 from alkbayes.vocabulary import in_order
 from alkbayes.wording import counted, joined, percent
@@ -87,7 +87,7 @@ def evidence_section(
         Heading("Cohorts in and out"),
         Flow(tuple(_steps(evidence, left_out))),
         *([_not_included()] if evidence.bundled else []),
-        *(Paragraph((note,), strong=True) for note in possible_duplicates(evidence)),
+        *(Paragraph((note,), strong=True) for note in table_cautions(evidence)),
         Heading("What the cohorts are"),
         Table(_make_up_rows(groups)),
         picture(

@@ -15,9 +15,8 @@ from alkbayes.classical.clustering import CLUSTERED, clustering_note, fit_cluste
 from alkbayes.classical.influence_tables import influence_table
 from alkbayes.classical.scales import Scale
 from alkbayes.classical.subgroup_tables import subgroup_table
-from alkbayes.classical.tables import trials_of
 from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.evidence import Evidence, read_evidence
+from alkbayes.evidence import Evidence, read_evidence, trial_labels
 
 type Maker = Callable[..., Evidence]
 type Reader = Callable[[str], dict[str, Any]]
@@ -74,7 +73,7 @@ def nested_likelihood(
 
 
 def arrays(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    trials = trials_of(evidence.frame)
+    trials = trial_labels(evidence.frame)
     assert trials is not None
     return evidence.frame["responders"].to_numpy(float), evidence.frame["n"].to_numpy(float), trials
 
@@ -221,7 +220,7 @@ def test_each_refit_by_a_clustered_method_is_pool_of_the_rest(
     rows = influence_table(small, method=method, by_trial=by_trial).rows
     for _, row in rows.iterrows():
         part = small.frame[small.frame["trial" if by_trial else "cohort_id"] != row["left_out"]]
-        expected = pool(part["responders"], part["n"], method=method, trials=trials_of(part))
+        expected = pool(part["responders"], part["n"], method=method, trials=trial_labels(part))
         assert expected.estimate is not None
         # The binomial search begins at the fit of all; its likelihood is flat to about 1e-12.
         assert (row["estimate"], row["low"], row["high"]) == pytest.approx(

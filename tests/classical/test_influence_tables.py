@@ -13,9 +13,8 @@ from scipy.stats import chi2
 from alkbayes.classical import PoolingMethod, fit_glmm, pool
 from alkbayes.classical.influence_tables import DIAGNOSTICS, INFLUENCE_COLUMNS, influence_table
 from alkbayes.classical.pooling_methods import TWO_STEP
-from alkbayes.classical.tables import trials_of
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence import Evidence
+from alkbayes.evidence import Evidence, trial_labels
 
 type Maker = Callable[..., Evidence]
 type Reader = Callable[[str], dict[str, Any]]
@@ -34,14 +33,14 @@ def small(table: Maker) -> Evidence:
 
 def without(evidence: Evidence, kept: Any, method: PoolingMethod):
     part = evidence.frame[kept]
-    trials = trials_of(part)
+    trials = trial_labels(part)
     return pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
 
 
 @pytest.mark.parametrize("method", PoolingMethod)
 def test_each_row_is_what_the_method_gives_for_the_other_cohorts(small: Evidence, method: PoolingMethod) -> None:
     found = influence_table(small, method=method)
-    trials = trials_of(small.frame)
+    trials = trial_labels(small.frame)
     assert found.full == pool(
         small.frame["responders"],
         small.frame["n"],

@@ -1,6 +1,8 @@
 """Meta-regression from tables, against metafor and lme4 from the same columns; notes, failures, refusals."""
 
+import csv
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,9 @@ from alkbayes.classical import metaregression as ours
 from alkbayes.classical.metaregression import regress
 from alkbayes.classical.scales import Scale
 from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.evidence import Evidence
+from alkbayes.evidence import Evidence, read_evidence
+
+STRANGERS = Path(__file__).parents[1] / "fixtures" / "strangers"
 
 type Maker = Callable[..., Evidence]
 type Reader = Callable[[str], dict[str, Any]]
@@ -57,6 +61,45 @@ def test_columns_give_what_metafor_gives(
         assert (result.tau2, result.r2) == pytest.approx((expected["tau2"], expected["R2"]), rel=1e-6)
         limits = data["REML-z"]
         assert (result.tau2_low, result.tau2_high) == pytest.approx((limits["tau2_lb"], limits["tau2_ub"]), rel=1e-6)
+
+
+def test_another_reference_is_the_same_model_seen_from_there(rma_reference: Reader) -> None:
+    """Of two levels the other one as reference: metafor's coefficient with its sign turned, of the same size."""
+    b = rma_reference("debruin2009")["regressions"]["ethnicity+scq"]["REML-z"]
+    evidence = read_evidence(STRANGERS / "debruin_mods.csv")
+    references = {"ethnicity": "other"}
+    result = regress(evidence, ["ethnicity", "scq"], method=PoolingMethod.REML_LOGIT, references=references)
+    assert [coefficient.name for coefficient in result.coefficients][1] == "ethnicity: caucasian (against other)"
+    intercept, ethnicity, scq = b["b"]
+    estimates = [coefficient.estimate for coefficient in result.coefficients]
+    np.testing.assert_allclose(estimates, [intercept + ethnicity, -ethnicity, scq], rtol=1e-6)
+    np.testing.assert_allclose([coefficient.se for coefficient in result.coefficients][1:], b["se"][1:], rtol=1e-6)
+    assert result.tau2 == pytest.approx(b["tau2"], rel=1e-6)
+
+
+@pytest.mark.parametrize(("column", "levels"), [("year_na", []), ("year_na", ["year_na"]), ("region", [])])
+def test_a_missing_moderator_leaves_the_cohort_out_and_the_others_are_weighted_least_squares(
+    column: str, levels: list[str]
+) -> None:
+    """Against NumPy on the rows of the file whose cell is not NA: (X'WX)^-1 X'Wy with weights 1/x + 1/(n - x)."""
+    path = STRANGERS / "na_moderator.csv"
+    rows = [row for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()) if row[column] != "NA"]
+    x, n = (np.array([float(row[name]) for row in rows]) for name in ("responders", "n"))
+    if column == "year_na" and not levels:
+        blocks = [[float(row[column]) for row in rows]]
+    else:
+        values = sorted({row[column] for row in rows})
+        blocks = [[float(row[column] == value) for row in rows] for value in values[1:]]
+    design = np.column_stack([np.ones(n.size), *blocks])
+    weights = np.diag(1 / (1 / x + 1 / (n - x)))
+    covariance = np.linalg.inv(design.T @ weights @ design)
+    result = regress(read_evidence(path), [column], method=PoolingMethod.COMMON_LOGIT, levels=levels)
+    # The inverse loses digits where the column is a year, whose square is 4e6 times the intercept's.
+    expected = covariance @ design.T @ weights @ np.log(x / (n - x))
+    np.testing.assert_allclose([c.estimate for c in result.coefficients], expected, rtol=1e-6)
+    np.testing.assert_allclose([c.se for c in result.coefficients], np.sqrt(np.diag(covariance)), rtol=1e-6)
+    assert result.k == len(rows) == 13 - len(result.left_out)
+    assert f"{', '.join(result.left_out)}." in result.note
 
 
 @pytest.mark.parametrize(("dataset", "moderators"), REGRESSIONS)

@@ -10,8 +10,7 @@ from scipy.special import expit, logit
 
 from alkbayes.classical import PooledProportion, PoolingMethod, pool
 from alkbayes.classical.pooling_methods import CLUSTER_ROBUST
-from alkbayes.classical.tables import trials_of
-from alkbayes.evidence import Evidence, read_evidence
+from alkbayes.evidence import Evidence, read_evidence, trial_labels
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 WITH_TRIALS = (PoolingMethod.MULTILEVEL_LOGIT, PoolingMethod.GLMM_ML_TRIALS, *CLUSTER_ROBUST)
@@ -24,7 +23,7 @@ def evidence() -> Evidence:
 
 def pooled(evidence: Evidence, method: PoolingMethod) -> PooledProportion:
     frame = evidence.frame
-    return pool(frame["responders"], frame["n"], method=method, trials=trials_of(frame))
+    return pool(frame["responders"], frame["n"], method=method, trials=trial_labels(frame))
 
 
 def limits(row: PooledProportion) -> tuple[float, float]:

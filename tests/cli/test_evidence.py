@@ -93,7 +93,7 @@ def test_an_own_table_leaves_out_what_it_does_not_have() -> None:
     assert "reconstruction" not in result.stdout
     assert "certainty" not in result.stdout
     assert "inferred" not in result.stdout
-    assert "3 cohorts of 2 trials, 87 patients, 44 responders: crude ORR 50.6 %" in result.stdout
+    assert "3 cohorts of 3 trials, 87 patients, 44 responders: crude ORR 50.6 %" in result.stdout
     assert result.stdout.startswith(f"Evidence: {OWN}\n")
 
 

@@ -149,12 +149,26 @@ def test_a_fit_without_a_result_says_so(tmp_path: Path, alkbayes: Command) -> No
     assert document["regression"]["coefficients"][1]["odds_ratio"] is None
 
 
+def test_levels_and_references_are_chosen(alkbayes: Command) -> None:
+    path = Path(__file__).parents[1] / "fixtures" / "strangers" / "debruin_mods.csv"
+    options = ("--levels", "year", "--reference", "ethnicity=other", "--reference", "year=2003")
+    document = json.loads(alkbayes("regress", "ethnicity", "year", "--data", path, *options, "--json").stdout)
+    names = [row["name"] for row in document["regression"]["coefficients"]]
+    years = [f"year: {year} (against 2003)" for year in (1999, 2000, 2002, 2005, 2006)]
+    assert names == ["intercept", "ethnicity: caucasian (against other)", *years]
+
+
 def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
     for arguments, code, message in (
         (("smoking",), 3, "no column smoking to regress on"),
         (("line", "--method", "best"), 2, "There is no pooling method 'best'"),
         (("line", "--method", "crude-wald"), 2, "crude-wald cannot regress"),
         (("line", "--json", "--csv"), 2, "exclude each other"),
+        (("line", "--reference", "naive"), 2, "--reference: found 'naive'; allowed: COLUMN=LEVEL"),
+        (("line", "--reference", "line="), 2, "--reference: found 'line='; allowed: COLUMN=LEVEL"),
+        (("line", "--reference", "line=naive", "--reference", "line=mixed"), 2, "two levels of line, naive and mixed"),
+        (("line", "--reference", "line=second"), 3, 'no cohort has the reference level "second"'),
+        (("line", "--levels", "n"), 2, "n cannot have levels here; regressed on: line."),
         ((), 2, "Missing argument"),
     ):
         result = alkbayes("regress", *arguments)
