@@ -1,7 +1,7 @@
 """Numbers and counts in the words of a reader: percent, intervals, signs, nouns in the plural."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alkbayes.digits import ratio_decimals, supported_decimals
@@ -64,6 +64,17 @@ def decimals_of(
     """
     errors = (row.get(f"mcse_{name}") for name in of)
     return supported_decimals((None if error is None else unit * error for error in errors), most=most)
+
+
+def planned_decimals(rate: Mapping[str, Any]) -> int:
+    """Return the decimals in percent of a planned cohort's rate: mean, median and limits are printed alike."""
+    errors = (rate[name] for name in ("mcse", "mcse_median", "mcse_low", "mcse_high"))
+    return shared_decimals(errors)
+
+
+def shared_decimals(errors: Iterable[float | None]) -> int:
+    """Return the decimals in percent that the Monte Carlo errors of proportions printed together support."""
+    return supported_decimals((None if error is None else 100 * error for error in errors), most=RATE_DECIMALS)
 
 
 def rate(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -84,3 +84,10 @@ def test_counts_and_lists() -> None:
         "a and b",
         "a, b and c",
     ]
+
+
+def test_what_is_printed_together_of_a_planned_trial_has_the_decimals_of_its_largest_error() -> None:
+    errors = {"mcse": 0.001, "mcse_median": 0.001, "mcse_low": 0.002, "mcse_high": 0.0025}
+    assert wording.planned_decimals(errors) == 1
+    assert wording.planned_decimals(errors | {"mcse_low": 0.004}) == 0
+    assert [wording.shared_decimals(found) for found in ([0.002], [0.002, 0.004], [None])] == [1, 0, 1]

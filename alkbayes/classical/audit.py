@@ -266,10 +266,8 @@ def _headline(estimate: str, low: str, high: str, n: int, level: str) -> Headlin
     if not 1 <= n <= MOST_PATIENTS:
         raise UsageError(f"The number of patients must be a whole number from 1 to {MOST_PATIENTS:,}; got {n:,}.")
     names = ("The estimate", "The lower limit", "The upper limit")
-    printed = [
-        read_percent(text, name, beyond=name != names[0])
-        for text, name in zip((estimate, low, high), names, strict=True)
-    ]
+    of = zip((estimate, low, high), names, strict=True)
+    printed = [read_percent(text, name, beyond=name != names[0]) for text, name in of]
     if all(abs(number.value) <= Fraction(1, 100) and not number.signed for number in printed):
         raise UsageError(
             f"{estimate} ({low} to {high}) looks like proportions; percentages are needed: 58.5, not 0.585. "
@@ -311,24 +309,17 @@ def _beyond(counts: range, headline: Headline) -> range:
     """
     few = ceil(_z(headline) ** 2)
     tried = (*range(counts.start, min(counts.stop, few)), *range(max(counts.start, headline.n - few), counts.stop))
-    limits = [partial(_limit, headline=headline, method=IntervalMethod.WALD, side=side) for side in (0, 1)]
-    found = [
-        count
-        for count in tried
-        if all(
-            float(printed.least) - SLACK <= limit(count) <= float(printed.most) + SLACK
-            for limit, printed in zip(limits, (headline.low, headline.high), strict=True)
-        )
-    ]
+    printed, found = (headline.low, headline.high), []
+    for count in tried:
+        limits = (_limit(count, headline=headline, method=IntervalMethod.WALD, side=side) for side in (0, 1))
+        if all(n.least - SLACK <= limit <= n.most + SLACK for n, limit in zip(printed, limits, strict=True)):
+            found.append(count)
     return range(min(found), max(found) + 1) if found else range(0)
 
 
 def _limit(count: int, *, headline: Headline, method: IntervalMethod, side: int) -> float:
-    """Return the lower (side 0) or upper (1) limit of the interval on a count of responders.
-
-    Where a limit beyond 0 or 100 % was printed, Wald's is not cut off there.
-    """
-    if method is IntervalMethod.WALD and headline.beyond:
+    """Return the lower (side 0) or upper (1) limit of the interval on a count of responders."""
+    if method is IntervalMethod.WALD and headline.beyond:  # not cut off at 0 and 100 %
         p = count / headline.n
         return p + (2 * side - 1) * _z(headline) * sqrt(p * (1 - p) / headline.n)
     return float(proportion_interval(count, headline.n, method=method, prob=headline.prob)[side][0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import RunError, UsageError
+from alkbayes.wording import counted
 
 CLASSICAL = "reml-logit"
 """What the classical pictures of single cohorts pool by, as metafor does unless told otherwise."""
@@ -123,7 +124,8 @@ def _calibration(run: "RunTables") -> list["Figure"]:
 
     if (count := run.document["evidence"]["cohorts"]) < LEAST_COHORTS:
         raise UsageError(
-            f"{run.folder}: {count} cohorts tell too little of the calibration; it takes {LEAST_COHORTS}. Draw "
+            f"{run.folder}: {counted(count, 'cohort')} {'tells' if count == 1 else 'tell'} too little "
+            f"of the calibration; it takes {LEAST_COHORTS}. Draw "
             "`predictive`, which has every cohort."
         )
     found = posterior_checks(run.fit)
