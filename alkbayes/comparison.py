@@ -20,6 +20,7 @@ from alkbayes.processes import Progress, in_processes
 from alkbayes.reported import Reported, headline_of, reported_of
 from alkbayes.restriction import Trial, trials_of
 from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.wording import counted
 
 type Array = NDArray[np.float64]
 
@@ -254,7 +255,7 @@ def _row(number: Reported, run: str, weight: float) -> dict[str, Any]:
 
 
 def _evidence(fit: Fit) -> str:
-    return f"{fit.evidence.source} ({fit.evidence.cohorts} cohorts, sha256 {fit.evidence.sha256[:12]}…)"
+    return f"{fit.evidence.source} ({counted(fit.evidence.cohorts, 'cohort')}, sha256 {fit.evidence.sha256[:12]}…)"
 
 
 def _bad_weights(by_cohort: Mapping[str, CohortsLeftOut]) -> list[str]:

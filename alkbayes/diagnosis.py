@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from alkbayes.diagnostics import Diagnostics, diagnose
-from alkbayes.digits import supported_decimals
+from alkbayes.digits import ratio_decimals, supported_decimals
 from alkbayes.estimates import posterior_of, summarise
 from alkbayes.fit import Fit, global_parameters, judged
 from alkbayes.monte_carlo import Worth, worth_of
@@ -56,8 +56,9 @@ class Diagnosis:
         A row for each reported number and each parameter: kind ("reported" or "parameter"), name, headline (whether it
         is one of the few that a reader takes away), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse,
         mcse_median, mcse_low, mcse_high (Monte Carlo standard errors of mean, median and the ends of the 95 %
-        interval), percent (whether it is printed in percent) and decimals (that the errors support where it is
-        printed). Rates and shares are proportions in [0, 1]. Of draws by quadrature rhat is missing.
+        interval), percent (whether it is printed in percent), ratio (whether it is rounded on the log scale) and
+        decimals (that the errors support where it is printed; of a ratio those of its median). Rates and shares are
+        proportions in [0, 1]. Of draws by quadrature rhat is missing.
     divergent
         Where divergent transitions are: parameter and difference, the mean normal score of its divergent draws among
         all draws; the largest first. Empty where there are none.
@@ -196,22 +197,34 @@ def _quantities(fit: Fit) -> Iterator[dict[str, Any]]:
     for number in reported_of(posterior):
         percent = number.table == POOLED or number.measure in PERCENT_MEASURES
         yield _quantity(
-            REPORTED, number.name, number.draws, worth(number.draws), headline=number.key in headline, percent=percent
+            REPORTED,
+            number.name,
+            number.draws,
+            worth(number.draws),
+            headline=number.key in headline,
+            percent=percent,
+            ratio=number.measure == "odds_ratio",
         )
     for name, draws in _scalars(judged(fit.tree["posterior"].to_dataset())):
-        yield _quantity(PARAMETER, name, draws, worth(draws), headline=False, percent=False)
+        yield _quantity(PARAMETER, name, draws, worth(draws), headline=False, percent=False, ratio=False)
 
 
-def _quantity(kind: str, name: str, draws: Array, worth: Worth, *, headline: bool, percent: bool) -> dict[str, Any]:
+def _quantity(
+    kind: str, name: str, draws: Array, worth: Worth, *, headline: bool, percent: bool, ratio: bool
+) -> dict[str, Any]:
     errors = worth.errors
+    summary = summarise(draws)
     unit = 100 if percent else 1
     printed = (unit * error for error in (errors.median, errors.low, errors.high))
+    decimals = supported_decimals(printed, most=MOST_DECIMALS[percent])
+    if ratio:
+        decimals = ratio_decimals(summary["median"], errors.median)
     return (
         {"kind": kind, "name": name, "headline": headline}
-        | summarise(draws)
+        | summary
         | {"rhat": worth.rhat, "ess_bulk": worth.ess_bulk, "ess_tail": worth.ess_tail}
         | {"mcse": errors.mean, "mcse_median": errors.median, "mcse_low": errors.low, "mcse_high": errors.high}
-        | {"percent": percent, "decimals": supported_decimals(printed, most=MOST_DECIMALS[percent])}
+        | {"percent": percent, "ratio": ratio, "decimals": decimals}
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from alkbayes.evidence_faults import shown
 from alkbayes.fit_tables import ReaderTable
-from alkbayes.wording import percent, percent_interval, unsigned_zero
+from alkbayes.wording import percent, percent_interval, ratio, unsigned_zero
 
 
 def quantity_rows(title: str, rows: Iterable[Mapping[str, Any]]) -> ReaderTable:
@@ -32,6 +32,8 @@ def _cells(row: Mapping[str, Any], *, chains: bool) -> tuple[str, ...]:
 
 
 def _value(row: Mapping[str, Any]) -> str:
+    if row["ratio"]:
+        return ratio(row)
     digits = row["decimals"]
     if row["percent"] and row["low"] >= 0:
         return f"{percent(row['median'], digits)} ({percent_interval(row['low'], row['high'], digits)})"

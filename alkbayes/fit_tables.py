@@ -8,7 +8,6 @@ from alkbayes.evidence_faults import shown
 from alkbayes.outcomes import ORR, Outcome
 from alkbayes.vocabulary import ALL
 from alkbayes.wording import (
-    OTHER_DECIMALS,
     RATE_DECIMALS,
     SHARE_DECIMALS,
     counted,
@@ -20,6 +19,7 @@ from alkbayes.wording import (
     probability,
     rate,
     ratio,
+    size,
 )
 
 type Document = Mapping[str, Any]
@@ -97,9 +97,7 @@ def heterogeneity_rows(document: Document) -> ReaderTable:
             interval = percent_interval(row["low"], row["high"], digits)
             rows.append((name, f"{percent(row['median'], digits)} %", f"{interval} %", meaning))
         else:
-            digits = decimals_of(row, most=OTHER_DECIMALS)
-            interval = f"{row['low']:.{digits}f}–{row['high']:.{digits}f}"
-            rows.append((name, f"{row['median']:.{digits}f}", interval, meaning))
+            rows.append((name, *size(row), meaning))
     return ReaderTable("Heterogeneity", ("", "median", "95 % interval", "what it is"), tuple(rows), words=(3,))
 
 

@@ -31,6 +31,7 @@ from alkbayes.processes import Progress
 from alkbayes.restriction import trials_of
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.vocabulary import Estimand, label_of
+from alkbayes.wording import counted
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -253,7 +254,7 @@ def _carried_by(evidence: "Evidence") -> Iterator[str]:
             columns = (members[name].tolist() for name in ("cohort_id", "responders", "n"))
             each = ", ".join(f"{cohort} {y}/{n}" for cohort, y, n in zip(*columns, strict=True))
             yield (
-                f"Generation {level} is {_number(len(members), 'cohort')} of {members['n'].sum():,} patients: {each}. "
+                f"Generation {level} is {counted(len(members), 'cohort')} of {members['n'].sum():,} patients: {each}. "
                 "Every contrast with it rests on these."
             )
     trials = trials_of(evidence) or ()
@@ -261,10 +262,6 @@ def _carried_by(evidence: "Evidence") -> Iterator[str]:
     if trials:
         named = f" ({', '.join(several)})" if several else ""
         yield (
-            f"{_number(len(several), 'trial')} of {len(trials)}{named} {'holds' if len(several) == 1 else 'hold'} "
+            f"{counted(len(several), 'trial')} of {len(trials)}{named} {'holds' if len(several) == 1 else 'hold'} "
             "cohorts of several generations; all else compares trials with trials."
         )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

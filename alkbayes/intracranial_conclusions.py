@@ -16,6 +16,7 @@ from alkbayes.records import records
 from alkbayes.reported import CONTRAST
 from alkbayes.sensitivity_grid import BEYOND_NOISE, MOVED
 from alkbayes.vocabulary import ALL, INTERVAL_PROB, NOT_RANDOMISED, label_of
+from alkbayes.wording import counted
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A direction is settled where the probability of the other one is below this."""
@@ -143,7 +144,8 @@ def carried(rho: Correlation, *, cohorts: int) -> str:
     why = [] if settled(rho.prob_positive) else ["its sign is not settled"]
     why += [] if rho.sd_ratio < MOST_LEFT else [f"{100 * rho.sd_ratio:.0f} % of the prior's SD is left"]
     return (
-        f"The data cannot carry it: with {cohorts} cohorts that have both counts, {' and '.join(why)}. Take the "
+        f"The data cannot carry it: with {counted(cohorts, 'cohort')} that {'has' if cohorts == 1 else 'have'} "
+        f"both counts, {' and '.join(why)}. Take the "
         "intracranial model alone."
     )
 
@@ -222,7 +224,7 @@ def _other_evidence(rows: Sequence[Row]) -> Iterator[str]:
         if not row["of_prior"]:
             yield (
                 f"{row['contrast']}, {row['reading']}: {_interval(row, 'median')}, probability "
-                f"{probability_text(row['prob_better'])}, from {row['cohorts']} cohorts."
+                f"{probability_text(row['prob_better'])}, from {counted(row['cohorts'], 'cohort')}."
             )
 
 

@@ -18,6 +18,7 @@ from alkbayes.leave_one_cohort_out import CohortsLeftOut
 from alkbayes.predictive import heterogeneity_of, next_cohort
 from alkbayes.restriction import restricted
 from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.wording import counted
 
 type Array = NDArray[np.float64]
 
@@ -115,13 +116,13 @@ def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:
     """Return in sentences, a paragraph each, which cohorts do not fit, and what to look at."""
     below, count = int((table["p"] < NOMINAL).sum()), len(table)
     chance = (
-        f"{below} of {count} cohorts {'has' if below == 1 else 'have'} p below {NOMINAL}, {count * NOMINAL:.1f} are "
-        "expected by chance."
+        f"{below} of {counted(count, 'cohort')} {'has' if below == 1 else 'have'} p below {NOMINAL}, "
+        f"{count * NOMINAL:.1f} are expected by chance."
     )
     found = table[table["outlying"]].to_dict(orient="records")
     if not found:
         return (f"No cohort is at odds with {model} beyond what so many comparisons bring by chance. {chance}",)
-    share = f"{len(found)} of {count} cohorts {'does' if len(found) == 1 else 'do'} not fit {model}"
+    share = f"{len(found)} of {counted(count, 'cohort')} {'does' if len(found) == 1 else 'do'} not fit {model}"
     sentences = [f"{share} (false discovery rate {100 * FALSE_DISCOVERY_RATE:.0f} %). {chance}"]
     for row in found:
         told = (

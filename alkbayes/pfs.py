@@ -31,6 +31,7 @@ from alkbayes.records import records
 from alkbayes.settings import DEFAULT_SEED, MAX_SEED, MAX_STEPS
 from alkbayes.spec import model_path
 from alkbayes.vocabulary import MEDIAN_MODEL, NOT_RANDOMISED, Estimand
+from alkbayes.wording import counted
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -298,7 +299,7 @@ def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, se
 def _sentences(known: Known, medians: Medians, weighted: pd.DataFrame, left_out: pd.DataFrame) -> Iterator[str]:
     """Yield what the numbers come to."""
     yield (
-        f"{known.medians} of {_counted(known.cohorts, 'cohort')} have a median PFS: {known.both_limits} with both "
+        f"{known.medians} of {counted(known.cohorts, 'cohort')} have a median PFS: {known.both_limits} with both "
         f"limits of its interval, {known.one_limit} with one, {known.no_limit} with none. {_missed(known, medians)} "
         f"{known.not_reported} have none that was read."
     )
@@ -319,7 +320,7 @@ def _sentences(known: Known, medians: Medians, weighted: pd.DataFrame, left_out:
                 continue
             plain = next(r for r in records(weighted) if (r["group"], r["level"]) == ("line", row["level"]))
             yield (
-                f"{row['level']}: leaving the {_counted(int(missed), 'cohort')} not reached out takes the typical "
+                f"{row['level']}: leaving the {counted(int(missed), 'cohort')} not reached out takes the typical "
                 f"median from {row['median']:.1f} to {row['median_without']:.1f} months; the mean of medians leaves "
                 f"them out ({plain['estimate']:.1f}), and would be at least {plain['at_least']:.1f} with them."
             )
@@ -343,7 +344,3 @@ def _missed(known: Known, medians: Medians) -> str:
     if known.unusable:
         text += f"; {len(known.unusable)} cannot be used, since no bound is known ({', '.join(known.unusable)})"
     return f"{text}."
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -32,7 +32,7 @@ from alkbayes.resistance_table import COUNTS, QUESTION, SHARED, ResistanceTable,
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import other_model_path, read_spec
 from alkbayes.vocabulary import ALL, Estimand, in_order
-from alkbayes.wording import counted, percent, percent_interval
+from alkbayes.wording import counted, percent_interval, rate, size_text
 
 MODEL = "resistance"
 AFTER = "after_generation"
@@ -293,8 +293,8 @@ def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.Data
         what = "sets of samples" if row["parameter"].startswith("tau_") else "generations"
         alone = ": one row a generation says next to nothing of it" if row["k"] == row["generations"] else ""
         yield (
-            f"{shown(row['mutation_set'])} in {row['assay']}: the SD between {what} is {_sd(row, '')} by "
-            f"{counted(row['k'], 'row')} and {_sd(row, 'prior_')} before any count{alone}."
+            f"{shown(row['mutation_set'])} in {row['assay']}: the SD between {what} is {size_text(row)} by "
+            f"{counted(row['k'], 'row')} and {size_text(row, prefix='prior_')} before any count{alone}."
         )
     if len(responses):
         counts = int(((responses["n"] != "") & (responses["responders"] != "")).sum())
@@ -305,11 +305,8 @@ def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.Data
 
 
 def _percent(row: dict[str, float]) -> str:
-    return f"{percent(row['median'], 0)} % (95 % credible interval {percent_interval(row['low'], row['high'], 0)})"
-
-
-def _sd(row: dict[str, float], kind: str) -> str:
-    return f"{row[f'{kind}median']:.2f} ({row[f'{kind}low']:.2f}–{row[f'{kind}high']:.2f})"
+    middle, interval = rate(row)
+    return f"{middle} % (95 % credible interval {interval})"
 
 
 def _generation(level: str) -> str:

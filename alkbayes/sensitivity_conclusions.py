@@ -8,7 +8,7 @@ from alkbayes.readings import READINGS, Family
 from alkbayes.reported import CONTRAST, HETEROGENEITY
 from alkbayes.sensitivity_grid import Estimate, Grid, Outcome, Shift, Status
 from alkbayes.vocabulary import INTERVAL_PROB
-from alkbayes.wording import joined
+from alkbayes.wording import counted, joined
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A difference is settled where the probability of either sign is below this."""
@@ -190,4 +190,4 @@ def _subject(names: Sequence[str]) -> str:
 
 
 def _readings(count: int) -> str:
-    return f"{count} reading{'' if count == 1 else 's'}"
+    return counted(count, "reading")

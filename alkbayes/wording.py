@@ -1,13 +1,15 @@
 """Numbers and counts in the words of a reader: percent, intervals, signs, nouns in the plural."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from alkbayes.digits import supported_decimals
+from alkbayes.digits import ratio_decimals, supported_decimals
 
-RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS = 1, 2, 0
-"""Most decimals of rates in percent, of odds ratios and SDs, and of shares; a larger Monte Carlo error leaves fewer."""
+RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS, MONTH_DECIMALS = 1, 2, 0, 1
+"""Most decimals of rates in percent, of SDs, of shares and of months; a larger Monte Carlo error leaves fewer."""
+LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e6
+"""Ratios beyond these are printed with a power of ten."""
 
 LEAST_VARIANCE = 1e-6
 """A smaller variance is printed as smaller than this."""
@@ -48,7 +50,7 @@ def unsigned_zero(value: float, digits: int = 2) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a count with its noun."""
+    """Return a count with its noun, as "1 cohort" or "12 cohorts"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
@@ -77,6 +79,17 @@ def decimals_of(
     return supported_decimals((None if error is None else unit * error for error in errors), most=most)
 
 
+def planned_decimals(rate: Mapping[str, Any]) -> int:
+    """Return the decimals in percent of a planned cohort's rate: mean, median and limits are printed alike."""
+    errors = (rate[name] for name in ("mcse", "mcse_median", "mcse_low", "mcse_high"))
+    return shared_decimals(errors)
+
+
+def shared_decimals(errors: Iterable[float | None]) -> int:
+    """Return the decimals in percent that the Monte Carlo errors of proportions printed together support."""
+    return supported_decimals((None if error is None else 100 * error for error in errors), most=RATE_DECIMALS)
+
+
 def rate(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return the median of a response rate and its interval, both in percent."""
     digits = decimals_of(row, most=RATE_DECIMALS, unit=100)
@@ -89,10 +102,46 @@ def limits(row: Mapping[str, Any]) -> str:
     return percent_interval(row["low"], row["high"], digits)
 
 
+def rate_text(row: Mapping[str, Any]) -> str:
+    """Return a response rate with its interval in percent, such as "61.0 (56.5–65.4)"."""
+    return "{} ({})".format(*rate(row))
+
+
+def size(row: Mapping[str, Any], *, prefix: str = "", most: int = OTHER_DECIMALS) -> tuple[str, str]:
+    """Return the median of an SD, or of a number of months, and its interval.
+
+    `prefix` is that of the columns, such as "prior_".
+    """
+    names = tuple(f"{prefix}{name}" for name in ("median", "low", "high"))
+    digits = decimals_of(row, most=most, of=names)
+    median, low, high = (unsigned_zero(row[name], digits) for name in names)
+    return median, f"{low}–{high}"
+
+
+def size_text(row: Mapping[str, Any], *, prefix: str = "") -> str:
+    """Return an SD with its interval, such as "0.51 (0.33–0.71)"."""
+    return "{} ({})".format(*size(row, prefix=prefix))
+
+
+def months(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the median of a number of months and its interval."""
+    return size(row, most=MONTH_DECIMALS)
+
+
+def ratio_figure(value: float, error: float | None = None) -> str:
+    """Return one ratio, rounded on the log scale as far as its Monte Carlo error allows; never 0 unless it is."""
+    if value <= 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = ratio_decimals(value, error)
+    if not LEAST_PLAIN <= value < LARGEST_PLAIN:
+        return f"{value:.{max(0, digits + math.floor(math.log10(value)))}e}"
+    return f"{round(value, digits):,.{max(0, digits)}f}"
+
+
 def ratio(row: Mapping[str, Any]) -> str:
-    """Return a ratio with its interval, such as "0.29 (0.19–0.43)"."""
-    digits = decimals_of(row, most=OTHER_DECIMALS)
-    return f"{row['median']:.{digits}f} ({row['low']:.{digits}f}–{row['high']:.{digits}f})"
+    """Return a ratio with its interval, such as "0.29 (0.19–0.43)", each number as precise as its own error allows."""
+    median, low, high = (ratio_figure(row[name], row.get(f"mcse_{name}")) for name in ("median", "low", "high"))
+    return f"{median} ({low}–{high})"
 
 
 def difference(row: Mapping[str, Any]) -> tuple[str, str]:

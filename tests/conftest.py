@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from scipy import stats
 
 from alkbayes.design import Design, build_design, parameters
@@ -22,6 +23,10 @@ from alkbayes.estimates import Posterior, posterior_of
 from alkbayes.evidence import Evidence, read_evidence
 from alkbayes.settings import SamplerSettings
 from alkbayes.spec import Spec, model_names, model_path, parse_spec, read_spec
+
+# How long an example takes is a matter of what else the machine does.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 HALF_NORMAL = {"dist": "half_normal", "sd": 0.5}
 FIXED_LINE = {

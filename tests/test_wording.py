@@ -30,10 +30,40 @@ def test_signs_are_true_minuses_and_zero_has_none() -> None:
     assert found == ("−26.2", "−33.9 to +1.8")
 
 
-def test_ratios_have_two_decimals_at_most() -> None:
+def test_ratios_are_rounded_on_the_log_scale_each_by_its_own_error() -> None:
     row = {"median": 0.2884, "low": 0.1895, "high": 0.4342}
     assert wording.ratio(row) == "0.29 (0.19–0.43)"
-    assert wording.ratio(row | {"mcse_high": 0.05}) == "0.3 (0.2–0.4)"
+    assert wording.ratio(row | {"mcse_high": 0.05}) == "0.29 (0.19–0.4)"
+    # The basket trial of vemurafenib: an error of a quarter in the upper limit takes nothing from the lower one.
+    row = {"median": 1.79, "low": 0.351, "high": 10.93, "mcse_median": 0.025, "mcse_low": 0.009, "mcse_high": 0.25}
+    assert wording.ratio(row) == "1.79 (0.35–10.9)"
+    assert wording.ratio(row | {"mcse_high": 0.5}) == "1.79 (0.35–11)"
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.0004, None, "0.00040"),
+        (0.004, 0.003, "0.004"),
+        (9.996, None, "10.0"),
+        (72.3, 6.0, "70"),
+        (1234.5, None, "1,230"),
+        (1234.5, 100.0, "1,200"),
+        (5.2, 40.0, "5"),
+        (3e-9, None, "3.0e-09"),
+        (2.3e7, 1e7, "2e+07"),
+    ],
+)
+def test_a_ratio_is_never_printed_as_zero(value: float, error: float | None, text: str) -> None:
+    assert wording.ratio_figure(value, error) == text
+
+
+def test_sds_and_months_have_the_decimals_that_their_errors_support() -> None:
+    row = {"median": 0.514, "low": 0.331, "high": 0.709, "prior_median": 0.6, "prior_low": 0.1, "prior_high": 1.9}
+    assert wording.size_text(row) == "0.51 (0.33–0.71)"
+    assert wording.size_text(row | {"mcse_high": 0.04}) == "0.5 (0.3–0.7)"
+    assert wording.size_text(row | {"mcse_high": 0.04}, prefix="prior_") == "0.60 (0.10–1.90)"
+    assert wording.months({"median": 10.26, "low": 8.1, "high": 13.04, "mcse_low": 0.4}) == ("10", "8–13")
 
 
 def test_probabilities_of_draws_are_never_0_or_1() -> None:
@@ -60,3 +90,10 @@ def test_a_small_variance_is_not_printed_as_none() -> None:
     """Three decimals, or the two digits of a smaller one: 0.0004 is not 0.000."""
     shown = [wording.variance(value) for value in (None, 0.0, 0.5871, 18.2461, 0.0074, 0.0004, 0.00000123, 1e-9)]
     assert shown == ["–", "0.000", "0.587", "18.246", "0.0074", "0.00040", "0.0000012", "< 0.000001"]
+
+
+def test_what_is_printed_together_of_a_planned_trial_has_the_decimals_of_its_largest_error() -> None:
+    errors = {"mcse": 0.001, "mcse_median": 0.001, "mcse_low": 0.002, "mcse_high": 0.0025}
+    assert wording.planned_decimals(errors) == 1
+    assert wording.planned_decimals(errors | {"mcse_low": 0.004}) == 0
+    assert [wording.shared_decimals(found) for found in ([0.002], [0.002, 0.004], [None])] == [1, 0, 1]

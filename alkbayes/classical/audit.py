@@ -51,6 +51,18 @@ class Headline:
     n: int
     prob: float
 
+    @property
+    def beyond(self) -> bool:
+        """Whether a limit lies below 0 or above 100 %, where no response rate is."""
+        return self.low.value < 0 or self.high.value > 1
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether both limits may be as far from the rate, given how they were rounded."""
+        apart = self.low.value + self.high.value - 2 * self.estimate.value
+        units = (number.most - number.least for number in (self.low, self.high, self.estimate, self.estimate))
+        return abs(apart) <= sum(units) / 2
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -100,7 +112,8 @@ class Width:
         Patients of one sample whose binomial interval is as wide, n / se_ratio**2; `most` may be infinite.
     tau
         Standard deviation between cohorts that a random-effects interval of this width has, logit scale; None without a
-        number of cohorts. 0 where the interval is no wider than a binomial one.
+        number of cohorts, and where a limit lies beyond 0 or 100 %. 0 where the interval is no wider than a binomial
+        one.
     """
 
     se_ratio: Range
@@ -200,11 +213,11 @@ def audit_headline(
 
     Notes
     -----
-    For each method both limits rise with the count of responders. So the counts that give the printed limits are
-    neighbours, and are found by bisection, however many patients there are. The ratio of standard errors is one of
-    widths on the probability scale: of a Wald interval it is exactly 1, and of the other methods it comes to 1 as the
-    counts grow. tau is read on the logit scale, on which random-effects intervals are mostly made; a binomial interval
-    of few patients with a rate near 0 or 100 %, read so, may show some.
+    For each method both limits rise with the count of responders, as long as they are cut off at 0 and 100 %. So the
+    counts that give the printed limits are neighbours, and are found by bisection, however many patients there are. The
+    ratio of standard errors is one of widths on the probability scale: of a Wald interval it is exactly 1, and of the
+    other methods it comes to 1 as the counts grow. tau is read on the logit scale, on which random-effects intervals
+    are mostly made; a binomial interval of few patients with a rate near 0 or 100 %, read so, may show some.
     """
     headline = _headline(estimate, low, high, n, level)
     if cohorts is not None and not 2 <= cohorts <= n:
@@ -253,8 +266,9 @@ def _headline(estimate: str, low: str, high: str, n: int, level: str) -> Headlin
     if not 1 <= n <= MOST_PATIENTS:
         raise UsageError(f"The number of patients must be a whole number from 1 to {MOST_PATIENTS:,}; got {n:,}.")
     names = ("The estimate", "The lower limit", "The upper limit")
-    printed = [read_percent(text, name) for text, name in zip((estimate, low, high), names, strict=True)]
-    if all(number.value <= Fraction(1, 100) and not number.signed for number in printed):
+    of = zip((estimate, low, high), names, strict=True)
+    printed = [read_percent(text, name, beyond=name != names[0]) for text, name in of]
+    if all(abs(number.value) <= Fraction(1, 100) and not number.signed for number in printed):
         raise UsageError(
             f"{estimate} ({low} to {high}) looks like proportions; percentages are needed: 58.5, not 0.585. "
             "If these are percentages below 1, write them with a percent sign: 0.5%."
@@ -273,7 +287,9 @@ def _headline(estimate: str, low: str, high: str, n: int, level: str) -> Headlin
 def _audit_method(method: IntervalMethod, headline: Headline, counts: range, nearest: int) -> MethodAudit:
     """Return the counts, out of those that give the printed rate, whose limits round to the printed ones."""
     low, high = (partial(_limit, headline=headline, method=method, side=side) for side in (0, 1))
-    for limit, printed in ((low, headline.low), (high, headline.high)):
+    if beyond := method is IntervalMethod.WALD and headline.beyond:
+        counts = _beyond(counts, headline)
+    for limit, printed in () if beyond else ((low, headline.low), (high, headline.high)):
         after = bisect_right(counts, float(printed.most) + SLACK, key=limit)
         counts = counts[bisect_left(counts, float(printed.least) - SLACK, key=limit) : after]
     return MethodAudit(
@@ -285,8 +301,27 @@ def _audit_method(method: IntervalMethod, headline: Headline, counts: range, nea
     )
 
 
+def _beyond(counts: range, headline: Headline) -> range:
+    """Return the counts on which Wald's interval, not cut off, gives printed limits of which one is beyond 0 or 100 %.
+
+    Next to 0 and n its limits do not rise with the count, so that each count is tried. Its limit is beyond where fewer
+    than z**2 patients respond, or fewer do not, and these are few.
+    """
+    few = ceil(_z(headline) ** 2)
+    tried = (*range(counts.start, min(counts.stop, few)), *range(max(counts.start, headline.n - few), counts.stop))
+    printed, found = (headline.low, headline.high), []
+    for count in tried:
+        limits = (_limit(count, headline=headline, method=IntervalMethod.WALD, side=side) for side in (0, 1))
+        if all(n.least - SLACK <= limit <= n.most + SLACK for n, limit in zip(printed, limits, strict=True)):
+            found.append(count)
+    return range(min(found), max(found) + 1) if found else range(0)
+
+
 def _limit(count: int, *, headline: Headline, method: IntervalMethod, side: int) -> float:
     """Return the lower (side 0) or upper (1) limit of the interval on a count of responders."""
+    if method is IntervalMethod.WALD and headline.beyond:  # not cut off at 0 and 100 %
+        p = count / headline.n
+        return p + (2 * side - 1) * _z(headline) * sqrt(p * (1 - p) / headline.n)
     return float(proportion_interval(count, headline.n, method=method, prob=headline.prob)[side][0])
 
 
@@ -311,7 +346,10 @@ def _width(headline: Headline, cohorts: int | None) -> Width | None:
     return Width(
         se_ratio=ratio,
         effective_patients=Range(*patients),
-        tau=None if cohorts is None else over_rounding(partial(_tau, headline=headline, cohorts=cohorts)),
+        # Beyond 0 and 100 % there are no logits.
+        tau=None
+        if cohorts is None or headline.beyond
+        else over_rounding(partial(_tau, headline=headline, cohorts=cohorts)),
     )
 
 

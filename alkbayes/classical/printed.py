@@ -9,7 +9,7 @@ from alkbayes.errors import UsageError
 MOST_DECIMALS = 6
 """More than any report prints; beyond it the limits of an interval are not computed exactly enough to be compared."""
 
-PERCENT = re.compile(r"(\d{1,3})(?:\.(\d+))?(%?)", re.ASCII)
+PERCENT = re.compile(r"([-−]?)(\d{1,3})(?:\.(\d+))?(%?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Printed:
     text
         As it was printed, without a percent sign.
     value
-        The proportion that it states, in [0, 1].
+        The proportion that it states, in [0, 1] but for limits beyond.
     least, most
         Between which a proportion lies that is rounded to it: half a unit of the last digit printed to either side,
         both ends included, since rules differ on which way a half goes. They may lie outside [0, 1].
@@ -36,7 +36,7 @@ class Printed:
     signed: bool
 
 
-def read_percent(text: str, name: str) -> Printed:
+def read_percent(text: str, name: str, *, beyond: bool = False) -> Printed:
     """Return the percentage that a text states; its trailing zeros count as printed digits.
 
     Parameters
@@ -45,25 +45,29 @@ def read_percent(text: str, name: str) -> Printed:
         Such as "58.5", "58", "58.50" or "58.5%".
     name
         What to call it in a message.
+    beyond
+        Whether it may lie below 0 or above 100 %, from -100 to 200 %, as a limit of a symmetric interval may.
 
     Raises
     ------
     UsageError
-        If it is not a plain decimal number from 0 to 100, or has more than `MOST_DECIMALS` decimals.
+        If it is not a plain decimal number in its range, 0 to 100 unless it may lie beyond, or has more than
+        `MOST_DECIMALS` decimals.
     """
     found = PERCENT.fullmatch(text.strip())
-    if found is None:
+    if found is None or (found[1] and not beyond):
         raise UsageError(
             f"{name} must be a percentage as printed, from 0 to 100, with a point before its decimals, such as 58.5; "
             f"got {text!r}."
         )
-    whole, decimals, sign = found[1], found[2] or "", found[3]
+    minus, whole, decimals, sign = found[1], found[2], found[3] or "", found[4]
     if len(decimals) > MOST_DECIMALS:
         raise UsageError(f"{name} has {len(decimals)} decimals, {text!r}; at most {MOST_DECIMALS} can be compared.")
     unit = Fraction(1, 100 * 10 ** len(decimals))
-    value = int(whole + decimals) * unit
-    if value > 1:
-        raise UsageError(f"{name} must lie between 0 and 100 percent; got {text!r}.")
+    value = int(whole + decimals) * unit * (-1 if minus else 1)
+    least, most = (-100, 200) if beyond else (0, 100)
+    if not least <= 100 * value <= most:
+        raise UsageError(f"{name} must lie between {least} and {most} percent; got {text!r}.")
     return Printed(
         text=text.strip().removesuffix("%"),
         value=value,

@@ -43,6 +43,18 @@ NARROWER = (
     "stated, or a slip in print."
 )
 
+BEYOND = "A limit beyond 0 or 100 % is possible only on the raw proportion scale: a Wald interval, rate ± z SE, "
+BEYOND_POOLED = (
+    "but wider than that of the summed counts, so of a pooled estimate: proportions pooled by inverse variance without "
+    "a transformation. Logit, arcsine, Wilson and exact intervals stay within 0 and 100 %."
+)
+BEYOND_NARROWER = "but narrower than that of the summed counts: other counts or another level, or a slip in print."
+BEYOND_UNEVEN = (
+    "No usual interval has such limits: one beyond 0 or 100 % takes a symmetric interval on the raw proportion scale, "
+    "and these are not as far from the rate on both sides. A slip in print, or a rate that was transformed otherwise "
+    "than its interval."
+)
+
 
 def command(
     estimate: Estimate,
@@ -118,7 +130,7 @@ def _document(audit: "Audit") -> dict[str, Any]:
 
 def _comparison(audit: "Audit") -> dict[str, Any] | None:
     """Return the interval that cohorts as different as the bundled ones would give; None without a number of them."""
-    if audit.cohorts is None or audit.width is None:
+    if audit.cohorts is None or audit.width is None or audit.headline.beyond:
         return None
     with working("comparing with the bundled evidence"):
         from alkbayes.classical import fit_glmm
@@ -220,6 +232,8 @@ def _heterogeneity(audit: "Audit") -> str:
     if audit.width is None:
         return ""
     tau = audit.width.tau
+    if audit.headline.beyond:
+        return "" if audit.cohorts is None else "None can be read: a limit beyond 0 or 100 % has no logit."
     excess, none = (audit.width.se_ratio, 1) if tau is None else (tau, 0)
     if audit.reproduced_by:
         amount = "None needed."
@@ -237,6 +251,12 @@ def _heterogeneity(audit: "Audit") -> str:
 
 def _origin(audit: "Audit") -> str:
     """Say where an interval that was not found may come from."""
+    headline = audit.headline
+    if headline.beyond and not headline.symmetric:
+        return BEYOND_UNEVEN
+    if headline.beyond:
+        narrower = audit.width is not None and audit.width.se_ratio.most < 1
+        return BEYOND + (BEYOND_NARROWER if narrower else BEYOND_POOLED)
     return NARROWER if audit.width is not None and audit.width.se_ratio.most < 1 else WIDER
 
 

@@ -10,7 +10,7 @@ from alkbayes.cli.options import Csv, Data, ForRun, Json
 from alkbayes.cli.output import check_format, print_csv, print_json, print_message, records
 from alkbayes.errors import ConvergenceError
 from alkbayes.vocabulary import ALL, DEFAULT_MODEL, NOT_RANDOMISED
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import rate_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,7 +150,7 @@ def _cell(found: dict[tuple[str, str], dict[str, Any]], side: str) -> str:
     lines = [f"k {row['k']}, {row['responders']:,}/{row['patients']:,}"]
     for estimand in ("typical", "mean"):
         row = found[side, estimand]
-        lines.append(f"{percent(row['median'], 0)} ({percent_interval(row['low'], row['high'], 0)})")
+        lines.append(rate_text(row))
     return "\n".join(lines)
 
 

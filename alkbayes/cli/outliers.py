@@ -9,7 +9,7 @@ from alkbayes.cli.analysis import console_for, empty_table, figure, keep, p_valu
 from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.errors import ConvergenceError
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import counted, percent, percent_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,10 +164,11 @@ def _show_cohorts(fit: "Fit", left_out: "CohortsLeftOut", table: "pd.DataFrame")
 def _weights(left_out: "CohortsLeftOut", count: int) -> str:
     """Return how far the importance weights can be relied on."""
     limit = left_out.loo.good_k
+    cohorts = counted(count, "cohort")
     if left_out.unreliable:
-        return f"Pareto k above {limit:.1f} for {len(left_out.unreliable)} of {count} cohorts, not to be relied on"
+        return f"Pareto k above {limit:.1f} for {len(left_out.unreliable)} of {cohorts}, not to be relied on"
     if left_out.refitted:
-        return f"{len(left_out.refitted)} of {count} cohorts with Pareto k above {limit:.1f}, refitted exactly"
+        return f"{len(left_out.refitted)} of {cohorts} with Pareto k above {limit:.1f}, refitted exactly"
     return f"Pareto k at most {left_out.pareto_k.max():.2f}, good"
 
 

@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import console_for, empty_table, figure
 from alkbayes.cli.output import WIDTH, records, say
-from alkbayes.digits import supported_decimals
-from alkbayes.fit_tables import GROUP_TITLES
-from alkbayes.wording import probability
+from alkbayes.fit_tables import GROUP_TITLES, SHARES
+from alkbayes.wording import (
+    MONTH_DECIMALS,
+    decimals_of,
+    months,
+    percent,
+    percent_interval,
+    probability,
+    ratio,
+    size_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,9 +90,9 @@ def _show_pooled(console: "Console", results: "PfsResults") -> None:
             _cohorts(typical["k"], typical["not_reached"]),
             f"{typical['patients']:,}",
             _estimate(mean["estimate"], mean["low"], mean["high"], 1),
-            _posterior(typical),
-            _posterior(estimands["mean"]),
-            _prediction(estimands["next_cohort"]),
+            "\n".join(months(typical)),
+            "\n".join(months(estimands["mean"])),
+            months(estimands["next_cohort"])[1],
         )
     console.print(grid)
 
@@ -134,13 +142,14 @@ def _show_contrasts(console: "Console", results: "PfsResults") -> None:
         for heading in ("ratio of\nmedians", "difference of\nmeans, months", "P(first is\nlonger)"):
             grid.add_column(heading, justify="right", no_wrap=True)
         for name, scales in contrasts.items():
-            ratio, months = scales["median_ratio"], scales["months"]
-            difference = f"{figure(months['low'], 1)} to {figure(months['high'], 1)}"
+            apart = scales["months"]
+            digits = decimals_of(apart, most=MONTH_DECIMALS)
+            middle, low, high = (figure(apart[name], digits) for name in ("median", "low", "high"))
             grid.add_row(
                 _text(_plain(name)),
-                f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})",
-                f"{figure(months['median'], 1)} ({difference})",
-                probability(ratio["prob_longer"]),
+                ratio(scales["median_ratio"]),
+                f"{middle} ({low} to {high})",
+                probability(scales["median_ratio"]["prob_longer"]),
             )
         console.print(grid)
 
@@ -151,10 +160,10 @@ def _show_heterogeneity(console: "Console", results: "PfsResults") -> None:
     grid.add_column("", overflow="fold")
     grid.add_column("median (95 % credible interval)", justify="right", no_wrap=True)
     for row in records(results.heterogeneity):
-        share = row["parameter"] in {"explained", "i2"}
-        scale, digits, unit = (100, 0, " %") if share else (1, 2, "")
-        median, low, high = (f"{scale * row[name]:.{digits}f}" for name in ("median", "low", "high"))
-        grid.add_row(_text(_plain(row["parameter"])), f"{median}{unit} ({low}–{high})")
+        text = size_text(row)
+        if row["parameter"] in SHARES:
+            text = f"{percent(row['median'], 0)} % ({percent_interval(row['low'], row['high'], 0)})"
+        grid.add_row(_text(_plain(row["parameter"])), text)
     console.print(grid)
     say(
         console,
@@ -197,20 +206,6 @@ def _estimate(value: float | None, low: float | None, high: float | None, digits
     if low is None or high is None:
         return figure(value, digits)
     return f"{value:.{digits}f}\n{low:.{digits}f}–{high:.{digits}f}"
-
-
-def _posterior(row: dict[str, Any]) -> str:
-    return _estimate(row["median"], row["low"], row["high"], _decimals(row, "median", "low", "high"))
-
-
-def _prediction(row: dict[str, Any]) -> str:
-    digits = _decimals(row, "low", "high")
-    return f"{row['low']:.{digits}f}–{row['high']:.{digits}f}"
-
-
-def _decimals(row: dict[str, Any], *names: str) -> int:
-    """Return the decimals, one at most, that the Monte Carlo errors of a row support."""
-    return supported_decimals((row[f"mcse_{name}"] for name in names), most=1)
 
 
 def _plain(name: str) -> str:

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.analysis import empty_table, figure
 from alkbayes.cli.output import reader_console, say
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import counted, percent, percent_interval, planned_decimals, shared_decimals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from rich.console import Console
@@ -20,7 +19,6 @@ BELOW_NULL, STEP = 0.1, 0.05
 """Of the true response rates at which success is shown: from how far below the null, and how far apart."""
 SURE = 0.9995
 """A probability of success that prints as 100 %: what is beyond it is not shown."""
-ERRORS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
 
 
 def show_prediction(found: "Prediction", fit: "Fit", run: "Path", fault: str) -> None:
@@ -50,7 +48,7 @@ def show_prediction(found: "Prediction", fit: "Fit", run: "Path", fault: str) ->
 def _show_cohort(console: "Console", found: "Prediction") -> None:
 
     cohort = found.cohort
-    cohorts = f"{cohort.cohorts:,} cohort{'' if cohort.cohorts == 1 else 's'} of {cohort.patients:,} patients"
+    cohorts = f"{counted(cohort.cohorts, 'cohort')} of {counted(cohort.patients, 'patient')}"
     like = f"The table has {cohorts} like it" if cohort.seen else "NO COHORT OF THE TABLE IS LIKE IT"
     console.print(f"\nPlanned: a new cohort of a new trial, {cohort.name}. {like}.")
     if cohort.left_open:
@@ -58,7 +56,7 @@ def _show_cohort(console: "Console", found: "Prediction") -> None:
 
 
 def _show_rate(console: "Console", found: "Prediction") -> None:
-    rate, places = found.rate, _decimals(found.rate[name] for name in ERRORS)
+    rate, places = found.rate, planned_decimals(found.rate)
     console.print("\nObjective response rate, percent")
     table = _table(console, "", "mean", "median", "SD", "95 % prediction interval")
     table.add_row(
@@ -86,7 +84,7 @@ def _show_rate(console: "Console", found: "Prediction") -> None:
 
 def _show_exceeding(console: "Console", found: "Prediction") -> None:
     rows, sizes = found.exceeding, [row["n"] for row in found.planned]
-    places = _decimals(row["mcse"] for row in rows)
+    places = shared_decimals(row["mcse"] for row in rows)
     console.print("\nProbability of a response rate above this, percent")
     table = _table(console, "above", "true rate", *(f"observed\nn = {n:,}" for n in sizes))
     values = {(row["above"], row["n"]): percent(row["probability"], places) for row in rows}
@@ -110,7 +108,7 @@ def _show_intervals(console: "Console", found: "Prediction") -> None:
             # The spread of the last draws may widen an interval of very many by a trace.
             percent(max(row["narrowing"], 0.0), 0),
         )
-    places = min(_decimals(found.rate[name] for name in ERRORS), 1)
+    places = planned_decimals(found.rate)
     table.add_row("limit ", "", percent_interval(found.rate["low"], found.rate["high"], places), "0")
     console.print(table)
     share = f"{100 * STEADY_SHARE:g} %"
@@ -139,11 +137,10 @@ def _show_priors(console: "Console", found: "Prediction") -> None:
             *(figure(row[name], 1) for name in ("ess_elir", "ess_moment", "ess_morita")),
         )
     console.print(table)
-    noun = "component" if components == 1 else "components"
     console.print(
-        f"MAP: {components} {noun}, the number by AIC (penalty 6), by EM on {found.cohort.rates.size:,} draws of "
-        f"the true rate; its distribution function is within {percent(fitted.distance, 2)} points of theirs, "
-        f"Kullback-Leibler divergence {fitted.divergence:.4f}."
+        f"MAP: {counted(components, 'component')}, the number by AIC (penalty 6), by EM on "
+        f"{found.cohort.rates.size:,} draws of the true rate; its distribution function is within "
+        f"{percent(fitted.distance, 2)} points of theirs, Kullback-Leibler divergence {fitted.divergence:.4f}."
     )
     console.print("95 % interval: equal-tailed, of the true rate under the prior; MAP's stands for the one above.")
     console.print("ESS: how many patients the prior is worth; of the three, ELIR is predictively consistent.")
@@ -200,13 +197,6 @@ def _show_success(console: "Console", found: "Prediction") -> None:
 
 def _counts(row: dict[str, Any]) -> str:
     return f"{row['responders_low']:,}–{row['responders_high']:,}"
-
-
-def _decimals(errors: "Iterable[float]") -> int:
-    """Return the decimals that the Monte Carlo errors of proportions support in percent."""
-    from alkbayes.digits import supported_decimals
-
-    return supported_decimals([100 * error for error in errors], most=1)
 
 
 def _table(console: "Console", *headings: str) -> "Table":

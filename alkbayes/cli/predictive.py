@@ -11,7 +11,7 @@ from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Json, Plots, Run
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, reader_console, say
 from alkbayes.errors import ConvergenceError
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import counted, percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ def _show_posterior(console: "Console", found: "PosteriorChecks") -> None:
     console.print("same: these cohorts again, each at its own rate, which was drawn towards its counts.")
     for kind, p in reversed(list(found.uniform.items())):
         if p is not None:
-            console.print(f"Calibration over {len(found.cohorts)} cohorts, {kind}: {_calibrated(kind, p)}")
+            console.print(f"Calibration over {counted(len(found.cohorts), 'cohort')}, {kind}: {_calibrated(kind, p)}")
     _show_statistics(console, found.statistics, "\nTest statistics of the whole table")
     rows = found.as_record()["cohorts"]
     extreme = sorted(rows, key=lambda row: min(row["new_pit"], 1 - row["new_pit"]))[:SHOWN]

@@ -20,7 +20,7 @@ from alkbayes.cli.output import (
     warn,
 )
 from alkbayes.errors import ConvergenceError
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import limits, percent, percent_interval, rate_text, size_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,8 +192,8 @@ def _show_prevalence(console: "Console", prevalence: "pd.DataFrame") -> None:
                 _text(f"{level} ({mean['agents']})", indent=1),
                 f"{mean['k']:,}",
                 f"{mean['samples']:,}",
-                *(_middle(by_name[name]) for name in ("typical", "mean")),
-                percent_interval(by_name["next_cohort"]["low"], by_name["next_cohort"]["high"], 0),
+                *(rate_text(by_name[name]) for name in ("typical", "mean")),
+                limits(by_name["next_cohort"]),
                 percent_interval(mean["prior_low"], mean["prior_high"], 0),
             )
     console.print(table)
@@ -213,8 +213,8 @@ def _show_spread(console: "Console", spread: "pd.DataFrame") -> None:
             _text(f"{row['mutation_set']}, {row['assay']}"),
             f"{row['k']:,}",
             "sets of samples" if row["parameter"].startswith("tau_") else "generations",
-            f"{row['median']:.2f} ({row['low']:.2f}–{row['high']:.2f}){mark}",
-            f"{row['prior_median']:.2f} ({row['prior_low']:.2f}–{row['prior_high']:.2f})",
+            f"{size_text(row)}{mark}",
+            size_text(row, prefix="prior_"),
         )
     console.print(table)
     if alone:
@@ -256,7 +256,3 @@ def _text(words: str, *, indent: int = 0, style: str = "") -> "Text":
     from alkbayes.evidence_faults import shown
 
     return Text(" " * indent + " ".join(map(shown, words.split())), style=style)
-
-
-def _middle(row: dict[str, Any]) -> str:
-    return f"{percent(row['median'], 0)} ({percent_interval(row['low'], row['high'], 0)})"

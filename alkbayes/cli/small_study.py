@@ -7,6 +7,7 @@ from alkbayes.cli.analysis import console_for, empty_table, evidence_counted, fi
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import check_format, print_csv, print_json
+from alkbayes.wording import counted
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -42,7 +43,9 @@ def command(data: Data = None, outcome: OutcomeOf = None, json_: Json = False, c
 def _show(rows: list[dict[str, Any]], evidence: "Evidence") -> None:
     """Print the tests for a reader, and each note once."""
     console = console_for(evidence)
-    console.print(f"Small-study effects: regression of the logits of {evidence.cohorts:,} cohorts on their size")
+    console.print(
+        f"Small-study effects: regression of the logits of {counted(evidence.cohorts, 'cohort')} on their size"
+    )
     grid = empty_table(console)
     grid.add_column("test", no_wrap=True)
     grid.add_column("", overflow="fold")

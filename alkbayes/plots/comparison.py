@@ -1,6 +1,8 @@
 """The pooled rate of all cohorts by the model and by every classical method."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +32,7 @@ from alkbayes.plots.page import (
 from alkbayes.plots.style import BLUE, DOUBLE_MM, NO_CAPTION, Caption, Look, estimate, styled
 from alkbayes.records import records
 from alkbayes.vocabulary import ALL, Estimand
-from alkbayes.wording import percent_interval
+from alkbayes.wording import limits, percent_interval, rate_text
 
 ROW_MM = 3.0
 PLOT_MM = (58.0, 126.0)
@@ -58,6 +60,8 @@ class _Row:
     label: str
     numbers: tuple[float, float, float] | None = None
     prediction: tuple[float, float] = (np.nan, np.nan)
+    pooled: str = "no result"
+    predicted: str = "–"
     bayesian: bool = False
     heading: bool = False
 
@@ -117,8 +121,8 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
         indent, weight = (0.0, "bold") if row.heading else (1.5, "normal")
         cell(axes, MARGIN_MM + indent, at + 0.5, row.label, ha="left", weight=weight)
         if not row.heading:
-            cell(axes, ESTIMATE_MM, at + 0.5, "no result" if row.numbers is None else estimate(*row.numbers))
-            cell(axes, PREDICTION_MM, at + 0.5, percent_interval(*row.prediction))
+            cell(axes, ESTIMATE_MM, at + 0.5, row.pooled)
+            cell(axes, PREDICTION_MM, at + 0.5, row.predicted)
     write_key(figure, MARGIN_MM, head + body + AXIS_MM, width, key)
     write_foot(figure, notes)
     return [figure]
@@ -131,18 +135,18 @@ def _rows(pooled: pd.DataFrame, classical: pd.DataFrame) -> list[_Row]:
     rows = [_Row(BAYESIAN, heading=True)]
     for estimand, label in ESTIMANDS.items():
         record = of_all[estimand]
-        limits = (following["low"], following["high"]) if estimand is Estimand.MEAN else (np.nan, np.nan)
-        rows.append(_Row(label, (record["median"], record["low"], record["high"]), limits, bayesian=True))
+        row = _Row(label, _numbers(record), pooled=rate_text(record), bayesian=True)
+        if estimand is Estimand.MEAN:
+            row = replace(row, prediction=_numbers(following)[1:], predicted=limits(following))
+        rows.append(row)
     families: dict[str, list[_Row]] = {}
     for record in records(classical[classical["group"] == ALL]):
         numbers = _number(record["estimate"]), _number(record["low"]), _number(record["high"])
-        families.setdefault(family_of(PoolingMethod(record["method"])), []).append(
-            _Row(
-                str(record["method"]),
-                numbers if np.isfinite(numbers[0]) else None,
-                (_number(record["prediction_low"]), _number(record["prediction_high"])),
-            )
-        )
+        prediction = _number(record["prediction_low"]), _number(record["prediction_high"])
+        row = _Row(str(record["method"]), prediction=prediction, predicted=percent_interval(*prediction))
+        if np.isfinite(numbers[0]):
+            row = replace(row, numbers=numbers, pooled=estimate(*numbers))
+        families.setdefault(family_of(PoolingMethod(record["method"])), []).append(row)
     for family in FAMILIES:
         if family in families:
             rows += [_Row(family, heading=True), *families[family]]
@@ -166,6 +170,10 @@ def family_of(method: PoolingMethod) -> str:
     if method in CLUSTER_ROBUST:
         return FAMILIES[1] if CLUSTER_ROBUST[method] is None else FAMILIES[2]
     return FAMILIES[2] if method is PoolingMethod.MULTILEVEL_LOGIT else FAMILIES[3]
+
+
+def _numbers(row: Mapping[str, Any]) -> tuple[float, float, float]:
+    return row["median"], row["low"], row["high"]
 
 
 def _number(value: float | None) -> float:

@@ -29,7 +29,8 @@ from alkbayes.plots.page import (
 from alkbayes.plots.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, TALLEST_MM, Caption, styled
 from alkbayes.records import records
 from alkbayes.vocabulary import NOT_RANDOMISED
-from alkbayes.wording import signed
+from alkbayes.wording import difference as difference_text
+from alkbayes.wording import probability, ratio, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,16 +166,7 @@ def _draw(odds: "Axes", difference: "Axes", page: list[_Row]) -> None:
         if row.odds is None or row.difference is None:
             cell(odds, MARGIN_MM, at + 0.5, fitted(row.label, NAME_MM - MARGIN_MM, bold=True), ha="left", weight="bold")
             continue
-        ratio, apart = row.odds, row.difference
         cell(odds, MARGIN_MM + 1.5, at + 0.5, fitted(row.label, NAME_MM - MARGIN_MM - 1.5), ha="left")
-        cell(odds, ODDS_TEXT_MM, at + 0.5, f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})")
-        points, least, most = (signed(100 * apart[name]) for name in ("median", "low", "high"))
-        cell(odds, DIFFERENCE_TEXT_MM, at + 0.5, f"{points} ({least} to {most})")
-        cell(odds, BETTER_MM, at + 0.5, _share(ratio["prob_better"]))
-
-
-def _share(probability: float) -> str:
-    """Return a posterior probability for a reader; draws cannot tell the last percent from 0 or 1."""
-    if probability < 0.01:
-        return "< 1 %"
-    return "> 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"
+        cell(odds, ODDS_TEXT_MM, at + 0.5, ratio(row.odds))
+        cell(odds, DIFFERENCE_TEXT_MM, at + 0.5, "{} ({})".format(*difference_text(row.difference)))
+        cell(odds, BETTER_MM, at + 0.5, probability(row.odds["prob_better"]))

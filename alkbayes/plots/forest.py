@@ -43,7 +43,7 @@ from alkbayes.plots.page import (
 )
 from alkbayes.plots.style import BAND, BLUE, DOUBLE_MM, GREY, INK, NO_CAPTION, TALLEST_MM, Caption, estimate, styled
 from alkbayes.vocabulary import ALL, Estimand
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import counted, limits, percent, rate_text
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -259,7 +259,7 @@ def _draw_summaries(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Ta
         typical, mean, following = (of[estimand][place] for estimand in of)
         bold = {"weight": "bold"} if row.rank is not Rank.INNER else {}
         cell(axes, COUNTS_MM, at - 0.5, f"{typical['responders']:,}/{typical['patients']:,}", **bold, fontsize=ROW_PT)
-        cohorts = f"{typical['k']:,} cohort{'' if typical['k'] == 1 else 's'}"
+        cohorts = counted(typical["k"], "cohort")
         cell(
             axes,
             MARGIN_MM + (1.0 if row.rank is Rank.INNER else 0.0),
@@ -269,10 +269,8 @@ def _draw_summaries(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Ta
             color=GREY,
             fontsize=ROW_PT,
         )
-        interval = percent_interval(following["low"], following["high"])
         cell(axes, OBSERVED_MM, at - 0.5, "next cohort", color=GREY, fontsize=ROW_PT)
-        cell(axes, OBSERVED_MM, at + 0.5, interval, **bold, fontsize=ROW_PT)
+        cell(axes, OBSERVED_MM, at + 0.5, limits(following), **bold, fontsize=ROW_PT)
         for offset, name, record in ((-0.5, "typical", typical), (0.5, "mean", mean)):
-            numbers = estimate(record["median"], record["low"], record["high"])
             cell(axes, POSTERIOR_MM - 18.4, at + offset, name, color=GREY, fontsize=ROW_PT)
-            cell(axes, POSTERIOR_MM, at + offset, numbers, **bold, fontsize=ROW_PT)
+            cell(axes, POSTERIOR_MM, at + offset, rate_text(record), **bold, fontsize=ROW_PT)

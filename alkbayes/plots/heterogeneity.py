@@ -24,6 +24,8 @@ from alkbayes.plots.page import (
     write_key,
 )
 from alkbayes.plots.style import BLUE, DOUBLE_MM, INK, NO_CAPTION, TEXT_PT, Caption, styled
+from alkbayes.records import records
+from alkbayes.wording import size_text
 
 type Array = NDArray[np.float64]
 
@@ -85,7 +87,7 @@ def heterogeneity(
     body = rows * (PANEL_HEIGHT_MM + BELOW_MM) - 9.0
     figure = new_page(DOUBLE_MM, head + body + key_mm(texts, width) + foot_mm(notes))
     write_head(figure, "Heterogeneity between cohorts: prior and posterior", caption)
-    summaries = {row["parameter"]: row for row in table.to_dict(orient="records")}
+    summaries = {row["parameter"]: row for row in records(table)}
     for place, name in enumerate(names):
         left = LEFT_MM + (place % ACROSS) * (PANEL_MM + GAP_MM)
         axes = place_axes(
@@ -109,7 +111,7 @@ def heterogeneity(
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.0, gid=f"interval-{name}")
         axes.scatter([row["median"]], [y], s=9, marker="D", gid=f"median-{name}", zorder=4, **FILLED)
         axes.set_title(
-            f"{fitted(_title(name), PANEL_MM)}\n{row['median']:.2f} ({row['low']:.2f}–{row['high']:.2f})",
+            f"{fitted(_title(name), PANEL_MM)}\n{size_text(row)}",
             fontsize=TEXT_PT,
             loc="left",
             pad=2,

@@ -30,7 +30,7 @@ from alkbayes.plots.page import (
 from alkbayes.plots.style import DOUBLE_MM, GREY, NO_CAPTION, SMALL_PT, TEXT_PT, Caption, Look, styled
 from alkbayes.records import records
 from alkbayes.vocabulary import ALL, Estimand
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import rate_text
 
 ROW_MM = 4.2
 LABEL_MM = 33.0
@@ -128,5 +128,4 @@ def _draw(axes: Any, rows: Sequence[tuple[str, str, str]], found: Rates, *, side
     for y, group, level in shown:
         row = found[side, group, level, Estimand.MEAN]
         cell(axes, numbers, y - 0.45, f"k {row['k']}, {row['responders']:,}/{row['patients']:,}", **grey)
-        interval = percent_interval(row["low"], row["high"], 0)
-        cell(axes, numbers, y + 0.5, f"{percent(row['median'], 0)} ({interval})", **look)
+        cell(axes, numbers, y + 0.5, rate_text(row), **look)

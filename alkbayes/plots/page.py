@@ -3,8 +3,10 @@
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matplotlib import get_data_path
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -13,7 +15,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D, Transform, blended_transform_factory
 
 from alkbayes.evidence_faults import shown
-from alkbayes.plots.style import GREY, INK, ORANGE, SMALL_PT, TEXT_PT, TITLE_PT, Caption, Look
+from alkbayes.plots.style import FONT_FILES, GREY, INK, ORANGE, SMALL_PT, TEXT_PT, TITLE_PT, Caption, Look
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -83,7 +85,8 @@ def cell(axes: "Axes", x: float, y: float, text: str, **style: Any) -> None:
 @lru_cache(maxsize=20_000)
 def text_mm(text: str, size: float = TEXT_PT, *, bold: bool = False) -> float:
     """Return how wide a line of text is, in mm."""
-    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
+    file = Path(get_data_path()) / "fonts" / "ttf" / FONT_FILES[bold][0]
+    font = FontProperties(fname=str(file), size=size)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", MISSING_GLYPH)
         width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)

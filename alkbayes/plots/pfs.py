@@ -32,6 +32,7 @@ from alkbayes.plots.page import (
 from alkbayes.plots.style import BLUE, DOUBLE_MM, GREY, INK, NO_CAPTION, TALLEST_MM, Caption, styled
 from alkbayes.records import records
 from alkbayes.vocabulary import Estimand
+from alkbayes.wording import counted, months
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -195,7 +196,7 @@ def printed(cohort: dict[str, Any]) -> str:
 
 
 def _estimate(row: dict[str, Any]) -> str:
-    return f"{row['median']:.1f} ({row['low']:.1f}–{row['high']:.1f})"
+    return "{} ({})".format(*months(row))
 
 
 def _draw_summaries(axes: "Axes", rows: Rows, tables: _Tables) -> None:
@@ -205,14 +206,14 @@ def _draw_summaries(axes: "Axes", rows: Rows, tables: _Tables) -> None:
         typical, mean, following = (of[estimand][place] for estimand in of)
         bold = {"weight": "bold"} if row.rank is not Rank.INNER else {}
         missed = f", {typical['not_reached']} not reached" if typical["not_reached"] else ""
-        cohorts = f"{typical['k']} cohort{'' if typical['k'] == 1 else 's'}{missed}"
+        cohorts = f"{counted(typical['k'], 'cohort')}{missed}"
         indent = 1.0 if row.rank is Rank.INNER else 0.0
         cell(axes, MARGIN_MM + indent, at + 0.5, cohorts, ha="left", color=GREY, fontsize=ROW_PT)
         cell(axes, PATIENTS_MM, at - 0.5, f"{typical['patients']:,}", **bold, fontsize=ROW_PT)
         weighted = tables.weighted[row.group, row.level]["estimate"]
         if weighted is not None:
             cell(axes, OBSERVED_MM, at - 0.5, f"mean of medians {weighted:.1f}", color=GREY, fontsize=ROW_PT)
-        interval = f"next cohort {following['low']:.1f}–{following['high']:.1f}"
+        interval = f"next cohort {months(following)[1]}"
         cell(axes, OBSERVED_MM, at + 0.5, interval, color=GREY, fontsize=ROW_PT)
         for offset, name, record in ((-0.5, Estimand.TYPICAL, typical), (0.5, Estimand.MEAN, mean)):
             cell(axes, POSTERIOR_MM - 19.0, at + offset, str(name), color=GREY, fontsize=ROW_PT)

@@ -41,7 +41,7 @@ from alkbayes.plots.style import (
 )
 from alkbayes.records import records
 from alkbayes.vocabulary import Estimand
-from alkbayes.wording import percent_interval
+from alkbayes.wording import percent_interval, rate_text
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -166,7 +166,7 @@ def _draw(axes: "Axes", page: list[_Row]) -> None:
         elif row.estimands is not None:
             mean = row.estimands[Estimand.MEAN]
             cell(axes, MARGIN_MM + 2.0, y, fitted(row.label, NAME_MM - 2.0), ha="left", style="italic")
-            cell(axes, SHARE_MM, y, estimate(mean["median"], mean["low"], mean["high"]), color=INK, style="italic")
+            cell(axes, SHARE_MM, y, rate_text(mean), color=INK, style="italic")
             cell(axes, PRIOR_MM, y, percent_interval(mean["prior_low"], mean["prior_high"], 0), style="italic")
         else:
             cell(axes, MARGIN_MM, y, fitted(row.label, NAME_MM, bold=True), ha="left", weight="bold")

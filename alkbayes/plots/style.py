@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.font_manager import FontEntry, fontManager
 
 from alkbayes.outcomes import ORR, Outcome
 from alkbayes.wording import percent, percent_interval
@@ -38,10 +40,21 @@ LEVEL_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LEVEL_FILLS = (BLUE, "white", ORANGE, "#56b4e9", "#f0e442", "#009e73", "#cc79a7")
 """Of the levels of a column in their order."""
 
+FONT = "DejaVu Sans of matplotlib"
+"""A name for matplotlib's own copy of DejaVu Sans, which no font of the machine has."""
+FONT_FILES = (
+    ("DejaVuSans.ttf", "normal", 400),
+    ("DejaVuSans-Bold.ttf", "normal", 700),
+    ("DejaVuSans-Oblique.ttf", "oblique", 400),
+    ("DejaVuSans-BoldOblique.ttf", "oblique", 700),
+)
+"""Its files, each with style and weight."""
+
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
-    # The first comes with matplotlib, so that text is as wide everywhere; the others are for readers of an SVG file.
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
+    # The first is one file on every machine, so that text is as wide everywhere and lines break at the same words; the
+    # others are for readers of an SVG file.
+    "font.sans-serif": [FONT, "DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
     "font.size": TEXT_PT,
     "text.parse_math": False,  # a cohort may be called $\frac$
     "text.usetex": False,
@@ -89,11 +102,25 @@ def styled[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
     @wraps(draw)
     def under_style(*args: P.args, **kwargs: P.kwargs) -> R:
         with mpl.rc_context():
+            _pin_font()
             mpl.rcdefaults()
             mpl.rcParams.update(RC)  # type: ignore[arg-type]  # its stubs want literal keys
             return draw(*args, **kwargs)
 
     return under_style
+
+
+def _pin_font() -> None:
+    """Have matplotlib know its own files by `FONT`, whatever fonts the machine has or had when they were listed."""
+    # Matplotlib lists all fonts anew where one of its list is gone, and that list has not got these.
+    if not any(entry.name == FONT for entry in fontManager.ttflist):
+        folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
+        fontManager.ttflist += [
+            FontEntry(
+                fname=str(folder / file), name=FONT, style=style, weight=weight, stretch="normal", size="scalable"
+            )
+            for file, style, weight in FONT_FILES
+        ]
 
 
 @dataclass(frozen=True, slots=True)

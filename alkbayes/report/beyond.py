@@ -18,9 +18,10 @@ from alkbayes.report.planned import planned_blocks
 from alkbayes.report.sensitivity import kept_blocks
 from alkbayes.vocabulary import ALL, NOT_RANDOMISED
 from alkbayes.wording import (
-    decimals_of,
+    MONTH_DECIMALS,
     difference,
     limits,
+    months,
     percent,
     percent_interval,
     probability,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 type Row = Mapping[str, Any]
 
-MONTH_DECIMALS = 1
 BAYES = ("typical", "mean")
 
 
@@ -115,8 +115,8 @@ def _pfs_rows(found: Row) -> Iterator[tuple[str, ...]]:
             _with_bounds(typical["k"], typical["not_reached"]),
             f"{typical['patients']:,}",
             mean,
-            *(_posterior_months(estimands[name]) for name in BAYES),
-            _posterior_months(estimands["next_cohort"]).partition("\n")[2],
+            *("\n".join(months(estimands[name])) for name in BAYES),
+            months(estimands["next_cohort"])[1],
         )
 
 
@@ -140,13 +140,9 @@ def _with_bounds(k: int, not_reached: int) -> str:
     return f"{k - not_reached}+{not_reached}" if not_reached else f"{k}"
 
 
-def _months(middle: float, low: float | None, high: float | None, digits: int = MONTH_DECIMALS) -> str:
-    interval = "" if low is None or high is None else f"\n{low:.{digits}f}–{high:.{digits}f}"
-    return f"{middle:.{digits}f}{interval}"
-
-
-def _posterior_months(row: Row) -> str:
-    return _months(row["median"], row["low"], row["high"], decimals_of(row, most=MONTH_DECIMALS))
+def _months(middle: float, low: float | None, high: float | None) -> str:
+    interval = "" if low is None or high is None else f"\n{low:.{MONTH_DECIMALS}f}–{high:.{MONTH_DECIMALS}f}"
+    return f"{middle:.{MONTH_DECIMALS}f}{interval}"
 
 
 def _intracranial(found: Row, notes: Caption) -> "Iterator[Block]":

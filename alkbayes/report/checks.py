@@ -12,7 +12,7 @@ from alkbayes.predictive_tables import READING, meanings, statistic_rows
 from alkbayes.records import records
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.results import figure_of, shown
-from alkbayes.wording import percent, percent_interval, signed, unsigned_zero, variance
+from alkbayes.wording import counted, percent, percent_interval, signed, unsigned_zero, variance
 
 if TYPE_CHECKING:
     from alkbayes.fit import Fit
@@ -37,8 +37,8 @@ def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
     if (p := found.uniform.get(Kind.NEW)) is not None:
         blocks.append(
             text(
-                f"Calibration over {len(found.cohorts)} cohorts: uniformity of the probability of a lower rate in a "
-                f"new such cohort, p {_p(p)}."
+                f"Calibration over {counted(len(found.cohorts), 'cohort')}: uniformity of the probability of a "
+                f"lower rate in a new such cohort, p {_p(p)}."
             )
         )
     blocks.append(Table(statistic_rows(found.statistics), notes))

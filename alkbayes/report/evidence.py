@@ -165,7 +165,7 @@ def _qualities(evidence: Evidence) -> Iterator[Pieces]:
     for (column, value), what in QUALITIES.items():
         if column in frame and (count := int((frame[column] == value).sum())):
             patients = int(frame.loc[frame[column] == value, "n"].sum())
-            yield (f"{count} of {evidence.cohorts} cohorts ({counted(patients, 'patient')}) {what}.",)
+            yield (f"{count} of {counted(evidence.cohorts, 'cohort')} ({counted(patients, 'patient')}) {what}.",)
 
 
 def _source(source: Source) -> Pieces:

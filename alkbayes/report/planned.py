@@ -9,7 +9,7 @@ from alkbayes.plots.prediction import prediction_figure
 from alkbayes.prediction import predict
 from alkbayes.report.blocks import Bullets, Heading, Paragraph, Table, text
 from alkbayes.report.pictures import picture
-from alkbayes.wording import counted, percent, percent_interval
+from alkbayes.wording import counted, percent, percent_interval, planned_decimals, shared_decimals
 
 if TYPE_CHECKING:
     from alkbayes.fit import Fit
@@ -54,11 +54,12 @@ def planned_blocks(fit: "Fit", kept: Row, notes: "Caption") -> "Iterator[Block]"
         ReaderTable("Response rate of the planned cohort, %", ("", "mean", "95 % prediction interval"), _rates(record))
     )
     if record["exceeding"]:
+        places = shared_decimals(row["mcse"] for row in record["exceeding"])
         rows = tuple(
             (
                 f"above {100 * row['above']:g} %",
                 "true rate" if row["n"] is None else f"observed in {row['n']:,}",
-                percent(row["probability"]),
+                percent(row["probability"], places),
             )
             for row in record["exceeding"]
         )
@@ -93,11 +94,12 @@ def planned_blocks(fit: "Fit", kept: Row, notes: "Caption") -> "Iterator[Block]"
 
 def _rates(record: Row) -> tuple[tuple[str, ...], ...]:
     rate = record["rate"]
-    rows = [("true rate", percent(rate["mean"]), percent_interval(rate["low"], rate["high"]))]
+    places = planned_decimals(rate)
+    rows = [("true rate", percent(rate["mean"], places), percent_interval(rate["low"], rate["high"], places))]
     for row in record["planned"]:
         counts = f"{row['responders_low']:,}–{row['responders_high']:,} responders"
-        interval = f"{percent_interval(row['low'], row['high'])}\n{counts}"
-        rows.append((f"observed in {row['n']:,} patients", percent(row["mean"] / row["n"]), interval))
+        interval = f"{percent_interval(row['low'], row['high'], places)}\n{counts}"
+        rows.append((f"observed in {row['n']:,} patients", percent(row["mean"] / row["n"], places), interval))
     return tuple(rows)
 
 

@@ -178,9 +178,9 @@ def test_sixty_three_cohorts_take_less_than_a_fifth_of_a_second() -> None:
     fit_glmm(x, n)
     taken = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         assert fit_glmm(x, n).converged
-        taken.append(time.perf_counter() - start)
+        taken.append(time.process_time() - start)
     assert min(taken) < 0.2
 
 

@@ -202,9 +202,9 @@ def test_ten_thousand_cohorts_take_less_than_a_second_and_give_the_truth_back() 
     group = rng.integers(0, 3000, 10_000)
     vi = rng.uniform(0.05, 1, 10_000)
     yi = 0.2 + 0.5 * rng.normal(size=3000)[group] + rng.normal(size=10_000) * np.sqrt(0.49 + vi)
-    start = time.perf_counter()
+    start = time.process_time()
     fit = fit_multilevel(yi, vi, group)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert abs(fit.beta[0] - 0.2) < 4 * math.sqrt(fit.covariance[0, 0])
     # Their standard errors, from the expected information, are 0.015 and 0.017.
     assert fit.tau2_group == pytest.approx(0.25, abs=0.06)

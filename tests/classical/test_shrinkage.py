@@ -122,9 +122,9 @@ def test_mean_rates_are_those_of_the_gradient(bundled: Evidence) -> None:
     x, n = frame["responders"].to_numpy(dtype=float), frame["n"].to_numpy(dtype=float)
     group = np.unique(frame["trial"], return_inverse=True)[1]
     fit = fit_glmm(x, n, group=group)
-    start = time.perf_counter()
+    start = time.process_time()
     got = shrunken_rates(x, n, fit=fit, group=group)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     eta = np.full((1, x.size), fit.beta[0])
     at = marginal(x, n, eta=eta, group=group, tau_group=fit.tau_group, tau_cohort=fit.tau, nodes=Nodes(31, 31))
     assert got.p_mean == pytest.approx((x - at.d_eta[0]) / n, abs=1e-7)

@@ -175,9 +175,9 @@ def test_ten_thousand_cohorts_take_no_matrix_of_their_square(estimator: Tau2Esti
     vi = rng.uniform(0.05, 0.5, size=k)
     design = np.column_stack([np.ones(k), rng.normal(size=k)])
     yi = design @ [0.3, 0.5] + rng.normal(0, np.sqrt(vi + 0.4))
-    start = time.perf_counter()
+    start = time.process_time()
     estimate = estimate_tau2(yi, vi, design, estimator)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     if estimator is Tau2Estimator.SJ:  # keeps a share of where it starts, the slope's variance included
         assert 0.4 < estimate.tau2 < 0.65
         return

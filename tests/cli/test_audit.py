@@ -19,6 +19,7 @@ app = typer.Typer(cls=Group)
 app.callback()(lambda: None)
 app.command("audit")(command)
 
+BEYOND_ALL = ("--estimate", "97.8", "--low", "93.5", "--high", "102.2", "--n", "200")
 REVIEW = ("--estimate", "58.5", "--low", "57.3", "--high", "59.7", "--n", "6382")
 MORE = ("--cohorts", "66", "--split", "71.8", "--split", "48.4")
 WIDE = ("--estimate", "58.5", "--low", "50.0", "--high", "67.0", "--n", "6382")
@@ -175,3 +176,17 @@ def test_nothing_that_the_command_needs_is_imported_before_it_runs() -> None:
     heavy = ("alkbayes.classical", "numpy", "scipy", "pandas", "pymc")
     code = f"import sys, alkbayes.cli.audit; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_limit_beyond_all_patients_is_told_from_where_it_comes() -> None:
+    result = run(*BEYOND_ALL)
+    assert result.exit_code == 0
+    said = " ".join(result.stdout.split())
+    assert "possible only on the raw proportion scale" in said
+    assert "pooled by inverse variance" in said
+    narrow = run("--estimate", "5", "--low", "-1.0", "--high", "11.0", "--n", "20")
+    assert "narrower than that of the summed counts" in " ".join(narrow.stdout.split())
+    uneven = run("--estimate", "95", "--low", "85.4", "--high", "100.6", "--n", "20")
+    assert "No usual interval has such limits" in " ".join(uneven.stdout.split())
+    document = json.loads(run(*BEYOND_ALL, "--cohorts", "6", "--json").stdout)["audit"]
+    assert (document["high"], document["width"]["tau"], document["comparison"]) == (1.022, None, None)

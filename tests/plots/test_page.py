@@ -1,10 +1,12 @@
 """Pages in mm: text that fits, keys, and a style that leaves the user's own settings alone."""
 
 import itertools
+from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.font_manager import FontEntry, fontManager
 
 from alkbayes.plots.page import (
     ELLIPSIS,
@@ -24,7 +26,7 @@ from alkbayes.plots.page import (
     write_head,
     write_key,
 )
-from alkbayes.plots.style import Caption, styled
+from alkbayes.plots.style import FONT, Caption, styled
 from alkbayes.wording import percent, percent_interval, signed
 
 
@@ -39,6 +41,29 @@ def test_the_width_of_text_is_what_is_drawn(bold: bool) -> None:
 
     # A canvas rounds each letter's advance to pixels of 1/300 inch.
     assert text_mm("alesia-crizotinib (k = 5)", 6, bold=bold) == pytest.approx(drawn(), rel=0.02)
+
+
+@pytest.mark.parametrize("state", ["another font of that name first", "listed anew"])
+def test_the_fonts_of_the_machine_change_no_width(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A font called DejaVu Sans that is no such font, or a list without the pinned one: text is as wide as ever."""
+
+    @styled
+    def drawn() -> float:
+        figure = new_page(85, 40)
+        text = write(figure, 5, 5, "alesia-crizotinib (k = 5)", fontsize=6)
+        return float(text.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width)
+
+    text_mm.cache_clear()
+    usual = drawn(), text_mm("alesia-crizotinib (k = 5)", 6)
+    others = [entry for entry in fontManager.ttflist if entry.name != FONT]
+    if state != "listed anew":
+        mono = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
+        others.insert(0, FontEntry(fname=str(mono), name="DejaVu Sans", weight=400, stretch="normal", size="scalable"))
+    monkeypatch.setattr(fontManager, "ttflist", others)
+    fontManager._findfont_cached.cache_clear()
+    text_mm.cache_clear()
+    assert (drawn(), text_mm("alesia-crizotinib (k = 5)", 6)) == usual
+    fontManager._findfont_cached.cache_clear()
 
 
 @pytest.mark.parametrize(
