@@ -15,6 +15,7 @@ from alkbayes.classical.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.glmm_influence import glmm_influence
 from alkbayes.classical.influence import influence
 from alkbayes.classical.leave_one_out import LeftOut, glmm_leave_one_out, leave_one_out
+from alkbayes.classical.notes import sentences
 from alkbayes.classical.pooled_proportion import PooledProportion, Z, with_interval
 from alkbayes.classical.pooling import pool
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, TwoStep, scale_of
@@ -27,6 +28,8 @@ from alkbayes.evidence import trial_labels
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
 
+ADDED_NOTE = "Influential by the 1/2 added to its counts alone: not marked, as glmm-ml, which adds nothing, does not."
+"""What is said of a cohort whose empty cell makes it influential."""
 LEAVE_OUT_COLUMNS = (
     "unit",
     "left_out",
@@ -83,7 +86,8 @@ class InfluenceTable:
           mean of the rate, without limits, as they would take mean and tau for known. NaN for other methods, and for
           trials.
         - `influential` is metafor's rule of thumb, of which `glmm-ml*` have the parts on Cook's distance and DFBETAS;
-          None where there are no diagnostics.
+          None where there are no diagnostics. A cohort that got 1/2 in its empty cell is not marked where `glmm-ml`,
+          which adds nothing, does not mark it: `note` says so.
         - `note` says why a row has no result, or what its pooling says and that of all cohorts does not.
     note
         Whether the method takes cohorts of one trial for independent, a sentence; empty if not.
@@ -139,6 +143,9 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
     for column in DIAGNOSTICS:
         table[column] = cohort_rows.get(column, np.nan)
     table["influential"] = cohort_rows.get("influential", None)
+    if "added" in cohort_rows:
+        added = np.asarray(cohort_rows["added"], dtype=np.bool_)
+        table.loc[added, "note"] = [sentences(note, ADDED_NOTE) for note in table.loc[added, "note"]]
     table = table.astype(dict.fromkeys(NUMBERS, "float64"))
     table = table.sort_values("change", key=np.abs, ascending=False, kind="stable", na_position="last")
     rows = table[list(INFLUENCE_COLUMNS)].reset_index(drop=True)
@@ -229,7 +236,12 @@ def _normal(method: TwoStep, x: Floats, m: Floats) -> dict[str, Floats | NDArray
     yi, vi = observed.yi, observed.vi
     found = influence(yi, vi, estimator=method.estimator, test=method.test)
     shown = {name: getattr(found, name) for name in DIAGNOSTICS if hasattr(found, name)}
-    shown |= {"dfbetas": found.dfbetas[:, 0], "influential": found.influential.astype(object)}
+    added = found.influential & observed.corrected
+    if added.any() and 0 < x.sum() < m.sum():
+        counts_alone = _binomial(x, m, None, glmm_leave_one_out(x, m, range(x.size)))["influential"]
+        added &= ~counts_alone.astype(np.bool_)
+    marked = (found.influential & ~added).astype(object)
+    shown |= {"dfbetas": found.dfbetas[:, 0], "influential": marked, "added": added.astype(object)}
     if method.estimator is None:
         return shown
     blup = shrunken_estimates(yi, vi, fit=fit_regression(yi, vi, estimator=method.estimator, test=method.test))

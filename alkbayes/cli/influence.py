@@ -73,6 +73,7 @@ def command(
 
 def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
     """Print the pooled rate, how far it moves, and what moves it most."""
+    from alkbayes.classical.influence_tables import ADDED_NOTE
     from alkbayes.evidence_faults import shown
 
     console = console_for(evidence)
@@ -98,9 +99,11 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         if MARK not in columns and "Cook" in columns:
             refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
             console.print(f"None{refitted} is influential by metafor's rule of thumb.")
-    for note in (_note(table.full), table.note):
-        if note:
-            console.print(note)
+        for name in [shown(row["left_out"]) for row in found if ADDED_NOTE in row["note"]]:
+            console.print(f"{name}: {ADDED_NOTE}")
+        for note in (_note(table.full), table.note):
+            if note:
+                console.print(note)
 
 
 def _note(full: "PooledProportion") -> str:

@@ -220,3 +220,31 @@ def test_the_refits_of_all_63_cohorts_are_the_cold_ones(bundled: Evidence) -> No
         part = bundled.frame[bundled.frame["cohort_id"] != row["left_out"]]
         cold = fit_glmm(part["responders"], part["n"])
         assert row["estimate"] == pytest.approx(float(expit(cold.beta[0])), rel=ITERATED)
+
+
+CRBSI = (
+    *((0, 116), (1, 44), (2, 208), (0, 130), (5, 151), (1, 98), (1, 174), (1, 74), (1, 97), (1, 113), (0, 66)),
+    *((0, 70), (3, 188), (6, 187), (0, 118), (0, 252), (1, 345), (4, 64)),
+)
+
+
+@pytest.mark.parametrize(
+    ("counts", "method", "cleared"),
+    [
+        # No event at all: the logits are those of the 1/2, whatever differs between them.
+        ([(0, 20), (0, 15), (0, 30), (0, 12), (0, 8)], PoolingMethod.REML_LOGIT_HK, ["c02", "c04"]),
+        # The raw scale takes 0.5/253 for sure; by the counts the cohort is like the others.
+        (CRBSI, PoolingMethod.REML_RAW, ["c15"]),
+        # 2/30, 18/30, 0/30, 2/30: the binomial model marks the empty cohort too.
+        ([(2, 30), (18, 30), (0, 30), (2, 30)], PoolingMethod.COMMON_RAW, []),
+    ],
+)
+def test_no_cohort_is_marked_for_the_half_that_was_added(
+    table: Maker, counts: Any, method: PoolingMethod, cleared: list[str]
+) -> None:
+    evidence = table(*((f"c{place:02}", x, n) for place, (x, n) in enumerate(counts)))
+    rows = influence_table(evidence, method=method).rows
+    noted = rows[rows["note"].str.contains("1/2 added to its counts alone")]
+    assert not noted["influential"].any()
+    assert sorted(noted["left_out"]) == cleared
+    assert rows["influential"].any() == (method is PoolingMethod.COMMON_RAW or method is PoolingMethod.REML_RAW)
