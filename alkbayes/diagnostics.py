@@ -21,7 +21,8 @@ class Thresholds:
     """What the posterior of every parameter must meet.
 
     Rank-normalised split R-hat and effective sample sizes: Vehtari et al. 2021, doi:10.1214/20-BA1221. E-BFMI:
-    Betancourt 2016, arXiv:1604.00695. Pareto k of importance weights: Vehtari et al. 2024, arXiv:1507.02646.
+    Betancourt 2016, arXiv:1604.00695. Pareto k of importance weights: Vehtari et al. 2024, arXiv:1507.02646. The share
+    of the posterior that a proposal covers thinly is small beside the 2.5 % beyond an interval's end.
     """
 
     rhat_max: float = 1.01
@@ -29,6 +30,7 @@ class Thresholds:
     divergences: int = 0
     ebfmi_min: float = 0.3
     pareto_k_max: float = 0.7
+    thin_max: float = 0.002
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Scenario:
     lines
         For each line, how many cohorts are taken at most, the first in the table; None for all.
     patients
-        Of every cohort; None for the table's own numbers.
+        Of every cohort, or of each in the order of the table; None for the table's own numbers.
     truth
         None where each table has parameters of its own, drawn from the model's priors.
     """
@@ -67,12 +67,14 @@ class Scenario:
     what: str
     trials: tuple[str, ...] | None = None
     lines: Mapping[str, int] | None = None
-    patients: int | None = None
+    patients: int | tuple[int, ...] | None = None
     truth: FixedTruth | None = None
 
 
 THREE_TRIALS = ("ALESIA", "ASCEND-7", "NCT01970865 phase 2")
 UNBALANCED: Mapping[str, int] = MappingProxyType({"naive": 17, "pretreated": 2, "mixed": 1})
+FEW: Mapping[str, int] = MappingProxyType({"naive": 3, "pretreated": 2, "mixed": 1})
+FROM_FIVE_TO_A_MILLION = (1_000_000, 20_000, 5, 300_000, 50, 10)
 USUAL = FixedTruth(orr=0.77, tau=0.7)
 """Near the posterior medians of the bundled evidence."""
 
@@ -82,6 +84,12 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "three-trials": Scenario("11 cohorts of 3 trials", trials=THREE_TRIALS),
         "eight-patients": Scenario("8 patients in each cohort", patients=8),
         "unbalanced-lines": Scenario("17 naive, 2 pretreated, 1 mixed cohort", lines=UNBALANCED),
+        "five-to-a-million": Scenario(
+            "6 cohorts of 3 trials, of 5 to 1,000,000 patients",
+            trials=THREE_TRIALS,
+            lines=FEW,
+            patients=FROM_FIVE_TO_A_MILLION,
+        ),
         "bundled-fixed": Scenario("the bundled table's cohorts, parameters near its posterior", truth=USUAL),
         "three-trials-fixed": Scenario("11 cohorts of 3 trials, the same", trials=THREE_TRIALS, truth=USUAL),
         "eight-patients-fixed": Scenario("8 patients in each cohort, the same", patients=8, truth=USUAL),
@@ -126,5 +134,5 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
         frame = frame[frame.groupby("line").cumcount() < most]
     frame = frame.reset_index(drop=True)
     if scenario.patients is not None:
-        frame = frame.assign(n=np.int64(scenario.patients), responders=np.int64(0))
+        frame = frame.assign(n=np.array(scenario.patients, dtype=np.int64), responders=np.int64(0))
     return Evidence(frame=frame, source=f"scenario {name}", sha256="", content=b"")

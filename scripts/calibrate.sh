@@ -15,6 +15,7 @@ bundled nuts 200 2000
 three-trials quadrature 400 1000
 eight-patients quadrature 400 1000
 unbalanced-lines quadrature 400 1000
+five-to-a-million quadrature 400 1000
 bundled-fixed quadrature 400 1000
 three-trials-fixed quadrature 400 1000
 eight-patients-fixed quadrature 400 1000

@@ -10,6 +10,7 @@ from alkbayes.spec import model_names, model_path, read_spec
 SIZES = {
     "three-trials": (11, 3),
     "three-trials-fixed": (11, 3),
+    "five-to-a-million": (6, 3),
     "unbalanced-lines": (20, 15),
     "unbalanced-lines-fixed": (20, 15),
 }
@@ -22,6 +23,13 @@ def test_it_has_the_cohorts_it_says(name: str) -> None:
     assert (evidence.cohorts, evidence.trials) == (cohorts, trials)
     assert set(evidence.frame["line"]) == {"naive", "pretreated", "mixed"}
     assert (set(evidence.frame["n"]) == {8}) == name.startswith("eight-patients")
+
+
+def test_each_cohort_may_have_its_own_number_of_patients() -> None:
+    frame = evidence_of("five-to-a-million", read_spec(model_path("line"))).frame
+    assert frame["n"].tolist() == [1_000_000, 20_000, 5, 300_000, 50, 10]
+    assert not frame["responders"].any()
+    assert frame["trial"].duplicated().any()
 
 
 def test_unbalanced_lines_are() -> None:

@@ -65,6 +65,15 @@ FEWER_NODES, NEGLIGIBLE = USUAL._replace(nodes=Nodes(outer=7, inner=7)), 1e-5
 What all draws have in common weighs nothing."""
 MIXTURES = (1, 3, 5)
 """Components of the proposals that are refitted to exact weights, one after the other until the weights are good."""
+LOG_COMPONENTS = (4, 6, 8)
+"""Components of proposals of the scales' logarithms."""
+WIDE_LOGS = ((-0.5, 0.8), (-3.0, 2.5))
+"""Centre, from the logarithm of the prior's scale, and width of components for scales as large as the prior has them,
+and for small ones."""
+POOL, PROBES = 1000, 500
+"""Draws of either half of what a broad proposal is fitted to in the approximation, and those that are weighted."""
+THIN = 20.0
+"""A proposal is thin where the posterior's density is more than so many times its own."""
 CHECKED = 50
 """Draws whose log L is computed once more, with fewer nodes or more."""
 MODE_BOUNDS = (-4.0, 4.0)
@@ -73,10 +82,34 @@ MODE_BOUNDS = (-4.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Mixtures of the scales, and of the coefficients in units of their approximate distribution given the scales."""
+    """Mixtures of the scales, and of the coefficients in units of their approximate distribution given the scales.
+
+    Attributes
+    ----------
+    scales
+        Of the scales, folded; or of their logarithms.
+    coefficients
+        Of the coefficients.
+    logarithmic
+        Whether `scales` is of logarithms.
+    """
 
     scales: Mixture
     coefficients: Mixture
+    logarithmic: bool = False
+
+    def draw_scales(self, rng: np.random.Generator, count: int) -> Array:
+        """Return `count` draws of the scales, shape (count, scale)."""
+        drawn = draw(rng, self.scales, count)
+        return np.exp(drawn) if self.logarithmic else drawn
+
+    def log_density_of_scales(self, psi: Array) -> Array:
+        """Return the log density of scales, shape (S, scale)."""
+        if not self.logarithmic:
+            return log_density(psi, self.scales)
+        logs = np.log(psi)
+        density: Array = log_density(logs, self.scales) - logs.sum(axis=1)
+        return density
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +186,57 @@ def sample(approximation: Approximation, proposal: Proposal, rng: np.random.Gene
     return rounds
 
 
+def probe(approximation: Approximation, proposal: Proposal, rng: np.random.Generator) -> Round:
+    """Return weighted draws of the scales over all their orders of magnitude.
+
+    Weights tell nothing of what their own draws have not met. The proposal of these is a mixture on the log scale, with
+    two wide components, fitted to the approximation wherever a scale may be: a scale that cohorts hardly tell from zero
+    has a density like its inverse's over two or three orders of magnitude, and no t with one width has tails for that.
+    """
+    unit = np.log(_units(approximation.target))
+    wide = tuple(
+        Component(1 / len(WIDE_LOGS), unit + shift, width * np.eye(len(unit)), SCALE_NU, folded=False)
+        for shift, width in WIDE_LOGS
+    )
+    everywhere = replace(proposal, scales=wide, logarithmic=True)
+    psi = np.concatenate([each.draw_scales(rng, POOL) for each in (proposal, everywhere)])
+    pooled = np.logaddexp(*(each.log_density_of_scales(psi) for each in (proposal, everywhere)))
+    log_weights, _ = smooth(approximation.conditional(psi).log_evidence - pooled)
+    broad = _broad(np.log(psi), log_weights, everywhere, LOG_COMPONENTS[0], rng)
+    return weigh(approximation, broad, rng, PROBES, fineness=TRIAL_FINENESS)
+
+
+def thin_share(seen: Round, proposal: Proposal) -> float:
+    """Return the share of the posterior, by the draws of `probe`, that has over `THIN` times a proposal's density."""
+    ratio = seen.log_weights + np.log(len(seen.lp))
+    for one, sign in ((seen.proposal, 1.0), (proposal, -1.0)):
+        ratio = ratio + sign * (one.log_density_of_scales(seen.psi) + log_density(seen.u, one.coefficients))
+    return float(np.exp(seen.log_weights)[~(ratio < np.log(THIN))].sum())
+
+
+def sample_broadly(approximation: Approximation, seen: Round, rng: np.random.Generator, *, count: int) -> list[Round]:
+    """Return rounds of weighted draws from the proposal of `probe`, refitted until the weights are good."""
+    rounds = [weigh(approximation, seen.proposal, rng, count)]
+    for components in LOG_COMPONENTS:
+        best = best_of(rounds)
+        if best.good:
+            break
+        log_weights = tempered(best.log_weights, least=LEAST_EFFECTIVE)
+        broad = _broad(np.log(best.psi), log_weights, best.proposal, components, rng)
+        coefficients = refit(best.u, log_weights, components=MIXTURES[0], nu=REFITTED_NU, folded=False, rng=rng)
+        rounds.append(weigh(approximation, replace(broad, coefficients=widened(coefficients)), rng, count))
+    return rounds
+
+
+def _broad(logs: Array, log_weights: Array, before: Proposal, components: int, rng: np.random.Generator) -> Proposal:
+    """Return a proposal fitted to weighted logarithms of scales, with the wide components of the one before."""
+    fitted = refit(logs, log_weights, components=components, nu=SCALE_NU, folded=False, rng=rng)
+    wide = before.scales[-len(WIDE_LOGS) :]
+    parts = [(part, (1 - WIDE_SHARE * len(wide)) * part.weight) for part in fitted]
+    parts += [(part, WIDE_SHARE) for part in wide]
+    return replace(before, scales=tuple(replace(part, weight=weight) for part, weight in parts))
+
+
 def enough(target: Target, found: Round, chosen: Index) -> Fineness:
     """Return how exactly deviations must be integrated out for log L at some draws."""
     with np.errstate(all="ignore"):
@@ -201,10 +285,10 @@ def weigh(
     fineness: Fineness = USUAL,
 ) -> Round:
     """Return draws of a proposal with their weights, exact up to the integrals' `fineness`."""
-    psi = draw(rng, proposal.scales, count)
+    psi = proposal.draw_scales(rng, count)
     b, u, log_proposal = approximation.conditional(psi).draw(rng, proposal.coefficients)
     lp = approximation.target.log_density(psi, b, fineness=fineness)
-    log_weights, pareto_k = smooth(lp - log_proposal - log_density(psi, proposal.scales))
+    log_weights, pareto_k = smooth(lp - log_proposal - proposal.log_density_of_scales(psi))
     return Round(proposal, psi, b, u, lp, log_weights, pareto_k, effective(log_weights))
 
 

@@ -8,7 +8,9 @@ distribution in that approximation, with heavier tails. The weights are exact, a
 are drawn given each draw of the rest, from their own conditional distributions.
 
 Where the weights show that the proposal misses part of the posterior, it is fitted to the weighted draws and tried
-again; where that does not help, the engine says so and brings nothing.
+again. Weights tell nothing of a part that their own draws have not met. So draws of another proposal, over all orders
+of magnitude of the scales, are weighted too, and say how much of the posterior the first one covers too thinly. Where
+that is too much, the other takes its place; where that does not help, the engine says so and brings nothing.
 """
 
 import time
@@ -21,7 +23,18 @@ from alkbayes.design import Design
 from alkbayes.diagnostics import Thresholds
 from alkbayes.draws import Draws, complete
 from alkbayes.engines.importance import resample
-from alkbayes.engines.proposals import CHECKED, Index, Round, approximate, best_of, sample
+from alkbayes.engines.proposals import (
+    CHECKED,
+    THIN,
+    Index,
+    Round,
+    approximate,
+    best_of,
+    probe,
+    sample,
+    sample_broadly,
+    thin_share,
+)
 from alkbayes.engines.target import Fineness, Target, unsupported
 from alkbayes.lattice import Rule
 from alkbayes.marginal import Nodes
@@ -33,6 +46,8 @@ LEAST_WEIGHTED = 2000
 """However few draws are wanted, this many are weighted: the weights' diagnostics need them."""
 CHECK_FINENESS = Fineness(Nodes(outer=31, inner=25), Rule(points=25, drop=25.0, tolerance=1e-5), tabulated=False)
 """How exactly log L is computed once more, for some draws."""
+PROBING = 1
+"""Beside the seed, of the stream of the draws that look for what the proposal misses: they change no other draw."""
 MOST_ERROR = 0.01
 """Of log L, standard deviation over the posterior: it moves no mean by more than a hundredth of a posterior SD."""
 
@@ -53,6 +68,8 @@ class Weights:
         Rounds of as many weighted draws, each of another proposal.
     components
         Of the scales' proposal that was used.
+    thin_share
+        Of the posterior, where it has over twenty times that proposal's density; None in a record that is older.
     quadrature_error
         Standard deviation over the posterior of the error of log L that the quadrature's finite nodes leave.
     """
@@ -63,6 +80,7 @@ class Weights:
     duplicates: int
     rounds: int
     components: int
+    thin_share: float | None
     quadrature_error: float
 
 
@@ -125,7 +143,7 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
     limits = limits or Thresholds()
     if why := unsupported(design):
         return HandOver(f"the model has {why}, which the quadrature engine does not cover")
-    rng = np.random.default_rng(settings.seed)
+    rng, probing = np.random.default_rng(settings.seed), np.random.default_rng((settings.seed, PROBING))
     target = Target(design)
     wanted = settings.chains * settings.draws
     count = max(int(SURPLUS * wanted), LEAST_WEIGHTED)
@@ -134,19 +152,17 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
         with np.errstate(all="ignore"):
             approximation, proposal = approximate(target, rng)
             rounds = sample(approximation, proposal, rng, count=count)
+            best = best_of(rounds)
+            seen = probe(approximation, best.proposal, probing)
+            thin = thin_share(seen, best.proposal)
+            if fault(best, thin, limits):
+                rounds += (broad := sample_broadly(approximation, seen, probing, count=count))
+                best = best_of(broad)
+                thin = thin_share(probe(approximation, best.proposal, probing), best.proposal)
     except np.linalg.LinAlgError as error:
         return HandOver(f"no proposal could be fitted to the posterior ({error})")
-    best = best_of(rounds)
-    # Written so that a value that is not a number is handed over.
-    if not best.pareto_k <= limits.pareto_k_max:
-        return HandOver(
-            f"after {len(rounds)} proposals Pareto k is {best.pareto_k:.2f}, above {limits.pareto_k_max}: the "
-            "importance weights are not to be relied on"
-        )
-    if not best.ess > limits.ess_min:
-        return HandOver(
-            f"the importance ESS is {best.ess:.0f} of {count:,} weighted draws, not above {limits.ess_min:.0f}"
-        )
+    if why := fault(best, thin, limits):
+        return HandOver(f"after {len(rounds)} proposals {why}")
     chosen = rng.permutation(resample(np.exp(best.log_weights), wanted, rng))
     inexact = quadrature_error(target, best, chosen[:CHECKED])
     if not inexact <= MOST_ERROR:
@@ -175,10 +191,31 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
             duplicates=wanted - len(np.unique(chosen)),
             rounds=len(rounds),
             components=len(best.proposal.scales),
+            thin_share=thin,
             quadrature_error=inexact,
         ),
         seconds=time.perf_counter() - started,
     )
+
+
+def fault(found: Round, thin: float, limits: Thresholds) -> str:
+    """Return why weighted draws are not to be relied on; empty where they are."""
+    # Written so that a value that is not a number is a fault.
+    if not found.pareto_k <= limits.pareto_k_max:
+        return (
+            f"Pareto k is {found.pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be "
+            "relied on"
+        )
+    if not found.ess > limits.ess_min:
+        return (
+            f"the importance ESS is {found.ess:.0f} of {len(found.lp):,} weighted draws, not above {limits.ess_min:.0f}"
+        )
+    if not thin <= limits.thin_max:
+        return (
+            f"{100 * thin:.1f} % of the posterior, more than {100 * limits.thin_max:g} %, has over {THIN:g} times the "
+            "proposal's density: too few of the weighted draws lie there to tell what it is worth"
+        )
+    return ""
 
 
 def quadrature_error(target: Target, found: Round, chosen: Index) -> float:

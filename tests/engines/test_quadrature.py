@@ -277,14 +277,44 @@ def beside_it(target: Target, rng: np.random.Generator) -> Any:
     return approximation, replace(proposal, scales=(beside,))
 
 
-def test_weights_that_stay_bad_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def missing_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the engine start from a proposal that misses most of the posterior, and never refit it."""
     monkeypatch.setattr(quadrature, "approximate", narrow)
     monkeypatch.setattr(proposals, "MIXTURES", ())
     monkeypatch.setattr(proposals, "TRIALS", ())
+
+
+def test_a_proposal_that_misses_most_is_replaced_by_a_broad_one(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    design = case_of("overall").design
+    good = integrate(design, SamplerSettings(seed=4))
+    missing_most(monkeypatch)
+    found = integrate(design, SamplerSettings(seed=4))
+    assert isinstance(found, Integrated), found
+    assert found.weights.rounds == 2
+    assert found.weights.thin_share <= Thresholds().thin_max
+    for name in ("alpha", "tau_trial", "tau_cohort"):
+        one, other = found.draws[name].ravel(), good.draws[name].ravel()
+        # Four errors of a difference of means of 4,000 draws, which are worth half as many.
+        assert one.mean() == pytest.approx(other.mean(), abs=4 * other.std() * np.sqrt(2 / 2000))
+
+
+def test_weights_that_stay_bad_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing_most(monkeypatch)
+
+    def no_better(approximation: Any, _: Any, rng: np.random.Generator, *, count: int) -> Any:
+        return [weigh(*narrow(approximation.target, rng), rng, count)]
+
+    monkeypatch.setattr(quadrature, "sample_broadly", no_better)
     found = integrate(case_of("overall").design, SMALL)
     assert isinstance(found, HandOver)
-    assert found.reason.startswith("after 1 proposals Pareto k is ")
+    assert found.reason.startswith("after 2 proposals Pareto k is ")
     assert "above 0.7" in found.reason
+
+
+def test_what_is_covered_too_thinly_is_handed_over(case_of: Any) -> None:
+    found = integrate(case_of("overall").design, SMALL, limits=Thresholds(thin_max=-1.0))
+    assert isinstance(found, HandOver)
+    assert "of the posterior, more than -100 %, has over 20 times the proposal's density" in found.reason
 
 
 def test_too_few_effective_draws_are_handed_over(case_of: Any) -> None:
