@@ -20,12 +20,14 @@ from alkbayes.plots.kinds import KINDS
 
 type Command = Callable[..., Result]
 
-COLUMNS = "cohort_id,trial,line,regimen_class,responders,n,prior_alk_tki,ic_responders,ic_n,pfs_median,pfs_status"
-ROWS = (
-    "a,A,naive,first,7,20,none,1,5,9.1,reached",
-    "b,B,pretreated,second,13,30,crizotinib,3,9,12.0,reached",
-    "c,C,naive,third,18,22,none,6,6,20.0,reached",
+FULL = (
+    "cohort_id,trial,line,regimen_class,responders,n,prior_alk_tki,pfs_median,pfs_status,ic_responders,ic_n",
+    "a,A,naive,first,7,20,none,9.1,reached,1,5",
+    "b,B,pretreated,second,13,30,crizotinib,12.0,reached,3,9",
+    "c,C,naive,third,18,22,none,20.0,reached,6,6",
 )
+WITHOUT_IC = tuple(",".join(row.split(",")[:-2]) for row in FULL)
+"""`intracranial` fits several models, which it does for the table of one cohort alone."""
 LONG = "patients of a subgroup with a name that goes on as names in registers do and ends where no column holds it " * 2
 
 
@@ -37,9 +39,9 @@ def counts(*rows: tuple[str, str, int, int]) -> str:
 
 
 TABLES = {
-    "one cohort": "\n".join((COLUMNS, *ROWS[:1], "")),
-    "two cohorts": "\n".join((COLUMNS, *ROWS[:2], "")),
-    "three cohorts": "\n".join((COLUMNS, *ROWS, "")),
+    "one cohort": "\n".join((*FULL[:2], "")),
+    "two cohorts": "\n".join((*WITHOUT_IC[:3], "")),
+    "three cohorts": "\n".join((*WITHOUT_IC, "")),
     "one trial": counts(("a", "A", 7, 20), ("b", "A", 13, 30), ("c", "A", 18, 22), ("d", "A", 9, 31)),
     "no event": counts(("a", "A", 0, 20), ("b", "B", 0, 30), ("c", "C", 0, 12), ("d", "C", 0, 41)),
     "all responded": counts(("a", "A", 20, 20), ("b", "B", 30, 30), ("c", "C", 12, 12), ("d", "C", 41, 41)),
@@ -68,7 +70,7 @@ OF_A_TABLE = (
     ("influence",),
     ("influence", "--by-trial", "--method", "glmm-ml"),
     ("small-study",),
-    ("pfs", "--plot", "FILE"),
+    ("pfs", "--draws", "1000", "--plot", "FILE"),
     ("intracranial", "--plot", "FILE"),
     ("sequence",),
 )
@@ -113,7 +115,7 @@ def runs(alkbayes: Command, table: Path) -> tuple[Path, Path]:
     header, *_ = table.read_text(encoding="utf-8").splitlines()
     models = ("line-generation" if "line" in header else "overall", "overall")
     for model, folder in zip(models, folders, strict=True):
-        arguments = ("fit", model, "--data", table, "--engine", "quadrature", "--out", folder)
+        arguments = ("fit", model, "--data", table, "--engine", "quadrature", "--draws", "500", "--out", folder)
         answered(alkbayes(*arguments), *map(str, arguments))
     return folders
 
