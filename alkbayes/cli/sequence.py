@@ -19,7 +19,7 @@ from alkbayes.cli.output import (
     warn,
 )
 from alkbayes.errors import ConvergenceError, UsageError
-from alkbayes.wording import difference, limits, probability, rate, ratio
+from alkbayes.wording import difference, limits, percent, percent_interval, probability, rate, ratio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,11 +168,10 @@ def _show_matrix(console: "Console", matrix: "pd.DataFrame") -> None:
         lines = []
         for generation in columns:
             mean, following = (cells[earlier, generation, estimand] for estimand in ("mean", "next_cohort"))
-            middle, interval = rate(mean)
             lines.append(
-                f"{middle}{'' if mean['observed'] else PREDICTED}\n"
-                f"{interval}\n"
-                f"next {limits(following)}\n"
+                f"{percent(mean['median'], 0)}{'' if mean['observed'] else PREDICTED}\n"
+                f"{percent_interval(mean['low'], mean['high'], 0)}\n"
+                f"next {percent_interval(following['low'], following['high'], 0)}\n"
                 f"{'no cohort' if not mean['observed'] else f'k = {mean["k"]:,}'}"
             )
         table.add_row(Text(shown(earlier)), *lines)

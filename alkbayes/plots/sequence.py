@@ -23,7 +23,7 @@ from alkbayes.plots.page import (
 from alkbayes.plots.style import GREY, INK, NO_CAPTION, SINGLE_MM, SMALL_PT, TEXT_PT, Caption, styled
 from alkbayes.records import records
 from alkbayes.vocabulary import NOT_RANDOMISED, Estimand
-from alkbayes.wording import limits, rate
+from alkbayes.wording import percent, percent_interval
 
 LEFT_MM = 18.0
 CELL_MM = 12.5
@@ -117,16 +117,16 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
                     gid=f"predicted-{y}-{x}",
                 )
             )
-        middle, interval = rate(record)
+        interval = percent_interval(record["low"], record["high"], 0)
         later = following[earlier, generation]
-        prediction = f"next {limits(later)}"
+        prediction = f"next {percent_interval(later['low'], later['high'], 0)}"
         count = "no cohorts" if predicted else f"k = {record['k']:,}"
         # On a ground of the cell's colour, so that hatching does not cross numbers.
         ground = (
             {"facecolor": colours(DARKEST * record["median"]), "edgecolor": "none", "pad": 0.6} if predicted else None
         )
         for offset, text, style in (
-            (0.2, middle, {"weight": "bold", "fontsize": TEXT_PT + 1}),
+            (0.2, percent(record["median"], 0), {"weight": "bold", "fontsize": TEXT_PT + 1}),
             (0.43, interval, {"fontsize": SMALL_PT}),
             (0.63, prediction, {"fontsize": SMALL_PT}),
             (0.83, count, {"fontsize": SMALL_PT - 0.5, "style": "italic" if predicted else "normal"}),

@@ -7,6 +7,7 @@ from scipy import stats
 from alkbayes.estimates import heterogeneity_draws, posterior_of
 from alkbayes.plots.heterogeneity import BINS, heterogeneity
 from alkbayes.prior_implications import heterogeneity_priors
+from alkbayes.wording import size_text
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def test_each_standard_deviation_has_a_panel(seen, run) -> None:
         row = table.loc[name]
         assert seen.one(f"interval-{name}").get_xdata() == pytest.approx([row["low"], row["high"]])
         assert seen.points(f"median-{name}")[0][0] == pytest.approx(row["median"])
-        assert any(f"{row['median']:.2f} ({row['low']:.2f}–{row['high']:.2f})" in word for word in seen.words)
+        assert any(size_text(row) in word for word in seen.words)
     assert seen.overlaps() == []
     assert seen.outside() == []
 
