@@ -73,6 +73,9 @@ def results_of(fit: "Fit") -> Results:
             "question": fit.spec.question,
             "link": fit.design.link,
             "outcome": asdict(evidence.outcome),
+            "standard": str(fit.standard),
+            # Why this model, where nobody named one; the command that took it knows.
+            "chosen": None,
             "engine": fit.provenance.engine,
             "evidence": {
                 "source": evidence.source,

@@ -12,7 +12,7 @@ from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import message_console, no_color, print_json, say
 from alkbayes.errors import ConvergenceError
 from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.vocabulary import DEFAULT_MODEL
+from alkbayes.vocabulary import DEFAULT_MODEL, Standard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,9 +22,20 @@ if TYPE_CHECKING:
 DEFAULTS = SamplerSettings()
 
 Model = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="MODEL", help="A bundled model's name, or the path of a TOML file.", autocompletion=completing.models
+        metavar="MODEL",
+        help="A bundled model's name, or the path of a TOML file. Default: the richest that the table has columns for.",
+        show_default=False,
+        autocompletion=completing.models,
+    ),
+]
+StandardOf = Annotated[
+    Standard | None,
+    typer.Option(
+        help="Average all levels of a column over the same patients, or each level over its own. "
+        f"Default: same for {DEFAULT_MODEL} and where no model is named, else own.",
+        show_default=False,
     ),
 ]
 Out = Annotated[
@@ -45,9 +56,10 @@ CrossCheckToo = Annotated[
 
 
 def command(
-    model: Model = DEFAULT_MODEL,
+    model: Model = None,
     data: Data = None,
     out: Out = None,
+    standard: StandardOf = None,
     seed: Seed = DEFAULTS.seed,
     chains: Chains = DEFAULTS.chains,
     draws: Draws = DEFAULTS.draws,
@@ -65,6 +77,7 @@ def command(
     from dataclasses import replace
     from datetime import datetime
 
+    from alkbayes.default_model import default_model
     from alkbayes.evidence import read_evidence
     from alkbayes.runs import check_place, free_run_folder, write_run
     from alkbayes.spec import model_path, read_spec
@@ -72,11 +85,14 @@ def command(
     # All that can be wrong is found before anything heavy is imported, let alone sampled.
     settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
     started = datetime.now().astimezone()
-    path = model_path(model)
+    chosen = default_model(read_evidence(data).frame) if model is None else None
+    path = model_path(chosen.name if chosen is not None else str(model))
     spec = read_spec(path)
     model_file = path.read_bytes()
     evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
     check_place(out or free_run_folder(spec.name, now=started))
+    # A model that is named has the rows that it always had, but for the one whose rows were made to be compared.
+    standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
 
     from alkbayes.fit import fit_model
     from alkbayes.results import results_of
@@ -86,10 +102,16 @@ def command(
         if cross_check:
             from alkbayes.cross_check import fit_both
 
-            fit, compared = fit_both(spec, evidence, keep=engine, settings=settings, progress=progress, warn=warn)
+            fit, compared = fit_both(
+                spec, evidence, keep=engine, settings=settings, standard=standard, progress=progress, warn=warn
+            )
         else:
-            fit = fit_model(spec, evidence, engine=engine, settings=settings, progress=progress, warn=warn)
+            fit = fit_model(
+                spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress, warn=warn
+            )
     results = results_of(fit)
+    if chosen is not None:
+        results = replace(results, document=results.document | {"chosen": chosen.why})
     if cross_check:
         handed_over = {"faults": [f"quadrature handed over: {fit.provenance.handed_over}"]}
         record = handed_over if compared is None else compared.as_record()

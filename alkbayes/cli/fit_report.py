@@ -14,8 +14,8 @@ from alkbayes.fit_tables import (
     shows_whole_percents,
     subject,
     verdict,
-    weight_lines,
 )
+from alkbayes.standard_tables import averaging, prediction_lines, standard_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,15 +31,7 @@ def show_fit(document: dict[str, Any]) -> None:
     for line in (*subject(document), *verdict(document)):
         failed = line.startswith("failed: ")
         say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
-    console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
-    for name, meaning in READING:
-        say(console, f"{name + ':':<13}{meaning}", hang=13)
-    if shows_whole_percents(document):
-        console.print(WHOLE_PERCENTS)
-    if weights := weight_lines(document):
-        console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
-        for line in weights:
-            say(console, f"  {line}", hang=4)
+    _show_pooled(console, document)
     console.print(_table(console, heterogeneity_rows(document), space=True))
     for contrasts in contrast_rows(document):
         if len(contrasts.rows) > MOST_CONTRASTS:
@@ -51,6 +43,24 @@ def show_fit(document: dict[str, Any]) -> None:
     for note in document["notes"]:
         say(console, f"Note: {note}")
     console.print(f"Run: {document['run']}", soft_wrap=True)
+
+
+def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
+    """Print the pooled rates, with what is to be known of their columns and rows."""
+    for line in standard_lines(document):
+        say(console, line)
+    console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
+    for name, meaning in READING:
+        say(console, f"{name + ':':<13}{meaning}", hang=13)
+    if shows_whole_percents(document):
+        console.print(WHOLE_PERCENTS)
+    for line in prediction_lines(document):
+        say(console, line, hang=2)
+    what, weights = averaging(document)
+    if weights:
+        console.print(f"\n{what} (all weights are in pooled.csv):")
+        for line in weights:
+            say(console, f"  {line}", hang=4)
 
 
 def _lower(title: str) -> str:
