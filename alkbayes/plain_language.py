@@ -167,8 +167,8 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
         )
     if partly := [_name(column, level) for level, row in rows if row["predicted"] >= MUCH_PREDICTED]:
         yield (
-            f"The {'rate' if len(partly) == 1 else 'rates'} in {joined(partly)} {'rests' if len(partly) == 1 else 'rest'} "
-            "in good part on the model: a quarter or more of those patients are like none that any cohort had."
+            f"In {joined(partly)} much of that is the model's prediction: a quarter or more of these patients are like "
+            "none of the cohorts that the level has."
         )
 
 

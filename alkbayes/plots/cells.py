@@ -141,7 +141,7 @@ def _rows(pooled: pd.DataFrame) -> list[_Row]:
 
 def _outer_name(label: str, level: str) -> str:
     name = group_name(label, level)
-    return name if name != level else f"{HEADINGS.get(label, label.replace('_', ' ')).capitalize()}: {level}"
+    return name if name != level else f"{HEADINGS.get(label, label.replace('_', ' '))}: {level}"
 
 
 def _is_compared(pooled: pd.DataFrame) -> bool:

@@ -202,4 +202,15 @@ def group_name(label: str, level: str) -> str:
         return f"{level.capitalize()}-generation TKI"
     if label == label_of("line") and level in {"naive", "pretreated", "mixed"}:
         return {"naive": "Treatment-naive", "pretreated": "Pretreated", "mixed": "Mixed lines"}[level]
+    if label == label_of("prior_alk_tki") and level in HISTORIES:
+        return HISTORIES[level]
     return level.capitalize() if label == label_of("regimen_class") else level
+
+
+HISTORIES = {
+    "none": "No earlier ALK TKI",
+    "crizotinib": "After crizotinib",
+    "second": "After a second-gen. TKI",
+    "any": "After several ALK TKIs",
+    "mixed": "Some after an ALK TKI",
+}
