@@ -74,8 +74,9 @@ def results_of(fit: "Fit") -> Results:
             "link": fit.design.link,
             "outcome": asdict(evidence.outcome),
             "standard": str(fit.standard),
-            # Why this model, where nobody named one; the command that took it knows.
+            # Why this model, where nobody named one, and what it leaves out of the table: the command adds both.
             "chosen": None,
+            "unnamed": None,
             "engine": fit.provenance.engine,
             "evidence": {
                 "source": evidence.source,

@@ -37,6 +37,22 @@ def standard_lines(document: Document) -> list[str]:
     return [SAME_PATIENTS, f"Over their own patients, who differ in the other columns, means would be {listed}."]
 
 
+def unnamed_line(document: Document) -> list[str]:
+    """Return which columns that the model does not name would better it, in one sentence; nothing where none would."""
+    found = []
+    for row in document.get("unnamed") or []:
+        measure = "correlation ratio" if row["numeric"] else "Cramér's V"
+        over = (
+            f", uneven over {column_title(row['factor'])} ({measure} {row['unevenness']:.2f})" if row["factor"] else ""
+        )
+        found.append(f"{shown(row['column'])} +{row['gain']:.0f} (SE {row['se']:.0f}){over}")
+    if not found:
+        return []
+    return [
+        f"Not in the model, and what the log predictive density of left-out cohorts gains by it: {'; '.join(found)}."
+    ]
+
+
 def averaging(document: Document) -> tuple[str, list[str]]:
     """Return what a list of weights is of, and its lines; no lines where no row mixes combinations of levels."""
     if document.get("standard") != Standard.SAME:

@@ -53,6 +53,12 @@ EngineName = Annotated[
 CrossCheckToo = Annotated[
     bool, typer.Option("--cross-check", help="Run both engines and compare every pooled number.", show_default=False)
 ]
+NoCheck = Annotated[
+    bool,
+    typer.Option(
+        "--no-check", help="Do not look for columns of the table that would better the model.", show_default=False
+    ),
+]
 
 
 def command(
@@ -66,6 +72,7 @@ def command(
     tune: Tune = DEFAULTS.tune,
     engine: EngineName = Engine.NUTS,
     cross_check: CrossCheckToo = False,
+    no_check: NoCheck = False,
     json_: Json = False,
 ) -> None:
     """Fit a model to the evidence and report the pooled response rates beside classical pooling.
@@ -74,7 +81,7 @@ def command(
     """
     import shlex
     import sys
-    from dataclasses import replace
+    from dataclasses import asdict, replace
     from datetime import datetime
 
     from alkbayes.default_model import default_model
@@ -94,6 +101,7 @@ def command(
     # A model that is named has the rows that it always had, but for the one whose rows were made to be compared.
     standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
 
+    from alkbayes.confounding import unnamed_columns
     from alkbayes.fit import fit_model
     from alkbayes.results import results_of
 
@@ -110,8 +118,11 @@ def command(
                 spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress, warn=warn
             )
     results = results_of(fit)
-    if chosen is not None:
-        results = replace(results, document=results.document | {"chosen": chosen.why})
+    added = {"chosen": None if chosen is None else chosen.why}
+    document_of = (
+        results.document | added | ({} if no_check else {"unnamed": [asdict(each) for each in unnamed_columns(fit)]})
+    )
+    results = replace(results, document=document_of)
     if cross_check:
         handed_over = {"faults": [f"quadrature handed over: {fit.provenance.handed_over}"]}
         record = handed_over if compared is None else compared.as_record()

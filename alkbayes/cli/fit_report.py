@@ -15,7 +15,7 @@ from alkbayes.fit_tables import (
     subject,
     verdict,
 )
-from alkbayes.standard_tables import averaging, prediction_lines, standard_lines
+from alkbayes.standard_tables import averaging, prediction_lines, standard_lines, unnamed_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +47,7 @@ def show_fit(document: dict[str, Any]) -> None:
 
 def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
     """Print the pooled rates, with what is to be known of their columns and rows."""
-    for line in standard_lines(document):
+    for line in (*unnamed_line(document), *standard_lines(document)):
         say(console, line)
     console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
     for name, meaning in READING:

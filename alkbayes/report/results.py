@@ -16,7 +16,7 @@ from alkbayes.prior_implications import heterogeneity_priors
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.forest import forest_of
 from alkbayes.report.pictures import picture
-from alkbayes.standard_tables import averaging, prediction_lines, standard_lines
+from alkbayes.standard_tables import averaging, prediction_lines, standard_lines, unnamed_line
 from alkbayes.vocabulary import NOT_RANDOMISED, Standard
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         notes = (*notes, WHOLE_PERCENTS)
     notes = (*notes, *prediction_lines(document))
     blocks: list[Block] = [
-        *(text(line) for line in standard_lines(document)),
+        *(text(line) for line in (*unnamed_line(document), *standard_lines(document))),
         Table(pooled_rows(document), notes),
         *_weights(document),
         figure_of(tables, "cells"),
