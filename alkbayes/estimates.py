@@ -172,7 +172,10 @@ def pooled_draws(
         }
         if posterior.standard is Standard.SAME:
             common |= {"over": mix.over, "predicted": mix.predicted}
-        own = common | ({"over": "", "predicted": 0.0} if mix.over else {})
+        own = common
+        if mix.over:
+            weights = describe_weights(posterior.profiles, group, profile_weights(posterior, members))
+            own = common | {"weights": weights, "over": "", "predicted": 0.0}
         rng = np.random.default_rng(posterior.seed)
         yield own | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
         yield common | {"estimand": str(Estimand.TYPICAL)}, inverse(design.link, predictors @ mix.share)

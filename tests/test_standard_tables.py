@@ -82,10 +82,11 @@ def test_rows_over_their_own_patients_are_told_as_before() -> None:
 def test_what_a_model_leaves_out_is_one_line_the_strongest_first() -> None:
     row = {"column": "age", "factor": "generation", "unevenness": 0.61, "numeric": True, "gain": 12.3, "se": 3.9}
     found = [row, row | {"column": "her2", "factor": "", "numeric": False, "gain": 5.2, "se": 2.2}]
-    assert unnamed_line({"unnamed": found}) == [
+    (told,) = unnamed_line({"unnamed": found})
+    assert told == (
         "Not in the model, and what the log predictive density of left-out cohorts gains by it: age +12 (SE 4), uneven "
         "over TKI generation (correlation ratio 0.61); her2 +5 (SE 2)."
-    ]
+    )
     assert unnamed_line({"unnamed": []}) == unnamed_line({"unnamed": None}) == []
 
 
