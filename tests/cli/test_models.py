@@ -72,9 +72,9 @@ def test_the_list_as_json() -> None:
     assert document["other_tables"] == {"resistance": "the table of resistance mutations"}
     assert [model["name"] for model in document["models"]] == [*model_names(), "pfs"]
     assert document["models"][0] == {
-        "name": "line-generation",
-        "question": "Pooled ORR by treatment line and TKI generation, cohorts within trials",
-        "columns": ["line", "regimen_class", "trial"],
+        "name": "sequence",
+        "question": "Pooled ORR by earlier ALK inhibitor and TKI generation: what is left after what",
+        "columns": ["line", "prior_alk_tki", "regimen_class", "trial"],
         "default": True,
     }
 
