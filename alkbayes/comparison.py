@@ -1,7 +1,7 @@
 """Models of one table compared by how well they predict cohorts and trials that they have not seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import arviz_stats as az
@@ -19,7 +19,7 @@ from alkbayes.leave_one_trial_out import Refitted, elpd_of, elpd_without_trial, 
 from alkbayes.processes import Progress, in_processes
 from alkbayes.reported import Reported, headline_of, reported_of
 from alkbayes.restriction import Trial, trials_of
-from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
 from alkbayes.wording import counted
 
 type Array = NDArray[np.float64]
@@ -182,8 +182,10 @@ def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd
     weights
         Of each, at least 0 and summing to one.
     """
-    reported = {name: {number.key: number for number in reported_of(posterior_of(fit))} for name, fit in fits.items()}
-    headline = {number.key: number for fit in fits.values() for number in headline_of(posterior_of(fit))}
+    # Over each row's own patients, which are the same in every model; a mix of other columns is not.
+    posteriors = {name: posterior_of(replace(fit, standard=Standard.OWN)) for name, fit in fits.items()}
+    reported = {name: {number.key: number for number in reported_of(each)} for name, each in posteriors.items()}
+    headline = {number.key: number for each in posteriors.values() for number in headline_of(each)}
     rows = []
     for key, number in headline.items():
         if not all(key in numbers for numbers in reported.values()):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from alkbayes.fit import Fit, fit_model
 from alkbayes.monte_carlo import chain_error, duplicate_error, statistics
 from alkbayes.records import records
 from alkbayes.settings import Engine, SamplerSettings
+from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
     from alkbayes.engines.nuts import Progress
@@ -83,6 +85,7 @@ def fit_both(
     *,
     keep: Engine,
     settings: SamplerSettings | None = None,
+    standard: Standard = Standard.OWN,
     progress: "Progress | None" = None,
     warn: Callable[[str], None] | None = None,
 ) -> tuple[Fit, CrossCheck | None]:
@@ -107,10 +110,11 @@ def fit_both(
             f"--cross-check: model {spec.name!r} has {why}, which the quadrature engine does not cover; there is "
             "nothing to hold NUTS against. Leave --cross-check out."
         )
-    integrated = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, progress=progress, warn=warn)
+    fitted = partial(fit_model, spec, evidence, settings=settings, standard=standard, progress=progress, warn=warn)
+    integrated = fitted(engine=Engine.QUADRATURE)
     if integrated.provenance.handed_over:
         return integrated, None
-    sampled = fit_model(spec, evidence, engine=Engine.NUTS, settings=settings, progress=progress, warn=warn)
+    sampled = fitted(engine=Engine.NUTS)
     return sampled if keep is Engine.NUTS else integrated, cross_check(sampled, integrated)
 
 

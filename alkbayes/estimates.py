@@ -7,13 +7,13 @@ Every pooled number has the name of its estimand:
 - `mean`: the average over trials and cohorts, E[inverse link of (mu + deviation)].
 - `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
 
-A group of cohorts that differ in another factor has no mu of its own. It is averaged over its profiles (combinations
-of the levels of the model's effects) with the weights of its patients: `typical` on the scale of the link, `mean` and
-`next_cohort` on the probability scale.
+A group of cohorts that differ in another factor has no mu of its own. It is averaged over profiles (combinations of the
+levels of the model's effects) with the weights of patients, its own or those of :mod:`alkbayes.standardisation`:
+`typical` on the scale of the link, `mean` and `next_cohort` on the probability scale. `registry` is always of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,12 @@ from alkbayes.profiles import (
     describe_weights,
     distinct_profiles,
     groups_of,
+    mix_of,
     patient_shares,
     profile_predictors,
 )
 from alkbayes.quadrature import expected_rate
-from alkbayes.vocabulary import INTERVAL_PROB, Estimand
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, Standard
 
 type Array = NDArray[np.float64]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
@@ -45,6 +46,9 @@ type ErrorsOf = Callable[[Array], Mapping[str, float]]
 
 NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 """What each scale of a contrast says where two levels are alike."""
+
+OWN_COLUMNS = ("mean", "median", "low", "high")
+"""What a table says of a row over its own patients, where the row is over others'."""
 
 ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
 """Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
@@ -72,6 +76,8 @@ class Posterior:
         What lies about it.
     seed
         Of the predictions.
+    standard
+        Over whose patients the rows of a column's levels are averaged, and its contrasts.
     """
 
     design: Design
@@ -82,12 +88,13 @@ class Posterior:
     predictors: Array
     heterogeneity: Heterogeneity
     seed: int
+    standard: Standard = Standard.OWN
 
 
 def posterior_of(fit: Fit) -> Posterior:
     """Return what the functions of this module need of a fit."""
     draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.draws.items()}
-    return posterior_from(fit.design, draws, seed=fit.provenance.settings.seed)
+    return replace(posterior_from(fit.design, draws, seed=fit.provenance.settings.seed), standard=fit.standard)
 
 
 def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> Posterior:
@@ -122,14 +129,21 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
         Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 % credible interval, of
         `next_cohort` those of the prediction interval. `weights` says over which profiles a row is averaged, and by
         what share of its patients; it is empty where a group has one profile. With `errors` also mcse, mcse_median,
-        mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high.
+        mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the standard `same`
+        also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1] of them with a
+        combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its own patients.
     """
-    return pd.DataFrame([row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)])
+    rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
+    if posterior.standard is Standard.SAME:
+        for row, (_, draws) in zip(rows, pooled_draws(replace(posterior, standard=Standard.OWN)), strict=True):
+            own = summarise(draws)
+            row |= {f"own_{name}": own[name] for name in OWN_COLUMNS}
+    return pd.DataFrame(rows)
 
 
 def pooled_draws(
     posterior: Posterior, groups: Iterable[Group] | None = None
-) -> Iterator[tuple[dict[str, str | int | None], Array]]:
+) -> Iterator[tuple[dict[str, str | int | float | None], Array]]:
     """Yield what identifies each row of :func:`pooled_table`, and the draws that it sums up.
 
     They have shape (draw,); those of `next_cohort` (draw, cohort to come). Where no groups are given, it is all.
@@ -139,10 +153,14 @@ def pooled_draws(
     # One seed for all groups: a group's predictions do not depend on which other groups a table has.
     for group in groups_of(design) if groups is None else groups:
         members, n = group.members, design.n[group.members]
-        weights = profile_weights(posterior, members)
-        used = weights > 0
-        predictors, share = posterior.predictors[:, used], weights[used]
-        common = {
+        mix = mix_of(design, posterior.profiles, posterior.profile_of_cohort, group, posterior.standard)
+        if mix.over:
+            predictors = profile_predictors(design, posterior.draws, mix.profiles, count=len(mix.share))
+            rates = expected_rate(predictors, posterior.heterogeneity)
+        else:
+            used = profile_weights(posterior, members) > 0
+            predictors, rates = posterior.predictors[:, used], means[:, used]
+        common: dict[str, str | int | float | None] = {
             "group": group.group,
             "level": group.level,
             "line": group.levels.get("line"),
@@ -150,21 +168,28 @@ def pooled_draws(
             "k": int(members.sum()),
             "patients": int(n.sum()),
             "responders": int(design.responders[members].sum()),
-            "weights": describe_weights(posterior.profiles, group, weights),
+            "weights": describe_weights(mix.profiles, group, mix.share),
         }
+        if posterior.standard is Standard.SAME:
+            common |= {"over": mix.over, "predicted": mix.predicted}
+        own = common
+        if mix.over:
+            weights = describe_weights(posterior.profiles, group, profile_weights(posterior, members))
+            own = common | {"weights": weights, "over": "", "predicted": 0.0}
         rng = np.random.default_rng(posterior.seed)
-        yield common | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
-        yield common | {"estimand": str(Estimand.TYPICAL)}, inverse(design.link, predictors @ share)
-        yield common | {"estimand": str(Estimand.MEAN)}, means[:, used] @ share
-        rates = next_cohort(predictors, share, posterior.heterogeneity, rng=rng)
-        yield common | {"estimand": str(Estimand.NEXT_COHORT)}, rates
+        yield own | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
+        yield common | {"estimand": str(Estimand.TYPICAL)}, inverse(design.link, predictors @ mix.share)
+        yield common | {"estimand": str(Estimand.MEAN)}, rates @ mix.share
+        following = next_cohort(predictors, mix.share, posterior.heterogeneity, rng=rng)
+        yield common | {"estimand": str(Estimand.NEXT_COHORT)}, following
 
 
 def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
-    """Return each level against each other, of every effect of one column, averaged over the patients of both.
+    """Return each level against each other, of every effect of one column, averaged over the same patients.
 
-    The profiles of the patients of the two levels are given the one level, then the other: the comparison holds the
-    other factors fixed. It stays one between trials that were not randomised against each other.
+    The profiles of the patients of the two levels, by the standard `same` of those that the rows of both are averaged
+    over, are given the one level, then the other: the comparison holds the other factors fixed. It stays one between
+    trials that were not randomised against each other.
 
     Returns
     -------
@@ -188,7 +213,7 @@ def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array
     """Yield what identifies each row of :func:`contrast_table`, and the draws that it sums up, shape (draw,)."""
     design = posterior.design
     for common, share, one, other in compared_levels(
-        design, posterior.draws, posterior.profiles, posterior.profile_of_cohort
+        design, posterior.draws, posterior.profiles, posterior.profile_of_cohort, posterior.standard
     ):
         means = [expected_rate(side, posterior.heterogeneity) for side in (one, other)]
         yield common | {"scale": "odds_ratio"}, profile_odds_ratio(design.link, one, other, share)

@@ -1,7 +1,7 @@
 """From a model and a table to a posterior: the frozen `Fit`, which every later step reads."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +15,7 @@ from alkbayes.draws import Draws, from_unconstrained
 from alkbayes.engines.quadrature import Integrated, Weights, integrate
 from alkbayes.groups import build_tree
 from alkbayes.settings import Engine, SamplerSettings
+from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
     from alkbayes.engines.nuts import Progress
@@ -108,6 +109,8 @@ class Fit:
         The convergence verdict.
     provenance
         How it came about.
+    standard
+        Over whose patients its rows are averaged.
     """
 
     spec: "Spec"
@@ -116,6 +119,7 @@ class Fit:
     tree: xr.DataTree
     diagnostics: Diagnostics
     provenance: Provenance
+    standard: Standard = Standard.OWN
 
     @property
     def draws(self) -> dict[str, Array]:
@@ -130,6 +134,7 @@ def fit_model(
     engine: Engine = Engine.NUTS,
     settings: SamplerSettings | None = None,
     design: Design | None = None,
+    standard: Standard = Standard.OWN,
     progress: "Progress | None" = None,
     warn: Callable[[str], None] | None = None,
 ) -> Fit:
@@ -149,6 +154,8 @@ def fit_model(
         Of the engine.
     design
         In place of the one that the model lays over the table: for some of its cohorts, or what no model file declares.
+    standard
+        Over whose patients the rows of what is returned are averaged; no draw depends on it.
     progress
         Called while it samples, from another thread.
     warn
@@ -165,13 +172,14 @@ def fit_model(
     if engine is Engine.QUADRATURE:
         found = integrate(design, settings)
         if isinstance(found, Integrated):
-            return _integrated_fit(spec, evidence, design, settings, found)
+            return replace(_integrated_fit(spec, evidence, design, settings, found), standard=standard)
         handed_over = found.reason
         if warn is not None:
             warn(f"model {spec.name!r} is sampled by NUTS: {handed_over}.")
-    return _sampled_fit(
+    sampled = _sampled_fit(
         spec, evidence, design, settings, asked=engine, handed_over=handed_over, progress=progress, warn=warn
     )
+    return replace(sampled, standard=standard)
 
 
 def judged(posterior: xr.Dataset) -> xr.Dataset:

@@ -30,6 +30,8 @@ GROUP_TITLES = {
     "line": "line",
     "generation": "TKI generation",
     "line:generation": "line : TKI generation",
+    "prior_tki": "earlier ALK TKI",
+    "prior_tki:generation": "earlier ALK TKI : TKI generation",
 }
 EXPLAINED = {
     "tau_total": "all heterogeneity together, SD on the {link} scale",
@@ -51,6 +53,8 @@ READING = (
 """What each column of the table of pooled rates is."""
 TWO_STEP = "reml-logit-hk-adhoc"
 """The classical method of the two-step column."""
+PARTLY_PREDICTED = "*"
+"""Marks a row that is averaged over combinations of levels, too, that no cohort has."""
 WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do."
 
 
@@ -79,9 +83,12 @@ class ReaderTable:
 
 def pooled_rows(document: Document) -> ReaderTable:
     """Return the pooled rates of a fit with the classical ones, in percent."""
+    classical = ("crude", "two-step")
+    if is_standardised(document):
+        classical = ("crude,\nown mix", "two-step,\nown mix")
     return ReaderTable(
         title=f"Pooled {outcome_of(document).label}, %",
-        headings=("", "k", "patients\nresponders", "crude", "two-step", "typical", "mean", "next cohort"),
+        headings=("", "k", "patients\nresponders", *classical, "typical", "mean", "next cohort"),
         rows=tuple(_pooled(document)),
     )
 
@@ -106,7 +113,7 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
     headings = ("", "odds ratio", "difference of\nmeans, points", "P(first is\nhigher)")
     return [
         ReaderTable(
-            f"Contrasts of {GROUP_TITLES.get(column, shown(column))}",
+            f"Contrasts of {column_title(column)}",
             headings,
             tuple(_contrast(name, scales) for name, scales in contrasts.items()),
         )
@@ -130,6 +137,21 @@ def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, Docum
     return found
 
 
+def column_title(group: str) -> str:
+    """Return what a column, or a pair of columns, is called above its levels."""
+    return GROUP_TITLES.get(group, shown(group))
+
+
+def is_standardised(document: Document) -> bool:
+    """Return whether levels of a column are averaged over the same patients, and not each over its own."""
+    return any(row.get("over") for row in document["pooled"])
+
+
+def is_partly_predicted(row: Document) -> bool:
+    """Return whether a pooled rate is over patients with combinations of levels that no cohort has."""
+    return bool(row.get("predicted"))
+
+
 def shows_whole_percents(document: Document) -> bool:
     """Return whether a pooled rate is printed without a decimal."""
     return any(decimals_of(row, most=RATE_DECIMALS, unit=100) < RATE_DECIMALS for row in document["pooled"])
@@ -150,8 +172,10 @@ def subject(document: Document) -> list[str]:
     )
     outcome = outcome_of(document)
     counted_are = [] if outcome.usual else [f"Outcome: {outcome.label}; patients below are {outcome.patients}"]
+    # Why, where nobody named it.
+    chosen = f", as {why}" if (why := document.get("chosen")) else ""
     return [
-        f"Model: {document['model']} ({document['question']})",
+        f"Model: {document['model']}{chosen} ({document['question']})",
         *counted_are,
         f"Evidence: {evidence['source']}, {counts}",
     ]
@@ -208,11 +232,13 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
     previous = ALL
     for (group, level), estimands in pooled_by_level(document).items():
         if group != previous:
-            yield (GROUP_TITLES.get(group, shown(group)),)
+            own = ", own patients" if ":" in group and is_standardised(document) else ""
+            yield (f"{column_title(group)}{own}",)
         previous = group
         typical = estimands["typical"]
+        mark = f" {PARTLY_PREDICTED}" if is_partly_predicted(typical) else ""
         yield (
-            _level(group, level),
+            f"{_level(group, level)}{mark}",
             str(typical["k"]),
             f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),

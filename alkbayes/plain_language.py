@@ -16,6 +16,10 @@ MOST_NAMED = 4
 """Differences of one effect that are spelt out; more are counted."""
 MOST_LEVELS = 6
 """Levels of one effect whose rates are spelt out."""
+APART_POINTS = 0.03
+"""Difference of means from which the one over a level's own patients is told, too."""
+MUCH_PREDICTED = 0.25
+"""Share of the patients of a row with a combination that no cohort has, from which that is told."""
 APART = 1.5
 """A prediction interval this many times as wide as the interval of the mean says that cohorts differ."""
 
@@ -146,7 +150,26 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
         for level, row in rows
         for middle, interval in [rate(row)]
     ]
-    yield f"By {_titles(column)[0]}, each over its own patients, the average response rate is {joined(each)}."
+    if not any(row.get("over") for _, row in rows):
+        yield f"By {_titles(column)[0]}, each over its own patients, the average response rate is {joined(each)}."
+        return
+    same = next(row["over"] for _, row in rows if row.get("over"))
+    yield f"By {_titles(column)[0]}, each over the same patients ({same}), the average response rate is {joined(each)}."
+    own = [
+        f"{percent(row['own_median'], 0)} % in {_name(column, level)}"
+        for level, row in rows
+        if abs(row["own_median"] - row["median"]) >= APART_POINTS
+    ]
+    if own:
+        yield (
+            f"Over its own patients it would be {joined(own)}: these differ from the others in whom they treated, and "
+            "not only in this."
+        )
+    if partly := [_name(column, level) for level, row in rows if row["predicted"] >= MUCH_PREDICTED]:
+        yield (
+            f"In {joined(partly)} much of that is the model's prediction: a quarter or more of these patients are like "
+            "none of the cohorts that the level has."
+        )
 
 
 def _differences(column: str, contrasts: Mapping[str, Mapping[str, Document]], *, others: bool) -> Iterator[str]:
@@ -155,7 +178,7 @@ def _differences(column: str, contrasts: Mapping[str, Mapping[str, Document]], *
     if not rows:
         return
     title = _titles(column)[1]
-    # Rates of levels are over each level's own patients, differences over the same ones: the two need not agree.
+    # Rates of levels may be over each level's own patients, differences are over the same ones: they need not agree.
     mix = ", compared over the same mix of the other columns," if others else ""
     settled = [(name, row) for name, row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
     if not settled:

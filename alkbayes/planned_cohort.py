@@ -16,7 +16,7 @@ from alkbayes.estimates import Posterior, pooled_draws, posterior_of
 from alkbayes.evidence_faults import shown
 from alkbayes.fit import Fit
 from alkbayes.profiles import Group, profile_predictors
-from alkbayes.vocabulary import ALL, Estimand, in_order, label_of
+from alkbayes.vocabulary import ALL, Estimand, Standard, in_order, label_of
 
 type Array = NDArray[np.float64]
 
@@ -94,7 +94,8 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
         levels[label_of(column)] = level
         if column in fit.design.profiles:
             columns[column] = level
-    posterior = posterior_of(fit)
+    # What is not said of the cohort is open among these cohorts, whatever the rows of a table are averaged over.
+    posterior = replace(posterior_of(fit), standard=Standard.OWN)
     members = np.ones(len(fit.design.cohorts), dtype=np.bool_)
     for column, level in columns.items():
         members &= fit.design.profiles[column] == level

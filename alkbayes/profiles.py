@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from alkbayes.design import Index, Structure, level_codes
 from alkbayes.draws import linear_predictor
 from alkbayes.evidence_rules import STRATA
-from alkbayes.vocabulary import ALL, label_of
+from alkbayes.standardisation import common_support, in_words
+from alkbayes.vocabulary import ALL, Standard, label_of
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -38,6 +39,33 @@ class Group:
     def level(self) -> str:
         """The levels joined by a colon; "all" for all cohorts."""
         return ":".join(self.levels.values()) or ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What a row is averaged over.
+
+    Attributes
+    ----------
+    profiles
+        For each column, the level of each profile, shape (profile,).
+    share
+        Of the patients that has each, shape (profile,).
+    seen
+        Whether a cohort of the table has it, shape (profile,); where not, the row is a prediction there.
+    over
+        Whose patients these are, such as "all patients"; empty where they are the row's own.
+    """
+
+    profiles: Mapping[str, NDArray[np.str_]]
+    share: Array
+    seen: Mask
+    over: str
+
+    @property
+    def predicted(self) -> float:
+        """The share in [0, 1] of patients with a combination of levels that no cohort has."""
+        return float(self.share[~self.seen].sum())
 
 
 def distinct_profiles(design: Structure) -> tuple[dict[str, NDArray[np.str_]], Index]:
@@ -90,8 +118,11 @@ def compared_levels(
     draws: Mapping[str, Array],
     profiles: Mapping[str, NDArray[np.str_]],
     profile_of_cohort: Index,
+    standard: Standard = Standard.OWN,
 ) -> Iterator[tuple[dict[str, str], Array, Array, Array]]:
-    """Yield each pair of levels of each effect of one column, given to the profiles of the patients of both.
+    """Yield each pair of levels of each effect of one column, given to the profiles of the same patients.
+
+    The patients are those of both levels; by the standard `same` those that all rows of the column are over.
 
     Yields
     ------
@@ -107,8 +138,11 @@ def compared_levels(
             continue
         column = block.columns[0]
         observed = [level for level in block.levels if (design.profiles[column] == level).any()]
+        support = common_support(design, column)
         for reference, level in itertools.combinations(observed, 2):
             members = np.isin(design.profiles[column], (reference, level))
+            if standard is Standard.SAME and support.any():
+                members = support
             weights = patient_shares(design, members, profile_of_cohort)
             used = np.flatnonzero(weights)
             sides = []
@@ -117,6 +151,46 @@ def compared_levels(
                 given[column] = np.full(len(used), value)
                 sides.append(profile_predictors(design, draws, given, count=len(used)))
             yield {"column": block.label, "contrast": f"{level} vs {reference}"}, weights[used], sides[0], sides[1]
+
+
+def mix_of(
+    design: Structure,
+    profiles: Mapping[str, NDArray[np.str_]],
+    profile_of_cohort: Index,
+    group: Group,
+    standard: Standard,
+) -> Mix:
+    """Return what the row of a group is averaged over.
+
+    By the standard `same`, a level of one column is given to the patients of :func:`common_support`. Rows of all
+    cohorts, and of a combination of levels, are over their own patients by either.
+    """
+    columns = [column for column in profiles if label_of(column) in group.levels]
+    if standard is Standard.SAME and len(columns) == 1 and (kept := common_support(design, columns[0])).any():
+        weights = patient_shares(design, kept, profile_of_cohort)
+        used = np.flatnonzero(weights)
+        given = {name: values[used] for name, values in profiles.items()}
+        given[columns[0]] = np.full(len(used), group.level)
+        merged: dict[tuple[str, ...], float] = {}
+        for row, share in zip(
+            zip(*(values.tolist() for values in given.values()), strict=True), weights[used], strict=True
+        ):
+            merged[row] = merged.get(row, 0.0) + float(share)
+        had = set(zip(*(values.tolist() for values in profiles.values()), strict=True))
+        return Mix(
+            profiles={name: np.array(levels) for name, levels in zip(given, zip(*merged, strict=True), strict=True)},
+            share=np.array(list(merged.values())),
+            seen=np.array([row in had for row in merged]),
+            over=in_words(design, columns[0], kept),
+        )
+    weights = patient_shares(design, group.members, profile_of_cohort)
+    used = np.flatnonzero(weights)
+    return Mix(
+        profiles={name: values[used] for name, values in profiles.items()},
+        share=weights[used],
+        seen=np.ones(len(used), dtype=np.bool_),
+        over="",
+    )
 
 
 def patient_shares(design: Structure, members: Mask, profile_of_cohort: Index) -> Array:

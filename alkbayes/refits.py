@@ -9,6 +9,7 @@ from alkbayes.design import Design, Index
 from alkbayes.fit import Fit, fit_model
 from alkbayes.restriction import restricted
 from alkbayes.settings import Engine, SamplerSettings
+from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -27,12 +28,15 @@ class Without:
         Without those that are left out.
     settings
         Those of the fit, with a seed of its own.
+    standard
+        That of the fit.
     """
 
     spec: "Spec"
     evidence: "Evidence"
     design: Design
     settings: SamplerSettings
+    standard: Standard
 
 
 def without(fit: Fit, left_out: Index) -> Without:
@@ -44,7 +48,7 @@ def without(fit: Fit, left_out: Index) -> Without:
     settings = fit.provenance.settings
     seed = int(np.random.SeedSequence([settings.seed, *left_out.tolist()]).generate_state(1)[0])
     kept = np.setdiff1d(np.arange(len(fit.design.cohorts)), left_out)
-    return Without(fit.spec, fit.evidence, restricted(fit.design, kept), replace(settings, seed=seed))
+    return Without(fit.spec, fit.evidence, restricted(fit.design, kept), replace(settings, seed=seed), fit.standard)
 
 
 def refit(what: Without) -> Fit:
@@ -55,4 +59,11 @@ def refit(what: Without) -> Fit:
     SamplingError
         If the sampler cannot run to its end.
     """
-    return fit_model(what.spec, what.evidence, engine=Engine.QUADRATURE, settings=what.settings, design=what.design)
+    return fit_model(
+        what.spec,
+        what.evidence,
+        engine=Engine.QUADRATURE,
+        settings=what.settings,
+        design=what.design,
+        standard=what.standard,
+    )

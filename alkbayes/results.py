@@ -73,6 +73,10 @@ def results_of(fit: "Fit") -> Results:
             "question": fit.spec.question,
             "link": fit.design.link,
             "outcome": asdict(evidence.outcome),
+            "standard": str(fit.standard),
+            # Why this model, where nobody named one, and what it leaves out of the table: the command adds both.
+            "chosen": None,
+            "unnamed": None,
             "engine": fit.provenance.engine,
             "evidence": {
                 "source": evidence.source,

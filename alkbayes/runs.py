@@ -241,6 +241,7 @@ def read_fit(folder: Path) -> "Fit":
     from alkbayes.errors import EvidenceError, SpecError
     from alkbayes.fit import Fit, Provenance
     from alkbayes.spec import read_spec
+    from alkbayes.vocabulary import Standard
 
     document = read_run(folder)
     try:
@@ -260,6 +261,8 @@ def read_fit(folder: Path) -> "Fit":
         tree=tree,
         diagnostics=Diagnostics.from_record(document["diagnostics"]),
         provenance=Provenance.from_record(document["provenance"]),
+        # Runs of earlier versions have rows over each level's own patients.
+        standard=Standard(document.get("standard", Standard.OWN)),
     )
 
 

@@ -6,8 +6,11 @@ from enum import StrEnum
 INTERVAL_PROB = 0.95
 """Probability of every credible, confidence and prediction interval; all are equal-tailed."""
 
-DEFAULT_MODEL = "line-generation"
-"""What `alkbayes fit` fits."""
+DEFAULT_MODELS = ("sequence", "line-generation", "line", "generation", "overall")
+"""What `alkbayes fit` fits: the first of these whose columns the table has."""
+
+DEFAULT_MODEL = DEFAULT_MODELS[0]
+"""That of the bundled table."""
 
 MEDIAN_MODEL = "pfs"
 """What `alkbayes pfs` fits: the one bundled model that is of medians, not of response rates."""
@@ -68,6 +71,13 @@ class Estimand(StrEnum):
     NEXT_COHORT = "next_cohort"
 
 
+class Standard(StrEnum):
+    """Over whose patients the rows of a column's levels are averaged: one mix for all of them, or each row's own."""
+
+    SAME = "same"
+    OWN = "own"
+
+
 LEVELS: dict[str, tuple[str, ...]] = {
     "line": tuple(Line),
     "regimen_class": tuple(RegimenClass),
@@ -87,6 +97,16 @@ LEVELS: dict[str, tuple[str, ...]] = {
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nr", "-", "–", "—", ".", "?"})
 """How a table says in any of its columns, in either case, that a value is missing: R writes NA, SAS a point."""
+IMPOSSIBLE = frozenset(
+    frozenset({("line", str(line)), ("prior_alk_tki", str(earlier))})
+    for line, histories in {
+        # Nobody has had a drug, or not everybody has.
+        Line.NAIVE: (PriorAlkTki.CRIZOTINIB, PriorAlkTki.SECOND, PriorAlkTki.ANY, PriorAlkTki.MIXED),
+        Line.MIXED: (PriorAlkTki.CRIZOTINIB, PriorAlkTki.SECOND, PriorAlkTki.ANY),
+    }.items()
+    for earlier in histories
+)
+"""Pairs of levels of two columns, each as (column, level), that exclude each other by what they mean."""
 
 LABELS: dict[str, str] = {
     "regimen_class": "generation",

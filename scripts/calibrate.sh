@@ -8,28 +8,33 @@ scale=${SCALE:-1}
 studies=runs/calibrate
 [ "$scale" = 1 ] || studies=runs/calibrate-trial-$scale
 
-# scenario, engine, replications, draws
+# model, scenario, engine, replications, draws
 list="
-bundled quadrature 1000 1000
-bundled nuts 200 2000
-three-trials quadrature 400 1000
-eight-patients quadrature 400 1000
-unbalanced-lines quadrature 400 1000
-five-to-a-million quadrature 400 1000
-bundled-fixed quadrature 400 1000
-three-trials-fixed quadrature 400 1000
-eight-patients-fixed quadrature 400 1000
-unbalanced-lines-fixed quadrature 400 1000
-tau-zero quadrature 400 1000
-tau-one quadrature 400 1000
-orr-95 quadrature 400 1000
+line-generation bundled quadrature 1000 1000
+line-generation bundled nuts 200 2000
+line-generation three-trials quadrature 400 1000
+line-generation eight-patients quadrature 400 1000
+line-generation unbalanced-lines quadrature 400 1000
+line-generation five-to-a-million quadrature 400 1000
+line-generation bundled-fixed quadrature 400 1000
+line-generation three-trials-fixed quadrature 400 1000
+line-generation eight-patients-fixed quadrature 400 1000
+line-generation unbalanced-lines-fixed quadrature 400 1000
+line-generation tau-zero quadrature 400 1000
+line-generation tau-one quadrature 400 1000
+line-generation orr-95 quadrature 400 1000
+sequence bundled quadrature 1000 1000
+sequence bundled nuts 200 2000
+sequence bundled-fixed quadrature 400 1000
 "
 failed=""
-while read -r scenario engine replications draws; do
-    [ -n "$scenario" ] || continue
+while read -r model scenario engine replications draws; do
+    [ -n "$model" ] || continue
     name=$scenario-$engine
+    # The first model's studies have the names of the scenarios alone.
+    [ "$model" = line-generation ] || name=$model-$name
     code=0
-    .venv/bin/alkbayes calibrate --scenario "$scenario" --engine "$engine" \
+    .venv/bin/alkbayes calibrate "$model" --scenario "$scenario" --engine "$engine" \
         --replications $((replications / scale)) --draws "$draws" --out "$studies/$name" "$@" </dev/null || code=$?
     # 6 is a verdict, and recorded as any other; all else is an end.
     [ "$code" = 0 ] || [ "$code" = 6 ] || exit "$code"

@@ -23,6 +23,7 @@ from alkbayes.estimates import Posterior, posterior_of
 from alkbayes.evidence import Evidence, read_evidence
 from alkbayes.settings import SamplerSettings
 from alkbayes.spec import Spec, model_names, model_path, parse_spec, read_spec
+from alkbayes.vocabulary import Standard
 
 # How long an example takes is a matter of what else the machine does.
 settings.register_profile("any-machine", deadline=None)
@@ -315,11 +316,14 @@ def oracle_log_density() -> Callable[[Case, np.ndarray], float]:
 def posterior_from() -> Callable[..., Posterior]:
     """Maker of what estimates read, from free parameters with axes (chain, draw, ...)."""
 
-    def make(design: Design, free: Mapping[str, np.ndarray], *, seed: int = 1) -> Posterior:
+    def make(
+        design: Design, free: Mapping[str, np.ndarray], *, seed: int = 1, standard: Standard = Standard.OWN
+    ) -> Posterior:
         fit = SimpleNamespace(
             design=design,
             draws=complete(design, {name: np.asarray(values, dtype=float) for name, values in free.items()}),
             provenance=SimpleNamespace(settings=SamplerSettings(seed=seed)),
+            standard=standard,
         )
         return posterior_of(fit)
 

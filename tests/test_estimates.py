@@ -15,14 +15,19 @@ from alkbayes.design import build_design
 from alkbayes.draws import from_prior
 from alkbayes.estimates import (
     cohort_table,
+    contrast_draws,
     contrast_table,
     heterogeneity_table,
+    pooled_draws,
     pooled_table,
     profile_weights,
     summarise,
 )
+from alkbayes.evidence import read_evidence
 from alkbayes.parametrisation import empirical_predictors
 from alkbayes.profiles import groups_of
+from alkbayes.spec import model_path, read_spec
+from alkbayes.vocabulary import Standard
 
 LINE = {"column": "line", "kind": "fixed", "reference": "naive", "prior": {"dist": "normal", "mean": 0.0, "sd": 1.0}}
 SD = {"sd_prior": {"dist": "half_normal", "sd": 0.5}}
@@ -353,3 +358,104 @@ def test_a_skewed_interval_is_equal_tailed() -> None:
     found = summarise(draws)
     assert found["low"] == pytest.approx(-np.log(0.975), abs=1e-3)
     assert found["high"] == pytest.approx(-np.log(0.025), abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def histories(posterior_from: Any) -> Any:
+    """The model `sequence` on the bundled table, with draws of its priors for a posterior; and its table."""
+    spec = read_spec(model_path("sequence"))
+    evidence = read_evidence(columns=spec.columns)
+    design = build_design(spec, evidence)
+    draws = from_prior(design, rng=np.random.default_rng(4), draws=40)
+    return posterior_from(design, draws, standard=Standard.SAME), evidence.frame
+
+
+def given(posterior: Any, column: str, level: str, row: pd.Series) -> np.ndarray:
+    """Linear predictor of a cohort's patients had they `level`, by level names and named effects alone."""
+    draws, levels = posterior.draws, dict(row[["line", "prior_alk_tki", "regimen_class"]]) | {column: level}
+    theta = draws["alpha"].copy()
+    blocks = {block.label: block for block in posterior.design.effects}
+    if levels["line"] != "naive":
+        theta += draws["beta_line"][:, blocks["line"].free_coords.index(levels["line"])]
+    for label, name in (
+        ("prior_tki", levels["prior_alk_tki"]),
+        ("generation", levels["regimen_class"]),
+        ("prior_tki:generation", f"{levels['prior_alk_tki']}:{levels['regimen_class']}"),
+    ):
+        theta += draws[f"effect_{label.replace(':', '_')}"][:, blocks[label].levels.index(name)]
+    return theta
+
+
+def averaged(posterior: Any, theta: np.ndarray) -> np.ndarray:
+    """Mean response rate over trials and cohorts, by a quadrature of our own over the normal deviations."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    sd = np.hypot(posterior.draws["tau_trial"], posterior.draws["tau_cohort"])
+    return np.asarray(expit(theta[:, None] + sd[:, None] * nodes) @ weights / weights.sum())
+
+
+SUPPORT = {
+    "line": lambda frame: frame["prior_alk_tki"] == "none",
+    "prior_alk_tki": lambda frame: frame["line"] == "pretreated",
+    "regimen_class": lambda frame: frame["n"] > 0,
+}
+"""Cohorts whose patients could have had any level of the column: what an earlier ALK inhibitor and a line exclude."""
+
+
+@pytest.mark.parametrize(
+    ("label", "column"), [("line",) * 2, ("prior_tki", "prior_alk_tki"), ("generation", "regimen_class")]
+)
+def test_levels_are_standardised_cohort_by_cohort(histories: Any, label: str, column: str) -> None:
+    """The g-formula written out: each cohort's patients are given the level, and averaged by their number."""
+    posterior, frame = histories
+    patients = frame[SUPPORT[column](frame)]
+    share = patients["n"].to_numpy() / patients["n"].sum()
+    rows = list(pooled_draws(posterior))
+    for level in set(frame[column]):
+        thetas = [given(posterior, column, level, cohort) for _, cohort in patients.iterrows()]
+        mean = np.column_stack([averaged(posterior, theta) for theta in thetas]) @ share
+        typical = expit(np.column_stack(thetas) @ share)
+        has = {tuple(row) for row in frame[["line", "prior_alk_tki", "regimen_class"]].to_numpy()}
+        combinations = patients[["line", "prior_alk_tki", "regimen_class"]].assign(**{column: level}).to_numpy()
+        predicted = sum(part for part, row in zip(share, combinations, strict=True) if tuple(row) not in has)
+        for estimand, expected in (("mean", mean), ("typical", typical)):
+            (found,) = [
+                (row, draws)
+                for row, draws in rows
+                if (row["group"], row["level"], row["estimand"]) == (label, level, estimand)
+            ]
+            # The package's quadrature of the mean is exact to 1e-6 for SDs of this prior.
+            np.testing.assert_allclose(found[1], expected, atol=2e-6)
+            assert found[0]["predicted"] == pytest.approx(predicted, abs=1e-12)
+
+
+def test_contrasts_are_the_differences_of_the_rows(histories: Any) -> None:
+    posterior, _ = histories
+    rows = {(row["group"], row["level"]): draws for row, draws in pooled_draws(posterior) if row["estimand"] == "mean"}
+    found = 0
+    for row, draws in contrast_draws(posterior):
+        if row["scale"] == "risk_difference":
+            first, second = (rows[row["column"], level] for level in row["contrast"].split(" vs "))
+            np.testing.assert_allclose(draws, first - second, atol=1e-12)
+            found += 1
+    assert found == 3 + 10 + 10
+
+
+def test_rows_over_their_own_patients_stand_beside_the_standardised_ones(histories: Any) -> None:
+    posterior, _ = histories
+    same, own = pooled_table(posterior), pooled_table(replace(posterior, standard=Standard.OWN))
+    for name in ("mean", "median", "low", "high"):
+        np.testing.assert_array_equal(same[f"own_{name}"], own[name])
+    assert not {"over", "predicted", "own_mean"} & set(own.columns)
+    unchanged = same[same["over"] == ""].index
+    pd.testing.assert_frame_equal(same.loc[unchanged, own.columns], own.loc[unchanged])
+    # All cohorts and cells of two columns are over their own patients, and so is the registry's rate of any row.
+    assert set(same.loc[unchanged, "group"]) >= {"all", "line:generation", "prior_tki:generation"}
+    assert (same.loc[same["estimand"] == "registry", "over"] == "").all()
+
+
+def test_a_model_of_one_column_has_nothing_to_standardise_over(case_of: Any, posterior_from: Any) -> None:
+    design = case_of("line").design
+    draws = from_prior(design, rng=np.random.default_rng(1), draws=20)
+    table = pooled_table(posterior_from(design, draws, standard=Standard.SAME))
+    assert (table["over"] == "").all()
+    assert (table["median"] == table["own_median"]).all()

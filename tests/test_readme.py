@@ -1,6 +1,7 @@
 """The README shows what a newcomer sees."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,13 @@ from typer.testing import CliRunner
 
 from alkbayes.cli import app
 from alkbayes.cli.fit_report import show_fit
+from alkbayes.confounding import unnamed_columns
+from alkbayes.default_model import default_model
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import fit_model
 from alkbayes.results import results_of
 from alkbayes.spec import model_path, parse_spec, read_spec
+from alkbayes.vocabulary import Standard
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -30,9 +34,11 @@ def test_the_output_in_the_readme_is_what_the_command_prints(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    spec = read_spec(model_path("line-generation"))
-    fit = fit_model(spec, read_evidence(columns=spec.columns))
-    show_fit(results_of(fit).document | {"run": "runs/x"})
+    chosen = default_model(read_evidence().frame)
+    spec = read_spec(model_path(chosen.name))
+    fit = fit_model(spec, read_evidence(columns=spec.columns), standard=Standard.SAME)
+    unnamed = [asdict(each) for each in unnamed_columns(fit)]
+    show_fit(results_of(fit).document | {"run": "runs/x", "chosen": chosen.why, "unnamed": unnamed})
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     (shown,) = blocks("text")
     lines = shown.splitlines()

@@ -12,7 +12,7 @@ from alkbayes.cli.options import Data, Json
 from alkbayes.cli.output import message_console, no_color, print_json, say
 from alkbayes.errors import ConvergenceError, TakenError
 from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.vocabulary import DEFAULT_MODEL
+from alkbayes.vocabulary import DEFAULT_MODEL, Standard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,9 +22,20 @@ if TYPE_CHECKING:
 DEFAULTS = SamplerSettings()
 
 Model = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="MODEL", help="A bundled model's name, or the path of a TOML file.", autocompletion=completing.models
+        metavar="MODEL",
+        help="A bundled model's name, or the path of a TOML file. Default: the richest that the table has columns for.",
+        show_default=False,
+        autocompletion=completing.models,
+    ),
+]
+StandardOf = Annotated[
+    Standard | None,
+    typer.Option(
+        help="Average all levels of a column over the same patients, or each level over its own. "
+        f"Default: same for {DEFAULT_MODEL} and where no model is named, else own.",
+        show_default=False,
     ),
 ]
 Out = Annotated[
@@ -42,18 +53,26 @@ EngineName = Annotated[
 CrossCheckToo = Annotated[
     bool, typer.Option("--cross-check", help="Run both engines and compare every pooled number.", show_default=False)
 ]
+NoCheck = Annotated[
+    bool,
+    typer.Option(
+        "--no-check", help="Do not look for columns of the table that would better the model.", show_default=False
+    ),
+]
 
 
 def command(
-    model: Model = DEFAULT_MODEL,
+    model: Model = None,
     data: Data = None,
     out: Out = None,
+    standard: StandardOf = None,
     seed: Seed = DEFAULTS.seed,
     chains: Chains = DEFAULTS.chains,
     draws: Draws = DEFAULTS.draws,
     tune: Tune = DEFAULTS.tune,
     engine: EngineName = Engine.NUTS,
     cross_check: CrossCheckToo = False,
+    no_check: NoCheck = False,
     json_: Json = False,
 ) -> None:
     """Fit a model to the evidence and report the pooled response rates beside classical pooling.
@@ -62,9 +81,10 @@ def command(
     """
     import shlex
     import sys
-    from dataclasses import replace
+    from dataclasses import asdict, replace
     from datetime import datetime
 
+    from alkbayes.default_model import default_model
     from alkbayes.evidence import read_evidence
     from alkbayes.runs import check_place, free_run_folder, write_run
     from alkbayes.spec import model_path, read_spec
@@ -72,12 +92,16 @@ def command(
     # All that can be wrong is found before anything heavy is imported, let alone sampled.
     settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
     started = datetime.now().astimezone()
-    path = model_path(model)
+    chosen = default_model(read_evidence(data).frame) if model is None else None
+    path = model_path(chosen.name if chosen is not None else str(model))
     spec = read_spec(path)
     model_file = path.read_bytes()
     evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
     check_place(out or free_run_folder(spec.name, now=started))
+    # A model that is named has the rows that it always had, but for the one whose rows were made to be compared.
+    standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
 
+    from alkbayes.confounding import unnamed_columns
     from alkbayes.fit import fit_model
     from alkbayes.results import results_of
 
@@ -86,10 +110,19 @@ def command(
         if cross_check:
             from alkbayes.cross_check import fit_both
 
-            fit, compared = fit_both(spec, evidence, keep=engine, settings=settings, progress=progress, warn=warn)
+            fit, compared = fit_both(
+                spec, evidence, keep=engine, settings=settings, standard=standard, progress=progress, warn=warn
+            )
         else:
-            fit = fit_model(spec, evidence, engine=engine, settings=settings, progress=progress, warn=warn)
+            fit = fit_model(
+                spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress, warn=warn
+            )
     results = results_of(fit)
+    added = {"chosen": None if chosen is None else chosen.why}
+    document_of = (
+        results.document | added | ({} if no_check else {"unnamed": [asdict(each) for each in unnamed_columns(fit)]})
+    )
+    results = replace(results, document=document_of)
     if cross_check:
         handed_over = {"faults": [f"quadrature handed over: {fit.provenance.handed_over}"]}
         record = handed_over if compared is None else compared.as_record()

@@ -15,8 +15,8 @@ from alkbayes.fit_tables import (
     subject,
     two_step_notes,
     verdict,
-    weight_lines,
 )
+from alkbayes.standard_tables import averaging, prediction_lines, standard_lines, unnamed_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,12 +32,7 @@ def show_fit(document: dict[str, Any]) -> None:
     for line in (*subject(document), *verdict(document)):
         failed = line.startswith("failed: ")
         say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
-    console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
-    _show_reading(console, document)
-    if weights := weight_lines(document):
-        console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
-        for line in weights:
-            say(console, f"  {line}", hang=4)
+    _show_pooled(console, document)
     console.print(_table(console, heterogeneity_rows(document), space=True))
     for contrasts in contrast_rows(document):
         if len(contrasts.rows) > MOST_CONTRASTS:
@@ -51,14 +46,24 @@ def show_fit(document: dict[str, Any]) -> None:
     console.print(f"Run: {document['run']}", soft_wrap=True)
 
 
-def _show_reading(console: "Console", document: dict[str, Any]) -> None:
-    """Print what the columns of the pooled table are, and what to bear in mind of their intervals."""
+def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
+    """Print the pooled rates, with what is to be known of their columns and rows."""
+    for line in (*unnamed_line(document), *standard_lines(document)):
+        say(console, line)
+    console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
     for name, meaning in READING:
         say(console, f"{name + ':':<13}{meaning}", hang=13)
     for line in two_step_notes(document):
         say(console, line)
     if shows_whole_percents(document):
         console.print(WHOLE_PERCENTS)
+    for line in prediction_lines(document):
+        say(console, line, hang=2)
+    what, weights = averaging(document)
+    if weights:
+        console.print(f"\n{what} (all weights are in pooled.csv):")
+        for line in weights:
+            say(console, f"  {line}", hang=4)
 
 
 def _lower(title: str) -> str:

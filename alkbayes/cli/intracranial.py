@@ -9,7 +9,7 @@ from alkbayes.cli.analysis import console_for, empty_table, evidence_for, keep
 from alkbayes.cli.options import Csv, Data, ForRun, Json
 from alkbayes.cli.output import check_format, print_csv, print_json, print_message, records
 from alkbayes.errors import ConvergenceError
-from alkbayes.vocabulary import ALL, DEFAULT_MODEL, NOT_RANDOMISED
+from alkbayes.vocabulary import ALL, NOT_RANDOMISED
 from alkbayes.wording import rate_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from alkbayes.intracranial import IntracranialAnalysis
 
 MODEL = "intracranial"
+SYSTEMIC_MODEL = "line-generation"
+"""The same effects, of the response of the body."""
 
 JointToo = Annotated[
     bool,
@@ -45,7 +47,7 @@ def command(
     check_format(json_=json_, csv=csv)
     from alkbayes.spec import model_path, read_spec
 
-    specs = read_spec(model_path(DEFAULT_MODEL)), read_spec(model_path(MODEL))
+    specs = read_spec(model_path(SYSTEMIC_MODEL)), read_spec(model_path(MODEL))
     systemic, brain = (evidence_for(data, for_run, columns=spec.columns, outcome=spec.outcome) for spec in specs)
     if plot is not None:
         from alkbayes.plots.files import check_free, format_of

@@ -1,13 +1,13 @@
-"""Pooled rates of every group: line by TKI generation where a model has both, else the levels of its effects."""
+"""Pooled rates of every group: the cells of two columns where a model has both, then the levels of its effects."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alkbayes.evidence_rules import STRATA
+from alkbayes.fit_tables import PARTLY_PREDICTED
 from alkbayes.plots import marks
-from alkbayes.plots.forest_rows import PAIR, group_name
+from alkbayes.plots.forest_rows import group_name
 from alkbayes.plots.page import (
     MARGIN_MM,
     cell,
@@ -37,7 +37,7 @@ from alkbayes.plots.style import (
     Look,
     styled,
 )
-from alkbayes.vocabulary import ALL, label_of
+from alkbayes.vocabulary import ALL
 
 ROW_MM = 4.4
 """Of two units of the vertical axis."""
@@ -46,6 +46,8 @@ PLOT_RIGHT_MM = SINGLE_MM - 3.5
 AXIS_MM = 7.0
 KEY_MM = SINGLE_MM - 2 * MARGIN_MM
 TITLE = "Pooled {}, by group"
+COMPARED = "Levels of a column are over the same patients, so that they can be compared; all other rows over their own."
+PREDICTED = f"{PARTLY_PREDICTED} in part predicted by the model, where no cohort has the combination of levels."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
         One a page, rates in percent.
     """
     rows = _rows(pooled)
-    notes = foot_lines(caption.notes, SINGLE_MM)
+    notes = foot_lines((*_notes(pooled), *caption.notes), SINGLE_MM)
     texts = [text for _, text in marks.summary_key()]
     room = KEY_MM - text_mm(TITLE.format(""), TITLE_PT, bold=True)
     title = TITLE.format(fitted(caption.outcome.label, room, TITLE_PT, bold=True))
@@ -109,26 +111,52 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
 
 
 def _rows(pooled: pd.DataFrame) -> list[_Row]:
-    """Return all cohorts, each line with its generations, and the levels of each other effect."""
-    places = pooled[["group", "level", "line"]].drop_duplicates()
+    """Return all cohorts, each level of one column with those of another, and the levels of each other effect.
+
+    The two are those of a model's interaction, or line and TKI generation. Where levels are standardised, one of the
+    first column stands with the others of its own, and not above cells that are over other patients.
+    """
+    places = pooled[["group", "level"]].drop_duplicates()
     groups = list(dict.fromkeys(places["group"]))
     rows = [_Row("All cohorts", (ALL, ALL), 0.0)]
     done = {ALL}
-    if PAIR in groups:
-        line, generation = (label_of(column) for column in STRATA)
-        for level in places.loc[places["group"] == line, "level"]:
-            rows.append(_Row(group_name(line, level), (line, level), 0.0))
-            inside = places[(places["group"] == PAIR) & (places["line"] == level)]["level"]
-            rows += [_Row(group_name(generation, cell.partition(":")[2]), (PAIR, cell), 2.0) for cell in inside]
-        done |= {line, PAIR}
+    pairs = [group for group in groups if ":" in group]
+    predicted = _predicted(pooled)
+    compared = _is_compared(pooled)
+    for pair in pairs[-1:]:
+        outer, inner = pair.split(":")
+        for level in places.loc[places["group"] == outer, "level"]:
+            rows.append(_Row(_outer_name(outer, level), None if compared else (outer, level), 0.0))
+            inside = [cell for cell in places.loc[places["group"] == pair, "level"] if cell.partition(":")[0] == level]
+            rows += [_Row(group_name(inner, cell.partition(":")[2]), (pair, cell), 2.0) for cell in inside]
+        done |= {pair} if compared else {outer, pair}
     rest = [group for group in groups if group not in done and ":" not in group]
     for group in rest:
         rows.append(_Row(f"By {HEADINGS.get(group, group.replace('_', ' '))}", None, 0.0))
-        rows += [
-            _Row(group_name(group, level), (group, level), 2.0)
-            for level in places.loc[places["group"] == group, "level"]
-        ]
+        for level in places.loc[places["group"] == group, "level"]:
+            mark = f" {PARTLY_PREDICTED}" if (group, level) in predicted else ""
+            rows.append(_Row(f"{group_name(group, level)}{mark}", (group, level), 2.0))
     return rows
+
+
+def _outer_name(label: str, level: str) -> str:
+    name = group_name(label, level)
+    return name if name != level else f"{HEADINGS.get(label, label.replace('_', ' '))}: {level}"
+
+
+def _is_compared(pooled: pd.DataFrame) -> bool:
+    """Return whether levels of a column are over the same patients; a table that was read has NaN for no word."""
+    return "over" in pooled and bool((pooled["over"].fillna("") != "").any())
+
+
+def _predicted(pooled: pd.DataFrame) -> set[tuple[str, str]]:
+    marked = pooled[pooled["predicted"] > 0] if "predicted" in pooled else pooled[:0]
+    return set(marked[["group", "level"]].itertuples(index=False, name=None))
+
+
+def _notes(pooled: pd.DataFrame) -> tuple[str, ...]:
+    compared = (COMPARED,) if _is_compared(pooled) else ()
+    return (*compared, PREDICTED) if _predicted(pooled) else compared
 
 
 HEADINGS = {"generation": "TKI generation", "prior_tki": "earlier ALK inhibitor"}

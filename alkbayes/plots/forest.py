@@ -18,6 +18,7 @@ from alkbayes.plots.forest_rows import (
     Weights,
     exact_limits,
     forest_rows,
+    over_own_patients,
     pages_of,
     weights_of,
 )
@@ -107,7 +108,8 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
     """
     low, high = exact_limits(cohorts)
     tables = _Tables(
-        pooled=marks.by_group(pooled),
+        # A diamond sums up the cohorts under it.
+        pooled=marks.by_group(over_own_patients(pooled)),
         cohorts=cohorts,
         low=low,
         high=high,

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
+from alkbayes.estimates import OWN_COLUMNS
 from alkbayes.evidence_rules import STRATA
 from alkbayes.vocabulary import ALL, label_of
 
@@ -88,6 +89,11 @@ def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> list[Row]:
     else:
         rows = _of(cohorts, order)
     return [*rows, overall]
+
+
+def over_own_patients(pooled: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of pooled rates with each row over its own patients, for where a row sums up cohorts beside it."""
+    return pooled.assign(**{name: pooled[f"own_{name}"] for name in OWN_COLUMNS if f"own_{name}" in pooled})
 
 
 def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
@@ -196,4 +202,15 @@ def group_name(label: str, level: str) -> str:
         return f"{level.capitalize()}-generation TKI"
     if label == label_of("line") and level in {"naive", "pretreated", "mixed"}:
         return {"naive": "Treatment-naive", "pretreated": "Pretreated", "mixed": "Mixed lines"}[level]
+    if label == label_of("prior_alk_tki") and level in HISTORIES:
+        return HISTORIES[level]
     return level.capitalize() if label == label_of("regimen_class") else level
+
+
+HISTORIES = {
+    "none": "No earlier ALK TKI",
+    "crizotinib": "After crizotinib",
+    "second": "After a second-gen. TKI",
+    "any": "After several ALK TKIs",
+    "mixed": "Some after an ALK TKI",
+}

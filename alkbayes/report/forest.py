@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from alkbayes.plots.forest_rows import Rank, column_named, exact_limits, forest_rows, weights_of
+from alkbayes.plots.forest_rows import Rank, column_named, exact_limits, forest_rows, over_own_patients, weights_of
 from alkbayes.records import records
 from alkbayes.report.blocks import Axis, Forest, ForestRow, Link, Mark, Piece, Pieces
 from alkbayes.report.sources import KEYS, REGISTRY, Source, keys_of, linked, registered
@@ -90,7 +90,7 @@ def forest_of(
     low, high = exact_limits(cohorts)
     weights = weights_of(cohorts)
     exact = list(zip(low.tolist(), high.tolist(), strict=True))
-    rates = {(row["group"], row["level"], row["estimand"]): row for row in records(pooled)}
+    rates = {(row["group"], row["level"], row["estimand"]): row for row in records(over_own_patients(pooled))}
     overall = rates[ALL, ALL, "mean"]
     columns = [str(column_named(cohorts, label)) for label in _labels(pooled)]
     numbers = records(cohorts)

@@ -12,14 +12,14 @@ from alkbayes.fit_tables import (
     pooled_rows,
     shows_whole_percents,
     two_step_notes,
-    weight_lines,
 )
 from alkbayes.plots.kinds import KINDS
 from alkbayes.prior_implications import heterogeneity_priors
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.forest import forest_of
 from alkbayes.report.pictures import picture
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.standard_tables import averaging, prediction_lines, standard_lines, unnamed_line
+from alkbayes.vocabulary import NOT_RANDOMISED, Standard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MOST_CONTRASTS = 40
 """Contrasts of one effect that stand open; more are folded away."""
 OF_MEAN = "Differences are of the mean, over the patients of the two levels together."
+OF_ROWS = "Differences are of the mean, over the patients that the rows of these levels are averaged over."
 
 
 def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tuple[int, Source]]") -> Section:
@@ -43,7 +44,9 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     notes = tuple(f"{name}: {meaning}." for name, meaning in READING) + tuple(two_step_notes(document))
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
+    notes = (*notes, *prediction_lines(document))
     blocks: list[Block] = [
+        *(text(line) for line in (*unnamed_line(document), *standard_lines(document))),
         Table(pooled_rows(document), notes),
         *_weights(document),
         figure_of(tables, "cells"),
@@ -96,16 +99,17 @@ DESCRIPTIONS = {
 
 
 def _weights(document: Document) -> "list[Block]":
-    if not (lines := weight_lines(document)):
+    said_of, lines = averaging(document)
+    if not lines:
         return []
     what = "Over what each row is averaged"
-    said = text("Each row is averaged over its own patients. All weights are in pooled.csv of the run.")
+    said = text(f"{said_of}. All weights are in pooled.csv of the run.")
     return [Fold(what, (said, Bullets(tuple((line,) for line in lines))))]
 
 
 def _contrasts(document: Document) -> "list[Block]":
     found: list[Block] = []
     for table in contrast_rows(document):
-        shown = Table(table, (OF_MEAN,))
+        shown = Table(table, (OF_ROWS if document.get("standard") == Standard.SAME else OF_MEAN,))
         found.append(shown if len(table.rows) <= MOST_CONTRASTS else Fold(table.title, (shown,)))
     return found

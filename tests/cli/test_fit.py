@@ -31,6 +31,9 @@ DOCUMENT = {
     "question": TEXT,
     "link": TEXT,
     "outcome": (dict,),
+    "standard": TEXT,
+    "chosen": TEXT,
+    "unnamed": (list,),
     "engine": TEXT,
     "evidence": (dict,),
     "diagnostics": (dict,),
@@ -78,13 +81,16 @@ POOLED = {
     "patients": COUNT,
     "responders": COUNT,
     "weights": TEXT,
+    "over": TEXT,
+    "predicted": NUMBER,
     "estimand": TEXT,
     "mean": NUMBER,
     "median": NUMBER,
     "sd": NUMBER,
     "low": NUMBER,
     "high": NUMBER,
-} | ERRORS
+}
+POOLED |= ERRORS | dict.fromkeys(("own_mean", "own_median", "own_low", "own_high"), NUMBER)
 HETEROGENEITY = {"parameter": TEXT, "mean": NUMBER, "median": NUMBER, "low": NUMBER, "high": NUMBER} | ERRORS
 CONTRAST = {
     "column": TEXT,
@@ -265,13 +271,13 @@ def test_text_says_everything_in_its_order(text_run) -> None:
     assert result.stderr == ""
     text = result.stdout
     order = (
-        "Model: line-generation",
+        "Model: line-generation, as the table has line and regimen_class, but no column prior_alk_tki",
         "8 cohorts of 6 trials, 203 responders of 343 patients",
         "Posterior: converged. 4 chains of 1000 draws, seed 7;",
         "Pooled objective response rate, %",
         "overall",
         "naive : first",
-        "Each row is averaged over its own patients",
+        "The levels of a column are averaged over these patients",
         "Heterogeneity",
         "Contrasts of line",
         "Contrasts of TKI generation",
@@ -282,7 +288,9 @@ def test_text_says_everything_in_its_order(text_run) -> None:
     assert -1 not in places
     assert places == sorted(places)
     assert "NOT CONVERGED" not in text
-    assert max(map(len, text.splitlines()[3:30])) <= 100
+    lines = text.splitlines()
+    start = lines.index(next(line for line in lines if line.startswith("Pooled ")))
+    assert max(map(len, lines[start : start + 27])) <= 100
     assert "…" not in text
 
 
@@ -463,7 +471,7 @@ def test_a_posterior_that_fails_its_gate_is_written_marked_and_refused(failed_ru
         (["--tune", "many"], 2, "--tune"),
         (["--no-such-option"], 2, "--no-such-option"),
         (["line", "generation"], 2, "generation"),
-        (["no-such-model"], 4, "Models: line-generation, "),
+        (["no-such-model"], 4, "Models: sequence, "),
         (["missing.toml"], 4, "missing.toml"),
         (["--data", "missing.csv"], 3, "missing.csv"),
         (["--data", "bad.csv"], 3, "bad.csv, line 3"),

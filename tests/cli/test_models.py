@@ -41,7 +41,7 @@ def test_the_list_for_a_reader() -> None:
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert lines[1].split() == ["model", "question", "columns", "it", "needs"]
     names = [line[2:].partition("  ")[0] for line in lines[3:-3] if line.startswith("  ") and line[2] != " "]
-    assert names == ["line-generation *", *model_names()[1:], "pfs"]
+    assert names == ["sequence *", *model_names()[1:], "pfs"]
     assert lines[-3].startswith("pfs is of median PFS, not of response rates")
     assert "resistance, reads the table of resistance mutations: alkbayes resistance." in lines[-2]
     assert "alkbayes models NAME" in lines[-1]
@@ -72,9 +72,9 @@ def test_the_list_as_json() -> None:
     assert document["other_tables"] == {"resistance": "the table of resistance mutations"}
     assert [model["name"] for model in document["models"]] == [*model_names(), "pfs"]
     assert document["models"][0] == {
-        "name": "line-generation",
-        "question": "Pooled ORR by treatment line and TKI generation, cohorts within trials",
-        "columns": ["line", "regimen_class", "trial"],
+        "name": "sequence",
+        "question": "Pooled ORR by earlier ALK inhibitor and TKI generation: what is left after what",
+        "columns": ["line", "prior_alk_tki", "regimen_class", "trial"],
         "default": True,
     }
 
@@ -177,10 +177,10 @@ def test_a_bad_file_ends_with_exit_code_4_its_message_and_nothing_else(path: Pat
     [
         (
             "line-genration",
-            'there is no model "line-genration". Did you mean "line-generation"? Models: line-',
+            'there is no model "line-genration". Did you mean "line-generation"? Models: seq',
         ),
-        ("everything", 'there is no model "everything". Models: line-generation, '),
-        ("missing.toml", "missing.toml: there is no such file. Give a model file (TOML) or one of: line-generation, "),
+        ("everything", 'there is no model "everything". Models: sequence, '),
+        ("missing.toml", "missing.toml: there is no such file. Give a model file (TOML) or one of: sequence, "),
         ("./", ".: is a folder; give the path of a model file (TOML).\n"),
     ],
 )
