@@ -59,7 +59,7 @@ def _spellings(frame: pd.DataFrame) -> Iterator[str]:
             what = "case or blanks"
             names = listed([quoted(value) for value in values])
             if len({unicodedata.normalize("NFC", value) for value in values}) == 1:
-                what, names = "Unicode form, which cannot be seen,", f"{quoted(values[0])}, {len(values)} times,"
+                what, names = "Unicode form, which cannot be seen,", f"{len(values)} spellings of {quoted(values[0])}"
             yield (
                 f"Column {column}: {names} differ only in {what} and count as {len(values)} values. If they are one, "
                 "write them alike."

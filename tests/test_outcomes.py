@@ -110,7 +110,7 @@ def test_faults_of_the_counts_are_named_by_line_and_column(give: Callable[[str],
         f"nothing; allowed: a whole number, as ic_responders has one, {both}",
         f"nothing; allowed: a whole number, as ic_n has one, {both}",
         f"4 responders among 3 patients; allowed: a whole number from 0 to 3. {swapped}",
-        f'"NA"; allowed: a whole number from 0 to ic_n. {KEEP_EMPTY}',
+        f'"NA"; allowed: a whole number, as ic_n has one, {both}',
         f"1 responders among 0 patients; allowed: a whole number from 0 to 0. {swapped}",
         '"3.0"; allowed: a whole number of 1 or more. Write it without decimals: 3.',
     )

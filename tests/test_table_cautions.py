@@ -32,7 +32,7 @@ def test_levels_and_trials_that_differ_in_case_are_named() -> None:
 def test_names_that_look_alike_are_said_to_be_two() -> None:
     (said,) = table_cautions(read_evidence(STRANGERS / "csv_nfd.csv"))
     expected = "differ only in Unicode form, which cannot be seen, and count as 2 values"
-    assert said == f'Column trial: "Müller", 2 times, {expected}. {ALIKE}'
+    assert said == f'Column trial: 2 spellings of "Müller" {expected}. {ALIKE}'
 
 
 @pytest.mark.parametrize(("one", "other"), [("North America", "north  america"), ("NorthAmerica", "north america")])

@@ -12,6 +12,7 @@ from alkbayes.classical.pooling import pool
 from alkbayes.classical.pooling_methods import DEFAULT_METHODS, PoolingMethod
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence import trial_labels
+from alkbayes.evidence_faults import listed
 from alkbayes.vocabulary import in_order, label_of
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def _parts(frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]) -> Iterator[t
         stated = frame[_stated(frame, group)]
         lacking = len(frame) - len(stated)
         left_out = (
-            f"{lacking} of {len(frame)} cohorts have no {_name(group, frame)} and stand in none of its rows."
+            f"{lacking} of {len(frame)} cohorts have no {_name(group, frame)} and stand in none of its rows: "
+            f"{listed(frame['cohort_id'][~_stated(frame, group)].tolist())}."
             if lacking
             else ""
         )
