@@ -73,9 +73,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 def test_the_bundled_models_with_the_default_first() -> None:
     assert model_names() == (
-        "line-generation",
+        "sequence",
         *("agent", "beta-binomial", "cloglog", "generation", "intracranial", "line", "line-by-generation"),
-        *("overall", "probit", "robust", "sequence"),
+        *("line-generation", "overall", "probit", "robust"),
     )
     assert model_names()[0] == DEFAULT_MODEL
 
