@@ -40,17 +40,22 @@ def show_fit(document: dict[str, Any]) -> None:
         console.print("\nEach row is averaged over its own patients (all weights are in pooled.csv):")
         for line in weights:
             say(console, f"  {line}", hang=4)
-    console.print(_table(console, heterogeneity_rows(document), space=True))
-    for contrasts in contrast_rows(document):
-        if len(contrasts.rows) > MOST_CONTRASTS:
-            console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
-        else:
-            console.print(_table(console, contrasts, space=True))
+    if document["heterogeneity"]:
+        console.print(_table(console, heterogeneity_rows(document), space=True))
+    _show_contrasts(console, document)
     if document.get("cross_check") is not None:
         _show_cross_check(console, document["cross_check"])
     for note in document["notes"]:
         say(console, f"Note: {note}")
     console.print(f"Run: {document['run']}", soft_wrap=True)
+
+
+def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
+    for contrasts in contrast_rows(document):
+        if len(contrasts.rows) > MOST_CONTRASTS:
+            console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
+        else:
+            console.print(_table(console, contrasts, space=True))
 
 
 def _lower(title: str) -> str:
