@@ -3,6 +3,7 @@
 Each makes a whole model file of its changes, which is checked as any other is.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ from scipy.special import expit, ndtri
 from alkbayes.design import Design, EffectBlock
 from alkbayes.errors import SpecError
 from alkbayes.evidence import Evidence
+from alkbayes.evidence_faults import listed, plain, quoted
 from alkbayes.spec import COHORT, FixedEffect, Spec, parse_spec
-from alkbayes.vocabulary import Line, PriorAlkTki
+from alkbayes.vocabulary import LEVELS, Line, PriorAlkTki
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +35,26 @@ LINE_BY_TKI = {
 
 OF_RESPONDERS = frozenset({"assessor", "analysis_set", "confirmed", "count_basis"})
 """Columns that say how the usual counts came about, and nothing of another outcome's."""
+
+SAID_OTHERWISE = {
+    "assessor": {
+        "bicr": "irc",
+        "birc": "irc",
+        "icr": "irc",
+        "independent": "irc",
+        "independentreview": "irc",
+        "central": "irc",
+        "centralreview": "irc",
+        "inv": "investigator",
+        "local": "investigator",
+    },
+    "analysis_set": {"intentiontotreat": "itt", "intenttotreat": "itt", "responseevaluable": "evaluable"},
+    "confirmed": {"y": "yes", "true": "yes", "confirmed": "yes", "n": "no", "false": "no", "unconfirmed": "no"},
+}
+"""Other words for a level, as :func:`alkbayes.evidence_faults.plain` leaves them."""
+
+PHASES = {"1": "1", "i": "1", "2": "2", "ii": "2", "3": "3", "iii": "3", "4": "4", "iv": "4"}
+"""How the number of a phase is written."""
 
 STUDENT_NU = 4.0
 """Degrees of freedom of the heavy tails, those of the model `robust`."""
@@ -165,13 +187,37 @@ def without(column: str, *values: str) -> Maker:
     return _kept(column, lambda found: ~found.isin(values))
 
 
+def level_meant(column: str, cell: str) -> str | None:
+    """Return the level that a cell of a column means, None where no word for one is known; nothing stays nothing.
+
+    A table of one's own need not have the words of the bundled one: a phase may be "I/II" or "Phase 1b/2a", an assessor
+    "BICR".
+    """
+    if not cell:
+        return cell
+    if column == "phase":
+        parts = re.split(r"[/–&,+-]|and", cell.casefold().replace("phase", ""))
+        numbers = [PHASES.get(re.sub(r"[abc]$", "", part.strip()), "") for part in parts]
+        return "/".join(dict.fromkeys(numbers)) if all(numbers) else None
+    levels = {plain(level): level for level in LEVELS.get(column, ())}
+    if not levels:
+        return cell
+    return (levels | SAID_OTHERWISE.get(column, {})).get(plain(cell))
+
+
 def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> Maker:
     def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         if column not in evidence.frame:
             return Inapplicable(f"the table has no column {column}")
         if column in OF_RESPONDERS and not evidence.outcome.usual:
             return Inapplicable(f"the column {column} is about responders and n, which the model does not count")
-        kept = keep(evidence.frame[column])
+        cells = evidence.frame[column]
+        meant = {cell: level_meant(column, cell) for cell in cells.unique()}
+        if unknown := [cell for cell, level in meant.items() if level is None]:
+            verb = "is" if len(unknown) == 1 else "are"
+            words = f"{listed([quoted(cell) for cell in unknown])}, which {verb} none of {', '.join(LEVELS[column])}"
+            return Inapplicable(f"the column {column} has {words}")
+        kept = keep(cells.map(meant).astype("str"))
         if kept.all():
             return Inapplicable("it leaves no cohort out")
         return Change(spec, replace(evidence, frame=evidence.frame[kept].reset_index(drop=True)))

@@ -11,17 +11,18 @@ their average.
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.errors import EvidenceError
+from alkbayes.identification import check_reference, heterogeneity_note, level_note, one_cohort_each
 from alkbayes.links import Link
-from alkbayes.priors import Beta, Normal, Prior, StudentT
+from alkbayes.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.spec import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity, effect_label
-from alkbayes.vocabulary import in_order, label_of
+from alkbayes.vocabulary import TOTAL, in_order, label_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ class HeterogeneityBlock:
     Attributes
     ----------
     label
-        "trial", "cohort" or the name of another grouping column.
+        "trial", "cohort" or the name of another grouping column; "total" of a term that stands for two.
     units
         Names of the units, in order of appearance for cohorts, else sorted.
     index
@@ -101,6 +102,9 @@ class HeterogeneityBlock:
         Of each unit's standardised deviation: the standard normal, or the standard Student t.
     sd_prior
         Of tau, the standard deviation (of the Student t: the scale) on the scale of the link.
+    merged
+        Labels of the two terms that this one stands for: of each group's and of its only cohort's deviation the data
+        see the sum alone, which has the root of the sum of the squares of their taus for its SD.
     """
 
     label: str
@@ -108,6 +112,12 @@ class HeterogeneityBlock:
     index: Index
     unit_prior: Normal | StudentT
     sd_prior: Prior
+    merged: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """What a unit is called, such as "trial"."""
+        return self.merged[0] if self.merged else self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +261,12 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
         Patients of each, shape (cohort,).
     """
     effects, notes = [], []
-    for effect in spec.effect:
+    names = [f"tau_{label_of(term.column)}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
+    names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
+    for position, effect in enumerate(spec.effect):
+        if isinstance(effect, FixedEffect):
+            column = effect.columns[0]
+            check_reference(spec.name, position, column, effect.reference, in_order(column, frame[column].tolist()))
         block = _effect_block(effect, frame)
         if (only := _only_level(block, frame)) is None:
             effects.append(block)
@@ -260,22 +275,31 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
                     f"{block.label}: no cohort has the reference level {block.levels[0]!r}, so the intercept rests on "
                     "its prior and on the differences' priors"
                 )
+            if names and len(block.columns) == 1:
+                notes.append(level_note(block.label, block.levels, block.index))
         else:
             notes.append(
                 f"{block.label}: every cohort is {only!r}; there is nothing to compare, and the model has no "
                 "such effect"
             )
     terms = [_heterogeneity_block(term, frame) for term in spec.heterogeneity]
+    group = next((term for term in terms if term.label != label_of(COHORT)), None)
+    cohort = next((term for term in terms if term.label == label_of(COHORT)), None)
+    normal = all(isinstance(term.unit_prior, Normal) for term in terms)
+    if merged := group is not None and cohort is not None and normal and one_cohort_each(group.index):
+        group, cohort = _merged(group, cohort), None
+    index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
+    notes.append(heterogeneity_note(names, index, group=unit, merged=merged))
     columns = dict.fromkeys(column for block in effects for column in block.columns)
     return Structure(
         cohorts=tuple(frame[COHORT]),
         n=n,
         intercept_prior=spec.intercept.prior,
         effects=tuple(effects),
-        group=next((term for term in terms if term.label != label_of(COHORT)), None),
-        cohort=next((term for term in terms if term.label == label_of(COHORT)), None),
+        group=group,
+        cohort=cohort,
         profiles={column: frame[column].to_numpy(dtype=np.str_) for column in columns},
-        notes=tuple(notes),
+        notes=tuple(filter(None, notes)),
     )
 
 
@@ -364,3 +388,9 @@ def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame") -> Hetero
         ),
         sd_prior=term.sd_prior,
     )
+
+
+def _merged(group: HeterogeneityBlock, cohort: HeterogeneityBlock) -> HeterogeneityBlock:
+    """Return one term for two whose deviations the data see the sum of alone: the posterior of the rest is the same."""
+    prior = RootSumOfSquares(group.sd_prior, cohort.sd_prior)
+    return replace(group, label=TOTAL, sd_prior=prior, merged=(group.label, cohort.label))

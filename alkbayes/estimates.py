@@ -238,7 +238,8 @@ def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) ->
         correlation of a beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts on
         the scale of the link that the effects explain; `i2`, the share in [0, 1] of the variance of the observed rates
         on that scale that is heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186,
-        with the posterior's tau). With `errors` also those of :func:`pooled_table`, in units of the parameter.
+        with the posterior's tau); a model without heterogeneity has neither share. With `errors` also those of
+        :func:`pooled_table`, in units of the parameter.
     """
     rows = []
     for parameter, draws in heterogeneity_draws(posterior):
@@ -258,7 +259,7 @@ def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
     values |= {f"sd_{block.slug}": draws[f"sd_{block.slug}"] for block in design.effects if block.sd_prior is not None}
     if design.rho_prior is not None:
         values["rho"] = draws["rho"]
-    elif len(design.cohorts) > 1:
+    elif design.heterogeneity and len(design.cohorts) > 1:
         explained = posterior.predictors[:, posterior.profile_of_cohort].var(axis=1)
         if design.effects:
             values["explained"] = explained / (explained + total**2)
@@ -283,7 +284,7 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
     total = total_sd(design, posterior.draws)[:, None]
     columns = {"cohort_id": list(design.cohorts)}
     if design.group is not None:
-        columns[design.group.label] = [design.group.units[unit] for unit in design.group.index]
+        columns[design.group.unit] = [design.group.units[unit] for unit in design.group.index]
     table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.profiles.items()})
     table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
     table["observed"] = design.responders / design.n

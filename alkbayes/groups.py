@@ -97,5 +97,5 @@ def _constant_data(design: Design) -> xr.Dataset:
     for column, levels in design.profiles.items():
         variables[column] = ("cohort", levels)
     if design.group is not None:
-        variables[f"{design.group.label}_of_cohort"] = ("cohort", np.array(design.group.units)[design.group.index])
+        variables[f"{design.group.unit}_of_cohort"] = ("cohort", np.array(design.group.units)[design.group.index])
     return xr.Dataset(variables, coords={"cohort": list(design.cohorts)})

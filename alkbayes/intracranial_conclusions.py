@@ -192,9 +192,10 @@ def _hangs_on(rows: Sequence[Row], odds: Row) -> str:
     lowest, highest = (of(row["prob_better"] for row in others) for of in (min, max))
     start = f"{start}; {probability_text(lowest)} to {probability_text(highest)} by {len(others)} other priors."
     reasons = []
-    if reversed_ := [row for row in others if row["median"] * main["median"] < 0]:
-        reasons.append(f"the difference changes sign with {_named(reversed_)}")
     was = settled(main["prob_better"])
+    # A sign that is not settled cannot change.
+    if was and (reversed_ := [row for row in others if row["median"] * main["median"] < 0]):
+        reasons.append(f"the difference changes sign with {_named(reversed_)}")
     if changed := [row for row in others if settled(row["prob_better"]) != was]:
         reasons.append(f"its direction {'is no longer' if was else 'is'} settled with {_named(changed)}")
     if moving := [row for row in others if _moved(row, main)]:

@@ -10,7 +10,7 @@ from one between the cohorts of a trial. Given these deviations all counts are i
 of one outcome are among those of the other, what links the two in a patient is left out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from alkbayes.design import Design, HeterogeneityBlock, Index, parameters
 from alkbayes.draws import Draws, complete, from_unconstrained
 from alkbayes.errors import SpecError
 from alkbayes.links import Link
+from alkbayes.priors import RootSumOfSquares
 
 type Array = NDArray[np.float64]
 
@@ -83,6 +84,7 @@ def lay_together(first: Design, second: Design) -> Joint:
         that the first has not.
     """
     units = []
+    first, second = _separated(first), _separated(second)
     for design in (first, second):
         if design.group is None or design.cohort is None or any(map(_heavy, design.heterogeneity)):
             raise SpecError("a joint model needs normal heterogeneity of trials and of cohorts in both of its models.")
@@ -97,6 +99,17 @@ def lay_together(first: Design, second: Design) -> Joint:
         group_of=np.array([units[0].index(unit) for unit in units[1]], dtype=np.intp),
         cohort_of=np.array([first.cohorts.index(cohort) for cohort in second.cohorts], dtype=np.intp),
     )
+
+
+def _separated(design: Design) -> Design:
+    """Return a design with two terms of heterogeneity where it has one for both, as the other outcome may have two."""
+    total = design.group
+    if total is None or not isinstance(total.sd_prior, RootSumOfSquares):
+        return design
+    group = replace(total, label=total.merged[0], sd_prior=total.sd_prior.first, merged=())
+    each = np.arange(len(design.cohorts), dtype=np.intp)
+    cohort = replace(group, label=total.merged[1], units=design.cohorts, index=each, sd_prior=total.sd_prior.second)
+    return replace(design, group=group, cohort=cohort)
 
 
 def _heavy(term: HeterogeneityBlock) -> bool:

@@ -194,7 +194,7 @@ def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.Dat
         Columns parameter, mean, median, low, high: the tau of each level and of all together (`tau_total`), and
         `sd_...`, the SD of each exchangeable effect, on the scale of log months; `explained`, the share in [0, 1] of
         the variance between cohorts that the effects explain; `i2`, the share in [0, 1] of the observed variance that
-        is heterogeneity. And their Monte Carlo errors.
+        is heterogeneity, neither without heterogeneity. And their Monte Carlo errors.
     """
     of, errors = _profiled(posterior), median_errors(posterior)
     structure, draws = of.structure, posterior.draws
@@ -202,7 +202,7 @@ def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.Dat
     if len(structure.heterogeneity) > 1:
         values["tau_total"] = of.total
     values |= {name: draw for name, draw in draws.items() if name.startswith("sd_")}
-    if len(structure.cohorts) > 1:
+    if structure.heterogeneity and len(structure.cohorts) > 1:
         explained = of.predictors[:, of.profile_of_cohort].var(axis=1)
         if structure.effects:
             values["explained"] = explained / (explained + of.total**2)
@@ -226,7 +226,7 @@ def median_cohorts(posterior: MedianPosterior, medians: Medians) -> pd.DataFrame
     of, structure = _profiled(posterior), posterior.structure
     columns: dict[str, Any] = {"cohort_id": list(structure.cohorts)}
     if structure.group is not None:
-        columns[structure.group.label] = [structure.group.units[unit] for unit in structure.group.index]
+        columns[structure.group.unit] = [structure.group.units[unit] for unit in structure.group.index]
     columns |= {name: values.tolist() for name, values in structure.profiles.items()}
     table = pd.DataFrame(columns)
     table["patients"] = structure.n.astype(np.int64)

@@ -19,7 +19,17 @@ from alkbayes.parametrisation import (
     sampling_variance,
     score_scale,
 )
-from alkbayes.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, StudentT
+from alkbayes.priors import (
+    ANGLES,
+    Beta,
+    Exponential,
+    HalfNormal,
+    HalfStudentT,
+    Normal,
+    Prior,
+    RootSumOfSquares,
+    StudentT,
+)
 
 FAR_OUT = -30.0
 """Normal score below which its tail is a series with an error below 1e-11; erfc is 0 from -38 on."""
@@ -227,3 +237,35 @@ def variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
             return pm.HalfStudentT(name, nu=prior.nu, sigma=prior.sd, **scale)
         case Exponential():
             return pm.Exponential(name, scale=prior.mean, **scale)
+        case RootSumOfSquares():
+            return _root_sum_of_squares(name, prior, scale)
+
+
+def _root_sum_of_squares(name: str, prior: RootSumOfSquares, options: Mapping[str, Any]) -> Any:
+    """Return a scale with the density of :class:`alkbayes.priors.RootSumOfSquares`, by the same rule."""
+    cosines, sines, log_weights = ANGLES
+
+    def logp(value: Any) -> Any:
+        parts = pm.logp(_scale(prior.first), value * cosines) + pm.logp(_scale(prior.second), value * sines)
+        return pt.logsumexp(parts + log_weights) + pt.log(value)
+
+    def random(rng: np.random.Generator, size: Any) -> Any:
+        return prior.draw(rng, () if size is None else size)
+
+    def middle(variable: Any, size: Any) -> Any:  # noqa: ARG001
+        return pt.as_tensor(score_scale(prior))
+
+    return pm.CustomDist(name, logp=logp, random=random, support_point=middle, signature="->()", **options)
+
+
+def _scale(prior: Prior) -> Any:
+    """Return the distribution of a scale, outside of any model."""
+    match prior:
+        case HalfNormal():
+            return pm.HalfNormal.dist(prior.sd)
+        case HalfStudentT():
+            return pm.HalfStudentT.dist(nu=prior.nu, sigma=prior.sd)
+        case Exponential():
+            return pm.Exponential.dist(scale=prior.mean)
+        case _:
+            raise TypeError(f"{prior!r} is no prior of a scale")

@@ -19,6 +19,7 @@ The formulas use nothing but arithmetic, so the same functions serve PyTensor's 
 draws, with axes (chain, draw, cohort), in :mod:`alkbayes.draws`.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ from scipy.special import log_ndtr
 
 from alkbayes.design import Design
 from alkbayes.links import Link, inverse_derivative, link_function
-from alkbayes.priors import Exponential, HalfNormal, HalfStudentT, Prior
+from alkbayes.priors import Exponential, HalfNormal, HalfStudentT, Prior, RootSumOfSquares
 
 type Array = NDArray[np.float64]
 
@@ -40,6 +41,8 @@ def score_scale(prior: Prior) -> float:
             return prior.sd / 2
         case Exponential():
             return prior.mean / 2
+        case RootSumOfSquares():
+            return math.hypot(score_scale(prior.first), score_scale(prior.second))
         case _:
             raise TypeError(f"{prior!r} is no prior of a positive parameter")
 

@@ -251,7 +251,7 @@ def _units(
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
         deviations = sample[f"tau_{group.label}"][:, None] * sample[f"z_{group.label}"]
-        yield f"another {group.label}", middle + deviations[:, 1], middle + deviations[:, 0]
+        yield f"another {group.unit}", middle + deviations[:, 1], middle + deviations[:, 0]
         if cohorts_differ:
             yield f"another cohort of the same {group.label}", cohorts[:, 1], cohorts[:, 0]
             yield f"another cohort of another {group.label}", cohorts[:, 2], cohorts[:, 0]

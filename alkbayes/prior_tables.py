@@ -5,7 +5,7 @@ from typing import Any
 
 from alkbayes.evidence_faults import shown
 from alkbayes.fit_tables import ReaderTable
-from alkbayes.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, StudentT
+from alkbayes.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.wording import percent, percent_interval
 
 SHOWN = ("proportion", "risk_difference")
@@ -38,6 +38,8 @@ def prior_text(prior: Prior) -> str:
             return f"exponential(mean {prior.mean:g})"
         case Beta():
             return f"beta({prior.a:g}, {prior.b:g})"
+        case RootSumOfSquares():
+            return f"root of {prior_text(prior.first)}² + {prior_text(prior.second)}²"
 
 
 def implication_rows(implied: Iterable[Mapping[str, Any]]) -> list[ReaderTable]:

@@ -4,11 +4,13 @@ PyMC's own version of each is made in :mod:`alkbayes.model`; a test holds the tw
 """
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import expit
 
 type Array = NDArray[np.float64]
 
@@ -134,4 +136,41 @@ ScalePrior = Annotated[HalfNormal | HalfStudentT | Exponential, Field(discrimina
 ProportionPrior = Beta
 """Prior of a number between 0 and 1."""
 
-type Prior = Normal | StudentT | HalfNormal | HalfStudentT | Exponential | Beta
+
+@dataclass(frozen=True, slots=True)
+class RootSumOfSquares:
+    """The root of the sum of squares of two independent scales: of two deviations that add up, the SD of the sum.
+
+    No model file has it. Its density at x is an integral over the angle that the two scales make,
+    x int f(x cos a) g(x sin a) da from 0 to pi / 2, here by the trapezoid rule in log tan a, where the integrand is
+    smooth and falls off exponentially at both ends.
+    """
+
+    first: "Prior"
+    second: "Prior"
+
+    def log_density(self, x: Array) -> Array:
+        """Return the log density at positive `x` (any shape)."""
+        total = np.full(np.shape(x), -np.inf)
+        for cosine, sine, log_weight in zip(*ANGLES, strict=True):
+            parts = self.first.log_density(x * cosine) + self.second.log_density(x * sine)
+            total = np.logaddexp(total, parts + log_weight)
+        density: Array = total + np.log(x)
+        return density
+
+    def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Return independent draws of shape `size`."""
+        drawn: Array = np.hypot(self.first.draw(rng, size), self.second.draw(rng, size))
+        return drawn
+
+
+def _angles() -> tuple[Array, Array, Array]:
+    log_tan = np.arange(-24.0, 24.1, 0.25)
+    return np.sqrt(expit(-2 * log_tan)), np.sqrt(expit(2 * log_tan)), np.log(0.125 / np.cosh(log_tan))
+
+
+ANGLES = _angles()
+"""Cosines, sines and log weights of the trapezoid rule; its error in the log density is below 1e-6
+up to some ten thousand times the narrower scale."""
+
+type Prior = Normal | StudentT | HalfNormal | HalfStudentT | Exponential | Beta | RootSumOfSquares

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alkbayes.spec import Spec
 
 LEAST_COHORTS = 3
-"""With fewer cohorts the heterogeneity rests on its prior alone."""
+"""That a reading must leave of a table that has so many; a smaller table is read as a whole, or not at all."""
 
 
 class Family(StrEnum):
@@ -260,8 +260,8 @@ def vary(reading: Reading, spec: "Spec", evidence: "Evidence") -> Variation | In
     Returns
     -------
     Variation or Inapplicable
-        The latter where the table lacks what it reads, where it changes nothing, and where it leaves fewer than three
-        cohorts, a single level of an effect, or none of a reference level.
+        The latter where the table lacks what it reads, where it changes nothing, and where it leaves out all but one or
+        two cohorts, all but one level of an effect, or all cohorts of a reference level.
     """
     changed = reading.make(spec, evidence)
     if isinstance(changed, Inapplicable):
@@ -277,8 +277,8 @@ def vary(reading: Reading, spec: "Spec", evidence: "Evidence") -> Variation | In
 
 def _too_little(spec: "Spec", *, before: "pd.DataFrame", after: "pd.DataFrame") -> str:
     """Return why what a reading leaves is too little; empty if it is not."""
-    if len(after) < LEAST_COHORTS:
-        return f"it leaves {len(after)} of {len(before)} cohorts, fewer than {LEAST_COHORTS}"
+    if len(after) < (least := min(LEAST_COHORTS, len(before))):
+        return f"it leaves {len(after)} of {len(before)} cohorts, fewer than {least}"
     for effect in spec.effect:
         for column in effect.columns:
             had, left = set(before[column]), set(after[column])

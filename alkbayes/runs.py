@@ -236,7 +236,7 @@ def read_fit(folder: Path) -> "Fit":
     """
     import xarray as xr
 
-    from alkbayes.design import build_design
+    from alkbayes.design import build_design, parameters
     from alkbayes.diagnostics import Diagnostics
     from alkbayes.errors import EvidenceError, SpecError
     from alkbayes.fit import Fit, Provenance
@@ -254,10 +254,16 @@ def read_fit(folder: Path) -> "Fit":
         ) from error
     with xr.open_datatree(folder / POSTERIOR_FILE, engine="h5netcdf") as stored:
         tree = stored.load()
+    design = build_design(spec, evidence)
+    if missing := [item.name for item in parameters(design) if item.name not in tree["posterior"]]:
+        raise RunError(
+            f"{folder}: this version of alkbayes fits {', '.join(missing)} to such a table, which the run has not. "
+            f"Fit again: {document['command']}"
+        )
     return Fit(
         spec=spec,
         evidence=evidence,
-        design=build_design(spec, evidence),
+        design=design,
         tree=tree,
         diagnostics=Diagnostics.from_record(document["diagnostics"]),
         provenance=Provenance.from_record(document["provenance"]),

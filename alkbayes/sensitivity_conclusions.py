@@ -86,7 +86,9 @@ def _family(grid: Grid, family: Family) -> str:
     members = {reading.name for reading in READINGS if reading.family is family}
     used = [outcome for outcome in grid.usable if outcome.name in members]
     if not used:
-        return f"{FAMILIES[family]}: no reading could be fitted."
+        tried = any(outcome.status is not Status.NOT_APPLICABLE for outcome in grid.outcomes if outcome.name in members)
+        what = "no reading could be fitted" if tried else "no other reading applies to this model and table"
+        return f"{FAMILIES[family]}: {what}."
     moving = []
     for outcome in used:
         shifts = [(number, grid.shift(outcome, number.key)) for number in grid.numbers]
@@ -125,7 +127,7 @@ def _chance(grid: Grid, used: Sequence[Outcome]) -> str:
 
 
 def _directions(grid: Grid) -> Iterator[str]:
-    """Yield what becomes of each difference between levels."""
+    """Yield what becomes of each difference between levels; a sign that is not settled cannot change."""
     steady = []
     contrasts = [number for number in grid.numbers if number.key[0] == CONTRAST]
     for number in contrasts:
@@ -134,7 +136,7 @@ def _directions(grid: Grid) -> Iterator[str]:
             for outcome in grid.usable
             if (found := (outcome.estimates or {}).get(number.key)) is not None
         ]
-        reversed_ = [name for name, found in others if found.median * number.median < 0]
+        reversed_ = [name for name, found in others if _settled(number) and found.median * number.median < 0]
         changed = [name for name, found in others if _settled(found) != _settled(number) and name not in reversed_]
         said = []
         if reversed_:
@@ -153,7 +155,8 @@ def _directions(grid: Grid) -> Iterator[str]:
         if settled:
             yield f"{_subject(settled)} its sign in every reading, with a probability above {1 - TAIL:g}."
         if unsettled:
-            yield f"{_subject(unsettled)} its sign in every reading, and is settled in none."
+            subject = "The sign of the difference" if len(unsettled) == 1 else "The sign of each of the differences"
+            yield f"{subject} {joined(unsettled)} is settled neither in the main fit nor in any reading."
 
 
 def _priors(grid: Grid, scaling: PowerScaling) -> str:

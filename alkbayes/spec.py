@@ -16,7 +16,7 @@ from alkbayes.outcome_table import Column, OutcomeTable
 from alkbayes.outcomes import ORR, Outcome
 from alkbayes.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.spec_faults import as_written, fault, faults_of
-from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, label_of
+from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, TOTAL, label_of
 
 SCHEMA = 1
 LOG_MEDIAN = "log_median"
@@ -284,7 +284,7 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
     for position, term in enumerate(spec.heterogeneity):
         label = label_of(term.column)
         parts.append((f"heterogeneity[{position}]", as_written(term.column), {label, f"tau_{label}", f"z_{label}"}))
-    taken = {"tau_total": "the heterogeneity in all"}
+    taken = dict.fromkeys((TOTAL, f"tau_{TOTAL}", f"z_{TOTAL}"), "the heterogeneity in all")
     for path, column, names in parts:
         if clash := sorted(names & taken.keys()):
             found = f"found {column}, for which results would have the name {clash[0]}, as for {taken[clash[0]]}"

@@ -19,6 +19,9 @@ MEDIAN_MODEL = "pfs"
 ALL = "all"
 """Group, and level, of the whole table."""
 
+TOTAL = "total"
+"""Heterogeneity of all levels together, and the one term that stands for two which a table cannot set apart."""
+
 NOT_RANDOMISED = (
     "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
     "treatment effect."

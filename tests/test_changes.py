@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from alkbayes.design import build_design
 from alkbayes.draws import linear_predictor
 from alkbayes.evidence import Evidence, read_evidence
 from alkbayes.spec import Spec, model_path, read_spec
+
+STRANGERS = Path(__file__).parent / "fixtures" / "strangers"
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +196,52 @@ def test_a_link_carries_its_priors_over_or_is_told_to_be_missing(spec: Spec, evi
     for before, after in zip(spec.heterogeneity, found.spec.heterogeneity, strict=True):
         assert after.sd_prior.model_dump()["sd"] == pytest.approx(ratio * before.sd_prior.model_dump()["sd"])
     assert found.spec.intercept.prior.sd == pytest.approx(1.5 * ratio)
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "level"),
+    [
+        ("phase", ("1", "I", "i", "Phase 1", "phase I", "1b", "Ib", "1a/1b"), "1"),
+        ("phase", ("1/2", "I/II", "I–II", "1-2", "1b/2a", "Phase Ib/IIa", "phase 1 and 2"), "1/2"),
+        ("phase", ("2", "II", "2b", "Phase II"), "2"),
+        ("phase", ("IV", "Phase 4"), "4"),
+        ("phase", ("expanded access", "0", "1/x"), None),
+        ("assessor", ("irc", "IRC", "BICR", "Independent review"), "irc"),
+        ("assessor", ("Investigator", "INV", "local"), "investigator"),
+        ("assessor", ("site",), None),
+        ("analysis_set", ("ITT", "intention-to-treat"), "itt"),
+        # Not a slip of ITT: a set of its own.
+        ("analysis_set", ("mITT",), None),
+        ("confirmed", ("Yes", "y", "TRUE"), "yes"),
+        ("count_basis", ("stated",), "stated"),
+        ("phase", ("",), ""),
+    ],
+)
+def test_a_cell_means_the_level_that_a_reader_sees(column: str, cells: tuple[str, ...], level: str | None) -> None:
+    assert [changes.level_meant(column, cell) for cell in cells] == [level] * len(cells)
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (changes.only("assessor", "irc"), {"IRC", "BICR"}),
+        (changes.only("analysis_set", "itt"), {"ITT"}),
+        (changes.only("confirmed", "yes"), {"Yes"}),
+        (changes.without("phase", "1"), {"I/II", "2", "II", "1b/2a"}),
+        (changes.without("phase", "1", "1/2"), {"2", "II"}),
+    ],
+)
+def test_the_words_of_another_table_are_read(spec: Spec, change: changes.Maker, left: set[str]) -> None:
+    table = read_evidence(STRANGERS / "tdxd_words.csv")
+    made = change(spec, table)
+    assert isinstance(made, Change)
+    column = next(name for name in made.evidence.frame if left <= set(table.frame[name]))
+    assert set(made.evidence.frame[column]) == left
+    assert 0 < made.evidence.cohorts < table.cohorts
+
+
+def test_a_word_that_means_no_level_is_named(spec: Spec, table_of: Callable[..., Evidence]) -> None:
+    table = table_of("a A naive first 9 4\nb B naive first 9 4", phase=["1", "expanded access"])
+    assert changes.without("phase", "1")(spec, table) == Inapplicable(
+        'the column phase has "expanded access", which is none of 1, 1/2, 2, 3, 4'
+    )

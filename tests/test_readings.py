@@ -62,3 +62,25 @@ def test_what_leaves_too_little_is_not_fitted(
 ) -> None:
     spec = read_spec(model_path("line-generation"))
     assert vary(BY_NAME["no phase 1"], spec, table_of(phase=phases.split())) == Inapplicable(reason)
+
+
+@pytest.mark.parametrize("rows", ["a A naive first 40 12", "a A naive first 40 12\nb B naive first 41 16"])
+def test_priors_are_varied_where_a_table_has_one_cohort_or_two(
+    rows: str, spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
+) -> None:
+    half = {"dist": "half_normal", "sd": 0.7}
+    terms = [{"column": name, "distribution": "normal", "sd_prior": half} for name in ("trial", "cohort_id")]
+    spec, table = spec_of(heterogeneity=terms), table_of(rows)
+    taus = [reading for reading in BY_NAME.values() if reading.name.startswith("tau ")]
+    assert len(taus) == 6
+    for reading in (*taus, BY_NAME["intercept normal 3"], BY_NAME["probit link"], BY_NAME["beta-binomial"]):
+        varied = vary(reading, spec, table)
+        assert isinstance(varied, Variation), reading.name
+        assert len(varied.design.cohorts) == len(table.frame)
+
+
+def test_a_reading_must_not_leave_one_cohort_of_two(
+    spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
+) -> None:
+    table = table_of("a A naive first 40 12\nb B naive first 41 16", phase=["1", "2"])
+    assert vary(BY_NAME["no phase 1"], spec_of(), table) == Inapplicable("it leaves 1 of 2 cohorts, fewer than 2")

@@ -42,7 +42,7 @@ def said(*outcomes: Outcome, probability: float = 0.01, flagged: tuple[Sensitivi
 def test_nothing_that_moves_is_said_to_move_nothing() -> None:
     text = said(outcome("intercept normal 3", MAIN | {NAIVE: 0.71}, 0.02))
     assert "Priors: none of 1 reading moves a headline number by more than half of its posterior SD." in text
-    assert "Evidence: no reading could be fitted." in text
+    assert "Evidence: no other reading applies to this model and table." in text
     assert "The difference line pretreated vs naive keeps its sign in every reading" in text
     assert "with a probability above 0.975" in text
     assert "Power-scaling flags no prior" in text
@@ -82,6 +82,26 @@ def test_a_difference_that_changes_is_told(main: float, other: float, median: fl
     text = said(outcome("high certainty", MAIN | {DIFFERENCE: median}, other), probability=main)
     assert f"The difference line pretreated vs naive {expected}." in text
     assert "keeps its sign" not in text
+
+
+def test_a_sign_that_is_not_settled_cannot_change() -> None:
+    text = said(outcome("high certainty", MAIN | {DIFFERENCE: 0.01}, 0.52), probability=0.48)
+    assert "changes sign" not in text
+    assert "keeps its sign" not in text
+    assert (
+        "The sign of the difference line pretreated vs naive is settled neither in the main fit nor in any reading."
+    ) in text
+    # That a reading settles it is said, whichever way.
+    text = said(outcome("high certainty", MAIN | {DIFFERENCE: 0.3}, 0.99), probability=0.48)
+    assert "(not settled in the main fit, P(above 0) = 0.480) is settled under high certainty." in text
+    assert "changes sign" not in text
+
+
+def test_a_family_of_which_nothing_applies_is_not_said_to_fail() -> None:
+    text = said(Outcome("high certainty", Status.NOT_APPLICABLE, "the table has no column certainty"))
+    assert "Evidence: no other reading applies to this model and table." in text
+    text = said(Outcome("high certainty", Status.FAILED, "no memory"))
+    assert "Evidence: no reading could be fitted." in text
 
 
 def test_what_did_not_converge_is_named_and_not_used() -> None:

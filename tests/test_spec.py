@@ -91,7 +91,10 @@ def test_a_bundled_model_is_valid_has_its_file_s_name_and_gives_reasons(name: st
     assert all(len(reason.split()) > 4 for reason in reasons)
     text = path.read_text(encoding="utf-8")
     assert text.count("prior = ") == text.count("why = ") == len(reasons)
-    assert build_design(spec, read_evidence(columns=spec.columns, outcome=spec.outcome)).notes == ()
+    notes = build_design(spec, read_evidence(columns=spec.columns, outcome=spec.outcome)).notes
+    assert [note.split(" have ")[0] for note in notes] == (
+        ['agent: "asp3026", "ensartinib" and "neladalkib"'] if name == "agent" else []
+    )
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -276,7 +279,10 @@ def test_a_model_with_a_column_of_one_s_own_on_a_table_of_one_s_own(tmp_path: Pa
     assert design.group is not None
     assert (design.group.label, design.group.units) == ("trial", ("T1", "T2", "T3"))
     np.testing.assert_array_equal(design.responders, [20, 8, 33, 0])
-    assert design.notes == ()
+    assert [note.partition(" one cohort")[0] for note in design.notes] == [
+        'line: "pretreated" and "mixed" have',
+        'region: "islands" and "south coast" have',
+    ]
 
 
 def test_the_table_must_have_the_columns_of_the_model(tmp_path: Path) -> None:

@@ -33,12 +33,9 @@ def show_fit(document: dict[str, Any]) -> None:
         failed = line.startswith("failed: ")
         say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
     _show_pooled(console, document)
-    console.print(_table(console, heterogeneity_rows(document), space=True))
-    for contrasts in contrast_rows(document):
-        if len(contrasts.rows) > MOST_CONTRASTS:
-            console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
-        else:
-            console.print(_table(console, contrasts, space=True))
+    if document["heterogeneity"]:
+        console.print(_table(console, heterogeneity_rows(document), space=True))
+    _show_contrasts(console, document)
     if document.get("cross_check") is not None:
         _show_cross_check(console, document["cross_check"])
     for note in document["notes"]:
@@ -64,6 +61,14 @@ def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
         console.print(f"\n{what} (all weights are in pooled.csv):")
         for line in weights:
             say(console, f"  {line}", hang=4)
+
+
+def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
+    for contrasts in contrast_rows(document):
+        if len(contrasts.rows) > MOST_CONTRASTS:
+            console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
+        else:
+            console.print(_table(console, contrasts, space=True))
 
 
 def _lower(title: str) -> str:

@@ -155,6 +155,8 @@ def _show_contrasts(console: "Console", results: "PfsResults") -> None:
 
 
 def _show_heterogeneity(console: "Console", results: "PfsResults") -> None:
+    if results.heterogeneity.empty:
+        return
     grid = empty_table(console)
     grid.title, grid.title_justify = "\nHow far cohorts differ, SDs of log months", "left"
     grid.add_column("", overflow="fold")

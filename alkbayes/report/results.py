@@ -50,10 +50,10 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         Table(pooled_rows(document), notes),
         *_weights(document),
         figure_of(tables, "cells"),
-        Heading("Heterogeneity"),
-        text("How far trials and cohorts differ, and how much of that the named columns explain."),
-        Table(heterogeneity_rows(document)),
     ]
+    if document["heterogeneity"]:
+        said = text("How far trials and cohorts differ, and how much of that the named columns explain.")
+        blocks += [Heading("Heterogeneity"), said, Table(heterogeneity_rows(document))]
     if heterogeneity_priors(fit.design, draws=1):
         blocks.append(figure_of(tables, "heterogeneity"))
     if len(tables.contrasts):
