@@ -72,7 +72,9 @@ WIDE_LOGS = ((-0.5, 0.8), (-3.0, 2.5))
 and for small ones."""
 POOL, PROBES = 1000, 500
 """Draws of either half of what a broad proposal is fitted to in the approximation, and those that are weighted."""
-THIN = 20.0
+LOG_NU = 20.0
+"""Degrees of freedom there. Heavier tails reach scales so large that no number holds their precision."""
+THIN = 10.0
 """A proposal is thin where the posterior's density is more than so many times its own."""
 CHECKED = 50
 """Draws whose log L is computed once more, with fewer nodes or more."""
@@ -195,7 +197,7 @@ def probe(approximation: Approximation, proposal: Proposal, rng: np.random.Gener
     """
     unit = np.log(_units(approximation.target))
     wide = tuple(
-        Component(1 / len(WIDE_LOGS), unit + shift, width * np.eye(len(unit)), SCALE_NU, folded=False)
+        Component(1 / len(WIDE_LOGS), unit + shift, width * np.eye(len(unit)), LOG_NU, folded=False)
         for shift, width in WIDE_LOGS
     )
     everywhere = replace(proposal, scales=wide, logarithmic=True)
@@ -207,11 +209,16 @@ def probe(approximation: Approximation, proposal: Proposal, rng: np.random.Gener
 
 
 def thin_share(seen: Round, proposal: Proposal) -> float:
-    """Return the share of the posterior, by the draws of `probe`, that has over `THIN` times a proposal's density."""
-    ratio = seen.log_weights + np.log(len(seen.lp))
+    """Return the share of the posterior, by the draws of `probe`, beyond `THIN` times a proposal's density.
+
+    It is about what would be lost if no weight could be larger than that.
+    """
+    log_ratio = seen.log_weights + np.log(len(seen.lp))
     for one, sign in ((seen.proposal, 1.0), (proposal, -1.0)):
-        ratio = ratio + sign * (one.log_density_of_scales(seen.psi) + log_density(seen.u, one.coefficients))
-    return float(np.exp(seen.log_weights)[~(ratio < np.log(THIN))].sum())
+        log_ratio = log_ratio + sign * (one.log_density_of_scales(seen.psi) + log_density(seen.u, one.coefficients))
+    beyond = -np.expm1(np.minimum(np.log(THIN) - log_ratio, 0.0))
+    # What is not a number is beyond.
+    return float(np.exp(seen.log_weights) @ np.nan_to_num(beyond, nan=1.0))
 
 
 def sample_broadly(approximation: Approximation, seen: Round, rng: np.random.Generator, *, count: int) -> list[Round]:
@@ -230,7 +237,7 @@ def sample_broadly(approximation: Approximation, seen: Round, rng: np.random.Gen
 
 def _broad(logs: Array, log_weights: Array, before: Proposal, components: int, rng: np.random.Generator) -> Proposal:
     """Return a proposal fitted to weighted logarithms of scales, with the wide components of the one before."""
-    fitted = refit(logs, log_weights, components=components, nu=SCALE_NU, folded=False, rng=rng)
+    fitted = refit(logs, log_weights, components=components, nu=LOG_NU, folded=False, rng=rng)
     wide = before.scales[-len(WIDE_LOGS) :]
     parts = [(part, (1 - WIDE_SHARE * len(wide)) * part.weight) for part in fitted]
     parts += [(part, WIDE_SHARE) for part in wide]

@@ -69,7 +69,7 @@ class Weights:
     components
         Of the scales' proposal that was used.
     thin_share
-        Of the posterior, where it has over twenty times that proposal's density; None in a record that is older.
+        Of the posterior, beyond ten times that proposal's density; None in a record that is older.
     quadrature_error
         Standard deviation over the posterior of the error of log L that the quadrature's finite nodes leave.
     """
@@ -212,7 +212,7 @@ def fault(found: Round, thin: float, limits: Thresholds) -> str:
         )
     if not thin <= limits.thin_max:
         return (
-            f"{100 * thin:.1f} % of the posterior, more than {100 * limits.thin_max:g} %, has over {THIN:g} times the "
+            f"{100 * thin:.1f} % of the posterior, more than {100 * limits.thin_max:g} %, is beyond {THIN:g} times the "
             "proposal's density: too few of the weighted draws lie there to tell what it is worth"
         )
     return ""

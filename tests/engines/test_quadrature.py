@@ -314,7 +314,7 @@ def test_weights_that_stay_bad_are_handed_over(case_of: Any, monkeypatch: pytest
 def test_what_is_covered_too_thinly_is_handed_over(case_of: Any) -> None:
     found = integrate(case_of("overall").design, SMALL, limits=Thresholds(thin_max=-1.0))
     assert isinstance(found, HandOver)
-    assert "of the posterior, more than -100 %, has over 20 times the proposal's density" in found.reason
+    assert "of the posterior, more than -100 %, is beyond 10 times the proposal's density" in found.reason
 
 
 def test_too_few_effective_draws_are_handed_over(case_of: Any) -> None:
