@@ -20,6 +20,7 @@ from alkbayes.plots.page import (
     foot_lines,
     foot_mm,
     head_mm,
+    log_ticks,
     new_page,
     row_axes,
     write_foot,
@@ -50,7 +51,6 @@ COLUMNS = (
     (BETTER_MM, "right", ("P (first", "higher)")),
 )
 """Place, alignment and heading of each column of text."""
-TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 READING = (
     "Odds ratios on typical rates; differences between mean rates, in percentage points. Points are posterior medians, "
     "lines 95 % credible intervals; P, the posterior probability that the first level has the higher rate."
@@ -126,8 +126,7 @@ def _odds_axis(axes: "Axes", table: pd.DataFrame) -> None:
     low, high = min(table["low"].min(), 0.5), max(table["high"].max(), 2.0)
     axes.set_xscale("log")
     axes.set_xlim(low / 1.1, high * 1.1)
-    ticks = [tick for tick in TICKS if low / 1.1 <= tick <= high * 1.1]
-    axes.set_xticks(ticks)
+    axes.set_xticks(log_ticks(low / 1.1, high * 1.1, ODDS_MM[1] - ODDS_MM[0]))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.axvline(1, color=GREY, linewidth=0.5, linestyle=(0, (3, 2)), zorder=1)

@@ -1,5 +1,7 @@
 """A figure as a page in millimetres from its upper left corner: axes, text, footnotes, keys."""
 
+import itertools
+import math
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
@@ -27,6 +29,8 @@ PT_MM = 25.4 / 72
 LEADING = 1.3
 """Distance of lines of text, in their size."""
 MARGIN_MM = 2.0
+LABELS_APART_MM = 1.0
+"""Between the labels of two ticks, at the least."""
 ELLIPSIS = "…"
 MOST_NOTES = 16
 """Lines of footnotes: a table may have hundreds of cohorts that look alike, and a page must have room for a figure."""
@@ -245,6 +249,27 @@ def percent_axis(axes: "Axes", *, low: float = 0, high: float = 100, step: float
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.4, zorder=0)
     axes.set_axisbelow(True)
+
+
+def log_ticks(low: float, high: float, width: float) -> list[float]:
+    """Return ticks of a log axis `width` mm wide, as many round numbers as have labels that stand apart.
+
+    Tried are 1, 2 and 5 of every power of ten, 1 and 3, and every power, second power, third and so on.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    scale = width / math.log10(high / low)
+    ladders = [((1, 2, 5), 1), ((1, 3), 1), *(((1,), step) for step in range(1, last - first + 1))]
+    ticks: list[float] = []
+    for digits, step in ladders:
+        powers = [power for power in range(first, last + 1) if power % step == 0]
+        numbers = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        ticks = [number for number in numbers if low <= number <= high]
+        if all(
+            scale * math.log10(right / left) >= (text_mm(f"{left:g}") + text_mm(f"{right:g}")) / 2 + LABELS_APART_MM
+            for left, right in itertools.pairwise(ticks)
+        ):
+            break
+    return ticks
 
 
 def _cut(text: str, kept: int) -> str:

@@ -1,6 +1,7 @@
 """Pages in mm: text that fits, keys, and a style that leaves the user's own settings alone."""
 
 import itertools
+import math
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,6 +17,7 @@ from alkbayes.plots.page import (
     foot_lines,
     key_line,
     key_rows,
+    log_ticks,
     new_page,
     percent_axis,
     place_axes,
@@ -145,3 +147,19 @@ def test_numbers_for_a_reader() -> None:
     assert percent_interval(0.1, 0.2) == "10.0–20.0"
     assert percent_interval(float("nan"), 0.2) == "–"
     assert [signed(value) for value in (-1.25, 0.04, -0.04, 3.0)] == ["−1.2", "0.0", "0.0", "+3.0"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.3, 4.0, [0.5, 1, 2]),
+        (0.02, 77, [0.03, 0.1, 0.3, 1, 3, 10, 30]),
+        (1e-5, 1e5, [1e-4, 1e-2, 1, 100, 1e4]),
+    ],
+)
+def test_ticks_of_a_log_axis_are_round_and_stand_apart(low: float, high: float, ticks: list[float]) -> None:
+    found = log_ticks(low, high, 40.0)
+    assert found == ticks
+    for left, right in itertools.pairwise(found):
+        apart = 40.0 * math.log(right / left) / math.log(high / low)
+        assert apart > (text_mm(f"{left:g}") + text_mm(f"{right:g}")) / 2
