@@ -92,9 +92,9 @@ def test_the_test_of_several_effects_has_the_degrees_of_freedom_of_its_own_varia
     def inner(outcome: np.ndarray) -> np.ndarray:
         return cluster_robust(outcome, vi, cluster, design=design).covariance[1:, 1:]
 
-    # Polarised: the covariance at a + b less that at a - b is four times the bilinear form.
-    basis = np.diag(np.sqrt(vi))
-    form = np.array([[(inner(a + b) - inner(a - b)) / 4 for a in basis] for b in basis])
+    # Polarised: the covariance at a + b less that at a - b is four times the bilinear form; at a - a there is none.
+    rows = list(np.diag(np.sqrt(vi)))
+    form = np.array([[inner(a) if a is b else (inner(a + b) - inner(a - b)) / 4 for a in rows] for b in rows])
     bread = np.linalg.inv(design.T @ (design / vi[:, None]))[1:, 1:]
     root = np.linalg.inv(np.linalg.cholesky(bread)).T
     form = root.T @ form @ root

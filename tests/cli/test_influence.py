@@ -115,7 +115,8 @@ def test_one_cohort_and_no_responders_are_told_and_no_error(alkbayes: Command, t
     text = alkbayes("influence", "--data", path, "--method", "glmm-ml").stdout
     assert "Pooled from 2 cohorts: no result" in text
     assert "Without any one of a, b: " in text
-    assert text.count("Maximum likelihood gives a rate of exactly 0, which has no logit: no result.") == 2
+    said = "Maximum likelihood gives a rate of exactly 0, which has no logit: no result."
+    assert " ".join(text.split()).count(said) == 2
 
 
 @pytest.mark.parametrize(("lone", "others", "rate"), [(1, 0, "0"), (49, 50, "1")])
@@ -155,7 +156,7 @@ def test_a_cut_limit_is_told_where_it_is_shown(alkbayes: Command, tmp_path: Path
 
 
 def test_a_method_that_ignores_trials_says_so_with_counts(alkbayes: Command) -> None:
-    note = "63 cohorts come from 42 trials; reml-logit-hk takes them as independent. glmm-ml-trials does not."
+    note = "63 cohorts come from 42 trials; reml-logit-hk-adhoc takes them as independent. glmm-ml-trials does not."
     assert " ".join(alkbayes("influence").stdout.split()).count(note) == 1
     assert json.loads(alkbayes("influence", "--json").stdout)["influence"]["note"] == note
     clustered = json.loads(alkbayes("influence", "--by-trial", "--method", "multilevel-logit", "--json").stdout)

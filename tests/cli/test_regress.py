@@ -120,12 +120,12 @@ def test_glmers_numbers_are_printed_of_three_kinds_of_event_in_five_studies(alkb
     (intercept,) = [row for row in words if row[:1] == ["intercept"]]
     major, minor = [row for row in words if row[:1] == ["AE:"]]
     assert (intercept[1], major[4], minor[4]) == ("−3.29", "1.01", "1.91")
-    assert "Residual heterogeneity: tau2 0.000, between trials 0.066" in [line.rstrip() for line in lines]
+    assert "Residual heterogeneity: tau2 0.066" in [line.rstrip() for line in lines]
 
 
 def test_a_method_that_ignores_trials_says_so(alkbayes: Command) -> None:
     note = "63 cohorts come from 42 trials; {} takes them as independent. glmm-ml-trials does not."
-    assert note.format("reml-logit-hk") in " ".join(alkbayes("regress", "line").stdout.split())
+    assert note.format("reml-logit-hk-adhoc") in " ".join(alkbayes("regress", "line").stdout.split())
     document = json.loads(alkbayes("regress", "line", "--method", "glmm-ml", "--json").stdout)["regression"]
     assert note.format("glmm-ml") in document["note"]
     assert "independent" not in alkbayes("regress", "line", "--method", "reml-logit-cr2").stdout
