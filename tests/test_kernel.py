@@ -13,6 +13,7 @@ PACKAGE = Path(alkbayes.__file__).parent
 SAYS = {
     # Checks of tables and models, whose outcome is in the design.
     *("errors", "evidence", "evidence_faults", "evidence_rules", "records", "spec", "spec_faults", "table_reading"),
+    "identification",
     # Thresholds, settings, words, and how draws are summed up.
     *("diagnostics", "settings", "vocabulary", "engines"),
 }
