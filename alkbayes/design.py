@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.errors import EvidenceError
-from alkbayes.identification import check_reference, heterogeneity_note, level_note, one_cohort_each
+from alkbayes.identification import check_reference, heterogeneity_note, level_note
 from alkbayes.links import Link
 from alkbayes.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.spec import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity, effect_label
@@ -286,7 +286,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
     group = next((term for term in terms if term.label != label_of(COHORT)), None)
     cohort = next((term for term in terms if term.label == label_of(COHORT)), None)
     normal = all(isinstance(term.unit_prior, Normal) for term in terms)
-    if merged := group is not None and cohort is not None and normal and one_cohort_each(group.index):
+    if merged := group is not None and cohort is not None and normal and len(group.units) == len(frame):
         group, cohort = _merged(group, cohort), None
     index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
     notes.append(heterogeneity_note(names, index, group=unit, merged=merged))

@@ -9,17 +9,8 @@ from alkbayes.errors import SpecError
 from alkbayes.evidence_faults import listed, near_miss, quoted
 from alkbayes.spec_faults import fault
 from alkbayes.vocabulary import LEVELS, TOTAL
-from alkbayes.wording import joined
 
 type Index = NDArray[np.intp]
-
-MOST_LEVELS = 6
-"""Levels of a single cohort that a note names; more are counted."""
-
-
-def one_cohort_each(index: Index) -> bool:
-    """Return whether no two cohorts are of one unit; `index` is the unit of each cohort, shape (cohort,)."""
-    return len(np.unique(index)) == len(index)
 
 
 def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged: bool) -> str:
@@ -38,14 +29,14 @@ def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged
     """
     if not names:
         return ""
-    both = joined(names)
+    both = listed(names)
     if len(index) == 1:
         which = f"tau_{TOTAL}, the one heterogeneity term that is fitted for {both}," if merged else both
         rests = "rests on its prior" if merged or len(names) == 1 else "rest on their priors"
         return f"The table has one cohort: {which} {rests}, and so do the mean over cohorts and the next cohort."
     if not group:
         return ""
-    if one_cohort_each(index):
+    if len(np.unique(index)) == len(index):
         if merged:
             return (
                 f"Every {group} gives one cohort, so that {both} are not separable: one heterogeneity term, "
@@ -75,7 +66,7 @@ def level_note(label: str, levels: Sequence[str], index: Index) -> str:
         Level of each cohort, shape (cohort,).
     """
     sizes = np.bincount(index, minlength=len(levels))
-    single = [quoted(level) for level, size in zip(levels, sizes, strict=True) if size == 1]
+    single = [level for level, size in zip(levels, sizes, strict=True) if size == 1]
     if not single or len(index) == 1:
         return ""
     if len(single) == np.count_nonzero(sizes):
@@ -83,12 +74,10 @@ def level_note(label: str, levels: Sequence[str], index: Index) -> str:
             f"{label}: every level has one cohort, so that differences between levels are not separable from those "
             "between cohorts: how much is which rests on the priors."
         )
-    more = len(single) - MOST_LEVELS
-    named = joined(single) if more <= 0 else f"{listed(single[:MOST_LEVELS])} and {more} more"
     have = "has one cohort" if len(single) == 1 else "have one cohort each"
     return (
-        f"{label}: {named} {have}, whose deviation is not separable from the level's effect: the level's interval "
-        "rests on the heterogeneity of the other cohorts and on its prior."
+        f"{label}: {listed(single)} {have}, whose deviation is not separable from the level's effect: the level's "
+        "interval rests on the heterogeneity of the other cohorts and on its prior."
     )
 
 

@@ -146,7 +146,7 @@ def test_levels_of_one_cohort_are_named(spec_of: Any, table_of: Any) -> None:
     effect = FIXED | {"column": "line", "reference": "naive"}
     table = f"{ONE_EACH}\nd C mixed first 9 4"
     (note,) = build_design(spec_of(effect=[effect], heterogeneity=[COHORT]), table_of(table)).notes
-    assert note.startswith('line: "mixed" has one cohort, whose deviation is not separable from the level\'s effect')
+    assert note.startswith("line: mixed has one cohort, whose deviation is not separable from the level's effect")
     assert build_design(spec_of(effect=[effect]), table_of(table)).notes == ()
     (note,) = build_design(
         spec_of(effect=[effect], heterogeneity=[COHORT]), table_of("a A naive first 9 4\nb A mixed first 9 4")

@@ -81,8 +81,7 @@ def test_a_prior_that_moves_or_turns_matters() -> None:
     _, contrast, *_ = said(rows_of(MAIN, 0.1, 0.98), rows_of("a", 0.04, 0.8), rows_of("b", -0.02, 0.4))
     assert contrast.endswith(
         'The prior matters: the difference changes sign with "b"; its direction is no longer settled with "a" and "b"; '
-        "2 of 2 priors move the difference by more than half "
-        'an SD, most "b", by −12 points (1.2 SD).'
+        '2 of 2 priors move the difference by more than half an SD, most "b", by −12 points (1.2 SD).'
     )
     # A sign that is not settled cannot change.
     _, contrast, *_ = said(rows_of(MAIN, 0.1, 0.9), rows_of("b", -0.02, 0.4))

@@ -184,3 +184,19 @@ def test_a_cohort_that_the_first_has_not_is_named(joint: Joint) -> None:
     second = replace(joint.second, cohorts=("zz", *joint.second.cohorts[1:]))
     with pytest.raises(SpecError, match="the first has no 'zz'"):
         lay_together(joint.first, second)
+
+
+def test_one_outcome_whose_trials_give_one_cohort_each_keeps_both_levels(spec_of: Any, table_of: Any) -> None:
+    from alkbayes.design import build_design
+
+    half = {"dist": "half_normal", "sd": 0.7}
+    terms = [{"column": name, "distribution": "normal", "sd_prior": half} for name in ("trial", "cohort_id")]
+    spec, evidence = spec_of(heterogeneity=terms), table_of()
+    each = evidence.frame.drop_duplicates("trial").reset_index(drop=True)
+    second = build_design(spec, replace(evidence, frame=each))
+    assert [term.label for term in second.heterogeneity] == ["total"]
+    joint = lay_together(build_design(spec, evidence), second)
+    assert [term.label for term in joint.second.heterogeneity] == ["trial", "cohort"]
+    assert [term.sd_prior for term in joint.second.heterogeneity] == [term.sd_prior for term in spec.heterogeneity]
+    assert joint.second.cohort is not None
+    assert joint.second.cohort.units == tuple(each["cohort_id"])

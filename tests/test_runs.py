@@ -16,9 +16,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from alkbayes.design import build_design
 from alkbayes.errors import RunError, TakenError
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import fit_model
+from alkbayes.joint import lay_together
 from alkbayes.results import results_of
 from alkbayes.runs import PARTS, check_place, free_run_folder, read_fit, read_run, sealed, write_run
 from alkbayes.settings import Engine, SamplerSettings
@@ -339,4 +341,20 @@ def test_a_run_whose_model_this_version_cannot_read_is_refused(tmp_path: Path) -
     folder = tmp_path / "run"
     write(folder)
     with pytest.raises(RunError, match=r"(?s)cannot read what the run was made of.*Fit again: alkbayes fit m --seed 1"):
+        read_fit(folder)
+
+
+def test_a_run_without_a_parameter_that_this_version_fits_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    spec = read_spec(model_path("overall"))
+    table = tmp_path / "two.csv"
+    table.write_text("cohort_id,trial,responders,n\na,A,10,40\nb,B,16,41\n", encoding="utf-8")
+    evidence = read_evidence(table, columns=spec.columns)
+    # As earlier versions did: a term for the trials and one for their only cohorts.
+    design = build_design(spec, evidence)
+    apart = lay_together(design, design).first
+    fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(draws=300), design=apart)
+    model_file = model_path("overall").read_bytes()
+    write_run(folder, fit, results_of(fit), model_file=model_file, command="alkbayes fit overall")
+    with pytest.raises(RunError, match=r"fits tau_total, z_total to such a table.*Fit again: alkbayes fit overall"):
         read_fit(folder)

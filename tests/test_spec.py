@@ -93,7 +93,7 @@ def test_a_bundled_model_is_valid_has_its_file_s_name_and_gives_reasons(name: st
     assert text.count("prior = ") == text.count("why = ") == len(reasons)
     notes = build_design(spec, read_evidence(columns=spec.columns, outcome=spec.outcome)).notes
     assert [note.split(" have ")[0] for note in notes] == (
-        ['agent: "asp3026", "ensartinib" and "neladalkib"'] if name == "agent" else []
+        ["agent: asp3026, ensartinib and neladalkib"] if name == "agent" else []
     )
 
 
@@ -280,8 +280,8 @@ def test_a_model_with_a_column_of_one_s_own_on_a_table_of_one_s_own(tmp_path: Pa
     assert (design.group.label, design.group.units) == ("trial", ("T1", "T2", "T3"))
     np.testing.assert_array_equal(design.responders, [20, 8, 33, 0])
     assert [note.partition(" one cohort")[0] for note in design.notes] == [
-        'line: "pretreated" and "mixed" have',
-        'region: "islands" and "south coast" have',
+        "line: pretreated and mixed have",
+        "region: islands and south coast have",
     ]
 
 

@@ -101,9 +101,9 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
             console.print(f"None{refitted} is influential by metafor's rule of thumb.")
         for name in [shown(row["left_out"]) for row in found if ADDED_NOTE in row["note"]]:
             console.print(f"{name}: {ADDED_NOTE}")
-        for note in (_note(table.full), table.note):
-            if note:
-                console.print(note)
+    for note in (_note(table.full), table.note):
+        if note:
+            console.print(note)
 
 
 def _note(full: "PooledProportion") -> str:
