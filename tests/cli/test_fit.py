@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from alkbayes import runs
 from alkbayes.classical import PoolingMethod, pool_table
 from alkbayes.evidence import read_evidence
 
@@ -46,6 +47,7 @@ DOCUMENT = {
     "command": TEXT,
     "written": TEXT,
     "files": (dict,),
+    "content_sha256": TEXT,
     "run": TEXT,
 }
 EVIDENCE = {
@@ -602,3 +604,29 @@ def test_no_more_decimals_are_printed_than_monte_carlo_errors_support(alkbayes, 
     # The short run has errors too large for a decimal nearly everywhere.
     assert whole > 20
     assert "Whole percents: the Monte Carlo error leaves no decimal there." in text
+
+
+def test_a_name_that_another_fit_took_meanwhile_is_numbered(
+    alkbayes, own_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Path] = []
+    plain = runs.write_run
+
+    def meanwhile(folder: Path, *arguments: Any, **options: Any) -> dict[str, Any]:
+        if not taken:
+            taken.append(folder)
+            folder.mkdir(parents=True)
+        return plain(folder, *arguments, **options)
+
+    monkeypatch.setattr(runs, "write_run", meanwhile)
+    monkeypatch.chdir(tmp_path)
+    fit = ("fit", "overall", "--data", own_table, "--engine", "quadrature", "--draws", "500", "--json")
+    result = alkbayes(*fit)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["run"] == f"{taken[0]}-2"
+    assert runs.read_run(Path(f"{taken[0]}-2"))["model"] == "overall"
+    # A folder that was asked for is not another one.
+    taken.clear()
+    result = alkbayes(*fit, "--out", "mine")
+    assert (result.exit_code, result.stdout) == (7, "")
+    assert "mine: a folder is there already" in result.stderr
