@@ -16,7 +16,7 @@ from alkbayes.records import records
 from alkbayes.reported import CONTRAST
 from alkbayes.sensitivity_grid import BEYOND_NOISE, MOVED
 from alkbayes.vocabulary import ALL, INTERVAL_PROB, NOT_RANDOMISED, label_of
-from alkbayes.wording import counted
+from alkbayes.wording import counted, ratio
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A direction is settled where the probability of the other one is below this."""
@@ -183,8 +183,8 @@ def _hangs_on(rows: Sequence[Row], odds: Row) -> str:
     (main,) = [row for row in rows if row["reading"] == MAIN]
     others = [row for row in rows if row["of_prior"] and row["reading"] != MAIN]
     start = (
-        f"{main['contrast']}: difference of means {_interval(main, 'median')}, odds ratio {odds['median']:.1f} "
-        f"({odds['low']:.1f}–{odds['high']:.1f}), probability that {levels(main['contrast'])[0]} is better "
+        f"{main['contrast']}: difference of means {_interval(main, 'median')}, odds ratio {ratio(odds)}, "
+        f"probability that {levels(main['contrast'])[0]} is better "
         f"{probability_text(main['prob_better'])}"
     )
     if not others:

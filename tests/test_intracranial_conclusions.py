@@ -50,9 +50,9 @@ def test_a_direction_that_every_prior_settles() -> None:
         "third vs first."
     )
     assert contrast == (
-        "third vs first: difference of means +30 points (+10 to +50), odds ratio 2.0 (0.5–8.0), probability that third "
-        "is better 0.990; 0.980 to 0.995 by 2 other priors. The prior does not matter: its direction is settled with "
-        "every one, and none moves the difference by more than half an SD."
+        "third vs first: difference of means +30 points (+10 to +50), odds ratio 2.00 (0.50–8.00), probability that "
+        "third is better 0.990; 0.980 to 0.995 by 2 other priors. The prior does not matter: its direction is settled "
+        "with every one, and none moves the difference by more than half an SD."
     )
 
 

@@ -15,6 +15,7 @@ from alkbayes.wording import (
     probability,
     ratio,
     size_text,
+    unsigned_zero,
 )
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _show_contrasts(console: "Console", results: "PfsResults") -> None:
         for name, scales in contrasts.items():
             apart = scales["months"]
             digits = decimals_of(apart, most=MONTH_DECIMALS)
-            middle, low, high = (figure(apart[name], digits) for name in ("median", "low", "high"))
+            middle, low, high = (unsigned_zero(apart[name], digits) for name in ("median", "low", "high"))
             grid.add_row(
                 _text(_plain(name)),
                 ratio(scales["median_ratio"]),
