@@ -25,15 +25,6 @@ EFFECTS: Effects = MappingProxyType(
 )
 """Differences of logits near those of the bundled evidence. An effect or a level that is not named has none."""
 
-AFTER_TKI: Effects = MappingProxyType(
-    {
-        "line": MappingProxyType({"pretreated": -0.5, "mixed": -0.4}),
-        "prior_tki": MappingProxyType({"none": 0.8, "crizotinib": 0.1, "second": -0.6, "any": -0.3, "mixed": -0.1}),
-        "generation": MappingProxyType({"first": -0.1, "second": 0.05, "third": 0.2, "experimental": -0.05}),
-    }
-)
-"""The same of the model `sequence`, whose lines and generations differ less: part of that is the earlier ALK TKI."""
-
 
 @dataclass(frozen=True, slots=True)
 class FixedTruth:
@@ -100,10 +91,6 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             patients=FROM_FIVE_TO_A_MILLION,
         ),
         "bundled-fixed": Scenario("the bundled table's cohorts, parameters near its posterior", truth=USUAL),
-        "bundled-after-tki-fixed": Scenario(
-            "the bundled table's cohorts, parameters near the posterior of `sequence`",
-            truth=FixedTruth(orr=0.59, tau=0.47, effects=AFTER_TKI),
-        ),
         "three-trials-fixed": Scenario("11 cohorts of 3 trials, the same", trials=THREE_TRIALS, truth=USUAL),
         "eight-patients-fixed": Scenario("8 patients in each cohort, the same", patients=8, truth=USUAL),
         "unbalanced-lines-fixed": Scenario("20 cohorts of unbalanced lines, the same", lines=UNBALANCED, truth=USUAL),

@@ -23,9 +23,7 @@ line-generation unbalanced-lines-fixed quadrature 400 1000
 line-generation tau-zero quadrature 400 1000
 line-generation tau-one quadrature 400 1000
 line-generation orr-95 quadrature 400 1000
-sequence bundled quadrature 1000 1000
 sequence bundled nuts 200 2000
-sequence bundled-after-tki-fixed quadrature 400 1000
 "
 failed=""
 while read -r model scenario engine replications draws; do

@@ -15,38 +15,44 @@ from alkbayes.spec import model_path, read_spec
 from alkbayes.uniformity import judge_ranks
 
 RECORDED = Path(__file__).parents[2] / "validation" / "sbc"
-LEAST = {("bundled", "quadrature"): 1000, ("bundled", "nuts"): 200}
-LEAST_OF_OTHERS = 400
-STUDIES = [*LEAST, *((name, "quadrature") for name in SCENARIOS if name != "bundled")]
+OLD, DEFAULT = "line-generation", "sequence"
+LEAST = {
+    (OLD, "bundled", "quadrature"): 1000,
+    (OLD, "bundled", "nuts"): 200,
+    (DEFAULT, "bundled", "nuts"): 200,
+    **{(OLD, name, "quadrature"): 400 for name in SCENARIOS if name != "bundled"},
+}
+"""Replications of each study: a model, a scenario, an engine."""
+STUDIES = list(LEAST)
 REMAKE = "the recorded calibration studies are not of this code: make calibrate"
 MOST_FAILED = 0.01
-FROM_PRIORS = [study for study in STUDIES if SCENARIOS[study[0]].truth is None]
+FROM_PRIORS = [study for study in STUDIES if SCENARIOS[study[1]].truth is None]
 LEAST_P = 0.05 / len(FROM_PRIORS)
 """Of a study, so that all of them together fail by chance with a probability of at most 5 %."""
 
 
 @cache
-def recorded(scenario: str, engine: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    folder = RECORDED / f"{scenario}-{engine}"
+def recorded(model: str, scenario: str, engine: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    folder = RECORDED / f"{'' if model == OLD else f'{model}-'}{scenario}-{engine}"
     assert folder.is_dir(), f"{folder.name} is not there; {REMAKE}"
     study = json.loads((folder / "study.json").read_text(encoding="utf-8"))
     return study, json.loads((folder / "summary.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(("scenario", "engine"), STUDIES)
-def test_it_is_of_this_code_and_large_enough(scenario: str, engine: str) -> None:
-    study, summary = recorded(scenario, engine)
-    assert (study["scenario"], study["engine"], study["model"]) == (scenario, engine, "line-generation")
+@pytest.mark.parametrize(("model", "scenario", "engine"), STUDIES)
+def test_it_is_of_this_code_and_large_enough(model: str, scenario: str, engine: str) -> None:
+    study, summary = recorded(model, scenario, engine)
+    assert (study["model"], study["scenario"], study["engine"]) == (model, scenario, engine)
     of = Study(read_spec(model_path(study["model"])), scenario, Engine(engine), study["seed"], study["draws"])
     assert differing(study["fingerprint"], fingerprint(of)) == [], REMAKE
-    assert summary["replications"] >= LEAST.get((scenario, engine), LEAST_OF_OTHERS)
+    assert summary["replications"] >= LEAST[model, scenario, engine]
     assert sum(summary["failed"].values()) <= MOST_FAILED * summary["replications"]
     assert {"started", "versions", "machine"} <= set(study)
 
 
-@pytest.mark.parametrize(("scenario", "engine"), FROM_PRIORS)
-def test_its_ranks_are_uniform(scenario: str, engine: str) -> None:
-    _, summary = recorded(scenario, engine)
+@pytest.mark.parametrize(("model", "scenario", "engine"), FROM_PRIORS)
+def test_its_ranks_are_uniform(model: str, scenario: str, engine: str) -> None:
+    _, summary = recorded(model, scenario, engine)
     ranks = summary["ranks"]
     made = summary["replications"] - sum(summary["failed"].values())
     assert {len(values) for values in ranks["values"].values()} == {made}
@@ -59,9 +65,9 @@ def test_its_ranks_are_uniform(scenario: str, engine: str) -> None:
     assert summary["short"] <= MOST_FAILED * made
 
 
-@pytest.mark.parametrize(("scenario", "engine"), FROM_PRIORS)
-def test_its_posterior_intervals_cover_what_they_should(scenario: str, engine: str) -> None:
-    _, summary = recorded(scenario, engine)
+@pytest.mark.parametrize(("model", "scenario", "engine"), FROM_PRIORS)
+def test_its_posterior_intervals_cover_what_they_should(model: str, scenario: str, engine: str) -> None:
+    _, summary = recorded(model, scenario, engine)
     posterior = [row for row in summary["coverage"] if row["method"] == "posterior"]
     assert len(posterior) == 16
     for row in posterior:
