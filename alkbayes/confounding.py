@@ -120,6 +120,8 @@ def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
     numbers = _numbers(values.tolist())
     if numbers is not None and len(set(numbers[~missing].tolist())) > NUMBERS:
         rates = (frame["responders"] / frame["n"]).to_numpy(dtype=np.float64)
+        if np.ptp(rates[~missing]) == 0:
+            return None
         if not abs(float(spearmanr(numbers[~missing], rates[~missing]).statistic)) < SAME_AS_RATE:
             return None
         centred = np.where(missing, 0.0, numbers - numbers[~missing].mean())

@@ -6,6 +6,7 @@ independent, which common seeds make cautious.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from alkbayes.readings import BY_NAME, vary
 from alkbayes.reported import CONTRAST, HETEROGENEITY, Reported, headline_of
 from alkbayes.sensitivity_grid import AGAIN, Estimate, Grid, Outcome, Status
 from alkbayes.settings import Engine, SamplerSettings
+from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -47,7 +49,8 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     """
     error = mean_error_of(fit)
     estimates = {}
-    for number in headline_of(posterior_of(fit)):
+    # Over each row's own patients: a reading may leave out cohorts, and with them the mix that levels share.
+    for number in headline_of(posterior_of(replace(fit, standard=Standard.OWN))):
         if (same_scale or number.table != HETEROGENEITY) and not set(number.level.split(" vs ")) & set(assumed):
             estimates[number.key] = _estimate(number, statistics(number.draws, error))
     found = {(block.label, level) for block in fit.design.effects for level in _observed(fit.design, block.columns)}

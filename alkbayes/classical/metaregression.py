@@ -245,6 +245,7 @@ def _clustered(
     note = sentences(
         f"No result: {fit.message}." if fit.message else "",
         fit.caution,
+        tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
         correction_note(observed.corrected, found.cohorts),
         left_out_note(found.columns, found.left_out, n.size),
         NOT_RANDOMISED,
@@ -258,7 +259,7 @@ def _clustered(
         left_out=found.left_out,
         coefficients=tuple(rows),
         omnibus=fit.omnibus,
-        tau2=None if fit.tau2 is None else fit.tau2 - (fit.tau2_trial or 0.0),
+        tau2=fit.tau2,
         tau2_low=None,
         tau2_high=None,
         tau2_group=fit.tau2_trial,

@@ -70,8 +70,11 @@ LOG_COMPONENTS = (4, 6, 8)
 WIDE_LOGS = ((-0.5, 0.8), (-3.0, 2.5))
 """Centre, from the logarithm of the prior's scale, and width of components for scales as large as the prior has them,
 and for small ones."""
-POOL, PROBES = 1000, 500
-"""Draws of either half of what a broad proposal is fitted to in the approximation, and those that are weighted."""
+POOL, PROBES, MORE_PROBES = 1000, 500, 4000
+"""Draws of either half of what a broad proposal is fitted to in the approximation, and those that are weighted: few at
+first, and more where these say that the proposal is thin, which a single draw of theirs may."""
+SURE = 3.0
+"""Standard errors by which more draws must say so."""
 LOG_NU = 20.0
 """Degrees of freedom there. Heavier tails reach scales so large that no number holds their precision."""
 THIN = 10.0
@@ -188,7 +191,7 @@ def sample(approximation: Approximation, proposal: Proposal, rng: np.random.Gene
     return rounds
 
 
-def probe(approximation: Approximation, proposal: Proposal, rng: np.random.Generator) -> Round:
+def probe(approximation: Approximation, proposal: Proposal, rng: np.random.Generator, *, count: int = PROBES) -> Round:
     """Return weighted draws of the scales over all their orders of magnitude.
 
     Weights tell nothing of what their own draws have not met. The proposal of these is a mixture on the log scale, with
@@ -205,20 +208,39 @@ def probe(approximation: Approximation, proposal: Proposal, rng: np.random.Gener
     pooled = np.logaddexp(*(each.log_density_of_scales(psi) for each in (proposal, everywhere)))
     log_weights, _ = smooth(approximation.conditional(psi).log_evidence - pooled)
     broad = _broad(np.log(psi), log_weights, everywhere, LOG_COMPONENTS[0], rng)
-    return weigh(approximation, broad, rng, PROBES, fineness=TRIAL_FINENESS)
+    return weigh(approximation, broad, rng, count, fineness=TRIAL_FINENESS)
 
 
-def thin_share(seen: Round, proposal: Proposal) -> float:
+def look_for_thin(
+    approximation: Approximation, proposal: Proposal, rng: np.random.Generator, *, most: float
+) -> tuple[Round, float]:
+    """Return draws of `probe`, and the share of the posterior that a proposal covers thinly.
+
+    A share above `most` is looked at again with more draws, and then is what they leave of it less `SURE` standard
+    errors.
+    """
+    seen = probe(approximation, proposal, rng)
+    share = thin_share(seen, proposal)
+    if share > most:
+        seen = probe(approximation, proposal, rng, count=MORE_PROBES)
+        share = thin_share(seen, proposal, errors=SURE)
+    return seen, share
+
+
+def thin_share(seen: Round, proposal: Proposal, *, errors: float = 0.0) -> float:
     """Return the share of the posterior, by the draws of `probe`, beyond `THIN` times a proposal's density.
 
-    It is about what would be lost if no weight could be larger than that.
+    It is about what would be lost if no weight could be larger than that. So many standard `errors` of it are taken
+    off, those of a ratio of weighted sums.
     """
     log_ratio = seen.log_weights + np.log(len(seen.lp))
     for one, sign in ((seen.proposal, 1.0), (proposal, -1.0)):
         log_ratio = log_ratio + sign * (one.log_density_of_scales(seen.psi) + log_density(seen.u, one.coefficients))
     beyond = -np.expm1(np.minimum(np.log(THIN) - log_ratio, 0.0))
     # What is not a number is beyond.
-    return float(np.exp(seen.log_weights) @ np.nan_to_num(beyond, nan=1.0))
+    weights, beyond = np.exp(seen.log_weights), np.nan_to_num(beyond, nan=1.0)
+    share = float(weights @ beyond)
+    return max(share - errors * float(np.sqrt((weights * (beyond - share)) @ (weights * (beyond - share)))), 0.0)
 
 
 def sample_broadly(approximation: Approximation, seen: Round, rng: np.random.Generator, *, count: int) -> list[Round]:

@@ -30,10 +30,9 @@ from alkbayes.engines.proposals import (
     Round,
     approximate,
     best_of,
-    probe,
+    look_for_thin,
     sample,
     sample_broadly,
-    thin_share,
 )
 from alkbayes.engines.target import Fineness, Target, unsupported
 from alkbayes.lattice import Rule
@@ -69,7 +68,8 @@ class Weights:
     components
         Of the scales' proposal that was used.
     thin_share
-        Of the posterior, beyond ten times that proposal's density; None in a record that is older.
+        Of the posterior, beyond ten times that proposal's density, less three standard errors where it took more draws
+        to tell; None in a record that is older.
     quadrature_error
         Standard deviation over the posterior of the error of log L that the quadrature's finite nodes leave.
     """
@@ -153,12 +153,11 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
             approximation, proposal = approximate(target, rng)
             rounds = sample(approximation, proposal, rng, count=count)
             best = best_of(rounds)
-            seen = probe(approximation, best.proposal, probing)
-            thin = thin_share(seen, best.proposal)
+            seen, thin = look_for_thin(approximation, best.proposal, probing, most=limits.thin_max)
             if fault(best, thin, limits):
                 rounds += (broad := sample_broadly(approximation, seen, probing, count=count))
                 best = best_of(broad)
-                thin = thin_share(probe(approximation, best.proposal, probing), best.proposal)
+                _, thin = look_for_thin(approximation, best.proposal, probing, most=limits.thin_max)
     except np.linalg.LinAlgError as error:
         return HandOver(f"no proposal could be fitted to the posterior ({error})")
     if why := fault(best, thin, limits):

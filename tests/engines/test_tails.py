@@ -137,11 +137,11 @@ def test_the_recorded_tables(engine: str) -> None:
 
 
 def test_draws_that_pass_are_those_of_a_fit_without_a_probe(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alkbayes.engines import quadrature
+    from alkbayes.engines import proposals
 
     design, settings = case_of("line-generation").design, SamplerSettings(seed=5, chains=2, draws=300)
     probed = integrate(design, settings)
-    monkeypatch.setattr(quadrature, "thin_share", lambda *_: 0.0)
+    monkeypatch.setattr(proposals, "thin_share", lambda *_, **__: 0.0)
     plain = integrate(design, settings)
     assert isinstance(probed, Integrated)
     for name, values in probed.draws.items():
