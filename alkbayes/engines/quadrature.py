@@ -156,9 +156,11 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
             seen = probe(approximation, best.proposal, probing)
             thin = thin_share(seen, best.proposal)
             if fault(best, thin, limits):
-                rounds += (broad := sample_broadly(approximation, seen, probing, count=count))
-                best = best_of(broad)
-                thin = thin_share(probe(approximation, best.proposal, probing), best.proposal)
+                for best in sample_broadly(approximation, seen, probing, count=count):
+                    rounds.append(best)
+                    thin = thin_share(probe(approximation, best.proposal, probing), best.proposal)
+                    if not fault(best, thin, limits):
+                        break
     except np.linalg.LinAlgError as error:
         return HandOver(f"no proposal could be fitted to the posterior ({error})")
     if why := fault(best, thin, limits):
