@@ -30,7 +30,7 @@ class Thresholds:
     divergences: int = 0
     ebfmi_min: float = 0.3
     pareto_k_max: float = 0.7
-    thin_max: float = 0.002
+    thin_max: float = 0.005
 
 
 @dataclass(frozen=True, slots=True)

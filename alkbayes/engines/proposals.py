@@ -5,7 +5,7 @@ likelihood is normal; the coefficients given the scales from their conditional d
 heavier tails.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -243,18 +243,19 @@ def thin_share(seen: Round, proposal: Proposal, *, errors: float = 0.0) -> float
     return max(share - errors * float(np.sqrt((weights * (beyond - share)) @ (weights * (beyond - share)))), 0.0)
 
 
-def sample_broadly(approximation: Approximation, seen: Round, rng: np.random.Generator, *, count: int) -> list[Round]:
-    """Return rounds of weighted draws from the proposal of `probe`, refitted until the weights are good."""
+def sample_broadly(
+    approximation: Approximation, seen: Round, rng: np.random.Generator, *, count: int
+) -> Iterator[Round]:
+    """Yield rounds of weighted draws: from the proposal of `probe`, then from ones fitted to the best round before."""
     rounds = [weigh(approximation, seen.proposal, rng, count)]
+    yield rounds[0]
     for components in LOG_COMPONENTS:
         best = best_of(rounds)
-        if best.good:
-            break
         log_weights = tempered(best.log_weights, least=LEAST_EFFECTIVE)
         broad = _broad(np.log(best.psi), log_weights, best.proposal, components, rng)
         coefficients = refit(best.u, log_weights, components=MIXTURES[0], nu=REFITTED_NU, folded=False, rng=rng)
         rounds.append(weigh(approximation, replace(broad, coefficients=widened(coefficients)), rng, count))
-    return rounds
+        yield rounds[-1]
 
 
 def _broad(logs: Array, log_weights: Array, before: Proposal, components: int, rng: np.random.Generator) -> Proposal:

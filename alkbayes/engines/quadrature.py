@@ -155,9 +155,11 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
             best = best_of(rounds)
             seen, thin = look_for_thin(approximation, best.proposal, probing, most=limits.thin_max)
             if fault(best, thin, limits):
-                rounds += (broad := sample_broadly(approximation, seen, probing, count=count))
-                best = best_of(broad)
-                _, thin = look_for_thin(approximation, best.proposal, probing, most=limits.thin_max)
+                for best in sample_broadly(approximation, seen, probing, count=count):
+                    rounds.append(best)
+                    _, thin = look_for_thin(approximation, best.proposal, probing, most=limits.thin_max)
+                    if not fault(best, thin, limits):
+                        break
     except np.linalg.LinAlgError as error:
         return HandOver(f"no proposal could be fitted to the posterior ({error})")
     if why := fault(best, thin, limits):

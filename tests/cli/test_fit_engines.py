@@ -48,7 +48,7 @@ def test_the_document_has_the_same_contract_and_says_how_it_was_made(integrated:
     )
     assert provenance["weights"]["weighted"] == 6000
     assert provenance["weights"]["ess"] == found["importance_ess"]
-    names = {"pareto_k", "ess", "weighted", "duplicates", "rounds", "components", "quadrature_error"}
+    names = {"pareto_k", "ess", "weighted", "duplicates", "rounds", "components", "thin_share", "quadrature_error"}
     assert set(provenance["weights"]) == names
     assert provenance["weights"]["quadrature_error"] < 1e-4
     assert other["provenance"]["weights"] is None
