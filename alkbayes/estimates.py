@@ -38,7 +38,7 @@ from alkbayes.profiles import (
     profile_predictors,
 )
 from alkbayes.quadrature import expected_rate
-from alkbayes.vocabulary import INTERVAL_PROB, Estimand, Standard
+from alkbayes.vocabulary import INTERVAL_PROB, OWN_COLUMNS, Estimand, Standard
 
 type Array = NDArray[np.float64]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
@@ -46,9 +46,6 @@ type ErrorsOf = Callable[[Array], Mapping[str, float]]
 
 NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 """What each scale of a contrast says where two levels are alike."""
-
-OWN_COLUMNS = ("mean", "median", "low", "high")
-"""What a table says of a row over its own patients, where the row is over others'."""
 
 ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
 """Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""

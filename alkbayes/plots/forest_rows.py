@@ -9,9 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
-from alkbayes.estimates import OWN_COLUMNS
 from alkbayes.evidence_rules import STRATA
-from alkbayes.vocabulary import ALL, label_of
+from alkbayes.vocabulary import ALL, OWN_COLUMNS, label_of
 
 PAIR = ":".join(label_of(column) for column in STRATA)
 CONTINUED = " (continued)"

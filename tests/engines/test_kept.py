@@ -201,7 +201,15 @@ def test_the_modules_that_make_the_density_are_all_named() -> None:
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     # Of these only `design` takes anything, and what it makes of it is in the design.
     data = {"errors", "vocabulary", "records", "engines", "engines.kept", "spec", "spec_faults", "model_files"}
-    data |= {"evidence", "evidence_faults", "evidence_rules", "table_reading", "outcomes", "outcome_table"}
+    data |= {
+        "evidence",
+        "evidence_faults",
+        "evidence_rules",
+        "table_reading",
+        "outcomes",
+        "outcome_table",
+        "identification",
+    }
     named = {name.removeprefix("alkbayes.") for name in (*MADE_BY, *JOINT_MADE_BY)}
     unknown = {name.removeprefix("alkbayes.") for name in said} - named
     # `draws` is what `joint` reads positions with, no part of its density.
