@@ -83,7 +83,7 @@ def test_the_computation_shows_each_diagnostic_and_every_parameter(report: Repor
 
 def test_the_classical_checks_have_every_method(report: Report) -> None:
     rows = table(of(report, "classical"), "All cohorts by every classical method")
-    assert len(rows) == 33
+    assert len(rows) == 34
     # Of 3,397 of 5,645, by Wilson.
     assert rows["crude-wilson"][:2] == ("60.2", "58.9–61.4")
     assert "Q = " in said(of(report, "classical"))
