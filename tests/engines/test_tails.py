@@ -81,7 +81,7 @@ def test_the_exact_integration_is_that_of_nested_adaptive_integrals(study: Any) 
 @pytest.mark.parametrize(("size", "low", "high", "tau"), [(20_000, 11.8, 53.6, 1.285), (1_000_000, 11.8, 53.6, 1.284)])
 def test_the_exact_integration_gives_known_tails(size: int, low: float, high: float, tau: float, study: Any) -> None:
     y, n = alike(size)
-    found = study.exact_quantiles(y, n, np.arange(5), one_term=False)
+    found = study.exact_quantiles(y, n, np.arange(5))
     assert 100 * found["next"]["low"] == pytest.approx(low, abs=0.05)
     assert 100 * found["next"]["high"] == pytest.approx(high, abs=0.05)
     assert found["total"]["high"] == pytest.approx(tau, abs=1e-3)
@@ -96,7 +96,7 @@ def test_large_alike_cohorts_beside_small_ones(size: int, seed: int, study: Any)
     fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(seed=seed))
     assert fit.provenance.engine is Engine.QUADRATURE
     assert fit.diagnostics.converged
-    true = study.exact_quantiles(y, n, np.arange(5), one_term=len(fit.design.heterogeneity) == 1)
+    true = study.exact_quantiles(y, n, np.arange(5))
     found = study.distances(fit, true)
     # Of 90 such numbers one is off by 4 errors with a probability of 0.6 %.
     assert max(map(abs, found.values())) < 4, found

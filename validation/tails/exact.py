@@ -76,22 +76,18 @@ class Exact:
         return float(expit(x) if rate else np.exp(x))
 
 
-def posterior(
-    trials: Sequence[Trial], *, one_term: bool = False, log_r_step: float = 0.25, log_tan_step: float = 0.5
-) -> Exact:
+def posterior(trials: Sequence[Trial], *, log_r_step: float = 0.25, log_tan_step: float = 0.5) -> Exact:
     """Integrate the posterior.
 
     Parameters
     ----------
     trials
         The counts.
-    one_term
-        Whether there is but one standard deviation, half-normal(1), of trials of one cohort each.
     log_r_step, log_tan_step
         Of the grid.
     """
     log_r = np.arange(*LOG_R, log_r_step)
-    log_tan = np.array([LOG_TAN]) if one_term else np.arange(-LOG_TAN, LOG_TAN + log_tan_step / 2, log_tan_step)
+    log_tan = np.arange(-LOG_TAN, LOG_TAN + log_tan_step / 2, log_tan_step)
     r, angle = np.exp(log_r)[:, None], np.arctan(np.exp(log_tan))[None, :]
     tau_trial, tau_cohort = r * np.cos(angle), r * np.sin(angle)
     precision, pull = np.full(tau_trial.shape, MU_SD**-2), np.zeros(tau_trial.shape)
@@ -108,7 +104,7 @@ def posterior(
     log = -(mu**2) / (2 * MU_SD**2) + np.log(width[:, some, None])
     for trial in trials:
         log = log + _trial(trial, mu, tau_trial[:, some, None], tau_cohort[:, some, None])
-    prior = -(r**2) / 2 + np.log(r if one_term else tau_trial * tau_cohort)
+    prior = -(r**2) / 2 + np.log(tau_trial * tau_cohort)
     log = log + prior[..., None]
     share = np.exp(log - log.max())
     return Exact(log_r, log_tan, *np.broadcast_arrays(centre, width), share / share.sum())

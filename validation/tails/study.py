@@ -63,14 +63,14 @@ def evidence_of(y: NDArray[np.int64], n: NDArray[np.int64], trial: NDArray[np.in
 
 
 def exact_quantiles(
-    y: NDArray[np.int64], n: NDArray[np.int64], trial: NDArray[np.int64], *, one_term: bool
+    y: NDArray[np.int64], n: NDArray[np.int64], trial: NDArray[np.int64]
 ) -> dict[str, dict[str, float]]:
-    """Return the exact quantiles of each quantity."""
+    """Return the exact quantiles of each quantity; the two taus apart where a trial has several cohorts."""
     exact = exact_module()
     trials = [[(int(y[i]), int(n[i])) for i in np.flatnonzero(trial == each)] for each in np.unique(trial)]
-    grid = exact.COARSE if len(trials) < len(y) else {}
-    found = exact.posterior(trials, one_term=one_term, **grid)
-    names = ("typical", "next", "total") if one_term else ("typical", "next", "total", "trial", "cohort")
+    apart = len(trials) < len(y)
+    found = exact.posterior(trials, **(exact.COARSE if apart else {}))
+    names = ("typical", "next", "total", *(("trial", "cohort") if apart else ()))
     return {name: {end: found.quantile(name, prob) for end, prob in PROBS.items()} for name in names}
 
 
@@ -103,7 +103,7 @@ def held(number: int, engine: Engine) -> dict[str, object]:
     fit = fit_model(spec, evidence_of(y, n, trial, spec), engine=engine, settings=SamplerSettings(seed=number))
     row: dict[str, object] = {"table": number, "handed_over": fit.provenance.handed_over}
     row |= {"converged": fit.diagnostics.converged, "failures": list(fit.diagnostics.failures)}
-    true = exact_quantiles(y, n, trial, one_term=len(fit.design.heterogeneity) == 1)
+    true = exact_quantiles(y, n, trial)
     return row | {"distances": distances(fit, true)}
 
 
