@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.errors import EvidenceError
+from alkbayes.fit_tables import column_title
 from alkbayes.identification import check_reference, heterogeneity_note, level_note
 from alkbayes.links import Link
 from alkbayes.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
@@ -272,15 +273,15 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
             effects.append(block)
             if block.sd_prior is None and not (block.index == 0).any():
                 notes.append(
-                    f"{block.label}: no cohort has the reference level {block.levels[0]!r}, so the intercept rests on "
-                    "its prior and on the differences' priors"
+                    f"{column_title(block.label)}: no cohort has the reference level {block.levels[0]!r}, so the "
+                    "intercept rests on its prior and on the differences' priors"
                 )
             if names and len(block.columns) == 1:
                 notes.append(level_note(block.label, block.levels, block.index))
         else:
             notes.append(
-                f"{block.label}: every cohort is {only!r}; there is nothing to compare, and the model has no "
-                "such effect"
+                f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "
+                "has no such effect"
             )
     terms = [_heterogeneity_block(term, frame) for term in spec.heterogeneity]
     group = next((term for term in terms if term.label != label_of(COHORT)), None)

@@ -132,9 +132,15 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
     """
     rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
     if posterior.standard is Standard.SAME:
-        for row, (_, draws) in zip(rows, pooled_draws(replace(posterior, standard=Standard.OWN)), strict=True):
-            own = summarise(draws)
-            row |= {f"own_{name}": own[name] for name in OWN_COLUMNS}
+        # Other rows are over their own patients already.
+        single = [group for group in groups_of(posterior.design) if len(group.levels) == 1]
+        own = {
+            (row["group"], row["level"], row["estimand"]): summarise(draws)
+            for row, draws in pooled_draws(replace(posterior, standard=Standard.OWN), single)
+        }
+        for row in rows:
+            of = own.get((row["group"], row["level"], row["estimand"]), row)
+            row |= {f"own_{name}": of[name] for name in OWN_COLUMNS}
     return pd.DataFrame(rows)
 
 

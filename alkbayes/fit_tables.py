@@ -53,6 +53,8 @@ READING = (
 """What each column of the table of pooled rates is."""
 TWO_STEP = "reml-logit-hk-adhoc"
 """The classical method of the two-step column."""
+OWN_PATIENTS = "each over its own patients"
+"""What rows are averaged over that are not for comparing."""
 PARTLY_PREDICTED = "*"
 """Marks a row that is averaged over combinations of levels, too, that no cohort has."""
 WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do."
@@ -98,7 +100,7 @@ def heterogeneity_rows(document: Document) -> ReaderTable:
     rows = []
     for row in document["heterogeneity"]:
         name = row["parameter"]
-        meaning = EXPLAINED.get(name, _meaning(name)).format(link=document.get("link", "logit"))
+        meaning = EXPLAINED.get(name, _meaning(name, document)).format(link=document.get("link", "logit"))
         if name in SHARES:
             digits = decimals_of(row, most=SHARE_DECIMALS, unit=100)
             interval = percent_interval(row["low"], row["high"], digits)
@@ -113,7 +115,7 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
     headings = ("", "odds ratio", "difference of\nmeans, points", "P(first is\nhigher)")
     return [
         ReaderTable(
-            f"Contrasts of {column_title(column)}",
+            f"Contrasts of {column_title(column)}{f', over {over}' if (over := patients_of(column, document)) else ''}",
             headings,
             tuple(_contrast(name, scales) for name, scales in contrasts.items()),
         )
@@ -140,6 +142,20 @@ def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, Docum
 def column_title(group: str) -> str:
     """Return what a column, or a pair of columns, is called above its levels."""
     return GROUP_TITLES.get(group, shown(group))
+
+
+def group_heading(group: str, document: Document) -> str:
+    """Return what stands above the rows of a group; where levels can be compared, also over whose patients they are."""
+    if not is_standardised(document):
+        return column_title(group)
+    over = patients_of(group, document)
+    columns = " and ".join(column_title(column) for column in group.split(":"))
+    return f"By {columns}, {f'over {over}' if over else OWN_PATIENTS}"
+
+
+def patients_of(group: str, document: Document) -> str:
+    """Return over whose patients all rows of a group are averaged; empty where each is over its own."""
+    return next((row["over"] for row in document["pooled"] if row["group"] == group and row.get("over")), "")
 
 
 def is_standardised(document: Document) -> bool:
@@ -232,8 +248,7 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
     previous = ALL
     for (group, level), estimands in pooled_by_level(document).items():
         if group != previous:
-            own = ", own patients" if ":" in group and is_standardised(document) else ""
-            yield (f"{column_title(group)}{own}",)
+            yield (group_heading(group, document),)
         previous = group
         typical = estimands["typical"]
         mark = f" {PARTLY_PREDICTED}" if is_partly_predicted(typical) else ""
@@ -255,12 +270,16 @@ def _classical(row: Document | None) -> str:
     return f"{percent(row['estimate'])}\n{percent_interval(row['low'], row['high'])}"
 
 
-def _meaning(parameter: str) -> str:
+def _meaning(parameter: str, document: Document) -> str:
     """Return what a standard deviation is of, with a place for the link."""
     kind, _, label = parameter.partition("_")
     if kind == "tau":
         return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the {{link}} scale"
-    return f"between the levels of {label.replace('_', ' by ')}, SD on the {{link}} scale"
+    # A parameter's name has an underscore for the colon of a group, and those of the columns' own names.
+    effect = next((row["group"] for row in document["pooled"] if row["group"].replace(":", "_") == label), label)
+    columns = " and ".join(column_title(column) for column in effect.split(":"))
+    what = f"interaction of {columns}" if ":" in effect else f"between the levels of {columns}"
+    return f"{what}, SD on the {{link}} scale"
 
 
 def _contrast(name: str, scales: Mapping[str, Document]) -> tuple[str, ...]:

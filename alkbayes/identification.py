@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from alkbayes.errors import SpecError
 from alkbayes.evidence_faults import listed, near_miss, quoted
+from alkbayes.fit_tables import column_title
 from alkbayes.spec_faults import fault
 from alkbayes.vocabulary import LEVELS, TOTAL
 
@@ -71,13 +72,13 @@ def level_note(label: str, levels: Sequence[str], index: Index) -> str:
         return ""
     if len(single) == np.count_nonzero(sizes):
         return (
-            f"{label}: every level has one cohort, so that differences between levels are not separable from those "
-            "between cohorts: how much is which rests on the priors."
+            f"{column_title(label)}: every level has one cohort, so that differences between levels are not separable "
+            "from those between cohorts: how much is which rests on the priors."
         )
     have = "has one cohort" if len(single) == 1 else "have one cohort each"
     return (
-        f"{label}: {listed(single)} {have}, whose deviation is not separable from the level's effect: the level's "
-        "interval rests on the heterogeneity of the other cohorts and on its prior."
+        f"{column_title(label)}: {listed(single)} {have}, whose deviation is not separable from the level's "
+        "effect: the level's interval rests on the heterogeneity of the other cohorts and on its prior."
     )
 
 

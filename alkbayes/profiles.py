@@ -54,7 +54,7 @@ class Mix:
     seen
         Whether a cohort of the table has it, shape (profile,); where not, the row is a prediction there.
     over
-        Whose patients these are, such as "all patients"; empty where they are the row's own.
+        Whose patients these are, such as "the patients of all cohorts"; empty where they are the row's own.
     """
 
     profiles: Mapping[str, NDArray[np.str_]]

@@ -12,8 +12,8 @@ APART = 0.03
 
 OWN_ROWS = "Each row is averaged over its own patients"
 SAME_PATIENTS = (
-    "Typical, mean and next cohort of the levels of a column are over the same patients, so that levels can be "
-    "compared; crude and two-step are over each level's own, and so are cells of two columns."
+    "Typical, mean and next cohort of the levels of a column are over the same patients, which stand above them, so "
+    "that levels can be compared; crude and two-step are over each level's own."
 )
 NOT_COMPARED = "each level over its own patients, as no combination of the other columns is possible with all of them"
 

@@ -19,7 +19,14 @@ from alkbayes.vocabulary import IMPOSSIBLE, in_order, label_of
 
 type Mask = NDArray[np.bool_]
 
-ALL_PATIENTS = "all patients"
+ALL_PATIENTS = "the patients of all cohorts"
+PATIENTS = {
+    ("line", "naive"): "treatment-naive patients",
+    ("line", "pretreated"): "pretreated patients",
+    ("prior_alk_tki", "none"): "patients without an earlier ALK TKI",
+    ("prior_alk_tki", "crizotinib"): "patients after crizotinib",
+}
+"""What those are called whose column has one level."""
 
 
 def common_support(design: Structure, column: str) -> Mask:
@@ -47,15 +54,20 @@ def common_support(design: Structure, column: str) -> Mask:
 
 
 def in_words(design: Structure, column: str, kept: Mask) -> str:
-    """Return whose patients those of :func:`common_support` are, such as "the patients with line pretreated"."""
+    """Return whose patients those of :func:`common_support` are, such as "pretreated patients"."""
     parts = []
     for other, levels in design.profiles.items():
         left = in_order(other, levels[kept].tolist())
         if other != column and not kept.all() and len(left) < len(set(levels.tolist())):
-            parts.append((other, f"{column_title(label_of(other))} {' or '.join(left)}"))
+            parts.append((other, left))
     # Leaving a level out may empty others that are possible: what is said is why, the columns that decide it.
-    decisive = [words for other, words in parts if _excludes(design, column, other)]
-    return f"the patients with {' and '.join(decisive)}" if decisive else ALL_PATIENTS
+    decisive = [(other, left) for other, left in parts if _excludes(design, column, other)]
+    if not decisive:
+        return ALL_PATIENTS
+    if len(decisive) == len(decisive[0][1]) == 1 and (words := PATIENTS.get((decisive[0][0], decisive[0][1][0]))):
+        return words
+    listed = [f"{column_title(label_of(other))} {' or '.join(left)}" for other, left in decisive]
+    return f"the patients with {' and '.join(listed)}"
 
 
 def _excludes(design: Structure, column: str, other: str) -> bool:

@@ -120,3 +120,21 @@ def test_the_record_is_what_json_can_hold(pair: tuple[Any, Any]) -> None:
     assert record["numbers"] == len(record["differences"])
     names = ["group", "level", "estimand", "statistic", "nuts", "quadrature", "error", "z"]
     assert list(pd.DataFrame(record["differences"]).columns) == names
+
+
+def test_a_number_beyond_is_looked_at_again_with_more_draws(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = case_of("cohort-only")
+    # Every difference but 0 is beyond this.
+    monkeypatch.setattr("alkbayes.cross_check.FALSE_ALARM", 1000.0)
+    monkeypatch.setattr("alkbayes.cross_check.MORE_DRAWS", 2)
+    said: list[str] = []
+    small = SamplerSettings(seed=3, draws=300, tune=300)
+    kept, found = fit_both(case.spec, case.evidence, keep=Engine.QUADRATURE, settings=small, warn=said.append)
+    assert kept.provenance.settings.seed == 3
+    assert found is not None
+    (told,) = said
+    assert "600 draws a chain and seed 4" in told
+    first = cross_check(
+        *(fit_both(case.spec, case.evidence, keep=k, settings=small)[0] for k in (Engine.NUTS, Engine.QUADRATURE))
+    )
+    assert not found.table["nuts"].equals(first.table["nuts"])

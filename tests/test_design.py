@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from alkbayes.design import build_design, level_codes, parameters, zero_sum_basis
 from alkbayes.evidence import Evidence
+from alkbayes.fit_tables import column_title
 from alkbayes.model import build_model
 from alkbayes.spec import Spec
 
@@ -104,7 +105,7 @@ def test_an_effect_with_nothing_to_compare_is_dropped_and_noted(
 ) -> None:
     design = build_design(spec_of(effect=effects), table_of(table))
     assert [block.label for block in design.effects] == kept
-    assert [note.split(": every")[0] for note in design.notes] == noted
+    assert [note.split(": every")[0] for note in design.notes] == [column_title(label) for label in noted]
     assert set(design.profiles) == {column for block in design.effects for column in block.columns}
     assert not [parameter for parameter in parameters(design) if parameter.size == 0]
 

@@ -92,7 +92,7 @@ def test_shares_are_percent_and_deviations_are_not(document: dict) -> None:
     assert rows["i2"][1].endswith(" %")
     assert 0 < float(rows["tau_total"][1]) < 2
     assert rows["tau_cohort"][3] == "between cohorts of one trial, SD on the logit scale"
-    assert rows["sd_generation"][3] == "between the levels of generation, SD on the logit scale"
+    assert rows["sd_generation"][3] == "between the levels of TKI generation, SD on the logit scale"
 
 
 def test_the_verdict_says_which_engine_and_what_failed(document: dict) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import fit_model
-from alkbayes.fit_tables import pooled_rows
+from alkbayes.fit_tables import contrast_rows, heterogeneity_rows, pooled_rows
 from alkbayes.plain_language import summary
 from alkbayes.results import results_of
 from alkbayes.settings import Engine, SamplerSettings
@@ -56,9 +56,9 @@ def test_rows_that_move_are_named_with_both_numbers(compared: Document) -> None:
 def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> None:
     _, lines = averaging(compared)
     assert [line.partition(" (")[0] for line in lines] == [
-        "line: the patients with earlier ALK TKI none",
-        "earlier ALK TKI: the patients with line pretreated",
-        "TKI generation: all patients",
+        "line: patients without an earlier ALK TKI",
+        "earlier ALK TKI: pretreated patients",
+        "TKI generation: the patients of all cohorts",
     ]
     (predicted,) = prediction_lines(compared)
     # 214 + 401 + 1,626 + 319 of 5,645 patients had a history that no first-generation cohort had.
@@ -67,7 +67,33 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
     table = pooled_rows(compared)
     assert (table.headings[3], table.headings[4]) == ("crude,\nown mix", "two-step,\nown mix")
     names = [row[0] for row in table.rows]
-    assert {" first *", " naive", " none : first", "line : TKI generation, own patients"} <= set(names)
+    assert {" first *", " naive", " none : first"} <= set(names)
+    assert [row[0] for row in table.rows if len(row) == 1] == [
+        "By line, over patients without an earlier ALK TKI",
+        "By earlier ALK TKI, over pretreated patients",
+        "By TKI generation, over the patients of all cohorts",
+        "By line and TKI generation, each over its own patients",
+        "By earlier ALK TKI and TKI generation, each over its own patients",
+    ]
+    assert [table.title for table in contrast_rows(compared)] == [
+        "Contrasts of line, over patients without an earlier ALK TKI",
+        "Contrasts of earlier ALK TKI, over pretreated patients",
+        "Contrasts of TKI generation, over the patients of all cohorts",
+    ]
+
+
+def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared: Document) -> None:
+    meanings = {row[0]: row[3] for row in heterogeneity_rows(compared).rows}
+    assert meanings["sd_prior_tki"] == "between the levels of earlier ALK TKI, SD on the logit scale"
+    assert (
+        meanings["sd_prior_tki_generation"]
+        == "interaction of earlier ALK TKI and TKI generation, SD on the logit scale"
+    )
+    # An underscore of a column's own name stays one.
+    pooled = [row | {"group": "prior_chemo"} if row["group"] == "prior_tki" else row for row in compared["pooled"]]
+    other = [{**compared["heterogeneity"][0], "parameter": "sd_prior_chemo"}]
+    ((*_, meaning),) = heterogeneity_rows(compared | {"pooled": pooled, "heterogeneity": other}).rows
+    assert meaning == "between the levels of prior_chemo, SD on the logit scale"
 
 
 def test_rows_over_their_own_patients_are_told_as_before() -> None:
@@ -93,7 +119,7 @@ def test_what_a_model_leaves_out_is_one_line_the_strongest_first() -> None:
 def test_the_plain_paragraph_has_the_order_of_the_table_whichever_way_it_points(compared: Document) -> None:
     said = summary(compared)
     rates = [f"{100 * value:.0f}" for value in medians(compared, "generation")[:3]]
-    start = said.index("By TKI generation, each over the same patients (all patients)")
+    start = said.index("By TKI generation, each over the same patients (the patients of all cohorts)")
     places = [said.index(name, start) for name in ("first-generation", "second-generation", "third-generation")]
     assert places == sorted(places)
     for rate, place in zip(rates, places, strict=True):

@@ -22,9 +22,9 @@ def bundled() -> Design:
     ("column", "patients", "words"),
     [
         # Summed over the bundled cohorts: 1,612 + 871 + 602 of no earlier ALK inhibitor; 2,948 pretreated; all 5,645.
-        ("line", 3085, "the patients with earlier ALK TKI none"),
-        ("prior_alk_tki", 2948, "the patients with line pretreated"),
-        ("regimen_class", 5645, "all patients"),
+        ("line", 3085, "patients without an earlier ALK TKI"),
+        ("prior_alk_tki", 2948, "pretreated patients"),
+        ("regimen_class", 5645, "the patients of all cohorts"),
     ],
 )
 def test_levels_are_compared_over_patients_that_could_have_had_any_of_them(

@@ -1,5 +1,6 @@
 """A fit for a reader in a terminal: what was fitted, the verdict, the pooled table, contrasts, where the run is."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.output import WIDTH, reader_console, say
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_CONTRASTS = 12
 """Contrasts of one effect that are printed; more are in contrasts.csv."""
+TITLE = "#{}"
+"""Stands in a table where the title of rows goes: shorter than any column."""
 
 
 def show_fit(document: dict[str, Any]) -> None:
@@ -47,7 +50,9 @@ def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
     """Print the pooled rates, with what is to be known of their columns and rows."""
     for line in (*unnamed_line(document), *standard_lines(document)):
         say(console, line)
-    console.print(_table(console, pooled_rows(document), headings={"next cohort": "next\ncohort"}))
+    pooled = pooled_rows(document)
+    table = _table(console, pooled, headings={"next cohort": "next\ncohort"})
+    _print_titled(console, table, [name for name, *cells in pooled.rows if not cells])
     for name, meaning in READING:
         say(console, f"{name + ':':<13}{meaning}", hang=13)
     for line in two_step_notes(document):
@@ -103,13 +108,29 @@ def _table(
         else:
             shorter = (headings or {}).get(heading, heading) if narrow else heading
             table.add_column(shorter, justify="right", no_wrap=True)
+    titles = 0
     for name, *cells in content.rows:
         if not cells:
             table.add_section()
-            table.add_row(name)
+            table.add_row(TITLE.format(titles))
+            titles += 1
         else:
             table.add_row(name.replace(" : ", ":\n  ") if narrow else name, *cells)
     return table
+
+
+def _print_titled(console: "Console", table: "Table", titles: Sequence[str]) -> None:
+    """Print a table of :func:`_table`, the titles of its rows across all columns: cells cannot reach over several."""
+    from rich.segment import Segment, Segments
+
+    placed = {TITLE.format(place): title for place, title in enumerate(titles)}
+    for line in console.render_lines(table, pad=False):
+        said = "".join(segment.text for segment in line)
+        if title := placed.get(said.strip()):
+            edge = said[: len(said) - len(said.lstrip())]
+            say(console, f"{edge}{title}", hang=len(edge) + 1)
+        else:
+            console.print(Segments([*line, Segment.line()]), end="")
 
 
 def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alkbayes.fit_tables import PARTLY_PREDICTED
+from alkbayes.fit_tables import PARTLY_PREDICTED, group_heading, is_standardised
 from alkbayes.plots import marks
 from alkbayes.plots.forest_rows import group_name
 from alkbayes.plots.page import (
@@ -37,6 +37,7 @@ from alkbayes.plots.style import (
     Look,
     styled,
 )
+from alkbayes.records import records
 from alkbayes.vocabulary import ALL
 
 ROW_MM = 4.4
@@ -46,7 +47,7 @@ PLOT_RIGHT_MM = SINGLE_MM - 3.5
 AXIS_MM = 7.0
 KEY_MM = SINGLE_MM - 2 * MARGIN_MM
 TITLE = "Pooled {}, by group"
-COMPARED = "Levels of a column are over the same patients, so that they can be compared; all other rows over their own."
+COMPARED = "Levels under a heading with “over” are over the patients named there; all other rows over their own."
 PREDICTED = f"{PARTLY_PREDICTED} in part predicted by the model, where no cohort has the combination of levels."
 
 
@@ -95,7 +96,9 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
         marks.summaries(axes, marks.summary_rows(by_group, [place for place, _ in shown]), [y for _, y in shown])
         for at, row in enumerate(page):
             bold = row.indent == 0
-            width = PLOT_LEFT_MM - MARGIN_MM - row.indent - 1.5
+            # A heading without a row of its own has nothing beside it.
+            right = PLOT_LEFT_MM - 1.5 if row.place is not None else SINGLE_MM - MARGIN_MM
+            width = right - MARGIN_MM - row.indent
             name = fitted(row.label, width, TEXT_PT, bold=bold)
             y = 2 * at + (1.0 if row.place is None else 0.62)
             cell(axes, MARGIN_MM + row.indent, y, name, ha="left", weight="bold" if bold else "normal")
@@ -122,7 +125,8 @@ def _rows(pooled: pd.DataFrame) -> list[_Row]:
     done = {ALL}
     pairs = [group for group in groups if ":" in group]
     predicted = _predicted(pooled)
-    compared = _is_compared(pooled)
+    document = {"pooled": records(pooled)}
+    compared = is_standardised(document)
     for pair in pairs[-1:]:
         outer, inner = pair.split(":")
         for level in places.loc[places["group"] == outer, "level"]:
@@ -132,7 +136,8 @@ def _rows(pooled: pd.DataFrame) -> list[_Row]:
         done |= {pair} if compared else {outer, pair}
     rest = [group for group in groups if group not in done and ":" not in group]
     for group in rest:
-        rows.append(_Row(f"By {HEADINGS.get(group, group.replace('_', ' '))}", None, 0.0))
+        heading = f"By {HEADINGS.get(group, group.replace('_', ' '))}"
+        rows.append(_Row(group_heading(group, document) if compared else heading, None, 0.0))
         for level in places.loc[places["group"] == group, "level"]:
             mark = f" {PARTLY_PREDICTED}" if (group, level) in predicted else ""
             rows.append(_Row(f"{group_name(group, level)}{mark}", (group, level), 2.0))
@@ -144,19 +149,14 @@ def _outer_name(label: str, level: str) -> str:
     return name if name != level else f"{HEADINGS.get(label, label.replace('_', ' '))}: {level}"
 
 
-def _is_compared(pooled: pd.DataFrame) -> bool:
-    """Return whether levels of a column are over the same patients; a table that was read has NaN for no word."""
-    return "over" in pooled and bool((pooled["over"].fillna("") != "").any())
-
-
 def _predicted(pooled: pd.DataFrame) -> set[tuple[str, str]]:
     marked = pooled[pooled["predicted"] > 0] if "predicted" in pooled else pooled[:0]
     return set(marked[["group", "level"]].itertuples(index=False, name=None))
 
 
 def _notes(pooled: pd.DataFrame) -> tuple[str, ...]:
-    compared = (COMPARED,) if _is_compared(pooled) else ()
+    compared = (COMPARED,) if is_standardised({"pooled": records(pooled)}) else ()
     return (*compared, PREDICTED) if _predicted(pooled) else compared
 
 
-HEADINGS = {"generation": "TKI generation", "prior_tki": "earlier ALK inhibitor"}
+HEADINGS = {"generation": "TKI generation", "prior_tki": "earlier ALK TKI"}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from alkbayes.fit_tables import column_title
 from alkbayes.plots.forest_rows import Rank, column_named, exact_limits, forest_rows, over_own_patients, weights_of
 from alkbayes.records import records
 from alkbayes.report.blocks import Axis, Forest, ForestRow, Link, Mark, Piece, Pieces
@@ -131,7 +132,7 @@ def _labels(pooled: pd.DataFrame) -> list[str]:
 
 
 def _title(column: str) -> str:
-    return {"line": "line", "regimen_class": "TKI generation"}.get(column, label_of(column).replace("_", " "))
+    return column_title(label_of(column)).replace("_", " ")
 
 
 def _summary(row: "Row", rates: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> ForestRow:

@@ -3,7 +3,7 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from alkbayes.fit_tables import ReaderTable
+from alkbayes.fit_tables import ReaderTable, column_title
 from alkbayes.prior_implications import prior_implications
 from alkbayes.prior_tables import READING, implication_rows, prior_text
 from alkbayes.records import records
@@ -65,11 +65,12 @@ def prior_rows(spec: Spec) -> list[tuple[str, str, str, str]]:
     for effect in spec.effect:
         label = effect_label(effect.columns)
         slug = label.replace(":", "_")
+        columns = column_title(label)
         if isinstance(effect, FixedEffect):
-            what = f"difference of each level of {label} from {effect.reference}"
+            what = f"difference of each level of {columns} from {effect.reference}"
             rows.append((f"beta_{slug}", prior_text(effect.prior), what, effect.why))
         else:
-            what = f"SD between the levels of {label}, which are exchangeable"
+            what = f"SD between the levels of {columns}, which are exchangeable"
             rows.append((f"sd_{slug}", prior_text(effect.sd_prior), what, effect.why))
     if isinstance(spec.likelihood, BetaBinomial):
         what = "intraclass correlation of the patients of a cohort"
