@@ -38,7 +38,7 @@ from alkbayes.profiles import (
     profile_predictors,
 )
 from alkbayes.quadrature import expected_rate
-from alkbayes.vocabulary import INTERVAL_PROB, OWN_COLUMNS, Estimand, Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, Standard
 
 type Array = NDArray[np.float64]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
@@ -128,13 +128,14 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
         what share of its patients; it is empty where a group has one profile. With `errors` also mcse, mcse_median,
         mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the standard `same`
         also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1] of them with a
-        combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its own patients.
+        combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its own patients,
+        with own_mcse and so on where there are `errors`.
     """
     rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
     if posterior.standard is Standard.SAME:
         for row, (_, draws) in zip(rows, pooled_draws(replace(posterior, standard=Standard.OWN)), strict=True):
-            own = summarise(draws)
-            row |= {f"own_{name}": own[name] for name in OWN_COLUMNS}
+            own = summarise(draws) | with_errors(errors, draws)
+            row |= {f"own_{name}": value for name, value in own.items() if name != "sd"}
     return pd.DataFrame(rows)
 
 
