@@ -38,7 +38,7 @@ from alkbayes.profiles import (
     profile_predictors,
 )
 from alkbayes.quadrature import expected_rate
-from alkbayes.vocabulary import INTERVAL_PROB, OWN_COLUMNS, Estimand, Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, Standard
 
 type Array = NDArray[np.float64]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
@@ -49,6 +49,9 @@ NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 
 ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
 """Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
+
+OWN_NAMES = frozenset({"mean", "median", "low", "high", *ERROR_COLUMNS})
+"""Columns that a row also has over its own patients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +131,20 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
         what share of its patients; it is empty where a group has one profile. With `errors` also mcse, mcse_median,
         mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the standard `same`
         also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1] of them with a
-        combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its own patients.
+        combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its own patients,
+        with own_mcse and so on where there are `errors`.
     """
     rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
     if posterior.standard is Standard.SAME:
         # Other rows are over their own patients already.
         single = [group for group in groups_of(posterior.design) if len(group.levels) == 1]
         own = {
-            (row["group"], row["level"], row["estimand"]): summarise(draws)
+            (row["group"], row["level"], row["estimand"]): summarise(draws) | with_errors(errors, draws)
             for row, draws in pooled_draws(replace(posterior, standard=Standard.OWN), single)
         }
         for row in rows:
             of = own.get((row["group"], row["level"], row["estimand"]), row)
-            row |= {f"own_{name}": of[name] for name in OWN_COLUMNS}
+            row |= {f"own_{name}": value for name, value in of.items() if name in OWN_NAMES}
     return pd.DataFrame(rows)
 
 

@@ -87,8 +87,7 @@ class Provenance:
             settings=SamplerSettings(**record["settings"]),
             tries=record["tries"],
             first_failures=tuple(record["first_failures"]),
-            # Runs of earlier versions do not have the share.
-            weights=None if record["weights"] is None else Weights(**({"thin_share": None} | record["weights"])),
+            weights=None if record["weights"] is None else Weights(**record["weights"]),
             versions=record["versions"],
             seconds=record["seconds"],
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alkbayes.evidence_faults import shown
-from alkbayes.outcomes import ORR, Outcome
+from alkbayes.outcomes import Outcome
 from alkbayes.vocabulary import ALL
 from alkbayes.wording import (
     RATE_DECIMALS,
@@ -174,8 +174,8 @@ def shows_whole_percents(document: Document) -> bool:
 
 
 def outcome_of(document: Document) -> Outcome:
-    """Return what was counted; runs of earlier versions count objective responses."""
-    return Outcome(**document["outcome"]) if "outcome" in document else ORR
+    """Return what was counted."""
+    return Outcome(**document["outcome"])
 
 
 def subject(document: Document) -> list[str]:
@@ -203,8 +203,7 @@ def verdict(document: Document) -> list[str]:
     settings = provenance["settings"]
     said = "converged" if found["converged"] else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
     failures = [f"failed: {failure}" for failure in found["failures"]]
-    # Runs of earlier versions have neither weights nor another engine than the one asked for.
-    if (weights := provenance.get("weights")) is not None:
+    if (weights := provenance["weights"]) is not None:
         made = (
             f"Posterior: {said}. {settings['chains'] * settings['draws']:,} draws by quadrature and importance "
             f"sampling, seed {settings['seed']}; Pareto k {_figure(found['pareto_k'], 2)}, "
@@ -212,7 +211,7 @@ def verdict(document: Document) -> list[str]:
             f"{weights['duplicates']:,} of those kept are duplicates"
         )
         return [made, *failures]
-    reason = provenance.get("handed_over")
+    reason = provenance["handed_over"]
     made = (
         f"Posterior: {said}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
         f"R-hat ≤ {_figure(found['rhat_max'], 3)}, ESS ≥ {_least_ess(found)}, "

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alkbayes.outcomes import Outcome
     from alkbayes.results import Results
 
-SCHEMA = 1
+SCHEMA = 2
 RUN_FILE = "run.json"
 POSTERIOR_FILE = "posterior.nc"
 MODEL_FILE = "model.toml"
@@ -31,6 +31,8 @@ RUNS_FOLDER = Path("runs")
 PARTS = (
     "model",
     "question",
+    "outcome",
+    "standard",
     "engine",
     "evidence",
     "diagnostics",
@@ -162,7 +164,10 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise RunError(f"{path}: cannot be read: {error}. Fit again: alkbayes fit.") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         found = document.get("schema") if isinstance(document, dict) else None
-        raise RunError(f"{path}: found schema {found!r}; allowed: {SCHEMA}. Fit again with this version: alkbayes fit.")
+        raise RunError(
+            f"{path}: found schema {found!r}; allowed: {SCHEMA}. The run was written by another version of alkbayes. "
+            f"Fit again with this one: {_command(document)}"
+        )
     if missing := [name for name in PARTS if name not in document]:
         raise RunError(f"{path}: has no {', '.join(missing)}, so it is not what a run writes. Fit again: alkbayes fit.")
     if document != sealed(document):
@@ -172,6 +177,12 @@ def read_run(folder: Path) -> dict[str, Any]:
         )
     _check_files(folder, document)
     return document
+
+
+def _command(document: object) -> str:
+    """Return the command by which a run was made, whatever version wrote it."""
+    command = document.get("command") if isinstance(document, dict) else None
+    return command if isinstance(command, str) else "alkbayes fit"
 
 
 def _check_files(folder: Path, document: Mapping[str, Any]) -> None:
@@ -267,8 +278,7 @@ def read_fit(folder: Path) -> "Fit":
         tree=tree,
         diagnostics=Diagnostics.from_record(document["diagnostics"]),
         provenance=Provenance.from_record(document["provenance"]),
-        # Runs of earlier versions have rows over each level's own patients.
-        standard=Standard(document.get("standard", Standard.OWN)),
+        standard=Standard(document["standard"]),
     )
 
 

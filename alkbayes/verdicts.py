@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from alkbayes.diagnostics import Diagnostics, Thresholds
 from alkbayes.digits import whole_numbers_hold
+from alkbayes.engines.proposals import THIN
 from alkbayes.engines.quadrature import Weights
 
 LIMITS = Thresholds()
@@ -158,6 +159,18 @@ def weight_checks(weights: Weights, proposals: NDArray[np.integer], gate: Diagno
         f"{LIMITS.ess_min:.0f}.",
         "Give more draws (--draws), or fit again with --engine nuts.",
     )
+    thin, most = weights.thin_share, LIMITS.thin_max
+    beyond = f"{100 * thin:.2g} % of the posterior"
+    limit = f"{100 * most:g} %"
+    yield _check(
+        "thin proposal",
+        thin <= most,
+        f"The weighted draws reach the whole posterior: {beyond} is beyond {THIN:g} times the proposal's density, at "
+        f"most {limit}.",
+        f"The weighted draws miss part of the posterior: {beyond}, more than {limit}, is beyond {THIN:g} times the "
+        "proposal's density.",
+        "Fit again with --engine nuts.",
+    )
     copies = np.unique(proposals, return_counts=True)[1]
     kept, duplicates = proposals.size**2 / (copies**2).sum(), proposals.size - copies.size
     share = duplicates / proposals.size
@@ -179,7 +192,8 @@ def weight_checks(weights: Weights, proposals: NDArray[np.integer], gate: Diagno
         "The error of the integrals is not known.",
         "Fit again with --engine nuts.",
     )
-    if not gate.converged and k <= LIMITS.pareto_k_max and weights.ess > LIMITS.ess_min and kept > LIMITS.ess_min:
+    known = k <= LIMITS.pareto_k_max and weights.ess > LIMITS.ess_min and thin <= most and kept > LIMITS.ess_min
+    if not gate.converged and known:
         yield Check("gate", Verdict.FAILED, f"{'; '.join(gate.failures)}.", "Fit again.")
 
 

@@ -98,9 +98,6 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 """Columns whose values are a fixed set, in the order in which they are shown."""
 
-OWN_COLUMNS = ("mean", "median", "low", "high")
-"""What a table says of a row over its own patients, where the row is over others'."""
-
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nr", "-", "–", "—", ".", "?"})
 """How a table says in any of its columns, in either case, that a value is missing: R writes NA, SAS a point."""
 IMPOSSIBLE = frozenset(

@@ -78,7 +78,7 @@ def test_good_draws_pass_every_check(sampled: Fit, integrated: Fit) -> None:
     }  # fmt: skip
     weighted = diagnosis_of(integrated)
     assert set(verdicts(weighted)) == {
-        "Pareto k", "importance ESS", "duplicates", "quadrature error", "Monte Carlo error", "record"
+        "Pareto k", "importance ESS", "thin proposal", "duplicates", "quadrature error", "Monte Carlo error", "record"
     }  # fmt: skip
     for found in (chains, weighted):
         assert set(verdicts(found).values()) == {Verdict.PASSED}
@@ -136,6 +136,7 @@ def test_many_deep_trees_want_attention_and_no_more(integrated: Fit) -> None:
     [
         ("Pareto k", {"pareto_k": 0.9}),
         ("importance ESS", {"ess": 300.0}),
+        ("thin proposal", {"thin_share": 0.006}),
         ("quadrature error", {"quadrature_error": np.nan}),
     ],
 )

@@ -206,7 +206,11 @@ NO_DECIMALS = "A count has no decimals. If the source gives only a rate, work th
         ("", "nothing", "If the number is not known, leave the cohort out."),
         ("  ", "nothing", "If the number is not known, leave the cohort out."),
         ("9223372036854775808", '"9223372036854775808"', "The largest count that can be held is 9223372036854775807."),
-        ("9" * 5000, f'"{"9" * 60}…" (5000 characters)', "The largest count that can be held is 9223372036854775807."),
+        (
+            "9" * 5000,
+            f'"{"9" * 30}…{"9" * 30}" (5000 characters)',
+            "The largest count that can be held is 9223372036854775807.",
+        ),
     ],
 )
 def test_counts_that_are_none(give: Give, cell: str, found: str, advice: str) -> None:
@@ -261,7 +265,7 @@ def test_ids_that_are_empty_or_there_again(give: Give) -> None:
         ("previously treated", '"previously treated"', ' Did you mean "pretreated"?'),
         ("TKI-naive", '"TKI-naive"', ""),
         ("second", '"second"', ""),
-        ("x" * 5000, f'"{"x" * 60}…" (5000 characters)', ""),
+        ("x" * 5000, f'"{"x" * 30}…{"x" * 30}" (5000 characters)', ""),
     ],
 )
 @pytest.mark.parametrize("columns", [(), ("line",)])
@@ -599,7 +603,9 @@ def test_a_file_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, error: OSEr
 
 def test_what_is_shown_of_a_cell_stays_on_one_line() -> None:
     assert shown("a\nb\x1b[31m\u200b…é") == r"a\nb\x1b[31m\u200b…é"
-    assert shown("x" * 61) == "x" * 60 + "…"
+    assert shown("x" * 61) == "x" * 30 + "…" + "x" * 30
+    # Arms of a trial: names of 120 characters that differ in the last.
+    assert shown("a" * 119 + "1") != shown("a" * 119 + "2")
 
 
 @pytest.mark.parametrize(

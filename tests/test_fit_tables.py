@@ -65,7 +65,9 @@ def test_what_pool_says_of_a_two_step_interval_stands_under_the_table(document: 
     # Two experimental cohorts, 0.5 to 98.6 %.
     (few,) = [note for note in notes if note.startswith("Two-step (experimental")]
     assert "t with 1 degree of freedom reaches 12.7 standard errors" in few
-    assert "see glmm-ml, the binomial model" in few
+    (binomial,) = [row for row in document["classical"] if (row["level"], row["method"]) == ("experimental", "glmm-ml")]
+    interval = "–".join(f"{100 * binomial[limit]:.1f}" for limit in ("low", "high"))
+    assert f"see that of the binomial model, glmm-ml: {100 * binomial['estimate']:.1f} ({interval})." in few
     rows = {row["note"] for row in document["classical"] if row["method"] == fit_tables.TWO_STEP}
     assert len(notes) == len(rows - {""})
 

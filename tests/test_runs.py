@@ -37,7 +37,15 @@ FIT: Any = SimpleNamespace(
     tree=xr.DataTree.from_dict({"posterior": RATES}),
 )
 FRAMES = {name: pd.DataFrame({"name": [name, "é"], "value": [0.1, 0.2]}) for name in TABLES}
-REPORTED = {"question": "whether é survives", "model": "m", "engine": "nuts", "evidence": {}, "diagnostics": {}}
+REPORTED = {
+    "question": "whether é survives",
+    "model": "m",
+    "engine": "nuts",
+    "evidence": {},
+    "diagnostics": {},
+    "outcome": {},
+    "standard": "own",
+}
 REPORTED |= {"pooled": [], "heterogeneity": [], "contrasts": [], "classical": [], "notes": [], "provenance": {}}
 RESULTS: Any = SimpleNamespace(**FRAMES, document=REPORTED)
 

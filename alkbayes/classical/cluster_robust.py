@@ -23,6 +23,7 @@ from scipy.special import fdtrc, stdtr, stdtrit
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.grouped_estimates import GroupedEstimates
 from alkbayes.classical.regression import ROUNDING, Omnibus, omnibus
+from alkbayes.wording import counted
 
 LARGEST_CLUSTER = 1000
 """CR2 takes the root of a matrix as large as the largest cluster: a second's work at this size."""
@@ -136,7 +137,7 @@ def cluster_robust(
     if m <= p or m < 2:
         lost = np.full(p, np.nan)
         least = max(2, p + 1)
-        why = f"cluster-robust intervals of {p} fixed effect{'s' * (p > 1)} need at least {least} clusters, found {m}"
+        why = f"cluster-robust intervals of {counted(p, 'fixed effect')} need at least {least} clusters, found {m}"
         return RobustFit(beta, np.full((p, p), np.nan), lost, m, correction, why)
     residuals = y - matrix @ beta
     members = data.members()

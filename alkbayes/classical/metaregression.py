@@ -20,6 +20,7 @@ from alkbayes.classical.tau2 import Tau2Interval, tau2_q_profile
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence import trial_labels
 from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.wording import ratio_figure
 
 if TYPE_CHECKING:
     from alkbayes.evidence import Evidence
@@ -182,7 +183,7 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
     limits = tau2_q_profile(yi, vi, found.design, prob=INTERVAL_PROB) if random else Tau2Interval(*[None] * 6)
     note = sentences(
         "" if fit.converged else "The estimate of tau2 did not converge: no result.",
-        standard_error_note(method, fit.factor, fit.df),
+        standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
         correction_note(observed.corrected, found.cohorts),
         left_out_note(found.columns, found.left_out, yi.size),
         discouraged(made_of.scale),
@@ -210,6 +211,21 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
         converged=fit.converged,
         note=note,
     )
+
+
+def _binomial_instead(found: Moderators, responders: Floats, n: Floats) -> str:
+    """Name the binomial model with its odds ratios, or say that it has none either."""
+    fit = fit_glmm(responders, n, design=found.design)
+    if not fit.converged:
+        return f"{PoolingMethod.REML_LOGIT}, by z, as the binomial model, glmm-ml, has no result"
+    half = quantile(None, INTERVAL_PROB) * np.sqrt(np.diag(fit.covariance))
+    odds = (
+        f"{name} {ratio_figure(middle)} ({ratio_figure(low)}–{ratio_figure(high)})"
+        for name, middle, low, high in zip(
+            found.names[1:], *np.exp([fit.beta, fit.beta - half, fit.beta + half])[:, 1:], strict=True
+        )
+    )
+    return f"the odds ratios of the binomial model, glmm-ml: {', '.join(odds)}"
 
 
 def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, ...]:

@@ -1,6 +1,6 @@
 """Sentences that several tables say of their cohorts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod
 from alkbayes.classical.regression import Test, quantile
 from alkbayes.vocabulary import INTERVAL_PROB
-from alkbayes.wording import variance
+from alkbayes.wording import counted, percent, percent_interval, variance
 
 NAMED_COHORTS = 10
 """A note names so many cohorts and counts the rest."""
@@ -43,7 +43,7 @@ def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) ->
     return f"{counted} {value} and {verbs[1]} left out: {_listed(left_out)}."
 
 
-def standard_error_note(method: PoolingMethod, factor: float, df: int | None) -> str:
+def standard_error_note(method: PoolingMethod, factor: float, df: int | None, instead: Callable[[], str]) -> str:
     """Say where standard errors are none, may be too small, or their t is of little use; empty where all is well.
 
     Parameters
@@ -52,27 +52,35 @@ def standard_error_note(method: PoolingMethod, factor: float, df: int | None) ->
         In two steps.
     factor, df
         As in :class:`alkbayes.classical.regression.RegressionFit`.
+    instead
+        Names what has a result of these cohorts and does without; asked only where it is needed, as it takes a fit.
     """
     if df is None or np.isnan(factor):
         return ""
     times = quantile(df, INTERVAL_PROB)
     if TWO_STEP[method].test is Test.KNAPP_HARTUNG and times * np.sqrt(factor) < quantile(None, INTERVAL_PROB):
-        held = f"{method}-adhoc holds the Hartung-Knapp factor at 1 or above; glmm-ml, the binomial model, does without"
+        held = f"{method}-adhoc holds the Hartung-Knapp factor at 1 or above. See {instead()}."
         if factor == 0:
             return (
                 "The rates agree to the last digit, which leaves a Hartung-Knapp standard error of 0 but for rounding: "
-                f"no interval and no test. {held}."
+                f"no interval and no test. {held}"
             )
         return (
             "The Hartung-Knapp interval is narrower here than the plain one, and it and its tests may be far too sure. "
-            f"{held}."
+            f"{held}"
         )
     if df > FEW_DF:
         return ""
+    freedom = counted(df, "degree") + " of freedom"
     return (
-        f"An interval by t with {df} degree{'s' * (df > 1)} of freedom reaches {times:.1f} standard errors to either "
-        "side and is of little use: see glmm-ml, the binomial model."
+        f"An interval by t with {freedom} reaches {times:.1f} standard errors to either side and is of little use: "
+        f"see {instead()}."
     )
+
+
+def with_its_interval(method: str, estimate: float, low: float | None, high: float | None) -> str:
+    """Return a method with its rate and interval in percent, such as "glmm-ml: 24.1 (15.2–36.0)"."""
+    return f"{method}: {percent(estimate)} ({percent_interval(low, high)})"
 
 
 def tau2_parts_note(tau2: float | None, part: float | None, group: str) -> str:

@@ -19,6 +19,7 @@ from alkbayes.classical.pooling_methods import (
     scale_of,
 )
 from alkbayes.classical.pooling_models import (
+    binomial_instead,
     fill_beta_binomial,
     fill_cluster_robust,
     fill_glmm,
@@ -36,9 +37,9 @@ CRUDE_NOTE = (
 COMMON_NOTE = "Takes one response rate for all cohorts: the interval leaves out the differences between them."
 SINGLE_NOTE = "One cohort: nothing shows how cohorts differ, so no heterogeneity and no prediction interval."
 SINGLE_TEST_NOTES = {
-    Test.T: "The t interval needs at least two cohorts.",
-    Test.KNAPP_HARTUNG: "The Hartung-Knapp interval needs at least two cohorts.",
-    Test.AD_HOC: "The Hartung-Knapp interval needs at least two cohorts.",
+    Test.T: "The t interval needs at least two cohorts",
+    Test.KNAPP_HARTUNG: "The Hartung-Knapp interval needs at least two cohorts",
+    Test.AD_HOC: "The Hartung-Knapp interval needs at least two cohorts",
 }
 NO_SPREAD_HTS_NOTE = (
     "tau2 was estimated at 0, so the prediction interval leaves out differences between cohorts; few cohorts cannot "
@@ -132,8 +133,8 @@ def pool(
     if method is PoolingMethod.MULTILEVEL_LOGIT:
         return fill_multilevel(blank, observed, m, trials, names)
     if method in CLUSTER_ROBUST:
-        return fill_cluster_robust(blank, CLUSTER_ROBUST[method], observed, m, trials, names)
-    return _two_step(blank, TWO_STEP[method], observed, m, names)
+        return fill_cluster_robust(blank, CLUSTER_ROBUST[method], observed, x, m, trials, names)
+    return _two_step(blank, TWO_STEP[method], observed, x, m, names)
 
 
 def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportion:
@@ -149,13 +150,15 @@ def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportio
 
 
 def _two_step(
-    blank: PooledProportion, method: TwoStep, observed: Effects, n: Floats, names: Sequence[str]
+    blank: PooledProportion, method: TwoStep, observed: Effects, x: Floats, n: Floats, names: Sequence[str]
 ) -> PooledProportion:
     """Fill in an inverse-variance mean of the transformed rates."""
     yi, vi, k = observed.yi, observed.vi, blank.k
     corrected = correction_note(observed.corrected, names)
     if k == 1:
-        filled = replace(blank, note=sentences(corrected, blank.note, SINGLE_TEST_NOTES.get(method.test, "")))
+        single = SINGLE_TEST_NOTES.get(method.test)
+        see = "" if single is None else f"{single}: see {binomial_instead(x, n)}."
+        filled = replace(blank, note=sentences(corrected, blank.note, see))
         half = float(Z * np.sqrt(vi[0])) if method.test is Test.Z else None
         return _with_discouraged(with_interval(filled, float(yi[0]), half, None, n))
     fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
@@ -172,18 +175,18 @@ def _two_step(
     prediction = None if half is None else prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction)
     filled = with_interval(filled, centre, half, prediction, n)
     return _with_discouraged(
-        replace(filled, note=sentences(filled.note, *_cautions(blank.method, fit, k, predicted=prediction is not None)))
+        replace(filled, note=sentences(filled.note, *_cautions(filled, fit, x, n, predicted=prediction is not None)))
     )
 
 
-def _cautions(name: PoolingMethod, fit: RegressionFit, k: int, *, predicted: bool) -> list[str]:
+def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool) -> list[str]:
     """Return what to say of the intervals of a random-effects mean."""
-    method, notes = TWO_STEP[name], []
+    method, notes = TWO_STEP[row.method], []
     if method.prediction is Prediction.T_K_MINUS_2:
-        notes.append(HTS_NOTE if k > 2 else NO_HTS_NOTE)
+        notes.append(HTS_NOTE if row.k > 2 else NO_HTS_NOTE)
     if fit.tau2 == 0 and predicted:
         notes.append(NO_SPREAD_HTS_NOTE if method.prediction is Prediction.T_K_MINUS_2 else NO_SPREAD_NOTE)
-    return [*notes, standard_error_note(name, fit.factor, fit.df)]
+    return [*notes, standard_error_note(row.method, fit.factor, fit.df, lambda: binomial_instead(x, n))]
 
 
 def _with_profile(filled: PooledProportion, yi: Floats, vi: Floats) -> PooledProportion:

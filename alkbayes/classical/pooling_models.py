@@ -12,9 +12,11 @@ from alkbayes.classical.beta_binomial import fit_beta_binomial
 from alkbayes.classical.cluster_robust import cluster_robust
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
+from alkbayes.classical.intervals import IntervalMethod, proportion_interval
 from alkbayes.classical.multilevel import fit_multilevel
-from alkbayes.classical.notes import correction_note, sentences, tau2_parts_note
+from alkbayes.classical.notes import correction_note, sentences, tau2_parts_note, with_its_interval
 from alkbayes.classical.pooled_proportion import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
+from alkbayes.classical.pooling_methods import PoolingMethod, scale_of
 from alkbayes.classical.profile import tau_interval
 from alkbayes.classical.regression import Prediction, fit_regression, prediction_interval
 from alkbayes.classical.scales import Effects
@@ -28,8 +30,7 @@ MEAN_NOTE = "The estimate is the mean of the cohorts' rates, where the logit met
 BETA_PREDICTION_NOTE = "The prediction interval takes mean and rho for known."
 NO_RHO_NOTE = "rho was estimated at 0, which few cohorts cannot show: no prediction interval."
 NARROW_CR2_NOTE = (
-    "The cluster-robust interval is narrower here than the plain one, and may be far too sure: see glmm-ml, the "
-    "binomial model."
+    "The cluster-robust interval is narrower here than the plain one, and may be far too sure: see {instead}."
 )
 CLUSTERED_COMMON_NOTE = (
     "The interval allows for differences between trials; the mean is weighted as if there were none."
@@ -44,6 +45,26 @@ def fill_glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion
     filled = _filled_glmm(blank, fit, m)
     limits = None if filled.tau2 is None else tau_interval(fitted, prob=INTERVAL_PROB)
     return filled if limits is None else replace(filled, tau2_low=limits[0] ** 2, tau2_high=limits[1] ** 2)
+
+
+def binomial_instead(x: Floats, m: Floats) -> str:
+    """Name what the counts themselves say, with rate and interval: the binomial model, or where it has none the sum."""
+    blank = PooledProportion(
+        method=PoolingMethod.GLMM_ML,
+        scale=scale_of(PoolingMethod.GLMM_ML),
+        k=x.size,
+        patients=int(m.sum()),
+        responders=int(x.sum()),
+    )
+    found = _filled_glmm(blank, fit_glmm(x, m), m)
+    if found.estimate is not None:
+        return f"that of the binomial model, {with_its_interval(found.method, found.estimate, found.low, found.high)}"
+    (low,), (high,) = proportion_interval(
+        blank.responders, blank.patients, method=IntervalMethod.CLOPPER_PEARSON, prob=INTERVAL_PROB
+    )
+    rate = blank.responders / blank.patients
+    summed = with_its_interval(PoolingMethod.CRUDE_CLOPPER_PEARSON, rate, float(low), float(high))
+    return f"the exact one of the summed counts, {summed}"
 
 
 def fill_glmm_trials(blank: PooledProportion, x: Floats, m: Floats, trials: Sequence[str] | None) -> PooledProportion:
@@ -108,6 +129,7 @@ def fill_cluster_robust(
     blank: PooledProportion,
     estimator: Tau2Estimator | None,
     observed: Effects,
+    x: Floats,
     n: Floats,
     trials: Sequence[str] | None,
     names: Sequence[str],
@@ -129,7 +151,7 @@ def fill_cluster_robust(
         return with_interval(filled, centre, None, None, n)
     half = float(robust.intervals(INTERVAL_PROB)[0, 1]) - centre
     no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
-    narrow = NARROW_CR2_NOTE if half < Z * float(fit.se[0]) else ""
+    narrow = NARROW_CR2_NOTE.format(instead=binomial_instead(x, n)) if half < Z * float(fit.se[0]) else ""
     filled = replace(filled, note=sentences(filled.note, no_spread, narrow))
     if estimator is None:
         return with_interval(filled, centre, half, None, n)

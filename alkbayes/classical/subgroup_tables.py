@@ -13,6 +13,7 @@ from alkbayes.classical.notes import correction_note, sentences, standard_error_
 from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE
 from alkbayes.classical.pooling import NO_SPREAD_HTS_NOTE, pool
 from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.pooling_models import binomial_instead
 from alkbayes.classical.regression import Prediction, Test, prediction_interval, quantile
 from alkbayes.classical.scales import Scale, back_transform, effects
 from alkbayes.classical.subgroups import Subgroup, Subgroups, subgroups
@@ -176,9 +177,10 @@ def _cautions(
     if made_of is None:
         return notes
     if made_of.test is not Test.Z and k > 1 and level.tau2 is not None:
-        vi = effects(part["responders"], part["n"], scale=made_of.scale).vi
+        x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
+        vi = effects(x, m, scale=made_of.scale).vi
         factor = 0.0 if level.se is None else level.se**2 * float((1 / (vi + level.tau2)).sum())
-        notes.append(standard_error_note(method, factor, k - 1))
+        notes.append(standard_error_note(method, factor, k - 1, lambda: binomial_instead(x, m)))
     if made_of.scale is not Scale.LOGIT and {level.low, level.high, *prediction} & {0, 1}:
         notes.append(CUT_NOTE)
     return notes

@@ -32,6 +32,8 @@ HEADINGS = {
     "shared": "one tau2 for all",
     "none": "no variance between cohorts",
 }
+MARKS = {"separate": "Each group with its own tau2", "shared": "One tau2 for all groups"}
+"""What stands before a note that is of one kind of heterogeneity alone."""
 TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood ratio"}
 
 
@@ -94,8 +96,11 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     for test in tests:
         console.print(f"Between levels, {HEADINGS[test['heterogeneity']]}: {_tested(test)}")
     for note in dict.fromkeys(row["note"] for row in levels if row["note"]):
+        kinds = dict.fromkeys(row["heterogeneity"] for row in levels if row["note"] == note)
         names = dict.fromkeys(shown(row["level"]) for row in levels if row["note"] == note)
-        console.print(f"{', '.join(names)}: {note}")
+        # What is said of both kinds of heterogeneity needs no mark of either.
+        of_kind = "" if len(kinds) == len(tests) else f"{MARKS[next(iter(kinds))]}: "
+        console.print(f"{of_kind}{', '.join(names)}: {note}")
     notes = [test["note"] for test in tests]
     for note in dict.fromkeys(notes):
         if not any(note in other and note != other for other in notes):

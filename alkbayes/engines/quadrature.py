@@ -69,7 +69,7 @@ class Weights:
         Of the scales' proposal that was used.
     thin_share
         Of the posterior, beyond ten times that proposal's density, less three standard errors where it took more draws
-        to tell; None in a record that is older.
+        to tell.
     quadrature_error
         Standard deviation over the posterior of the error of log L that the quadrature's finite nodes leave.
     """
@@ -80,7 +80,7 @@ class Weights:
     duplicates: int
     rounds: int
     components: int
-    thin_share: float | None
+    thin_share: float
     quadrature_error: float
 
 

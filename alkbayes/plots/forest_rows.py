@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from alkbayes.classical.intervals import IntervalMethod, proportion_interval
 from alkbayes.evidence_rules import STRATA
-from alkbayes.vocabulary import ALL, OWN_COLUMNS, label_of
+from alkbayes.vocabulary import ALL, label_of
 
 PAIR = ":".join(label_of(column) for column in STRATA)
 CONTINUED = " (continued)"
+OWN = "own_"
+"""Before the names of columns that are of a row over its own patients, where the row itself is over others'."""
 
 
 class Rank(StrEnum):
@@ -92,7 +94,8 @@ def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> list[Row]:
 
 def over_own_patients(pooled: pd.DataFrame) -> pd.DataFrame:
     """Return a table of pooled rates with each row over its own patients, for where a row sums up cohorts beside it."""
-    return pooled.assign(**{name: pooled[f"own_{name}"] for name in OWN_COLUMNS if f"own_{name}" in pooled})
+    own = [name for name in pooled if str(name).startswith(OWN)]
+    return pooled.assign(**{str(name).removeprefix(OWN): pooled[name] for name in own})
 
 
 def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:

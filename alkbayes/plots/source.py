@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.evidence import BUNDLED, RECONSTRUCTION
-from alkbayes.outcomes import ORR, Outcome
+from alkbayes.outcomes import Outcome
 from alkbayes.plots.style import Caption
 from alkbayes.vocabulary import NOT_RANDOMISED
 from alkbayes.wording import counted
@@ -62,8 +62,8 @@ class RunTables:
 
     @property
     def outcome(self) -> Outcome:
-        """What was counted; runs of earlier versions count objective responses."""
-        return Outcome(**self.document["outcome"]) if "outcome" in self.document else ORR
+        """What was counted."""
+        return Outcome(**self.document["outcome"])
 
     @property
     def evidence(self) -> "Evidence":

@@ -215,7 +215,22 @@ def test_two_cohorts_without_a_responder_are_not_sure_of_it() -> None:
         assert result.low == pytest.approx(expit(logit(0.5 / 11) - half), rel=1e-9)
         assert result.high > 0.9999
         assert "t with 1 degree of freedom reaches 12.7 standard errors to either side and is of little" in result.note
-        assert "see glmm-ml" in result.note
+        # 1 - 0.025**(1/20) is the exact upper limit of 0/20; the binomial model has no result here.
+        assert pytest.approx(0.168, abs=5e-4) == 1 - 0.025 ** (1 / 20)
+        assert result.note.endswith("see the exact one of the summed counts, crude-clopper-pearson: 0.0 (0.0–16.8).")
+
+
+def test_what_stands_in_for_a_useless_interval_is_a_result_of_its_method() -> None:
+    for counts in (([10, 16], [40, 41]), ([5, 116], [119, 170])):
+        useless = pool(*counts, method=PoolingMethod.REML_LOGIT_HK_ADHOC)
+        other = pool(*counts, method=PoolingMethod.GLMM_ML)
+        said = f"glmm-ml: {100 * other.estimate:.1f} ({100 * other.low:.1f}–{100 * other.high:.1f})."
+        assert useless.note.endswith(f"see that of the binomial model, {said}")
+    # One cohort: an odds of 3/7, and a standard error of sqrt(1/12 + 1/28), as the binomial likelihood has it.
+    half = 1.959964 * math.sqrt(1 / 12 + 1 / 28)
+    low, high = (100 * expit(logit(0.3) + side * half) for side in (-1, 1))
+    single = pool([12], [40], method=PoolingMethod.REML_LOGIT_HK_ADHOC)
+    assert single.note.endswith(f"two cohorts: see that of the binomial model, glmm-ml: 30.0 ({low:.1f}–{high:.1f}).")
 
 
 def test_a_cluster_robust_interval_that_is_too_narrow_is_noted() -> None:

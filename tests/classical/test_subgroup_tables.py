@@ -17,6 +17,7 @@ from alkbayes.classical.notes import standard_error_note
 from alkbayes.classical.pooled_proportion import CUT_NOTE, NO_SPREAD_NOTE
 from alkbayes.classical.pooling import NO_SPREAD_HTS_NOTE
 from alkbayes.classical.pooling_methods import TWO_STEP
+from alkbayes.classical.pooling_models import binomial_instead
 from alkbayes.classical.subgroup_tables import LEVEL_COLUMNS, TEST_COLUMNS, subgroup_table
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence import Evidence
@@ -149,7 +150,11 @@ def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -
     for _, row in levels[levels["heterogeneity"] != "shared"].iterrows():
         part = evidence.frame[evidence.frame["line"] == row["level"]]
         said = pool(part["responders"], part["n"], method=method).note
-        narrow, few = (standard_error_note(method, *fit) if method in TWO_STEP else "-" for fit in ((0.01, 9), (9, 2)))
+        x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
+        narrow, few = (
+            standard_error_note(method, *fit, lambda x=x, m=m: binomial_instead(x, m)) if method in TWO_STEP else "-"
+            for fit in ((0.01, 9), (9, 2))
+        )
         cautions = (NO_SPREAD_NOTE, NO_SPREAD_HTS_NOTE, narrow, few, CUT_NOTE)
         assert row["note"] == " ".join(note for note in cautions if note and note in said)
 
@@ -179,7 +184,8 @@ def test_one_or_two_degrees_of_freedom_are_said_with_what_to_use(table: Maker) -
     notes = found.set_index(["heterogeneity", "level"])["note"]
     assert "t with 1 degree of freedom reaches 12.7 standard errors to either side" in notes["separate", "x"]
     assert "t with 2 degrees of freedom reaches 4.3 standard errors to either side" in notes["separate", "y"]
-    assert "see glmm-ml" in notes["separate", "y"]
+    # 33 of 81 in y, whose tau is 0 by maximum likelihood: a logit interval of the sum.
+    assert "see that of the binomial model, glmm-ml: 40.7 (30.6–51.7)." in notes["separate", "y"]
     assert "degrees of freedom" not in notes["shared", "x"]
 
 

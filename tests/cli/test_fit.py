@@ -92,7 +92,7 @@ POOLED = {
     "low": NUMBER,
     "high": NUMBER,
 }
-POOLED |= ERRORS | dict.fromkeys(("own_mean", "own_median", "own_low", "own_high"), NUMBER)
+POOLED |= ERRORS | dict.fromkeys((f"own_{name}" for name in ("mean", "median", "low", "high", *ERRORS)), NUMBER)
 HETEROGENEITY = {"parameter": TEXT, "mean": NUMBER, "median": NUMBER, "low": NUMBER, "high": NUMBER} | ERRORS
 CONTRAST = {
     "column": TEXT,

@@ -99,3 +99,17 @@ def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
         result = alkbayes("subgroups", *arguments)
         assert (result.exit_code, result.stdout) == (code, "")
         assert message in result.stderr
+
+
+def test_a_note_on_the_levels_says_of_which_heterogeneity_it_is(alkbayes: Command) -> None:
+    data = Path(__file__).parent.parent / "fixtures" / "strangers" / "same_rate.csv"
+    said = " ".join(alkbayes("subgroups", "arm", "--data", str(data)).stdout.split())
+    assert "Each group with its own tau2: x: tau2 was estimated at 0" in said
+    assert "One tau2 for all groups: y: tau2 was estimated at 0" in said
+    # 15 of 60 in x: logit(1/4) -/+ 1.96 sqrt(1/15 + 1/45), as tau is 0 by maximum likelihood.
+    assert "t with 1 degree of freedom reaches 12.7 standard errors to either side" in said
+    assert "see that of the binomial model, glmm-ml: 25.0 (15.7–37.4)." in said
+    # What the binomial model says of both kinds is the same, and has no mark.
+    one = " ".join(alkbayes("subgroups", "arm", "--data", str(data), "--method", "glmm-ml").stdout.split())
+    assert "x, y: tau2 was estimated at 0" in one
+    assert "tau2: x" not in one

@@ -3,7 +3,15 @@
 import pandas as pd
 import pytest
 
-from alkbayes.plots.forest_rows import Rank, exact_limits, forest_rows, group_name, pages_of, weights_of
+from alkbayes.plots.forest_rows import (
+    Rank,
+    exact_limits,
+    forest_rows,
+    group_name,
+    over_own_patients,
+    pages_of,
+    weights_of,
+)
 
 
 def test_cohorts_stand_in_their_line_and_generation(tables_of) -> None:
@@ -77,3 +85,11 @@ def test_names_of_groups() -> None:
     assert group_name("generation", "combination") == "Combination"
     assert group_name("line", "naive") == "Treatment-naive"
     assert group_name("agent", "lorlatinib") == "lorlatinib"
+
+
+def test_a_row_over_its_own_patients_has_their_errors_too() -> None:
+    row = {"level": "x", "median": 0.5, "mcse_median": 0.03, "own_median": 0.4, "own_mcse_median": 0.001}
+    own = over_own_patients(pd.DataFrame([row])).iloc[0]
+    assert (own["median"], own["mcse_median"]) == (0.4, 0.001)
+    plain = pd.DataFrame([{"level": "x", "median": 0.5, "mcse_median": 0.03}])
+    pd.testing.assert_frame_equal(over_own_patients(plain), plain)
