@@ -13,7 +13,7 @@ from alkbayes.planned_cohort import levels_of, planned_cohort
 from alkbayes.predictive import NEXT_COHORTS_PER_DRAW, heterogeneity_of
 from alkbayes.quadrature import expected_rate
 from alkbayes.settings import SamplerSettings
-from alkbayes.vocabulary import Estimand
+from alkbayes.vocabulary import Estimand, Standard
 
 DRAWS = 400
 
@@ -26,6 +26,7 @@ def fit_of(case: Any) -> Any:
         evidence=case.evidence,
         draws=from_prior(case.design, rng=np.random.default_rng(3), draws=DRAWS),
         provenance=SimpleNamespace(settings=SamplerSettings(seed=5)),
+        standard=Standard.OWN,
     )
 
 

@@ -119,7 +119,7 @@ def moderators_of(
         if not labels:
             which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
             raise EvidenceError(
-                f"{column} is {kept[column].iloc[0]!r} in {which} in {asked}: it explains no differences."
+                f"{column} is {quoted(str(kept[column].iloc[0]))} in {which} in {asked}: it explains no differences."
             )
         blocks.append(block)
         names += labels
