@@ -1,7 +1,13 @@
-"""Two posteriors of one model by different engines, number by number, in units of their Monte Carlo error."""
+"""Two posteriors of one model by different engines, number by number, in units of their Monte Carlo error.
+
+The error of a quantile is that of the probability below it over the density there. In the tails a dozen or two
+independent draws tell the density, so that it varies by a fourth from seed to seed, and a difference over it has the
+tails of a Student t. Quantiles are therefore compared as probabilities: of draws below the middle between both, whose
+error is known as well as that of a mean.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +20,15 @@ from alkbayes.engines.target import unsupported
 from alkbayes.errors import UsageError
 from alkbayes.estimates import pooled_draws, posterior_of
 from alkbayes.fit import Fit, fit_model
-from alkbayes.monte_carlo import chain_error, duplicate_error, statistics
+from alkbayes.monte_carlo import (
+    QUANTILES,
+    Array,
+    MeanError,
+    chain_error,
+    duplicate_error,
+    share_below,
+    statistics,
+)
 from alkbayes.records import records
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.vocabulary import Standard
@@ -27,8 +41,6 @@ if TYPE_CHECKING:
 FALSE_ALARM = 0.01
 """Probability that two engines that agree have any number beyond the limit: Bonferroni's, so that it holds however the
 numbers depend on each other."""
-MORE_DRAWS = 3
-"""Times as many draws where a first comparison finds a number beyond: the same difference has 1.7 times the z then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,8 @@ class CrossCheck:
     ----------
     table
         Columns group, level, estimand, statistic (mean, sd, median, low, high), nuts, quadrature, error (Monte Carlo
-        standard error of the difference) and z, the difference in units of it. Rates are proportions in [0, 1].
+        standard error of the difference) and z, the difference in units of it; of a quantile that of the probabilities
+        below the middle between both, in units of its own error. Rates are proportions in [0, 1].
     limit
         Largest |z| of engines that agree.
     failures
@@ -93,10 +106,6 @@ def fit_both(
 ) -> tuple[Fit, CrossCheck | None]:
     """Fit a model by both engines.
 
-    Where a number is beyond the limit, both are fitted once more, from another seed and with more draws, and these
-    decide: the errors of tail quantiles are themselves estimates, so that engines that agree exceed the limit more
-    often than Bonferroni's argument says, while those that differ are further apart, in units of the error, then.
-
     Returns
     -------
     Fit
@@ -116,26 +125,12 @@ def fit_both(
             f"--cross-check: model {spec.name!r} has {why}, which the quadrature engine does not cover; there is "
             "nothing to hold NUTS against. Leave --cross-check out."
         )
-    fitted = partial(fit_model, spec, evidence, standard=standard, progress=progress, warn=warn)
-    settings = settings or SamplerSettings()
-    integrated = fitted(engine=Engine.QUADRATURE, settings=settings)
+    fitted = partial(fit_model, spec, evidence, settings=settings, standard=standard, progress=progress, warn=warn)
+    integrated = fitted(engine=Engine.QUADRATURE)
     if integrated.provenance.handed_over:
         return integrated, None
-    sampled = fitted(engine=Engine.NUTS, settings=settings)
-    kept = sampled if keep is Engine.NUTS else integrated
-    found = cross_check(sampled, integrated)
-    if found.failures or found.beyond.empty:
-        return kept, found
-    more = replace(settings, seed=settings.seed + 1, draws=MORE_DRAWS * settings.draws)
-    if warn is not None:
-        warn(
-            f"{len(found.beyond)} of {len(found.table)} numbers of the cross-check are beyond its limit. "
-            f"Both engines once more, with {more.draws} draws a chain and seed {more.seed}, to tell chance from fault."
-        )
-    again = fitted(engine=Engine.QUADRATURE, settings=more)
-    if again.provenance.handed_over:
-        return kept, found
-    return kept, cross_check(fitted(engine=Engine.NUTS, settings=more), again)
+    sampled = fitted(engine=Engine.NUTS)
+    return sampled if keep is Engine.NUTS else integrated, cross_check(sampled, integrated)
 
 
 def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
@@ -154,22 +149,8 @@ def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
     for (row, one), (_, other) in zip(
         pooled_draws(posterior_of(sampled)), pooled_draws(posterior_of(integrated)), strict=True
     ):
-        ours, theirs = statistics(one, chains), statistics(other, repeats)
-        for name, (value, error) in ours.items():
-            second, second_error = theirs[name]
-            both = float(np.hypot(error, second_error))
-            rows.append(
-                {
-                    "group": row["group"],
-                    "level": row["level"],
-                    "estimand": row["estimand"],
-                    "statistic": name,
-                    "nuts": value,
-                    "quadrature": second,
-                    "error": both,
-                    "z": (second - value) / both if both > 0 else (0.0 if second == value else np.nan),
-                }
-            )
+        common = {name: row[name] for name in ("group", "level", "estimand")}
+        rows += [common | each for each in differences(one, other, chains, repeats)]
     return CrossCheck(
         table=pd.DataFrame(rows),
         limit=float(-ndtri(FALSE_ALARM / 2 / len(rows))),
@@ -179,3 +160,35 @@ def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
             for failure in fit.diagnostics.failures
         ),
     )
+
+
+def differences(one: Array, other: Array, one_error: MeanError, other_error: MeanError) -> list[dict[str, Any]]:
+    """Return the statistics of two sets of draws, and what they differ by.
+
+    Parameters
+    ----------
+    one, other
+        By NUTS and by quadrature, shape (draw,) or (draw, replicate).
+    one_error, other_error
+        Return the standard error of the mean of numbers of shape (draw,), of the one set and of the other.
+
+    Returns
+    -------
+    list
+        For each statistic the columns of :class:`CrossCheck` that are of it.
+    """
+    rows: list[dict[str, Any]] = []
+    theirs = statistics(other, other_error)
+    for name, (value, error) in statistics(one, one_error).items():
+        second, second_error = theirs[name]
+        difference, both = second - value, float(np.hypot(error, second_error))
+        of_z = both
+        if name in QUANTILES:
+            middle = (value + second) / 2
+            below, below_error = share_below(one, middle, one_error)
+            also_below, also_error = share_below(other, middle, other_error)
+            # The higher a quantile, the less is below the middle.
+            difference, of_z = below - also_below, float(np.hypot(below_error, also_error))
+        z = difference / of_z if of_z > 0 else (0.0 if difference == 0 else np.nan)
+        rows.append({"statistic": name, "nuts": value, "quadrature": second, "error": both, "z": z})
+    return rows

@@ -219,10 +219,17 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
 def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array]]:
     """Yield what identifies each row of :func:`contrast_table`, and the draws that it sums up, shape (draw,)."""
     design = posterior.design
+    # A profile is in the contrasts of its level with every other level; its rate takes most of the time.
+    known: dict[bytes, Array] = {}
     for common, share, one, other in compared_levels(
         design, posterior.draws, posterior.profiles, posterior.profile_of_cohort, posterior.standard
     ):
-        means = [expected_rate(side, posterior.heterogeneity) for side in (one, other)]
+        means = []
+        for side in (one, other):
+            keys = [profile.tobytes() for profile in side.T]
+            new = {key: at for at, key in enumerate(keys) if key not in known}
+            known |= zip(new, expected_rate(side[:, list(new.values())], posterior.heterogeneity).T, strict=True)
+            means.append(np.column_stack([known[key] for key in keys]))
         yield common | {"scale": "odds_ratio"}, profile_odds_ratio(design.link, one, other, share)
         yield common | {"scale": "risk_difference"}, (means[0] - means[1]) @ share
 

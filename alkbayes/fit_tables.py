@@ -51,6 +51,11 @@ READING = (
     ("next cohort", "prediction interval: where the response rate of a new cohort of a new trial may lie"),
 )
 """What each column of the table of pooled rates is."""
+OWN_MIX = (
+    "own mix",
+    "of each level's own patients, who differ in the other columns, too: not for comparing levels",
+)
+"""What stands over the classical columns where the others are over the same patients."""
 TWO_STEP = "reml-logit-hk-adhoc"
 """The classical method of the two-step column."""
 OWN_PATIENTS = "each over its own patients"
@@ -93,6 +98,11 @@ def pooled_rows(document: Document) -> ReaderTable:
         headings=("", "k", "patients\nresponders", *classical, "typical", "mean", "next cohort"),
         rows=tuple(_pooled(document)),
     )
+
+
+def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
+    """Return what each column of the table of pooled rates is."""
+    return (*READING[:2], OWN_MIX, *READING[2:]) if is_standardised(document) else READING
 
 
 def heterogeneity_rows(document: Document) -> ReaderTable:

@@ -150,10 +150,16 @@ def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, fl
     for name, prob in QUANTILES.items():
         value = np.quantile(columns, prob)
         # The error of the probability below, carried over to the quantile by the draws' own distribution.
-        reach = mean_error((columns <= value).mean(axis=1))
+        _, reach = share_below(columns, float(value), mean_error)
         low, high = np.quantile(columns, [max(prob - reach, 0.0), min(prob + reach, 1.0)])
         found[name] = (float(value), float(high - low) / 2)
     return found
+
+
+def share_below(draws: Array, value: float, mean_error: MeanError) -> tuple[float, float]:
+    """Return the share of draws of shape (draw,) or (draw, replicate) up to a value, with its Monte Carlo error."""
+    share = (draws.reshape(len(draws), -1) <= value).mean(axis=1)
+    return float(share.mean()), mean_error(share)
 
 
 def chain_error(fit: Fit) -> MeanError:

@@ -30,11 +30,14 @@ ALKBAYES = (sys.executable, "-c", "from alkbayes.cli import main; main()")
 HELP, WARM, COLD = "`alkbayes --help`", "`alkbayes fit`, warm", "`alkbayes fit`, cold"
 PYMC, TEXTBOOK = "PyMC's own sampler on the same `pm.Model`, warm", "PyMC's own sampler, model as in textbooks, warm"
 QUADRATURE, QUADRATURE_COLD = "`alkbayes fit --engine quadrature`, warm", "`alkbayes fit --engine quadrature`, cold"
+DEFAULT, DEFAULT_QUADRATURE = "`alkbayes fit` of no named model, warm", "the same with `--engine quadrature`, warm"
 REPORT, FOREST = "`alkbayes report`", "`alkbayes plot RUN forest`"
 MOST_SECONDS = {HELP: 0.5, WARM: 12.0, COLD: 45.0, QUADRATURE: 4.0, QUADRATURE_COLD: 4.0, REPORT: 15.0, FOREST: 5.0}
 MOST_MEMORY = 1.5 * GIB
 RATIOS = ((PYMC, WARM, 4.0), (TEXTBOOK, WARM, 4.0), (WARM, QUADRATURE, 3.0), (COLD, QUADRATURE_COLD, 10.0))
 """How many times as long the first must take as the second."""
+MOST_RATIOS = ((DEFAULT, WARM, 1.3),)
+"""How many times as long the first may take as the second: the default model, and the one that is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +140,24 @@ def shared_memory(process: psutil.Process) -> int:
 
 def run_rounds(rounds: int, model: str, steps: Sequence[str]) -> dict[str, Series]:
     """Measure every process once in each round, after one warm-up."""
-    found = {name: Series() for name in (HELP, QUADRATURE, WARM, QUADRATURE_COLD, COLD, REPORT, FOREST, PYMC, TEXTBOOK)}
-    fit = (*ALKBAYES, "fit", model, *steps)
+    ours = (HELP, QUADRATURE, DEFAULT_QUADRATURE, WARM, DEFAULT, QUADRATURE_COLD, COLD, REPORT, FOREST)
+    found = {name: Series() for name in (*ours, PYMC, TEXTBOOK)}
+    fit, default = (*ALKBAYES, "fit", model, *steps), (*ALKBAYES, "fit", *steps)
     quadrature = (*fit, "--engine", "quadrature")
     pymc = (sys.executable, str(HERE / "pymc_sampler.py"), model, *steps)
     with tempfile.TemporaryDirectory(prefix="alkbayes-bench-") as name:
         folder = Path(name)
         # Not this machine's own folder for compiled code: what is warm here was made warm here.
         warm = compiled_code(folder / "warm")
-        for command in ((*fit, "--out", "run"), quadrature, pymc, (*pymc, "--textbook")):
+        for command in ((*fit, "--out", "run"), quadrature, default, pymc, (*pymc, "--textbook")):
             measure(command, folder=folder, environment=warm)
         for place in range(rounds):
             for what, command, environment in (
                 (HELP, (*ALKBAYES, "--help"), {}),
                 (QUADRATURE, quadrature, warm),
+                (DEFAULT_QUADRATURE, (*default, "--engine", "quadrature"), warm),
                 (WARM, fit, warm),
+                (DEFAULT, default, warm),
                 (QUADRATURE_COLD, quadrature, compiled_code(folder / f"cold-quadrature-{place}")),
                 (COLD, fit, compiled_code(folder / f"cold-{place}")),
                 (REPORT, (*ALKBAYES, "report", "run", "--out", f"{place}.html"), warm),
@@ -189,6 +195,9 @@ def as_markdown(found: Mapping[str, Series]) -> str:
         ratio = found[slow].seconds / found[fast].seconds
         met = verdict(ratio >= least, f"≥ {least:g} ×")
         lines.append(f"| {slow} / {fast} | {ratio:.1f} × | | {met} | | |")
+    for slow, fast, most in MOST_RATIOS:
+        ratio = found[slow].seconds / found[fast].seconds
+        lines.append(f"| {slow} / {fast} | {ratio:.2f} × | | {verdict(ratio <= most, f'≤ {most:g} ×')} | | |")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from alkbayes.evidence import read_evidence
 from alkbayes.fit import fit_model
-from alkbayes.fit_tables import contrast_rows, heterogeneity_rows, pooled_rows
+from alkbayes.fit_tables import column_meanings, contrast_rows, heterogeneity_rows, pooled_rows
 from alkbayes.plain_language import summary
 from alkbayes.results import results_of
 from alkbayes.settings import Engine, SamplerSettings
@@ -66,6 +66,14 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
     assert "mixed 100 %" in predicted
     table = pooled_rows(compared)
     assert (table.headings[3], table.headings[4]) == ("crude,\nown mix", "two-step,\nown mix")
+    assert [name for name, _ in column_meanings(compared)] == [
+        "crude",
+        "two-step",
+        "own mix",
+        "typical",
+        "mean",
+        "next cohort",
+    ]
     names = [row[0] for row in table.rows]
     assert {" first *", " naive", " none : first"} <= set(names)
     assert [row[0] for row in table.rows if len(row) == 1] == [

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from alkbayes.cli.output import WIDTH, reader_console, say
 from alkbayes.evidence_faults import shown
 from alkbayes.fit_tables import (
-    READING,
     WHOLE_PERCENTS,
     ReaderTable,
+    column_meanings,
     contrast_rows,
     heterogeneity_rows,
     pooled_rows,
@@ -53,7 +53,7 @@ def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
     pooled = pooled_rows(document)
     table = _table(console, pooled, headings={"next cohort": "next\ncohort"})
     _print_titled(console, table, [name for name, *cells in pooled.rows if not cells])
-    for name, meaning in READING:
+    for name, meaning in column_meanings(document):
         say(console, f"{name + ':':<13}{meaning}", hang=13)
     for line in two_step_notes(document):
         say(console, line)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from alkbayes.fit_tables import GROUP_TITLES, column_title
 from alkbayes.plots.marks import FILLED
 from alkbayes.plots.page import (
     MARGIN_MM,
@@ -111,7 +112,7 @@ def heterogeneity(
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.0, gid=f"interval-{name}")
         axes.scatter([row["median"]], [y], s=9, marker="D", gid=f"median-{name}", zorder=4, **FILLED)
         axes.set_title(
-            f"{fitted(_title(name), PANEL_MM)}\n{size_text(row)}",
+            f"{fitted(title_of(name), PANEL_MM)}\n{size_text(row)}",
             fontsize=TEXT_PT,
             loc="left",
             pad=2,
@@ -124,10 +125,16 @@ def heterogeneity(
     return [figure]
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
+    """Return what stands over the panel of a parameter."""
     if name in NAMES:
         return NAMES[name]
     if name.startswith("tau_cohort"):
         return "between cohorts of one trial"
     kind, _, label = name.partition("_")
-    return f"between {label.replace('_', ' ')}s" if kind == "tau" else f"between levels of {label.replace('_', ' ')}"
+    if kind == "tau":
+        return f"between {label.replace('_', ' ')}s"
+    # A parameter's name has an underscore for the colon of a group.
+    group = next((group for group in GROUP_TITLES if group.replace(":", "_") == label), label.replace("_", " "))
+    # An interaction's levels are too long a title with more words.
+    return column_title(group) if ":" in group else f"between levels of {column_title(group)}"

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from alkbayes.errors import FigureError
 from alkbayes.fit_tables import (
-    READING,
     WHOLE_PERCENTS,
     Document,
+    column_meanings,
     contrast_rows,
     heterogeneity_rows,
     pooled_rows,
@@ -41,7 +41,9 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     """Return what a run found."""
     document = tables.document
     evidence = tables.evidence
-    notes = tuple(f"{name}: {meaning}." for name, meaning in READING) + tuple(two_step_notes(document))
+    notes = tuple(f"{name}: {meaning}." for name, meaning in column_meanings(document)) + tuple(
+        two_step_notes(document)
+    )
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
     notes = (*notes, *prediction_lines(document))

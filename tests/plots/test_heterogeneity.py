@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from alkbayes.estimates import heterogeneity_draws, posterior_of
-from alkbayes.plots.heterogeneity import BINS, heterogeneity
+from alkbayes.plots.heterogeneity import BINS, heterogeneity, title_of
 from alkbayes.prior_implications import heterogeneity_priors
 from alkbayes.wording import size_text
 
@@ -56,3 +56,15 @@ def test_the_prior_of_all_heterogeneity_is_that_of_its_parts(draws) -> None:
 def test_without_heterogeneity_there_is_nothing_to_draw(run) -> None:
     with pytest.raises(ValueError, match="no heterogeneity"):
         heterogeneity({}, {"i2": np.ones(3)}, run.results.heterogeneity)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "title"),
+    [
+        ("sd_generation", "between levels of TKI generation"),
+        ("sd_prior_tki_generation", "earlier ALK TKI : TKI generation"),
+        ("sd_my_column", "between levels of my column"),
+    ],
+)
+def test_panels_have_the_titles_of_columns(parameter: str, title: str) -> None:
+    assert title_of(parameter) == title
