@@ -92,6 +92,35 @@ ALWAYS = {
 ALONE = ("forest", "contrasts", "baujat", "calibration", "sequence")
 """Kinds of figures that a report has none of, or that a table may have nothing to show by."""
 
+GENERATIONS = """\
+cohort_id,trial,region,generation,responders,n
+a,A,x,1,5,20
+b,B,x,2,9,20
+c,C,y,2,8,22
+d,D,y,1,8,25
+"""
+"""Beside no `regimen_class`, whose label is "generation", this column is what it is called."""
+_EFFECT = """
+[[effect]]
+kind = "exchangeable"
+column = {column}
+sd_prior = {{ dist = "half_normal", sd = 0.5 }}
+why = "Small differences are likelier than large ones."
+"""
+OF_GENERATIONS = """\
+schema = 1
+name = "own"
+question = "How often do tumours respond to each generation?"
+
+[likelihood]
+family = "binomial"
+link = "logit"
+
+[intercept]
+prior = { dist = "normal", mean = 0.0, sd = 1.5 }
+why = "Any rate is possible."
+""" + "".join(_EFFECT.format(column=column) for column in ('"region"', '"generation"', '["region", "generation"]'))
+
 
 def answered(result: Result, *arguments: str) -> Result:
     """Check that a command did what was asked, or said why not with the right code."""
@@ -173,3 +202,26 @@ def test_every_figure_and_the_report_answer(
         assert KINDS[kind].shows[1:] in text, kind
     if "baujat" in refused:
         assert "Baujat's plot leaves out one cohort at a time" in text
+
+
+def test_a_column_of_a_strangers_table_keeps_its_name(alkbayes: Command, tmp_path: Path) -> None:
+    table, model, run = tmp_path / "own.csv", tmp_path / "own.toml", tmp_path / "run"
+    table.write_text(GENERATIONS, encoding="utf-8")
+    model.write_text(OF_GENERATIONS, encoding="utf-8")
+    fit = ("fit", model, "--data", table, "--engine", "quadrature", "--draws", "500", "--out", run)
+    printed = [
+        answered(alkbayes(*arguments), *map(str, arguments)).output
+        for arguments in (
+            fit,
+            ("summary", run),
+            ("diagnose", run),
+            ("predict", run, "--generation", "1", "--n", "40"),
+            ("plot", run, "forest", "--format", "svg"),
+            ("report", run),
+        )
+    ]
+    assert "region:generation" in printed[0]
+    assert "Left open: region" in printed[3]
+    written = [path.read_text(encoding="utf-8") for path in run.iterdir() if path.suffix not in {".nc", ".png"}]
+    assert "sd_region_generation" in "".join(written)
+    assert not [text for text in (*printed, *written) if "agent_generation" in text]
