@@ -8,6 +8,7 @@ from alkbayes.cli.counting import counted, working
 from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, print_message, say
 from alkbayes.errors import ConvergenceError, SamplingError
+from alkbayes.vocabulary import Standard
 from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
@@ -44,12 +45,12 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
             "There is nothing to compare other readings with. Fit again, with more draws (--draws)."
         )
     from alkbayes.power_scaling import power_scaling
-    from alkbayes.sensitivity import run_grid
+    from alkbayes.sensitivity import over_own, run_grid
     from alkbayes.sensitivity_conclusions import conclusions, movers
     from alkbayes.sensitivity_grid import grid_records, grid_table
 
     with working("scaling priors and likelihood"):
-        scaling = power_scaling(fit)
+        scaling = power_scaling(over_own(fit))
     with counted("fitting other readings") as progress:
         grid = run_grid(fit, progress=progress, warn=lambda message: print_message(f"warning: {message}"))
     said = conclusions(grid, scaling)
@@ -212,6 +213,11 @@ def _cells(grid: "Grid", outcome: "Outcome", numbers: list["Estimate"], *, wide:
 
 def _show_notes(console: "Console", fit: "Fit", grid: "Grid") -> None:
     """Print what the marks mean, what was left out of the table, and why."""
+    if fit.standard is Standard.SAME:
+        console.print(
+            "Each level is over its own patients here: a reading may leave out cohorts, and with them the mix that "
+            "levels share."
+        )
     console.print(f"{MOVED}  more than half a posterior SD of the main fit's number, and more than Monte Carlo error")
     for outcome in grid.outcomes:
         if outcome.estimates is not None and not outcome.usable:
