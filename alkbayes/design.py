@@ -11,7 +11,7 @@ their average.
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -238,15 +238,7 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
     frame = evidence.frame
     laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64))
     return Design(
-        cohorts=laid.cohorts,
-        n=laid.n,
-        intercept_prior=laid.intercept_prior,
-        effects=laid.effects,
-        group=laid.group,
-        cohort=laid.cohort,
-        profiles=laid.profiles,
-        labels=laid.labels,
-        notes=laid.notes,
+        **{part.name: getattr(laid, part.name) for part in fields(laid)},
         responders=frame["responders"].to_numpy(dtype=np.float64),
         link=Link(spec.likelihood.link),
         rho_prior=spec.likelihood.rho_prior if isinstance(spec.likelihood, BetaBinomial) else None,
