@@ -7,9 +7,10 @@ from alkbayes.cli.analysis import console_for, empty_table, figure, keep, points
 from alkbayes.cli.counting import counted, working
 from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, print_message, say
+from alkbayes.digits import supported_decimals
 from alkbayes.errors import ConvergenceError, SamplingError
 from alkbayes.vocabulary import Standard
-from alkbayes.wording import percent, percent_interval
+from alkbayes.wording import OTHER_DECIMALS, percent, percent_interval, shared_decimals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,10 +122,12 @@ def _show_scaling(console: "Console", grid: "Grid", scaling: "PowerScaling") -> 
 def _estimated(number: "Estimate") -> tuple[str, str]:
     """Return median and interval: of rates in percent, of differences in points, of SDs on the model's scale."""
     if number.key[0] == "heterogeneity":
-        return figure(number.median), f"{figure(number.low)}–{figure(number.high)}"
+        digits = supported_decimals(number.errors.values(), most=OTHER_DECIMALS)
+        return figure(number.median, digits), f"{figure(number.low, digits)}–{figure(number.high, digits)}"
+    digits = shared_decimals(number.errors.values())
     if number.prob_positive is not None:
-        return points(number.median, 1), f"{points(number.low, 1)} to {points(number.high, 1)}"
-    return percent(number.median), percent_interval(number.low, number.high)
+        return points(number.median, digits), f"{points(number.low, digits)} to {points(number.high, digits)}"
+    return percent(number.median, digits), percent_interval(number.low, number.high, digits)
 
 
 def _shown(grid: "Grid") -> list["Estimate"]:
