@@ -24,7 +24,7 @@ from alkbayes.design import Design, zero_sum_basis
 from alkbayes.engines.approximation import STUDENT_WIDTH
 from alkbayes.links import inverse, inverse_derivative
 from alkbayes.priors import HalfNormal, Prior, StudentT
-from alkbayes.vocabulary import in_order, label_of
+from alkbayes.vocabulary import in_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,7 +236,7 @@ def _most_uneven(frame: "pd.DataFrame", name: str, design: Design, *, numeric: b
     """Return the model's column over which another lies most unevenly, and how much."""
     values = frame[name].astype(str).tolist()
     measured = {
-        label_of(factor): _correlation_ratio(np.array(_numbers(values)), levels)
+        design.labels[factor]: _correlation_ratio(np.array(_numbers(values)), levels)
         if numeric
         else _cramers_v(values, levels)
         for factor, levels in ((factor, levels.tolist()) for factor, levels in design.profiles.items())

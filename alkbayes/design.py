@@ -11,7 +11,7 @@ their average.
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from alkbayes.fit_tables import column_title
 from alkbayes.identification import check_reference, heterogeneity_note, level_note
 from alkbayes.links import Link
 from alkbayes.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
-from alkbayes.spec import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity, effect_label
+from alkbayes.spec import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity
 from alkbayes.vocabulary import TOTAL, in_order, label_of
 
 if TYPE_CHECKING:
@@ -139,6 +139,8 @@ class Structure:
         The two levels of heterogeneity, either of which may be absent.
     profiles
         For each column that an effect reads, the level of each cohort, shape (cohort,).
+    labels
+        What each column of the table is called in results.
     notes
         What a reader must know about how this table meets this model.
     """
@@ -150,6 +152,7 @@ class Structure:
     group: HeterogeneityBlock | None
     cohort: HeterogeneityBlock | None
     profiles: Mapping[str, NDArray[np.str_]]
+    labels: Mapping[str, str]
     notes: tuple[str, ...]
 
     @property
@@ -235,14 +238,7 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
     frame = evidence.frame
     laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64))
     return Design(
-        cohorts=laid.cohorts,
-        n=laid.n,
-        intercept_prior=laid.intercept_prior,
-        effects=laid.effects,
-        group=laid.group,
-        cohort=laid.cohort,
-        profiles=laid.profiles,
-        notes=laid.notes,
+        **{part.name: getattr(laid, part.name) for part in fields(laid)},
         responders=frame["responders"].to_numpy(dtype=np.float64),
         link=Link(spec.likelihood.link),
         rho_prior=spec.likelihood.rho_prior if isinstance(spec.likelihood, BetaBinomial) else None,
@@ -262,13 +258,14 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
         Patients of each, shape (cohort,).
     """
     effects, notes = [], []
-    names = [f"tau_{label_of(term.column)}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
+    labels = {column: label_of(column, frame.columns) for column in frame.columns}
+    names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
     names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
     for position, effect in enumerate(spec.effect):
         if isinstance(effect, FixedEffect):
             column = effect.columns[0]
             check_reference(spec.name, position, column, effect.reference, in_order(column, frame[column].tolist()))
-        block = _effect_block(effect, frame)
+        block = _effect_block(effect, frame, labels)
         if (only := _only_level(block, frame)) is None:
             effects.append(block)
             if block.sd_prior is None and not (block.index == 0).any():
@@ -283,7 +280,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
                 f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "
                 "has no such effect"
             )
-    terms = [_heterogeneity_block(term, frame) for term in spec.heterogeneity]
+    terms = [_heterogeneity_block(term, frame, labels[term.column]) for term in spec.heterogeneity]
     group = next((term for term in terms if term.label != label_of(COHORT)), None)
     cohort = next((term for term in terms if term.label == label_of(COHORT)), None)
     normal = all(isinstance(term.unit_prior, Normal) for term in terms)
@@ -300,6 +297,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
         group=group,
         cohort=cohort,
         profiles={column: frame[column].to_numpy(dtype=np.str_) for column in columns},
+        labels=labels,
         notes=tuple(filter(None, notes)),
     )
 
@@ -334,7 +332,7 @@ def level_codes(levels: tuple[str, ...], columns: tuple[str, ...], profiles: Map
     return np.array([position[":".join(row)] for row in rows], dtype=np.intp)
 
 
-def _effect_block(effect: "Effect", frame: "pd.DataFrame") -> EffectBlock:
+def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, str]) -> EffectBlock:
     profiles = {column: frame[column].to_numpy(dtype=np.str_) for column in effect.columns}
     observed = [in_order(column, values.tolist()) for column, values in profiles.items()]
     if isinstance(effect, FixedEffect):
@@ -350,7 +348,7 @@ def _effect_block(effect: "Effect", frame: "pd.DataFrame") -> EffectBlock:
             )
         basis, prior, sd_prior = zero_sum_basis(len(levels)), STANDARD_NORMAL, effect.sd_prior
     return EffectBlock(
-        label=effect_label(effect.columns),
+        label=":".join(labels[column] for column in effect.columns),
         columns=effect.columns,
         levels=levels,
         index=level_codes(levels, effect.columns, profiles),
@@ -375,11 +373,11 @@ def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
     return None
 
 
-def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame") -> HeterogeneityBlock:
+def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", label: str) -> HeterogeneityBlock:
     values = frame[term.column].tolist()
     units = tuple(values) if term.column == COHORT else tuple(sorted(set(values)))
     return HeterogeneityBlock(
-        label=label_of(term.column),
+        label=label,
         units=units,
         index=level_codes(units, (term.column,), {term.column: np.array(values, dtype=np.str_)}),
         unit_prior=(

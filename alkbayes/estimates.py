@@ -175,13 +175,13 @@ def pooled_draws(
             "k": int(members.sum()),
             "patients": int(n.sum()),
             "responders": int(design.responders[members].sum()),
-            "weights": describe_weights(mix.profiles, group, mix.share),
+            "weights": describe_weights(design, mix.profiles, group, mix.share),
         }
         if posterior.standard is Standard.SAME:
             common |= {"over": mix.over, "predicted": mix.predicted}
         own = common
         if mix.over:
-            weights = describe_weights(posterior.profiles, group, profile_weights(posterior, members))
+            weights = describe_weights(design, posterior.profiles, group, profile_weights(posterior, members))
             own = common | {"weights": weights, "over": "", "predicted": 0.0}
         rng = np.random.default_rng(posterior.seed)
         yield own | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())

@@ -210,7 +210,7 @@ def make_up(evidence: Evidence) -> pd.DataFrame:
     frame = evidence.frame
     there = [column for column in MAKE_UP_COLUMNS if column in frame and any(frame[column])]
     rows = [
-        _counts(label_of(column), level, frame[frame[column] == level])
+        _counts(label_of(column, frame.columns), level, frame[frame[column] == level])
         for column in there
         for level in _levels(frame, column)
     ]

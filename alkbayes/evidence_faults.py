@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from alkbayes.errors import EvidenceError
+from alkbayes.wording import counted
 
 MOST_SHOWN = 20
 """Faults that a message spells out; of the rest it gives the number."""
@@ -125,9 +126,9 @@ def refusal(name: str, faults: Iterable[Fault]) -> EvidenceError:
     """Return the error that lists `faults` by line, the first twenty in full; `name` is the file's."""
     in_order = sorted(faults, key=lambda fault: fault.line)
     many = len(in_order)
-    lines = [f"{name} has {many} {'fault' if many == 1 else 'faults'}; nothing was computed."]
+    lines = [f"{name} has {counted(many, 'fault')}; nothing was computed."]
     lines += [f"  {fault.text(name)}" for fault in in_order[:MOST_SHOWN]]
     if many > MOST_SHOWN:
         rest = many - MOST_SHOWN
-        lines.append(f"  … and {rest} more {'fault' if rest == 1 else 'faults'}.")
+        lines.append(f"  … and {counted(rest, 'more fault')}.")
     return EvidenceError("\n".join(lines))

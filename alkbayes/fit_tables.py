@@ -19,6 +19,7 @@ from alkbayes.wording import (
     probability,
     rate,
     ratio,
+    sentences_of,
     size,
 )
 
@@ -241,11 +242,15 @@ def weight_lines(document: Document) -> list[str]:
 
 def two_step_notes(document: Document) -> list[str]:
     """Return what is to be said of the intervals of the two-step column, each once with the rows that it is of."""
-    levels: dict[str, list[str]] = {}
-    for row in document["classical"]:
-        if row["method"] == TWO_STEP and row["note"]:
-            levels.setdefault(row["note"], []).append(_level(row["group"], row["level"]).strip())
-    return [f"Two-step ({', '.join(names)}): {note}" for note, names in levels.items()]
+    notes = [
+        (_level(row["group"], row["level"]).strip(), row["note"])
+        for row in document["classical"]
+        if row["method"] == TWO_STEP and row["note"]
+    ]
+    told: dict[tuple[str, ...], list[str]] = {}
+    for sentence in sentences_of(notes):
+        told.setdefault(tuple(sentence.intervals), []).append(sentence.worded(str))
+    return [f"Two-step ({', '.join(names)}): {' '.join(said)}" for names, said in told.items()]
 
 
 def _level(group: str, level: str) -> str:

@@ -152,7 +152,7 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
             "k": int(members.sum()),
             "not_reached": int((members & ~medians.reached).sum()),
             "patients": int(n.sum()),
-            "weights": describe_weights(of.profiles, group, weights),
+            "weights": describe_weights(of.structure, of.profiles, group, weights),
         }
         predictors, share = of.predictors[:, used], weights[used]
         yield common | {"estimand": str(Estimand.REGISTRY)}, own[:, members] @ (n / n.sum())

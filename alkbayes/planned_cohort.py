@@ -16,7 +16,7 @@ from alkbayes.estimates import Posterior, pooled_draws, posterior_of
 from alkbayes.evidence_faults import shown
 from alkbayes.fit import Fit
 from alkbayes.profiles import Group, profile_predictors
-from alkbayes.vocabulary import ALL, Estimand, Standard, in_order, label_of
+from alkbayes.vocabulary import ALL, Estimand, Standard, in_order
 
 type Array = NDArray[np.float64]
 
@@ -81,17 +81,17 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
     UsageError
         If the model has no such column, or the column no such level.
     """
-    allowed = levels_of(fit)
+    allowed, labels = levels_of(fit), fit.design.labels
     levels: dict[str, str] = {}
     columns: dict[str, str] = {}
     for name, level in asked.items():
         column = _column(name, tuple(allowed), fit)
-        if label_of(column) in levels:
+        if labels[column] in levels:
             raise UsageError(f"{shown(name)}: its level is given twice. Give one.")
         if level not in allowed[column]:
             choices = ", ".join(map(shown, allowed[column]))
             raise UsageError(f"{shown(name)}: found {shown(level)!r}; this run's model has: {choices}.")
-        levels[label_of(column)] = level
+        levels[labels[column]] = level
         if column in fit.design.profiles:
             columns[column] = level
     # What is not said of the cohort is open among these cohorts, whatever the rows of a table are averaged over.
@@ -105,7 +105,7 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
     (row, rates) = next(each for each in pooled_draws(found, [group]) if each[0]["estimand"] == Estimand.NEXT_COHORT)
     return PlannedCohort(
         levels=levels,
-        averaged=tuple(label_of(column) for column in fit.design.profiles if column not in columns),
+        averaged=tuple(labels[column] for column in fit.design.profiles if column not in columns),
         weights=str(row["weights"]),
         cohorts=int(members.sum()),
         patients=int(fit.design.n[members].sum()),
@@ -133,7 +133,7 @@ def levels_of(fit: Fit) -> dict[str, tuple[str, ...]]:
 
 def _column(name: str, columns: tuple[str, ...], fit: Fit) -> str:
     """Return the column that results, or the table, call so."""
-    by_label = {label_of(column): column for column in columns}
+    by_label = {fit.design.labels[column]: column for column in columns}
     if name in by_label:
         return by_label[name]
     if name in columns:

@@ -11,7 +11,7 @@ from alkbayes.design import Index, Structure, level_codes
 from alkbayes.draws import linear_predictor
 from alkbayes.evidence_rules import STRATA
 from alkbayes.standardisation import common_support, in_words
-from alkbayes.vocabulary import ALL, Standard, label_of
+from alkbayes.vocabulary import ALL, Standard
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -109,7 +109,7 @@ def groups_of(design: Structure) -> Iterator[Group]:
         for one, two in itertools.product(order[first], order[second]):
             members = (design.profiles[first] == one) & (design.profiles[second] == two)
             if members.any():
-                labels = label_of(first), label_of(second)
+                labels = design.labels[first], design.labels[second]
                 yield Group(":".join(labels), dict(zip(labels, (one, two), strict=True)), members)
 
 
@@ -165,7 +165,7 @@ def mix_of(
     By the standard `same`, a level of one column is given to the patients of :func:`common_support`. Rows of all
     cohorts, and of a combination of levels, are over their own patients by either.
     """
-    columns = [column for column in profiles if label_of(column) in group.levels]
+    columns = [column for column in profiles if design.labels[column] in group.levels]
     if standard is Standard.SAME and len(columns) == 1 and (kept := common_support(design, columns[0])).any():
         weights = patient_shares(design, kept, profile_of_cohort)
         used = np.flatnonzero(weights)
@@ -201,13 +201,13 @@ def patient_shares(design: Structure, members: Mask, profile_of_cohort: Index) -
     return patients / patients.sum()
 
 
-def describe_weights(profiles: Mapping[str, NDArray[np.str_]], group: Group, weights: Array) -> str:
+def describe_weights(design: Structure, profiles: Mapping[str, NDArray[np.str_]], group: Group, weights: Array) -> str:
     """Return the profiles of a group and their shares, such as "naive:first 31 %; naive:second 69 %"."""
     used = np.flatnonzero(weights)
     if len(used) < 2:
         return ""
     # What defines the group is the same in all its profiles and not repeated.
-    varying = [column for column in profiles if label_of(column) not in group.levels]
+    varying = [column for column in profiles if design.labels[column] not in group.levels]
     shares: dict[str, float] = {}
     for profile in used:
         name = ":".join(str(profiles[column][profile]) for column in varying)

@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 NOT_DONE = "worker processes were killed before it was fitted"
 
 
+def over_own(fit: Fit) -> Fit:
+    """Return a fit whose rows are each over their own patients, as all of an analysis of sensitivity is.
+
+    A reading may leave out cohorts, and with them the mix that levels share.
+    """
+    return replace(fit, standard=Standard.OWN)
+
+
 def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, assumed: Sequence[str] = ()) -> Outcome:
     """Return the headline numbers of a fit.
 
@@ -49,8 +57,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     """
     error = mean_error_of(fit)
     estimates = {}
-    # Over each row's own patients: a reading may leave out cohorts, and with them the mix that levels share.
-    for number in headline_of(posterior_of(replace(fit, standard=Standard.OWN))):
+    for number in headline_of(posterior_of(over_own(fit))):
         if (same_scale or number.table != HETEROGENEITY) and not set(number.level.split(" vs ")) & set(assumed):
             estimates[number.key] = _estimate(number, statistics(number.draws, error))
     found = {(block.label, level) for block in fit.design.effects for level in _observed(fit.design, block.columns)}

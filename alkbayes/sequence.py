@@ -121,7 +121,7 @@ class _Option:
         if GENERATION in profiles:
             profiles[GENERATION] = np.full(len(used), self.generation)
         levels = {label_of(EARLIER): self.earlier, label_of(GENERATION): self.generation}
-        words = describe_weights(posterior.profiles, Group(CELLS, levels, members), weights)
+        words = describe_weights(posterior.design, posterior.profiles, Group(CELLS, levels, members), weights)
         return profile_predictors(design, posterior.draws, profiles, count=len(used)), weights[used], words
 
 

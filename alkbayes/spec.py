@@ -2,7 +2,7 @@
 
 import difflib
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -187,9 +187,9 @@ class Spec(Declaration[Likelihood]):
         return _outcome_faults(self)
 
 
-def effect_label(columns: Sequence[str]) -> str:
-    """Return what an effect is called in results, such as "line" or "line:generation"."""
-    return ":".join(label_of(column) for column in columns)
+def effect_label(columns: Sequence[str], table: Iterable[str]) -> str:
+    """Return what an effect is called in the results of a table with these columns, such as "line:generation"."""
+    return ":".join(label_of(column, table) for column in columns)
 
 
 def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
@@ -278,11 +278,11 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
     """Yield the columns for which results would have a name that they have for another part of the model, too."""
     parts: list[tuple[str, str, set[str]]] = []
     for position, effect in enumerate(spec.effect):
-        slug = effect_label(effect.columns).replace(":", "_")
+        slug = effect_label(effect.columns, spec.columns).replace(":", "_")
         names = {slug, f"{slug}_contrast", f"beta_{slug}", f"raw_{slug}", f"sd_{slug}", f"effect_{slug}"}
         parts.append((f"effect[{position}]", as_written(effect.column), names))
     for position, term in enumerate(spec.heterogeneity):
-        label = label_of(term.column)
+        label = label_of(term.column, spec.columns)
         parts.append((f"heterogeneity[{position}]", as_written(term.column), {label, f"tau_{label}", f"z_{label}"}))
     taken = dict.fromkeys((TOTAL, f"tau_{TOTAL}", f"z_{TOTAL}"), "the heterogeneity in all")
     for path, column, names in parts:

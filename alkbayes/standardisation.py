@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from alkbayes.design import Structure
 from alkbayes.fit_tables import column_title
-from alkbayes.vocabulary import IMPOSSIBLE, in_order, label_of
+from alkbayes.vocabulary import IMPOSSIBLE, in_order
 
 type Mask = NDArray[np.bool_]
 
@@ -66,7 +66,7 @@ def in_words(design: Structure, column: str, kept: Mask) -> str:
         return ALL_PATIENTS
     if len(decisive) == len(decisive[0][1]) == 1 and (words := PATIENTS.get((decisive[0][0], decisive[0][1][0]))):
         return words
-    listed = [f"{column_title(label_of(other))} {' or '.join(left)}" for other, left in decisive]
+    listed = [f"{column_title(design.labels[other])} {' or '.join(left)}" for other, left in decisive]
     return f"the patients with {' and '.join(listed)}"
 
 

@@ -8,11 +8,14 @@ from alkbayes.errors import WorkersLostError
 from alkbayes.estimates import posterior_of
 from alkbayes.evidence import Evidence, read_evidence
 from alkbayes.fit import Fit, fit_model
+from alkbayes.power_scaling import power_scaling
 from alkbayes.reported import headline_of
-from alkbayes.sensitivity import AGAIN, NOT_DONE, fit_reading, outcome_of, run_grid
+from alkbayes.results import results_of
+from alkbayes.sensitivity import AGAIN, NOT_DONE, fit_reading, outcome_of, over_own, run_grid
 from alkbayes.sensitivity_grid import Grid, Outcome, Status
 from alkbayes.settings import Engine, SamplerSettings
 from alkbayes.spec import Spec, model_path, parse_spec, read_spec
+from alkbayes.vocabulary import Standard
 
 SETTINGS = SamplerSettings(seed=11)
 
@@ -57,6 +60,32 @@ def test_another_seed_gives_the_same_numbers_up_to_monte_carlo_error(fit: Fit) -
         for name in shift.shown:
             # Of some 15 numbers, one in a million of the tests that agree is beyond 5.3 errors.
             assert abs(shift.by[name]) < 5.3 * shift.errors[name]
+
+
+def test_the_same_again_is_of_the_same_patients_as_the_run() -> None:
+    spec = read_spec(model_path("sequence"))
+    settings = SamplerSettings(seed=11, draws=500)
+    evidence = read_evidence(columns=spec.columns)
+    run = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, standard=Standard.SAME)
+    grid = run_grid(run, names=(), workers=1)
+    assert grid.not_reproduced == ()
+    for number in grid.numbers:
+        shift = grid.shift(grid.again, number.key)
+        assert shift is not None
+        for name in shift.shown:
+            # As above: other draws, as these are of the default number.
+            assert abs(shift.by[name]) < 5.3 * shift.errors[name], number.name
+    # Both are what the run gives for each level's own patients, and power-scaling is of these numbers too.
+    pooled = results_of(run).document["pooled"]
+    own = {row["level"]: row["own_median"] for row in pooled if (row["group"], row["estimand"]) == ("line", "mean")}
+    same = {row["level"]: row["median"] for row in pooled if (row["group"], row["estimand"]) == ("line", "mean")}
+    found = {key[2]: value for key, value in medians(grid.main).items() if key[1] == "line" and key[3] == "mean"}
+    assert found == pytest.approx(own, rel=1e-12)
+    assert abs(found["pretreated"] - same["pretreated"]) > 0.05
+    scaled = {
+        each.number.key: float(np.median(each.number.draws)) for each in power_scaling(over_own(run)).sensitivities
+    }
+    assert scaled == pytest.approx(medians(grid.main), rel=1e-12)
 
 
 def test_a_reading_is_the_fit_that_one_would_make_by_hand(spec: Spec, evidence: Evidence) -> None:

@@ -73,8 +73,8 @@ def standard_error_note(method: PoolingMethod, factor: float, df: int | None, in
         return ""
     freedom = counted(df, "degree") + " of freedom"
     return (
-        f"An interval by t with {freedom} reaches {times:.1f} standard errors to either side and is of little use: "
-        f"see {instead()}."
+        f"By t with {freedom} the interval reaches {times:.1f} standard errors to either side. "
+        f"An interval by t with one or two degrees of freedom is of little use: see {instead()}."
     )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from alkbayes.cli.analysis import console_for, headline
 from alkbayes.cli.output import WIDTH, print_markdown, print_text
-from alkbayes.wording import percent, percent_interval, variance
+from alkbayes.wording import counted, percent, percent_interval, variance
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -127,9 +127,8 @@ def _table(sheet: Sheet, *, narrow: bool) -> "Table":
 
 def _label(level: str, row: dict[str, Any], place: int, *, last: bool) -> str:
     """Return what stands beside a level's `place`-th method: its name, number of cohorts and counts, a line each."""
-    noun = "cohort" if row["k"] == 1 else "cohorts"
     names = level.replace(":", ":\n").split("\n")
-    lines = [*names, f"{row['k']:,} {noun}", f"{row['responders']:,}/{row['patients']:,}"]
+    lines = [*names, counted(row["k"], "cohort"), f"{row['responders']:,}/{row['patients']:,}"]
     return "\n".join(lines[place:] if last else lines[place : place + 1])
 
 

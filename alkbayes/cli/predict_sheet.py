@@ -127,13 +127,15 @@ def _show_priors(console: "Console", found: "Prediction") -> None:
     for prior in found.priors:
         say(console, f"  {prior.name}: {prior.mixture.as_text()}", hang=4)
     table = _table(console, "percent", "mean", "SD", "95 % interval", "ESS: ELIR", "moment", "Morita")
+    # A prior that is fitted to draws is as exact as they are.
+    places = planned_decimals(found.rate)
     for prior in found.priors:
         row = prior.as_record()
         table.add_row(
             prior.name,
-            percent(row["mean"]),
-            percent(row["sd"]),
-            percent_interval(row["low"], row["high"]),
+            percent(row["mean"], places),
+            percent(row["sd"], places),
+            percent_interval(row["low"], row["high"], places),
             *(figure(row[name], 1) for name in ("ess_elir", "ess_moment", "ess_morita")),
         )
     console.print(table)

@@ -24,7 +24,7 @@ from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, printable
 from alkbayes.errors import UsageError
-from alkbayes.wording import percent, variance
+from alkbayes.wording import percent, ratio_figure, variance
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -178,8 +178,9 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
     digits = decimals(row["se"])
     ratio = ""
     if row["odds_ratio"] is not None:
-        limits = _interval(row["odds_ratio_low"], row["odds_ratio_high"], digits, "–")
-        ratio = f"{_figure(row['odds_ratio'], digits)} ({limits})"
+        low, high = row["odds_ratio_low"], row["odds_ratio_high"]
+        limits = "–" if low is None or high is None else f"{_ratio(low, digits)}–{_ratio(high, digits)}"
+        ratio = f"{_ratio(row['odds_ratio'], digits)} ({limits})"
     return {
         "estimate": _figure(row["estimate"], digits),
         "SE": _figure(row["se"], digits),
@@ -187,6 +188,11 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
         "p": p_value(row["p"]),
         "odds ratio": ratio,
     }
+
+
+def _ratio(value: float, digits: int) -> str:
+    """Return an odds ratio, rounded on the log scale; with more decimals where its logarithm is known that well."""
+    return ratio_figure(value) if digits <= 2 else _figure(value, digits)
 
 
 def _interval(low: float | None, high: float | None, digits: int, joint: str) -> str:

@@ -7,8 +7,10 @@ from alkbayes.cli.analysis import console_for, empty_table, figure, keep, points
 from alkbayes.cli.counting import counted, working
 from alkbayes.cli.options import Csv, Json, Run
 from alkbayes.cli.output import WIDTH, check_format, print_csv, print_json, print_message, say
+from alkbayes.digits import supported_decimals
 from alkbayes.errors import ConvergenceError, SamplingError
-from alkbayes.wording import percent, percent_interval
+from alkbayes.vocabulary import Standard
+from alkbayes.wording import OTHER_DECIMALS, percent, percent_interval, shared_decimals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,12 +46,12 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
             "There is nothing to compare other readings with. Fit again, with more draws (--draws)."
         )
     from alkbayes.power_scaling import power_scaling
-    from alkbayes.sensitivity import run_grid
+    from alkbayes.sensitivity import over_own, run_grid
     from alkbayes.sensitivity_conclusions import conclusions, movers
     from alkbayes.sensitivity_grid import grid_records, grid_table
 
     with working("scaling priors and likelihood"):
-        scaling = power_scaling(fit)
+        scaling = power_scaling(over_own(fit))
     with counted("fitting other readings") as progress:
         grid = run_grid(fit, progress=progress, warn=lambda message: print_message(f"warning: {message}"))
     said = conclusions(grid, scaling)
@@ -120,10 +122,12 @@ def _show_scaling(console: "Console", grid: "Grid", scaling: "PowerScaling") -> 
 def _estimated(number: "Estimate") -> tuple[str, str]:
     """Return median and interval: of rates in percent, of differences in points, of SDs on the model's scale."""
     if number.key[0] == "heterogeneity":
-        return figure(number.median), f"{figure(number.low)}–{figure(number.high)}"
+        digits = supported_decimals(number.errors.values(), most=OTHER_DECIMALS)
+        return figure(number.median, digits), f"{figure(number.low, digits)}–{figure(number.high, digits)}"
+    digits = shared_decimals(number.errors.values())
     if number.prob_positive is not None:
-        return points(number.median, 1), f"{points(number.low, 1)} to {points(number.high, 1)}"
-    return percent(number.median), percent_interval(number.low, number.high)
+        return points(number.median, digits), f"{points(number.low, digits)} to {points(number.high, digits)}"
+    return percent(number.median, digits), percent_interval(number.low, number.high, digits)
 
 
 def _shown(grid: "Grid") -> list["Estimate"]:
@@ -212,6 +216,11 @@ def _cells(grid: "Grid", outcome: "Outcome", numbers: list["Estimate"], *, wide:
 
 def _show_notes(console: "Console", fit: "Fit", grid: "Grid") -> None:
     """Print what the marks mean, what was left out of the table, and why."""
+    if fit.standard is Standard.SAME:
+        console.print(
+            "Each level is over its own patients here: a reading may leave out cohorts, and with them the mix that "
+            "levels share."
+        )
     console.print(f"{MOVED}  more than half a posterior SD of the main fit's number, and more than Monte Carlo error")
     for outcome in grid.outcomes:
         if outcome.estimates is not None and not outcome.usable:

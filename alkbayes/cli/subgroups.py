@@ -1,5 +1,7 @@
 """`alkbayes subgroups`: pooled rates by level of a column, and whether the levels differ."""
 
+import itertools
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +20,7 @@ from alkbayes.cli.analysis import (
 from alkbayes.cli.counting import working
 from alkbayes.cli.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.output import check_format, print_csv, print_json, records
-from alkbayes.wording import percent, percent_interval, variance
+from alkbayes.wording import percent, percent_interval, sentences_of, variance
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -95,12 +97,19 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
         console.print(f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
     for test in tests:
         console.print(f"Between levels, {HEADINGS[test['heterogeneity']]}: {_tested(test)}")
-    for note in dict.fromkeys(row["note"] for row in levels if row["note"]):
-        kinds = dict.fromkeys(row["heterogeneity"] for row in levels if row["note"] == note)
-        names = dict.fromkeys(shown(row["level"]) for row in levels if row["note"] == note)
+    told: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for sentence in sentences_of(((row["heterogeneity"], row["level"]), row["note"]) for row in levels if row["note"]):
+        kinds = dict.fromkeys(kind for kind, _ in sentence.intervals)
+        names = tuple(dict.fromkeys(shown(level) for _, level in sentence.intervals))
         # What is said of both kinds of heterogeneity needs no mark of either.
-        of_kind = "" if len(kinds) == len(tests) else f"{MARKS[next(iter(kinds))]}: "
-        console.print(f"{of_kind}{', '.join(names)}: {note}")
+        mark = "" if len(kinds) == len(tests) else f"{MARKS[next(iter(kinds))]}: "
+        told.setdefault(names, []).append((mark, sentence.worded(lambda row: shown(row[1]))))
+    for names, said in told.items():
+        parts = []
+        for mark, sentences in itertools.groupby(said, key=itemgetter(0)):
+            words = " ".join(words for _, words in sentences)
+            parts.append(f"{mark}{words[0].lower()}{words[1:]}" if mark else words)
+        console.print(f"{', '.join(names)}: {' '.join(parts)}")
     notes = [test["note"] for test in tests]
     for note in dict.fromkeys(notes):
         if not any(note in other and note != other for other in notes):

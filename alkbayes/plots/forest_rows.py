@@ -171,7 +171,10 @@ def weights_of(cohorts: pd.DataFrame) -> Weights:
 
 def column_named(table: pd.DataFrame, label: str) -> str:
     """Return the column of a table of cohorts that results call `label`."""
-    return next(str(column) for column in table.columns if label_of(str(column)) == label)
+    columns = table.columns.tolist()
+    # A column that no effect reads is not in the table, though another may have its name because of it.
+    names = {label_of(column): column for column in columns} | {label_of(column, columns): column for column in columns}
+    return names[label]
 
 
 def _two_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int]) -> Iterator[Row]:

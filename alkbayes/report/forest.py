@@ -11,7 +11,7 @@ from alkbayes.plots.forest_rows import Rank, column_named, exact_limits, forest_
 from alkbayes.records import records
 from alkbayes.report.blocks import Axis, Forest, ForestRow, Link, Mark, Piece, Pieces
 from alkbayes.report.sources import KEYS, REGISTRY, Source, keys_of, linked, registered
-from alkbayes.vocabulary import ALL, label_of
+from alkbayes.vocabulary import ALL
 from alkbayes.wording import percent, percent_interval
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def forest_of(
     exact = list(zip(low.tolist(), high.tolist(), strict=True))
     rates = {(row["group"], row["level"], row["estimand"]): row for row in records(over_own_patients(pooled))}
     overall = rates[ALL, ALL, "mean"]
-    columns = [str(column_named(cohorts, label)) for label in _labels(pooled)]
+    labels = _labels(pooled)
+    columns = [column_named(cohorts, label) for label in labels]
     numbers = records(cohorts)
     facts = {row["cohort_id"]: row for row in records(evidence.frame)}
 
@@ -119,7 +120,8 @@ def forest_of(
         rows=tuple(rows()),
         axes=AXES,
         filters=tuple(
-            (_title(column), tuple(dict.fromkeys(str(value) for value in cohorts[column]))) for column in columns
+            (column_title(label).replace("_", " "), tuple(dict.fromkeys(str(value) for value in cohorts[column])))
+            for label, column in zip(labels, columns, strict=True)
         ),
         reference=((PERCENT, _at(overall["median"], PERCENT)), (LOGIT, _at(overall["median"], LOGIT))),
         notes=(*NOTES, weights.meaning),
@@ -129,10 +131,6 @@ def forest_of(
 def _labels(pooled: pd.DataFrame) -> list[str]:
     """Return the effects by whose levels cohorts are pooled one by one."""
     return [group for group in dict.fromkeys(pooled["group"]) if group != ALL and ":" not in group]
-
-
-def _title(column: str) -> str:
-    return column_title(label_of(column)).replace("_", " ")
 
 
 def _summary(row: "Row", rates: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> ForestRow:

@@ -1,5 +1,6 @@
 """The model of a report: its equation, its priors with their reasons, and what they imply."""
 
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ PARAMETER_OF_LINK = {
 
 def model_section(fit: "Fit") -> Section:
     """Return the model of a fit: what was assumed before any count was read."""
-    spec = fit.spec
+    spec, columns = fit.spec, fit.evidence.frame.columns
     implied = implication_rows(records(prior_implications(spec, fit.evidence)))
     names = {"logit": "logistic", "probit": "probit", "cloglog": "complementary log-log"}
     blocks: list[Block] = [
@@ -36,7 +37,7 @@ def model_section(fit: "Fit") -> Section:
             else f"A {names[spec.likelihood.link]} model of the responders of each cohort, in which cohorts of the "
             "same levels have the same rate.",
         ),
-        equation_of(spec),
+        equation_of(spec, columns),
         text(
             f"r responders of n patients in cohort i; θ is on the scale of the {spec.likelihood.link}: the "
             f"{PARAMETER_OF_LINK[spec.likelihood.link]}."
@@ -46,7 +47,7 @@ def model_section(fit: "Fit") -> Section:
             ReaderTable(
                 "Priors",
                 ("parameter", "prior", "what it is", "reason given in the model file"),
-                tuple(prior_rows(spec)),
+                tuple(prior_rows(spec, columns)),
                 words=(1, 2, 3),
             ),
             ("Scales are those of the model. Normal and Student t: mean and SD (scale); half-: folded at zero.",),
@@ -58,46 +59,46 @@ def model_section(fit: "Fit") -> Section:
     return Section("model", "Model", tuple(blocks))
 
 
-def prior_rows(spec: Spec) -> list[tuple[str, str, str, str]]:
-    """Return each parameter that has a prior: its name, the prior, what it is, why."""
+def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, str]]:
+    """Return each parameter that has a prior: its name with the columns of a table, the prior, what it is, why."""
     start = "every fixed effect at its reference, every other at its average"
     rows = [("alpha", prior_text(spec.intercept.prior), f"intercept: {start}", spec.intercept.why)]
     for effect in spec.effect:
-        label = effect_label(effect.columns)
+        label = effect_label(effect.columns, table)
         slug = label.replace(":", "_")
-        columns = column_title(label)
+        title = column_title(label)
         if isinstance(effect, FixedEffect):
-            what = f"difference of each level of {columns} from {effect.reference}"
+            what = f"difference of each level of {title} from {effect.reference}"
             rows.append((f"beta_{slug}", prior_text(effect.prior), what, effect.why))
         else:
-            what = f"SD between the levels of {columns}, which are exchangeable"
+            what = f"SD between the levels of {title}, which are exchangeable"
             rows.append((f"sd_{slug}", prior_text(effect.sd_prior), what, effect.why))
     if isinstance(spec.likelihood, BetaBinomial):
         what = "intraclass correlation of the patients of a cohort"
         rows.append(("rho", prior_text(spec.likelihood.rho_prior), what, spec.likelihood.why))
     for term in spec.heterogeneity:
-        label = label_of(term.column)
+        label = label_of(term.column, table)
         kind = f"Student t with {term.nu:g} degrees of freedom" if isinstance(term, StudentTHeterogeneity) else "normal"
         what = f"heterogeneity between {label}s ({kind}): its {'scale' if kind != 'normal' else 'SD'}"
         rows.append((f"tau_{label}", prior_text(term.sd_prior), what, term.why))
     return rows
 
 
-def equation_of(spec: Spec) -> Equation:
-    """Return the definition of the model, a line for each of its levels."""
+def equation_of(spec: Spec, table: Iterable[str]) -> Equation:
+    """Return the definition of the model with the columns of a table, a line for each of its levels."""
     beta_binomial = isinstance(spec.likelihood, BetaBinomial)
     r, n, p, theta = (_sub(letter, "i") for letter in ("r", "n", "p", "θ"))
     counts = _call("BetaBinomial", n, p, ("ρ", r"\rho")) if beta_binomial else _call("Binomial", n, p)
     terms = [("<mi>α</mi>", r"\alpha")]
     below = []
     for effect in spec.effect:
-        name = effect_label(effect.columns)
+        name = effect_label(effect.columns, table)
         letter = ("β", r"\beta") if isinstance(effect, FixedEffect) else ("u", "u")
         terms.append(_level(letter, name))
         if not isinstance(effect, FixedEffect):
             below.append(_follows(_level(("u", "u"), name, index=False), _zero_sum(name)))
     for term in spec.heterogeneity:
-        name = label_of(term.column)
+        name = label_of(term.column, table)
         terms.append(_level(("v", "v"), name))
         scale = _named(("τ", r"\tau"), name)
         if isinstance(term, StudentTHeterogeneity):

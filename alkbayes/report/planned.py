@@ -67,12 +67,14 @@ def planned_blocks(fit: "Fit", kept: Row, notes: "Caption") -> "Iterator[Block]"
             ReaderTable("Probability of a response rate above a limit, %", ("", "of", "probability"), rows, words=(1,))
         )
     yield text(_steady(record))
+    # A prior that is fitted to draws is as exact as they are.
+    places = planned_decimals(record["rate"])
     priors = tuple(
         (
             row["prior"],
             row["text"],
-            percent(row["mean"]),
-            percent_interval(row["low"], row["high"]),
+            percent(row["mean"], places),
+            percent_interval(row["low"], row["high"], places),
             *("–" if row[name] is None else f"{row[name]:.1f}" for name in ("ess_elir", "ess_moment", "ess_morita")),
         )
         for row in record["priors"]

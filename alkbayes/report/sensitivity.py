@@ -76,7 +76,7 @@ def _readings(found: dict[str, Any], tables: "RunTables") -> "list[Block]":
                 moved,
                 words=(1,),
             ),
-            ("Shifts of rates and differences in points.",),
+            ("Shifts of rates and differences in points; each level is over its own patients.",),
         ),
         Table(
             ReaderTable(

@@ -214,7 +214,7 @@ def test_two_cohorts_without_a_responder_are_not_sure_of_it() -> None:
         assert logit(result.estimate) == pytest.approx(logit(0.5 / 11), rel=1e-12)
         assert result.low == pytest.approx(expit(logit(0.5 / 11) - half), rel=1e-9)
         assert result.high > 0.9999
-        assert "t with 1 degree of freedom reaches 12.7 standard errors to either side and is of little" in result.note
+        assert "t with 1 degree of freedom the interval reaches 12.7 standard errors to either side" in result.note
         # 1 - 0.025**(1/20) is the exact upper limit of 0/20; the binomial model has no result here.
         assert pytest.approx(0.168, abs=5e-4) == 1 - 0.025 ** (1 / 20)
         assert result.note.endswith("see the exact one of the summed counts, crude-clopper-pearson: 0.0 (0.0–16.8).")

@@ -182,8 +182,12 @@ def test_one_or_two_degrees_of_freedom_are_said_with_what_to_use(table: Maker) -
     evidence = table(("a", 5, 20), ("b", 10, 40), ("c", 8, 20), ("d", 16, 41), ("e", 9, 20), line=["x", "x", *"yyy"])
     found = subgroup_table(evidence, "line", method=PoolingMethod.REML_LOGIT_HK_ADHOC).levels
     notes = found.set_index(["heterogeneity", "level"])["note"]
-    assert "t with 1 degree of freedom reaches 12.7 standard errors to either side" in notes["separate", "x"]
-    assert "t with 2 degrees of freedom reaches 4.3 standard errors to either side" in notes["separate", "y"]
+    assert (
+        "t with 1 degree of freedom the interval reaches 12.7 standard errors to either side" in notes["separate", "x"]
+    )
+    assert (
+        "t with 2 degrees of freedom the interval reaches 4.3 standard errors to either side" in notes["separate", "y"]
+    )
     # 33 of 81 in y, whose tau is 0 by maximum likelihood: a logit interval of the sum.
     assert "see that of the binomial model, glmm-ml: 40.7 (30.6–51.7)." in notes["separate", "y"]
     assert "degrees of freedom" not in notes["shared", "x"]

@@ -47,6 +47,11 @@ TABLES = {
     "no event": counts(("a", "A", 0, 20), ("b", "B", 0, 30), ("c", "C", 0, 12), ("d", "C", 0, 41)),
     "all responded": counts(("a", "A", 20, 20), ("b", "B", 30, 30), ("c", "C", 12, 12), ("d", "C", 41, 41)),
     "one percent": counts(("a", "A", 1, 100), ("b", "B", 3, 300), ("c", "C", 0, 80), ("d", "D", 2, 210)),
+    "six without events": (
+        "cohort_id,trial,line,regimen_class,responders,n,year\n"
+        "a,A,naive,first,0,20,2012\nb,B,pretreated,second,0,30,2014\nc,C,naive,third,0,12,2019\n"
+        "d,D,mixed,second,0,41,2015\ne,E,naive,second,0,9,2016\nf,F,pretreated,third,0,25,2021\n"
+    ),
     "long names": counts(
         (f"1 {LONG}"[:120], f"A {LONG}"[:120], 7, 20),
         (f"2 {LONG}"[:120], f"B {LONG}"[:120], 13, 30),
@@ -54,7 +59,9 @@ TABLES = {
     ),
     "counts alone": "cohort_id,trial,responders,n\na,A,7,20\nb,B,13,30\nc,C,18,22\n",
 }
-"""One cohort a trial: the second, the third, and the last, which has no line or generation either."""
+"""One cohort a trial: the second, the third, that of six, whose years a fit holds against its model, and the last."""
+STANDARDS = {"two cohorts": "same", "three cohorts": "own", "one trial": "same", "six without events": "same"}
+"""What levels are averaged over, where that is not left to the model."""
 
 OF_A_TABLE = (
     ("evidence",),
@@ -73,7 +80,6 @@ OF_A_TABLE = (
     ("small-study",),
     ("pfs", "--draws", "1000", "--plot", "FILE"),
     ("intracranial", "--plot", "FILE"),
-    ("sequence",),
 )
 ALWAYS = {
     "evidence",
@@ -91,6 +97,35 @@ ALWAYS = {
 
 ALONE = ("forest", "contrasts", "baujat", "calibration", "sequence")
 """Kinds of figures that a report has none of, or that a table may have nothing to show by."""
+
+GENERATIONS = """\
+cohort_id,trial,region,generation,responders,n
+a,A,x,1,5,20
+b,B,x,2,9,20
+c,C,y,2,8,22
+d,D,y,1,8,25
+"""
+"""Beside no `regimen_class`, whose label is "generation", this column is what it is called."""
+_EFFECT = """
+[[effect]]
+kind = "exchangeable"
+column = {column}
+sd_prior = {{ dist = "half_normal", sd = 0.5 }}
+why = "Small differences are likelier than large ones."
+"""
+OF_GENERATIONS = """\
+schema = 1
+name = "own"
+question = "How often do tumours respond to each generation?"
+
+[likelihood]
+family = "binomial"
+link = "logit"
+
+[intercept]
+prior = { dist = "normal", mean = 0.0, sd = 1.5 }
+why = "Any rate is possible."
+""" + "".join(_EFFECT.format(column=column) for column in ('"region"', '"generation"', '["region", "generation"]'))
 
 
 def answered(result: Result, *arguments: str) -> Result:
@@ -114,13 +149,16 @@ def table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def runs(alkbayes: Command, table: Path) -> tuple[Path, Path]:
-    """A run of the fullest model that the table has columns for, and one of the plainest."""
+    """A run of the model that a table gets where none is named, and one of the plainest."""
     folders = table.parent / "run", table.parent / "other"
-    header, *_ = table.read_text(encoding="utf-8").splitlines()
-    models = ("line-generation" if "line" in header else "overall", "overall")
-    for model, folder in zip(models, folders, strict=True):
-        arguments = ("fit", model, "--data", table, "--engine", "quadrature", "--draws", "500", "--out", folder)
+    name = next(name for name, text in TABLES.items() if text == table.read_text(encoding="utf-8"))
+    standard = ("--standard", STANDARDS[name]) if name in STANDARDS else ()
+    for asked, folder in zip((standard, ("overall", "--no-check")), folders, strict=True):
+        arguments = ("fit", *asked, "--data", table, "--engine", "quadrature", "--draws", "250", "--out", folder)
         answered(alkbayes(*arguments), *map(str, arguments))
+    header, *_ = TABLES[name].splitlines()
+    fullest = "sequence" if "prior_alk_tki" in header else "line-generation" if "line" in header else "overall"
+    assert json.loads((folders[0] / "run.json").read_text(encoding="utf-8"))["model"] == fullest
     return folders
 
 
@@ -132,7 +170,7 @@ def test_every_command_of_a_table_answers(alkbayes: Command, table: Path, tmp_pa
 
 def test_every_command_of_a_run_answers(alkbayes: Command, runs: tuple[Path, Path], tmp_path: Path) -> None:
     run, other = map(str, runs)
-    levels = json.loads((runs[0] / "run.json").read_text(encoding="utf-8"))["model"] == "line-generation"
+    levels = json.loads((runs[0] / "run.json").read_text(encoding="utf-8"))["model"] != "overall"
     profile = ("--line", "naive", "--generation", "first") if levels else ()
     for arguments in (
         ("summary", run),
@@ -173,3 +211,26 @@ def test_every_figure_and_the_report_answer(
         assert KINDS[kind].shows[1:] in text, kind
     if "baujat" in refused:
         assert "Baujat's plot leaves out one cohort at a time" in text
+
+
+def test_a_column_of_a_strangers_table_keeps_its_name(alkbayes: Command, tmp_path: Path) -> None:
+    table, model, run = tmp_path / "own.csv", tmp_path / "own.toml", tmp_path / "run"
+    table.write_text(GENERATIONS, encoding="utf-8")
+    model.write_text(OF_GENERATIONS, encoding="utf-8")
+    fit = ("fit", model, "--data", table, "--engine", "quadrature", "--draws", "500", "--out", run)
+    printed = [
+        answered(alkbayes(*arguments), *map(str, arguments)).output
+        for arguments in (
+            fit,
+            ("summary", run),
+            ("diagnose", run),
+            ("predict", run, "--generation", "1", "--n", "40"),
+            ("plot", run, "forest", "--format", "svg"),
+            ("report", run),
+        )
+    ]
+    assert "region:generation" in printed[0]
+    assert "Left open: region" in printed[3]
+    written = [path.read_text(encoding="utf-8") for path in run.iterdir() if path.suffix not in {".nc", ".png"}]
+    assert "sd_region_generation" in "".join(written)
+    assert not [text for text in (*printed, *written) if "agent_generation" in text]

@@ -7,6 +7,8 @@ import pytest
 from alkbayes.report.model import equation_of, prior_rows
 from alkbayes.spec import model_names, model_path, read_spec
 
+TABLE = ("cohort_id", "trial", "line", "regimen_class", "generation", "responders", "n")
+
 
 class Balance(HTMLParser):
     """Whether every element that is opened is closed in its order."""
@@ -34,7 +36,7 @@ def read(mathml: str) -> str:
 
 
 def test_the_equation_of_the_default_model() -> None:
-    equation = equation_of(read_spec(model_path("line-generation")))
+    equation = equation_of(read_spec(model_path("line-generation")), TABLE)
     terms = [
         rf"{letter}_{{\text{{{name}[i]}}}}"
         for letter, name in ((r"\beta", "line"), ("u", "generation"), ("v", "trial"), ("v", "cohort"))
@@ -57,12 +59,12 @@ def test_the_equation_of_the_default_model() -> None:
 @pytest.mark.parametrize("name", model_names())
 def test_every_bundled_model_has_its_parts(name: str) -> None:
     spec = read_spec(model_path(name))
-    equation = equation_of(spec)
+    equation = equation_of(spec, TABLE)
     assert len(equation.mathml) == len(equation.latex)
     said = " ".join(read(line) for line in equation.mathml)
     assert ("BetaBinomial" in said) == (spec.likelihood.family == "beta_binomial")
     assert f"{spec.likelihood.link}(" in said
-    rows = prior_rows(spec)
+    rows = prior_rows(spec, TABLE)
     beta_binomial = spec.likelihood.family == "beta_binomial"
     assert len(rows) == 1 + len(spec.effect) + len(spec.heterogeneity) + beta_binomial
     assert next(why for *_, why in rows) == spec.intercept.why
@@ -75,6 +77,6 @@ def test_names_of_ones_own_columns_are_text() -> None:
     spec = read_spec(model_path("line"))
     effect = {"column": "my_column", "kind": "exchangeable", "sd_prior": {"dist": "half_normal", "sd": 0.5}, "why": "x"}
     own = parse_spec(spec.model_dump(by_alias=True) | {"effect": [effect]}, source="test")
-    equation = equation_of(own)
+    equation = equation_of(own, (*TABLE, "my_column"))
     assert r"u_{\text{my\_column[i]}}" in equation.latex[2]
     assert "my_column[i]" in read(equation.mathml[2])
