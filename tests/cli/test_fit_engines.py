@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from alkbayes.runs import sealed
-
 SMALL = ("--draws", "1000", "--tune", "500", "--seed", "7")
 
 
@@ -98,22 +96,6 @@ def test_it_is_printed_for_a_reader_and_printed_again(
     assert " of 6,000 weighted draws, " in verdict
     assert alkbayes("summary", tmp_path / "run").stdout == result.stdout
     assert alkbayes("summary", integrated[1], "--json").stdout == integrated[0].stdout
-
-
-def test_a_run_of_an_earlier_version_is_still_printed(json_run: Any, alkbayes: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for path in json_run.folder.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    for name in ("pareto_k", "importance_ess"):
-        del document["diagnostics"][name]
-    for name in ("engine_asked", "handed_over", "weights"):
-        del document["provenance"][name]
-    (folder / "run.json").write_text(json.dumps(sealed(document)), encoding="utf-8")
-    result = alkbayes("summary", folder)
-    assert result.exit_code == 0
-    assert "4 chains of 1000 draws, seed 7; R-hat" in result.stdout
 
 
 ONE_RATE = """
