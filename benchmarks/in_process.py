@@ -11,14 +11,14 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from alkbayes.classical.glmm import fit_glmm
-from alkbayes.design import Design, build_design
-from alkbayes.engines.quadrature import Integrated, integrate
-from alkbayes.evidence import Evidence, read_evidence
-from alkbayes.fit import fit_model
-from alkbayes.marginal import marginal
-from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.spec import Spec, model_path, read_spec
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm
+from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.inference.fit import fit_model
+from alkbayes.inference.importance.engine import Integrated, integrate
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.likelihood.binomial_normal.marginal import marginal
+from alkbayes.model.design import Design, build_design
+from alkbayes.spec.schema import Spec, model_path, read_spec
 
 MOST_FIT, MOST_GLMM = 1.0, 0.2
 KERNEL, ENGINE = (100, 1000, 10_000, 100_000), (100, 1000, 10_000)

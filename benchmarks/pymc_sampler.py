@@ -8,12 +8,12 @@ import argparse
 
 import pymc as pm
 
-from alkbayes.design import Design, build_design
-from alkbayes.evidence import read_evidence
-from alkbayes.model import build_model
-from alkbayes.priors import HalfNormal, Normal
-from alkbayes.settings import SamplerSettings
-from alkbayes.spec import model_path, read_spec
+from alkbayes.evidence.table import read_evidence
+from alkbayes.inference.nuts.pymc_model import build_model
+from alkbayes.inference.settings import SamplerSettings
+from alkbayes.model.design import Design, build_design
+from alkbayes.spec.priors import HalfNormal, Normal
+from alkbayes.spec.schema import model_path, read_spec
 
 
 def main() -> None:

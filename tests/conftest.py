@@ -17,12 +17,12 @@ import pytest
 from hypothesis import settings
 from scipy import stats
 
-from alkbayes.design import Design, build_design, parameters
-from alkbayes.draws import Draws, complete, from_unconstrained
-from alkbayes.estimates import Posterior, posterior_of
-from alkbayes.evidence import Evidence, read_evidence
-from alkbayes.settings import SamplerSettings
-from alkbayes.spec import Spec, model_names, model_path, parse_spec, read_spec
+from alkbayes.estimates.rates import Posterior, posterior_of
+from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.inference.settings import SamplerSettings
+from alkbayes.model.design import Design, build_design, parameters
+from alkbayes.model.draws import Draws, complete, from_unconstrained
+from alkbayes.spec.schema import Spec, model_names, model_path, parse_spec, read_spec
 from alkbayes.vocabulary import Standard
 
 # How long an example takes is a matter of what else the machine does.

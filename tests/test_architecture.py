@@ -1,78 +1,38 @@
-"""ARCHITECTURE.md against the code: which modules there are, and that imports go one way."""
+"""ARCHITECTURE.md against the code: which packages there are, that imports go one way, and what is imported where."""
 
 import ast
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "alkbayes"
-MOST_LINES = 400
-MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
-
-CLASSICAL_MAY_IMPORT = ("errors.py", "vocabulary.py", "wording.py", "evidence", "marginal", "nested", "integrand")
-BAYESIAN = {"arviz", "arviz_base", "arviz_stats", "numba", "nutpie", "pymc", "pytensor", "xarray"}
-
-TESTED_ELSEWHERE = {
-    "__init__.py": "holds the version alone",
-    "engines/__init__.py": "holds nothing",
-    "classical/pooled_proportion.py": "tests/classical/test_pooling.py: what every method gives",
-    "classical/__init__.py": "holds the public names, which tests/classical imports",
-    "cli/__init__.py": "tests/cli/test_app.py",
-    "engines/proposals.py": "tests/engines/test_quadrature.py",
-    "plots/__init__.py": "holds nothing",
-    "plots/marks.py": "tests/plots/test_forest.py and test_contrasts.py find them at the tables' numbers",
-    "plots/style.py": "tests/plots/test_page.py",
-    "plots/source.py": "tests/plots/test_kinds.py",
-    "integrand.py": "tests/test_marginal.py integrates with it",
-    "nested.py": "tests/test_marginal.py and test_deviations.py",
-    "classical/least_squares.py": "tests/classical/test_tau2.py and test_regression.py, against whole k x k matrices",
-    "classical/pooling_methods.py": "tests/classical/test_pooling.py",
-    "classical/glmm_likelihood.py": "tests/classical/test_glmm.py and test_profile.py",
-    "classical/multilevel_likelihood.py": "tests/classical/test_multilevel.py",
-    "cli/analysis.py": "tests/cli/test_app.py and the tests of the commands that use it",
-    "cli/pool_sheet.py": "tests/cli/test_pool.py",
-    "cli/counting.py": "tests/cli/test_terminal.py",
-    "cli/predict_sheet.py": "tests/cli/test_predict.py",
-    "cli/options.py": "holds options; the tests of every command give them",
-    "cli/output.py": "tests/cli/test_app.py and the tests of every command",
-    "cli/fit_report.py": "tests/cli/test_fit.py and test_app.py read what it prints",
-    "diagnosis_tables.py": "tests/cli/test_diagnose.py and tests/report/test_sections.py read what it makes",
-    "predictive_tables.py": "tests/cli/test_predictive.py and tests/report/test_sections.py read what it makes",
-    "report/__init__.py": "holds nothing",
-    "report/blocks.py": "holds records; every test of the report reads them",
-    "report/pictures.py": "tests/report/test_markdown.py and test_browser.py look at them",
-    "report/evidence.py": "tests/report/test_sections.py",
-    "report/computation.py": "tests/report/test_sections.py",
-    "report/results.py": "tests/report/test_markdown.py and test_forest.py",
-    "report/checks.py": "tests/report/test_sections.py",
-    "report/sensitivity.py": "tests/report/test_sections.py",
-    "report/planned.py": "tests/report/test_beyond.py",
-    "report/closing.py": "tests/report/test_sections.py",
-    "report/document.py": "tests/report/test_markdown.py: its sections in their order",
-    "engines/compiled.py": "tests/test_posterior_oracles.py and tests/test_bundled_models.py sample with it",
-    "engines/approximation.py": "tests/engines/test_target.py",
-    "fit.py": "tests/cli/test_fit.py and tests/test_bundled_models.py",
-    "engines/joint.py": "tests/test_joint_fit.py samples with it",
-    "outcome_table.py": "tests/test_outcomes.py and test_spec.py",
-    "joint_model.py": "tests/test_joint.py holds its density against SciPy's",
-    "errors.py": "tests/cli/test_app.py",
-    "records.py": "tests/test_results.py",
-    "vocabulary.py": "tests/test_evidence.py and test_design.py hold order and labels",
-    "evidence_faults.py": "tests/test_evidence.py",
-    "evidence_rules.py": "tests/test_evidence.py",
-    "table_reading.py": "tests/test_evidence.py",
-    "model_files.py": "tests/test_spec.py",
-    "profiles.py": "tests/test_estimates.py",
-    "cli/pfs_sheet.py": "tests/cli/test_pfs.py",
-    "spec_faults.py": "tests/test_spec.py",
-    "verdicts.py": "tests/test_diagnosis.py",
-    "diagnosis_plots.py": "tests/cli/test_diagnose.py writes them",
+MODULES = {
+    ".".join(("alkbayes", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
 }
-"""Modules without a test file of their name, and where they are tested."""
+TOP = "alkbayes"
+
+MOST_AT_THE_TOP = 5
+MOST_LEVELS = 3
+MOST_LINES = 75
+"""Of a function's body, docstring apart."""
+
+ONLY_IN = {
+    "pymc": "alkbayes.inference.nuts",
+    "pytensor": "alkbayes.inference.nuts",
+    "nutpie": "alkbayes.inference.nuts",
+    "matplotlib": "alkbayes.plots",
+    "arviz_plots": "alkbayes.plots",
+    "rich": "alkbayes.cli",
+    "typer": "alkbayes.cli",
+}
+"""Libraries, each with the one package that may import it."""
+
+BAYESIAN = {"arviz", "arviz_base", "arviz_stats", "numba", "nutpie", "pymc", "pytensor", "xarray"}
+CLASSICAL_MAY_IMPORT = {"errors", "vocabulary", "text", "evidence", "likelihood", "classical"}
 
 NOT_IN_A_REPOSITORY = re.compile(
     "|".join(
@@ -94,19 +54,16 @@ NOT_IN_A_REPOSITORY = re.compile(
 
 
 def listed() -> list[str]:
-    """Return the modules of ARCHITECTURE.md in its order."""
+    """Return the packages of ARCHITECTURE.md in its order; modules of the top level stand among them by their names."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    (section,) = re.findall(r"^## Modules$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    return re.findall(r"^\| `([^`]+\.py)` \| .+ \|$", section, re.MULTILINE)
+    (section,) = re.findall(r"^## Packages$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| (`[^|]+`) \| .+ \|$", section, re.MULTILINE)
+    return [name.removesuffix("/").removesuffix(".py") for row in rows for name in re.findall(r"`([^`]+)`", row)]
 
 
-def module_of(name: str) -> str | None:
-    """Return the file of a dotted name of this package, or None if there is no such module."""
-    path = "/".join(name.split(".")[1:])
-    for candidate in (f"{path}.py", f"{path}/__init__.py" if path else "__init__.py"):
-        if candidate in MODULES:
-            return candidate
-    return None
+def room(module: str) -> str:
+    """Return the package directly under the top that a module lies in; its own name, where it lies in none."""
+    return module.split(".")[1] if "." in module else TOP
 
 
 def imported_names(path: Path) -> Iterator[str]:
@@ -120,72 +77,102 @@ def imported_names(path: Path) -> Iterator[str]:
             for alias in node.names:
                 # `from package import module` imports the module; `from module import name` the module too.
                 deeper = f"{node.module}.{alias.name}"
-                yield deeper if deeper.startswith("alkbayes") and module_of(deeper) else node.module
+                yield deeper if deeper in MODULES else node.module
 
 
 def imported_modules(module: str) -> set[str]:
-    found = {module_of(name) for name in imported_names(MODULES[module]) if name.split(".")[0] == "alkbayes"}
-    return {name for name in found if name is not None}
+    return {name for name in imported_names(MODULES[module]) if name in MODULES}
 
 
-def test_it_lists_exactly_the_modules_there_are() -> None:
-    names = listed()
-    assert sorted(set(names)) == sorted(names)
-    assert set(names) == set(MODULES)
+def imported_libraries(module: str) -> set[str]:
+    return {name.split(".")[0] for name in imported_names(MODULES[module])}
+
+
+def test_it_lists_exactly_the_packages_there_are() -> None:
+    rooms = {room(module) for module in MODULES} - {TOP}
+    assert sorted(listed()) == sorted(rooms)
 
 
 def test_what_this_file_reads_is_not_empty() -> None:
-    assert imported_modules("evidence.py") >= {"evidence_rules.py", "vocabulary.py"}
-    assert imported_modules("cli/__init__.py") >= {"cli/fit.py", "errors.py"}
-    assert imported_modules("cli/fit.py") >= {"fit.py", "runs.py"}, "imports inside functions"
-    assert imported_modules("runs.py") >= {"fit.py", "results.py"}, "imports for types"
+    assert "alkbayes.evidence.rules" in imported_modules("alkbayes.evidence.table")
+    assert "alkbayes.inference.fit" in imported_modules("alkbayes.cli.bayesian.fit"), "imports inside functions"
+    assert "alkbayes.estimates.results" in imported_modules("alkbayes.runs.run"), "imports for types"
+    assert "pymc" in imported_libraries("alkbayes.inference.nuts.pymc_model")
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_from_those_above_it(module: str) -> None:
+@pytest.mark.parametrize("name", listed())
+def test_a_package_imports_only_from_those_above_it(name: str) -> None:
     # Imports for types are not exempt: who names a type knows of what it is.
     order = listed()
-    assert module in order
-    above = set(order[: order.index(module)])
-    assert imported_modules(module) - above == set()
+    above = set(order[: order.index(name) + 1]) | {TOP}
+    upward = {
+        f"{module} imports {target}"
+        for module in MODULES
+        if room(module) == name
+        for target in imported_modules(module)
+        if room(target) not in above
+    }
+    assert upward == set()
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("classical/")])
-def test_classical_pooling_knows_of_no_posterior(module: str) -> None:
-    ours = {name for name in imported_modules(module) if not name.startswith("classical/")}
-    assert {name for name in ours if not name.startswith(CLASSICAL_MAY_IMPORT)} == set()
-    theirs = {name.split(".")[0] for name in imported_names(MODULES[module])}
-    assert theirs & BAYESIAN == set()
+def test_modules_of_a_package_do_not_import_each_other_in_a_circle() -> None:
+    state: dict[str, bool] = {}
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path, module))
+        if module not in state:
+            for target in sorted(imported_modules(module) - {module}):
+                visit(target, (*path, module))
+            state[module] = True
+
+    for module in MODULES:
+        visit(module, ())
 
 
-def test_what_classical_pooling_stands_on_knows_of_no_posterior_either() -> None:
-    pending, seen = ["classical/__init__.py"], set()
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_imported_in_one_package_alone(library: str) -> None:
+    users = {module for module in MODULES if library in imported_libraries(module)}
+    assert users, f"{library} is not imported at all"
+    assert {module for module in users if not f"{module}.".startswith(f"{ONLY_IN[library]}.")} == set()
+
+
+def test_classical_pooling_and_what_it_stands_on_know_of_no_posterior() -> None:
+    pending, seen = [module for module in MODULES if room(module) == "classical"], set()
     while pending:
         module = pending.pop()
         if module not in seen:
             seen.add(module)
             pending += imported_modules(module)
-    assert "evidence.py" in seen
+    assert "alkbayes.evidence.table" in seen
+    assert {room(module) for module in seen} <= CLASSICAL_MAY_IMPORT
     for module in seen:
-        assert {name.split(".")[0] for name in imported_names(MODULES[module])} & BAYESIAN == set(), module
+        assert imported_libraries(module) & BAYESIAN == set(), module
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_no_module_is_longer_than_a_reader_takes_in(module: str) -> None:
-    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+def test_the_tree_is_shallow_and_few_modules_stand_at_its_top() -> None:
+    at_the_top = [path.name for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]
+    assert len(at_the_top) <= MOST_AT_THE_TOP
+    for module in MODULES:
+        assert module.count(".") <= MOST_LEVELS, module
+        folders, name = module.split(".")[1:-1], module.split(".")[-1]
+        assert name not in folders, f"{module}: the file's name repeats its package's"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_a_test_file_or_says_where_it_is_tested(module: str) -> None:
-    path = ROOT / "tests" / Path(module).with_name(f"test_{Path(module).name}")
-    assert path.is_file() != (module in TESTED_ELSEWHERE)
+def test_no_function_is_longer_than_a_reader_takes_in() -> None:
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+                assert lines <= MOST_LINES, f"{module}.{node.name}: {lines} lines"
 
 
-def test_every_exemption_is_of_a_module_there_is() -> None:
-    assert set(TESTED_ELSEWHERE) <= set(MODULES)
-    for reason in TESTED_ELSEWHERE.values():
-        for name in re.findall(r"tests/\S+\.py", reason):
-            assert (ROOT / name).is_file(), name
+def test_the_tests_mirror_the_packages() -> None:
+    """A test of a module stands where the module does; what holds across modules stands at the top."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        folder = path.relative_to(ROOT / "tests").parent.as_posix()
+        beside = {"calibration", "broken", "."}
+        assert folder in beside or (PACKAGE / folder).is_dir(), path
 
 
 def project_files() -> Iterator[Path]:
@@ -219,10 +206,3 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
         ]
     assert found == []
     assert read > 50
-
-
-def test_the_modules_of_a_folder_stand_together() -> None:
-    folders = [Path(name).parent.as_posix() for name in listed()]
-    changes = [second for first, second in pairwise(folders) if first != second]
-    for folder in ("engines", "classical", "plots", "cli"):
-        assert changes.count(folder) == 1

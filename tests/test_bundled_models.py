@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alkbayes.draws import from_unconstrained
-from alkbayes.engines import nuts
-from alkbayes.engines.nuts import NutsEngine, Sampled
-from alkbayes.estimates import pooled_table, posterior_of
-from alkbayes.fit import Fit, fit_model
-from alkbayes.profiles import groups_of
-from alkbayes.settings import SamplerSettings
-from alkbayes.spec import model_names
+from alkbayes.estimates.rates import pooled_table, posterior_of
+from alkbayes.inference.fit import Fit, fit_model
+from alkbayes.inference.nuts import sampler as nuts
+from alkbayes.inference.nuts.sampler import NutsEngine, Sampled
+from alkbayes.inference.settings import SamplerSettings
+from alkbayes.model.draws import from_unconstrained
+from alkbayes.model.profiles import groups_of
+from alkbayes.spec.schema import model_names
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
-from alkbayes.estimates import contrast_draws, pooled_table, posterior_of
-from alkbayes.fit import fit_model
-from alkbayes.settings import Engine, SamplerSettings
+from alkbayes.estimates.rates import contrast_draws, pooled_table, posterior_of
+from alkbayes.inference.fit import fit_model
+from alkbayes.inference.settings import Engine, SamplerSettings
 
 SETTINGS = SamplerSettings(seed=5, chains=2, draws=1500, tune=800)
 COHORT = {"column": "cohort_id", "distribution": "normal", "sd_prior": {"dist": "half_normal", "sd": 0.4}}

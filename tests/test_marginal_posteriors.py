@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, roots_hermitenorm
 
-from alkbayes.marginal import log_marginal
+from alkbayes.likelihood.binomial_normal.marginal import log_marginal
 
 AS = [23, 12, 19, 9, 39, 6, 9, 10], [107, 44, 51, 39, 139, 20, 78, 35]
 PRITZ = json.loads((Path(__file__).parent / "reference" / "metafor_pritz1997.json").read_text())["sets"]["all"]

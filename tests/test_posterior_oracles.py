@@ -21,8 +21,8 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 from scipy.special import expit, log_expit, logit
 
-from alkbayes.estimates import cohort_table, contrast_table, heterogeneity_table, pooled_table, posterior_of
-from alkbayes.fit import Fit, fit_model
+from alkbayes.estimates.rates import cohort_table, contrast_table, heterogeneity_table, pooled_table, posterior_of
+from alkbayes.inference.fit import Fit, fit_model
 
 REFERENCE = Path(__file__).parent / "reference"
 STANDARD_ERRORS = 4

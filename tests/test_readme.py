@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from alkbayes.cli import app
-from alkbayes.cli.fit_report import show_fit
-from alkbayes.confounding import unnamed_columns
-from alkbayes.default_model import default_model
-from alkbayes.evidence import read_evidence
-from alkbayes.fit import fit_model
-from alkbayes.results import results_of
-from alkbayes.spec import model_path, parse_spec, read_spec
+from alkbayes.cli.bayesian.fit_sheet import show_fit
+from alkbayes.criticism.confounding import unnamed_columns
+from alkbayes.estimates.results import results_of
+from alkbayes.evidence.table import read_evidence
+from alkbayes.inference.fit import fit_model
+from alkbayes.spec.default_model import default_model
+from alkbayes.spec.schema import model_path, parse_spec, read_spec
 from alkbayes.vocabulary import Standard
 
 README = Path(__file__).parents[1] / "README.md"
@@ -70,7 +70,7 @@ def test_the_model_in_the_readme_is_a_model() -> None:
 
 
 def test_the_medians_in_the_readme_are_those_of_the_command() -> None:
-    from alkbayes.pfs import pfs_results
+    from alkbayes.analyses.pfs import pfs_results
 
     found = pfs_results(read_evidence())
     text = " ".join(README.read_text(encoding="utf-8").split())

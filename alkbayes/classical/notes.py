@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from alkbayes.classical.pooling_methods import TWO_STEP, PoolingMethod
-from alkbayes.classical.regression import Test, quantile
+from alkbayes.classical.inverse_variance.regression import Test, quantile
+from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod
+from alkbayes.text.wording import counted, percent, percent_interval, variance
 from alkbayes.vocabulary import INTERVAL_PROB
-from alkbayes.wording import counted, percent, percent_interval, variance
 
 NAMED_COHORTS = 10
 """A note names so many cohorts and counts the rest."""
@@ -51,7 +51,7 @@ def standard_error_note(method: PoolingMethod, factor: float, df: int | None, in
     method
         In two steps.
     factor, df
-        As in :class:`alkbayes.classical.regression.RegressionFit`.
+        As in :class:`alkbayes.classical.inverse_variance.regression.RegressionFit`.
     instead
         Names what has a result of these cohorts and does without; asked only where it is needed, as it takes a fit.
     """

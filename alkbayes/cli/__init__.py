@@ -8,32 +8,12 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from alkbayes.cli import (
-    audit,
-    calibrate,
-    compare,
-    diagnose,
-    evidence,
-    fit,
-    influence,
-    intracranial,
-    models,
-    outliers,
-    pfs,
-    plot,
-    pool,
-    predict,
-    predictive,
-    regress,
-    report,
-    resistance,
-    sensitivity,
-    sequence,
-    small_study,
-    subgroups,
-    summary,
-)
-from alkbayes.cli.output import forgive_encodings, no_color, print_message
+from alkbayes.cli.analyses import intracranial, pfs, resistance, sequence
+from alkbayes.cli.bayesian import calibrate, compare, diagnose, fit, outliers, predict, predictive, sensitivity, summary
+from alkbayes.cli.classical import audit, influence, pool, regress, small_study, subgroups
+from alkbayes.cli.data import evidence, models
+from alkbayes.cli.output import plot, report
+from alkbayes.cli.shared.output import forgive_encodings, no_color, print_message
 from alkbayes.errors import AlkbayesError
 
 INTERRUPTED = 130

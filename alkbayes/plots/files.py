@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from alkbayes.errors import UsageError
-from alkbayes.plots.page import MISSING_GLYPH
-from alkbayes.plots.style import DPI, styled
-from alkbayes.plotting import new_folder
+from alkbayes.plots.folder import new_folder
+from alkbayes.plots.page.layout import MISSING_GLYPH
+from alkbayes.plots.page.style import DPI, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+type Page = Figure
+"""Of a figure: what packages that import no matplotlib call one."""
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -126,7 +129,7 @@ def save_folder(folder: Path, figures: Mapping[str, Sequence["Figure"]]) -> list
     Raises
     ------
     UsageError
-        As :func:`alkbayes.plotting.new_folder`.
+        As :func:`alkbayes.plots.folder.new_folder`.
     """
     with new_folder(folder) as place:
         files = [file for name, pages in figures.items() for file in save_figures(pages, place / f"{name}.png")]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import FigureError, RunError
-from alkbayes.wording import counted
+from alkbayes.text.wording import counted
 
 CLASSICAL = "reml-logit"
 """What the classical pictures of single cohorts pool by, as metafor does unless told otherwise."""
@@ -43,19 +43,19 @@ def _has_no(run: "RunTables", what: str, needed: str) -> FigureError:
 
 
 def _forest(run: "RunTables") -> list["Figure"]:
-    from alkbayes.plots.forest import forest
+    from alkbayes.plots.figures.forest import forest
 
     return forest(run.pooled, run.cohorts, run.caption)
 
 
 def _cells(run: "RunTables") -> list["Figure"]:
-    from alkbayes.plots.cells import cells
+    from alkbayes.plots.figures.cells import cells
 
     return cells(run.pooled, run.caption)
 
 
 def _contrasts(run: "RunTables") -> list["Figure"]:
-    from alkbayes.plots.contrasts import contrasts
+    from alkbayes.plots.figures.contrasts import contrasts
 
     if run.contrasts.empty:
         raise _has_no(run, "contrasts", "an effect with two levels")
@@ -63,15 +63,15 @@ def _contrasts(run: "RunTables") -> list["Figure"]:
 
 
 def _shrinkage(run: "RunTables") -> list["Figure"]:
-    from alkbayes.plots.shrinkage import shrinkage
+    from alkbayes.plots.figures.shrinkage import shrinkage
 
     return shrinkage(run.cohorts, run.caption)
 
 
 def _heterogeneity(run: "RunTables") -> list["Figure"]:
-    from alkbayes.estimates import heterogeneity_draws, posterior_of
-    from alkbayes.plots.heterogeneity import heterogeneity
-    from alkbayes.prior_implications import heterogeneity_priors
+    from alkbayes.estimates.rates import heterogeneity_draws, posterior_of
+    from alkbayes.model.prior_implications import heterogeneity_priors
+    from alkbayes.plots.figures.heterogeneity import heterogeneity
 
     fit = run.fit
     prior = heterogeneity_priors(fit.design, draws=1_000_000)
@@ -83,15 +83,15 @@ def _heterogeneity(run: "RunTables") -> list["Figure"]:
 
 def _comparison(run: "RunTables") -> list["Figure"]:
     from alkbayes.classical import pool_table
-    from alkbayes.classical.pooling_methods import ALL_METHODS
-    from alkbayes.plots.comparison import comparison
+    from alkbayes.classical.pooling.methods import ALL_METHODS
+    from alkbayes.plots.figures.comparison import comparison
 
     return comparison(run.pooled, pool_table(run.evidence, by=(), methods=ALL_METHODS), run.caption)
 
 
 def _funnel(run: "RunTables") -> list["Figure"]:
     from alkbayes.classical import PoolingMethod, pool
-    from alkbayes.plots.diagnostic import funnel
+    from alkbayes.plots.figures.diagnostic import funnel
 
     frame = run.evidence.frame
     full = pool(frame["responders"], frame["n"], method=PoolingMethod(CLASSICAL))
@@ -102,8 +102,8 @@ def _funnel(run: "RunTables") -> list["Figure"]:
 
 def _baujat(run: "RunTables") -> list["Figure"]:
     from alkbayes.classical import PoolingMethod
-    from alkbayes.classical.influence_tables import influence_table
-    from alkbayes.plots.diagnostic import baujat
+    from alkbayes.classical.influence.tables import influence_table
+    from alkbayes.plots.figures.diagnostic import baujat
 
     table = influence_table(run.evidence, method=PoolingMethod(CLASSICAL))
     if not table.rows[["baujat_x", "baujat_y"]].notna().all(axis=1).any():
@@ -115,15 +115,15 @@ def _baujat(run: "RunTables") -> list["Figure"]:
 
 
 def _predictive(run: "RunTables") -> list["Figure"]:
-    from alkbayes.plots.predictive import predictive
-    from alkbayes.predictive_checks import posterior_checks
+    from alkbayes.criticism.predictive import posterior_checks
+    from alkbayes.plots.figures.predictive import predictive
 
     return predictive(posterior_checks(run.fit).cohorts, run.caption)
 
 
 def _calibration(run: "RunTables") -> list["Figure"]:
-    from alkbayes.plots.calibration import calibration
-    from alkbayes.predictive_checks import LEAST_COHORTS, posterior_checks
+    from alkbayes.criticism.predictive import LEAST_COHORTS, posterior_checks
+    from alkbayes.plots.figures.calibration import calibration
 
     if (count := run.document["evidence"]["cohorts"]) < LEAST_COHORTS:
         raise FigureError(
@@ -135,8 +135,8 @@ def _calibration(run: "RunTables") -> list["Figure"]:
 
 
 def _sensitivity(run: "RunTables") -> list["Figure"]:
-    from alkbayes.kept_analyses import command_for, kept_analysis
-    from alkbayes.plots.sensitivity import sensitivity
+    from alkbayes.plots.figures.sensitivity import sensitivity
+    from alkbayes.runs.analyses import command_for, kept_analysis
 
     kept = kept_analysis(run.folder, "sensitivity")
     if kept is None:
@@ -148,9 +148,9 @@ def _sensitivity(run: "RunTables") -> list["Figure"]:
 
 
 def _sequence(run: "RunTables") -> list["Figure"]:
-    from alkbayes.estimates import posterior_of
-    from alkbayes.plots.sequence import sequence
-    from alkbayes.sequence import sequence_table
+    from alkbayes.analyses.sequence import sequence_table
+    from alkbayes.estimates.rates import posterior_of
+    from alkbayes.plots.figures.sequence import sequence
 
     fit = run.fit
     return sequence(sequence_table(posterior_of(fit), fit.evidence.frame), run.caption)

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.evidence import BUNDLED, RECONSTRUCTION
-from alkbayes.outcomes import Outcome
-from alkbayes.plots.style import Caption
+from alkbayes.evidence.outcomes import Outcome
+from alkbayes.evidence.table import BUNDLED, RECONSTRUCTION
+from alkbayes.plots.page.style import Caption
+from alkbayes.text.wording import counted
 from alkbayes.vocabulary import NOT_RANDOMISED
-from alkbayes.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alkbayes.evidence import Evidence
-    from alkbayes.fit import Fit
+    from alkbayes.evidence.table import Evidence
+    from alkbayes.inference.fit import Fit
 
 NUMBERS = frozenset({"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"})
 COUNTS = frozenset({"n", "responders"})
@@ -29,7 +29,7 @@ class RunTables:
     folder
         Where it lies.
     document
-        What :func:`alkbayes.runs.read_run` returned for it.
+        What :func:`alkbayes.runs.run.read_run` returned for it.
     """
 
     folder: Path
@@ -37,22 +37,22 @@ class RunTables:
 
     @property
     def pooled(self) -> "pd.DataFrame":
-        """As :func:`alkbayes.estimates.pooled_table`."""
+        """As :func:`alkbayes.estimates.rates.pooled_table`."""
         return self._table("pooled")
 
     @property
     def contrasts(self) -> "pd.DataFrame":
-        """As :func:`alkbayes.estimates.contrast_table`."""
+        """As :func:`alkbayes.estimates.rates.contrast_table`."""
         return self._table("contrasts")
 
     @property
     def heterogeneity(self) -> "pd.DataFrame":
-        """As :func:`alkbayes.estimates.heterogeneity_table`."""
+        """As :func:`alkbayes.estimates.rates.heterogeneity_table`."""
         return self._table("heterogeneity")
 
     @property
     def cohorts(self) -> "pd.DataFrame":
-        """As :func:`alkbayes.estimates.cohort_table`."""
+        """As :func:`alkbayes.estimates.rates.cohort_table`."""
         import pandas as pd
 
         # A cohort may be called "NA" or "007".
@@ -68,14 +68,14 @@ class RunTables:
     @property
     def evidence(self) -> "Evidence":
         """The table that was fitted to, with the name that it had then."""
-        from alkbayes.runs import run_evidence
+        from alkbayes.runs.run import run_evidence
 
         return run_evidence(self.folder, self.document, outcome=self.outcome)
 
     @property
     def fit(self) -> "Fit":
         """The whole fit, for what needs draws."""
-        from alkbayes.runs import read_fit
+        from alkbayes.runs.run import read_fit
 
         return read_fit(self.folder)
 

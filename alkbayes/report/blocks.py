@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from alkbayes.errors import AlkbayesError
-from alkbayes.fit_tables import ReaderTable
+from alkbayes.presentation.fit import ReaderTable
 
 
 @dataclass(frozen=True, slots=True)

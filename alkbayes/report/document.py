@@ -6,25 +6,25 @@ Kruschke 2021, doi:10.1038/s41562-021-01177-7.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alkbayes.fit_tables import outcome_of
-from alkbayes.plain_language import summary
 from alkbayes.plots.source import RunTables, warning
-from alkbayes.report.beyond import beyond_section
+from alkbayes.presentation.fit import outcome_of
+from alkbayes.presentation.plain_language import summary
 from alkbayes.report.blocks import Report, Section, text
-from alkbayes.report.checks import classical_section, predictive_section
-from alkbayes.report.closing import limits_section, reproduce_section
-from alkbayes.report.computation import computation_section
-from alkbayes.report.evidence import evidence_section
-from alkbayes.report.model import model_section
-from alkbayes.report.results import results_section
-from alkbayes.report.sensitivity import sensitivity_section
-from alkbayes.report.sources import KEYS, bundled_sources, cited
-from alkbayes.runs import read_fit, read_run
+from alkbayes.report.sections.checks import classical_section, predictive_section
+from alkbayes.report.sections.diagnostics import computation_section
+from alkbayes.report.sections.evidence import evidence_section
+from alkbayes.report.sections.further_analyses import beyond_section
+from alkbayes.report.sections.limits import limits_section, reproduce_section
+from alkbayes.report.sections.model import model_section
+from alkbayes.report.sections.results import results_section
+from alkbayes.report.sections.sensitivity import sensitivity_section
+from alkbayes.report.sections.sources import KEYS, bundled_sources, cited
+from alkbayes.runs.run import read_fit, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from alkbayes.report.sources import Source
+    from alkbayes.report.sections.sources import Source
 
 
 def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Report:
@@ -35,7 +35,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     folder
         Of the run.
     sources
-        Of :func:`alkbayes.report.sources.read_sources`, for a table of one's own that names sources.
+        Of :func:`alkbayes.report.sections.sources.read_sources`, for a table of one's own that names sources.
 
     Raises
     ------

@@ -6,8 +6,8 @@ from pathlib import Path
 from alkbayes.errors import UsageError
 from alkbayes.plots.files import check_free
 from alkbayes.report.blocks import Report
-from alkbayes.report.html import html_of
-from alkbayes.report.markdown import figure_files, markdown_of
+from alkbayes.report.renderers.html import html_of
+from alkbayes.report.renderers.markdown import figure_files, markdown_of
 
 FORMATS = {"html": (".html", ".htm"), "md": (".md", ".markdown")}
 """What a report can be written as, with the endings of its file's name."""

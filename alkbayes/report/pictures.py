@@ -10,20 +10,20 @@ from alkbayes.report.blocks import Picture
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.figure import Figure
+    from alkbayes.plots.files import Page
 
 SCREEN_DPI = 124
 """Dots an inch at which a figure's letters of 6 points are as large as small print on a screen."""
 
 
-def picture(name: str, title: str, description: str, pages: "Sequence[Figure]") -> Picture:
+def picture(name: str, title: str, description: str, pages: "Sequence[Page]") -> Picture:
     """Return a figure as a picture of a report."""
     return Picture(
         name, title, description, tuple((_svg(page), round(page.get_figwidth() * SCREEN_DPI)) for page in pages)
     )
 
 
-def _svg(page: "Figure") -> bytes:
+def _svg(page: "Page") -> bytes:
     """Return a page as an SVG document without the declaration and the document type, which name addresses."""
     file = io.BytesIO()
     write_svg(page, file)

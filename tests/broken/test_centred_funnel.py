@@ -9,16 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from alkbayes.cli import app
-from alkbayes.design import build_design
-from alkbayes.diagnostics import diagnose
-from alkbayes.draws import complete
-from alkbayes.evidence import read_evidence
-from alkbayes.fit import Fit, Provenance, judged
-from alkbayes.groups import build_tree
-from alkbayes.results import results_of
-from alkbayes.runs import write_run
-from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.spec import read_spec
+from alkbayes.estimates.results import results_of
+from alkbayes.evidence.table import read_evidence
+from alkbayes.inference.convergence import diagnose
+from alkbayes.inference.datatree import build_tree
+from alkbayes.inference.fit import Fit, Provenance, judged
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.model.design import build_design
+from alkbayes.model.draws import complete
+from alkbayes.runs.run import write_run
+from alkbayes.spec.schema import read_spec
 
 THREE_TRIALS = "cohort_id,trial,responders,n\na,A,7,12\nb,B,8,12\nc,C,6,11\n"
 ONE_HETEROGENEITY = """\

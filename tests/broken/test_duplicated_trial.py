@@ -7,7 +7,7 @@ import pandas as pd
 from typer.testing import CliRunner
 
 from alkbayes.cli import app
-from alkbayes.evidence import read_evidence
+from alkbayes.evidence.table import read_evidence
 
 
 def run(*arguments: object):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from alkbayes import sensitivity
 from alkbayes.cli import app
+from alkbayes.sensitivity import refit as sensitivity
 
 
 @pytest.mark.parametrize(

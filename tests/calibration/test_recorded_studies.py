@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from alkbayes.fingerprint import differing, fingerprint
-from alkbayes.replications import Study
-from alkbayes.scenarios import SCENARIOS
-from alkbayes.settings import Engine
-from alkbayes.spec import model_path, read_spec
-from alkbayes.uniformity import judge_ranks
+from alkbayes.calibration.fingerprint import differing, fingerprint
+from alkbayes.calibration.replications import Study
+from alkbayes.calibration.scenarios import SCENARIOS
+from alkbayes.calibration.uniformity import judge_ranks
+from alkbayes.inference.settings import Engine
+from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.vocabulary import DEFAULT_MODELS
 
 RECORDED = Path(__file__).parents[2] / "validation" / "sbc"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alkbayes.evidence import Evidence, read_evidence
+from alkbayes.evidence.table import Evidence, read_evidence
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import logit
 
 from alkbayes.classical import PooledProportion, PoolingMethod, fit_glmm, pool
-from alkbayes.evidence import Evidence
+from alkbayes.evidence.table import Evidence
 
 CLOSED_FORM = 1e-10
 ITERATED = 1e-8

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from alkbayes.classical import fit_glmm
-from alkbayes.classical import regression as ours
-from alkbayes.classical.glmm import likelihood_ratio
+from alkbayes.classical.inverse_variance import regression as ours
+from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator, tau2_q_profile
+from alkbayes.classical.maximum_likelihood.glmm import likelihood_ratio
 from alkbayes.classical.scales import Scale, back_transform, effects
-from alkbayes.classical.tau2 import Tau2Estimator, tau2_q_profile
-from alkbayes.evidence import Evidence
+from alkbayes.evidence.table import Evidence
 
 DATASETS = ["pritz1997", "debruin2009", "nielweise2007", "crisafulli2020", "cohorts"]
 REGRESSIONS = [

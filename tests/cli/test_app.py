@@ -151,7 +151,7 @@ def test_a_bug_keeps_its_traceback() -> None:
     bug = ZeroDivisionError("a bug")
     result = CliRunner().invoke(raising(bug), ["go"])
     assert result.exception is bug
-    code = f"import alkbayes.evidence as e; e.read_evidence = None; {MAIN}"
+    code = f"import alkbayes.evidence.table as e; e.read_evidence = None; {MAIN}"
     done = subprocess.run([sys.executable, "-c", code, "evidence"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback (most recent call last)" in done.stderr

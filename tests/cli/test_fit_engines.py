@@ -76,7 +76,7 @@ def test_the_tree_has_the_same_groups_variables_and_coordinates(integrated: Any,
 
 
 def test_the_numbers_are_near_those_of_chains(integrated: Any, json_run: Any) -> None:
-    """Loosely: tests/test_cross_check.py does it in units of the Monte Carlo error."""
+    """Loosely: tests/estimates/test_cross_check.py does it in units of the Monte Carlo error."""
     rows = json.loads(integrated[0].stdout)["pooled"]
     for row, other in zip(rows, json_run.document["pooled"], strict=True):
         assert row["mean"] == pytest.approx(other["mean"], abs=0.2 * other["sd"])
@@ -163,7 +163,7 @@ def test_engines_that_agree(alkbayes: Any, own_table: Path, tmp_path: Path) -> N
 def test_engines_that_do_not_agree_exit_with_6_and_the_run_is_kept(
     alkbayes: Any, own_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alkbayes.cross_check.FALSE_ALARM", 0.999 * 180)  # a limit of next to nothing
+    monkeypatch.setattr("alkbayes.estimates.cross_check.FALSE_ALARM", 0.999 * 180)  # a limit of next to nothing
     arguments = ("--data", own_table, "--out", tmp_path / "run", "--engine", "quadrature", "--cross-check", *SMALL)
     result = alkbayes("fit", *arguments, "--json")
     assert result.exit_code == 6
@@ -178,9 +178,9 @@ def test_engines_that_do_not_agree_exit_with_6_and_the_run_is_kept(
 def test_a_hand_over_is_no_cross_check(
     alkbayes: Any, own_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alkbayes.engines.quadrature import HandOver
+    from alkbayes.inference.importance.engine import HandOver
 
-    monkeypatch.setattr("alkbayes.fit.integrate", lambda *_: HandOver("no weights"))
+    monkeypatch.setattr("alkbayes.inference.fit.integrate", lambda *_: HandOver("no weights"))
     result = alkbayes("fit", "--data", own_table, "--out", tmp_path / "run", "--cross-check", *SMALL, "--json")
     assert result.exit_code == 6
     assert "the cross-check failed: quadrature handed over: no weights." in result.stderr

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from alkbayes import sensitivity
 from alkbayes.plots.kinds import KINDS
+from alkbayes.sensitivity import refit as sensitivity
 
 type Command = Callable[..., Result]
 

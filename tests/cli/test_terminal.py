@@ -16,9 +16,9 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
-from alkbayes import sensitivity
 from alkbayes.cli import COMMANDS, app
-from alkbayes.sensitivity import run_grid
+from alkbayes.sensitivity import refit as sensitivity
+from alkbayes.sensitivity.refit import run_grid
 
 NAMES = ("a\x1b[31mred", "b\x07bell", "c\nline", '=HYPERLINK("x")', "[bold]e[/bold]", f"f{'x' * 90}", "\u202eg", "肺癌")
 ROWS = (

@@ -14,16 +14,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from alkbayes.evidence import read_evidence
-from alkbayes.fit import fit_model
-from alkbayes.kept_analyses import keep_analysis
-from alkbayes.plots.style import styled
-from alkbayes.results import results_of
-from alkbayes.runs import write_run
-from alkbayes.sensitivity import run_grid
-from alkbayes.sensitivity_grid import grid_records
-from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.spec import model_path, read_spec
+from alkbayes.estimates.results import results_of
+from alkbayes.evidence.table import read_evidence
+from alkbayes.inference.fit import fit_model
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.plots.page.style import styled
+from alkbayes.runs.analyses import keep_analysis
+from alkbayes.runs.run import write_run
+from alkbayes.sensitivity.refit import run_grid
+from alkbayes.sensitivity.table import grid_records
+from alkbayes.spec.schema import model_path, read_spec
 
 SETTINGS = SamplerSettings(seed=11, chains=4, draws=250)
 READINGS = ("tau half-normal 1", "differences normal 0.5", "mixed lines left out")

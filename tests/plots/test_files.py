@@ -10,9 +10,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from alkbayes.errors import UsageError
+from alkbayes.plots.figures.forest import forest
 from alkbayes.plots.files import format_of, paths_of, save_figures
-from alkbayes.plots.forest import forest
-from alkbayes.plots.style import DPI
+from alkbayes.plots.page.style import DPI
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from alkbayes.errors import RunError, UsageError
-from alkbayes.evidence import RECONSTRUCTION
+from alkbayes.evidence.table import RECONSTRUCTION
 from alkbayes.plots.kinds import KINDS
-from alkbayes.plots.page import MM
+from alkbayes.plots.page.layout import MM
 from alkbayes.plots.source import RunTables, warning
-from alkbayes.runs import read_run
+from alkbayes.runs.run import read_run
 from alkbayes.vocabulary import NOT_RANDOMISED
 
 

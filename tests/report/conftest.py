@@ -6,16 +6,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from alkbayes.evidence import read_evidence
-from alkbayes.fit import fit_model
+from alkbayes.estimates.results import results_of
+from alkbayes.evidence.table import read_evidence
+from alkbayes.inference.fit import fit_model
+from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.report.blocks import Report
 from alkbayes.report.document import report_of
-from alkbayes.report.html import html_of
-from alkbayes.report.sources import read_sources
-from alkbayes.results import results_of
-from alkbayes.runs import write_run
-from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.spec import model_path, read_spec
+from alkbayes.report.renderers.html import html_of
+from alkbayes.report.sections.sources import read_sources
+from alkbayes.runs.run import write_run
+from alkbayes.spec.schema import model_path, read_spec
 
 SETTINGS = SamplerSettings(seed=11, chains=4, draws=250)
 

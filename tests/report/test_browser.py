@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from alkbayes.report.html import html_of
+from alkbayes.report.renderers.html import html_of
 
 REQUIRED = "ALKBAYES_REQUIRE_BROWSER"
 """Set where a missing browser is a failure and not a reason to skip."""

@@ -7,7 +7,7 @@ import pytest
 from alkbayes.errors import UsageError
 from alkbayes.report.blocks import Report
 from alkbayes.report.files import figures_folder, report_format, write_report
-from alkbayes.report.markdown import figure_files
+from alkbayes.report.renderers.markdown import figure_files
 
 
 @pytest.mark.parametrize(

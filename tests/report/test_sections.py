@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from alkbayes.kept_analyses import keep_analysis
 from alkbayes.plots.source import RunTables
 from alkbayes.report.blocks import (
     Block,
@@ -22,8 +21,9 @@ from alkbayes.report.blocks import (
     Table,
     attempted,
 )
-from alkbayes.report.sensitivity import sensitivity_section
-from alkbayes.runs import read_run
+from alkbayes.report.sections.sensitivity import sensitivity_section
+from alkbayes.runs.analyses import keep_analysis
+from alkbayes.runs.run import read_run
 
 
 def blocks(section: Section) -> Iterator[Block]:
@@ -187,13 +187,13 @@ def test_a_bug_in_a_part_keeps_its_traceback() -> None:
 
 
 def test_a_model_without_heterogeneity_has_no_figure_of_it(tmp_path) -> None:
-    from alkbayes.evidence import read_evidence
-    from alkbayes.fit import fit_model
+    from alkbayes.estimates.results import results_of
+    from alkbayes.evidence.table import read_evidence
+    from alkbayes.inference.fit import fit_model
+    from alkbayes.inference.settings import SamplerSettings
     from alkbayes.report.document import report_of
-    from alkbayes.results import results_of
-    from alkbayes.runs import write_run
-    from alkbayes.settings import SamplerSettings
-    from alkbayes.spec import read_spec
+    from alkbayes.runs.run import write_run
+    from alkbayes.spec.schema import read_spec
 
     model, table = tmp_path / "nohet.toml", tmp_path / "own.csv"
     model.write_text(

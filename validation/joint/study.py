@@ -16,15 +16,15 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
 
-from alkbayes.design import build_design
-from alkbayes.engines.joint import JointEngine
-from alkbayes.estimates import posterior_of
-from alkbayes.evidence import read_evidence
-from alkbayes.fit import Fit, fit_model
-from alkbayes.joint import Joint, from_positions, lay_together
-from alkbayes.joint_fit import correlation_of
-from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.spec import model_path, read_spec
+from alkbayes.analyses.joint import correlation_of
+from alkbayes.estimates.rates import posterior_of
+from alkbayes.evidence.table import read_evidence
+from alkbayes.inference.fit import Fit, fit_model
+from alkbayes.inference.nuts.joint import JointEngine
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.model.design import build_design
+from alkbayes.model.joint import Joint, from_positions, lay_together
+from alkbayes.spec.schema import model_path, read_spec
 
 RECORD = Path(__file__).parent / "record.json"
 RHOS = (0.0, 0.5, 0.9)

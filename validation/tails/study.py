@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from alkbayes.evidence import Evidence, read_evidence
-from alkbayes.fit import Fit, fit_model
-from alkbayes.monte_carlo import errors_of
-from alkbayes.settings import Engine, SamplerSettings
-from alkbayes.spec import Spec, model_path, read_spec
+from alkbayes.estimates.monte_carlo import errors_of
+from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.inference.fit import Fit, fit_model
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.spec.schema import Spec, model_path, read_spec
 
 HERE = Path(__file__).parent
 SEED = 7

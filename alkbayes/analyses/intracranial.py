@@ -1,0 +1,267 @@
+"""Systemic and intracranial response side by side, and how the intracranial contrasts move with the priors.
+
+Three fits are laid beside each other: the systemic model on all cohorts; the intracranial model; and the intracranial
+model on the systemic counts of the same cohorts, so that like is compared with like and what differs is what is
+counted. Even then the patients differ: the one counts all of a cohort, the other those with measurable brain lesions.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from alkbayes.errors import SamplingError
+from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of
+from alkbayes.estimates.rates import (
+    ERROR_COLUMNS,
+    NO_DIFFERENCE,
+    contrast_draws,
+    pooled_table,
+    posterior_of,
+    summarise,
+)
+from alkbayes.inference.fit import Fit, fit_model
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.model.design import Design
+from alkbayes.model.restriction import trials_of
+from alkbayes.parallel import Progress
+from alkbayes.sensitivity import edits as changes
+from alkbayes.sensitivity.edits import Change, Inapplicable, Maker
+from alkbayes.sensitivity.power_scaling import PowerScaling, power_scaling
+from alkbayes.text.wording import counted
+from alkbayes.vocabulary import Estimand, label_of
+
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+    from alkbayes.spec.schema import Spec
+
+GENERATION = "regimen_class"
+SYSTEMIC, SAME, BRAIN = "systemic", "systemic, same cohorts", "intracranial"
+SHOWN = (Estimand.TYPICAL, Estimand.MEAN)
+MAIN = "the model's own priors"
+FEW = 3
+"""Cohorts of a generation that are named one by one: what is said of it is said of these."""
+
+CONTRAST_COLUMNS = (
+    *("reading", "of_prior", "cohorts", "contrast", "scale", "mean", "median", "sd", "low", "high"),
+    *("prob_better", "mcse_prob", *ERROR_COLUMNS),
+)
+
+FIXED_SD = 2.0
+"""Of the differences between generations where each has a parameter of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Another prior of the intracranial model.
+
+    Attributes
+    ----------
+    name
+        What its rows are called.
+    of_prior
+        Whether it changes a prior; otherwise it leaves cohorts out.
+    make
+        From model and table to changed ones.
+    """
+
+    name: str
+    of_prior: bool
+    make: Maker
+
+
+@dataclass(frozen=True, slots=True)
+class IntracranialAnalysis:
+    """Systemic and intracranial response side by side.
+
+    Attributes
+    ----------
+    rates
+        Rows of :func:`alkbayes.estimates.rates.pooled_table` for `typical` and `mean`, with `side` before them:
+        "systemic", "systemic, same cohorts" or "intracranial". `patients` are those that the side counts.
+    contrasts
+        Each generation against each other in the intracranial model, under each reading, the model as it is first:
+        columns reading, of_prior (whether the reading changes a prior), cohorts, contrast ("third vs first"), scale and
+        the other columns of :func:`alkbayes.estimates.rates.contrast_table`, with sd, and mcse_prob of prob_better.
+    left_out
+        Readings that could not be fitted, each with the reason.
+    scaling
+        Power-scaling of the intracranial model.
+    carried_by
+        What the evidence on generations rests on, in sentences.
+    brain, systemic
+        The two fits that stand for themselves.
+    """
+
+    rates: pd.DataFrame
+    contrasts: pd.DataFrame
+    left_out: dict[str, str]
+    scaling: PowerScaling
+    carried_by: tuple[str, ...]
+    brain: Fit
+    systemic: Fit
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What the two fits failed of the convergence gate."""
+        return (*self.systemic.diagnostics.failures, *self.brain.diagnostics.failures)
+
+
+def _generations_fixed(spec: "Spec", evidence: "Evidence") -> Change | Inapplicable:
+    """Give each generation's difference from the first one a wide prior of its own."""
+    levels = set(evidence.frame[GENERATION])
+    reference = "first" if "first" in levels else min(levels)
+    fixed = {
+        "kind": "fixed",
+        "column": GENERATION,
+        "reference": reference,
+        "prior": {"dist": "normal", "mean": 0.0, "sd": FIXED_SD},
+        "why": "nothing is shared between generations",
+    }
+    effects = [fixed if effect.columns == (GENERATION,) else effect.model_dump() for effect in spec.effect]
+    return Change(changes.rewritten(spec, effect=effects), evidence)
+
+
+def _half_normal(sd: float) -> dict[str, str | float]:
+    return {"dist": "half_normal", "sd": sd}
+
+
+def _own_review(spec: "Spec", evidence: "Evidence") -> Change | Inapplicable:
+    """Keep the cohorts whose intracranial responses were read independently."""
+    return changes.only("ic_assessor", "irc")(spec, evidence)
+
+
+WHY = "another prior"
+READINGS = (
+    Reading("generations alike: SD half-normal 0.25", True, changes.every_effect_sd(0.25, WHY)),
+    Reading("as systemic: SD half-normal 0.5", True, changes.every_effect_sd(0.5, WHY)),
+    Reading("generations apart: SD half-normal 2", True, changes.every_effect_sd(2.0, WHY)),
+    Reading(f"generations fixed: normal 0, {FIXED_SD:g}", True, _generations_fixed),
+    Reading("heterogeneity small: half-normal 0.25", True, changes.every_tau(_half_normal(0.25), WHY)),
+    Reading("heterogeneity large: half-normal 1", True, changes.every_tau(_half_normal(1.0), WHY)),
+    Reading("lines apart: normal 0, 2", True, changes.first_fixed(2.0, WHY)),
+    Reading("read independently (ic_assessor irc)", False, _own_review),
+)
+"""What the contrasts are held against."""
+
+
+def intracranial_analysis(
+    spec: "Spec",
+    evidence: "Evidence",
+    *,
+    systemic: "tuple[Spec, Evidence]",
+    settings: SamplerSettings | None = None,
+    progress: Progress | None = None,
+) -> IntracranialAnalysis:
+    """Fit both models by quadrature, the intracranial one under other priors too.
+
+    Parameters
+    ----------
+    spec, evidence
+        The intracranial model and the table with its outcome.
+    systemic
+        Model and table of the systemic response.
+    settings
+        Of every fit.
+    progress
+        Called with the fits that are done and all of them.
+
+    Raises
+    ------
+    SamplingError
+        If one of the three fits that stand side by side cannot be made.
+    """
+    settings = settings or SamplerSettings()
+    total, done = 3 + len(READINGS), 0
+
+    def fitted(spec: "Spec", evidence: "Evidence", design: Design | None = None) -> Fit:
+        nonlocal done
+        fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, design=design)
+        done += 1
+        if progress is not None:
+            progress(done, total)
+        return fit
+
+    brain = fitted(spec, evidence)
+    whole = fitted(*systemic)
+    same = fitted(changes.rewritten(spec, outcome=None), _same_cohorts(systemic[1], evidence))
+    fits = {MAIN: brain}
+    left_out = {}
+    for reading in READINGS:
+        changed = reading.make(spec, evidence)
+        if isinstance(changed, Inapplicable):
+            left_out[reading.name] = changed.reason
+            continue
+        try:
+            fit = fitted(changed.spec, changed.evidence)
+        except SamplingError as error:
+            left_out[reading.name] = str(error)
+            continue
+        if fit.diagnostics.converged:
+            fits[reading.name] = fit
+        else:
+            left_out[reading.name] = "; ".join(fit.diagnostics.failures)
+    of_prior = {reading.name: reading.of_prior for reading in READINGS}
+    return IntracranialAnalysis(
+        rates=pd.concat(
+            [_rates(side, fit) for side, fit in ((SYSTEMIC, whole), (SAME, same), (BRAIN, brain))], ignore_index=True
+        ),
+        contrasts=pd.concat(
+            [_contrasts(name, fit, of_prior=of_prior.get(name, True)) for name, fit in fits.items()], ignore_index=True
+        ),
+        left_out=left_out,
+        scaling=power_scaling(brain),
+        carried_by=tuple(_carried_by(evidence)),
+        brain=brain,
+        systemic=whole,
+    )
+
+
+def _same_cohorts(systemic: "Evidence", brain: "Evidence") -> "Evidence":
+    """Return the systemic counts of the cohorts that have intracranial ones."""
+    kept = systemic.frame["cohort_id"].isin(brain.frame["cohort_id"])
+    return replace(systemic, frame=systemic.frame[kept].reset_index(drop=True))
+
+
+def _rates(side: str, fit: Fit) -> pd.DataFrame:
+    pooled = pooled_table(posterior_of(fit), error_columns_of(fit))
+    shown = pooled[pooled["estimand"].isin(SHOWN)].reset_index(drop=True)
+    shown.insert(0, "side", side)
+    return shown
+
+
+def _contrasts(reading: str, fit: Fit, *, of_prior: bool) -> pd.DataFrame:
+    errors, mean_error = error_columns_of(fit), mean_error_of(fit)
+    about = {"reading": reading, "of_prior": of_prior, "cohorts": len(fit.design.cohorts)}
+    rows = []
+    for contrast, draws in contrast_draws(posterior_of(fit)):
+        if contrast["column"] == label_of(GENERATION):
+            better = (draws > NO_DIFFERENCE[contrast["scale"]]).astype(np.float64)
+            found = {"prob_better": float(better.mean()), "mcse_prob": mean_error(better)}
+            shown = {"contrast": contrast["contrast"], "scale": contrast["scale"]}
+            rows.append(about | shown | summarise(draws) | found | dict(errors(draws)))
+    return pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS))
+
+
+def _carried_by(evidence: "Evidence") -> Iterator[str]:
+    """Yield which cohorts a generation with few of them has, and which trials hold several generations."""
+    frame = evidence.frame
+    for level in dict.fromkeys(frame[GENERATION]):
+        members = frame[frame[GENERATION] == level]
+        if len(members) <= FEW:
+            columns = (members[name].tolist() for name in ("cohort_id", "responders", "n"))
+            each = ", ".join(f"{cohort} {y}/{n}" for cohort, y, n in zip(*columns, strict=True))
+            yield (
+                f"Generation {level} is {counted(len(members), 'cohort')} of {members['n'].sum():,} patients: {each}. "
+                "Every contrast with it rests on these."
+            )
+    trials = trials_of(evidence) or ()
+    several = [trial.name for trial in trials if len(set(frame[GENERATION].iloc[trial.cohorts])) > 1]
+    if trials:
+        named = f" ({', '.join(several)})" if several else ""
+        yield (
+            f"{counted(len(several), 'trial')} of {len(trials)}{named} {'holds' if len(several) == 1 else 'hold'} "
+            "cohorts of several generations; all else compares trials with trials."
+        )

@@ -1,0 +1,288 @@
+"""Systemic and intracranial response in one model, and what that tells beside a model of each."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from arviz_stats.base import array_stats
+from numpy.typing import NDArray
+
+from alkbayes.estimates.rates import (
+    NO_DIFFERENCE,
+    Posterior,
+    contrast_draws,
+    pooled_draws,
+    posterior_from,
+    summarise,
+)
+from alkbayes.inference.convergence import Diagnostics, diagnose
+from alkbayes.inference.fit import Fit
+from alkbayes.inference.nuts.joint import JointEngine
+from alkbayes.inference.nuts.sampler import stricter
+from alkbayes.inference.settings import SamplerSettings
+from alkbayes.model.draws import level_effects
+from alkbayes.model.joint import Joint, JointDraws, from_positions, lay_together
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand
+
+if TYPE_CHECKING:
+    from alkbayes.inference.nuts.sampler import Progress
+
+type Array = NDArray[np.float64]
+
+SHOWN = (Estimand.TYPICAL, Estimand.MEAN)
+BINS = 20
+"""Of (-1, 1), in which the posterior of rho is held against its uniform prior."""
+PRIOR_SD = 1 / np.sqrt(3)
+"""Of the uniform distribution on (-1, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """Prior and posterior of the correlation between the deviations of two outcomes.
+
+    Attributes
+    ----------
+    mean, median, sd, low, high
+        Of the posterior; low and high are the ends of the equal-tailed 95 % interval.
+    mcse
+        Monte Carlo standard error of the mean.
+    prob_positive
+        Posterior probability that it is above 0, which is 0.5 in the prior.
+    sd_ratio
+        Posterior over prior SD: 1 where the data say nothing.
+    information
+        Kullback-Leibler divergence of the posterior from the prior, in nats, from the shares of the posterior in 20
+        bins of equal width.
+    shares
+        These shares, from -1 to 1.
+    """
+
+    mean: float
+    median: float
+    sd: float
+    low: float
+    high: float
+    mcse: float
+    prob_positive: float
+    sd_ratio: float
+    information: float
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JointFit:
+    """A joint fit of a systemic and an intracranial model.
+
+    Attributes
+    ----------
+    joint, draws
+        What was fitted, and its draws.
+    correlation
+        Of the deviations.
+    diagnostics
+        The convergence verdict over all parameters.
+    settings
+        Of the try that is kept.
+    seconds
+        What compiling and sampling took.
+    """
+
+    joint: Joint
+    draws: JointDraws
+    correlation: Correlation
+    diagnostics: Diagnostics
+    settings: SamplerSettings
+    seconds: float
+
+    @property
+    def brain(self) -> Posterior:
+        """The intracranial part, as estimates read it."""
+        return posterior_from(self.joint.second, flat(self.draws.second), seed=self.settings.seed)
+
+    @property
+    def body(self) -> Posterior:
+        """The systemic part over the profiles of the intracranial patients: the same cohorts and weights."""
+        # In the intracranial design, so that both are averaged alike; levels that it has not are not used.
+        return posterior_from(self.joint.second, flat(_over(self.joint, self.draws.first)), seed=self.settings.seed)
+
+
+def fit_joint(
+    systemic: Fit,
+    brain: Fit,
+    *,
+    settings: SamplerSettings | None = None,
+    progress: "Progress | None" = None,
+    warn: Callable[[str], None] | None = None,
+) -> JointFit:
+    """Fit the models of two fits together, with correlated deviations.
+
+    Chains that fail the convergence gate are sampled once more, as a single model's are.
+
+    Raises
+    ------
+    SpecError
+        If the models cannot be joined.
+    SamplingError
+        If the sampler cannot run to its end.
+    """
+    started = time.perf_counter()
+    settings = settings or SamplerSettings()
+    joint = lay_together(systemic.design, brain.design)
+    engine = JointEngine(joint)
+    draws, diagnostics = _sampled(engine, joint, settings, progress)
+    if not diagnostics.converged:
+        if warn is not None:
+            warn(f"the joint model failed its convergence gate ({'; '.join(diagnostics.failures)}); sampling once more")
+        settings = stricter(settings)
+        draws, diagnostics = _sampled(engine, joint, settings, progress)
+    return JointFit(
+        joint, draws, correlation_of(draws.rho), diagnostics, settings, seconds=time.perf_counter() - started
+    )
+
+
+def correlation_of(rho: Array) -> Correlation:
+    """Return what draws of rho, shape (chain, draw), say beside its uniform prior."""
+    shares = np.histogram(rho, bins=BINS, range=(-1.0, 1.0))[0] / rho.size
+    there = shares[shares > 0]
+    found = summarise(rho)
+    return Correlation(
+        **found,
+        mcse=float(array_stats.mcse(rho, method="mean")),
+        prob_positive=float((rho > 0).mean()),
+        sd_ratio=found["sd"] / float(PRIOR_SD),
+        information=float((there * np.log(there * BINS)).sum()),
+        shares=tuple(shares.tolist()),
+    )
+
+
+def sceptical(rho: Array) -> dict[str, float]:
+    """Return what draws of rho become under the prior LKJ(2), which leans to 0, by weights.
+
+    Its density is proportional to 1 - rho^2 (Lewandowski, Kurowicka and Joe 2009, doi:10.1016/j.jmva.2009.04.008), so
+    that no draw weighs more than those at 0.
+
+    Returns
+    -------
+    dict
+        median, low and high, the ends of the 95 % interval, and prob_positive.
+    """
+    order = np.argsort(rho, axis=None)
+    values = rho.ravel()[order]
+    weights = 1 - values**2
+    below = np.cumsum(weights) / weights.sum()
+    tail = (1 - INTERVAL_PROB) / 2
+    low, median, high = (float(values[np.searchsorted(below, prob)]) for prob in (tail, 0.5, 1 - tail))
+    positive = float(weights[values > 0].sum() / weights.sum())
+    return {"median": median, "low": low, "high": high, "prob_positive": positive}
+
+
+def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:
+    """Return the intracranial numbers of the joint model beside those of the intracranial model alone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns group, level and measure (an estimand, or a contrast's scale); median, sd, low, high of the joint model
+        and, with `separate_` before them, of the intracranial one alone; shift_in_sds, the difference of the medians
+        in SDs of the latter, and width_ratio, the width of the joint interval over that of the other, both on the
+        scale of the number (of odds ratios on the log scale); prob_better and separate_prob_better of contrasts. Rates
+        are in [0, 1].
+    """
+    rows = []
+    alone = dict(_numbers(separate))
+    for key, draws in _numbers(found.brain):
+        other = alone[key]
+        one, two = summarise(draws), summarise(other)
+        logs = (np.log(draws), np.log(other)) if key[2] == "odds_ratio" else (draws, other)
+        ours, theirs = summarise(logs[0]), summarise(logs[1])
+        rows.append(
+            dict(zip(("group", "level", "measure"), key, strict=True))
+            | {name: one[name] for name in ("median", "sd", "low", "high")}
+            | {f"separate_{name}": two[name] for name in ("median", "sd", "low", "high")}
+            | {
+                "prob_better": _better(key[2], draws),
+                "separate_prob_better": _better(key[2], other),
+                "shift_in_sds": (ours["median"] - theirs["median"]) / theirs["sd"],
+                "width_ratio": (ours["high"] - ours["low"]) / (theirs["high"] - theirs["low"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def brain_less_body(found: JointFit) -> pd.DataFrame:
+    """Return how far the intracranial rate lies from the systemic one, of the same cohorts and weights.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns group, level, k, patients (with brain lesions, which are the weights of both), systemic and intracranial
+        (posterior medians of `mean`), difference, low, high (intracranial less systemic, in [-1, 1]) and prob_higher,
+        the probability that the intracranial rate is the higher one.
+    """
+    rows = []
+    for (about, brain), (_, body) in zip(pooled_draws(found.brain), pooled_draws(found.body), strict=True):
+        if about["estimand"] == Estimand.MEAN:
+            gap = summarise(brain - body)
+            rows.append(
+                {name: about[name] for name in ("group", "level", "k", "patients")}
+                | {"systemic": float(np.median(body)), "intracranial": float(np.median(brain))}
+                | {"difference": gap["median"], "low": gap["low"], "high": gap["high"]}
+                | {"prob_higher": float((brain > body).mean())}
+            )
+    return pd.DataFrame(rows)
+
+
+def flat(draws: Mapping[str, Array]) -> dict[str, Array]:
+    """Return draws with chains and draws in one axis."""
+    return {name: values.reshape(-1, *values.shape[2:]) for name, values in draws.items()}
+
+
+def _numbers(posterior: Posterior) -> Iterator[tuple[tuple[str, str, str], Array]]:
+    for row, draws in pooled_draws(posterior):
+        if row["estimand"] in SHOWN:
+            yield (str(row["group"]), str(row["level"]), str(row["estimand"])), draws
+    for contrast, draws in contrast_draws(posterior):
+        yield (contrast["column"], contrast["contrast"], contrast["scale"]), draws
+
+
+def _better(measure: str, draws: Array) -> float:
+    """Return the probability that the first level of a contrast is better; not a number for a rate."""
+    return float((draws > NO_DIFFERENCE[measure]).mean()) if measure in NO_DIFFERENCE else float("nan")
+
+
+def _over(joint: Joint, first: Mapping[str, Array]) -> dict[str, Array]:
+    """Return draws of the first outcome's parameters as those of the second design would be."""
+    draws = {"alpha": first["alpha"], "p": first["p"][..., joint.cohort_of]}
+    share = joint.second.n / joint.second.n.sum()
+    second = {block.columns: block for block in joint.second.effects}
+    for block in joint.first.effects:
+        effects = level_effects(block, first)
+        if (same := second.get(block.columns)) is None:
+            # Dropped from the second, whose cohorts are all of one level: this is that level's effect.
+            draws["alpha"] = draws["alpha"] + effects[..., block.index[joint.cohort_of]] @ share
+        else:
+            draws[f"effect_{same.slug}"] = effects[..., [block.levels.index(level) for level in same.levels]]
+    return draws | {f"tau_{term.label}": first[f"tau_{term.label}"] for term in joint.second.heterogeneity}
+
+
+def _sampled(
+    engine: JointEngine, joint: Joint, settings: SamplerSettings, progress: "Progress | None"
+) -> tuple[JointDraws, Diagnostics]:
+    sampled = engine.sample(settings, progress=progress)
+    draws = from_positions(joint, sampled.positions)
+    named = {"rho": draws.rho}
+    for prefix, found in (("systemic ", draws.first), ("intracranial ", draws.second)):
+        # Each number once: rates are logits on another scale, and contrasts are the levels' effects in other units.
+        named |= {f"{prefix}{name}": x for name, x in found.items() if name != "p" and not name.startswith("raw_")}
+    posterior = xr.Dataset(
+        {
+            name: (("chain", "draw", *(f"{name} {axis}" for axis in range(values.ndim - 2))), values)
+            for name, values in named.items()
+        }
+    )
+    stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in sampled.stats.items()})
+    return draws, diagnose(posterior, stats)

@@ -1,0 +1,365 @@
+"""Response rates by earlier ALK inhibitor and TKI generation, also where no cohort has had the one after the other.
+
+A cell of the matrix with cohorts is averaged over its own patients, as in the table of pooled rates. One without is a
+prediction of the model, averaged over the lines of all patients with that earlier inhibitor. Options after one earlier
+inhibitor are compared over these patients too, the same for every option, so that a difference between two options is
+not one between the lines of their cohorts.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alkbayes.errors import UsageError
+from alkbayes.estimates.monte_carlo import error_columns_of
+from alkbayes.estimates.rates import (
+    ERROR_COLUMNS,
+    NO_DIFFERENCE,
+    ErrorsOf,
+    Posterior,
+    posterior_of,
+    profile_odds_ratio,
+    profile_weights,
+    summarise,
+    with_errors,
+)
+from alkbayes.inference.fit import Fit
+from alkbayes.likelihood.links import inverse
+from alkbayes.model.expected_rate import expected_rate
+from alkbayes.model.predictive import next_cohort
+from alkbayes.model.profiles import Group, describe_weights, profile_predictors
+from alkbayes.text.json import records
+from alkbayes.text.names import listed, near_miss, quoted, shown
+from alkbayes.text.wording import percent, percent_interval, probability
+from alkbayes.vocabulary import INTERVAL_PROB, LEVELS, NOT_RANDOMISED, Estimand, in_order, label_of
+
+type Array = NDArray[np.float64]
+
+EARLIER, GENERATION = "prior_alk_tki", "regimen_class"
+CELLS = ":".join((label_of(EARLIER), label_of(GENERATION)))
+
+HISTORIES = {
+    "none": "no ALK inhibitor",
+    "crizotinib": "crizotinib",
+    "second": "a second-generation inhibitor",
+    "any": "ALK inhibitors of mixed kinds",
+    "mixed": "an ALK inhibitor in some patients",
+}
+"""What a cohort has had before, for a sentence."""
+
+WEIGHTING = (
+    "A cell with cohorts is averaged over its own patients' lines; one without over the lines of all patients with "
+    "that earlier inhibitor, and so is every comparison: its options do not differ in their lines."
+)
+SEVERAL = ("any", "mixed")
+"""Levels that are no history of a single patient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequencing:
+    """What is left to gain after what.
+
+    Attributes
+    ----------
+    matrix
+        See :func:`sequence_table`.
+    options
+        See :func:`option_table`.
+    comparisons
+        See :func:`comparison_table`.
+    cautions
+        What a reader must know before any number, in sentences.
+    findings
+        A sentence for each earlier inhibitor, made of the numbers.
+    """
+
+    matrix: pd.DataFrame
+    options: pd.DataFrame
+    comparisons: pd.DataFrame
+    cautions: tuple[str, ...]
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A generation after an earlier inhibitor, and the cohorts that have had it so."""
+
+    earlier: str
+    generation: str
+    row: NDArray[np.bool_]
+    members: NDArray[np.bool_]
+
+    @property
+    def observed(self) -> bool:
+        return bool(self.members.any())
+
+    @property
+    def k(self) -> int:
+        return int(self.members.sum())
+
+    def counts(self, posterior: Posterior) -> dict[str, Any]:
+        design = posterior.design
+        return {
+            "earlier": self.earlier,
+            "generation": self.generation,
+            "k": self.k,
+            "patients": int(design.n[self.members].sum()),
+            "responders": int(design.responders[self.members].sum()),
+            "observed": self.observed,
+        }
+
+    def averaged(self, posterior: Posterior, members: NDArray[np.bool_]) -> tuple[Array, Array, str]:
+        """Return predictors (draw, profile) of this option for these patients, their shares, and both in words."""
+        design, weights = posterior.design, profile_weights(posterior, members)
+        used = np.flatnonzero(weights)
+        profiles = {name: values[used] for name, values in posterior.profiles.items()}
+        if GENERATION in profiles:
+            profiles[GENERATION] = np.full(len(used), self.generation)
+        levels = {label_of(EARLIER): self.earlier, label_of(GENERATION): self.generation}
+        words = describe_weights(posterior.design, posterior.profiles, Group(CELLS, levels, members), weights)
+        return profile_predictors(design, posterior.draws, profiles, count=len(used)), weights[used], words
+
+
+def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
+    """Return all that is said of sequences by a fit of the model `sequence`, or of one like it.
+
+    Parameters
+    ----------
+    fit
+        Of a model with effects of `prior_alk_tki` and `regimen_class`.
+    after
+        An earlier inhibitor that the tables are cut to; all if None.
+
+    Raises
+    ------
+    UsageError
+        If the model has not both effects, or no cohort has had `after` before.
+    """
+    posterior, frame, errors = posterior_of(fit), fit.evidence.frame, error_columns_of(fit)
+    matrix = sequence_table(posterior, frame, errors, after=after)
+    options = option_table(posterior, frame, errors, after=after)
+    return Sequencing(
+        matrix=matrix,
+        options=options,
+        comparisons=comparison_table(posterior, frame, errors, after=after),
+        cautions=(NOT_RANDOMISED, *_cautions(matrix, frame)),
+        findings=tuple(_finding(str(earlier), of) for earlier, of in options.groupby("earlier", sort=False)),
+    )
+
+
+def sequence_table(
+    posterior: Posterior, frame: pd.DataFrame, errors: ErrorsOf | None = None, *, after: str | None = None
+) -> pd.DataFrame:
+    """Return the response rate of every combination of an earlier ALK inhibitor and a TKI generation.
+
+    Parameters
+    ----------
+    posterior
+        Of a model with effects of both; of one whose cohorts are all alike in a column, that has none.
+    frame
+        The table of cohorts, in the order of the posterior's.
+    errors
+        What the Monte Carlo errors of draws are; without it the table has no columns of them.
+    after
+        An earlier inhibitor that the table is cut to; all if None.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each cell and estimand (`typical`, `mean`, `next_cohort`). Columns earlier, generation, k, patients,
+        responders, observed (False: no cohort, a prediction), weights (over which profiles the cell is averaged),
+        estimand, mean, median, sd, low, high, in [0, 1], with the ends of the equal-tailed 95 % credible interval, of
+        `next_cohort` of the prediction interval.
+
+    Raises
+    ------
+    UsageError
+        If the model has not both effects, or no cohort has had `after` before.
+    """
+    rows = []
+    for option in _options(posterior, frame, after):
+        predictors, share, words = option.averaged(posterior, option.members if option.observed else option.row)
+        common = option.counts(posterior) | {"weights": words}
+        # The seed of the pooled table, whose cells these are.
+        following = next_cohort(predictors, share, posterior.heterogeneity, rng=np.random.default_rng(posterior.seed))
+        for estimand, draws in (
+            (Estimand.TYPICAL, inverse(posterior.design.link, predictors @ share)),
+            (Estimand.MEAN, expected_rate(predictors, posterior.heterogeneity) @ share),
+            (Estimand.NEXT_COHORT, following),
+        ):
+            rows.append(common | {"estimand": str(estimand)} | summarise(draws) | with_errors(errors, draws))
+    return pd.DataFrame(rows)
+
+
+def option_table(
+    posterior: Posterior, frame: pd.DataFrame, errors: ErrorsOf | None = None, *, after: str | None = None
+) -> pd.DataFrame:
+    """Return the options after each earlier inhibitor, over the same patients, with their ranks.
+
+    Only options with cohorts are ranked: one without would be ranked by its prior.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of a cell as in :func:`sequence_table`, `weights` those of the row; mean, median, sd, low, high of the
+        estimand `mean` over the lines of all the row's patients; prob_best, mean_rank, rank_low and rank_high: the
+        posterior probability of the highest rate among the ranked options, the mean rank, and the ends of its
+        equal-tailed 95 % credible interval, 1 the highest (Salanti, Ades and Ioannidis 2011,
+        doi:10.1016/j.jclinepi.2010.03.016); NaN where an option has no cohorts or there is none other that has.
+
+    Raises
+    ------
+    UsageError
+        As :func:`sequence_table`.
+    """
+    rows = []
+    for _, options in _by_row(posterior, frame, after):
+        rates = []
+        for option in options:
+            predictors, share, words = option.averaged(posterior, option.row)
+            rates.append(expected_rate(predictors, posterior.heterogeneity) @ share)
+            row = option.counts(posterior) | {"weights": words}
+            rows.append(
+                row | summarise(rates[-1]) | with_errors(errors, rates[-1]) | dict.fromkeys(RANK_COLUMNS, np.nan)
+            )
+        ranked = [place for place, option in enumerate(options) if option.observed]
+        if len(ranked) > 1:
+            ranks = _ranks(np.column_stack([rates[place] for place in ranked]))
+            for place, own in zip(ranked, ranks.T, strict=True):
+                rows[len(rows) - len(options) + place] |= _rank_summary(own)
+    return pd.DataFrame(rows)
+
+
+def comparison_table(
+    posterior: Posterior, frame: pd.DataFrame, errors: ErrorsOf | None = None, *, after: str | None = None
+) -> pd.DataFrame:
+    """Return each option against each other after each earlier inhibitor, over the same patients.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns earlier, contrast ("third vs second"), option, against, k, k_against, observed (False: one of the two
+        has no cohorts after that inhibitor, so that the comparison is a prediction), weights, scale ("odds_ratio", of
+        the odds of `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high, prob_better: the
+        posterior probability that the first option has the higher rate. With `errors` also Monte Carlo errors.
+
+    Raises
+    ------
+    UsageError
+        As :func:`sequence_table`.
+    """
+    rows = []
+    for _, options in _by_row(posterior, frame, after):
+        sides = [option.averaged(posterior, option.row) for option in options]
+        means = [expected_rate(predictors, posterior.heterogeneity) @ share for predictors, share, _ in sides]
+        for one, other in itertools.combinations(range(len(options)), 2):
+            first, second = options[other], options[one]  # as in the table of contrasts: a later level vs an earlier
+            predictors, share, words = sides[other]
+            common = {
+                "earlier": first.earlier,
+                "contrast": f"{first.generation} vs {second.generation}",
+                "option": first.generation,
+                "against": second.generation,
+                "k": first.k,
+                "k_against": second.k,
+                "observed": first.observed and second.observed,
+                "weights": words,
+            }
+            ratio = profile_odds_ratio(posterior.design.link, predictors, sides[one][0], share)
+            for scale, draws in (("odds_ratio", ratio), ("risk_difference", means[other] - means[one])):
+                summary = summarise(draws)
+                del summary["sd"]
+                better = float((draws > NO_DIFFERENCE[scale]).mean())
+                rows.append(common | {"scale": scale} | summary | {"prob_better": better} | with_errors(errors, draws))
+    return pd.DataFrame(rows, columns=[*COMPARISON_COLUMNS, *([] if errors is None else ERROR_COLUMNS)])
+
+
+RANK_COLUMNS = ("prob_best", "mean_rank", "rank_low", "rank_high")
+COMPARISON_COLUMNS = (
+    *("earlier", "contrast", "option", "against", "k", "k_against", "observed", "weights"),
+    *("scale", "mean", "median", "low", "high", "prob_better"),
+)
+
+
+def _options(posterior: Posterior, frame: pd.DataFrame, after: str | None) -> Iterator[_Option]:
+    """Yield every combination, row by row of the matrix."""
+    for column in (EARLIER, GENERATION):
+        # A model has no effect of a column whose cohorts are all alike, and needs none.
+        alike = column in frame and len(set(frame[column])) == 1 and frame[column].all()
+        if column not in posterior.design.profiles and not alike:
+            raise UsageError(
+                f"the model has no effect of {column}. Use a run of the model `sequence`, or of one like it."
+            )
+    histories = in_order(EARLIER, frame[EARLIER])
+    if after is not None and after not in histories:
+        known = f"no cohort of the table has {quoted(after)} for {EARLIER}"
+        guess = near_miss(after, histories)
+        hint = f" Did you mean {quoted(guess)}?" if guess else ""
+        raise UsageError(f"--after: {known}; allowed: {listed(histories)}.{hint}")
+    generations = in_order(GENERATION, frame[GENERATION])
+    for earlier, generation in itertools.product(histories if after is None else (after,), generations):
+        row = (frame[EARLIER] == earlier).to_numpy(dtype=np.bool_)
+        yield _Option(earlier, generation, row, row & (frame[GENERATION] == generation).to_numpy(dtype=np.bool_))
+
+
+def _by_row(posterior: Posterior, frame: pd.DataFrame, after: str | None) -> Iterator[tuple[str, list[_Option]]]:
+    for earlier, options in itertools.groupby(_options(posterior, frame, after), lambda option: option.earlier):
+        yield earlier, list(options)
+
+
+def _ranks(rates: Array) -> NDArray[np.intp]:
+    """Return the rank of each option in each draw, shape (draw, option), 1 the highest rate."""
+    ranks: NDArray[np.intp] = (-rates).argsort(axis=1).argsort(axis=1) + 1
+    return ranks
+
+
+def _rank_summary(ranks: NDArray[np.intp]) -> dict[str, float]:
+    tail = (1 - INTERVAL_PROB) / 2
+    # Ranks are whole numbers, and so are the ends of an interval of them.
+    low, high = np.quantile(ranks, [tail, 1 - tail], method="inverted_cdf").tolist()
+    return dict(zip(RANK_COLUMNS, (float((ranks == 1).mean()), float(ranks.mean()), low, high), strict=True))
+
+
+def _cautions(matrix: pd.DataFrame, frame: pd.DataFrame) -> Iterator[str]:
+    """Yield what the cells rest on, and which levels of the field's words the table lacks."""
+    cells = matrix[matrix["estimand"] == Estimand.MEAN]
+    empty = int((~cells["observed"]).sum())
+    one = int((cells["k"] == 1).sum())
+    if empty:
+        yield (
+            f"{empty} of {len(cells)} cells {'has' if empty == 1 else 'have'} no cohorts: their rates are predictions "
+            "of the model, marked, and no evidence."
+        )
+    if one:
+        yield f"{one} {'cell rests' if one == 1 else 'cells rest'} on one cohort."
+    yield WEIGHTING
+    if several := [f"{level} ({history_words(level)})" for level in SEVERAL if level in set(cells["earlier"])]:
+        yield f"Cohorts of several histories, which are no history of a patient: {listed(several)}."
+    for column in (EARLIER, GENERATION):
+        if missing := [level for level in LEVELS[column] if level not in set(frame[column])]:
+            yield f"The table has no cohort with {column} {listed(missing)}."
+
+
+def history_words(earlier: str) -> str:
+    """Return what a cohort has had before, for a sentence; a level that we do not know as it stands."""
+    return HISTORIES.get(earlier, shown(earlier))
+
+
+def _finding(earlier: str, options: pd.DataFrame) -> str:
+    """Return what there is to choose from after an earlier inhibitor, and how sure the order is."""
+    seen = [row for row in records(options) if row["observed"]]
+    names = [f"{shown(row['generation'])} (k = {row['k']:,})" for row in seen]
+    start = f"After {history_words(earlier)} there are cohorts of {listed(names)}"
+    if len(seen) < 2:
+        return f"{start} alone: nothing to compare that rests on cohorts."
+    best = max(seen, key=lambda row: row["prob_best"])
+    return (
+        f"{start}. Over the same lines {shown(best['generation'])} most likely has the highest mean rate (probability "
+        f"{probability(best['prob_best'])}): {percent(best['median'], 0)} % "
+        f"(95 % credible interval {percent_interval(best['low'], best['high'], 0)})."
+    )

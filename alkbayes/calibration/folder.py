@@ -1,0 +1,181 @@
+"""A study's folder: what the study is, and one line for each finished replication, added as it finishes.
+
+A study that was interrupted, or whose machine was, is gone on with by the same command: what stands there is kept, a
+last line that was cut short is not. A folder of another study, or of other code, is refused.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from alkbayes.calibration.fingerprint import differing, fingerprint
+from alkbayes.calibration.replications import Study
+from alkbayes.errors import RunError
+from alkbayes.text.json import finite_or_none
+
+SCHEMA = 1
+STUDY_FILE = "study.json"
+RECORDS_FILE = "replications.jsonl"
+SUMMARY_FILE = "summary.json"
+RECORDED_PACKAGES = ("alkbayes", "arviz-stats", "numba", "numpy", "nutpie", "pymc", "pytensor", "scipy")
+IDENTITY = ("schema", "model", "model_sha256", "scenario", "engine", "seed", "draws")
+"""What of the study's file must be the same for its replications to go together. How many there are to be is not among
+them: each has a random stream of its own, so that more can be added."""
+
+
+def described(study: Study, *, now: datetime) -> dict[str, Any]:
+    """Return what a study's file holds, but for the fingerprint, which is made when it is needed."""
+    model = study.spec.model_dump_json(by_alias=True)
+    return {
+        "schema": SCHEMA,
+        "model": study.spec.name,
+        "model_sha256": sha256(model.encode()).hexdigest(),
+        "scenario": study.scenario,
+        "engine": str(study.engine),
+        "seed": study.seed,
+        "draws": study.draws,
+        "started": now.isoformat(timespec="seconds"),
+        "versions": {package: version(package) for package in RECORDED_PACKAGES},
+        "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+    }
+
+
+class StudyFolder:
+    """A folder that belongs to one study.
+
+    Parameters
+    ----------
+    folder
+        Need not exist.
+    study
+        What its replications are of.
+    now
+        When a new study starts.
+
+    Attributes
+    ----------
+    described
+        What the study's file holds: of a study that goes on, from when and with what it was started.
+    records
+        The finished replications by number.
+
+    Raises
+    ------
+    RunError
+        If the folder holds something else, another study or one of other code, or cannot be written to.
+    """
+
+    def __init__(self, folder: Path, study: Study, *, now: datetime) -> None:
+        self.folder = folder
+        self.records: dict[int, dict[str, Any]] = {}
+        self.described = wanted = described(study, now=now)
+        try:
+            if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+                folder.mkdir(parents=True, exist_ok=True)
+                wanted["fingerprint"] = fingerprint(study)
+                self._write(STUDY_FILE, _compact_lists(json.dumps(wanted, indent=2)) + "\n")
+            else:
+                self.described = self._check(study, wanted)
+                self._read()
+        except OSError as error:
+            raise RunError(
+                f"{folder}: cannot be read or written ({error.strerror or error}). Give --out a folder of yours."
+            ) from error
+
+    def add(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Add finished replications; they are on the disk when this returns.
+
+        Raises
+        ------
+        RunError
+            If the disk refuses.
+        """
+        try:
+            with (self.folder / RECORDS_FILE).open("a", encoding="utf-8") as file:
+                for given in records:
+                    record = finite_or_none(dict(given))
+                    file.write(json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n")
+                    self.records[int(record["replication"])] = record
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: a replication could not be written: {error.strerror or error}. Those before it are "
+                "kept; the same command goes on with the rest."
+            ) from error
+
+    def write_summary(self, document: Mapping[str, Any]) -> None:
+        """Write the results beside the replications.
+
+        Raises
+        ------
+        RunError
+            If the disk refuses.
+        """
+        text = json.dumps(finite_or_none(dict(document)), indent=1, allow_nan=False)
+        try:
+            self._write(SUMMARY_FILE, _compact_lists(text) + "\n")
+        except OSError as error:
+            raise RunError(f"{self.folder}: the summary could not be written: {error.strerror or error}.") from error
+
+    def _check(self, study: Study, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        path = self.folder / STUDY_FILE
+        if not path.is_file():
+            kind = "a folder with other files" if self.folder.is_dir() else "a file"
+            raise RunError(f"{self.folder}: is {kind}, no study's folder. Give --out a path that is free.")
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(f"{path}: cannot be read: {error}. Give --out a path that is free.") from error
+        if not isinstance(found, dict):
+            raise RunError(f"{path}: is no study's file. Give --out a path that is free.")
+        differences = [
+            f"{name} is {found.get(name)!r} there and {wanted[name]!r} here"
+            for name in IDENTITY
+            if found.get(name) != wanted[name]
+        ]
+        if not differences and (changed := differing(found.get("fingerprint"), fingerprint(study))):
+            differences = [f"this code draws otherwise than that of its replications ({', '.join(changed[:3])}, ...)"]
+        if differences:
+            raise RunError(
+                f"{self.folder}: holds another study: {'; '.join(differences)}. Replications of the two do not go "
+                "together. Give --out a path that is free, or ask for the study that is there."
+            )
+        return found
+
+    def _read(self) -> None:
+        path = self.folder / RECORDS_FILE
+        if not path.is_file():
+            return
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            # The line that was being written when the study was killed.
+            with path.open("r+b") as file:
+                file.truncate(len(whole))
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                record = json.loads(line)
+                self.records[int(record["replication"])] = record
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunError(
+                    f"{path}, line {number}: is no replication. Remove the line, and the same command makes it anew."
+                ) from error
+
+    def _write(self, name: str, text: str) -> None:
+        partial = self.folder / f".{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self.folder / name)
+
+
+def _compact_lists(text: str) -> str:
+    """Return indented JSON with each list of numbers in one line."""
+    import re
+
+    return re.sub(r"\[[-+.\de,\s]+\]", lambda found: re.sub(r"\s+", "", found[0]), text)

@@ -1,0 +1,80 @@
+"""Tables simulated from a model: parameters from its priors or fixed, and responders given these."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alkbayes.calibration.scenarios import FixedTruth
+from alkbayes.errors import UsageError
+from alkbayes.likelihood.links import link_function
+from alkbayes.model.design import Design, EffectBlock
+from alkbayes.model.draws import Draws, complete, from_prior
+from alkbayes.model.predictive import replicate
+
+type Array = NDArray[np.float64]
+
+
+def simulate(design: Design, truth: FixedTruth | None, *, rng: np.random.Generator) -> tuple[Draws, Design]:
+    """Draw parameters and a table.
+
+    Parameters
+    ----------
+    design
+        Of the cohorts; its responders are not looked at.
+    truth
+        None for parameters from the priors.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    dict
+        The parameters as one draw, the variables of :func:`alkbayes.model.draws.complete`.
+    Design
+        The same cohorts with simulated responders.
+
+    Raises
+    ------
+    UsageError
+        If the truth is fixed and the model is beta-binomial.
+    """
+    drawn = from_prior(design, rng=rng, draws=1) if truth is None else fixed_parameters(design, truth, rng=rng)
+    responders = replicate(design, drawn, rng=rng)[0, 0].astype(np.float64)
+    return drawn, replace(design, responders=responders)
+
+
+def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Generator) -> Draws:
+    """Return a fixed truth as one draw of a model's variables; the deviations of trials and cohorts are drawn.
+
+    Raises
+    ------
+    UsageError
+        If the model is beta-binomial.
+    """
+    if design.rho_prior is not None:
+        raise UsageError(
+            "A fixed truth gives the heterogeneity as tau, and this model is beta-binomial, with a correlation. "
+            "Choose a scenario whose parameters are drawn from the priors, such as bundled, or a binomial model."
+        )
+    free: Draws = {"alpha": link_function(design.link, np.full((1, 1), truth.orr))}
+    for block in design.effects:
+        differences = _differences(block, truth)
+        if block.sd_prior is None:
+            free[block.free] = differences[1:][None, None, :]
+        else:
+            # The SD of a zero-sum normal that the levels' effects are most likely from.
+            scale = float(np.sqrt((differences**2).sum() / (len(differences) - 1)))
+            free[f"sd_{block.slug}"] = np.full((1, 1), scale)
+            free[block.free] = (differences @ block.basis / (scale or 1.0))[None, None, :]
+    for term in design.heterogeneity:
+        free[f"tau_{term.label}"] = np.full((1, 1), truth.tau / np.sqrt(len(design.heterogeneity)))
+        free[f"z_{term.label}"] = term.unit_prior.draw(rng, (1, 1, len(term.units)))
+    return complete(design, free)
+
+
+def _differences(block: EffectBlock, truth: FixedTruth) -> Array:
+    """Return each level's difference from the reference, or from the average of exchangeable levels."""
+    named = truth.effects.get(block.label, {})
+    differences = np.array([named.get(level, 0.0) for level in block.levels])
+    return differences - (differences[0] if block.sd_prior is None else differences.mean())

@@ -1,0 +1,175 @@
+"""Replications on all cores of this machine, or on a Dask cluster that is there."""
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from alkbayes.calibration.fingerprint import Fingerprint, differing, fingerprint
+from alkbayes.calibration.folder import StudyFolder
+from alkbayes.calibration.replications import Study, replicate_study
+from alkbayes.errors import RunError, SamplingError, UsageError
+from alkbayes.parallel import MOST_BROKEN, new_pool, one_thread_each
+
+type Told = Callable[[int], None]
+
+CONNECT_SECONDS = 5
+WAITING = 4
+"""Replications handed out for each worker, so that none waits for work and little is lost."""
+
+
+def run_study(
+    study: Study,
+    folder: StudyFolder,
+    *,
+    replications: int,
+    workers: int,
+    scheduler: str | None = None,
+    told: Told | None = None,
+) -> list[dict[str, Any]]:
+    """Make the replications that a folder lacks, and return all.
+
+    Parameters
+    ----------
+    study, folder
+        What to replicate, and where finished replications are kept.
+    replications
+        How many there are to be, those in the folder included.
+    workers
+        Processes on this machine; not looked at where there is a scheduler.
+    scheduler
+        Address of a Dask scheduler, such as tcp://host:8786.
+    told
+        Called with the number of finished replications each time that it grows.
+
+    Returns
+    -------
+    list
+        The records of replications 0, 1, ..., `replications` - 1, in that order.
+
+    Raises
+    ------
+    UsageError
+        If the scheduler cannot be reached, has no workers, or Dask is not installed.
+    SamplingError
+        If workers die again and again.
+    RunError
+        If a worker has other code than this process, or the disk refuses.
+    """
+    broken = 0
+    while left := [number for number in range(replications) if number not in folder.records]:
+        try:
+            with _local(min(workers, len(left))) if scheduler is None else _cluster(scheduler) as (executor, size):
+                for record in _finished(executor, study, left, at_once=WAITING * size):
+                    folder.add([record])
+                    if told is not None:
+                        told(sum(number < replications for number in folder.records))
+        except BrokenProcessPool as error:
+            broken += 1
+            if broken == MOST_BROKEN:
+                raise SamplingError(
+                    f"{folder.folder}: a worker process died {broken} times; is there enough memory? Finished "
+                    "replications are kept; the same command with fewer --workers goes on."
+                ) from error
+    return [folder.records[number] for number in range(replications)]
+
+
+def check_scheduler(address: str) -> None:
+    """Check, before anything is begun, that a Dask scheduler can be reached and has workers.
+
+    Raises
+    ------
+    UsageError
+        If not, or if Dask is not installed.
+    """
+    with _cluster(address):
+        pass
+
+
+def replicate_here(study: Study, wanted: Fingerprint, number: int) -> dict[str, Any]:
+    """Make one replication in a worker.
+
+    Raises
+    ------
+    RunError
+        If the worker's code draws otherwise than that of the process that asks.
+    """
+    if differing(wanted, fingerprint(study)):
+        raise RunError("a worker has another version of alkbayes. Install the same on every machine of the cluster.")
+    return replicate_study(study, number)
+
+
+def _finished(executor: Executor, study: Study, numbers: Iterable[int], *, at_once: int) -> Iterator[dict[str, Any]]:
+    """Yield records as they are finished, with `at_once` replications handed out at a time."""
+    wanted, remaining = fingerprint(study), iter(numbers)
+    pending: set[Future[dict[str, Any]]] = set()
+    while True:
+        while len(pending) < at_once and (number := next(remaining, None)) is not None:
+            pending.add(executor.submit(replicate_here, study, wanted, number))
+        if not pending:
+            return
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        faults = []
+        for future in done:
+            if (fault := future.exception()) is None:
+                yield future.result()
+            else:
+                faults.append(fault)
+        if faults:
+            # After the others: what was finished beside it is kept.
+            raise faults[0]
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[tuple[Executor, int]]:
+    """Start processes that leave Ctrl-C to this one, and end them at the end, whatever they are at."""
+    others = set(multiprocessing.active_children())
+    executor = new_pool(workers)
+    try:
+        with one_thread_each():
+            yield executor, workers
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """Connect to a Dask cluster, which goes on without us."""
+    try:
+        from distributed import Client
+        from distributed.scheduler import KilledWorker
+    except ImportError as error:
+        raise UsageError(
+            "--scheduler needs Dask, which is not installed. Install alkbayes with its extra: alkbayes[cluster]."
+        ) from error
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"--scheduler: no Dask scheduler answers at {address} ({error}). Give the address that it printed when it "
+            "was started, such as tcp://host:8786."
+        ) from error
+    try:
+        size = sum(client.nthreads().values())
+        if size == 0:
+            raise UsageError(f"--scheduler: {address} has no workers. Start some: dask worker {address}.")
+        executor = client.get_executor(pure=False)
+        try:
+            yield executor, size
+        except (CancelledError, KilledWorker) as error:
+            raise SamplingError(
+                f"the Dask cluster at {address} went away or lost its workers ({error or type(error).__name__}). "
+                "Finished replications are kept; the same command goes on."
+            ) from error
+        finally:
+            # Cancels what was not begun; Dask's own has no argument for that.
+            executor.shutdown(wait=False)
+    finally:
+        client.close()

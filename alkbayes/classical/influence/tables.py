@@ -1,0 +1,271 @@
+"""Leave-one-out by every method over an evidence table, with the diagnostics and shrunken rates that the method has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import chdtr
+
+from alkbayes.classical.counts import Floats, checked_counts
+from alkbayes.classical.influence.diagnostics import influence
+from alkbayes.classical.influence.glmm import glmm_influence
+from alkbayes.classical.influence.leave_one_out import LeftOut, glmm_leave_one_out, leave_one_out
+from alkbayes.classical.influence.shrinkage import shrunken_estimates, shrunken_rates
+from alkbayes.classical.inverse_variance.regression import fit_regression
+from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm
+from alkbayes.classical.moderators.clustering import clustering_note
+from alkbayes.classical.notes import sentences
+from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, TwoStep, scale_of
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.pooling.result import PooledProportion, Z, with_interval
+from alkbayes.classical.scales import back_transform, effects
+from alkbayes.errors import EvidenceError
+from alkbayes.evidence.table import trial_labels
+
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+
+ADDED_NOTE = "Influential by the 1/2 added to its counts alone: not marked, as glmm-ml, which adds nothing, does not."
+"""What is said of a cohort whose empty cell makes it influential."""
+LEAVE_OUT_COLUMNS = (
+    "unit",
+    "left_out",
+    "cohorts",
+    "patients",
+    "responders",
+    "observed",
+    "estimate",
+    "low",
+    "high",
+    "tau2",
+    "change",
+)
+DIAGNOSTICS = (
+    "rstudent",
+    "cook",
+    "dffits",
+    "dfbetas",
+    "covariance_ratio",
+    "hat",
+    "weight",
+    "baujat_x",
+    "baujat_y",
+    "shrunken",
+    "shrunken_low",
+    "shrunken_high",
+)
+INFLUENCE_COLUMNS = (*LEAVE_OUT_COLUMNS, *DIAGNOSTICS, "influential", "note")
+"""Columns of `InfluenceTable.rows`, in order."""
+NUMBERS = ("estimate", "low", "high", "tau2", "change", *DIAGNOSTICS)
+"""Columns that may be missing, as NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class InfluenceTable:
+    """What leaving out each cohort, or each trial, does.
+
+    Attributes
+    ----------
+    full
+        All cohorts pooled.
+    rows
+        Columns `INFLUENCE_COLUMNS`, one row a cohort or trial, the largest change first, those without a result last.
+
+        - `unit` is "cohort" or "trial", `left_out` its name, `cohorts` how many it has, `patients` and `responders`
+          their summed counts and `observed` their crude rate.
+        - `estimate`, `low`, `high` and `tau2` are those of the other cohorts, as in `PooledProportion`, and `change` is
+          the estimate less that of all cohorts, a difference of proportions.
+        - `rstudent` to `baujat_y` are those of :mod:`alkbayes.classical.influence.diagnostics` for methods in two steps
+        and of
+          :mod:`alkbayes.classical.influence.glmm` for `glmm-ml*`, which have no `dffits`, `hat` and `weight`; NaN for
+          other methods, and for trials.
+        - `shrunken` is the cohort's rate given all cohorts: for methods in two steps with a variance between cohorts
+          the best linear unbiased prediction, transformed back with its 95 % limits; for `glmm-ml*` the conditional
+          mean of the rate, without limits, as they would take mean and tau for known. NaN for other methods, and for
+          trials.
+        - `influential` is metafor's rule of thumb, of which `glmm-ml*` have the parts on Cook's distance and DFBETAS;
+          None where there are no diagnostics. A cohort that got 1/2 in its empty cell is not marked where `glmm-ml`,
+          which adds nothing, does not mark it: `note` says so.
+        - `note` says why a row has no result, or what its pooling says and that of all cohorts does not.
+    note
+        Whether the method takes cohorts of one trial for independent, a sentence; empty if not.
+    """
+
+    full: PooledProportion
+    rows: pd.DataFrame
+    note: str
+
+
+def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bool = False) -> InfluenceTable:
+    """Pool without each cohort, or each trial, in turn.
+
+    Parameters
+    ----------
+    evidence
+        The cohorts.
+    method
+        How to pool.
+    by_trial
+        Whether to leave out whole trials. A cohort without a trial stands for one of its own.
+
+    Raises
+    ------
+    EvidenceError
+        If trials are to be left out and the table names none.
+    """
+    frame, trials = evidence.frame, trial_labels(evidence.frame)
+    if by_trial and trials is None:
+        raise EvidenceError(
+            "The evidence table does not say which cohorts are of one trial. Leaving out trials needs a column trial."
+        )
+    x, m = checked_counts(frame["responders"], frame["n"])
+    names = tuple(frame["cohort_id"])
+    full = pool(x, m, method=method, cohorts=names, trials=trials)
+    units = trials if by_trial and trials is not None else names
+    group = _second_level(method, trials)
+    binomial = method is PoolingMethod.GLMM_ML or group is not None
+    cohort_rows: dict[str, Floats | NDArray[np.object_]] = {}
+    if binomial:
+        fits = glmm_leave_one_out(x, m, units, group=group)
+        without = [_filled(row, method, x, m) for row in fits]
+        if not by_trial and x.size > 1:
+            cohort_rows = _binomial(x, m, group, fits)
+    else:
+        without = list(_pooled(x, m, method, names, trials, units))
+        if method in TWO_STEP and not by_trial and x.size > 1:
+            cohort_rows = _normal(TWO_STEP[method], x, m)
+    table = pd.DataFrame([_row(row, full, x, m) for row in without])
+    table["unit"] = "trial" if by_trial else "cohort"
+    if by_trial:
+        table["left_out"] = [_trial_name(frame, row) for row in without]
+    for column in DIAGNOSTICS:
+        table[column] = cohort_rows.get(column, np.nan)
+    table["influential"] = cohort_rows.get("influential", None)
+    if "added" in cohort_rows:
+        added = np.asarray(cohort_rows["added"], dtype=np.bool_)
+        table.loc[added, "note"] = [sentences(note, ADDED_NOTE) for note in table.loc[added, "note"]]
+    table = table.astype(dict.fromkeys(NUMBERS, "float64"))
+    table = table.sort_values("change", key=np.abs, ascending=False, kind="stable", na_position="last")
+    rows = table[list(INFLUENCE_COLUMNS)].reset_index(drop=True)
+    return InfluenceTable(full, rows, clustering_note(method, trials))
+
+
+def _second_level(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the trials if the method is the binomial model of cohorts within them, and there are any that differ."""
+    if method is not PoolingMethod.GLMM_ML_TRIALS or trials is None or len(set(trials)) == len(trials):
+        return None
+    return trials
+
+
+def _trial_name(frame: pd.DataFrame, row: LeftOut[PooledProportion]) -> str:
+    """Return a trial's name; that of the cohort where it has none."""
+    first = frame.iloc[int(row.cohorts[0])]
+    return str(first["trial"] or first["cohort_id"])
+
+
+def _pooled(
+    x: Floats,
+    m: Floats,
+    method: PoolingMethod,
+    names: Sequence[str],
+    trials: Sequence[str] | None,
+    units: Sequence[str],
+) -> tuple[LeftOut[PooledProportion], ...]:
+    """Pool without each unit by any method."""
+
+    def pooled(kept: NDArray[np.bool_]) -> PooledProportion:
+        places = np.flatnonzero(kept).tolist()
+        of_trials = None if trials is None else [trials[place] for place in places]
+        return pool(x[kept], m[kept], method=method, cohorts=[names[place] for place in places], trials=of_trials)
+
+    return leave_one_out(pooled, units)
+
+
+def _filled(row: LeftOut[GlmmFit], method: PoolingMethod, x: Floats, m: Floats) -> LeftOut[PooledProportion]:
+    """Return what a fit of the binomial-normal model without a unit pools to."""
+    fit = row.result
+    if fit is None:
+        return LeftOut(row.unit, row.cohorts, None, row.message)
+    kept = np.delete(np.arange(x.size), row.cohorts)
+    counts = (kept.size, int(m[kept].sum()), int(x[kept].sum()))
+    if counts[-1] in {0, counts[-2]}:
+        # As `pool` says of a rate of exactly 0 or 1, which has no fit.
+        at_edge = pool(x[kept], m[kept], method=PoolingMethod.GLMM_ML)
+        return LeftOut(row.unit, row.cohorts, replace(at_edge, method=method), "")
+    blank = PooledProportion(method, scale_of(method), *counts)
+    if not fit.converged:
+        return LeftOut(row.unit, row.cohorts, replace(blank, note=f"No result: {fit.message}."), "")
+    tau2 = None if fit.tau is None else fit.tau**2 + (fit.tau_group or 0.0) ** 2
+    half = Z * float(np.sqrt(fit.covariance[0, 0]))
+    filled = with_interval(replace(blank, tau2=tau2), float(fit.beta[0]), half, None, m[kept])
+    return LeftOut(row.unit, row.cohorts, filled, "")
+
+
+def _row(row: LeftOut[PooledProportion], full: PooledProportion, x: Floats, m: Floats) -> dict[str, object]:
+    """Return the columns that every method fills."""
+    patients, responders = int(m[row.cohorts].sum()), int(x[row.cohorts].sum())
+    pooled = row.result
+    change = note = None
+    if pooled is None:
+        note = f"{row.message[:1].upper()}{row.message[1:]}."
+    else:
+        # What is said of all cohorts need not be said again, but for why there is no result.
+        note = "" if pooled.note == full.note and pooled.estimate is not None else pooled.note
+        if pooled.estimate is not None and full.estimate is not None:
+            change = pooled.estimate - full.estimate
+    return {
+        "left_out": row.unit,
+        "cohorts": row.cohorts.size,
+        "patients": patients,
+        "responders": responders,
+        "observed": responders / patients,
+        "estimate": pooled and pooled.estimate,
+        "low": pooled and pooled.low,
+        "high": pooled and pooled.high,
+        "tau2": pooled and pooled.tau2,
+        "change": change,
+        "note": note,
+    }
+
+
+def _normal(method: TwoStep, x: Floats, m: Floats) -> dict[str, Floats | NDArray[np.object_]]:
+    """Return diagnostics and shrunken rates of a method in two steps, each of shape (k,)."""
+    observed = effects(x, m, scale=method.scale)
+    yi, vi = observed.yi, observed.vi
+    found = influence(yi, vi, estimator=method.estimator, test=method.test)
+    shown = {name: getattr(found, name) for name in DIAGNOSTICS if hasattr(found, name)}
+    added = found.influential & observed.corrected
+    if added.any() and 0 < x.sum() < m.sum():
+        counts_alone = _binomial(x, m, None, glmm_leave_one_out(x, m, range(x.size)))["influential"]
+        added &= ~counts_alone.astype(np.bool_)
+    marked = (found.influential & ~added).astype(object)
+    shown |= {"dfbetas": found.dfbetas[:, 0], "influential": marked, "added": added.astype(object)}
+    if method.estimator is None:
+        return shown
+    blup = shrunken_estimates(yi, vi, fit=fit_regression(yi, vi, estimator=method.estimator, test=method.test))
+    # One at a time, as a cohort's own number of patients is what the Freeman-Tukey scale needs to come back.
+    limits = np.column_stack([blup.mean, blup.low, blup.high])
+    rates = [
+        back_transform(row, scale=method.scale, n=patients) for row, patients in zip(limits, m[:, None], strict=True)
+    ]
+    shrunken, low, high = np.array(rates).T
+    return shown | {"shrunken": shrunken, "shrunken_low": low, "shrunken_high": high}
+
+
+def _binomial(
+    x: Floats, m: Floats, group: Sequence[str] | None, fits: Sequence[LeftOut[GlmmFit]]
+) -> dict[str, Floats | NDArray[np.object_]]:
+    """Return diagnostics and shrunken rates of the binomial-normal model, each of shape (k,)."""
+    found = glmm_influence(x, m, group=group, rows=fits)
+    with np.errstate(invalid="ignore"):
+        marked = (chdtr(1, found.cook) > 0.5) | (np.abs(found.dfbetas[:, 0]) > 1)
+    shrunken = shrunken_rates(x, m, fit=fit_glmm(x, m, group=group), group=group)
+    shown = {name: getattr(found, name) for name in DIAGNOSTICS if hasattr(found, name)}
+    return shown | {
+        "dfbetas": found.dfbetas[:, 0],
+        "influential": marked.astype(object),
+        "shrunken": shrunken.p_mean,
+    }

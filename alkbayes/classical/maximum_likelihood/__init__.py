@@ -1,0 +1,1 @@
+"""Binomial-normal, beta-binomial and multilevel models by maximum likelihood."""

@@ -1,0 +1,1 @@
+"""Meta-regression, subgroups, small-study effects."""

@@ -1,0 +1,202 @@
+"""Regression of response rates whose cohorts lie within trials, by each method that allows for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.inverse_variance.cluster_robust import cluster_robust
+from alkbayes.classical.inverse_variance.regression import Omnibus, fit_regression, omnibus
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm, likelihood_ratio
+from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
+from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, PoolingMethod, scale_of
+from alkbayes.classical.scales import effects
+from alkbayes.errors import EvidenceError
+
+CLUSTERED = (*CLUSTER_ROBUST, PoolingMethod.MULTILEVEL_LOGIT, PoolingMethod.GLMM_ML_TRIALS)
+"""Methods that allow for cohorts of one trial being alike."""
+WITHOUT_TRIALS = {
+    PoolingMethod.GLMM_ML_TRIALS: PoolingMethod.GLMM_ML,
+    PoolingMethod.MULTILEVEL_LOGIT: PoolingMethod.REML_LOGIT,
+}
+"""What a method with two levels of heterogeneity is where every trial gives one cohort."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteredFit:
+    """A regression of cohorts within trials on p coefficients, logit scale.
+
+    Attributes
+    ----------
+    beta
+        Coefficients, shape (p,); NaN where `message` says why there is no result.
+    covariance
+        Theirs, shape (p, p); NaN for a coefficient without a standard error.
+    df
+        Degrees of freedom of each coefficient's t, shape (p,); infinite for the normal.
+    tau2, tau2_trial
+        Variance between cohorts, of all levels together, and the part of it that is between trials; None for a method
+        without one.
+    omnibus
+        Test of all coefficients but that of a column of ones, against a model without them: likelihood ratio, Q_M, or
+        F by the robust covariance. None where there is none to be had.
+    message
+        Why there is no result; empty where there is one.
+    caution
+        What to bear in mind of the result, a sentence; empty if nothing.
+    """
+
+    beta: Floats
+    covariance: Floats
+    df: Floats
+    tau2: float | None
+    tau2_trial: float | None
+    omnibus: Omnibus | None
+    message: str
+    caution: str
+
+
+def clustering_note(method: PoolingMethod, trials: Sequence[str] | None) -> str:
+    """Say that cohorts share trials and a method does not allow for it; empty where it does, or none do.
+
+    Parameters
+    ----------
+    method
+        How was pooled.
+    trials
+        Trial of each cohort; None where it is not known.
+    """
+    shared = shared_trials(trials)
+    if not shared or method in CLUSTERED:
+        return ""
+    return f"{shared}; {method} takes them as independent. {PoolingMethod.GLMM_ML_TRIALS} does not."
+
+
+def methods_note(methods: Sequence[PoolingMethod], trials: Sequence[str] | None) -> str:
+    """Say the same of several methods; empty where all of them allow for it, or no two cohorts are of one trial."""
+    allowing = [method for method in dict.fromkeys(methods) if method in CLUSTERED]
+    shared = shared_trials(trials)
+    if len(set(methods)) == 1:
+        return clustering_note(methods[0], trials)
+    if not shared or len(allowing) == len(set(methods)):
+        return ""
+    if not allowing:
+        return f"{shared}; none of these methods allows for that, as {PoolingMethod.GLMM_ML_TRIALS} does."
+    return f"{shared}; of these methods only {', '.join(allowing)} allow{'s' * (len(allowing) == 1)} for that."
+
+
+def shared_trials(trials: Sequence[str] | None) -> str:
+    """Say how many cohorts come from how many trials; empty where no two are of one trial, or it is not known."""
+    if trials is None or len(set(trials)) == len(trials):
+        return ""
+    number = len(set(trials))
+    return f"{len(trials):,} cohorts come from {f'{number:,} trials' if number > 1 else 'one trial'}"
+
+
+def required_trials(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str]:
+    """Return the trials of cohorts that a method can tell from the cohorts themselves.
+
+    Raises
+    ------
+    EvidenceError
+        If the table does not name trials, or there is one alone, or none has two of the cohorts and the method needs
+        two levels of heterogeneity.
+    """
+    if trials is None:
+        raise EvidenceError(f"{method} needs a column trial, which says which cohorts are of one trial.")
+    if len(set(trials)) == 1:
+        raise EvidenceError(f"All {len(trials):,} cohorts are of one trial, and {method} needs two at least.")
+    if method in WITHOUT_TRIALS and not shared_trials(trials):
+        raise EvidenceError(
+            f"Each of the {len(trials):,} cohorts is of a trial of its own, so that trials and cohorts are the same. "
+            f"Use --method {WITHOUT_TRIALS[method]}."
+        )
+    return trials
+
+
+def fit_clustered(
+    responders: Floats, n: Floats, trials: Sequence[str], *, design: Floats, method: PoolingMethod
+) -> ClusteredFit:
+    """Regress response rates on a design, cohorts within trials.
+
+    Parameters
+    ----------
+    responders, n
+        Counts, shape (k,).
+    trials
+        Trial of each cohort, length k, as `required_trials` returns them.
+    design
+        Fixed effects, shape (k, p), of full column rank, whose columns span a constant.
+    method
+        One of `CLUSTERED`. `glmm-ml-trials`: binomial, differences between trials and between the cohorts of a trial,
+        by maximum likelihood. `multilevel-logit`: the same of observed logits with known variances, by REML, normal
+        intervals. `common-logit-cr2`, `reml-logit-cr2`: inverse-variance weights and a cluster-robust covariance.
+    """
+    if method is PoolingMethod.GLMM_ML_TRIALS:
+        return _binomial(responders, n, trials, design)
+    observed = effects(responders, n, scale=scale_of(method))
+    if method is PoolingMethod.MULTILEVEL_LOGIT:
+        return _multilevel(observed.yi, observed.vi, trials, design)
+    return _robust(observed.yi, observed.vi, trials, design, method)
+
+
+def _binomial(x: Floats, m: Floats, trials: Sequence[str], design: Floats) -> ClusteredFit:
+    each, p = np.unique(trials), design.shape[1]
+    if each.size <= p and np.linalg.matrix_rank(np.column_stack([design, np.asarray(trials)[:, None] == each])) == p:
+        # REML says so by itself; ML would put tau_trial at 0, as if trials did not differ.
+        return _nothing(p, "nothing shows how trials differ: the fixed effects are of the trials")
+    fit, without = fit_glmm(x, m, design=design, group=trials), fit_glmm(x, m, group=trials)
+    if not fit.converged or fit.tau is None or fit.tau_group is None:
+        return _nothing(p, fit.message)
+    test = likelihood_ratio(without, fit) if without.converged and p > 1 else None
+    return ClusteredFit(
+        beta=fit.beta,
+        covariance=fit.covariance,
+        df=np.full(fit.beta.size, np.inf),
+        tau2=fit.tau**2 + fit.tau_group**2,
+        tau2_trial=fit.tau_group**2,
+        omnibus=None if test is None else Omnibus(test.statistic, test.df, None, test.p),
+        message="",
+        caution="" if without.converged else f"No likelihood-ratio test: with one mean for all {without.message}.",
+    )
+
+
+def _multilevel(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats) -> ClusteredFit:
+    fit = fit_multilevel(yi, vi, trials, design=design)
+    if not fit.converged:
+        return _nothing(design.shape[1], fit.message)
+    return ClusteredFit(
+        beta=fit.beta,
+        covariance=fit.covariance,
+        df=np.full(fit.beta.size, np.inf),
+        tau2=fit.tau2_group + fit.tau2_cohort,
+        tau2_trial=fit.tau2_group,
+        omnibus=omnibus(fit.beta, fit.covariance, ~np.all(design == 1, axis=0), df2=None),
+        message="",
+        caution="",
+    )
+
+
+def _robust(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats, method: PoolingMethod) -> ClusteredFit:
+    estimator = CLUSTER_ROBUST[method]
+    weighted = fit_regression(yi, vi, design=design, estimator=estimator)
+    if not weighted.converged:
+        return _nothing(design.shape[1], "the estimate of tau2 did not converge")
+    fit = cluster_robust(yi, vi, trials, tau2=weighted.tau2, design=design)
+    return ClusteredFit(
+        beta=fit.beta,
+        covariance=fit.covariance,
+        df=fit.df,
+        tau2=None if estimator is None else weighted.tau2,
+        tau2_trial=None,
+        omnibus=fit.omnibus,
+        message="",
+        caution=f"{fit.message[:1].upper()}{fit.message[1:]}." if fit.message else "",
+    )
+
+
+def _nothing(p: int, message: str) -> ClusteredFit:
+    """Return a fit without a result."""
+    nan = np.full(p, np.nan)
+    return ClusteredFit(nan, np.full((p, p), np.nan), nan, None, None, None, message, "")

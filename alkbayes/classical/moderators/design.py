@@ -1,0 +1,234 @@
+"""From columns of an evidence table to a design matrix whose coefficients have names."""
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.inverse_variance.regression import has_full_rank
+from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.faults import Fault, refusal
+from alkbayes.evidence.table import lines_of
+from alkbayes.text.names import listed, near_miss, quoted
+from alkbayes.vocabulary import LEVELS, in_order, label_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alkbayes.evidence.table import Evidence
+
+INTERCEPT = "intercept"
+NO_MODERATORS = frozenset({"cohort_id", "responders"})
+"""Columns that cannot explain a response rate: a name of each cohort, and what is to be explained."""
+ABOUT = re.compile(r"(?:ca\.?|circa|c\.|approx\.?|about|~|≈)?\s*([-+−]?[0-9][0-9.,]*)\s*(%?)", re.IGNORECASE)
+"""A number as a table may write it that is no plain one: "ca. 2005", "30%", "0,5". Not "<65", which may be a level."""
+NO_REFERENCES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Moderators:
+    """A design matrix of p named coefficients for k cohorts.
+
+    Attributes
+    ----------
+    columns
+        Columns of the table that were asked for.
+    design
+        Shape (k, p): a column of ones, then for each moderator its numbers, or for each level but the reference a
+        column that is 1 in that level and 0 elsewhere.
+    names
+        Of the coefficients, length p: "intercept"; "line: mixed (against naive)"; "pfs_median (per unit)".
+    kept
+        Which rows of the table are in the design, in order, shape (k,), int.
+    cohorts
+        `cohort_id` of those rows, length k.
+    left_out
+        `cohort_id` of the cohorts with an empty cell in one of the columns.
+    """
+
+    columns: tuple[str, ...]
+    design: Floats
+    names: tuple[str, ...]
+    kept: npt.NDArray[np.intp]
+    cohorts: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def moderators_of(
+    evidence: "Evidence",
+    columns: Sequence[str],
+    *,
+    levels: Collection[str] = (),
+    references: Mapping[str, str] = NO_REFERENCES,
+) -> Moderators:
+    """Return the design of some columns of a table.
+
+    A column is numeric if it is a count of the table, or each of its values is a number and the vocabulary does not
+    have it as a set of levels (a phase of "2" is a level). Numbers stand as they are: a coefficient is per unit of the
+    column.
+
+    Parameters
+    ----------
+    evidence
+        The cohorts. Those without a value in one of the columns are left out.
+    columns
+        Moderators, each once, at least one.
+    levels
+        Those of them whose numbers are levels, and stand in the order of their size.
+    references
+        The level of a column that its others are compared with; without one its first.
+
+    Raises
+    ------
+    EvidenceError
+        If a column is missing or cannot be a moderator, holds numbers and other cells, no cohort has values in all of
+        them, one does not vary or has no such reference level, they determine each other, or there are as many
+        coefficients as cohorts.
+    UsageError
+        If `levels` or `references` name another column, or `references` one of numbers.
+    """
+    frame = evidence.frame
+    wanted = tuple(dict.fromkeys(columns))
+    available = [column for column in frame.columns if column not in NO_MODERATORS]
+    if not wanted:
+        raise EvidenceError(f"A meta-regression needs a moderator. Columns of the table: {', '.join(available)}.")
+    if missing := [column for column in wanted if column not in available]:
+        raise EvidenceError(
+            f"The evidence table has no column {', '.join(missing)} to regress on. Its columns: {', '.join(available)}."
+        )
+    if strangers := dict.fromkeys(column for column in (*levels, *references) if column not in wanted):
+        raise UsageError(f"{listed([*strangers])} cannot have levels here; regressed on: {listed(wanted)}.")
+    _check_numbers(evidence, [column for column in wanted if column not in {*levels, *LEVELS, "n"}])
+    asked = ", ".join(wanted)
+    each = wanted[0] if len(wanted) == 1 else f"each of {asked}"
+    stated = (frame[list(wanted)].astype(str) != "").all(axis=1).to_numpy()
+    kept = frame[stated]
+    if kept.empty:
+        raise EvidenceError(f"No cohort of the evidence table has a value in {each}.")
+    blocks, names = [np.ones((len(kept), 1))], [INTERCEPT]
+    for column in wanted:
+        label = label_of(column, frame.columns)
+        block, labels = _block(
+            column, label, kept[column], as_levels=column in levels, reference=references.get(column)
+        )
+        if not labels:
+            which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
+            raise EvidenceError(
+                f"{column} is {quoted(str(kept[column].iloc[0]))} in {which} in {asked}: it explains no differences."
+            )
+        blocks.append(block)
+        names += labels
+    design = np.hstack(blocks)
+    k, p = design.shape
+    if p >= k:
+        raise EvidenceError(
+            f"{asked} {'takes' if len(wanted) == 1 else 'take'} {p} coefficients, and there "
+            f"{'is 1 cohort with a value' if k == 1 else f'are {k} cohorts with values'} in {each}; a meta-regression "
+            "needs more cohorts than coefficients."
+        )
+    if not has_full_rank(design) and len(wanted) == 1:
+        raise EvidenceError(
+            f"{asked} varies so little for its size in these {k} cohorts that its coefficient cannot be told from the "
+            "intercept. Subtract its mean."
+        )
+    if not has_full_rank(design):
+        raise EvidenceError(
+            f"{asked} determine each other in these {k} cohorts, so that no coefficient is their own: "
+            f"{', '.join(_dependent(design, names))} follows from those before it. Leave a moderator out."
+        )
+    return Moderators(
+        columns=wanted,
+        design=design,
+        names=tuple(names),
+        kept=np.flatnonzero(stated),
+        cohorts=tuple(kept["cohort_id"]),
+        left_out=tuple(frame["cohort_id"][~stated]),
+    )
+
+
+def _block(
+    column: str, label: str, values: "pd.Series[str]", *, as_levels: bool, reference: str | None
+) -> tuple[Floats, list[str]]:
+    """Return the columns of one moderator, called `label`, and their names; none where it does not vary."""
+    numbers = [_number(str(value)) for value in values]
+    if not as_levels and column not in LEVELS and None not in numbers:
+        if reference is not None:
+            raise UsageError(
+                f"{column} is a column of numbers, which have no reference level. To take them as levels: "
+                f"--levels {column}."
+            )
+        block = np.array(numbers, dtype=np.float64)
+        return block[:, None], [f"{label} (per unit)"] if np.ptp(block) > 0 else []
+    text = values.astype(str).to_numpy(dtype=object)
+    found = in_order(column, text)
+    if column not in LEVELS and None not in numbers:
+        found = tuple(sorted(found, key=float))
+    first = found[0] if reference is None else reference
+    if first not in found:
+        guess = near_miss(first, found)
+        advice = f" Did you mean {quoted(guess)}?" if guess else ""
+        raise EvidenceError(
+            f"{column}: no cohort has the reference level {quoted(first)}, only {listed(found)}.{advice}"
+        )
+    others = [level for level in found if level != first]
+    indicators = np.array([text == level for level in others], dtype=np.float64).reshape(len(others), len(text)).T
+    return indicators, [f"{label}: {level} (against {first})" for level in others]
+
+
+def _number(cell: str) -> float | None:
+    """Return the finite number that a cell holds, or None."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
+    """Refuse columns that hold numbers and other cells, or numbers that are written in another way.
+
+    Levels are never made of such a column unasked: one cell "ca. 2005" would turn a trend over the years into as many
+    differences as there are years.
+    """
+    for column in columns:
+        pairs = zip(evidence.frame["cohort_id"], evidence.frame[column], strict=True)
+        cells = {cohort: cell for cohort, cell in pairs if cell}
+        others = {cohort: cell for cohort, cell in cells.items() if _number(cell) is None}
+        if not others or (len(others) == len(cells) and not all(map(ABOUT.fullmatch, others.values()))):
+            continue
+        lines = lines_of(evidence)
+        faults = [
+            Fault(lines[cohort], quoted(cell), "a number, or nothing", _advice(cell), cohort=cohort, column=column)
+            for cohort, cell in others.items()
+        ]
+        name = "the bundled table" if evidence.bundled else evidence.source
+        raise EvidenceError(
+            f"{refusal(name, faults)}\nTo take all cells of {column} as levels, numbers too: --levels {column}."
+        )
+
+
+def _advice(cell: str) -> str:
+    """Return what to do about a cell in a column of numbers that is none."""
+    about = ABOUT.fullmatch(cell)
+    if about is None or (number := _number(about[1].replace(",", ".").replace("−", "-"))) is None:
+        return "Write a number, or leave the cell empty if it is not known."
+    if re.fullmatch(r"[-+−]?[0-9]{1,3}(,[0-9]{3})+", about[1]):
+        return "Write it without the comma if that parts thousands, with a point if it stands for decimals."
+    return f"Write it as {number:.15g}{', without the sign, in each row' if about[2] else ''}."
+
+
+def _dependent(design: Floats, names: Sequence[str]) -> list[str]:
+    """Return the names of the coefficients whose columns are combinations of those before."""
+    found, independent = [], [0]
+    for place in range(1, design.shape[1]):
+        if has_full_rank(design[:, [*independent, place]]):
+            independent.append(place)
+        else:
+            found.append(names[place])
+    return found

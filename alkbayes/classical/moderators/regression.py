@@ -1,0 +1,364 @@
+"""Meta-regression of response rates on columns of an evidence table, by normal models and by the binomial one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr, stdtr
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.inverse_variance.heterogeneity import cochran_q
+from alkbayes.classical.inverse_variance.regression import Omnibus, RegressionFit, fit_regression, quantile
+from alkbayes.classical.inverse_variance.tau2 import Tau2Interval, tau2_q_profile
+from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likelihood_ratio
+from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
+from alkbayes.classical.moderators.design import NO_REFERENCES, Moderators, moderators_of
+from alkbayes.classical.notes import correction_note, left_out_note, sentences, standard_error_note, tau2_parts_note
+from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.scales import Scale, discouraged, effects
+from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.table import trial_labels
+from alkbayes.text.wording import ratio_figure
+from alkbayes.vocabulary import INTERVAL_PROB
+
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+
+TRIAL = "trial"
+"""Column of the second level of heterogeneity where the method has cohorts within trials."""
+NOT_RANDOMISED = "Cohorts are not randomised between values of a moderator: a coefficient is no causal effect."
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """One coefficient of a meta-regression, on the scale of its method.
+
+    Attributes
+    ----------
+    name
+        "intercept", "line: mixed (against naive)" or "pfs_median (per unit)".
+    estimate, se
+        With its standard error; None, as what follows, where the fit did not converge.
+    low, high
+        Limits of the 95 % confidence interval.
+    p
+        Two-sided p-value. None, as standard error and limits are, where the method has no standard error.
+    """
+
+    name: str
+    estimate: float | None
+    se: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetaRegression:
+    """A meta-regression. What a method does not define, or could not find, is None.
+
+    Attributes
+    ----------
+    method, scale
+        How it was fitted, and on which scale its coefficients are.
+    moderators
+        Columns of the table.
+    group
+        Column of the second level of heterogeneity, or of the clusters of a robust covariance, if there is one.
+    k
+        Cohorts with a value in each moderator.
+    left_out
+        `cohort_id` of the others.
+    coefficients
+        The intercept first.
+    omnibus
+        Test of all coefficients but the intercept: Q_M by chi-squared or F, and for `glmm-ml` the likelihood-ratio
+        statistic by chi-squared.
+    tau2, tau2_low, tau2_high
+        Residual variance between cohorts, squared scale, with its 95 % Q-profile interval; with a second level the sum
+        of that between groups and that between the cohorts of a group.
+    tau2_group
+        Residual variance between groups, squared logit scale, a part of `tau2`.
+    i2, h2
+        Of the residual heterogeneity.
+    q_e, q_e_df, q_e_p
+        Test that the moderators explain all differences: Cochran's Q, and for `glmm-ml` the likelihood-ratio statistic
+        against a rate for each cohort.
+    r2
+        Share of the variance between cohorts (and groups) without moderators that is gone with them, in [0, 1].
+    converged
+        Whether the numbers may be used.
+    note
+        What a reader must know, in sentences.
+    """
+
+    method: PoolingMethod
+    scale: Scale
+    moderators: tuple[str, ...]
+    group: str | None
+    k: int
+    left_out: tuple[str, ...]
+    coefficients: tuple[Coefficient, ...]
+    omnibus: Omnibus | None
+    tau2: float | None
+    tau2_low: float | None
+    tau2_high: float | None
+    tau2_group: float | None
+    i2: float | None
+    h2: float | None
+    q_e: float | None
+    q_e_df: int
+    q_e_p: float | None
+    r2: float | None
+    converged: bool
+    note: str
+
+
+def regress(
+    evidence: "Evidence",
+    moderators: Sequence[str],
+    *,
+    method: PoolingMethod,
+    group: str | None = None,
+    levels: Collection[str] = (),
+    references: Mapping[str, str] = NO_REFERENCES,
+) -> MetaRegression:
+    """Regress the response rates of a table's cohorts on some of its columns.
+
+    Parameters
+    ----------
+    evidence
+        The cohorts. Those without a value in one of the columns are left out, named and counted.
+    moderators
+        Columns; how they enter is said in :func:`alkbayes.classical.moderators.design.moderators_of`.
+    method
+        `glmm-ml`, a method in two steps, whose scale, estimator of tau2 and test are used, or one with cohorts within
+        trials (`clustering.CLUSTERED`), of which `glmm-ml-trials` is `glmm-ml` with the group "trial".
+    group
+        For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
+    levels, references
+        As for `moderators_of`: columns whose numbers are levels, and the level that others are compared with.
+
+    Raises
+    ------
+    EvidenceError
+        If the columns cannot be regressed on (see `moderators_of`), or `group` is no column with two cohorts in one of
+        its values; for trials as `required_trials` says.
+    UsageError
+        If the method cannot regress, or has no second level; or as `moderators_of` does.
+
+    References
+    ----------
+    Thompson & Higgins (2002), doi:10.1002/sim.1187; Raudenbush (2009) for R2; Stijnen, Hamza & Ozdemir (2010),
+    doi:10.1002/sim.4040.
+    """
+    able = (*TWO_STEP, PoolingMethod.GLMM_ML, *CLUSTERED)
+    if method not in able:
+        raise UsageError(f"{method} cannot regress. Methods that can: {', '.join(able)}.")
+    if method is PoolingMethod.GLMM_ML_TRIALS and group in {None, TRIAL}:
+        method, group = PoolingMethod.GLMM_ML, TRIAL
+    if group is not None and method is not PoolingMethod.GLMM_ML:
+        raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
+    found = moderators_of(evidence, moderators, levels=levels, references=references)
+    part = evidence.frame.iloc[found.kept]
+    responders, n = part["responders"].to_numpy(float), part["n"].to_numpy(float)
+    trials = trial_labels(part)
+    if method is PoolingMethod.GLMM_ML:
+        result = _binomial(found, responders, n, group, None if group is None else _groups(evidence, group, found))
+    elif method in CLUSTERED:
+        return _clustered(found, responders, n, method, required_trials(method, trials))
+    else:
+        result = _normal(found, responders, n, method)
+    return replace(result, note=sentences(clustering_note(method, trials) if group is None else "", result.note))
+
+
+def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod) -> MetaRegression:
+    """Fit a method in two steps."""
+    made_of = TWO_STEP[method]
+    observed = effects(responders, n, scale=made_of.scale)
+    yi, vi = observed.yi, observed.vi
+    fit = fit_regression(yi, vi, design=found.design, estimator=made_of.estimator, test=made_of.test)
+    random = made_of.estimator is not None and fit.converged
+    limits = tau2_q_profile(yi, vi, found.design, prob=INTERVAL_PROB) if random else Tau2Interval(*[None] * 6)
+    note = sentences(
+        "" if fit.converged else "The estimate of tau2 did not converge: no result.",
+        standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
+        correction_note(observed.corrected, found.cohorts),
+        left_out_note(found.columns, found.left_out, yi.size),
+        discouraged(made_of.scale),
+        NOT_RANDOMISED,
+    )
+    return MetaRegression(
+        method=method,
+        scale=made_of.scale,
+        moderators=found.columns,
+        group=None,
+        k=yi.size,
+        left_out=found.left_out,
+        coefficients=_coefficients(found, fit),
+        omnibus=fit.omnibus,
+        tau2=fit.tau2 if random else None,
+        tau2_low=limits.low,
+        tau2_high=limits.high,
+        tau2_group=None,
+        i2=fit.i2,
+        h2=fit.h2,
+        q_e=fit.q_e,
+        q_e_df=fit.q_e_df,
+        q_e_p=fit.q_e_p,
+        r2=fit.r2,
+        converged=fit.converged,
+        note=note,
+    )
+
+
+def _binomial_instead(found: Moderators, responders: Floats, n: Floats) -> str:
+    """Name the binomial model with its odds ratios, or say that it has none either."""
+    fit = fit_glmm(responders, n, design=found.design)
+    if not fit.converged:
+        return f"{PoolingMethod.REML_LOGIT}, by z, as the binomial model, glmm-ml, has no result"
+    half = quantile(None, INTERVAL_PROB) * np.sqrt(np.diag(fit.covariance))
+    odds = (
+        f"{name} {ratio_figure(middle)} ({ratio_figure(low)}–{ratio_figure(high)})"
+        for name, middle, low, high in zip(
+            found.names[1:], *np.exp([fit.beta, fit.beta - half, fit.beta + half])[:, 1:], strict=True
+        )
+    )
+    return f"the odds ratios of the binomial model, glmm-ml: {', '.join(odds)}"
+
+
+def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, ...]:
+    """Return the rows of a normal model."""
+    columns = (fit.beta, fit.se, fit.low, fit.high, fit.p_values)
+    rows = np.column_stack(columns).tolist()
+    return tuple(
+        Coefficient(name, *(None if np.isnan(value) else value for value in row))
+        for name, row in zip(found.names, rows, strict=True)
+    )
+
+
+def _clustered(
+    found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, trials: Sequence[str]
+) -> MetaRegression:
+    """Fit a method in two steps with cohorts within trials."""
+    fit, alone = (
+        fit_clustered(responders, n, trials, design=design, method=method)
+        for design in (found.design, np.ones((n.size, 1)))
+    )
+    observed = effects(responders, n, scale=scale_of(method))
+    residual = cochran_q(observed.yi, observed.vi, found.design)
+    rows = []
+    for name, beta, variance, df in zip(found.names, fit.beta, np.diag(fit.covariance), fit.df, strict=True):
+        if not variance > 0:
+            rows.append(Coefficient(name, None if np.isnan(beta) else float(beta), None, None, None, None))
+            continue
+        se = float(np.sqrt(variance))
+        half = quantile(df, INTERVAL_PROB) * se
+        p = float(2 * stdtr(df, -abs(beta / se)))
+        rows.append(Coefficient(name, float(beta), se, float(beta - half), float(beta + half), p))
+    explained = None if fit.tau2 is None or not alone.tau2 else max(0.0, 1 - fit.tau2 / alone.tau2)
+    note = sentences(
+        f"No result: {fit.message}." if fit.message else "",
+        fit.caution,
+        tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
+        correction_note(observed.corrected, found.cohorts),
+        left_out_note(found.columns, found.left_out, n.size),
+        NOT_RANDOMISED,
+    )
+    return MetaRegression(
+        method=method,
+        scale=scale_of(method),
+        moderators=found.columns,
+        group=TRIAL,
+        k=n.size,
+        left_out=found.left_out,
+        coefficients=tuple(rows),
+        omnibus=fit.omnibus,
+        tau2=fit.tau2,
+        tau2_low=None,
+        tau2_high=None,
+        tau2_group=fit.tau2_trial,
+        i2=None,
+        h2=None,
+        q_e=residual.q,
+        q_e_df=residual.df,
+        q_e_p=residual.p,
+        r2=explained,
+        converged=not fit.message,
+        note=note,
+    )
+
+
+def _binomial(
+    found: Moderators, responders: Floats, n: Floats, group: str | None, labels: Sequence[str] | None
+) -> MetaRegression:
+    """Fit the binomial-normal model with and without the moderators."""
+    fit = fit_glmm(responders, n, design=found.design, group=labels)
+    alone = fit_glmm(responders, n, group=labels)
+    both = fit.converged and alone.converged
+    test = likelihood_ratio(alone, fit) if both else None
+    before, after = (_variance(model) for model in (alone, fit))
+    total = after if fit.converged and fit.tau is not None else None
+    part = None if total is None or fit.tau_group is None else fit.tau_group**2
+    untested = fit.converged and not alone.converged
+    note = sentences(
+        "" if fit.converged else f"No result: {fit.message}.",
+        f"No test of the moderators and no R2: without them {alone.message}." if untested else "",
+        left_out_note(found.columns, found.left_out, n.size),
+        tau2_parts_note(total, part, group or ""),
+        NOT_RANDOMISED,
+    )
+    half = quantile(None, INTERVAL_PROB)
+    rows = []
+    for place, name in enumerate(found.names):
+        if not fit.converged:
+            rows.append(Coefficient(name, None, None, None, None, None))
+            continue
+        beta, se = float(fit.beta[place]), float(np.sqrt(fit.covariance[place, place]))
+        p = float(2 * ndtr(-abs(beta / se)))
+        rows.append(Coefficient(name, beta, se, beta - half * se, beta + half * se, p))
+    return MetaRegression(
+        method=PoolingMethod.GLMM_ML,
+        scale=scale_of(PoolingMethod.GLMM_ML),
+        moderators=found.columns,
+        group=group,
+        k=n.size,
+        left_out=found.left_out,
+        coefficients=tuple(rows),
+        omnibus=None if test is None else Omnibus(test.statistic, test.df, None, test.p),
+        tau2=total,
+        tau2_low=None,
+        tau2_high=None,
+        tau2_group=part,
+        i2=None,
+        h2=None,
+        q_e=fit.lr if fit.converged else None,
+        q_e_df=fit.lr_df,
+        q_e_p=fit.lr_p if fit.converged else None,
+        r2=max(0.0, 1 - after / before) if both and before > 0 else None,
+        converged=fit.converged,
+        note=note,
+    )
+
+
+def _variance(fit: GlmmFit) -> float:
+    """Return the variance between cohorts and groups together, squared logit scale."""
+    return (fit.tau or 0.0) ** 2 + (fit.tau_group or 0.0) ** 2
+
+
+def _groups(evidence: "Evidence", group: str, found: Moderators) -> Sequence[str]:
+    """Return the group of each cohort in the design; a cohort without a trial is one of its own."""
+    frame = evidence.frame
+    if group == TRIAL:
+        return required_trials(PoolingMethod.GLMM_ML_TRIALS, trial_labels(frame.iloc[found.kept]))
+    if group not in frame.columns:
+        raise EvidenceError(f"The evidence table has no column {group} to group by. It has {', '.join(frame.columns)}.")
+    labels = [str(label) for label in frame[group].iloc[found.kept]]
+    if "" in labels:
+        raise EvidenceError(f"{labels.count('')} of the {len(labels)} cohorts of the meta-regression have no {group}.")
+    if len(set(labels)) == len(labels):
+        raise EvidenceError(
+            f"No two of the {len(labels)} cohorts have the same {group}: there is one level of heterogeneity."
+        )
+    return labels

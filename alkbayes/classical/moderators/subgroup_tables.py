@@ -1,0 +1,214 @@
+"""Subgroups as tables: each level by its own variance between cohorts and by a shared one, with prediction."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.inverse_variance.regression import Prediction, Test, prediction_interval, quantile
+from alkbayes.classical.moderators.clustering import CLUSTERED
+from alkbayes.classical.moderators.subgroups import Subgroup, Subgroups, subgroups
+from alkbayes.classical.notes import correction_note, sentences, standard_error_note
+from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.pooling.models import binomial_instead
+from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE, pool
+from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
+from alkbayes.classical.scales import Scale, back_transform, effects
+from alkbayes.vocabulary import INTERVAL_PROB
+
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+
+
+class Heterogeneity(StrEnum):
+    """Which variance between cohorts the levels have."""
+
+    SEPARATE = "separate"
+    SHARED = "shared"
+    NONE = "none"
+
+
+LEVEL_COLUMNS = (
+    "heterogeneity",
+    "level",
+    "k",
+    "patients",
+    "responders",
+    "mean",
+    "se",
+    "estimate",
+    "low",
+    "high",
+    "prediction_low",
+    "prediction_high",
+    "tau2",
+    "tau2_trial",
+    "note",
+)
+"""Columns of `SubgroupTable.levels`, in order."""
+TEST_COLUMNS = ("heterogeneity", "test", "statistic", "df1", "df2", "p", "note")
+"""Columns of `SubgroupTable.tests`, in order."""
+LEVEL_NUMBERS = LEVEL_COLUMNS[LEVEL_COLUMNS.index("mean") : LEVEL_COLUMNS.index("note")]
+TEST_NUMBERS = ("statistic", "df1", "df2", "p")
+
+
+@dataclass(frozen=True, slots=True)
+class SubgroupTable:
+    """An analysis by subgroups, with a variance between cohorts for each level and with one for all.
+
+    Attributes
+    ----------
+    column, method, scale
+        What was grouped by, and how was pooled.
+    levels
+        Columns `LEVEL_COLUMNS`, one row a level and kind of heterogeneity; methods without a variance between cohorts
+        have one kind, "none", and those with cohorts within trials "shared" alone. `mean` and `se` are on the scale of
+        the method, `tau2` and its part `tau2_trial` on its square; rates are proportions in [0, 1] with 95 % limits.
+        The prediction interval is for a further cohort of the level: by the normal or t as in `pool`, with a shared
+        tau2 by t with the degrees of freedom of the regression on the levels.
+        What a method does not define, or could not find, is NaN, and `note` says why a level has no
+        result, or what `pool` says of such intervals: a tau2 of 0, a narrow Hartung-Knapp interval or none, a t
+        with one or two degrees of freedom, a cut limit.
+    tests
+        Columns `TEST_COLUMNS`, one row a kind of heterogeneity: the test that all levels have one mean. `test` is
+        "Q_between" (chi-squared with `df1`), "Q_M" (the same), "F" (with `df1` and `df2`) or "LR" (chi-squared).
+        NaN where there is none. `note` is what a reader must know, in sentences.
+    left_out
+        `cohort_id` of cohorts without a value in the column.
+    """
+
+    column: str
+    method: PoolingMethod
+    scale: Scale
+    levels: pd.DataFrame
+    tests: pd.DataFrame
+    left_out: tuple[str, ...]
+
+
+def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) -> SubgroupTable:
+    """Pool each level of a column by its own tau2 and by a shared one, and test whether the levels differ.
+
+    Parameters
+    ----------
+    evidence, column, method
+        As for :func:`alkbayes.classical.moderators.subgroups.subgroups`.
+
+    Raises
+    ------
+    EvidenceError, UsageError
+        As `subgroups` does.
+    """
+    if method in TWO_STEP and TWO_STEP[method].estimator is None:
+        analyses = {Heterogeneity.NONE: subgroups(evidence, column, method=method, shared_tau2=False)}
+    elif method in CLUSTERED:
+        kind = Heterogeneity.NONE if method is PoolingMethod.COMMON_LOGIT_CR2 else Heterogeneity.SHARED
+        analyses = {kind: subgroups(evidence, column, method=method, shared_tau2=True)}
+    else:
+        analyses = {
+            Heterogeneity.SEPARATE: subgroups(evidence, column, method=method, shared_tau2=False),
+            Heterogeneity.SHARED: subgroups(evidence, column, method=method, shared_tau2=True),
+        }
+    levels, tests, corrected = [], [], _corrections(evidence, column, method)
+    for kind, analysis in analyses.items():
+        total = sum(level.k for level in analysis.levels)
+        for level in analysis.levels:
+            part = evidence.frame[evidence.frame[column] == level.level]
+            # A regression of k cohorts on p levels has the degrees of freedom of one mean of k - p + 1.
+            k = total - len(analysis.levels) + 1 if kind is Heterogeneity.SHARED else level.k
+            prediction = _prediction(level, method, analysis.scale, k, part["n"].to_numpy(dtype=float))
+            cautions = _cautions(level, prediction, method, part, k)
+            note = _why_not(part, method, analysis) if level.estimate is None else sentences(*cautions)
+            levels.append(
+                {
+                    "heterogeneity": kind.value,
+                    **asdict(level),
+                    "prediction_low": prediction[0],
+                    "prediction_high": prediction[1],
+                    "note": note,
+                }
+            )
+        tests.append(_test(kind, analysis, corrected))
+    first = next(iter(analyses.values()))
+    return SubgroupTable(
+        column=column,
+        method=method,
+        scale=first.scale,
+        levels=pd.DataFrame(levels, columns=list(LEVEL_COLUMNS)).astype(dict.fromkeys(LEVEL_NUMBERS, "float64")),
+        tests=pd.DataFrame(tests, columns=list(TEST_COLUMNS)).astype(dict.fromkeys(TEST_NUMBERS, "float64")),
+        left_out=first.left_out,
+    )
+
+
+def _prediction(
+    level: Subgroup, method: PoolingMethod, scale: Scale, k: int, n: Floats
+) -> tuple[float, float] | tuple[None, None]:
+    """Return the prediction limits of a level, proportions."""
+    kind = TWO_STEP[method].prediction if method in TWO_STEP else Prediction.NORMAL
+    if kind is None or level.mean is None or level.se is None or level.tau2 is None:
+        return None, None
+    if method in CLUSTERED:
+        # The quantile of the confidence interval, as in `pool`.
+        half = quantile(level.df, INTERVAL_PROB) * float(np.hypot(np.sqrt(level.tau2), level.se))
+        limits: tuple[float, float] | None = (level.mean - half, level.mean + half)
+    else:
+        limits = prediction_interval(level.mean, level.se, level.tau2, k=k, kind=kind)
+    if limits is None:
+        return None, None
+    low, high = back_transform(limits, scale=scale, n=n).tolist()
+    return low, high
+
+
+def _cautions(
+    level: Subgroup,
+    prediction: tuple[float, float] | tuple[None, None],
+    method: PoolingMethod,
+    part: pd.DataFrame,
+    k: int,
+) -> list[str]:
+    """Return what `pool` would say of the intervals of a level with `k` - 1 degrees of freedom."""
+    notes = []
+    made_of = TWO_STEP.get(method)
+    if level.tau2 == 0 and prediction[0] is not None:
+        by_hts = made_of is not None and made_of.prediction is Prediction.T_K_MINUS_2
+        notes.append(NO_SPREAD_HTS_NOTE if by_hts else NO_SPREAD_NOTE)
+    if made_of is None:
+        return notes
+    if made_of.test is not Test.Z and k > 1 and level.tau2 is not None:
+        x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
+        vi = effects(x, m, scale=made_of.scale).vi
+        factor = 0.0 if level.se is None else level.se**2 * float((1 / (vi + level.tau2)).sum())
+        notes.append(standard_error_note(method, factor, k - 1, lambda: binomial_instead(x, m)))
+    if made_of.scale is not Scale.LOGIT and {level.low, level.high, *prediction} & {0, 1}:
+        notes.append(CUT_NOTE)
+    return notes
+
+
+def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups) -> str:
+    """Say why a level has no result."""
+    if analysis.shared_tau2:
+        return analysis.fault
+    return pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"])).note
+
+
+def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> str:
+    """Say which cohorts got a continuity correction."""
+    if method in {PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS}:
+        return ""
+    part = evidence.frame[evidence.frame[column] != ""]
+    counts = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
+    return correction_note(effects(*counts, scale=scale_of(method)).corrected, tuple(part["cohort_id"]))
+
+
+def _test(kind: Heterogeneity, analysis: Subgroups, corrected: str) -> dict[str, object]:
+    """Return the test between levels as a row."""
+    between = analysis.between
+    name = "Q_between"
+    if kind is Heterogeneity.SHARED:
+        name = "LR" if analysis.method in {PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS} else "Q_M"
+    if between is not None and between.df2 is not None:
+        name = "F"
+    numbers = {"statistic": None, "df1": None, "df2": None, "p": None} if between is None else asdict(between)
+    return {"heterogeneity": kind.value, "test": name, **numbers, "note": sentences(analysis.note, corrected)}

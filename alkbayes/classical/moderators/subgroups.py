@@ -1,0 +1,374 @@
+"""Response rates pooled in each level of a column, and the test whether the levels differ."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import chdtrc
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.inverse_variance.regression import Omnibus, Test, fit_regression, quantile
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm, likelihood_ratio
+from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
+from alkbayes.classical.notes import left_out_note, sentences
+from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
+from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.table import trial_labels
+from alkbayes.vocabulary import INTERVAL_PROB, in_order
+
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+
+NOT_RANDOMISED = "Cohorts are not randomised between subgroups: a difference is no causal effect."
+FEW = 5
+FEW_NOTE = (
+    f"A level of fewer than {FEW} cohorts hardly shows how they differ, and one cohort not at all: with a tau2 of its "
+    "own its standard error, and the test between levels, may be too sure. A shared tau2 is safer there."
+)
+NOT_CONVERGED_NOTE = "The fit with one tau2 for all levels did not converge: no result."
+NO_RESULT = "No result with one tau2 for all levels: {}."
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroup:
+    """The pooled rate of one level. What a method does not define, or could not find, is None.
+
+    Attributes
+    ----------
+    level
+        Value of the column.
+    k, patients, responders
+        Its cohorts, and their summed counts.
+    mean, se
+        Pooled mean and its standard error, scale of the method.
+    estimate, low, high
+        Pooled response rate with the limits of its 95 % confidence interval, proportions in [0, 1].
+    tau2
+        Variance between its cohorts, squared scale; with a shared tau2 that of all levels. Of the methods with trials
+        the sum of that between trials and that between the cohorts of a trial.
+    tau2_trial
+        Variance between trials, a part of `tau2`; None for methods that take no notice of trials.
+    df
+        Degrees of freedom of the t quantile of its interval; None for the normal one.
+    """
+
+    level: str
+    k: int
+    patients: int
+    responders: int
+    mean: float | None
+    se: float | None
+    estimate: float | None
+    low: float | None
+    high: float | None
+    tau2: float | None
+    tau2_trial: float | None = None
+    df: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroups:
+    """An analysis by subgroups.
+
+    Attributes
+    ----------
+    column
+        What was grouped by.
+    method, scale
+        How was pooled, and on which scale.
+    shared_tau2
+        Whether the levels share one variance between cohorts.
+    levels
+        In the order of `vocabulary.in_order`.
+    between
+        Test that all levels have one mean. With a tau2 for each level, Q_between of the pooled means by chi-squared.
+        With a shared one, that of the regression on the levels: Q_M by chi-squared or F, and for `glmm-ml*` the
+        likelihood-ratio statistic. None where a level has no standard error.
+    left_out
+        `cohort_id` of cohorts without a value in the column.
+    note
+        What a reader must know, in sentences.
+    fault
+        Why the model that the levels share has no result, a sentence; empty where it has one, or they share none.
+    """
+
+    column: str
+    method: PoolingMethod
+    scale: Scale
+    shared_tau2: bool
+    levels: tuple[Subgroup, ...]
+    between: Omnibus | None
+    left_out: tuple[str, ...]
+    note: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Counts and levels of the cohorts that have one."""
+
+    responders: Floats
+    n: Floats
+    labels: npt.NDArray[np.object_]
+    levels: tuple[str, ...]
+    trials: tuple[str, ...] | None
+
+    @property
+    def cells(self) -> Floats:
+        """A column for each level, 1 in its cohorts, shape (k, level)."""
+        return np.column_stack([self.of(level) for level in self.levels]).astype(np.float64)
+
+    def of(self, level: str) -> npt.NDArray[np.bool_]:
+        """Return which cohorts are of a level, shape (k,)."""
+        return np.asarray(self.labels == level, dtype=np.bool_)
+
+    def blank(self, level: str) -> Subgroup:
+        """Return a level with its counts only."""
+        here = self.of(level)
+        x, m = int(self.responders[here].sum()), int(self.n[here].sum())
+        return Subgroup(level, int(here.sum()), m, x, None, None, None, None, None, None)
+
+
+def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, shared_tau2: bool) -> Subgroups:
+    """Pool each level of a column and test whether the levels differ.
+
+    Parameters
+    ----------
+    evidence
+        The cohorts. Those without a value in the column are left out, named and counted.
+    column
+        What to group by, with at least two levels.
+    method
+        `glmm-ml`, a method in two steps, or one with cohorts within trials (`clustering.CLUSTERED`).
+    shared_tau2
+        Whether the levels share one variance between cohorts, which suits levels of few cohorts, or each has its own.
+        Without a variance between cohorts (`common-*`) the two are the same. Methods with cohorts within trials share
+        it: a trial with cohorts in several levels makes levels pooled by themselves dependent.
+
+    Raises
+    ------
+    EvidenceError
+        If the table lacks the column, or its cohorts have fewer than two levels, or with a shared tau2 no level has
+        two; if the method is one with cohorts within trials and the table does not show any (see `required_trials`).
+    UsageError
+        If the method is another one, whose summed counts allow no test, or one with cohorts within trials and
+        `shared_tau2` is False.
+
+    References
+    ----------
+    Borenstein & Higgins (2013), doi:10.1007/s11121-013-0377-7; Viechtbauer (2010), doi:10.18637/jss.v036.i03.
+    """
+    able = (*TWO_STEP, PoolingMethod.GLMM_ML, *CLUSTERED)
+    if method not in able:
+        raise UsageError(f"{method} cannot test subgroups. Methods that can: {', '.join(able)}.")
+    if method in CLUSTERED and not shared_tau2:
+        raise UsageError(f"{method} has one model for all levels, as a trial may have cohorts in several of them.")
+    split, left_out = _split(evidence, column)
+    fault = caution = ""
+    if not shared_tau2:
+        levels, between = _separate(split, method)
+    elif split.n.size == len(split.levels):
+        raise EvidenceError(f"Each {column} has one cohort: there is no variance between cohorts to share.")
+    elif method in CLUSTERED:
+        levels, between, fault, caution = _shared_clustered(split, method)
+    elif method is PoolingMethod.GLMM_ML:
+        levels, between, fault = _shared_binomial(split)
+    else:
+        levels, between, fault = _shared_normal(split, method)
+    scale = scale_of(method)
+    common = method in TWO_STEP and TWO_STEP[method].estimator is None
+    few = not (shared_tau2 or common) and any(level.k < FEW for level in levels)
+    note = sentences(
+        FEW_NOTE if few else "",
+        "" if between is not None else _no_test(levels),
+        caution,
+        clustering_note(method, split.trials),
+        left_out_note([column], left_out, split.n.size),
+        discouraged(scale),
+        NOT_RANDOMISED,
+    )
+    return Subgroups(
+        column=column,
+        method=method,
+        scale=scale,
+        shared_tau2=shared_tau2,
+        levels=levels,
+        between=between,
+        left_out=left_out,
+        note=note,
+        fault=fault,
+    )
+
+
+def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
+    """Return the cohorts by level, and the names of those without one."""
+    frame = evidence.frame
+    available = [name for name in frame.columns if name not in {"cohort_id", "responders", "n"}]
+    if column not in available:
+        raise EvidenceError(
+            f"The evidence table has no column {column} to group by. Its columns: {', '.join(available)}."
+        )
+    stated = (frame[column] != "").to_numpy(dtype=np.bool_)
+    part = frame[stated]
+    levels = in_order(column, part[column])
+    if len(levels) < 2:
+        raise EvidenceError(
+            f"Subgroups need a column with at least two values; {column} has {len(levels)}: {
+                ', '.join(levels) or 'none'
+            }."
+        )
+    split = _Split(
+        responders=part["responders"].to_numpy(dtype=np.float64),
+        n=part["n"].to_numpy(dtype=np.float64),
+        labels=part[column].to_numpy(dtype=object),
+        levels=tuple(str(level) for level in levels),
+        trials=trial_labels(part),
+    )
+    return split, tuple(frame["cohort_id"][~stated])
+
+
+def _separate(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
+    """Pool each level by itself; compare the pooled means by their standard errors."""
+    levels = tuple(_alone(split, level, method) for level in split.levels)
+    means = np.array([np.nan if level.mean is None else level.mean for level in levels])
+    variances = np.array([np.nan if level.se is None else level.se**2 for level in levels])
+    if not (np.isfinite(means) & (variances > 0)).all():
+        return levels, None
+    weights = 1 / variances
+    q = float(weights @ (means - weights @ means / weights.sum()) ** 2)
+    return levels, Omnibus(q, len(levels) - 1, None, float(chdtrc(len(levels) - 1, q)))
+
+
+def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
+    """Return a level pooled by itself, as `pool` has it."""
+    here, blank = split.of(level), split.blank(level)
+    x, m = split.responders[here], split.n[here]
+    row = pool(x, m, method=method)
+    filled = replace(blank, estimate=row.estimate, low=row.low, high=row.high, tau2=row.tau2)
+    if row.estimate is None:
+        return filled
+    if method is PoolingMethod.GLMM_ML:
+        fit = fit_glmm(x, m)
+        return replace(filled, mean=float(fit.beta[0]), se=float(np.sqrt(fit.covariance[0, 0])))
+    made_of = TWO_STEP[method]
+    observed = effects(x, m, scale=made_of.scale)
+    if blank.k == 1:
+        se = float(np.sqrt(observed.vi[0])) if made_of.test is Test.Z else None
+        return replace(filled, mean=float(observed.yi[0]), se=se)
+    mean = fit_regression(observed.yi, observed.vi, estimator=made_of.estimator, test=made_of.test)
+    return replace(filled, mean=float(mean.beta[0]), se=_number(mean.se[0]), df=mean.df)
+
+
+def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
+    """Regress on the levels: their means, and the test of their differences, with one tau2."""
+    made_of = TWO_STEP[method]
+    observed = effects(split.responders, split.n, scale=made_of.scale)
+    cells = split.cells
+    against_first = np.column_stack([np.ones(split.n.size), cells[:, 1:]])
+    means, differences = (
+        fit_regression(observed.yi, observed.vi, design=design, estimator=made_of.estimator, test=made_of.test)
+        for design in (cells, against_first)
+    )
+    tau2 = None if made_of.estimator is None else means.tau2
+    levels = tuple(split.blank(level) for level in split.levels)
+    if means.converged:
+        levels = tuple(
+            _filled(level, split, method, float(beta), float(se), means.df, tau2)
+            for level, beta, se in zip(levels, means.beta, means.se, strict=True)
+        )
+    return levels, differences.omnibus, "" if means.converged else NOT_CONVERGED_NOTE
+
+
+def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
+    """Fit the binomial-normal model with a mean for each level and one tau; test it against one mean for all."""
+    means, one = fit_glmm(split.responders, split.n, design=split.cells), fit_glmm(split.responders, split.n)
+    levels = tuple(split.blank(level) for level in split.levels)
+    if means.converged:
+        tau2 = None if means.tau is None else means.tau**2
+        se = np.sqrt(np.diag(means.covariance))
+        levels = tuple(
+            _filled(level, split, PoolingMethod.GLMM_ML, float(means.beta[place]), float(se[place]), None, tau2)
+            for place, level in enumerate(levels)
+        )
+    fault = "" if means.converged else _binomial_fault(levels, means.message)
+    if not (means.converged and one.converged):
+        return levels, None, fault
+    test = likelihood_ratio(one, means)
+    return levels, Omnibus(test.statistic, test.df, None, test.p), fault
+
+
+def _shared_clustered(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str, str]:
+    """Fit one model of cohorts within trials with a mean for each level; also return what to bear in mind of it."""
+    trials = required_trials(method, split.trials)
+    against_first = np.column_stack([np.ones(split.n.size), split.cells[:, 1:]])
+    means, differences = (
+        fit_clustered(split.responders, split.n, trials, design=design, method=method)
+        for design in (split.cells, against_first)
+    )
+    levels = tuple(split.blank(level) for level in split.levels)
+    if means.message:
+        counts = method is PoolingMethod.GLMM_ML_TRIALS
+        fault = _binomial_fault(levels, means.message) if counts else NO_RESULT.format(means.message)
+        return levels, None, fault, ""
+    filled = []
+    for level, mean, variance, df in zip(levels, means.beta, np.diag(means.covariance), means.df, strict=True):
+        se = float(np.sqrt(variance)) if variance > 0 else None
+        row = _filled(level, split, method, float(mean), se, None if np.isinf(df) else float(df), means.tau2)
+        filled.append(replace(row, tau2_trial=means.tau2_trial))
+    return tuple(filled), differences.omnibus, "", means.caution
+
+
+def _binomial_fault(levels: tuple[Subgroup, ...], message: str) -> str:
+    """Say why the binomial-normal model of all levels has no result: mostly a level at a rate of 0 or 1."""
+    for level in levels:
+        if level.responders in {0, level.patients}:
+            rate = "0" if level.responders == 0 else "1"
+            return (
+                f"Maximum likelihood gives a rate of exactly {rate} in {level.level}, which has no logit: no result "
+                "with one tau2 for all levels."
+            )
+    return NO_RESULT.format(message)
+
+
+def _filled(
+    blank: Subgroup,
+    split: _Split,
+    method: PoolingMethod,
+    mean: float,
+    se: float | None,
+    df: float | None,
+    tau2: float | None,
+) -> Subgroup:
+    """Return a level with its mean, transformed back with its limits; without these where it has no standard error."""
+    se = _number(se)
+    half = None if se is None else quantile(df, INTERVAL_PROB) * se
+    values = [mean] if half is None else [mean, mean - half, mean + half]
+    limits: list[float | None] = back_transform(
+        values, scale=scale_of(method), n=split.n[split.of(blank.level)]
+    ).tolist()
+    estimate, low, high = limits + [None] * (3 - len(limits))
+    return replace(
+        blank,
+        mean=mean,
+        se=se,
+        estimate=estimate,
+        low=low,
+        high=high,
+        tau2=tau2,
+        df=None if se is None else df,
+    )
+
+
+def _number(value: float | None) -> float | None:
+    """Return a number; None where there is none."""
+    return None if value is None or np.isnan(value) else float(value)
+
+
+def _no_test(levels: tuple[Subgroup, ...]) -> str:
+    """Say that there is no test between levels, and which of them have no standard error to test by."""
+    without = [level.level for level in levels if level.se is None]
+    why = f": {', '.join(without)} {'has' if len(without) == 1 else 'have'} no standard error" if without else ""
+    return f"No test between levels{why}."

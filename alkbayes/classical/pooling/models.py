@@ -1,0 +1,186 @@
+"""Pooling by a model: binomial likelihoods, and trials that give several cohorts.
+
+Each function fills in a blank row of one method; a model that finds no answer says why in its note.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.inverse_variance.cluster_robust import cluster_robust
+from alkbayes.classical.inverse_variance.regression import Prediction, fit_regression, prediction_interval
+from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator
+from alkbayes.classical.maximum_likelihood.beta_binomial import fit_beta_binomial
+from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
+from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
+from alkbayes.classical.maximum_likelihood.profile import tau_interval
+from alkbayes.classical.notes import correction_note, sentences, tau2_parts_note, with_its_interval
+from alkbayes.classical.pooling.methods import PoolingMethod, scale_of
+from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
+from alkbayes.classical.proportions import IntervalMethod, proportion_interval
+from alkbayes.classical.scales import Effects
+from alkbayes.vocabulary import INTERVAL_PROB
+
+NO_TRIALS_NOTE = "No result: the table does not say which cohorts are of one trial."
+ONE_TRIAL_NOTE = "No result: all cohorts are of one trial, so that nothing shows how trials differ."
+ONE_EACH_NOTE = "No result: every trial gives one cohort, so that trials and cohorts are the same: see {other}."
+MEAN_NOTE = "The estimate is the mean of the cohorts' rates, where the logit methods give the rate in their middle."
+BETA_PREDICTION_NOTE = "The prediction interval takes mean and rho for known."
+NO_RHO_NOTE = "rho was estimated at 0, which few cohorts cannot show: no prediction interval."
+NARROW_CR2_NOTE = (
+    "The cluster-robust interval is narrower here than the plain one, and may be far too sure: see {instead}."
+)
+CLUSTERED_COMMON_NOTE = (
+    "The interval allows for differences between trials; the mean is weighted as if there were none."
+)
+
+
+def fill_glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
+    """Fill in the binomial-normal model with one level of heterogeneity, by maximum likelihood."""
+    fitted = maximum_likelihood(build(x, m, None, None))
+    fit = as_fit(fitted)
+    blank = replace(blank, tau2=None if fit.tau is None else fit.tau**2)
+    filled = _filled_glmm(blank, fit, m)
+    limits = None if filled.tau2 is None else tau_interval(fitted, prob=INTERVAL_PROB)
+    return filled if limits is None else replace(filled, tau2_low=limits[0] ** 2, tau2_high=limits[1] ** 2)
+
+
+def binomial_instead(x: Floats, m: Floats) -> str:
+    """Name what the counts themselves say, with rate and interval: the binomial model, or where it has none the sum."""
+    blank = PooledProportion(
+        method=PoolingMethod.GLMM_ML,
+        scale=scale_of(PoolingMethod.GLMM_ML),
+        k=x.size,
+        patients=int(m.sum()),
+        responders=int(x.sum()),
+    )
+    found = _filled_glmm(blank, fit_glmm(x, m), m)
+    if found.estimate is not None:
+        return f"that of the binomial model, {with_its_interval(found.method, found.estimate, found.low, found.high)}"
+    (low,), (high,) = proportion_interval(
+        blank.responders, blank.patients, method=IntervalMethod.CLOPPER_PEARSON, prob=INTERVAL_PROB
+    )
+    rate = blank.responders / blank.patients
+    summed = with_its_interval(PoolingMethod.CRUDE_CLOPPER_PEARSON, rate, float(low), float(high))
+    return f"the exact one of the summed counts, {summed}"
+
+
+def fill_glmm_trials(blank: PooledProportion, x: Floats, m: Floats, trials: Sequence[str] | None) -> PooledProportion:
+    """Fill in the binomial-normal model with cohorts within trials, by maximum likelihood."""
+    if without := _without_trials(trials, other="glmm-ml"):
+        return replace(blank, note=sentences(blank.note, without))
+    fit = fit_glmm(x, m, group=trials)
+    if fit.tau is not None and fit.tau_group is not None:
+        blank = replace(blank, tau2=fit.tau**2 + fit.tau_group**2, tau2_trial=fit.tau_group**2)
+    filled = _filled_glmm(blank, fit, m)
+    return replace(filled, note=sentences(filled.note, tau2_parts_note(filled.tau2, filled.tau2_trial, "trial")))
+
+
+def fill_beta_binomial(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
+    """Fill in the beta-binomial model, by maximum likelihood."""
+    fit = fit_beta_binomial(x, m)
+    if not fit.converged:
+        return replace(blank, note=sentences(blank.note, f"No result: {fit.message}."))
+    low, high = fit.interval(INTERVAL_PROB)
+    filled = replace(blank, estimate=fit.mean, low=low, high=high, note=sentences(blank.note, MEAN_NOTE))
+    if np.isnan(fit.rho):
+        return filled
+    if fit.rho == 0:
+        return replace(filled, rho=0.0, note=sentences(filled.note, NO_RHO_NOTE))
+    prediction = fit.prediction(INTERVAL_PROB)
+    return replace(
+        filled,
+        rho=fit.rho,
+        prediction_low=prediction[0],
+        prediction_high=prediction[1],
+        note=sentences(filled.note, BETA_PREDICTION_NOTE),
+    )
+
+
+def fill_multilevel(
+    blank: PooledProportion, observed: Effects, n: Floats, trials: Sequence[str] | None, names: Sequence[str]
+) -> PooledProportion:
+    """Fill in the multilevel normal model of the transformed rates, cohorts within trials, by REML."""
+    note = sentences(correction_note(observed.corrected, names), blank.note)
+    without = _without_trials(trials, other="reml-logit")
+    if trials is None or without:
+        return replace(blank, note=sentences(note, without))
+    fit = fit_multilevel(observed.yi, observed.vi, trials)
+    filled = replace(blank, q=fit.q, q_df=fit.q_df, q_p=fit.q_p, note=note)
+    if not fit.converged:
+        return replace(filled, note=sentences(note, f"No result: {fit.message}."))
+    tau2 = fit.tau2_group + fit.tau2_cohort
+    filled = replace(
+        filled,
+        tau2=tau2,
+        tau2_trial=fit.tau2_group,
+        i2=fit.i2_group + fit.i2_cohort,
+        note=sentences(note, tau2_parts_note(tau2, fit.tau2_group, "trial"), NO_SPREAD_NOTE if tau2 == 0 else ""),
+    )
+    centre = float(fit.beta[0])
+    return with_interval(
+        filled, centre, fit.interval(prob=INTERVAL_PROB)[1] - centre, fit.prediction(prob=INTERVAL_PROB), n
+    )
+
+
+def fill_cluster_robust(
+    blank: PooledProportion,
+    estimator: Tau2Estimator | None,
+    observed: Effects,
+    x: Floats,
+    n: Floats,
+    trials: Sequence[str] | None,
+    names: Sequence[str],
+) -> PooledProportion:
+    """Fill in an inverse-variance mean whose interval allows for cohorts of one trial being alike (CR2)."""
+    note = sentences(correction_note(observed.corrected, names), blank.note)
+    if trials is None or len(set(trials)) == 1:
+        return replace(blank, note=sentences(note, NO_TRIALS_NOTE if trials is None else ONE_TRIAL_NOTE))
+    fit = fit_regression(observed.yi, observed.vi, estimator=estimator)
+    filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, note=note)
+    if not fit.converged:
+        return replace(filled, note=sentences(note, "The REML estimate of tau2 did not converge: no result."))
+    robust = cluster_robust(observed.yi, observed.vi, trials, tau2=fit.tau2)
+    message = f"{robust.message[:1].upper()}{robust.message[1:]}." if robust.message else ""
+    common = CLUSTERED_COMMON_NOTE if estimator is None else ""
+    filled = replace(filled, tau2=None if estimator is None else fit.tau2, note=sentences(note, common, message))
+    centre, se = float(fit.beta[0]), float(robust.se[0])
+    if np.isnan(se):
+        return with_interval(filled, centre, None, None, n)
+    half = float(robust.intervals(INTERVAL_PROB)[0, 1]) - centre
+    no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
+    narrow = NARROW_CR2_NOTE.format(instead=binomial_instead(x, n)) if half < Z * float(fit.se[0]) else ""
+    filled = replace(filled, note=sentences(filled.note, no_spread, narrow))
+    if estimator is None:
+        return with_interval(filled, centre, half, None, n)
+    # The quantile of the confidence interval, as everywhere else.
+    reach = half / se * float(np.sqrt(fit.tau2 + se**2))
+    return with_interval(filled, centre, half, (centre - reach, centre + reach), n)
+
+
+def _filled_glmm(blank: PooledProportion, fit: GlmmFit, m: Floats) -> PooledProportion:
+    if blank.responders in {0, blank.patients}:
+        rate = "0" if blank.responders == 0 else "1"
+        note = (
+            f"Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result. See "
+            "crude-clopper-pearson."
+        )
+        return replace(blank, tau2=None, tau2_trial=None, note=sentences(blank.note, note))
+    if not fit.converged:
+        return replace(blank, tau2=None, tau2_trial=None, note=sentences(blank.note, f"No result: {fit.message}."))
+    note = sentences(blank.note, NO_SPREAD_NOTE if blank.tau2 == 0 else "")
+    centre, se = float(fit.beta[0]), float(np.sqrt(fit.covariance[0, 0]))
+    kind = Prediction.NORMAL
+    prediction = None if blank.tau2 is None else prediction_interval(centre, se, blank.tau2, k=blank.k, kind=kind)
+    return with_interval(replace(blank, note=note), centre, Z * se, prediction, m)
+
+
+def _without_trials(trials: Sequence[str] | None, *, other: str) -> str:
+    """Say why there is no level between trials; empty if there is one."""
+    if trials is None:
+        return NO_TRIALS_NOTE
+    if len(set(trials)) == 1:
+        return ONE_TRIAL_NOTE
+    return ONE_EACH_NOTE.format(other=other) if len(set(trials)) == len(trials) else ""

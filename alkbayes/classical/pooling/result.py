@@ -1,0 +1,123 @@
+"""What every classical method gives: a pooled response rate, and how it is filled in."""
+
+from dataclasses import dataclass, replace
+
+from alkbayes.classical.counts import Floats
+from alkbayes.classical.inverse_variance.regression import quantile
+from alkbayes.classical.notes import sentences
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.scales import Scale, back_transform
+from alkbayes.vocabulary import INTERVAL_PROB
+
+NO_SPREAD_NOTE = (
+    "tau2 was estimated at 0, so the prediction interval is no wider than the confidence interval; few cohorts cannot "
+    "show that there are no differences."
+)
+CUT_NOTE = "A limit lay beyond a rate of 0 or 1 and was cut there."
+Z = quantile(None, INTERVAL_PROB)
+
+
+@dataclass(frozen=True, slots=True)
+class PooledProportion:
+    """A pooled response rate. What a method does not define, or could not find, is None.
+
+    Attributes
+    ----------
+    method
+        How it was pooled.
+    scale
+        Scale of the pooling and of `tau2`.
+    k, patients, responders
+        Number of cohorts, and their summed counts.
+    estimate
+        Pooled response rate, a proportion in [0, 1]: the pooled mean, transformed back. On any scale but `probability`
+        it is that of a cohort in the middle of the distribution, not the average over cohorts.
+    low, high
+        Limits of its 95 % confidence interval, proportions.
+    prediction_low, prediction_high
+        Limits of the 95 % prediction interval for the rate of a further cohort, proportions.
+    tau2
+        Variance between cohorts, squared `scale`; of the methods with trials the sum of that between trials and that
+        between the cohorts of a trial.
+    i2, h2
+        Share of the variation that is between cohorts, a proportion in [0, 1], and H2 >= 1; for `common-*` from Q
+        (where H2 = Q / df may be under 1), else from `tau2`. None for `glmm-ml`, whose sampling variances are not known
+        numbers.
+    q, q_df, q_p
+        Cochran's Q of the observed rates on `scale`, its degrees of freedom and p-value. None for `glmm-ml`: its
+        likelihood-ratio test is another statistic, to be had from `fit_glmm`.
+    tau2_low, tau2_high, i2_low, i2_high, h2_low, h2_high
+        Limits of the 95 % Q-profile intervals. They follow from Q and not from `tau2`, which may lie outside. Of
+        `glmm-ml` those of tau2 by profile likelihood, where they are finite. None for `common-*`, which have
+        no tau2, and for the other models.
+    tau2_trial
+        Variance between trials, a part of `tau2`. None for methods that take no notice of trials.
+    rho
+        Intraclass correlation of `beta-binomial-ml`, in [0, 1): the variance between cohorts' rates is
+        rho * mean * (1 - mean).
+    corrected
+        Number of cohorts that got 1/2 in both cells; None for methods that never do that.
+    note
+        What a reader must know of this row, in sentences; empty if nothing.
+    """
+
+    method: PoolingMethod
+    scale: Scale
+    k: int
+    patients: int
+    responders: int
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    prediction_low: float | None = None
+    prediction_high: float | None = None
+    tau2: float | None = None
+    i2: float | None = None
+    h2: float | None = None
+    q: float | None = None
+    q_df: int | None = None
+    q_p: float | None = None
+    tau2_low: float | None = None
+    tau2_high: float | None = None
+    i2_low: float | None = None
+    i2_high: float | None = None
+    h2_low: float | None = None
+    h2_high: float | None = None
+    tau2_trial: float | None = None
+    rho: float | None = None
+    corrected: int | None = None
+    note: str = ""
+
+
+def with_interval(
+    filled: PooledProportion, centre: float, half: float | None, prediction: tuple[float, float] | None, n: Floats
+) -> PooledProportion:
+    """Fill in estimate and limits, back-transformed.
+
+    Parameters
+    ----------
+    filled
+        What is known so far; its `scale` is that of the other arguments.
+    centre, half
+        Pooled mean, and half its confidence interval; None where there is none.
+    prediction
+        Prediction limits; None where there are none.
+    n
+        Patients of each cohort, shape (k,), which the Freeman-Tukey scale needs to come back.
+    """
+    values = [centre]
+    if half is not None:
+        values += [centre - half, centre + half, *(prediction or ())]
+    limits: list[float | None] = back_transform(values, scale=filled.scale, n=n).tolist()
+    estimate = limits.pop(0)
+    low, high, prediction_low, prediction_high = limits + [None] * (4 - len(limits))
+    cut = filled.scale is not Scale.LOGIT and any(limit in {0, 1} for limit in limits)
+    return replace(
+        filled,
+        estimate=estimate,
+        low=low,
+        high=high,
+        prediction_low=prediction_low,
+        prediction_high=prediction_high,
+        note=sentences(filled.note, CUT_NOTE if cut else ""),
+    )

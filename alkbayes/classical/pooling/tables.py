@@ -1,0 +1,137 @@
+"""Classical pooling over an evidence table: overall, by column, and by pairs of columns."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.pooling.result import PooledProportion
+from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.table import trial_labels
+from alkbayes.text.names import listed
+from alkbayes.vocabulary import in_order, label_of
+
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+
+DEFAULT_BY = ("line", "regimen_class")
+WHOLE = "all"
+"""Group and level of the whole table."""
+COUNTS = frozenset({"n", "responders"})
+"""Columns that are pooled, so that nothing can be grouped by them."""
+POOL_COLUMNS = ("group", "level", *(field.name for field in fields(PooledProportion)))
+"""Columns of a pooled table, in order."""
+NUMBERS = POOL_COLUMNS[POOL_COLUMNS.index("estimate") : POOL_COLUMNS.index("note")]
+"""Columns that may be missing, as NaN."""
+
+
+def pool_table(
+    evidence: "Evidence",
+    *,
+    by: Sequence[str | tuple[str, str]] | None = None,
+    methods: Sequence[PoolingMethod] = DEFAULT_METHODS,
+) -> pd.DataFrame:
+    """Pool all cohorts, and those of each level of some columns, by each method.
+
+    Parameters
+    ----------
+    evidence
+        The cohorts.
+    by
+        Columns to group by; a pair of columns groups by the levels of both at once. None stands for line and TKI
+        generation, as far as the table has them; a column that is named must be there.
+    methods
+        What to pool by, each once, in the order of the rows.
+
+    Returns
+    -------
+    DataFrame
+        Columns `POOL_COLUMNS`, one row a group, level and method. `group` is "all" (its `level` too), then a column's
+        name in results ("line", "generation"), or two joined ("line:generation", with levels such as "naive:first").
+        Levels stand in the order of `vocabulary.in_order`; a pair of levels without cohorts has no row, and a cohort
+        whose value is empty stands in none. Proportions are in [0, 1], `tau2` is on the logit scale, and what a method
+        does not define is NaN.
+
+    Raises
+    ------
+    EvidenceError
+        If the table lacks a column of `by`, or no cohort has a value there.
+    UsageError
+        If a pair names one column twice, or two groups of `by` would carry the same name in results.
+    """
+    frame = evidence.frame
+    available = [column for column in frame.columns if column not in COUNTS]
+    groups = (
+        [(column,) for column in DEFAULT_BY if column in available] if by is None else _groups(by, frame, available)
+    )
+    rows = []
+    for group, level, part, left_out in _parts(frame, groups):
+        trials = trial_labels(part)
+        for method in dict.fromkeys(methods):
+            pooled = pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
+            row = {"group": group, "level": level, **asdict(pooled)}
+            row["note"] = " ".join(note for note in (pooled.note, left_out) if note)
+            rows.append(row)
+    table = pd.DataFrame(rows, columns=list(POOL_COLUMNS))
+    return table.astype(dict.fromkeys(NUMBERS, "float64") | dict.fromkeys(("method", "scale"), "str"))
+
+
+def _groups(
+    by: Sequence[str | tuple[str, str]], frame: pd.DataFrame, available: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """Return what to group by as tuples of columns, each once; refuse what is not there or would be ambiguous."""
+    groups = list(dict.fromkeys((item,) if isinstance(item, str) else tuple(item) for item in by))
+    missing = dict.fromkeys(column for group in groups for column in group if column not in available)
+    if counts := [column for column in missing if column in COUNTS and column in frame]:
+        raise UsageError(f"{' and '.join(counts)} cannot be grouped by: that is what is pooled.")
+    if missing:
+        raise EvidenceError(
+            f"The evidence table has no column {', '.join(missing)} to group by. Its columns: {', '.join(available)}."
+        )
+    if twice := [":".join(group) for group in groups if len(set(group)) < len(group)]:
+        raise UsageError(f"{', '.join(twice)} names one column twice. A pair needs two columns.")
+    if empty := [_name(group, frame) for group in groups if not _stated(frame, group).any()]:
+        raise EvidenceError(f"No cohort of the evidence table has a {' or a '.join(empty)}: nothing to group by.")
+    if any(_name(group, frame) == WHOLE for group in groups):
+        raise UsageError(f"A column called {WHOLE} cannot be grouped by: results call the whole table so. Rename it.")
+    named: dict[str, tuple[str, ...]] = {}
+    for group in groups:
+        other = named.setdefault(_name(group, frame), group)
+        if other != group:
+            raise UsageError(
+                f"{':'.join(other)} and {':'.join(group)} are both called {_name(group, frame)} in results. "
+                "Ask for one of them."
+            )
+    return groups
+
+
+def _name(group: tuple[str, ...], frame: pd.DataFrame) -> str:
+    """Return what a group is called in results."""
+    return ":".join(label_of(column, frame.columns) for column in group)
+
+
+def _stated(frame: pd.DataFrame, group: tuple[str, ...]) -> "pd.Series[bool]":
+    """Return which cohorts have a value in each column of a group."""
+    return (frame[list(group)] != "").all(axis=1)
+
+
+def _parts(frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, str, pd.DataFrame, str]]:
+    """Yield group, level, its cohorts, and what to say of cohorts that the group leaves out."""
+    yield WHOLE, WHOLE, frame, ""
+    for group in groups:
+        stated = frame[_stated(frame, group)]
+        lacking = len(frame) - len(stated)
+        left_out = (
+            f"{lacking} of {len(frame)} cohorts have no {_name(group, frame)} and stand in none of its rows: "
+            f"{listed(frame['cohort_id'][~_stated(frame, group)].tolist())}."
+            if lacking
+            else ""
+        )
+        cells = dict(iter(stated.groupby(list(group))))
+        for levels in product(*(in_order(column, stated[column]) for column in group)):
+            if levels in cells:
+                yield _name(group, frame), ":".join(levels), cells[levels], left_out

@@ -1,0 +1,1 @@
+"""Published numbers: how a headline was made, means of medians."""

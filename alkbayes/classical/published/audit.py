@@ -1,0 +1,400 @@
+"""How a published headline was made: which interval of one proportion, on which counts, gives its printed numbers.
+
+A pooled response rate is often printed with an interval and a number of patients. If an interval of one proportion on
+summed counts gives the same digits, the interval takes all patients for one sample: no difference between cohorts is in
+it. The comparison is exact up to rounding; nothing is known of the cohorts, and nothing is assumed of them.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from itertools import product
+from math import ceil, floor, inf, sqrt
+
+from scipy.special import logit, ndtri
+
+from alkbayes.classical.proportions import IntervalMethod, proportion_interval
+from alkbayes.classical.published.printed import Printed, read_percent
+from alkbayes.classical.scales import Scale, back_transform
+from alkbayes.errors import UsageError
+
+NONE_OF_THESE = "none of these"
+REPRODUCED = "reproduced"
+LEAVES_OUT = (
+    "An interval of one proportion takes all patients for one sample. It leaves out that cohorts differ in their true "
+    "response rate, and so is too narrow for any statement beyond these patients."
+)
+MOST_PATIENTS = 10**9
+SLACK = 1e-10
+"""By which a computed limit may miss the edge of what rounds to a printed one: its own rounding error, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What was printed.
+
+    Attributes
+    ----------
+    estimate, low, high
+        The rate and the limits of its interval.
+    n
+        Patients.
+    prob
+        Probability of the interval, in (0, 1).
+    """
+
+    estimate: Printed
+    low: Printed
+    high: Printed
+    n: int
+    prob: float
+
+    @property
+    def beyond(self) -> bool:
+        """Whether a limit lies below 0 or above 100 %, where no response rate is."""
+        return self.low.value < 0 or self.high.value > 1
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether both limits may be as far from the rate, given how they were rounded."""
+        apart = self.low.value + self.high.value - 2 * self.estimate.value
+        units = (number.most - number.least for number in (self.low, self.high, self.estimate, self.estimate))
+        return abs(apart) <= sum(units) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number worked out from printed ones: from them as they stand, and its extremes over what rounds to them."""
+
+    value: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class MethodAudit:
+    """Whether an interval of one proportion gives what was printed.
+
+    Attributes
+    ----------
+    method
+        How the interval is made.
+    first, last
+        The fewest and the most responders with which it gives all three printed numbers, and so does every count
+        between them; None if no count does.
+    low, high
+        Its own limits on the count nearest to the printed rate, proportions.
+    """
+
+    method: IntervalMethod
+    first: int | None
+    last: int | None
+    low: float
+    high: float
+
+    @property
+    def counts(self) -> int:
+        """How many counts of responders give all three printed numbers."""
+        return 0 if self.first is None or self.last is None else self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """What the width of the printed interval says.
+
+    Attributes
+    ----------
+    se_ratio
+        Standard error that the width implies, over that of a binomial proportion of as many patients.
+    effective_patients
+        Patients of one sample whose binomial interval is as wide, n / se_ratio**2; `most` may be infinite.
+    tau
+        Standard deviation between cohorts that a random-effects interval of this width has, logit scale; None without a
+        number of cohorts, and where a limit lies beyond 0 or 100 %. 0 where the interval is no wider than a binomial
+        one.
+    """
+
+    se_ratio: Range
+    effective_patients: Range
+    tau: Range | None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two parts of the patients, whose rates combine to the headline.
+
+    Attributes
+    ----------
+    first, second
+        Printed rates of the two parts.
+    share
+        Share of the patients, in [0, 1], that the first part must have.
+    """
+
+    first: Printed
+    second: Printed
+    share: Range
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How a headline was made.
+
+    Attributes
+    ----------
+    headline
+        What was printed.
+    cohorts
+        Number of cohorts, if it was given.
+    counts
+        Every count of responders whose rate rounds to the printed one; may be empty.
+    nearest
+        The count whose rate is nearest to the printed one.
+    methods
+        Each interval of one proportion.
+    width
+        None where a rate of 0 or 100 %, or a limit there, says nothing of a standard error.
+    split
+        None if no split was given.
+    """
+
+    headline: Headline
+    cohorts: int | None
+    counts: range
+    nearest: int
+    methods: tuple[MethodAudit, ...]
+    width: Width | None
+    split: Split | None
+
+    @property
+    def reproduced_by(self) -> tuple[IntervalMethod, ...]:
+        """The methods that give what was printed on some count of responders."""
+        return tuple(method.method for method in self.methods if method.counts)
+
+    @property
+    def verdict(self) -> str:
+        """`REPRODUCED` or `NONE_OF_THESE`."""
+        return REPRODUCED if self.reproduced_by else NONE_OF_THESE
+
+
+def audit_headline(
+    estimate: str,
+    low: str,
+    high: str,
+    *,
+    n: int,
+    level: str = "95",
+    cohorts: int | None = None,
+    split: Sequence[str] = (),
+) -> Audit:
+    """Find which intervals of one proportion, on which counts, give the printed numbers, and what their width says.
+
+    Parameters
+    ----------
+    estimate, low, high
+        Percentages as printed: the digits say how they were rounded, so "58" and "58.0" are not the same.
+    n
+        Patients, from 1 to `MOST_PATIENTS`.
+    level
+        Probability of the interval in percent, in (0, 100).
+    cohorts
+        Number of cohorts, from 2 to n. The width is then read as that of a random-effects interval over as many cohorts
+        of equal size, whose pooled logit has the variance (tau2 + cohorts / (n p (1 - p))) / cohorts; with cohorts of
+        unequal size the same width needs a smaller tau.
+    split
+        None, or the printed percentages of two parts of the patients.
+
+    Raises
+    ------
+    UsageError
+        If a number is not what it should be, or they contradict each other; the message says which.
+
+    Notes
+    -----
+    For each method both limits rise with the count of responders, as long as they are cut off at 0 and 100 %. So the
+    counts that give the printed limits are neighbours, and are found by bisection, however many patients there are. The
+    ratio of standard errors is one of widths on the probability scale: of a Wald interval it is exactly 1, and of the
+    other methods it comes to 1 as the counts grow. tau is read on the logit scale, on which random-effects intervals
+    are mostly made; a binomial interval of few patients with a rate near 0 or 100 %, read so, may show some.
+    """
+    headline = _headline(estimate, low, high, n, level)
+    if cohorts is not None and not 2 <= cohorts <= n:
+        raise UsageError(
+            f"The number of cohorts must lie between 2 and the number of patients, {n:,}; got {cohorts:,}."
+        )
+    rate = headline.estimate
+    counts = range(max(0, ceil(rate.least * n)), min(n, floor(rate.most * n)) + 1)
+    nearest = round(rate.value * n)
+    return Audit(
+        headline=headline,
+        cohorts=cohorts,
+        counts=counts,
+        nearest=nearest,
+        methods=tuple(_audit_method(method, headline, counts, nearest) for method in IntervalMethod),
+        width=_width(headline, cohorts),
+        split=_split(rate, split) if split else None,
+    )
+
+
+def random_effects_interval(headline: Headline, *, cohorts: int, tau: float) -> tuple[float, float]:
+    """Return the interval that the printed rate would have over cohorts of equal size that differ by `tau`.
+
+    Parameters
+    ----------
+    headline
+        With a rate between 0 and 100 %, both excluded.
+    cohorts
+        Their number.
+    tau
+        Standard deviation between them, logit scale.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit, proportions: logit -/+ z * sqrt((tau2 + cohorts / (n p (1 - p))) / cohorts), transformed.
+    """
+    p = float(headline.estimate.value)
+    half = _z(headline) * sqrt(tau**2 / cohorts + 1 / (headline.n * p * (1 - p)))
+    low, high = back_transform([logit(p) - half, logit(p) + half], scale=Scale.LOGIT)
+    return float(low), float(high)
+
+
+def _headline(estimate: str, low: str, high: str, n: int, level: str) -> Headline:
+    """Return what was printed, or refuse what cannot have been."""
+    if not 1 <= n <= MOST_PATIENTS:
+        raise UsageError(f"The number of patients must be a whole number from 1 to {MOST_PATIENTS:,}; got {n:,}.")
+    names = ("The estimate", "The lower limit", "The upper limit")
+    of = zip((estimate, low, high), names, strict=True)
+    printed = [read_percent(text, name, beyond=name != names[0]) for text, name in of]
+    if all(abs(number.value) <= Fraction(1, 100) and not number.signed for number in printed):
+        raise UsageError(
+            f"{estimate} ({low} to {high}) looks like proportions; percentages are needed: 58.5, not 0.585. "
+            "If these are percentages below 1, write them with a percent sign: 0.5%."
+        )
+    rate, lower, upper = printed
+    if not lower.value <= rate.value <= upper.value:
+        raise UsageError(
+            f"The estimate must lie between its limits; got {rate.text} with limits {lower.text} and {upper.text}."
+        )
+    prob = read_percent(level, "The level").value
+    if not Fraction(1, 100) <= prob < 1:
+        raise UsageError(f"The level is in percent, from 1 to under 100, such as 95; got {level!r}.")
+    return Headline(estimate=rate, low=lower, high=upper, n=n, prob=float(prob))
+
+
+def _audit_method(method: IntervalMethod, headline: Headline, counts: range, nearest: int) -> MethodAudit:
+    """Return the counts, out of those that give the printed rate, whose limits round to the printed ones."""
+    low, high = (partial(_limit, headline=headline, method=method, side=side) for side in (0, 1))
+    if beyond := method is IntervalMethod.WALD and headline.beyond:
+        counts = _beyond(counts, headline)
+    for limit, printed in () if beyond else ((low, headline.low), (high, headline.high)):
+        after = bisect_right(counts, float(printed.most) + SLACK, key=limit)
+        counts = counts[bisect_left(counts, float(printed.least) - SLACK, key=limit) : after]
+    return MethodAudit(
+        method=method,
+        first=counts[0] if counts else None,
+        last=counts[-1] if counts else None,
+        low=low(nearest),
+        high=high(nearest),
+    )
+
+
+def _beyond(counts: range, headline: Headline) -> range:
+    """Return the counts on which Wald's interval, not cut off, gives printed limits of which one is beyond 0 or 100 %.
+
+    Next to 0 and n its limits do not rise with the count, so that each count is tried. Its limit is beyond where fewer
+    than z**2 patients respond, or fewer do not, and these are few.
+    """
+    few = ceil(_z(headline) ** 2)
+    tried = (*range(counts.start, min(counts.stop, few)), *range(max(counts.start, headline.n - few), counts.stop))
+    printed, found = (headline.low, headline.high), []
+    for count in tried:
+        limits = (_limit(count, headline=headline, method=IntervalMethod.WALD, side=side) for side in (0, 1))
+        if all(n.least - SLACK <= limit <= n.most + SLACK for n, limit in zip(printed, limits, strict=True)):
+            found.append(count)
+    return range(min(found), max(found) + 1) if found else range(0)
+
+
+def _limit(count: int, *, headline: Headline, method: IntervalMethod, side: int) -> float:
+    """Return the lower (side 0) or upper (1) limit of the interval on a count of responders."""
+    if method is IntervalMethod.WALD and headline.beyond:  # not cut off at 0 and 100 %
+        p = count / headline.n
+        return p + (2 * side - 1) * _z(headline) * sqrt(p * (1 - p) / headline.n)
+    return float(proportion_interval(count, headline.n, method=method, prob=headline.prob)[side][0])
+
+
+def _width(headline: Headline, cohorts: int | None) -> Width | None:
+    """Return what the width of the printed interval says, if it says anything."""
+    rate, low, high = headline.estimate, headline.low, headline.high
+    if low.value == 0 or high.value == 1 or not 0 < rate.least < rate.most < 1:
+        return None
+    half = Fraction(1, 2)
+    # Where p (1 - p) is least and greatest among the rates that round to the printed one.
+    rates = (rate.least, rate.most, min(max(rate.least, half), rate.most))
+
+    def over_rounding(reading: Callable[[Fraction, Fraction, Fraction], float]) -> Range:
+        return Range(
+            value=reading(low.value, high.value, rate.value),
+            least=min(reading(low.most, max(low.most, high.least), p) for p in rates),
+            most=max(reading(low.least, high.most, p) for p in rates),
+        )
+
+    ratio = over_rounding(partial(_se_ratio, headline=headline))
+    patients = [headline.n / number**2 if number else inf for number in (ratio.value, ratio.most, ratio.least)]
+    return Width(
+        se_ratio=ratio,
+        effective_patients=Range(*patients),
+        # Beyond 0 and 100 % there are no logits.
+        tau=None
+        if cohorts is None or headline.beyond
+        else over_rounding(partial(_tau, headline=headline, cohorts=cohorts)),
+    )
+
+
+def _se_ratio(low: Fraction, high: Fraction, p: Fraction, *, headline: Headline) -> float:
+    """Return the standard error that an interval has over that of a proportion p, probability scale."""
+    return float(high - low) / (2 * _z(headline)) / sqrt(p * (1 - p) / headline.n)
+
+
+def _tau(low: Fraction, high: Fraction, p: Fraction, *, headline: Headline, cohorts: int) -> float:
+    """Return the tau of a random-effects interval over cohorts of equal size, logit scale."""
+    se = float(logit(float(high)) - logit(float(low))) / (2 * _z(headline))
+    return sqrt(max(0.0, cohorts * (se**2 - 1 / float(headline.n * p * (1 - p)))))
+
+
+def _split(rate: Printed, texts: Sequence[str]) -> Split:
+    """Return what share of the patients the first of two parts must have."""
+    if len(texts) != 2:
+        raise UsageError(f"A split has two parts; got {len(texts)}: {', '.join(texts)}.")
+    first, second = (read_percent(text, f"The rate of part {place}") for place, text in enumerate(texts, 1))
+    bottom, top = sorted((first, second), key=lambda part: part.value)
+    if bottom.value == top.value or not bottom.value <= rate.value <= top.value:
+        raise UsageError(
+            f"The rates of the two parts must differ and hold the estimate {rate.text} between them; "
+            f"got {first.text} and {second.text}."
+        )
+    if bottom.most >= top.least:
+        raise UsageError(
+            f"The rates of the two parts, {first.text} and {second.text}, may be equal before rounding: they say "
+            "nothing of the shares."
+        )
+    # Monotone in each rate: the extremes are at the corners.
+    corners = product(*((number.least, number.most) for number in (rate, first, second)))
+    shares = [_share(*corner) for corner in corners]
+    return Split(
+        first=first,
+        second=second,
+        share=Range(value=_share(rate.value, first.value, second.value), least=min(shares), most=max(shares)),
+    )
+
+
+def _share(whole: Fraction, first: Fraction, second: Fraction) -> float:
+    """Return the weight of the first rate in a mean of two, from 0 to 1."""
+    return float(min(max((whole - second) / (first - second), Fraction(0)), Fraction(1)))
+
+
+def _z(headline: Headline) -> float:
+    """Return the normal quantile of the interval."""
+    return float(ndtri((1 + headline.prob) / 2))

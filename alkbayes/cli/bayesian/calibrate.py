@@ -1,0 +1,255 @@
+"""`alkbayes calibrate`: whether posteriors are calibrated, and what intervals cover, on simulated tables."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alkbayes.cli.shared import completion as completing
+from alkbayes.cli.shared.options import Json
+from alkbayes.cli.shared.output import message_console, no_color, print_json, reader_console, say
+from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.inference.settings import DEFAULT_SEED, Engine
+from alkbayes.text.wording import percent
+from alkbayes.vocabulary import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from alkbayes.calibration.workers import Told
+
+MOST_REPLICATIONS = 1_000_000
+SHOWN = 12
+"""Quantities of the table for a reader, those with the least uniform ranks; JSON has all."""
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A bundled model's name, or the path of a TOML file.", autocompletion=completing.models
+    ),
+]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study; the same one goes on with it.")]
+ScenarioName = Annotated[
+    str, typer.Option("--scenario", metavar="NAME", help="Which cohorts, and with which parameters; see docs.")
+]
+EngineName = Annotated[Engine, typer.Option("--engine", help="What draws the posteriors.")]
+Replications = Annotated[int, typer.Option(help="Simulated tables, those in the folder included.")]
+Seed = Annotated[int, typer.Option(help="Decides every table and every draw.")]
+Draws = Annotated[int, typer.Option(help="Draws of each posterior.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes on this machine. Default: one a core.", show_default=False)
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Dask scheduler of a cluster, tcp://host:8786.", show_default=False),
+]
+Plots = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Draw the ranks there, as ranks.png.", show_default=False)
+]
+
+
+def command(
+    out: Out,
+    model: Model = DEFAULT_MODEL,
+    scenario: ScenarioName = "bundled",
+    engine: EngineName = Engine.QUADRATURE,
+    replications: Replications = 200,
+    seed: Seed = DEFAULT_SEED,
+    draws: Draws = 1000,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    plots: Plots = None,
+    json_: Json = False,
+) -> None:
+    """Simulate tables, draw their posteriors, and report whether these are calibrated and what intervals cover.
+
+    Interrupted, it goes on where it was by the same command.
+
+    Example: alkbayes calibrate --scenario three-trials --replications 100 --out runs/three-trials
+    """
+    from datetime import datetime
+
+    from alkbayes.calibration.scenarios import scenario_named
+    from alkbayes.spec.schema import model_path, read_spec
+
+    for name, value, most in (("replications", replications, MOST_REPLICATIONS), ("workers", workers or 1, 1000)):
+        if not 1 <= value <= most:
+            raise UsageError(f"--{name}: found {value}; allowed: 1 to {most:,}.")
+    if workers is not None and scheduler is not None:
+        raise UsageError("--workers and --scheduler exclude each other: a cluster has workers of its own.")
+    scenario_named(scenario)
+    spec = read_spec(model_path(model))
+    if not spec.outcome.usual:
+        raise UsageError(
+            f"model {spec.name!r} counts {' of '.join(spec.outcome.columns)}; scenarios have responders and n alone. "
+            "Give a model without [outcome]."
+        )
+
+    from alkbayes.calibration.folder import StudyFolder
+    from alkbayes.calibration.replications import Study, check_study
+    from alkbayes.calibration.summary import summarise_study
+    from alkbayes.calibration.workers import check_scheduler, run_study
+
+    study = Study(spec=spec, scenario=scenario, engine=engine, seed=seed, draws=draws)
+    check_study(study)
+    if scheduler is not None:
+        check_scheduler(scheduler)
+    folder = StudyFolder(out, study, now=datetime.now().astimezone())
+    with _progress(out, replications, finished=len(folder.records)) as told:
+        records = run_study(
+            study,
+            folder,
+            replications=replications,
+            workers=workers or os.cpu_count() or 1,
+            scheduler=scheduler,
+            told=told,
+        )
+    summary = summarise_study(study, records)
+    folder.write_summary(summary)
+    if plots is not None and summary["ranks"] is not None:
+        from alkbayes.plots.figures.ranks import write_rank_plot
+
+        write_rank_plot(plots, summary["ranks"]["values"], kept=summary["ranks"]["kept"])
+    document = {"study": folder.described, "summary": summary, "out": str(out)}
+    if json_:
+        print_json({"calibration": document})
+    else:
+        _show(document)
+    ranks = summary["ranks"]
+    if ranks is not None and not ranks["passed"]:
+        failed = [item["quantity"] for item in ranks["quantities"] if item["adjusted"] < ranks["alpha"]]
+        raise ConvergenceError(f"the ranks are not uniform: {', '.join(failed)}. The posteriors are not calibrated.")
+
+
+@contextmanager
+def _progress(out: Path, replications: int, *, finished: int) -> "Iterator[Told]":
+    """Show progress on stderr, and on Ctrl-C how to go on: a bar in a terminal, else a line now and then."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = message_console()
+    bars = console.is_terminal and not no_color()
+    made = finished
+    if finished:
+        say(console, f"{out}: goes on, {finished:,} replications are there.")
+    columns = (TextColumn("replications"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not bars) as bar:
+        task = bar.add_task("", total=replications, completed=min(finished, replications))
+
+        def told(count: int) -> None:
+            nonlocal made
+            made = count
+            bar.update(task, completed=count)
+            if not bars and count * 10 // replications > (count - 1) * 10 // replications:
+                console.print(f"{count:,} of {replications:,} replications")
+
+        try:
+            yield told
+        except KeyboardInterrupt:
+            say(
+                console,
+                f"{made:,} of {replications:,} replications are kept in {out}; the same command goes on with the rest.",
+            )
+            raise
+
+
+def _show(document: dict[str, Any]) -> None:
+    """Print what was studied, the verdict on the ranks, and the coverage."""
+    from alkbayes.calibration.scenarios import SCENARIOS
+
+    console = reader_console()
+    study, summary = document["study"], document["summary"]
+    console.print(
+        f"Study: model {study['model']}, scenario {study['scenario']} ({SCENARIOS[study['scenario']].what}), "
+        f"{study['engine']}, {summary['replications']:,} replications, seed {study['seed']}",
+    )
+    for line in _cautions(summary):
+        console.print(line)
+    if summary["ranks"] is None:
+        console.print("The parameters are fixed: ranks say nothing, and coverage is the frequentist one.")
+    else:
+        console.print(_verdict(summary["ranks"]))
+        _show_ranks(console, summary["ranks"])
+    _show_coverage(console, summary["coverage"])
+    console.print(f"Written to {document['out']}", soft_wrap=True)
+
+
+def _cautions(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield what went another way than the study asked for."""
+    if handed := sum(summary["handed_over"].values()):
+        yield f"{handed:,} posteriors were handed over to NUTS, as in a fit."
+    if summary["diverged"]:
+        yield f"{summary['diverged']:,} posteriors had divergences at the second try too."
+    if summary["short"]:
+        yield f"{summary['short']:,} posteriors had fewer effective draws than are ranked: their ranks depend."
+    for reason, count in summary["failed"].items():
+        yield f"{count:,} posteriors could not be drawn and count nowhere: {reason}"
+
+
+def _verdict(ranks: dict[str, Any]) -> str:
+    """Return the verdict on all ranks in a sentence."""
+    quantities = ranks["quantities"]
+    outside = sum(not item["inside"] for item in quantities)
+    least = min(item["adjusted"] for item in quantities)
+    word = "calibrated: ranks are as uniform ones" if ranks["passed"] else "NOT CALIBRATED: ranks are not uniform"
+    return (
+        f"Ranks: {word} (least p {least:.3f}, adjusted for {len(quantities)} quantities; {outside} outside "
+        "their own 95 % envelope, by chance one in twenty)"
+    )
+
+
+def _show_ranks(console: "Console", ranks: dict[str, Any]) -> None:
+    """Print the quantities whose ranks are the least uniform."""
+    from alkbayes.cli.shared.common import empty_table, figure, p_value
+
+    grid = empty_table(console)
+    grid.add_column("ranks of the true value", overflow="fold")
+    for heading in ("ECDF diff.", "at", "p", "adjusted"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("95 % envelope")
+    least = sorted(ranks["quantities"], key=lambda item: float(item["p"]))
+    for item in least[:SHOWN]:
+        reading = f": {item['reading']}" if item["reading"] else ""
+        grid.add_row(
+            item["quantity"],
+            figure(item["difference"], 3),
+            figure(item["at"]),
+            p_value(item["p"]),
+            p_value(item["adjusted"]),
+            ("inside" if item["inside"] else "outside") + reading,
+        )
+    console.print(grid)
+    if len(least) > SHOWN:
+        console.print(f"{len(least) - SHOWN} more are more uniform; --json has all.")
+
+
+def _show_coverage(console: "Console", rows: list[dict[str, Any]]) -> None:
+    """Print what each interval covers, with its Monte Carlo error."""
+    from alkbayes.cli.shared.common import empty_table, points
+
+    grid = empty_table(console)
+    grid.add_column("", no_wrap=True)
+    grid.add_column("estimand", no_wrap=True)
+    grid.add_column("interval", no_wrap=True)
+    for heading in ("coverage, %", "SE", "width", "bias", "none"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    level = None
+    for row in rows:
+        grid.add_row(
+            "" if row["level"] == level else row["level"],
+            row["estimand"].replace("_", " "),
+            row["method"],
+            f"{row['verdict']} {percent(row['coverage'])}",
+            percent(row["se"]),
+            percent(row["width"]),
+            points(row["bias"], 1) if row["bias"] is not None else "–",
+            str(row["without"] or ""),
+        )
+        level = row["level"]
+    console.print(grid)
+    console.print("coverage: share of the 95 % intervals that hold the true value; SE: its Monte Carlo standard error.")
+    console.print("below, above: 95 % lies outside the Wilson interval of the coverage, by chance one in twenty.")
+    console.print("width, bias: means, in percentage points. none: replications without an interval.")
+    console.print("crude-wilson is held against registry, which it aims at, and mean, which it is often taken for.")

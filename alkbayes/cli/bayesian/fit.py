@@ -1,0 +1,184 @@
+"""`alkbayes fit`: compute the posterior of a model and report it beside classical pooling."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alkbayes.cli.shared import completion as completing
+from alkbayes.cli.shared.options import Data, Json
+from alkbayes.cli.shared.output import message_console, no_color, print_json, say
+from alkbayes.cli.shared.progress import working
+from alkbayes.errors import ConvergenceError, TakenError
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.vocabulary import DEFAULT_MODEL, Standard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from alkbayes.inference.nuts.sampler import Progress
+
+DEFAULTS = SamplerSettings()
+
+Model = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MODEL",
+        help="A bundled model's name, or the path of a TOML file. Default: the richest that the table has columns for.",
+        show_default=False,
+        autocompletion=completing.models,
+    ),
+]
+StandardOf = Annotated[
+    Standard | None,
+    typer.Option(
+        help="Average all levels of a column over the same patients, or each level over its own. "
+        f"Default: same for {DEFAULT_MODEL} and where no model is named, else own.",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of the run. Default: runs/<model>-<time>.", show_default=False),
+]
+Seed = Annotated[int, typer.Option(help="Decides every draw.")]
+Chains = Annotated[int, typer.Option(help="Number of chains.")]
+Draws = Annotated[int, typer.Option(help="Draws of each chain.")]
+Tune = Annotated[int, typer.Option(help="Tuning steps of each chain (nuts).")]
+EngineName = Annotated[
+    Engine,
+    typer.Option("--engine", help="nuts samples; quadrature needs no chains and takes seconds."),
+]
+CrossCheckToo = Annotated[
+    bool, typer.Option("--cross-check", help="Run both engines and compare every pooled number.", show_default=False)
+]
+NoCheck = Annotated[
+    bool,
+    typer.Option(
+        "--no-check", help="Do not look for columns of the table that would better the model.", show_default=False
+    ),
+]
+
+
+def command(
+    model: Model = None,
+    data: Data = None,
+    out: Out = None,
+    standard: StandardOf = None,
+    seed: Seed = DEFAULTS.seed,
+    chains: Chains = DEFAULTS.chains,
+    draws: Draws = DEFAULTS.draws,
+    tune: Tune = DEFAULTS.tune,
+    engine: EngineName = Engine.NUTS,
+    cross_check: CrossCheckToo = False,
+    no_check: NoCheck = False,
+    json_: Json = False,
+) -> None:
+    """Fit a model to the evidence and report the pooled response rates beside classical pooling.
+
+    Example: alkbayes fit line-generation --data my-trials.csv --out my-run
+    """
+    import shlex
+    import sys
+    from dataclasses import asdict, replace
+    from datetime import datetime
+
+    from alkbayes.evidence.table import read_evidence
+    from alkbayes.runs.run import check_place, free_run_folder, write_run
+    from alkbayes.spec.default_model import default_model
+    from alkbayes.spec.schema import model_path, read_spec
+
+    # All that can be wrong is found before anything heavy is imported, let alone sampled.
+    settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
+    started = datetime.now().astimezone()
+    chosen = default_model(read_evidence(data).frame) if model is None else None
+    path = model_path(chosen.name if chosen is not None else str(model))
+    spec = read_spec(path)
+    model_file = path.read_bytes()
+    evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
+    check_place(out or free_run_folder(spec.name, now=started))
+    # A model that is named has the rows that it always had, but for the one whose rows were made to be compared.
+    standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
+
+    from alkbayes.criticism.confounding import unnamed_columns
+    from alkbayes.estimates.results import results_of
+    from alkbayes.inference.fit import fit_model
+
+    compared = None
+    with _progress(engine) as (progress, warn):
+        if cross_check:
+            from alkbayes.estimates.cross_check import fit_both
+
+            fit, compared = fit_both(
+                spec, evidence, keep=engine, settings=settings, standard=standard, progress=progress, warn=warn
+            )
+        else:
+            fit = fit_model(
+                spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress, warn=warn
+            )
+    results = results_of(fit)
+    added = {"chosen": None if chosen is None else chosen.why}
+    document_of = (
+        results.document | added | ({} if no_check else {"unnamed": [asdict(each) for each in unnamed_columns(fit)]})
+    )
+    results = replace(results, document=document_of)
+    if cross_check:
+        handed_over = {"faults": [f"quadrature handed over: {fit.provenance.handed_over}"]}
+        record = handed_over if compared is None else compared.as_record()
+        results = replace(results, document=results.document | {"cross_check": record})
+    typed = f"alkbayes {shlex.join(sys.argv[1:])}"
+    while True:
+        folder = out or free_run_folder(spec.name, now=started)
+        try:
+            written = write_run(folder, fit, results, model_file=model_file, command=typed)
+            break
+        except TakenError:
+            # A name that was not asked for may be taken meanwhile, by a fit that began in the same second.
+            if out is not None:
+                raise
+    document = written | {"run": str(folder)}
+    if json_:
+        print_json(document)
+    else:
+        from alkbayes.cli.bayesian.fit_sheet import show_fit
+
+        show_fit(document)
+    if not fit.diagnostics.converged:
+        raise ConvergenceError(
+            f"the posterior did not converge: {'; '.join(fit.diagnostics.failures)}. "
+            f"The results are in {folder}, marked; do not use them."
+        )
+    if faults := (document.get("cross_check") or {}).get("faults"):
+        raise ConvergenceError(f"the cross-check failed: {'; '.join(faults)}. The results are in {folder}.")
+
+
+@contextmanager
+def _progress(engine: Engine) -> "Iterator[tuple[Progress | None, Callable[[str], None]]]":
+    """Show a progress bar on stderr where that is a terminal; warnings go there in any case."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = message_console()
+
+    def warn(message: str) -> None:
+        say(console, f"warning: {message}")
+
+    first = "integrating" if engine is Engine.QUADRATURE else "compiling the model"
+    if not console.is_terminal or no_color():
+        with working(first if engine is Engine.QUADRATURE else "sampling"):
+            yield None, warn
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(first, total=None, detail="")
+
+        def progress(finished: int, total: int, divergences: int) -> None:
+            bar.update(
+                task,
+                description="sampling",
+                completed=finished,
+                total=total,
+                detail=f"{finished:,} of {total:,} draws, {divergences} divergences",
+            )
+
+        yield progress, warn

@@ -1,0 +1,160 @@
+"""A fit for a reader in a terminal: what was fitted, the verdict, the pooled table, contrasts, where the run is."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.cli.shared.output import WIDTH, reader_console, say
+from alkbayes.presentation.fit import (
+    WHOLE_PERCENTS,
+    ReaderTable,
+    column_meanings,
+    contrast_rows,
+    heterogeneity_rows,
+    pooled_rows,
+    shows_whole_percents,
+    subject,
+    two_step_notes,
+    verdict,
+)
+from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_line
+from alkbayes.text.names import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+MOST_CONTRASTS = 12
+"""Contrasts of one effect that are printed; more are in contrasts.csv."""
+TITLE = "#{}"
+"""Stands in a table where the title of rows goes: shorter than any column."""
+
+
+def show_fit(document: dict[str, Any]) -> None:
+    """Print a fit's document on stdout."""
+    console = reader_console()
+    for line in (*subject(document), *verdict(document)):
+        failed = line.startswith("failed: ")
+        say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
+    _show_pooled(console, document)
+    if document["heterogeneity"]:
+        console.print(_table(console, heterogeneity_rows(document), space=True))
+    _show_contrasts(console, document)
+    if document.get("cross_check") is not None:
+        _show_cross_check(console, document["cross_check"])
+    for note in document["notes"]:
+        say(console, f"Note: {note}")
+    console.print(f"Run: {document['run']}", soft_wrap=True)
+
+
+def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
+    """Print the pooled rates, with what is to be known of their columns and rows."""
+    for line in (*unnamed_line(document), *standard_lines(document)):
+        say(console, line)
+    pooled = pooled_rows(document)
+    table = _table(console, pooled, headings={"next cohort": "next\ncohort"})
+    _print_titled(console, table, [name for name, *cells in pooled.rows if not cells])
+    for name, meaning in column_meanings(document):
+        say(console, f"{name + ':':<13}{meaning}", hang=13)
+    for line in two_step_notes(document):
+        say(console, line)
+    if shows_whole_percents(document):
+        console.print(WHOLE_PERCENTS)
+    for line in prediction_lines(document):
+        say(console, line, hang=2)
+    what, weights = averaging(document)
+    if weights:
+        console.print(f"\n{what} (all weights are in pooled.csv):")
+        for line in weights:
+            say(console, f"  {line}", hang=4)
+
+
+def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
+    for contrasts in contrast_rows(document):
+        if len(contrasts.rows) > MOST_CONTRASTS:
+            console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
+        else:
+            console.print(_table(console, contrasts, space=True))
+
+
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:]
+
+
+def _empty_table(console: "Console", title: str) -> "Table":
+    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
+    from rich import box
+    from rich.table import Table
+
+    narrow = console.width < WIDTH
+    return Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=not narrow,
+        pad_edge=False,
+        padding=(0, 0 if narrow else 1, 0, 0),
+    )
+
+
+def _table(
+    console: "Console", content: ReaderTable, *, headings: dict[str, str] | None = None, space: bool = False
+) -> "Table":
+    """Return a table for the console; on a narrow one names of two levels, and some `headings`, take two lines."""
+    narrow = console.width < WIDTH
+    table = _empty_table(console, f"\n{content.title}" if space else content.title)
+    for position, heading in enumerate(content.headings):
+        if position == 0 or position in content.words:
+            table.add_column(heading, overflow="fold")
+        else:
+            shorter = (headings or {}).get(heading, heading) if narrow else heading
+            table.add_column(shorter, justify="right", no_wrap=True)
+    titles = 0
+    for name, *cells in content.rows:
+        if not cells:
+            table.add_section()
+            table.add_row(TITLE.format(titles))
+            titles += 1
+        else:
+            table.add_row(name.replace(" : ", ":\n  ") if narrow else name, *cells)
+    return table
+
+
+def _print_titled(console: "Console", table: "Table", titles: Sequence[str]) -> None:
+    """Print a table of :func:`_table`, the titles of its rows across all columns: cells cannot reach over several."""
+    from rich.segment import Segment, Segments
+
+    placed = {TITLE.format(place): title for place, title in enumerate(titles)}
+    for line in console.render_lines(table, pad=False):
+        said = "".join(segment.text for segment in line)
+        if title := placed.get(said.strip()):
+            edge = said[: len(said) - len(said.lstrip())]
+            say(console, f"{edge}{title}", hang=len(edge) + 1)
+        else:
+            console.print(Segments([*line, Segment.line()]), end="")
+
+
+def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
+    if "differences" not in found:
+        say(console, f"Cross-check: FAILED: {'; '.join(found['faults'])}.")
+        return
+    table = _empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
+    table.add_column("", overflow="fold")
+    names = list(dict.fromkeys(row["statistic"] for row in found["differences"]))
+    for heading in ("estimand", *names):
+        table.add_column(heading, justify="left" if heading == "estimand" else "right", no_wrap=True)
+    rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
+    for row in found["differences"]:
+        rows.setdefault((row["group"], row["level"], row["estimand"]), {})[row["statistic"]] = row["z"]
+    previous = None
+    for (group, level, estimand), differences in rows.items():
+        cells = ["–" if differences[name] is None else f"{differences[name]:+.1f}" for name in names]
+        name = "overall" if group == "all" else shown(level).replace(":", " : ")
+        table.add_row("" if (group, level) == previous else name, estimand.replace("_", " "), *cells)
+        previous = (group, level)
+    console.print(table)
+    verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"
+    say(
+        console,
+        f"Cross-check: {verdict}. Largest of {found['numbers']} differences {found['largest']:.1f}; engines that agree "
+        f"have one beyond {found['limit']:.1f} in at most {100 * found['false_alarm']:.0f} % of runs.",
+    )

@@ -1,0 +1,186 @@
+"""`alkbayes predict`: what a run says of a planned single-arm trial."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alkbayes.cli.shared.common import keep
+from alkbayes.cli.shared.options import Csv, Json, Run
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message
+from alkbayes.cli.shared.progress import working
+from alkbayes.errors import ConvergenceError, UsageError
+
+Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned size; may be given again.")]
+OfLine = Annotated[
+    str | None, typer.Option("--line", metavar="LEVEL", help="Line of the planned cohort.", show_default=False)
+]
+OfGeneration = Annotated[
+    str | None,
+    typer.Option("--generation", metavar="LEVEL", help="TKI generation of the planned cohort.", show_default=False),
+]
+At = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at",
+        metavar="COLUMN=LEVEL",
+        help="Level of any other column of the run's model; may be given again. A column left out is averaged over the "
+        "patients of the table's cohorts with the levels that were given.",
+        show_default=False,
+    ),
+]
+Above = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--above",
+        metavar="RATE",
+        help="Predict whether the response rate is above this, a proportion (0.6 for 60 %); may be given again. "
+        "Default: the null.",
+        show_default=False,
+    ),
+]
+Null = Annotated[
+    float | None,
+    typer.Option(
+        "--null",
+        metavar="RATE",
+        help="Response rate to exceed, a proportion: shows how a design behaves that is a success if "
+        "P(ORR > null | data) > threshold.",
+        show_default=False,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", metavar="PROBABILITY", help="Of the design. Default: 0.975.", show_default=False),
+]
+Robust = Annotated[
+    float,
+    typer.Option("--robust", metavar="WEIGHT", help="Weight of the vague component, Beta(1, 1), in the robust prior."),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Draw it to a PNG, SVG or PDF file: responders, the prior over the draws, and success by true rate.",
+        show_default=False,
+    ),
+]
+DEFAULT_THRESHOLD = 0.975
+DEFAULT_ROBUST = 0.2
+MOST_PATIENTS = 2_000
+MOST_SIZES = 6
+
+
+def command(
+    run: Run,
+    n: Patients,
+    line: OfLine = None,
+    generation: OfGeneration = None,
+    at: At = None,
+    above: Above = None,
+    null: Null = None,
+    threshold: Threshold = None,
+    robust: Robust = DEFAULT_ROBUST,
+    plot: Plot = None,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Predict a planned single-arm trial: its responders, a prior for its analysis, and how its design behaves.
+
+    Rates and probabilities are given as proportions. What is found last is kept in the run's folder, for its report.
+    --csv prints the probabilities of each number of responders.
+
+    Example: alkbayes predict runs/line-generation-20261122-101500 --line naive --generation third --n 40 --null 0.6
+    """
+    check_format(json_=json_, csv=csv)
+    sizes = _sizes(n)
+    limits = list(dict.fromkeys(_proportion("--above", each) for each in above or ()))
+    _check_design(null, threshold)
+    robust = _proportion("--robust", robust)
+    asked = _levels(line, generation, at or [])
+    if plot is not None:
+        from alkbayes.plots.files import check_free, format_of
+
+        format_of(plot, None)
+        check_free([plot])
+    from alkbayes.runs.run import read_fit, read_run
+
+    threshold = DEFAULT_THRESHOLD if threshold is None else threshold
+    document = read_run(run)
+    fit = read_fit(run)
+    from alkbayes.planning.cohort import planned_cohort
+    from alkbayes.planning.trial import predict
+    from alkbayes.plots.source import RunTables, warning
+
+    with working("predicting"):
+        found = predict(
+            fit,
+            planned_cohort(fit, asked),
+            sizes=sizes,
+            above=limits or ([] if null is None else [null]),
+            robust_weight=robust,
+            null=null,
+            threshold=threshold,
+        )
+    fault = warning(document)
+    if plot is not None:
+        from alkbayes.plots.figures.prediction import prediction_figure
+        from alkbayes.plots.files import save_figures
+
+        for file in save_figures(prediction_figure(found, RunTables(run, document).caption), plot):
+            print_message(f"Figure: {file}")
+    record = {"run": str(run), "model": fit.spec.name, "warning": fault} | found.as_record()
+    keep(run, "predict", record | {"threshold": threshold})
+    if json_:
+        print_json(record)
+    elif csv:
+        print_csv(found.distribution)
+    else:
+        from alkbayes.cli.bayesian.predict_sheet import show_prediction
+
+        show_prediction(found, fit, run, fault)
+    if fault:
+        raise ConvergenceError(f"{fault}. Do not use what it predicts.")
+
+
+def _sizes(n: list[int]) -> list[int]:
+    """Return the planned sizes, each once."""
+    if wrong := [each for each in n if not 1 <= each <= MOST_PATIENTS]:
+        raise UsageError(f"--n: found {wrong[0]}; a cohort has 1 to {MOST_PATIENTS:,} patients.")
+    sizes = list(dict.fromkeys(n))
+    if len(sizes) > MOST_SIZES:
+        raise UsageError(f"--n: found {len(sizes)} sizes; at most {MOST_SIZES} are compared at once.")
+    return sizes
+
+
+def _proportion(option: str, value: float, *, open_: bool = False) -> float:
+    """Return a number that is a proportion, between 0 and 1, strictly if `open_`."""
+    if not (0 < value < 1 if open_ else 0 <= value <= 1):
+        allowed = "above 0 and below 1" if open_ else "from 0 to 1"
+        percent = f"; {value:g} % is {value / 100:g}" if 1 < value <= 100 else ""
+        raise UsageError(f"{option}: found {value:g}; a proportion {allowed} is needed{percent}.")
+    return value
+
+
+def _check_design(null: float | None, threshold: float | None) -> None:
+    if null is not None:
+        _proportion("--null", null, open_=True)
+    if threshold is not None:
+        _proportion("--threshold", threshold, open_=True)
+        if null is None:
+            raise UsageError("--threshold is of a design, which needs the response rate to exceed. Give --null too.")
+
+
+def _levels(line: str | None, generation: str | None, at: list[str]) -> dict[str, str]:
+    """Return the level of each column that was given."""
+    pairs = [(name, level) for name, level in (("line", line), ("generation", generation)) if level is not None]
+    for text in at:
+        name, equals, level = text.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--at: found {text!r}; give COLUMN=LEVEL, such as line=naive.")
+        pairs.append((name, level))
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"{twice!r}: its level is given twice. Give one.")
+    return dict(pairs)

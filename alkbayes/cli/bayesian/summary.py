@@ -1,0 +1,40 @@
+"""`alkbayes summary`: print a finished run again."""
+
+from typing import Annotated
+
+import typer
+
+from alkbayes.cli.shared.options import Json, Run
+from alkbayes.cli.shared.output import print_json, print_text
+from alkbayes.errors import ConvergenceError, UsageError
+
+Plain = Annotated[bool, typer.Option("--plain", help="Print what it says as one paragraph of plain language.")]
+
+
+def command(run: Run, plain: Plain = False, json_: Json = False) -> None:
+    """Print a finished run again, after checking that its files are the ones it wrote.
+
+    Example: alkbayes summary runs/line-generation-20261122-101500
+    """
+    from alkbayes.runs.run import read_run
+
+    if plain and json_:
+        raise UsageError("--plain and --json exclude each other: one document goes to stdout. Give one of them.")
+    document = read_run(run) | {"run": str(run)}
+    if json_:
+        print_json(document)
+    elif plain:
+        from alkbayes.presentation.plain_language import summary
+
+        print_text(summary(document))
+    else:
+        from alkbayes.cli.bayesian.fit_sheet import show_fit
+
+        show_fit(document)
+    if not document["diagnostics"]["converged"]:
+        raise ConvergenceError(
+            f"the posterior of this run did not converge: {'; '.join(document['diagnostics']['failures'])}. "
+            "Do not use its results."
+        )
+    if faults := (document.get("cross_check") or {}).get("faults"):
+        raise ConvergenceError(f"the cross-check of this run failed: {'; '.join(faults)}.")

@@ -1,0 +1,191 @@
+"""`alkbayes influence`: what one cohort, or one trial, does to the pooled rate."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alkbayes.cli.shared.common import (
+    DEFAULT_METHOD,
+    Method,
+    console_for,
+    empty_table,
+    evidence_counted,
+    figure,
+    method_named,
+    points,
+)
+from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, records, say
+from alkbayes.cli.shared.progress import working
+from alkbayes.text.wording import counted, percent, percent_interval, variance
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from alkbayes.classical.influence.tables import InfluenceTable
+    from alkbayes.classical.pooling.result import PooledProportion
+    from alkbayes.evidence.table import Evidence
+
+ByTrial = Annotated[bool, typer.Option("--by-trial", help="Leave out whole trials instead of cohorts.")]
+SHOWN = 15
+"""Rows that a terminal shows, beside those that are marked or have no result."""
+ALWAYS = frozenset({"ORR %", "without", "95 % CI", "change"})
+"""Headings that every method fills."""
+MARK = "*"
+READING = {
+    "change": "the rate without it less the rate with it, percentage points",
+    "shrunk": "its own rate given all cohorts: drawn towards their mean",
+    "resid.": "externally standardised residual, its distance from what the others give",
+    "Cook": "Cook's distance, the squared change of the mean over its squared error",
+    MARK: "influential by metafor's rule of thumb, which is no test",
+}
+
+
+def command(
+    data: Data = None,
+    method: Method = DEFAULT_METHOD,
+    outcome: OutcomeOf = None,
+    by_trial: ByTrial = False,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Pool without each cohort or trial in turn, by any method, and say which of them move the result.
+
+    Example: alkbayes influence --method glmm-ml --by-trial
+    """
+    check_format(json_=json_, csv=csv)
+    asked = method_named(method)
+    with working("pooling without each"):
+        from alkbayes.classical.influence.tables import influence_table
+
+        evidence = evidence_counted(data, outcome)
+        table = influence_table(evidence, method=asked, by_trial=by_trial)
+    if json_:
+        document = {"full": asdict(table.full), "left_out": records(table.rows), "note": table.note}
+        print_json({"influence": document})
+    elif csv:
+        print_csv(table.rows)
+    else:
+        _show(table, evidence, unit="trial" if by_trial else "cohort")
+
+
+def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
+    """Print the pooled rate, how far it moves, and what moves it most."""
+    from alkbayes.classical.influence.tables import ADDED_NOTE
+    from alkbayes.text.names import shown
+
+    console = console_for(evidence)
+    console.print(f"Leaving out one {unit} at a time, {table.full.method}")
+    console.print(f"Pooled from {counted(table.full.k, 'cohort')}: {_full(table.full)}")
+    rows = records(table.rows)
+    found = [row for row in rows if row["estimate"] is not None]
+    for note, names in _without_result(rows).items():
+        few = ", ".join(shown(name) for name in names[:SHOWN])
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        console.print(f"Without {'any one of ' if len(names) > 1 else ''}{few}{more}: {note}")
+    if found:
+        console.print(f"Without one of {counted(len(found), unit)}: {_range(found)}")
+        chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
+        columns = _columns(chosen, narrow=console.width < WIDTH)
+        grid = empty_table(console)
+        _fill(grid, chosen, columns, unit=unit)
+        console.print(grid)
+        _show_rest(console, [row for row in found if row not in chosen], diagnosed="Cook" in columns)
+        for name in columns:
+            if name in READING:
+                say(console, f"{name + ':':<8}{READING[name]}", hang=8)
+        if MARK not in columns and "Cook" in columns:
+            refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
+            console.print(f"None{refitted} is influential by metafor's rule of thumb.")
+        for name in [shown(row["left_out"]) for row in found if ADDED_NOTE in row["note"]]:
+            console.print(f"{name}: {ADDED_NOTE}")
+    for note in (_note(table.full), table.note):
+        if note:
+            console.print(note)
+
+
+def _note(full: "PooledProportion") -> str:
+    """Return what is to be said of all cohorts, but for what is about prediction intervals, which are not shown."""
+    from alkbayes.classical.pooling.models import BETA_PREDICTION_NOTE
+    from alkbayes.classical.pooling.pool import HTS_NOTE, NO_HTS_NOTE, NO_SPREAD_HTS_NOTE
+    from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
+
+    unshown = [NO_SPREAD_NOTE, NO_SPREAD_HTS_NOTE, HTS_NOTE, NO_HTS_NOTE, BETA_PREDICTION_NOTE]
+    if not {full.low, full.high} & {0, 1}:
+        unshown.append(CUT_NOTE)
+    text = full.note
+    for sentence in unshown:
+        text = text.replace(f" {sentence}", "").removeprefix(sentence)
+    return text.strip()
+
+
+def _show_rest(console: "Console", rest: list[dict[str, Any]], *, diagnosed: bool) -> None:
+    """Say by how much at most the rows that are not shown change the result."""
+    if rest:
+        most = max(abs(row["change"] or 0.0) for row in rest)
+        more = ", with all diagnostics" if diagnosed else ""
+        at_most = f"{100 * most:.2f} points at most"
+        console.print(f"{len(rest):,} more change it by {at_most}; --json and --csv have all{more}.")
+
+
+def _full(full: "PooledProportion") -> str:
+    """Return the pooled rate of all cohorts."""
+    if full.estimate is None:
+        return "no result"
+    text = f"{percent(full.estimate)} % ({percent_interval(full.low, full.high)})"
+    return text if full.tau2 is None else f"{text}, tau2 {variance(full.tau2)}"
+
+
+def _range(rows: list[dict[str, Any]]) -> str:
+    """Return between which extremes estimate and tau2 move."""
+    estimates = [row["estimate"] for row in rows]
+    text = f"{percent_interval(min(estimates), max(estimates))} %"
+    variances = [row["tau2"] for row in rows if row["tau2"] is not None]
+    return f"{text}, tau2 {variance(min(variances))}–{variance(max(variances))}" if variances else text
+
+
+def _columns(rows: list[dict[str, Any]], *, narrow: bool) -> list[str]:
+    """Return the headings of what these rows have; on a narrow terminal without tau2, whose range stands above."""
+    optional = {"shrunken": "shrunk", "rstudent": "resid.", "cook": "Cook"}
+    if not narrow:
+        optional["tau2"] = "tau2"
+    has = {heading for name, heading in optional.items() if any(row[name] is not None for row in rows)}
+    marked = [MARK] if any(row["influential"] for row in rows) else []
+    order = ("ORR %", "shrunk", "without", "95 % CI", "tau2", "change", "resid.", "Cook")
+    return [heading for heading in order if heading in ALWAYS | has] + marked
+
+
+def _fill(grid: "Table", rows: list[dict[str, Any]], columns: list[str], *, unit: str) -> None:
+    """Fill the table of what was left out."""
+    from rich.text import Text
+
+    from alkbayes.text.names import shown
+
+    grid.add_column(f"{unit} left out", overflow="fold")
+    for heading in columns:
+        grid.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        cells = {
+            "ORR %": percent(row["observed"]),
+            "shrunk": percent(row["shrunken"]),
+            "without": percent(row["estimate"]),
+            "95 % CI": percent_interval(row["low"], row["high"]),
+            "tau2": variance(row["tau2"]),
+            "change": points(row["change"]),
+            "resid.": figure(row["rstudent"]),
+            "Cook": figure(row["cook"], 3),
+            MARK: MARK if row["influential"] else "",
+        }
+        many = f" ({row['cohorts']} cohorts)" if row["cohorts"] > 1 else ""
+        grid.add_row(Text(f"{shown(row['left_out'])}{many}"), *(cells[heading] for heading in columns))
+
+
+def _without_result(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return for each reason the names whose leaving out has no result."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row["estimate"] is None:
+            reasons.setdefault(row["note"], []).append(row["left_out"])
+    return reasons

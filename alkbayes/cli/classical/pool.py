@@ -1,0 +1,85 @@
+"""`alkbayes pool`: classical pooling alone, no sampling."""
+
+from typing import Annotated
+
+import typer
+
+from alkbayes.cli.classical.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
+from alkbayes.cli.shared import completion as completing
+from alkbayes.cli.shared.common import evidence_counted, method_named
+from alkbayes.cli.shared.options import Csv, Data, Json, Markdown, OutcomeOf
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
+from alkbayes.cli.shared.progress import working
+from alkbayes.errors import UsageError
+
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        metavar="COLUMN",
+        help="Pool by the levels of this column too; once or more. Two columns with a colon between them pool by both "
+        "at once. Default: line and regimen_class.",
+        show_default=False,
+    ),
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        autocompletion=completing.methods,
+        help="Once or more. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, dl-logit, "
+        "dl-logit-hk-adhoc, reml-logit, reml-logit-hk-adhoc, glmm-ml. Others: crude-wilson-cc, crude-agresti-coull, "
+        "crude-jeffreys, crude-mid-p, common-logit-cr2, common-raw, common-arcsine, common-freeman-tukey, dl-logit-hk, "
+        "pm-logit, ml-logit, he-logit, hs-logit, sj-logit, reml-logit-hts, reml-logit-t, reml-logit-hk, "
+        "reml-logit-cr2, multilevel-logit, reml-raw, reml-arcsine, reml-log, reml-freeman-tukey, glmm-ml-trials, "
+        "beta-binomial-ml.",
+        show_default=False,
+    ),
+]
+
+Every = Annotated[bool, typer.Option("--all", help="By every method there is, and say where they disagree and why.")]
+
+
+def command(
+    data: Data = None,
+    by: By = None,
+    method: Methods = None,
+    every: Every = False,
+    outcome: OutcomeOf = None,
+    json_: Json = False,
+    csv: Csv = False,
+    markdown: Markdown = False,
+) -> None:
+    """Pool the response rates by classical methods: from the counts alone, nothing sampled.
+
+    Example: alkbayes pool --by line --by line:regimen_class --method reml-logit-hk-adhoc --method glmm-ml --json
+    """
+    check_format(json_=json_, csv=csv, markdown=markdown)
+    if every and method:
+        raise UsageError("--all and --method exclude each other. Give --all for every method, or name those you want.")
+    with working("pooling"):
+        from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
+        from alkbayes.classical.moderators.clustering import methods_note
+        from alkbayes.classical.pooling.disagreements import disagreements
+        from alkbayes.evidence.table import trial_labels
+
+        methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
+        evidence = evidence_counted(data, outcome)
+        pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
+        apart = records(disagreements(pooled)) if every else None
+        note = methods_note(methods, trial_labels(evidence.frame))
+    if json_:
+        document = {"pooled": records(pooled)} | ({} if apart is None else {"disagreements": apart})
+        print_json(document | {"note": note})
+    elif csv:
+        print_csv(pooled)
+    else:
+        sheet = Sheet(records(pooled), apart, evidence=evidence, note=note)
+        (print_sheet_as_markdown if markdown else print_sheet)(sheet)
+
+
+def _columns(item: str) -> str | tuple[str, str]:
+    """Return the column or the pair of columns that one --by names."""
+    first, colon, second = item.partition(":")
+    return (first, second) if colon else item

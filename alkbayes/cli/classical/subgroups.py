@@ -1,0 +1,145 @@
+"""`alkbayes subgroups`: pooled rates by level of a column, and whether the levels differ."""
+
+import itertools
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alkbayes.cli.shared.common import (
+    DEFAULT_METHOD,
+    Method,
+    console_for,
+    degrees,
+    empty_table,
+    evidence_counted,
+    figure,
+    method_named,
+    p_equals,
+)
+from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
+from alkbayes.cli.shared.progress import working
+from alkbayes.text.wording import percent, percent_interval, sentences_of, variance
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from alkbayes.classical.moderators.subgroup_tables import SubgroupTable
+    from alkbayes.evidence.table import Evidence
+
+Column = Annotated[str, typer.Argument(metavar="COLUMN", help="Column of the table to group by.")]
+HEADINGS = {
+    "separate": "each with its own tau2",
+    "shared": "one tau2 for all",
+    "none": "no variance between cohorts",
+}
+MARKS = {"separate": "Each group with its own tau2", "shared": "One tau2 for all groups"}
+"""What stands before a note that is of one kind of heterogeneity alone."""
+TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood ratio"}
+
+
+def command(
+    column: Column,
+    data: Data = None,
+    method: Method = DEFAULT_METHOD,
+    outcome: OutcomeOf = None,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Pool each level of a column, with a variance between cohorts for each or for all, and test their difference.
+
+    Example: alkbayes subgroups line --method glmm-ml
+    """
+    check_format(json_=json_, csv=csv)
+    asked = method_named(method)
+    with working("pooling"):
+        from alkbayes.classical.moderators.subgroup_tables import subgroup_table
+
+        evidence = evidence_counted(data, outcome)
+        table = subgroup_table(evidence, column, method=asked)
+    if json_:
+        print_json({"subgroups": _document(table)})
+    elif csv:
+        print_csv(table.levels)
+    else:
+        _show(table, evidence)
+
+
+def _document(table: "SubgroupTable") -> dict[str, Any]:
+    """Return all of an analysis, proportions in [0, 1]."""
+    return {
+        "column": table.column,
+        "method": table.method,
+        "scale": table.scale,
+        "levels": records(table.levels),
+        "tests": records(table.tests),
+        "left_out": list(table.left_out),
+    }
+
+
+def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
+    """Print an analysis for a reader: the levels, the tests between them, and what to bear in mind."""
+    from alkbayes.text.names import shown
+    from alkbayes.vocabulary import label_of
+
+    console = console_for(evidence)
+    console.print(f"Subgroups by {shown(label_of(table.column, evidence.frame.columns))}, {table.method}")
+    levels, tests = records(table.levels), records(table.tests)
+    grid = empty_table(console)
+    grid.add_column("", overflow="fold")
+    for heading in ("cohorts", "responders\n/ patients", "ORR %", "95 % CI", "prediction", "tau2"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    for test in tests:
+        _add(grid, HEADINGS[test["heterogeneity"]], [r for r in levels if r["heterogeneity"] == test["heterogeneity"]])
+    console.print(grid)
+    if table.levels["tau2_trial"].notna().any():
+        console.print(f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
+    for test in tests:
+        console.print(f"Between levels, {HEADINGS[test['heterogeneity']]}: {_tested(test)}")
+    told: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for sentence in sentences_of(((row["heterogeneity"], row["level"]), row["note"]) for row in levels if row["note"]):
+        kinds = dict.fromkeys(kind for kind, _ in sentence.intervals)
+        names = tuple(dict.fromkeys(shown(level) for _, level in sentence.intervals))
+        # What is said of both kinds of heterogeneity needs no mark of either.
+        mark = "" if len(kinds) == len(tests) else f"{MARKS[next(iter(kinds))]}: "
+        told.setdefault(names, []).append((mark, sentence.worded(lambda row: shown(row[1]))))
+    for names, said in told.items():
+        parts = []
+        for mark, sentences in itertools.groupby(said, key=itemgetter(0)):
+            words = " ".join(words for _, words in sentences)
+            parts.append(f"{mark}{words[0].lower()}{words[1:]}" if mark else words)
+        console.print(f"{', '.join(names)}: {' '.join(parts)}")
+    notes = [test["note"] for test in tests]
+    for note in dict.fromkeys(notes):
+        if not any(note in other and note != other for other in notes):
+            console.print(note)
+
+
+def _add(grid: "Table", heading: str, rows: list[dict[str, Any]]) -> None:
+    """Add the levels of one kind of heterogeneity."""
+    from rich.text import Text
+
+    from alkbayes.text.names import shown
+
+    grid.add_row(Text(heading, style="bold"))
+    for row in rows:
+        grid.add_row(
+            Text(f"  {shown(row['level'])}"),
+            f"{row['k']:,}",
+            f"{row['responders']:,}/{row['patients']:,}",
+            percent(row["estimate"]),
+            percent_interval(row["low"], row["high"]),
+            percent_interval(row["prediction_low"], row["prediction_high"]),
+            variance(row["tau2"]),
+        )
+    grid.add_section()
+
+
+def _tested(test: dict[str, Any]) -> str:
+    """Return a test in words."""
+    if test["statistic"] is None:
+        return "no test"
+    name, value, first = TESTS[test["test"]], figure(test["statistic"]), f"{test['df1']:.0f}"
+    df = f"df {first}" if test["df2"] is None else f"df {first} and {degrees(test['df2'])}"
+    return f"{name} = {value}, {df}, {p_equals(test['p'])}"

@@ -1,0 +1,170 @@
+"""`alkbayes models`: the model files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alkbayes.cli.shared import completion as completing
+from alkbayes.cli.shared.options import Data, Json
+from alkbayes.cli.shared.output import message_console, print_json, print_message, reader_console, records, say
+from alkbayes.cli.shared.progress import working
+from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alkbayes.spec.schema import Spec
+
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="A bundled model, or the path of a TOML file; all if left out.",
+        show_default=False,
+        autocompletion=completing.models,
+    ),
+]
+
+
+def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
+    """List the models, or show one: the file on stdout, and on stderr what its priors say of response rates.
+
+    The levels of its columns come from the table. A model of one's own may start from a bundled one.
+
+    Example: alkbayes models line-generation > my-model.toml
+    """
+    from alkbayes.spec.files import family_of, read_declaration
+    from alkbayes.spec.schema import LOG_MEDIAN, OTHER_TABLES, model_names, model_path, other_model_path, read_spec
+
+    if name is None:
+        if data is not None:
+            raise UsageError("--data goes with the NAME of a model: its priors are shown for the levels of that table.")
+        listed = [_line(model) for model in (*model_names(), MEDIAN_MODEL)]
+        if json_:
+            print_json({"models": listed, "other_tables": dict(OTHER_TABLES)})
+        else:
+            _show_all(listed)
+        return
+    if name in OTHER_TABLES and data is not None:
+        raise UsageError(f"--data is a table of cohorts, and the model {name} reads {OTHER_TABLES[name]}.")
+    path = other_model_path(name) if name in OTHER_TABLES else model_path(name)
+    if family_of(read_declaration(path)) == LOG_MEDIAN:
+        _show_median_model(path, data, json_=json_)
+        return
+    spec = read_spec(path)
+    implied = None
+    if name in OTHER_TABLES:
+        print_message(f"note: this model reads {OTHER_TABLES[name]}; fit it with: alkbayes {name}")
+    else:
+        with working("drawing from the priors"):
+            implied = _implied(spec, data)
+    if json_:
+        document = None if implied is None else records(implied)
+        print_json({"model": spec.model_dump(by_alias=True), "prior_implications": document})
+        return
+    typer.echo(path.read_text(encoding="utf-8-sig"), nl=False)
+    if implied is not None:
+        _show_implied(records(implied))
+
+
+def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
+    """Print a model of medians, and what its priors say of these."""
+    from alkbayes.analyses.pfs import prior_table
+    from alkbayes.evidence.table import read_evidence
+    from alkbayes.spec.medians import read_median_spec
+
+    spec = read_median_spec(path)
+    implied = records(prior_table(read_evidence(data, columns=spec.columns), spec))
+    if json_:
+        print_json({"model": spec.model_dump(by_alias=True), "prior_implications": implied})
+        return
+    typer.echo(path.read_text(encoding="utf-8-sig"), nl=False)
+    typer.echo("\nFit it with: alkbayes pfs. What these priors say before any median is read:", err=True)
+    for row in implied:
+        interval = f"{row['median']:.1f}, with 95 % from {row['low']:.1f} to {row['high']:.1f}"
+        typer.echo(f"  {row['quantity']}, {row['of']}: {interval}", err=True)
+
+
+def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
+    """Return what the priors imply; None where the bundled table lacks a column of a user's model."""
+    from alkbayes.evidence.table import read_evidence
+    from alkbayes.model.prior_implications import prior_implications
+
+    try:
+        evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
+    except EvidenceError:
+        if data is not None:
+            raise
+        columns = ", ".join(_columns(spec))
+        typer.echo(
+            f"note: what the priors imply is left out: the bundled table has not all of {columns} for each cohort. "
+            "Give your table: --data FILE.",
+            err=True,
+        )
+        return None
+    return prior_implications(spec, evidence)
+
+
+def _columns(spec: "Spec") -> list[str]:
+    """Return the columns that a model needs beside those of every table."""
+    return [*(() if spec.outcome.usual else spec.outcome.columns), *spec.columns]
+
+
+def _line(model: str) -> dict[str, Any]:
+    from alkbayes.spec.medians import MedianSpec, read_median_spec
+    from alkbayes.spec.schema import model_path, read_spec
+
+    path = model_path(model)
+    spec = read_median_spec(path) if model == MEDIAN_MODEL else read_spec(path)
+    return {
+        "name": spec.name,
+        "question": spec.question,
+        "columns": list(spec.columns) if isinstance(spec, MedianSpec) else _columns(spec),
+        "default": spec.name == DEFAULT_MODEL,
+    }
+
+
+def _show_all(listed: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from alkbayes.spec.schema import OTHER_TABLES
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("model", "question", "columns it needs"):
+        table.add_column(heading, overflow="fold")
+    for row in listed:
+        table.add_row(f"{row['name']}{' *' if row['default'] else ''}", row["question"], ", ".join(row["columns"]))
+    console = reader_console()
+    console.print(table)
+    say(console, "* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.")
+    say(
+        console, f"{MEDIAN_MODEL} is of median PFS, not of response rates; `alkbayes pfs` fits it and needs pfs_median."
+    )
+    for name, reads in OTHER_TABLES.items():
+        say(console, f"Another, {name}, reads {reads}: alkbayes {name}.")
+    say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")
+
+
+def _show_implied(rows: list[dict[str, Any]]) -> None:
+    """Print on stderr what the priors imply: stdout is the model file and nothing else."""
+    from rich import box
+    from rich.table import Table
+
+    from alkbayes.presentation.priors import READING, implication_rows
+
+    table = Table(box=box.SIMPLE_HEAD)
+    parts = implication_rows(rows)
+    for place, heading in enumerate(parts[0].headings):
+        table.add_column(heading, overflow="fold", justify="left" if place < 2 else "right")
+    for part in parts:
+        for cells in part.rows:
+            table.add_row(*cells)
+        table.add_section()
+    console = message_console()
+    console.print("\nWhat these priors say before any count is read:")
+    console.print(table)
+    for line in READING:
+        say(console, line)

@@ -1,0 +1,64 @@
+"""`alkbayes plot`: a figure of a finished run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alkbayes.cli.shared import completion as completing
+from alkbayes.cli.shared.options import Json, Run
+from alkbayes.cli.shared.output import print_json, print_text
+from alkbayes.cli.shared.progress import working
+from alkbayes.errors import ConvergenceError, FigureError, UsageError
+from alkbayes.plots.kinds import KINDS
+
+KindName = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="\n\n".join(f"{name}: {kind.shows}." for name, kind in KINDS.items()),
+        autocompletion=completing.kinds,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Default: KIND.FORMAT in the run's folder.", show_default=False),
+]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="png|svg|pdf", help="Default: as FILE ends, else png.", show_default=False),
+]
+
+
+def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, json_: Json = False) -> None:
+    """Draw a figure of a finished run, at the width of one (85 mm) or two (180 mm) columns of a journal.
+
+    Several pages are one PDF, or numbered PNG or SVG files. Nothing is overwritten.
+
+    Example: alkbayes plot runs/line-generation-20261122-101500 forest --out figure-2.pdf
+    """
+    if kind not in KINDS:
+        raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
+    with working("drawing"):
+        from alkbayes.plots.files import check_free, format_of, save_figures
+        from alkbayes.plots.source import RunTables, warning
+        from alkbayes.runs.run import read_run
+
+        ending = format_of(out, format_)
+        tables = RunTables(run, read_run(run))
+        path = run / f"{kind}.{ending}" if out is None else out
+        check_free([path])
+        try:
+            pages = KINDS[kind].draw(tables)
+        except FigureError as error:
+            raise FigureError(f"{run}: {error}") from error
+        files = save_figures(pages, path)
+    if json_:
+        print_json(
+            {"plot": {"kind": kind, "format": ending, "pages": len(pages), "files": [str(file) for file in files]}}
+        )
+    else:
+        for file in files:
+            print_text(str(file))
+    if fault := warning(tables.document):
+        raise ConvergenceError(f"the figure is marked as {fault}.")

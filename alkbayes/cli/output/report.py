@@ -1,0 +1,62 @@
+"""`alkbayes report`: a finished run as a document."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alkbayes.cli.shared.options import Json, Run
+from alkbayes.cli.shared.output import print_json, print_text
+from alkbayes.errors import ConvergenceError
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Default: report.FORMAT in the run's folder.", show_default=False),
+]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="html|md", help="Default: as FILE ends, else html.", show_default=False),
+]
+Sources = Annotated[
+    Path | None,
+    typer.Option(
+        "--sources",
+        metavar="FILE",
+        help="CSV file with the sources that a table of your own names in its column source_id: source_id, and any of "
+        "title, year, kind, doi, pmid, url.",
+        show_default=False,
+    ),
+]
+
+
+def command(run: Run, out: Out = None, format_: Format = None, sources: Sources = None, json_: Json = False) -> None:
+    """Write a finished run as one HTML file that needs nothing else, or as Markdown with its figures beside it.
+
+    In the order of the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
+    results, checks, sensitivity (where it was run), limits, how to reproduce it. Nothing is overwritten.
+
+    Example: alkbayes report runs/line-generation-20261122-101500 --out report.html
+    """
+    from alkbayes.cli.shared.progress import working
+    from alkbayes.plots.files import check_free
+    from alkbayes.plots.source import warning
+    from alkbayes.report.files import places, report_format, write_report
+    from alkbayes.report.sections.sources import read_sources
+    from alkbayes.runs.run import read_run
+
+    kind = report_format(out, format_)
+    path = run / f"report.{kind}" if out is None else out
+    document = read_run(run)
+    check_free(places(path, kind))
+    known = {} if sources is None else read_sources(sources)
+    with working("writing the report"):
+        from alkbayes.report.document import report_of
+
+        made = write_report(report_of(run, known), path, kind)
+    if json_:
+        print_json({"report": {"format": kind, "files": [str(file) for file in made]}})
+    else:
+        for file in made:
+            print_text(str(file))
+    if fault := warning(document):
+        raise ConvergenceError(f"the report is marked as {fault}.")

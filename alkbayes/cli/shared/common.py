@@ -1,0 +1,153 @@
+"""What the commands of one analysis share: how to pool, the head of what they print, and figures for a reader."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alkbayes.cli.shared import completion as completing
+from alkbayes.cli.shared.output import WIDTH, print_message, reader_console, say
+from alkbayes.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from alkbayes.classical import PoolingMethod
+    from alkbayes.evidence.outcomes import Outcome
+    from alkbayes.evidence.table import Evidence
+
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        autocompletion=completing.methods,
+        help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model.",
+    ),
+]
+DEFAULT_METHOD = "reml-logit-hk-adhoc"
+LEAST_P = 0.001
+MOST_DECIMALS = 8
+
+
+def method_named(name: str) -> "PoolingMethod":
+    """Return the method of that name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    from alkbayes.classical import PoolingMethod
+
+    if name not in set(PoolingMethod):
+        raise UsageError(f"There is no pooling method {name!r}. --method may be: {', '.join(PoolingMethod)}.")
+    return PoolingMethod(name)
+
+
+def evidence_counted(data: Path | None, outcome: str | None) -> "Evidence":
+    """Return the table with the counts of a model's outcome, the usual ones if there is no model."""
+    from alkbayes.evidence.outcomes import ORR
+    from alkbayes.evidence.table import read_evidence
+    from alkbayes.spec.schema import model_path, read_spec
+
+    return read_evidence(data, outcome=ORR if outcome is None else read_spec(model_path(outcome)).outcome)
+
+
+def evidence_for(
+    data: Path | None, run: Path | None, *, columns: "Sequence[str]" = (), outcome: "Outcome | None" = None
+) -> "Evidence":
+    """Return the table of a run, or without one the table that `--data` names.
+
+    Raises
+    ------
+    UsageError
+        If both are given.
+    """
+    from alkbayes.evidence.outcomes import ORR
+    from alkbayes.evidence.table import read_evidence
+    from alkbayes.runs.run import read_run, run_evidence
+
+    counted = ORR if outcome is None else outcome
+    if run is None:
+        return read_evidence(data, columns=columns, outcome=counted)
+    if data is not None:
+        raise UsageError("--for takes the table of its run, and --data names another. Give one of them.")
+    return run_evidence(run, read_run(run), columns=columns, outcome=counted)
+
+
+def headline(evidence: "Evidence") -> list[str]:
+    """Return what stands above numbers for a reader: where they are from, and what may be in there twice."""
+    from alkbayes.evidence.cautions import table_cautions
+    from alkbayes.evidence.table import RECONSTRUCTION
+
+    reconstruction = [RECONSTRUCTION] if evidence.bundled else []
+    return [f"Evidence: {evidence.source}", *evidence.notes, *reconstruction, *table_cautions(evidence)]
+
+
+def console_for(evidence: "Evidence") -> "Console":
+    """Return the console for a reader, on which it already stands where the numbers are from."""
+    console = reader_console()
+    source, *more = headline(evidence)
+    say(console, source)
+    for line in more:
+        console.print(line)
+    return console
+
+
+def keep(run: Path, name: str, document: dict[str, Any]) -> None:
+    """Keep what was computed of a run beside it; where that cannot be, say so on stderr and go on."""
+    from alkbayes.runs.analyses import keep_analysis
+
+    try:
+        keep_analysis(run, name, document)
+    except RunError as error:
+        print_message(f"warning: {error} Figures and reports of this run will do without.")
+
+
+def empty_table(console: "Console") -> "Table":
+    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
+    from rich import box
+    from rich.table import Table
+
+    narrow = console.width < WIDTH
+    return Table(box=box.SIMPLE_HEAD, show_edge=not narrow, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value for a reader, with its sign; a dash where there is none."""
+    if p is None:
+        return "–"
+    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3f}"
+
+
+def p_equals(p: float | None) -> str:
+    """Return a p-value as an equation, for a sentence."""
+    return f"p {p_value(p)}" if p is not None and p < LEAST_P else f"p = {p_value(p)}"
+
+
+def degrees(df: float) -> str:
+    """Return degrees of freedom for a reader: whole, or with a decimal."""
+    return f"{df:.1f}".removesuffix(".0")
+
+
+def figure(value: float | None, digits: int = 2) -> str:
+    """Return a number for a reader; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def decimals(se: float | None) -> int:
+    """Return how many decimals show two digits of a standard error, two at least."""
+    return 2 if se is None or se <= 0 else min(max(2, 1 - math.floor(math.log10(se))), MOST_DECIMALS)
+
+
+def points(change: float | None, digits: int = 2) -> str:
+    """Return a difference of proportions in percentage points, with its sign; a dash where there is none."""
+    if change is None:
+        return "–"
+    text = f"{100 * change:+.{digits}f}"
+    return (text[1:] if float(text) == 0 else text).replace("-", "−")

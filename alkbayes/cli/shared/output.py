@@ -1,0 +1,184 @@
+"""How results leave: JSON and CSV with proportions in [0, 1], tables in percent for readers."""
+
+import codecs
+import io
+import json
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from alkbayes.errors import UsageError
+from alkbayes.text.json import finite_or_none, records
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+__all__ = [
+    "WIDTH",
+    "check_format",
+    "forgive_encodings",
+    "message_console",
+    "no_color",
+    "print_csv",
+    "print_json",
+    "print_markdown",
+    "print_message",
+    "print_text",
+    "printable",
+    "reader_console",
+    "records",
+    "say",
+]
+
+WIDTH = 100
+"""Of tables that go to a file or a pipe."""
+
+LEAST_WIDTH = 80
+"""A narrower terminal wraps the lines itself; a narrower table would leave figures out."""
+
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that a terminal obeys and does not show."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet takes for a formula (OWASP, CSV injection; CWE-1236)."""
+
+PLAIN = {"–": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">=", "²": "2"}
+"""What stands for our characters where the terminal's encoding has not got them."""
+
+
+def check_format(*, json_: bool, csv: bool, markdown: bool = False) -> None:
+    """Refuse two formats at once.
+
+    Raises
+    ------
+    UsageError
+        If more than one of `--json`, `--csv` and `--markdown` was given.
+    """
+    given = [name for name, asked in (("--json", json_), ("--csv", csv), ("--markdown", markdown)) if asked]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other: one document goes to stdout. Give one of them.")
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print `document` on stdout."""
+    # ASCII alone, so that the document is the same in every encoding of stdout.
+    typer.echo(json.dumps(finite_or_none(document), indent=2, allow_nan=False))
+
+
+def print_csv(frame: "pd.DataFrame") -> None:
+    """Print `frame` as CSV on stdout, numbers in full precision.
+
+    Cells are those of the table to the letter: an apostrophe before one that a spreadsheet would take for a formula
+    would be another name for whoever reads the file with a program. What begins so is told on stderr.
+    """
+    text = frame.to_csv(index=False)
+    # Without `color` what looks like an escape sequence in a name would be cut out of a file.
+    typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
+    cells = (cell for _, column in frame.items() for cell in column if isinstance(cell, str))
+    if formulas := list(dict.fromkeys(cell for cell in cells if cell.startswith(FORMULA))):
+        print_message(
+            f"warning: a spreadsheet would take {formulas[0]!r}{' and others' if len(formulas) > 1 else ''} for a "
+            "formula. Import the columns as text there."
+        )
+
+
+def print_text(line: str) -> None:
+    """Print one line on stdout as it is."""
+    typer.echo(line)
+
+
+def print_message(text: str) -> None:
+    """Print a message on stderr."""
+    typer.echo(printable(text), err=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    print_message(f"warning: {text}")
+
+
+def print_markdown(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table as Markdown on stdout, a line for each row whatever its cells hold."""
+    for cells in (headings, ["---"] * len(headings), *rows):
+        typer.echo(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
+
+
+def _markdown_cell(cell: object) -> str:
+    """Return a cell that ends neither its row nor, by a backslash before a bar, its column."""
+    return printable(" ".join(str(cell).splitlines())).replace("\\", "\\\\").replace("|", "\\|")
+
+
+def reader_console() -> "Console":
+    """Return the console that prints on stdout for a reader: text as it is, no markup."""
+    console = _console(stderr=False)
+    asked = console.is_terminal or "COLUMNS" in os.environ
+    console.width = max(console.width, LEAST_WIDTH) if asked else WIDTH
+    return console
+
+
+def message_console() -> "Console":
+    """Return the console for messages and progress, on stderr."""
+    return _console(stderr=True)
+
+
+def no_color() -> bool:
+    """Return whether the user wants no escape sequences (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def _console(*, stderr: bool) -> "Console":
+    from rich.console import Console
+
+    class PlainText(Console):
+        """Shows what a terminal would obey as its code."""
+
+        def render_str(self, text: str, **options: Any) -> Any:
+            return super().render_str(printable(text), **options)
+
+    # Without a colour system bold and italic are left out too.
+    system: Any = None if no_color() else "auto"
+    return PlainText(stderr=stderr, color_system=system, highlight=False, markup=False, emoji=False)
+
+
+def say(console: "Console", text: str, *, hang: int = 0) -> None:
+    """Print a sentence: in a terminal wrapped at words, further lines `hang` columns in; elsewhere on one line.
+
+    A word longer than the terminal, such as a path, is left whole, so that it can be copied.
+    """
+    if console.is_terminal:
+        text = textwrap.fill(
+            text,
+            console.width,
+            subsequent_indent=" " * hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    console.print(text, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Return a text with what a terminal would obey (control characters but line ends, changes of direction) as codes.
+
+    Others' text, such as a cohort's name, might move the cursor or change the colours otherwise.
+    """
+    return OBEYED.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def forgive_encodings() -> None:
+    """Have stdout and stderr replace what their encoding has not got, where they would raise."""
+    codecs.register_error("alkbayes.plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="alkbayes.plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(character, "?") for character in error.object[error.start : error.end]), error.end

@@ -1,0 +1,1 @@
+"""Model criticism: diagnostics, predictive checks, leave-one-out, outliers, model comparison."""

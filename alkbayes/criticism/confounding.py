@@ -1,0 +1,266 @@
+"""Columns that a model does not name: how unevenly they lie over what it names, and what they would add to it.
+
+A column confounds a comparison of levels if its own levels lie unevenly over these and if response depends on it. The
+first is Cramér's V (of a number the correlation ratio), the second what the expected log predictive density of left-out
+cohorts gains when the model gets an effect of the column.
+
+The gain is computed in the normal approximation to each cohort's likelihood about the posterior mean of its linear
+predictor. With all effects and deviations integrated out, the cohorts are then normal given the standard deviations,
+and each cohort's density given the others has a closed form (Sundararajan and Keerthi 2001,
+doi:10.1162/08997660151134343). Draws of the standard deviations from their priors, the same without and with the
+column, are weighted by the evidence, and without each cohort by the inverse of its density as well.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import spearmanr
+
+from alkbayes.inference.importance.approximation import STUDENT_WIDTH
+from alkbayes.likelihood.links import inverse, inverse_derivative
+from alkbayes.model.design import Design, zero_sum_basis
+from alkbayes.spec.priors import HalfNormal, Prior, StudentT
+from alkbayes.vocabulary import in_order
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alkbayes.inference.fit import Fit
+
+type Array = NDArray[np.float64]
+
+OWN_OUTCOMES = ("orr_", "pfs_", "ic_")
+"""Beginnings of columns that hold results of the same patients: no history, and they may follow from the response."""
+NO_COVARIATES = frozenset({"cohort_id", "responders", "n", "trial"})
+SAME_AS_RATE = 0.95
+"""Rank correlation with the observed rates from which a number is taken for the response in other words."""
+MOST_MISSING = 0.1
+COHORTS_A_LEVEL = 3
+"""Cohorts for each level at least, on average."""
+MOST_LEVELS = 30
+NUMBERS = 5
+"""Distinct values that a number has more of; fewer are levels."""
+MOST_COHORTS = 200
+"""Of a larger table the matrices take longer than a reader waits."""
+MOST_POINTS, OPERATIONS = 500, 1e9
+"""Draws of the standard deviations at most, and these times the cube of the number of cohorts."""
+SEED = 1
+ADDED = HalfNormal(dist="half_normal", sd=0.5)
+"""Prior of the standard deviation of an added effect, that of the bundled models' effects."""
+CLEAR, SMALL = 2.0, 4.0
+"""Standard errors, and log densities, that a gain must exceed: a smaller one says little, and its standard error is too
+small (Sivula et al. 2020, arXiv:2008.10296)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """A column that would better a model.
+
+    Attributes
+    ----------
+    column
+        Of the table.
+    factor
+        The model's column over which it lies most unevenly, by its name in results; empty where the model has none.
+    unevenness
+        Cramér's V between the two, of a number the correlation ratio, in [0, 1]; 0 where there is no factor.
+    numeric
+        Whether it is taken as a number.
+    gain, se
+        Of the expected log predictive density of cohorts left out one by one, and its standard error.
+    """
+
+    column: str
+    factor: str
+    unevenness: float
+    numeric: bool
+    gain: float
+    se: float
+
+
+def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:
+    """Return the columns of a fit's table that would clearly better its model, the largest gain first."""
+    frame, design = fit.evidence.frame, fit.design
+    if not 2 * COHORTS_A_LEVEL <= len(design.cohorts) <= MOST_COHORTS:
+        return ()
+    columns = {name: basis for name in _candidates(fit) if (basis := _basis(frame, name)) is not None}
+    if not columns:
+        return ()
+    try:
+        with np.errstate(all="ignore"):
+            gains = _gains(fit, {name: basis for name, (basis, _) in columns.items()})
+    except np.linalg.LinAlgError:
+        # Draws that are no posterior have their own verdict; nothing can be said of columns then.
+        return ()
+    found = []
+    for name, gain in gains.items():
+        total, se = float(gain.sum()), float(np.sqrt(len(gain) * gain.var(ddof=1)))
+        # Written so that what is not a number is not told.
+        if total > max(CLEAR * se, SMALL):
+            factor, unevenness = _most_uneven(frame, name, design, numeric=columns[name][1])
+            found.append(Unnamed(name, factor, unevenness, columns[name][1], total, se))
+    return tuple(sorted(found, key=lambda each: -each.gain))
+
+
+def _candidates(fit: "Fit") -> list[str]:
+    named = {*fit.spec.columns, *fit.spec.outcome.columns, *NO_COVARIATES}
+    return [str(name) for name in fit.evidence.frame if name not in named and not str(name).startswith(OWN_OUTCOMES)]
+
+
+def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
+    """Return an effect of a column, (cohort, free), and whether it is one of a number; None where it can have none."""
+    values = frame[name].astype(str)
+    missing = (values == "").to_numpy()
+    if missing.mean() > MOST_MISSING:
+        return None
+    numbers = _numbers(values.tolist())
+    if numbers is not None and len(set(numbers[~missing].tolist())) > NUMBERS:
+        rates = (frame["responders"] / frame["n"]).to_numpy(dtype=np.float64)
+        if np.ptp(rates[~missing]) == 0:
+            return None
+        if not abs(float(spearmanr(numbers[~missing], rates[~missing]).statistic)) < SAME_AS_RATE:
+            return None
+        centred = np.where(missing, 0.0, numbers - numbers[~missing].mean())
+        return centred[:, None] / centred[~missing].std(), True
+    levels = in_order(name, values.tolist())
+    if not 2 <= len(levels) <= min(MOST_LEVELS, len(values) / COHORTS_A_LEVEL):
+        return None
+    codes = np.array([levels.index(value) for value in values])
+    return zero_sum_basis(len(levels))[codes], False
+
+
+def _numbers(cells: list[str]) -> Array | None:
+    """Return the cells as numbers, an empty one as NaN; None if one of them is no finite number."""
+    try:
+        numbers = np.array([float(cell) if cell else np.nan for cell in cells])
+    except ValueError:
+        return None
+    return None if np.isinf(numbers).any() or "nan" in {cell.casefold() for cell in cells} else numbers
+
+
+def _gains(fit: "Fit", columns: Mapping[str, Array]) -> dict[str, Array]:
+    """Return what each cohort's log density given the others gains by an effect of each column, shapes (cohort,)."""
+    design = fit.design
+    points = int(min(MOST_POINTS, OPERATIONS / len(design.cohorts) ** 3))
+    sds, added = _standard_deviations(design, points)
+    residual, variance = _stand_ins(fit)
+    covariances = np.array([_covariance(design, sds, point) for point in range(points)])
+    noisy = covariances + np.diag(variance)
+    precisions = np.linalg.inv(noisy)
+    weighted = precisions @ residual
+    diagonal = np.diagonal(precisions, axis1=1, axis2=2)
+    log_evidence = -0.5 * (np.linalg.slogdet(noisy)[1] + weighted @ residual)
+    base = _left_out(weighted, diagonal, log_evidence)
+    found = {}
+    for name, basis in columns.items():
+        # Woodbury's identity, and the ratio of the evidences by the matrix determinant lemma.
+        spread = precisions @ basis
+        factor = basis.T @ spread + np.eye(basis.shape[1]) / added[:, None, None] ** 2
+        solved = np.linalg.solve(factor, spread.transpose(0, 2, 1))
+        projected = weighted @ basis
+        pulled = np.einsum("sfi,i->sf", solved, residual)
+        log_determinant = np.linalg.slogdet(factor * added[:, None, None] ** 2)[1]
+        found[name] = (
+            _left_out(
+                weighted - np.einsum("sif,sf->si", spread, pulled),
+                diagonal - np.einsum("sif,sfi->si", spread, solved),
+                log_evidence + 0.5 * (projected * pulled).sum(axis=1) - 0.5 * log_determinant,
+            )
+            - base
+        )
+    return found
+
+
+def _left_out(weighted: Array, diagonal: Array, log_weights: Array) -> Array:
+    """Return each cohort's log density given the others, shape (cohort,), up to a constant of the cohort.
+
+    Parameters
+    ----------
+    weighted, diagonal
+        The precision times the residuals, and its diagonal, of S values of the standard deviations, shape (S, cohort).
+    log_weights
+        Of these values given all cohorts, up to a constant, shape (S,).
+    """
+    log_density = 0.5 * np.log(diagonal) - 0.5 * weighted**2 / diagonal
+    log_weights = log_weights - logsumexp(log_weights)
+    return -np.asarray(logsumexp(log_weights[:, None] - log_density, axis=0), dtype=np.float64)
+
+
+def _standard_deviations(design: Design, points: int) -> tuple[dict[str, Array], Array]:
+    """Return draws of a model's standard deviations by name, and of an added effect's, from their priors, (point,)."""
+    rng = np.random.default_rng(SEED)
+    priors = {f"sd_{block.slug}": block.sd_prior for block in design.effects if block.sd_prior is not None}
+    priors |= {f"tau_{term.label}": term.sd_prior for term in design.heterogeneity}
+    sds = {name: prior.draw(rng, (points,)) for name, prior in priors.items()}
+    return sds, ADDED.draw(rng, (points,))
+
+
+def _stand_ins(fit: "Fit") -> tuple[Array, Array]:
+    """Return each cohort's working response less its prior mean, and its variance, on the scale of the link."""
+    design, draws = fit.design, fit.draws
+    middle = draws["theta"].mean(axis=(0, 1))
+    rate, slope = inverse(design.link, middle), inverse_derivative(design.link, middle)
+    clustering = 1.0 if design.rho_prior is None else 1 + (design.n - 1) * draws["rho"].mean()
+    variance = np.maximum(clustering * rate * (1 - rate) / (design.n * slope**2), 1e-6)
+    expected = np.full(len(middle), _normal(design.intercept_prior)[0])
+    for block in design.effects:
+        if block.sd_prior is None:
+            expected = expected + _normal(block.prior)[0] * block.basis[block.index].sum(axis=1)
+    return middle + (design.responders / design.n - rate) / slope - expected, variance
+
+
+def _covariance(design: Design, sds: Mapping[str, Array], point: int) -> Array:
+    """Return the covariance of the cohorts' linear predictors given the standard deviations, (cohort, cohort)."""
+    total = np.full((len(design.cohorts),) * 2, _normal(design.intercept_prior)[1] ** 2)
+    for block in design.effects:
+        sd = _normal(block.prior)[1] if block.sd_prior is None else sds[f"sd_{block.slug}"][point]
+        rows = block.basis[block.index]
+        total = total + sd**2 * rows @ rows.T
+    for term in design.heterogeneity:
+        width = STUDENT_WIDTH if isinstance(term.unit_prior, StudentT) else 1.0
+        total = total + (width * sds[f"tau_{term.label}"][point]) ** 2 * (term.index[:, None] == term.index)
+    return total
+
+
+def _normal(prior: Prior) -> tuple[float, float]:
+    """Return mean and SD of the normal that stands in for a prior of a location."""
+    mean, sd = float(getattr(prior, "mean", 0.0)), float(getattr(prior, "sd", 1.0))
+    return mean, STUDENT_WIDTH * sd if isinstance(prior, StudentT) else sd
+
+
+def _most_uneven(frame: "pd.DataFrame", name: str, design: Design, *, numeric: bool) -> tuple[str, float]:
+    """Return the model's column over which another lies most unevenly, and how much."""
+    values = frame[name].astype(str).tolist()
+    measured = {
+        design.labels[factor]: _correlation_ratio(np.array(_numbers(values)), levels)
+        if numeric
+        else _cramers_v(values, levels)
+        for factor, levels in ((factor, levels.tolist()) for factor, levels in design.profiles.items())
+    }
+    return max(measured.items(), key=lambda pair: pair[1], default=("", 0.0))
+
+
+def _cramers_v(one: list[str], other: list[str]) -> float:
+    """Return Cramér's V of two columns of levels (Cramér 1946), in [0, 1]."""
+    counts = np.zeros((len(set(one)), len(set(other))))
+    places = [{level: at for at, level in enumerate(sorted(set(values)))} for values in (one, other)]
+    for first, second in zip(one, other, strict=True):
+        counts[places[0][first], places[1][second]] += 1
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    least = min(counts.shape) - 1
+    return float(np.sqrt(((counts - expected) ** 2 / expected).sum() / counts.sum() / least)) if least else 0.0
+
+
+def _correlation_ratio(numbers: Array, levels: list[str]) -> float:
+    """Return the root of the share of a number's variance that lies between levels, in [0, 1]."""
+    known = ~np.isnan(numbers)
+    numbers, groups = numbers[known], np.array(levels)[known]
+    between = sum(
+        (groups == level).sum() * (numbers[groups == level].mean() - numbers.mean()) ** 2
+        for level in set(groups.tolist())
+    )
+    return float(np.sqrt(between / (len(numbers) * numbers.var())))

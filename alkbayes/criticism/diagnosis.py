@@ -1,0 +1,246 @@
+"""Whether the numbers of a run can be relied on: what its draws are worth for each of them, and a verdict on each sign.
+
+The gate (:mod:`alkbayes.inference.convergence`) looks at the parameters and says passed or not. This module looks at
+every parameter and every reported number, says what each diagnostic found and what to do about it, and holds the gate,
+computed again from the draws, against what the run recorded.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import arviz_stats as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from alkbayes.criticism.verdicts import (
+    MOST_DECIMALS,
+    PARAMETER,
+    REPORTED,
+    Check,
+    Verdict,
+    chain_checks,
+    error_check,
+    record_check,
+    weight_checks,
+)
+from alkbayes.estimates.headline import POOLED, headline_of, reported_of
+from alkbayes.estimates.monte_carlo import Worth, worth_of
+from alkbayes.estimates.rates import posterior_of, summarise
+from alkbayes.inference.convergence import Diagnostics, diagnose
+from alkbayes.inference.fit import Fit, global_parameters, judged
+from alkbayes.inference.settings import Engine
+from alkbayes.text.digits import ratio_decimals, supported_decimals
+from alkbayes.text.json import records
+from alkbayes.text.wording import joined
+
+type Array = NDArray[np.float64]
+
+PERCENT_MEASURES = ("risk_difference", "share")
+"""Measures beside pooled rates that are printed in percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything that `alkbayes diagnose` says of a run.
+
+    Attributes
+    ----------
+    engine
+        That made the draws.
+    quantities
+        A row for each reported number and each parameter: kind ("reported" or "parameter"), name, headline (whether it
+        is one of the few that a reader takes away), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse,
+        mcse_median, mcse_low, mcse_high (Monte Carlo standard errors of mean, median and the ends of the 95 %
+        interval), percent (whether it is printed in percent), ratio (whether it is rounded on the log scale) and
+        decimals (that the errors support where it is printed; of a ratio those of its median). Rates and shares are
+        proportions in [0, 1]. Of draws by quadrature rhat is missing.
+    divergent
+        Where divergent transitions are: parameter and difference, the mean normal score of its divergent draws among
+        all draws; the largest first. Empty where there are none.
+    ebfmi
+        Of each chain; empty of draws by quadrature.
+    depth
+        Largest tree depth and share of the transitions that were stopped at the sampler's limit; None by quadrature.
+    checks
+        One for each diagnostic.
+    gate
+        The convergence gate, computed again from the draws.
+    recorded
+        What the run recorded of it.
+    """
+
+    engine: Engine
+    quantities: pd.DataFrame
+    divergent: pd.DataFrame
+    ebfmi: tuple[float, ...]
+    depth: tuple[int, float] | None
+    checks: tuple[Check, ...]
+    gate: Diagnostics
+    recorded: Diagnostics
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why the run must not be used, in words; empty if nothing speaks against it."""
+        return tuple(check.finding for check in self.checks if check.verdict is Verdict.FAILED)
+
+    @property
+    def conclusion(self) -> str:
+        """The final verdict, a sentence."""
+        attention = [check.name for check in self.checks if check.verdict is Verdict.ATTENTION]
+        if failed := [check.name for check in self.checks if check.verdict is Verdict.FAILED]:
+            return f"Do not use the numbers of this run: {joined(failed)} failed."
+        if attention:
+            return f"The numbers of this run can be used; look at {joined(attention)} first."
+        return "The numbers of this run can be used: every diagnostic is as it should be."
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the diagnosis as values that JSON can hold."""
+        return {
+            "engine": self.engine,
+            "usable": not self.failures,
+            "conclusion": self.conclusion,
+            "checks": [
+                {"name": each.name, "verdict": each.verdict, "finding": each.finding, "advice": each.advice or None}
+                for each in self.checks
+            ],
+            "gate": self.gate.as_record(),
+            "recorded": self.recorded.as_record(),
+            "quantities": records(self.quantities),
+            "divergent": records(self.divergent),
+            "ebfmi": list(self.ebfmi),
+            "tree_depth": None if self.depth is None else {"largest": self.depth[0], "at_limit": self.depth[1]},
+        }
+
+
+def diagnosis_of(fit: Fit) -> Diagnosis:
+    """Return what a fit's draws are worth.
+
+    Parameters
+    ----------
+    fit
+        As it was read from a run's folder: what it says of its own convergence is compared with its draws.
+    """
+    gate = gate_of(fit)
+    quantities = pd.DataFrame(_quantities(fit))
+    divergent = pd.DataFrame(columns=["parameter", "difference"])
+    ebfmi: tuple[float, ...] = ()
+    depth = None
+    stats = fit.tree["sample_stats"].to_dataset()
+    if fit.provenance.weights is None:
+        divergent = where_divergent(judged(fit.tree["posterior"].to_dataset()), stats["diverging"].to_numpy())
+        # Chains that stand still have no energy to divide by; that gives NaN, which fails.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ebfmi = tuple(az.bfmi(stats["energy"].to_numpy()).tolist())
+        depth = _depth(stats)
+        checks = chain_checks(gate, quantities, divergent, ebfmi, depth)
+    else:
+        checks = weight_checks(fit.provenance.weights, stats["proposal"].to_numpy(), gate)
+    return Diagnosis(
+        engine=fit.provenance.engine,
+        quantities=quantities,
+        divergent=divergent,
+        ebfmi=ebfmi,
+        depth=depth,
+        checks=(*checks, error_check(quantities), record_check(gate, fit.diagnostics)),
+        gate=gate,
+        recorded=fit.diagnostics,
+    )
+
+
+def gate_of(fit: Fit) -> Diagnostics:
+    """Return the convergence gate, computed again from a fit's draws; of weights it takes what was recorded of them."""
+    posterior, stats = fit.tree["posterior"].to_dataset(), fit.tree["sample_stats"].to_dataset()
+    if fit.provenance.weights is None:
+        return diagnose(judged(posterior), stats)
+    weights = fit.provenance.weights
+    return diagnose(global_parameters(posterior), stats, pareto_k=weights.pareto_k, importance_ess=weights.ess)
+
+
+def where_divergent(posterior: xr.Dataset, diverging: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return how far the divergent draws of each parameter lie from the others.
+
+    Parameters
+    ----------
+    posterior
+        Variables with dimensions (chain, draw, ...).
+    diverging
+        Which transitions diverged, shape (chain, draw).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns parameter and difference: the mean normal score, among all draws, of the divergent ones less that of
+        the others. Scores are those of ranks, so that an SD near zero counts as much as its logarithm would. The
+        largest difference first; empty without divergences, or where every transition diverged.
+    """
+    flags = diverging.ravel()
+    rows = []
+    if flags.any() and not flags.all():
+        for name, draws in _scalars(posterior):
+            # Blom's scores, as in rank-normalised R-hat.
+            scores = ndtri((rankdata(draws) - 0.375) / (len(draws) + 0.25))
+            rows.append({"parameter": name, "difference": float(scores[flags].mean() - scores[~flags].mean())})
+    table = pd.DataFrame(rows, columns=["parameter", "difference"])
+    return table.sort_values("difference", key=abs, ascending=False, kind="stable", ignore_index=True)
+
+
+def _quantities(fit: Fit) -> Iterator[dict[str, Any]]:
+    """Yield the rows of :attr:`Diagnosis.quantities`."""
+    worth = worth_of(fit)
+    posterior = posterior_of(fit)
+    headline = {number.key for number in headline_of(posterior)}
+    for number in reported_of(posterior):
+        percent = number.table == POOLED or number.measure in PERCENT_MEASURES
+        yield _quantity(
+            REPORTED,
+            number.name,
+            number.draws,
+            worth(number.draws),
+            headline=number.key in headline,
+            percent=percent,
+            ratio=number.measure == "odds_ratio",
+        )
+    for name, draws in _scalars(judged(fit.tree["posterior"].to_dataset())):
+        yield _quantity(PARAMETER, name, draws, worth(draws), headline=False, percent=False, ratio=False)
+
+
+def _quantity(
+    kind: str, name: str, draws: Array, worth: Worth, *, headline: bool, percent: bool, ratio: bool
+) -> dict[str, Any]:
+    errors = worth.errors
+    summary = summarise(draws)
+    unit = 100 if percent else 1
+    printed = (unit * error for error in (errors.median, errors.low, errors.high))
+    decimals = supported_decimals(printed, most=MOST_DECIMALS[percent])
+    if ratio:
+        decimals = ratio_decimals(summary["median"], errors.median)
+    return (
+        {"kind": kind, "name": name, "headline": headline}
+        | summary
+        | {"rhat": worth.rhat, "ess_bulk": worth.ess_bulk, "ess_tail": worth.ess_tail}
+        | {"mcse": errors.mean, "mcse_median": errors.median, "mcse_low": errors.low, "mcse_high": errors.high}
+        | {"percent": percent, "ratio": ratio, "decimals": decimals}
+    )
+
+
+def _scalars(posterior: xr.Dataset) -> Iterator[tuple[str, Array]]:
+    """Yield each parameter's entries by name, such as "z_trial[ALEX]", with draws of shape (draw,)."""
+    for variable, values in posterior.data_vars.items():
+        array = values.to_numpy()
+        flat = array.reshape(array.shape[0] * array.shape[1], -1)
+        names = [str(variable)]
+        if array.ndim > 2:
+            names = [f"{variable}[{entry}]" for entry in values[values.dims[2]].to_numpy()]
+        yield from zip(names, flat.T, strict=True)
+
+
+def _depth(stats: xr.Dataset) -> tuple[int, float] | None:
+    """Return the largest tree depth and the share of transitions stopped at the limit, if the run kept both."""
+    if not {"tree_depth", "reached_max_treedepth"} <= set(stats.data_vars):
+        return None
+    return int(stats["tree_depth"].max()), float(stats["reached_max_treedepth"].mean())

@@ -1,0 +1,143 @@
+"""Leave-one-cohort-out on the integrated likelihood: importance weights, and exact refits where these fail.
+
+Vehtari, Gelman and Gabry 2017, doi:10.1007/s11222-016-9696-4, with the likelihood of
+:mod:`alkbayes.criticism.integrated_likelihood`: a cohort is left out, the others of its trial are not.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import arviz_stats as az
+import numpy as np
+import xarray as xr
+from arviz_stats.utils import ELPDDataLOO
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from alkbayes.criticism.integrated_likelihood import check_covered, log_likelihood_given_others
+from alkbayes.criticism.refits import refit, without
+from alkbayes.errors import EvidenceError
+from alkbayes.inference.datatree import OUTCOME
+from alkbayes.inference.fit import Fit, global_parameters
+from alkbayes.parallel import Progress, in_processes
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CohortsLeftOut:
+    """Leaving out each cohort in turn.
+
+    Attributes
+    ----------
+    loo
+        ArviZ's result with its pointwise values; those of cohorts in `refitted` are exact, and their k is 0.
+    pareto_k
+        Of the weights of each cohort, refitted or not, shape (cohort,).
+    log_weights
+        Of the fit's draws without each cohort, summing to one, shape (draw, cohort).
+    refitted
+        For the positions of cohorts whose weights are not to be relied on, the posterior without each.
+    """
+
+    loo: ELPDDataLOO
+    pareto_k: Array
+    log_weights: Array
+    refitted: Mapping[int, Fit]
+
+    @property
+    def unreliable(self) -> list[int]:
+        """Positions of cohorts with a k above the threshold for which no refit converged."""
+        bad = np.flatnonzero(~(self.loo.pareto_k.to_numpy() <= self.loo.good_k))
+        return [int(cohort) for cohort in bad]
+
+
+def leave_one_cohort_out(fit: Fit, *, workers: int | None = None, progress: Progress | None = None) -> CohortsLeftOut:
+    """Leave out each cohort in turn.
+
+    Parameters
+    ----------
+    fit
+        By any engine, of a model that the quadrature engine's target covers.
+    workers, progress
+        For the refits of cohorts whose Pareto k is above ArviZ's threshold.
+
+    Raises
+    ------
+    EvidenceError
+        If there is but one cohort.
+    UsageError
+        If the model is not covered.
+    SamplingError
+        If a refit cannot run to its end.
+    """
+    if len(fit.design.cohorts) < 2:
+        raise EvidenceError(f"The table has one cohort, {fit.design.cohorts[0]}: without it, nothing is left to fit.")
+    check_covered(fit.design, model=fit.spec.name)
+    cohorts = [np.array([cohort], dtype=np.intp) for cohort in range(len(fit.design.cohorts))]
+    pointwise = log_likelihood_given_others(fit.design, fit.draws, cohorts)
+    found = by_importance(fit, pointwise)
+    pareto_k = found.pareto_k.to_numpy().copy()
+    # Written so that a k that is not a number is refitted.
+    bad = np.flatnonzero(~(pareto_k <= found.good_k))
+    made = in_processes(refit, [without(fit, cohorts[cohort]) for cohort in bad], workers=workers, progress=progress)
+    refitted = {
+        int(cohort): posterior for cohort, posterior in zip(bad, made, strict=True) if posterior.diagnostics.converged
+    }
+    if refitted:
+        exact = {
+            cohort: log_mean(log_likelihood_given_others(fit.design, posterior.draws, [cohorts[cohort]]))
+            for cohort, posterior in refitted.items()
+        }
+        found = with_exact(found, exact, lppd=logsumexp(pointwise, axis=(0, 1)) - np.log(pointwise[..., 0].size))
+    log_weights = found.log_weights.transpose("chain", "draw", "cohort").to_numpy()
+    return CohortsLeftOut(found, pareto_k, log_weights.reshape(-1, len(cohorts)), refitted)
+
+
+def by_importance(fit: Fit, pointwise: Array) -> ELPDDataLOO:
+    """Return ArviZ's leave-one-out by Pareto-smoothed weights from values of shape (chain, draw, cohort)."""
+    values = xr.DataArray(pointwise, dims=("chain", "draw", "cohort"), coords={"cohort": list(fit.design.cohorts)})
+    tree = xr.DataTree.from_dict(
+        {
+            # The weights depend on these alone, and ArviZ takes their relative efficiency from them.
+            "posterior": global_parameters(fit.tree["posterior"].to_dataset()),
+            "log_likelihood": xr.Dataset({OUTCOME: values}),
+        }
+    )
+    with warnings.catch_warnings():
+        # Of weights that are not to be relied on: they are told by name, and refitted.
+        warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto", category=UserWarning)
+        return az.loo(tree, pointwise=True, var_name=OUTCOME)
+
+
+def with_exact(found: ELPDDataLOO, exact: Mapping[int, float], *, lppd: Array) -> ELPDDataLOO:
+    """Return the result with exact values of some cohorts, as ArviZ's `reloo` has them.
+
+    Parameters
+    ----------
+    found
+        By importance weights.
+    exact
+        For the positions of some cohorts, their log predictive density without them.
+    lppd
+        Log predictive density of each cohort with it, shape (cohort,).
+    """
+    elpd_i, pareto_k = found.elpd_i.copy(), found.pareto_k.copy()
+    for cohort, value in exact.items():
+        elpd_i[cohort], pareto_k[cohort] = value, 0.0
+    elpd, se, p, _ = elpd_i.azstats.loo_summary(xr.zeros_like(elpd_i) + lppd - elpd_i)
+    return replace(
+        found,
+        elpd=elpd,
+        se=se,
+        p=p,
+        elpd_i=elpd_i,
+        pareto_k=pareto_k,
+        warning=bool((pareto_k > found.good_k).any()),
+    )
+
+
+def log_mean(logs: Array) -> float:
+    """Return the log of the mean of numbers given by their logs, of any shape."""
+    return float(logsumexp(logs) - np.log(logs.size))

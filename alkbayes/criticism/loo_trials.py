@@ -1,0 +1,270 @@
+"""Exact leave-one-trial-out: what each trial does to the headline numbers, and how well the others predict it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from arviz_stats.utils import ELPDDataLOOKFold
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from xarray import DataArray
+
+from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
+from alkbayes.criticism.loo_cohorts import log_mean
+from alkbayes.criticism.refits import Without, refit, without
+from alkbayes.errors import EvidenceError
+from alkbayes.estimates.headline import Reported, headline_of
+from alkbayes.estimates.monte_carlo import mean_error_of
+from alkbayes.estimates.rates import posterior_of
+from alkbayes.inference.fit import Fit
+from alkbayes.inference.importance.target import unsupported
+from alkbayes.inference.settings import Engine
+from alkbayes.model.design import Design
+from alkbayes.model.restriction import Trial, trials_of, vanished_levels
+from alkbayes.parallel import Progress, in_processes
+
+type Array = NDArray[np.float64]
+type Key = tuple[str, str, str, str]
+
+NOISE = 2.0
+"""Monte Carlo errors that a move must exceed to be more than noise."""
+LARGE = 1.0
+"""Posterior SDs of a move that is told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsLeftOut:
+    """Leaving out each trial in turn.
+
+    Attributes
+    ----------
+    moves
+        A row for each trial and headline number, the trial with the largest move first. Columns trial, cohorts,
+        patients; number (its name), table, group, level, measure (see :class:`alkbayes.estimates.headline.Reported`);
+        whole and without (posterior means with and without the trial), move (their difference), mcse (its Monte Carlo
+        standard error), move_sd (the move in posterior SDs of the whole fit) and beyond_noise, whether the move is more
+        than 2 mcse. Proportions are in [0, 1], SDs on the logit scale. `without` and what follows from it is NaN for a
+        number that is not defined without the trial.
+    trials
+        A row for each trial in the same order. Columns trial, cohorts, patients, responders, elpd (log predictive
+        density of all its cohorts given the other trials; NaN where the deviations cannot be integrated out),
+        elpd_mcse, largest (the largest move_sd beyond noise in absolute value, 0 if none), engine, failures (of the
+        refit's convergence gate) and lost (levels of effects that have cohorts in this trial alone).
+    elpd
+        The elpd of all trials in the order of the table, as ArviZ compares them; None where there is none.
+    """
+
+    moves: pd.DataFrame
+    trials: pd.DataFrame
+    elpd: ELPDDataLOOKFold | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutTrial:
+    """A trial, the design of all cohorts, and what a refit without the trial is made of."""
+
+    trial: Trial
+    design: Design
+    task: Without
+
+
+@dataclass(frozen=True, slots=True)
+class Refitted:
+    """What is kept of a refit: means of the headline numbers with their Monte Carlo errors, elpd, how it was made."""
+
+    means: dict[Key, tuple[float, float]]
+    elpd: float
+    elpd_mcse: float
+    engine: Engine
+    failures: tuple[str, ...]
+
+
+def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progress | None = None) -> TrialsLeftOut:
+    """Fit anew without each trial in turn: by quadrature, or by NUTS where that hands over.
+
+    A level whose cohorts are all of the trial keeps its prior; a number of that level is not defined without the trial.
+    Numbers of all cohorts are averaged over the patients who are left.
+
+    Parameters
+    ----------
+    fit
+        By any engine.
+    workers, progress
+        See :func:`alkbayes.parallel.in_processes`; the result does not depend on them.
+
+    Raises
+    ------
+    EvidenceError
+        If the table names no trial, or has but one.
+    SamplingError
+        If a refit cannot run to its end.
+    """
+    trials = trials_to_leave_out(fit)
+    tasks = tasks_of(fit, trials)
+    made = in_processes(without_trial, tasks, workers=workers, progress=progress)
+    numbers, error = headline_of(posterior_of(fit)), mean_error_of(fit)
+    whole = {number.key: (*_mean(number, error), float(number.draws.std())) for number in numbers}
+    moves = pd.DataFrame(
+        [
+            _counts(fit, task.trial)
+            | {"number": number.name, "table": number.table, "group": number.group, "level": number.level}
+            | {"measure": number.measure}
+            | _move(whole[number.key], found.means.get(number.key))
+            for task, found in zip(tasks, made, strict=True)
+            for number in numbers
+        ]
+    )
+    # Trials are told apart by their place: a cohort that stands for a trial may have the name of one.
+    moves["place"] = np.repeat(np.arange(len(tasks)), len(numbers))
+    largest = moves["move_sd"].abs().where(moves["beyond_noise"], 0.0).groupby(moves["place"]).max()
+    table = pd.DataFrame([_trial_row(fit, task, found) for task, found in zip(tasks, made, strict=True)])
+    table["largest"] = largest
+    order = table["largest"].sort_values(ascending=False, kind="stable").index
+    ranked = moves.assign(rank=moves["place"].map({place: rank for rank, place in enumerate(order)}))
+    return TrialsLeftOut(
+        moves=ranked.sort_values("rank", kind="stable", ignore_index=True).drop(columns=["place", "rank"]),
+        trials=table.loc[order].reset_index(drop=True),
+        elpd=None if unsupported(fit.design) else elpd_of(fit, trials, made),
+    )
+
+
+def without_trial(left_out: LeftOutTrial) -> Refitted:
+    """Fit without a trial, and keep what is asked of the posterior."""
+    fit = refit(left_out.task)
+    error = mean_error_of(fit)
+    means = {number.key: _mean(number, error) for number in headline_of(posterior_of(fit))}
+    return Refitted(means, *_predicted(left_out, fit), fit.provenance.engine, fit.diagnostics.failures)
+
+
+def elpd_without_trial(left_out: LeftOutTrial) -> Refitted:
+    """Fit without a trial, and keep how well it is predicted; no headline numbers."""
+    fit = refit(left_out.task)
+    return Refitted({}, *_predicted(left_out, fit), fit.provenance.engine, fit.diagnostics.failures)
+
+
+def trials_to_leave_out(fit: Fit) -> tuple[Trial, ...]:
+    """Return the trials of a fit's evidence.
+
+    Raises
+    ------
+    EvidenceError
+        If the table names no trial, or has but one.
+    """
+    trials = trials_of(fit.evidence)
+    if trials is None:
+        raise EvidenceError(
+            "The evidence table does not say which cohorts are of one trial. Leaving out trials needs a column trial."
+        )
+    if len(trials) < 2:
+        raise EvidenceError(f"All cohorts are of one trial, {trials[0].name}: without it, nothing is left to fit.")
+    return trials
+
+
+def tasks_of(fit: Fit, trials: Sequence[Trial]) -> list[LeftOutTrial]:
+    """Return what other processes need to leave out each of some trials."""
+    return [LeftOutTrial(trial, fit.design, without(fit, trial.cohorts)) for trial in trials]
+
+
+def elpd_of(fit: Fit, trials: Sequence[Trial], made: Sequence[Refitted]) -> ELPDDataLOOKFold:
+    """Return the elpd of all trials as a cross-validation of as many folds."""
+    elpd_i = np.array([found.elpd for found in made])
+    known = log_likelihood_given_others(fit.design, fit.draws, [trial.cohorts for trial in trials])
+    size = known[..., 0].size
+    lppd_i = logsumexp(known, axis=(0, 1)) - np.log(size)
+    names = {"trial": [trial.name for trial in trials]}
+    values = DataArray(elpd_i, dims="trial", coords=names)
+    elpd, se, p, _ = values.azstats.loo_summary(DataArray(lppd_i, dims="trial", coords=names) - values)
+    return ELPDDataLOOKFold(
+        elpd=elpd,
+        se=se,
+        p=p,
+        n_samples=size,
+        n_data_points=len(trials),
+        scale="log",
+        warning=False,
+        good_k=None,
+        elpd_i=values,
+        n_folds=len(trials),
+    )
+
+
+def _predicted(left_out: LeftOutTrial, fit: Fit) -> tuple[float, float]:
+    """Return the log predictive density of a trial, and its Monte Carlo error; NaN where it cannot be computed."""
+    if unsupported(left_out.design):
+        return np.nan, np.nan
+    logs = log_likelihood_given_others(left_out.design, fit.draws, [left_out.trial.cohorts]).ravel()
+    relative = np.exp(logs - logs.max())
+    # By the delta method: the error of a mean, on the scale of its logarithm.
+    return log_mean(logs), mean_error_of(fit)(relative) / float(relative.mean())
+
+
+def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
+    """Return in sentences, a paragraph each, what the results hang on."""
+    moved = found.moves[found.moves["beyond_noise"]]
+    large = moved[moved["move_sd"].abs() >= LARGE].to_dict(orient="records")
+    sentences = []
+    if moved.empty:
+        sentences.append("No headline number moves beyond its Monte Carlo error, whichever trial is left out.")
+    elif large:
+        numbers = "; ".join(f"{row['number']} without {row['trial']} ({row['move_sd']:+.1f})" for row in large)
+        sentences.append(
+            f"By a posterior SD or more move, in posterior SDs: {numbers}. Report these numbers with and without the "
+            "trial, and look at its counts and its classification."
+        )
+    else:
+        most = max(moved.to_dict(orient="records"), key=lambda row: abs(row["move_sd"]))
+        sentences.append(
+            f"No headline number moves by a posterior SD, whichever trial is left out. The largest move is that of "
+            f"{most['number']} without {most['trial']}, {most['move_sd']:+.2f} posterior SDs."
+        )
+    for row in found.trials.to_dict(orient="records"):
+        if row["lost"]:
+            sentences.append(
+                f"{row['lost']} has cohorts in {row['trial']} alone: without it, its numbers are not defined."
+            )
+        if row["failures"]:
+            sentences.append(
+                f"The refit without {row['trial']} did not converge ({row['failures']}): do not use its row."
+            )
+    return tuple(sentences)
+
+
+def _mean(number: Reported, error: Callable[[Array], float]) -> tuple[float, float]:
+    """Return the posterior mean of a number and its Monte Carlo standard error."""
+    by_draw = number.draws.reshape(len(number.draws), -1).mean(axis=1)
+    return float(by_draw.mean()), error(by_draw)
+
+
+def _move(whole: tuple[float, float, float], without: tuple[float, float] | None) -> dict[str, float | bool]:
+    mean, mcse, sd = whole
+    there, error = (np.nan, np.nan) if without is None else without
+    move, both = there - mean, float(np.hypot(mcse, error))
+    return {
+        "whole": mean,
+        "without": there,
+        "move": move,
+        "mcse": both,
+        "move_sd": move / sd if sd > 0 else np.nan,
+        "beyond_noise": bool(abs(move) > NOISE * both),
+    }
+
+
+def _counts(fit: Fit, trial: Trial) -> dict[str, object]:
+    return {
+        "trial": trial.name,
+        "cohorts": len(trial.cohorts),
+        "patients": int(fit.design.n[trial.cohorts].sum()),
+    }
+
+
+def _trial_row(fit: Fit, task: LeftOutTrial, found: Refitted) -> dict[str, object]:
+    kept = np.setdiff1d(np.arange(len(fit.design.cohorts)), task.trial.cohorts)
+    return _counts(fit, task.trial) | {
+        "responders": int(fit.design.responders[task.trial.cohorts].sum()),
+        "elpd": found.elpd,
+        "elpd_mcse": found.elpd_mcse,
+        "engine": str(found.engine),
+        "failures": "; ".join(found.failures),
+        "lost": ", ".join(vanished_levels(fit.design, kept)),
+    }

@@ -1,0 +1,172 @@
+"""How each cohort's responders compare with what the others predict of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import bdtr
+from scipy.stats import false_discovery_control
+
+from alkbayes.criticism.integrated_likelihood import positions, with_neighbours
+from alkbayes.criticism.loo_cohorts import CohortsLeftOut
+from alkbayes.inference.fit import Fit
+from alkbayes.inference.importance.target import Target
+from alkbayes.model.design import Design
+from alkbayes.model.draws import linear_predictor
+from alkbayes.model.predictive import heterogeneity_of, next_cohort
+from alkbayes.model.restriction import restricted
+from alkbayes.text.wording import counted
+from alkbayes.vocabulary import INTERVAL_PROB
+
+type Array = NDArray[np.float64]
+
+FALSE_DISCOVERY_RATE = 0.05
+"""Of the cohorts that are marked (Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)."""
+NOMINAL = 0.05
+"""Of single p-values, to say how many are expected below it by chance."""
+GRID = 8193
+"""Rates at which a cohort's distribution function is computed; linear between them, it is off by less than 1e-4 up to
+3,000 patients."""
+REPLICATES = 4
+"""Predicted numbers of responders for each draw."""
+
+
+def outlier_table(fit: Fit, left_out: CohortsLeftOut) -> pd.DataFrame:
+    """Return each cohort beside what the other cohorts, those of its trial among them, predict of it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The smallest p first. Columns cohort_id, the grouping column and the effects' columns, n, responders, observed
+        (responders / n); median, low and high of the predictive distribution of that proportion without the cohort,
+        equal-tailed 95 %; p, the two-sided mid-p-value of the responders in that distribution, p_mcse, its Monte Carlo
+        standard error, p_swapped, the same if responders and non-responders were swapped, p_adjusted
+        (Benjamini-Hochberg) and outlying, whether that is at most 0.05; elpd, the log predictive density; pareto_k and
+        refitted, whether the numbers are from an exact refit. Proportions are in [0, 1].
+
+    Notes
+    -----
+    The mid-p-value P(Y < y) + P(Y = y) / 2 is the discrete counterpart of a probability integral transform (Marshall
+    and Spiegelhalter 2007, doi:10.1214/07-BA218, who screen units of hierarchical models by it). Two-sided is twice the
+    smaller tail.
+    """
+    design, draws_of_all = fit.design, fit.draws
+    columns = {"cohort_id": list(design.cohorts)}
+    if design.group is not None:
+        columns[design.group.unit] = [design.group.units[unit] for unit in design.group.index]
+    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.profiles.items()})
+    table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
+    table["observed"] = design.responders / design.n
+    rows = []
+    for cohort in range(len(design.cohorts)):
+        rng = np.random.default_rng([fit.provenance.settings.seed, 2, cohort])
+        if cohort in left_out.refitted:
+            draws = left_out.refitted[cohort].draws
+            weights = np.full(draws["alpha"].size, 1 / draws["alpha"].size)
+        else:
+            draws, weights = draws_of_all, np.exp(left_out.log_weights[:, cohort])
+        rates = rates_given_others(design, draws, cohort, rng=rng)
+        rows.append(_compared(design, cohort, rates, weights, rng))
+    table = pd.concat([table, pd.DataFrame(rows)], axis=1)
+    table["p_adjusted"] = false_discovery_control(table["p"])
+    table["outlying"] = table["p_adjusted"] <= FALSE_DISCOVERY_RATE
+    table["elpd"] = left_out.loo.elpd_i.to_numpy()
+    table["pareto_k"] = left_out.pareto_k
+    table["refitted"] = [cohort in left_out.refitted for cohort in range(len(table))]
+    return table.sort_values("p", kind="stable", ignore_index=True)
+
+
+def rates_given_others(design: Design, draws: Mapping[str, Array], cohort: int, *, rng: np.random.Generator) -> Array:
+    """Return response rates of a cohort drawn given the global parameters and the other cohorts of its group.
+
+    Parameters
+    ----------
+    design
+        Of all cohorts.
+    draws
+        At least the global parameters, axes (chain, draw, ...).
+    cohort
+        Its position.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray
+        Proportions in [0, 1], shape (draw, replicate), chains one after the other. The group's deviation is drawn once
+        for each draw, from its distribution given the others, the cohort's own once for each replicate.
+    """
+    count = draws["alpha"].size
+    flat = {name: values.reshape(count, *values.shape[2:]) for name, values in draws.items()}
+    own = restricted(design, np.array([cohort], dtype=np.intp))
+    logits = linear_predictor(own, flat, {block.label: block.index for block in own.effects})
+    others = np.setdiff1d(with_neighbours(design, np.array([cohort])), [cohort])
+    group = design.group
+    if group is not None and others.size > 0:
+        target = Target(restricted(design, others))
+        deviation = target.draw_deviations(*positions(target, draws), rng)[f"z_{group.label}"]
+        logits = logits + flat[f"tau_{group.label}"][:, None] * deviation
+        own = replace(own, group=None)
+    return next_cohort(logits, np.ones(1), heterogeneity_of(own, flat), rng=rng)
+
+
+def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:
+    """Return in sentences, a paragraph each, which cohorts do not fit, and what to look at."""
+    below, count = int((table["p"] < NOMINAL).sum()), len(table)
+    chance = (
+        f"{below} of {counted(count, 'cohort')} {'has' if below == 1 else 'have'} p below {NOMINAL}, "
+        f"{count * NOMINAL:.1f} are expected by chance."
+    )
+    found = table[table["outlying"]].to_dict(orient="records")
+    if not found:
+        return (f"No cohort is at odds with {model} beyond what so many comparisons bring by chance. {chance}",)
+    share = f"{len(found)} of {counted(count, 'cohort')} {'does' if len(found) == 1 else 'do'} not fit {model}"
+    sentences = [f"{share} (false discovery rate {100 * FALSE_DISCOVERY_RATE:.0f} %). {chance}"]
+    for row in found:
+        told = (
+            f"{row['cohort_id']}: {row['responders']} of {row['n']} responded, {100 * row['observed']:.1f} %; the "
+            f"others predict {100 * row['median']:.1f} % ({100 * row['low']:.1f}–{100 * row['high']:.1f})."
+        )
+        if row["p_swapped"] >= NOMINAL:
+            told += f" With responders and non-responders swapped it would fit (p = {row['p_swapped']:.2f})."
+        sentences.append(told)
+    sentences.append(
+        "Look at the counts in their sources first, then at how the cohort is classified. If both are right, it "
+        "differs in something that the model does not know: see what the results hang on with --by-trial, and try a "
+        "model with Student t differences, such as robust. That a cohort is outlying is no reason to leave it out."
+    )
+    return tuple(sentences)
+
+
+def _compared(design: Design, cohort: int, rates: Array, weights: Array, rng: np.random.Generator) -> dict[str, float]:
+    """Return the predictive distribution in numbers, and where in it the observed responders lie."""
+    y, n = int(design.responders[cohort]), int(design.n[cohort])
+    tails = mid_distribution(y, n, rates)
+    mid, swapped = float(weights @ tails), float(weights @ mid_distribution(n - y, n, rates))
+    predicted = rng.binomial(n, rates[:, :REPLICATES])
+    shares = np.bincount(predicted.ravel(), weights=np.repeat(weights / REPLICATES, REPLICATES), minlength=n + 1)
+    edge = (1 - INTERVAL_PROB) / 2
+    low, median, high = np.minimum(np.searchsorted(np.cumsum(shares), [edge, 0.5, 1 - edge]), n) / n
+    return {
+        "median": float(median),
+        "low": float(low),
+        "high": float(high),
+        "p": two_sided(mid),
+        "p_mcse": 2 * float(np.sqrt((weights**2 * (tails - mid) ** 2).sum())),
+        "p_swapped": two_sided(swapped),
+    }
+
+
+def mid_distribution(y: int, n: int, rates: Array) -> Array:
+    """Return P(Y < y) + P(Y = y) / 2 of binomial Y, averaged over the replicates of each draw, shape (draw,)."""
+    grid = np.linspace(0.0, 1.0, GRID)
+    below = bdtr(y - 1, n, grid) if y > 0 else np.zeros(GRID)
+    mid: Array = np.interp(rates, grid, (below + bdtr(y, n, grid)) / 2).mean(axis=1)
+    return mid
+
+
+def two_sided(mid: float) -> float:
+    """Return twice the smaller tail of a mid-p-value."""
+    return float(np.clip(2 * min(mid, 1 - mid), 0.0, 1.0))

@@ -1,0 +1,398 @@
+"""Whether data like the observed are what the model expects: prior and posterior predictive checks.
+
+Two kinds of replicated tables are held against the observed one. Those of the `same` cohorts keep each cohort's own
+rate: they fit nearly always, because that rate was drawn towards the very counts. Those of `new` cohorts of new trials
+with the same profiles and sizes have their deviations drawn anew, trials with their cohorts together (the mixed
+predictive distribution of Marshall and Spiegelhalter 2007, doi:10.1214/07-BA218): these can fail, and tell whether
+line, generation and heterogeneity describe how cohorts differ. Both use the counts twice, to fit and to check, so that
+p-values are drawn towards one half, those of `new` cohorts by little where cohorts are many.
+
+A cohort's PIT value is the predictive probability of fewer responders than observed plus half that of as many (mid-p),
+or for tests of uniformity a uniformly drawn share of it (Czado, Gneiting and Held 2009,
+doi:10.1111/j.1541-0420.2009.01191.x), uniform if the predictive distribution is the one that the data are from.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from arviz_stats.base import array_stats
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from alkbayes.inference.fit import Fit
+from alkbayes.model.design import Design
+from alkbayes.model.draws import complete, from_prior
+from alkbayes.model.predictive import response_rates
+from alkbayes.text.json import records
+from alkbayes.vocabulary import INTERVAL_PROB, Line, in_order
+
+type Array = NDArray[np.float64]
+type Counts = NDArray[np.int64]
+
+PRIOR_DRAWS = 4000
+INNER_PROB = 0.9
+"""Of the inner interval of a cohort, by which cohorts are counted as outside."""
+EXTREME = 0.025
+"""Of a predictive p-value, in either tail, from which it is called unusual."""
+LEAST_UNIFORM = 0.05
+"""Of the p-value of uniformity."""
+LEAST_COHORTS = 8
+"""Fewer PIT values tell too little of their distribution to be tested."""
+OUTSIDE = "cohorts outside 90 %"
+CELL_COLUMNS = ("line", "regimen_class")
+UNBELIEVED = (0.05, 0.95)
+"""Rates of a cell below and above which hardly any would be believed."""
+
+
+class Kind(StrEnum):
+    """What is replicated: these cohorts, or new cohorts of new trials with these profiles."""
+
+    SAME = "same"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A number of a table, observed and replicated.
+
+    Attributes
+    ----------
+    name
+        Of the statistic.
+    kind
+        "same", "new" or "prior": what was replicated.
+    observed
+        Rates and their differences are proportions; `sd of the logits` is on the logit scale.
+    median, low, high
+        Of the replicated tables: median and equal-tailed 95 % interval.
+    p
+        Share of the replicated tables with a larger value, ties counted half: near 0 or 1 where the observed one is
+        unusual.
+    meaning
+        What it says, a sentence.
+    """
+
+    name: str
+    kind: str
+    observed: float
+    median: float
+    low: float
+    high: float
+    p: float
+    meaning: str
+
+    @property
+    def unusual(self) -> bool:
+        """Whether the observed value lies in the outer 5 % of the replicated ones.
+
+        Few of the `same` cohorts outside their intervals are to be expected: each rate was fitted to its own counts.
+        """
+        few_is_fine = self.name == OUTSIDE and self.kind == Kind.SAME
+        return self.p < EXTREME or (self.p > 1 - EXTREME and not few_is_fine)
+
+
+@dataclass(frozen=True, slots=True)
+class Replicates:
+    """Replicated tables of one kind.
+
+    Attributes
+    ----------
+    kind
+        Which.
+    rates
+        The rate that each cohort's responders are drawn with, shape (draw, cohort).
+    responders
+        Drawn, shape (draw, cohort).
+    """
+
+    kind: str
+    rates: Array
+    responders: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorChecks:
+    """Posterior predictive checks.
+
+    Attributes
+    ----------
+    cohorts
+        A row for each cohort: cohort_id, trial if the table has trials, n, responders, observed (proportion), and for
+        either kind (`same_`, `new_`) median, low, high (95 %), low90, high90, as proportions, and pit, by mid-p.
+    uniform
+        For either kind the p-value of the uniformity of the randomised PIT values over cohorts (Tesso et al. 2026,
+        arXiv:2603.02928, by ArviZ), which allows for their dependence; None with fewer than 8 cohorts.
+    pit
+        These values of either kind, shape (cohort,).
+    statistics
+        Each for either kind.
+    """
+
+    cohorts: pd.DataFrame
+    uniform: Mapping[str, float | None]
+    pit: Mapping[str, Array]
+    statistics: tuple[Statistic, ...]
+
+    @property
+    def conclusion(self) -> str:
+        """What the checks come to, a sentence."""
+        named = [f"{each.name} ({each.kind} cohorts)" for each in self.statistics if each.unusual]
+        named += [
+            f"the calibration over {kind} cohorts"
+            for kind, p in self.uniform.items()
+            if kind == Kind.NEW and p is not None and p < LEAST_UNIFORM
+        ]
+        if named:
+            return f"The model does not expect what was observed: {'; '.join(named)}."
+        return "What was observed is what the model expects, by every statistic looked at."
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the checks as values that JSON can hold."""
+        return {
+            "conclusion": self.conclusion,
+            "uniform": dict(self.uniform),
+            "statistics": _statistic_records(self.statistics),
+            "cohorts": records(self.cohorts),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PriorChecks:
+    """Prior predictive checks.
+
+    Attributes
+    ----------
+    cells
+        A row for each line by TKI generation that has cohorts (for a table without these columns one row for all):
+        cell, k, patients, responders, observed (crude rate), median, low, high of the crude rate that the priors
+        predict for the same cohorts (95 %), below and above: the share of it below 5 % and above 95 %; and inside:
+        whether the observed one lies within the interval.
+    statistics
+        As of the posterior.
+    """
+
+    cells: pd.DataFrame
+    statistics: tuple[Statistic, ...]
+
+    @property
+    def conclusion(self) -> str:
+        """What the checks come to, a sentence."""
+        outside = self.cells.loc[~self.cells["inside"], "cell"].tolist()
+        named = [f"the rate of {cell}" for cell in outside] + [each.name for each in self.statistics if each.unusual]
+        if named:
+            return f"The priors do not expect what was observed: {'; '.join(named)}. Look whether they were meant so."
+        return "What was observed lies within what the priors expect, in every cell and by every statistic."
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the checks as values that JSON can hold."""
+        return {
+            "conclusion": self.conclusion,
+            "cells": records(self.cells),
+            "statistics": _statistic_records(self.statistics),
+        }
+
+
+def posterior_checks(fit: Fit) -> PosteriorChecks:
+    """Return the posterior predictive checks of a fit; the run's seed decides the replicated tables."""
+    design = fit.design
+    rng = np.random.default_rng([fit.provenance.settings.seed, 2])
+    draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.draws.items()}
+    found = [replicates(design, draws, kind=kind, rng=rng) for kind in Kind]
+    observed = design.responders.astype(np.int64)
+    pits: dict[str, Array] = {}
+    statistics: list[Statistic] = []
+    columns: dict[str, Any] = {"cohort_id": list(design.cohorts)}
+    if "trial" in fit.evidence.frame:
+        columns["trial"] = fit.evidence.frame["trial"].tolist()
+    columns |= {"n": design.n.astype(np.int64), "responders": observed, "observed": observed / design.n}
+    for each in found:
+        columns |= {f"{each.kind}_{name}": values for name, values in predicted(design, each).items()}
+        below, equal = tail_probabilities(design, each.rates)
+        columns[f"{each.kind}_pit"] = below + equal / 2
+        pits[each.kind] = below + rng.uniform(size=len(below)) * equal
+        statistics += _statistics(fit, each)
+    return PosteriorChecks(
+        cohorts=pd.DataFrame(columns),
+        uniform={kind: uniformity(pit) for kind, pit in pits.items()},
+        pit=pits,
+        statistics=tuple(statistics),
+    )
+
+
+def prior_checks(fit: Fit) -> PriorChecks:
+    """Return the prior predictive checks of a fit's model; the run's seed decides the replicated tables."""
+    design = fit.design
+    rng = np.random.default_rng([fit.provenance.settings.seed, 3])
+    draws = {name: values[0] for name, values in from_prior(design, rng=rng, draws=PRIOR_DRAWS).items()}
+    rates = response_rates(design, draws, rng=rng)
+    found = Replicates("prior", rates, rng.binomial(design.n.astype(np.int64), rates))
+    rows = []
+    for cell, members in _cells(fit):
+        n = design.n[members].sum()
+        predicted_rates = found.responders[:, members].sum(axis=1) / n
+        low, median, high = _interval(predicted_rates, INTERVAL_PROB)
+        observed = float(design.responders[members].sum() / n)
+        rows.append(
+            {
+                "cell": cell,
+                "k": int(members.sum()),
+                "patients": int(n),
+                "responders": int(design.responders[members].sum()),
+                "observed": observed,
+                "median": median,
+                "low": low,
+                "high": high,
+                "below": float((predicted_rates < UNBELIEVED[0]).mean()),
+                "above": float((predicted_rates > UNBELIEVED[1]).mean()),
+                "inside": bool(low <= observed <= high),
+            }
+        )
+    return PriorChecks(cells=pd.DataFrame(rows), statistics=tuple(_statistics(fit, found)))
+
+
+def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: np.random.Generator) -> Replicates:
+    """Return replicated tables, one for each draw.
+
+    Parameters
+    ----------
+    design
+        Of the model.
+    draws
+        The variables of :func:`alkbayes.model.draws.complete`, axes (draw, ...).
+    kind
+        Whether cohorts keep their rates, or deviations are drawn anew.
+    rng
+        Source of randomness.
+    """
+    if kind is Kind.NEW:
+        fresh = {
+            f"z_{term.label}": term.unit_prior.draw(rng, draws[f"z_{term.label}"].shape)
+            for term in design.heterogeneity
+        }
+        draws = complete(design, {name: values for name, values in draws.items() if name not in ("theta", "p")} | fresh)
+    rates = response_rates(design, draws, rng=rng)
+    return Replicates(str(kind), rates, rng.binomial(design.n.astype(np.int64), rates))
+
+
+def predicted(design: Design, found: Replicates) -> dict[str, Array]:
+    """Return median and ends of the 95 % and 90 % intervals of each cohort's replicated response rate, (cohort,)."""
+    low, median, high = _interval(found.responders, INTERVAL_PROB)
+    low90, _, high90 = _interval(found.responders, INNER_PROB)
+    ends = {"median": median, "low": low, "high": high, "low90": low90, "high90": high90}
+    return {name: values / design.n for name, values in ends.items()}
+
+
+def tail_probabilities(design: Design, rates: Array) -> tuple[Array, Array]:
+    """Return the predictive probabilities of fewer and of as many responders as each cohort had, shape (cohort,).
+
+    Averages of binomial probabilities over the draws: less noisy than counting replicated tables, and never zero.
+
+    Parameters
+    ----------
+    design
+        Holds the observed counts.
+    rates
+        Shape (draw, cohort).
+    """
+    # The distribution's own functions: scipy.special.bdtr takes five times as long.
+    up_to = np.asarray(binom.cdf(design.responders, design.n, rates)).mean(axis=0)
+    equal = np.asarray(binom.pmf(design.responders, design.n, rates)).mean(axis=0)
+    return np.maximum(up_to - equal, 0.0), equal
+
+
+def uniformity(pit: Array) -> float | None:
+    """Return the p-value of ArviZ's test of uniformity, None with too few values."""
+    if len(pit) < LEAST_COHORTS:
+        return None
+    tiny = np.finfo(np.float64).eps
+    return float(array_stats.uniformity_test(np.clip(pit, tiny, 1 - tiny), method="pot_c")[0])
+
+
+def _statistics(fit: Fit, found: Replicates) -> Iterator[Statistic]:
+    """Yield the test statistics of the observed table against replicated ones."""
+    design = fit.design
+    low, _, high = _interval(found.responders, INNER_PROB)
+    for name, of, meaning in _measures(fit, low, high):
+        values = of(found.responders)
+        observed = float(of(design.responders[None].astype(np.int64))[0])
+        ends = _interval(values, INTERVAL_PROB)
+        yield Statistic(
+            name=name,
+            kind=found.kind,
+            observed=observed,
+            median=float(ends[1]),
+            low=float(ends[0]),
+            high=float(ends[2]),
+            p=float((values > observed).mean() + (values == observed).mean() / 2),
+            meaning=meaning,
+        )
+
+
+def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable[[Counts], Array], str]]:
+    """Yield names, functions of tables (table, cohort), and meanings of the test statistics."""
+    n = fit.design.n
+    if len(n) > 1:
+        yield (
+            "SD of the logits",
+            lambda counts: np.log((counts + 0.5) / (n - counts + 0.5)).std(axis=1, ddof=1),
+            "how far the observed rates differ, by chance and in truth: if unusual, the heterogeneity is misjudged",
+        )
+    yield (
+        "smallest ORR",
+        lambda counts: (counts / n).min(axis=1),
+        "the worst cohort: if unusual, the model has no room for it, or it is not like the others",
+    )
+    yield (
+        "largest ORR",
+        lambda counts: (counts / n).max(axis=1),
+        "the best cohort: if unusual, the model has no room for it, or it is not like the others",
+    )
+    frame = fit.evidence.frame
+    if "line" in frame:
+        naive, treated = (frame["line"].to_numpy() == level for level in (Line.NAIVE, Line.PRETREATED))
+        if naive.any() and treated.any():
+            yield (
+                "naive less pretreated",
+                lambda counts: (
+                    counts[:, naive].sum(axis=1) / n[naive].sum() - counts[:, treated].sum(axis=1) / n[treated].sum()
+                ),
+                "the crude difference between lines: if unusual, the model lacks the line, or its prior holds it back",
+            )
+    yield (
+        OUTSIDE,
+        lambda counts: ((counts < low) | (counts > high)).sum(axis=1).astype(np.float64),
+        "cohorts outside their 90 % interval: if too many, the intervals are too narrow; if too few, too wide",
+    )
+
+
+def _cells(fit: Fit) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the cells that have cohorts, in order: name and members."""
+    frame = fit.evidence.frame
+    columns = [column for column in CELL_COLUMNS if column in frame]
+    if not columns:
+        yield "all", np.ones(len(frame), dtype=np.bool_)
+        return
+    levels = [in_order(column, frame[column].tolist()) for column in columns]
+    for first in levels[0]:
+        for second in levels[1] if len(levels) > 1 else ("",):
+            members = frame[columns[0]].to_numpy() == first
+            if second:
+                members &= frame[columns[1]].to_numpy() == second
+            if members.any():
+                yield ":".join(filter(None, (first, second))), members
+
+
+def _interval(values: NDArray[Any], prob: float) -> tuple[Any, Any, Any]:
+    """Return ends and median of draws along the first axis, each a value that occurs: counts stay counts."""
+    tail = (1 - prob) / 2
+    low, median, high = np.quantile(values, [tail, 0.5, 1 - tail], axis=0, method="inverted_cdf")
+    return low, median, high
+
+
+def _statistic_records(statistics: tuple[Statistic, ...]) -> list[dict[str, Any]]:
+    names = ("name", "kind", "observed", "median", "low", "high", "p", "unusual", "meaning")
+    return [{name: getattr(each, name) for name in names} for each in statistics]

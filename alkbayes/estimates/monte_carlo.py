@@ -1,0 +1,202 @@
+"""Monte Carlo errors: how far a number would move if the posterior were computed again with another seed.
+
+Draws of chains depend on each other, which their effective sample size tells (Vehtari et al. 2021,
+doi:10.1214/20-BA1221). Draws by quadrature are independent but for duplicates, and their chains are a split at random:
+for these the copies of one proposal are taken as a cluster.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from arviz_stats.base import array_stats
+from numpy.typing import NDArray
+
+from alkbayes.estimates.rates import ERROR_COLUMNS, ErrorsOf
+from alkbayes.inference.convergence import TAILS
+from alkbayes.inference.fit import Fit
+from alkbayes.inference.settings import Engine
+from alkbayes.vocabulary import INTERVAL_PROB
+
+type Array = NDArray[np.float64]
+type MeanError = Callable[[Array], float]
+"""Returns the standard error of the mean of numbers of shape (draw,)."""
+
+TAIL = (1 - INTERVAL_PROB) / 2
+QUANTILES = {"median": 0.5, "low": TAIL, "high": 1 - TAIL}
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Monte Carlo standard errors of what a table says of draws, in the draws' unit.
+
+    Attributes
+    ----------
+    mean, median, low, high
+        Of the mean, the median and the ends of the equal-tailed 95 % interval.
+    """
+
+    mean: float
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What draws are worth for one number.
+
+    Attributes
+    ----------
+    rhat
+        Rank-normalised split R-hat; None of draws by quadrature, whose chains are a split at random.
+    ess_bulk, ess_tail
+        Effective sample sizes for the middle, and the smaller of those for the 5 % and 95 % quantiles. Of draws by
+        quadrature, the independent draws that would give the same Monte Carlo error of the mean, and of the
+        probabilities below these quantiles.
+    errors
+        Monte Carlo standard errors.
+    """
+
+    rhat: float | None
+    ess_bulk: float
+    ess_tail: float
+    errors: Errors
+
+
+def errors_of(fit: Fit) -> Callable[[Array], Errors]:
+    """Return the function that gives the Monte Carlo errors of a fit's draws of shape (draw,) or (draw, replicate)."""
+    error = mean_error_of(fit)
+    shape = _shape(fit)
+    chains = fit.provenance.engine is Engine.NUTS
+
+    def errors(draws: Array) -> Errors:
+        if chains and draws.ndim == 1:
+            return _errors_of_chains(draws.reshape(shape))
+        found = {name: of for name, (_, of) in statistics(draws, error).items()}
+        return Errors(mean=found["mean"], median=found["median"], low=found["low"], high=found["high"])
+
+    return errors
+
+
+def error_columns_of(fit: Fit) -> ErrorsOf:
+    """Return the function that gives these errors as the columns of a table."""
+    errors = errors_of(fit)
+
+    def columns(draws: Array) -> dict[str, float]:
+        found = errors(draws)
+        return dict(zip(ERROR_COLUMNS, (found.mean, found.median, found.low, found.high), strict=True))
+
+    return columns
+
+
+def worth_of(fit: Fit) -> Callable[[Array], Worth]:
+    """Return the function that says what a fit's draws of shape (draw,) or (draw, replicate) are worth.
+
+    Of several replicates for each draw, R-hat and bulk ESS are those of their mean, and the tail ESS that of the share
+    of them below the quantile.
+    """
+    errors, error, shape = errors_of(fit), mean_error_of(fit), _shape(fit)
+    chains = fit.provenance.engine is Engine.NUTS
+
+    def worth(draws: Array) -> Worth:
+        columns = draws.reshape(len(draws), -1)
+        means = columns.mean(axis=1)
+        below = [(columns <= limit).mean(axis=1) for limit in np.quantile(columns, TAILS)]
+        found = errors(draws)
+        # Draws that stand still have no variance to divide by; that gives NaN, which no gate passes.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if not chains:
+                bulk = float(means.var() / np.float64(found.mean) ** 2)
+                tail = min(float(share.var() / np.float64(error(share)) ** 2) for share in below)
+                return Worth(rhat=None, ess_bulk=bulk, ess_tail=tail, errors=found)
+            by_chain = means.reshape(shape)
+            if draws.ndim == 1:
+                tail = float(array_stats.ess(by_chain, method="tail", prob=TAILS))
+            else:
+                tail = min(float(array_stats.ess(share.reshape(shape), method="mean")) for share in below)
+            return Worth(
+                rhat=float(array_stats.rhat(by_chain)),
+                ess_bulk=float(array_stats.ess(by_chain, method="bulk")),
+                ess_tail=tail,
+                errors=found,
+            )
+
+    return worth
+
+
+def mean_error_of(fit: Fit) -> MeanError:
+    """Return the error of a mean of a fit's draws, by its engine."""
+    return chain_error(fit) if fit.provenance.engine is Engine.NUTS else duplicate_error(fit)
+
+
+def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, float]]:
+    """Return mean, SD, median and the ends of the 95 % interval, each with its Monte Carlo standard error.
+
+    Parameters
+    ----------
+    draws
+        Shape (draw,) or (draw, replicate).
+    mean_error
+        Returns the standard error of the mean of numbers of shape (draw,).
+    """
+    columns = draws.reshape(len(draws), -1)
+    mean, sd = float(columns.mean()), float(columns.std())
+    found = {
+        "mean": (mean, mean_error(columns.mean(axis=1))),
+        # By the delta method, from the error of the variance.
+        "sd": (sd, mean_error(((columns - mean) ** 2).mean(axis=1)) / (2 * sd) if sd > 0 else 0.0),
+    }
+    for name, prob in QUANTILES.items():
+        value = np.quantile(columns, prob)
+        # The error of the probability below, carried over to the quantile by the draws' own distribution.
+        _, reach = share_below(columns, float(value), mean_error)
+        low, high = np.quantile(columns, [max(prob - reach, 0.0), min(prob + reach, 1.0)])
+        found[name] = (float(value), float(high - low) / 2)
+    return found
+
+
+def share_below(draws: Array, value: float, mean_error: MeanError) -> tuple[float, float]:
+    """Return the share of draws of shape (draw,) or (draw, replicate) up to a value, with its Monte Carlo error."""
+    share = (draws.reshape(len(draws), -1) <= value).mean(axis=1)
+    return float(share.mean()), mean_error(share)
+
+
+def chain_error(fit: Fit) -> MeanError:
+    """Return the error of a mean of chains, by their autocorrelation (Vehtari et al. 2021, doi:10.1214/20-BA1221)."""
+    shape = _shape(fit)
+
+    def error(values: Array) -> float:
+        return float(array_stats.mcse(values.reshape(shape), method="mean"))
+
+    return error
+
+
+def duplicate_error(fit: Fit) -> MeanError:
+    """Return the error of a mean of resampled draws, those of one proposal taken as a cluster.
+
+    The number of copies of a proposal has its weight for its mean, so that the squares of the clusters' sums carry the
+    noise of the weights and that of the resampling. Of draws without duplicates it is that of independent ones.
+    """
+    return cluster_error(fit.tree["sample_stats"]["proposal"].to_numpy().ravel())
+
+
+def cluster_error(proposal: NDArray[np.integer]) -> MeanError:
+    """Return the error of a mean of draws of shape (draw,), `proposal` being alike for duplicates."""
+    _, cluster = np.unique(proposal, return_inverse=True)
+
+    def error(values: Array) -> float:
+        sums = np.bincount(cluster, weights=values - values.mean())
+        return float(np.sqrt((sums**2).sum()) / len(values))
+
+    return error
+
+
+def _errors_of_chains(draws: Array) -> Errors:
+    """Return ArviZ's errors of draws of shape (chain, draw)."""
+    quantiles = {name: float(array_stats.mcse(draws, method="quantile", prob=prob)) for name, prob in QUANTILES.items()}
+    return Errors(mean=float(array_stats.mcse(draws, method="mean")), **quantiles)
+
+
+def _shape(fit: Fit) -> tuple[int, ...]:
+    return tuple(fit.tree["sample_stats"]["lp"].shape)

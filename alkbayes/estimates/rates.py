@@ -1,0 +1,343 @@
+"""Pooled response rates, contrasts, heterogeneity and shrunken cohorts from a posterior.
+
+Every pooled number has the name of its estimand:
+
+- `registry`: patients of these cohorts, sum n_i p_i / sum n_i. The finite-population twin of crude pooling.
+- `typical`: a cohort in the middle of the heterogeneity, the inverse of the link at mu.
+- `mean`: the average over trials and cohorts, E[inverse link of (mu + deviation)].
+- `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
+
+A group of cohorts that differ in another factor has no mu of its own. It is averaged over profiles (combinations of the
+levels of the model's effects) with the weights of patients, its own or those of :mod:`alkbayes.model.standardisation`:
+`typical` on the scale of the link, `mean` and `next_cohort` on the probability scale. `registry` is always of its own.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alkbayes.inference.fit import Fit
+from alkbayes.likelihood.links import Link, inverse, odds_ratio
+from alkbayes.model.design import Design, Index
+from alkbayes.model.draws import total_sd
+from alkbayes.model.expected_rate import expected_rate
+from alkbayes.model.parametrisation import empirical_predictors
+from alkbayes.model.predictive import Heterogeneity, cohort_rates, heterogeneity_of, next_cohort
+from alkbayes.model.profiles import (
+    Group,
+    Mask,
+    compared_levels,
+    describe_weights,
+    distinct_profiles,
+    groups_of,
+    mix_of,
+    patient_shares,
+    profile_predictors,
+)
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, Standard
+
+type Array = NDArray[np.float64]
+type ErrorsOf = Callable[[Array], Mapping[str, float]]
+"""Returns the Monte Carlo errors of a row's draws as the columns of a table."""
+
+NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
+"""What each scale of a contrast says where two levels are alike."""
+
+ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
+"""Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
+
+OWN_NAMES = frozenset({"mean", "median", "low", "high", *ERROR_COLUMNS})
+"""Columns that a row also has over its own patients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What estimates are made of: draws in one axis, and the profiles of the cohorts.
+
+    Attributes
+    ----------
+    design
+        Of the model.
+    draws
+        The posterior's variables, axes (draw, ...).
+    rates
+        Response rate of each cohort, shape (draw, cohort).
+    profiles
+        For each column, the level of each profile, shape (profile,).
+    profile_of_cohort
+        Shape (cohort,).
+    predictors
+        Linear predictor in the middle of the heterogeneity, shape (draw, profile).
+    heterogeneity
+        What lies about it.
+    seed
+        Of the predictions.
+    standard
+        Over whose patients the rows of a column's levels are averaged, and its contrasts.
+    """
+
+    design: Design
+    draws: Mapping[str, Array]
+    rates: Array
+    profiles: Mapping[str, NDArray[np.str_]]
+    profile_of_cohort: Index
+    predictors: Array
+    heterogeneity: Heterogeneity
+    seed: int
+    standard: Standard = Standard.OWN
+
+
+def posterior_of(fit: Fit) -> Posterior:
+    """Return what the functions of this module need of a fit."""
+    draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.draws.items()}
+    return replace(posterior_from(fit.design, draws, seed=fit.provenance.settings.seed), standard=fit.standard)
+
+
+def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> Posterior:
+    """Return what the functions of this module need, of draws with axes (draw, ...); `seed` is of the predictions."""
+    profiles, profile_of_cohort = distinct_profiles(design)
+    return Posterior(
+        design=design,
+        draws=draws,
+        rates=cohort_rates(design, draws, rng=np.random.default_rng([seed, 1])),
+        profiles=profiles,
+        profile_of_cohort=profile_of_cohort,
+        predictors=profile_predictors(design, draws, profiles, count=int(profile_of_cohort.max()) + 1),
+        heterogeneity=heterogeneity_of(design, draws),
+        seed=seed,
+    )
+
+
+def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
+    """Return the pooled response rates of every group, a row for each estimand.
+
+    Parameters
+    ----------
+    posterior
+        What the rows are made of.
+    errors
+        What the Monte Carlo errors of draws are; without it the table has no columns of them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns group, level, line, generation, k, patients, responders, weights, estimand, mean, median, sd, low, high.
+        Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 % credible interval, of
+        `next_cohort` those of the prediction interval. `weights` says over which profiles a row is averaged, and by
+        what share of its patients; it is empty where a group has one profile. With `errors` also mcse, mcse_median,
+        mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the standard `same`
+        also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1] of them with a
+        combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its own patients,
+        with own_mcse and so on where there are `errors`.
+    """
+    rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
+    if posterior.standard is Standard.SAME:
+        # Other rows are over their own patients already.
+        single = [group for group in groups_of(posterior.design) if len(group.levels) == 1]
+        own = {
+            (row["group"], row["level"], row["estimand"]): summarise(draws) | with_errors(errors, draws)
+            for row, draws in pooled_draws(replace(posterior, standard=Standard.OWN), single)
+        }
+        for row in rows:
+            of = own.get((row["group"], row["level"], row["estimand"]), row)
+            row |= {f"own_{name}": value for name, value in of.items() if name in OWN_NAMES}
+    return pd.DataFrame(rows)
+
+
+def pooled_draws(
+    posterior: Posterior, groups: Iterable[Group] | None = None
+) -> Iterator[tuple[dict[str, str | int | float | None], Array]]:
+    """Yield what identifies each row of :func:`pooled_table`, and the draws that it sums up.
+
+    They have shape (draw,); those of `next_cohort` (draw, cohort to come). Where no groups are given, it is all.
+    """
+    design = posterior.design
+    means = expected_rate(posterior.predictors, posterior.heterogeneity)
+    # One seed for all groups: a group's predictions do not depend on which other groups a table has.
+    for group in groups_of(design) if groups is None else groups:
+        members, n = group.members, design.n[group.members]
+        mix = mix_of(design, posterior.profiles, posterior.profile_of_cohort, group, posterior.standard)
+        if mix.over:
+            predictors = profile_predictors(design, posterior.draws, mix.profiles, count=len(mix.share))
+            rates = expected_rate(predictors, posterior.heterogeneity)
+        else:
+            used = profile_weights(posterior, members) > 0
+            predictors, rates = posterior.predictors[:, used], means[:, used]
+        common: dict[str, str | int | float | None] = {
+            "group": group.group,
+            "level": group.level,
+            "line": group.levels.get("line"),
+            "generation": group.levels.get("generation"),
+            "k": int(members.sum()),
+            "patients": int(n.sum()),
+            "responders": int(design.responders[members].sum()),
+            "weights": describe_weights(design, mix.profiles, group, mix.share),
+        }
+        if posterior.standard is Standard.SAME:
+            common |= {"over": mix.over, "predicted": mix.predicted}
+        own = common
+        if mix.over:
+            weights = describe_weights(design, posterior.profiles, group, profile_weights(posterior, members))
+            own = common | {"weights": weights, "over": "", "predicted": 0.0}
+        rng = np.random.default_rng(posterior.seed)
+        yield own | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
+        yield common | {"estimand": str(Estimand.TYPICAL)}, inverse(design.link, predictors @ mix.share)
+        yield common | {"estimand": str(Estimand.MEAN)}, rates @ mix.share
+        following = next_cohort(predictors, mix.share, posterior.heterogeneity, rng=rng)
+        yield common | {"estimand": str(Estimand.NEXT_COHORT)}, following
+
+
+def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
+    """Return each level against each other, of every effect of one column, averaged over the same patients.
+
+    The profiles of the patients of the two levels, by the standard `same` of those that the rows of both are averaged
+    over, are given the one level, then the other: the comparison holds the other factors fixed. It stays one between
+    trials that were not randomised against each other.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns column, contrast ("pretreated vs naive"), scale ("odds_ratio", of the odds of
+        `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high, prob_better: the posterior
+        probability that the first level has the higher response rate. With `errors` also those of
+        :func:`pooled_table`, in units of the contrast's scale.
+    """
+    rows = []
+    for row, draws in contrast_draws(posterior):
+        summary = summarise(draws)
+        del summary["sd"]
+        better = float((draws > NO_DIFFERENCE[row["scale"]]).mean())
+        rows.append(row | summary | {"prob_better": better} | with_errors(errors, draws))
+    columns = ["column", "contrast", "scale", "mean", "median", "low", "high", "prob_better"]
+    return pd.DataFrame(rows, columns=columns + _error_columns(errors))
+
+
+def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array]]:
+    """Yield what identifies each row of :func:`contrast_table`, and the draws that it sums up, shape (draw,)."""
+    design = posterior.design
+    # A profile is in the contrasts of its level with every other level; its rate takes most of the time.
+    known: dict[bytes, Array] = {}
+    for common, share, one, other in compared_levels(
+        design, posterior.draws, posterior.profiles, posterior.profile_of_cohort, posterior.standard
+    ):
+        means = []
+        for side in (one, other):
+            keys = [profile.tobytes() for profile in side.T]
+            new = {key: at for at, key in enumerate(keys) if key not in known}
+            known |= zip(new, expected_rate(side[:, list(new.values())], posterior.heterogeneity).T, strict=True)
+            means.append(np.column_stack([known[key] for key in keys]))
+        yield common | {"scale": "odds_ratio"}, profile_odds_ratio(design.link, one, other, share)
+        yield common | {"scale": "risk_difference"}, (means[0] - means[1]) @ share
+
+
+def profile_odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> Array:
+    """Return the odds ratio, shape (draw,), of averages over profiles of linear predictors of shape (draw, profile)."""
+    if link is Link.LOGIT:
+        return np.exp((one - other) @ weights)
+    return odds_ratio(link, one @ weights, other @ weights)
+
+
+def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
+    """Return how far cohorts differ.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns parameter, mean, median, low, high. Parameters are the tau of each level and of all together
+        (`tau_total`), SDs on the scale of the link; `sd_...`, the SD of each exchangeable effect; `rho`, the intraclass
+        correlation of a beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts on
+        the scale of the link that the effects explain; `i2`, the share in [0, 1] of the variance of the observed rates
+        on that scale that is heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186,
+        with the posterior's tau); a model without heterogeneity has neither share. With `errors` also those of
+        :func:`pooled_table`, in units of the parameter.
+    """
+    rows = []
+    for parameter, draws in heterogeneity_draws(posterior):
+        summary = summarise(draws)
+        shown = {key: summary[key] for key in ("mean", "median", "low", "high")}
+        rows.append({"parameter": parameter} | shown | with_errors(errors, draws))
+    return pd.DataFrame(rows, columns=["parameter", "mean", "median", "low", "high", *_error_columns(errors)])
+
+
+def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
+    """Yield each parameter of :func:`heterogeneity_table`, and the draws that its row sums up, shape (draw,)."""
+    design, draws = posterior.design, posterior.draws
+    values = {f"tau_{term.label}": draws[f"tau_{term.label}"] for term in design.heterogeneity}
+    total = total_sd(design, draws)
+    if len(design.heterogeneity) > 1:
+        values["tau_total"] = total
+    values |= {f"sd_{block.slug}": draws[f"sd_{block.slug}"] for block in design.effects if block.sd_prior is not None}
+    if design.rho_prior is not None:
+        values["rho"] = draws["rho"]
+    elif design.heterogeneity and len(design.cohorts) > 1:
+        explained = posterior.predictors[:, posterior.profile_of_cohort].var(axis=1)
+        if design.effects:
+            values["explained"] = explained / (explained + total**2)
+        _, variance = empirical_predictors(design)
+        values["i2"] = total**2 / (total**2 + typical_variance(variance))
+    yield from values.items()
+
+
+def cohort_table(posterior: Posterior) -> pd.DataFrame:
+    """Return each cohort's shrunken response rate.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns cohort_id, the grouping column and the effects' columns, n, responders, observed (y / n), expected
+        (posterior median of the typical rate of its profile), mean, median, sd, low, high of its own rate, and
+        shrinkage: how far its rate is drawn from the observed towards the expected, on the scale of the link, 0 to 1
+        (posterior mean of s² / (s² + tau²), s² the sampling variance on that scale). Rates are in [0, 1].
+    """
+    design = posterior.design
+    _, variance = empirical_predictors(design)
+    total = total_sd(design, posterior.draws)[:, None]
+    columns = {"cohort_id": list(design.cohorts)}
+    if design.group is not None:
+        columns[design.group.unit] = [design.group.units[unit] for unit in design.group.index]
+    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.profiles.items()})
+    table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
+    table["observed"] = design.responders / design.n
+    table["expected"] = np.median(inverse(design.link, posterior.predictors), axis=0)[posterior.profile_of_cohort]
+    summaries = pd.DataFrame([summarise(draws) for draws in posterior.rates.T])
+    table = pd.concat([table, summaries], axis=1)
+    if design.rho_prior is None:
+        table["shrinkage"] = (variance / (variance + total**2)).mean(axis=0)
+    return table
+
+
+def profile_weights(posterior: Posterior, members: Mask) -> Array:
+    """Return the share of the members' patients that has each profile, shape (profile,)."""
+    return patient_shares(posterior.design, members, posterior.profile_of_cohort)
+
+
+def summarise(draws: Array) -> dict[str, float]:
+    """Return mean, median, SD and the ends of the equal-tailed 95 % interval of draws of any shape."""
+    tail = (1 - INTERVAL_PROB) / 2
+    low, median, high = np.quantile(draws, [tail, 0.5, 1 - tail])
+    return {
+        "mean": float(draws.mean()),
+        "median": float(median),
+        "sd": float(draws.std()),
+        "low": float(low),
+        "high": float(high),
+    }
+
+
+def with_errors(errors: ErrorsOf | None, draws: Array) -> dict[str, Any]:
+    """Return the Monte Carlo errors of a row's draws as columns; none where none are asked for."""
+    return {} if errors is None else dict(errors(draws))
+
+
+def _error_columns(errors: ErrorsOf | None) -> list[str]:
+    return [] if errors is None else list(ERROR_COLUMNS)
+
+
+def typical_variance(variance: Array) -> float:
+    """Return the sampling variance that I² holds tau² against (Higgins and Thompson 2002, doi:10.1002/sim.1186)."""
+    weight = 1 / variance
+    return float((len(weight) - 1) * weight.sum() / (weight.sum() ** 2 - (weight**2).sum()))

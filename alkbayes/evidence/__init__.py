@@ -1,0 +1,1 @@
+"""Tables of cohorts: read, checked, hashed."""

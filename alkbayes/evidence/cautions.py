@@ -1,0 +1,66 @@
+"""What a reader of a table must know before any number: values spelt in two ways, a row of totals, cohorts twice."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pandas as pd
+
+from alkbayes.evidence.duplicates import possible_duplicates
+from alkbayes.evidence.rules import BASIC_COLUMNS
+from alkbayes.evidence.table import Evidence
+from alkbayes.text.names import listed, quoted
+
+LEAST_ROWS = 3
+"""Of two rows each has the sums of all others where they are alike."""
+MOST_SHOWN = 5
+
+
+def table_cautions(evidence: Evidence) -> tuple[str, ...]:
+    """Return what no check of a single row can see, in sentences.
+
+    Returns
+    -------
+    tuple of str
+        A row with the sums of all others; values of a column that differ in case, blanks or Unicode form only, the
+        first five of them; and what `possible_duplicates` says.
+    """
+    spellings = list(_spellings(evidence.frame))
+    if len(spellings) > MOST_SHOWN:
+        spellings[MOST_SHOWN:] = [f"{len(spellings) - MOST_SHOWN} more values are spelt in two ways."]
+    return (*_totals(evidence), *spellings, *possible_duplicates(evidence))
+
+
+def _totals(evidence: Evidence) -> Iterator[str]:
+    """Yield a sentence for each row with the sums of the others."""
+    if evidence.cohorts < LEAST_ROWS:
+        return
+    frame = evidence.frame[["cohort_id", "responders", "n"]]
+    for cohort, responders, n in frame.itertuples(index=False, name=None):
+        if (2 * responders, 2 * n) == (evidence.responders, evidence.patients):
+            yield (
+                f"Cohort {quoted(cohort)} has the sums of all others, {responders:,} responders of {n:,} patients: if "
+                "it is their total, delete the row, or every patient is counted twice."
+            )
+
+
+def _spellings(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each set of values of one column that a reader would take for one.
+
+    Only of trials, and of columns whose values are shared by two cohorts on average: others are free text.
+    """
+    for column in (name for name in frame if name not in BASIC_COLUMNS):
+        alike: dict[str, list[str]] = defaultdict(list)
+        for value in dict.fromkeys(frame[column]):
+            alike["".join(unicodedata.normalize("NFKC", value).casefold().split())].append(value)
+        if column != "trial" and 2 * len(alike) > len(frame):
+            continue
+        for values in (values for values in alike.values() if len(values) > 1):
+            what = "case or blanks"
+            names = listed([quoted(value) for value in values])
+            if len({unicodedata.normalize("NFC", value) for value in values}) == 1:
+                what, names = "Unicode form, which cannot be seen,", f"{len(values)} spellings of {quoted(values[0])}"
+            yield (
+                f"Column {column}: {names} differ only in {what} and count as {len(values)} values. If they are one, "
+                "write them alike."
+            )

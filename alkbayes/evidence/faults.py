@@ -1,0 +1,56 @@
+"""What is wrong with an evidence table: one line a fault, in words that can be read aloud."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from alkbayes.errors import EvidenceError
+from alkbayes.text.names import quoted, shown
+from alkbayes.text.wording import counted
+
+MOST_SHOWN = 20
+"""Faults that a message spells out; of the rest it gives the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a table.
+
+    Attributes
+    ----------
+    line
+        Line of the file on which the record starts, counted from 1.
+    found, allowed
+        What stands there and what may; both complete "found …" and "allowed: …".
+    advice
+        What to do, in whole sentences; empty where it is plain.
+    cohort, column
+        Which cell; empty where the fault is not one cell's.
+    """
+
+    line: int
+    found: str
+    allowed: str
+    advice: str = ""
+    cohort: str = ""
+    column: str = ""
+
+    def text(self, name: str) -> str:
+        """Return the fault as one line; `name` is the file's."""
+        place = [name, f"line {self.line}"]
+        if self.cohort:
+            place.append(f"cohort {quoted(self.cohort)}")
+        if self.column:
+            place.append(f"column {shown(self.column)}")
+        return f"{', '.join(place)}: found {self.found}; allowed: {self.allowed}. {self.advice}".rstrip()
+
+
+def refusal(name: str, faults: Iterable[Fault]) -> EvidenceError:
+    """Return the error that lists `faults` by line, the first twenty in full; `name` is the file's."""
+    in_order = sorted(faults, key=lambda fault: fault.line)
+    many = len(in_order)
+    lines = [f"{name} has {counted(many, 'fault')}; nothing was computed."]
+    lines += [f"  {fault.text(name)}" for fault in in_order[:MOST_SHOWN]]
+    if many > MOST_SHOWN:
+        rest = many - MOST_SHOWN
+        lines.append(f"  … and {counted(rest, 'more fault')}.")
+    return EvidenceError("\n".join(lines))

@@ -1,0 +1,296 @@
+"""From a model and a table to a posterior: the frozen `Fit`, which every later step reads."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from alkbayes.inference.convergence import Diagnostics, diagnose
+from alkbayes.inference.datatree import build_tree
+from alkbayes.inference.importance.engine import Integrated, Weights, integrate
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.model.design import Design, build_design
+from alkbayes.model.draws import Draws, from_unconstrained
+from alkbayes.vocabulary import Standard
+
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+    from alkbayes.inference.nuts.sampler import Progress
+    from alkbayes.spec.schema import Spec
+
+type Array = NDArray[np.float64]
+
+RECORDED_PACKAGES = ("alkbayes", "arviz-stats", "numba", "numpy", "nutpie", "pymc", "pytensor", "scipy", "xarray")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a posterior came about, so that it can be made again.
+
+    Attributes
+    ----------
+    engine
+        What it was made with.
+    engine_asked
+        What was asked for.
+    handed_over
+        Why that is another; empty where it is not.
+    settings
+        Of the try that is kept.
+    tries
+        1, or 2 where the first try failed the convergence gate.
+    first_failures
+        What the first try failed, if there was a second.
+    weights
+        How draws by quadrature were weighted; None for chains.
+    versions
+        Of Python's packages that the numbers depend on.
+    seconds
+        What compiling, sampling or integrating took.
+    """
+
+    engine: Engine
+    engine_asked: Engine
+    handed_over: str
+    settings: SamplerSettings
+    tries: int
+    first_failures: tuple[str, ...]
+    weights: Weights | None
+    versions: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the fields as plain values for JSON."""
+        return {
+            "engine": self.engine,
+            "engine_asked": self.engine_asked,
+            "handed_over": self.handed_over or None,
+            "settings": asdict(self.settings),
+            "tries": self.tries,
+            "first_failures": list(self.first_failures),
+            "weights": None if self.weights is None else asdict(self.weights),
+            "versions": dict(self.versions),
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Return what was recorded."""
+        return cls(
+            engine=Engine(record["engine"]),
+            engine_asked=Engine(record["engine_asked"]),
+            handed_over=record["handed_over"] or "",
+            settings=SamplerSettings(**record["settings"]),
+            tries=record["tries"],
+            first_failures=tuple(record["first_failures"]),
+            weights=None if record["weights"] is None else Weights(**record["weights"]),
+            versions=record["versions"],
+            seconds=record["seconds"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A model, the table it was fitted to, and the posterior.
+
+    Attributes
+    ----------
+    spec, evidence, design
+        What was fitted.
+    tree
+        Groups posterior, sample_stats, prior, prior_predictive, posterior_predictive, log_likelihood, log_prior,
+        observed_data and constant_data, with named coordinates.
+    diagnostics
+        The convergence verdict.
+    provenance
+        How it came about.
+    standard
+        Over whose patients its rows are averaged.
+    """
+
+    spec: "Spec"
+    evidence: "Evidence"
+    design: Design
+    tree: xr.DataTree
+    diagnostics: Diagnostics
+    provenance: Provenance
+    standard: Standard = Standard.OWN
+
+    @property
+    def draws(self) -> dict[str, Array]:
+        """The posterior's variables as arrays with axes (chain, draw, ...)."""
+        return {str(name): values.to_numpy() for name, values in self.tree["posterior"].data_vars.items()}
+
+
+def fit_model(
+    spec: "Spec",
+    evidence: "Evidence",
+    *,
+    engine: Engine = Engine.NUTS,
+    settings: SamplerSettings | None = None,
+    design: Design | None = None,
+    standard: Standard = Standard.OWN,
+    progress: "Progress | None" = None,
+    warn: Callable[[str], None] | None = None,
+) -> Fit:
+    """Fit a model to a table of cohorts.
+
+    A posterior that quadrature does not cover, or whose importance weights cannot be relied on, is sampled. Chains that
+    fail the convergence gate are sampled once more with smaller steps and longer tuning; what comes of that is returned
+    with its verdict, passed or not.
+
+    Parameters
+    ----------
+    spec, evidence
+        Both checked; the table has every column that the model names.
+    engine
+        What makes the draws.
+    settings
+        Of the engine.
+    design
+        In place of the one that the model lays over the table: for some of its cohorts, or what no model file declares.
+    standard
+        Over whose patients the rows of what is returned are averaged; no draw depends on it.
+    progress
+        Called while it samples, from another thread.
+    warn
+        Called with a sentence when another engine takes over and when a second try is made.
+
+    Raises
+    ------
+    SamplingError
+        If the sampler cannot run to its end.
+    """
+    settings = settings or SamplerSettings()
+    design = design or build_design(spec, evidence)
+    handed_over = ""
+    if engine is Engine.QUADRATURE:
+        found = integrate(design, settings)
+        if isinstance(found, Integrated):
+            return replace(_integrated_fit(spec, evidence, design, settings, found), standard=standard)
+        handed_over = found.reason
+        if warn is not None:
+            warn(f"model {spec.name!r} is sampled by NUTS: {handed_over}.")
+    sampled = _sampled_fit(
+        spec, evidence, design, settings, asked=engine, handed_over=handed_over, progress=progress, warn=warn
+    )
+    return replace(sampled, standard=standard)
+
+
+def judged(posterior: xr.Dataset) -> xr.Dataset:
+    """Return the variables that the convergence gate judges: all, but each number once.
+
+    `p` is `theta` on another scale, and the contrasts of an exchangeable effect are its levels' effects in other units.
+    """
+    return posterior[[name for name in posterior.data_vars if name != "p" and not str(name).startswith("raw_")]]
+
+
+def global_parameters(posterior: xr.Dataset) -> xr.Dataset:
+    """Return those of the judged variables that importance weights are about; the others are drawn given these."""
+    found = judged(posterior)
+    return found[[name for name in found.data_vars if name != "theta" and not str(name).startswith("z_")]]
+
+
+def _integrated_fit(
+    spec: "Spec", evidence: "Evidence", design: Design, settings: SamplerSettings, found: Integrated
+) -> Fit:
+    tree = _tree(design, found.draws, found.stats, settings, library="alkbayes")
+    return Fit(
+        spec=spec,
+        evidence=evidence,
+        design=design,
+        tree=tree,
+        diagnostics=diagnose(
+            global_parameters(tree["posterior"].to_dataset()),
+            tree["sample_stats"].to_dataset(),
+            pareto_k=found.weights.pareto_k,
+            importance_ess=found.weights.ess,
+        ),
+        provenance=Provenance(
+            engine=Engine.QUADRATURE,
+            engine_asked=Engine.QUADRATURE,
+            handed_over="",
+            settings=settings,
+            tries=1,
+            first_failures=(),
+            weights=found.weights,
+            versions=_versions(),
+            seconds={"integrate": found.seconds},
+        ),
+    )
+
+
+def _sampled_fit(
+    spec: "Spec",
+    evidence: "Evidence",
+    design: Design,
+    settings: SamplerSettings,
+    *,
+    asked: Engine,
+    handed_over: str,
+    progress: "Progress | None",
+    warn: Callable[[str], None] | None,
+) -> Fit:
+    # Here and not at the top: a fit by quadrature must not wait for PyMC to be imported.
+    from alkbayes.inference.nuts.sampler import NutsEngine, stricter
+
+    sampler = NutsEngine(design)
+    tries = 1
+    first_failures: tuple[str, ...] = ()
+    sampled = sampler.sample(settings, progress=progress)
+    tree = _tree(design, from_unconstrained(design, sampled.positions), sampled.stats, settings, library="nutpie")
+    diagnostics = _judge_chains(tree)
+    seconds = {"compile": sampled.compile_seconds, "sample": sampled.sample_seconds}
+    if not diagnostics.converged:
+        tries, first_failures, settings = 2, diagnostics.failures, stricter(settings)
+        if warn is not None:
+            warn(
+                f"the posterior failed its convergence gate ({'; '.join(first_failures)}). "
+                f"Sampling once more, with target_accept {settings.target_accept:.2f} and {settings.tune} tuning steps."
+            )
+        sampled = sampler.sample(settings, progress=progress)
+        tree = _tree(design, from_unconstrained(design, sampled.positions), sampled.stats, settings, library="nutpie")
+        diagnostics = _judge_chains(tree)
+        seconds["sample"] += sampled.sample_seconds
+    return Fit(
+        spec=spec,
+        evidence=evidence,
+        design=design,
+        tree=tree,
+        diagnostics=diagnostics,
+        provenance=Provenance(
+            engine=Engine.NUTS,
+            engine_asked=asked,
+            handed_over=handed_over,
+            settings=settings,
+            tries=tries,
+            first_failures=first_failures,
+            weights=None,
+            versions=_versions(),
+            seconds=seconds,
+        ),
+    )
+
+
+def _tree(
+    design: Design, draws: Draws, stats: Mapping[str, NDArray[Any]], settings: SamplerSettings, *, library: str
+) -> xr.DataTree:
+    attributes = {
+        "inference_library": library,
+        "inference_library_version": version(library),
+        "creation_library": "alkbayes",
+        "creation_library_version": version("alkbayes"),
+    }
+    return build_tree(design, draws, stats, seed=settings.seed, attributes=attributes)
+
+
+def _judge_chains(tree: xr.DataTree) -> Diagnostics:
+    return diagnose(judged(tree["posterior"].to_dataset()), tree["sample_stats"].to_dataset())
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in RECORDED_PACKAGES}

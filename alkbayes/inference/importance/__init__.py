@@ -1,0 +1,1 @@
+"""Draws without chains: proposals, Pareto-smoothed weights, resampling."""

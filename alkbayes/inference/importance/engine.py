@@ -1,0 +1,227 @@
+"""The posterior without chains: deviations integrated out by quadrature, global parameters by importance sampling.
+
+Given the global parameters, cohorts are independent within their trial and trials are independent, so the deviations
+of trials and cohorts are integrated out in nested one-dimensional integrals
+(:mod:`alkbayes.likelihood.binomial_normal.marginal`). What is left are a few scales and the coefficients. The scales
+are proposed from a mixture of folded Student t's, fitted to an approximation in which each cohort's likelihood is
+normal; the coefficients given the scales from their conditional distribution in that approximation, with heavier tails.
+The weights are exact, and Pareto-smoothed. Last, the deviations are drawn given each draw of the rest, from their own
+conditional distributions.
+
+Where the weights show that the proposal misses part of the posterior, it is fitted to the weighted draws and tried
+again. Weights tell nothing of a part that their own draws have not met. So draws of another proposal, over all orders
+of magnitude of the scales, are weighted too, and say how much of the posterior the first one covers too thinly. Where
+that is too much, the other takes its place; where that does not help, the engine says so and brings nothing.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alkbayes.inference.convergence import Thresholds
+from alkbayes.inference.importance.proposals import (
+    CHECKED,
+    THIN,
+    Index,
+    Round,
+    approximate,
+    best_of,
+    look_for_thin,
+    sample,
+    sample_broadly,
+)
+from alkbayes.inference.importance.target import Fineness, Target, unsupported
+from alkbayes.inference.importance.weights import resample
+from alkbayes.inference.settings import SamplerSettings
+from alkbayes.likelihood.binomial_normal.marginal import Nodes
+from alkbayes.likelihood.general.lattice import Rule
+from alkbayes.model.design import Design
+from alkbayes.model.draws import Draws, complete
+
+SURPLUS = 1.5
+"""Weighted draws for each draw that is kept: the more, the fewer of those kept are duplicates."""
+LEAST_WEIGHTED = 2000
+"""However few draws are wanted, this many are weighted: the weights' diagnostics need them."""
+CHECK_FINENESS = Fineness(Nodes(outer=31, inner=25), Rule(points=25, drop=25.0, tolerance=1e-5), tabulated=False)
+"""How exactly log L is computed once more, for some draws."""
+PROBING = 1
+"""Beside the seed, of the stream of the draws that look for what the proposal misses: they change no other draw."""
+MOST_ERROR = 0.01
+"""Of log L, standard deviation over the posterior: it moves no mean by more than a hundredth of a posterior SD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How the draws came about.
+
+    Attributes
+    ----------
+    pareto_k, ess
+        Tail shape and effective sample size of the weights.
+    weighted
+        Draws that were weighted.
+    duplicates
+        Of the draws that were kept, those that repeat the global parameters of another one.
+    rounds
+        Rounds of as many weighted draws, each of another proposal.
+    components
+        Of the scales' proposal that was used.
+    thin_share
+        Of the posterior, beyond ten times that proposal's density, less three standard errors where it took more draws
+        to tell.
+    quadrature_error
+        Standard deviation over the posterior of the error of log L that the quadrature's finite nodes leave.
+    """
+
+    pareto_k: float
+    ess: float
+    weighted: int
+    duplicates: int
+    rounds: int
+    components: int
+    thin_share: float
+    quadrature_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Integrated:
+    """What the engine brought.
+
+    Attributes
+    ----------
+    draws
+        Equally weighted draws of every variable, axes (chain, draw, ...). They are independent but for duplicates, and
+        the chains a split of them at random.
+    stats
+        Each of shape (chain, draw): `lp`, the log posterior density of the global parameters, up to a constant, with
+        the deviations integrated out; `log_weight`, before resampling and relative to equal weights; `proposal`, which
+        of the weighted draws it is: those of one number are duplicates.
+    weights
+        How they came about.
+    seconds
+        What it took.
+    """
+
+    draws: Draws
+    stats: dict[str, NDArray[np.float64] | Index]
+    weights: Weights
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The engine is not for this posterior.
+
+    Attributes
+    ----------
+    reason
+        A sentence's end: "the quadrature engine does not cover ...".
+    """
+
+    reason: str
+
+
+def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds | None = None) -> Integrated | HandOver:
+    """Draw from the posterior of a design.
+
+    Parameters
+    ----------
+    design
+        Any; one that is not covered is handed over.
+    settings
+        Seed, chains and draws; tuning and target acceptance mean nothing here.
+    limits
+        What the weights must meet; the default gate if None.
+
+    Returns
+    -------
+    Integrated or HandOver
+        The latter where the design is not covered or no proposal has weights that can be relied on.
+    """
+    started = time.perf_counter()
+    limits = limits or Thresholds()
+    if why := unsupported(design):
+        return HandOver(f"the model has {why}, which the quadrature engine does not cover")
+    rng, probing = np.random.default_rng(settings.seed), np.random.default_rng((settings.seed, PROBING))
+    target = Target(design)
+    wanted = settings.chains * settings.draws
+    count = max(int(SURPLUS * wanted), LEAST_WEIGHTED)
+    try:
+        # What overflows gives a weight of zero or one that is not finite, and either shows in the diagnostics.
+        with np.errstate(all="ignore"):
+            approximation, proposal = approximate(target, rng)
+            rounds = sample(approximation, proposal, rng, count=count)
+            best = best_of(rounds)
+            seen, thin = look_for_thin(approximation, best.proposal, probing, most=limits.thin_max)
+            if fault(best, thin, limits):
+                for best in sample_broadly(approximation, seen, probing, count=count):
+                    rounds.append(best)
+                    _, thin = look_for_thin(approximation, best.proposal, probing, most=limits.thin_max)
+                    if not fault(best, thin, limits):
+                        break
+    except np.linalg.LinAlgError as error:
+        return HandOver(f"no proposal could be fitted to the posterior ({error})")
+    if why := fault(best, thin, limits):
+        return HandOver(f"after {len(rounds)} proposals {why}")
+    chosen = rng.permutation(resample(np.exp(best.log_weights), wanted, rng))
+    inexact = quadrature_error(target, best, chosen[:CHECKED])
+    if not inexact <= MOST_ERROR:
+        return HandOver(
+            f"the integrals over the deviations are off by {inexact:.2g} in log L, more than {MOST_ERROR}: the cohorts "
+            "are too extreme for the quadrature's nodes"
+        )
+    psi, b = best.psi[chosen], best.b[chosen]
+    try:
+        free = target.named(psi, b) | target.draw_deviations(psi, b, rng)
+    except ArithmeticError as failure:
+        return HandOver(f"deviations could not be drawn exactly ({failure})")
+    shape = (settings.chains, settings.draws)
+    log_weight = best.log_weights[chosen] + np.log(count)
+    return Integrated(
+        draws=complete(design, {name: values.reshape(*shape, *values.shape[1:]) for name, values in free.items()}),
+        stats={
+            "lp": best.lp[chosen].reshape(shape),
+            "log_weight": log_weight.reshape(shape),
+            "proposal": chosen.reshape(shape),
+        },
+        weights=Weights(
+            pareto_k=best.pareto_k,
+            ess=best.ess,
+            weighted=count,
+            duplicates=wanted - len(np.unique(chosen)),
+            rounds=len(rounds),
+            components=len(best.proposal.scales),
+            thin_share=thin,
+            quadrature_error=inexact,
+        ),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def fault(found: Round, thin: float, limits: Thresholds) -> str:
+    """Return why weighted draws are not to be relied on; empty where they are."""
+    # Written so that a value that is not a number is a fault.
+    if not found.pareto_k <= limits.pareto_k_max:
+        return (
+            f"Pareto k is {found.pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be "
+            "relied on"
+        )
+    if not found.ess > limits.ess_min:
+        return (
+            f"the importance ESS is {found.ess:.0f} of {len(found.lp):,} weighted draws, not above {limits.ess_min:.0f}"
+        )
+    if not thin <= limits.thin_max:
+        return (
+            f"{100 * thin:.1f} % of the posterior, more than {100 * limits.thin_max:g} %, is beyond {THIN:g} times the "
+            "proposal's density: too few of the weighted draws lie there to tell what it is worth"
+        )
+    return ""
+
+
+def quadrature_error(target: Target, found: Round, chosen: Index) -> float:
+    """Return the standard deviation of the error of log L at some draws; what all have in common weighs nothing."""
+    with np.errstate(all="ignore"):
+        finer = target.log_density(found.psi[chosen], found.b[chosen], fineness=CHECK_FINENESS)
+    return float(np.std(finer - found.lp[chosen]))

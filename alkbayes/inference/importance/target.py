@@ -1,0 +1,257 @@
+"""The log posterior of a model's global parameters, with the deviations of trials and cohorts integrated out.
+
+Global parameters are of two kinds. The scales psi are the standard deviations, of the exchangeable effects and of the
+heterogeneity, and of a beta-binomial the root of its odds of rho, which is like one. The coefficients b are linear in
+theta: the intercept, the fixed effects and the standardised exchangeable effects, so that eta = X (c b) with c one, or
+the standard deviation of the column's effect.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alkbayes.likelihood.binomial_normal.deviations import Deviations, draw_deviations
+from alkbayes.likelihood.binomial_normal.marginal import NODES, Nodes, log_marginal
+from alkbayes.likelihood.cohorts import BetaBinomial, Binomial
+from alkbayes.likelihood.general import cohort as varied
+from alkbayes.likelihood.general import trials as hierarchy
+from alkbayes.likelihood.general.cohort import Level
+from alkbayes.likelihood.general.lattice import Rule
+from alkbayes.likelihood.general.scores import Score
+from alkbayes.likelihood.general.table import Table
+from alkbayes.likelihood.general.trials import Hierarchy
+from alkbayes.likelihood.links import Link
+from alkbayes.model.design import Design, HeterogeneityBlock, Parameter, parameters
+from alkbayes.model.draws import Draws
+from alkbayes.spec.priors import StudentT
+
+type Array = NDArray[np.float64]
+type Index = NDArray[np.intp]
+
+PIECE = 2_000_000
+"""Parameter values times cohorts of one array; of 10,000 cohorts, 200 values at once."""
+MOST_SCALES = 8
+"""The proposal is folded in each scale: its density has two to that power terms."""
+
+
+class Fineness(NamedTuple):
+    """How exactly deviations are integrated out.
+
+    Attributes
+    ----------
+    nodes
+        Of the binomial-normal model of logits.
+    rule, tabulated
+        Of all others: the lattices, and whether cohorts' integrals may come from a table.
+    """
+
+    nodes: Nodes
+    rule: Rule
+    tabulated: bool
+
+
+USUAL = Fineness(NODES, varied.RULE, tabulated=True)
+
+
+def unsupported(design: Design) -> str:
+    """Return what about a design the target does not cover; empty where it covers it."""
+    scales = len(design.heterogeneity) + sum(block.sd_prior is not None for block in design.effects)
+    scales += design.rho_prior is not None
+    if scales == 0:
+        return "neither heterogeneity nor exchangeable effects"
+    return f"{scales} standard deviations, more than {MOST_SCALES}" if scales > MOST_SCALES else ""
+
+
+def root_odds(rho: Array) -> Array:
+    """Return sqrt(rho / (1 - rho)), which is to a beta-binomial what tau is to a normal model."""
+    return np.sqrt(rho / (1 - rho))
+
+
+def rho_of(root: Array) -> Array:
+    """Return the intraclass correlation whose odds have this root."""
+    return root**2 / (1 + root**2)
+
+
+class Target:
+    """The log posterior of a design's global parameters, for many values of them at once.
+
+    Attributes
+    ----------
+    design
+        Of the model.
+    scales
+        The standard deviations, and rho where there is one, in the order of psi.
+    coefficients
+        The parameters whose entries make up b, in its order.
+    matrix
+        X, shape (cohort, coefficient).
+    scale_of
+        Position in psi of the scale that multiplies each coefficient, or the one after the last, for a factor of one.
+    """
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        by_name = {item.name: item for item in parameters(design)}
+        scaled = [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
+        names = scaled + [f"tau_{term.label}" for term in design.heterogeneity]
+        names += [] if design.rho_prior is None else ["rho"]
+        self.scales: tuple[Parameter, ...] = tuple(by_name[name] for name in names)
+        self.coefficients = (by_name["alpha"], *(by_name[block.free] for block in design.effects))
+        columns = [np.ones((len(design.cohorts), 1)), *(block.basis[block.index] for block in design.effects)]
+        self.matrix: Array = np.hstack(columns)
+        positions = [len(names)] + [
+            names.index(f"sd_{block.slug}") if block.sd_prior is not None else len(names) for block in design.effects
+        ]
+        self.scale_of: Index = np.repeat(positions, [column.shape[1] for column in columns])
+
+    @property
+    def group_index(self) -> Index | None:
+        """Group of each cohort, or None where the model has no such level."""
+        return None if self.design.group is None else self.design.group.index
+
+    @property
+    def binomial_normal(self) -> bool:
+        """Whether the likelihood is binomial, of logits, with normal deviations: that of the fast path."""
+        design = self.design
+        normal = all(score_of(term).normal for term in design.heterogeneity)
+        return design.link is Link.LOGIT and design.rho_prior is None and normal
+
+    def log_density(self, psi: Array, b: Array, *, fineness: Fineness = USUAL) -> Array:
+        """Return the log posterior of scales (S, scale) and coefficients (S, coefficient), shape (S,)."""
+        value = self.log_scale_prior(psi)
+        start = 0
+        for item in self.coefficients:
+            value = value + item.prior.log_density(b[:, start : start + item.size]).sum(axis=1)
+            start += item.size
+        for rows in self.pieces(len(psi)):
+            if not self.binomial_normal:
+                nested = self.hierarchy(psi[rows], b[rows], tabulated=fineness.tabulated)
+                value[rows] += hierarchy.log_marginal(nested, fineness.rule)
+                continue
+            tau_group, tau_cohort = self.taus(psi[rows])
+            value[rows] += log_marginal(
+                self.design.responders,
+                self.design.n,
+                eta=self.logits(psi[rows], b[rows]),
+                group=self.group_index,
+                tau_group=tau_group,
+                tau_cohort=tau_cohort,
+                nodes=fineness.nodes,
+            )
+        return value
+
+    @cached_property
+    def table(self) -> Table | None:
+        """The cohorts' integrals, where they are nested and the same for all parameter values."""
+        design = self.design
+        if design.group is None or design.cohort is None or design.rho_prior is not None:
+            return None
+        return Table(self.binomial, score_of(design.cohort), len(design.cohorts))
+
+    @property
+    def binomial(self) -> Binomial:
+        """The likelihood of the counts."""
+        return Binomial(self.design.responders, self.design.n, self.design.link)
+
+    def hierarchy(self, psi: Array, b: Array, *, tabulated: bool = True) -> Hierarchy:
+        """Return the cohorts within their groups at scales and coefficients."""
+        design, binomial = self.design, self.binomial
+        group, cohort = (
+            None if term is None else Level(tau, score_of(term))
+            for term, tau in zip((design.group, design.cohort), self.taus(psi), strict=True)
+        )
+        return Hierarchy(
+            likelihood=binomial if design.rho_prior is None else BetaBinomial(binomial, self.rho(psi)),
+            eta=self.logits(psi, b),
+            labels=np.arange(len(design.cohorts)) if design.group is None else design.group.index,
+            group=group,
+            cohort=cohort,
+            table=self.table if tabulated else None,
+        )
+
+    def log_scale_prior(self, psi: Array) -> Array:
+        """Return the log prior density of scales, shape (S,)."""
+        density = np.zeros(len(psi))
+        for column, item in enumerate(self.scales):
+            if item.name == "rho":
+                # The root's: rho's times what rho changes with the root.
+                root = psi[:, column]
+                density += item.prior.log_density(rho_of(root)) + np.log(2 * root) - 2 * np.log1p(root**2)
+            else:
+                density += item.prior.log_density(psi[:, column])
+        return density
+
+    def draw_deviations(self, psi: Array, b: Array, rng: np.random.Generator) -> Draws:
+        """Draw the deviations given scales and coefficients, under their names, each (S, unit)."""
+        design = self.design
+        pieces: list[Deviations] = []
+        for rows in self.pieces(len(psi)):
+            if not self.binomial_normal:
+                pieces.append(hierarchy.draw_deviations(self.hierarchy(psi[rows], b[rows]), rng))
+                continue
+            tau_group, tau_cohort = self.taus(psi[rows])
+            pieces.append(
+                draw_deviations(
+                    design.responders,
+                    design.n,
+                    eta=self.logits(psi[rows], b[rows]),
+                    group=self.group_index,
+                    tau_group=tau_group,
+                    tau_cohort=tau_cohort,
+                    rng=rng,
+                )
+            )
+        drawn: Draws = {}
+        if design.group is not None:
+            drawn[f"z_{design.group.label}"] = np.concatenate([piece.group for piece in pieces])
+        if design.cohort is not None:
+            drawn[f"z_{design.cohort.label}"] = np.concatenate([piece.cohort for piece in pieces])
+        return drawn
+
+    def named(self, psi: Array, b: Array) -> Draws:
+        """Return scales and coefficients under their names, each (S,) or (S, entry)."""
+        values = {item.name: psi[:, column] for column, item in enumerate(self.scales)}
+        if self.design.rho_prior is not None:
+            values["rho"] = self.rho(psi)
+        start = 0
+        for item in self.coefficients:
+            piece = b[:, start : start + item.size]
+            values[item.name] = piece[:, 0] if item.coords is None else piece
+            start += item.size
+        return values
+
+    def logits(self, psi: Array, b: Array) -> Array:
+        """Return each cohort's linear predictor, shape (S, cohort)."""
+        eta: Array = (b * self.factors(psi)) @ self.matrix.T
+        return eta
+
+    def factors(self, psi: Array) -> Array:
+        """Return what each coefficient is multiplied by, shape (S, coefficient)."""
+        return np.hstack([psi, np.ones((len(psi), 1))])[:, self.scale_of]
+
+    def taus(self, psi: Array) -> tuple[Array, Array]:
+        """Return the standard deviations of groups and cohorts, each (S,); 0 for a level that the model has not."""
+        names = [item.name for item in self.scales]
+        group, cohort = self.design.group, self.design.cohort
+        none = np.zeros(len(psi))
+        return (
+            none if group is None else psi[:, names.index(f"tau_{group.label}")],
+            none if cohort is None else psi[:, names.index(f"tau_{cohort.label}")],
+        )
+
+    def rho(self, psi: Array) -> Array:
+        """Return the intraclass correlations of a beta-binomial, shape (S,)."""
+        return rho_of(psi[:, -1])
+
+    def pieces(self, count: int) -> Iterator[slice]:
+        """Yield slices of `count` parameter values whose arrays by cohort are not too large."""
+        step = max(1, PIECE // len(self.design.cohorts))
+        return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def score_of(term: HeterogeneityBlock) -> Score:
+    """Return the score of the deviations of a level of heterogeneity."""
+    return Score(term.unit_prior.nu) if isinstance(term.unit_prior, StudentT) else Score()

@@ -1,0 +1,1 @@
+"""The PyMC model, compiled and sampled by nutpie. PyMC and PyTensor are imported here alone."""

@@ -1,0 +1,1 @@
+"""A cohort's likelihood, its deviations integrated out or drawn."""

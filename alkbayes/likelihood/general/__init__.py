@@ -1,0 +1,1 @@
+"""Any family and link, normal or Student t deviations."""

@@ -1,0 +1,395 @@
+"""The structure of a model: arrays, indices and priors, known to no inference library.
+
+The model, each engine, the predictive draws and the estimates all read this one structure::
+
+    theta_i = alpha + sum_f beta_f[i] + sum_g sd_g (Q_g raw_g)[i] + tau_trial z_trial[i] + tau_cohort z_cohort[i]
+
+with the response rate p_i the inverse of the model's link at theta_i, and `Q_g` the orthonormal basis of the vectors
+that sum to zero, so that the effects of an exchangeable column have mean zero over its levels and the intercept is
+their average.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alkbayes.errors import EvidenceError
+from alkbayes.likelihood.links import Link
+from alkbayes.model.identification import check_reference, heterogeneity_note, level_note
+from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
+from alkbayes.spec.schema import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity
+from alkbayes.text.names import column_title
+from alkbayes.vocabulary import TOTAL, in_order, label_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alkbayes.evidence.table import Evidence
+    from alkbayes.spec.schema import Declaration, Effect, Heterogeneity, Spec
+
+type Array = NDArray[np.float64]
+type Index = NDArray[np.intp]
+
+STANDARD_NORMAL = Normal(dist="normal", mean=0.0, sd=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class EffectBlock:
+    """One effect of a model.
+
+    Attributes
+    ----------
+    label
+        What the effect is called in results: "line", "generation", "line:generation".
+    columns
+        Columns of the evidence table that it reads.
+    levels
+        All its levels in the order in which they are shown; of a fixed effect, the reference first.
+    index
+        Level of each cohort, shape (cohort,).
+    basis
+        Maps the free parameters to the effects of the levels, shape (level, free): the identity without the reference's
+        column for a fixed effect, an orthonormal basis of the zero-sum vectors for an exchangeable one.
+    prior
+        Of each free parameter of a fixed effect; standard normal for an exchangeable one.
+    sd_prior
+        Of the standard deviation of an exchangeable effect; None marks a fixed effect.
+    """
+
+    label: str
+    columns: tuple[str, ...]
+    levels: tuple[str, ...]
+    index: Index
+    basis: Array
+    prior: Prior
+    sd_prior: Prior | None
+
+    @property
+    def slug(self) -> str:
+        """The label as part of a variable's name."""
+        return self.label.replace(":", "_")
+
+    @property
+    def free(self) -> str:
+        """Name of the free parameters."""
+        return f"beta_{self.slug}" if self.sd_prior is None else f"raw_{self.slug}"
+
+    @property
+    def free_coords(self) -> tuple[str, ...]:
+        """Names of the free parameters' entries."""
+        if self.sd_prior is None:
+            # Fewer than the levels where a level is a mixture of others and has no parameter of its own.
+            return self.levels[1 : 1 + self.basis.shape[1]]
+        return tuple(f"contrast {number}" for number in range(1, self.basis.shape[1] + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class HeterogeneityBlock:
+    """Differences between the units of a column that no covariate explains.
+
+    Attributes
+    ----------
+    label
+        "trial", "cohort" or the name of another grouping column; "total" of a term that stands for two.
+    units
+        Names of the units, in order of appearance for cohorts, else sorted.
+    index
+        Unit of each cohort, shape (cohort,).
+    unit_prior
+        Of each unit's standardised deviation: the standard normal, or the standard Student t.
+    sd_prior
+        Of tau, the standard deviation (of the Student t: the scale) on the scale of the link.
+    merged
+        Labels of the two terms that this one stands for: of each group's and of its only cohort's deviation the data
+        see the sum alone, which has the root of the sum of the squares of their taus for its SD.
+    """
+
+    label: str
+    units: tuple[str, ...]
+    index: Index
+    unit_prior: Normal | StudentT
+    sd_prior: Prior
+    merged: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """What a unit is called, such as "trial"."""
+        return self.merged[0] if self.merged else self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """Effects and heterogeneity laid over a table of cohorts, whatever is observed of these.
+
+    Attributes
+    ----------
+    cohorts
+        Names of the cohorts.
+    n
+        Patients, shape (cohort,).
+    intercept_prior
+        Of alpha.
+    effects
+        Fixed and exchangeable effects in the order of the model file.
+    group, cohort
+        The two levels of heterogeneity, either of which may be absent.
+    profiles
+        For each column that an effect reads, the level of each cohort, shape (cohort,).
+    labels
+        What each column of the table is called in results.
+    notes
+        What a reader must know about how this table meets this model.
+    """
+
+    cohorts: tuple[str, ...]
+    n: Array
+    intercept_prior: Prior
+    effects: tuple[EffectBlock, ...]
+    group: HeterogeneityBlock | None
+    cohort: HeterogeneityBlock | None
+    profiles: Mapping[str, NDArray[np.str_]]
+    labels: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def heterogeneity(self) -> tuple[HeterogeneityBlock, ...]:
+        """The levels of heterogeneity that the model has, the group before the cohort."""
+        return tuple(block for block in (self.group, self.cohort) if block is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Design(Structure):
+    """A model of response rates laid over a table of cohorts.
+
+    Attributes
+    ----------
+    responders
+        Counts, shape (cohort,).
+    link
+        The scale of `theta` and of every parameter of it.
+    rho_prior
+        Of the intraclass correlation of a beta-binomial model; None for the binomial.
+    """
+
+    responders: Array
+    link: Link
+    rho_prior: Beta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One free parameter as engines see it.
+
+    Attributes
+    ----------
+    name
+        Of the variable in the posterior.
+    coords
+        Names of its entries; None for a scalar.
+    dim
+        Name of its dimension; None for a scalar.
+    prior
+        Of each entry.
+    support
+        "real", "positive" (sampled as its logarithm) or "unit" (sampled as its logit).
+    """
+
+    name: str
+    dim: str | None
+    coords: tuple[str, ...] | None
+    prior: Prior
+    support: str
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return 1 if self.coords is None else len(self.coords)
+
+
+def parameters(design: Design) -> tuple[Parameter, ...]:
+    """Return the free parameters in the order in which every engine holds them."""
+    listed = [Parameter("alpha", None, None, design.intercept_prior, "real")]
+    for block in design.effects:
+        if block.sd_prior is not None:
+            listed.append(Parameter(f"sd_{block.slug}", None, None, block.sd_prior, "positive"))
+        listed.append(Parameter(block.free, f"{block.slug}_contrast", block.free_coords, block.prior, "real"))
+    if design.rho_prior is not None:
+        listed.append(Parameter("rho", None, None, design.rho_prior, "unit"))
+    listed += [Parameter(f"tau_{term.label}", None, None, term.sd_prior, "positive") for term in design.heterogeneity]
+    for term in design.heterogeneity:
+        listed.append(Parameter(f"z_{term.label}", term.label, term.units, term.unit_prior, "real"))
+    return tuple(listed)
+
+
+def build_design(spec: "Spec", evidence: "Evidence") -> Design:
+    """Lay a model over a table of cohorts.
+
+    Parameters
+    ----------
+    spec
+        A checked model file.
+    evidence
+        A checked table that has every column in `spec.columns`.
+    """
+    frame = evidence.frame
+    laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64))
+    return Design(
+        **{part.name: getattr(laid, part.name) for part in fields(laid)},
+        responders=frame["responders"].to_numpy(dtype=np.float64),
+        link=Link(spec.likelihood.link),
+        rho_prior=spec.likelihood.rho_prior if isinstance(spec.likelihood, BetaBinomial) else None,
+    )
+
+
+def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -> Structure:
+    """Lay the effects and the heterogeneity of a model over the rows of a table.
+
+    Parameters
+    ----------
+    spec
+        A checked model file.
+    frame
+        With a row for each cohort, and every column in `spec.columns`.
+    n
+        Patients of each, shape (cohort,).
+    """
+    effects, notes = [], []
+    labels = {column: label_of(column, frame.columns) for column in frame.columns}
+    names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
+    names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
+    for position, effect in enumerate(spec.effect):
+        if isinstance(effect, FixedEffect):
+            column = effect.columns[0]
+            check_reference(spec.name, position, column, effect.reference, in_order(column, frame[column].tolist()))
+        block = _effect_block(effect, frame, labels)
+        if (only := _only_level(block, frame)) is None:
+            effects.append(block)
+            if block.sd_prior is None and not (block.index == 0).any():
+                notes.append(
+                    f"{column_title(block.label)}: no cohort has the reference level {block.levels[0]!r}, so the "
+                    "intercept rests on its prior and on the differences' priors"
+                )
+            if names and len(block.columns) == 1:
+                notes.append(level_note(block.label, block.levels, block.index))
+        else:
+            notes.append(
+                f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "
+                "has no such effect"
+            )
+    terms = [_heterogeneity_block(term, frame, labels[term.column]) for term in spec.heterogeneity]
+    group = next((term for term in terms if term.label != label_of(COHORT)), None)
+    cohort = next((term for term in terms if term.label == label_of(COHORT)), None)
+    normal = all(isinstance(term.unit_prior, Normal) for term in terms)
+    if merged := group is not None and cohort is not None and normal and len(group.units) == len(frame):
+        group, cohort = _merged(group, cohort), None
+    index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
+    notes.append(heterogeneity_note(names, index, group=unit, merged=merged))
+    columns = dict.fromkeys(column for block in effects for column in block.columns)
+    return Structure(
+        cohorts=tuple(frame[COHORT]),
+        n=n,
+        intercept_prior=spec.intercept.prior,
+        effects=tuple(effects),
+        group=group,
+        cohort=cohort,
+        profiles={column: frame[column].to_numpy(dtype=np.str_) for column in columns},
+        labels=labels,
+        notes=tuple(filter(None, notes)),
+    )
+
+
+def zero_sum_basis(levels: int) -> Array:
+    """Return an orthonormal basis of the vectors of length `levels` that sum to zero, shape (levels, levels - 1).
+
+    With standard normal weights it gives the zero-sum normal: independent standard normals with their mean taken off.
+    The columns are Helmert contrasts.
+    """
+    basis = np.zeros((levels, levels - 1))
+    for column in range(levels - 1):
+        basis[: column + 1, column] = 1.0
+        basis[column + 1, column] = -(column + 1.0)
+    return basis / np.sqrt((basis**2).sum(axis=0)) if levels > 1 else basis
+
+
+def level_codes(levels: tuple[str, ...], columns: tuple[str, ...], profiles: Mapping[str, NDArray[np.str_]]) -> Index:
+    """Return the position in `levels` of each profile, shape (profile,).
+
+    Parameters
+    ----------
+    levels
+        All levels; of an interaction, its columns' levels joined by a colon.
+    columns
+        The columns that make up a level.
+    profiles
+        For each column, the level of each profile, shape (profile,).
+    """
+    position = {level: code for code, level in enumerate(levels)}
+    rows = zip(*(profiles[column].tolist() for column in columns), strict=True)
+    return np.array([position[":".join(row)] for row in rows], dtype=np.intp)
+
+
+def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, str]) -> EffectBlock:
+    profiles = {column: frame[column].to_numpy(dtype=np.str_) for column in effect.columns}
+    observed = [in_order(column, values.tolist()) for column, values in profiles.items()]
+    if isinstance(effect, FixedEffect):
+        levels: tuple[str, ...] = (effect.reference, *(level for level in observed[0] if level != effect.reference))
+        basis, prior, sd_prior = np.eye(len(levels))[:, 1:], effect.prior, None
+    else:
+        # An interaction has every combination, observed or not: a combination without cohorts keeps its prior.
+        levels = tuple(":".join(combination) for combination in itertools.product(*observed))
+        if len(set(levels)) < len(levels):
+            raise EvidenceError(
+                f"{' and '.join(effect.columns)}: two combinations of their levels have one name, because a level has "
+                "a colon in it, and colons join the levels of an interaction. Write the levels without colons."
+            )
+        basis, prior, sd_prior = zero_sum_basis(len(levels)), STANDARD_NORMAL, effect.sd_prior
+    return EffectBlock(
+        label=":".join(labels[column] for column in effect.columns),
+        columns=effect.columns,
+        levels=levels,
+        index=level_codes(levels, effect.columns, profiles),
+        basis=basis,
+        prior=prior,
+        sd_prior=sd_prior,
+    )
+
+
+def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
+    """Return the level that leaves an effect nothing to compare, None if it has something.
+
+    An interaction with a column of one level would be the effect of its other column a second time. A fixed effect
+    whose one level is not the reference keeps its coefficient: the intercept still means the reference.
+    """
+    if block.basis.shape[1] == 0:
+        return block.levels[0]
+    if len(block.columns) > 1:
+        for column in block.columns:
+            if len(levels := frame[column].unique()) == 1:
+                return str(levels[0])
+    return None
+
+
+def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", label: str) -> HeterogeneityBlock:
+    values = frame[term.column].tolist()
+    units = tuple(values) if term.column == COHORT else tuple(sorted(set(values)))
+    return HeterogeneityBlock(
+        label=label,
+        units=units,
+        index=level_codes(units, (term.column,), {term.column: np.array(values, dtype=np.str_)}),
+        unit_prior=(
+            StudentT(dist="student_t", nu=term.nu, mean=0.0, sd=1.0)
+            if isinstance(term, StudentTHeterogeneity)
+            else STANDARD_NORMAL
+        ),
+        sd_prior=term.sd_prior,
+    )
+
+
+def _merged(group: HeterogeneityBlock, cohort: HeterogeneityBlock) -> HeterogeneityBlock:
+    """Return one term for two whose deviations the data see the sum of alone: the posterior of the rest is the same."""
+    prior = RootSumOfSquares(group.sd_prior, cohort.sd_prior)
+    return replace(group, label=TOTAL, sd_prior=prior, merged=(group.label, cohort.label))

@@ -1,0 +1,148 @@
+"""Draws of a model's parameters in numpy: from the sampler's scale, from the prior, and what follows from them.
+
+A set of draws is a mapping from variable names to arrays with axes (chain, draw) and, after them, the variable's own.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from alkbayes.likelihood.links import inverse
+from alkbayes.model.design import Design, EffectBlock, HeterogeneityBlock, Index, Structure, parameters
+from alkbayes.model.parametrisation import (
+    cohort_moments,
+    empirical_predictors,
+    group_moments,
+    positive_from_score,
+    sampling_variance,
+    score_scale,
+)
+
+type Array = NDArray[np.float64]
+type Draws = dict[str, Array]
+
+
+def from_unconstrained(design: Design, positions: Array) -> Draws:
+    """Return the free parameters and what follows from them.
+
+    Parameters
+    ----------
+    design
+        Of the model that was sampled.
+    positions
+        What the sampler saw, shape (chain, draw, parameter), in the order of :func:`alkbayes.model.design.parameters`.
+
+    Returns
+    -------
+    dict
+        The variables of :func:`complete`.
+    """
+    raw: Draws = {}
+    start = 0
+    for parameter in parameters(design):
+        piece = positions[..., start : start + parameter.size]
+        raw[parameter.name] = piece[..., 0] if parameter.coords is None else piece
+        start += parameter.size
+        if parameter.support == "positive":
+            raw[parameter.name] = positive_from_score(raw[parameter.name], score_scale(parameter.prior))
+        elif parameter.support == "unit":
+            raw[parameter.name] = expit(raw[parameter.name])
+    return complete(design, _standardise(design, raw))
+
+
+def from_prior(design: Design, *, rng: np.random.Generator, draws: int) -> Draws:
+    """Return draws from the prior, one chain of them, as the variables of :func:`complete`."""
+    free: Draws = {}
+    for parameter in parameters(design):
+        shape = (1, draws) if parameter.coords is None else (1, draws, parameter.size)
+        free[parameter.name] = parameter.prior.draw(rng, shape)
+    return complete(design, free)
+
+
+def complete(design: Design, free: Mapping[str, Array]) -> Draws:
+    """Return the free parameters with the levels' effects, the cohorts' linear predictors `theta` and rates `p`."""
+    draws = dict(free)
+    for block in design.effects:
+        if block.sd_prior is not None:
+            draws[f"effect_{block.slug}"] = level_effects(block, draws)
+    theta = linear_predictor(design, draws, {block.label: block.index for block in design.effects})
+    for term in design.heterogeneity:
+        theta = theta + draws[f"tau_{term.label}"][..., None] * draws[f"z_{term.label}"][..., term.index]
+    draws["theta"] = theta
+    draws["p"] = inverse(design.link, theta)
+    return draws
+
+
+def level_effects(block: EffectBlock, draws: Mapping[str, Array]) -> Array:
+    """Return the effect of each level on the link's scale, last axis level; a fixed effect's reference has zero."""
+    if f"effect_{block.slug}" in draws:
+        return draws[f"effect_{block.slug}"]
+    effects = draws[block.free] @ block.basis.T
+    return effects if block.sd_prior is None else draws[f"sd_{block.slug}"][..., None] * effects
+
+
+def linear_predictor(design: Structure, draws: Mapping[str, Array], levels: Mapping[str, Index]) -> Array:
+    """Return the linear predictor in the middle of the heterogeneity, last axis profile.
+
+    Parameters
+    ----------
+    design
+        Of the model.
+    draws
+        At least alpha and the effects.
+    levels
+        For each effect's label, the level of each profile, shape (profile,). Without effects there is one for all
+        cohorts.
+    """
+    size = len(next(iter(levels.values()))) if levels else len(design.cohorts)
+    eta = np.repeat(draws["alpha"][..., None], size, axis=-1)
+    for block in design.effects:
+        eta += level_effects(block, draws)[..., levels[block.label]]
+    return eta
+
+
+def total_sd(design: Structure, draws: Mapping[str, Array]) -> Array:
+    """Return the heterogeneity SD of all levels together on the scale of the link, axes (chain, draw).
+
+    Of a Student t level, its scale counts, as tau does everywhere.
+    """
+    total = np.zeros_like(draws["alpha"])
+    for term in design.heterogeneity:
+        total = total + draws[f"tau_{term.label}"] ** 2
+    return np.sqrt(total)
+
+
+def _standardise(design: Design, raw: Draws) -> Draws:
+    """Replace what the sampler saw of the deviations by the deviations; the counterpart of `model.Conditioned`."""
+    free = dict(raw)
+    eta = linear_predictor(design, free, {block.label: block.index for block in design.effects})
+    observed, variance = empirical_predictors(design)
+    rho = free["rho"][..., None] if design.rho_prior is not None else None
+    variance = sampling_variance(design.n, variance, rho)
+    group, cohort = design.group, design.cohort
+    tau_cohort = 0.0 if cohort is None else free[f"tau_{cohort.label}"][..., None]
+    if group is not None:
+        tau = free[f"tau_{group.label}"][..., None]
+        groups = _Grouping(group)
+        # The sums over groups have the groups as their last axis, the taus one entry there: both broadcast.
+        mean, precision = group_moments(observed - eta, variance, tau, tau_cohort, groups.sum)
+        free[f"z_{group.label}"] = mean + free[f"z_{group.label}"] / np.sqrt(precision)
+        eta = eta + tau * free[f"z_{group.label}"][..., group.index]
+    if cohort is not None:
+        mean, precision = cohort_moments(observed - eta, variance, tau_cohort)
+        free[f"z_{cohort.label}"] = mean + free[f"z_{cohort.label}"] / np.sqrt(precision)
+    return free
+
+
+class _Grouping:
+    """Sums over the cohorts of each group, along the last axis."""
+
+    def __init__(self, group: HeterogeneityBlock) -> None:
+        self._order = np.argsort(group.index, kind="stable")
+        self._starts = np.searchsorted(group.index[self._order], np.arange(len(group.units)))
+
+    def sum(self, values: Array) -> Array:
+        """Return the sums, last axis group."""
+        return np.add.reduceat(values[..., self._order], self._starts, axis=-1)

@@ -1,0 +1,114 @@
+"""What a table cannot tell of a model: parts that it does not set apart, parts that rest on their prior."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alkbayes.errors import SpecError
+from alkbayes.spec.faults import fault
+from alkbayes.text.names import column_title, listed, near_miss, quoted
+from alkbayes.vocabulary import LEVELS, TOTAL
+
+type Index = NDArray[np.intp]
+
+
+def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged: bool) -> str:
+    """Return what a table cannot tell of how cohorts differ; empty where it can tell all.
+
+    Parameters
+    ----------
+    names
+        Of the parameters by which they do: that of the groups first, then tau_cohort or rho.
+    index
+        Group of each cohort, shape (cohort,); without groups each cohort is one of its own.
+    group
+        What a group is called, such as "trial"; empty where the model has none.
+    merged
+        Whether one term, tau_total, is fitted for two.
+    """
+    if not names:
+        return ""
+    both = listed(names)
+    if len(index) == 1:
+        which = f"tau_{TOTAL}, the one heterogeneity term that is fitted for {both}," if merged else both
+        rests = "rests on its prior" if merged or len(names) == 1 else "rest on their priors"
+        return f"The table has one cohort: {which} {rests}, and so do the mean over cohorts and the next cohort."
+    if not group:
+        return ""
+    if len(np.unique(index)) == len(index):
+        if merged:
+            return (
+                f"Every {group} gives one cohort, so that {both} are not separable: one heterogeneity term, "
+                f"tau_{TOTAL}, is fitted, with the prior that the two have together."
+            )
+        if len(names) > 1:
+            return (
+                f"Every {group} gives one cohort, so that {both} are hardly separable: only the shapes of their "
+                "distributions tell them apart."
+            )
+    if len(np.unique(index)) == 1:
+        return (
+            f"All cohorts are of one {group}: {names[0]} rests on its prior, and with it the mean over {group}s and "
+            f"the next cohort of a new {group}."
+        )
+    return ""
+
+
+def level_note(label: str, levels: Sequence[str], index: Index) -> str:
+    """Return which levels of an effect have one cohort, and what their numbers rest on; empty if none has.
+
+    Parameters
+    ----------
+    label, levels
+        Of the effect.
+    index
+        Level of each cohort, shape (cohort,).
+    """
+    sizes = np.bincount(index, minlength=len(levels))
+    single = [level for level, size in zip(levels, sizes, strict=True) if size == 1]
+    if not single or len(index) == 1:
+        return ""
+    if len(single) == np.count_nonzero(sizes):
+        return (
+            f"{column_title(label)}: every level has one cohort, so that differences between levels are not separable "
+            "from those between cohorts: how much is which rests on the priors."
+        )
+    have = "has one cohort" if len(single) == 1 else "have one cohort each"
+    return (
+        f"{column_title(label)}: {listed(single)} {have}, whose deviation is not separable from the level's "
+        "effect: the level's interval rests on the heterogeneity of the other cohorts and on its prior."
+    )
+
+
+def check_reference(model: str, position: int, column: str, reference: str, levels: Sequence[str]) -> None:
+    """Check that a fixed effect's reference is a level of its column.
+
+    A level that the field knows may be without cohorts: the intercept still means it. Any other word is misspelt.
+
+    Parameters
+    ----------
+    model
+        Its name.
+    position
+        Of the effect in the model file.
+    column, reference
+        Of the effect.
+    levels
+        That the cohorts have.
+
+    Raises
+    ------
+    SpecError
+        If no cohort has the reference, and it is no level that the field knows.
+    """
+    if reference in levels or reference in LEVELS.get(column, ()):
+        return
+    guess = near_miss(reference, levels)
+    line = fault(
+        f"effect[{position}].reference (of {quoted(column)})",
+        f"found {quoted(reference)}, which no cohort of the table has",
+        listed(levels),
+        f"Did you mean {quoted(guess)}?" if guess else "",
+    )
+    raise SpecError(f"model {model}: it does not fit this table ([0] is the first):\n  {line}")

@@ -1,0 +1,144 @@
+"""Two outcomes of the same cohorts with correlated deviations: the structure, and its draws in numpy.
+
+Each outcome has a design of its own. The cohorts of the second are some of those of the first, and the deviations of a
+trial, and of a cohort, are correlated between the outcomes::
+
+    z_second = rho z_first + sqrt(1 - rho^2) e,    z_first and e standard normal,    rho uniform on (-1, 1)
+
+with one rho at both levels: with a row of two counts for each cohort, the data cannot tell a correlation between trials
+from one between the cohorts of a trial. Given these deviations all counts are independent binomials: where the patients
+of one outcome are among those of the other, what links the two in a patient is left out.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from alkbayes.errors import SpecError
+from alkbayes.likelihood.links import Link
+from alkbayes.model.design import Design, HeterogeneityBlock, Index, parameters
+from alkbayes.model.draws import Draws, complete, from_unconstrained
+from alkbayes.spec.priors import RootSumOfSquares
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """Two designs with correlated deviations.
+
+    Attributes
+    ----------
+    first, second
+        Of the two outcomes.
+    group_of
+        For each group of the second, its position among the groups of the first, shape (group,).
+    cohort_of
+        For each cohort of the second, its position among the cohorts of the first, shape (cohort,).
+    """
+
+    first: Design
+    second: Design
+    group_of: Index
+    cohort_of: Index
+
+    @property
+    def size(self) -> int:
+        """Number of free parameters."""
+        return 1 + sum(item.size for design in (self.first, self.second) for item in parameters(design))
+
+
+@dataclass(frozen=True, slots=True)
+class JointDraws:
+    """Draws of two outcomes together.
+
+    Attributes
+    ----------
+    first, second
+        As :func:`alkbayes.model.draws.complete`, axes (chain, draw, ...).
+    rho
+        Correlation of the deviations, shape (chain, draw).
+    """
+
+    first: Draws
+    second: Draws
+    rho: Array
+
+
+def lay_together(first: Design, second: Design) -> Joint:
+    """Return two designs as one structure.
+
+    Parameters
+    ----------
+    first
+        Of the outcome that all cohorts have.
+    second
+        Of an outcome of some of these cohorts.
+
+    Raises
+    ------
+    SpecError
+        If a design has not normal deviations of binomial logits at both levels, or the second has cohorts or groups
+        that the first has not.
+    """
+    units = []
+    first, second = _separated(first), _separated(second)
+    for design in (first, second):
+        if design.group is None or design.cohort is None or any(map(_heavy, design.heterogeneity)):
+            raise SpecError("a joint model needs normal heterogeneity of trials and of cohorts in both of its models.")
+        if design.link is not Link.LOGIT or design.rho_prior is not None:
+            raise SpecError("a joint model needs binomial counts and logits in both of its models.")
+        units.append(design.group.units)
+    if missing := [*set(second.cohorts) - set(first.cohorts), *set(units[1]) - set(units[0])]:
+        raise SpecError(f"a joint model needs both outcomes of one table; the first has no {min(missing)!r}.")
+    return Joint(
+        first=first,
+        second=second,
+        group_of=np.array([units[0].index(unit) for unit in units[1]], dtype=np.intp),
+        cohort_of=np.array([first.cohorts.index(cohort) for cohort in second.cohorts], dtype=np.intp),
+    )
+
+
+def _separated(design: Design) -> Design:
+    """Return a design with two terms of heterogeneity where it has one for both, as the other outcome may have two."""
+    total = design.group
+    if total is None or not isinstance(total.sd_prior, RootSumOfSquares):
+        return design
+    group = replace(total, label=total.merged[0], sd_prior=total.sd_prior.first, merged=())
+    each = np.arange(len(design.cohorts), dtype=np.intp)
+    cohort = replace(group, label=total.merged[1], units=design.cohorts, index=each, sd_prior=total.sd_prior.second)
+    return replace(design, group=group, cohort=cohort)
+
+
+def _heavy(term: HeterogeneityBlock) -> bool:
+    """Return whether deviations have heavier tails than the normal distribution."""
+    return term.unit_prior.dist != "normal"
+
+
+def from_positions(joint: Joint, positions: Array) -> JointDraws:
+    """Return the parameters of both outcomes from what the sampler saw.
+
+    Parameters
+    ----------
+    joint
+        Of the model that was sampled.
+    positions
+        Shape (chain, draw, parameter): those of the first design, the logit of (1 + rho) / 2, and those of the second
+        with the innovations e for deviations.
+    """
+    split = sum(item.size for item in parameters(joint.first))
+    first = from_unconstrained(joint.first, positions[..., :split])
+    rho = 2 * expit(positions[..., split]) - 1
+    seen = positions[..., split + 1 :]
+    # Its deviations, which come last, are not those of a design alone: what the sampler saw are the innovations.
+    alone = from_unconstrained(joint.second, seen)
+    free = {item.name: alone[item.name] for item in parameters(joint.second)}
+    start = seen.shape[-1] - sum(len(term.units) for term in joint.second.heterogeneity)
+    for term, of in zip(joint.second.heterogeneity, (joint.group_of, joint.cohort_of), strict=True):
+        e = seen[..., start : start + len(term.units)]
+        start += len(term.units)
+        name = f"z_{term.label}"
+        free[name] = rho[..., None] * first[name][..., of] + np.sqrt(1 - rho**2)[..., None] * e
+    return JointDraws(first, complete(joint.second, free), rho)

@@ -1,0 +1,1 @@
+"""A planned trial: predictions, MAP priors, operating characteristics."""

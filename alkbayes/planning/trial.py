@@ -1,0 +1,348 @@
+"""What a run says of a planned single-arm trial: its responders, a prior for its analysis, and how its design behaves.
+
+Three things are told apart: the true response rate of the planned cohort (the estimand `next_cohort`), the rate that
+will be observed in its `n` patients, which varies about the true one, and the prior that the trial's own analysis
+starts from.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import bdtrc
+
+from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of
+from alkbayes.estimates.rates import summarise
+from alkbayes.inference.fit import Fit
+from alkbayes.planning.beta_mixture import VAGUE, BetaMixture
+from alkbayes.planning.cohort import PlannedCohort
+from alkbayes.planning.map_prior import MixtureFit, fit_mixture
+from alkbayes.planning.prior_ess import EffectiveSampleSizes, effective_sample_sizes
+from alkbayes.planning.responders import (
+    RateStrata,
+    count_interval,
+    count_median,
+    narrowing,
+    responder_probabilities,
+    steady_size,
+    strata_of,
+)
+from alkbayes.planning.single_arm import SingleArmDesign
+from alkbayes.text.json import records
+from alkbayes.vocabulary import INTERVAL_PROB
+
+type Array = NDArray[np.float64]
+
+NOT_RANDOMISED_TRIALS = (
+    "The cohorts of the table were not randomised to their levels: this is a prediction for a trial that selects, "
+    "treats and assesses patients as theirs did, and compares no treatments."
+)
+"""What a reader of a prediction must know."""
+SHOWN_SIZES = (10, 20, 40, 80, 160, 320, 640)
+"""Sizes of cohort that prediction intervals are shown for, besides the planned ones."""
+STEADY_SHARE = 0.05
+"""A doubling that narrows the prediction interval by less than this share of its width is said to tell little more."""
+POWERS = (0.8, 0.9)
+"""For which the true response rate is found."""
+ORRS = np.linspace(0.0, 1.0, 101)
+"""True response rates of the curves of success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A prior for the planned trial's analysis.
+
+    Attributes
+    ----------
+    name
+        "robust MAP", "MAP" or "vague".
+    mixture
+        Its density.
+    sizes
+        How many patients it is worth.
+    """
+
+    name: str
+    mixture: BetaMixture
+    sizes: EffectiveSampleSizes
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the prior as values that JSON can hold."""
+        mixture, tail = self.mixture, (1 - INTERVAL_PROB) / 2
+        return {
+            "prior": self.name,
+            "text": mixture.as_text(),
+            "components": [
+                {"weight": weight, "a": a, "b": b}
+                for weight, a, b in zip(mixture.weights.tolist(), mixture.a.tolist(), mixture.b.tolist(), strict=True)
+            ],
+            "mean": mixture.mean,
+            "sd": mixture.sd,
+            "low": mixture.quantile(tail),
+            "median": mixture.quantile(0.5),
+            "high": mixture.quantile(1 - tail),
+            "ess_elir": self.sizes.elir,
+            "ess_moment": self.sizes.moment,
+            "ess_morita": self.sizes.morita,
+            "modes": self.sizes.modes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a run says of a planned trial. Rates are proportions in [0, 1].
+
+    Attributes
+    ----------
+    cohort
+        What is planned, and the draws of its true response rate.
+    rate
+        Of the true rate: mean, median, sd, low and high (the 95 % prediction interval), and their Monte Carlo errors.
+    planned
+        For each planned size: n, mean and median number of responders, responders_low and responders_high (their
+        equal-tailed 95 % prediction interval), and low and high, these ends as observed rates.
+    responders
+        For each planned size, the probabilities of 0, 1 … n responders, shape (n + 1,).
+    exceeding
+        For each rate that is to be exceeded, and by either kind: above, rate ("true" or "observed"), n (of an observed
+        one, else None), probability, mcse.
+    intervals
+        As `planned`, for sizes that double, with `narrowing`: the share by which doubling narrows the interval.
+    steady
+        The size from which on doubling narrows it by less than 5 %; None beyond 4,096 patients.
+    fitted
+        The mixture of betas that stands for the draws.
+    robust_weight
+        Share of the vague component in the robust prior.
+    priors
+        The robust prior, the one without the vague component, and the vague one; equal ones once.
+    designs
+        For each prior and size, the design, where there is a null.
+    """
+
+    cohort: PlannedCohort
+    rate: dict[str, float]
+    planned: tuple[dict[str, Any], ...]
+    responders: dict[int, Array]
+    exceeding: tuple[dict[str, Any], ...]
+    intervals: tuple[dict[str, Any], ...]
+    steady: int | None
+    fitted: MixtureFit
+    robust_weight: float
+    priors: tuple[Prior, ...]
+    designs: tuple[tuple[str, SingleArmDesign], ...]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know, sentences."""
+        found = []
+        if not self.cohort.seen:
+            found.append(
+                f"No cohort of the table is {self.cohort.name}: the prediction adds up what the model learnt of these "
+                "levels in other cohorts, and rests on its assumptions more than any other."
+            )
+        if not self.fitted.follows:
+            found.append(
+                f"The mixture does not follow the draws closely (Kullback-Leibler divergence "
+                f"{self.fitted.divergence:.3f}): take the prior and its design with care."
+            )
+        if any(prior.sizes.elir is not None and prior.sizes.elir < 0 for prior in self.priors):
+            found.append("A prior falls from one end of the scale: its ELIR is negative and means nothing.")
+        if any(prior.sizes.modes > 1 for prior in self.priors):
+            found.append("A prior has several modes: its ESS is ill-defined, and Morita's is at the highest of them.")
+        return [*found, NOT_RANDOMISED_TRIALS]
+
+    @property
+    def characteristics(self) -> list[dict[str, Any]]:
+        """What each design comes to.
+
+        Its prior, n, null, threshold, critical (responders from which on the trial is a success), type_i_error,
+        assurance (the probability of success over what the model predicts), orr_80 and orr_90 (true response rate at
+        which the probability of success is 80 and 90 %). What does not exist is None.
+        """
+        return [
+            {
+                "prior": name,
+                "n": design.n,
+                "null": design.null,
+                "threshold": design.threshold,
+                "critical": design.critical,
+                "type_i_error": design.type_i_error,
+                "assurance": design.assurance(self.responders[design.n]),
+            }
+            | {f"orr_{100 * power:.0f}": design.orr_for(power) for power in POWERS}
+            for name, design in self.designs
+        ]
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Probability of success by true response rate: prior, n, orr, success."""
+        return pd.concat(
+            [
+                pd.DataFrame({"prior": name, "n": design.n, "orr": ORRS, "success": design.success(ORRS)})
+                for name, design in self.designs
+            ]
+        )
+
+    @property
+    def distribution(self) -> pd.DataFrame:
+        """A row for each planned size and number of responders.
+
+        Columns n, responders, observed (rate), probability, at_least (probability of so many or more); with a null also
+        posterior, P(ORR > null) given so many by the first prior, and success.
+        """
+        first = {design.n: design for name, design in self.designs if name == self.priors[0].name}
+        parts = []
+        for n, probabilities in self.responders.items():
+            counts = np.arange(n + 1)
+            columns = {
+                "n": n,
+                "responders": counts,
+                "observed": counts / n,
+                "probability": probabilities,
+                "at_least": np.minimum(probabilities[::-1].cumsum()[::-1], 1.0),
+            }
+            if n in first:
+                design = first[n]
+                posterior = design.prior.posterior_above(design.null, n)
+                columns |= {"posterior": posterior, "success": posterior > design.threshold}
+            parts.append(pd.DataFrame(columns))
+        return pd.concat(parts)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the prediction as values that JSON can hold."""
+        cohort = self.cohort
+        return {
+            "cohort": {
+                "levels": dict(cohort.levels),
+                "averaged": list(cohort.averaged),
+                "weights": cohort.weights,
+                "cohorts": cohort.cohorts,
+                "patients": cohort.patients,
+                "seen": cohort.seen,
+            },
+            "rate": self.rate,
+            "planned": list(self.planned),
+            "exceeding": list(self.exceeding),
+            "intervals": list(self.intervals),
+            "steady": {"n": self.steady, "share": STEADY_SHARE},
+            "priors": [prior.as_record() for prior in self.priors],
+            "robust_weight": self.robust_weight,
+            "mixture": {
+                "divergence": self.fitted.divergence,
+                "distance": self.fitted.distance,
+                "candidates": [
+                    {"components": len(each.mixture.weights), "log_likelihood": each.log_likelihood, "aic": each.aic}
+                    for each in self.fitted.candidates
+                ],
+            },
+            "designs": self.characteristics,
+            "curves": records(self.curves) if self.designs else [],
+            "distribution": records(self.distribution),
+            "notes": self.notes,
+        }
+
+
+def predict(
+    fit: Fit,
+    cohort: PlannedCohort,
+    *,
+    sizes: Sequence[int],
+    above: Sequence[float] = (),
+    robust_weight: float,
+    null: float | None = None,
+    threshold: float,
+) -> Prediction:
+    """Return what a run says of a planned trial.
+
+    Parameters
+    ----------
+    fit
+        A run's.
+    cohort
+        What is planned.
+    sizes
+        Planned numbers of patients, at least 1.
+    above
+        Response rates in [0, 1] whose exceedance is to be predicted.
+    robust_weight
+        Of the vague component, in [0, 1].
+    null, threshold
+        Of the design, strictly between 0 and 1; without a null there is none.
+    """
+    rates = cohort.rates
+    strata = strata_of(rates)
+    responders = {n: responder_probabilities(strata, n) for n in sizes}
+    fitted = fit_mixture(rates)
+    priors = tuple(_priors(fitted.mixture, robust_weight))
+    designs = tuple(
+        (prior.name, SingleArmDesign(prior.mixture, n, null, threshold))
+        for prior in priors
+        for n in sizes
+        if null is not None
+    )
+    return Prediction(
+        cohort=cohort,
+        rate=summarise(rates) | dict(error_columns_of(fit)(rates)),
+        planned=tuple(_observed(n, probabilities) for n, probabilities in responders.items()),
+        responders=responders,
+        exceeding=tuple(_exceeding(fit, rates, above, sizes)),
+        intervals=tuple(_intervals(strata, sorted({*SHOWN_SIZES, *sizes}))),
+        steady=steady_size(strata, STEADY_SHARE),
+        fitted=fitted,
+        robust_weight=robust_weight,
+        priors=priors,
+        designs=designs,
+    )
+
+
+def _priors(mixture: BetaMixture, robust_weight: float) -> Iterator[Prior]:
+    named = {"robust MAP": mixture.robust(robust_weight), "MAP": mixture, "vague": VAGUE}
+    # Without a vague component, or with nothing else, the robust prior is one of the others.
+    if robust_weight in {0.0, 1.0}:
+        del named["robust MAP"]
+    if robust_weight == 1.0:
+        named = {"vague": VAGUE, "MAP": mixture}
+    for name, prior in named.items():
+        yield Prior(name, prior, effective_sample_sizes(prior))
+
+
+def _observed(n: int, probabilities: Array) -> dict[str, Any]:
+    low, high = count_interval(probabilities)
+    return {
+        "n": n,
+        "mean": float(probabilities @ np.arange(n + 1)),
+        "median": count_median(probabilities),
+        "responders_low": low,
+        "responders_high": high,
+        "low": low / n,
+        "high": high / n,
+    }
+
+
+def _intervals(strata: RateStrata, sizes: Iterable[int]) -> Iterator[dict[str, Any]]:
+    for n in sizes:
+        yield _observed(n, responder_probabilities(strata, n)) | {"narrowing": narrowing(strata, n)}
+
+
+def _exceeding(fit: Fit, rates: Array, above: Sequence[float], sizes: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Yield the probabilities that the true and the observed rate exceed others."""
+    error = mean_error_of(fit)
+    for limit in above:
+        exceeds: dict[tuple[str, int | None], Array] = {("true", None): (rates > limit).mean(axis=1)}
+        for n in sizes:
+            # As many as the limit are not more; a product that falls short by rounding is meant to be whole.
+            most = min(math.floor(n * limit + 1e-9), n)
+            exceeds["observed", n] = np.asarray(bdtrc(most, n, rates)).mean(axis=1)
+        for (kind, size), shares in exceeds.items():
+            yield {
+                "above": limit,
+                "rate": kind,
+                "n": size,
+                "probability": float(shares.mean()),
+                "mcse": error(shares),
+            }

@@ -1,0 +1,290 @@
+"""The forest plot: every cohort's observed and posterior response rate, and the pooled rates of its groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from alkbayes.plots.page import marks
+from alkbayes.plots.page.forest_rows import (
+    CONTINUED,
+    Rank,
+    Row,
+    Weights,
+    exact_limits,
+    forest_rows,
+    over_own_patients,
+    pages_of,
+    weights_of,
+)
+from alkbayes.plots.page.layout import (
+    HEADINGS_MM,
+    MARGIN_MM,
+    beside,
+    cell,
+    fitted,
+    foot_lines,
+    foot_mm,
+    head_mm,
+    key_line,
+    key_mm,
+    new_page,
+    percent_axis,
+    row_axes,
+    write_foot,
+    write_head,
+    write_headings,
+    write_key,
+)
+from alkbayes.plots.page.marks import in_percent
+from alkbayes.plots.page.style import (
+    BAND,
+    BLUE,
+    DOUBLE_MM,
+    GREY,
+    INK,
+    NO_CAPTION,
+    TALLEST_MM,
+    Caption,
+    estimate,
+    styled,
+)
+from alkbayes.text.wording import counted, limits, percent, rate_text
+from alkbayes.vocabulary import ALL, Estimand
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+ROW_MM = 2.05
+ROW_PT = 5.4
+TITLE = " of every cohort, observed and shrunken, and pooled"
+NAME_MM = 42.0
+"""Width of the names."""
+COUNTS_MM = 57.5
+WEIGHT_MM = 66.0
+OBSERVED_MM = 150.5
+POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
+"""Right edges of the columns of numbers."""
+PLOT_LEFT_MM = 69.0
+PLOT_RIGHT_MM = 129.0
+AXIS_MM = 7.0
+"""Height of tick labels and the name of the axis."""
+COLUMNS = (
+    (MARGIN_MM, "left", ("", "Cohort")),
+    (COUNTS_MM, "right", ("responders", "/ patients")),
+    (WEIGHT_MM, "right", ("weight", "%")),
+    (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
+    (POSTERIOR_MM, "right", ("posterior median", "% (95 % interval)")),
+)
+"""Place, alignment and heading of each column of text."""
+DASHES = (0, (3, 2))
+APART = 0.21
+"""Of the observed rate above a row's middle, and the posterior one below it."""
+LARGEST = 11.0
+"""Area of the marker with the largest weight, in square points."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """What a page is drawn from."""
+
+    pooled: marks.Pooled
+    cohorts: pd.DataFrame
+    low: np.ndarray[Any, np.dtype[np.float64]]
+    high: np.ndarray[Any, np.dtype[np.float64]]
+    weights: Weights
+
+
+@styled
+def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
+    """Draw the forest plot of a fit, two columns wide (180 mm), on as many pages as it takes.
+
+    Parameters
+    ----------
+    pooled, cohorts
+        Tables of :func:`alkbayes.estimates.rates.pooled_table` and :func:`alkbayes.estimates.rates.cohort_table`; rates
+        in [0, 1].
+    caption
+        What stands at its foot.
+
+    Returns
+    -------
+    list of Figure
+        One a page. Rates are in percent.
+    """
+    low, high = exact_limits(cohorts)
+    tables = _Tables(
+        # A diamond sums up the cohorts under it.
+        pooled=marks.by_group(over_own_patients(pooled)),
+        cohorts=cohorts,
+        low=low,
+        high=high,
+        weights=weights_of(cohorts),
+    )
+    notes = foot_lines((*caption.notes, tables.weights.meaning), DOUBLE_MM)
+    fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + key_mm([text for _, text in _key()], KEY_MM) + foot_mm(notes)
+    pages = pages_of(forest_rows(pooled, cohorts), (TALLEST_MM - fixed) / ROW_MM)
+    return [
+        _page(rows, tables, caption, notes, fixed=fixed, number=number, of=len(pages))
+        for number, rows in enumerate(pages, 1)
+    ]
+
+
+KEY_MM = DOUBLE_MM - 2 * MARGIN_MM
+
+
+def _key() -> list[tuple["Artist", str]]:
+    """Return the marks and what they stand for."""
+    observed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": INK, "linewidth": 0.6}
+    posterior = {"marker": "o", "markersize": 2.6, "markerfacecolor": BLUE, "markeredgecolor": BLUE, "linewidth": 1.2}
+    return [
+        (key_line(markeredgewidth=0.5, **observed), "observed, exact 95 % confidence interval; area by weight"),
+        (key_line(color=BLUE, **posterior), "given all cohorts (shrunken), 95 % credible interval"),
+        (Line2D([0, 0], [-1, 1], color=GREY, linewidth=0.5, linestyle=DASHES), "mean over all cohorts"),
+        *marks.summary_key(),
+    ]
+
+
+def _page(
+    rows: Sequence[Row],
+    tables: _Tables,
+    caption: Caption,
+    notes: Sequence[str],
+    *,
+    fixed: float,
+    number: int,
+    of: int,
+) -> Figure:
+    body = sum(row.rows for row in rows) * ROW_MM
+    figure = new_page(DOUBLE_MM, fixed + body)
+    paged = f" (page {number} of {of})" if of > 1 else ""
+    write_head(figure, f"{caption.outcome.title}{TITLE}{paged}", caption)
+    top = head_mm(caption) + HEADINGS_MM
+    write_headings(figure, top, COLUMNS)
+    figure.add_artist(rule(figure, top - 0.3))
+    axes = row_axes(figure, PLOT_LEFT_MM, PLOT_RIGHT_MM, top, body, body / ROW_MM)
+    percent_axis(axes)
+    axes.set_xlabel(f"{caption.outcome.title}, %")
+    overall = 100 * tables.pooled[ALL, ALL, Estimand.MEAN]["median"]
+    axes.axvline(overall, color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
+    _draw_rows(axes, rows, tables)
+    key_top = top + body + AXIS_MM
+    write_key(figure, MARGIN_MM, key_top, KEY_MM, _key())
+    write_foot(figure, notes)
+    return figure
+
+
+def rule(figure: Figure, y: float) -> Line2D:
+    """Return the line under the headings, at `y` mm."""
+    height = figure.get_figheight() * 25.4
+    left, right = MARGIN_MM / DOUBLE_MM, 1 - MARGIN_MM / DOUBLE_MM
+    return Line2D([left, right], [1 - y / height] * 2, color=INK, linewidth=0.5, transform=figure.transFigure)
+
+
+def _draw_rows(axes: "Axes", rows: Sequence[Row], tables: _Tables) -> None:
+    """Draw the marks and write the numbers of the rows of a page."""
+    at = np.cumsum([row.rows for row in rows])
+    middle = at - np.array([(row.rows - row.space) / 2 for row in rows])
+    cohorts = [(row, y) for row, y in zip(rows, middle, strict=True) if row.rank is Rank.COHORT]
+    summaries = [(row, y) for row, y in zip(rows, middle, strict=True) if row.rank is not Rank.COHORT]
+    if cohorts:
+        _draw_cohorts(axes, cohorts, tables)
+    for row, y in summaries:
+        write_group(axes, row, float(y))
+    if of_groups := [(row, y) for row, y in summaries if not row.continued]:
+        _draw_summaries(axes, of_groups, tables)
+
+
+def _draw_cohorts(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tables) -> None:
+    index = [row.cohort for row, _ in rows]
+    y = np.array([at for _, at in rows])
+    table = tables.cohorts.iloc[index]
+    low, high = tables.low[index], tables.high[index]
+    share = tables.weights.share[index]
+    marks.intervals(axes, in_percent(low), in_percent(high), y - APART, gid="observed-interval", linewidths=0.6)
+    area = LARGEST * np.maximum(share / tables.weights.share.max(), 0.12)
+    marks.points(axes, in_percent(table["observed"]), y - APART, gid="observed", s=area, **marks.OBSERVED)
+    marks.intervals(
+        axes,
+        in_percent(table["low"]),
+        in_percent(table["high"]),
+        y + APART,
+        gid="posterior-interval",
+        colors=BLUE,
+        linewidths=0.9,
+    )
+    marks.points(axes, in_percent(table["median"]), y + APART, gid="posterior", s=5.5, **marks.POSTERIOR)
+    # Of hundreds of cohorts each has a few tenths of a percent.
+    digits = 1 if tables.weights.share.max() >= 0.01 else 2
+    counts = zip(table["responders"].tolist(), table["n"].tolist(), table["observed"].tolist(), strict=True)
+    posterior = zip(table["median"].tolist(), table["low"].tolist(), table["high"].tolist(), strict=True)
+    for (row, at), (responders, n, observed), numbers, left, right, weight in zip(
+        rows, counts, posterior, low.tolist(), high.tolist(), share.tolist(), strict=True
+    ):
+        cell(axes, MARGIN_MM + 2.0, at, fitted(row.label, NAME_MM - 2.0, ROW_PT), ha="left", fontsize=ROW_PT)
+        cell(axes, COUNTS_MM, at, f"{responders:,}/{n:,}", fontsize=ROW_PT)
+        cell(axes, WEIGHT_MM, at, percent(weight, digits), fontsize=ROW_PT)
+        cell(axes, OBSERVED_MM, at, estimate(observed, left, right), fontsize=ROW_PT)
+        cell(axes, POSTERIOR_MM, at, estimate(*numbers), fontsize=ROW_PT)
+
+
+def write_group(axes: "Axes", row: Row, y: float) -> None:
+    """Write the name of a group."""
+    if row.rank in {Rank.OUTER, Rank.OVERALL}:
+        half = (row.rows - row.space) / 2
+        axes.add_patch(_band(axes, y - half, 2 * half))
+    indent = 0.0 if row.rank in {Rank.OUTER, Rank.OVERALL} else 1.0
+    name = fitted(row.label, NAME_MM - indent - (10 if row.continued else 0), ROW_PT, bold=True)
+    place = y if row.continued else y - 0.5
+    cell(
+        axes,
+        MARGIN_MM + indent,
+        place,
+        name + (CONTINUED if row.continued else ""),
+        ha="left",
+        weight="bold",
+        fontsize=ROW_PT,
+    )
+
+
+def _band(axes: "Axes", y: float, height: float) -> Rectangle:
+    return Rectangle(
+        (MARGIN_MM, y),
+        DOUBLE_MM - 2 * MARGIN_MM,
+        height,
+        transform=beside(axes),
+        clip_on=False,
+        facecolor=BAND,
+        edgecolor="none",
+        zorder=0,
+    )
+
+
+def _draw_summaries(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tables) -> None:
+    of = marks.summary_rows(tables.pooled, [(row.group, row.level) for row, _ in rows])
+    marks.summaries(axes, of, [at for _, at in rows])
+    for place, (row, at) in enumerate(rows):
+        typical, mean, following = (of[estimand][place] for estimand in of)
+        bold = {"weight": "bold"} if row.rank is not Rank.INNER else {}
+        cell(axes, COUNTS_MM, at - 0.5, f"{typical['responders']:,}/{typical['patients']:,}", **bold, fontsize=ROW_PT)
+        cohorts = counted(typical["k"], "cohort")
+        cell(
+            axes,
+            MARGIN_MM + (1.0 if row.rank is Rank.INNER else 0.0),
+            at + 0.5,
+            cohorts,
+            ha="left",
+            color=GREY,
+            fontsize=ROW_PT,
+        )
+        cell(axes, OBSERVED_MM, at - 0.5, "next cohort", color=GREY, fontsize=ROW_PT)
+        cell(axes, OBSERVED_MM, at + 0.5, limits(following), **bold, fontsize=ROW_PT)
+        for offset, name, record in ((-0.5, "typical", typical), (0.5, "mean", mean)):
+            cell(axes, POSTERIOR_MM - 18.4, at + offset, name, color=GREY, fontsize=ROW_PT)
+            cell(axes, POSTERIOR_MM, at + offset, rate_text(record), **bold, fontsize=ROW_PT)

@@ -1,0 +1,140 @@
+"""What the priors said of the heterogeneity, and what the posterior says."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from alkbayes.plots.page.layout import (
+    MARGIN_MM,
+    fitted,
+    foot_lines,
+    foot_mm,
+    head_mm,
+    key_bar,
+    key_line,
+    key_mm,
+    new_page,
+    place_axes,
+    write_foot,
+    write_head,
+    write_key,
+)
+from alkbayes.plots.page.marks import FILLED
+from alkbayes.plots.page.style import BLUE, DOUBLE_MM, INK, NO_CAPTION, TEXT_PT, Caption, styled
+from alkbayes.text.json import records
+from alkbayes.text.names import GROUP_TITLES, column_title
+from alkbayes.text.wording import size_text
+
+type Array = NDArray[np.float64]
+
+ACROSS = 4
+PANEL_MM = 37.0
+PANEL_HEIGHT_MM = 30.0
+LEFT_MM = 8.0
+GAP_MM = 6.8
+BELOW_MM = 18.0
+BINS = 36
+FILL = "#a9c7de"
+NAMES = {
+    "tau_total": "all heterogeneity together",
+    "rho": "intraclass correlation",
+}
+
+
+@styled
+def heterogeneity(
+    prior: Mapping[str, Array], posterior: Mapping[str, Array], table: pd.DataFrame, caption: Caption = NO_CAPTION
+) -> list[Figure]:
+    """Draw prior and posterior of each standard deviation, two columns wide (180 mm).
+
+    Parameters
+    ----------
+    prior, posterior
+        For each parameter, its draws, any shape; SDs on the logit scale. Parameters without prior draws are left out.
+    table
+        Of :func:`alkbayes.estimates.rates.heterogeneity_table`: medians and limits that are marked.
+    caption
+        What stands at its foot.
+
+    Returns
+    -------
+    list of Figure
+        One page.
+
+    Raises
+    ------
+    ValueError
+        If no parameter has both.
+    """
+    names = [name for name in posterior if name in prior]
+    if not names:
+        raise ValueError("there is no heterogeneity to draw")
+    rows = -(-len(names) // ACROSS)
+    notes = foot_lines(caption.notes, DOUBLE_MM)
+    key = [
+        (key_line(color=INK, linewidth=0.8, linestyle=(0, (4, 2))), "prior"),
+        (key_bar(facecolor=FILL, edgecolor=BLUE), "posterior"),
+        (
+            key_line(linewidth=1.0, marker="D", markersize=3, markerfacecolor=INK, markeredgewidth=0),
+            "posterior median and 95 % credible interval",
+        ),
+    ]
+    texts = [text for _, text in key]
+    width = DOUBLE_MM - 2 * MARGIN_MM
+    head = head_mm(caption) + 5.0
+    body = rows * (PANEL_HEIGHT_MM + BELOW_MM) - 9.0
+    figure = new_page(DOUBLE_MM, head + body + key_mm(texts, width) + foot_mm(notes))
+    write_head(figure, "Heterogeneity between cohorts: prior and posterior", caption)
+    summaries = {row["parameter"]: row for row in records(table)}
+    for place, name in enumerate(names):
+        left = LEFT_MM + (place % ACROSS) * (PANEL_MM + GAP_MM)
+        axes = place_axes(
+            figure, left, head + (place // ACROSS) * (PANEL_HEIGHT_MM + BELOW_MM), PANEL_MM, PANEL_HEIGHT_MM
+        )
+        before, after = prior[name].ravel(), posterior[name].ravel()
+        # All of the posterior but its last draws, and the bulk of the prior.
+        most = float(max(np.quantile(after, 0.999), min(np.quantile(before, 0.975), 3 * np.quantile(after, 0.975))))
+        edges = np.linspace(0.0, most, BINS + 1)
+        heights = [np.histogram(draws, edges)[0] / (draws.size * (edges[1] - edges[0])) for draws in (before, after)]
+        axes.stairs(
+            heights[1], edges, fill=True, facecolor=FILL, edgecolor=BLUE, linewidth=0.5, gid=f"posterior-{name}"
+        )
+        middles = (edges[1:] + edges[:-1]) / 2
+        axes.plot(middles, heights[0], color=INK, linewidth=0.8, linestyle=(0, (4, 2)), gid=f"prior-{name}")
+        top = 1.22 * max(float(height.max()) for height in heights)
+        axes.set_xlim(0, most)
+        axes.set_ylim(0, top)
+        axes.set_yticks([])
+        row, y = summaries[name], 0.94 * top
+        axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.0, gid=f"interval-{name}")
+        axes.scatter([row["median"]], [y], s=9, marker="D", gid=f"median-{name}", zorder=4, **FILLED)
+        axes.set_title(
+            f"{fitted(title_of(name), PANEL_MM)}\n{size_text(row)}",
+            fontsize=TEXT_PT,
+            loc="left",
+            pad=2,
+        )
+        axes.set_xlabel("correlation" if name == "rho" else "SD on the logit scale")
+        if place % ACROSS == 0:
+            axes.set_ylabel("density")
+    write_key(figure, MARGIN_MM, head + body, width, key)
+    write_foot(figure, notes)
+    return [figure]
+
+
+def title_of(name: str) -> str:
+    """Return what stands over the panel of a parameter."""
+    if name in NAMES:
+        return NAMES[name]
+    if name.startswith("tau_cohort"):
+        return "between cohorts of one trial"
+    kind, _, label = name.partition("_")
+    if kind == "tau":
+        return f"between {label.replace('_', ' ')}s"
+    # A parameter's name has an underscore for the colon of a group.
+    group = next((group for group in GROUP_TITLES if group.replace(":", "_") == label), label.replace("_", " "))
+    # An interaction's levels are too long a title with more words.
+    return column_title(group) if ":" in group else f"between levels of {column_title(group)}"

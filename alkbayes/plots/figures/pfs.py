@@ -1,0 +1,220 @@
+"""The forest plot of medians: each cohort's printed median and the one given all cohorts, on a log axis of months."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from alkbayes.plots.figures.forest import APART, ROW_MM, ROW_PT, rule, write_group
+from alkbayes.plots.page import marks
+from alkbayes.plots.page.forest_rows import Rank, Row, forest_rows, pages_of
+from alkbayes.plots.page.layout import (
+    HEADINGS_MM,
+    MARGIN_MM,
+    cell,
+    fitted,
+    foot_lines,
+    foot_mm,
+    head_mm,
+    key_line,
+    key_mm,
+    new_page,
+    row_axes,
+    write_foot,
+    write_head,
+    write_headings,
+    write_key,
+)
+from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, INK, NO_CAPTION, TALLEST_MM, Caption, styled
+from alkbayes.text.json import records
+from alkbayes.text.wording import counted, months
+from alkbayes.vocabulary import Estimand
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+type Rows = Sequence[tuple[Row, float]]
+
+TITLE = "Median progression-free survival of every cohort, as printed and shrunken, and pooled"
+NAME_MM = 42.0
+PATIENTS_MM = 54.0
+OBSERVED_MM = 150.0
+POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
+"""Right edges of the columns of text."""
+PLOT_MM = (57.0, 127.0)
+AXIS_MM = 7.0
+KEY_MM = DOUBLE_MM - 2 * MARGIN_MM
+TICKS = (0.5, 1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0)
+COLUMNS = (
+    (MARGIN_MM, "left", ("", "Cohort")),
+    (PATIENTS_MM, "right", ("", "patients")),
+    (OBSERVED_MM, "right", ("printed median", "months (95 % CI)")),
+    (POSTERIOR_MM, "right", ("posterior median", "months (95 % CrI)")),
+)
+"""Place, alignment and heading of each column of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """What a page is drawn from; `left` and `right` are the ends of the axis, in months."""
+
+    pooled: marks.Pooled
+    cohorts: pd.DataFrame
+    weighted: dict[tuple[str, str], dict[str, Any]]
+    left: float
+    right: float
+
+
+@styled
+def pfs_forest(
+    pooled: pd.DataFrame, cohorts: pd.DataFrame, weighted: pd.DataFrame, caption: Caption = NO_CAPTION
+) -> list[Figure]:
+    """Draw the forest plot of medians, two columns wide (180 mm), on as many pages as it takes.
+
+    Parameters
+    ----------
+    pooled, cohorts, weighted
+        Tables of :class:`alkbayes.analyses.pfs.PfsResults`; months.
+    caption
+        What stands at its foot.
+
+    Returns
+    -------
+    list of Figure
+        One a page.
+    """
+    left, right = _limits(pooled, cohorts)
+    means = {(row["group"], row["level"]): row for row in records(weighted)}
+    tables = _Tables(marks.by_group(pooled), cohorts, means, left, right)
+    notes = foot_lines(caption.notes, DOUBLE_MM)
+    fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + key_mm([text for _, text in _key()], KEY_MM) + foot_mm(notes)
+    ordered = cohorts.assign(observed=cohorts["observed"].fillna(cohorts["bound"]))
+    pages = pages_of(forest_rows(pooled, ordered), (TALLEST_MM - fixed) / ROW_MM)
+    figures = []
+    for number, rows in enumerate(pages, 1):
+        body = sum(row.rows for row in rows) * ROW_MM
+        figure = new_page(DOUBLE_MM, fixed + body)
+        paged = f" (page {number} of {len(pages)})" if len(pages) > 1 else ""
+        write_head(figure, TITLE + paged, caption)
+        top = head_mm(caption) + HEADINGS_MM
+        write_headings(figure, top, COLUMNS)
+        figure.add_artist(rule(figure, top - 0.3))
+        axes = row_axes(figure, *PLOT_MM, top, body, body / ROW_MM)
+        _month_axis(axes, left, right)
+        _draw_rows(axes, rows, tables)
+        write_key(figure, MARGIN_MM, top + body + AXIS_MM, KEY_MM, _key())
+        write_foot(figure, notes)
+        figures.append(figure)
+    return figures
+
+
+def _key() -> list[tuple["Artist", str]]:
+    """Return the marks and what they stand for."""
+    printed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": INK, "linewidth": 0.6}
+    posterior = {"marker": "o", "markersize": 2.6, "markerfacecolor": BLUE, "markeredgecolor": BLUE, "linewidth": 1.2}
+    arrow = {"marker": ">", "markersize": 2.6, "markerfacecolor": INK, "markeredgecolor": INK, "linewidth": 0.6}
+    return [
+        (key_line(markeredgewidth=0.5, **printed), "printed median, 95 % confidence interval"),
+        (key_line(markeredgewidth=0.5, **arrow), "to the right: limit, or median, that was not reached or not printed"),
+        (key_line(color=BLUE, **posterior), "given all cohorts (shrunken), 95 % credible interval"),
+        *marks.summary_key("95 % prediction interval of the next cohort's median"),
+    ]
+
+
+def _limits(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> tuple[float, float]:
+    """Return the ends of the axis: the printed numbers and the intervals, with a little room."""
+    low = [*pooled["low"], *cohorts["low"], *cohorts["observed_low"].dropna(), *cohorts["bound"].dropna()]
+    high = [*pooled["high"], *cohorts["high"], *cohorts["observed_high"].dropna(), *cohorts["observed"].dropna()]
+    return 0.9 * min(*low, *cohorts["observed"].dropna(), TICKS[2]), 1.1 * max(high)
+
+
+def _month_axis(axes: "Axes", left: float, right: float) -> None:
+    """Make the horizontal axis one of months, logarithmic, with faint lines at its ticks."""
+    axes.set_xscale("log")
+    axes.set_xlim(left, right)
+    axes.set_xticks([tick for tick in TICKS if left <= tick <= right])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.grid(axis="x", color="#e4e4e4", linewidth=0.4, zorder=0)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("Median progression-free survival, months")
+
+
+def _draw_rows(axes: "Axes", rows: Sequence[Row], tables: _Tables) -> None:
+    """Draw the marks and write the numbers of the rows of a page."""
+    at = np.cumsum([row.rows for row in rows])
+    middle = (at - np.array([(row.rows - row.space) / 2 for row in rows])).tolist()
+    placed = list(zip(rows, middle, strict=True))
+    if cohorts := [(row, y) for row, y in placed if row.rank is Rank.COHORT]:
+        _draw_cohorts(axes, cohorts, tables)
+    groups = [(row, y) for row, y in placed if row.rank is not Rank.COHORT]
+    for row, y in groups:
+        write_group(axes, row, y)
+    if of := [(row, y) for row, y in groups if not row.continued]:
+        _draw_summaries(axes, of, tables)
+
+
+def _draw_cohorts(axes: "Axes", rows: Rows, tables: _Tables) -> None:
+    y = np.array([at for _, at in rows])
+    table = tables.cohorts.iloc[[row.cohort for row, _ in rows]]
+    start, stop = table["observed_low"].fillna(table["bound"]), table["observed_high"]
+    known = table["observed"].notna().to_numpy()
+    # A limit that stands alone: from it, or from the median, to the edge.
+    low = np.where(start.isna() & stop.notna(), tables.left, start)
+    high = np.where(stop.isna() & start.notna(), tables.right, stop)
+    marks.intervals(axes, low, high, y - APART, gid="printed-interval", linewidths=0.6)
+    for marker, ends, edge in ((">", high, tables.right), ("<", low, tables.left)):
+        if (open_ := ends == edge).any():
+            edges = np.full(int(open_.sum()), edge)
+            marks.points(axes, edges, (y - APART)[open_], gid=f"arrow{marker}", s=4.0, marker=marker, **marks.FILLED)
+    marks.points(axes, table["observed"][known], (y - APART)[known], gid="printed", s=5.5, **marks.OBSERVED)
+    marks.intervals(axes, table["low"], table["high"], y + APART, gid="posterior-interval", colors=BLUE, linewidths=0.9)
+    marks.points(axes, table["median"], y + APART, gid="posterior", s=5.5, **marks.POSTERIOR)
+    for (row, middle), cohort in zip(rows, records(table), strict=True):
+        cell(axes, MARGIN_MM + 2.0, middle, fitted(row.label, NAME_MM - 2.0, ROW_PT), ha="left", fontsize=ROW_PT)
+        cell(axes, PATIENTS_MM, middle, f"{cohort['patients']:,}", fontsize=ROW_PT)
+        cell(axes, OBSERVED_MM, middle, printed(cohort), fontsize=ROW_PT)
+        cell(axes, POSTERIOR_MM, middle, _estimate(cohort), fontsize=ROW_PT)
+
+
+def printed(cohort: dict[str, Any]) -> str:
+    """Return what is printed of a cohort's median, in months."""
+    if cohort["observed"] is None:
+        return f"not reached, > {cohort['bound']:.1f}"
+    low, high = (None if cohort[name] is None else f"{cohort[name]:.1f}" for name in ("observed_low", "observed_high"))
+    median = f"{cohort['observed']:.1f}"
+    if low is None and high is None:
+        return f"{median} (no interval)"
+    if low is None or high is None:
+        return f"{median} (from {low})" if high is None else f"{median} (to {high})"
+    return f"{median} ({low}–{high})"
+
+
+def _estimate(row: dict[str, Any]) -> str:
+    return "{} ({})".format(*months(row))
+
+
+def _draw_summaries(axes: "Axes", rows: Rows, tables: _Tables) -> None:
+    of = marks.summary_rows(tables.pooled, [(row.group, row.level) for row, _ in rows])
+    marks.summaries(axes, of, [at for _, at in rows], unit=1.0)
+    for place, (row, at) in enumerate(rows):
+        typical, mean, following = (of[estimand][place] for estimand in of)
+        bold = {"weight": "bold"} if row.rank is not Rank.INNER else {}
+        missed = f", {typical['not_reached']} not reached" if typical["not_reached"] else ""
+        cohorts = f"{counted(typical['k'], 'cohort')}{missed}"
+        indent = 1.0 if row.rank is Rank.INNER else 0.0
+        cell(axes, MARGIN_MM + indent, at + 0.5, cohorts, ha="left", color=GREY, fontsize=ROW_PT)
+        cell(axes, PATIENTS_MM, at - 0.5, f"{typical['patients']:,}", **bold, fontsize=ROW_PT)
+        weighted = tables.weighted[row.group, row.level]["estimate"]
+        if weighted is not None:
+            cell(axes, OBSERVED_MM, at - 0.5, f"mean of medians {weighted:.1f}", color=GREY, fontsize=ROW_PT)
+        interval = f"next cohort {months(following)[1]}"
+        cell(axes, OBSERVED_MM, at + 0.5, interval, color=GREY, fontsize=ROW_PT)
+        for offset, name, record in ((-0.5, Estimand.TYPICAL, typical), (0.5, Estimand.MEAN, mean)):
+            cell(axes, POSTERIOR_MM - 19.0, at + offset, str(name), color=GREY, fontsize=ROW_PT)
+            cell(axes, POSTERIOR_MM, at + offset, _estimate(dict(record)), **bold, fontsize=ROW_PT)

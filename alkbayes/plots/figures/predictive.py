@@ -1,0 +1,232 @@
+"""What a model predicts before and after the counts are read, beside what was observed."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alkbayes.plots.page import marks
+from alkbayes.plots.page.layout import (
+    HEADINGS_MM,
+    MARGIN_MM,
+    cell,
+    chunks,
+    fitted,
+    foot_lines,
+    foot_mm,
+    head_mm,
+    key_bar,
+    key_line,
+    key_mm,
+    new_page,
+    percent_axis,
+    row_axes,
+    write_foot,
+    write_head,
+    write_headings,
+    write_key,
+)
+from alkbayes.plots.page.marks import in_percent
+from alkbayes.plots.page.style import (
+    BLUE,
+    DOUBLE_MM,
+    INK,
+    NO_CAPTION,
+    ORANGE,
+    TALLEST_MM,
+    Caption,
+    Look,
+    estimate,
+    styled,
+)
+from alkbayes.text.wording import counted, percent
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+ROW_MM = 2.3
+ROW_PT = 5.4
+NAME_MM = 42.0
+COUNTS_MM = 59.0
+PLOT_MM = (63.0, 128.0)
+OBSERVED_MM = 138.0
+PREDICTED_MM = 164.0
+LAST_MM = DOUBLE_MM - MARGIN_MM
+"""Right edges of the columns of numbers, and the sides of the axes."""
+AXIS_MM = 7.0
+WIDTH_MM = DOUBLE_MM - 2 * MARGIN_MM
+COLUMNS = (
+    (MARGIN_MM, "left", ("", "Cohort")),
+    (COUNTS_MM, "right", ("responders", "/ patients")),
+    (OBSERVED_MM, "right", ("observed", "%")),
+    (PREDICTED_MM, "right", ("new cohort, median", "% (95 % interval)")),
+    (LAST_MM, "right", ("PIT", "value")),
+)
+CELL_COLUMNS = (
+    (MARGIN_MM, "left", ("", "Cell")),
+    (COUNTS_MM, "right", ("responders", "/ patients")),
+    (OBSERVED_MM, "right", ("observed", "%")),
+    (PREDICTED_MM, "right", ("prior, median", "% (95 % interval)")),
+    (LAST_MM, "right", ("cohorts", "")),
+)
+"""Place, alignment and heading of each column of text."""
+INNER: Look = {"facecolor": "#9fb0bd", "edgecolor": "none"}
+OUTSIDE: Look = {"marker": "D", "facecolor": ORANGE, "edgecolor": INK, "linewidth": 0.5}
+READING = (
+    "A new cohort is one of a new trial with the cohort's profile and size; its intervals are those of observed rates, "
+    "the chance in its responders included. One of ten observed rates should lie outside the 90 % interval: here "
+    "{found} of {cohorts}. The same cohort again has its own rate, which was drawn towards these counts: its interval "
+    "nearly always fits. PIT: probability of a lower rate in a new such cohort."
+)
+CELL_READING = (
+    "Crude rates that the priors alone predict for the same cohorts, before any count is read, the chance in their "
+    "responders included."
+)
+
+
+@styled
+def predictive(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
+    """Draw each cohort's observed rate over what the model predicts of it, two columns wide (180 mm).
+
+    Parameters
+    ----------
+    cohorts
+        Of :class:`alkbayes.criticism.predictive.PosteriorChecks`; rates in [0, 1]. The highest observed rate comes
+        first.
+    caption
+        What stands at its foot.
+
+    Returns
+    -------
+    list of Figure
+        One a page, rates in percent.
+    """
+    table = cohorts.sort_values(["observed", "cohort_id"], ascending=[False, True], kind="stable", ignore_index=True)
+    outside = ((table["observed"] < table["new_low90"]) | (table["observed"] > table["new_high90"])).to_numpy()
+    reading = READING.format(found=int(outside.sum()), cohorts=counted(len(table), "cohort"))
+    notes = foot_lines((reading, *caption.notes), DOUBLE_MM)
+    fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + _key_mm(_key()) + foot_mm(notes)
+    pages = chunks(range(len(table)), int((TALLEST_MM - fixed) / ROW_MM))
+    figures = []
+    for number, page in enumerate(pages, 1):
+        title = f"Observed response rate of every cohort, and what the model predicts{_paged(number, len(pages))}"
+        figure, axes = _page(len(page), title, COLUMNS, _key(), notes, caption)
+        _draw(axes, table.iloc[page], outside[page])
+        figures.append(figure)
+    return figures
+
+
+@styled
+def prior_cells(cells: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
+    """Draw the crude rate that the priors predict of each cell over the observed one, two columns wide (180 mm).
+
+    Parameters
+    ----------
+    cells
+        Of :class:`alkbayes.criticism.predictive.PriorChecks`; rates in [0, 1].
+    caption
+        What stands at its foot.
+
+    Returns
+    -------
+    list of Figure
+        One a page, rates in percent.
+    """
+    notes = foot_lines((CELL_READING, *caption.notes), DOUBLE_MM)
+    fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + _key_mm(_prior_key()) + foot_mm(notes)
+    pages = chunks(range(len(cells)), int((TALLEST_MM - fixed) / ROW_MM))
+    figures = []
+    for number, page in enumerate(pages, 1):
+        title = f"Response rate of each cell before any count is read{_paged(number, len(pages))}"
+        figure, axes = _page(len(page), title, CELL_COLUMNS, _prior_key(), notes, caption)
+        table, y = cells.iloc[page], np.arange(len(page)) + 0.5
+        marks.bars(axes, in_percent(table["low"]), in_percent(table["high"]), y, half=0.32, gid="prior")
+        marks.points(axes, in_percent(table["median"]), y, gid="prior-median", s=14, marker="|", color=INK)
+        marks.points(axes, in_percent(table["observed"]), y, gid="observed", s=7, **marks.OBSERVED)
+        for at, row in zip(y.tolist(), table.to_dict(orient="records"), strict=True):
+            _write(axes, at, str(row["cell"]).replace(":", " : "), f"{row['responders']:,}/{row['patients']:,}")
+            cell(axes, OBSERVED_MM, at, percent(row["observed"]), fontsize=ROW_PT)
+            cell(axes, PREDICTED_MM, at, estimate(row["median"], row["low"], row["high"]), fontsize=ROW_PT)
+            cell(axes, LAST_MM, at, f"{row['k']:,}", fontsize=ROW_PT)
+        figures.append(figure)
+    return figures
+
+
+def _paged(number: int, of: int) -> str:
+    return f" (page {number} of {of})" if of > 1 else ""
+
+
+def _page(
+    rows: int,
+    title: str,
+    columns: Sequence[tuple[float, str, tuple[str, str]]],
+    key: Sequence[tuple["Artist", str]],
+    notes: Sequence[str],
+    caption: Caption,
+) -> tuple[Figure, "Axes"]:
+    """Return a page with its frame, and axes in percent for so many rows."""
+    top, body = head_mm(caption) + HEADINGS_MM, rows * ROW_MM
+    figure = new_page(DOUBLE_MM, top + body + AXIS_MM + _key_mm(key) + foot_mm(notes))
+    write_head(figure, title, caption)
+    write_headings(figure, top, columns)
+    axes = row_axes(figure, *PLOT_MM, top, body, rows)
+    percent_axis(axes)
+    axes.set_xlabel("Objective response rate, %")
+    write_key(figure, MARGIN_MM, top + body + AXIS_MM, WIDTH_MM, key)
+    write_foot(figure, notes)
+    return figure, axes
+
+
+def _key_mm(key: Sequence[tuple["Artist", str]]) -> float:
+    return key_mm([text for _, text in key], WIDTH_MM)
+
+
+def _observed_key() -> "Artist":
+    return key_line(linewidth=0, marker="s", markersize=3, markerfacecolor="white", markeredgewidth=0.5)
+
+
+def _key() -> list[tuple["Artist", str]]:
+    outside: Look = {"marker": "D", "markersize": 3, "markerfacecolor": ORANGE, "markeredgewidth": 0.5}
+    return [
+        (_observed_key(), "observed"),
+        (key_line(linewidth=0, **outside), "observed, outside 90 %"),
+        (key_bar(**marks.PREDICTED), "new cohort, 95 % prediction interval"),
+        (key_bar(**INNER), "new cohort, 90 %"),
+        (key_line(linewidth=0.9, color=BLUE), "same cohort again, 95 %"),
+    ]
+
+
+def _prior_key() -> list[tuple["Artist", str]]:
+    return [
+        (_observed_key(), "observed"),
+        (key_bar(**marks.PREDICTED), "priors, 95 % prediction interval"),
+        (key_line(linewidth=0, marker="|", markersize=5), "its median"),
+    ]
+
+
+def _draw(axes: "Axes", table: pd.DataFrame, outside: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    """Draw the marks and write the numbers of the rows of a page."""
+    y = np.arange(len(table)) + 0.5
+    marks.bars(axes, in_percent(table["new_low"]), in_percent(table["new_high"]), y, half=0.32, gid="new")
+    low, high = (in_percent(table[f"new_{end}90"]) for end in ("low", "high"))
+    marks.bars(axes, low, high, y, half=0.32, gid="new-90", **INNER)
+    low, high = (in_percent(table[f"same_{end}"]) for end in ("low", "high"))
+    marks.intervals(axes, low, high, y, gid="same", colors=BLUE, linewidths=0.9)
+    observed = in_percent(table["observed"])
+    marks.points(axes, observed[~outside], y[~outside], gid="observed", s=6, **marks.OBSERVED)
+    marks.points(axes, observed[outside], y[outside], gid="observed-outside", s=7, **OUTSIDE)
+    for at, far, row in zip(y.tolist(), outside.tolist(), table.to_dict(orient="records"), strict=True):
+        _write(axes, at, str(row["cohort_id"]), f"{row['responders']:,}/{row['n']:,}", bold=far)
+        style: Look = {"fontsize": ROW_PT} | ({"weight": "bold"} if far else {})
+        cell(axes, OBSERVED_MM, at, percent(row["observed"]), **style)
+        cell(axes, PREDICTED_MM, at, estimate(row["new_median"], row["new_low"], row["new_high"]), **style)
+        cell(axes, LAST_MM, at, f"{row['new_pit']:.3f}", **style)
+
+
+def _write(axes: "Axes", y: float, name: str, counts: str, *, bold: bool = False) -> None:
+    weight = "bold" if bold else "normal"
+    cell(axes, MARGIN_MM, y, fitted(name, NAME_MM, ROW_PT, bold=bold), ha="left", fontsize=ROW_PT, weight=weight)
+    cell(axes, COUNTS_MM, y, counts, fontsize=ROW_PT, weight=weight)

@@ -1,0 +1,67 @@
+"""The ranks of a calibration study as a figure: each quantity's ECDF less uniform, in its simultaneous envelope."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alkbayes.calibration.uniformity import ALPHA, envelope
+from alkbayes.errors import RunError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = 4
+PANEL = (2.6, 1.9)
+"""Inches."""
+
+
+def rank_figure(ranks: Mapping[str, Sequence[int]], *, kept: int) -> "Figure":
+    """Draw a panel for each quantity: the ECDF of its ranks less uniform, and the 95 % envelope of that.
+
+    Parameters
+    ----------
+    ranks
+        Of each quantity, whole numbers from 0 to `kept`; as many for each.
+    kept
+        Draws that were ranked among.
+    """
+    from matplotlib.figure import Figure
+
+    count = len(next(iter(ranks.values())))
+    points, low, high = envelope(count, kept=kept, prob=1 - ALPHA)
+    rows = -(-len(ranks) // COLUMNS)
+    figure = Figure(figsize=(COLUMNS * PANEL[0], rows * PANEL[1]), layout="constrained")
+    axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    for axis, (name, values) in zip(axes, ranks.items(), strict=False):
+        below = np.searchsorted(np.sort(values), np.arange(1, kept + 1)) / count
+        axis.fill_between(points, low - points, high - points, color="0.85", linewidth=0)
+        outside = bool(((below < low) | (below > high)).any())
+        axis.step(points, below - points, where="mid", color="C3" if outside else "C0", linewidth=1)
+        axis.axhline(0, color="0.5", linewidth=0.5)
+        axis.set_title(name, fontsize=8)
+    for axis in axes[len(ranks) :]:
+        axis.set_axis_off()
+    figure.supxlabel("fractional rank of the true value", fontsize=9)
+    figure.supylabel("ECDF less uniform", fontsize=9)
+    return figure
+
+
+def write_rank_plot(folder: Path, ranks: Mapping[str, Sequence[int]], *, kept: int) -> Path:
+    """Write the figure to `ranks.png` in a folder, which is made where it is not there, and return its path.
+
+    Raises
+    ------
+    RunError
+        If the disk refuses.
+    """
+    path = folder / "ranks.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        rank_figure(ranks, kept=kept).savefig(path, dpi=150)
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written: {error.strerror or error}. Give --plots a folder of yours."
+        ) from error
+    return path

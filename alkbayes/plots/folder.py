@@ -1,0 +1,106 @@
+"""Folders of plots: all figures or none, in one look."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.errors import UsageError
+from alkbayes.runs.run import beside
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+type Figures = Mapping[str, Callable[[], "Figure"]]
+"""Name of the file without its ending, and what draws the figure."""
+
+STYLE = "arviz-variat"
+"""Of ArviZ, laid out so that labels do not overlap."""
+SIZES: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.titleweight": "normal",
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "figure.titlesize": 11,
+    "figure.titleweight": "normal",
+    "lines.linewidth": 1.0,
+    "figure.constrained_layout.use": True,
+}
+"""Of letters, points: for figures that are read at their own size, on paper or a screen."""
+DPI = 150
+ENDING = ".png"
+
+
+def check_plots_place(folder: Path) -> None:
+    """Check, before anything is computed, that a folder of plots can be made.
+
+    Raises
+    ------
+    UsageError
+        If something is there already, or the folder above it does not exist.
+    """
+    if folder.exists() or folder.is_symlink():
+        kind = "a folder" if folder.is_dir() else "a file"
+        raise UsageError(
+            f"--plots {folder}: {kind} is there already; nothing is overwritten. Give --plots a path that is free."
+        )
+    if not folder.absolute().parent.is_dir():
+        raise UsageError(
+            f"--plots {folder}: there is no folder {folder.absolute().parent}. Make it, or give --plots another path."
+        )
+
+
+def write_plots(folder: Path, figures: Figures) -> list[Path]:
+    """Draw figures and write them as PNG files into a new folder, whole or not at all.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of `figures`.
+
+    Raises
+    ------
+    UsageError
+        As :func:`check_plots_place`, and if the disk refuses.
+    """
+    with new_folder(folder) as place, _drawing():
+        for name, draw in figures.items():
+            draw().savefig(place / f"{name}{ENDING}", dpi=DPI)
+    return [folder / f"{name}{ENDING}" for name in figures]
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Lend a hidden folder that becomes `folder` at the end, or nothing where something fails.
+
+    Raises
+    ------
+    UsageError
+        As :func:`check_plots_place`, and if the disk refuses.
+    """
+    check_plots_place(folder)
+    try:
+        with beside(folder) as place:
+            yield place
+            check_plots_place(folder)
+            place.rename(folder)
+    except OSError as error:
+        raise UsageError(f"--plots {folder}: could not be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _drawing() -> Iterator[None]:
+    """Draw to files alone, in the look of ArviZ, and leave no figure open."""
+    import arviz_plots  # noqa: F401 - registers the style
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    mpl.use("Agg")
+    with plt.style.context(STYLE), plt.rc_context(SIZES):
+        try:
+            yield
+        finally:
+            plt.close("all")

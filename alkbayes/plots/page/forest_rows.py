@@ -1,0 +1,221 @@
+"""What stands in a forest plot, row by row, and on which page: nothing is drawn here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alkbayes.classical.proportions import IntervalMethod, proportion_interval
+from alkbayes.evidence.rules import STRATA
+from alkbayes.vocabulary import ALL, label_of
+
+PAIR = ":".join(label_of(column) for column in STRATA)
+CONTINUED = " (continued)"
+OWN = "own_"
+"""Before the names of columns that are of a row over its own patients, where the row itself is over others'."""
+
+
+class Rank(StrEnum):
+    """What a row of the forest is."""
+
+    OUTER = "outer"
+    INNER = "inner"
+    COHORT = "cohort"
+    OVERALL = "overall"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the forest.
+
+    Attributes
+    ----------
+    rank
+        What it is.
+    label
+        A cohort's name, or what a group is called.
+    group, level
+        Of a summary, where it stands in the table of pooled rates; empty for a cohort.
+    cohort
+        Position in the table of cohorts; -1 for a summary.
+    continued
+        Whether a group goes on here from an earlier page, where its summary stands.
+    summarised
+        Whether a group has a summary, which takes two lines.
+    """
+
+    rank: Rank
+    label: str
+    group: str = ""
+    level: str = ""
+    cohort: int = -1
+    continued: bool = False
+    summarised: bool = True
+
+    @property
+    def rows(self) -> float:
+        """Height in rows of text, with the space above it."""
+        one_line = self.rank is Rank.COHORT or self.continued or not self.summarised
+        return (1.0 if one_line else 2.0) + self.space
+
+    @property
+    def space(self) -> float:
+        """Height of the space above it, in rows of text."""
+        return {Rank.OUTER: 0.6, Rank.INNER: 0.25, Rank.COHORT: 0.0, Rank.OVERALL: 0.6}[self.rank]
+
+
+def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> list[Row]:
+    """Return the rows of a forest plot in their order.
+
+    Cohorts stand in the groups that the table of pooled rates has: line by TKI generation, else the levels of the
+    model's first effect, else none. Within a group the highest observed rate comes first. A group's summary stands
+    above its cohorts, that of all cohorts at the end.
+
+    Parameters
+    ----------
+    pooled, cohorts
+        Tables of :func:`alkbayes.estimates.rates.pooled_table` and :func:`alkbayes.estimates.rates.cohort_table`.
+    """
+    observed = cohorts["observed"].to_numpy(dtype=np.float64)
+    order = sorted(range(len(cohorts)), key=lambda at: (-observed[at], str(cohorts["cohort_id"].iloc[at])))
+    groups = list(dict.fromkeys(pooled["group"]))
+    overall = Row(Rank.OVERALL, "All cohorts", ALL, ALL)
+    if PAIR in groups:
+        rows = list(_two_way(pooled, cohorts, order))
+    elif single := [name for name in groups if name != ALL and ":" not in name]:
+        rows = list(_one_way(pooled, cohorts, order, single[0]))
+    else:
+        rows = _of(cohorts, order)
+    return [*rows, overall]
+
+
+def over_own_patients(pooled: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of pooled rates with each row over its own patients, for where a row sums up cohorts beside it."""
+    own = [name for name in pooled if str(name).startswith(OWN)]
+    return pooled.assign(**{str(name).removeprefix(OWN): pooled[name] for name in own})
+
+
+def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
+    """Return the rows of each page, at most `room` rows of text on each.
+
+    A summary is not left alone at the foot of a page, and a group that goes on has its name repeated.
+    """
+    pages: list[list[Row]] = [[]]
+    open_groups: dict[Rank, Row] = {}
+    used = 0.0
+    for position, row in enumerate(rows):
+        if row.rank is Rank.OUTER:
+            open_groups.clear()
+        together = row.rows
+        if row.rank in {Rank.OUTER, Rank.INNER}:
+            # With what it is a summary of: a line's summary with a generation's, that with two cohorts.
+            following = rows[position + 1 : position + (4 if row.rank is Rank.OUTER else 3)]
+            together += sum(other.rows for other in following if other.rank in {Rank.INNER, Rank.COHORT})
+        if pages[-1] and used + together > room:
+            repeated = [
+                replace(group, continued=True)
+                for rank, group in sorted(open_groups.items(), reverse=True)
+                if row.rank is Rank.COHORT or (row.rank is Rank.INNER and rank is Rank.OUTER)
+            ]
+            pages.append(repeated)
+            used = sum(group.rows for group in repeated)
+        pages[-1].append(row)
+        used += row.rows
+        if row.rank in {Rank.OUTER, Rank.INNER}:
+            open_groups[row.rank] = row
+    return pages
+
+
+def exact_limits(cohorts: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the Clopper-Pearson 95 % limits of each cohort's observed rate, shapes (cohort,), in [0, 1]."""
+    return proportion_interval(cohorts["responders"], cohorts["n"], method=IntervalMethod.CLOPPER_PEARSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each cohort counts.
+
+    Attributes
+    ----------
+    share
+        Of each cohort, shape (cohort,); they sum to 1.
+    meaning
+        A sentence on what that is.
+    """
+
+    share: NDArray[np.float64]
+    meaning: str
+
+
+def weights_of(cohorts: pd.DataFrame) -> Weights:
+    """Return each cohort's share of the information on a mean logit, or of the patients where that is not defined.
+
+    The information is 1 / (s² + tau²), s² the sampling variance of the cohort's logit, as the weights of random-effects
+    pooling are (DerSimonian and Laird 1986, doi:10.1016/0197-2456(86)90046-2). The table has the posterior mean of
+    s² / (s² + tau²) as `shrinkage`; 1 less that is the information in units of 1 / tau².
+    """
+    if "shrinkage" in cohorts:
+        information = 1 - cohorts["shrinkage"].to_numpy(dtype=np.float64)
+        if np.isfinite(information).all() and information.sum() > 0:
+            return Weights(
+                information / information.sum(),
+                "Weight: share of the information on a mean, 1/(s² + τ²), of all cohorts, s² a cohort's sampling "
+                "variance and τ the total heterogeneity on the logit scale.",
+            )
+    patients = cohorts["n"].to_numpy(dtype=np.float64)
+    return Weights(patients / patients.sum(), "Weight: share of all patients.")
+
+
+def column_named(table: pd.DataFrame, label: str) -> str:
+    """Return the column of a table of cohorts that results call `label`."""
+    columns = table.columns.tolist()
+    # A column that no effect reads is not in the table, though another may have its name because of it.
+    names = {label_of(column): column for column in columns} | {label_of(column, columns): column for column in columns}
+    return names[label]
+
+
+def _two_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int]) -> Iterator[Row]:
+    """Yield lines, in each its generations, in each its cohorts."""
+    line, generation = (cohorts[column].astype(str).tolist() for column in STRATA)
+    cells = pooled[pooled["group"] == PAIR].drop_duplicates("level")
+    lines = list(dict.fromkeys(cells["line"]))
+    for first in lines:
+        yield Row(Rank.OUTER, group_name(label_of(STRATA[0]), first), label_of(STRATA[0]), first)
+        for second, level in cells.loc[cells["line"] == first, ["generation", "level"]].itertuples(index=False):
+            yield Row(Rank.INNER, group_name(label_of(STRATA[1]), second), PAIR, level)
+            yield from _of(cohorts, [at for at in order if line[at] == first and generation[at] == second])
+
+
+def _one_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int], group: str) -> Iterator[Row]:
+    """Yield the levels of one effect, in each its cohorts."""
+    levels = cohorts[column_named(cohorts, group)].astype(str).tolist()
+    for level in dict.fromkeys(pooled.loc[pooled["group"] == group, "level"]):
+        yield Row(Rank.INNER, group_name(group, level), group, level)
+        yield from _of(cohorts, [at for at in order if levels[at] == level])
+
+
+def _of(cohorts: pd.DataFrame, order: Sequence[int]) -> list[Row]:
+    return [Row(Rank.COHORT, str(cohorts["cohort_id"].iloc[at]), cohort=at) for at in order]
+
+
+def group_name(label: str, level: str) -> str:
+    """Return what a group is called where it stands alone, such as "First-generation TKI"."""
+    if label == label_of("regimen_class") and level in {"first", "second", "third"}:
+        return f"{level.capitalize()}-generation TKI"
+    if label == label_of("line") and level in {"naive", "pretreated", "mixed"}:
+        return {"naive": "Treatment-naive", "pretreated": "Pretreated", "mixed": "Mixed lines"}[level]
+    if label == label_of("prior_alk_tki") and level in HISTORIES:
+        return HISTORIES[level]
+    return level.capitalize() if label == label_of("regimen_class") else level
+
+
+HISTORIES = {
+    "none": "No earlier ALK TKI",
+    "crizotinib": "After crizotinib",
+    "second": "After a second-gen. TKI",
+    "any": "After several ALK TKIs",
+    "mixed": "Some after an ALK TKI",
+}

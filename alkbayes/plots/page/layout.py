@@ -1,0 +1,278 @@
+"""A figure as a page in millimetres from its upper left corner: axes, text, footnotes, keys."""
+
+import itertools
+import math
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib import get_data_path
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.textpath import text_to_path
+from matplotlib.transforms import Affine2D, Transform, blended_transform_factory
+
+from alkbayes.plots.page.style import FONT_FILES, GREY, INK, ORANGE, SMALL_PT, TEXT_PT, TITLE_PT, Caption, Look
+from alkbayes.text.names import shown
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
+MM = 1 / 25.4
+PT_MM = 25.4 / 72
+LEADING = 1.3
+"""Distance of lines of text, in their size."""
+MARGIN_MM = 2.0
+LABELS_APART_MM = 1.0
+"""Between the labels of two ticks, at the least."""
+ELLIPSIS = "…"
+MOST_NOTES = 16
+"""Lines of footnotes: a table may have hundreds of cohorts that look alike, and a page must have room for a figure."""
+MORE_NOTES = f"{ELLIPSIS} and more, which `alkbayes summary` and `alkbayes evidence` print."
+MISSING_GLYPH = "Glyph .* missing from font"
+"""What matplotlib warns of where its font has not got a character; a box stands for it, an SVG file has it."""
+
+
+def new_page(width_mm: float, height_mm: float) -> Figure:
+    """Return an empty figure of this size."""
+    return Figure(figsize=(width_mm * MM, height_mm * MM))
+
+
+def place_axes(figure: Figure, left: float, top: float, width: float, height: float) -> "Axes":
+    """Return axes whose frame has this place, in mm from the upper left corner of the page."""
+    page_width, page_height = figure.get_figwidth() / MM, figure.get_figheight() / MM
+    bottom = page_height - top - height
+    return figure.add_axes((left / page_width, bottom / page_height, width / page_width, height / page_height))
+
+
+def write(figure: Figure, x: float, y: float, text: str, **style: Any) -> "Text":
+    """Write a line of text with its upper left corner at (x, y) mm from that of the page."""
+    place = Affine2D().translate(0, -figure.get_figheight() / MM).scale(MM, -MM) + figure.dpi_scale_trans
+    look: Look = {"va": "top", "fontsize": TEXT_PT} | style
+    return figure.text(x, y, text, transform=place, **look)
+
+
+def row_axes(figure: Figure, left: float, right: float, top: float, height: float, rows: float) -> "Axes":
+    """Return axes for rows under each other, of one unit each from 0 downwards, between two places in mm."""
+    axes = place_axes(figure, left, top, right - left, height)
+    axes.set_ylim(rows, 0)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    return axes
+
+
+def write_headings(figure: Figure, top: float, columns: Sequence[tuple[float, str, tuple[str, str]]]) -> None:
+    """Write the two lines of the headings of columns above `top`, each at its place in mm with its alignment."""
+    y = top - HEADINGS_MM - 0.3
+    for x, align, lines in columns:
+        for place, line in enumerate(lines):
+            write(figure, x, y + place * line_mm(TEXT_PT), line, ha=align, weight="bold", fontsize=SMALL_PT)
+
+
+def beside(axes: "Axes") -> Transform:
+    """Return the transform of (mm from the left edge of the page, data), for columns of text beside axes."""
+    return blended_transform_factory(Affine2D().scale(MM) + axes.figure.dpi_scale_trans, axes.transData)
+
+
+def cell(axes: "Axes", x: float, y: float, text: str, **style: Any) -> None:
+    """Write a cell of a column beside axes: at `x` mm from the left edge of the page, its middle at `y` of the data."""
+    look: Look = {"ha": "right", "va": "center_baseline", "clip_on": False} | style
+    axes.text(x, y, text, transform=beside(axes), **look)
+
+
+@lru_cache(maxsize=20_000)
+def text_mm(text: str, size: float = TEXT_PT, *, bold: bool = False) -> float:
+    """Return how wide a line of text is, in mm."""
+    file = Path(get_data_path()) / "fonts" / "ttf" / FONT_FILES[bold][0]
+    font = FontProperties(fname=str(file), size=size)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", MISSING_GLYPH)
+        width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) * PT_MM
+
+
+def fitted(name: str, width: float, size: float = TEXT_PT, *, bold: bool = False) -> str:
+    """Return a name on one line and no wider than `width` mm, an ellipsis in its middle where it is cut.
+
+    Both ends of a name tell it apart: a trial's cohorts have the beginning in common, arms of two trials the end.
+    """
+    text = shown(name)
+    if text_mm(text, size, bold=bold) <= width:
+        return text
+    low, high = 1, len(text) - 1
+    while low < high:
+        kept = (low + high + 1) // 2
+        if text_mm(_cut(text, kept), size, bold=bold) <= width:
+            low = kept
+        else:
+            high = kept - 1
+    return _cut(text, low)
+
+
+def wrapped(text: str, width: float, size: float = SMALL_PT) -> list[str]:
+    """Return a text as lines no wider than `width` mm."""
+    lines: list[str] = []
+    for word in map(shown, text.split()):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_mm(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fitted(word, width, size))
+    return lines
+
+
+def line_mm(size: float) -> float:
+    """Return the distance of two lines of type of this size, in mm."""
+    return size * LEADING * PT_MM
+
+
+HEADINGS_MM = 2 * line_mm(TEXT_PT)
+"""Height of the headings of columns."""
+
+
+def head_mm(caption: Caption, subtitle: Sequence[str] = ()) -> float:
+    """Return the height of what :func:`write_head` writes, with the space under it."""
+    return (
+        MARGIN_MM
+        + line_mm(TITLE_PT)
+        + len(subtitle) * line_mm(TEXT_PT)
+        + (line_mm(TEXT_PT) if caption.warning else 0)
+        + 1.5
+    )
+
+
+def write_head(figure: Figure, title: str, caption: Caption, subtitle: Sequence[str] = ()) -> None:
+    """Write the title, what is under it, and why the figure is not to be used."""
+    y = MARGIN_MM
+    write(figure, MARGIN_MM, y, title, fontsize=TITLE_PT, weight="bold")
+    y += line_mm(TITLE_PT)
+    for line in subtitle:
+        write(figure, MARGIN_MM, y, line, color=GREY)
+        y += line_mm(TEXT_PT)
+    if caption.warning:
+        width = figure.get_figwidth() / MM - 2 * MARGIN_MM
+        write(figure, MARGIN_MM, y, fitted(caption.warning, width, bold=True), color=ORANGE, weight="bold")
+
+
+def foot_lines(notes: Sequence[str], width_mm: float) -> list[str]:
+    """Return footnotes as lines of a page of this width, of very many the first."""
+    lines = [line for note in notes for line in wrapped(note, width_mm - 2 * MARGIN_MM)]
+    return lines if len(lines) <= MOST_NOTES else [*lines[: MOST_NOTES - 1], MORE_NOTES]
+
+
+def foot_mm(lines: Sequence[str]) -> float:
+    """Return the height of footnotes, with the space about them."""
+    return len(lines) * line_mm(SMALL_PT) + MARGIN_MM + 0.8
+
+
+def write_foot(figure: Figure, lines: Sequence[str]) -> None:
+    """Write footnotes at the lower edge of the page."""
+    y = figure.get_figheight() / MM - foot_mm(lines) + 0.8
+    for line in lines:
+        write(figure, MARGIN_MM, y, line, fontsize=SMALL_PT, color=GREY)
+        y += line_mm(SMALL_PT)
+
+
+def key_rows(entries: Sequence[str], width: float) -> list[list[int]]:
+    """Return which entries of a key stand in which of its rows, as many in a row as fit into `width` mm."""
+    rows: list[list[int]] = [[]]
+    used = 0.0
+    for position, entry in enumerate(entries):
+        needed = KEY_HANDLE_MM + text_mm(entry) + KEY_GAP_MM
+        if rows[-1] and used + needed > width:
+            rows.append([])
+            used = 0.0
+        rows[-1].append(position)
+        used += needed
+    return rows
+
+
+KEY_HANDLE_MM = 7.0
+KEY_GAP_MM = 4.0
+
+
+def key_mm(entries: Sequence[str], width: float) -> float:
+    """Return the height of a key."""
+    return len(key_rows(entries, width)) * line_mm(TEXT_PT) + 0.5
+
+
+def write_key(figure: Figure, left: float, top: float, width: float, handles: Sequence[tuple["Artist", str]]) -> None:
+    """Write a key: each entry a mark and what it stands for, in rows of `width` mm.
+
+    A handle is in no axes yet; its own coordinates are mm about its middle.
+    """
+    page_height = figure.get_figheight() / MM
+    entries = [text for _, text in handles]
+    y = top
+    for row in key_rows(entries, width):
+        x = left
+        for position in row:
+            handle, text = handles[position]
+            centre = page_height - (y + line_mm(TEXT_PT) / 2 - 0.15)
+            handle.set_transform(
+                Affine2D().translate(x + (KEY_HANDLE_MM - 1.5) / 2, centre).scale(MM) + figure.dpi_scale_trans
+            )
+            figure.add_artist(handle)
+            write(figure, x + KEY_HANDLE_MM, y, text)
+            x += KEY_HANDLE_MM + text_mm(text) + KEY_GAP_MM
+        y += line_mm(TEXT_PT)
+
+
+def key_bar(half_width: float = 2.6, half_height: float = 0.55, **style: Any) -> Rectangle:
+    """Return a bar for a key, in mm about its middle."""
+    return Rectangle((-half_width, -half_height), 2 * half_width, 2 * half_height, **style)
+
+
+def key_line(**style: Any) -> Line2D:
+    """Return a horizontal line with a marker in its middle, for a key; sizes in mm about its middle."""
+    half = (KEY_HANDLE_MM - 1.5) / 2
+    return Line2D([-half, 0, half], [0, 0, 0], markevery=[1], color=style.pop("color", INK), **style)
+
+
+def chunks[T](rows: Sequence[T], most: int) -> list[list[T]]:
+    """Return rows in as few pages of at most `most` as will hold them, of even length; one page if there are none."""
+    pages = max(1, -(-len(rows) // most))
+    size = -(-len(rows) // pages)
+    return [list(rows[start : start + size]) for start in range(0, max(len(rows), 1), max(size, 1))]
+
+
+def percent_axis(axes: "Axes", *, low: float = 0, high: float = 100, step: float = 20) -> None:
+    """Make the horizontal axis one of percent, with faint lines at its ticks."""
+    axes.set_xlim(low, high)
+    axes.set_xticks([low + step * k for k in range(round((high - low) / step) + 1)])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+    axes.grid(axis="x", color="#e4e4e4", linewidth=0.4, zorder=0)
+    axes.set_axisbelow(True)
+
+
+def log_ticks(low: float, high: float, width: float) -> list[float]:
+    """Return ticks of a log axis `width` mm wide, as many round numbers as have labels that stand apart.
+
+    Tried are 1, 2 and 5 of every power of ten, 1 and 3, and every power, second power, third and so on.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    scale = width / math.log10(high / low)
+    ladders = [((1, 2, 5), 1), ((1, 3), 1), *(((1,), step) for step in range(1, last - first + 1))]
+    ticks: list[float] = []
+    for digits, step in ladders:
+        powers = [power for power in range(first, last + 1) if power % step == 0]
+        numbers = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        ticks = [number for number in numbers if low <= number <= high]
+        if all(
+            scale * math.log10(right / left) >= (text_mm(f"{left:g}") + text_mm(f"{right:g}")) / 2 + LABELS_APART_MM
+            for left, right in itertools.pairwise(ticks)
+        ):
+            break
+    return ticks
+
+
+def _cut(text: str, kept: int) -> str:
+    """Return the first and the last of `kept` characters with an ellipsis between them."""
+    tail = kept // 2
+    return f"{text[: kept - tail]}{ELLIPSIS}{text[len(text) - tail :]}"

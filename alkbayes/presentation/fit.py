@@ -1,0 +1,303 @@
+"""The tables of a fit as a reader sees them, cell by cell: what a terminal, a page and a Markdown file print alike."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alkbayes.evidence.outcomes import Outcome
+from alkbayes.text.names import GROUP_TITLES, column_title, shown
+from alkbayes.text.wording import (
+    RATE_DECIMALS,
+    SHARE_DECIMALS,
+    counted,
+    decimals_of,
+    difference,
+    limits,
+    percent,
+    percent_interval,
+    probability,
+    rate,
+    ratio,
+    sentences_of,
+    size,
+)
+from alkbayes.vocabulary import ALL
+
+type Document = Mapping[str, Any]
+"""What `run.json` holds and `fit --json` prints."""
+
+EXPLAINED = {
+    "tau_total": "all heterogeneity together, SD on the {link} scale",
+    "explained": "share of the variance between cohorts that the effects explain",
+    "i2": "I², share of the observed variance that is heterogeneity",
+    "rho": "intraclass correlation of the patients of a cohort",
+}
+SHARES = ("explained", "i2")
+READING = (
+    ("crude", "summed responders over summed patients (Wilson interval): leaves the differences between cohorts out"),
+    (
+        "two-step",
+        "REML on the logit scale, from the counts alone, with a Hartung-Knapp interval (factor held at 1 or above)",
+    ),
+    ("typical", "a cohort in the middle of the distribution, with its credible interval"),
+    ("mean", "the average over trials and cohorts, with its credible interval"),
+    ("next cohort", "prediction interval: where the response rate of a new cohort of a new trial may lie"),
+)
+"""What each column of the table of pooled rates is."""
+OWN_MIX = (
+    "own mix",
+    "of each level's own patients, who differ in the other columns, too: not for comparing levels",
+)
+"""What stands over the classical columns where the others are over the same patients."""
+TWO_STEP = "reml-logit-hk-adhoc"
+"""The classical method of the two-step column."""
+OWN_PATIENTS = "each over its own patients"
+"""What rows are averaged over that are not for comparing."""
+PARTLY_PREDICTED = "*"
+"""Marks a row that is averaged over combinations of levels, too, that no cohort has."""
+WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do."
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderTable:
+    """A table as text.
+
+    Attributes
+    ----------
+    title
+        What it is of.
+    headings
+        Of its columns; the first column holds names, the others numbers. A line break may stand where it is narrow.
+    rows
+        The cells of each row. A row of one cell is the title of those under it. A line break parts a number from its
+        interval.
+    words
+        Positions of further columns that hold words.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: tuple[int, ...] = ()
+
+
+def pooled_rows(document: Document) -> ReaderTable:
+    """Return the pooled rates of a fit with the classical ones, in percent."""
+    classical = ("crude", "two-step")
+    if is_standardised(document):
+        classical = ("crude,\nown mix", "two-step,\nown mix")
+    return ReaderTable(
+        title=f"Pooled {outcome_of(document).label}, %",
+        headings=("", "k", "patients\nresponders", *classical, "typical", "mean", "next cohort"),
+        rows=tuple(_pooled(document)),
+    )
+
+
+def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
+    """Return what each column of the table of pooled rates is."""
+    return (*READING[:2], OWN_MIX, *READING[2:]) if is_standardised(document) else READING
+
+
+def heterogeneity_rows(document: Document) -> ReaderTable:
+    """Return the parameters of heterogeneity, each with what it is."""
+    rows = []
+    for row in document["heterogeneity"]:
+        name = row["parameter"]
+        meaning = EXPLAINED.get(name, _meaning(name, document)).format(link=document.get("link", "logit"))
+        if name in SHARES:
+            digits = decimals_of(row, most=SHARE_DECIMALS, unit=100)
+            interval = percent_interval(row["low"], row["high"], digits)
+            rows.append((name, f"{percent(row['median'], digits)} %", f"{interval} %", meaning))
+        else:
+            rows.append((name, *size(row), meaning))
+    return ReaderTable("Heterogeneity", ("", "median", "95 % interval", "what it is"), tuple(rows), words=(3,))
+
+
+def contrast_rows(document: Document) -> list[ReaderTable]:
+    """Return a table of contrasts for each effect."""
+    headings = ("", "odds ratio", "difference of\nmeans, points", "P(first is\nhigher)")
+    return [
+        ReaderTable(
+            f"Contrasts of {column_title(column)}{f', over {over}' if (over := patients_of(column, document)) else ''}",
+            headings,
+            tuple(_contrast(name, scales) for name, scales in contrasts.items()),
+        )
+        for column, contrasts in contrasts_by_column(document).items()
+    ]
+
+
+def contrasts_by_column(document: Document) -> dict[str, dict[str, dict[str, Document]]]:
+    """Return the contrasts of a fit: by effect, by name, by scale."""
+    found: dict[str, dict[str, dict[str, Document]]] = {}
+    for row in document["contrasts"]:
+        found.setdefault(row["column"], {}).setdefault(row["contrast"], {})[row["scale"]] = row
+    return found
+
+
+def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, Document]]:
+    """Return the pooled rates of a fit: by group and level, by estimand."""
+    found: dict[tuple[str, str], dict[str, Document]] = {}
+    for row in document["pooled"]:
+        found.setdefault((row["group"], row["level"]), {})[row["estimand"]] = row
+    return found
+
+
+def group_heading(group: str, document: Document) -> str:
+    """Return what stands above the rows of a group; where levels can be compared, also over whose patients they are."""
+    if not is_standardised(document):
+        return column_title(group)
+    over = patients_of(group, document)
+    columns = " and ".join(column_title(column) for column in group.split(":"))
+    return f"By {columns}, {f'over {over}' if over else OWN_PATIENTS}"
+
+
+def patients_of(group: str, document: Document) -> str:
+    """Return over whose patients all rows of a group are averaged; empty where each is over its own."""
+    return next((row["over"] for row in document["pooled"] if row["group"] == group and row.get("over")), "")
+
+
+def is_standardised(document: Document) -> bool:
+    """Return whether levels of a column are averaged over the same patients, and not each over its own."""
+    return any(row.get("over") for row in document["pooled"])
+
+
+def is_partly_predicted(row: Document) -> bool:
+    """Return whether a pooled rate is over patients with combinations of levels that no cohort has."""
+    return bool(row.get("predicted"))
+
+
+def shows_whole_percents(document: Document) -> bool:
+    """Return whether a pooled rate is printed without a decimal."""
+    return any(decimals_of(row, most=RATE_DECIMALS, unit=100) < RATE_DECIMALS for row in document["pooled"])
+
+
+def outcome_of(document: Document) -> Outcome:
+    """Return what was counted."""
+    return Outcome(**document["outcome"])
+
+
+def subject(document: Document) -> list[str]:
+    """Return what was fitted and to what, a sentence each."""
+    evidence = document["evidence"]
+    trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
+    counts = (
+        f"{counted(evidence['cohorts'], 'cohort')}{trials}, {counted(evidence['responders'], 'responder')} of "
+        f"{counted(evidence['patients'], 'patient')}"
+    )
+    outcome = outcome_of(document)
+    counted_are = [] if outcome.usual else [f"Outcome: {outcome.label}; patients below are {outcome.patients}"]
+    # Why, where nobody named it.
+    chosen = f", as {why}" if (why := document.get("chosen")) else ""
+    return [
+        f"Model: {document['model']}{chosen} ({document['question']})",
+        *counted_are,
+        f"Evidence: {evidence['source']}, {counts}",
+    ]
+
+
+def verdict(document: Document) -> list[str]:
+    """Return how the posterior was computed and whether it may be used, and what failed, a sentence each."""
+    found, provenance = document["diagnostics"], document["provenance"]
+    settings = provenance["settings"]
+    said = "converged" if found["converged"] else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
+    failures = [f"failed: {failure}" for failure in found["failures"]]
+    if (weights := provenance["weights"]) is not None:
+        made = (
+            f"Posterior: {said}. {settings['chains'] * settings['draws']:,} draws by quadrature and importance "
+            f"sampling, seed {settings['seed']}; Pareto k {_figure(found['pareto_k'], 2)}, "
+            f"ESS {_figure(found['importance_ess'], 0)} of {weights['weighted']:,} weighted draws, "
+            f"{weights['duplicates']:,} of those kept are duplicates"
+        )
+        return [made, *failures]
+    reason = provenance["handed_over"]
+    made = (
+        f"Posterior: {said}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
+        f"R-hat ≤ {_figure(found['rhat_max'], 3)}, ESS ≥ {_least_ess(found)}, "
+        f"{found['divergences']} divergences, E-BFMI ≥ {_figure(found['ebfmi_min'], 2)}"
+    )
+    return [*([f"Sampled by NUTS: {reason}."] if reason else []), made, *failures]
+
+
+def weight_lines(document: Document) -> list[str]:
+    """Return over what each level of line and generation is averaged, a line each."""
+    return [
+        f"{shown(row['level'])}: {row['weights']}"
+        for row in document["pooled"]
+        if row["estimand"] == "mean" and row["weights"] and row["group"] in ("line", "generation")
+    ]
+
+
+def two_step_notes(document: Document) -> list[str]:
+    """Return what is to be said of the intervals of the two-step column, each once with the rows that it is of."""
+    notes = [
+        (_level(row["group"], row["level"]).strip(), row["note"])
+        for row in document["classical"]
+        if row["method"] == TWO_STEP and row["note"]
+    ]
+    told: dict[tuple[str, ...], list[str]] = {}
+    for sentence in sentences_of(notes):
+        told.setdefault(tuple(sentence.intervals), []).append(sentence.worded(str))
+    return [f"Two-step ({', '.join(names)}): {' '.join(said)}" for names, said in told.items()]
+
+
+def _level(group: str, level: str) -> str:
+    return GROUP_TITLES[ALL] if group == ALL else f" {shown(level).replace(':', ' : ')}"
+
+
+def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
+    classical = {(row["group"], row["level"], row["method"]): row for row in document["classical"]}
+    previous = ALL
+    for (group, level), estimands in pooled_by_level(document).items():
+        if group != previous:
+            yield (group_heading(group, document),)
+        previous = group
+        typical = estimands["typical"]
+        mark = f" {PARTLY_PREDICTED}" if is_partly_predicted(typical) else ""
+        yield (
+            f"{_level(group, level)}{mark}",
+            str(typical["k"]),
+            f"{typical['patients']:,}\n{typical['responders']:,}",
+            _classical(classical.get((group, level, "crude-wilson"))),
+            _classical(classical.get((group, level, TWO_STEP))),
+            "\n".join(rate(typical)),
+            "\n".join(rate(estimands["mean"])),
+            limits(estimands["next_cohort"]),
+        )
+
+
+def _classical(row: Document | None) -> str:
+    if row is None or row["estimate"] is None:
+        return "–"
+    return f"{percent(row['estimate'])}\n{percent_interval(row['low'], row['high'])}"
+
+
+def _meaning(parameter: str, document: Document) -> str:
+    """Return what a standard deviation is of, with a place for the link."""
+    kind, _, label = parameter.partition("_")
+    if kind == "tau":
+        return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the {{link}} scale"
+    # A parameter's name has an underscore for the colon of a group, and those of the columns' own names.
+    effect = next((row["group"] for row in document["pooled"] if row["group"].replace(":", "_") == label), label)
+    columns = " and ".join(column_title(column) for column in effect.split(":"))
+    what = f"interaction of {columns}" if ":" in effect else f"between the levels of {columns}"
+    return f"{what}, SD on the {{link}} scale"
+
+
+def _contrast(name: str, scales: Mapping[str, Document]) -> tuple[str, ...]:
+    middle, interval = difference(scales["risk_difference"])
+    return (
+        shown(name),
+        ratio(scales["odds_ratio"]),
+        f"{middle} ({interval})",
+        probability(scales["risk_difference"]["prob_better"]),
+    )
+
+
+def _figure(value: float | None, digits: int) -> str:
+    """Return a diagnostic for a reader; chains that stand still leave some without a number."""
+    return "not a number" if value is None else f"{value:.{digits}f}"
+
+
+def _least_ess(found: Document) -> str:
+    values = (found["ess_bulk_min"], found["ess_tail_min"])
+    return _figure(None if None in values else min(values), 0)

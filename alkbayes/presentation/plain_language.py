@@ -1,0 +1,214 @@
+"""A fit in one paragraph of plain language, made of its numbers: no sentence presumes which way they point."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alkbayes.evidence.table import BUNDLED
+from alkbayes.presentation.fit import Document, contrasts_by_column, outcome_of, pooled_by_level
+from alkbayes.text.wording import counted, difference, joined, limits, percent, percent_interval, rate
+from alkbayes.vocabulary import ALL, INTERVAL_PROB
+
+TAIL = (1 - INTERVAL_PROB) / 2
+"""A difference is settled where the probability of one of its signs is below this."""
+SIGNS = "+−"
+"""Of a number as it is printed; one that is zero as printed has none."""
+MOST_NAMED = 4
+"""Differences of one effect that are spelt out; more are counted."""
+MOST_LEVELS = 6
+"""Levels of one effect whose rates are spelt out."""
+APART_POINTS = 0.03
+"""Difference of means from which the one over a level's own patients is told, too."""
+MUCH_PREDICTED = 0.25
+"""Share of the patients of a row with a combination that no cohort has, from which that is told."""
+APART = 1.5
+"""A prediction interval this many times as wide as the interval of the mean says that cohorts differ."""
+
+NAMES = {
+    ("line", "naive"): "treatment-naive cohorts",
+    ("line", "pretreated"): "pretreated cohorts",
+    ("line", "mixed"): "cohorts of mixed lines",
+    ("generation", "first"): "first-generation TKIs",
+    ("generation", "second"): "second-generation TKIs",
+    ("generation", "third"): "third-generation TKIs",
+    ("generation", "combination"): "combination regimens",
+    ("generation", "experimental"): "experimental agents",
+    ("prior_tki", "none"): "cohorts without an earlier ALK TKI",
+    ("prior_tki", "crizotinib"): "cohorts after crizotinib",
+    ("prior_tki", "second"): "cohorts after a second-generation TKI",
+    ("prior_tki", "any"): "cohorts after ALK TKIs of several kinds",
+    ("prior_tki", "mixed"): "cohorts of which some had an ALK TKI",
+}
+TITLES = {
+    "line": ("treatment line", "treatment lines"),
+    "generation": ("TKI generation", "TKI generations"),
+    "prior_tki": ("earlier ALK TKI", "kinds of earlier ALK TKI"),
+}
+"""Of an effect, what its levels are one by one and together."""
+
+PROB = f"{100 * INTERVAL_PROB:.0f}"
+
+NOT_TO_BE_USED = "The posterior of this analysis failed its convergence gate, so that none of its numbers may be used"
+CAUTION = (
+    "Patients were not randomised between treatment lines, between TKI generations or between trials: a difference may "
+    "come from the patients, the years or the way responses were read, and says nothing of what a drug would do for a "
+    "given patient."
+)
+SINGLE_ARMS = (
+    "Cohorts are single arms: their rates describe these trials, compare no treatments, and say nothing of what a drug "
+    "would do for a given patient."
+)
+REBUILT = (
+    "The table is a reconstruction of the published review's from registries, articles and abstracts; it is near the "
+    "review's and not equal to it."
+)
+
+
+def summary(document: Document) -> str:
+    """Return what a fit says, in a paragraph for readers who are no statisticians.
+
+    Each interval has its own word: a credible interval of the average, a prediction interval of the next cohort, a
+    confidence interval of the summed counts. A difference between levels is called higher or lower where the
+    probability of that sign is above 0.975, and otherwise not settled.
+
+    Parameters
+    ----------
+    document
+        What `run.json` holds; `converged` false leaves all numbers out.
+    """
+    if not document["diagnostics"]["converged"]:
+        return f"{NOT_TO_BE_USED}: {'; '.join(document['diagnostics']['failures'])}."
+    if faults := (document.get("cross_check") or {}).get("faults"):
+        return (
+            f"The two ways of computing this analysis disagree, so that its numbers may not be used: {joined(faults)}."
+        )
+    return " ".join(_sentences(document))
+
+
+def _sentences(document: Document) -> Iterator[str]:
+    pooled = pooled_by_level(document)
+    overall = pooled[ALL, ALL]
+    evidence = document["evidence"]
+    outcome = outcome_of(document)
+    trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
+    yield (
+        f"In {counted(evidence['cohorts'], 'cohort')}{trials}, {evidence['responders']:,} of "
+        f"{evidence['patients']:,} {outcome.patients} responded."
+    )
+    middle, interval = rate(overall["mean"])
+    mix = " for the mix of these patients" if len(pooled) > 1 else ""
+    yield (
+        f"Averaged over trials and cohorts{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
+        f"{interval} %): given the model and its priors, the average lies in that interval with {PROB} % probability."
+    )
+    yield _next_cohort(overall)
+    yield from _crude(document, overall)
+    contrasts = contrasts_by_column(document)
+    columns = [group for group in dict.fromkeys(group for group, _ in pooled) if group != ALL and ":" not in group]
+    for column in columns:
+        yield from _levels(column, pooled)
+        yield from _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
+    yield CAUTION if contrasts else SINGLE_ARMS
+    if evidence["source"] == BUNDLED:
+        yield REBUILT
+
+
+def _width(row: Mapping[str, Any]) -> float:
+    return float(row["high"]) - float(row["low"])
+
+
+def _next_cohort(overall: Mapping[str, Document]) -> str:
+    """Say where the next cohort may lie; that cohorts are alike is never said, as few of them cannot tell."""
+    following = overall["next_cohort"]
+    times = _width(following) / _width(overall["mean"])
+    ends = limits(following).replace("–", " and ")
+    lead = "Single cohorts differ by more than that interval tells: the" if times >= APART else "The"
+    return (
+        f"{lead} response rate of a new cohort of a new trial may lie between {ends} % ({PROB} % prediction interval), "
+        f"a range {times:.1f} times as wide."
+    )
+
+
+def _crude(document: Document, overall: Mapping[str, Document]) -> Iterator[str]:
+    row = next((row for row in document["classical"] if (row["group"], row["method"]) == (ALL, "crude-wilson")), None)
+    if row is None or row["estimate"] is None:
+        return
+    times = _width(overall["mean"]) / _width(row)
+    narrower = f" and is {times:.1f} times narrower" if round(times, 1) > 1 else ""
+    yield (
+        f"Adding up all patients gives {percent(row['estimate'])} % ({PROB} % confidence interval "
+        f"{percent_interval(row['low'], row['high'])} %), which leaves the differences between cohorts out{narrower}."
+    )
+
+
+def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]]) -> Iterator[str]:
+    rows = [(level, estimands["mean"]) for (group, level), estimands in pooled.items() if group == column]
+    if len(rows) > MOST_LEVELS:
+        yield f"The average rates of {len(rows)} levels of {column} are in the table."
+        return
+    each = [
+        f"{middle} % in {_name(column, level)} ({interval} %)"
+        for level, row in rows
+        for middle, interval in [rate(row)]
+    ]
+    if not any(row.get("over") for _, row in rows):
+        yield f"By {_titles(column)[0]}, each over its own patients, the average response rate is {joined(each)}."
+        return
+    same = next(row["over"] for _, row in rows if row.get("over"))
+    yield f"By {_titles(column)[0]}, each over the same patients ({same}), the average response rate is {joined(each)}."
+    own = [
+        f"{percent(row['own_median'], 0)} % in {_name(column, level)}"
+        for level, row in rows
+        if abs(row["own_median"] - row["median"]) >= APART_POINTS
+    ]
+    if own:
+        yield (
+            f"Over its own patients it would be {joined(own)}: these differ from the others in whom they treated, and "
+            "not only in this."
+        )
+    if partly := [_name(column, level) for level, row in rows if row["predicted"] >= MUCH_PREDICTED]:
+        yield (
+            f"In {joined(partly)} much of that is the model's prediction: a quarter or more of these patients are like "
+            "none of the cohorts that the level has."
+        )
+
+
+def _differences(column: str, contrasts: Mapping[str, Mapping[str, Document]], *, others: bool) -> Iterator[str]:
+    """Say which differences between levels have a sign, and how many have none."""
+    rows = [(name, scales["risk_difference"]) for name, scales in contrasts.items()]
+    if not rows:
+        return
+    title = _titles(column)[1]
+    # Rates of levels may be over each level's own patients, differences are over the same ones: they need not agree.
+    mix = ", compared over the same mix of the other columns," if others else ""
+    settled = [(name, row) for name, row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
+    if not settled:
+        none = "The difference" if len(rows) == 1 else f"None of the {len(rows)} differences"
+        yield f"{none} between {title}{mix} is {'not ' if len(rows) == 1 else ''}settled: either sign stays possible."
+        return
+    settled.sort(key=lambda pair: -abs(pair[1]["median"]))
+    said = [_difference(column, name, row) for name, row in settled[:MOST_NAMED]]
+    yield f"The rate{mix} is {joined(said)}."
+    if (more := len(settled) - MOST_NAMED) > 0:
+        yield f"{more} more of these differences {'are' if more > 1 else 'is'} settled, too."
+    if rest := len(rows) - len(settled):
+        yield f"{rest} of the {len(rows)} differences between {title} {'are' if rest > 1 else 'is'} not settled."
+
+
+def _difference(column: str, name: str, row: Document) -> str:
+    first, _, second = name.partition(" vs ")
+    middle, interval = difference(row)
+    if row["low"] * row["high"] > 0:
+        # One sign all along: said by the word, as sizes in ascending order.
+        interval = "–".join(sorted((end.lstrip(SIGNS) for end in interval.split(" to ")), key=float))
+    word = "lower" if row["median"] < 0 else "higher"
+    return (
+        f"{middle.lstrip(SIGNS)} points ({interval}) {word} in {_name(column, first)} than in {_name(column, second)}"
+    )
+
+
+def _titles(column: str) -> tuple[str, str]:
+    return TITLES.get(column, (column, f"levels of {column}"))
+
+
+def _name(column: str, level: str) -> str:
+    return NAMES.get((column, level), f"{column} {level}")

@@ -1,0 +1,72 @@
+"""Priors, and what they imply, in the words of a reader."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from alkbayes.presentation.fit import ReaderTable
+from alkbayes.spec.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, RootSumOfSquares, StudentT
+from alkbayes.text.names import shown
+from alkbayes.text.wording import percent, percent_interval
+
+SHOWN = ("proportion", "risk_difference")
+"""Scales that a reader has an opinion on, in this order."""
+
+TITLES = {
+    "typical": "typical ORR",
+    "next_cohort": "next cohort's ORR",
+    "levels": "typical ORR, apart",
+    "heterogeneity": "ORR, apart",
+}
+READING = (
+    "Extreme: the share of the prior at an ORR below 1 or above 99 %, or at a difference beyond 50 points.",
+    "One level, or pair of levels, stands for all that have the same prior.",
+)
+
+
+def prior_text(prior: Prior) -> str:
+    """Return a prior as it is written in a paper, such as "half-normal(0.5)"; scales are those of the model."""
+    match prior:
+        case Normal():
+            return f"normal({prior.mean:g}, {prior.sd:g})"
+        case StudentT():
+            return f"Student t({prior.nu:g}, {prior.mean:g}, {prior.sd:g})"
+        case HalfNormal():
+            return f"half-normal({prior.sd:g})"
+        case HalfStudentT():
+            return f"half-Cauchy({prior.sd:g})" if prior.nu == 1 else f"half-t({prior.nu:g}, {prior.sd:g})"
+        case Exponential():
+            return f"exponential(mean {prior.mean:g})"
+        case Beta():
+            return f"beta({prior.a:g}, {prior.b:g})"
+        case RootSumOfSquares():
+            return f"root of {prior_text(prior.first)}² + {prior_text(prior.second)}²"
+
+
+def implication_rows(implied: Iterable[Mapping[str, Any]]) -> list[ReaderTable]:
+    """Return what priors imply, a table for rates and one for differences, in percent.
+
+    Parameters
+    ----------
+    implied
+        Rows of :func:`alkbayes.model.prior_implications.prior_implications`.
+    """
+    rows = list(implied)
+    found = []
+    for scale in SHOWN:
+        cells, title = [], ""
+        for row in (row for row in rows if row["scale"] == scale):
+            before, title = title, TITLES[row["quantity"]]
+            cells.append(("" if title == before else title, shown(row["of"]), *_numbers(row)))
+        if cells:
+            found.append(ReaderTable("", ("%", "of", "middle", "95 %", "extreme"), tuple(cells), words=(1,)))
+    return found
+
+
+def _numbers(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the middle, the interval and the share outside the limits."""
+    low, high = row["low"], row["high"]
+    if row["scale"] == "proportion":
+        middle, interval = percent(row["median"], 0), percent_interval(low, high, 0)
+    else:
+        middle, interval = f"±{percent(row['apart'], 0)}", f"{100 * low:+.0f} to {100 * high:+.0f}".replace("-", "−")
+    return middle, interval, percent(row["outside"])

@@ -1,0 +1,96 @@
+"""Over whose patients the rows of a fit are averaged, in the words of a reader, and what that changes."""
+
+from collections.abc import Iterator
+
+from alkbayes.presentation.fit import PARTLY_PREDICTED, Document, is_partly_predicted, weight_lines
+from alkbayes.text.names import column_title, shown
+from alkbayes.text.wording import percent
+from alkbayes.vocabulary import ALL, Estimand, Standard
+
+APART = 0.03
+"""Difference of means from which it is said what a row would be over its own patients."""
+
+OWN_ROWS = "Each row is averaged over its own patients"
+SAME_PATIENTS = (
+    "Typical, mean and next cohort of the levels of a column are over the same patients, which stand above them, so "
+    "that levels can be compared; crude and two-step are over each level's own."
+)
+NOT_COMPARED = "each level over its own patients, as no combination of the other columns is possible with all of them"
+
+
+def standard_lines(document: Document) -> list[str]:
+    """Return how the levels of a table can be compared, and which rows that changes, a sentence each.
+
+    There are none where each row is over its own patients.
+    """
+    rows = list(_standardised(document))
+    if not rows:
+        return []
+    apart: dict[str, list[str]] = {}
+    for row in rows:
+        if abs(row["median"] - row["own_median"]) >= APART:
+            said = f"{shown(row['level'])} {percent(row['own_median'], 0)}"
+            apart.setdefault(row["group"], []).append(f"{said} (here {percent(row['median'], 0)})")
+    if not apart:
+        return [SAME_PATIENTS]
+    listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in apart.items())
+    return [SAME_PATIENTS, f"Over their own patients, who differ in the other columns, means would be {listed}."]
+
+
+def unnamed_line(document: Document) -> list[str]:
+    """Return which columns that the model does not name would better it, in one sentence; nothing where none would."""
+    found = []
+    for row in document.get("unnamed") or []:
+        measure = "correlation ratio" if row["numeric"] else "Cramér's V"
+        over = (
+            f", uneven over {column_title(row['factor'])} ({measure} {row['unevenness']:.2f})" if row["factor"] else ""
+        )
+        found.append(f"{shown(row['column'])} +{row['gain']:.0f} (SE {row['se']:.0f}){over}")
+    if not found:
+        return []
+    return [
+        f"Not in the model, and what the log predictive density of left-out cohorts gains by it: {'; '.join(found)}."
+    ]
+
+
+def averaging(document: Document) -> tuple[str, list[str]]:
+    """Return what a list of weights is of, and its lines; no lines where no row mixes combinations of levels."""
+    if document.get("standard") != Standard.SAME:
+        return OWN_ROWS, weight_lines(document)
+    lines = []
+    seen = set()
+    for row in _single(document):
+        if row["group"] in seen:
+            continue
+        seen.add(row["group"])
+        if row["over"]:
+            lines.append(f"{column_title(row['group'])}: {row['over']} ({row['weights']})")
+        elif row["weights"]:
+            lines.append(f"{column_title(row['group'])}: {NOT_COMPARED}")
+    return "The levels of a column are averaged over these patients", lines
+
+
+def prediction_lines(document: Document) -> list[str]:
+    """Return what the mark of a row means and how much of each such row is a prediction; nothing if no row has it."""
+    marked: dict[str, list[str]] = {}
+    for row in _standardised(document):
+        if is_partly_predicted(row):
+            marked.setdefault(row["group"], []).append(f"{shown(row['level'])} {percent(row['predicted'], 0)} %")
+    if not marked:
+        return []
+    listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in marked.items())
+    return [
+        f"{PARTLY_PREDICTED} predicted by the model for the patients with a combination that no cohort has: {listed}"
+    ]
+
+
+def _single(document: Document) -> Iterator[Document]:
+    """Yield the means of the levels of single columns."""
+    for row in document["pooled"]:
+        if row["estimand"] == Estimand.MEAN and row["group"] != ALL and ":" not in row["group"]:
+            yield row
+
+
+def _standardised(document: Document) -> Iterator[Document]:
+    """Yield those of them that are over the same patients as the other levels."""
+    yield from (row for row in _single(document) if row.get("over"))

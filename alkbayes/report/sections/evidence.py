@@ -1,0 +1,172 @@
+"""The evidence of a report: which cohorts are in, which are not, of what quality, and where every figure is from."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from alkbayes.evidence.cautions import table_cautions
+from alkbayes.evidence.composition import patients_by_year
+from alkbayes.evidence.table import RECONSTRUCTION, Evidence, make_up
+from alkbayes.plots.figures.evidence import make_up_figure
+from alkbayes.presentation.fit import ReaderTable
+from alkbayes.report.blocks import (
+    Bullets,
+    Facts,
+    Flow,
+    Fold,
+    Heading,
+    Paragraph,
+    Pieces,
+    Section,
+    Table,
+    Verbatim,
+    text,
+)
+from alkbayes.report.pictures import picture
+from alkbayes.report.sections.sources import Source
+from alkbayes.text.wording import counted, joined, percent
+from alkbayes.vocabulary import in_order
+
+if TYPE_CHECKING:
+    from alkbayes.plots.page.style import Caption
+    from alkbayes.report.blocks import Block
+
+REVIEW = (
+    "The review whose table it reconstructs reports 66 cohorts of 41 trials, 6,382 patients, and a pooled ORR of "
+    "58.5 % (57.3–59.7), which is the interval of one proportion on summed counts."
+)
+TITLES = {"line": "line", "generation": "TKI generation", "agent": "agent", "line:generation": "line : TKI generation"}
+QUALITIES: Mapping[tuple[str, str], str] = {
+    ("certainty", "low"): "rest on second-hand, interim or assumed statements (low certainty)",
+    ("assessor", "irc"): "had their responses read by independent review",
+    ("assessor", "investigator"): "had their responses read by investigators",
+    ("assessor_basis", "inferred"): "have that reader inferred from the trial's design",
+    ("analysis_set", "evaluable"): "count evaluable patients alone in the denominator",
+    ("count_basis", "derived"): "have their responders worked out from a printed rate",
+    ("confirmed", "unknown"): "do not say whether responses had to be confirmed",
+    ("confirmed", "no"): "count unconfirmed responses",
+}
+"""Columns of quality, and what a cohort with that value does, as the end of a sentence."""
+
+
+def evidence_section(
+    evidence: Evidence, sources: Mapping[str, tuple[int, Source]], caption: "Caption", *, left_out: tuple[str, ...] = ()
+) -> Section:
+    """Return what was pooled.
+
+    Parameters
+    ----------
+    evidence
+        The table that was fitted to.
+    sources
+        Of :func:`alkbayes.report.sections.sources.cited`.
+    caption
+        What stands about every figure of the run.
+    left_out
+        Which cohorts of the file the model left out, and why, a clause each.
+    """
+    groups = make_up(evidence)
+    heading = _total(evidence)
+    figure = make_up_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
+    blocks: list[Block] = [
+        Facts(
+            (
+                ("table", (evidence.source,)),
+                ("sha256 of the file", (Verbatim(evidence.sha256),)),
+                ("what is in it", (f"{heading}, {counted(evidence.responders, 'responder')}",)),
+                ("crude ORR", (f"{percent(evidence.orr)} %: all responders over all patients, no pooled estimate",)),
+            )
+        )
+    ]
+    if evidence.bundled:
+        blocks.append(text(f"{RECONSTRUCTION} {REVIEW}"))
+    blocks += [
+        Heading("Cohorts in and out"),
+        Flow(tuple(_steps(evidence, left_out))),
+        *([_not_included()] if evidence.bundled else []),
+        *(Paragraph((note,), strong=True) for note in table_cautions(evidence)),
+        Heading("What the cohorts are"),
+        Table(_make_up_rows(groups)),
+        picture(
+            "evidence",
+            "What is in the table",
+            f"Patients by year, treatment line and TKI generation: {heading}.",
+            figure,
+        ),
+    ]
+    if found := tuple(_qualities(evidence)):
+        blocks += [Heading("Of what quality"), Bullets(found)]
+    if sources:
+        blocks += [
+            Fold(
+                f"{len(sources)} sources of the figures",
+                (
+                    text("Each cohort names its own in the forest of cohorts, first the one that its counts are from."),
+                    Bullets(tuple(_source(source) for _, source in sources.values()), numbered=True),
+                ),
+            ),
+        ]
+    return Section("evidence", "Evidence", tuple(blocks))
+
+
+def _total(evidence: Evidence) -> str:
+    trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
+    return f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}"
+
+
+def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the boxes of a flow of cohorts, each with what left on the way to it."""
+    if left_out:
+        yield "Cohorts of the file", ()
+    yield f"In the analysis: {_total(evidence)}", left_out
+    if "line" in evidence.frame:
+        patients = evidence.frame.groupby("line")["n"]
+        parts = [
+            f"{line}: {counted(int(patients.size()[line]), 'cohort')}, {counted(int(patients.sum()[line]), 'patient')}"
+            for line in in_order("line", set(evidence.frame["line"]) - {""})
+        ]
+        if parts:
+            yield "; ".join(parts), ()
+
+
+def _not_included() -> Bullets:
+    """Return what is known and not in the bundled table, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    content = files("alkbayes").joinpath("data", "not_included.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(content.splitlines()):
+        by_reason.setdefault(row["why"], []).append(row["what"])
+    return Bullets(tuple((f"Not in the table, {why}: {joined(names)}.",) for why, names in by_reason.items()))
+
+
+def _make_up_rows(groups: pd.DataFrame) -> ReaderTable:
+    rows: list[tuple[str, ...]] = []
+    for group, title in TITLES.items():
+        part = groups[groups["group"] == group]
+        if len(part):
+            rows.append((title,))
+            rows += [
+                (
+                    f" {str(row['level']).replace(':', ' : ') or '(not given)'}",
+                    f"{row['cohorts']:,}",
+                    f"{row['patients']:,}",
+                    f"{row['responders']:,}",
+                    percent(row["orr"]),
+                )
+                for row in part.to_dict(orient="records")
+            ]
+    return ReaderTable("Cohorts by group", ("", "cohorts", "patients", "responders", "crude ORR, %"), tuple(rows))
+
+
+def _qualities(evidence: Evidence) -> Iterator[Pieces]:
+    frame = evidence.frame
+    for (column, value), what in QUALITIES.items():
+        if column in frame and (count := int((frame[column] == value).sum())):
+            patients = int(frame.loc[frame[column] == value, "n"].sum())
+            yield (f"{count} of {counted(evidence.cohorts, 'cohort')} ({counted(patients, 'patient')}) {what}.",)
+
+
+def _source(source: Source) -> Pieces:
+    return (source.piece, f" ({source.detail})") if source.detail else (source.piece,)

@@ -1,0 +1,78 @@
+"""The end of a report: what limits it, and how to make it again."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+from alkbayes.evidence.table import RECONSTRUCTION
+from alkbayes.inference.settings import Engine
+from alkbayes.report.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
+from alkbayes.runs.run import EVIDENCE_FILE, MODEL_FILE, POSTERIOR_FILE, RUN_FILE
+from alkbayes.vocabulary import NOT_RANDOMISED
+
+if TYPE_CHECKING:
+    from alkbayes.plots.source import RunTables
+    from alkbayes.report.blocks import Block
+
+LIMITS = (
+    (
+        "Single arms describe. Responses were counted without a control, under other criteria, readers and years from "
+        "trial to trial, so that a pooled rate is a summary of what was reported and no forecast for a patient."
+    ),
+    (
+        "The posterior holds given the model and its priors. The sections on sensitivity and on the fit say how far it "
+        "hangs on them; a model that was not tried cannot be ruled out."
+    ),
+    (
+        "Trials that were not published, or whose counts could not be opened, are not in the table. Nothing in it can "
+        "tell how they would have changed it."
+    ),
+    "Heterogeneity between trials is estimated from few units, so that prediction intervals are themselves uncertain.",
+    (
+        "A level with few cohorts is drawn towards the others; its interval says how little is known, its middle says "
+        "little."
+    ),
+)
+
+
+def limits_section(tables: "RunTables") -> Section:
+    """Return what a reader must bear in mind: what is so of every such analysis, and what the run itself noted."""
+    notes = [note for note in tables.document["notes"] if note not in {NOT_RANDOMISED, RECONSTRUCTION}]
+    said = [NOT_RANDOMISED, *LIMITS]
+    if tables.evidence.bundled:
+        said.append(RECONSTRUCTION)
+    return Section("limits", "Limits", (Bullets(tuple((line,) for line in (*said, *notes))),))
+
+
+def reproduce_section(tables: "RunTables") -> Section:
+    """Return how to make a run again, and what it was made of."""
+    document, folder = tables.document, tables.folder
+    provenance = document["provenance"]
+    settings = provenance["settings"]
+    asked = provenance.get("engine_asked") or provenance.get("engine") or document["engine"]
+    again = ["alkbayes", "fit", MODEL_FILE, "--data", EVIDENCE_FILE, "--engine", str(asked)]
+    again += [word for name in ("seed", "chains", "draws") for word in (f"--{name}", str(settings[name]))]
+    if asked == Engine.NUTS:
+        again += ["--tune", str(settings["tune"])]
+    version = provenance["versions"].get("alkbayes", "")
+    commands = f"cd {shlex.quote(folder.name)}\n{shlex.join(again)} --out ../{shlex.quote(folder.name)}-again"
+    model = (folder / MODEL_FILE).read_text(encoding="utf-8-sig")
+    hashes = tuple((name, (Verbatim(digest),)) for name, digest in document["files"].items())
+    blocks: tuple[Block, ...] = (
+        text(
+            f"Made on {document['written']} with alkbayes {version} by this command:",
+        ),
+        Listing(document["command"], "console"),
+        text(
+            f"The run's folder holds the model ({MODEL_FILE}), the table ({EVIDENCE_FILE}), the posterior "
+            f"({POSTERIOR_FILE}, which ArviZ opens) and all tables. From a copy of it the same numbers come of:"
+        ),
+        Listing(commands, "console"),
+        text("The same seed and the same versions on the same kind of machine give the same draws."),
+        Heading("Seed and settings"),
+        Facts(tuple((name.replace("_", " "), (f"{value}",)) for name, value in settings.items())),
+        Heading("Versions"),
+        Facts(tuple((name, (str(value),)) for name, value in provenance["versions"].items())),
+        Fold("The model file", (Listing(model, "toml"),)),
+        Fold("SHA-256 of the run's files, from " + RUN_FILE, (Facts(hashes),)),
+    )
+    return Section("reproduce", "How to reproduce it", blocks)

@@ -1,0 +1,171 @@
+"""The model of a report: its equation, its priors with their reasons, and what they imply."""
+
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING
+
+from alkbayes.model.prior_implications import prior_implications
+from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.priors import READING, implication_rows, prior_text
+from alkbayes.report.blocks import Equation, Heading, Section, Table, text
+from alkbayes.spec.schema import BetaBinomial, FixedEffect, Spec, StudentTHeterogeneity, effect_label
+from alkbayes.text.json import records
+from alkbayes.text.names import column_title
+from alkbayes.vocabulary import label_of
+
+if TYPE_CHECKING:
+    from alkbayes.inference.fit import Fit
+    from alkbayes.report.blocks import Block
+
+PARAMETER_OF_LINK = {
+    "logit": "log odds of response",
+    "probit": "normal score of the response rate",
+    "cloglog": "complementary log-log of the response rate",
+}
+
+
+def model_section(fit: "Fit") -> Section:
+    """Return the model of a fit: what was assumed before any count was read."""
+    spec, columns = fit.spec, fit.evidence.frame.columns
+    implied = implication_rows(records(prior_implications(spec, fit.evidence)))
+    names = {"logit": "logistic", "probit": "probit", "cloglog": "complementary log-log"}
+    blocks: list[Block] = [
+        text(
+            f"A hierarchical {names[spec.likelihood.link]} model of the responders of each cohort. Cohorts are not "
+            "taken for copies of one another: what the named columns do not explain differs between them, and the "
+            "model says by how much."
+            if spec.heterogeneity or isinstance(spec.likelihood, BetaBinomial)
+            else f"A {names[spec.likelihood.link]} model of the responders of each cohort, in which cohorts of the "
+            "same levels have the same rate.",
+        ),
+        equation_of(spec, columns),
+        text(
+            f"r responders of n patients in cohort i; θ is on the scale of the {spec.likelihood.link}: the "
+            f"{PARAMETER_OF_LINK[spec.likelihood.link]}."
+        ),
+        Heading("Priors, with their reasons"),
+        Table(
+            ReaderTable(
+                "Priors",
+                ("parameter", "prior", "what it is", "reason given in the model file"),
+                tuple(prior_rows(spec, columns)),
+                words=(1, 2, 3),
+            ),
+            ("Scales are those of the model. Normal and Student t: mean and SD (scale); half-: folded at zero.",),
+        ),
+        Heading("What the priors imply before any count is read, %"),
+        *(Table(table) for table in implied),
+        *(text(note) for note in READING),
+    ]
+    return Section("model", "Model", tuple(blocks))
+
+
+def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, str]]:
+    """Return each parameter that has a prior: its name with the columns of a table, the prior, what it is, why."""
+    start = "every fixed effect at its reference, every other at its average"
+    rows = [("alpha", prior_text(spec.intercept.prior), f"intercept: {start}", spec.intercept.why)]
+    for effect in spec.effect:
+        label = effect_label(effect.columns, table)
+        slug = label.replace(":", "_")
+        title = column_title(label)
+        if isinstance(effect, FixedEffect):
+            what = f"difference of each level of {title} from {effect.reference}"
+            rows.append((f"beta_{slug}", prior_text(effect.prior), what, effect.why))
+        else:
+            what = f"SD between the levels of {title}, which are exchangeable"
+            rows.append((f"sd_{slug}", prior_text(effect.sd_prior), what, effect.why))
+    if isinstance(spec.likelihood, BetaBinomial):
+        what = "intraclass correlation of the patients of a cohort"
+        rows.append(("rho", prior_text(spec.likelihood.rho_prior), what, spec.likelihood.why))
+    for term in spec.heterogeneity:
+        label = label_of(term.column, table)
+        kind = f"Student t with {term.nu:g} degrees of freedom" if isinstance(term, StudentTHeterogeneity) else "normal"
+        what = f"heterogeneity between {label}s ({kind}): its {'scale' if kind != 'normal' else 'SD'}"
+        rows.append((f"tau_{label}", prior_text(term.sd_prior), what, term.why))
+    return rows
+
+
+def equation_of(spec: Spec, table: Iterable[str]) -> Equation:
+    """Return the definition of the model with the columns of a table, a line for each of its levels."""
+    beta_binomial = isinstance(spec.likelihood, BetaBinomial)
+    r, n, p, theta = (_sub(letter, "i") for letter in ("r", "n", "p", "θ"))
+    counts = _call("BetaBinomial", n, p, ("ρ", r"\rho")) if beta_binomial else _call("Binomial", n, p)
+    terms = [("<mi>α</mi>", r"\alpha")]
+    below = []
+    for effect in spec.effect:
+        name = effect_label(effect.columns, table)
+        letter = ("β", r"\beta") if isinstance(effect, FixedEffect) else ("u", "u")
+        terms.append(_level(letter, name))
+        if not isinstance(effect, FixedEffect):
+            below.append(_follows(_level(("u", "u"), name, index=False), _zero_sum(name)))
+    for term in spec.heterogeneity:
+        name = label_of(term.column, table)
+        terms.append(_level(("v", "v"), name))
+        scale = _named(("τ", r"\tau"), name)
+        if isinstance(term, StudentTHeterogeneity):
+            drawn = _call(f"t{term.nu:g}", ("<mn>0</mn>", "0"), scale)
+        else:
+            drawn = _call("Normal", ("<mn>0</mn>", "0"), _squared(scale))
+        below.append(_follows(_level(("v", "v"), name, index=False), drawn))
+    plus = "<mo>+</mo>".join(mathml for mathml, _ in terms), " + ".join(latex for _, latex in terms)
+    link = _call(spec.likelihood.link, p)
+    lines = [
+        _follows(r, counts),
+        _equal(link, theta),
+        _equal(theta, plus),
+        *below,
+    ]
+    return Equation(
+        tuple(f'<math display="block">{line[0]}</math>' for line in lines), tuple(line[1] for line in lines)
+    )
+
+
+type _Term = tuple[str, str]
+"""A piece of an equation in MathML and in LaTeX."""
+
+LATEX = {"θ": r"\theta", "α": r"\alpha"}
+
+
+def _sub(letter: str, index: str) -> _Term:
+    return f"<msub><mi>{letter}</mi><mi>{index}</mi></msub>", f"{LATEX.get(letter, letter)}_{index}"
+
+
+def _named(letter: _Term, name: str) -> _Term:
+    return (
+        f"<msub><mi>{letter[0]}</mi><mtext>{escape(name)}</mtext></msub>",
+        rf"{letter[1]}_{{\text{{{_latex(name)}}}}}",
+    )
+
+
+def _level(letter: _Term, name: str, *, index: bool = True) -> _Term:
+    at = f"{name}[i]" if index else name
+    return _named(letter, at)
+
+
+def _squared(term: _Term) -> _Term:
+    return f"<msup><mrow>{term[0]}</mrow><mn>2</mn></msup>", f"{term[1]}^2"
+
+
+def _call(name: str, *arguments: _Term) -> _Term:
+    inner = "<mo>,</mo>".join(mathml if mathml.startswith("<") else f"<mi>{mathml}</mi>" for mathml, _ in arguments)
+    return (
+        f"<mtext>{name}</mtext><mo>(</mo>{inner}<mo>)</mo>",
+        rf"\operatorname{{{name}}}({', '.join(latex for _, latex in arguments)})",
+    )
+
+
+def _zero_sum(name: str) -> _Term:
+    scale = _named(("σ", r"\sigma"), name)
+    return _call("ZeroSumNormal", _squared(scale))
+
+
+def _follows(left: _Term, right: _Term) -> _Term:
+    return f"{left[0]}<mo>∼</mo>{right[0]}", rf"{left[1]} \sim {right[1]}"
+
+
+def _equal(left: _Term, right: _Term) -> _Term:
+    return f"{left[0]}<mo>=</mo>{right[0]}", f"{left[1]} = {right[1]}"
+
+
+def _latex(name: str) -> str:
+    return "".join(rf"\{mark}" if mark in "_%&#$" else mark for mark in name)

@@ -1,0 +1,116 @@
+"""The results of a report: pooled rates, heterogeneity, contrasts, and every cohort."""
+
+from typing import TYPE_CHECKING
+
+from alkbayes.errors import FigureError
+from alkbayes.model.prior_implications import heterogeneity_priors
+from alkbayes.plots.kinds import KINDS
+from alkbayes.presentation.fit import (
+    WHOLE_PERCENTS,
+    Document,
+    column_meanings,
+    contrast_rows,
+    heterogeneity_rows,
+    pooled_rows,
+    shows_whole_percents,
+    two_step_notes,
+)
+from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_line
+from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
+from alkbayes.report.pictures import picture
+from alkbayes.report.sections.forest import forest_of
+from alkbayes.vocabulary import NOT_RANDOMISED, Standard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alkbayes.inference.fit import Fit
+    from alkbayes.plots.files import Page
+    from alkbayes.plots.source import RunTables
+    from alkbayes.report.blocks import Block, Picture
+    from alkbayes.report.sections.sources import Source
+
+MOST_CONTRASTS = 40
+"""Contrasts of one effect that stand open; more are folded away."""
+OF_MEAN = "Differences are of the mean, over the patients of the two levels together."
+OF_ROWS = "Differences are of the mean, over the patients that the rows of these levels are averaged over."
+
+
+def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tuple[int, Source]]") -> Section:
+    """Return what a run found."""
+    document = tables.document
+    evidence = tables.evidence
+    notes = tuple(f"{name}: {meaning}." for name, meaning in column_meanings(document)) + tuple(
+        two_step_notes(document)
+    )
+    if shows_whole_percents(document):
+        notes = (*notes, WHOLE_PERCENTS)
+    notes = (*notes, *prediction_lines(document))
+    blocks: list[Block] = [
+        *(text(line) for line in (*unnamed_line(document), *standard_lines(document))),
+        Table(pooled_rows(document), notes),
+        *_weights(document),
+        figure_of(tables, "cells"),
+    ]
+    if document["heterogeneity"]:
+        said = text("How far trials and cohorts differ, and how much of that the named columns explain.")
+        blocks += [Heading("Heterogeneity"), said, Table(heterogeneity_rows(document))]
+    if heterogeneity_priors(fit.design, draws=1):
+        blocks.append(figure_of(tables, "heterogeneity"))
+    if len(tables.contrasts):
+        blocks += [Heading("Contrasts"), Paragraph((NOT_RANDOMISED,), strong=True), *_contrasts(document)]
+        blocks.append(figure_of(tables, "contrasts"))
+    blocks += [
+        Heading("Every cohort"),
+        forest_of(tables.pooled, tables.cohorts, evidence, sources),
+        figure_of(tables, "shrinkage"),
+    ]
+    return Section("results", "Results", tuple(blocks))
+
+
+def figure_of(tables: "RunTables", kind: str) -> "Picture | Paragraph":
+    """Return a figure of a run by its kind, or why the run has none."""
+    try:
+        return shown(kind, KINDS[kind].draw(tables))
+    except FigureError as error:
+        return text(f"No figure `{kind}`: {error}")
+
+
+def shown(kind: str, pages: "Sequence[Page]") -> "Picture":
+    """Return a figure that is drawn, by its kind."""
+    shows = KINDS[kind].shows
+    return picture(kind, shows[:1].upper() + shows[1:], DESCRIPTIONS[kind], pages)
+
+
+DESCRIPTIONS = {
+    "cells": "One row for each pooled group; its numbers are those of the table of pooled rates.",
+    "heterogeneity": "Densities of prior and posterior; medians and intervals are those of the table of heterogeneity.",
+    "contrasts": "Odds ratios and differences with intervals; its numbers are those of the tables of contrasts.",
+    "shrinkage": "One point for each cohort, observed rate across, posterior median upwards; numbers as in the forest.",
+    "comparison": "One row for each method, with confidence and prediction intervals, the model's own at the top.",
+    "funnel": "One point for each cohort, observed rate across and number of patients upwards.",
+    "baujat": "One point for each cohort, its share of the heterogeneity across and what leaving it out does upwards.",
+    "predictive": "One row for each cohort, its observed rate and the predicted intervals.",
+    "calibration": "Share of cohorts below each level of the predictive distribution, with the band it may lie in.",
+    "sensitivity": "For each headline number one bar for each reading, as long as the number shifts under it.",
+    "sequence": "One cell for each earlier ALK inhibitor and generation, with rate, interval and number of cohorts.",
+    "forest": "Every cohort with its observed and its shrunken rate, in the groups of the pooled table.",
+}
+"""Of each kind, what there is to be seen and where its numbers stand, for who cannot see it."""
+
+
+def _weights(document: Document) -> "list[Block]":
+    said_of, lines = averaging(document)
+    if not lines:
+        return []
+    what = "Over what each row is averaged"
+    said = text(f"{said_of}. All weights are in pooled.csv of the run.")
+    return [Fold(what, (said, Bullets(tuple((line,) for line in lines))))]
+
+
+def _contrasts(document: Document) -> "list[Block]":
+    found: list[Block] = []
+    for table in contrast_rows(document):
+        shown = Table(table, (OF_ROWS if document.get("standard") == Standard.SAME else OF_MEAN,))
+        found.append(shown if len(table.rows) <= MOST_CONTRASTS else Fold(table.title, (shown,)))
+    return found

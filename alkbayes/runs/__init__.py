@@ -1,0 +1,1 @@
+"""Run folders, and analyses kept beside a run."""

@@ -1,0 +1,112 @@
+"""What was computed of a finished run, kept beside it, so that figures and reports need not compute it again."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from alkbayes.errors import RunError
+from alkbayes.runs.run import RUN_FILE, beside, file_hash
+from alkbayes.text.json import finite_or_none
+
+SCHEMA = 1
+COMMANDS = {
+    "sensitivity": "alkbayes sensitivity {run}",
+    "outliers": "alkbayes outliers {run}",
+    "outliers-by-trial": "alkbayes outliers {run} --by-trial",
+    "compare": "alkbayes compare {run} OTHER-RUN",
+    "pfs": "alkbayes pfs --for {run}",
+    "intracranial": "alkbayes intracranial --for {run}",
+    "sequence": "alkbayes sequence --for {run}",
+    "resistance": "alkbayes resistance --for {run}",
+    "predict": "alkbayes predict {run} --n PATIENTS",
+}
+"""What can be kept, and the command that keeps it in the folder of the run that it names."""
+
+
+def keep_analysis(folder: Path, name: str, document: dict[str, Any]) -> Path:
+    """Write an analysis of a run beside the run, whole or not at all; an older one is replaced.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    name
+        Of the analysis, one of :data:`COMMANDS`.
+    document
+        What its command prints with `--json`. Numbers that JSON cannot hold become null.
+
+    Returns
+    -------
+    Path
+        `folder`/`name`.json. It holds `schema`, `analysis`, `run_sha256` (of the `run.json` that it was made from) and
+        `document`.
+
+    Raises
+    ------
+    RunError
+        If the folder cannot be written to.
+    """
+    path = _path(folder, name)
+    try:
+        kept = {"schema": SCHEMA, "analysis": name, "run_sha256": file_hash(folder / RUN_FILE), "document": document}
+        text = json.dumps(finite_or_none(kept), indent=2, ensure_ascii=False, allow_nan=False)
+        with beside(path) as place:
+            (place / path.name).write_text(text + "\n", encoding="utf-8")
+            (place / path.name).replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: could not be kept: {error.strerror or error}.") from error
+    return path
+
+
+def kept_analysis(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return an analysis that was kept with a run, or None where there is none.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    name
+        Of the analysis, one of :data:`COMMANDS`.
+
+    Returns
+    -------
+    dict or None
+        The document, as it was given to :func:`keep_analysis`.
+
+    Raises
+    ------
+    RunError
+        If what is there was made from another run or by another version, or cannot be read.
+    """
+    path = _path(folder, name)
+    if not path.exists():
+        return None
+    again = f"Make it again: {command_for(name, folder)}"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        digest = file_hash(folder / RUN_FILE)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read: {error}. {again}") from error
+    if not isinstance(kept, dict) or (kept.get("schema"), kept.get("analysis")) != (SCHEMA, name):
+        found = (kept.get("schema"), kept.get("analysis")) if isinstance(kept, dict) else None
+        raise RunError(
+            f"{path}: found schema and analysis {found!r}; allowed: {(SCHEMA, name)!r}. It is of another version, or "
+            f"was put there by hand. {again}"
+        )
+    if kept.get("run_sha256") != digest:
+        raise RunError(f"{path}: was made from another run than the {RUN_FILE} beside it. {again}")
+    if not isinstance(document := kept.get("document"), dict):
+        raise RunError(f"{path}: has no document, so it is not what alkbayes keeps. {again}")
+    return document
+
+
+def command_for(name: str, folder: Path) -> str:
+    """Return the command that makes an analysis of a run and keeps it."""
+    return COMMANDS[name].format(run=shlex.quote(str(folder)))
+
+
+def _path(folder: Path, name: str) -> Path:
+    if name not in COMMANDS:
+        raise ValueError(f"no analysis that is kept: {name!r}")
+    return folder / f"{name}.json"

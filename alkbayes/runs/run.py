@@ -1,0 +1,299 @@
+"""A run's folder: written beside its place and renamed in whole, checked when it is read again."""
+
+import errno
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alkbayes.errors import RunError, TakenError
+from alkbayes.evidence.outcomes import ORR
+
+if TYPE_CHECKING:
+    from alkbayes.estimates.results import Results
+    from alkbayes.evidence.outcomes import Outcome
+    from alkbayes.evidence.table import Evidence
+    from alkbayes.inference.fit import Fit
+
+SCHEMA = 2
+RUN_FILE = "run.json"
+POSTERIOR_FILE = "posterior.nc"
+MODEL_FILE = "model.toml"
+EVIDENCE_FILE = "evidence.csv"
+RUNS_FOLDER = Path("runs")
+PARTS = (
+    "model",
+    "question",
+    "outcome",
+    "standard",
+    "engine",
+    "evidence",
+    "diagnostics",
+    "pooled",
+    "heterogeneity",
+    "contrasts",
+    "classical",
+    "notes",
+    "provenance",
+    "command",
+    "written",
+    "files",
+    "content_sha256",
+)
+"""What `run.json` holds beside its schema."""
+
+
+def free_run_folder(model: str, *, now: datetime) -> Path:
+    """Return `runs/<model>-<timestamp>` below the current folder, with a number where that is taken."""
+    stem = f"{model}-{now:%Y%m%d-%H%M%S}"
+    candidate, number = RUNS_FOLDER / stem, 1
+    while candidate.exists() or candidate.is_symlink():
+        number += 1
+        candidate = RUNS_FOLDER / f"{stem}-{number}"
+    return candidate
+
+
+def check_place(folder: Path) -> None:
+    """Check, before anything is sampled, that a run can be written to `folder`.
+
+    Raises
+    ------
+    TakenError
+        If something is there already.
+    RunError
+        If the folder above it cannot be written to.
+    """
+    if folder.exists() or folder.is_symlink():
+        kind = "a folder" if folder.is_dir() else "a file"
+        raise TakenError(f"{folder}: {kind} is there already; nothing is overwritten. Give --out a path that is free.")
+    above = folder.absolute().parent
+    while not above.exists():
+        above = above.parent
+    try:
+        # Made and removed: the rights of a folder do not say all (a full or read-only disk, /proc).
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".partial", dir=above):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"{folder}: {above} cannot be written to ({error.strerror or error}). "
+            "Give --out a path in a folder of yours."
+        ) from error
+
+
+def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes, command: str) -> dict[str, Any]:
+    """Write a run's folder: whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Where; nothing may be there.
+    fit, results
+        What to write.
+    model_file
+        The bytes of the model file.
+    command
+        The command line that made the run.
+
+    Returns
+    -------
+    dict
+        What `run.json` holds: the results' document, the command, the time, a hash of every other file, and one of all
+        that.
+
+    Raises
+    ------
+    TakenError
+        If something came to be at `folder` in the meantime.
+    RunError
+        If the disk refuses.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with beside(folder) as place:
+            (place / MODEL_FILE).write_bytes(model_file)
+            (place / EVIDENCE_FILE).write_bytes(fit.evidence.content)
+            for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
+                getattr(results, name).to_csv(place / f"{name}.csv", index=False)
+            # In memory first: HDF5 closes a file that a full disk cut short once more at exit, and crashes the process.
+            posterior = io.BytesIO()
+            fit.tree.to_netcdf(posterior, engine="h5netcdf")
+            (place / POSTERIOR_FILE).write_bytes(posterior.getbuffer())
+            files = {path.name: file_hash(path) for path in sorted(place.iterdir())}
+            written = datetime.now().astimezone().isoformat(timespec="seconds")
+            document = sealed(
+                {"schema": SCHEMA} | results.document | {"command": command, "written": written, "files": files}
+            )
+            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+            (place / RUN_FILE).write_text(text + "\n", encoding="utf-8")
+            # Without this a folder that came to be at `folder` since the check would be replaced, if it is empty.
+            check_place(folder)
+            place.rename(folder)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise TakenError(
+                f"{folder}: another run was written there in the meantime. Give --out another path."
+            ) from error
+        raise RunError(f"{folder}: the run could not be written: {error.strerror or error}.") from error
+    return document
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return the document of a finished run, its files checked.
+
+    Raises
+    ------
+    RunError
+        If this is no finished run, or a file, `run.json` included, is missing or is not what the run wrote.
+    """
+    if not folder.is_dir():
+        fault = "is a file" if folder.exists() else "there is no such folder"
+        raise RunError(f"{folder}: {fault}. Give the folder of a run, such as runs/line-generation-….")
+    path = folder / RUN_FILE
+    if not path.is_file():
+        raise RunError(f"{folder}: has no {RUN_FILE}, so it is no finished run. Fit again: alkbayes fit.")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read: {error}. Fit again: alkbayes fit.") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        found = document.get("schema") if isinstance(document, dict) else None
+        raise RunError(
+            f"{path}: found schema {found!r}; allowed: {SCHEMA}. The run was written by another version of alkbayes. "
+            f"Fit again with this one: {_command(document)}"
+        )
+    if missing := [name for name in PARTS if name not in document]:
+        raise RunError(f"{path}: has no {', '.join(missing)}, so it is not what a run writes. Fit again: alkbayes fit.")
+    if document != sealed(document):
+        raise RunError(
+            f"{path}: is not what the run wrote: a number or a word in it was changed since. Restore it, or fit again: "
+            f"{document['command']}"
+        )
+    _check_files(folder, document)
+    return document
+
+
+def _command(document: object) -> str:
+    """Return the command by which a run was made, whatever version wrote it."""
+    command = document.get("command") if isinstance(document, dict) else None
+    return command if isinstance(command, str) else "alkbayes fit"
+
+
+def _check_files(folder: Path, document: Mapping[str, Any]) -> None:
+    for name, expected in document["files"].items():
+        file = folder / name
+        if not file.is_file():
+            raise RunError(f"{folder}: {name} is missing, so the run is incomplete. Fit again: {document['command']}")
+        try:
+            digest = file_hash(file)
+        except OSError as error:
+            raise RunError(f"{file}: cannot be read: {error.strerror or error}.") from error
+        if digest != expected:
+            raise RunError(
+                f"{folder}: {name} is not what the run wrote, so its numbers need not belong to it. Fit again: "
+                f"{document['command']}"
+            )
+
+
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a run with the SHA-256 of its content, which shows any later change of it.
+
+    Parameters
+    ----------
+    document
+        Of the run; a hash that it has already is replaced.
+    """
+    content = {name: value for name, value in document.items() if name != "content_sha256"}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return content | {"content_sha256": sha256(text.encode()).hexdigest()}
+
+
+def run_evidence(
+    folder: Path, document: dict[str, Any], *, columns: Sequence[str] = (), outcome: "Outcome" = ORR
+) -> "Evidence":
+    """Return the table that a run was fitted to, with the name that it had then and not that of the run's copy.
+
+    Parameters
+    ----------
+    folder, document
+        Of the run, as :func:`read_run` returned it.
+    columns, outcome
+        As of :func:`alkbayes.evidence.table.read_evidence`.
+
+    Raises
+    ------
+    EvidenceError
+        If the table has not these columns, or none of this outcome.
+    """
+    from alkbayes.evidence.table import read_evidence
+
+    evidence = read_evidence(folder / EVIDENCE_FILE, columns=columns, outcome=outcome)
+    return replace(evidence, source=document["evidence"]["source"])
+
+
+def read_fit(folder: Path) -> "Fit":
+    """Return the fit of a finished run as it was when it was made, its files checked.
+
+    Raises
+    ------
+    RunError
+        As :func:`read_run`, and if the model file or the table is none that this version reads.
+    """
+    import xarray as xr
+
+    from alkbayes.errors import EvidenceError, SpecError
+    from alkbayes.inference.convergence import Diagnostics
+    from alkbayes.inference.fit import Fit, Provenance
+    from alkbayes.model.design import build_design, parameters
+    from alkbayes.spec.schema import read_spec
+    from alkbayes.vocabulary import Standard
+
+    document = read_run(folder)
+    try:
+        spec = read_spec(folder / MODEL_FILE)
+        evidence = run_evidence(folder, document, columns=spec.columns, outcome=spec.outcome)
+    except (SpecError, EvidenceError) as error:
+        raise RunError(
+            f"{folder}: this version of alkbayes cannot read what the run was made of: {error} Fit again: "
+            f"{document['command']}"
+        ) from error
+    with xr.open_datatree(folder / POSTERIOR_FILE, engine="h5netcdf") as stored:
+        tree = stored.load()
+    design = build_design(spec, evidence)
+    if missing := [item.name for item in parameters(design) if item.name not in tree["posterior"]]:
+        raise RunError(
+            f"{folder}: this version of alkbayes fits {', '.join(missing)} to such a table, which the run has not. "
+            f"Fit again: {document['command']}"
+        )
+    return Fit(
+        spec=spec,
+        evidence=evidence,
+        design=design,
+        tree=tree,
+        diagnostics=Diagnostics.from_record(document["diagnostics"]),
+        provenance=Provenance.from_record(document["provenance"]),
+        standard=Standard(document["standard"]),
+    )
+
+
+@contextmanager
+def beside(folder: Path) -> Iterator[Path]:
+    """Make a hidden folder next to `folder`, gone at the end unless it was renamed."""
+    place = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+    place.chmod(0o755)
+    try:
+        yield place
+    finally:
+        if place.exists():
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    return sha256(path.read_bytes()).hexdigest()

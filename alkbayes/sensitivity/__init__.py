@@ -1,0 +1,1 @@
+"""Sensitivity analysis: alternative priors, data and models; power scaling."""

@@ -1,0 +1,196 @@
+"""What a run's conclusions hang on, in sentences that are made of the numbers and presume no direction."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY
+from alkbayes.sensitivity.alternatives import READINGS, Family
+from alkbayes.sensitivity.power_scaling import PowerScaling
+from alkbayes.sensitivity.table import Estimate, Grid, Outcome, Shift, Status
+from alkbayes.text.wording import counted, joined
+from alkbayes.vocabulary import INTERVAL_PROB
+
+TAIL = (1 - INTERVAL_PROB) / 2
+"""A difference is settled where the probability of either sign is below this."""
+
+LEAST_P = 0.001
+
+FAMILIES = {Family.PRIOR: "Priors", Family.EVIDENCE: "Evidence", Family.MODEL: "Models"}
+HALF = "half of its posterior SD"
+ENDS = {"median": "", "low": ", lower end", "high": ", upper end"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """The reading that moves a number most.
+
+    Attributes
+    ----------
+    number
+        Of the main fit.
+    reading
+        Its name.
+    shift
+        By how much.
+    """
+
+    number: Estimate
+    reading: str
+    shift: Shift
+
+
+def movers(grid: Grid) -> list[Mover]:
+    """Return for each headline number the reading that moves it most, in SDs of the main fit's number.
+
+    A number that no usable reading has is left out.
+    """
+    found = []
+    for number in grid.numbers:
+        shifts = [(outcome.name, grid.shift(outcome, number.key)) for outcome in grid.usable]
+        there = [Mover(number, name, shift) for name, shift in shifts if shift is not None]
+        if there:
+            found.append(max(there, key=lambda mover: abs(mover.shift.in_sds)))
+    return found
+
+
+def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
+    """Return what the conclusions of a run hang on, a sentence each.
+
+    Which readings move a headline number by more than half an SD of it and by more than Monte Carlo error, family by
+    family; whether a difference between levels changes sign, or whether it is settled (a probability above 0.975);
+    which priors power-scaling flags; and which readings could not be used.
+    """
+    sentences = []
+    if names := grid.not_reproduced:
+        sentences.append(
+            f"The run's own model, fitted again, does not give its {' and '.join(names)} up to Monte Carlo error: find "
+            "out why before anything else here is believed."
+        )
+    sentences += [_family(grid, family) for family in FAMILIES]
+    sentences += _directions(grid)
+    sentences.append(_priors(grid, scaling))
+    for status, what in ((Status.NOT_CONVERGED, "did not converge"), (Status.FAILED, "could not be fitted")):
+        if out := [outcome.name for outcome in grid.outcomes if outcome.status is status]:
+            sentences.append(f"{joined(out)} {what}: nothing above rests on {'it' if len(out) == 1 else 'them'}.")
+    return sentences
+
+
+def shift_text(number: Estimate, value: float) -> str:
+    """Return a shift for a reader: of rates and their differences in percentage points, of SDs as it is."""
+    text = f"{value:+.2f}" if number.key[0] == HETEROGENEITY else f"{100 * value:+.1f} points"
+    return text.replace("-", "−")
+
+
+def _family(grid: Grid, family: Family) -> str:
+    """Return how many readings of a family move a headline number, and which number most."""
+    members = {reading.name for reading in READINGS if reading.family is family}
+    used = [outcome for outcome in grid.usable if outcome.name in members]
+    if not used:
+        tried = any(outcome.status is not Status.NOT_APPLICABLE for outcome in grid.outcomes if outcome.name in members)
+        what = "no reading could be fitted" if tried else "no other reading applies to this model and table"
+        return f"{FAMILIES[family]}: {what}."
+    moving = []
+    for outcome in used:
+        shifts = [(number, grid.shift(outcome, number.key)) for number in grid.numbers]
+        moved = [(number, shift) for number, shift in shifts if shift is not None and shift.moved]
+        if moved:
+            moving.append((outcome.name, *max(moved, key=lambda item: abs(item[1].in_sds))))
+    if not moving:
+        return f"{FAMILIES[family]}: none of {_readings(len(used))} moves a headline number by more than {HALF}."
+    moving.sort(key=lambda item: -abs(item[2].in_sds))
+    each = "; ".join(
+        f"{name} ({number.spoken}{ENDS[shift.largest]} {shift_text(number, shift.by[shift.largest])}, "
+        f"{abs(shift.in_sds):.1f} SD)"
+        for name, number, shift in moving
+    )
+    verb, most = ("moves", "") if len(moving) == 1 else ("move", " (in brackets the one that it moves most)")
+    sentence = (
+        f"{FAMILIES[family]}: {len(moving)} of {_readings(len(used))} {verb} a headline number by more than {HALF}"
+        f"{most}: {each}."
+    )
+    return sentence + _chance(grid, used)
+
+
+def _chance(grid: Grid, used: Sequence[Outcome]) -> str:
+    """Return which readings of fewer cohorts move a number by more than chance would; empty if none has fewer."""
+    fewer = [outcome for outcome in used if (outcome.cohorts or 0) < (grid.main.cohorts or 0)]
+    if not fewer:
+        return ""
+    beyond = []
+    for outcome in fewer:
+        shifts = [(number, grid.shift(outcome, number.key)) for number in grid.numbers]
+        more = [number.spoken for number, shift in shifts if shift is not None and shift.moved and shift.beyond_chance]
+        if more:
+            beyond.append(f"{outcome.name} ({', '.join(more)})")
+    found = "; ".join(beyond) or "none"
+    return f" By more than leaving out as many cohorts at random would (twice its SD): {found}."
+
+
+def _directions(grid: Grid) -> Iterator[str]:
+    """Yield what becomes of each difference between levels; a sign that is not settled cannot change."""
+    steady = []
+    contrasts = [number for number in grid.numbers if number.key[0] == CONTRAST]
+    for number in contrasts:
+        others = [
+            (outcome.name, found)
+            for outcome in grid.usable
+            if (found := (outcome.estimates or {}).get(number.key)) is not None
+        ]
+        reversed_ = [name for name, found in others if _settled(number) and found.median * number.median < 0]
+        changed = [name for name, found in others if _settled(found) != _settled(number) and name not in reversed_]
+        said = []
+        if reversed_:
+            said.append(f"changes sign under {joined(reversed_)}")
+        if changed:
+            now = "is no longer settled" if _settled(number) else "is settled"
+            said.append(f"{now} under {joined(changed)}")
+        if said:
+            main = f"{'settled' if _settled(number) else 'not settled'} in the main fit, {_probability(number)}"
+            yield f"The difference {number.spoken} ({main}) {' and '.join(said)}."
+        elif others:
+            steady.append(number)
+    if steady:
+        settled = [number.spoken for number in steady if _settled(number)]
+        unsettled = [number.spoken for number in steady if not _settled(number)]
+        if settled:
+            yield f"{_subject(settled)} its sign in every reading, with a probability above {1 - TAIL:g}."
+        if unsettled:
+            subject = "The sign of the difference" if len(unsettled) == 1 else "The sign of each of the differences"
+            yield f"{subject} {joined(unsettled)} is settled neither in the main fit nor in any reading."
+
+
+def _priors(grid: Grid, scaling: PowerScaling) -> str:
+    """Return which priors power-scaling flags, and for which numbers."""
+    if not scaling.flagged:
+        limit = f"{scaling.threshold:.2f}"
+        return f"Power-scaling flags no prior: no headline number is sensitive to the priors (threshold {limit})."
+    spoken = {number.key: number.spoken for number in grid.numbers}
+    by_prior: dict[tuple[str, str], list[str]] = {}
+    for found in scaling.flagged:
+        for prior in found.responsible:
+            by_prior.setdefault((prior, str(found.diagnosis)), []).append(spoken[found.number.key])
+    each = "; ".join(
+        f"the prior of {prior}: {diagnosis} in {joined(names)}" for (prior, diagnosis), names in by_prior.items()
+    )
+    return f"Power-scaling flags {each}."
+
+
+def _settled(number: Estimate) -> bool:
+    probability = number.prob_positive
+    return probability is not None and min(probability, 1 - probability) < TAIL
+
+
+def _probability(number: Estimate) -> str:
+    """Return the probability that the first level has the higher rate."""
+    probability = number.prob_positive or 0.0
+    if min(probability, 1 - probability) < LEAST_P:
+        return f"P(above 0) {'<' if probability < 0.5 else '>'} {LEAST_P if probability < 0.5 else 1 - LEAST_P}"
+    return f"P(above 0) = {probability:.3f}"
+
+
+def _subject(names: Sequence[str]) -> str:
+    return f"The difference {names[0]} keeps" if len(names) == 1 else f"Each of the differences {joined(names)} keeps"
+
+
+def _readings(count: int) -> str:
+    return counted(count, "reading")

@@ -1,0 +1,341 @@
+"""What other readings of an analysis change: functions from a model and a table to changed ones.
+
+Each makes a whole model file of its changes, which is checked as any other is.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, ndtri
+
+from alkbayes.errors import SpecError
+from alkbayes.evidence.table import Evidence
+from alkbayes.model.design import Design, EffectBlock
+from alkbayes.spec.schema import COHORT, FixedEffect, Spec, parse_spec
+from alkbayes.text.names import listed, plain, quoted
+from alkbayes.vocabulary import LEVELS, Line, PriorAlkTki
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LINE = "line"
+PRIOR_ALK_TKI = "prior_alk_tki"
+
+LINE_BY_TKI = {
+    PriorAlkTki.NONE: Line.NAIVE,
+    PriorAlkTki.CRIZOTINIB: Line.PRETREATED,
+    PriorAlkTki.SECOND: Line.PRETREATED,
+    PriorAlkTki.ANY: Line.PRETREATED,
+    PriorAlkTki.MIXED: Line.MIXED,
+}
+"""The treatment line that earlier ALK inhibitors make alone, whatever chemotherapy came before."""
+
+OF_RESPONDERS = frozenset({"assessor", "analysis_set", "confirmed", "count_basis"})
+"""Columns that say how the usual counts came about, and nothing of another outcome's."""
+
+SAID_OTHERWISE = {
+    "assessor": {
+        "bicr": "irc",
+        "birc": "irc",
+        "icr": "irc",
+        "independent": "irc",
+        "independentreview": "irc",
+        "central": "irc",
+        "centralreview": "irc",
+        "inv": "investigator",
+        "local": "investigator",
+    },
+    "analysis_set": {"intentiontotreat": "itt", "intenttotreat": "itt", "responseevaluable": "evaluable"},
+    "confirmed": {"y": "yes", "true": "yes", "confirmed": "yes", "n": "no", "false": "no", "unconfirmed": "no"},
+}
+"""Other words for a level, as :func:`alkbayes.text.names.plain` leaves them."""
+
+PHASES = {"1": "1", "i": "1", "2": "2", "ii": "2", "3": "3", "iii": "3", "4": "4", "iv": "4"}
+"""How the number of a phase is written."""
+
+STUDENT_NU = 4.0
+"""Degrees of freedom of the heavy tails, those of the model `robust`."""
+
+RHO_PRIOR = {"dist": "beta", "a": 1.0, "b": 15.0}
+"""Of the intraclass correlation, that of the model `beta-binomial`."""
+
+SD_PRIOR = {"dist": "half_normal", "sd": 0.5}
+"""Of the SD between cohorts, that of the model `line-generation`."""
+
+LINKS: dict[str, tuple[Callable[[float], float], float]] = {
+    "probit": (lambda rate: float(ndtri(rate)), 0.25 / float(np.exp(-0.5 * ndtri(0.5) ** 2) / np.sqrt(2 * np.pi))),
+    "cloglog": (lambda rate: float(np.log(-np.log1p(-rate))), 0.25 / (0.5 * float(np.log(2)))),
+}
+"""Of other links than the logit: the value at a rate, and how many times as wide as a logit's a prior is to be, so that
+both say the same of rates near one half (the ratio of the slopes there)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inapplicable:
+    """A reading says nothing about a model and a table.
+
+    Attributes
+    ----------
+    reason
+        Why, as a clause: "the table has no column assessor".
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a reading makes of a model and a table.
+
+    Attributes
+    ----------
+    spec, evidence
+        The model and the table; the same object where the reading leaves it alone.
+    reshape
+        What it does to the design; None for nothing.
+    """
+
+    spec: Spec
+    evidence: Evidence
+    reshape: Callable[[Design], Design] | None = None
+
+
+type Maker = Callable[[Spec, Evidence], Change | Inapplicable]
+"""From a model and a table to changed ones, or why that makes no sense."""
+
+
+def rewritten(spec: Spec, **parts: Any) -> Spec:
+    """Return a model file with some parts in place of its own, checked as any model file is.
+
+    Raises
+    ------
+    SpecError
+        If the new parts break a rule.
+    """
+    return parse_spec(spec.model_dump(by_alias=True) | parts, source=spec.name)
+
+
+def every_tau(prior: Mapping[str, Any], why: str) -> Maker:
+    """Return what gives every SD of the heterogeneity this prior."""
+
+    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        if not spec.heterogeneity:
+            return Inapplicable("the model has no SD of heterogeneity")
+        terms = [term.model_dump() | {"sd_prior": dict(prior)} for term in spec.heterogeneity]
+        if terms == [term.model_dump() for term in spec.heterogeneity]:
+            return Inapplicable("it changes nothing: the model has this prior")
+        return Change(rewritten(spec, heterogeneity=[term | {"why": why} for term in terms]), evidence)
+
+    return make
+
+
+def first_fixed(sd: float, why: str) -> Maker:
+    """Return what gives the differences of the first fixed effect a normal prior about zero with this SD."""
+
+    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        position = next((place for place, effect in enumerate(spec.effect) if isinstance(effect, FixedEffect)), None)
+        if position is None:
+            return Inapplicable("the model has no fixed effect")
+        effects = [effect.model_dump() for effect in spec.effect]
+        prior = {"dist": "normal", "mean": 0.0, "sd": sd}
+        if effects[position]["prior"] == prior:
+            return Inapplicable("it changes nothing: the model has this prior")
+        effects[position] |= {"prior": prior, "why": why}
+        return Change(rewritten(spec, effect=effects), evidence)
+
+    return make
+
+
+def every_effect_sd(sd: float, why: str) -> Maker:
+    """Return what gives the SD of every exchangeable effect a half-normal prior."""
+
+    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        prior = {"dist": "half_normal", "sd": sd}
+        effects = [effect.model_dump() for effect in spec.effect]
+        if not any("sd_prior" in effect for effect in effects):
+            return Inapplicable("the model has no exchangeable effect")
+        if all(effect.get("sd_prior", prior) == prior for effect in effects):
+            return Inapplicable("it changes nothing: the model has this prior")
+        effects = [effect | {"sd_prior": prior, "why": why} if "sd_prior" in effect else effect for effect in effects]
+        return Change(rewritten(spec, effect=effects), evidence)
+
+    return make
+
+
+def wide_intercept(sd: float, why: str) -> Maker:
+    """Return what gives the intercept a normal prior about zero with this SD."""
+
+    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        prior = {"dist": "normal", "mean": 0.0, "sd": sd}
+        if spec.intercept.prior.model_dump() == prior:
+            return Inapplicable("it changes nothing: the model has this prior")
+        return Change(rewritten(spec, intercept={"prior": prior, "why": why}), evidence)
+
+    return make
+
+
+def only(column: str, *values: str) -> Maker:
+    """Return what keeps the cohorts whose `column` is one of `values`."""
+    return _kept(column, lambda found: found.isin(values))
+
+
+def without(column: str, *values: str) -> Maker:
+    """Return what leaves out the cohorts whose `column` is one of `values`."""
+    return _kept(column, lambda found: ~found.isin(values))
+
+
+def level_meant(column: str, cell: str) -> str | None:
+    """Return the level that a cell of a column means, None where no word for one is known; nothing stays nothing.
+
+    A table of one's own need not have the words of the bundled one: a phase may be "I/II" or "Phase 1b/2a", an assessor
+    "BICR".
+    """
+    if not cell:
+        return cell
+    if column == "phase":
+        parts = re.split(r"[/–&,+-]|and", cell.casefold().replace("phase", ""))
+        numbers = [PHASES.get(re.sub(r"[abc]$", "", part.strip()), "") for part in parts]
+        return "/".join(dict.fromkeys(numbers)) if all(numbers) else None
+    levels = {plain(level): level for level in LEVELS.get(column, ())}
+    if not levels:
+        return cell
+    return (levels | SAID_OTHERWISE.get(column, {})).get(plain(cell))
+
+
+def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> Maker:
+    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        if column not in evidence.frame:
+            return Inapplicable(f"the table has no column {column}")
+        if column in OF_RESPONDERS and not evidence.outcome.usual:
+            return Inapplicable(f"the column {column} is about responders and n, which the model does not count")
+        cells = evidence.frame[column]
+        meant = {cell: level_meant(column, cell) for cell in cells.unique()}
+        if unknown := [cell for cell, level in meant.items() if level is None]:
+            verb = "is" if len(unknown) == 1 else "are"
+            words = f"{listed([quoted(cell) for cell in unknown])}, which {verb} none of {', '.join(LEVELS[column])}"
+            return Inapplicable(f"the column {column} has {words}")
+        kept = keep(cells.map(meant).astype("str"))
+        if kept.all():
+            return Inapplicable("it leaves no cohort out")
+        return Change(spec, replace(evidence, frame=evidence.frame[kept].reset_index(drop=True)))
+
+    return make
+
+
+def line_by_tki(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    """Take the treatment line from earlier ALK inhibitors alone."""
+    if LINE not in spec.columns:
+        return Inapplicable("the model does not read the column line")
+    if PRIOR_ALK_TKI not in evidence.frame:
+        return Inapplicable(f"the table has no column {PRIOR_ALK_TKI}")
+    found = evidence.frame[PRIOR_ALK_TKI]
+    if other := sorted(set(found) - set(LINE_BY_TKI)):
+        return Inapplicable(f"the column {PRIOR_ALK_TKI} has {', '.join(map(repr, other))}, which say no line")
+    line = found.map({str(tki): str(line) for tki, line in LINE_BY_TKI.items()}).astype("str")
+    return Change(spec, replace(evidence, frame=evidence.frame.assign(**{LINE: line})))
+
+
+def mixture(share: float) -> Maker:
+    """Return what makes of mixed cohorts a mixture of naive patients and this share of pretreated ones."""
+
+    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        effect = next((effect for effect in spec.effect if effect.columns == (LINE,)), None)
+        if not isinstance(effect, FixedEffect):
+            return Inapplicable("the model has no fixed effect of line")
+        if effect.reference == Line.MIXED:
+            return Inapplicable("mixed cohorts are what the model compares others with")
+        if missing := [str(line) for line in Line if line not in set(evidence.frame[LINE])]:
+            return Inapplicable(f"the table has no {' and no '.join(missing)} cohorts")
+        return Change(spec, evidence, reshape=lambda design: _mixed(design, share))
+
+    return make
+
+
+def _mixed(design: Design, share: float) -> Design:
+    """Return a design in which the effect of mixed lies between those of the other lines, and has no parameter."""
+    effects = [_mixed_block(block, share) if block.columns == (LINE,) else block for block in design.effects]
+    return replace(design, effects=tuple(effects))
+
+
+def _mixed_block(block: EffectBlock, share: float) -> EffectBlock:
+    naive, pretreated, mixed = (block.levels.index(line) for line in Line)
+    basis = block.basis.copy()
+    basis[mixed] = (1 - share) * basis[naive] + share * basis[pretreated]
+    # The column of mixed, whose parameter is gone; it is the last, as the level is.
+    return replace(block, basis=np.delete(basis, mixed - 1, axis=1))
+
+
+def heavy_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    """Give Student t deviations to the cohorts, or where the model has no such level, to its groups of cohorts."""
+    if not spec.heterogeneity:
+        return Inapplicable("the model has no heterogeneity")
+    terms = [term.model_dump() for term in spec.heterogeneity]
+    term = next((term for term in terms if term["column"] == COHORT), terms[-1])
+    if any(other["distribution"] == "student_t" for other in terms):
+        return Inapplicable("the model has Student t deviations already")
+    term |= {"distribution": "student_t", "nu": STUDENT_NU}
+    return Change(rewritten(spec, heterogeneity=terms), evidence)
+
+
+def normal_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    """Give every level of the heterogeneity normal deviations."""
+    terms = [term.model_dump() for term in spec.heterogeneity]
+    if all(term["distribution"] == "normal" for term in terms):
+        return Inapplicable("it changes nothing: all deviations of the model are normal")
+    normal = [{key: term[key] for key in term if key != "nu"} | {"distribution": "normal"} for term in terms]
+    return Change(rewritten(spec, heterogeneity=normal), evidence)
+
+
+def beta_binomial(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    """Have cohorts differ by a beta distribution of their rates."""
+    likelihood = spec.likelihood.model_dump()
+    if likelihood["family"] == "beta_binomial":
+        return Inapplicable("it changes nothing: the model is beta-binomial")
+    terms = [term.model_dump() for term in spec.heterogeneity if term.column != COHORT]
+    likelihood |= {"family": "beta_binomial", "rho_prior": RHO_PRIOR, "why": "that of the model beta-binomial"}
+    return Change(rewritten(spec, likelihood=likelihood, heterogeneity=terms), evidence)
+
+
+def binomial(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    """Have cohorts differ by a normal distribution of their logits, as in the model `line-generation`."""
+    if spec.likelihood.family == "binomial":
+        return Inapplicable("it changes nothing: the model is binomial")
+    why = "that of the model line-generation"
+    cohort = {"column": COHORT, "distribution": "normal", "sd_prior": SD_PRIOR, "why": why}
+    terms = [*(term.model_dump() for term in spec.heterogeneity), cohort]
+    likelihood = {"family": "binomial", "link": spec.likelihood.link}
+    return Change(rewritten(spec, likelihood=likelihood, heterogeneity=terms), evidence)
+
+
+def link(name: str) -> Maker:
+    """Return what puts the model on another scale than the logit, its priors carried over."""
+
+    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        likelihood = spec.likelihood.model_dump()
+        if likelihood["link"] != "logit":
+            return Inapplicable(f"the model has the link {likelihood['link']}, whose priors are on that scale")
+        at_rate, ratio = LINKS[name]
+        intercept = spec.intercept.model_dump()
+        moved = intercept["prior"] | {"mean": at_rate(float(expit(intercept["prior"]["mean"])))}
+        parts: dict[str, Any] = {
+            "likelihood": likelihood | {"link": name},
+            "intercept": intercept | {"prior": moved | {"sd": ratio * moved["sd"]}},
+            "effect": [_scaled(effect.model_dump(), ratio) for effect in spec.effect],
+            "heterogeneity": [_scaled(term.model_dump(), ratio) for term in spec.heterogeneity],
+        }
+        try:
+            return Change(rewritten(spec, **parts), evidence)
+        except SpecError:
+            return Inapplicable(f"models of this version have no link {name}")
+
+    return make
+
+
+def _scaled(part: dict[str, Any], ratio: float) -> dict[str, Any]:
+    """Return an effect or a term with its prior, of differences or of an SD, that many times as wide."""
+    key = "prior" if "prior" in part else "sd_prior"
+    prior = {name: ratio * value if name in ("mean", "sd") else value for name, value in part[key].items()}
+    return part | {key: prior}

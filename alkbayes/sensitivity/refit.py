@@ -1,0 +1,181 @@
+"""A run's model and table fitted again under other readings of the evidence and of the model.
+
+Every reading is fitted with the seed of the run, on as many processes as asked for, and the numbers do not depend on
+how many these are. A shift is the reading's number less the run's, with its Monte Carlo error; the two are taken as
+independent, which common seeds make cautious.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from alkbayes.errors import AlkbayesError, WorkersLostError
+from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY, Reported, headline_of
+from alkbayes.estimates.monte_carlo import mean_error_of, statistics
+from alkbayes.estimates.rates import posterior_of
+from alkbayes.inference.fit import Fit, fit_model
+from alkbayes.inference.importance.target import unsupported
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.model.design import Design, build_design
+from alkbayes.parallel import Progress, in_processes
+from alkbayes.sensitivity.alternatives import BY_NAME, vary
+from alkbayes.sensitivity.edits import Inapplicable
+from alkbayes.sensitivity.table import AGAIN, Estimate, Grid, Outcome, Status
+from alkbayes.vocabulary import Standard
+
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+    from alkbayes.spec.schema import Spec
+
+NOT_DONE = "worker processes were killed before it was fitted"
+
+
+def over_own(fit: Fit) -> Fit:
+    """Return a fit whose rows are each over their own patients, as all of an analysis of sensitivity is.
+
+    A reading may leave out cohorts, and with them the mix that levels share.
+    """
+    return replace(fit, standard=Standard.OWN)
+
+
+def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, assumed: Sequence[str] = ()) -> Outcome:
+    """Return the headline numbers of a fit.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    fit
+        Converged or not.
+    main
+        Of the main analysis, whose levels a reading may lack.
+    same_scale
+        Whether the heterogeneity is on the scale of the main analysis; if not, it has no number here.
+    assumed
+        Levels whose numbers are assumptions; they have none here either.
+    """
+    error = mean_error_of(fit)
+    estimates = {}
+    for number in headline_of(posterior_of(over_own(fit))):
+        if (same_scale or number.table != HETEROGENEITY) and not set(number.level.split(" vs ")) & set(assumed):
+            estimates[number.key] = _estimate(number, statistics(number.draws, error))
+    found = {(block.label, level) for block in fit.design.effects for level in _observed(fit.design, block.columns)}
+    had = [(block.label, level) for block in main.effects for level in _observed(main, block.columns)]
+    failures = "; ".join(fit.diagnostics.failures)
+    return Outcome(
+        name=name,
+        status=Status.FITTED if fit.diagnostics.converged else Status.NOT_CONVERGED,
+        reason=failures or (f"sampled by NUTS: {why}" if (why := fit.provenance.handed_over) else ""),
+        engine=fit.provenance.engine,
+        cohorts=len(fit.design.cohorts),
+        patients=int(fit.design.n.sum()),
+        gone=tuple(f"{label} {level}" for label, level in had if (label, level) not in found),
+        estimates=estimates,
+    )
+
+
+def run_grid(
+    fit: Fit,
+    *,
+    names: Sequence[str] = tuple(BY_NAME),
+    workers: int | None = None,
+    warn: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+) -> Grid:
+    """Fit a run's model and table under every reading.
+
+    Parameters
+    ----------
+    fit
+        The run.
+    names
+        Of the readings.
+    workers
+        Processes; by default one for each processor. One works in this process. The numbers are the same.
+    warn
+        Called with a sentence where readings will be sampled, which takes longer.
+    progress
+        Called with the fits that are done and all of them.
+    """
+    settings = SamplerSettings(seed=fit.provenance.settings.seed)
+    outcomes: dict[str, Outcome] = {}
+    fast: list[str] = []
+    slow: list[str] = []
+    for name in (AGAIN, *names):
+        try:
+            found = _design(name, fit.spec, fit.evidence)
+        except AlkbayesError as error:
+            outcomes[name] = Outcome(name, Status.FAILED, str(error))
+            continue
+        if isinstance(found, Inapplicable):
+            outcomes[name] = Outcome(name, Status.NOT_APPLICABLE, found.reason)
+        else:
+            (slow if unsupported(found) else fast).append(name)
+    if slow and warn is not None:
+        warn(
+            f"the quadrature engine does not cover {', '.join(slow)}: sampled by NUTS, which takes up to half a minute "
+            "each the first time"
+        )
+    # The slow ones first, so that none of them is waited for alone at the end.
+    order = [*slow, *fast]
+    work = partial(fit_reading, spec=fit.spec, evidence=fit.evidence, settings=settings)
+    stopped = ""
+    try:
+        outcomes |= zip(order, in_processes(work, order, workers=workers, progress=progress), strict=True)
+    except WorkersLostError as error:
+        stopped = str(error)
+        outcomes |= {name: Outcome(name, Status.FAILED, NOT_DONE) for name in order}
+        outcomes |= {order[place]: outcome for place, outcome in error.done.items()}
+    return Grid(
+        main=outcome_of("main", fit, main=fit.design),
+        again=outcomes[AGAIN],
+        outcomes=tuple(outcomes[name] for name in names),
+        stopped=stopped,
+    )
+
+
+def fit_reading(name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings) -> Outcome:
+    """Fit one reading of a model and a table, of any name in :data:`READINGS` or the main model again."""
+    main = build_design(spec, evidence)
+    try:
+        if name == AGAIN:
+            refit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)
+            return outcome_of(name, refit, main=main)
+        found = vary(BY_NAME[name], spec, evidence)
+        if isinstance(found, Inapplicable):
+            return Outcome(name, Status.NOT_APPLICABLE, found.reason)
+        refit = fit_model(found.spec, found.evidence, engine=Engine.QUADRATURE, settings=settings, design=found.design)
+    except AlkbayesError as error:
+        return Outcome(name, Status.FAILED, str(error))
+    same_scale = _scale(spec) == _scale(found.spec)
+    return outcome_of(name, refit, main=main, same_scale=same_scale, assumed=BY_NAME[name].assumed)
+
+
+def _scale(spec: "Spec") -> tuple[object, ...]:
+    """Return what the meaning of a model's SDs depends on."""
+    terms = ((term.column, term.distribution) for term in spec.heterogeneity)
+    return (spec.likelihood.family, spec.likelihood.link, *sorted(terms))
+
+
+def _estimate(number: Reported, found: Mapping[str, tuple[float, float]]) -> Estimate:
+    positive = float((number.draws > 0).mean()) if number.table == CONTRAST else None
+    return Estimate(
+        key=number.key,
+        name=number.name,
+        **{name: found[name][0] for name in ("mean", "median", "sd", "low", "high")},
+        errors={name: found[name][1] for name in ("median", "low", "high")},
+        prob_positive=positive,
+    )
+
+
+def _observed(design: Design, columns: tuple[str, ...]) -> list[str]:
+    """Return the levels of a single column that the cohorts have, in their order of appearance; none of two columns."""
+    return list(dict.fromkeys(design.profiles[columns[0]].tolist())) if len(columns) == 1 else []
+
+
+def _design(name: str, spec: "Spec", evidence: "Evidence") -> Design | Inapplicable:
+    if name == AGAIN:
+        return build_design(spec, evidence)
+    found = vary(BY_NAME[name], spec, evidence)
+    return found if isinstance(found, Inapplicable) else found.design

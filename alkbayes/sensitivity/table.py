@@ -1,0 +1,281 @@
+"""The headline numbers of a run under other readings, side by side, and how far each moves."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from alkbayes.inference.settings import Engine
+from alkbayes.sensitivity.alternatives import READINGS
+from alkbayes.vocabulary import Estimand
+
+type Key = tuple[str, str, str, str]
+
+AGAIN = "main model again"
+"""The row of the run's own model, fitted as the readings are: what it shifts is noise."""
+
+MOVED = 0.5
+"""Shift, in SDs of the main fit's number, from which a reading is said to move it."""
+BEYOND_NOISE = 2.0
+"""Shift, in Monte Carlo errors, below which it is said to be noise."""
+BEYOND_CHANCE = 2.0
+"""Shift, in standard deviations of what leaving out as many cohorts at random does, from which it is more than that."""
+FALSE_ALARM = 0.01
+"""Probability that a re-fit of the main model that agrees with the run is said not to."""
+
+
+COMMON = ("reading", "family", "status", "reason", "engine", "cohorts", "patients")
+"""What every row of a reading says of it."""
+
+
+class Status(StrEnum):
+    """What became of a reading."""
+
+    FITTED = "fitted"
+    NOT_CONVERGED = "not converged"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A headline number of one fit.
+
+    Attributes
+    ----------
+    key, name
+        What identifies it across fits, and what a reader calls it.
+    mean, median, sd, low, high
+        Of its draws; low and high are the ends of the equal-tailed 95 % interval. Rates are in [0, 1], differences of
+        rates in [-1, 1], SDs on the scale of the model's link.
+    errors
+        Monte Carlo standard errors of median, low and high.
+    prob_positive
+        Of a difference, the probability that it is above 0; else None.
+    """
+
+    key: Key
+    name: str
+    mean: float
+    median: float
+    sd: float
+    low: float
+    high: float
+    errors: Mapping[str, float]
+    prob_positive: float | None
+
+    @property
+    def spoken(self) -> str:
+        """The name in a sentence: without commas, and of a difference without its scale, which is that of rates."""
+        return self.name.removesuffix(", risk difference").replace(", ", " ")
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Which of median, low and high a reader looks at: of a cohort to come the interval, else the median."""
+        return ("low", "high") if self.key[3] == Estimand.NEXT_COHORT else ("median",)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far a number moves from the main fit to a reading.
+
+    Attributes
+    ----------
+    by
+        Difference of median, low and high.
+    errors
+        Their Monte Carlo standard errors.
+    sd
+        The main fit's, the unit in which shifts are judged.
+    shown
+        Which of the three are judged.
+    chance
+        What leaving out as many cohorts at random would do, as a standard deviation: the root of the difference of the
+        two variances (Hausman 1978, doi:10.2307/1913827). None where no cohort is left out, and of a cohort to come.
+    """
+
+    by: Mapping[str, float]
+    errors: Mapping[str, float]
+    sd: float
+    shown: tuple[str, ...]
+    chance: float | None
+
+    @property
+    def largest(self) -> str:
+        """The one of those judged that moves most."""
+        return max(self.shown, key=lambda name: abs(self.by[name]))
+
+    @property
+    def in_sds(self) -> float:
+        """The largest shift in SDs of the main fit's number, with its sign; 0 where nothing varies."""
+        return self.by[self.largest] / self.sd if self.sd > 0 else 0.0
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether it is more than Monte Carlo error."""
+        return any(abs(self.by[name]) > BEYOND_NOISE * self.errors[name] for name in self.shown)
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether it is more than leaving out as many cohorts at random would often do; so where none is left out."""
+        return self.chance is None or abs(self.by[self.largest]) > BEYOND_CHANCE * self.chance
+
+    @property
+    def moved(self) -> bool:
+        """Whether it is more than half an SD of the main fit's number, and no noise."""
+        return any(abs(self.by[name]) > max(MOVED * self.sd, BEYOND_NOISE * self.errors[name]) for name in self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one reading.
+
+    Attributes
+    ----------
+    name
+        Of the reading.
+    status
+        Whether there are numbers, and whether they can be used.
+    reason
+        Why there are none, or what they failed; where another engine took over, why; else empty.
+    engine
+        That made the draws; None where nothing was fitted.
+    cohorts, patients
+        In the table that was fitted.
+    gone
+        Levels of effects that the main table has and this one has not.
+    estimates
+        By key.
+    """
+
+    name: str
+    status: Status
+    reason: str = ""
+    engine: Engine | None = None
+    cohorts: int | None = None
+    patients: int | None = None
+    gone: tuple[str, ...] = ()
+    estimates: Mapping[Key, Estimate] | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether its numbers passed the convergence gate."""
+        return self.status is Status.FITTED
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A run's headline numbers, and what they are under every reading.
+
+    Attributes
+    ----------
+    main
+        Of the run, as it was.
+    again
+        Of its model and table, fitted again as the readings are.
+    outcomes
+        Of every reading, in their order.
+    stopped
+        Why the work stopped before every reading was fitted; empty where it did not.
+    """
+
+    main: Outcome
+    again: Outcome
+    outcomes: tuple[Outcome, ...]
+    stopped: str = ""
+
+    @property
+    def numbers(self) -> tuple[Estimate, ...]:
+        """The headline numbers of the run."""
+        return tuple((self.main.estimates or {}).values())
+
+    @property
+    def usable(self) -> tuple[Outcome, ...]:
+        """The readings whose numbers can be used."""
+        return tuple(outcome for outcome in self.outcomes if outcome.usable)
+
+    def shift(self, outcome: Outcome, key: Key) -> Shift | None:
+        """Return how far a number moves; None where the reading has no such number."""
+        main, other = (self.main.estimates or {})[key], (outcome.estimates or {}).get(key)
+        if other is None:
+            return None
+        left_out = (outcome.cohorts or 0) < (self.main.cohorts or 0) and main.shown == ("median",)
+        return Shift(
+            by={name: getattr(other, name) - getattr(main, name) for name in main.errors},
+            errors={name: float(np.hypot(error, other.errors[name])) for name, error in main.errors.items()},
+            sd=main.sd,
+            shown=main.shown,
+            chance=math.sqrt(max(other.sd**2 - main.sd**2, 0.0)) if left_out else None,
+        )
+
+    @property
+    def not_reproduced(self) -> tuple[str, ...]:
+        """Numbers of the run that its own model, fitted again, does not give up to Monte Carlo error."""
+        shifts = {number.name: self.shift(self.again, number.key) for number in self.numbers}
+        judged = [(name, found, which) for name, found in shifts.items() if found for which in found.shown]
+        limit = float(-ndtri(FALSE_ALARM / 2 / max(len(judged), 1)))
+        names = [name for name, found, which in judged if abs(found.by[which]) > limit * found.errors[which]]
+        return tuple(dict.fromkeys(names))
+
+
+def grid_table(grid: Grid) -> pd.DataFrame:
+    """Return every number of every reading.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns reading, family, status, reason, engine, cohorts, patients, number, table, group, level, measure, mean,
+        median, sd, low, high, prob_positive, and for median, low and high the shift from the main fit and its Monte
+        Carlo error: shift, shift_error, shift_low, shift_low_error, shift_high, shift_high_error; shift_in_sds, the
+        largest that is judged in SDs of the main fit's number; moved, whether it is said to move the number; chance_sd,
+        the standard deviation of what leaving out as many cohorts at random would do. Rates and shifts of rates are
+        proportions. A reading without numbers has one row; the first rows are the run's.
+    """
+    rows = []
+    for record in grid_records(grid):
+        common = {name: record[name] for name in COMMON}
+        rows += [common | numbers for numbers in record["numbers"]] or [common]
+    frame = pd.DataFrame(rows)
+    return frame.astype({"cohorts": "Int64", "patients": "Int64", "moved": "boolean"})
+
+
+def grid_records(grid: Grid) -> list[dict[str, Any]]:
+    """Return the rows of :func:`grid_table` as values that JSON can hold, those of one reading together."""
+    described = {reading.name: reading for reading in READINGS}
+    found = []
+    for outcome in (grid.main, grid.again, *grid.outcomes):
+        reading = described.get(outcome.name)
+        keys = [number.key for number in grid.numbers if number.key in (outcome.estimates or {})]
+        found.append(
+            {
+                "reading": outcome.name,
+                "family": "main" if reading is None else str(reading.family),
+                "change": None if reading is None else reading.change,
+                "why": None if reading is None else reading.why,
+                "status": str(outcome.status),
+                "reason": outcome.reason or None,
+                "engine": None if outcome.engine is None else str(outcome.engine),
+                "cohorts": outcome.cohorts,
+                "patients": outcome.patients,
+                "gone": list(outcome.gone),
+                "numbers": [_numbers(grid, outcome, key) for key in keys],
+            }
+        )
+    return found
+
+
+def _numbers(grid: Grid, outcome: Outcome, key: Key) -> dict[str, Any]:
+    estimate, shift = (outcome.estimates or {})[key], grid.shift(outcome, key)
+    row: dict[str, Any] = {"number": estimate.name}
+    row |= dict(zip(("table", "group", "level", "measure"), key, strict=True))
+    row |= {name: getattr(estimate, name) for name in ("mean", "median", "sd", "low", "high", "prob_positive")}
+    if shift is not None and outcome is not grid.main:
+        for name, column in (("median", "shift"), ("low", "shift_low"), ("high", "shift_high")):
+            row |= {column: shift.by[name], f"{column}_error": shift.errors[name]}
+        row |= {"shift_in_sds": shift.in_sds, "moved": shift.moved, "chance_sd": shift.chance}
+    return row

@@ -1,0 +1,1 @@
+"""Model files: read, checked, with every prior and its reason."""

@@ -1,0 +1,399 @@
+"""Model files: TOML declarations, validated strictly, that hold no code."""
+
+import difflib
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from alkbayes.errors import SpecError
+from alkbayes.evidence.outcomes import ORR, Outcome
+from alkbayes.spec.faults import as_written, fault, faults_of
+from alkbayes.spec.files import family_of, read_declaration
+from alkbayes.spec.outcome import Column, OutcomeTable
+from alkbayes.spec.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
+from alkbayes.text.names import near_miss
+from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, TOTAL, label_of
+
+SCHEMA = 1
+LOG_MEDIAN = "log_median"
+"""Family of a model of medians, :mod:`alkbayes.spec.medians`."""
+COHORT = "cohort_id"
+RESERVED = frozenset(
+    {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
+    | {"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"}
+)
+"""Names that the posterior or a table of results gives a meaning, so that no column of a model can have them."""
+
+OTHER_TABLES = {"resistance": "the table of resistance mutations"}
+"""Bundled models of another table than that of cohorts, each fitted by the command of its name."""
+
+# Descriptions say what is allowed, in the words of an error message.
+Text = Annotated[str, Field(pattern=r"\S", description="a text that is not empty")]
+Why = Annotated[str, Field(pattern=r"\S", description="the reason for this prior, a text that is not empty")]
+Slug = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        max_length=60,
+        description="lower-case letters, digits and hyphens, no hyphen first, 60 characters at most",
+    ),
+]
+
+
+class Binomial(Record):
+    """Responders of a cohort are binomial given its rate, the inverse of the link at theta."""
+
+    family: Literal["binomial"]
+    link: Literal["logit", "probit", "cloglog"]
+
+
+class BetaBinomial(Record):
+    """Responders of a cohort are beta-binomial.
+
+    A cohort's rate varies about the inverse of the link at theta, with intraclass correlation rho.
+    """
+
+    family: Literal["beta_binomial"]
+    link: Literal["logit", "probit", "cloglog"]
+    rho_prior: ProportionPrior = Field(description='a prior such as { dist = "beta", a = 1.0, b = 15.0 }')
+    why: Why
+
+
+class Intercept(Record):
+    """Linear predictor with every fixed effect at its reference level and every exchangeable effect at its average."""
+
+    prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 1.0 }')
+    why: Why
+
+
+class FixedEffect(Record):
+    """Difference of each level from a reference level on the scale of the link."""
+
+    kind: Literal["fixed"]
+    column: Column
+    reference: Text
+    prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 1.0 }')
+    why: Why
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the evidence table that the effect reads."""
+        return (self.column,)
+
+
+class ExchangeableEffect(Record):
+    """Levels that are like draws from one normal distribution; several columns make an interaction of their levels."""
+
+    kind: Literal["exchangeable"]
+    column: Column | Annotated[list[Column], Field(min_length=2, max_length=2)] = Field(
+        description="the name of a column (letters, digits and _, no digit first), or a list of two of them"
+    )
+    sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
+    why: Why
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the evidence table that the effect reads."""
+        return (self.column,) if isinstance(self.column, str) else tuple(self.column)
+
+
+class NormalHeterogeneity(Record):
+    """Normal differences on the scale of the link between the units of a column."""
+
+    distribution: Literal["normal"]
+    column: Column
+    sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
+    why: Why
+
+
+class StudentTHeterogeneity(Record):
+    """Student t differences on the scale of the link between the units of a column: single odd units pull less."""
+
+    distribution: Literal["student_t"]
+    nu: Positive
+    column: Column
+    sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
+    why: Why
+
+
+Likelihood = Annotated[Binomial | BetaBinomial, Field(discriminator="family")]
+Effect = Annotated[FixedEffect | ExchangeableEffect, Field(discriminator="kind")]
+Heterogeneity = Annotated[NormalHeterogeneity | StudentTHeterogeneity, Field(discriminator="distribution")]
+
+
+class Declaration[L: Record](Record):
+    """What every model file says, whatever its likelihood is of.
+
+    Attributes
+    ----------
+    version
+        Version of the file format, the key `schema`; always 1.
+    name, question
+        Slug and one line on what the model answers.
+    likelihood, intercept, effect, heterogeneity
+        The parts of the model, see the classes of these names.
+    """
+
+    version: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA, description=f"{SCHEMA}, the only version of the format")
+    name: Slug
+    question: Text
+    likelihood: L = Field(description="a table, [likelihood]")
+    intercept: Intercept = Field(description="a table, [intercept]")
+    effect: list[Effect] = Field(default_factory=list, description="tables, each under [[effect]]")
+    heterogeneity: list[Heterogeneity] = Field(default_factory=list, description="tables, each under [[heterogeneity]]")
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        faults = [*self._own_faults(), *_name_faults(self), *_effect_faults(self), *_heterogeneity_faults(self)]
+        # Names that results would mix up say nothing new of a column that is declared twice.
+        if faults := faults or [*_collisions(self)]:
+            # The message is passed as context: braces in it are the user's own and no placeholders.
+            raise PydanticCustomError("model_faults", "{message}", {"message": "\n".join(faults)})
+        return self
+
+    def _own_faults(self) -> Iterator[str]:
+        """Yield what is wrong with parts that only this kind of model has."""
+        yield from ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that an evidence table needs for this model beside the basic ones and its outcome's, each once."""
+        named = [column for effect in self.effect for column in effect.columns]
+        named += [term.column for term in self.heterogeneity if term.column != COHORT]
+        return tuple(dict.fromkeys(named))
+
+
+class Spec(Declaration[Likelihood]):
+    """A model file of response rates: what is pooled, over which effects, with which priors.
+
+    Attributes
+    ----------
+    outcome_table
+        The table `outcome`; None where the file has none.
+    """
+
+    outcome_table: OutcomeTable | None = Field(default=None, alias="outcome", description="a table, [outcome]")
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the model counts: objective responses unless the file says otherwise."""
+        return ORR if self.outcome_table is None else self.outcome_table.outcome
+
+    def _own_faults(self) -> Iterator[str]:
+        return _outcome_faults(self)
+
+
+def effect_label(columns: Sequence[str], table: Iterable[str]) -> str:
+    """Return what an effect is called in the results of a table with these columns, such as "line:generation"."""
+    return ":".join(label_of(column, table) for column in columns)
+
+
+def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
+    """Yield each column of a model with the path of its key."""
+    for position, effect in enumerate(spec.effect):
+        yield from ((f"effect[{position}].column", column) for column in effect.columns)
+    for position, term in enumerate(spec.heterogeneity):
+        yield f"heterogeneity[{position}].column", term.column
+
+
+def _outcome_faults(spec: Spec) -> Iterator[str]:
+    """Yield what is wrong with the columns that are counted, and parts of the model that read one of them."""
+    outcome = spec.outcome
+    if outcome.responders == outcome.n:
+        yield fault("outcome.n", f"found {as_written(outcome.n)} again, as in outcome.responders", "another column")
+    if COHORT in outcome.columns:
+        yield fault("outcome", f"found {as_written(COHORT)}", "columns of counts")
+    for path, column in _declared(spec):
+        if column in outcome.columns and column not in {COHORT, *ORR.columns}:
+            yield fault(path, f"found {as_written(column)}, which [outcome] counts", "any other column")
+
+
+def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
+    """Yield the columns that cannot be what they are declared as."""
+    first = {column: path for path, column in reversed([*_declared(spec)])}
+    for column, path in first.items():
+        if column == COHORT:
+            if path.startswith("effect"):
+                advice = "How cohorts differ stands under [[heterogeneity]]."
+                yield fault(path, f"found {as_written(column)}", "a column whose values several cohorts share", advice)
+        elif column in RESERVED or label_of(column) in RESERVED:
+            found = f"found {as_written(column)}, a name with a meaning of its own"
+            meant = f'Did you mean "{COHORT}"?' if column == label_of(COHORT) else "Rename the column in your table."
+            yield fault(path, found, "any other column", meant)
+
+
+def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
+    """Yield what is wrong between effects, and reference levels that their column does not know."""
+    single = {effect.columns[0] for effect in spec.effect if len(effect.columns) == 1}
+    first: dict[frozenset[str], int] = {}
+    for position, effect in enumerate(spec.effect):
+        path, columns = f"effect[{position}].column", frozenset(effect.columns)
+        found = f"found {as_written(effect.column)}"
+        if len(columns) < len(effect.columns):
+            yield fault(path, found, "two different columns")
+        elif columns in first:
+            again = f"{found} again, as in effect[{first[columns]}]"
+            yield fault(path, again, "each column, and each pair of columns, once")
+        else:
+            first[columns] = position
+        if alone := [as_written(column) for column in dict.fromkeys(effect.columns) if column not in single]:
+            allowed = "two columns that each have an effect of their own beside it"
+            yield fault(path, found, allowed, f"Add an [[effect]] of {' and one of '.join(alone)}.")
+        levels = LEVELS.get(effect.columns[0], ())
+        if isinstance(effect, FixedEffect) and levels and effect.reference not in levels:
+            guess = near_miss(effect.reference, levels)
+            found = f"found {as_written(effect.reference)}"
+            advice = f'Did you mean "{guess}"?' if guess else ""
+            yield fault(
+                f"effect[{position}].reference (of {as_written(effect.column)})", found, ", ".join(levels), advice
+            )
+
+
+def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:
+    """Yield what is wrong between terms of heterogeneity, and between them and the rest of the model."""
+    effects = {effect.columns[0]: place for place, effect in enumerate(spec.effect) if len(effect.columns) == 1}
+    first: dict[str, int] = {}
+    for position, term in enumerate(spec.heterogeneity):
+        path, found = f"heterogeneity[{position}].column", f"found {as_written(term.column)}"
+        others = [column for column in first if column != COHORT]
+        if term.column in first:
+            yield fault(path, f"{found} again, as in heterogeneity[{first[term.column]}]", "each column once")
+        elif term.column != COHORT and others:
+            allowed = f"one column that groups cohorts, such as trial, and {COHORT}"
+            yield fault(path, f"{found} beside {as_written(others[0])}", allowed)
+        first.setdefault(term.column, position)
+        if term.column in effects and term.column != COHORT:
+            also = f"{found}, which effect[{effects[term.column]}] has too"
+            yield fault(path, also, "a column that has no effect", "Delete one of the two.")
+        if term.column == COHORT and isinstance(spec.likelihood, BetaBinomial):
+            beside = f'{found} beside the family "beta_binomial", by which cohorts differ already'
+            yield fault(path, beside, "a column that groups cohorts, such as trial")
+
+
+def _collisions(spec: Declaration[Any]) -> Iterator[str]:
+    """Yield the columns for which results would have a name that they have for another part of the model, too."""
+    parts: list[tuple[str, str, set[str]]] = []
+    for position, effect in enumerate(spec.effect):
+        slug = effect_label(effect.columns, spec.columns).replace(":", "_")
+        names = {slug, f"{slug}_contrast", f"beta_{slug}", f"raw_{slug}", f"sd_{slug}", f"effect_{slug}"}
+        parts.append((f"effect[{position}]", as_written(effect.column), names))
+    for position, term in enumerate(spec.heterogeneity):
+        label = label_of(term.column, spec.columns)
+        parts.append((f"heterogeneity[{position}]", as_written(term.column), {label, f"tau_{label}", f"z_{label}"}))
+    taken = dict.fromkeys((TOTAL, f"tau_{TOTAL}", f"z_{TOTAL}"), "the heterogeneity in all")
+    for path, column, names in parts:
+        if clash := sorted(names & taken.keys()):
+            found = f"found {column}, for which results would have the name {clash[0]}, as for {taken[clash[0]]}"
+            yield fault(f"{path}.column", found, "a column whose name stands apart", "Rename it in your table.")
+        taken |= dict.fromkeys(names, path)
+
+
+def models_folder() -> Path:
+    """Return the folder of the bundled model files: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def model_names() -> tuple[str, ...]:
+    """Return the names of the bundled models of response rates, sorted, the default first."""
+    names = sorted(path.stem for path in models_folder().glob("*.toml") if path.stem != MEDIAN_MODEL)
+    return (DEFAULT_MODEL, *(name for name in names if name != DEFAULT_MODEL))
+
+
+def other_model_path(model: str) -> Path:
+    """Return the file of a bundled model that reads another table than that of cohorts, a name of `OTHER_TABLES`."""
+    return models_folder() / "other-tables" / f"{model}.toml"
+
+
+def model_path(model: str) -> Path:
+    """Return the file of a bundled model's name, or of a path.
+
+    Raises
+    ------
+    SpecError
+        If there is no such model or file, or the model reads another table than that of cohorts.
+    """
+    if model in OTHER_TABLES:
+        raise SpecError(
+            f"the model {as_written(model)} is none of cohorts: it reads {OTHER_TABLES[model]}. Fit it with: "
+            f"alkbayes {model}. Show it with: alkbayes models {model}."
+        )
+    if model.endswith(".toml") or "/" in model or "\\" in model:
+        return _file(Path(model))
+    if model not in (*model_names(), MEDIAN_MODEL):
+        close = difflib.get_close_matches(model, model_names(), n=1, cutoff=0.75)
+        hint = f' Did you mean "{close[0]}"?' if close else ""
+        raise SpecError(
+            f"there is no model {as_written(model)}.{hint} Models: {', '.join(model_names())}; of medians: "
+            f"{MEDIAN_MODEL}; or give the path of a file that ends in .toml."
+        )
+    return models_folder() / f"{model}.toml"
+
+
+def _file(path: Path) -> Path:
+    """Return `path` if an ordinary file is there; a pipe could be read only once, and a run keeps a copy."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        names = ", ".join(model_names())
+        raise SpecError(f"{path}: there is no such file. Give a model file (TOML) or one of: {names}.") from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise SpecError(f"{as_written(str(path))}: cannot be read: no file can have this name.") from error
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise SpecError(f"{path}: is {what}; give the path of a model file (TOML).")
+    return path
+
+
+def read_spec(path: Path) -> Spec:
+    """Read and check a model file of response rates.
+
+    Raises
+    ------
+    SpecError
+        If the file cannot be read or breaks a rule; lists every fault with the path to its key, what was found and what
+        is allowed.
+    """
+    return parse_spec(read_declaration(path), source=str(path))
+
+
+def parse_spec(data: dict[str, Any], *, source: str) -> Spec:
+    """Check a declaration of a model of response rates; `source` is what error messages call it.
+
+    Raises
+    ------
+    SpecError
+        If the declaration breaks a rule, or is of medians.
+    """
+    if family_of(data) == LOG_MEDIAN:
+        raise SpecError(
+            f'{source}: this is a model of medians (likelihood.family is "{LOG_MEDIAN}"), not of response rates. '
+            f"Fit it with: alkbayes pfs {source}"
+        )
+    return parse(Spec, data, source=source)
+
+
+def parse[S: Declaration[Any]](kind: type[S], data: dict[str, Any], *, source: str) -> S:
+    """Check a declaration by the rules of `kind`.
+
+    Raises
+    ------
+    SpecError
+        If the declaration breaks a rule.
+    """
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        faults = faults_of(kind, data, error)
+        if other := [line for line in faults if line.startswith("schema: found ")]:
+            faults = tuple(other)  # by another version's rules, the rest may be right
+        counted = " ([0] is the first)" if any("]" in line.partition(":")[0] for line in faults) else ""
+        listed = "\n".join(f"  {line}" for line in faults)
+        raise SpecError(f"{source}: this is not a valid model file{counted}:\n{listed}") from error

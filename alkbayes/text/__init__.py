@@ -1,0 +1,1 @@
+"""Numbers, names and JSON as text; no statistics."""

@@ -1,0 +1,201 @@
+"""Numbers and counts in the words of a reader: percent, intervals, signs, plurals, sentences that rows share."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alkbayes.text.digits import ratio_decimals, supported_decimals
+
+RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS, MONTH_DECIMALS = 1, 2, 0, 1
+"""Most decimals of rates in percent, of SDs, of shares and of months; a larger Monte Carlo error leaves fewer."""
+LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e6
+"""Ratios beyond these are printed with a power of ten."""
+
+LEAST_VARIANCE = 1e-6
+"""A smaller variance is printed as smaller than this."""
+
+SENTENCE_ENDS = re.compile(r"(?<=\.) (?=[A-Z0-9])")
+INTERVAL = re.compile(r"(?<=: )[\d.]+ \([^()]*\)(?=\.$)")
+"""A rate with its interval in percent at the end of a sentence, as in "see glmm-ml: 24.1 (15.2–36.0)."."""
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Return a proportion as percent; a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}"
+
+
+def percent_interval(low: float | None, high: float | None, digits: int = 1) -> str:
+    """Return an interval of proportions as percent; a dash where there is none."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return "–"
+    return f"{percent(low, digits)}–{percent(high, digits)}"
+
+
+def variance(value: float | None) -> str:
+    """Return a variance with three decimals, or the more that show two digits of a small one; a dash for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if 0 < value < LEAST_VARIANCE:
+        return f"< {LEAST_VARIANCE:.6f}"
+    digits = 3 if value <= 0 else max(3, 1 - math.floor(math.log10(value)))
+    return f"{value:.{digits}f}"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign, a true minus; zero has none."""
+    text = f"{value:+.{digits}f}"
+    return (text[1:] if float(text) == 0 else text).replace("-", "−")
+
+
+def unsigned_zero(value: float, digits: int = 2) -> str:
+    """Return a number with a true minus where it is negative; one that is zero as printed has no sign."""
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, as "1 cohort" or "12 cohorts"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Return parts of a sentence as a list with an "and" before the last."""
+    return ", ".join(parts[:-1]) + f" and {parts[-1]}" if len(parts) > 1 else "".join(parts)
+
+
+def decimals_of(
+    row: Mapping[str, Any], *, most: int, unit: int = 1, of: Sequence[str] = ("median", "low", "high")
+) -> int:
+    """Return the decimals that the Monte Carlo errors of a row support; runs of earlier versions have no errors.
+
+    Parameters
+    ----------
+    row
+        Of a table of results, with columns `mcse_<name>`.
+    most
+        Decimals at the most.
+    unit
+        100 where the row is shown in percent.
+    of
+        The numbers of the row that are shown.
+    """
+    errors = (row.get(f"mcse_{name}") for name in of)
+    return supported_decimals((None if error is None else unit * error for error in errors), most=most)
+
+
+def planned_decimals(rate: Mapping[str, Any]) -> int:
+    """Return the decimals in percent of a planned cohort's rate: mean, median and limits are printed alike."""
+    errors = (rate[name] for name in ("mcse", "mcse_median", "mcse_low", "mcse_high"))
+    return shared_decimals(errors)
+
+
+def shared_decimals(errors: Iterable[float | None]) -> int:
+    """Return the decimals in percent that the Monte Carlo errors of proportions printed together support."""
+    return supported_decimals((None if error is None else 100 * error for error in errors), most=RATE_DECIMALS)
+
+
+def rate(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the median of a response rate and its interval, both in percent."""
+    digits = decimals_of(row, most=RATE_DECIMALS, unit=100)
+    return percent(row["median"], digits), percent_interval(row["low"], row["high"], digits)
+
+
+def limits(row: Mapping[str, Any]) -> str:
+    """Return the interval of a response rate alone, in percent."""
+    digits = decimals_of(row, most=RATE_DECIMALS, unit=100, of=("low", "high"))
+    return percent_interval(row["low"], row["high"], digits)
+
+
+def rate_text(row: Mapping[str, Any]) -> str:
+    """Return a response rate with its interval in percent, such as "61.0 (56.5–65.4)"."""
+    return "{} ({})".format(*rate(row))
+
+
+def size(row: Mapping[str, Any], *, prefix: str = "", most: int = OTHER_DECIMALS) -> tuple[str, str]:
+    """Return the median of an SD, or of a number of months, and its interval.
+
+    `prefix` is that of the columns, such as "prior_".
+    """
+    names = tuple(f"{prefix}{name}" for name in ("median", "low", "high"))
+    digits = decimals_of(row, most=most, of=names)
+    median, low, high = (unsigned_zero(row[name], digits) for name in names)
+    return median, f"{low}–{high}"
+
+
+def size_text(row: Mapping[str, Any], *, prefix: str = "") -> str:
+    """Return an SD with its interval, such as "0.51 (0.33–0.71)"."""
+    return "{} ({})".format(*size(row, prefix=prefix))
+
+
+def months(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the median of a number of months and its interval."""
+    return size(row, most=MONTH_DECIMALS)
+
+
+def ratio_figure(value: float, error: float | None = None) -> str:
+    """Return one ratio, rounded on the log scale as far as its Monte Carlo error allows; never 0 unless it is."""
+    if value <= 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = ratio_decimals(value, error)
+    if not LEAST_PLAIN <= value < LARGEST_PLAIN:
+        return f"{value:.{max(0, digits + math.floor(math.log10(value)))}e}"
+    return f"{round(value, digits):,.{max(0, digits)}f}"
+
+
+def ratio(row: Mapping[str, Any]) -> str:
+    """Return a ratio with its interval, such as "0.29 (0.19–0.43)", each number as precise as its own error allows."""
+    median, low, high = (ratio_figure(row[name], row.get(f"mcse_{name}")) for name in ("median", "low", "high"))
+    return f"{median} ({low}–{high})"
+
+
+def difference(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a difference of rates and its interval in percentage points, such as "−26.2" and "−33.9 to −17.7"."""
+    digits = decimals_of(row, most=RATE_DECIMALS, unit=100)
+    median, low, high = (signed(100 * row[name], digits) for name in ("median", "low", "high"))
+    return median, f"{low} to {high}"
+
+
+def probability(value: float) -> str:
+    """Return a probability in percent; draws cannot tell 0 and 1 from what is next to them."""
+    if value < 0.01:
+        return "< 1 %"
+    return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence[Row]:
+    """A sentence that the notes of several rows have, but for the interval that it gives.
+
+    Attributes
+    ----------
+    before, after
+        What stands before the interval and behind it.
+    intervals
+        Of each row that has the sentence, empty where there is none in it.
+    """
+
+    before: str
+    after: str
+    intervals: Mapping[Row, str]
+
+    def worded(self, name: Callable[[Row], str]) -> str:
+        """Return the sentence with the interval of each name once, such as "24.1 (15.2–36.0) in x, 30.2 (…) in y"."""
+        named = {name(row): interval for row, interval in self.intervals.items()}
+        several = len(set(named.values())) > 1
+        told = [f"{interval} in {row}" for row, interval in named.items()] if several else [*named.values()][:1]
+        return f"{self.before}{', '.join(told)}{self.after}"
+
+
+def sentences_of[Row](notes: Iterable[tuple[Row, str]]) -> list[Sentence[Row]]:
+    """Return the distinct sentences of the notes of rows, in the order in which the notes have them."""
+    rows: dict[tuple[str, str], dict[Row, str]] = {}
+    places: dict[tuple[str, str], int] = {}
+    for row, note in notes:
+        for place, sentence in enumerate(SENTENCE_ENDS.split(note)):
+            start, end = found.span() if (found := INTERVAL.search(sentence)) else (len(sentence), len(sentence))
+            key = sentence[:start], sentence[end:]
+            rows.setdefault(key, {})[row] = sentence[start:end]
+            places[key] = max(place, places.get(key, 0))
+    return [Sentence(*key, rows[key]) for key in sorted(rows, key=lambda key: places[key])]

@@ -1,0 +1,176 @@
+"""`alkbayes regress`: what goes to stdout and stderr, and with which exit code."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alkbayes.classical import PoolingMethod, regress
+from alkbayes.cli import app
+from alkbayes.evidence.table import read_evidence
+
+type Command = Callable[..., Result]
+
+
+def test_json_is_the_regression_with_odds_ratios(alkbayes: Command) -> None:
+    result = alkbayes("regress", "line", "regimen_class", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = json.loads(result.stdout)["regression"]
+    expected = regress(read_evidence(), ["line", "regimen_class"], method=PoolingMethod.REML_LOGIT_HK_ADHOC)
+    assert document["moderators"] == ["line", "regimen_class"]
+    assert (document["tau2"], document["r2"], document["q_e_df"]) == (expected.tau2, expected.r2, 56)
+    assert document["omnibus"]["statistic"] == expected.omnibus.statistic
+    intercept, second, *_ = document["coefficients"]
+    assert intercept["odds_ratio"] is None
+    assert second["name"] == "line: pretreated (against naive)"
+    for ratio, log in (("odds_ratio", "estimate"), ("odds_ratio_low", "low"), ("odds_ratio_high", "high")):
+        assert math.log(second[ratio]) == pytest.approx(second[log], rel=1e-12)
+
+
+def test_csv_is_the_coefficients(alkbayes: Command) -> None:
+    rows = list(csv.DictReader(io.StringIO(alkbayes("regress", "line", "--csv").stdout)))
+    assert [row["name"] for row in rows] == [
+        "intercept",
+        "line: pretreated (against naive)",
+        "line: mixed (against naive)",
+    ]
+    assert rows[0]["odds_ratio"] == ""
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_the_table_for_a_reader_fits(columns: int) -> None:
+    runner = CliRunner(env={"COLUMNS": str(columns)})
+    for method in ("reml-logit-hk", "glmm-ml", "reml-raw"):
+        result = runner.invoke(app, ["regress", "line", "regimen_class", "n", "--method", method])
+        assert result.exit_code == 0
+        assert max(len(line.rstrip()) for line in result.stdout.splitlines()) <= columns
+        assert "…" not in result.stdout
+
+
+def test_the_reader_is_told_tests_and_left_out_cohorts(alkbayes: Command) -> None:
+    text = " ".join(alkbayes("regress", "line", "pfs_median", "--method", "glmm-ml").stdout.split())
+    assert "Meta-regression of 38 cohorts, glmm-ml, logit scale" in text
+    assert "25 of 63 cohorts have no value in one of line, pfs_median and are left out: af001jp-phase2," in text
+    assert "Moderators: likelihood ratio = " in text
+    assert text.endswith("a coefficient is no causal effect.")
+
+
+def test_a_two_step_method_has_its_f_test_and_profile_interval(alkbayes: Command) -> None:
+    lines = [line.rstrip() for line in alkbayes("regress", "line", "regimen_class").stdout.splitlines()]
+    assert "Moderators: F = 7.05, df 6 and 56, p < 0.001" in lines
+    assert "Residual heterogeneity: tau2 0.272 (0.210–0.646), I2 83 %" in lines
+    assert "Test of it: Q_E = 274.02, df 56, p < 0.001" in lines
+    assert "R2: 54 % of the variance between cohorts goes with the moderators" in lines
+
+
+def test_a_small_coefficient_keeps_two_digits_of_its_error(alkbayes: Command) -> None:
+    (row,) = [line.split() for line in alkbayes("regress", "n").stdout.splitlines() if line.startswith(" n (per")]
+    record = json.loads(alkbayes("regress", "n", "--json").stdout)["regression"]["coefficients"][1]
+    assert f"{record['se']:.2g}" in row
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-6, 1.0, 1e6, 1e9])
+def test_name_estimate_and_p_are_always_there(tmp_path: Path, scale: float) -> None:
+    path = tmp_path / "own.csv"
+    rows = "".join(
+        f"c{place},{50 + place},{responders},{place * scale!r},{level * 40}\n"
+        for place, (responders, level) in enumerate(zip((9, 14, 11, 25, 21, 30), "aabbab", strict=True))
+    )
+    path.write_text(f"cohort_id,n,responders,dose,level\n{rows}", encoding="utf-8")
+    for method in ("reml-logit-hk", "reml-raw"):
+        result = CliRunner(env={"COLUMNS": "80"}).invoke(
+            app, ["regress", "dose", "level", "--data", str(path), "--method", method]
+        )
+        # The path of the table stands in a line of its own, as long as it is.
+        lines = result.stdout.splitlines()[1:]
+        assert max(len(line.rstrip()) for line in lines) <= 80
+        assert "…" not in result.stdout
+        (heading,) = [line.split() for line in lines if line.startswith("coefficient")]
+        assert {"estimate", "p"} <= set(heading)
+        (row,) = [line for line in lines if line.startswith("dose (per unit) ")]
+        document = json.loads(
+            CliRunner()
+            .invoke(app, ["regress", "dose", "--data", str(path), "level", "--json", "--method", method])
+            .stdout
+        )
+        coefficient = document["regression"]["coefficients"][1]
+        printed = float(row.removeprefix("dose (per unit)").split()[0].replace("−", "-"))
+        assert printed == pytest.approx(coefficient["estimate"], rel=0.1)
+        assert f"{coefficient['p']:.3f}" in row
+
+
+def test_the_binomial_model_takes_cohorts_within_trials(alkbayes: Command) -> None:
+    document = json.loads(alkbayes("regress", "line", "--method", "glmm-ml-trials", "--json").stdout)["regression"]
+    expected = regress(read_evidence(), ["line"], method=PoolingMethod.GLMM_ML, group="trial")
+    assert document["group"] == "trial"
+    assert document["tau2_group"] == pytest.approx(expected.tau2_group)
+    assert "cohorts within trials" in alkbayes("regress", "line", "--method", "glmm-ml-trials").stdout
+
+
+def test_glmers_numbers_are_printed_of_three_kinds_of_event_in_five_studies(alkbayes: Command) -> None:
+    """glmer with AE as a fixed effect and a random intercept of trial: -3.29, 1.01, 1.91, variance 0.066."""
+    table = Path(__file__).parents[2] / "fixtures" / "strangers" / "meta48.csv"
+    lines = alkbayes("regress", "AE", "--method", "glmm-ml-trials", "--data", table).stdout.splitlines()
+    words = [line.split() for line in lines]
+    (intercept,) = [row for row in words if row[:1] == ["intercept"]]
+    major, minor = [row for row in words if row[:1] == ["AE:"]]
+    assert (intercept[1], major[4], minor[4]) == ("−3.29", "1.01", "1.91")
+    assert "Residual heterogeneity: tau2 0.066" in [line.rstrip() for line in lines]
+
+
+def test_a_method_that_ignores_trials_says_so(alkbayes: Command) -> None:
+    note = "63 cohorts come from 42 trials; {} takes them as independent. glmm-ml-trials does not."
+    assert note.format("reml-logit-hk-adhoc") in " ".join(alkbayes("regress", "line").stdout.split())
+    document = json.loads(alkbayes("regress", "line", "--method", "glmm-ml", "--json").stdout)["regression"]
+    assert note.format("glmm-ml") in document["note"]
+    assert "independent" not in alkbayes("regress", "line", "--method", "reml-logit-cr2").stdout
+
+
+def test_no_odds_ratios_off_the_logit_scale(alkbayes: Command) -> None:
+    assert "odds ratio" not in alkbayes("regress", "line", "--method", "reml-arcsine").stdout
+    rows = json.loads(alkbayes("regress", "line", "--method", "reml-arcsine", "--json").stdout)["regression"]
+    assert all(row["odds_ratio"] is None for row in rows["coefficients"])
+
+
+def test_a_fit_without_a_result_says_so(tmp_path: Path, alkbayes: Command) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("cohort_id,n,responders,dose\na,20,0,1\nb,20,0,2\nc,20,0,3\nd,20,0,4\n", encoding="utf-8")
+    result = alkbayes("regress", "dose", "--data", path, "--method", "glmm-ml")
+    assert result.exit_code == 0
+    assert "No result: the likelihood has no maximum at finite values." in result.stdout
+    assert "reconstruction" not in result.stdout
+    document = json.loads(alkbayes("regress", "dose", "--data", path, "--method", "glmm-ml", "--json").stdout)
+    assert document["regression"]["converged"] is False
+    assert document["regression"]["coefficients"][1]["odds_ratio"] is None
+
+
+def test_levels_and_references_are_chosen(alkbayes: Command) -> None:
+    path = Path(__file__).parents[2] / "fixtures" / "strangers" / "debruin_mods.csv"
+    options = ("--levels", "year", "--reference", "ethnicity=other", "--reference", "year=2003")
+    document = json.loads(alkbayes("regress", "ethnicity", "year", "--data", path, *options, "--json").stdout)
+    names = [row["name"] for row in document["regression"]["coefficients"]]
+    years = [f"year: {year} (against 2003)" for year in (1999, 2000, 2002, 2005, 2006)]
+    assert names == ["intercept", "ethnicity: caucasian (against other)", *years]
+
+
+def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
+    for arguments, code, message in (
+        (("smoking",), 3, "no column smoking to regress on"),
+        (("line", "--method", "best"), 2, "There is no pooling method 'best'"),
+        (("line", "--method", "crude-wald"), 2, "crude-wald cannot regress"),
+        (("line", "--json", "--csv"), 2, "exclude each other"),
+        (("line", "--reference", "naive"), 2, "--reference: found 'naive'; allowed: COLUMN=LEVEL"),
+        (("line", "--reference", "line="), 2, "--reference: found 'line='; allowed: COLUMN=LEVEL"),
+        (("line", "--reference", "line=naive", "--reference", "line=mixed"), 2, "two levels of line, naive and mixed"),
+        (("line", "--reference", "line=second"), 3, 'no cohort has the reference level "second"'),
+        (("line", "--levels", "n"), 2, "n cannot have levels here; regressed on: line."),
+        ((), 2, "Missing argument"),
+    ):
+        result = alkbayes("regress", *arguments)
+        assert (result.exit_code, result.stdout) == (code, "")
+        assert message in result.stderr

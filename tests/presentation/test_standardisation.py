@@ -1,0 +1,140 @@
+"""What a reader is told of the patients that rows are averaged over."""
+
+from typing import Any
+
+import pytest
+
+from alkbayes.estimates.results import results_of
+from alkbayes.evidence.table import read_evidence
+from alkbayes.inference.fit import fit_model
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.presentation.fit import column_meanings, contrast_rows, heterogeneity_rows, pooled_rows
+from alkbayes.presentation.plain_language import summary
+from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_line
+from alkbayes.spec.schema import model_path, read_spec
+from alkbayes.vocabulary import Standard
+
+type Document = dict[str, Any]
+
+
+def fitted(model: str, standard: Standard) -> Document:
+    spec = read_spec(model_path(model))
+    settings = SamplerSettings(seed=11, chains=4, draws=250)
+    evidence = read_evidence(columns=spec.columns)
+    fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, standard=standard)
+    return results_of(fit).document
+
+
+@pytest.fixture(scope="module")
+def compared() -> Document:
+    return fitted("sequence", Standard.SAME)
+
+
+def medians(document: Document, group: str, name: str = "median") -> list[float]:
+    return [row[name] for row in document["pooled"] if (row["group"], row["estimand"]) == (group, "mean")]
+
+
+def test_later_generations_are_not_made_to_look_worse_by_what_their_patients_had_before(compared: Document) -> None:
+    """Randomised: alectinib, brigatinib and lorlatinib responded more often than crizotinib (ALEX, ALTA-1L, CROWN)."""
+    first, second, third, *_ = medians(compared, "generation")
+    assert first < second < third
+    first, second, third, *_ = medians(compared, "generation", "own_median")
+    assert first > second > third
+
+
+def test_rows_that_move_are_named_with_both_numbers(compared: Document) -> None:
+    _, told = standard_lines(compared)
+    levels = [row["level"] for row in compared["pooled"] if (row["group"], row["estimand"]) == ("generation", "mean")]
+    for level, here, own in zip(
+        levels, medians(compared, "generation"), medians(compared, "generation", "own_median"), strict=True
+    ):
+        said = f"{level} {100 * own:.0f} (here {100 * here:.0f})"
+        assert (said in told) == (abs(here - own) >= 0.03), level
+    assert "TKI generation first 6" in told
+
+
+def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> None:
+    _, lines = averaging(compared)
+    assert [line.partition(" (")[0] for line in lines] == [
+        "line: patients without an earlier ALK TKI",
+        "earlier ALK TKI: pretreated patients",
+        "TKI generation: the patients of all cohorts",
+    ]
+    (predicted,) = prediction_lines(compared)
+    # 214 + 401 + 1,626 + 319 of 5,645 patients had a history that no first-generation cohort had.
+    assert "TKI generation first 45 %" in predicted
+    assert "mixed 100 %" in predicted
+    table = pooled_rows(compared)
+    assert (table.headings[3], table.headings[4]) == ("crude,\nown mix", "two-step,\nown mix")
+    assert [name for name, _ in column_meanings(compared)] == [
+        "crude",
+        "two-step",
+        "own mix",
+        "typical",
+        "mean",
+        "next cohort",
+    ]
+    names = [row[0] for row in table.rows]
+    assert {" first *", " naive", " none : first"} <= set(names)
+    assert [row[0] for row in table.rows if len(row) == 1] == [
+        "By line, over patients without an earlier ALK TKI",
+        "By earlier ALK TKI, over pretreated patients",
+        "By TKI generation, over the patients of all cohorts",
+        "By line and TKI generation, each over its own patients",
+        "By earlier ALK TKI and TKI generation, each over its own patients",
+    ]
+    assert [table.title for table in contrast_rows(compared)] == [
+        "Contrasts of line, over patients without an earlier ALK TKI",
+        "Contrasts of earlier ALK TKI, over pretreated patients",
+        "Contrasts of TKI generation, over the patients of all cohorts",
+    ]
+
+
+def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared: Document) -> None:
+    meanings = {row[0]: row[3] for row in heterogeneity_rows(compared).rows}
+    assert meanings["sd_prior_tki"] == "between the levels of earlier ALK TKI, SD on the logit scale"
+    assert (
+        meanings["sd_prior_tki_generation"]
+        == "interaction of earlier ALK TKI and TKI generation, SD on the logit scale"
+    )
+    # An underscore of a column's own name stays one.
+    pooled = [row | {"group": "prior_chemo"} if row["group"] == "prior_tki" else row for row in compared["pooled"]]
+    other = [{**compared["heterogeneity"][0], "parameter": "sd_prior_chemo"}]
+    ((*_, meaning),) = heterogeneity_rows(compared | {"pooled": pooled, "heterogeneity": other}).rows
+    assert meaning == "between the levels of prior_chemo, SD on the logit scale"
+
+
+def test_rows_over_their_own_patients_are_told_as_before() -> None:
+    document = fitted("line-generation", Standard.OWN)
+    assert standard_lines(document) == prediction_lines(document) == unnamed_line(document) == []
+    what, lines = averaging(document)
+    assert what == "Each row is averaged over its own patients"
+    assert lines[0].startswith("naive: second")
+    assert pooled_rows(document).headings[3] == "crude"
+
+
+def test_what_a_model_leaves_out_is_one_line_the_strongest_first() -> None:
+    row = {"column": "age", "factor": "generation", "unevenness": 0.61, "numeric": True, "gain": 12.3, "se": 3.9}
+    found = [row, row | {"column": "her2", "factor": "", "numeric": False, "gain": 5.2, "se": 2.2}]
+    (told,) = unnamed_line({"unnamed": found})
+    assert told == (
+        "Not in the model, and what the log predictive density of left-out cohorts gains by it: age +12 (SE 4), uneven "
+        "over TKI generation (correlation ratio 0.61); her2 +5 (SE 2)."
+    )
+    assert unnamed_line({"unnamed": []}) == unnamed_line({"unnamed": None}) == []
+
+
+def test_the_plain_paragraph_has_the_order_of_the_table_whichever_way_it_points(compared: Document) -> None:
+    said = summary(compared)
+    rates = [f"{100 * value:.0f}" for value in medians(compared, "generation")[:3]]
+    start = said.index("By TKI generation, each over the same patients (the patients of all cohorts)")
+    places = [said.index(name, start) for name in ("first-generation", "second-generation", "third-generation")]
+    assert places == sorted(places)
+    for rate, place in zip(rates, places, strict=True):
+        assert rate in said[place - 12 : place] or f"{float(rate) - 1:.0f}." in said[place - 12 : place]
+    turned = [
+        row | ({"median": row["own_median"], "own_median": row["median"]} if row["group"] == "generation" else {})
+        for row in compared["pooled"]
+    ]
+    other = summary(compared | {"pooled": turned})
+    assert f"it would be {rates[0]} % in first-generation TKIs" in other

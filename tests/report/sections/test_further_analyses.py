@@ -1,0 +1,177 @@
+"""The rest of a review in a report: what was kept with the run is shown with its numbers, the rest is named."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alkbayes.cli import app
+from alkbayes.plots.source import RunTables
+from alkbayes.report.blocks import Bullets, Heading, Listing, Paragraph, Picture, Section, Table
+from alkbayes.report.document import report_of
+from alkbayes.report.renderers.html import html_of
+from alkbayes.report.renderers.markdown import markdown_of
+from alkbayes.report.sections.further_analyses import beyond_section
+from alkbayes.runs.analyses import COMMANDS
+from alkbayes.runs.run import read_fit, read_run
+
+NAMES = ("pfs", "intracranial", "sequence", "resistance")
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner(env={"COLUMNS": "100"}).invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def kept(run: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with which each command has kept what it found."""
+    folder = Path(shutil.copytree(run.folder, tmp_path_factory.mktemp("kept") / "run"))
+    for name in NAMES:
+        result = command(name, "--for", folder, "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)
+    planned = ("--line", "naive", "--generation", "third", "--n", "40", "--null", "0.6", "--above", "0.7")
+    result = command("predict", folder, *planned)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def section(kept: Path) -> Section:
+    return beyond_section(read_fit(kept), RunTables(kept, read_run(kept)))
+
+
+def document(folder: Path, name: str) -> dict:
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["document"]
+
+
+def rows(section: Section, title: str) -> dict[str, tuple[str, ...]]:
+    (found,) = [block.table for block in section.blocks if isinstance(block, Table) and block.table.title == title]
+    return {row[0].strip(): row[1:] for row in found.rows if len(row) > 1}
+
+
+def sentences(section: Section) -> list[str]:
+    return [item[0] for block in section.blocks if isinstance(block, Bullets) for item in block.items]
+
+
+def test_every_part_has_its_heading_and_its_figure(section: Section) -> None:
+    assert [block.text for block in section.blocks if isinstance(block, Heading)] == [
+        "Median progression-free survival",
+        "Intracranial response",
+        "Sequences of ALK inhibitors",
+        "Resistance mutations",
+        "A planned trial",
+    ]
+    assert [block.name for block in section.blocks if isinstance(block, Picture)] == [
+        "pfs",
+        "intracranial",
+        "sequence-matrix",
+        "resistance",
+        "predict",
+    ]
+    assert not [block for block in section.blocks if isinstance(block, Listing)]
+
+
+def test_medians_are_those_of_the_command(section: Section, kept: Path) -> None:
+    found = document(kept, "pfs")
+    (typical,) = [row for row in found["pooled"] if (row["level"], row["estimand"]) == ("naive", "typical")]
+    (plain,) = [row for row in found["weighted"] if row["level"] == "naive"]
+    k, patients, mean, shown, *_ = rows(section, "Median progression-free survival, months")["naive"]
+    # The bundled table: 10 naive cohorts with a median, and 4 whose median was not reached.
+    assert (k, patients) == ("10+4", "1,495")
+    # What the table's patient-weighted mean of naive medians comes to, by hand from its rows.
+    assert mean.split("\n")[0] == f"{plain['estimate']:.1f}" == "14.3"
+    assert float(shown.split("\n")[0]) == pytest.approx(typical["median"], abs=0.51)
+    with_them, without_them = rows(section, "What leaving out the medians that were not reached does, months")["naive"][
+        1:
+    ]
+    assert float(with_them.split("\n")[0]) > float(without_them.split("\n")[0])
+
+
+def test_intracranial_rates_stand_beside_systemic_ones(section: Section, kept: Path) -> None:
+    cells = rows(section, "Mean response rate, systemic and intracranial, with credible intervals")["first"]
+    # Of crizotinib: ALEX 11/22, ALTA-1L 6/21, CROWN 3/13.
+    assert cells[-1] == "20/56\nk 3"
+    assert cells[-2].endswith("k 3")
+    assert cells[-3].endswith("k 10")
+    by_prior = rows(section, "Generations in the brain, under each prior and reading")
+    assert len(by_prior) == len({row["reading"] for row in document(kept, "intracranial")["contrasts"]})
+
+
+def test_sequences_mark_what_no_cohort_has_had(section: Section) -> None:
+    table = rows(section, "Response rate by earlier ALK inhibitor and TKI generation, %")
+    assert table["experimental *"][0] == "0"
+    assert any(sentence.startswith("11 of 25 cells have no cohorts") for sentence in sentences(section))
+
+
+def test_resistance_says_first_how_little_there_is(section: Section) -> None:
+    first = section.blocks[section.blocks.index(Heading("Resistance mutations")) + 1]
+    assert isinstance(first, Paragraph)
+    assert str(first.pieces[0]).startswith("Few rows: 9 counts from 6 sets of samples")
+    assert first.strong
+    # Clopper-Pearson's limits of 7 of 20, by scipy.stats.binomtest(7, 20).proportion_ci(method="exact").
+    assert rows(section, "Each row by itself")["compound (>=2 ALK mutations)"][-1] == "35.0\n15.4–59.2"
+
+
+def test_a_planned_trial_is_the_one_that_was_asked_about(section: Section, kept: Path) -> None:
+    found = document(kept, "predict")
+    shown = rows(section, "Response rate of the planned cohort, %")
+    # As the terminal prints it: a decimal as long as no error of what stands together exceeds 0.29 points.
+    errors = [found["rate"][name] for name in ("mcse", "mcse_median", "mcse_low", "mcse_high")]
+    assert shown["true rate"][0] == f"{100 * found['rate']['mean']:.{int(max(errors) < 0.00288)}f}"
+    (planned,) = found["planned"]
+    assert shown["observed in 40 patients"][1].endswith(
+        f"{planned['responders_low']}–{planned['responders_high']} responders"
+    )
+    decimals = int(max(row["mcse"] for row in found["exceeding"]) < 0.00288)
+    (exceeding,) = {row[1] for row in rows(section, "Probability of a response rate above a limit, %").items()} - {
+        ("true rate", f"{100 * found['exceeding'][0]['probability']:.{decimals}f}")
+    }
+    assert exceeding[0] == "observed in 40"
+    priors = rows(section, "Meta-analytic-predictive (MAP) prior for the trial's own analysis")
+    assert priors["robust MAP"][0] == found["priors"][0]["text"]
+    designs = rows(section, "Success if P(ORR > 60 % | responders) > 0.975; %")
+    assert designs["vague"][1] == f"{next(row['critical'] for row in found['designs'] if row['prior'] == 'vague')}"
+
+
+def test_the_whole_report_holds_them(kept: Path) -> None:
+    report = report_of(kept)
+    page, text = html_of(report), markdown_of(report, "figures")
+    for heading in ("Median progression-free survival", "Resistance mutations"):
+        assert f"<h3>{heading}</h3>" in page
+        assert f"### {heading}" in text
+    assert len(page.encode()) < 3_000_000
+
+
+def test_what_was_not_run_is_named_with_its_command(run: SimpleNamespace) -> None:
+    section = beyond_section(run.fit, RunTables(run.folder, read_run(run.folder)))
+    (listing,) = [block for block in section.blocks if isinstance(block, Listing)]
+    assert listing.text.splitlines() == [
+        *(f"alkbayes {name} --for {run.folder}" for name in NAMES),
+        f"alkbayes predict {run.folder} --n PATIENTS",
+    ]
+    assert set(NAMES) < set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", NAMES[:3])
+def test_a_run_has_its_own_table(run: SimpleNamespace, tmp_path: Path, name: str) -> None:
+    (tmp_path / "own.csv").write_text("x\n")
+    result = command(name, "--for", run.folder, "--data", tmp_path / "own.csv")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--for takes the table of its run, and --data names another." in result.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_run_is_refused_before_anything_is_computed(tmp_path: Path, name: str) -> None:
+    result = command(name, "--for", tmp_path / "nowhere")
+    assert (result.exit_code, result.stdout) == (7, "")
+    assert "there is no such folder" in result.stderr
+
+
+def test_a_sequence_of_a_run_is_another_thing_than_one_for_a_run(run: SimpleNamespace) -> None:
+    result = command("sequence", run.folder, "--for", run.folder)
+    assert result.exit_code == 2
+    assert "Give it without RUN" in result.stderr

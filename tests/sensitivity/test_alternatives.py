@@ -1,0 +1,86 @@
+"""The readings together: their names, and which apply to a model and a table."""
+
+from collections.abc import Callable
+
+import pytest
+
+from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.sensitivity.alternatives import BY_NAME, READINGS, Family, Variation, vary
+from alkbayes.sensitivity.edits import Inapplicable
+from alkbayes.spec.schema import Spec, model_names, model_path, read_spec
+
+
+def test_every_reading_has_a_name_of_its_own_and_says_what_and_why() -> None:
+    assert len(BY_NAME) == len(READINGS)
+    assert {reading.family for reading in READINGS} == set(Family)
+    for reading in READINGS:
+        assert reading.change
+        assert reading.why.endswith("?")
+
+
+@pytest.mark.parametrize("model", model_names())
+def test_every_reading_applies_to_every_bundled_model_or_says_why_not(model: str) -> None:
+    spec = read_spec(model_path(model))
+    evidence = read_evidence(columns=spec.columns)
+    found = {name: vary(reading, spec, evidence) for name, reading in BY_NAME.items()}
+    for name, variation in found.items():
+        if isinstance(variation, Inapplicable):
+            assert variation.reason, name
+        else:
+            assert len(variation.design.cohorts) == variation.evidence.cohorts
+            assert variation.design.n.sum() == variation.evidence.patients
+    applied = [name for name, variation in found.items() if isinstance(variation, Variation)]
+    assert {"independent review", "intention to treat", "stated counts", "no phase 1", "high certainty"} <= {*applied}
+    assert ("mixed 50 % pretreated" in applied) == ("line by earlier TKI" in applied) == ("line" in spec.columns)
+
+
+def test_a_table_of_pretreated_cohorts_alone_says_what_it_cannot_do(
+    spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
+) -> None:
+    spec = read_spec(model_path("line-generation"))
+    table = table_of("\n".join(f"c{place} {'AB'[place % 2]} pretreated second 40 {15 + place}" for place in range(6)))
+    found = {name: vary(reading, spec, table) for name, reading in BY_NAME.items()}
+    assert found["mixed 50 % pretreated"] == Inapplicable("the table has no naive and no mixed cohorts")
+    assert found["mixed lines left out"] == Inapplicable("it leaves no cohort out")
+    assert found["high certainty"] == Inapplicable("the table has no column certainty")
+    assert isinstance(found["tau half-Cauchy 0.5"], Variation)
+    assert isinstance(vary(BY_NAME["differences normal 2"], spec_of(), table), Inapplicable)
+
+
+@pytest.mark.parametrize(
+    ("phases", "reason"),
+    [
+        ("1 1 1 1 1 1 1 1 2 3", "it leaves 2 of 10 cohorts, fewer than 3"),
+        # Of naive cohorts: a1, b1 and d1.
+        ("1 2 1 2 2 1 2 2 2 2", "it leaves no cohort with line naive, the level that others are compared with"),
+        # Cohorts of the first generation stay, all of them naive or pretreated.
+        ("2 1 2 1 1 1 2 1 1 1", "it leaves cohorts of one regimen_class alone, first: nothing to compare"),
+    ],
+)
+def test_what_leaves_too_little_is_not_fitted(
+    spec_of: Callable[..., Spec], table_of: Callable[..., Evidence], phases: str, reason: str
+) -> None:
+    spec = read_spec(model_path("line-generation"))
+    assert vary(BY_NAME["no phase 1"], spec, table_of(phase=phases.split())) == Inapplicable(reason)
+
+
+@pytest.mark.parametrize("rows", ["a A naive first 40 12", "a A naive first 40 12\nb B naive first 41 16"])
+def test_priors_are_varied_where_a_table_has_one_cohort_or_two(
+    rows: str, spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
+) -> None:
+    half = {"dist": "half_normal", "sd": 0.7}
+    terms = [{"column": name, "distribution": "normal", "sd_prior": half} for name in ("trial", "cohort_id")]
+    spec, table = spec_of(heterogeneity=terms), table_of(rows)
+    taus = [reading for reading in BY_NAME.values() if reading.name.startswith("tau ")]
+    assert len(taus) == 6
+    for reading in (*taus, BY_NAME["intercept normal 3"], BY_NAME["probit link"], BY_NAME["beta-binomial"]):
+        varied = vary(reading, spec, table)
+        assert isinstance(varied, Variation), reading.name
+        assert len(varied.design.cohorts) == len(table.frame)
+
+
+def test_a_reading_must_not_leave_one_cohort_of_two(
+    spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
+) -> None:
+    table = table_of("a A naive first 40 12\nb B naive first 41 16", phase=["1", "2"])
+    assert vary(BY_NAME["no phase 1"], spec_of(), table) == Inapplicable("it leaves 1 of 2 cohorts, fewer than 2")

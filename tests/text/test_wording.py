@@ -1,0 +1,110 @@
+"""Numbers in the words of a reader."""
+
+import math
+
+import pytest
+
+from alkbayes.text import wording
+
+RATE = {"median": 0.61234, "low": 0.5651, "high": 0.65449}
+
+
+def test_rates_are_percent_with_the_decimals_that_their_errors_support() -> None:
+    assert wording.rate(RATE) == ("61.2", "56.5–65.4")
+    # An error of half a point leaves whole percents; of the median alone it leaves the limits their decimal.
+    assert wording.rate(RATE | {"mcse_low": 0.005}) == ("61", "57–65")
+    assert wording.limits(RATE | {"mcse_median": 0.005}) == "56.5–65.4"
+    assert wording.limits(RATE | {"mcse_high": 0.005}) == "57–65"
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf])
+def test_what_is_no_number_is_a_dash(value: float | None) -> None:
+    assert wording.percent(value) == "–"
+    assert wording.percent_interval(0.1, value) == "–"
+    assert wording.percent_interval(value, 0.2) == "–"
+
+
+def test_signs_are_true_minuses_and_zero_has_none() -> None:
+    assert [wording.signed(value) for value in (-1.26, 0.04, -0.04, 2.0)] == ["−1.3", "0.0", "0.0", "+2.0"]
+    found = wording.difference({"median": -0.2618, "low": -0.3393, "high": 0.0177})
+    assert found == ("−26.2", "−33.9 to +1.8")
+
+
+def test_ratios_are_rounded_on_the_log_scale_each_by_its_own_error() -> None:
+    row = {"median": 0.2884, "low": 0.1895, "high": 0.4342}
+    assert wording.ratio(row) == "0.29 (0.19–0.43)"
+    assert wording.ratio(row | {"mcse_high": 0.05}) == "0.29 (0.19–0.4)"
+    # The basket trial of vemurafenib: an error of a quarter in the upper limit takes nothing from the lower one.
+    row = {"median": 1.79, "low": 0.351, "high": 10.93, "mcse_median": 0.025, "mcse_low": 0.009, "mcse_high": 0.25}
+    assert wording.ratio(row) == "1.79 (0.35–10.9)"
+    assert wording.ratio(row | {"mcse_high": 0.5}) == "1.79 (0.35–11)"
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.0004, None, "0.00040"),
+        (0.004, 0.003, "0.004"),
+        (9.996, None, "10.0"),
+        (72.3, 6.0, "70"),
+        (1234.5, None, "1,230"),
+        (1234.5, 100.0, "1,200"),
+        (5.2, 40.0, "5"),
+        (3e-9, None, "3.0e-09"),
+        (2.3e7, 1e7, "2e+07"),
+    ],
+)
+def test_a_ratio_is_never_printed_as_zero(value: float, error: float | None, text: str) -> None:
+    assert wording.ratio_figure(value, error) == text
+
+
+def test_sds_and_months_have_the_decimals_that_their_errors_support() -> None:
+    row = {"median": 0.514, "low": 0.331, "high": 0.709, "prior_median": 0.6, "prior_low": 0.1, "prior_high": 1.9}
+    assert wording.size_text(row) == "0.51 (0.33–0.71)"
+    assert wording.size_text(row | {"mcse_high": 0.04}) == "0.5 (0.3–0.7)"
+    assert wording.size_text(row | {"mcse_high": 0.04}, prefix="prior_") == "0.60 (0.10–1.90)"
+    assert wording.months({"median": 10.26, "low": 8.1, "high": 13.04, "mcse_low": 0.4}) == ("10", "8–13")
+
+
+def test_probabilities_of_draws_are_never_0_or_1() -> None:
+    assert [wording.probability(value) for value in (0.0, 0.0099, 0.5, 0.991, 1.0)] == [
+        "< 1 %",
+        "< 1 %",
+        "50 %",
+        "> 99 %",
+        "> 99 %",
+    ]
+
+
+def test_counts_and_lists() -> None:
+    assert (wording.counted(1, "trial"), wording.counted(1234, "trial")) == ("1 trial", "1,234 trials")
+    assert [wording.joined(parts) for parts in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+
+
+def test_a_small_variance_is_not_printed_as_none() -> None:
+    """Three decimals, or the two digits of a smaller one: 0.0004 is not 0.000."""
+    shown = [wording.variance(value) for value in (None, 0.0, 0.5871, 18.2461, 0.0074, 0.0004, 0.00000123, 1e-9)]
+    assert shown == ["–", "0.000", "0.587", "18.246", "0.0074", "0.00040", "0.0000012", "< 0.000001"]
+
+
+def test_what_is_printed_together_of_a_planned_trial_has_the_decimals_of_its_largest_error() -> None:
+    errors = {"mcse": 0.001, "mcse_median": 0.001, "mcse_low": 0.002, "mcse_high": 0.0025}
+    assert wording.planned_decimals(errors) == 1
+    assert wording.planned_decimals(errors | {"mcse_low": 0.004}) == 0
+    assert [wording.shared_decimals(found) for found in ([0.002], [0.002, 0.004], [None])] == [1, 0, 1]
+
+
+def test_sentences_that_rows_share_are_said_once_with_the_interval_of_each() -> None:
+    one, two = "Use glmm-ml: 32.1 (22.9–43.0).", "Use glmm-ml: 40.0 (3.1–90.4)."
+    notes = (("a", f"tau2 is 0. {one}"), ("b", two), ("c", f"tau2 is 0. {two}"), ("d", "See glmm-ml: – (–)."))
+    zero, none, use = wording.sentences_of(notes)
+    assert (zero.worded(str), tuple(zero.intervals)) == ("tau2 is 0.", ("a", "c"))
+    assert use.worded(str) == "Use glmm-ml: 32.1 (22.9–43.0) in a, 40.0 (3.1–90.4) in b, 40.0 (3.1–90.4) in c."
+    assert none.worded(str) == "See glmm-ml: – (–)."
+    # One interval for all is given once, without names.
+    assert wording.sentences_of([("a", one), ("b", one)])[0].worded(str) == one
