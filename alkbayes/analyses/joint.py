@@ -22,7 +22,7 @@ from alkbayes.estimates.rates import (
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.fit import Fit
 from alkbayes.inference.nuts.joint import JointEngine
-from alkbayes.inference.nuts.sampler import stricter
+from alkbayes.inference.nuts.sampler import sample_until_converged
 from alkbayes.inference.settings import SamplerSettings
 from alkbayes.model.draws import level_effects
 from alkbayes.model.joint import Joint, JointDraws, from_positions, lay_together
@@ -133,14 +133,16 @@ def fit_joint(
     settings = settings or SamplerSettings()
     joint = lay_together(systemic.design, brain.design)
     engine = JointEngine(joint)
-    draws, diagnostics = _sampled(engine, joint, settings, progress)
-    if not diagnostics.converged:
-        if warn is not None:
-            warn(f"the joint model failed its convergence gate ({'; '.join(diagnostics.failures)}); sampling once more")
-        settings = stricter(settings)
-        draws, diagnostics = _sampled(engine, joint, settings, progress)
+    found = sample_until_converged(
+        lambda settings: _sampled(engine, joint, settings, progress), settings, of="the joint model", warn=warn
+    )
     return JointFit(
-        joint, draws, correlation_of(draws.rho), diagnostics, settings, seconds=time.perf_counter() - started
+        joint,
+        found.result,
+        correlation_of(found.result.rho),
+        found.diagnostics,
+        found.settings,
+        seconds=time.perf_counter() - started,
     )
 
 

@@ -21,12 +21,12 @@ from alkbayes.criticism.verdicts import (
     MOST_DECIMALS,
     PARAMETER,
     REPORTED,
-    Check,
+    Finding,
     Verdict,
-    chain_checks,
-    error_check,
-    record_check,
-    weight_checks,
+    chain_findings,
+    error_finding,
+    record_finding,
+    weight_findings,
 )
 from alkbayes.estimates.headline import POOLED, headline_of, reported_of
 from alkbayes.estimates.monte_carlo import Worth, worth_of
@@ -66,7 +66,7 @@ class Diagnosis:
         Of each chain; empty of draws by quadrature.
     depth
         Largest tree depth and share of the transitions that were stopped at the sampler's limit; None by quadrature.
-    checks
+    findings
         One for each diagnostic.
     gate
         The convergence gate, computed again from the draws.
@@ -79,20 +79,20 @@ class Diagnosis:
     divergent: pd.DataFrame
     ebfmi: tuple[float, ...]
     depth: tuple[int, float] | None
-    checks: tuple[Check, ...]
+    findings: tuple[Finding, ...]
     gate: Diagnostics
     recorded: Diagnostics
 
     @property
     def failures(self) -> tuple[str, ...]:
         """Why the run must not be used, in words; empty if nothing speaks against it."""
-        return tuple(check.finding for check in self.checks if check.verdict is Verdict.FAILED)
+        return tuple(each.finding for each in self.findings if each.verdict is Verdict.FAILED)
 
     @property
     def conclusion(self) -> str:
         """The final verdict, a sentence."""
-        attention = [check.name for check in self.checks if check.verdict is Verdict.ATTENTION]
-        if failed := [check.name for check in self.checks if check.verdict is Verdict.FAILED]:
+        attention = [each.name for each in self.findings if each.verdict is Verdict.ATTENTION]
+        if failed := [each.name for each in self.findings if each.verdict is Verdict.FAILED]:
             return f"Do not use the numbers of this run: {joined(failed)} failed."
         if attention:
             return f"The numbers of this run can be used; look at {joined(attention)} first."
@@ -106,7 +106,7 @@ class Diagnosis:
             "conclusion": self.conclusion,
             "checks": [
                 {"name": each.name, "verdict": each.verdict, "finding": each.finding, "advice": each.advice or None}
-                for each in self.checks
+                for each in self.findings
             ],
             "gate": self.gate.as_record(),
             "recorded": self.recorded.as_record(),
@@ -137,16 +137,16 @@ def diagnosis_of(fit: Fit) -> Diagnosis:
         with np.errstate(invalid="ignore", divide="ignore"):
             ebfmi = tuple(az.bfmi(stats["energy"].to_numpy()).tolist())
         depth = _depth(stats)
-        checks = chain_checks(gate, quantities, divergent, ebfmi, depth)
+        findings = chain_findings(gate, quantities, divergent, ebfmi, depth)
     else:
-        checks = weight_checks(fit.provenance.weights, stats["proposal"].to_numpy(), gate)
+        findings = weight_findings(gate, fit.provenance.weights, stats["proposal"].to_numpy())
     return Diagnosis(
         engine=fit.provenance.engine,
         quantities=quantities,
         divergent=divergent,
         ebfmi=ebfmi,
         depth=depth,
-        checks=(*checks, error_check(quantities), record_check(gate, fit.diagnostics)),
+        findings=(*findings, error_finding(quantities), record_finding(gate, fit.diagnostics)),
         gate=gate,
         recorded=fit.diagnostics,
     )
@@ -158,7 +158,13 @@ def gate_of(fit: Fit) -> Diagnostics:
     if fit.provenance.weights is None:
         return diagnose(judged(posterior), stats)
     weights = fit.provenance.weights
-    return diagnose(global_parameters(posterior), stats, pareto_k=weights.pareto_k, importance_ess=weights.ess)
+    return diagnose(
+        global_parameters(posterior),
+        stats,
+        pareto_k=weights.pareto_k,
+        importance_ess=weights.ess,
+        thin_share=weights.thin_share,
+    )
 
 
 def where_divergent(posterior: xr.Dataset, diverging: NDArray[np.bool_]) -> pd.DataFrame:

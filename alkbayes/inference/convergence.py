@@ -1,7 +1,7 @@
 """Whether a posterior can be trusted: the convergence gate."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from alkbayes.text.json import finite_or_none
+from alkbayes.text.wording import counted
 
 TAILS = (0.05, 0.95)
 """Quantiles of the tail ESS, as Vehtari et al. 2021 have them; ArviZ's own are those of another interval."""
@@ -34,15 +35,41 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One criterion of the gate, and what it found.
+
+    Attributes
+    ----------
+    name
+        The diagnostic: "R-hat", "bulk ESS", "Pareto k" ...
+    passed
+        Whether the criterion is met; a value that is no number meets none.
+    value
+        The diagnostic's; NaN where it is no number.
+    threshold
+        What it is held against.
+    sentence
+        What was found, without a full stop.
+    advice
+        What to do where that is not good enough, a sentence.
+    """
+
+    name: str
+    passed: bool
+    value: float
+    threshold: float
+    sentence: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """The worst value of each diagnostic over all parameters, and which parameter it was.
+    """The checks of a posterior, and the worst value of each diagnostic with the parameter that has it.
 
     Chains have no weights, and weighted draws no transitions: what an engine does not have is None.
 
     Attributes
     ----------
-    converged
-        Whether the gate was passed.
     rhat_max, rhat_max_parameter
         Largest R-hat. Where the chains are a random split of independent draws it is near 1 whatever these are worth,
         and is not judged.
@@ -54,11 +81,10 @@ class Diagnostics:
         Smallest energy Bayesian fraction of missing information of a chain.
     pareto_k, importance_ess
         Shape of the tail and effective sample size of importance weights.
-    failures
-        What failed, in words; empty if nothing did.
+    checks
+        Of the gate; those that failed are among them.
     """
 
-    converged: bool
     rhat_max: float
     rhat_max_parameter: str
     ess_bulk_min: float
@@ -69,19 +95,36 @@ class Diagnostics:
     ebfmi_min: float | None
     pareto_k: float | None
     importance_ess: float | None
-    failures: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gate was passed."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What failed, in words; empty if nothing did."""
+        return failures_of(self.checks)
 
     def as_record(self) -> dict[str, Any]:
-        """Return the fields as plain values for JSON; a diagnostic that is no number is None."""
-        record: dict[str, Any] = finite_or_none(asdict(self))
+        """Return plain values for JSON; a diagnostic that is no number is None."""
+        verdict = {"converged": self.converged, "failures": list(self.failures)}
+        record: dict[str, Any] = finite_or_none(verdict | asdict(self))
         return record
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Return what was recorded; a diagnostic that every engine has and that was no number is NaN."""
-        everywhere = {name: record[name] for name in ("rhat_max", "ess_bulk_min", "ess_tail_min")}
-        numbers = {name: math.nan if value is None else value for name, value in everywhere.items()}
-        return cls(**(dict(record) | numbers | {"failures": tuple(record["failures"])}))
+        everywhere = {name: _number(record[name]) for name in ("rhat_max", "ess_bulk_min", "ess_tail_min")}
+        checks = tuple(Check(**(each | {"value": _number(each["value"])})) for each in record["checks"])
+        kept = {name: value for name, value in record.items() if name not in {"converged", "failures"}}
+        return cls(**(kept | everywhere | {"checks": checks}))
+
+
+def failures_of(checks: Iterable[Check]) -> tuple[str, ...]:
+    """Return the sentences of the checks that failed."""
+    return tuple(check.sentence for check in checks if not check.passed)
 
 
 def diagnose(
@@ -90,6 +133,7 @@ def diagnose(
     *,
     pareto_k: float | None = None,
     importance_ess: float | None = None,
+    thin_share: float | None = None,
     thresholds: Thresholds | None = None,
 ) -> Diagnostics:
     """Hold a posterior against the convergence gate.
@@ -101,7 +145,7 @@ def diagnose(
         weighted, what the weights are about.
     sample_stats
         With `diverging` and `energy`; where the draws were weighted, with `proposal`, which is alike for duplicates.
-    pareto_k, importance_ess
+    pareto_k, importance_ess, thin_share
         Of draws that were weighted and resampled; None for chains.
     thresholds
         What must be met; the default gate if None.
@@ -109,82 +153,161 @@ def diagnose(
     limits = thresholds or Thresholds()
     # Chains that stand still have no variance to divide by; that gives NaN, which fails below.
     with np.errstate(invalid="ignore", divide="ignore"):
-        rhat, rhat_name = _worst(az.rhat(posterior), largest=True)
-        bulk, bulk_name = _worst(az.ess(posterior, method="bulk"), largest=False)
-        tail, tail_name = _worst(az.ess(posterior, method="tail", prob=TAILS), largest=False)
-
-    # Written so that a value that is not a number fails.
-    failures = []
-    if pareto_k is None and not rhat < limits.rhat_max:
-        failures.append(f"R-hat of {rhat_name} is {rhat:.3f}, not below {limits.rhat_max}: the chains do not agree")
-    if pareto_k is None:
-        failures += _judge_chains(bulk, bulk_name, tail, tail_name, limits)
+        rhat = _worst(az.rhat(posterior), largest=True)
+        bulk = _worst(az.ess(posterior, method="bulk"), largest=False)
+        tail = _worst(az.ess(posterior, method="tail", prob=TAILS), largest=False)
     divergences = ebfmi = None
     if pareto_k is None:
-        divergences, ebfmi, more = _judge_transitions(sample_stats, limits)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ebfmi = float(np.min(az.bfmi(sample_stats["energy"].to_numpy())))
+        divergences = int(sample_stats["diverging"].sum())
+        checks = _chain_checks(rhat, bulk, tail, divergences, ebfmi, limits)
     else:
-        more = judge_weights(pareto_k, importance_ess, sample_stats["proposal"].to_numpy(), limits)
-    failures += more
-    return Diagnostics(
-        converged=not failures,
-        rhat_max=rhat,
-        rhat_max_parameter=rhat_name,
-        ess_bulk_min=bulk,
-        ess_bulk_min_parameter=bulk_name,
-        ess_tail_min=tail,
-        ess_tail_min_parameter=tail_name,
-        divergences=divergences,
-        ebfmi_min=ebfmi,
-        pareto_k=pareto_k,
-        importance_ess=importance_ess,
-        failures=tuple(failures),
+        proposals = sample_stats["proposal"].to_numpy()
+        checks = weight_checks(pareto_k, importance_ess, proposals, limits, thin_share=thin_share)
+    return Diagnostics(*rhat, *bulk, *tail, divergences, ebfmi, pareto_k, importance_ess, checks)
+
+
+def _chain_checks(
+    rhat: tuple[float, str],
+    bulk: tuple[float, str],
+    tail: tuple[float, str],
+    divergences: int,
+    ebfmi: float,
+    limits: Thresholds,
+) -> tuple[Check, ...]:
+    """Return the checks of chains. Comparisons are written so that a value that is no number fails."""
+    value, name = rhat
+    return (
+        _check(
+            "R-hat",
+            value < limits.rhat_max,
+            value,
+            limits.rhat_max,
+            f"the chains agree: R-hat of all parameters is at most {value:.3f} ({name}), below {limits.rhat_max}",
+            f"R-hat of {name} is {value:.3f}, not below {limits.rhat_max}: the chains do not agree",
+            "Give longer tuning (--tune 2000) and more draws; if it stays, the model asks more of the table than it "
+            "holds: take a simpler one, or fit it with --engine quadrature.",
+        ),
+        _ess_check("bulk ESS", "the middle", *bulk, limits),
+        _ess_check("tail ESS", "the tails", *tail, limits),
+        _check(
+            "divergences",
+            divergences <= limits.divergences,
+            divergences,
+            limits.divergences,
+            "no transition diverged: the sampler met no place that it could not follow",
+            f"{counted(divergences, 'divergent transition')}, more than {limits.divergences}: part of the posterior is "
+            "hard to reach, and the numbers may leave it out",
+            "Fit again with --engine quadrature, which has no such trouble; if the model is none that it covers, give "
+            "longer tuning, a tighter prior for the parameter that is named, or a simpler model.",
+        ),
+        _check(
+            "E-BFMI",
+            ebfmi > limits.ebfmi_min,
+            ebfmi,
+            limits.ebfmi_min,
+            f"the energy is explored well: E-BFMI is at least {ebfmi:.2f}, above {limits.ebfmi_min}",
+            f"E-BFMI is {ebfmi:.2f}, not above {limits.ebfmi_min}: the energy is explored slowly",
+            "The posterior has tails that the chains reach too rarely, often those of a heterogeneity SD: give longer "
+            "tuning, take a model with lighter tails, or fit it with --engine quadrature.",
+        ),
     )
 
 
-def _judge_transitions(sample_stats: xr.Dataset, limits: Thresholds) -> tuple[int, float, list[str]]:
-    """Return the divergences and the smallest E-BFMI of chains, and what they fail."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ebfmi = float(np.min(az.bfmi(sample_stats["energy"].to_numpy())))
-    divergences = int(sample_stats["diverging"].sum())
-    failures = []
-    if divergences > limits.divergences:
-        failures.append(
-            f"{divergences} divergent transitions, more than {limits.divergences}: part of the posterior is hard to "
-            "reach"
-        )
-    if not ebfmi > limits.ebfmi_min:
-        failures.append(f"E-BFMI is {ebfmi:.2f}, not above {limits.ebfmi_min}: the energy is explored slowly")
-    return divergences, ebfmi, failures
+def _ess_check(kind: str, where: str, value: float, name: str, limits: Thresholds) -> Check:
+    return _check(
+        kind,
+        value > limits.ess_min,
+        value,
+        limits.ess_min,
+        f"enough for {where}: the draws of every parameter are worth at least {value:,.0f} independent ones ({name}), "
+        f"above {limits.ess_min:.0f}",
+        f"{kind} of {name} is {value:,.0f}, not above {limits.ess_min:.0f}: too few effective draws",
+        "Give more draws (--draws); the chains move slowly there.",
+    )
 
 
-def _judge_chains(bulk: float, bulk_name: str, tail: float, tail_name: str, limits: Thresholds) -> list[str]:
-    """Return what the effective sample sizes of chains fail."""
-    return [
-        f"{kind} ESS of {name} is {value:.0f}, not above {limits.ess_min:.0f}: too few effective draws "
-        "(--draws gives more)"
-        for kind, value, name in (("bulk", bulk, bulk_name), ("tail", tail, tail_name))
-        if not value > limits.ess_min
-    ]
+def weight_checks(
+    pareto_k: float,
+    ess: float | None,
+    proposals: NDArray[Any],
+    limits: Thresholds,
+    *,
+    thin_share: float | None = None,
+) -> tuple[Check, ...]:
+    """Return the checks of importance weights, and of the draws kept by them, whose chains are but a random split.
 
-
-def judge_weights(pareto_k: float, ess: float | None, proposals: NDArray[Any], limits: Thresholds) -> list[str]:
-    """Return what importance weights fail, and the draws kept by them, whose chains are but a random split."""
-    failures = []
+    Parameters
+    ----------
+    pareto_k, ess
+        Of the weights; None where the latter is not known.
+    proposals
+        Which weighted draw each kept one is, of any shape.
+    limits
+        What must be met.
+    thin_share
+        Share of the posterior over which the proposal is thin; None where that is not looked at.
+    """
+    found = math.nan if ess is None else ess
+    shown = "not known" if ess is None else f"{ess:,.0f}"
     copies = np.unique(proposals, return_counts=True)[1]
-    kept = float(proposals.size**2 / (copies**2).sum())
-    if not kept > limits.ess_min:
-        failures.append(
-            f"the draws that are kept, with their duplicates, are worth {kept:.0f}, not above {limits.ess_min:.0f}: "
-            "too few effective draws (--draws gives more)"
+    kept, duplicates = float(proposals.size**2 / (copies**2).sum()), proposals.size - copies.size
+    more = "Give more draws (--draws), or fit again with --engine nuts."
+    checks = [
+        _check(
+            "Pareto k",
+            pareto_k <= limits.pareto_k_max,
+            pareto_k,
+            limits.pareto_k_max,
+            f"the importance weights can be relied on: their Pareto k is {pareto_k:.2f}, at most {limits.pareto_k_max}",
+            f"Pareto k is {pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be relied on",
+            "Fit again with --engine nuts.",
+        ),
+        _check(
+            "importance ESS",
+            found > limits.ess_min,
+            found,
+            limits.ess_min,
+            f"the weighted draws are worth {shown} independent ones, above {limits.ess_min:.0f}",
+            f"the importance ESS is {shown}, not above {limits.ess_min:.0f}: too few effective draws",
+            more,
+        ),
+    ]
+    if thin_share is not None:
+        beyond, most = f"{100 * thin_share:.2g} % of it", f"{100 * limits.thin_max:g} %"
+        checks.append(
+            _check(
+                "thin proposal",
+                thin_share <= limits.thin_max,
+                thin_share,
+                limits.thin_max,
+                f"the weighted draws reach the whole posterior: the proposal is thin over {beyond}, at most {most}",
+                f"the weighted draws miss part of the posterior: the proposal is thin over {beyond}, more than {most}",
+                "Fit again with --engine nuts.",
+            )
         )
-    if not pareto_k <= limits.pareto_k_max:
-        failures.append(
-            f"Pareto k is {pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be relied on"
+    of = f"of {proposals.size:,} kept draws {duplicates:,} repeat another's global parameters; together they are worth"
+    checks.append(
+        _check(
+            "duplicates",
+            kept > limits.ess_min,
+            kept,
+            limits.ess_min,
+            f"{of} {kept:,.0f} independent ones, above {limits.ess_min:.0f}",
+            f"{of} {kept:,.0f} independent ones, not above {limits.ess_min:.0f}: too few effective draws",
+            more,
         )
-    if ess is None or not ess > limits.ess_min:
-        found = "not known" if ess is None else f"{ess:.0f}"
-        failures.append(f"the importance ESS is {found}, not above {limits.ess_min:.0f}: too few effective draws")
-    return failures
+    )
+    return tuple(checks)
+
+
+def _check(name: str, good: bool, value: float, threshold: float, passed: str, failed: str, advice: str) -> Check:
+    return Check(name, bool(good), float(value), float(threshold), passed if good else failed, advice)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _worst(statistic: xr.Dataset, *, largest: bool) -> tuple[float, str]:

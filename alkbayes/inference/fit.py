@@ -209,6 +209,7 @@ def _integrated_fit(
             tree["sample_stats"].to_dataset(),
             pareto_k=found.weights.pareto_k,
             importance_ess=found.weights.ess,
+            thin_share=found.weights.thin_share,
         ),
         provenance=Provenance(
             engine=Engine.QUADRATURE,
@@ -236,39 +237,34 @@ def _sampled_fit(
     warn: Callable[[str], None] | None,
 ) -> Fit:
     # Here and not at the top: a fit by quadrature must not wait for PyMC to be imported.
-    from alkbayes.inference.nuts.sampler import NutsEngine, stricter
+    from alkbayes.inference.nuts.sampler import NutsEngine, sample_until_converged
 
     sampler = NutsEngine(design)
-    tries = 1
-    first_failures: tuple[str, ...] = ()
-    sampled = sampler.sample(settings, progress=progress)
-    tree = _tree(design, from_unconstrained(design, sampled.positions), sampled.stats, settings, library="nutpie")
-    diagnostics = _judge_chains(tree)
-    seconds = {"compile": sampled.compile_seconds, "sample": sampled.sample_seconds}
-    if not diagnostics.converged:
-        tries, first_failures, settings = 2, diagnostics.failures, stricter(settings)
-        if warn is not None:
-            warn(
-                f"the posterior failed its convergence gate ({'; '.join(first_failures)}). "
-                f"Sampling once more, with target_accept {settings.target_accept:.2f} and {settings.tune} tuning steps."
-            )
+    seconds = {"compile": 0.0, "sample": 0.0}
+
+    def sample(settings: SamplerSettings) -> tuple[xr.DataTree, Diagnostics]:
         sampled = sampler.sample(settings, progress=progress)
-        tree = _tree(design, from_unconstrained(design, sampled.positions), sampled.stats, settings, library="nutpie")
-        diagnostics = _judge_chains(tree)
+        seconds["compile"] = sampled.compile_seconds
         seconds["sample"] += sampled.sample_seconds
+        draws = from_unconstrained(design, sampled.positions)
+        tree = _tree(design, draws, sampled.stats, settings, library="nutpie")
+        judged_ones = judged(tree["posterior"].to_dataset())
+        return tree, diagnose(judged_ones, tree["sample_stats"].to_dataset())
+
+    found = sample_until_converged(sample, settings, of="the posterior", warn=warn)
     return Fit(
         spec=spec,
         evidence=evidence,
         design=design,
-        tree=tree,
-        diagnostics=diagnostics,
+        tree=found.result,
+        diagnostics=found.diagnostics,
         provenance=Provenance(
             engine=Engine.NUTS,
             engine_asked=asked,
             handed_over=handed_over,
-            settings=settings,
-            tries=tries,
-            first_failures=first_failures,
+            settings=found.settings,
+            tries=found.tries,
+            first_failures=found.first_failures,
             weights=None,
             versions=_versions(),
             seconds=seconds,
@@ -286,10 +282,6 @@ def _tree(
         "creation_library_version": version("alkbayes"),
     }
     return build_tree(design, draws, stats, seed=settings.seed, attributes=attributes)
-
-
-def _judge_chains(tree: xr.DataTree) -> Diagnostics:
-    return diagnose(judged(tree["posterior"].to_dataset()), tree["sample_stats"].to_dataset())
 
 
 def _versions() -> dict[str, str]:

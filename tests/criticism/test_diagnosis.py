@@ -52,7 +52,7 @@ def sampled(integrated: Fit) -> Fit:
 
 
 def verdicts(found: Diagnosis) -> dict[str, Verdict]:
-    return {check.name: check.verdict for check in found.checks}
+    return {check.name: check.verdict for check in found.findings}
 
 
 def test_every_reported_number_and_every_parameter_has_its_row(sampled: Fit, integrated: Fit) -> None:
@@ -84,7 +84,7 @@ def test_good_draws_pass_every_check(sampled: Fit, integrated: Fit) -> None:
         assert set(verdicts(found).values()) == {Verdict.PASSED}
         assert found.failures == ()
         assert found.conclusion == "The numbers of this run can be used: every diagnostic is as it should be."
-        assert all(check.finding.endswith(".") and not check.advice for check in found.checks)
+        assert all(check.finding.endswith(".") and not check.advice for check in found.findings)
         json.dumps(found.as_record(), allow_nan=False)
     assert chains.gate == sampled.diagnostics
     assert weighted.gate == integrated.diagnostics
@@ -103,7 +103,7 @@ def test_bad_transitions_fail_with_advice(integrated: Fit, name: str, stats: dic
     assert [check for check, verdict in verdicts(found).items() if verdict is Verdict.FAILED] == [name]
     assert found.conclusion == f"Do not use the numbers of this run: {name} failed."
     assert len(found.failures) == 1
-    (check,) = [check for check in found.checks if check.name == name]
+    (check,) = [check for check in found.findings if check.name == name]
     assert check.advice
 
 
@@ -158,7 +158,13 @@ def test_draws_that_are_copies_of_few_fail(integrated: Fit) -> None:
 
 
 def test_a_record_of_other_draws_fails(sampled: Fit) -> None:
-    for changes in ({"converged": False}, {"ess_bulk_min": 401.0}, {"divergences": 3}):
+    first, *others = sampled.diagnostics.checks
+    changes: dict[str, Any]
+    for changes in (
+        {"checks": (replace(first, passed=False), *others)},
+        {"ess_bulk_min": 401.0},
+        {"divergences": 3},
+    ):
         found = diagnosis_of(replace(sampled, diagnostics=replace(sampled.diagnostics, **changes)))
         assert [check for check, verdict in verdicts(found).items() if verdict is Verdict.FAILED] == ["record"]
 

@@ -1,5 +1,6 @@
 """The convergence gate on posteriors with one thing wrong each."""
 
+import json
 from collections.abc import Callable
 from types import NoneType
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from alkbayes.inference.convergence import Thresholds, diagnose
+from alkbayes.inference.convergence import Diagnostics, Thresholds, diagnose
 
 CHAINS, DRAWS = 4, 500
 
@@ -209,7 +210,19 @@ def test_r_hat_of_a_random_split_is_not_judged_but_too_few_draws_are() -> None:
     assert found.rhat_max > 1.01
     assert not any("R-hat" in failure for failure in found.failures)
     few = weighted(posterior().isel(draw=slice(50)))
-    assert few.failures[0].startswith("the draws that are kept, with their duplicates, are worth 200, not above 400")
+    assert few.failures[0].endswith(
+        "together they are worth 200 independent ones, not above 400: too few effective draws"
+    )
     copies = np.arange(data.sizes["chain"] * data.sizes["draw"]).reshape(data.sizes["chain"], -1) // 6
     (failure,) = weighted(data, proposals=copies).failures
     assert "are worth 33" in failure  # 2,000 in sixes
+
+
+@pytest.mark.parametrize("found", [diagnose(posterior(), stats()), weighted(posterior(), pareto_k=0.9)])
+def test_the_verdict_is_that_of_the_checks_and_survives_the_record(found: Diagnostics) -> None:
+    assert found.converged == all(check.passed for check in found.checks)
+    assert found.failures == tuple(check.sentence for check in found.checks if not check.passed)
+    again = Diagnostics.from_record(json.loads(json.dumps(found.as_record(), allow_nan=False)))
+    assert again == found
+    assert len({check.name for check in found.checks}) == len(found.checks)
+    assert all(check.advice.endswith(".") and not check.sentence.endswith(".") for check in found.checks)

@@ -50,7 +50,7 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
         if files:
             reader_console().print(f"Plots: {', '.join(str(each) for each in files)}", soft_wrap=True)
     if found.failures:
-        names = ", ".join(check.name for check in found.checks if check.verdict == "failed")
+        names = ", ".join(each.name for each in found.findings if each.verdict == "failed")
         raise ConvergenceError(f"{run} must not be used. What failed: {names}.")
 
 
@@ -62,9 +62,8 @@ def _show(found: "Diagnosis", subject: str) -> None:
     table.add_column("diagnostic", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("what it says", overflow="fold")
-    for check in found.checks:
-        advice = f"\nWhat to do: {check.advice}" if check.advice else ""
-        table.add_row(check.name, str(check.verdict), f"{check.finding}{advice}")
+    for each in found.findings:
+        table.add_row(each.name, str(each.verdict), each.with_advice)
     console.print(table)
     # Tables have an empty line around them where there is room.
     gap = "\n" if console.width < WIDTH else ""

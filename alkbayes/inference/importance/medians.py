@@ -18,7 +18,7 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from alkbayes.errors import SamplingError
 from alkbayes.evidence.medians import Medians
-from alkbayes.inference.convergence import Thresholds, judge_weights
+from alkbayes.inference.convergence import Check, Thresholds, failures_of, weight_checks
 from alkbayes.inference.importance.proposals import GOOD_K, GOOD_SHARE, LEAST_EFFECTIVE, SCALE_NU, best_of
 from alkbayes.inference.importance.target import MOST_SCALES
 from alkbayes.inference.importance.weights import (
@@ -68,8 +68,8 @@ class MedianPosterior:
         Which of the weighted draws each is, shape (draw,): those of one number are duplicates of scales and estimates.
     pareto_k, ess, weighted
         Of the weights, and how many there were.
-    failures
-        What the convergence gate found, in words; empty if it was passed.
+    checks
+        Of the convergence gate.
     """
 
     structure: Structure
@@ -78,7 +78,12 @@ class MedianPosterior:
     pareto_k: float
     ess: float
     weighted: int
-    failures: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What failed, in words; empty if nothing did."""
+        return failures_of(self.checks)
 
     @property
     def converged(self) -> bool:
@@ -357,7 +362,7 @@ def sample_medians(
         pareto_k=found.pareto_k,
         ess=found.ess,
         weighted=count,
-        failures=tuple(judge_weights(found.pareto_k, found.ess, chosen, limits or Thresholds())),
+        checks=weight_checks(found.pareto_k, found.ess, chosen, limits or Thresholds()),
     )
 
 

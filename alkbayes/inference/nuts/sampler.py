@@ -10,6 +10,7 @@ import nutpie
 from numpy.typing import NDArray
 
 from alkbayes.errors import SamplingError
+from alkbayes.inference.convergence import Diagnostics
 from alkbayes.inference.nuts.compiled import VARIABLE, compile_design
 from alkbayes.inference.settings import MAX_STEPS, SamplerSettings
 from alkbayes.model.design import Design
@@ -122,3 +123,62 @@ def stricter(settings: SamplerSettings) -> SamplerSettings:
     """Return the settings of the second try: smaller steps, and twice the tuning as far as settings allow it."""
     tune = min(2 * settings.tune, MAX_STEPS)
     return replace(settings, target_accept=1 - (1 - settings.target_accept) / 5, tune=tune)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried[T]:
+    """What sampling brought, at the first try or the second.
+
+    Attributes
+    ----------
+    result
+        Of the last try.
+    diagnostics
+        Of the last try, whether it converged or not.
+    settings
+        Of the last try.
+    tries
+        1 or 2.
+    first_failures
+        What the first try failed, in words; empty if it was the last.
+    """
+
+    result: T
+    diagnostics: Diagnostics
+    settings: SamplerSettings
+    tries: int
+    first_failures: tuple[str, ...]
+
+
+def sample_until_converged[T](
+    sample: Callable[[SamplerSettings], tuple[T, Diagnostics]],
+    settings: SamplerSettings,
+    *,
+    of: str,
+    warn: Callable[[str], None] | None,
+) -> Tried[T]:
+    """Sample, and once more with :func:`stricter` settings where the convergence gate is failed.
+
+    Parameters
+    ----------
+    sample
+        Samples with settings, and judges the draws.
+    settings
+        Of the first try.
+    of
+        What is sampled, as the subject of a sentence.
+    warn
+        Called with a sentence when a second try is made.
+    """
+    result, diagnostics = sample(settings)
+    if diagnostics.converged:
+        return Tried(result, diagnostics, settings, 1, ())
+    failures = diagnostics.failures
+    settings = stricter(settings)
+    if warn is not None:
+        warn(
+            f"{of} failed its convergence gate ({'; '.join(failures)}). "
+            f"Sampling once more, with target_accept {settings.target_accept:.2f} and {settings.tune} tuning steps."
+        )
+    result, diagnostics = sample(settings)
+    return Tried(result, diagnostics, settings, 2, failures)

@@ -8,7 +8,6 @@ from alkbayes.presentation.fit import Document, ReaderTable, verdict
 from alkbayes.report.blocks import Fold, Heading, Paragraph, Section, Table, text
 
 if TYPE_CHECKING:
-    from alkbayes.criticism.verdicts import Check
     from alkbayes.inference.fit import Fit
     from alkbayes.report.blocks import Block
 
@@ -30,7 +29,7 @@ def computation_section(fit: "Fit", document: Document) -> Section:
             ReaderTable(
                 "Diagnostics",
                 ("diagnostic", "verdict", "what it says"),
-                tuple((check.name, str(check.verdict), _said(check)) for check in found.checks),
+                tuple((each.name, str(each.verdict), each.with_advice) for each in found.findings),
                 words=(1, 2),
             )
         ),
@@ -38,10 +37,6 @@ def computation_section(fit: "Fit", document: Document) -> Section:
         *_quantities(found),
     ]
     return Section("computation", "Computation and its verdict", tuple(blocks))
-
-
-def _said(check: "Check") -> str:
-    return f"{check.finding}\nWhat to do: {check.advice}" if check.advice else check.finding
 
 
 def _quantities(found: Diagnosis) -> "list[Block]":

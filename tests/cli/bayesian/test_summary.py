@@ -154,11 +154,11 @@ def test_diagnostics_that_are_no_numbers_are_written_and_printed(
     json_run, alkbayes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chains that stand still have no R-hat; the run is written all the same, and says so."""
-    from alkbayes.inference.convergence import Diagnostics
+    from alkbayes.inference.convergence import Check, Diagnostics
 
-    stuck = Diagnostics(
-        False, float("inf"), "alpha", float("-inf"), "alpha", 12.0, "alpha", 0, float("nan"), None, None, ("stuck",)
-    )
+    nothing = float("nan")
+    failed = Check("E-BFMI", False, nothing, 0.3, "stuck", "Fit again.")
+    stuck = Diagnostics(float("inf"), "alpha", float("-inf"), "alpha", 12.0, "alpha", 0, nothing, None, None, (failed,))
     record = stuck.as_record()
     assert (record["rhat_max"], record["ess_bulk_min"], record["ebfmi_min"]) == (None, None, None)
     folder = tmp_path / "run"
