@@ -6,7 +6,7 @@ counted. Even then the patients differ: the one counts all of a cohort, the othe
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,6 @@ from alkbayes.estimates.rates import (
 )
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
-from alkbayes.model.design import Design
 from alkbayes.model.restriction import trials_of
 from alkbayes.parallel import Progress
 from alkbayes.sensitivity import edits as changes
@@ -176,9 +175,9 @@ def intracranial_analysis(
     settings = settings or SamplerSettings()
     total, done = 3 + len(READINGS), 0
 
-    def fitted(spec: "Spec", evidence: "Evidence", design: Design | None = None) -> Fit:
+    def fitted(spec: "Spec", evidence: "Evidence") -> Fit:
         nonlocal done
-        fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, design=design)
+        fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)
         done += 1
         if progress is not None:
             progress(done, total)
@@ -222,7 +221,7 @@ def intracranial_analysis(
 def _same_cohorts(systemic: "Evidence", brain: "Evidence") -> "Evidence":
     """Return the systemic counts of the cohorts that have intracranial ones."""
     kept = systemic.frame["cohort_id"].isin(brain.frame["cohort_id"])
-    return replace(systemic, frame=systemic.frame[kept].reset_index(drop=True))
+    return systemic.part(kept.to_numpy())
 
 
 def _rates(side: str, fit: Fit) -> pd.DataFrame:

@@ -22,10 +22,10 @@ class Without:
 
     Attributes
     ----------
-    spec, evidence
-        Of the fit to all cohorts.
-    design
-        Without those that are left out.
+    spec
+        That of the fit.
+    evidence, design
+        Without the cohorts that are left out. Effects have the levels of the whole table.
     settings
         Those of the fit, with a seed of its own.
     standard
@@ -48,7 +48,13 @@ def without(fit: Fit, left_out: Index) -> Without:
     settings = fit.provenance.settings
     seed = int(np.random.SeedSequence([settings.seed, *left_out.tolist()]).generate_state(1)[0])
     kept = np.setdiff1d(np.arange(len(fit.design.cohorts)), left_out)
-    return Without(fit.spec, fit.evidence, restricted(fit.design, kept), replace(settings, seed=seed), fit.standard)
+    return Without(
+        fit.spec,
+        fit.evidence.part(kept),
+        restricted(fit.design, kept),
+        replace(settings, seed=seed),
+        fit.standard,
+    )
 
 
 def refit(what: Without) -> Fit:

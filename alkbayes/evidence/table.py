@@ -1,13 +1,14 @@
 """Reading, checking and hashing an evidence table, and what it is made up of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.csv import Table, decode, read_bytes, read_table
@@ -51,6 +52,8 @@ class Evidence:
         What `responders` and `n` of the frame count.
     notes
         What a reader must know of how these were chosen, in sentences; nothing where they are the usual ones.
+    part_of
+        The whole table, where this is some of its cohorts; `source`, `sha256` and `content` are the whole table's.
     """
 
     frame: pd.DataFrame
@@ -59,6 +62,18 @@ class Evidence:
     content: bytes
     outcome: Outcome = ORR
     notes: tuple[str, ...] = ()
+    part_of: "Evidence | None" = None
+
+    def part(self, kept: NDArray[np.intp] | NDArray[np.bool_]) -> "Evidence":
+        """Return the table of some cohorts, in the order of the whole one.
+
+        Parameters
+        ----------
+        kept
+            Their positions, ascending, or for each cohort whether it is kept.
+        """
+        frame = self.frame[kept] if kept.dtype == bool else self.frame.iloc[kept]
+        return replace(self, frame=frame.reset_index(drop=True), part_of=self.part_of or self)
 
     @property
     def cohorts(self) -> int:

@@ -120,6 +120,9 @@ class Fit:
     provenance: Provenance
     standard: Standard = Standard.OWN
 
+    def __post_init__(self) -> None:
+        _check_same_cohorts(self.design, self.evidence)
+
     @property
     def draws(self) -> dict[str, Array]:
         """The posterior's variables as arrays with axes (chain, draw, ...)."""
@@ -152,7 +155,8 @@ def fit_model(
     settings
         Of the engine.
     design
-        In place of the one that the model lays over the table: for some of its cohorts, or what no model file declares.
+        In place of the one that the model lays over the table: with levels that these cohorts have not, or what no
+        model file declares. Of the same cohorts.
     standard
         Over whose patients the rows of what is returned are averaged; no draw depends on it.
     progress
@@ -167,6 +171,7 @@ def fit_model(
     """
     settings = settings or SamplerSettings()
     design = design or build_design(spec, evidence)
+    _check_same_cohorts(design, evidence)
     handed_over = ""
     if engine is Engine.QUADRATURE:
         found = integrate(design, settings)
@@ -179,6 +184,11 @@ def fit_model(
         spec, evidence, design, settings, asked=engine, handed_over=handed_over, progress=progress, warn=warn
     )
     return replace(sampled, standard=standard)
+
+
+def _check_same_cohorts(design: Design, evidence: "Evidence") -> None:
+    if design.cohorts != tuple(evidence.frame["cohort_id"]):
+        raise ValueError("design and evidence are not of the same cohorts, in one order")
 
 
 def judged(posterior: xr.Dataset) -> xr.Dataset:

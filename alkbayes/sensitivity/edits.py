@@ -220,7 +220,7 @@ def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> M
         kept = keep(cells.map(meant).astype("str"))
         if kept.all():
             return Inapplicable("it leaves no cohort out")
-        return Change(spec, replace(evidence, frame=evidence.frame[kept].reset_index(drop=True)))
+        return Change(spec, evidence.part(kept.to_numpy()))
 
     return make
 
