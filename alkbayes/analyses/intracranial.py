@@ -20,11 +20,11 @@ from alkbayes.estimates.rates import (
     contrast_draws,
     pooled_table,
     posterior_of,
-    summarise,
 )
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.restriction import trials_of
+from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress
 from alkbayes.sensitivity import edits as changes
 from alkbayes.sensitivity.edits import Change, Inapplicable, Maker

@@ -15,14 +15,13 @@ from alkbayes.inference.fit import Fit
 from alkbayes.sensitivity.power_scaling import PowerScaling
 from alkbayes.sensitivity.table import BEYOND_NOISE, MOVED
 from alkbayes.text.json import records
-from alkbayes.text.wording import counted, ratio
+from alkbayes.text.wording import counted, points, ratio, share_of_draws
 from alkbayes.vocabulary import ALL, INTERVAL_PROB, NOT_RANDOMISED, label_of
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A direction is settled where the probability of the other one is below this."""
 MOST_LEFT = 0.5
 """Share of its prior's SD that a correlation may have left if the data are to carry it."""
-LEAST_P = 0.001
 
 type Row = Mapping[str, Any]
 
@@ -116,15 +115,7 @@ def settled(probability: float) -> bool:
 
 def probability_text(probability: float) -> str:
     """Return a probability for a reader; draws cannot tell 0 and 1 from what is next to them."""
-    if min(probability, 1 - probability) < LEAST_P:
-        return f"below {LEAST_P}" if probability < LEAST_P else f"above {1 - LEAST_P}"
-    return f"{probability:.3f}"
-
-
-def points(difference: float) -> str:
-    """Return a difference of proportions in whole percentage points with its sign."""
-    text = f"{100 * difference:+.0f}"
-    return (text[1:] if float(text) == 0 else text).replace("-", "−")
+    return share_of_draws(probability).replace("< ", "below ").replace("> ", "above ")
 
 
 def levels(contrast: str) -> tuple[str, str]:

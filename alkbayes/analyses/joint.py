@@ -17,7 +17,6 @@ from alkbayes.estimates.rates import (
     contrast_draws,
     pooled_draws,
     posterior_from,
-    summarise,
 )
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.fit import Fit
@@ -26,7 +25,8 @@ from alkbayes.inference.nuts.sampler import sample_until_converged
 from alkbayes.inference.settings import SamplerSettings
 from alkbayes.model.draws import level_effects
 from alkbayes.model.joint import Joint, JointDraws, from_positions, lay_together
-from alkbayes.vocabulary import INTERVAL_PROB, Estimand
+from alkbayes.model.summary import summarise
+from alkbayes.vocabulary import Estimand
 
 if TYPE_CHECKING:
     from alkbayes.inference.nuts.sampler import Progress
@@ -172,14 +172,11 @@ def sceptical(rho: Array) -> dict[str, float]:
     dict
         median, low and high, the ends of the 95 % interval, and prob_positive.
     """
-    order = np.argsort(rho, axis=None)
-    values = rho.ravel()[order]
+    values = rho.ravel()
     weights = 1 - values**2
-    below = np.cumsum(weights) / weights.sum()
-    tail = (1 - INTERVAL_PROB) / 2
-    low, median, high = (float(values[np.searchsorted(below, prob)]) for prob in (tail, 0.5, 1 - tail))
+    found = summarise(values, weights)
     positive = float(weights[values > 0].sum() / weights.sum())
-    return {"median": median, "low": low, "high": high, "prob_positive": positive}
+    return {name: found[name] for name in ("median", "low", "high")} | {"prob_positive": positive}
 
 
 def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:

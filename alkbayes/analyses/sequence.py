@@ -25,7 +25,6 @@ from alkbayes.estimates.rates import (
     posterior_of,
     profile_odds_ratio,
     profile_weights,
-    summarise,
     with_errors,
 )
 from alkbayes.inference.fit import Fit
@@ -33,10 +32,11 @@ from alkbayes.likelihood.links import inverse
 from alkbayes.model.expected_rate import expected_rate
 from alkbayes.model.predictive import next_cohort
 from alkbayes.model.profiles import Group, describe_weights, profile_predictors
+from alkbayes.model.summary import equal_tailed, summarise
 from alkbayes.text.json import records
 from alkbayes.text.names import listed, near_miss, quoted, shown
 from alkbayes.text.wording import percent, percent_interval, probability
-from alkbayes.vocabulary import INTERVAL_PROB, LEVELS, NOT_RANDOMISED, Estimand, in_order, label_of
+from alkbayes.vocabulary import LEVELS, NOT_RANDOMISED, Estimand, in_order, label_of
 
 type Array = NDArray[np.float64]
 
@@ -319,10 +319,10 @@ def _ranks(rates: Array) -> NDArray[np.intp]:
 
 
 def _rank_summary(ranks: NDArray[np.intp]) -> dict[str, float]:
-    tail = (1 - INTERVAL_PROB) / 2
     # Ranks are whole numbers, and so are the ends of an interval of them.
-    low, high = np.quantile(ranks, [tail, 1 - tail], method="inverted_cdf").tolist()
-    return dict(zip(RANK_COLUMNS, (float((ranks == 1).mean()), float(ranks.mean()), low, high), strict=True))
+    low, _, high = equal_tailed(ranks, occurring=True)
+    values = (float((ranks == 1).mean()), float(ranks.mean()), int(low), int(high))
+    return dict(zip(RANK_COLUMNS, values, strict=True))
 
 
 def _cautions(matrix: pd.DataFrame, frame: pd.DataFrame) -> Iterator[str]:

@@ -10,20 +10,19 @@ import platform
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from alkbayes.calibration.fingerprint import differing, fingerprint
 from alkbayes.calibration.replications import Study
 from alkbayes.errors import RunError
+from alkbayes.inference.settings import versions
 from alkbayes.text.json import finite_or_none
 
 SCHEMA = 1
 STUDY_FILE = "study.json"
 RECORDS_FILE = "replications.jsonl"
 SUMMARY_FILE = "summary.json"
-RECORDED_PACKAGES = ("alkbayes", "arviz-stats", "numba", "numpy", "nutpie", "pymc", "pytensor", "scipy")
 IDENTITY = ("schema", "model", "model_sha256", "scenario", "engine", "seed", "draws")
 """What of the study's file must be the same for its replications to go together. How many there are to be is not among
 them: each has a random stream of its own, so that more can be added."""
@@ -41,7 +40,7 @@ def described(study: Study, *, now: datetime) -> dict[str, Any]:
         "seed": study.seed,
         "draws": study.draws,
         "started": now.isoformat(timespec="seconds"),
-        "versions": {package: version(package) for package in RECORDED_PACKAGES},
+        "versions": versions(),
         "machine": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
     }
 

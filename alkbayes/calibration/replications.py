@@ -24,8 +24,9 @@ from alkbayes.inference.settings import MAX_SEED, Engine, SamplerSettings
 from alkbayes.model.design import Design, build_design, parameters
 from alkbayes.model.draws import Draws, from_unconstrained
 from alkbayes.model.profiles import Group, groups_of
+from alkbayes.model.summary import summarise
 from alkbayes.spec.schema import Spec
-from alkbayes.vocabulary import ALL, INTERVAL_PROB
+from alkbayes.vocabulary import ALL
 
 type Array = NDArray[np.float64]
 
@@ -232,9 +233,8 @@ def _rank(truth: float, values: Array, rng: np.random.Generator) -> int:
 
 def _interval(values: Array) -> dict[str, float]:
     """Return mean and the ends of the equal-tailed 95 % interval."""
-    tail = (1 - INTERVAL_PROB) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
+    found = summarise(values)
+    return {name: found[name] for name in ("mean", "low", "high")}
 
 
 def _ess(values: Array) -> float:

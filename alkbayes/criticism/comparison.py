@@ -18,9 +18,10 @@ from alkbayes.estimates.headline import Reported, headline_of, reported_of
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.fit import Fit
 from alkbayes.model.restriction import Trial, trials_of
+from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress, in_processes
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import INTERVAL_PROB, Standard
+from alkbayes.vocabulary import Standard
 
 type Array = NDArray[np.float64]
 
@@ -192,24 +193,10 @@ def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd
             continue
         draws = {name: numbers[key].draws.ravel() for name, numbers in reported.items()}
         for name, values in draws.items():
-            rows.append(_row(number, name, weights[name]) | weighted_summary(values, np.ones(values.size)))
+            rows.append(_row(number, name, weights[name]) | summarise(values, np.ones(values.size)))
         shares = np.concatenate([np.full(values.size, weights[name] / values.size) for name, values in draws.items()])
-        rows.append(_row(number, STACKED, 1.0) | weighted_summary(np.concatenate(list(draws.values())), shares))
+        rows.append(_row(number, STACKED, 1.0) | summarise(np.concatenate(list(draws.values())), shares))
     return pd.DataFrame(rows)
-
-
-def weighted_summary(values: Array, weights: Array) -> dict[str, float]:
-    """Return mean, SD, median and the ends of the equal-tailed 95 % interval of weighted draws, shape (draw,)."""
-    tail = (1 - INTERVAL_PROB) / 2
-    mean = float(np.average(values, weights=weights))
-    low, median, high = np.quantile(values, [tail, 0.5, 1 - tail], weights=weights, method="inverted_cdf")
-    return {
-        "mean": mean,
-        "sd": float(np.sqrt(np.average((values - mean) ** 2, weights=weights))),
-        "median": float(median),
-        "low": float(low),
-        "high": float(high),
-    }
 
 
 def verdict(comparison: Comparison) -> tuple[str, ...]:

@@ -30,10 +30,11 @@ from alkbayes.criticism.verdicts import (
 )
 from alkbayes.estimates.headline import POOLED, headline_of, reported_of
 from alkbayes.estimates.monte_carlo import Worth, worth_of
-from alkbayes.estimates.rates import posterior_of, summarise
+from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.fit import Fit, global_parameters, judged
 from alkbayes.inference.settings import Engine
+from alkbayes.model.summary import summarise
 from alkbayes.text.digits import ratio_decimals, supported_decimals
 from alkbayes.text.json import records
 from alkbayes.text.wording import joined

@@ -27,6 +27,7 @@ from alkbayes.inference.fit import Fit
 from alkbayes.model.design import Design
 from alkbayes.model.draws import complete, from_prior
 from alkbayes.model.predictive import response_rates
+from alkbayes.model.summary import equal_tailed
 from alkbayes.text.json import records
 from alkbayes.vocabulary import INTERVAL_PROB, Line, in_order
 
@@ -234,7 +235,7 @@ def prior_checks(fit: Fit) -> PriorChecks:
     for cell, members in _cells(fit):
         n = design.n[members].sum()
         predicted_rates = found.responders[:, members].sum(axis=1) / n
-        low, median, high = _interval(predicted_rates, INTERVAL_PROB)
+        low, median, high = equal_tailed(predicted_rates, prob=INTERVAL_PROB, occurring=True, axis=0)
         observed = float(design.responders[members].sum() / n)
         rows.append(
             {
@@ -280,8 +281,8 @@ def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: n
 
 def predicted(design: Design, found: Replicates) -> dict[str, Array]:
     """Return median and ends of the 95 % and 90 % intervals of each cohort's replicated response rate, (cohort,)."""
-    low, median, high = _interval(found.responders, INTERVAL_PROB)
-    low90, _, high90 = _interval(found.responders, INNER_PROB)
+    low, median, high = equal_tailed(found.responders, prob=INTERVAL_PROB, occurring=True, axis=0)
+    low90, _, high90 = equal_tailed(found.responders, prob=INNER_PROB, occurring=True, axis=0)
     ends = {"median": median, "low": low, "high": high, "low90": low90, "high90": high90}
     return {name: values / design.n for name, values in ends.items()}
 
@@ -315,11 +316,11 @@ def uniformity(pit: Array) -> float | None:
 def _statistics(fit: Fit, found: Replicates) -> Iterator[Statistic]:
     """Yield the test statistics of the observed table against replicated ones."""
     design = fit.design
-    low, _, high = _interval(found.responders, INNER_PROB)
+    low, _, high = equal_tailed(found.responders, prob=INNER_PROB, occurring=True, axis=0)
     for name, of, meaning in _measures(fit, low, high):
         values = of(found.responders)
         observed = float(of(design.responders[None].astype(np.int64))[0])
-        ends = _interval(values, INTERVAL_PROB)
+        ends = equal_tailed(values, prob=INTERVAL_PROB, occurring=True, axis=0)
         yield Statistic(
             name=name,
             kind=found.kind,
@@ -384,13 +385,6 @@ def _cells(fit: Fit) -> Iterator[tuple[str, NDArray[np.bool_]]]:
                 members &= frame[columns[1]].to_numpy() == second
             if members.any():
                 yield ":".join(filter(None, (first, second))), members
-
-
-def _interval(values: NDArray[Any], prob: float) -> tuple[Any, Any, Any]:
-    """Return ends and median of draws along the first axis, each a value that occurs: counts stay counts."""
-    tail = (1 - prob) / 2
-    low, median, high = np.quantile(values, [tail, 0.5, 1 - tail], axis=0, method="inverted_cdf")
-    return low, median, high
 
 
 def _statistic_records(statistics: tuple[Statistic, ...]) -> list[dict[str, Any]]:

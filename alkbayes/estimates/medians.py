@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.estimates.monte_carlo import cluster_error, statistics
-from alkbayes.estimates.rates import ERROR_COLUMNS, ErrorsOf, summarise, typical_variance
+from alkbayes.estimates.rates import ERROR_COLUMNS, ErrorsOf, typical_variance
 from alkbayes.evidence.medians import Medians
 from alkbayes.inference.importance.medians import MedianPosterior
 from alkbayes.model.design import Index, Structure
@@ -35,6 +35,7 @@ from alkbayes.model.profiles import (
     patient_shares,
     profile_predictors,
 )
+from alkbayes.model.summary import summarise
 from alkbayes.vocabulary import Estimand
 
 type Array = NDArray[np.float64]

@@ -38,7 +38,8 @@ from alkbayes.model.profiles import (
     patient_shares,
     profile_predictors,
 )
-from alkbayes.vocabulary import INTERVAL_PROB, Estimand, Standard
+from alkbayes.model.summary import summarise
+from alkbayes.vocabulary import Estimand, Standard
 
 type Array = NDArray[np.float64]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
@@ -313,19 +314,6 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
 def profile_weights(posterior: Posterior, members: Mask) -> Array:
     """Return the share of the members' patients that has each profile, shape (profile,)."""
     return patient_shares(posterior.design, members, posterior.profile_of_cohort)
-
-
-def summarise(draws: Array) -> dict[str, float]:
-    """Return mean, median, SD and the ends of the equal-tailed 95 % interval of draws of any shape."""
-    tail = (1 - INTERVAL_PROB) / 2
-    low, median, high = np.quantile(draws, [tail, 0.5, 1 - tail])
-    return {
-        "mean": float(draws.mean()),
-        "median": float(median),
-        "sd": float(draws.std()),
-        "low": float(low),
-        "high": float(high),
-    }
 
 
 def with_errors(errors: ErrorsOf | None, draws: Array) -> dict[str, Any]:

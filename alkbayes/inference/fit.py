@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.datatree import build_tree
 from alkbayes.inference.importance.engine import Integrated, Weights, integrate
-from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.inference.settings import Engine, SamplerSettings, versions
 from alkbayes.model.design import Design, build_design
 from alkbayes.model.draws import Draws, from_unconstrained
 from alkbayes.vocabulary import Standard
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from alkbayes.spec.schema import Spec
 
 type Array = NDArray[np.float64]
-
-RECORDED_PACKAGES = ("alkbayes", "arviz-stats", "numba", "numpy", "nutpie", "pymc", "pytensor", "scipy", "xarray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +227,7 @@ def _integrated_fit(
             tries=1,
             first_failures=(),
             weights=found.weights,
-            versions=_versions(),
+            versions=versions(),
             seconds={"integrate": found.seconds},
         ),
     )
@@ -276,7 +274,7 @@ def _sampled_fit(
             tries=found.tries,
             first_failures=found.first_failures,
             weights=None,
-            versions=_versions(),
+            versions=versions(),
             seconds=seconds,
         ),
     )
@@ -292,7 +290,3 @@ def _tree(
         "creation_library_version": version("alkbayes"),
     }
     return build_tree(design, draws, stats, seed=settings.seed, attributes=attributes)
-
-
-def _versions() -> dict[str, str]:
-    return {package: version(package) for package in RECORDED_PACKAGES}

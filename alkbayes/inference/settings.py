@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.metadata import version
 
 from alkbayes.errors import UsageError
 
@@ -9,6 +10,7 @@ DEFAULT_SEED = 20251
 MAX_SEED = 2**32 - 1
 MAX_STEPS = 100_000
 """Of draws and of tuning steps in each chain."""
+RECORDED_PACKAGES = ("alkbayes", "arviz-stats", "numba", "numpy", "nutpie", "pymc", "pytensor", "scipy", "xarray")
 
 
 class Engine(StrEnum):
@@ -56,3 +58,8 @@ class SamplerSettings:
             if not low <= value <= high:
                 reason = " (one chain cannot show that chains agree)" if name == "chains" and value == 1 else ""
                 raise UsageError(f"--{name}: found {value}; allowed: {low} to {high:,}{reason}.")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what numbers may depend on."""
+    return {package: version(package) for package in RECORDED_PACKAGES}

@@ -21,7 +21,8 @@ from alkbayes.likelihood.links import Link, inverse, link_function, odds_ratio
 from alkbayes.model.design import Design, build_design, level_codes, parameters
 from alkbayes.model.draws import from_prior, linear_predictor, total_sd
 from alkbayes.model.predictive import cohort_rates
-from alkbayes.vocabulary import INTERVAL_PROB, Estimand
+from alkbayes.model.summary import equal_tailed
+from alkbayes.vocabulary import Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -275,8 +276,7 @@ def _rate_predictors(design: Design, sample: Mapping[str, Array], rng: np.random
 
 
 def _row(quantity: str, of: str, scale: str, values: Array) -> dict[str, str | float | None]:
-    tail = (1 - INTERVAL_PROB) / 2
-    low, median, high = np.quantile(values, [tail, 0.5, 1 - tail])
+    low, median, high = equal_tailed(values)
     limit_low, limit_high = LIMITS[scale]
     apart = None
     if quantity in {"levels", "heterogeneity"}:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of
-from alkbayes.estimates.rates import summarise
 from alkbayes.inference.fit import Fit
+from alkbayes.model.summary import summarise
 from alkbayes.planning.beta_mixture import VAGUE, BetaMixture
 from alkbayes.planning.cohort import PlannedCohort
 from alkbayes.planning.map_prior import MixtureFit, fit_mixture

@@ -1,16 +1,14 @@
 """Figures as files: whole or not at all, and never over one that is there."""
 
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from alkbayes.errors import UsageError
-from alkbayes.plots.folder import new_folder
 from alkbayes.plots.page.layout import MISSING_GLYPH
 from alkbayes.plots.page.style import DPI, styled
+from alkbayes.runs.places import format_of, new_files, new_plots_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,10 +16,11 @@ if TYPE_CHECKING:
 type Page = Figure
 """Of a figure: what packages that import no matplotlib call one."""
 
-FORMATS = ("png", "svg", "pdf")
+FORMATS = {"png": ("png",), "svg": ("svg",), "pdf": ("pdf",)}
+"""What a figure can be written as, with the endings of its file's name."""
 
 
-def format_of(path: Path | None, asked: str | None) -> str:
+def figure_format(path: Path | None, asked: str | None) -> str:
     """Return the format of a figure: what was asked for, else by the ending of its file's name, else PNG.
 
     Raises
@@ -29,16 +28,7 @@ def format_of(path: Path | None, asked: str | None) -> str:
     UsageError
         If the format is none of `FORMATS`, or the file's name ends otherwise.
     """
-    if asked is not None and asked not in FORMATS:
-        raise UsageError(f"--format: found {asked!r}; allowed: {', '.join(FORMATS)}.")
-    if path is None:
-        return asked or FORMATS[0]
-    ending = path.suffix.lower().removeprefix(".")
-    if ending not in FORMATS:
-        raise UsageError(f"{path}: the name of a figure's file must end in .{', .'.join(FORMATS)}.")
-    if asked not in {None, ending}:
-        raise UsageError(f"{path} ends in .{ending}, and --format says {asked}. Give one of them.")
-    return ending
+    return format_of(path, asked, FORMATS, "a figure")
 
 
 def paths_of(path: Path, pages: int) -> list[Path]:
@@ -46,20 +36,6 @@ def paths_of(path: Path, pages: int) -> list[Path]:
     if pages == 1 or path.suffix.lower() == ".pdf":
         return [path]
     return [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, pages + 1)]
-
-
-def check_free(paths: Sequence[Path]) -> None:
-    """Check that nothing is at any of these places.
-
-    Raises
-    ------
-    UsageError
-        If something is.
-    """
-    if taken := [path for path in paths if path.exists() or path.is_symlink()]:
-        raise UsageError(
-            f"{taken[0]}: is there already; nothing is overwritten. Remove it, or give --out a name that is free."
-        )
 
 
 @styled
@@ -79,20 +55,8 @@ def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
         If something is at one of these places, or the folder cannot be written to.
     """
     paths = paths_of(path, len(pages))
-    check_free(paths)
-    try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{path.name}.", suffix=".partial", dir=path.absolute().parent
-        ) as place:
-            files = [Path(place) / target.name for target in paths]
-            with _missing_glyphs_as_boxes():
-                _write(pages, files)
-            check_free(paths)
-            for file, target in zip(files, paths, strict=True):
-                file.replace(target)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}.") from error
+    with new_files(path, paths) as files, _missing_glyphs_as_boxes():
+        _write(pages, files)
     return paths
 
 
@@ -129,9 +93,9 @@ def save_folder(folder: Path, figures: Mapping[str, Sequence["Figure"]]) -> list
     Raises
     ------
     UsageError
-        As :func:`alkbayes.plots.folder.new_folder`.
+        As :func:`alkbayes.runs.places.new_plots_folder`.
     """
-    with new_folder(folder) as place:
+    with new_plots_folder(folder) as place:
         files = [file for name, pages in figures.items() for file in save_figures(pages, place / f"{name}.png")]
     return [folder / file.name for file in files]
 

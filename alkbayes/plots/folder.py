@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.errors import UsageError
-from alkbayes.runs.run import beside
+from alkbayes.runs.places import new_plots_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,25 +33,6 @@ DPI = 150
 ENDING = ".png"
 
 
-def check_plots_place(folder: Path) -> None:
-    """Check, before anything is computed, that a folder of plots can be made.
-
-    Raises
-    ------
-    UsageError
-        If something is there already, or the folder above it does not exist.
-    """
-    if folder.exists() or folder.is_symlink():
-        kind = "a folder" if folder.is_dir() else "a file"
-        raise UsageError(
-            f"--plots {folder}: {kind} is there already; nothing is overwritten. Give --plots a path that is free."
-        )
-    if not folder.absolute().parent.is_dir():
-        raise UsageError(
-            f"--plots {folder}: there is no folder {folder.absolute().parent}. Make it, or give --plots another path."
-        )
-
-
 def write_plots(folder: Path, figures: Figures) -> list[Path]:
     """Draw figures and write them as PNG files into a new folder, whole or not at all.
 
@@ -64,31 +44,12 @@ def write_plots(folder: Path, figures: Figures) -> list[Path]:
     Raises
     ------
     UsageError
-        As :func:`check_plots_place`, and if the disk refuses.
+        As :func:`alkbayes.runs.places.new_plots_folder`.
     """
-    with new_folder(folder) as place, _drawing():
+    with new_plots_folder(folder) as place, _drawing():
         for name, draw in figures.items():
             draw().savefig(place / f"{name}{ENDING}", dpi=DPI)
     return [folder / f"{name}{ENDING}" for name in figures]
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """Lend a hidden folder that becomes `folder` at the end, or nothing where something fails.
-
-    Raises
-    ------
-    UsageError
-        As :func:`check_plots_place`, and if the disk refuses.
-    """
-    check_plots_place(folder)
-    try:
-        with beside(folder) as place:
-            yield place
-            check_plots_place(folder)
-            place.rename(folder)
-    except OSError as error:
-        raise UsageError(f"--plots {folder}: could not be written: {error.strerror or error}.") from error
 
 
 @contextmanager

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from alkbayes.criticism.predictive import Statistic
 from alkbayes.presentation.fit import ReaderTable
-from alkbayes.text.wording import percent, unsigned_zero
+from alkbayes.text.wording import percent, share_of_draws, unsigned_zero
 
 IN_PERCENT = ("smallest ORR", "largest ORR", "naive less pretreated")
 COUNTS = ("cohorts outside 90 %",)
-LEAST_P = 0.001
 READING = "p: share of replicated tables with a larger value, ties by half; *: in the outer 5 %."
 
 
@@ -25,7 +24,7 @@ def statistic_rows(statistics: Sequence[Statistic]) -> ReaderTable:
                     _value(name, each.observed),
                     *([str(each.kind)] if several else []),
                     replicated,
-                    f"{share(each.p)}{'*' if each.unusual else ' '}",
+                    f"{share_of_draws(each.p)}{'*' if each.unusual else ' '}",
                 )
             )
     headings = ("", "observed", *(["of"] if several else []), "replicated, 95 %", "p")
@@ -35,13 +34,6 @@ def statistic_rows(statistics: Sequence[Statistic]) -> ReaderTable:
 def meanings(statistics: Sequence[Statistic]) -> tuple[str, ...]:
     """Return what each statistic is, a sentence each."""
     return tuple(f"{name}: {meaning}." for name, meaning in {each.name: each.meaning for each in statistics}.items())
-
-
-def share(p: float) -> str:
-    """Return a share of replicated tables; draws cannot tell 0 and 1 from what is next to them."""
-    if p > 1 - LEAST_P:
-        return f"> {1 - LEAST_P}"
-    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3f}"
 
 
 def _value(name: str, value: float) -> str:

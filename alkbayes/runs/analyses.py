@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from alkbayes.errors import RunError
-from alkbayes.runs.run import RUN_FILE, beside, file_hash
+from alkbayes.runs.places import beside
+from alkbayes.runs.run import RUN_FILE, file_hash
 from alkbayes.text.json import finite_or_none
 
 SCHEMA = 1

@@ -3,10 +3,8 @@
 import errno
 import io
 import json
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.errors import RunError, TakenError
 from alkbayes.evidence.outcomes import ORR
+from alkbayes.runs.places import beside
 
 if TYPE_CHECKING:
     from alkbayes.estimates.results import Results
@@ -280,18 +279,6 @@ def read_fit(folder: Path) -> "Fit":
         provenance=Provenance.from_record(document["provenance"]),
         standard=Standard(document["standard"]),
     )
-
-
-@contextmanager
-def beside(folder: Path) -> Iterator[Path]:
-    """Make a hidden folder next to `folder`, gone at the end unless it was renamed."""
-    place = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
-    place.chmod(0o755)
-    try:
-        yield place
-    finally:
-        if place.exists():
-            shutil.rmtree(place, ignore_errors=True)
 
 
 def file_hash(path: Path) -> str:

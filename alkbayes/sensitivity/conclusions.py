@@ -7,13 +7,12 @@ from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY
 from alkbayes.sensitivity.alternatives import READINGS, Family
 from alkbayes.sensitivity.power_scaling import PowerScaling
 from alkbayes.sensitivity.table import Estimate, Grid, Outcome, Shift, Status
-from alkbayes.text.wording import counted, joined
+from alkbayes.text.wording import counted, joined, share_of_draws
 from alkbayes.vocabulary import INTERVAL_PROB
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A difference is settled where the probability of either sign is below this."""
 
-LEAST_P = 0.001
 
 FAMILIES = {Family.PRIOR: "Priors", Family.EVIDENCE: "Evidence", Family.MODEL: "Models"}
 HALF = "half of its posterior SD"
@@ -183,9 +182,8 @@ def _settled(number: Estimate) -> bool:
 def _probability(number: Estimate) -> str:
     """Return the probability that the first level has the higher rate."""
     probability = number.prob_positive or 0.0
-    if min(probability, 1 - probability) < LEAST_P:
-        return f"P(above 0) {'<' if probability < 0.5 else '>'} {LEAST_P if probability < 0.5 else 1 - LEAST_P}"
-    return f"P(above 0) = {probability:.3f}"
+    found = share_of_draws(probability)
+    return f"P(above 0) {found if found[0] in '<>' else f'= {found}'}"
 
 
 def _subject(names: Sequence[str]) -> str:

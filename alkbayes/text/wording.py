@@ -13,6 +13,8 @@ RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS, MONTH_DECIMALS = 1, 2, 0, 1
 LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e6
 """Ratios beyond these are printed with a power of ten."""
 
+LEAST_P = 0.001
+"""A smaller probability is printed as smaller than this."""
 LEAST_VARIANCE = 1e-6
 """A smaller variance is printed as smaller than this."""
 
@@ -47,6 +49,28 @@ def signed(value: float, digits: int = 1) -> str:
     """Return a number with its sign, a true minus; zero has none."""
     text = f"{value:+.{digits}f}"
     return (text[1:] if float(text) == 0 else text).replace("-", "−")
+
+
+def points(difference: float | None, digits: int = 0) -> str:
+    """Return a difference of proportions in percentage points, with its sign; a dash where there is none."""
+    return "–" if difference is None else signed(100 * difference, digits)
+
+
+def p_value(p: float | None) -> str:
+    """Return a p-value; a dash where there is none."""
+    if p is None:
+        return "–"
+    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3f}"
+
+
+def p_equals(p: float | None) -> str:
+    """Return a p-value as an equation, for a sentence."""
+    return f"p {p_value(p)}" if p is not None and p < LEAST_P else f"p = {p_value(p)}"
+
+
+def share_of_draws(share: float) -> str:
+    """Return a share of draws; they cannot tell 0 and 1 from what is next to them."""
+    return f"> {1 - LEAST_P}" if share > 1 - LEAST_P else p_value(share)
 
 
 def unsigned_zero(value: float, digits: int = 2) -> str:

@@ -16,7 +16,6 @@ from alkbayes.criticism.comparison import (
     is_apart,
     stacked_numbers,
     verdict,
-    weighted_summary,
 )
 from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
 from alkbayes.criticism.loo_trials import leave_one_trial_out
@@ -24,6 +23,7 @@ from alkbayes.errors import RunError, UsageError
 from alkbayes.inference.fit import fit_model, global_parameters
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design
+from alkbayes.model.summary import summarise
 
 ROWS = """
 a1 A naive first 60 45
@@ -143,7 +143,7 @@ def test_stacked_numbers_are_those_of_a_mixture(fits: dict[str, Any]) -> None:
 
 def test_equal_weights_give_what_numpy_gives() -> None:
     values = np.random.default_rng(2).normal(size=4001)
-    found = weighted_summary(values, np.ones(values.size))
+    found = summarise(values, np.ones(values.size))
     assert found["mean"] == pytest.approx(values.mean())
     assert found["sd"] == pytest.approx(values.std())
     np.testing.assert_array_equal(

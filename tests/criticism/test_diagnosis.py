@@ -12,9 +12,10 @@ import xarray as xr
 from alkbayes.criticism.diagnosis import Diagnosis, diagnosis_of, gate_of, where_divergent
 from alkbayes.criticism.verdicts import Verdict
 from alkbayes.estimates.headline import headline_of, reported_of
-from alkbayes.estimates.rates import posterior_of, summarise
+from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.fit import Fit, fit_model, judged
 from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.model.summary import summarise
 
 SETTINGS = SamplerSettings(seed=3, chains=4, draws=500)
 

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY, POOLED, headline_of, reported_of
-from alkbayes.estimates.rates import Posterior, contrast_table, heterogeneity_table, pooled_table, summarise
+from alkbayes.estimates.rates import Posterior, contrast_table, heterogeneity_table, pooled_table
 from alkbayes.evidence.table import read_evidence
 from alkbayes.model.design import build_design
 from alkbayes.model.draws import from_prior
+from alkbayes.model.summary import summarise
 from alkbayes.spec.schema import model_path, read_spec
 
 

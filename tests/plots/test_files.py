@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from alkbayes.errors import UsageError
 from alkbayes.plots.figures.forest import forest
-from alkbayes.plots.files import format_of, paths_of, save_figures
+from alkbayes.plots.files import figure_format, paths_of, save_figures
 from alkbayes.plots.page.style import DPI
 
 
@@ -117,7 +117,7 @@ def test_settings_of_the_user_change_nothing(tables_of, tmp_path: Path) -> None:
     [(None, None, "png"), (None, "pdf", "pdf"), (Path("a.SVG"), None, "svg"), (Path("a.pdf"), "pdf", "pdf")],
 )
 def test_the_format_is_asked_for_or_in_the_name(path: Path | None, asked: str | None, expected: str) -> None:
-    assert format_of(path, asked) == expected
+    assert figure_format(path, asked) == expected
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_format_is_asked_for_or_in_the_name(path: Path | None, asked: str | 
 )
 def test_other_formats_are_refused(path: Path | None, asked: str | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        format_of(path, asked)
+        figure_format(path, asked)
 
 
 def test_pages_are_numbered_but_in_a_pdf() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from alkbayes.errors import UsageError
-from alkbayes.plots.folder import check_plots_place, write_plots
+from alkbayes.plots.folder import write_plots
+from alkbayes.runs.places import check_plots_place
 
 
 def empty() -> object:

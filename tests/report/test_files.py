@@ -29,7 +29,7 @@ def test_the_format_is_what_was_asked_or_what_the_name_says(path: Path | None, a
     ("path", "asked", "message"),
     [
         (None, "docx", "--format: found 'docx'; allowed: html, md"),
-        (Path("a.docx"), None, "a.docx: the name of a report's file must end in one of .html, .htm, .md, .markdown"),
+        (Path("a.docx"), None, "a.docx: the name of a report's file must end in .html, .htm, .md, .markdown"),
         (Path("a.md"), "html", "a.md ends in .md, and --format says html"),
     ],
 )

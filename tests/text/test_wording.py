@@ -108,3 +108,28 @@ def test_sentences_that_rows_share_are_said_once_with_the_interval_of_each() -> 
     assert none.worded(str) == "See glmm-ml: – (–)."
     # One interval for all is given once, without names.
     assert wording.sentences_of([("a", one), ("b", one)])[0].worded(str) == one
+
+
+@pytest.mark.parametrize(
+    ("p", "alone", "as_equation", "of_draws"),
+    [
+        (None, "–", "p = –", None),
+        (0.0, "< 0.001", "p < 0.001", "< 0.001"),
+        (0.000999, "< 0.001", "p < 0.001", "< 0.001"),
+        (0.001, "0.001", "p = 0.001", "0.001"),
+        (0.0456, "0.046", "p = 0.046", "0.046"),
+        (1.0, "1.000", "p = 1.000", "> 0.999"),
+    ],
+)
+def test_small_probabilities_are_printed_as_smaller(
+    p: float | None, alone: str, as_equation: str, of_draws: str | None
+) -> None:
+    assert wording.p_value(p) == alone
+    assert wording.p_equals(p) == as_equation
+    if p is not None:
+        assert wording.share_of_draws(p) == of_draws
+
+
+def test_points_have_a_sign_and_a_true_minus() -> None:
+    assert [wording.points(value) for value in (None, 0.031, -0.126, 0.0004)] == ["–", "+3", "−13", "0"]
+    assert wording.points(-0.0315, 2) == "−3.15"

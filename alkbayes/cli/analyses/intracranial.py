@@ -9,7 +9,7 @@ from alkbayes.cli.shared.common import console_for, empty_table, evidence_for, k
 from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, records
 from alkbayes.errors import ConvergenceError
-from alkbayes.text.wording import rate_text
+from alkbayes.text.wording import points, rate_text
 from alkbayes.vocabulary import ALL, NOT_RANDOMISED
 
 if TYPE_CHECKING:
@@ -50,9 +50,10 @@ def command(
     specs = read_spec(model_path(SYSTEMIC_MODEL)), read_spec(model_path(MODEL))
     systemic, brain = (evidence_for(data, for_run, columns=spec.columns, outcome=spec.outcome) for spec in specs)
     if plot is not None:
-        from alkbayes.plots.files import check_free, format_of
+        from alkbayes.plots.files import figure_format
+        from alkbayes.runs.places import check_free
 
-        format_of(plot, None)
+        figure_format(plot, None)
         check_free([plot])
     from alkbayes.analyses.intracranial import intracranial_analysis
     from alkbayes.analyses.intracranial_conclusions import record_of
@@ -157,7 +158,7 @@ def _cell(found: dict[tuple[str, str], dict[str, Any]], side: str) -> str:
 
 
 def _contrasts(console: "Console", contrasts: "pd.DataFrame") -> Any:
-    from alkbayes.analyses.intracranial_conclusions import points, probability_text
+    from alkbayes.analyses.intracranial_conclusions import probability_text
 
     rows = contrasts[contrasts["scale"] == "risk_difference"]
     names = list(dict.fromkeys(rows["contrast"]))

@@ -72,9 +72,10 @@ def command(
     """
     check_format(json_=json_, csv=csv)
     if plot is not None:
-        from alkbayes.plots.files import check_free, format_of
+        from alkbayes.plots.files import figure_format
+        from alkbayes.runs.places import check_free
 
-        format_of(plot, None)
+        figure_format(plot, None)
         check_free([plot])
     from alkbayes.evidence.resistance import read_resistance
 

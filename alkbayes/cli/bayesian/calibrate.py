@@ -13,7 +13,7 @@ from alkbayes.cli.shared.options import Json
 from alkbayes.cli.shared.output import message_console, no_color, print_json, reader_console, say
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.inference.settings import DEFAULT_SEED, Engine
-from alkbayes.text.wording import percent
+from alkbayes.text.wording import p_value, percent, points
 from alkbayes.vocabulary import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -202,7 +202,10 @@ def _verdict(ranks: dict[str, Any]) -> str:
 
 def _show_ranks(console: "Console", ranks: dict[str, Any]) -> None:
     """Print the quantities whose ranks are the least uniform."""
-    from alkbayes.cli.shared.common import empty_table, figure, p_value
+    from alkbayes.cli.shared.common import (
+        empty_table,
+        figure,
+    )
 
     grid = empty_table(console)
     grid.add_column("ranks of the true value", overflow="fold")
@@ -227,7 +230,9 @@ def _show_ranks(console: "Console", ranks: dict[str, Any]) -> None:
 
 def _show_coverage(console: "Console", rows: list[dict[str, Any]]) -> None:
     """Print what each interval covers, with its Monte Carlo error."""
-    from alkbayes.cli.shared.common import empty_table, points
+    from alkbayes.cli.shared.common import (
+        empty_table,
+    )
 
     grid = empty_table(console)
     grid.add_column("", no_wrap=True)

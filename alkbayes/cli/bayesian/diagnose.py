@@ -29,7 +29,8 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
 
     Example: alkbayes diagnose runs/line-generation-20261122-101500 --plots plots
     """
-    from alkbayes.plots.folder import check_plots_place, write_plots
+    from alkbayes.plots.folder import write_plots
+    from alkbayes.runs.places import check_plots_place
     from alkbayes.runs.run import read_fit
 
     if plots is not None:

@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.shared.common import console_for, empty_table, figure, keep, p_value, points
+from alkbayes.cli.shared.common import (
+    console_for,
+    empty_table,
+    figure,
+    keep,
+)
 from alkbayes.cli.shared.options import Csv, Json, Run
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.errors import ConvergenceError
-from alkbayes.text.wording import counted, percent, percent_interval
+from alkbayes.text.wording import counted, p_value, percent, percent_interval, points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,4 +231,4 @@ def _figures(row: dict[str, Any]) -> tuple[str, str, str, str]:
     if row["measure"] in ("sd", "correlation"):
         return figure(row["whole"]), figure(row["without"]), figure(row["move"]), figure(row["mcse"], 3)
     whole, without = (percent(row[name]).replace("-", "−") for name in ("whole", "without"))
-    return whole, without, points(row["move"]), figure(100 * row["mcse"])
+    return whole, without, points(row["move"], 2), figure(100 * row["mcse"])

@@ -100,9 +100,10 @@ def command(
     robust = _proportion("--robust", robust)
     asked = _levels(line, generation, at or [])
     if plot is not None:
-        from alkbayes.plots.files import check_free, format_of
+        from alkbayes.plots.files import figure_format
+        from alkbayes.runs.places import check_free
 
-        format_of(plot, None)
+        figure_format(plot, None)
         check_free([plot])
     from alkbayes.runs.run import read_fit, read_run
 

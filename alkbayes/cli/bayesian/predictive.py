@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.common import empty_table, figure, p_equals
+from alkbayes.cli.shared.common import (
+    empty_table,
+    figure,
+)
 from alkbayes.cli.shared.options import Csv, Json, Plots, Run
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
-from alkbayes.text.wording import counted, percent, percent_interval
+from alkbayes.text.wording import counted, p_equals, percent, percent_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +34,7 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
     Example: alkbayes predictive runs/line-generation-20261122-101500 --plots plots
     """
     check_format(json_=json_, csv=csv)
-    from alkbayes.plots.folder import check_plots_place
+    from alkbayes.runs.places import check_plots_place
     from alkbayes.runs.run import read_fit
 
     if plots is not None:

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alkbayes.cli.shared.common import console_for, empty_table, figure, keep, points
+from alkbayes.cli.shared.common import (
+    console_for,
+    empty_table,
+    figure,
+    keep,
+)
 from alkbayes.cli.shared.options import Csv, Json, Run
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, print_message, say
 from alkbayes.cli.shared.progress import counted, working
 from alkbayes.errors import ConvergenceError, SamplingError
 from alkbayes.text.digits import supported_decimals
-from alkbayes.text.wording import OTHER_DECIMALS, percent, percent_interval, shared_decimals
+from alkbayes.text.wording import OTHER_DECIMALS, percent, percent_interval, points, shared_decimals
 from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
@@ -204,7 +209,7 @@ def _cells(grid: "Grid", outcome: "Outcome", numbers: list["Estimate"], *, wide:
         mark = MOVED if shift.moved and outcome.usable else ""
         by = shift.by["median"]
         # points() has the sign, and none of a zero; SDs are shown with as many digits as such points have.
-        text = points(by / 100) if number.key[0] == "heterogeneity" else points(by, 1)
+        text = points(by / 100, 2) if number.key[0] == "heterogeneity" else points(by, 1)
         if number.key[3] == "next_cohort":
             text = _main_cell(found)
         elif wide:

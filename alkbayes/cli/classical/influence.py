@@ -13,12 +13,11 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     figure,
     method_named,
-    points,
 )
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
-from alkbayes.text.wording import counted, percent, percent_interval, variance
+from alkbayes.text.wording import counted, percent, percent_interval, points, variance
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -173,7 +172,7 @@ def _fill(grid: "Table", rows: list[dict[str, Any]], columns: list[str], *, unit
             "without": percent(row["estimate"]),
             "95 % CI": percent_interval(row["low"], row["high"]),
             "tau2": variance(row["tau2"]),
-            "change": points(row["change"]),
+            "change": points(row["change"], 2),
             "resid.": figure(row["rstudent"]),
             "Cook": figure(row["cook"], 3),
             MARK: MARK if row["influential"] else "",

@@ -17,14 +17,12 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     figure,
     method_named,
-    p_equals,
-    p_value,
 )
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, printable
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import UsageError
-from alkbayes.text.wording import percent, ratio_figure, variance
+from alkbayes.text.wording import p_equals, p_value, percent, ratio_figure, variance
 
 if TYPE_CHECKING:
     from rich.table import Table

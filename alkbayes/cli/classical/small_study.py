@@ -3,11 +3,16 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.cli.shared.common import console_for, empty_table, evidence_counted, figure, p_value
+from alkbayes.cli.shared.common import (
+    console_for,
+    empty_table,
+    evidence_counted,
+    figure,
+)
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.progress import working
-from alkbayes.text.wording import counted
+from alkbayes.text.wording import counted, p_value
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence

@@ -15,12 +15,11 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     figure,
     method_named,
-    p_equals,
 )
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
 from alkbayes.cli.shared.progress import working
-from alkbayes.text.wording import percent, percent_interval, sentences_of, variance
+from alkbayes.text.wording import p_equals, percent, percent_interval, sentences_of, variance
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -38,9 +38,10 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
     """
     check_format(json_=json_, csv=csv)
     if plot is not None:
-        from alkbayes.plots.files import check_free, format_of
+        from alkbayes.plots.files import figure_format
+        from alkbayes.runs.places import check_free
 
-        format_of(plot, None)
+        figure_format(plot, None)
         check_free([plot])
     with working("reading"):
         from alkbayes.evidence.cautions import table_cautions

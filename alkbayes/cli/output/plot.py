@@ -40,11 +40,12 @@ def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, j
     if kind not in KINDS:
         raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
     with working("drawing"):
-        from alkbayes.plots.files import check_free, format_of, save_figures
+        from alkbayes.plots.files import figure_format, save_figures
         from alkbayes.plots.source import RunTables, warning
+        from alkbayes.runs.places import check_free
         from alkbayes.runs.run import read_run
 
-        ending = format_of(out, format_)
+        ending = figure_format(out, format_)
         tables = RunTables(run, read_run(run))
         path = run / f"{kind}.{ending}" if out is None else out
         check_free([path])

@@ -38,10 +38,10 @@ def command(run: Run, out: Out = None, format_: Format = None, sources: Sources 
     Example: alkbayes report runs/line-generation-20261122-101500 --out report.html
     """
     from alkbayes.cli.shared.progress import working
-    from alkbayes.plots.files import check_free
     from alkbayes.plots.source import warning
     from alkbayes.report.files import places, report_format, write_report
     from alkbayes.report.sections.sources import read_sources
+    from alkbayes.runs.places import check_free
     from alkbayes.runs.run import read_run
 
     kind = report_format(out, format_)

@@ -30,7 +30,6 @@ Method = Annotated[
     ),
 ]
 DEFAULT_METHOD = "reml-logit-hk-adhoc"
-LEAST_P = 0.001
 MOST_DECIMALS = 8
 
 
@@ -118,18 +117,6 @@ def empty_table(console: "Console") -> "Table":
     return Table(box=box.SIMPLE_HEAD, show_edge=not narrow, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
 
 
-def p_value(p: float | None) -> str:
-    """Return a p-value for a reader, with its sign; a dash where there is none."""
-    if p is None:
-        return "–"
-    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3f}"
-
-
-def p_equals(p: float | None) -> str:
-    """Return a p-value as an equation, for a sentence."""
-    return f"p {p_value(p)}" if p is not None and p < LEAST_P else f"p = {p_value(p)}"
-
-
 def degrees(df: float) -> str:
     """Return degrees of freedom for a reader: whole, or with a decimal."""
     return f"{df:.1f}".removesuffix(".0")
@@ -143,11 +130,3 @@ def figure(value: float | None, digits: int = 2) -> str:
 def decimals(se: float | None) -> int:
     """Return how many decimals show two digits of a standard error, two at least."""
     return 2 if se is None or se <= 0 else min(max(2, 1 - math.floor(math.log10(se))), MOST_DECIMALS)
-
-
-def points(change: float | None, digits: int = 2) -> str:
-    """Return a difference of proportions in percentage points, with its sign; a dash where there is none."""
-    if change is None:
-        return "–"
-    text = f"{100 * change:+.{digits}f}"
-    return (text[1:] if float(text) == 0 else text).replace("-", "−")

@@ -26,7 +26,7 @@ from alkbayes.plots.page.layout import (
     write_key,
 )
 from alkbayes.plots.page.style import BAR, BLUE, DOUBLE_MM, GREY, NO_CAPTION, TEXT_PT, Caption, styled
-from alkbayes.text.wording import counted
+from alkbayes.text.wording import counted, p_equals
 from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
@@ -124,4 +124,4 @@ def _judged(kind: Kind, p: float | None) -> str:
     """Return what the p-value of uniformity says."""
     if kind is Kind.SAME or p is None:
         return "nearer to the middle than uniform by construction: no test"
-    return f"uniformity: p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+    return f"uniformity: {p_equals(p)}"

@@ -12,14 +12,12 @@ from alkbayes.presentation.predictive import READING, meanings, statistic_rows
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.sections.results import figure_of, shown
 from alkbayes.text.json import records
-from alkbayes.text.wording import counted, percent, percent_interval, signed, unsigned_zero, variance
+from alkbayes.text.wording import counted, p_equals, p_value, percent, percent_interval, signed, unsigned_zero, variance
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
     from alkbayes.plots.source import RunTables
     from alkbayes.report.blocks import Block
-
-LEAST_P = 0.001
 
 
 def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
@@ -38,7 +36,7 @@ def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
         blocks.append(
             text(
                 f"Calibration over {counted(len(found.cohorts), 'cohort')}: uniformity of the probability of a "
-                f"lower rate in a new such cohort, p {_p(p)}."
+                f"lower rate in a new such cohort, {p_equals(p)}."
             )
         )
     blocks.append(Table(statistic_rows(found.statistics), notes))
@@ -75,9 +73,9 @@ def classical_section(tables: "RunTables") -> Section:
     if crude is not None:
         blocks.append(
             text(
-                f"Heterogeneity: Q = {crude['q']:.1f} on {crude['q_df']:.0f} degrees of freedom, p "
-                f"{_p(crude['q_p'])}; I² {percent(crude['i2'], 0)} %, which large cohorts make large whatever the "
-                "differences are."
+                f"Heterogeneity: Q = {crude['q']:.1f} on {crude['q_df']:.0f} degrees of freedom, "
+                f"{p_equals(crude['q_p'])}; I² {percent(crude['i2'], 0)} %, which large cohorts make large whatever "
+                "the differences are."
             )
         )
     blocks += _disagreements(apart)
@@ -139,7 +137,7 @@ def _small_study(effects: Any) -> "list[Block]":
             str(effect.test),
             "–" if effect.slope is None else unsigned_zero(effect.slope),
             "–" if effect.se is None else f"{effect.se:.2f}",
-            "–" if effect.p is None else _p(effect.p).removeprefix("= "),
+            p_value(effect.p),
         )
         for effect in effects
     )
@@ -147,9 +145,3 @@ def _small_study(effects: Any) -> "list[Block]":
     heading = "Small-study effects: regression of the logits on the size of cohorts"
     above = "A slope above 0: the smaller the cohort, the higher its rate."
     return [Table(ReaderTable(heading, ("test", "slope", "SE", "p"), rows), (above, *notes))]
-
-
-def _p(p: float | None) -> str:
-    if p is None:
-        return "not defined"
-    return f"< {LEAST_P}" if p < LEAST_P else f"= {p:.3f}"

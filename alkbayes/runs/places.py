@@ -1,0 +1,138 @@
+"""Places of files and folders: free before anything is computed, and filled whole or not at all."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from alkbayes.errors import UsageError
+
+
+def format_of(path: Path | None, asked: str | None, formats: Mapping[str, Sequence[str]], what: str) -> str:
+    """Return the format of a file: what was asked for, else by the ending of its name, else the first.
+
+    Parameters
+    ----------
+    path, asked
+        The name and the format that the user gave, if any.
+    formats
+        Endings of each format, without the point.
+    what
+        Is written, as in "a figure".
+
+    Raises
+    ------
+    UsageError
+        If there is no such format, or the name ends otherwise.
+    """
+    if asked is not None and asked not in formats:
+        raise UsageError(f"--format: found {asked!r}; allowed: {', '.join(formats)}.")
+    if path is None:
+        return asked or next(iter(formats))
+    ending = path.suffix.lower().removeprefix(".")
+    found = next((name for name, endings in formats.items() if ending in endings), None)
+    if found is None:
+        allowed = ", ".join(f".{each}" for endings in formats.values() for each in endings)
+        raise UsageError(f"{path}: the name of {what}'s file must end in {allowed}.")
+    if asked not in {None, found}:
+        raise UsageError(f"{path} ends in {path.suffix}, and --format says {asked}. Give one of them.")
+    return found
+
+
+def check_free(paths: Sequence[Path]) -> None:
+    """Check that nothing is at any of these places.
+
+    Raises
+    ------
+    UsageError
+        If something is.
+    """
+    if taken := [path for path in paths if path.exists() or path.is_symlink()]:
+        raise UsageError(
+            f"{taken[0]}: is there already; nothing is overwritten. Remove it, or give --out a name that is free."
+        )
+
+
+@contextmanager
+def new_files(path: Path, targets: Sequence[Path]) -> Iterator[list[Path]]:
+    """Lend hidden places for files and folders, which are renamed at the end, the last first.
+
+    Parameters
+    ----------
+    path
+        What the user named; its folder is made where there is none.
+    targets
+        In that folder; nothing may be there.
+
+    Yields
+    ------
+    list of Path
+        A place for each target.
+
+    Raises
+    ------
+    UsageError
+        If something is at one of the targets, or the disk refuses.
+    """
+    check_free(targets)
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with beside(path.absolute()) as place:
+            parts = [place / target.name for target in targets]
+            yield parts
+            check_free(targets)
+            for part, target in reversed([*zip(parts, targets, strict=True)]):
+                part.replace(target)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def check_plots_place(folder: Path) -> None:
+    """Check, before anything is computed, that a folder of plots can be made.
+
+    Raises
+    ------
+    UsageError
+        If something is there already, or the folder above it does not exist.
+    """
+    if folder.exists() or folder.is_symlink():
+        kind = "a folder" if folder.is_dir() else "a file"
+        raise UsageError(
+            f"--plots {folder}: {kind} is there already; nothing is overwritten. Give --plots a path that is free."
+        )
+    if not folder.absolute().parent.is_dir():
+        raise UsageError(
+            f"--plots {folder}: there is no folder {folder.absolute().parent}. Make it, or give --plots another path."
+        )
+
+
+@contextmanager
+def new_plots_folder(folder: Path) -> Iterator[Path]:
+    """Lend a hidden folder that becomes `folder` at the end, or nothing where something fails.
+
+    Raises
+    ------
+    UsageError
+        As :func:`check_plots_place`, and if the disk refuses.
+    """
+    check_plots_place(folder)
+    try:
+        with beside(folder) as place:
+            yield place
+            check_plots_place(folder)
+            place.rename(folder)
+    except OSError as error:
+        raise UsageError(f"--plots {folder}: could not be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Make a hidden folder next to `path`, gone at the end unless it was renamed."""
+    place = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    place.chmod(0o755)
+    try:
+        yield place
+    finally:
+        if place.exists():
+            shutil.rmtree(place, ignore_errors=True)
