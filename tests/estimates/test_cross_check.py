@@ -12,6 +12,7 @@ from scipy import stats
 from alkbayes.errors import UsageError
 from alkbayes.estimates.cross_check import CrossCheck, cross_check, differences, fit_both
 from alkbayes.estimates.rates import pooled_table, posterior_of
+from alkbayes.inference.convergence import Check
 from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.spec.schema import model_names
@@ -120,7 +121,8 @@ def test_what_is_no_number_is_no_agreement(pair: tuple[Any, Any]) -> None:
 
 def test_a_gate_that_either_failed_is_a_fault(pair: tuple[Any, Any]) -> None:
     sampled, integrated = pair
-    failed = replace(sampled, diagnostics=replace(sampled.diagnostics, converged=False, failures=("3 divergences",)))
+    check = Check("divergences", False, 3, 0, "3 divergences", "Fit again.")
+    failed = replace(sampled, diagnostics=replace(sampled.diagnostics, checks=(check,)))
     assert cross_check(failed, integrated).faults == ("nuts did not converge: 3 divergences",)
 
 

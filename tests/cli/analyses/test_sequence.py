@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from alkbayes.cli import app
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import read_evidence
+from alkbayes.inference.convergence import Check
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.runs.run import write_run
@@ -104,10 +105,8 @@ def test_without_a_run_the_model_is_fitted(alkbayes: Command, tmp_path: Path) ->
 
 
 def test_a_posterior_that_did_not_converge_is_marked(alkbayes: Command, fit: Fit, tmp_path: Path) -> None:
-    failed = written(
-        replace(fit, diagnostics=replace(fit.diagnostics, converged=False, failures=("Pareto k is 0.9",))),
-        tmp_path / "failed",
-    )
+    check = Check("Pareto k", False, 0.9, 0.7, "Pareto k is 0.9", "Fit again.")
+    failed = written(replace(fit, diagnostics=replace(fit.diagnostics, checks=(check,))), tmp_path / "failed")
     result = alkbayes("sequence", failed)
     assert result.exit_code == 6
     assert result.stdout.startswith("NOT CONVERGED: DO NOT USE THESE NUMBERS")

@@ -71,6 +71,7 @@ DIAGNOSTICS = {
     "pareto_k": (NoneType,),
     "importance_ess": (NoneType,),
     "failures": (list,),
+    "checks": (list,),
 }
 # Chains that stand still leave no error.
 ERRORS = dict.fromkeys(("mcse", "mcse_median", "mcse_low", "mcse_high"), MAYBE)

@@ -109,7 +109,7 @@ def test_a_run_that_did_not_converge_is_told_after_its_numbers(alkbayes: Command
     failed = tmp_path / "failed"
     shutil.copytree(run, failed)
     document = json.loads((failed / "run.json").read_text(encoding="utf-8"))
-    document["diagnostics"] |= {"converged": False, "failures": ["Pareto k 0.9 above 0.7"]}
+    document["diagnostics"]["checks"][0] |= {"passed": False, "sentence": "Pareto k 0.9 above 0.7"}
     (failed / "run.json").write_text(json.dumps(sealed(document)), encoding="utf-8")
     result = alkbayes("outliers", failed, "--json")
     assert result.exit_code == 6
