@@ -109,8 +109,9 @@ class Diagnostics:
 
     def as_record(self) -> dict[str, Any]:
         """Return plain values for JSON; a diagnostic that is no number is None."""
-        verdict = {"converged": self.converged, "failures": list(self.failures)}
-        record: dict[str, Any] = finite_or_none(verdict | asdict(self))
+        numbers = asdict(self)
+        checks = {"failures": self.failures, "checks": numbers.pop("checks")}
+        record: dict[str, Any] = finite_or_none({"converged": self.converged} | numbers | checks)
         return record
 
     @classmethod

@@ -20,6 +20,7 @@ from alkbayes.plots.page.forest_rows import (
     forest_rows,
     over_own_patients,
     pages_of,
+    summary_notes,
     weights_of,
 )
 from alkbayes.plots.page.layout import (
@@ -127,7 +128,9 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
         high=high,
         weights=weights_of(cohorts),
     )
-    notes = foot_lines((*caption.notes, tables.weights.meaning), DOUBLE_MM)
+    # In one paragraph with the first note, whose line has room.
+    first = " ".join((*caption.notes[:1], *summary_notes(pooled)))
+    notes = foot_lines((*filter(None, [first]), *caption.notes[1:], tables.weights.meaning), DOUBLE_MM)
     fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + key_mm([text for _, text in _key()], KEY_MM) + foot_mm(notes)
     pages = pages_of(forest_rows(pooled, cohorts), (TALLEST_MM - fixed) / ROW_MM)
     return [

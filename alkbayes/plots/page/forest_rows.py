@@ -16,6 +16,8 @@ PAIR = ":".join(label_of(column) for column in STRATA)
 CONTINUED = " (continued)"
 OWN = "own_"
 """Before the names of columns that are of a row over its own patients, where the row itself is over others'."""
+NOT_COMPARED = "A summary is over its own cohorts' patients: no comparison."
+"""Of a forest, where the levels of the run's tables are over the same patients."""
 
 
 class Rank(StrEnum):
@@ -96,6 +98,11 @@ def over_own_patients(pooled: pd.DataFrame) -> pd.DataFrame:
     """Return a table of pooled rates with each row over its own patients, for where a row sums up cohorts beside it."""
     own = [name for name in pooled if str(name).startswith(OWN)]
     return pooled.assign(**{str(name).removeprefix(OWN): pooled[name] for name in own})
+
+
+def summary_notes(pooled: pd.DataFrame) -> tuple[str, ...]:
+    """Return what must be known of a forest's summaries, in sentences; nothing where every row is over its own."""
+    return (NOT_COMPARED,) if any(str(name).startswith(OWN) for name in pooled) else ()
 
 
 def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:

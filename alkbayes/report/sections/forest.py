@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from alkbayes.plots.page.forest_rows import Rank, column_named, exact_limits, forest_rows, over_own_patients, weights_of
+from alkbayes.plots.page.forest_rows import (
+    Rank,
+    column_named,
+    exact_limits,
+    forest_rows,
+    over_own_patients,
+    summary_notes,
+    weights_of,
+)
 from alkbayes.report.blocks import Axis, Forest, ForestRow, Link, Mark, Piece, Pieces
 from alkbayes.report.sections.sources import KEYS, REGISTRY, Source, keys_of, linked, registered
 from alkbayes.text.json import records
@@ -125,7 +133,7 @@ def forest_of(
             for label, column in zip(labels, columns, strict=True)
         ),
         reference=((PERCENT, _at(overall["median"], PERCENT)), (LOGIT, _at(overall["median"], LOGIT))),
-        notes=(*NOTES, weights.meaning),
+        notes=(*NOTES, weights.meaning, *summary_notes(pooled)),
     )
 
 

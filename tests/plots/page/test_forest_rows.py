@@ -4,12 +4,14 @@ import pandas as pd
 import pytest
 
 from alkbayes.plots.page.forest_rows import (
+    NOT_COMPARED,
     Rank,
     exact_limits,
     forest_rows,
     group_name,
     over_own_patients,
     pages_of,
+    summary_notes,
     weights_of,
 )
 
@@ -93,3 +95,5 @@ def test_a_row_over_its_own_patients_has_their_errors_too() -> None:
     assert (own["median"], own["mcse_median"]) == (0.4, 0.001)
     plain = pd.DataFrame([{"level": "x", "median": 0.5, "mcse_median": 0.03}])
     pd.testing.assert_frame_equal(over_own_patients(plain), plain)
+    assert summary_notes(pd.DataFrame([row])) == (NOT_COMPARED,)
+    assert summary_notes(plain) == ()
