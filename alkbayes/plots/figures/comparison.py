@@ -11,24 +11,14 @@ from matplotlib.figure import Figure
 from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, CRUDE_INTERVALS, TWO_STEP, PoolingMethod
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
-    HEADINGS_MM,
     MARGIN_MM,
     cell,
-    foot_lines,
-    foot_mm,
-    head_mm,
     key_bar,
     key_line,
-    key_mm,
-    new_page,
     percent_axis,
-    row_axes,
-    write_foot,
-    write_head,
-    write_headings,
-    write_key,
 )
 from alkbayes.plots.page.marks import in_percent
+from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, NO_CAPTION, Caption, Look, estimate, styled
 from alkbayes.text.json import records
 from alkbayes.text.wording import limits, percent_interval, rate_text
@@ -38,7 +28,6 @@ ROW_MM = 3.0
 PLOT_MM = (58.0, 126.0)
 ESTIMATE_MM = 150.0
 PREDICTION_MM = DOUBLE_MM - MARGIN_MM
-AXIS_MM = 7.0
 COLUMNS = (
     (MARGIN_MM, "left", ("", "Method")),
     (ESTIMATE_MM, "right", ("pooled rate", "% (95 % interval)")),
@@ -85,7 +74,6 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
         One page, rates in percent.
     """
     rows = _rows(pooled, classical)
-    notes = foot_lines(caption.notes, DOUBLE_MM)
     posterior = {"marker": "o", "markersize": 3, "markerfacecolor": BLUE, "markeredgewidth": 0, "linewidth": 0.9}
     observed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.5, "linewidth": 0.6}
     key = [
@@ -93,14 +81,11 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
         (key_line(**observed), "classical estimate, 95 % confidence interval"),
         (key_bar(**marks.PREDICTED), "95 % prediction interval for a further cohort"),
     ]
-    texts = [text for _, text in key]
-    width = DOUBLE_MM - 2 * MARGIN_MM
-    head = head_mm(caption) + HEADINGS_MM
+    title = f"Pooled {caption.outcome.label} of all cohorts, by every method"
+    page = RowPage(title, caption, COLUMNS, lambda: key)
     body = len(rows) * ROW_MM
-    figure = new_page(DOUBLE_MM, head + body + AXIS_MM + key_mm(texts, width) + foot_mm(notes))
-    write_head(figure, f"Pooled {caption.outcome.label} of all cohorts, by every method", caption)
-    write_headings(figure, head, COLUMNS)
-    axes = row_axes(figure, *PLOT_MM, head, body, len(rows))
+    figure = page.figure(body)
+    axes = page.axes(figure, PLOT_MM, body, len(rows))
     percent_axis(axes)
     axes.set_xlabel(f"{caption.outcome.title}, %")
     looks: list[tuple[bool, Look, Look]] = [
@@ -123,8 +108,6 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
         if not row.heading:
             cell(axes, ESTIMATE_MM, at + 0.5, row.pooled)
             cell(axes, PREDICTION_MM, at + 0.5, row.predicted)
-    write_key(figure, MARGIN_MM, head + body + AXIS_MM, width, key)
-    write_foot(figure, notes)
     return [figure]
 
 

@@ -12,22 +12,14 @@ from matplotlib.ticker import NullLocator
 from alkbayes.plots.figures.cells import HEADINGS
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
-    HEADINGS_MM,
     MARGIN_MM,
     cell,
     chunks,
     fitted,
-    foot_lines,
-    foot_mm,
-    head_mm,
     log_ticks,
-    new_page,
-    row_axes,
-    write_foot,
-    write_head,
-    write_headings,
 )
-from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, TALLEST_MM, Caption, styled
+from alkbayes.plots.page.rows import RowPage
+from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, Caption, styled
 from alkbayes.text.json import records
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
@@ -43,7 +35,6 @@ ODDS_TEXT_MM = 103.0
 DIFFERENCE_MM = (107.0, 143.0)
 DIFFERENCE_TEXT_MM = 169.0
 BETTER_MM = DOUBLE_MM - MARGIN_MM
-AXIS_MM = 7.0
 COLUMNS = (
     (MARGIN_MM, "left", ("", "Contrast")),
     (sum(ODDS_MM) / 2, "center", ("odds ratio,", "95 % credible interval")),
@@ -90,23 +81,17 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure
     if table.empty:
         raise ValueError("there are no contrasts to draw")
     rows = _rows(table)
-    notes = foot_lines((READING, NOT_RANDOMISED, *caption.notes), DOUBLE_MM)
-    head = head_mm(caption) + HEADINGS_MM
-    fixed = head + AXIS_MM + foot_mm(notes)
-    pages = chunks(rows, int((TALLEST_MM - fixed) / ROW_MM))
+    frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=(READING, NOT_RANDOMISED))
+    pages = chunks(rows, int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
         body = len(page) * ROW_MM
-        figure = new_page(DOUBLE_MM, fixed + body)
-        title = "Contrasts between levels, not randomised"
-        write_head(figure, title + (f" (page {number} of {len(pages)})" if len(pages) > 1 else ""), caption)
-        write_headings(figure, head, COLUMNS)
-        odds = row_axes(figure, *ODDS_MM, head, body, len(page))
-        difference = row_axes(figure, *DIFFERENCE_MM, head, body, len(page))
+        figure = frame.figure(body, number=number, of=len(pages))
+        odds = frame.axes(figure, ODDS_MM, body, len(page))
+        difference = frame.axes(figure, DIFFERENCE_MM, body, len(page))
         _odds_axis(odds, table[table["scale"] == "odds_ratio"])
         _difference_axis(difference, table[table["scale"] == "risk_difference"])
         _draw(odds, difference, page)
-        write_foot(figure, notes)
         figures.append(figure)
     return figures
 

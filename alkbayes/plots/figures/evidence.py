@@ -13,7 +13,6 @@ from alkbayes.evidence.rules import STRATA
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import CONTINUED, Rank, Row, exact_limits, group_name, pages_of
 from alkbayes.plots.page.layout import (
-    HEADINGS_MM,
     MARGIN_MM,
     cell,
     fitted,
@@ -26,21 +25,19 @@ from alkbayes.plots.page.layout import (
     new_page,
     percent_axis,
     place_axes,
-    row_axes,
     write,
     write_foot,
     write_head,
-    write_headings,
     write_key,
 )
 from alkbayes.plots.page.marks import in_percent
+from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import (
     BLUE,
     DOUBLE_MM,
     INK,
     NO_CAPTION,
     SMALL_PT,
-    TALLEST_MM,
     Caption,
     Look,
     estimate,
@@ -73,7 +70,6 @@ NAME_MM = 48.0
 COUNTS_MM = 66.0
 PLOT_MM = (70.0, 152.0)
 OBSERVED_MM = DOUBLE_MM - MARGIN_MM
-AXIS_MM = 7.0
 COLUMNS = (
     (MARGIN_MM, "left", ("", "Cohort")),
     (COUNTS_MM, "right", ("responders", "/ patients")),
@@ -199,26 +195,24 @@ def observed_forest(frame: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[
     list of Figure
         One a page. Rates are in percent.
     """
-    notes = foot_lines(("Nothing is pooled here. Areas are by patients.", *caption.notes), DOUBLE_MM)
-    width = DOUBLE_MM - 2 * MARGIN_MM
-    head = head_mm(caption) + HEADINGS_MM
-    fixed = head + AXIS_MM + key_mm([KEY], width) + foot_mm(notes)
-    pages = pages_of(list(_rows(frame)), (TALLEST_MM - fixed) / ROW_MM)
+    look: Look = {"markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.5, "linewidth": 0.6}
+    page = RowPage(
+        "Observed objective response rate of every cohort",
+        caption,
+        COLUMNS,
+        lambda: [(key_line(marker="s", **look), KEY)],
+        notes=("Nothing is pooled here. Areas are by patients.",),
+    )
+    pages = pages_of(list(_rows(frame)), page.room / ROW_MM)
     low, high = exact_limits(frame)
     figures = []
     for number, rows in enumerate(pages, 1):
         body = sum(row.rows for row in rows) * ROW_MM
-        figure = new_page(DOUBLE_MM, fixed + body)
-        paged = f" (page {number} of {len(pages)})" if len(pages) > 1 else ""
-        write_head(figure, f"Observed objective response rate of every cohort{paged}", caption)
-        write_headings(figure, head, COLUMNS)
-        axes = row_axes(figure, *PLOT_MM, head, body, body / ROW_MM)
+        figure = page.figure(body, number=number, of=len(pages))
+        axes = page.axes(figure, PLOT_MM, body, body / ROW_MM)
         percent_axis(axes)
         axes.set_xlabel("Objective response rate, %")
         _draw_observed(axes, rows, frame, low, high)
-        mark = key_line(marker="s", markersize=3, markerfacecolor="white", markeredgewidth=0.5, linewidth=0.6)
-        write_key(figure, MARGIN_MM, head + body + AXIS_MM, width, [(mark, KEY)])
-        write_foot(figure, notes)
         figures.append(figure)
     return figures
 

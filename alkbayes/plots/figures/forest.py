@@ -1,7 +1,7 @@
 """The forest plot: every cohort's observed and posterior response rate, and the pooled rates of its groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,25 +24,15 @@ from alkbayes.plots.page.forest_rows import (
     weights_of,
 )
 from alkbayes.plots.page.layout import (
-    HEADINGS_MM,
     MARGIN_MM,
     beside,
     cell,
     fitted,
-    foot_lines,
-    foot_mm,
-    head_mm,
     key_line,
-    key_mm,
-    new_page,
     percent_axis,
-    row_axes,
-    write_foot,
-    write_head,
-    write_headings,
-    write_key,
 )
 from alkbayes.plots.page.marks import in_percent
+from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import (
     BAND,
     BLUE,
@@ -50,7 +40,6 @@ from alkbayes.plots.page.style import (
     GREY,
     INK,
     NO_CAPTION,
-    TALLEST_MM,
     Caption,
     estimate,
     styled,
@@ -74,8 +63,6 @@ POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
 """Right edges of the columns of numbers."""
 PLOT_LEFT_MM = 69.0
 PLOT_RIGHT_MM = 129.0
-AXIS_MM = 7.0
-"""Height of tick labels and the name of the axis."""
 COLUMNS = (
     (MARGIN_MM, "left", ("", "Cohort")),
     (COUNTS_MM, "right", ("responders", "/ patients")),
@@ -130,16 +117,10 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
     )
     # In one paragraph with the first note, whose line has room.
     first = " ".join((*caption.notes[:1], *summary_notes(pooled)))
-    notes = foot_lines((*filter(None, [first]), *caption.notes[1:], tables.weights.meaning), DOUBLE_MM)
-    fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + key_mm([text for _, text in _key()], KEY_MM) + foot_mm(notes)
-    pages = pages_of(forest_rows(pooled, cohorts), (TALLEST_MM - fixed) / ROW_MM)
-    return [
-        _page(rows, tables, caption, notes, fixed=fixed, number=number, of=len(pages))
-        for number, rows in enumerate(pages, 1)
-    ]
-
-
-KEY_MM = DOUBLE_MM - 2 * MARGIN_MM
+    notes = (*filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
+    page = RowPage(f"{caption.outcome.title}{TITLE}", replace(caption, notes=notes), COLUMNS, _key)
+    pages = pages_of(forest_rows(pooled, cohorts), page.room / ROW_MM)
+    return [_page(rows, tables, page, number=number, of=len(pages)) for number, rows in enumerate(pages, 1)]
 
 
 def _key() -> list[tuple["Artist", str]]:
@@ -154,32 +135,16 @@ def _key() -> list[tuple["Artist", str]]:
     ]
 
 
-def _page(
-    rows: Sequence[Row],
-    tables: _Tables,
-    caption: Caption,
-    notes: Sequence[str],
-    *,
-    fixed: float,
-    number: int,
-    of: int,
-) -> Figure:
+def _page(rows: Sequence[Row], tables: _Tables, page: RowPage, *, number: int, of: int) -> Figure:
     body = sum(row.rows for row in rows) * ROW_MM
-    figure = new_page(DOUBLE_MM, fixed + body)
-    paged = f" (page {number} of {of})" if of > 1 else ""
-    write_head(figure, f"{caption.outcome.title}{TITLE}{paged}", caption)
-    top = head_mm(caption) + HEADINGS_MM
-    write_headings(figure, top, COLUMNS)
-    figure.add_artist(rule(figure, top - 0.3))
-    axes = row_axes(figure, PLOT_LEFT_MM, PLOT_RIGHT_MM, top, body, body / ROW_MM)
+    figure = page.figure(body, number=number, of=of)
+    figure.add_artist(rule(figure, page.top - 0.3))
+    axes = page.axes(figure, (PLOT_LEFT_MM, PLOT_RIGHT_MM), body, body / ROW_MM)
     percent_axis(axes)
-    axes.set_xlabel(f"{caption.outcome.title}, %")
+    axes.set_xlabel(f"{page.caption.outcome.title}, %")
     overall = 100 * tables.pooled[ALL, ALL, Estimand.MEAN]["median"]
     axes.axvline(overall, color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
     _draw_rows(axes, rows, tables)
-    key_top = top + body + AXIS_MM
-    write_key(figure, MARGIN_MM, key_top, KEY_MM, _key())
-    write_foot(figure, notes)
     return figure
 
 

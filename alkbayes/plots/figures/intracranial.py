@@ -14,19 +14,11 @@ from alkbayes.plots.page.layout import (
     MARGIN_MM,
     cell,
     fitted,
-    foot_lines,
-    foot_mm,
-    head_mm,
-    key_mm,
-    new_page,
     percent_axis,
-    row_axes,
     write,
-    write_foot,
-    write_head,
-    write_key,
 )
 from alkbayes.plots.page.marks import in_percent
+from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import DOUBLE_MM, GREY, NO_CAPTION, SMALL_PT, TEXT_PT, Caption, Look, styled
 from alkbayes.text.json import records
 from alkbayes.text.wording import rate_text
@@ -38,7 +30,6 @@ LABEL_MM = 33.0
 NUMBERS_MM = 16.5
 """Of the numbers on the right of each panel."""
 GAP_MM = 2.0
-AXIS_MM = 7.0
 TITLE = "Systemic and intracranial objective response, side by side"
 READING = (
     "Beside each: k cohorts, responders/patients, and the mean over cohorts with its interval, %. The systemic rate "
@@ -68,26 +59,21 @@ def intracranial(rates: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Fig
     sides = list(dict.fromkeys(rates["side"]))
     rows = _rows(rates[rates["side"] == sides[-1]])
     found = {(row["side"], row["group"], row["level"], row["estimand"]): row for row in records(rates)}
-    notes = foot_lines((READING, *caption.notes), DOUBLE_MM)
     key = [entry for entry in marks.summary_key() if "prediction" not in entry[1]]
-    width = DOUBLE_MM - 2 * MARGIN_MM
-    key_height = key_mm([text for _, text in key], width)
-    body, top = len(rows) * ROW_MM, head_mm(caption) + HEADINGS_MM
-    figure = new_page(DOUBLE_MM, top + body + AXIS_MM + key_height + foot_mm(notes))
-    write_head(figure, TITLE, caption)
+    page = RowPage(TITLE, caption, key=lambda: key, notes=(READING,))
+    body = len(rows) * ROW_MM
+    figure = page.figure(body)
     panel = (DOUBLE_MM - MARGIN_MM - LABEL_MM) / len(sides)
     for place, side in enumerate(sides):
         left = LABEL_MM + place * panel + GAP_MM
         right = left + panel - GAP_MM - NUMBERS_MM
-        write(figure, left, top - HEADINGS_MM + 1.0, f"{side[:1].upper()}{side[1:]}", weight="bold")
-        axes = row_axes(figure, left, right, top, body, 2 * len(rows))
+        write(figure, left, page.top - HEADINGS_MM + 1.0, f"{side[:1].upper()}{side[1:]}", weight="bold")
+        axes = page.axes(figure, (left, right), body, 2 * len(rows))
         percent_axis(axes, step=25)
         axes.set_xlabel("Response rate, %")
         _draw(axes, rows, found, side=side, numbers=right + NUMBERS_MM)
         if place == 0:
             _names(axes, rows)
-    write_key(figure, MARGIN_MM, top + body + AXIS_MM, width, key)
-    write_foot(figure, notes)
     return [figure]
 
 

@@ -13,23 +13,13 @@ from alkbayes.plots.figures.forest import APART, ROW_MM, ROW_PT, rule, write_gro
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import Rank, Row, forest_rows, pages_of
 from alkbayes.plots.page.layout import (
-    HEADINGS_MM,
     MARGIN_MM,
     cell,
     fitted,
-    foot_lines,
-    foot_mm,
-    head_mm,
     key_line,
-    key_mm,
-    new_page,
-    row_axes,
-    write_foot,
-    write_head,
-    write_headings,
-    write_key,
 )
-from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, INK, NO_CAPTION, TALLEST_MM, Caption, styled
+from alkbayes.plots.page.rows import RowPage
+from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, INK, NO_CAPTION, Caption, styled
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, months
 from alkbayes.vocabulary import Estimand
@@ -47,8 +37,6 @@ OBSERVED_MM = 150.0
 POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
 """Right edges of the columns of text."""
 PLOT_MM = (57.0, 127.0)
-AXIS_MM = 7.0
-KEY_MM = DOUBLE_MM - 2 * MARGIN_MM
 TICKS = (0.5, 1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0)
 COLUMNS = (
     (MARGIN_MM, "left", ("", "Cohort")),
@@ -91,24 +79,17 @@ def pfs_forest(
     left, right = _limits(pooled, cohorts)
     means = {(row["group"], row["level"]): row for row in records(weighted)}
     tables = _Tables(marks.by_group(pooled), cohorts, means, left, right)
-    notes = foot_lines(caption.notes, DOUBLE_MM)
-    fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + key_mm([text for _, text in _key()], KEY_MM) + foot_mm(notes)
+    page = RowPage(TITLE, caption, COLUMNS, _key)
     ordered = cohorts.assign(observed=cohorts["observed"].fillna(cohorts["bound"]))
-    pages = pages_of(forest_rows(pooled, ordered), (TALLEST_MM - fixed) / ROW_MM)
+    pages = pages_of(forest_rows(pooled, ordered), page.room / ROW_MM)
     figures = []
     for number, rows in enumerate(pages, 1):
         body = sum(row.rows for row in rows) * ROW_MM
-        figure = new_page(DOUBLE_MM, fixed + body)
-        paged = f" (page {number} of {len(pages)})" if len(pages) > 1 else ""
-        write_head(figure, TITLE + paged, caption)
-        top = head_mm(caption) + HEADINGS_MM
-        write_headings(figure, top, COLUMNS)
-        figure.add_artist(rule(figure, top - 0.3))
-        axes = row_axes(figure, *PLOT_MM, top, body, body / ROW_MM)
+        figure = page.figure(body, number=number, of=len(pages))
+        figure.add_artist(rule(figure, page.top - 0.3))
+        axes = page.axes(figure, PLOT_MM, body, body / ROW_MM)
         _month_axis(axes, left, right)
         _draw_rows(axes, rows, tables)
-        write_key(figure, MARGIN_MM, top + body + AXIS_MM, KEY_MM, _key())
-        write_foot(figure, notes)
         figures.append(figure)
     return figures
 

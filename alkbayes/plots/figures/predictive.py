@@ -1,6 +1,5 @@
 """What a model predicts before and after the counts are read, beside what was observed."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,33 +8,22 @@ from matplotlib.figure import Figure
 
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
-    HEADINGS_MM,
     MARGIN_MM,
     cell,
     chunks,
     fitted,
-    foot_lines,
-    foot_mm,
-    head_mm,
     key_bar,
     key_line,
-    key_mm,
-    new_page,
     percent_axis,
-    row_axes,
-    write_foot,
-    write_head,
-    write_headings,
-    write_key,
 )
 from alkbayes.plots.page.marks import in_percent
+from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import (
     BLUE,
     DOUBLE_MM,
     INK,
     NO_CAPTION,
     ORANGE,
-    TALLEST_MM,
     Caption,
     Look,
     estimate,
@@ -56,8 +44,6 @@ OBSERVED_MM = 138.0
 PREDICTED_MM = 164.0
 LAST_MM = DOUBLE_MM - MARGIN_MM
 """Right edges of the columns of numbers, and the sides of the axes."""
-AXIS_MM = 7.0
-WIDTH_MM = DOUBLE_MM - 2 * MARGIN_MM
 COLUMNS = (
     (MARGIN_MM, "left", ("", "Cohort")),
     (COUNTS_MM, "right", ("responders", "/ patients")),
@@ -107,13 +93,12 @@ def predictive(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Fig
     table = cohorts.sort_values(["observed", "cohort_id"], ascending=[False, True], kind="stable", ignore_index=True)
     outside = ((table["observed"] < table["new_low90"]) | (table["observed"] > table["new_high90"])).to_numpy()
     reading = READING.format(found=int(outside.sum()), cohorts=counted(len(table), "cohort"))
-    notes = foot_lines((reading, *caption.notes), DOUBLE_MM)
-    fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + _key_mm(_key()) + foot_mm(notes)
-    pages = chunks(range(len(table)), int((TALLEST_MM - fixed) / ROW_MM))
+    title = "Observed response rate of every cohort, and what the model predicts"
+    frame = RowPage(title, caption, COLUMNS, _key, notes=(reading,))
+    pages = chunks(range(len(table)), int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
-        title = f"Observed response rate of every cohort, and what the model predicts{_paged(number, len(pages))}"
-        figure, axes = _page(len(page), title, COLUMNS, _key(), notes, caption)
+        figure, axes = _page(frame, len(page), number=number, of=len(pages))
         _draw(axes, table.iloc[page], outside[page])
         figures.append(figure)
     return figures
@@ -135,13 +120,12 @@ def prior_cells(cells: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     list of Figure
         One a page, rates in percent.
     """
-    notes = foot_lines((CELL_READING, *caption.notes), DOUBLE_MM)
-    fixed = head_mm(caption) + HEADINGS_MM + AXIS_MM + _key_mm(_prior_key()) + foot_mm(notes)
-    pages = chunks(range(len(cells)), int((TALLEST_MM - fixed) / ROW_MM))
+    title = "Response rate of each cell before any count is read"
+    frame = RowPage(title, caption, CELL_COLUMNS, _prior_key, notes=(CELL_READING,))
+    pages = chunks(range(len(cells)), int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
-        title = f"Response rate of each cell before any count is read{_paged(number, len(pages))}"
-        figure, axes = _page(len(page), title, CELL_COLUMNS, _prior_key(), notes, caption)
+        figure, axes = _page(frame, len(page), number=number, of=len(pages))
         table, y = cells.iloc[page], np.arange(len(page)) + 0.5
         marks.bars(axes, in_percent(table["low"]), in_percent(table["high"]), y, half=0.32, gid="prior")
         marks.points(axes, in_percent(table["median"]), y, gid="prior-median", s=14, marker="|", color=INK)
@@ -155,33 +139,14 @@ def prior_cells(cells: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     return figures
 
 
-def _paged(number: int, of: int) -> str:
-    return f" (page {number} of {of})" if of > 1 else ""
-
-
-def _page(
-    rows: int,
-    title: str,
-    columns: Sequence[tuple[float, str, tuple[str, str]]],
-    key: Sequence[tuple["Artist", str]],
-    notes: Sequence[str],
-    caption: Caption,
-) -> tuple[Figure, "Axes"]:
-    """Return a page with its frame, and axes in percent for so many rows."""
-    top, body = head_mm(caption) + HEADINGS_MM, rows * ROW_MM
-    figure = new_page(DOUBLE_MM, top + body + AXIS_MM + _key_mm(key) + foot_mm(notes))
-    write_head(figure, title, caption)
-    write_headings(figure, top, columns)
-    axes = row_axes(figure, *PLOT_MM, top, body, rows)
+def _page(frame: RowPage, rows: int, *, number: int, of: int) -> tuple[Figure, "Axes"]:
+    """Return a page with axes in percent for so many rows."""
+    body = rows * ROW_MM
+    figure = frame.figure(body, number=number, of=of)
+    axes = frame.axes(figure, PLOT_MM, body, rows)
     percent_axis(axes)
     axes.set_xlabel("Objective response rate, %")
-    write_key(figure, MARGIN_MM, top + body + AXIS_MM, WIDTH_MM, key)
-    write_foot(figure, notes)
     return figure, axes
-
-
-def _key_mm(key: Sequence[tuple["Artist", str]]) -> float:
-    return key_mm([text for _, text in key], WIDTH_MM)
 
 
 def _observed_key() -> "Artist":

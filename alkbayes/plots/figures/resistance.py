@@ -9,31 +9,20 @@ from matplotlib.figure import Figure
 
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
-    HEADINGS_MM,
     MARGIN_MM,
     cell,
     chunks,
     fitted,
-    foot_lines,
-    foot_mm,
-    head_mm,
     key_line,
-    key_mm,
-    new_page,
     percent_axis,
-    row_axes,
     wrapped,
-    write_foot,
-    write_head,
-    write_headings,
-    write_key,
 )
+from alkbayes.plots.page.rows import WIDTH_MM, RowPage
 from alkbayes.plots.page.style import (
     DOUBLE_MM,
     GREY,
     INK,
     NO_CAPTION,
-    TALLEST_MM,
     TEXT_PT,
     Caption,
     estimate,
@@ -53,7 +42,6 @@ COUNTS_MM = 66.0
 PLOT_MM = (70.0, 132.0)
 SHARE_MM = 160.0
 PRIOR_MM = DOUBLE_MM - MARGIN_MM
-AXIS_MM = 7.0
 COLUMNS = (
     (MARGIN_MM, "left", ("", "Question, inhibitor before")),
     (COUNTS_MM, "right", ("with /", "samples")),
@@ -98,25 +86,17 @@ def resistance(
     list of Figure
         One a page, shares in percent.
     """
-    notes = foot_lines((READING, *caption.notes), DOUBLE_MM)
-    width = DOUBLE_MM - 2 * MARGIN_MM
-    subtitle = wrapped(heading, width, TEXT_PT)
-    head = head_mm(caption, subtitle) + HEADINGS_MM
-    fixed = head + AXIS_MM + key_mm([text for _, text in _key()], width) + foot_mm(notes)
-    pages = chunks(list(_rows(rows, prevalence)), int((TALLEST_MM - fixed) / ROW_MM))
+    subtitle = wrapped(heading, WIDTH_MM, TEXT_PT)
+    frame = RowPage("ALK resistance mutations", caption, COLUMNS, _key, (READING,), subtitle)
+    pages = chunks(list(_rows(rows, prevalence)), int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
         body = len(page) * ROW_MM
-        figure = new_page(DOUBLE_MM, fixed + body)
-        paged = f" (page {number} of {len(pages)})" if len(pages) > 1 else ""
-        write_head(figure, f"ALK resistance mutations{paged}", caption, subtitle)
-        write_headings(figure, head, COLUMNS)
-        axes = row_axes(figure, *PLOT_MM, head, body, 2 * len(page))
+        figure = frame.figure(body, number=number, of=len(pages))
+        axes = frame.axes(figure, PLOT_MM, body, 2 * len(page))
         percent_axis(axes)
         axes.set_xlabel("Samples with a mutation, %")
         _draw(axes, page)
-        write_key(figure, MARGIN_MM, head + body + AXIS_MM, width, _key())
-        write_foot(figure, notes)
         figures.append(figure)
     return figures
 
