@@ -175,4 +175,4 @@ def test_two_cohorts_are_enough_and_one_is_not(one_level: Any) -> None:
 
 def test_a_model_that_is_not_covered_is_refused(spec_of: Any, table_of: Any, plain: Any) -> None:
     with pytest.raises(UsageError, match="neither heterogeneity nor exchangeable effects"):
-        leave_one_cohort_out(replace(plain, design=build_design(spec_of(), table_of())))
+        leave_one_cohort_out(replace(plain, evidence=table_of(), design=build_design(spec_of(), table_of())))
