@@ -118,6 +118,8 @@ def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
     if missing.mean() > MOST_MISSING:
         return None
     numbers = _numbers(values.tolist())
+    if numbers is not None and np.array_equal(numbers, frame["n"] - frame["responders"]):
+        return None
     if numbers is not None and len(set(numbers[~missing].tolist())) > NUMBERS:
         rates = (frame["responders"] / frame["n"]).to_numpy(dtype=np.float64)
         if np.ptp(rates[~missing]) == 0:

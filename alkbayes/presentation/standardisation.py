@@ -15,17 +15,21 @@ SAME_PATIENTS = (
     "Typical, mean and next cohort of the levels of a column are over the same patients, which stand above them, so "
     "that levels can be compared; crude and two-step are over each level's own."
 )
+OWN_PATIENTS = (
+    "Each level is over its own patients, who differ in the other columns, so that levels cannot be compared by their "
+    "rows; a contrast is over the patients of both its levels."
+)
 NOT_COMPARED = "each level over its own patients, as no combination of the other columns is possible with all of them"
 
 
 def standard_lines(document: Document) -> list[str]:
     """Return how the levels of a table can be compared, and which rows that changes, a sentence each.
 
-    There are none where each row is over its own patients.
+    There are none where no row mixes combinations of levels.
     """
     rows = list(_standardised(document))
     if not rows:
-        return []
+        return [OWN_PATIENTS] if any(row["weights"] for row in _single(document)) else []
     apart: dict[str, list[str]] = {}
     for row in rows:
         if abs(row["median"] - row["own_median"]) >= APART:

@@ -137,6 +137,12 @@ def test_a_column_that_can_have_no_effect_is_never_told_and_never_fails(
     assert "made_up" not in told(with_column(without, "made_up", list(values(without.evidence.frame))))
 
 
+def test_who_did_not_respond_is_no_covariate(without: Fit) -> None:
+    frame = without.evidence.frame
+    assert confounding._basis(frame.assign(failures=(frame["n"] - frame["responders"]).astype(str)), "failures") is None
+    assert confounding._basis(frame.assign(size=frame["n"].astype(str)), "size") is not None
+
+
 def test_tables_too_small_or_too_large_are_not_looked_at(without: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confounding, "MOST_COHORTS", 62)
     assert unnamed_columns(without) == ()

@@ -10,7 +10,13 @@ from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.presentation.fit import column_meanings, contrast_rows, heterogeneity_rows, pooled_rows
 from alkbayes.presentation.plain_language import summary
-from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_line
+from alkbayes.presentation.standardisation import (
+    OWN_PATIENTS,
+    averaging,
+    prediction_lines,
+    standard_lines,
+    unnamed_line,
+)
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.vocabulary import Standard
 
@@ -106,7 +112,8 @@ def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared:
 
 def test_rows_over_their_own_patients_are_told_as_before() -> None:
     document = fitted("line-generation", Standard.OWN)
-    assert standard_lines(document) == prediction_lines(document) == unnamed_line(document) == []
+    assert standard_lines(document) == [OWN_PATIENTS]
+    assert prediction_lines(document) == unnamed_line(document) == []
     what, lines = averaging(document)
     assert what == "Each row is averaged over its own patients"
     assert lines[0].startswith("naive: second")

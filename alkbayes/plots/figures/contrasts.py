@@ -153,4 +153,4 @@ def _draw(odds: "Axes", difference: "Axes", page: list[_Row]) -> None:
         cell(odds, MARGIN_MM + 1.5, at + 0.5, fitted(row.label, NAME_MM - MARGIN_MM - 1.5), ha="left")
         cell(odds, ODDS_TEXT_MM, at + 0.5, ratio(row.odds))
         cell(odds, DIFFERENCE_TEXT_MM, at + 0.5, "{} ({})".format(*difference_text(row.difference)))
-        cell(odds, BETTER_MM, at + 0.5, probability(row.odds["prob_better"]))
+        cell(odds, BETTER_MM, at + 0.5, probability(row.difference["prob_better"]))

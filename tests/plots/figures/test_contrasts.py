@@ -8,6 +8,7 @@ import pytest
 from matplotlib.text import Text
 
 from alkbayes.plots.figures.contrasts import contrasts
+from alkbayes.text.wording import probability
 from alkbayes.vocabulary import NOT_RANDOMISED
 
 
@@ -29,6 +30,9 @@ def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
     assert difference.get_xlabel() == "Difference, percentage points"
     first = table.iloc[0]
     assert f"{first['median']:.2f} ({first['low']:.2f}–{first['high']:.2f})" in seen.words
+    # As the terminal and the report print it.
+    for better in table[table["scale"] == "risk_difference"]["prob_better"]:
+        assert probability(better) in seen.words
 
 
 def test_it_says_that_cohorts_were_not_randomised(run, see) -> None:
