@@ -5,6 +5,7 @@ from typing import Any
 
 from alkbayes.evidence.table import BUNDLED
 from alkbayes.presentation.fit import Document, contrasts_by_column, outcome_of, pooled_by_level
+from alkbayes.text.names import shown
 from alkbayes.text.wording import counted, difference, joined, limits, percent, percent_interval, rate
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
@@ -107,9 +108,20 @@ def _sentences(document: Document) -> Iterator[str]:
     for column in columns:
         yield from _levels(column, pooled)
         yield from _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
+    yield from _left_out(document)
     yield CAUTION if contrasts else SINGLE_ARMS
     if evidence["source"] == BUNDLED:
         yield REBUILT
+
+
+def _left_out(document: Document) -> Iterator[str]:
+    """Say which columns that the model does not name would clearly better it."""
+    if names := [shown(row["column"]) for row in document.get("unnamed") or []]:
+        columns, it = ("columns {} tell", "them") if len(names) > 1 else ("column {} tells", "it")
+        yield (
+            f"The table's {columns.format(joined(names))} response rates apart, and this model does not use {it}: a "
+            f"difference between groups may be due to {it}."
+        )
 
 
 def _width(row: Mapping[str, Any]) -> float:
