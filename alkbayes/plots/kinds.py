@@ -4,7 +4,7 @@ Nothing heavy is imported here: the command's help names the kinds.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import FigureError, RunError
@@ -56,10 +56,12 @@ def _cells(run: "RunTables") -> list["Figure"]:
 
 def _contrasts(run: "RunTables") -> list["Figure"]:
     from alkbayes.plots.figures.contrasts import contrasts
+    from alkbayes.presentation.standardisation import contrast_patients
 
     if run.contrasts.empty:
         raise _has_no(run, "contrasts", "an effect with two levels")
-    return contrasts(run.contrasts, run.caption)
+    averaged = contrast_patients(run.document)
+    return contrasts(run.contrasts, replace(run.caption, notes=(*averaged, *run.caption.notes)))
 
 
 def _shrinkage(run: "RunTables") -> list["Figure"]:

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from alkbayes.presentation.fit import PARTLY_PREDICTED, Document, is_partly_predicted, weight_lines
+from alkbayes.presentation.fit import (
+    PARTLY_PREDICTED,
+    Document,
+    contrasts_by_column,
+    is_partly_predicted,
+    patients_of,
+    weight_lines,
+)
 from alkbayes.text.names import column_title, shown
 from alkbayes.text.wording import percent
 from alkbayes.vocabulary import ALL, Estimand, Standard
@@ -72,6 +79,13 @@ def averaging(document: Document) -> tuple[str, list[str]]:
         elif row["weights"]:
             lines.append(f"{column_title(row['group'])}: {NOT_COMPARED}")
     return "The levels of a column are averaged over these patients", lines
+
+
+def contrast_patients(document: Document) -> list[str]:
+    """Return over whose patients contrasts are, in one sentence; nothing where it is those of their two levels."""
+    columns = list(contrasts_by_column(document))
+    over = [f"{column_title(column)}, {over}" for column in columns if (over := patients_of(column, document))]
+    return [f"Contrasts are over these patients: {'; '.join(over)}."] if over else []
 
 
 def prediction_lines(document: Document) -> list[str]:

@@ -13,6 +13,7 @@ from alkbayes.presentation.plain_language import summary
 from alkbayes.presentation.standardisation import (
     OWN_PATIENTS,
     averaging,
+    contrast_patients,
     prediction_lines,
     standard_lines,
     unnamed_line,
@@ -110,9 +111,16 @@ def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared:
     assert meaning == "between the levels of prior_chemo, SD on the logit scale"
 
 
+def test_contrasts_of_a_figure_are_told_over_whom_they_are(compared: Document) -> None:
+    (said,) = contrast_patients(compared)
+    assert "line, patients without an earlier ALK TKI" in said
+    assert "TKI generation, the patients of all cohorts" in said
+
+
 def test_rows_over_their_own_patients_are_told_as_before() -> None:
     document = fitted("line-generation", Standard.OWN)
     assert standard_lines(document) == [OWN_PATIENTS]
+    assert contrast_patients(document) == []
     assert prediction_lines(document) == unnamed_line(document) == []
     what, lines = averaging(document)
     assert what == "Each row is averaged over its own patients"
