@@ -47,6 +47,7 @@ def test_the_table_says_what_was_met(bench: ModuleType) -> None:
         bench.COLD: (50.0,),
         bench.REPORT: (9.0,),
         bench.FOREST: (5.5,),
+        bench.DEFAULT: (12.0,),
         bench.PYMC: (35.0,),
         bench.TEXTBOOK: (45.0,),
     }
@@ -65,12 +66,14 @@ def test_the_table_says_what_was_met(bench: ModuleType) -> None:
         "| `alkbayes fit`, cold | 50.00 | 50.00–50.00 | ≤ 45: **missed** | 2.00 GiB | ≤ 1.5 GiB: **missed** |",
         "| `alkbayes report` | 9.00 | 9.00–9.00 | ≤ 15: met | 1.00 GiB | ≤ 1.5 GiB: met |",
         "| `alkbayes plot RUN forest` | 5.50 | 5.50–5.50 | ≤ 5: **missed** | 1.00 GiB | ≤ 1.5 GiB: met |",
+        "| `alkbayes fit` of no named model, warm | 12.00 | 12.00–12.00 |  | 1.00 GiB | ≤ 1.5 GiB: met |",
         "| PyMC's own sampler on the same `pm.Model`, warm | 35.00 | 35.00–35.00 |  | 1.00 GiB |  |",
         "| PyMC's own sampler, model as in textbooks, warm | 45.00 | 45.00–45.00 |  | 1.00 GiB |  |",
         "| PyMC's own sampler on the same `pm.Model`, warm / `alkbayes fit`, warm | 3.5 × | | ≥ 4 ×: **missed** | | |",
         "| PyMC's own sampler, model as in textbooks, warm / `alkbayes fit`, warm | 4.5 × | | ≥ 4 ×: met | | |",
         f"| `alkbayes fit`, warm / {quadrature}, warm | 2.5 × | | ≥ 3 ×: **missed** | | |",
         f"| `alkbayes fit`, cold / {quadrature}, cold | 11.1 × | | ≥ 10 ×: met | | |",
+        "| `alkbayes fit` of no named model, warm / `alkbayes fit`, warm | 1.20 × | | ≤ 1.3 ×: met | | |",
     ]
 
 
