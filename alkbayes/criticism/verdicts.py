@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from alkbayes.inference.convergence import Check, Diagnostics, Thresholds
 from alkbayes.inference.importance.engine import Weights
 from alkbayes.text.digits import whole_numbers_hold
+from alkbayes.text.wording import capitalised
 
 LIMITS = Thresholds()
 REPORTED, PARAMETER = "reported", "parameter"
@@ -163,7 +164,7 @@ def record_finding(gate: Diagnostics, recorded: Diagnostics) -> Finding:
 
 
 def _of_gate(check: Check, more: str, *, well: bool) -> Finding:
-    sentence = f"{check.sentence[:1].upper()}{check.sentence[1:]}."
+    sentence = f"{capitalised(check.sentence)}."
     said = f"{sentence} {more}" if more else sentence
     return _finding(check.name, check.passed, said, said, check.advice, well=well)
 

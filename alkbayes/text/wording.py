@@ -79,6 +79,11 @@ def unsigned_zero(value: float, digits: int = 2) -> str:
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
+def capitalised(text: str) -> str:
+    """Return a text as the beginning of a sentence: the first letter large, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, as "1 cohort" or "12 cohorts"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -24,6 +24,7 @@ from alkbayes.classical.pooling.result import PooledProportion, Z, with_interval
 from alkbayes.classical.scales import back_transform, effects
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import trial_labels
+from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -210,7 +211,7 @@ def _row(row: LeftOut[PooledProportion], full: PooledProportion, x: Floats, m: F
     pooled = row.result
     change = note = None
     if pooled is None:
-        note = f"{row.message[:1].upper()}{row.message[1:]}."
+        note = f"{capitalised(row.message)}."
     else:
         # What is said of all cohorts need not be said again, but for why there is no result.
         note = "" if pooled.note == full.note and pooled.estimate is not None else pooled.note

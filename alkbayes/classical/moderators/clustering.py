@@ -13,6 +13,7 @@ from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
 from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, PoolingMethod, scale_of
 from alkbayes.classical.scales import effects
 from alkbayes.errors import EvidenceError
+from alkbayes.text.wording import capitalised
 
 CLUSTERED = (*CLUSTER_ROBUST, PoolingMethod.MULTILEVEL_LOGIT, PoolingMethod.GLMM_ML_TRIALS)
 """Methods that allow for cohorts of one trial being alike."""
@@ -192,7 +193,7 @@ def _robust(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats, metho
         tau2_trial=None,
         omnibus=fit.omnibus,
         message="",
-        caution=f"{fit.message[:1].upper()}{fit.message[1:]}." if fit.message else "",
+        caution=f"{capitalised(fit.message)}." if fit.message else "",
     )
 
 

@@ -21,6 +21,7 @@ from alkbayes.classical.pooling.methods import PoolingMethod, scale_of
 from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.classical.scales import Effects
+from alkbayes.text.wording import capitalised
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NO_TRIALS_NOTE = "No result: the table does not say which cohorts are of one trial."
@@ -143,7 +144,7 @@ def fill_cluster_robust(
     if not fit.converged:
         return replace(filled, note=sentences(note, "The REML estimate of tau2 did not converge: no result."))
     robust = cluster_robust(observed.yi, observed.vi, trials, tau2=fit.tau2)
-    message = f"{robust.message[:1].upper()}{robust.message[1:]}." if robust.message else ""
+    message = f"{capitalised(robust.message)}." if robust.message else ""
     common = CLUSTERED_COMMON_NOTE if estimator is None else ""
     filled = replace(filled, tau2=None if estimator is None else fit.tau2, note=sentences(note, common, message))
     centre, se = float(fit.beta[0]), float(robust.se[0])

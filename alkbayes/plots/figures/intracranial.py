@@ -21,7 +21,7 @@ from alkbayes.plots.page.marks import in_percent
 from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import DOUBLE_MM, GREY, NO_CAPTION, SMALL_PT, TEXT_PT, Caption, Look, styled
 from alkbayes.text.json import records
-from alkbayes.text.wording import rate_text
+from alkbayes.text.wording import capitalised, rate_text
 from alkbayes.vocabulary import ALL, Estimand
 
 ROW_MM = 4.2
@@ -67,7 +67,7 @@ def intracranial(rates: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Fig
     for place, side in enumerate(sides):
         left = LABEL_MM + place * panel + GAP_MM
         right = left + panel - GAP_MM - NUMBERS_MM
-        write(figure, left, page.top - HEADINGS_MM + 1.0, f"{side[:1].upper()}{side[1:]}", weight="bold")
+        write(figure, left, page.top - HEADINGS_MM + 1.0, capitalised(side), weight="bold")
         axes = page.axes(figure, (left, right), body, 2 * len(rows))
         percent_axis(axes, step=25)
         axes.set_xlabel("Response rate, %")

@@ -6,6 +6,7 @@ from alkbayes.criticism.diagnosis import Diagnosis, diagnosis_of
 from alkbayes.presentation.diagnosis import quantity_rows
 from alkbayes.presentation.fit import Document, ReaderTable, verdict
 from alkbayes.report.blocks import Fold, Heading, Paragraph, Section, Table, text
+from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
@@ -24,7 +25,7 @@ def computation_section(fit: "Fit", document: Document) -> Section:
     blocks: list[Block] = [
         Paragraph((found.conclusion,), strong=True),
         text(made + "."),
-        *(Paragraph((f"{line[:1].upper()}{line[1:]}.",), strong=True) for line in failed),
+        *(Paragraph((f"{capitalised(line)}.",), strong=True) for line in failed),
         Table(
             ReaderTable(
                 "Diagnostics",

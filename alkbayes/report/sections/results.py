@@ -19,6 +19,7 @@ from alkbayes.presentation.standardisation import averaging, prediction_lines, s
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.forest import forest_of
+from alkbayes.text.wording import capitalised
 from alkbayes.vocabulary import NOT_RANDOMISED, Standard
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def figure_of(tables: "RunTables", kind: str) -> "Picture | Paragraph":
 def shown(kind: str, pages: "Sequence[Page]") -> "Picture":
     """Return a figure that is drawn, by its kind."""
     shows = KINDS[kind].shows
-    return picture(kind, shows[:1].upper() + shows[1:], DESCRIPTIONS[kind], pages)
+    return picture(kind, capitalised(shows), DESCRIPTIONS[kind], pages)
 
 
 DESCRIPTIONS = {
