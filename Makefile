@@ -7,10 +7,10 @@ ARGS =
 BIN = .venv/bin
 WORKERS = 2
 
-.PHONY: help install fit test lint calibrate bench lock clean
+.PHONY: help install fit test test-slow lint calibrate bench lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 install: ## make .venv (800 MB; under a minute the first time) from requirements.lock; instant when it is current
 	@sh scripts/install.sh
@@ -18,8 +18,11 @@ install: ## make .venv (800 MB; under a minute the first time) from requirements
 fit: install ## run `alkbayes fit $ARGS`
 	@$(BIN)/alkbayes fit $(ARGS)
 
-test: install ## run the tests: `pytest $ARGS`
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+test: install ## run the tests but the slow ones: `pytest $ARGS`
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+
+test-slow: install ## run the tests that are slow by nature: whole matrices, long chains, PyMC's own densities
+	@$(BIN)/python -m pytest -n $(WORKERS) -m slow $(ARGS)
 
 lint: install ## ruff (rules and formatting) and mypy
 	$(BIN)/ruff check .

@@ -152,10 +152,9 @@ class RootSumOfSquares:
 
     def log_density(self, x: Array) -> Array:
         """Return the log density at positive `x` (any shape)."""
-        total = np.full(np.shape(x), -np.inf)
-        for cosine, sine, log_weight in zip(*ANGLES, strict=True):
-            parts = self.first.log_density(x * cosine) + self.second.log_density(x * sine)
-            total = np.logaddexp(total, parts + log_weight)
+        cosine, sine, log_weight = (each.reshape(-1, *[1] * np.ndim(x)) for each in ANGLES)
+        parts = self.first.log_density(x * cosine) + self.second.log_density(x * sine) + log_weight
+        total = np.logaddexp.reduce(parts, axis=0)
         density: Array = total + np.log(x)
         return density
 

@@ -21,6 +21,8 @@ from alkbayes.sensitivity import refit as sensitivity
 
 type Command = Callable[..., Result]
 
+pytestmark = pytest.mark.slow
+
 FULL = (
     "cohort_id,trial,line,regimen_class,responders,n,prior_alk_tki,pfs_median,pfs_status,ic_responders,ic_n",
     "a,A,naive,first,7,20,none,9.1,reached,1,5",
