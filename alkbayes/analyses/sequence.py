@@ -6,6 +6,7 @@ inhibitor are compared over these patients too, the same for every option, so th
 not one between the lines of their cohorts.
 """
 
+import copy
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from alkbayes.estimates.rates import (
 from alkbayes.inference.fit import Fit
 from alkbayes.likelihood.links import inverse
 from alkbayes.model.expected_rate import expected_rate
-from alkbayes.model.predictive import next_cohort
+from alkbayes.model.predictive import new_cohorts
 from alkbayes.model.profiles import Group, describe_weights, profile_predictors
 from alkbayes.model.summary import equal_tailed, summarise
 from alkbayes.text.json import records
@@ -181,16 +182,18 @@ def sequence_table(
     UsageError
         If the model has not both effects, or no cohort has had `after` before.
     """
+    options = list(_options(posterior, frame, after))
+    # The seed of the pooled table, whose cells these are.
+    rng = np.random.default_rng(posterior.seed)
+    new = new_cohorts(posterior.heterogeneity, len(posterior.predictors), rng=rng)
     rows = []
-    for option in _options(posterior, frame, after):
+    for option in options:
         predictors, share, words = option.averaged(posterior, option.members if option.observed else option.row)
         common = option.counts(posterior) | {"weights": words}
-        # The seed of the pooled table, whose cells these are.
-        following = next_cohort(predictors, share, posterior.heterogeneity, rng=np.random.default_rng(posterior.seed))
         for estimand, draws in (
             (Estimand.TYPICAL, inverse(posterior.design.link, predictors @ share)),
             (Estimand.MEAN, expected_rate(predictors, posterior.heterogeneity) @ share),
-            (Estimand.NEXT_COHORT, following),
+            (Estimand.NEXT_COHORT, new.rates(predictors, share, rng=copy.deepcopy(rng))),
         ):
             rows.append(common | {"estimand": str(estimand)} | summarise(draws) | with_errors(errors, draws))
     return pd.DataFrame(rows)

@@ -15,7 +15,7 @@ from alkbayes.inference.fit import Fit
 from alkbayes.inference.importance.target import Target
 from alkbayes.model.design import Design
 from alkbayes.model.draws import linear_predictor
-from alkbayes.model.predictive import heterogeneity_of, next_cohort
+from alkbayes.model.predictive import heterogeneity_of, new_cohorts
 from alkbayes.model.restriction import restricted
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import INTERVAL_PROB
@@ -109,7 +109,7 @@ def rates_given_others(design: Design, draws: Mapping[str, Array], cohort: int, 
         deviation = target.draw_deviations(*positions(target, draws), rng)[f"z_{group.label}"]
         logits = logits + flat[f"tau_{group.label}"][:, None] * deviation
         own = replace(own, group=None)
-    return next_cohort(logits, np.ones(1), heterogeneity_of(own, flat), rng=rng)
+    return new_cohorts(heterogeneity_of(own, flat), count, rng=rng).rates(logits, np.ones(1), rng=rng)
 
 
 def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from alkbayes.evidence.medians import Medians
 from alkbayes.inference.importance.medians import MedianPosterior
 from alkbayes.model.design import Index, Structure
 from alkbayes.model.draws import total_sd
-from alkbayes.model.predictive import next_predictors
+from alkbayes.model.predictive import Heterogeneity, new_cohorts
 from alkbayes.model.profiles import (
     compared_levels,
     describe_weights,
@@ -137,10 +137,14 @@ def typical_medians(posterior: MedianPosterior) -> pd.DataFrame:
 def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[dict[str, Any], Array]]:
     structure, draws = of.structure, of.posterior.draws
     own = np.exp(draws["theta"])
-    taus = [draws[f"tau_{term.label}"] for term in structure.heterogeneity]
-    priors = [term.unit_prior for term in structure.heterogeneity]
+    heterogeneity = Heterogeneity(
+        taus=tuple(draws[f"tau_{term.label}"] for term in structure.heterogeneity),
+        priors=tuple(term.unit_prior for term in structure.heterogeneity),
+        rho=None,
+    )
     means = np.exp(of.predictors + of.total[:, None] ** 2 / 2)
-    # One seed for all groups: a group's predictions do not depend on which other groups a table has.
+    # The same of all groups: a group's predictions do not depend on which other groups a table has.
+    new = new_cohorts(heterogeneity, len(means), rng=np.random.default_rng([seed, 1]))
     for group in groups_of(structure):
         members, n = group.members, structure.n[group.members]
         weights = patient_shares(structure, members, of.profile_of_cohort)
@@ -159,8 +163,7 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
         yield common | {"estimand": str(Estimand.REGISTRY)}, own[:, members] @ (n / n.sum())
         yield common | {"estimand": str(Estimand.TYPICAL)}, np.exp(predictors @ share)
         yield common | {"estimand": str(Estimand.MEAN)}, means[:, used] @ share
-        following = next_predictors(predictors, share, taus, priors, rng=np.random.default_rng([seed, 1]))
-        yield common | {"estimand": str(Estimand.NEXT_COHORT)}, np.exp(following)
+        yield common | {"estimand": str(Estimand.NEXT_COHORT)}, np.exp(new.predictors(predictors, share))
 
 
 def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:

@@ -147,12 +147,13 @@ def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, fl
         # By the delta method, from the error of the variance.
         "sd": (sd, mean_error(((columns - mean) ** 2).mean(axis=1)) / (2 * sd) if sd > 0 else 0.0),
     }
-    for name, prob in QUANTILES.items():
-        value = np.quantile(columns, prob)
-        # The error of the probability below, carried over to the quantile by the draws' own distribution.
-        _, reach = share_below(columns, float(value), mean_error)
-        low, high = np.quantile(columns, [max(prob - reach, 0.0), min(prob + reach, 1.0)])
-        found[name] = (float(value), float(high - low) / 2)
+    probs = np.array(list(QUANTILES.values()))
+    values = np.quantile(columns, probs)
+    # The error of the probability below, carried over to the quantile by the draws' own distribution.
+    reach = np.array([share_below(columns, float(value), mean_error)[1] for value in values])
+    low, high = np.quantile(columns, [np.maximum(probs - reach, 0.0), np.minimum(probs + reach, 1.0)])
+    for name, value, width in zip(QUANTILES, values, high - low, strict=True):
+        found[name] = (float(value), float(width) / 2)
     return found
 
 

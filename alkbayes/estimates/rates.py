@@ -12,6 +12,7 @@ levels of the model's effects) with the weights of patients, its own or those of
 `typical` on the scale of the link, `mean` and `next_cohort` on the probability scale. `registry` is always of its own.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +27,7 @@ from alkbayes.model.design import Design, Index
 from alkbayes.model.draws import total_sd
 from alkbayes.model.expected_rate import expected_rate
 from alkbayes.model.parametrisation import empirical_predictors
-from alkbayes.model.predictive import Heterogeneity, cohort_rates, heterogeneity_of, next_cohort
+from alkbayes.model.predictive import Heterogeneity, cohort_rates, heterogeneity_of, new_cohorts
 from alkbayes.model.profiles import (
     Group,
     Mask,
@@ -158,7 +159,9 @@ def pooled_draws(
     """
     design = posterior.design
     means = expected_rate(posterior.predictors, posterior.heterogeneity)
-    # One seed for all groups: a group's predictions do not depend on which other groups a table has.
+    # The same of all groups: a group's predictions do not depend on which other groups a table has.
+    rng = np.random.default_rng(posterior.seed)
+    new = new_cohorts(posterior.heterogeneity, len(means), rng=rng)
     for group in groups_of(design) if groups is None else groups:
         members, n = group.members, design.n[group.members]
         mix = mix_of(design, posterior.profiles, posterior.profile_of_cohort, group, posterior.standard)
@@ -184,11 +187,10 @@ def pooled_draws(
         if mix.over:
             weights = describe_weights(design, posterior.profiles, group, profile_weights(posterior, members))
             own = common | {"weights": weights, "over": "", "predicted": 0.0}
-        rng = np.random.default_rng(posterior.seed)
         yield own | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
         yield common | {"estimand": str(Estimand.TYPICAL)}, inverse(design.link, predictors @ mix.share)
         yield common | {"estimand": str(Estimand.MEAN)}, rates @ mix.share
-        following = next_cohort(predictors, mix.share, posterior.heterogeneity, rng=rng)
+        following = new.rates(predictors, mix.share, rng=copy.deepcopy(rng))
         yield common | {"estimand": str(Estimand.NEXT_COHORT)}, following
 
 

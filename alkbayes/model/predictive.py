@@ -1,6 +1,6 @@
 """What the model says about data not seen: replicated responders, and the response rate of a cohort to come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,51 +76,63 @@ def cohort_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.G
     return rng.beta(p * size + design.responders, (1 - p) * size + design.n - design.responders)
 
 
-def next_cohort(predictors: Array, weights: Array, heterogeneity: Heterogeneity, *, rng: np.random.Generator) -> Array:
-    """Return response rates of new cohorts of new trials, shape (draw, NEXT_COHORTS_PER_DRAW).
+@dataclass(frozen=True, slots=True)
+class NewCohorts:
+    """What makes new cohorts of new trials differ, whichever profiles they have.
 
-    Parameters are those of :func:`next_predictors`; the heterogeneity is of the same draws.
-    """
-    theta = next_predictors(predictors, weights, heterogeneity.taus, heterogeneity.priors, rng=rng)
-    p = inverse(heterogeneity.link, theta)
-    return p if heterogeneity.rho is None else _beta(p, heterogeneity.rho[:, None], rng)
+    Each has its own trial: new cohorts that shared one deviation would tell nothing of how new cohorts differ. Within
+    each posterior draw the profiles and the deviations of each level are stratified (a Latin hypercube; McKay, Beckman
+    and Conover 1979, doi:10.2307/1268522).
 
-
-def next_predictors(
-    predictors: Array,
-    weights: Array,
-    taus: Sequence[Array],
-    priors: Sequence[Normal | StudentT],
-    *,
-    rng: np.random.Generator,
-) -> Array:
-    """Return linear predictors of new cohorts of new trials, shape (draw, NEXT_COHORTS_PER_DRAW).
-
-    Each has its own trial and its own profile, drawn with the profiles' weights: new cohorts that shared one deviation
-    would tell nothing of how new cohorts differ. Within each posterior draw the profiles and the deviations of each
-    level are stratified (a Latin hypercube; McKay, Beckman and Conover 1979, doi:10.2307/1268522).
-
-    Parameters
+    Attributes
     ----------
-    predictors
-        Mean linear predictor of each profile, shape (draw, profile).
-    weights
-        Of the profiles, shape (profile,), summing to one.
-    taus, priors
-        Of each level of heterogeneity its tau, axes (draw,), and the distribution of its standardised deviation.
-    rng
-        Source of randomness.
+    heterogeneity
+        Of the same draws.
+    uniform
+        What a new cohort's profile is chosen by, in (0, 1), shape (draw, NEXT_COHORTS_PER_DRAW).
+    deviations
+        From the profile's mean linear predictor, of each level, in the same shape.
     """
-    count = len(predictors)
-    uniform = _stratified(rng, count)
-    # The last edge is 1 up to rounding; the largest uniform number must not fall behind it.
-    profile = np.minimum(np.searchsorted(np.cumsum(weights), uniform), len(weights) - 1)
-    theta = np.take_along_axis(predictors, profile, axis=1)
-    for tau, prior in zip(taus, priors, strict=True):
-        uniform = _stratified(rng, count)
-        deviation = stdtrit(prior.nu, uniform) if isinstance(prior, StudentT) else ndtri(uniform)
-        theta = theta + tau[:, None] * deviation
-    return theta
+
+    heterogeneity: Heterogeneity
+    uniform: Array
+    deviations: tuple[Array, ...]
+
+    def predictors(self, predictors: Array, weights: Array) -> Array:
+        """Return the linear predictors of new cohorts, shape (draw, NEXT_COHORTS_PER_DRAW).
+
+        Parameters
+        ----------
+        predictors
+            Mean linear predictor of each profile, shape (draw, profile).
+        weights
+            Of the profiles, shape (profile,), summing to one.
+        """
+        # The last edge is 1 up to rounding; the largest uniform number must not fall behind it.
+        profile = np.minimum(np.searchsorted(np.cumsum(weights), self.uniform), len(weights) - 1)
+        theta = np.take_along_axis(predictors, profile, axis=1)
+        for deviation in self.deviations:
+            theta = theta + deviation
+        return theta
+
+    def rates(self, predictors: Array, weights: Array, *, rng: np.random.Generator) -> Array:
+        """Return the response rates of new cohorts, of the shape and by the parameters of :meth:`predictors`.
+
+        In a beta-binomial model they are drawn, with `rng`, about what the profile and the deviations give.
+        """
+        p = inverse(self.heterogeneity.link, self.predictors(predictors, weights))
+        rho = self.heterogeneity.rho
+        return p if rho is None else _beta(p, rho[:, None], rng)
+
+
+def new_cohorts(heterogeneity: Heterogeneity, count: int, *, rng: np.random.Generator) -> NewCohorts:
+    """Return new cohorts of each of `count` draws."""
+    uniform, deviations = _stratified(rng, count), []
+    for tau, prior in zip(heterogeneity.taus, heterogeneity.priors, strict=True):
+        level = _stratified(rng, count)
+        unit = stdtrit(prior.nu, level) if isinstance(prior, StudentT) else ndtri(level)
+        deviations.append(tau[:, None] * unit)
+    return NewCohorts(heterogeneity, uniform, tuple(deviations))
 
 
 def _stratified(rng: np.random.Generator, count: int) -> Array:

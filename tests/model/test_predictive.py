@@ -14,7 +14,7 @@ from alkbayes.model.predictive import (
     Heterogeneity,
     cohort_rates,
     heterogeneity_of,
-    next_cohort,
+    new_cohorts,
     replicate,
 )
 from alkbayes.spec.priors import Normal, StudentT
@@ -22,6 +22,10 @@ from alkbayes.spec.priors import Normal, StudentT
 NORMAL = Normal(dist="normal", mean=0.0, sd=1.0)
 STUDENT = StudentT(dist="student_t", nu=3.0, mean=0.0, sd=1.0)
 DRAWS = 4000
+
+
+def next_cohort(predictors: Any, weights: Any, heterogeneity: Heterogeneity, *, rng: np.random.Generator) -> Any:
+    return new_cohorts(heterogeneity, len(predictors), rng=rng).rates(predictors, weights, rng=rng)
 
 
 def constant(*taus: float, priors: Any = (NORMAL, NORMAL), rho: float | None = None) -> Heterogeneity:
