@@ -157,14 +157,15 @@ def _show_designs(console: "Console", found: "Prediction") -> None:
     )
     powers = (f"ORR for\n{100 * power:.0f} % power" for power in POWERS)
     table = _table(console, "prior", "n", "responders\nneeded", "type I\nerror", "success\npredicted", *powers)
-    last = None
+    # Given the responders needed, error and power are exact; what is predicted is as exact as the draws.
+    places, last = planned_decimals(found.rate), None
     for row in found.characteristics:
         table.add_row(
             "" if row["prior"] == last else row["prior"],
             f"{row['n']:,}",
             "–" if row["critical"] is None else f"{row['critical']:,}",
             percent(row["type_i_error"]),
-            percent(row["assurance"]),
+            percent(row["assurance"], places),
             *(percent(row[f"orr_{100 * power:.0f}"]) for power in POWERS),
         )
         last = row["prior"]

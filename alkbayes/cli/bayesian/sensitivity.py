@@ -66,6 +66,7 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
             "reading": mover.reading,
             "statistic": mover.shift.largest,
             "shift": mover.shift.by[mover.shift.largest],
+            "shift_error": mover.shift.errors[mover.shift.largest],
             "shift_in_sds": mover.shift.in_sds,
             "beyond_noise": mover.shift.beyond_noise,
         }
@@ -207,9 +208,12 @@ def _cells(grid: "Grid", outcome: "Outcome", numbers: list["Estimate"], *, wide:
             cells.append("–")
             continue
         mark = MOVED if shift.moved and outcome.usable else ""
-        by = shift.by["median"]
-        # points() has the sign, and none of a zero; SDs are shown with as many digits as such points have.
-        text = points(by / 100, 2) if number.key[0] == "heterogeneity" else points(by, 1)
+        by, error = shift.by["median"], shift.errors["median"]
+        # points() has the sign, and none of a zero, of SDs as of percentage points.
+        if number.key[0] == "heterogeneity":
+            text = points(by / 100, supported_decimals((error,), most=OTHER_DECIMALS))
+        else:
+            text = points(by, shared_decimals((error,)))
         if number.key[3] == "next_cohort":
             text = _main_cell(found)
         elif wide:

@@ -89,7 +89,7 @@ def planned_blocks(fit: "Fit", kept: Row, notes: "Caption") -> "Iterator[Block]"
         ("ESS: how many patients the prior is worth; of the three, ELIR is predictively consistent.",),
     )
     if record["designs"]:
-        yield Table(*_designs(record["designs"]))
+        yield Table(*_designs(record["designs"], record["rate"]))
     description = "Probabilities of each number of responders, the prior over the draws, and success by true rate."
     yield picture("predict", "A planned trial", description, prediction_figure(found, notes))
 
@@ -108,22 +108,24 @@ def _rates(record: Row) -> tuple[tuple[str, ...], ...]:
 def _steady(record: Row) -> str:
     share, n = f"{100 * record['steady']['share']:g} %", record["steady"]["n"]
     if n is None:
-        return f"Doubling the cohort narrows the prediction interval by {share} or more at every size that was "
-        "looked at."
+        return f"Doubling the cohort narrows the prediction interval by {share} or more at every size looked at."
     return (
         f"From {n:,} patients on, doubling the cohort narrows the prediction interval by less than {share}: trials "
         "differ, and no number of patients narrows it beyond that of the true rate."
     )
 
 
-def _designs(designs: list[Row]) -> tuple[ReaderTable, tuple[str, ...]]:
-    first = designs[0]
+def _designs(designs: list[Row], rate: Row) -> tuple[ReaderTable, tuple[str, ...]]:
+    # Given the responders needed, error and power are exact; what is predicted is as exact as the draws.
+    first, places = designs[0], planned_decimals(rate)
     rows = tuple(
         (
             row["prior"],
             f"{row['n']:,}",
             "–" if row["critical"] is None else f"{row['critical']:,}",
-            *(percent(row[name]) for name in ("type_i_error", "assurance", "orr_80", "orr_90")),
+            percent(row["type_i_error"]),
+            percent(row["assurance"], places),
+            *(percent(row[name]) for name in ("orr_80", "orr_90")),
         )
         for row in designs
     )

@@ -8,7 +8,16 @@ from alkbayes.presentation.fit import ReaderTable
 from alkbayes.report.blocks import Bullets, Heading, Listing, Section, Table, attempted, text
 from alkbayes.report.sections.results import figure_of
 from alkbayes.runs.analyses import command_for, kept_analysis
-from alkbayes.text.wording import counted, percent, percent_interval, signed, unsigned_zero
+from alkbayes.text.digits import supported_decimals
+from alkbayes.text.wording import (
+    OTHER_DECIMALS,
+    counted,
+    percent,
+    percent_interval,
+    shared_decimals,
+    signed,
+    unsigned_zero,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -98,8 +107,8 @@ def _status(reading: dict[str, Any]) -> str:
 def _shift(row: dict[str, Any]) -> str:
     """Return a shift in points; of an SD on the scale of the model."""
     if row["number"].startswith("tau"):
-        return signed(row["shift"], 2)
-    return signed(100 * row["shift"])
+        return signed(row["shift"], supported_decimals((row["shift_error"],), most=OTHER_DECIMALS))
+    return signed(100 * row["shift"], shared_decimals((row["shift_error"],)))
 
 
 def _outliers(found: dict[str, Any]) -> "list[Block]":

@@ -175,3 +175,10 @@ def test_a_sequence_of_a_run_is_another_thing_than_one_for_a_run(run: SimpleName
     result = command("sequence", run.folder, "--for", run.folder)
     assert result.exit_code == 2
     assert "Give it without RUN" in result.stderr
+
+
+def test_a_sentence_of_a_planned_trial_comes_to_its_end() -> None:
+    from alkbayes.report.sections.planned_trial import _steady
+
+    said = _steady({"steady": {"share": 0.05, "n": None}})
+    assert said == "Doubling the cohort narrows the prediction interval by 5 % or more at every size looked at."
