@@ -8,7 +8,7 @@ from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
-from alkbayes.presentation.fit import column_meanings, contrast_rows, heterogeneity_rows, pooled_rows
+from alkbayes.presentation.fit import column_meanings, contrast_notes, contrast_rows, heterogeneity_rows, pooled_rows
 from alkbayes.presentation.plain_language import summary
 from alkbayes.presentation.standardisation import (
     OWN_PATIENTS,
@@ -99,6 +99,25 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
 
 def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared: Document) -> None:
     meanings = {row[0]: row[3] for row in heterogeneity_rows(compared).rows}
+def test_contrasts_of_which_a_side_is_predicted_are_marked(compared: Document) -> None:
+    marks = {
+        (row["column"], row["contrast"]): row["predicted"] > 0
+        for row in compared["contrasts"]
+        if row["scale"] == "risk_difference"
+    }
+    tables = contrast_rows(compared)
+    assert [row[0] for table in tables for row in table.rows] == [
+        f"{contrast} *" if marked else contrast for (_, contrast), marked in marks.items()
+    ]
+    # No first-generation cohort had crizotinib before; every naive combination of the common support has cohorts.
+    assert marks["generation", "second vs first"]
+    (note,) = contrast_notes(compared["contrasts"])
+    assert note.startswith("* one side, or both, in part predicted")
+    whole = [row | {"predicted": 0.0} for row in compared["contrasts"]]
+    assert contrast_notes(whole) == []
+    assert not any("*" in row[0] for table in contrast_rows(compared | {"contrasts": whole}) for row in table.rows)
+
+
     assert meanings["sd_prior_tki"] == "between the levels of earlier ALK TKI, SD on the logit scale"
     assert (
         meanings["sd_prior_tki_generation"]

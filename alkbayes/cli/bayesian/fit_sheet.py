@@ -8,6 +8,7 @@ from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     ReaderTable,
     column_meanings,
+    contrast_notes,
     contrast_rows,
     heterogeneity_rows,
     pooled_rows,
@@ -74,6 +75,8 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
             console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
         else:
             console.print(_table(console, contrasts, space=True))
+    for line in contrast_notes(document["contrasts"]):
+        say(console, line, hang=2)
 
 
 def _lower(title: str) -> str:

@@ -9,6 +9,7 @@ from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     Document,
     column_meanings,
+    contrast_notes,
     contrast_rows,
     heterogeneity_rows,
     pooled_rows,
@@ -111,7 +112,9 @@ def _weights(document: Document) -> "list[Block]":
 
 def _contrasts(document: Document) -> "list[Block]":
     found: list[Block] = []
-    for table in contrast_rows(document):
-        shown = Table(table, (OF_ROWS if document.get("standard") == Standard.SAME else OF_MEAN,))
+    of = OF_ROWS if document.get("standard") == Standard.SAME else OF_MEAN
+    for column, table in zip(contrasts_by_column(document), contrast_rows(document), strict=True):
+        marked = contrast_notes(row for row in document["contrasts"] if row["column"] == column)
+        shown = Table(table, (of, *marked))
         found.append(shown if len(table.rows) <= MOST_CONTRASTS else Fold(table.title, (shown,)))
     return found

@@ -99,6 +99,8 @@ CONTRAST = {
     "column": TEXT,
     "contrast": TEXT,
     "scale": TEXT,
+    "over": TEXT,
+    "predicted": NUMBER,
     "mean": NUMBER,
     "median": NUMBER,
     "low": NUMBER,
