@@ -65,6 +65,9 @@ def test_the_evidence_says_what_is_in_it_and_what_is_not(report: Report, run: Si
     (flow,) = [block for block in section.blocks if isinstance(block, Flow)]
     assert flow.steps[0] == ("In the analysis: 63 cohorts of 42 trials, 5,645 patients", ())
     assert table(section, "Cohorts by group")["naive"] == ("17", "1,612", "1,231", "76.4")
+    (groups,) = [block.table for block in blocks(section) if isinstance(block, Table)]
+    history = groups.rows.index(("earlier ALK TKI",))
+    assert groups.rows[history + 2] == (" crizotinib", "17", "1,626", "812", "49.9")
 
 
 def test_a_table_of_ones_own_is_no_reconstruction(hostile_run: SimpleNamespace) -> None:
