@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from alkbayes.criticism.confounding import Reason
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
@@ -12,11 +13,12 @@ from alkbayes.presentation.fit import column_meanings, contrast_notes, contrast_
 from alkbayes.presentation.plain_language import summary
 from alkbayes.presentation.standardisation import (
     OWN_PATIENTS,
+    UNEXAMINED,
     averaging,
     contrast_patients,
     prediction_lines,
     standard_lines,
-    unnamed_line,
+    unnamed_lines,
 )
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.vocabulary import Standard
@@ -97,8 +99,6 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
     ]
 
 
-def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared: Document) -> None:
-    meanings = {row[0]: row[3] for row in heterogeneity_rows(compared).rows}
 def test_contrasts_of_which_a_side_is_predicted_are_marked(compared: Document) -> None:
     marks = {
         (row["column"], row["contrast"]): row["predicted"] > 0
@@ -118,6 +118,8 @@ def test_contrasts_of_which_a_side_is_predicted_are_marked(compared: Document) -
     assert not any("*" in row[0] for table in contrast_rows(compared | {"contrasts": whole}) for row in table.rows)
 
 
+def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared: Document) -> None:
+    meanings = {row[0]: row[3] for row in heterogeneity_rows(compared).rows}
     assert meanings["sd_prior_tki"] == "between the levels of earlier ALK TKI, SD on the logit scale"
     assert (
         meanings["sd_prior_tki_generation"]
@@ -140,7 +142,7 @@ def test_rows_over_their_own_patients_are_told_as_before() -> None:
     document = fitted("line-generation", Standard.OWN)
     assert standard_lines(document) == [OWN_PATIENTS]
     assert contrast_patients(document) == []
-    assert prediction_lines(document) == unnamed_line(document) == []
+    assert prediction_lines(document) == unnamed_lines(document) == []
     what, lines = averaging(document)
     assert what == "Each row is averaged over its own patients"
     assert lines[0].startswith("naive: second")
@@ -148,14 +150,29 @@ def test_rows_over_their_own_patients_are_told_as_before() -> None:
 
 
 def test_what_a_model_leaves_out_is_one_line_the_strongest_first() -> None:
-    row = {"column": "age", "factor": "generation", "unevenness": 0.61, "numeric": True, "gain": 12.3, "se": 3.9}
-    found = [row, row | {"column": "her2", "factor": "", "numeric": False, "gain": 5.2, "se": 2.2}]
-    (told,) = unnamed_line({"unnamed": found})
+    uneven = [{"factor": "generation", "measure": 0.61}, {"factor": "line", "measure": 0.28}]
+    row = {"column": "age", "uneven": uneven, "numeric": True, "gain": 12.3, "se": 3.9}
+    found = [row, row | {"column": "her2", "uneven": [], "numeric": False, "gain": 5.2, "se": 2.2}]
+    (told,) = unnamed_lines({"unnamed": found})
     assert told == (
-        "Not in the model, and what the log predictive density of left-out cohorts gains by it: age +12 (SE 4), uneven "
-        "over TKI generation (correlation ratio 0.61); her2 +5 (SE 2)."
+        "Not in the model, and what each alone would add to the log predictive density of left-out cohorts: age +12 "
+        "(SE 4), uneven over TKI generation (correlation ratio 0.61) and line (0.28); her2 +5 (SE 2)."
     )
-    assert unnamed_line({"unnamed": []}) == unnamed_line({"unnamed": None}) == []
+    assert unnamed_lines({"unnamed": []}) == unnamed_lines({"unnamed": None}) == unnamed_lines({}) == []
+
+
+def test_columns_that_were_not_looked_at_are_named_with_the_reason() -> None:
+    rows = [
+        {"column": "tumour", "reason": "levels", "count": 11, "cohorts": 19},
+        {"column": "age", "reason": "missing", "count": 4, "cohorts": 19},
+        {"column": "region", "reason": "size", "count": 250, "cohorts": 250},
+    ]
+    (told,) = unnamed_lines({"unnamed": [], "unexamined": rows})
+    assert told == (
+        "Not in the model, and not looked at: tumour (11 levels in 19 cohorts), age (4 of 19 cohorts without it) and "
+        "region (250 cohorts)."
+    )
+    assert set(UNEXAMINED) == set(Reason)
 
 
 def test_the_plain_paragraph_has_the_order_of_the_table_whichever_way_it_points(compared: Document) -> None:

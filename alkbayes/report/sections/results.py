@@ -11,12 +11,13 @@ from alkbayes.presentation.fit import (
     column_meanings,
     contrast_notes,
     contrast_rows,
+    contrasts_by_column,
     heterogeneity_rows,
     pooled_rows,
     shows_whole_percents,
     two_step_notes,
 )
-from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_line
+from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.forest import forest_of
@@ -49,7 +50,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         notes = (*notes, WHOLE_PERCENTS)
     notes = (*notes, *prediction_lines(document))
     blocks: list[Block] = [
-        *(text(line) for line in (*unnamed_line(document), *standard_lines(document))),
+        *(text(line) for line in (*unnamed_lines(document), *standard_lines(document))),
         Table(pooled_rows(document), notes),
         *_weights(document),
         figure_of(tables, "cells"),

@@ -35,6 +35,7 @@ DOCUMENT = {
     "standard": TEXT,
     "chosen": TEXT,
     "unnamed": (list,),
+    "unexamined": (list,),
     "engine": TEXT,
     "evidence": (dict,),
     "diagnostics": (dict,),
@@ -98,9 +99,9 @@ HETEROGENEITY = {"parameter": TEXT, "mean": NUMBER, "median": NUMBER, "low": NUM
 CONTRAST = {
     "column": TEXT,
     "contrast": TEXT,
-    "scale": TEXT,
     "over": TEXT,
     "predicted": NUMBER,
+    "scale": TEXT,
     "mean": NUMBER,
     "median": NUMBER,
     "low": NUMBER,
