@@ -1,5 +1,6 @@
 """What a reader is told of the patients that rows are averaged over."""
 
+import re
 from typing import Any
 
 import pytest
@@ -188,4 +189,21 @@ def test_the_plain_paragraph_has_the_order_of_the_table_whichever_way_it_points(
         for row in compared["pooled"]
     ]
     other = summary(compared | {"pooled": turned})
-    assert f"it would be {rates[0]} % in first-generation TKIs" in other
+    assert f"the rate would be {rates[0]} % in first-generation TKIs" in other
+
+
+def test_what_no_cohort_has_is_told_to_be_predicted_and_not_observed(compared: Document) -> None:
+    """Cohorts of which some had an ALK inhibitor are of mixed lines, and histories are over pretreated patients."""
+    frame = read_evidence().frame
+    assert not ((frame["line"] == "pretreated") & (frame["prior_alk_tki"] == "mixed")).any()
+    said = summary(compared)
+    assert re.search(r"which some had an ALK TKI \([\d.]+–[\d.]+ %, predicted and not observed\)\.", said)
+    assert said.count("predicted and not observed") == 1
+    history = said.partition("By TKI generation")[0]
+    (wholly,) = re.findall(r"In ([^.]*) all of that is the model's prediction", history)
+    assert wholly == "cohorts of which some had an ALK TKI"
+    (much,) = re.findall(r"In ([^.]*) much of that is the model's prediction", history)
+    assert "cohorts after ALK TKIs of several kinds" in much
+    assert wholly not in much
+    seen = [row | {"predicted": 0.0} for row in compared["pooled"]]
+    assert "predict" not in summary(compared | {"pooled": seen}).replace("95 % prediction", "")
