@@ -77,6 +77,21 @@ def test_a_table_of_ones_own_is_no_reconstruction(hostile_run: SimpleNamespace) 
     assert "reconstruction" not in said(of(hostile_run.report, "limits"))
 
 
+def test_the_table_of_pooled_rates_says_what_its_cells_are_and_a_mark_is_explained(
+    report: Report, run: SimpleNamespace
+) -> None:
+    section = of(report, "results")
+    tables = {block.table.title: block for block in blocks(section) if isinstance(block, Table)}
+    pooled = tables["Pooled objective response rate, %"]
+    assert any("cohorts with both levels" in note for note in pooled.notes)
+    predicted = run.results.contrasts.groupby("column")["predicted"].max()
+    assert predicted["generation"] > 0
+    for column, title in (("line", "Contrasts of line"), ("generation", "Contrasts of TKI generation")):
+        said = " ".join(tables[title].notes)
+        marked = [row[0] for row in tables[title].table.rows if row[0].endswith(" *")]
+        assert bool(marked) == ("in part predicted by the model" in said) == bool(predicted[column])
+
+
 def test_the_computation_shows_each_diagnostic_and_every_parameter(report: Report) -> None:
     section = of(report, "computation")
     assert "Pareto k" in table(section, "Diagnostics")

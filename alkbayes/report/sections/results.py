@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from alkbayes.report.blocks import Block, Picture
     from alkbayes.report.sections.sources import Source
 
+CELLS = (
+    "Rows under a heading of two columns are its cells: the cohorts with both levels, over their own patients. "
+    "A combination that no cohort has is no row."
+)
 MOST_CONTRASTS = 40
 """Contrasts of one effect that stand open; more are folded away."""
 OF_MEAN = "Differences are of the mean, over the patients of the two levels together."
@@ -48,6 +52,8 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     )
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
+    if any(":" in row["group"] for row in document["pooled"]):
+        notes = (*notes, CELLS)
     notes = (*notes, *prediction_lines(document))
     blocks: list[Block] = [
         *(text(line) for line in (*unnamed_lines(document), *standard_lines(document))),
@@ -86,7 +92,7 @@ def shown(kind: str, pages: "Sequence[Page]") -> "Picture":
 
 
 DESCRIPTIONS = {
-    "cells": "One row for each pooled group; its numbers are those of the table of pooled rates.",
+    "cells": "One row for each pooled group; its numbers and marks are those of the table of pooled rates.",
     "heterogeneity": "Densities of prior and posterior; medians and intervals are those of the table of heterogeneity.",
     "contrasts": "Odds ratios and differences with intervals; its numbers are those of the tables of contrasts.",
     "shrinkage": "One point for each cohort, observed rate across, posterior median upwards; numbers as in the forest.",
