@@ -6,8 +6,11 @@ from enum import StrEnum
 INTERVAL_PROB = 0.95
 """Probability of every credible, confidence and prediction interval; all are equal-tailed."""
 
-DEFAULT_MODELS = ("sequence", "line-generation", "line", "generation", "overall")
-"""What `alkbayes fit` fits: the first of these whose columns the table has."""
+DEFAULT_MODELS = ("sequence", "line-generation", "line", "prior-tki", "generation", "overall")
+"""What `alkbayes fit` fits: the first of these whose columns the table has.
+
+Generation is the last of the columns that stand alone: when a drug was given is in its rates as much as what it does.
+"""
 
 DEFAULT_MODEL = DEFAULT_MODELS[0]
 """That of the bundled table."""

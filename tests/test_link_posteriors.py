@@ -59,7 +59,7 @@ def test_line_rates_hardly_depend_on_the_link(case_of: Any) -> None:
     # The odds ratio is that of the typical rates, whatever the link: exp of a probit's coefficient, 0.6 of the logit's,
     # would be 20 to 40 % off.
     ratios = [
-        next(float(np.median(draws)) for row, draws in contrast_draws(posterior) if row["scale"] == "odds_ratio")
+        next(float(np.median(draws)) for _, scale, draws in contrast_draws(posterior) if scale == "odds_ratio")
         for posterior in (one, other)
     ]
     assert ratios[1] == pytest.approx(ratios[0], rel=0.1)

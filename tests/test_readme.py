@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from alkbayes.cli import app
 from alkbayes.cli.bayesian.fit_sheet import show_fit
-from alkbayes.criticism.confounding import unnamed_columns
+from alkbayes.criticism.confounding import unexamined_columns, unnamed_columns
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
@@ -37,8 +37,11 @@ def test_the_output_in_the_readme_is_what_the_command_prints(
     chosen = default_model(read_evidence().frame)
     spec = read_spec(model_path(chosen.name))
     fit = fit_model(spec, read_evidence(columns=spec.columns), standard=Standard.SAME)
-    unnamed = [asdict(each) for each in unnamed_columns(fit)]
-    show_fit(results_of(fit).document | {"run": "runs/x", "chosen": chosen.why, "unnamed": unnamed})
+    left_out = {
+        "unnamed": [asdict(each) for each in unnamed_columns(fit)],
+        "unexamined": [asdict(each) for each in unexamined_columns(fit)],
+    }
+    show_fit(results_of(fit).document | {"run": "runs/x", "chosen": chosen.why} | left_out)
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     (shown,) = blocks("text")
     lines = shown.splitlines()

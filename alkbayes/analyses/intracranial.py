@@ -235,11 +235,11 @@ def _contrasts(reading: str, fit: Fit, *, of_prior: bool) -> pd.DataFrame:
     errors, mean_error = error_columns_of(fit), mean_error_of(fit)
     about = {"reading": reading, "of_prior": of_prior, "cohorts": len(fit.design.cohorts)}
     rows = []
-    for contrast, draws in contrast_draws(posterior_of(fit)):
-        if contrast["column"] == label_of(GENERATION):
-            better = (draws > NO_DIFFERENCE[contrast["scale"]]).astype(np.float64)
+    for compared, scale, draws in contrast_draws(posterior_of(fit)):
+        if compared.column == label_of(GENERATION):
+            better = (draws > NO_DIFFERENCE[scale]).astype(np.float64)
             found = {"prob_better": float(better.mean()), "mcse_prob": mean_error(better)}
-            shown = {"contrast": contrast["contrast"], "scale": contrast["scale"]}
+            shown = {"contrast": compared.contrast, "scale": scale}
             rows.append(about | shown | summarise(draws) | found | dict(errors(draws)))
     return pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS))
 

@@ -244,8 +244,8 @@ def _numbers(posterior: Posterior) -> Iterator[tuple[tuple[str, str, str], Array
     for row, draws in pooled_draws(posterior):
         if row["estimand"] in SHOWN:
             yield (str(row["group"]), str(row["level"]), str(row["estimand"])), draws
-    for contrast, draws in contrast_draws(posterior):
-        yield (contrast["column"], contrast["contrast"], contrast["scale"]), draws
+    for compared, scale, draws in contrast_draws(posterior):
+        yield (compared.column, compared.contrast, scale), draws
 
 
 def _better(measure: str, draws: Array) -> float:

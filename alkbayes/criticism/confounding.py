@@ -13,6 +13,7 @@ column, are weighted by the evidence, and without each cohort by the inverse of 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,8 @@ MOST_MISSING = 0.1
 COHORTS_A_LEVEL = 3
 """Cohorts for each level at least, on average."""
 MOST_LEVELS = 30
+MOST_UNGROUPED = 0.5
+"""Share of cohorts without a level, or with one of their trial alone, up to which a column groups them."""
 NUMBERS = 5
 """Distinct values that a number has more of; fewer are levels."""
 MOST_COHORTS = 200
@@ -57,6 +60,22 @@ small (Sivula et al. 2020, arXiv:2008.10296)."""
 
 
 @dataclass(frozen=True, slots=True)
+class Unevenness:
+    """How unevenly a column lies over one that a model names.
+
+    Attributes
+    ----------
+    factor
+        The model's column, by its name in results.
+    measure
+        Cramér's V between the two, of a number the correlation ratio, in [0, 1].
+    """
+
+    factor: str
+    measure: float
+
+
+@dataclass(frozen=True, slots=True)
 class Unnamed:
     """A column that would better a model.
 
@@ -64,22 +83,50 @@ class Unnamed:
     ----------
     column
         Of the table.
-    factor
-        The model's column over which it lies most unevenly, by its name in results; empty where the model has none.
-    unevenness
-        Cramér's V between the two, of a number the correlation ratio, in [0, 1]; 0 where there is no factor.
+    uneven
+        How it lies over each of the model's columns, the most uneven first.
     numeric
         Whether it is taken as a number.
     gain, se
-        Of the expected log predictive density of cohorts left out one by one, and its standard error.
+        Of the expected log predictive density of cohorts left out one by one, were this column alone added, and its
+        standard error.
     """
 
     column: str
-    factor: str
-    unevenness: float
+    uneven: tuple[Unevenness, ...]
     numeric: bool
     gain: float
     se: float
+
+
+class Reason(StrEnum):
+    """Why a column was not looked at."""
+
+    LEVELS = "levels"
+    MISSING = "missing"
+    SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True)
+class Unexamined:
+    """A column that may better a model and was not looked at.
+
+    Attributes
+    ----------
+    column
+        Of the table.
+    reason
+        It has too many levels for the cohorts, too many cohorts are without it, or the table is too small or too large.
+    count
+        Its levels, the cohorts without it, or the cohorts of the table.
+    cohorts
+        Of the table.
+    """
+
+    column: str
+    reason: Reason
+    count: int
+    cohorts: int
 
 
 def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:
@@ -101,9 +148,36 @@ def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:
         total, se = float(gain.sum()), float(np.sqrt(len(gain) * gain.var(ddof=1)))
         # Written so that what is not a number is not told.
         if total > max(CLEAR * se, SMALL):
-            factor, unevenness = _most_uneven(frame, name, design, numeric=columns[name][1])
-            found.append(Unnamed(name, factor, unevenness, columns[name][1], total, se))
+            numeric = columns[name][1]
+            found.append(Unnamed(name, _unevenness(frame, name, design, numeric=numeric), numeric, total, se))
     return tuple(sorted(found, key=lambda each: -each.gain))
+
+
+def unexamined_columns(fit: "Fit") -> tuple[Unexamined, ...]:
+    """Return the columns of a fit's table that :func:`unnamed_columns` does not look at and that may matter.
+
+    Columns that tell cohorts apart more than they group them are left out (names, sources, notes): a level is a group
+    where cohorts of several trials have it.
+    """
+    frame = fit.evidence.frame
+    cohorts = len(frame)
+    found = []
+    for name in _candidates(fit):
+        values = frame[name].astype(str)
+        missing, levels = int((values == "").sum()), len(set(values))
+        if _basis(frame, name) is not None:
+            if not 2 * COHORTS_A_LEVEL <= cohorts <= MOST_COHORTS:
+                found.append(Unexamined(name, Reason.SIZE, cohorts, cohorts))
+        elif _is_number(values.tolist()):
+            # What has a value for each cohort was looked at, or is the response in other words.
+            if MOST_MISSING < missing / cohorts <= MOST_UNGROUPED:
+                found.append(Unexamined(name, Reason.MISSING, missing, cohorts))
+        elif levels > 1 and _ungrouped(frame, name) <= MOST_UNGROUPED:
+            if missing / cohorts > MOST_MISSING:
+                found.append(Unexamined(name, Reason.MISSING, missing, cohorts))
+            else:
+                found.append(Unexamined(name, Reason.LEVELS, levels, cohorts))
+    return tuple(found)
 
 
 def _candidates(fit: "Fit") -> list[str]:
@@ -120,7 +194,7 @@ def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
     numbers = _numbers(values.tolist())
     if numbers is not None and np.array_equal(numbers, frame["n"] - frame["responders"]):
         return None
-    if numbers is not None and len(set(numbers[~missing].tolist())) > NUMBERS:
+    if numbers is not None and _is_number(values.tolist()):
         rates = (frame["responders"] / frame["n"]).to_numpy(dtype=np.float64)
         if np.ptp(rates[~missing]) == 0:
             return None
@@ -142,6 +216,21 @@ def _numbers(cells: list[str]) -> Array | None:
     except ValueError:
         return None
     return None if np.isinf(numbers).any() or "nan" in {cell.casefold() for cell in cells} else numbers
+
+
+def _is_number(cells: list[str]) -> bool:
+    """Return whether a column is taken as a number, and not as one of levels."""
+    numbers = _numbers(cells)
+    return numbers is not None and len(set(numbers[~np.isnan(numbers)].tolist())) > NUMBERS
+
+
+def _ungrouped(frame: "pd.DataFrame", name: str) -> float:
+    """Return the share of cohorts that have no level, or one that no other trial has."""
+    trials = frame["cohort_id"]
+    if "trial" in frame:
+        trials = frame["trial"].where(frame["trial"] != "", frame["cohort_id"])
+    alone = trials.groupby(frame[name]).transform("nunique") == 1
+    return float((alone | (frame[name] == "")).mean())
 
 
 def _gains(fit: "Fit", columns: Mapping[str, Array]) -> dict[str, Array]:
@@ -234,16 +323,17 @@ def _normal(prior: Prior) -> tuple[float, float]:
     return mean, STUDENT_WIDTH * sd if isinstance(prior, StudentT) else sd
 
 
-def _most_uneven(frame: "pd.DataFrame", name: str, design: Design, *, numeric: bool) -> tuple[str, float]:
-    """Return the model's column over which another lies most unevenly, and how much."""
+def _unevenness(frame: "pd.DataFrame", name: str, design: Design, *, numeric: bool) -> tuple[Unevenness, ...]:
+    """Return how unevenly a column lies over each of the model's, the most uneven first."""
     values = frame[name].astype(str).tolist()
-    measured = {
-        design.labels[factor]: _correlation_ratio(np.array(_numbers(values)), levels)
-        if numeric
-        else _cramers_v(values, levels)
+    measured = [
+        Unevenness(
+            design.labels[factor],
+            _correlation_ratio(np.array(_numbers(values)), levels) if numeric else _cramers_v(values, levels),
+        )
         for factor, levels in ((factor, levels.tolist()) for factor, levels in design.profiles.items())
-    }
-    return max(measured.items(), key=lambda pair: pair[1], default=("", 0.0))
+    ]
+    return tuple(sorted(measured, key=lambda each: -each.measure))
 
 
 def _cramers_v(one: list[str], other: list[str]) -> float:

@@ -59,8 +59,8 @@ def reported_of(posterior: Posterior) -> Iterator[Reported]:
     """Yield every number of the tables of pooled rates, contrasts and heterogeneity, in their order."""
     for row, draws in pooled_draws(posterior):
         yield Reported(POOLED, str(row["group"]), str(row["level"]), str(row["estimand"]), draws)
-    for contrast, draws in contrast_draws(posterior):
-        yield Reported(CONTRAST, contrast["column"], contrast["contrast"], contrast["scale"], draws)
+    for compared, scale, draws in contrast_draws(posterior):
+        yield Reported(CONTRAST, compared.column, compared.contrast, scale, draws)
     for parameter, draws in heterogeneity_draws(posterior):
         yield Reported(HETEROGENEITY, "", parameter, MEASURES.get(parameter, "sd"), draws)
 

@@ -180,9 +180,11 @@ def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:
     columns = ["column", "contrast", "scale", "mean", "median", "low", "high", "prob_longer", *ERROR_COLUMNS]
     spread = np.exp(of.total[:, None] ** 2 / 2)
     rows = []
-    for common, share, one, other in compared_levels(of.structure, posterior.draws, of.profiles, of.profile_of_cohort):
-        scales = {"median_ratio": np.exp((one - other) @ share)}
-        scales["months"] = ((np.exp(one) - np.exp(other)) * spread) @ share
+    for compared in compared_levels(of.structure, posterior.draws, of.profiles, of.profile_of_cohort):
+        one, other = compared.one, compared.other
+        scales = {"median_ratio": np.exp((one - other) @ compared.share)}
+        scales["months"] = ((np.exp(one) - np.exp(other)) * spread) @ compared.share
+        common = {"column": compared.column, "contrast": compared.contrast}
         for scale, draws in scales.items():
             longer = float((draws > NO_DIFFERENCE[scale]).mean())
             rows.append(common | {"scale": scale, "prob_longer": longer} | summarise(draws) | dict(errors(draws)))

@@ -29,6 +29,7 @@ from alkbayes.model.expected_rate import expected_rate
 from alkbayes.model.parametrisation import empirical_predictors
 from alkbayes.model.predictive import Heterogeneity, cohort_rates, heterogeneity_of, new_cohorts
 from alkbayes.model.profiles import (
+    Comparison,
     Group,
     Mask,
     compared_levels,
@@ -204,37 +205,46 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        Columns column, contrast ("pretreated vs naive"), scale ("odds_ratio", of the odds of
-        `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high, prob_better: the posterior
-        probability that the first level has the higher response rate. With `errors` also those of
-        :func:`pooled_table`, in units of the contrast's scale.
+        Columns column, contrast ("pretreated vs naive"), over, whose patients these are (empty: those of both levels),
+        predicted, the share in [0, 1] of them of whom at least one side has a combination that no cohort has, scale
+        ("odds_ratio", of the odds of `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high,
+        prob_better: the posterior probability that the first level has the higher response rate. With `errors` also
+        those of :func:`pooled_table`, in units of the contrast's scale.
     """
     rows = []
-    for row, draws in contrast_draws(posterior):
+    for compared, scale, draws in contrast_draws(posterior):
         summary = summarise(draws)
         del summary["sd"]
-        better = float((draws > NO_DIFFERENCE[row["scale"]]).mean())
-        rows.append(row | summary | {"prob_better": better} | with_errors(errors, draws))
-    columns = ["column", "contrast", "scale", "mean", "median", "low", "high", "prob_better"]
+        better = float((draws > NO_DIFFERENCE[scale]).mean())
+        about = {
+            "column": compared.column,
+            "contrast": compared.contrast,
+            "over": compared.over,
+            "predicted": compared.predicted,
+            "scale": scale,
+        }
+        rows.append(about | summary | {"prob_better": better} | with_errors(errors, draws))
+    columns = ["column", "contrast", "over", "predicted", "scale", "mean", "median", "low", "high", "prob_better"]
     return pd.DataFrame(rows, columns=columns + _error_columns(errors))
 
 
-def contrast_draws(posterior: Posterior) -> Iterator[tuple[dict[str, str], Array]]:
-    """Yield what identifies each row of :func:`contrast_table`, and the draws that it sums up, shape (draw,)."""
+def contrast_draws(posterior: Posterior) -> Iterator[tuple[Comparison, str, Array]]:
+    """Yield what each row of :func:`contrast_table` compares, its scale and its draws, shape (draw,)."""
     design = posterior.design
     # A profile is in the contrasts of its level with every other level; its rate takes most of the time.
     known: dict[bytes, Array] = {}
-    for common, share, one, other in compared_levels(
+    for compared in compared_levels(
         design, posterior.draws, posterior.profiles, posterior.profile_of_cohort, posterior.standard
     ):
         means = []
-        for side in (one, other):
+        for side in (compared.one, compared.other):
             keys = [profile.tobytes() for profile in side.T]
             new = {key: at for at, key in enumerate(keys) if key not in known}
             known |= zip(new, expected_rate(side[:, list(new.values())], posterior.heterogeneity).T, strict=True)
             means.append(np.column_stack([known[key] for key in keys]))
-        yield common | {"scale": "odds_ratio"}, profile_odds_ratio(design.link, one, other, share)
-        yield common | {"scale": "risk_difference"}, (means[0] - means[1]) @ share
+        odds = profile_odds_ratio(design.link, compared.one, compared.other, compared.share)
+        yield compared, "odds_ratio", odds
+        yield compared, "risk_difference", (means[0] - means[1]) @ compared.share
 
 
 def profile_odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> Array:

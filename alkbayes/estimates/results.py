@@ -75,9 +75,10 @@ def results_of(fit: "Fit") -> Results:
             "link": fit.design.link,
             "outcome": asdict(evidence.outcome),
             "standard": str(fit.standard),
-            # Why this model, where nobody named one, and what it leaves out of the table: the command adds both.
+            # Why this model, where nobody named one, and what it leaves out of the table: the command adds them.
             "chosen": None,
             "unnamed": None,
+            "unexamined": None,
             "engine": fit.provenance.engine,
             "evidence": {
                 "source": evidence.source,

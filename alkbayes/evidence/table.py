@@ -28,7 +28,7 @@ RECONSTRUCTION = (
 )
 """What a reader of any number made of the bundled table must know."""
 
-MAKE_UP_COLUMNS = (*STRATA, "agent", "certainty", "assessor_basis")
+MAKE_UP_COLUMNS = (*STRATA, "prior_alk_tki", "agent", "certainty", "assessor_basis")
 """Columns that `make_up` counts by, in its order."""
 
 

@@ -68,6 +68,46 @@ class Mix:
         return float(self.share[~self.seen].sum())
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two levels of an effect of one column, given to the profiles of the same patients.
+
+    Attributes
+    ----------
+    column
+        Label of the effect.
+    level, reference
+        What is compared with what.
+    share
+        Of the patients that has each profile, shape (profile,).
+    one, other
+        Linear predictors with the level and with the reference, shape (draw, profile).
+    seen
+        Whether cohorts of the table have a profile both with the one and with the other, shape (profile,).
+    over
+        Whose patients these are, as in :class:`Mix`; empty where they are those of both levels.
+    """
+
+    column: str
+    level: str
+    reference: str
+    share: Array
+    one: Array
+    other: Array
+    seen: Mask
+    over: str
+
+    @property
+    def contrast(self) -> str:
+        """Its name, such as "pretreated vs naive"."""
+        return f"{self.level} vs {self.reference}"
+
+    @property
+    def predicted(self) -> float:
+        """The share in [0, 1] of patients of whom at least one side is a prediction: no cohort has the combination."""
+        return float(self.share[~self.seen].sum())
+
+
 def distinct_profiles(design: Structure) -> tuple[dict[str, NDArray[np.str_]], Index]:
     """Return the profiles that a table has: of each column the levels, (profile,); and each cohort's, (cohort,)."""
     rows = list(zip(*(values.tolist() for values in design.profiles.values()), strict=True)) or [()] * len(
@@ -119,20 +159,12 @@ def compared_levels(
     profiles: Mapping[str, NDArray[np.str_]],
     profile_of_cohort: Index,
     standard: Standard = Standard.OWN,
-) -> Iterator[tuple[dict[str, str], Array, Array, Array]]:
+) -> Iterator[Comparison]:
     """Yield each pair of levels of each effect of one column, given to the profiles of the same patients.
 
     The patients are those of both levels; by the standard `same` those that all rows of the column are over.
-
-    Yields
-    ------
-    dict
-        `column` and `contrast`.
-    share
-        Of the patients that has each profile, shape (profile,).
-    one, other
-        Linear predictors with the one level and with the other, shape (draw, profile).
     """
+    had = set(_rows(profiles))
     for block in design.effects:
         if len(block.columns) > 1:
             continue
@@ -141,16 +173,26 @@ def compared_levels(
         support = common_support(design, column)
         for reference, level in itertools.combinations(observed, 2):
             members = np.isin(design.profiles[column], (reference, level))
-            if standard is Standard.SAME and support.any():
-                members = support
-            weights = patient_shares(design, members, profile_of_cohort)
+            same = standard is Standard.SAME and bool(support.any())
+            weights = patient_shares(design, support if same else members, profile_of_cohort)
             used = np.flatnonzero(weights)
             sides = []
+            seen = np.ones(len(used), dtype=np.bool_)
             for value in (level, reference):
                 given = {name: values[used] for name, values in profiles.items()}
                 given[column] = np.full(len(used), value)
                 sides.append(profile_predictors(design, draws, given, count=len(used)))
-            yield {"column": block.label, "contrast": f"{level} vs {reference}"}, weights[used], sides[0], sides[1]
+                seen &= [row in had for row in _rows(given)]
+            yield Comparison(
+                column=block.label,
+                level=level,
+                reference=reference,
+                share=weights[used],
+                one=sides[0],
+                other=sides[1],
+                seen=seen,
+                over=in_words(design, column, support) if same else "",
+            )
 
 
 def mix_of(
@@ -172,11 +214,9 @@ def mix_of(
         given = {name: values[used] for name, values in profiles.items()}
         given[columns[0]] = np.full(len(used), group.level)
         merged: dict[tuple[str, ...], float] = {}
-        for row, share in zip(
-            zip(*(values.tolist() for values in given.values()), strict=True), weights[used], strict=True
-        ):
+        for row, share in zip(_rows(given), weights[used], strict=True):
             merged[row] = merged.get(row, 0.0) + float(share)
-        had = set(zip(*(values.tolist() for values in profiles.values()), strict=True))
+        had = set(_rows(profiles))
         return Mix(
             profiles={name: np.array(levels) for name, levels in zip(given, zip(*merged, strict=True), strict=True)},
             share=np.array(list(merged.values())),
@@ -191,6 +231,11 @@ def mix_of(
         seen=np.ones(len(used), dtype=np.bool_),
         over="",
     )
+
+
+def _rows(profiles: Mapping[str, NDArray[np.str_]]) -> Iterator[tuple[str, ...]]:
+    """Yield the levels of each profile."""
+    return zip(*(values.tolist() for values in profiles.values()), strict=True)
 
 
 def patient_shares(design: Structure, members: Mask, profile_of_cohort: Index) -> Array:

@@ -1,6 +1,6 @@
 """The tables of a fit as a reader sees them, cell by cell: what a terminal, a page and a Markdown file print alike."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,11 @@ OWN_PATIENTS = "each over its own patients"
 """What rows are averaged over that are not for comparing."""
 PARTLY_PREDICTED = "*"
 """Marks a row that is averaged over combinations of levels, too, that no cohort has."""
+SIDE_PREDICTED = (
+    f"{PARTLY_PREDICTED} one side, or both, in part predicted by the model, where no cohort has the combination of "
+    "levels; the share of patients is in contrasts.csv"
+)
+"""What the mark of a contrast means."""
 WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do."
 
 
@@ -126,6 +131,11 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
     ]
 
 
+def contrast_notes(contrasts: Iterable[Document]) -> list[str]:
+    """Return what the mark of some of these contrasts means; nothing if none has it."""
+    return [SIDE_PREDICTED] if any(map(is_partly_predicted, contrasts)) else []
+
+
 def contrasts_by_column(document: Document) -> dict[str, dict[str, dict[str, Document]]]:
     """Return the contrasts of a fit: by effect, by name, by scale."""
     found: dict[str, dict[str, dict[str, Document]]] = {}
@@ -162,7 +172,7 @@ def is_standardised(document: Document) -> bool:
 
 
 def is_partly_predicted(row: Document) -> bool:
-    """Return whether a pooled rate is over patients with combinations of levels that no cohort has."""
+    """Return whether a pooled rate, or a side of a contrast, is over patients with combinations that no cohort has."""
     return bool(row.get("predicted"))
 
 
@@ -285,8 +295,9 @@ def _meaning(parameter: str, document: Document) -> str:
 
 def _contrast(name: str, scales: Mapping[str, Document]) -> tuple[str, ...]:
     middle, interval = difference(scales["risk_difference"])
+    mark = f" {PARTLY_PREDICTED}" if is_partly_predicted(scales["risk_difference"]) else ""
     return (
-        shown(name),
+        f"{shown(name)}{mark}",
         ratio(scales["odds_ratio"]),
         f"{middle} ({interval})",
         probability(scales["risk_difference"]["prob_better"]),

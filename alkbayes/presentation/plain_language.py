@@ -21,6 +21,9 @@ APART_POINTS = 0.03
 """Difference of means from which the one over a level's own patients is told, too."""
 MUCH_PREDICTED = 0.25
 """Share of the patients of a row with a combination that no cohort has, from which that is told."""
+ALL_PREDICTED = 1 - 1e-9
+"""From which it is all of them, but for rounding."""
+NOT_OBSERVED = ", predicted and not observed"
 APART = 1.5
 """A prediction interval this many times as wide as the interval of the mean says that cohorts differ."""
 
@@ -157,8 +160,9 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
     if len(rows) > MOST_LEVELS:
         yield f"The average rates of {len(rows)} levels of {column} are in the table."
         return
+    wholly = {level for level, row in rows if (row.get("predicted") or 0.0) >= ALL_PREDICTED}
     each = [
-        f"{middle} % in {_name(column, level)} ({interval} %)"
+        f"{middle} % in {_name(column, level)} ({interval} %{NOT_OBSERVED if level in wholly else ''})"
         for level, row in rows
         for middle, interval in [rate(row)]
     ]
@@ -167,6 +171,15 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
         return
     same = next(row["over"] for _, row in rows if row.get("over"))
     yield f"By {_titles(column)[0]}, each over the same patients ({same}), the average response rate is {joined(each)}."
+    if wholly:
+        names = joined([_name(column, level) for level, _ in rows if level in wholly])
+        yield f"In {names} all of that is the model's prediction: no cohort that the level has is of such patients."
+    much = [level for level, row in rows if row["predicted"] >= MUCH_PREDICTED and level not in wholly]
+    if partly := [_name(column, level) for level in much]:
+        yield (
+            f"In {joined(partly)} much of that is the model's prediction: a quarter or more of these patients are like "
+            "none of the cohorts that the level has."
+        )
     own = [
         f"{percent(row['own_median'], 0)} % in {_name(column, level)}"
         for level, row in rows
@@ -174,13 +187,8 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
     ]
     if own:
         yield (
-            f"Over its own patients it would be {joined(own)}: these differ from the others in whom they treated, and "
-            "not only in this."
-        )
-    if partly := [_name(column, level) for level, row in rows if row["predicted"] >= MUCH_PREDICTED]:
-        yield (
-            f"In {joined(partly)} much of that is the model's prediction: a quarter or more of these patients are like "
-            "none of the cohorts that the level has."
+            f"Over its own patients the rate would be {joined(own)}: these differ from the others in whom they "
+            "treated, and not only in this."
         )
 
 

@@ -10,8 +10,8 @@ from alkbayes.presentation.fit import (
     patients_of,
     weight_lines,
 )
-from alkbayes.text.names import column_title, shown
-from alkbayes.text.wording import percent
+from alkbayes.text.names import column_title, listed, shown
+from alkbayes.text.wording import joined, percent
 from alkbayes.vocabulary import ALL, Estimand, Standard
 
 APART = 0.03
@@ -27,6 +27,13 @@ OWN_PATIENTS = (
     "rows; a contrast is over the patients of both its levels."
 )
 NOT_COMPARED = "each level over its own patients, as no combination of the other columns is possible with all of them"
+
+UNEXAMINED = {
+    "levels": "{count} levels in {cohorts} cohorts",
+    "missing": "{count} of {cohorts} cohorts without it",
+    "size": "{cohorts} cohorts",
+}
+"""Why a column was not looked at, by :class:`alkbayes.criticism.confounding.Reason`."""
 
 
 def standard_lines(document: Document) -> list[str]:
@@ -48,20 +55,33 @@ def standard_lines(document: Document) -> list[str]:
     return [SAME_PATIENTS, f"Over their own patients, who differ in the other columns, means would be {listed}."]
 
 
-def unnamed_line(document: Document) -> list[str]:
-    """Return which columns that the model does not name would better it, in one sentence; nothing where none would."""
+def unnamed_lines(document: Document) -> list[str]:
+    """Return which columns that the model does not name would better it, and which were not looked at.
+
+    One sentence each; nothing where no column would, or none was left out.
+    """
     found = []
     for row in document.get("unnamed") or []:
         measure = "correlation ratio" if row["numeric"] else "Cramér's V"
-        over = (
-            f", uneven over {column_title(row['factor'])} ({measure} {row['unevenness']:.2f})" if row["factor"] else ""
-        )
+        uneven = [
+            f"{column_title(each['factor'])} ({'' if place else f'{measure} '}{each['measure']:.2f})"
+            for place, each in enumerate(row["uneven"])
+        ]
+        over = f", uneven over {joined(uneven)}" if uneven else ""
         found.append(f"{shown(row['column'])} +{row['gain']:.0f} (SE {row['se']:.0f}){over}")
-    if not found:
-        return []
-    return [
-        f"Not in the model, and what the log predictive density of left-out cohorts gains by it: {'; '.join(found)}."
+    lines = []
+    if found:
+        lines.append(
+            "Not in the model, and what each alone would add to the log predictive density of left-out cohorts: "
+            f"{'; '.join(found)}."
+        )
+    passed_over = [
+        f"{shown(row['column'])} ({UNEXAMINED[row['reason']].format(**row)})"
+        for row in document.get("unexamined") or []
     ]
+    if passed_over:
+        lines.append(f"Not in the model, and not looked at: {listed(passed_over)}.")
+    return lines
 
 
 def averaging(document: Document) -> tuple[str, list[str]]:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from alkbayes.criticism import confounding
-from alkbayes.criticism.confounding import unnamed_columns
+from alkbayes.criticism.confounding import Reason, Unexamined, unexamined_columns, unnamed_columns
 from alkbayes.criticism.loo_cohorts import leave_one_cohort_out
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import Fit, fit_model
@@ -106,9 +106,9 @@ def test_a_number_that_drives_response_is_told_with_its_unevenness(without: Fit)
         f = stats.f_oneway(*groups).statistic
         # Of a one-way analysis of variance: eta² = f (k - 1) / (f (k - 1) + n - k).
         eta = np.sqrt(f * (len(groups) - 1) / (f * (len(groups) - 1) + 63 - len(groups)))
-        assert found.unevenness >= eta - 1e-9
-        if found.factor == label:
-            assert found.unevenness == pytest.approx(eta)
+        (measure,) = [each.measure for each in found.uneven if each.factor == label]
+        assert measure == pytest.approx(eta)
+    assert [each.measure for each in found.uneven] == sorted((each.measure for each in found.uneven), reverse=True)
 
 
 def test_unevenness_over_a_factor_is_cramers_v(without: Fit) -> None:
@@ -117,8 +117,8 @@ def test_unevenness_over_a_factor_is_cramers_v(without: Fit) -> None:
     for label, column in (("line", "line"), ("generation", "regimen_class")):
         counts = frame.groupby(["prior_alk_tki", column]).size().unstack(fill_value=0).to_numpy()
         measured[label] = float(stats.contingency.association(counts, method="cramer"))
-    assert found.factor == max(measured, key=measured.__getitem__)
-    assert found.unevenness == pytest.approx(measured[found.factor])
+    assert [each.factor for each in found.uneven] == sorted(measured, key=measured.__getitem__, reverse=True)
+    assert {each.factor: each.measure for each in found.uneven} == pytest.approx(measured)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,30 @@ def test_who_did_not_respond_is_no_covariate(without: Fit) -> None:
 def test_tables_too_small_or_too_large_are_not_looked_at(without: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confounding, "MOST_COHORTS", 62)
     assert unnamed_columns(without) == ()
+    passed_over = {each.column: each for each in unexamined_columns(without)}
+    assert passed_over["prior_alk_tki"] == Unexamined("prior_alk_tki", Reason.SIZE, 63, 63)
+    assert not {"line", "regimen_class", "trial", "note", "orr_printed"} & set(passed_over)
+
+
+def test_columns_that_group_cohorts_and_were_not_looked_at_are_named(without: Fit) -> None:
+    """All of the bundled table that groups cohorts was: ids, sources and notes tell them apart."""
+    assert unexamined_columns(without) == ()
+    trials = without.evidence.frame["trial"]
+    rng = np.random.default_rng(4)
+    made = {
+        # One level too many for 63 cohorts, at three a level.
+        "tumour": [f"t{number % 22}" for number in range(63)],
+        "continent": ["Asia" if number % 2 else "Europe" if number % 3 else "" for number in range(63)],
+        "age": ["" if number % 5 == 0 else f"{value:.1f}" for number, value in enumerate(rng.normal(60, 5, size=63))],
+        "site": [f"site of {trial}" for trial in trials],
+        "constant": ["x"] * 63,
+        "rate": (without.evidence.frame["responders"] / without.evidence.frame["n"]).astype(str).tolist(),
+    }
+    fit = without
+    for name, values in made.items():
+        fit = with_column(fit, name, values)
+    assert unexamined_columns(fit) == (
+        Unexamined("tumour", Reason.LEVELS, 22, 63),
+        Unexamined("continent", Reason.MISSING, 11, 63),
+        Unexamined("age", Reason.MISSING, 13, 63),
+    )

@@ -432,12 +432,35 @@ def test_contrasts_are_the_differences_of_the_rows(histories: Any) -> None:
     posterior, _ = histories
     rows = {(row["group"], row["level"]): draws for row, draws in pooled_draws(posterior) if row["estimand"] == "mean"}
     found = 0
-    for row, draws in contrast_draws(posterior):
-        if row["scale"] == "risk_difference":
-            first, second = (rows[row["column"], level] for level in row["contrast"].split(" vs "))
+    for compared, scale, draws in contrast_draws(posterior):
+        if scale == "risk_difference":
+            first, second = (rows[compared.column, level] for level in (compared.level, compared.reference))
             np.testing.assert_allclose(draws, first - second, atol=1e-12)
             found += 1
     assert found == 3 + 10 + 10
+
+
+@pytest.mark.parametrize("standard", list(Standard))
+def test_contrasts_tell_of_which_share_of_patients_a_side_is_predicted(histories: Any, standard: Standard) -> None:
+    """Cohort by cohort: a patient counts where the table has no cohort like him with the one level or the other."""
+    posterior, frame = histories
+    posterior = replace(posterior, standard=standard)
+    names = ["line", "prior_alk_tki", "regimen_class"]
+    has = {tuple(row) for row in frame[names].to_numpy()}
+    found = contrast_table(posterior)
+    columns = {"line": "line", "prior_tki": "prior_alk_tki", "generation": "regimen_class"}
+    over = pooled_table(posterior).query("estimand == 'mean'").drop_duplicates("group").set_index("group")
+    for compared in found.to_dict("records"):
+        column, levels = columns[compared["column"]], compared["contrast"].split(" vs ")
+        same = standard is Standard.SAME
+        patients = frame[SUPPORT[column](frame) if same else frame[column].isin(levels)]
+        sides = [patients[names].assign(**{column: level}).to_numpy() for level in levels]
+        unseen = [any(tuple(side) not in has for side in pair) for pair in zip(*sides, strict=True)]
+        share = patients["n"].to_numpy()[unseen].sum() / patients["n"].sum()
+        assert compared["predicted"] == pytest.approx(share, abs=1e-12), compared
+        assert compared["over"] == (over.loc[compared["column"], "over"] if same else "")
+    # Of some contrasts both sides are everybody's own, of others a side is nobody's.
+    assert found["predicted"].min() < 0.5 < found["predicted"].max()
 
 
 def test_rows_over_their_own_patients_stand_beside_the_standardised_ones(histories: Any) -> None:

@@ -713,7 +713,14 @@ def test_the_make_up_of_the_bundled_table() -> None:
         "combination": [6, 110, 63],
         "experimental": [2, 269, 86],
     }
-    for group in ("line", "generation", "agent", "certainty", "assessor_basis", "line:generation"):
+    assert counts.loc["prior_tki"].T.to_dict("list") == {
+        "none": [31, 3085, 2204],
+        "crizotinib": [17, 1626, 812],
+        "second": [6, 319, 123],
+        "any": [4, 401, 141],
+        "mixed": [5, 214, 117],
+    }
+    for group in ("line", "generation", "prior_tki", "agent", "certainty", "assessor_basis", "line:generation"):
         assert counts.loc[group].sum().tolist() == [63, 5645, 3397]
     np.testing.assert_array_equal(groups["orr"], groups["responders"] / groups["patients"])
 

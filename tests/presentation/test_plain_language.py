@@ -159,7 +159,7 @@ def test_levels_of_a_column_of_ones_own_are_named_by_it(fitted: Document) -> Non
 
 def test_columns_that_the_model_leaves_out_are_told(fitted: Document) -> None:
     assert "does not use" not in summary(fitted)
-    row = {"column": "prior_alk_tki", "factor": "line", "unevenness": 0.7, "numeric": False, "gain": 24.0, "se": 5.0}
+    row = {"column": "prior_alk_tki", "uneven": [], "numeric": False, "gain": 24.0, "se": 5.0}
     one = summary(fitted | {"unnamed": [row]})
     assert "The table's column prior_alk_tki tells response rates apart, and this model does not use it" in one
     assert "may be due to them" in summary(fitted | {"unnamed": [row, row | {"column": "phase"}]})

@@ -1,22 +1,25 @@
 """What a reader is told of the patients that rows are averaged over."""
 
+import re
 from typing import Any
 
 import pytest
 
+from alkbayes.criticism.confounding import Reason
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
-from alkbayes.presentation.fit import column_meanings, contrast_rows, heterogeneity_rows, pooled_rows
+from alkbayes.presentation.fit import column_meanings, contrast_notes, contrast_rows, heterogeneity_rows, pooled_rows
 from alkbayes.presentation.plain_language import summary
 from alkbayes.presentation.standardisation import (
     OWN_PATIENTS,
+    UNEXAMINED,
     averaging,
     contrast_patients,
     prediction_lines,
     standard_lines,
-    unnamed_line,
+    unnamed_lines,
 )
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.vocabulary import Standard
@@ -97,6 +100,25 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
     ]
 
 
+def test_contrasts_of_which_a_side_is_predicted_are_marked(compared: Document) -> None:
+    marks = {
+        (row["column"], row["contrast"]): row["predicted"] > 0
+        for row in compared["contrasts"]
+        if row["scale"] == "risk_difference"
+    }
+    tables = contrast_rows(compared)
+    assert [row[0] for table in tables for row in table.rows] == [
+        f"{contrast} *" if marked else contrast for (_, contrast), marked in marks.items()
+    ]
+    # No first-generation cohort had crizotinib before; every naive combination of the common support has cohorts.
+    assert marks["generation", "second vs first"]
+    (note,) = contrast_notes(compared["contrasts"])
+    assert note.startswith("* one side, or both, in part predicted")
+    whole = [row | {"predicted": 0.0} for row in compared["contrasts"]]
+    assert contrast_notes(whole) == []
+    assert not any("*" in row[0] for table in contrast_rows(compared | {"contrasts": whole}) for row in table.rows)
+
+
 def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared: Document) -> None:
     meanings = {row[0]: row[3] for row in heterogeneity_rows(compared).rows}
     assert meanings["sd_prior_tki"] == "between the levels of earlier ALK TKI, SD on the logit scale"
@@ -121,7 +143,7 @@ def test_rows_over_their_own_patients_are_told_as_before() -> None:
     document = fitted("line-generation", Standard.OWN)
     assert standard_lines(document) == [OWN_PATIENTS]
     assert contrast_patients(document) == []
-    assert prediction_lines(document) == unnamed_line(document) == []
+    assert prediction_lines(document) == unnamed_lines(document) == []
     what, lines = averaging(document)
     assert what == "Each row is averaged over its own patients"
     assert lines[0].startswith("naive: second")
@@ -129,14 +151,29 @@ def test_rows_over_their_own_patients_are_told_as_before() -> None:
 
 
 def test_what_a_model_leaves_out_is_one_line_the_strongest_first() -> None:
-    row = {"column": "age", "factor": "generation", "unevenness": 0.61, "numeric": True, "gain": 12.3, "se": 3.9}
-    found = [row, row | {"column": "her2", "factor": "", "numeric": False, "gain": 5.2, "se": 2.2}]
-    (told,) = unnamed_line({"unnamed": found})
+    uneven = [{"factor": "generation", "measure": 0.61}, {"factor": "line", "measure": 0.28}]
+    row = {"column": "age", "uneven": uneven, "numeric": True, "gain": 12.3, "se": 3.9}
+    found = [row, row | {"column": "her2", "uneven": [], "numeric": False, "gain": 5.2, "se": 2.2}]
+    (told,) = unnamed_lines({"unnamed": found})
     assert told == (
-        "Not in the model, and what the log predictive density of left-out cohorts gains by it: age +12 (SE 4), uneven "
-        "over TKI generation (correlation ratio 0.61); her2 +5 (SE 2)."
+        "Not in the model, and what each alone would add to the log predictive density of left-out cohorts: age +12 "
+        "(SE 4), uneven over TKI generation (correlation ratio 0.61) and line (0.28); her2 +5 (SE 2)."
     )
-    assert unnamed_line({"unnamed": []}) == unnamed_line({"unnamed": None}) == []
+    assert unnamed_lines({"unnamed": []}) == unnamed_lines({"unnamed": None}) == unnamed_lines({}) == []
+
+
+def test_columns_that_were_not_looked_at_are_named_with_the_reason() -> None:
+    rows = [
+        {"column": "tumour", "reason": "levels", "count": 11, "cohorts": 19},
+        {"column": "age", "reason": "missing", "count": 4, "cohorts": 19},
+        {"column": "region", "reason": "size", "count": 250, "cohorts": 250},
+    ]
+    (told,) = unnamed_lines({"unnamed": [], "unexamined": rows})
+    assert told == (
+        "Not in the model, and not looked at: tumour (11 levels in 19 cohorts), age (4 of 19 cohorts without it) and "
+        "region (250 cohorts)."
+    )
+    assert set(UNEXAMINED) == set(Reason)
 
 
 def test_the_plain_paragraph_has_the_order_of_the_table_whichever_way_it_points(compared: Document) -> None:
@@ -152,4 +189,21 @@ def test_the_plain_paragraph_has_the_order_of_the_table_whichever_way_it_points(
         for row in compared["pooled"]
     ]
     other = summary(compared | {"pooled": turned})
-    assert f"it would be {rates[0]} % in first-generation TKIs" in other
+    assert f"the rate would be {rates[0]} % in first-generation TKIs" in other
+
+
+def test_what_no_cohort_has_is_told_to_be_predicted_and_not_observed(compared: Document) -> None:
+    """Cohorts of which some had an ALK inhibitor are of mixed lines, and histories are over pretreated patients."""
+    frame = read_evidence().frame
+    assert not ((frame["line"] == "pretreated") & (frame["prior_alk_tki"] == "mixed")).any()
+    said = summary(compared)
+    assert re.search(r"which some had an ALK TKI \([\d.]+–[\d.]+ %, predicted and not observed\)\.", said)
+    assert said.count("predicted and not observed") == 1
+    history = said.partition("By TKI generation")[0]
+    (wholly,) = re.findall(r"In ([^.]*) all of that is the model's prediction", history)
+    assert wholly == "cohorts of which some had an ALK TKI"
+    (much,) = re.findall(r"In ([^.]*) much of that is the model's prediction", history)
+    assert "cohorts after ALK TKIs of several kinds" in much
+    assert wholly not in much
+    seen = [row | {"predicted": 0.0} for row in compared["pooled"]]
+    assert "predict" not in summary(compared | {"pooled": seen}).replace("95 % prediction", "")

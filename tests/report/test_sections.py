@@ -65,6 +65,9 @@ def test_the_evidence_says_what_is_in_it_and_what_is_not(report: Report, run: Si
     (flow,) = [block for block in section.blocks if isinstance(block, Flow)]
     assert flow.steps[0] == ("In the analysis: 63 cohorts of 42 trials, 5,645 patients", ())
     assert table(section, "Cohorts by group")["naive"] == ("17", "1,612", "1,231", "76.4")
+    (groups,) = [block.table for block in blocks(section) if isinstance(block, Table)]
+    history = groups.rows.index(("earlier ALK TKI",))
+    assert groups.rows[history + 2] == (" crizotinib", "17", "1,626", "812", "49.9")
 
 
 def test_a_table_of_ones_own_is_no_reconstruction(hostile_run: SimpleNamespace) -> None:
@@ -72,6 +75,21 @@ def test_a_table_of_ones_own_is_no_reconstruction(hostile_run: SimpleNamespace) 
     assert "reconstruction" not in said(section)
     assert "J-ALEX" not in said(section)
     assert "reconstruction" not in said(of(hostile_run.report, "limits"))
+
+
+def test_the_table_of_pooled_rates_says_what_its_cells_are_and_a_mark_is_explained(
+    report: Report, run: SimpleNamespace
+) -> None:
+    section = of(report, "results")
+    tables = {block.table.title: block for block in blocks(section) if isinstance(block, Table)}
+    pooled = tables["Pooled objective response rate, %"]
+    assert any("cohorts with both levels" in note for note in pooled.notes)
+    predicted = run.results.contrasts.groupby("column")["predicted"].max()
+    assert predicted["generation"] > 0
+    for column, title in (("line", "Contrasts of line"), ("generation", "Contrasts of TKI generation")):
+        said = " ".join(tables[title].notes)
+        marked = [row[0] for row in tables[title].table.rows if row[0].endswith(" *")]
+        assert bool(marked) == ("in part predicted by the model" in said) == bool(predicted[column])
 
 
 def test_the_computation_shows_each_diagnostic_and_every_parameter(report: Report) -> None:

@@ -39,6 +39,17 @@ def test_the_bundled_table_has_the_columns_of_the_richest_model() -> None:
         ),
         ({"line": LINES, "prior_alk_tki": HISTORIES}, "line", "the table has line, but no column regimen_class"),
         (
+            {"prior_alk_tki": HISTORIES},
+            "prior-tki",
+            "the table has prior_alk_tki, but no column line and no column regimen_class",
+        ),
+        # Generations alone would look worse the later they are, for what their patients had before.
+        (
+            {"prior_alk_tki": HISTORIES, "regimen_class": GENERATIONS},
+            "prior-tki",
+            "the table has prior_alk_tki, but no column line",
+        ),
+        (
             {"regimen_class": GENERATIONS},
             "generation",
             "the table has regimen_class, but no column line and no column prior_alk_tki",

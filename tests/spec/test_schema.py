@@ -75,7 +75,7 @@ def test_the_bundled_models_with_the_default_first() -> None:
     assert model_names() == (
         "sequence",
         *("agent", "beta-binomial", "cloglog", "generation", "intracranial", "line", "line-by-generation"),
-        *("line-generation", "overall", "probit", "robust"),
+        *("line-generation", "overall", "prior-tki", "probit", "robust"),
     )
     assert model_names()[0] == DEFAULT_MODEL
 

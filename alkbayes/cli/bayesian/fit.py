@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -101,7 +101,7 @@ def command(
     # A model that is named has the rows that it always had, but for the one whose rows were made to be compared.
     standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
 
-    from alkbayes.criticism.confounding import unnamed_columns
+    from alkbayes.criticism.confounding import unexamined_columns, unnamed_columns
     from alkbayes.estimates.results import results_of
     from alkbayes.inference.fit import fit_model
 
@@ -118,11 +118,11 @@ def command(
                 spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress, warn=warn
             )
     results = results_of(fit)
-    added = {"chosen": None if chosen is None else chosen.why}
-    document_of = (
-        results.document | added | ({} if no_check else {"unnamed": [asdict(each) for each in unnamed_columns(fit)]})
-    )
-    results = replace(results, document=document_of)
+    added: dict[str, Any] = {"chosen": None if chosen is None else chosen.why}
+    if not no_check:
+        added["unnamed"] = [asdict(each) for each in unnamed_columns(fit)]
+        added["unexamined"] = [asdict(each) for each in unexamined_columns(fit)]
+    results = replace(results, document=results.document | added)
     if cross_check:
         handed_over = {"faults": [f"quadrature handed over: {fit.provenance.handed_over}"]}
         record = handed_over if compared is None else compared.as_record()

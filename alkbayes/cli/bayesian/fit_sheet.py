@@ -8,6 +8,7 @@ from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     ReaderTable,
     column_meanings,
+    contrast_notes,
     contrast_rows,
     heterogeneity_rows,
     pooled_rows,
@@ -16,7 +17,7 @@ from alkbayes.presentation.fit import (
     two_step_notes,
     verdict,
 )
-from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_line
+from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 from alkbayes.text.names import shown
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def show_fit(document: dict[str, Any]) -> None:
 
 def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
     """Print the pooled rates, with what is to be known of their columns and rows."""
-    for line in (*unnamed_line(document), *standard_lines(document)):
+    for line in (*unnamed_lines(document), *standard_lines(document)):
         say(console, line)
     pooled = pooled_rows(document)
     table = _table(console, pooled, headings={"next cohort": "next\ncohort"})
@@ -74,6 +75,8 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
             console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
         else:
             console.print(_table(console, contrasts, space=True))
+    for line in contrast_notes(document["contrasts"]):
+        say(console, line, hang=2)
 
 
 def _lower(title: str) -> str:

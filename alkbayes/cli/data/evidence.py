@@ -9,6 +9,7 @@ from alkbayes.cli.shared.common import console_for
 from alkbayes.cli.shared.options import Csv, Data, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, records
 from alkbayes.cli.shared.progress import working
+from alkbayes.text.names import column_title, shown
 from alkbayes.text.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ Plot = Annotated[
         show_default=False,
     ),
 ]
-TITLES = {"line": "line", "generation": "TKI generation", "agent": "agent"}
+GROUPS = ("line", "generation", "prior_tki", "agent")
 CELLS = "line:generation"
 MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
 
 
 def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv = False) -> None:
-    """Say what is in the evidence table: cohorts, patients and responders by line, TKI generation and agent.
+    """Say what is in the evidence table: cohorts, patients, responders by line, TKI generation, earlier ALK TKI, agent.
 
     Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf
     """
@@ -98,7 +99,7 @@ def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     for row in groups:
         if mark := MARKED.get((row["group"], row["level"])):
             console.print(f"{mark}: {counted(row['cohorts'], 'cohort')}, {counted(row['patients'], 'patient')}")
-    if any(row["group"] in TITLES for row in groups):
+    if any(row["group"] in GROUPS for row in groups):
         console.print(_by_level(groups))
     if any(row["group"] == CELLS for row in groups):
         console.print(_by_cell(groups))
@@ -107,13 +108,11 @@ def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
 
 def _name(level: str) -> str:
     """Return a level for a reader."""
-    from alkbayes.text.names import shown
-
     return shown(level) if level else "(not given)"
 
 
 def _by_level(groups: list[dict[str, Any]]) -> "Table":
-    """Return the table of counts by line, by generation and by agent."""
+    """Return the table of counts by line, by generation, by earlier ALK TKI and by agent."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -123,11 +122,11 @@ def _by_level(groups: list[dict[str, Any]]) -> "Table":
     table.add_column("level", overflow="fold")
     for heading in ("cohorts", "patients", "responders", "crude ORR %"):
         table.add_column(heading, justify="right")
-    for group, title in TITLES.items():
+    for group in GROUPS:
         rows = [row for row in groups if row["group"] == group]
         for place, row in enumerate(rows):
             counts = (f"{row[name]:,}" for name in ("cohorts", "patients", "responders"))
-            table.add_row("" if place else title, Text(_name(row["level"])), *counts, percent(row["orr"]))
+            table.add_row("" if place else column_title(group), Text(_name(row["level"])), *counts, percent(row["orr"]))
         table.add_section()
     return table
 

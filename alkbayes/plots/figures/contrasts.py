@@ -20,6 +20,7 @@ from alkbayes.plots.page.layout import (
 )
 from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, Caption, styled
+from alkbayes.presentation.fit import PARTLY_PREDICTED, contrast_notes, is_partly_predicted
 from alkbayes.text.json import records
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
@@ -81,7 +82,8 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure
     if table.empty:
         raise ValueError("there are no contrasts to draw")
     rows = _rows(table)
-    frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=(READING, NOT_RANDOMISED))
+    notes = (READING, *(f"{note}." for note in contrast_notes(records(table))), NOT_RANDOMISED)
+    frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=notes)
     pages = chunks(rows, int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
@@ -103,7 +105,8 @@ def _rows(table: pd.DataFrame) -> list[_Row]:
         rows.append(_Row(HEADINGS.get(name, name.replace("_", " "))))
         for contrast, pair in of_column.groupby("contrast", sort=False):
             scales = {record["scale"]: record for record in records(pair)}
-            rows.append(_Row(str(contrast), scales["odds_ratio"], scales["risk_difference"]))
+            mark = f" {PARTLY_PREDICTED}" if is_partly_predicted(scales["risk_difference"]) else ""
+            rows.append(_Row(f"{contrast}{mark}", scales["odds_ratio"], scales["risk_difference"]))
     return rows
 
 

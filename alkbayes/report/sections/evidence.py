@@ -27,6 +27,7 @@ from alkbayes.report.blocks import (
 )
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.sources import Source
+from alkbayes.text.names import column_title
 from alkbayes.text.wording import counted, joined, percent
 from alkbayes.vocabulary import in_order
 
@@ -38,7 +39,7 @@ REVIEW = (
     "The review whose table it reconstructs reports 66 cohorts of 41 trials, 6,382 patients, and a pooled ORR of "
     "58.5 % (57.3–59.7), which is the interval of one proportion on summed counts."
 )
-TITLES = {"line": "line", "generation": "TKI generation", "agent": "agent", "line:generation": "line : TKI generation"}
+GROUPS = ("line", "generation", "prior_tki", "agent", "line:generation")
 QUALITIES: Mapping[tuple[str, str], str] = {
     ("certainty", "low"): "rest on second-hand, interim or assumed statements (low certainty)",
     ("assessor", "irc"): "had their responses read by independent review",
@@ -143,10 +144,10 @@ def _not_included() -> Bullets:
 
 def _make_up_rows(groups: pd.DataFrame) -> ReaderTable:
     rows: list[tuple[str, ...]] = []
-    for group, title in TITLES.items():
+    for group in GROUPS:
         part = groups[groups["group"] == group]
         if len(part):
-            rows.append((title,))
+            rows.append((column_title(group),))
             rows += [
                 (
                     f" {str(row['level']).replace(':', ' : ') or '(not given)'}",

@@ -227,7 +227,9 @@ def _sequence(found: Row, notes: Caption) -> "Iterator[Block]":
     yield Table(
         ReaderTable("Response rate by earlier ALK inhibitor and TKI generation, %", headings, tuple(rows)),
         (
-            "*: no cohort has had this after that; a prediction of the model. next cohort: prediction interval.",
+            "A row is a cell: one generation after one earlier ALK inhibitor, with its k cohorts and their responders.",
+            "*: no cohort has had this after that; a prediction of the model.",
+            "typical, mean: with credible intervals. next cohort: prediction interval.",
             "P(best): among the options with cohorts, over the same patients.",
         ),
     )

@@ -9,13 +9,15 @@ from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     Document,
     column_meanings,
+    contrast_notes,
     contrast_rows,
+    contrasts_by_column,
     heterogeneity_rows,
     pooled_rows,
     shows_whole_percents,
     two_step_notes,
 )
-from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_line
+from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.forest import forest_of
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from alkbayes.report.blocks import Block, Picture
     from alkbayes.report.sections.sources import Source
 
+CELLS = (
+    "Rows under a heading of two columns are its cells: the cohorts with both levels, over their own patients. "
+    "A combination that no cohort has is no row."
+)
 MOST_CONTRASTS = 40
 """Contrasts of one effect that stand open; more are folded away."""
 OF_MEAN = "Differences are of the mean, over the patients of the two levels together."
@@ -46,9 +52,11 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     )
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
+    if any(":" in row["group"] for row in document["pooled"]):
+        notes = (*notes, CELLS)
     notes = (*notes, *prediction_lines(document))
     blocks: list[Block] = [
-        *(text(line) for line in (*unnamed_line(document), *standard_lines(document))),
+        *(text(line) for line in (*unnamed_lines(document), *standard_lines(document))),
         Table(pooled_rows(document), notes),
         *_weights(document),
         figure_of(tables, "cells"),
@@ -84,7 +92,7 @@ def shown(kind: str, pages: "Sequence[Page]") -> "Picture":
 
 
 DESCRIPTIONS = {
-    "cells": "One row for each pooled group; its numbers are those of the table of pooled rates.",
+    "cells": "One row for each pooled group; its numbers and marks are those of the table of pooled rates.",
     "heterogeneity": "Densities of prior and posterior; medians and intervals are those of the table of heterogeneity.",
     "contrasts": "Odds ratios and differences with intervals; its numbers are those of the tables of contrasts.",
     "shrinkage": "One point for each cohort, observed rate across, posterior median upwards; numbers as in the forest.",
@@ -111,7 +119,9 @@ def _weights(document: Document) -> "list[Block]":
 
 def _contrasts(document: Document) -> "list[Block]":
     found: list[Block] = []
-    for table in contrast_rows(document):
-        shown = Table(table, (OF_ROWS if document.get("standard") == Standard.SAME else OF_MEAN,))
+    of = OF_ROWS if document.get("standard") == Standard.SAME else OF_MEAN
+    for column, table in zip(contrasts_by_column(document), contrast_rows(document), strict=True):
+        marked = contrast_notes(row for row in document["contrasts"] if row["column"] == column)
+        shown = Table(table, (of, *marked))
         found.append(shown if len(table.rows) <= MOST_CONTRASTS else Fold(table.title, (shown,)))
     return found

@@ -35,6 +35,7 @@ DOCUMENT = {
     "standard": TEXT,
     "chosen": TEXT,
     "unnamed": (list,),
+    "unexamined": (list,),
     "engine": TEXT,
     "evidence": (dict,),
     "diagnostics": (dict,),
@@ -98,6 +99,8 @@ HETEROGENEITY = {"parameter": TEXT, "mean": NUMBER, "median": NUMBER, "low": NUM
 CONTRAST = {
     "column": TEXT,
     "contrast": TEXT,
+    "over": TEXT,
+    "predicted": NUMBER,
     "scale": TEXT,
     "mean": NUMBER,
     "median": NUMBER,

@@ -40,9 +40,10 @@ def test_the_bundled_table_for_a_reader() -> None:
         "low certainty: 15 cohorts, 834 patients",
         "inferred assessor: 26 cohorts, 2,045 patients",
     ]
-    assert "  line             naive               17      1,612        1,231          76.4" in lines
-    assert "  TKI generation   first               10      1,496          997          66.6" in lines
-    assert "                   lorlatinib          11        726          403          55.5" in lines
+    assert "  line              naive               17      1,612        1,231          76.4" in lines
+    assert "  TKI generation    first               10      1,496          997          66.6" in lines
+    assert "  earlier ALK TKI   none                31      3,085        2,204          71.4" in lines
+    assert "                    lorlatinib          11        726          403          55.5" in lines
     cross = lines.index("  line           first       second     third   combination   experimental")
     assert lines[cross + 2 : cross + 4] == [
         "  naive           72.5         80.0      78.2          63.0              –",

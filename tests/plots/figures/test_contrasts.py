@@ -21,8 +21,10 @@ def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
         segments = np.array(seen.one(f"{scale}-interval").get_segments())[:, :, 0]
         found = np.column_stack([segments[:, 0], seen.points(scale)[:, 0], segments[:, 1]])
         assert found == pytest.approx(expected)
-    for name in dict.fromkeys(table["contrast"]):
-        assert name in seen.words
+    for name, predicted in table[["contrast", "predicted"]].drop_duplicates().itertuples(index=False):
+        assert (f"{name} *" if predicted else name) in seen.words
+    assert table["predicted"].min() == 0 < table["predicted"].max()
+    assert "one side, or both, in part predicted by the model" in " ".join(seen.words)
     assert seen.overlaps() == []
     assert seen.outside() == []
     odds, difference = page.axes
@@ -64,6 +66,8 @@ def test_many_contrasts_go_on_to_further_pages() -> None:
     ]
     pages = contrasts(pd.DataFrame(rows))
     assert len(pages) == 2
+    # A table without the column, of a run by an earlier version, has no marks.
+    assert "predicted by the model" not in " ".join(text.get_text() for text in pages[0].findobj(Text))
     words = Counter(text.get_text() for page in pages for text in page.findobj(Text))
     assert all(words[name] == 1 for name in names)
 
