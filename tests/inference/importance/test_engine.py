@@ -1,9 +1,7 @@
 """The engine without chains: published posteriors, dense-grid oracles, edges, hand-over."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,6 @@ from alkbayes.model.design import Design, build_design
 
 AS = ((23, 107), (12, 44), (19, 51), (9, 39), (39, 139), (6, 20), (9, 78), (10, 35))
 """Historical controls of RBesT's data set AS."""
-PRITZ = json.loads((Path(__file__).parents[2] / "reference" / "metafor_pritz1997.json").read_text())["sets"]["all"]
 HALF_NORMAL_1 = {"dist": "half_normal", "sd": 1.0}
 COHORTS_DIFFER = [{"column": "cohort_id", "distribution": "normal", "sd_prior": HALF_NORMAL_1}]
 SMALL = SamplerSettings(seed=5, chains=4, draws=250)
@@ -88,18 +85,6 @@ def test_ankylosing_spondylitis(one_level: Any) -> None:
     assert got.quantiles(following) == pytest.approx([0.111, 0.249, 0.471], abs=3e-3)
 
 
-@pytest.mark.slow
-def test_pritz(one_level: Any) -> None:
-    got = Weighted(one_level(list(zip(PRITZ["xi"], PRITZ["ni"], strict=True))), 600_000)
-    assert got.error(got.mu) < 9e-4
-    assert got.error(got.tau) < 9e-4
-    assert got.moments(got.mu) == pytest.approx((1.375, 0.313), abs=1e-3)
-    assert got.moments(got.tau) == pytest.approx((0.875, 0.301), abs=1e-3)
-    assert got.quantiles(expit(got.mu)) == pytest.approx([0.691, 0.795, 0.885], abs=1.5e-3)
-    following = expit(got.mu + got.tau * np.random.default_rng(2).standard_normal(got.mu.size))
-    assert got.moments(following) == pytest.approx((0.763, 0.154), abs=1e-3)
-
-
 def grid_oracle(counts: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mu, tau and their posterior weights on a dense grid.
 
@@ -159,7 +144,7 @@ def test_a_cohort_of_ten_million_is_known(one_level: Any) -> None:
 
 MODELS = ("no-heterogeneity", "group-only", "cohort-only", "half-student-t", "exponential", "student-t-locations")
 OTHERS = ("beta-binomial-alone", "beta-binomial-trials", "interaction", "line-generation")
-SLOW = ("student-t-group", "student-t-both", "probit", "cloglog")
+SLOW = ("student-t-group", "cloglog")
 
 
 @pytest.mark.parametrize("name", [*MODELS, *OTHERS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
