@@ -16,7 +16,7 @@ COHORT = {"column": "cohort_id", "distribution": "normal", "sd_prior": {"dist": 
 DISTRIBUTION_OF = {"probit": stats.norm, "cloglog": stats.gumbel_l}
 
 
-@pytest.mark.parametrize("link", ["probit", "cloglog"])
+@pytest.mark.parametrize("link", [pytest.param("probit", marks=pytest.mark.slow), "cloglog"])
 def test_one_level_of_heterogeneity_is_the_grid_s(link: str, spec_of: Any, table_of: Any) -> None:
     spec = spec_of(likelihood={"family": "binomial", "link": link}, heterogeneity=[COHORT])
     evidence = table_of()
@@ -40,6 +40,7 @@ def test_one_level_of_heterogeneity_is_the_grid_s(link: str, spec_of: Any, table
         assert draws.std() == pytest.approx(sd, rel=4 / np.sqrt(2 * 400))
 
 
+@pytest.mark.slow
 def test_line_rates_hardly_depend_on_the_link(case_of: Any) -> None:
     """Phi(x) and expit(1.702 x) differ by less than 0.01 for every x (Camilli 1994, doi:10.3102/10769986019003293).
 

@@ -215,7 +215,7 @@ class Published:
     fit: Fit
 
 
-@pytest.fixture(scope="module", params=["rbest_as", "pritz_bayes"])
+@pytest.fixture(scope="module", params=["rbest_as", pytest.param("pritz_bayes", marks=pytest.mark.slow)])
 def published(request: pytest.FixtureRequest, fitter: Fitter) -> Published:
     reference = json.loads((REFERENCE / f"{request.param}.json").read_text(encoding="utf-8"), parse_float=Decimal)
     counts = list(zip(reference["data"]["responders"], reference["data"]["n"], strict=True))
@@ -299,6 +299,7 @@ TRIALS = ["A", "A", "B", "B", "B", "C", "D", "E", "F", "F"]
 COUNTS = [(21, 30), (9, 20), (3, 8), (30, 44), (1, 12), (18, 40), (9, 9), (0, 7), (25, 33), (10, 25)]
 
 
+@pytest.mark.slow
 def test_two_levels(fitter: Fitter) -> None:
     exact = oracle(
         TRIALS,
@@ -326,6 +327,7 @@ def test_two_levels(fitter: Fitter) -> None:
         assert found == pytest.approx(following.quantile(prob), abs=STANDARD_ERRORS * error), column
 
 
+@pytest.mark.slow
 def test_beta_binomial(fitter: Fitter) -> None:
     exact = oracle(
         TRIALS,
@@ -368,6 +370,7 @@ def tables_are_finite(fit: Fit) -> Any:
     return pooled
 
 
+@pytest.mark.slow
 def test_a_nasty_table(fitter: Fitter) -> None:
     """0 of n, n of n, one patient, ten million patients, a level with one cohort: finite, and the gate is passed."""
     # Five of six seeds have a divergence or two at the first try.
@@ -401,6 +404,7 @@ def test_a_nasty_table(fitter: Fitter) -> None:
     assert everyone.loc["next_cohort", "high"] - everyone.loc["next_cohort", "low"] > 0.4
 
 
+@pytest.mark.slow
 def test_one_cohort_only(fitter: Fitter) -> None:
     fit = fitter("a A naive first 50 40", **DEFAULT)
     assert len(fit.design.notes) == 3
@@ -412,6 +416,7 @@ def test_one_cohort_only(fitter: Fitter) -> None:
     assert width["next_cohort"] > 0.5
 
 
+@pytest.mark.slow
 def test_one_trial_only(fitter: Fitter) -> None:
     fit = fitter("a A naive first 50 40\nb A pretreated first 40 12\nc A pretreated second 30 20", **DEFAULT)
     pooled = tables_are_finite(fit)

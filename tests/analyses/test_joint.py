@@ -52,10 +52,12 @@ def together(brain_table: Path) -> Together:
     return Together(*fits, fit_joint(*fits, settings=SamplerSettings(seed=5, draws=1500)))
 
 
+@pytest.mark.slow
 def test_it_converges(together: Together) -> None:
     assert together.joint.diagnostics.failures == ()
 
 
+@pytest.mark.slow
 def test_the_posterior_is_that_of_weighted_pairs_of_the_models_apart(together: Together) -> None:
     # Another road to the same posterior, with nothing of PyMC and no chains: draws of the systemic model, of the
     # intracranial one and of rho's prior, weighted by what rho and the systemic deviations change in the intracranial
@@ -96,6 +98,7 @@ def test_the_posterior_is_that_of_weighted_pairs_of_the_models_apart(together: T
         assert np.mean(ours) == pytest.approx(expected, abs=4 * sd * np.sqrt(1 / ess + 1 / 1000))
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_its_draws(together: Together) -> None:
     beside = beside_separate(together.joint, posterior_of(together.brain))
     rows = beside.set_index(["group", "level", "measure"])
@@ -121,6 +124,7 @@ def test_the_numbers_are_those_of_its_draws(together: Together) -> None:
     assert contrast["width_ratio"] == pytest.approx(np.log(contrast["high"] / contrast["low"]) / log_alone)
 
 
+@pytest.mark.slow
 def test_brain_and_body_are_compared_over_the_same_profiles(together: Together) -> None:
     gap = brain_less_body(together.joint).set_index(["group", "level"])
     assert gap.loc[("all", "all"), "patients"] == together.brain.design.n.sum() == 74

@@ -71,7 +71,7 @@ def one_row_posterior(x: int, n: int):
     def likelihood(alpha: float) -> float:
         def integrand(d: float) -> float:
             density = k0(d / s) / (np.pi * s)
-            return density * sum(stats.binom.pmf(x, n, expit(alpha + side * d)) for side in (-1, 1))
+            return density * sum(p**x * (1 - p) ** (n - x) for p in (expit(alpha - d), expit(alpha + d)))
 
         return integrate.quad(integrand, 0, 12 * s, limit=200)[0]
 

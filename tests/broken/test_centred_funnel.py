@@ -98,6 +98,7 @@ def centred_funnel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_diagnose_catches_a_centred_funnel_with_three_trials(centred_funnel: Path) -> None:
     result = CliRunner().invoke(app, ["diagnose", str(centred_funnel), "--json"])
     assert result.exit_code == 6

@@ -25,6 +25,8 @@ def test_a_trial_that_stands_in_the_table_twice_is_caught_by_evidence_and_by_fit
     found, chance = json.loads(run("evidence", "--data", table, "--json").stdout)["warnings"]
     assert warning in found
     assert chance.startswith("1 pair of cohorts has the same counts; chance alone makes about 0.0")
-    fitted = run("fit", "overall", "--engine", "quadrature", "--data", table, "--out", tmp_path / "run", "--json")
+    fitted = run(
+        "fit", "overall", "--engine", "quadrature", "--draws", 500, "--data", table, "--out", tmp_path / "run", "--json"
+    )
     assert fitted.exit_code == 0
     assert {found, chance} <= set(json.loads(fitted.stdout)["notes"])

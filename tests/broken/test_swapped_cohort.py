@@ -16,7 +16,7 @@ def alkbayes(*arguments: str | Path) -> Result:
     return CliRunner(env={"COLUMNS": "100"}).invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("cohort", ["profile1029-crizotinib", "bfast-alk"])
+@pytest.mark.parametrize("cohort", ["profile1029-crizotinib", pytest.param("bfast-alk", marks=pytest.mark.slow)])
 def test_swapped_responders_and_non_responders_are_the_top_outlier(cohort: str, tmp_path: Path) -> None:
     text = files("alkbayes").joinpath("data", "cohorts.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -29,7 +29,7 @@ def test_swapped_responders_and_non_responders_are_the_top_outlier(cohort: str, 
         writer = csv.DictWriter(stream, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-    fitted = alkbayes("fit", "--engine", "quadrature", "--data", table, "--out", run, "--json")
+    fitted = alkbayes("fit", "--engine", "quadrature", "--draws", 500, "--data", table, "--out", run, "--json")
     assert fitted.exit_code == 0
     result = alkbayes("outliers", run, "--json")
     assert result.exit_code == 0

@@ -26,6 +26,7 @@ LEAST = {
 }
 """Replications of each study: a model, a scenario, an engine."""
 STUDIES = list(LEAST)
+QUICK = [(OLD, "bundled", "quadrature"), (OLD, "bundled", "nuts")]
 REMAKE = "the recorded calibration studies are not of this code: make calibrate"
 MOST_FAILED = 0.01
 FROM_PRIORS = [study for study in STUDIES if SCENARIOS[study[1]].truth is None]
@@ -41,12 +42,21 @@ def recorded(model: str, scenario: str, engine: str) -> tuple[dict[str, Any], di
     return study, json.loads((folder / "summary.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(("model", "scenario", "engine"), STUDIES)
-def test_it_is_of_this_code_and_large_enough(model: str, scenario: str, engine: str) -> None:
-    study, summary = recorded(model, scenario, engine)
-    assert (study["model"], study["scenario"], study["engine"]) == (model, scenario, engine)
+@pytest.mark.parametrize(
+    ("model", "scenario", "engine"),
+    # The others are of the same model or engine.
+    [study if study in QUICK else pytest.param(*study, marks=pytest.mark.slow) for study in STUDIES],
+)
+def test_it_is_of_this_code(model: str, scenario: str, engine: str) -> None:
+    study, _ = recorded(model, scenario, engine)
     of = Study(read_spec(model_path(study["model"])), scenario, Engine(engine), study["seed"], study["draws"])
     assert differing(study["fingerprint"], fingerprint(of)) == [], REMAKE
+
+
+@pytest.mark.parametrize(("model", "scenario", "engine"), STUDIES)
+def test_it_is_what_it_is_called_and_large_enough(model: str, scenario: str, engine: str) -> None:
+    study, summary = recorded(model, scenario, engine)
+    assert (study["model"], study["scenario"], study["engine"]) == (model, scenario, engine)
     assert summary["replications"] >= LEAST[model, scenario, engine]
     assert sum(summary["failed"].values()) <= MOST_FAILED * summary["replications"]
     assert {"started", "versions", "machine"} <= set(study)

@@ -42,6 +42,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return summary_of(folder, [folder.records[number] for number in range(COUNT)])
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_and_from_wherever_they_go_on(tmp_path: Path, expected: bytes) -> None:
     folder = opened(tmp_path / "s")
     folder.add([replicate_study(STUDY, 4)])

@@ -54,6 +54,11 @@ def fits(spec_of: Any, table_of: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def alone(fits: dict[str, Any]) -> dict[str, Any]:
+    return {name: leave_one_trial_out(fit, workers=1) for name, fit in fits.items()}
+
+
+@pytest.fixture(scope="module")
 def comparison(fits: dict[str, Any]) -> Comparison:
     return compare_fits(fits, workers=1)
 
@@ -79,15 +84,13 @@ def test_by_cohort_it_is_arvizs_comparison_of_the_integrated_likelihood(
     np.testing.assert_allclose(ours["difference_se"], theirs["dse"].astype(float), rtol=1e-9, atol=1e-9)
 
 
-def test_by_trial_it_is_the_exact_leave_one_out_of_each(fits: dict[str, Any], comparison: Comparison) -> None:
+def test_by_trial_it_is_the_exact_leave_one_out_of_each(alone: dict[str, Any], comparison: Comparison) -> None:
     ours = comparison.elpd[comparison.elpd["left_out"] == "trial"].set_index("run")
     values = {}
-    for name, fit in fits.items():
-        alone = leave_one_trial_out(fit, workers=1)
-        assert alone.elpd is not None
-        values[name] = alone.elpd.elpd_i.to_numpy()
+    for name, left_out in alone.items():
+        values[name] = left_out.elpd.elpd_i.to_numpy()
         assert ours.loc[name, "elpd"] == pytest.approx(values[name].sum())
-        assert ours.loc[name, "mcse"] == pytest.approx(np.sqrt((alone.trials["elpd_mcse"] ** 2).sum()))
+        assert ours.loc[name, "mcse"] == pytest.approx(np.sqrt((left_out.trials["elpd_mcse"] ** 2).sum()))
         pointwise = comparison.pointwise[
             (comparison.pointwise["left_out"] == "trial") & (comparison.pointwise["run"] == name)
         ]
@@ -152,9 +155,8 @@ def test_equal_weights_give_what_numpy_gives() -> None:
     )
 
 
-def test_two_fits_of_one_model_are_alike(fits: dict[str, Any]) -> None:
-    (one,) = [fit for name, fit in fits.items() if name == "line"]
-    elpds = {"a": leave_one_trial_out(one, workers=1).elpd, "b": leave_one_trial_out(one, workers=1).elpd}
+def test_two_fits_of_one_model_are_alike(alone: dict[str, Any]) -> None:
+    elpds = dict.fromkeys(("a", "b"), alone["line"].elpd)
     table = compared(elpds)
     assert list(table["difference"]) == [0.0, 0.0]
     assert table["weight"].sum() == pytest.approx(1.0)

@@ -36,6 +36,7 @@ def told(fit: Fit) -> dict[str, confounding.Unnamed]:
     return {each.column: each for each in unnamed_columns(fit)}
 
 
+@pytest.mark.slow
 def test_the_gain_is_that_of_exact_integration(without: Fit) -> None:
     found = told(without)
     assert list(found) == ["prior_alk_tki"]

@@ -19,7 +19,7 @@ from alkbayes.model.design import Design, build_design
 from alkbayes.model.draws import linear_predictor
 from alkbayes.spec.schema import model_names
 
-GRID = np.linspace(-8, 8, 641)
+GRID = np.linspace(-8, 8, 321)
 """Of a standard normal deviation: the trapezoid rule on it is exact to rounding for the integrands here."""
 
 

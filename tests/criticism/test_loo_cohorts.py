@@ -138,6 +138,7 @@ def test_exact_values_stand_in_the_place_of_weighted_ones(plain: Any) -> None:
     assert changed.p == pytest.approx(theirs.p + 3.0)
 
 
+@pytest.mark.slow
 def test_a_fit_by_chains_gives_the_same(spec_of: Any, table_of: Any, plain: Any) -> None:
     fit = fit_model(plain.spec, plain.evidence, settings=SamplerSettings(seed=4, draws=1000))
     found = leave_one_cohort_out(fit)

@@ -113,6 +113,7 @@ def test_the_trial_that_moves_most_stands_first(left_out: Any) -> None:
     assert list(dict.fromkeys(left_out.moves["trial"])) == list(left_out.trials["trial"])
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_decides_nothing(whole: Any, left_out: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alkbayes.parallel.FEW", 1)
     again = leave_one_trial_out(whole, workers=2)

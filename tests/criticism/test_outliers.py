@@ -37,6 +37,7 @@ def p_values(spec_of: Any, table_of: Any) -> Any:
     return make
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_where_the_model_is_true(p_values: Any) -> None:
     found = p_values(tau_trial=0.5, tau_cohort=0.4, levels=("trial", "cohort_id"))
     assert stats.kstest(found, "uniform").pvalue > ERROR

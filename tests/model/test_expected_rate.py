@@ -1,12 +1,10 @@
 """Averages over the heterogeneity against adaptive integration, and the error that the module promises."""
 
-import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.integrate import quad
 from scipy.special import expit
 
 from alkbayes.likelihood.links import Link
@@ -27,15 +25,13 @@ def levels(*pairs: tuple[float, Normal | StudentT]) -> Heterogeneity:
 
 
 def integrated(mu: float, tau: float, deviation: Any) -> float:
-    """Integrate in pieces that meet where the logistic function turns and where the deviation has its mass."""
-    turn = -mu / tau
-    cuts = sorted(
-        {-np.inf, turn - 30 / tau, turn - 5 / tau, turn, turn + 5 / tau, turn + 30 / tau, -3.0, 0.0, 3.0, np.inf}
-    )
-    return sum(
-        quad(lambda z: expit(mu + tau * z) * deviation.pdf(z), low, high, epsabs=1e-12, epsrel=1e-11, limit=300)[0]
-        for low, high in itertools.pairwise(cuts)
-    )
+    """Return the probability that a logistic variable is below mu + tau z.
+
+    By parts: the tail of the deviation is weighted by the logistic density, nothing beyond 45. The trapezoid rule is
+    exact to rounding: no singularity is nearer to the real line than tau sqrt(nu), at least eight steps.
+    """
+    x = np.linspace(-45.0, 45.0, 15_001)
+    return float((stats.logistic.pdf(x) * deviation.sf((x - mu) / tau)).sum() * (x[1] - x[0]))
 
 
 @pytest.mark.parametrize("tau", [0.05, 0.4, 1.0, 2.0, 5.0, 30.0])

@@ -65,7 +65,7 @@ def exact(responders: np.ndarray, n: np.ndarray, *, sd: float) -> dict[str, tupl
         ("pritz1997", Engine.QUADRATURE),
         ("two", Engine.QUADRATURE),
         ("one", Engine.QUADRATURE),
-        ("two", Engine.NUTS),
+        pytest.param("two", Engine.NUTS, marks=pytest.mark.slow),
     ],
 )
 def test_one_term_for_two_has_the_posterior_of_the_two(name: str, engine: Engine) -> None:

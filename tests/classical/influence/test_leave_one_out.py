@@ -98,6 +98,7 @@ def nested(bundled: Evidence) -> tuple[tuple[LeftOut[GlmmFit], ...], float]:
     return rows, time.process_time() - start
 
 
+@pytest.mark.slow
 def test_sixty_three_fits_of_two_levels_take_less_than_ten_seconds(
     nested: tuple[tuple[LeftOut[GlmmFit], ...], float],
 ) -> None:
@@ -106,6 +107,7 @@ def test_sixty_three_fits_of_two_levels_take_less_than_ten_seconds(
     assert taken < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 17, 40])
 def test_two_levels_begun_at_the_fit_of_all_end_where_a_cold_start_does(
     bundled: Evidence, nested: tuple[tuple[LeftOut[GlmmFit], ...], float], place: int

@@ -73,8 +73,15 @@ def test_a_tau_above_0_may_have_0_in_its_interval() -> None:
     assert profile_intervals(x, n, prob=0.5).tau[0] > 0
 
 
+@pytest.fixture(scope="module")
+def best() -> float:
+    """Highest log-likelihood of two levels."""
+    start, options = [0.5, 0.4, 0.7], {"fatol": 1e-9}
+    return -float(minimize(lambda phi: -nested_value(*phi), start, method="Nelder-Mead", options=options).fun)
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_two_levels_against_brute_force(place: int) -> None:
+def test_two_levels_against_brute_force(place: int, best: float) -> None:
     x, n, group = NESTED
     got = profile_intervals(x, n, group=group, prob=0.8)
     limits = [got.beta[0], got.tau, got.tau_group][place]
@@ -86,9 +93,6 @@ def test_two_levels_against_brute_force(place: int) -> None:
         start = np.delete([0.5, 0.4, 0.7], place)
         return -minimize(minus, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7}).fun
 
-    best = -minimize(
-        lambda phi: -nested_value(*phi), [0.5, 0.4, 0.7], method="Nelder-Mead", options={"fatol": 1e-9}
-    ).fun
     for limit in limits:
         fall = best - profile(float(limit))
         if limit == 0:

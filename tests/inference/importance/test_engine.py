@@ -1,9 +1,7 @@
 """The engine without chains: published posteriors, dense-grid oracles, edges, hand-over."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,6 @@ from alkbayes.model.design import Design, build_design
 
 AS = ((23, 107), (12, 44), (19, 51), (9, 39), (39, 139), (6, 20), (9, 78), (10, 35))
 """Historical controls of RBesT's data set AS."""
-PRITZ = json.loads((Path(__file__).parents[2] / "reference" / "metafor_pritz1997.json").read_text())["sets"]["all"]
 HALF_NORMAL_1 = {"dist": "half_normal", "sd": 1.0}
 COHORTS_DIFFER = [{"column": "cohort_id", "distribution": "normal", "sd_prior": HALF_NORMAL_1}]
 SMALL = SamplerSettings(seed=5, chains=4, draws=250)
@@ -68,6 +65,7 @@ class Weighted:
         return [float(values[order][np.searchsorted(below, prob)]) for prob in (0.025, 0.5, 0.975)]
 
 
+@pytest.mark.slow
 def test_ankylosing_spondylitis(one_level: Any) -> None:
     """Exact values of the project's issue 3. The lower end of tau's interval is 0.044, which it prints as 0.04."""
     got = Weighted(one_level(AS), 800_000)
@@ -85,17 +83,6 @@ def test_ankylosing_spondylitis(one_level: Any) -> None:
     following = expit(got.mu + got.tau * np.random.default_rng(2).standard_normal(got.mu.size))
     assert got.moments(following) == pytest.approx((0.258, 0.087), abs=1e-3)
     assert got.quantiles(following) == pytest.approx([0.111, 0.249, 0.471], abs=3e-3)
-
-
-def test_pritz(one_level: Any) -> None:
-    got = Weighted(one_level(list(zip(PRITZ["xi"], PRITZ["ni"], strict=True))), 600_000)
-    assert got.error(got.mu) < 9e-4
-    assert got.error(got.tau) < 9e-4
-    assert got.moments(got.mu) == pytest.approx((1.375, 0.313), abs=1e-3)
-    assert got.moments(got.tau) == pytest.approx((0.875, 0.301), abs=1e-3)
-    assert got.quantiles(expit(got.mu)) == pytest.approx([0.691, 0.795, 0.885], abs=1.5e-3)
-    following = expit(got.mu + got.tau * np.random.default_rng(2).standard_normal(got.mu.size))
-    assert got.moments(following) == pytest.approx((0.763, 0.154), abs=1e-3)
 
 
 def grid_oracle(counts: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -156,12 +143,11 @@ def test_a_cohort_of_ten_million_is_known(one_level: Any) -> None:
 
 
 MODELS = ("no-heterogeneity", "group-only", "cohort-only", "half-student-t", "exponential", "student-t-locations")
+OTHERS = ("beta-binomial-alone", "beta-binomial-trials", "interaction", "line-generation")
+SLOW = ("student-t-group", "cloglog")
 
 
-OTHERS = ("student-t-group", "student-t-both", "beta-binomial-alone", "beta-binomial-trials", "probit", "cloglog")
-
-
-@pytest.mark.parametrize("name", [*MODELS, *OTHERS, "interaction", "line-generation", "line-by-generation"])
+@pytest.mark.parametrize("name", [*MODELS, *OTHERS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_scores_have_mean_zero(name: str, case_of: Any) -> None:
     """Stein's identity: a posterior's score by any real parameter has mean zero, here by everything that is linear."""
     case = case_of(name)
@@ -210,7 +196,7 @@ def test_trials_of_one_cohort_and_one_trial_alone(spec_of: Any, table_of: Any) -
 
 
 def test_the_seed_decides_every_draw(case_of: Any) -> None:
-    design = case_of("line-by-generation").design
+    design = case_of("interaction").design
     one, again, other = (integrate(design, replace(SMALL, seed=seed)) for seed in (1, 1, 2))
     for name, values in one.draws.items():
         np.testing.assert_array_equal(values, again.draws[name])
@@ -242,7 +228,7 @@ def test_what_it_returns(case_of: Any) -> None:
 
 
 def test_chains_are_a_random_split(case_of: Any) -> None:
-    found = integrate(case_of("overall").design, SMALL)
+    found = integrate(case_of("cohort-only").design, SMALL)
     assert np.abs(np.diff(np.sort(found.stats["proposal"][0]))).max() > 1
     assert stats.spearmanr(found.stats["proposal"].ravel(), np.arange(1000)).pvalue > 1e-3
 
@@ -255,13 +241,19 @@ def narrow(target: Target, rng: np.random.Generator) -> Any:
     return approximation, replace(proposal, scales=(beside,))
 
 
+@pytest.fixture(scope="module")
+def good(case_of: Any) -> Integrated:
+    found = integrate(case_of("overall").design, SamplerSettings(seed=4))
+    assert isinstance(found, Integrated)
+    return found
+
+
 @pytest.mark.parametrize("trials", [proposals.TRIALS, ()])
 def test_a_proposal_that_misses_the_posterior_is_refitted(
-    trials: tuple[int, ...], case_of: Any, monkeypatch: pytest.MonkeyPatch
+    trials: tuple[int, ...], good: Integrated, case_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the trial rounds; and where there are none, after the first round with all draws."""
     design = case_of("overall").design
-    good = integrate(design, SamplerSettings(seed=4))
     monkeypatch.setattr(quadrature, "approximate", beside_it)
     monkeypatch.setattr(proposals, "TRIALS", trials)
     found = integrate(design, SamplerSettings(seed=4))
@@ -288,9 +280,10 @@ def missing_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proposals, "TRIALS", ())
 
 
-def test_a_proposal_that_misses_most_is_replaced_by_a_broad_one(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proposal_that_misses_most_is_replaced_by_a_broad_one(
+    good: Integrated, case_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     design = case_of("overall").design
-    good = integrate(design, SamplerSettings(seed=4))
     missing_most(monkeypatch)
     found = integrate(design, SamplerSettings(seed=4))
     assert isinstance(found, Integrated), found
@@ -309,20 +302,20 @@ def test_weights_that_stay_bad_are_handed_over(case_of: Any, monkeypatch: pytest
         return [weigh(*narrow(approximation.target, rng), rng, count)]
 
     monkeypatch.setattr(quadrature, "sample_broadly", no_better)
-    found = integrate(case_of("overall").design, SMALL)
+    found = integrate(case_of("cohort-only").design, SMALL)
     assert isinstance(found, HandOver)
     assert found.reason.startswith("after 2 proposals Pareto k is ")
     assert "above 0.7" in found.reason
 
 
 def test_what_is_covered_too_thinly_is_handed_over(case_of: Any) -> None:
-    found = integrate(case_of("overall").design, SMALL, limits=Thresholds(thin_max=-1.0))
+    found = integrate(case_of("cohort-only").design, SMALL, limits=Thresholds(thin_max=-1.0))
     assert isinstance(found, HandOver)
     assert "of the posterior, more than -100 %, is beyond 10 times the proposal's density" in found.reason
 
 
 def test_too_few_effective_draws_are_handed_over(case_of: Any) -> None:
-    found = integrate(case_of("overall").design, SMALL, limits=Thresholds(ess_min=1e9))
+    found = integrate(case_of("cohort-only").design, SMALL, limits=Thresholds(ess_min=1e9))
     assert isinstance(found, HandOver)
     assert "the importance ESS is" in found.reason
     assert "of 2,000 weighted draws" in found.reason
@@ -345,7 +338,7 @@ def test_a_model_that_is_not_covered_is_handed_over_by_name(case_of: Any) -> Non
     )
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_seeds_differ_in_their_noise_alone(seed: int, case_of: Any) -> None:
     found = integrate(case_of("interaction").design, SamplerSettings(seed=seed))
     assert isinstance(found, Integrated), found

@@ -87,8 +87,10 @@ def test_the_exact_integration_gives_known_tails(size: int, low: float, high: fl
     assert found["total"]["high"] == pytest.approx(tau, abs=1e-3)
 
 
-@pytest.mark.parametrize("size", [2_000, 20_000, 1_000_000])
-@pytest.mark.parametrize("seed", [20251, 1])
+@pytest.mark.parametrize(
+    ("size", "seed"),
+    [(20_000, 20251), *(pytest.param(size, 1, marks=pytest.mark.slow) for size in (2_000, 1_000_000))],
+)
 def test_large_alike_cohorts_beside_small_ones(size: int, seed: int, study: Any) -> None:
     y, n = alike(size)
     spec = read_spec(model_path("overall"))
@@ -119,7 +121,9 @@ def test_the_probe_sees_what_pareto_k_and_ess_do_not(study: Any) -> None:
     assert thin_share(seen, seen.proposal) == 0
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize(
+    "number", [0, 2, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 12) if number != 2)]
+)
 def test_random_tables(number: int, study: Any) -> None:
     """A dozen of the tables that validation/tails holds: the first tables, half with several cohorts a trial."""
     row = study.held(number, Engine.QUADRATURE)

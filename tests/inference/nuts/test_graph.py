@@ -35,7 +35,16 @@ def reference_of(design: Design) -> Callable[[np.ndarray], float]:
     return at
 
 
-@pytest.mark.parametrize("name", ["cohort-only", "interaction", "student-t-group", "beta-binomial-alone"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cohort-only",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("interaction", "student-t-group", "beta-binomial-alone")
+        ),
+    ],
+)
 def test_value_and_gradient(case_of: Callable[[str], Any], name: str) -> None:
     case = case_of(name)
     function, data = density_and_gradient(build_model(case.design)), data_of(case.design)
@@ -57,7 +66,7 @@ def test_value_and_gradient(case_of: Callable[[str], Any], name: str) -> None:
             assert gradient[place] == pytest.approx(slope, rel=1e-6, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["interaction", "beta-binomial-trials"])
+@pytest.mark.parametrize("name", [pytest.param("interaction", marks=pytest.mark.slow), "beta-binomial-trials"])
 def test_what_is_compiled_for_one_table_is_the_density_of_every_other(case_of: Callable[[str], Any], name: str) -> None:
     case = case_of(name)
     other = replace(case.design, responders=case.design.n - case.design.responders, n=case.design.n + 3)

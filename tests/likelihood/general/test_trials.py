@@ -20,7 +20,7 @@ X, N = np.array([8.0, 0, 12, 30, 4, 17, 55, 9]), np.array([8.0, 5, 20, 41, 31, 2
 LABELS = np.array([1, 1, 2, 3, 2, 2, 0, 3])
 ETA = np.array([0.3, -0.2, 0.5, 0.5, -1.0, 1.2, 0.0, 0.4])
 BINOMIAL = Binomial(X, N)
-S = np.linspace(-12, 12, 1201)
+S = np.linspace(-12, 12, 601)
 Z = np.sinh(S)
 LOG_CELL = np.log(np.cosh(S)) + np.log(S[1] - S[0])
 SIZE = 4000
@@ -104,7 +104,7 @@ def test_normal_deviations_are_those_of_the_kernel_with_nodes() -> None:
     np.testing.assert_allclose(log_marginal(at), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("nu", [4.0, 2.0])
+@pytest.mark.parametrize("nu", [4.0, pytest.param(2.0, marks=pytest.mark.slow)])
 def test_the_table_and_finer_lattices_change_little_on_the_bundled_evidence(nu: float) -> None:
     at = bundled(8)
     assert at.cohort is not None
@@ -124,7 +124,15 @@ def test_pieces_do_not_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(log_marginal(at), whole, rtol=1e-12)
 
 
-@pytest.fixture(scope="module", params=["t cohorts", "t both", "beta-binomial", "beta-binomial, groups far apart"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "t cohorts",
+        pytest.param("t both", marks=pytest.mark.slow),
+        "beta-binomial",
+        "beta-binomial, groups far apart",
+    ],
+)
 def drawn(request: pytest.FixtureRequest) -> tuple[str, Deviations]:
     return request.param, draw_deviations(hierarchy(request.param, SIZE), np.random.default_rng(8))
 
