@@ -4,9 +4,11 @@ The oracle, :func:`log_joint`, is a plain non-centred model written from the mod
 SciPy's distributions and level names for indices.
 """
 
+import contextlib
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,6 +88,19 @@ e1 E mixed second 5 2
 f1 F pretreated second 33 20
 """
 
+OWN = """\
+cohort_id,trial,line,regimen_class,responders,n
+a-naive,A,naive,first,31,44
+a-treated,A,pretreated,first,12,30
+b,B,naive,second,52,65
+c-naive,C,naive,second,20,24
+c-treated,C,pretreated,second,33,70
+d,D,pretreated,second,9,33
+e,E,pretreated,first,18,40
+f,F,naive,first,28,37
+"""
+"""The table whose models are compiled for NUTS: code that is kept serves every test of one model on it."""
+
 BRAIN = """\
 cohort_id,trial,line,regimen_class,responders,n,ic_responders,ic_n,ic_assessor
 a1,A,naive,first,31,44,3,9,irc
@@ -101,10 +116,31 @@ f1,F,pretreated,second,40,66,5,14,irc
 
 
 @pytest.fixture(scope="session")
+def own_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("own") / "own.csv"
+    path.write_text(OWN, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
 def brain_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("brain") / "brain.csv"
     path.write_text(BRAIN, encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def fewer_draws() -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """While it lasts, fits whose draws no option says make 1,000 and not 4,000: still enough for the gate."""
+
+    @contextlib.contextmanager
+    def lasting() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for module in ("analyses.intracranial", "analyses.resistance", "inference.fit", "sensitivity.refit"):
+                patch.setattr(f"alkbayes.{module}.SamplerSettings", partial(SamplerSettings, draws=250))
+            yield
+
+    return lasting
 
 
 def make_spec(**parts: Any) -> Spec:

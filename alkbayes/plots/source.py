@@ -1,6 +1,7 @@
 """What figures are made of: the tables of a finished run, read as they are needed."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,9 @@ NUMBERS = frozenset({"observed", "expected", "mean", "median", "sd", "low", "hig
 COUNTS = frozenset({"n", "responders"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunTables:
-    """A finished run.
+    """A finished run; what is long to read is read once.
 
     Attributes
     ----------
@@ -65,14 +66,14 @@ class RunTables:
         """What was counted."""
         return Outcome(**self.document["outcome"])
 
-    @property
+    @cached_property
     def evidence(self) -> "Evidence":
         """The table that was fitted to, with the name that it had then."""
         from alkbayes.runs.run import run_evidence
 
         return run_evidence(self.folder, self.document, outcome=self.outcome)
 
-    @property
+    @cached_property
     def fit(self) -> "Fit":
         """The whole fit, for what needs draws."""
         from alkbayes.runs.run import read_fit

@@ -19,7 +19,7 @@ from alkbayes.report.sections.model import model_section
 from alkbayes.report.sections.results import results_section
 from alkbayes.report.sections.sensitivity import sensitivity_section
 from alkbayes.report.sections.sources import KEYS, bundled_sources, cited
-from alkbayes.runs.run import read_fit, read_run
+from alkbayes.runs.run import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     """
     document = read_run(folder)
     tables = RunTables(folder, document)
-    evidence, fit = tables.evidence, read_fit(folder)
+    evidence, fit = tables.evidence, tables.fit
     known = bundled_sources() if evidence.bundled else {}
     named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
     used = cited(named, known | dict(sources or {}))

@@ -2,27 +2,18 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from alkbayes import parallel
 from alkbayes.cli import app
 
-OWN = """\
-cohort_id,trial,line,regimen_class,responders,n
-a-naive,A,naive,first,31,44
-a-treated,A,pretreated,first,12,30
-b,B,naive,second,52,65
-c-naive,C,naive,second,20,24
-c-treated,C,pretreated,second,33,70
-d,D,pretreated,second,9,33
-e,E,pretreated,first,18,40
-f,F,naive,first,28,37
-"""
 SMALL = ("--draws", "1000", "--tune", "500", "--seed", "7")
 
 
@@ -49,11 +40,34 @@ def alkbayes() -> Callable[..., Result]:
     return invoke
 
 
-@pytest.fixture(scope="session")
-def own_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("own") / "own.csv"
-    path.write_text(OWN, encoding="utf-8")
-    return path
+@pytest.fixture(scope="module", autouse=True)
+def _in_this_process() -> Iterator[None]:
+    """Have small work done here: starting others takes seconds, and tests/test_parallel.py does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "FEW", 1_000)
+        yield
+
+
+type Once = Callable[[ModuleType, str, Callable[..., Hashable]], None]
+
+
+@pytest.fixture(scope="module")
+def once() -> Iterator[Once]:
+    """Have a function compute once for each key: a command prints what is found in one form after another."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def remember(module: ModuleType, name: str, key: Callable[..., Hashable]) -> None:
+            whole, found = getattr(module, name), {}
+
+            def recalled(*arguments: Any, **options: Any) -> Any:
+                place = key(*arguments, **options)
+                if place not in found:
+                    found[place] = whole(*arguments, **options)
+                return found[place]
+
+            patch.setattr(module, name, recalled)
+
+        yield remember
 
 
 @pytest.fixture(scope="session")

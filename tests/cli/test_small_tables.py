@@ -10,7 +10,8 @@ import json
 import re
 import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,12 @@ def answered(result: Result, *arguments: str) -> Result:
     # No number of a reader is spelt as a program spells it.
     assert not re.search(r"\bnp\.|\bnan\b|\binf\b|Traceback", result.output, re.IGNORECASE), (arguments, result.output)
     return result
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few(fewer_draws: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with fewer_draws():
+        yield
 
 
 @pytest.fixture(scope="module", params=TABLES)

@@ -5,17 +5,23 @@ import io
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
+from alkbayes.calibration import workers as study_workers
+from alkbayes.calibration.folder import StudyFolder
+from alkbayes.calibration.replications import replicate_study
 from alkbayes.cli import COMMANDS, app
 from alkbayes.sensitivity import refit as sensitivity
 from alkbayes.sensitivity.refit import run_grid
@@ -55,8 +61,8 @@ ON_TABLES = {
     "sensitivity": ("line",),
     "sequence": ("--after", "crizotinib"),
     "resistance": (),
-    "intracranial": (),
-    "pfs": (),
+    "intracranial": ("--data", "brain.csv"),
+    "pfs": ("--draws", "1000"),
     "plot": ("line", "predictive"),
     "predict": ("line", "--n", "40", "--null", "0.5"),
     "report": ("line", "--out", "report.html"),
@@ -71,9 +77,10 @@ MORE = (
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a hostile table and two runs of it."""
+def place(brain_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a hostile table and two runs of it, and a table with intracranial counts."""
     place = tmp_path_factory.mktemp("terminal")
+    shutil.copy(brain_table, place / "brain.csv")
     with (place / "t.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *((name, *row) for name, row in zip(NAMES, ROWS, strict=True))])
     for model in ("line", "overall"):
@@ -83,10 +90,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def replicated_here(study: Any, folder: StudyFolder, *, replications: int, **_: Any) -> list[dict[str, Any]]:
+    """Make replications in this process."""
+    return [replicate_study(study, number) for number in range(replications)]
+
+
 @pytest.fixture
-def terminal(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def terminal(
+    place: Path, fewer_draws: Callable[[], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Result]]:
     """Run a command as on a terminal of 80 columns, in a folder in which paths are short."""
     monkeypatch.chdir(place)
+    monkeypatch.setattr(study_workers, "run_study", replicated_here)
     monkeypatch.setattr(sensitivity, "run_grid", partial(run_grid, names=("differences normal 0.5",), workers=1))
 
     def invoke(*arguments: str, **environment: str) -> Result:
@@ -94,7 +109,8 @@ def terminal(place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
         there = {"COLUMNS": "80", "TTY_COMPATIBLE": "1", "TERM": "xterm-256color"} | environment
         return CliRunner(env=there).invoke(app, arguments)
 
-    return invoke
+    with fewer_draws():
+        yield invoke
 
 
 def test_every_command_is_looked_at() -> None:
@@ -211,8 +227,8 @@ def test_work_is_shown_on_stderr_and_gone_at_its_end(place: Path) -> None:
     assert "\x1b" not in stdout
     assert "pooling" in stderr
     assert stderr.rstrip().endswith(("\x1b[2K", "\x1b[?25h"))
-    _, plain = two_terminals(place, "outliers", "line", "--json", NO_COLOR="1")
-    assert re.match(r"\rrefitting without single cohorts …", plain)
+    _, plain = two_terminals(place, "pool", "--data", "t.csv", "--json", NO_COLOR="1")
+    assert re.match(r"\rpooling …", plain)
     assert "\x1b" not in plain
     assert plain.endswith(" \r")
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,9 +62,10 @@ def sequence_run(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def readings(run: SimpleNamespace) -> list[dict[str, Any]]:
+def readings(run: SimpleNamespace, fewer_draws: Callable[[], AbstractContextManager[None]]) -> list[dict[str, Any]]:
     """Of the default model's run: two readings of a family and one that lacks a level, kept in its folder."""
-    records = grid_records(run_grid(run.fit, names=READINGS, workers=1))
+    with fewer_draws():
+        records = grid_records(run_grid(run.fit, names=READINGS, workers=1))
     keep_analysis(run.folder, "sensitivity", {"sensitivity": {"readings": records}})
     return records
 

@@ -1,6 +1,7 @@
 """What the sections say, of runs in which it differs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -204,7 +205,7 @@ def test_a_bug_in_a_part_keeps_its_traceback() -> None:
         attempted(broken)
 
 
-def test_a_model_without_heterogeneity_has_no_figure_of_it(tmp_path) -> None:
+def test_a_model_without_heterogeneity_has_no_figure_of_it(own_table: Path, tmp_path: Path) -> None:
     from alkbayes.estimates.results import results_of
     from alkbayes.evidence.table import read_evidence
     from alkbayes.inference.fit import fit_model
@@ -213,15 +214,14 @@ def test_a_model_without_heterogeneity_has_no_figure_of_it(tmp_path) -> None:
     from alkbayes.runs.run import write_run
     from alkbayes.spec.schema import read_spec
 
-    model, table = tmp_path / "nohet.toml", tmp_path / "own.csv"
+    model = tmp_path / "nohet.toml"
     model.write_text(
         'schema = 1\nname = "nohet"\nquestion = "q"\n[likelihood]\nfamily = "binomial"\nlink = "logit"\n'
         '[intercept]\nprior = { dist = "normal", mean = 0.0, sd = 1.5 }\nwhy = "x"\n',
         encoding="utf-8",
     )
-    table.write_text("cohort_id,responders,n\na,3,12\nb,9,20\nc,7,9\nd,0,9\n", encoding="utf-8")
     settings = SamplerSettings(seed=11, chains=4, draws=500, tune=300)
-    fit = fit_model(read_spec(model), read_evidence(table), settings=settings)
+    fit = fit_model(read_spec(model), read_evidence(own_table), settings=settings)
     write_run(tmp_path / "run", fit, results_of(fit), model_file=model.read_bytes(), command="alkbayes fit")
     report = report_of(tmp_path / "run")
     assert "cells" in [picture.name for picture in report.pictures]

@@ -147,38 +147,47 @@ def test_whatever_fails_at_any_step_leaves_nothing(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
+sys.path.insert(0, sys.argv[2])
 import importlib.util
-spec = importlib.util.spec_from_file_location("runs_test", sys.argv[4])
+spec = importlib.util.spec_from_file_location("runs_test", sys.argv[3])
 test = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(test)
-owner, name, nth = test.STEPS[int(sys.argv[2])]
-plain, calls = getattr(owner, name), []
-def killed(self, *arguments, **options):
-    calls.append(1)
-    if len(calls) == nth:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return plain(self, *arguments, **options)
-setattr(owner, name, killed)
-test.write(Path(sys.argv[1]))
+def write_until_killed(folder, owner, name, nth):
+    plain, calls = getattr(owner, name), []
+    def killed(self, *arguments, **options):
+        calls.append(1)
+        if len(calls) == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(self, *arguments, **options)
+    setattr(owner, name, killed)
+    test.write(folder)
+    os._exit(0)
+# Each step in a process of its own, and the imports in one for all.
+for number, step in enumerate(test.STEPS):
+    child = os.fork()
+    if not child:
+        write_until_killed(Path(sys.argv[1]) / str(number) / "run", *step)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-@pytest.mark.parametrize("step", [4, 9, 11, 12])
-def test_a_process_killed_at_any_step_leaves_no_folder_that_looks_finished(tmp_path: Path, step: int) -> None:
-    folder = tmp_path / "run"
+def test_a_process_killed_at_any_step_leaves_no_folder_that_looks_finished(tmp_path: Path) -> None:
+    homes = [tmp_path / str(number) for number in range(len(STEPS))]
+    for home in homes:
+        home.mkdir()
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, folder, str(step), root, __file__], capture_output=True, text=True, check=False
+        [sys.executable, "-c", KILLED, tmp_path, root, __file__], capture_output=True, text=True, check=False
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert not folder.exists()
-    (left,) = tmp_path.iterdir()
-    assert left.name.startswith(".run.")
-    assert left.name.endswith(".partial")
-    # What is left is in nobody's way.
-    check_place(folder)
-    assert read_run(write_and_return(folder))["model"] == "m"
+    assert done.returncode == 0, done.stderr
+    assert [int(line) for line in done.stdout.splitlines()] == [-signal.SIGKILL] * len(STEPS), done.stderr
+    for home, (_, name, _) in zip(homes, STEPS, strict=True):
+        folder, left = home / "run", [path.name for path in home.iterdir()]
+        assert len(left) == (name != "mkdir")
+        assert all(each.startswith(".run.") and each.endswith(".partial") for each in left)
+        # What is left is in nobody's way.
+        check_place(folder)
+        assert read_run(write_and_return(folder))["model"] == "m"
 
 
 def write_and_return(folder: Path) -> Path:
@@ -327,16 +336,21 @@ def test_a_record_that_lacks_a_part_is_refused(tmp_path: Path, part: str) -> Non
         read_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("engine", Engine)
-def test_a_fit_is_read_back_as_it_was(tmp_path: Path, engine: Engine) -> None:
-    path = model_path("line")
+@pytest.mark.parametrize(("engine", "model"), [(Engine.QUADRATURE, "line"), (Engine.NUTS, "line-generation")])
+def test_a_fit_is_read_back_as_it_was(tmp_path: Path, own_table: Path, engine: Engine, model: str) -> None:
+    path = model_path(model)
     spec = read_spec(path)
-    evidence = read_evidence(columns=spec.columns)
+    table = own_table if engine is Engine.NUTS else None
+    evidence = read_evidence(table, columns=spec.columns)
     settings = SamplerSettings(seed=3, chains=2, draws=400, tune=300)
     fit = fit_model(spec, evidence, engine=engine, settings=settings)
     written = write_run(tmp_path / "run", fit, results_of(fit), model_file=path.read_bytes(), command="alkbayes fit")
     again = read_fit(tmp_path / "run")
-    assert (again.spec, again.evidence.sha256, again.evidence.source) == (spec, evidence.sha256, "bundled")
+    assert (again.spec, again.evidence.sha256, again.evidence.source) == (
+        spec,
+        evidence.sha256,
+        str(table or "bundled"),
+    )
     assert again.provenance.as_record() == fit.provenance.as_record()
     assert again.diagnostics == fit.diagnostics
     assert set(again.tree.children) == set(fit.tree.children)

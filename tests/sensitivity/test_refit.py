@@ -1,8 +1,12 @@
 """A run fitted again under other readings: the same fits as made by hand, whatever the number of processes."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
 import numpy as np
 import pytest
 
+from alkbayes import parallel
 from alkbayes.errors import WorkersLostError
 from alkbayes.estimates.headline import headline_of
 from alkbayes.estimates.rates import posterior_of
@@ -17,7 +21,13 @@ from alkbayes.sensitivity.table import Grid, Outcome, Status
 from alkbayes.spec.schema import Spec, model_path, parse_spec, read_spec
 from alkbayes.vocabulary import Standard
 
-SETTINGS = SamplerSettings(seed=11)
+SETTINGS = SamplerSettings(seed=11, draws=250)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few(fewer_draws: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with fewer_draws():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +59,7 @@ def test_the_main_model_again_is_the_main_fit(fit: Fit) -> None:
 
 
 def test_another_seed_gives_the_same_numbers_up_to_monte_carlo_error(fit: Fit) -> None:
-    again = fit_reading(AGAIN, fit.spec, fit.evidence, SamplerSettings(seed=12))
+    again = fit_reading(AGAIN, fit.spec, fit.evidence, SamplerSettings(seed=12, draws=250))
     grid = Grid(outcome_of("main", fit, main=fit.design), again, ())
     assert grid.not_reproduced == ()
     assert medians(again) != medians(grid.main)
@@ -62,6 +72,7 @@ def test_another_seed_gives_the_same_numbers_up_to_monte_carlo_error(fit: Fit) -
             assert abs(shift.by[name]) < 5.3 * shift.errors[name]
 
 
+@pytest.mark.slow
 def test_the_same_again_is_of_the_same_patients_as_the_run() -> None:
     spec = read_spec(model_path("sequence"))
     settings = SamplerSettings(seed=11, draws=500)
@@ -99,7 +110,9 @@ def test_a_reading_is_the_fit_that_one_would_make_by_hand(spec: Spec, evidence: 
     assert medians(found) == expected
 
 
-def test_the_numbers_do_not_depend_on_the_number_of_processes(fit: Fit) -> None:
+@pytest.mark.slow
+def test_the_numbers_do_not_depend_on_the_number_of_processes(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "FEW", 2)
     names = ("high certainty", "mixed 50 % pretreated")
     seen: list[tuple[int, int]] = []
     one = run_grid(fit, names=names, workers=1, progress=lambda done, total: seen.append((done, total)))

@@ -3,7 +3,8 @@
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,17 @@ Call = Callable[..., Result]
 
 
 # the command
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _analysed_once(
+    once: Callable[..., None], fewer_draws: Callable[[], AbstractContextManager[None]]
+) -> Iterator[None]:
+    from alkbayes.analyses import intracranial
+
+    once(intracranial, "intracranial_analysis", lambda _, evidence, **__: evidence.sha256)
+    with fewer_draws():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +43,7 @@ def document(alkbayes: Call, brain_table: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_reader_sees_rates_contrasts_the_answer_and_the_joint_model(printed: tuple[Result, Path]) -> None:
     result, figure = printed
     assert result.exit_code == 0
@@ -109,7 +122,8 @@ def test_a_table_without_the_counts_is_refused(alkbayes: Call, own_table: Path) 
 @pytest.fixture(scope="module")
 def run(alkbayes: Call, brain_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    result = alkbayes("fit", "intracranial", "--engine", "quadrature", "--data", brain_table, "--out", folder)
+    fit = ("fit", "intracranial", "--engine", "quadrature", "--draws", "250", "--data", brain_table, "--out", folder)
+    result = alkbayes(*fit)
     assert result.exit_code == 0
     assert (
         "Outcome: intracranial ORR; patients below are patients with measurable baseline CNS disease" in result.stdout
@@ -168,7 +182,8 @@ def test_figures_of_a_run(alkbayes: Call, run: Path, tmp_path: Path, kind: str) 
 
 def test_runs_of_two_outcomes_are_not_compared(alkbayes: Call, run: Path, brain_table: Path, tmp_path: Path) -> None:
     other = tmp_path / "systemic"
-    assert alkbayes("fit", "--engine", "quadrature", "--data", brain_table, "--out", other).exit_code == 0
+    fit = ("fit", "--engine", "quadrature", "--draws", "250", "--data", brain_table, "--out", other)
+    assert alkbayes(*fit).exit_code == 0
     result = alkbayes("compare", run, other)
     assert result.exit_code == 7
     assert "Only runs of the same cohorts and counts can be compared" in result.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from alkbayes.analyses import sequence
 from alkbayes.cli import app
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import read_evidence
@@ -23,11 +24,16 @@ from alkbayes.vocabulary import NOT_RANDOMISED
 type Command = Callable[..., Result]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compared_once(once: Callable[..., None]) -> None:
+    once(sequence, "sequencing_of", lambda fit, after: (fit.evidence.sha256, after))
+
+
 @pytest.fixture(scope="module")
 def fit() -> Fit:
     spec = read_spec(model_path("sequence"))
     evidence = read_evidence(columns=spec.columns)
-    return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(seed=3, draws=500))
+    return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(seed=3, draws=250))
 
 
 def written(fit: Fit, folder: Path) -> Path:

@@ -11,9 +11,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from alkbayes.cli import app
+from alkbayes.criticism import comparison
 from alkbayes.runs.analyses import kept_analysis
 
 type Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compared_once(once: Callable[..., None]) -> None:
+    once(comparison, "compare_fits", lambda fits, **_: tuple(fits))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,7 @@ def runs(alkbayes: Command, own_table: Path, tmp_path_factory: pytest.TempPathFa
     for model in ("line", "overall"):
         folders.append(home / model)
         result = alkbayes(
-            "fit", model, "--engine", "quadrature", "--data", own_table, "--out", folders[-1], "--draws", "500"
+            "fit", model, "--engine", "quadrature", "--data", own_table, "--out", folders[-1], "--draws", "250"
         )
         assert result.exit_code == 0
     return folders
@@ -78,7 +84,7 @@ def test_runs_of_one_model_have_their_folders_names(alkbayes: Command, runs: lis
 def test_bad_requests_have_their_exit_codes(alkbayes: Command, runs: list[Path], tmp_path: Path) -> None:
     other_table, other = tmp_path / "other.csv", tmp_path / "other"
     other_table.write_text("cohort_id,trial,n,responders\na,A,40,21\nb,B,50,19\nc,C,60,33\n", encoding="utf-8")
-    settings = ("--engine", "quadrature", "--draws", "500")
+    settings = ("--engine", "quadrature", "--draws", "250")
     assert alkbayes("fit", "overall", "--data", other_table, "--out", other, *settings).exit_code == 0
     for arguments, code, message in (
         ((runs[0],), 2, "two different runs at least"),

@@ -8,14 +8,22 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from alkbayes.cli import app
+from alkbayes.criticism import diagnosis
 
 type Command = Callable[..., Result]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def _diagnosed_once(once: Callable[..., None]) -> None:
+    once(diagnosis, "diagnosis_of", lambda fit: (fit.provenance.engine, fit.provenance.settings))
+
+
+@pytest.fixture(scope="module")
 def quadrature_run(alkbayes: Command, own_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("quadrature") / "run"
-    result = alkbayes("fit", "--data", own_table, "--out", folder, "--engine", "quadrature", "--seed", "7")
+    result = alkbayes(
+        "fit", "--data", own_table, "--out", folder, "--engine", "quadrature", "--draws", "500", "--seed", "7"
+    )
     assert result.exit_code == 0
     return folder
 
@@ -69,6 +77,7 @@ def test_a_run_that_failed_its_gate_is_refused_with_what_to_do(alkbayes: Command
     assert "What to do: Give more draws" in text
 
 
+@pytest.mark.slow
 def test_plots_are_written_and_not_overwritten(
     alkbayes: Command, json_run, quadrature_run: Path, tmp_path: Path
 ) -> None:

@@ -10,16 +10,24 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from alkbayes.criticism import loo_cohorts, loo_trials
 from alkbayes.runs.analyses import kept_analysis
 from alkbayes.runs.run import sealed
 
 type Command = Callable[..., Result]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _left_out_once(once: Callable[..., None]) -> None:
+    once(loo_cohorts, "leave_one_cohort_out", lambda fit, **_: fit.evidence.sha256)
+    once(loo_trials, "leave_one_trial_out", lambda fit, **_: fit.evidence.sha256)
+
+
 @pytest.fixture(scope="module")
 def run(alkbayes: Command, own_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("outliers") / "run"
-    assert alkbayes("fit", "--engine", "quadrature", "--data", own_table, "--out", folder, "--json").exit_code == 0
+    fit = ("fit", "--engine", "quadrature", "--draws", "500", "--data", own_table, "--out", folder, "--json")
+    assert alkbayes(*fit).exit_code == 0
     return folder
 
 
@@ -98,7 +106,9 @@ def test_a_table_without_trials_has_none_to_leave_out(alkbayes: Command, tmp_pat
         encoding="utf-8",
     )
     table.write_text("cohort_id,n,responders\na,40,21\nb,50,19\nc,60,33\n", encoding="utf-8")
-    assert alkbayes("fit", model, "--engine", "quadrature", "--data", table, "--out", run).exit_code == 0
+    assert (
+        alkbayes("fit", model, "--engine", "quadrature", "--draws", "250", "--data", table, "--out", run).exit_code == 0
+    )
     assert alkbayes("outliers", run).exit_code == 0
     result = alkbayes("outliers", run, "--by-trial")
     assert (result.exit_code, result.stdout) == (3, "")

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,17 @@ NAMES = ("tau half-normal 1", "differences normal 1", "high certainty", "mixed l
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled table under the model of line, without chains."""
     folder = tmp_path_factory.mktemp("sensitivity") / "run"
-    result = CliRunner().invoke(app, ["fit", "line", "--engine", "quadrature", "--out", str(folder)])
+    result = CliRunner().invoke(app, ["fit", "line", "--engine", "quadrature", "--draws", "250", "--out", str(folder)])
     assert result.exit_code == 0, result.output
     return folder
 
 
 @pytest.fixture(scope="module")
-def computed(run: Path) -> tuple[Grid, PowerScaling]:
+def computed(run: Path, fewer_draws: Callable[[], AbstractContextManager[None]]) -> tuple[Grid, PowerScaling]:
     """Of each kind of reading one, and one that does not apply; computed once for all tests of what is printed."""
     fit = read_fit(run)
-    return run_grid(fit, names=NAMES, workers=1), power_scaling.power_scaling(fit)
+    with fewer_draws():
+        return run_grid(fit, names=NAMES, workers=1), power_scaling.power_scaling(fit)
 
 
 @pytest.fixture(autouse=True)

@@ -97,6 +97,7 @@ def test_a_summary_may_be_plain(alkbayes, folder: Path) -> None:
     assert (both.exit_code, both.stdout) == (2, "")
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_sampler(folder: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from alkbayes.cli import app\n"

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,13 +28,18 @@ def command(*arguments: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def kept(run: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(
+    run: SimpleNamespace,
+    fewer_draws: Callable[[], AbstractContextManager[None]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """A run with which each command has kept what it found."""
     folder = Path(shutil.copytree(run.folder, tmp_path_factory.mktemp("kept") / "run"))
-    for name in NAMES:
-        result = command(name, "--for", folder, "--json")
-        assert result.exit_code == 0, result.output
-        assert json.loads(result.stdout)
+    with fewer_draws():
+        for name in NAMES:
+            result = command(name, "--for", folder, "--json")
+            assert result.exit_code == 0, result.output
+            assert json.loads(result.stdout)
     planned = ("--line", "naive", "--generation", "third", "--n", "40", "--null", "0.6", "--above", "0.7")
     result = command("predict", folder, *planned)
     assert result.exit_code == 0, result.output
@@ -137,6 +144,7 @@ def test_a_planned_trial_is_the_one_that_was_asked_about(section: Section, kept:
     assert designs["vague"][1] == f"{next(row['critical'] for row in found['designs'] if row['prior'] == 'vague')}"
 
 
+@pytest.mark.slow
 def test_the_whole_report_holds_them(kept: Path) -> None:
     report = report_of(kept)
     page, text = html_of(report), markdown_of(report, "figures")
