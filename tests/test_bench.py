@@ -77,6 +77,7 @@ def test_the_table_says_what_was_met(bench: ModuleType) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_is_measured_in_one_process_can_be_measured() -> None:
     script = BENCH.with_name("in_process.py")
     done = subprocess.run(

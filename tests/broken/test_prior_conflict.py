@@ -11,11 +11,12 @@ from alkbayes.cli import app
 from alkbayes.sensitivity import refit as sensitivity
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prior", "replaced", "by", "other"),
     [
         ("line", "mean = 0.0, sd = 1.0", "mean = 3.0, sd = 0.3", "intercept"),
-        pytest.param("intercept", "mean = 0.0, sd = 1.5", "mean = -4.0, sd = 0.3", "line", marks=pytest.mark.slow),
+        ("intercept", "mean = 0.0, sd = 1.5", "mean = -4.0, sd = 0.3", "line"),
     ],
 )
 def test_a_prior_in_conflict_with_the_data_is_named_by_sensitivity(

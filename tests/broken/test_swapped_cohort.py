@@ -16,7 +16,8 @@ def alkbayes(*arguments: str | Path) -> Result:
     return CliRunner(env={"COLUMNS": "100"}).invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("cohort", ["profile1029-crizotinib", pytest.param("bfast-alk", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("cohort", ["profile1029-crizotinib", "bfast-alk"])
 def test_swapped_responders_and_non_responders_are_the_top_outlier(cohort: str, tmp_path: Path) -> None:
     text = files("alkbayes").joinpath("data", "cohorts.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))

@@ -34,7 +34,10 @@ def test_it_is_the_same_when_made_again_and_whatever_the_size_of_the_study() -> 
 
 @pytest.mark.parametrize(
     "other",
-    [replace(STUDY, scenario="eight-patients"), replace(STUDY, spec=read_spec(model_path("robust")))],
+    [
+        replace(STUDY, scenario="eight-patients"),
+        pytest.param(replace(STUDY, spec=read_spec(model_path("robust"))), marks=pytest.mark.slow),
+    ],
     ids=["scenario", "model"],
 )
 def test_another_scenario_or_model_has_another(other: Study) -> None:

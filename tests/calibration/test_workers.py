@@ -53,6 +53,7 @@ def test_two_processes_give_the_same_and_from_wherever_they_go_on(tmp_path: Path
     assert summary_of(folder, list(opened(tmp_path / "s").records.values())) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of Dask about ports, sockets and its own event loop
 def test_a_dask_cluster_gives_the_same(tmp_path: Path, expected: bytes) -> None:
     from distributed import LocalCluster

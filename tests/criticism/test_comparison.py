@@ -84,6 +84,7 @@ def test_by_cohort_it_is_arvizs_comparison_of_the_integrated_likelihood(
     np.testing.assert_allclose(ours["difference_se"], theirs["dse"].astype(float), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_by_trial_it_is_the_exact_leave_one_out_of_each(alone: dict[str, Any], comparison: Comparison) -> None:
     ours = comparison.elpd[comparison.elpd["left_out"] == "trial"].set_index("run")
     values = {}

@@ -63,6 +63,7 @@ def direct(spec: Any, table_of: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_direct_fits(whole: Any, left_out: Any, direct: dict[str, Any]) -> None:
     moves = left_out.moves.set_index(["trial", "number"])
     with_all = {number.name: number for number in headline_of(posterior_of(whole))}

@@ -43,6 +43,7 @@ def test_p_values_are_uniform_where_the_model_is_true(p_values: Any) -> None:
     assert stats.kstest(found, "uniform").pvalue > ERROR
 
 
+@pytest.mark.slow
 def test_they_are_not_where_the_model_leaves_out_that_cohorts_differ(p_values: Any) -> None:
     found = p_values(tau_trial=0.5, tau_cohort=0.4, levels=("trial",))
     assert stats.kstest(found, "uniform").pvalue < ERROR / 100

@@ -139,6 +139,7 @@ def test_draws_by_quadrature_are_worth_their_number_but_for_duplicates() -> None
     assert (worth.ess_bulk, worth.ess_tail) == (pytest.approx(2000), pytest.approx(2000))
 
 
+@pytest.mark.slow
 def test_errors_of_the_quadrature_engine_are_those_seen_over_seeds(case_of: Any) -> None:
     """The pooled numbers of a small table, computed with 40 seeds."""
     case = case_of("cohort-only")

@@ -80,7 +80,7 @@ def best() -> float:
     return -float(minimize(lambda phi: -nested_value(*phi), start, method="Nelder-Mead", options=options).fun)
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("place", [0, *(pytest.param(place, marks=pytest.mark.slow) for place in (1, 2))])
 def test_two_levels_against_brute_force(place: int, best: float) -> None:
     x, n, group = NESTED
     got = profile_intervals(x, n, group=group, prob=0.8)

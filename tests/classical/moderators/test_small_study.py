@@ -96,6 +96,7 @@ def test_a_slope_above_0_says_that_small_cohorts_respond_more() -> None:
         assert turned.p == pytest.approx(found.p, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_size_under_no_asymmetry() -> None:
     """With tau 0.5 and no slope, REML's test at 5 % rejects in about 5 % of 400 tables; a binomial 99.9 % band."""
     rng = np.random.default_rng(20261122)

@@ -164,6 +164,7 @@ def test_everything_else_has_its_conditional_normal_distribution(laid: Callable[
     np.testing.assert_allclose(again, draws["theta"], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_bundled_posterior_is_that_of_the_same_model_in_pymc() -> None:
     import pymc as pm
 
