@@ -147,7 +147,7 @@ class Structure:
 
     cohorts: tuple[str, ...]
     n: Array
-    intercept_prior: Prior
+    intercept_prior: Normal | StudentT
     effects: tuple[EffectBlock, ...]
     group: HeterogeneityBlock | None
     cohort: HeterogeneityBlock | None
@@ -211,8 +211,12 @@ class Parameter:
 
 
 def parameters(design: Design) -> tuple[Parameter, ...]:
-    """Return the free parameters in the order in which every engine holds them."""
-    listed = [Parameter("alpha", None, None, design.intercept_prior, "real")]
+    """Return the free parameters in the order in which every engine holds them.
+
+    The intercept stands first; in a model without effects after the standard deviations, given which it is sampled.
+    """
+    intercept = Parameter("alpha", None, None, design.intercept_prior, "real")
+    listed = [intercept] if design.effects else []
     for block in design.effects:
         if block.sd_prior is not None:
             listed.append(Parameter(f"sd_{block.slug}", None, None, block.sd_prior, "positive"))
@@ -220,6 +224,8 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
     if design.rho_prior is not None:
         listed.append(Parameter("rho", None, None, design.rho_prior, "unit"))
     listed += [Parameter(f"tau_{term.label}", None, None, term.sd_prior, "positive") for term in design.heterogeneity]
+    if not design.effects:
+        listed.append(intercept)
     for term in design.heterogeneity:
         listed.append(Parameter(f"z_{term.label}", term.label, term.units, term.unit_prior, "real"))
     return tuple(listed)

@@ -15,6 +15,7 @@ from alkbayes.model.parametrisation import (
     cohort_moments,
     empirical_predictors,
     group_moments,
+    intercept_moments,
     positive_from_score,
     sampling_variance,
     score_scale,
@@ -55,7 +56,8 @@ def from_unconstrained(design: Design, positions: Array) -> Draws:
 def from_prior(design: Design, *, rng: np.random.Generator, draws: int) -> Draws:
     """Return draws from the prior, one chain of them, as the variables of :func:`complete`."""
     free: Draws = {}
-    for parameter in parameters(design):
+    # The intercept first, wherever it stands for the sampler: what a seed draws is of the model alone.
+    for parameter in sorted(parameters(design), key=lambda parameter: parameter.name != "alpha"):
         shape = (1, draws) if parameter.coords is None else (1, draws, parameter.size)
         free[parameter.name] = parameter.prior.draw(rng, shape)
     return complete(design, free)
@@ -117,16 +119,20 @@ def total_sd(design: Structure, draws: Mapping[str, Array]) -> Array:
 def _standardise(design: Design, raw: Draws) -> Draws:
     """Replace what the sampler saw of the deviations by the deviations; the counterpart of `model.Conditioned`."""
     free = dict(raw)
-    eta = linear_predictor(design, free, {block.label: block.index for block in design.effects})
     observed, variance = empirical_predictors(design)
     rho = free["rho"][..., None] if design.rho_prior is not None else None
     variance = sampling_variance(design.n, variance, rho)
     group, cohort = design.group, design.cohort
     tau_cohort = 0.0 if cohort is None else free[f"tau_{cohort.label}"][..., None]
-    if group is not None:
-        tau = free[f"tau_{group.label}"][..., None]
-        groups = _Grouping(group)
-        # The sums over groups have the groups as their last axis, the taus one entry there: both broadcast.
+    tau = 0.0 if group is None else free[f"tau_{group.label}"][..., None]
+    groups = None if group is None else _Grouping(group)
+    # The sums over groups have the groups as their last axis, the taus one entry there: both broadcast.
+    if not design.effects:
+        by_group = None if groups is None else groups.sum
+        mean, precision = intercept_moments(observed, variance, tau, tau_cohort, design.intercept_prior, by_group)
+        free["alpha"] = mean + free["alpha"] / np.sqrt(precision)
+    eta = linear_predictor(design, free, {block.label: block.index for block in design.effects})
+    if group is not None and groups is not None:
         mean, precision = group_moments(observed - eta, variance, tau, tau_cohort, groups.sum)
         free[f"z_{group.label}"] = mean + free[f"z_{group.label}"] / np.sqrt(precision)
         eta = eta + tau * free[f"z_{group.label}"][..., group.index]

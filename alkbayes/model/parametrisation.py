@@ -11,6 +11,9 @@ two densities against each other).
 The idea is that of partial non-centring with weights from the data (Papaspiliopoulos, Roberts and Sköld 2007,
 doi:10.1214/088342307000000014), with weights that follow the current tau.
 
+So is the intercept of a model without effects, given the standard deviations: where large cohorts are alike, these may
+be 0.003 or 0.7, and the intercept is known a hundred times better with the one than with the other.
+
 A standard deviation is sampled as `x` in `tau = -s log(1 - Phi(x))`, the value of an exponential distribution at the
 normal score `x`: near zero, where a logarithm has a long tail that chains are slow to explore and to leave, `x` is
 nearly normal.
@@ -30,7 +33,7 @@ from scipy.special import log_ndtr
 
 from alkbayes.likelihood.links import Link, inverse_derivative, link_function
 from alkbayes.model.design import Design
-from alkbayes.spec.priors import Exponential, HalfNormal, HalfStudentT, Prior, RootSumOfSquares
+from alkbayes.spec.priors import Exponential, HalfNormal, HalfStudentT, Normal, Prior, RootSumOfSquares, StudentT
 
 type Array = NDArray[np.float64]
 
@@ -101,6 +104,37 @@ def group_moments(
     weight = 1 / (variance + tau_cohort**2)
     precision = 1 + tau_group**2 * sum_by_group(weight)
     return tau_group * sum_by_group(weight * residual) / precision, precision
+
+
+def intercept_moments(
+    observed: Any,
+    variance: Any,
+    tau_group: Any,
+    tau_cohort: Any,
+    prior: Normal | StudentT,
+    sum_by_group: Callable[[Any], Any] | None,
+) -> Any:
+    """Return the conditional mean and precision of the intercept of a model without effects.
+
+    Parameters
+    ----------
+    observed
+        Empirical predictor, last axis cohort.
+    variance, tau_group, tau_cohort
+        As in :func:`group_moments`; `tau_group` is 0 where the model has no such level.
+    prior
+        Of the intercept; a Student t counts with its scale.
+    sum_by_group
+        Sums the last axis, over the cohorts of each group; None where the model has no such level.
+    """
+    weight = 1 / (variance + tau_cohort**2)
+    weighted = weight * observed
+    if sum_by_group is not None:
+        total = sum_by_group(weight)
+        shrink = 1 / (1 + tau_group**2 * total)
+        weight, weighted = shrink * total, shrink * sum_by_group(weighted)
+    precision = prior.sd**-2 + weight.sum(axis=-1)
+    return (prior.mean * prior.sd**-2 + weighted.sum(axis=-1)) / precision, precision
 
 
 def cohort_moments(residual: Any, variance: Any, tau_cohort: Any) -> Any:

@@ -126,9 +126,9 @@ def test_a_grouping_column_may_have_any_name(spec_of: SpecOf, table_of: TableOf)
     spec = spec_of(heterogeneity=[TRIAL | {"column": "country"}, COHORT])
     design = build_design(spec, table_of("x1 A naive first 3 1\nx2 B naive first 3 1", country=["Chile"] * 2))
     assert [parameter.name for parameter in parameters(design)] == [
-        "alpha",
         "tau_country",
         "tau_cohort",
+        "alpha",
         "z_country",
         "z_cohort",
     ]

@@ -73,7 +73,7 @@ def test_one_term_for_two_has_the_posterior_of_the_two(name: str, engine: Engine
     evidence = read_evidence(STRANGERS / f"{name}.csv", columns=spec.columns)
     fit = fit_model(spec, evidence, engine=engine, settings=SamplerSettings(draws=2000))
     assert fit.diagnostics.converged
-    assert [parameter.name for parameter in parameters(fit.design)] == ["alpha", "tau_total", "z_total"]
+    assert [parameter.name for parameter in parameters(fit.design)] == ["tau_total", "alpha", "z_total"]
     posterior = posterior_of(fit)
     found = {
         "typical": expit(posterior.draws["alpha"]),

@@ -1,7 +1,7 @@
 """A design as a PyMC model with named dimensions; nothing is compiled or sampled here."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from alkbayes.model.parametrisation import (
     cohort_moments,
     counts_of,
     group_moments,
+    intercept_moments,
     sampling_variance,
     score_scale,
 )
@@ -107,7 +108,7 @@ def build_model(design: Design) -> pm.Model:
         counts = {
             name: pm.Data(name, values, dims="cohort", shape=values.shape) for name, values in counts_of(design).items()
         }
-        eta = variable("alpha", design.intercept_prior)
+        eta = variable("alpha", design.intercept_prior) if design.effects else 0.0
         for block in design.effects:
             sd = 1.0 if block.sd_prior is None else variable(f"sd_{block.slug}", block.sd_prior)
             free = variable(block.free, block.prior, dims=f"{block.slug}_contrast")
@@ -182,41 +183,45 @@ def _add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho:
     group, cohort = design.group, design.cohort
     taus = {term.label: variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
     observed, variance = counts["predictor"], sampling_variance(counts["n"], counts["variance"], rho)
-    if group is not None:
-        tau, tau_cohort = taus[group.label], 0.0 if cohort is None else taus[cohort.label]
-        index, zeros = group.index, pt.zeros(len(group.units))
-        moments = group_moments(
-            observed - eta, variance, tau, tau_cohort, lambda values: pt.inc_subtensor(zeros[index], values)
-        )
-        eta = eta + tau * _deviations(group, *moments)[index]
+    tau, tau_cohort = (0.0 if term is None else taus[term.label] for term in (group, cohort))
+    sums = None if group is None else _sums_of(group)
+    if not design.effects:
+        moments = intercept_moments(observed, variance, tau, tau_cohort, design.intercept_prior, sums)
+        eta = _conditioned("alpha", design.intercept_prior, moments)
+    if group is not None and sums is not None:
+        moments = group_moments(observed - eta, variance, tau, tau_cohort, sums)
+        eta = eta + tau * _conditioned(f"z_{group.label}", group.unit_prior, moments, dims=group.label)[group.index]
     if cohort is not None:
-        tau = taus[cohort.label]
-        eta = eta + tau * _deviations(cohort, *cohort_moments(observed - eta, variance, tau))
+        moments = cohort_moments(observed - eta, variance, tau_cohort)
+        eta = eta + tau_cohort * _conditioned(f"z_{cohort.label}", cohort.unit_prior, moments, dims=cohort.label)
     return eta + pt.zeros(len(design.cohorts))
 
 
-def _deviations(term: HeterogeneityBlock, mean: Any, precision: Any) -> Any:
-    """Standardised deviations with the prior of `term`, which the sampler sees in units of `mean` and `precision`."""
-    prior = term.unit_prior
+def _sums_of(group: HeterogeneityBlock) -> Callable[[Any], Any]:
+    index, zeros = group.index, pt.zeros(len(group.units))
+    return lambda values: pt.inc_subtensor(zeros[index], values)
+
+
+def _conditioned(name: str, prior: Normal | StudentT, moments: Any, *, dims: str | None = None) -> Any:
+    """Add a free variable with a prior, which the sampler sees in units of its conditional mean and precision."""
 
     def logp(value: Any, mean: Any, precision: Any) -> Any:  # noqa: ARG001
         if isinstance(prior, StudentT):
-            return pm.logp(pm.StudentT.dist(nu=prior.nu, mu=0.0, sigma=1.0), value)
-        return pm.logp(pm.Normal.dist(0.0, 1.0), value)
+            return pm.logp(pm.StudentT.dist(nu=prior.nu, mu=prior.mean, sigma=prior.sd), value)
+        return pm.logp(pm.Normal.dist(prior.mean, prior.sd), value)
 
     def random(mean: Any, precision: Any, rng: np.random.Generator, size: Any) -> Any:  # noqa: ARG001
         return prior.draw(rng, np.shape(mean) if size is None else size)
 
     return pm.CustomDist(
-        f"z_{term.label}",
-        mean,
-        precision,
+        name,
+        *moments,
         logp=logp,
         random=random,
         signature="(),()->()",
         transform=Conditioned(),
         default_transform=None,
-        dims=term.label,
+        dims=dims,
     )
 
 
