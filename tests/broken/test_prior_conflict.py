@@ -27,7 +27,7 @@ def test_a_prior_in_conflict_with_the_data_is_named_by_sensitivity(
     text = runner.invoke(app, ["models", "line"]).stdout
     assert text.count(replaced) == 1
     model.write_text(text.replace(replaced, by), encoding="utf-8")
-    fitted = runner.invoke(app, ["fit", str(model), "--engine", "quadrature", "--draws", "500", "--out", str(run)])
+    fitted = runner.invoke(app, ["fit", str(model), "--engine", "quadrature", "--out", str(run)])
     assert fitted.exit_code == 0, fitted.output
     # One reading is enough, of a prior that is in no conflict.
     reading = {"line": "differences normal 1", "intercept": "intercept normal 3"}[prior]

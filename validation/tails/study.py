@@ -1,7 +1,7 @@
 """Whether an engine is right to its own Monte Carlo errors where a tau ranges over orders of magnitude.
 
     python validation/tails/study.py quadrature 0 200        # writes validation/tails/quadrature.json
-    python validation/tails/study.py nuts 0 11
+    python validation/tails/study.py nuts 0 200
 
 Tables of 3 to 6 cohorts of 5 to 1,000,000 patients, half of them with several cohorts a trial, are fitted with the
 bundled model `overall` and held against exact integration (exact.py).

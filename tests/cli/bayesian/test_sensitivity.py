@@ -151,7 +151,8 @@ def test_a_reader_sees_shifts_what_is_left_out_and_why(alkbayes: Command, run: P
     lines = [" ".join(line.split()) for line in text.splitlines()]
     main = next(line for line in lines if line.startswith("main fit 63 5,645 "))
     again = next(line for line in lines if line.startswith("the same again 63 5,645 "))
-    assert again.split()[5:10] == ["0.0"] * 5
+    # With as many decimals as the error of each supports.
+    assert [float(shift) for shift in again.split()[5:10]] == [0.0] * 5
     assert main.split()[-2] == again.split()[-2]  # the interval of the next cohort
     assert any(line.startswith("high certainty 48 4,811 ") for line in lines)
     assert "mixed lines left out: leaves no cohort with line mixed" in lines
