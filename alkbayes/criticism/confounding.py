@@ -164,12 +164,15 @@ def unexamined_columns(fit: "Fit") -> tuple[Unexamined, ...]:
     found = []
     for name in _candidates(fit):
         values = frame[name].astype(str)
-        missing, levels = int((values == "").sum()), len(set(values))
+        missing, levels = int((values == "").sum()), len(set(values) - {""})
+        numbers = _numbers(values.tolist())
         if _basis(frame, name) is not None:
             if not 2 * COHORTS_A_LEVEL <= cohorts <= MOST_COHORTS:
                 found.append(Unexamined(name, Reason.SIZE, cohorts, cohorts))
+        elif numbers is not None and _is_outcome(frame, numbers):
+            continue
         elif _is_number(values.tolist()):
-            # What has a value for each cohort was looked at, or is the response in other words.
+            # What has a value for each cohort was looked at.
             if MOST_MISSING < missing / cohorts <= MOST_UNGROUPED:
                 found.append(Unexamined(name, Reason.MISSING, missing, cohorts))
         elif levels > 1 and _ungrouped(frame, name) <= MOST_UNGROUPED:
@@ -192,14 +195,9 @@ def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
     if missing.mean() > MOST_MISSING:
         return None
     numbers = _numbers(values.tolist())
-    if numbers is not None and np.array_equal(numbers, frame["n"] - frame["responders"]):
+    if numbers is not None and _is_outcome(frame, numbers):
         return None
     if numbers is not None and _is_number(values.tolist()):
-        rates = (frame["responders"] / frame["n"]).to_numpy(dtype=np.float64)
-        if np.ptp(rates[~missing]) == 0:
-            return None
-        if not abs(float(spearmanr(numbers[~missing], rates[~missing]).statistic)) < SAME_AS_RATE:
-            return None
         centred = np.where(missing, 0.0, numbers - numbers[~missing].mean())
         return centred[:, None] / centred[~missing].std(), True
     levels = in_order(name, values.tolist())
@@ -207,6 +205,19 @@ def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
         return None
     codes = np.array([levels.index(value) for value in values])
     return zero_sum_basis(len(levels))[codes], False
+
+
+def _is_outcome(frame: "pd.DataFrame", numbers: Array) -> bool:
+    """Return whether numbers are the counts or the observed rates in other words, or there is no rate to tell."""
+    if any(np.array_equal(numbers, count) for count in (frame["responders"], frame["n"] - frame["responders"])):
+        return True
+    known = ~np.isnan(numbers)
+    rates = (frame["responders"] / frame["n"]).to_numpy(dtype=np.float64)[known]
+    if len(set(numbers[known].tolist())) < 2:
+        return False
+    if np.ptp(rates) == 0:
+        return True
+    return not abs(float(spearmanr(numbers[known], rates).statistic)) < SAME_AS_RATE
 
 
 def _numbers(cells: list[str]) -> Array | None:

@@ -55,11 +55,13 @@ OWN_PATIENTS = "each over its own patients"
 """What rows are averaged over that are not for comparing."""
 PARTLY_PREDICTED = "*"
 """Marks a row that is averaged over combinations of levels, too, that no cohort has."""
+WHOLLY_PREDICTED, ALL_PREDICTED = "**", 1 - 1e-9
+"""Marks a contrast of nothing else, and the share of patients from which it is that, but for rounding."""
 SIDE_PREDICTED = (
-    f"{PARTLY_PREDICTED} one side, or both, in part predicted by the model, where no cohort has the combination of "
-    "levels; the share of patients is in contrasts.csv"
+    f"{PARTLY_PREDICTED} for some of the patients, one side or both are predicted by the model, as no cohort has the "
+    f"combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
-"""What the mark of a contrast means."""
+"""What the marks of contrasts mean."""
 WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do."
 
 
@@ -134,6 +136,13 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
 def contrast_notes(contrasts: Iterable[Document]) -> list[str]:
     """Return what the mark of some of these contrasts means; nothing if none has it."""
     return [SIDE_PREDICTED] if any(map(is_partly_predicted, contrasts)) else []
+
+
+def contrast_mark(contrast: Document) -> str:
+    """Return the mark of a contrast of which a side is predicted; empty if none is."""
+    if not is_partly_predicted(contrast):
+        return ""
+    return WHOLLY_PREDICTED if contrast["predicted"] >= ALL_PREDICTED else PARTLY_PREDICTED
 
 
 def contrasts_by_column(document: Document) -> dict[str, dict[str, dict[str, Document]]]:
@@ -295,9 +304,9 @@ def _meaning(parameter: str, document: Document) -> str:
 
 def _contrast(name: str, scales: Mapping[str, Document]) -> tuple[str, ...]:
     middle, interval = difference(scales["risk_difference"])
-    mark = f" {PARTLY_PREDICTED}" if is_partly_predicted(scales["risk_difference"]) else ""
+    mark = contrast_mark(scales["risk_difference"])
     return (
-        f"{shown(name)}{mark}",
+        f"{shown(name)} {mark}" if mark else shown(name),
         ratio(scales["odds_ratio"]),
         f"{middle} ({interval})",
         probability(scales["risk_difference"]["prob_better"]),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alkbayes.evidence.table import BUNDLED
-from alkbayes.presentation.fit import Document, contrasts_by_column, outcome_of, pooled_by_level
+from alkbayes.presentation.fit import ALL_PREDICTED, Document, contrasts_by_column, outcome_of, pooled_by_level
 from alkbayes.text.names import shown
 from alkbayes.text.wording import counted, difference, joined, limits, percent, percent_interval, rate
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
@@ -21,8 +21,6 @@ APART_POINTS = 0.03
 """Difference of means from which the one over a level's own patients is told, too."""
 MUCH_PREDICTED = 0.25
 """Share of the patients of a row with a combination that no cohort has, from which that is told."""
-ALL_PREDICTED = 1 - 1e-9
-"""From which it is all of them, but for rounding."""
 NOT_OBSERVED = ", predicted and not observed"
 APART = 1.5
 """A prediction interval this many times as wide as the interval of the mean says that cohorts differ."""
@@ -173,12 +171,12 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
     yield f"By {_titles(column)[0]}, each over the same patients ({same}), the average response rate is {joined(each)}."
     if wholly:
         names = joined([_name(column, level) for level, _ in rows if level in wholly])
-        yield f"In {names} all of that is the model's prediction: no cohort that the level has is of such patients."
+        yield f"In {names} all of that is the model's prediction: no cohort of that level had such patients."
     much = [level for level, row in rows if row["predicted"] >= MUCH_PREDICTED and level not in wholly]
     if partly := [_name(column, level) for level in much]:
         yield (
-            f"In {joined(partly)} much of that is the model's prediction: a quarter or more of these patients are like "
-            "none of the cohorts that the level has."
+            f"In {joined(partly)} much of that is the model's prediction: at least a quarter of these patients "
+            "resemble none of that level's cohorts."
         )
     own = [
         f"{percent(row['own_median'], 0)} % in {_name(column, level)}"
@@ -187,8 +185,8 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
     ]
     if own:
         yield (
-            f"Over its own patients the rate would be {joined(own)}: these differ from the others in whom they "
-            "treated, and not only in this."
+            f"Over its own patients the rate is {joined(own)}: these levels differ from the others in the patients "
+            "treated, too."
         )
 
 

@@ -17,6 +17,9 @@ from alkbayes.vocabulary import ALL, Estimand, Standard
 APART = 0.03
 """Difference of means from which it is said what a row would be over its own patients."""
 
+UNEVEN = 0.1
+"""Cramér's V, or correlation ratio, from which a column is said to lie unevenly over another."""
+
 OWN_ROWS = "Each row is averaged over its own patients"
 SAME_PATIENTS = (
     "Typical, mean and next cohort of the levels of a column are over the same patients, which stand above them, so "
@@ -25,6 +28,10 @@ SAME_PATIENTS = (
 OWN_PATIENTS = (
     "Each level is over its own patients, who differ in the other columns, so that levels cannot be compared by their "
     "rows; a contrast is over the patients of both its levels."
+)
+NOT_ALL = (
+    "Not so the levels of {columns}: no combination of the other columns is possible with all of them, so that their "
+    "rows cannot be compared, and their contrasts are predictions."
 )
 NOT_COMPARED = "each level over its own patients, as no combination of the other columns is possible with all of them"
 
@@ -44,15 +51,18 @@ def standard_lines(document: Document) -> list[str]:
     rows = list(_standardised(document))
     if not rows:
         return [OWN_PATIENTS] if any(row["weights"] for row in _single(document)) else []
+    same = [SAME_PATIENTS]
+    if alone := dict.fromkeys(row["group"] for row in _single(document) if row["weights"] and not row["over"]):
+        same.append(NOT_ALL.format(columns=joined([column_title(column) for column in alone])))
     apart: dict[str, list[str]] = {}
     for row in rows:
         if abs(row["median"] - row["own_median"]) >= APART:
             said = f"{shown(row['level'])} {percent(row['own_median'], 0)}"
             apart.setdefault(row["group"], []).append(f"{said} (here {percent(row['median'], 0)})")
     if not apart:
-        return [SAME_PATIENTS]
+        return same
     listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in apart.items())
-    return [SAME_PATIENTS, f"Over their own patients, who differ in the other columns, means would be {listed}."]
+    return [*same, f"Over their own patients, who differ in the other columns, means would be {listed}."]
 
 
 def unnamed_lines(document: Document) -> list[str]:
@@ -65,7 +75,7 @@ def unnamed_lines(document: Document) -> list[str]:
         measure = "correlation ratio" if row["numeric"] else "Cramér's V"
         uneven = [
             f"{column_title(each['factor'])} ({'' if place else f'{measure} '}{each['measure']:.2f})"
-            for place, each in enumerate(row["uneven"])
+            for place, each in enumerate(each for each in row["uneven"] if each["measure"] >= UNEVEN)
         ]
         over = f", uneven over {joined(uneven)}" if uneven else ""
         found.append(f"{shown(row['column'])} +{row['gain']:.0f} (SE {row['se']:.0f}){over}")

@@ -144,6 +144,23 @@ def test_who_did_not_respond_is_no_covariate(without: Fit) -> None:
     assert confounding._basis(frame.assign(size=frame["n"].astype(str)), "size") is not None
 
 
+def test_the_outcome_in_other_words_is_neither_told_nor_missed(without: Fit) -> None:
+    """A copy of the responders, and five classes of the observed rate, which are too few values for a number."""
+    frame = without.evidence.frame
+    rates = (frame["responders"] / frame["n"]).to_numpy()
+    percents = [str(round(100 * rate)) for rate in rates]
+    classes = [str(place) for place in np.digitize(rates, np.quantile(rates, [0.2, 0.4, 0.6, 0.8]))]
+    assert stats.spearmanr([int(each) for each in classes], rates).statistic > 0.95
+    for name, values in {
+        "events": [str(count) for count in frame["responders"]],
+        "percent": percents,
+        "classes": classes,
+    }.items():
+        fit = with_column(without, name, values)
+        assert name not in told(fit)
+        assert name not in [each.column for each in unexamined_columns(fit)]
+
+
 def test_tables_too_small_or_too_large_are_not_looked_at(without: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confounding, "MOST_COHORTS", 62)
     assert unnamed_columns(without) == ()

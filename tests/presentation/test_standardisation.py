@@ -102,18 +102,20 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
 
 def test_contrasts_of_which_a_side_is_predicted_are_marked(compared: Document) -> None:
     marks = {
-        (row["column"], row["contrast"]): row["predicted"] > 0
+        (row["column"], row["contrast"]): "**" if row["predicted"] > 0.999999 else "*" if row["predicted"] > 0 else ""
         for row in compared["contrasts"]
         if row["scale"] == "risk_difference"
     }
     tables = contrast_rows(compared)
     assert [row[0] for table in tables for row in table.rows] == [
-        f"{contrast} *" if marked else contrast for (_, contrast), marked in marks.items()
+        f"{contrast} {mark}".strip() for (_, contrast), mark in marks.items()
     ]
     # No first-generation cohort had crizotinib before; every naive combination of the common support has cohorts.
-    assert marks["generation", "second vs first"]
+    assert marks["generation", "second vs first"] == "*"
+    # Patients both after several ALK TKIs and after none are of no cohort, whatever their generation.
+    assert marks["prior_tki", "any vs none"] == "**"
     (note,) = contrast_notes(compared["contrasts"])
-    assert note.startswith("* one side, or both, in part predicted")
+    assert note.startswith("* for some of the patients, one side or both are predicted")
     whole = [row | {"predicted": 0.0} for row in compared["contrasts"]]
     assert contrast_notes(whole) == []
     assert not any("*" in row[0] for table in contrast_rows(compared | {"contrasts": whole}) for row in table.rows)
@@ -189,7 +191,7 @@ def test_the_plain_paragraph_has_the_order_of_the_table_whichever_way_it_points(
         for row in compared["pooled"]
     ]
     other = summary(compared | {"pooled": turned})
-    assert f"the rate would be {rates[0]} % in first-generation TKIs" in other
+    assert f"the rate is {rates[0]} % in first-generation TKIs" in other
 
 
 def test_what_no_cohort_has_is_told_to_be_predicted_and_not_observed(compared: Document) -> None:

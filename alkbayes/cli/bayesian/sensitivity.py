@@ -153,7 +153,7 @@ def _heading(number: "Estimate") -> str:
     if table == "pooled":
         return "overall" if group == "all" else HYPHENATED.get(level, level)
     if table == "contrast":
-        first, second = level.split(" vs ")
+        first, _, second = level.partition(" vs ")
         return f"{HYPHENATED.get(first, first)}\nvs {second}"
     return level.replace("_", "_\n", 1)
 

@@ -20,7 +20,7 @@ from alkbayes.plots.page.layout import (
 )
 from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, Caption, styled
-from alkbayes.presentation.fit import PARTLY_PREDICTED, contrast_notes, is_partly_predicted
+from alkbayes.presentation.fit import contrast_mark, contrast_notes
 from alkbayes.text.json import records
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
@@ -105,8 +105,8 @@ def _rows(table: pd.DataFrame) -> list[_Row]:
         rows.append(_Row(HEADINGS.get(name, name.replace("_", " "))))
         for contrast, pair in of_column.groupby("contrast", sort=False):
             scales = {record["scale"]: record for record in records(pair)}
-            mark = f" {PARTLY_PREDICTED}" if is_partly_predicted(scales["risk_difference"]) else ""
-            rows.append(_Row(f"{contrast}{mark}", scales["odds_ratio"], scales["risk_difference"]))
+            name = f"{contrast} {contrast_mark(scales['risk_difference'])}".rstrip()
+            rows.append(_Row(name, scales["odds_ratio"], scales["risk_difference"]))
     return rows
 
 

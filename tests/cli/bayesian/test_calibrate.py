@@ -100,7 +100,7 @@ def test_ranks_that_are_not_uniform_fail_the_gate(
     result = alkbayes("calibrate", *SMALL, "--replications", "5", "--out", tmp_path / "s")
     assert result.exit_code == 6
     assert "NOT CALIBRATED" in result.stdout
-    assert "error: the ranks are not uniform: alpha, tau_trial" in result.stderr
+    assert "error: the ranks are not uniform: tau_trial, tau_cohort, alpha" in result.stderr
     assert (tmp_path / "s" / "summary.json").is_file()
 
 

@@ -5,6 +5,7 @@ small table is the links; of their densities and gradients whole tests/test_bund
 """
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,53 @@ class Graph:
             return compiled(*pieces)
 
         return at
+
+
+ALONE = {
+    "normal": {"dist": "normal", "mean": 0.3, "sd": 1.5},
+    "student_t": {"dist": "student_t", "nu": 4.0, "mean": 0.4, "sd": 1.2},
+}
+DEVIATIONS = {
+    column: {
+        "column": column,
+        "distribution": "normal",
+        "sd_prior": {"dist": "half_normal", "sd": 0.5},
+    }
+    for column in ("trial", "cohort_id")
+}
+LIKELIHOODS = {
+    **{link: {"family": "binomial", "link": link} for link in ("logit", "probit", "cloglog")},
+    "beta_binomial": {"family": "beta_binomial", "rho_prior": {"dist": "beta", "a": 1.5, "b": 7.0}},
+}
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "prior", "columns"),
+    [
+        pytest.param(likelihood, prior, columns, marks=() if likelihood == "logit" else pytest.mark.slow)
+        for likelihood in LIKELIHOODS
+        for prior in ALONE
+        for columns in ((), ("trial",), ("cohort_id",), ("trial", "cohort_id"))
+        if likelihood != "beta_binomial" or "cohort_id" not in columns  # which says the same twice, and is refused
+    ],
+)
+def test_without_effects_the_intercept_has_its_prior_whatever_it_is_sampled_by(
+    likelihood: str, prior: str, columns: tuple[str, ...], spec_of: Any, table_of: Any, oracle_log_density: Any
+) -> None:
+    spec = spec_of(
+        likelihood=LIKELIHOODS[likelihood],
+        intercept={"prior": ALONE[prior]},
+        heterogeneity=[DEVIATIONS[column] for column in columns],
+    )
+    evidence = table_of()
+    design = build_design(spec, evidence)
+    case = SimpleNamespace(spec=spec, evidence=evidence, design=design)
+    at = Graph(case)
+    log_density = at.function(at.model.logp())
+    size = sum(parameter.size for parameter in parameters(design))
+    for position in np.random.default_rng(1).normal(size=(3, size)):
+        # The oracle's Jacobian is by differences with a step of 1e-5.
+        assert float(log_density(position)) == pytest.approx(oracle_log_density(case, position), abs=1e-6, rel=1e-9)
 
 
 @pytest.fixture(scope="module", params=[*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])

@@ -24,7 +24,7 @@ def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
     for name, predicted in table[["contrast", "predicted"]].drop_duplicates().itertuples(index=False):
         assert (f"{name} *" if predicted else name) in seen.words
     assert table["predicted"].min() == 0 < table["predicted"].max()
-    assert "one side, or both, in part predicted by the model" in " ".join(seen.words)
+    assert "one side or both are predicted by the model" in " ".join(seen.words)
     assert seen.overlaps() == []
     assert seen.outside() == []
     odds, difference = page.axes
