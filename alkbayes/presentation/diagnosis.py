@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import shown
 from alkbayes.text.wording import percent, percent_interval, ratio, unsigned_zero
 

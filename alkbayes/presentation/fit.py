@@ -1,10 +1,10 @@
 """The tables of a fit as a reader sees them, cell by cell: what a terminal, a page and a Markdown file print alike."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from alkbayes.evidence.outcomes import Outcome
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import GROUP_TITLES, column_title, shown
 from alkbayes.text.wording import (
     RATE_DECIMALS,
@@ -63,29 +63,6 @@ SIDE_PREDICTED = (
 )
 """What the marks of contrasts mean."""
 WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do."
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderTable:
-    """A table as text.
-
-    Attributes
-    ----------
-    title
-        What it is of.
-    headings
-        Of its columns; the first column holds names, the others numbers. A line break may stand where it is narrow.
-    rows
-        The cells of each row. A row of one cell is the title of those under it. A line break parts a number from its
-        interval.
-    words
-        Positions of further columns that hold words.
-    """
-
-    title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    words: tuple[int, ...] = ()
 
 
 def pooled_rows(document: Document) -> ReaderTable:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from alkbayes.criticism.predictive import Statistic
-from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.wording import percent, share_of_draws, unsigned_zero
 
 IN_PERCENT = ("smallest ORR", "largest ORR", "naive less pretreated")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.spec.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.text.names import shown
 from alkbayes.text.wording import percent, percent_interval

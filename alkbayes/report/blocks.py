@@ -1,11 +1,11 @@
 """What a report is made of, before it is HTML or Markdown: plain records of text, tables, figures and code."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from alkbayes.errors import AlkbayesError
-from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence, Title
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +294,18 @@ class Report:
 def text(*pieces: Piece) -> Paragraph:
     """Return a paragraph of these pieces."""
     return Paragraph(pieces)
+
+
+def blocks_of(parts: Iterable[Part]) -> Iterator[Block]:
+    """Yield what a reader sees of a result as blocks; sentences after one another are paragraphs of their own."""
+    for part in parts:
+        match part:
+            case Title(text=title):
+                yield Heading(title)
+            case Sentence(text=sentence, strong=strong):
+                yield Paragraph((sentence,), strong)
+            case ReaderTable():
+                yield Table(part, part.notes)
 
 
 def attempted(make: Callable[[], Iterable[Block]]) -> list[Block]:

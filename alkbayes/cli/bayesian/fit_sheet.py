@@ -1,12 +1,11 @@
 """A fit for a reader in a terminal: what was fitted, the verdict, the pooled table, contrasts, where the run is."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.cli.shared.output import WIDTH, reader_console, say
+from alkbayes.cli.shared.output import reader_console, say
+from alkbayes.cli.shared.reader import empty_table, print_table
 from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
-    ReaderTable,
     column_meanings,
     contrast_notes,
     contrast_rows,
@@ -22,12 +21,9 @@ from alkbayes.text.names import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 MOST_CONTRASTS = 12
 """Contrasts of one effect that are printed; more are in contrasts.csv."""
-TITLE = "#{}"
-"""Stands in a table where the title of rows goes: shorter than any column."""
 
 
 def show_fit(document: dict[str, Any]) -> None:
@@ -38,7 +34,7 @@ def show_fit(document: dict[str, Any]) -> None:
         say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
     _show_pooled(console, document)
     if document["heterogeneity"]:
-        console.print(_table(console, heterogeneity_rows(document), space=True))
+        print_table(console, heterogeneity_rows(document), space=True)
     _show_contrasts(console, document)
     if document.get("cross_check") is not None:
         _show_cross_check(console, document["cross_check"])
@@ -51,9 +47,7 @@ def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
     """Print the pooled rates, with what is to be known of their columns and rows."""
     for line in (*unnamed_lines(document), *standard_lines(document)):
         say(console, line)
-    pooled = pooled_rows(document)
-    table = _table(console, pooled, headings={"next cohort": "next\ncohort"})
-    _print_titled(console, table, [name for name, *cells in pooled.rows if not cells])
+    print_table(console, pooled_rows(document))
     for name, meaning in column_meanings(document):
         say(console, f"{name + ':':<13}{meaning}", hang=13)
     for line in two_step_notes(document):
@@ -74,7 +68,7 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
         if len(contrasts.rows) > MOST_CONTRASTS:
             console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
         else:
-            console.print(_table(console, contrasts, space=True))
+            print_table(console, contrasts, space=True)
     for line in contrast_notes(document["contrasts"]):
         say(console, line, hang=2)
 
@@ -83,64 +77,11 @@ def _lower(title: str) -> str:
     return title[:1].lower() + title[1:]
 
 
-def _empty_table(console: "Console", title: str) -> "Table":
-    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
-    from rich import box
-    from rich.table import Table
-
-    narrow = console.width < WIDTH
-    return Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=not narrow,
-        pad_edge=False,
-        padding=(0, 0 if narrow else 1, 0, 0),
-    )
-
-
-def _table(
-    console: "Console", content: ReaderTable, *, headings: dict[str, str] | None = None, space: bool = False
-) -> "Table":
-    """Return a table for the console; on a narrow one names of two levels, and some `headings`, take two lines."""
-    narrow = console.width < WIDTH
-    table = _empty_table(console, f"\n{content.title}" if space else content.title)
-    for position, heading in enumerate(content.headings):
-        if position == 0 or position in content.words:
-            table.add_column(heading, overflow="fold")
-        else:
-            shorter = (headings or {}).get(heading, heading) if narrow else heading
-            table.add_column(shorter, justify="right", no_wrap=True)
-    titles = 0
-    for name, *cells in content.rows:
-        if not cells:
-            table.add_section()
-            table.add_row(TITLE.format(titles))
-            titles += 1
-        else:
-            table.add_row(name.replace(" : ", ":\n  ") if narrow else name, *cells)
-    return table
-
-
-def _print_titled(console: "Console", table: "Table", titles: Sequence[str]) -> None:
-    """Print a table of :func:`_table`, the titles of its rows across all columns: cells cannot reach over several."""
-    from rich.segment import Segment, Segments
-
-    placed = {TITLE.format(place): title for place, title in enumerate(titles)}
-    for line in console.render_lines(table, pad=False):
-        said = "".join(segment.text for segment in line)
-        if title := placed.get(said.strip()):
-            edge = said[: len(said) - len(said.lstrip())]
-            say(console, f"{edge}{title}", hang=len(edge) + 1)
-        else:
-            console.print(Segments([*line, Segment.line()]), end="")
-
-
 def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
     if "differences" not in found:
         say(console, f"Cross-check: FAILED: {'; '.join(found['faults'])}.")
         return
-    table = _empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
+    table = empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
     table.add_column("", overflow="fold")
     names = list(dict.fromkeys(row["statistic"] for row in found["differences"]))
     for heading in ("estimand", *names):

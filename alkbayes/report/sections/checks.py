@@ -7,8 +7,8 @@ from alkbayes.classical.pooling.disagreements import POINTS, WIDTH_RATIO, disagr
 from alkbayes.criticism.predictive import LEAST_COHORTS, Kind, posterior_checks
 from alkbayes.plots.figures.calibration import calibration
 from alkbayes.plots.figures.predictive import predictive
-from alkbayes.presentation.fit import ReaderTable
 from alkbayes.presentation.predictive import READING, meanings, statistic_rows
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.sections.results import figure_of, shown
 from alkbayes.text.json import records

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from alkbayes.criticism.diagnosis import Diagnosis, diagnosis_of
 from alkbayes.presentation.diagnosis import quantity_rows
-from alkbayes.presentation.fit import Document, ReaderTable, verdict
+from alkbayes.presentation.fit import Document, verdict
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.text.wording import capitalised
 

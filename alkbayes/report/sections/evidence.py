@@ -11,7 +11,7 @@ from alkbayes.evidence.cautions import table_cautions
 from alkbayes.evidence.composition import patients_by_year
 from alkbayes.evidence.table import RECONSTRUCTION, Evidence, make_up
 from alkbayes.plots.figures.evidence import make_up_figure
-from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import (
     Bullets,
     Facts,

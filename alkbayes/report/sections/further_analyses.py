@@ -10,7 +10,7 @@ from alkbayes.plots.figures.pfs import pfs_forest
 from alkbayes.plots.figures.resistance import resistance
 from alkbayes.plots.figures.sequence import sequence
 from alkbayes.plots.page.style import Caption
-from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Bullets, Heading, Paragraph, Section, Table
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.planned_trial import planned_blocks

@@ -5,8 +5,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from alkbayes.model.prior_implications import prior_implications
-from alkbayes.presentation.fit import ReaderTable
 from alkbayes.presentation.priors import READING, implication_rows, prior_text
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Equation, Heading, Section, Table, text
 from alkbayes.spec.schema import BetaBinomial, FixedEffect, Spec, StudentTHeterogeneity, effect_label
 from alkbayes.text.json import records

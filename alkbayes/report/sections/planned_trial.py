@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from alkbayes.planning.cohort import planned_cohort
 from alkbayes.planning.trial import predict
 from alkbayes.plots.figures.prediction import prediction_figure
-from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Bullets, Heading, Paragraph, Table, text
 from alkbayes.report.pictures import picture
 from alkbayes.text.wording import counted, percent, percent_interval, planned_decimals, shared_decimals

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.presentation.fit import ReaderTable
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Bullets, Heading, Listing, Section, Table, attempted, text
 from alkbayes.report.sections.results import figure_of
 from alkbayes.runs.analyses import command_for, kept_analysis

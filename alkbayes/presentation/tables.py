@@ -1,0 +1,52 @@
+"""What a result is to a reader: titles, sentences and tables of text, for every form that they are given out in.
+
+A function of this package turns a result into such parts once. The command line prints them
+(:mod:`alkbayes.cli.shared.reader`), a report makes blocks of them (:func:`alkbayes.report.blocks.blocks_of`): neither
+formats a number.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderTable:
+    """A table as text.
+
+    Attributes
+    ----------
+    title
+        What it is of.
+    headings
+        Of its columns; the first column holds names, the others numbers. A line break may stand where it is narrow.
+    rows
+        The cells of each row. A row of one cell is the title of those under it. A line break parts a number from its
+        interval.
+    words
+        Positions of further columns that hold words.
+    notes
+        Sentences that stand under it.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """The title of the parts that follow."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One or more sentences of running text; `strong` for what must not be overlooked."""
+
+    text: str
+    strong: bool = False
+
+
+type Part = Title | Sentence | ReaderTable
