@@ -3,7 +3,7 @@
 Nothing heavy is imported here or at the top of a command's file: `alkbayes --help` must not wait for PyMC.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,7 +13,7 @@ from alkbayes.cli.bayesian import calibrate, compare, diagnose, fit, outliers, p
 from alkbayes.cli.classical import audit, influence, pool, regress, small_study, subgroups
 from alkbayes.cli.data import evidence, models
 from alkbayes.cli.output import plot, report
-from alkbayes.cli.shared.output import forgive_encodings, no_color, print_message
+from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
 from alkbayes.errors import AlkbayesError
 
 INTERRUPTED = 130
@@ -38,39 +38,68 @@ class Group(TyperGroup):
 app = typer.Typer(
     cls=Group,
     name="alkbayes",
-    help="Pooled objective response rates in ALK-positive lung cancer, from a hierarchical binomial model.",
+    help="Bayesian meta-analysis of objective response rates, made for ALK-positive lung cancer.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-COMMANDS = {
-    "fit": fit,
-    "pool": pool,
-    "subgroups": subgroups,
-    "regress": regress,
-    "influence": influence,
-    "small-study": small_study,
-    "audit": audit,
-    "pfs": pfs,
-    "evidence": evidence,
-    "models": models,
-    "summary": summary,
-    "diagnose": diagnose,
-    "predictive": predictive,
-    "predict": predict,
-    "outliers": outliers,
-    "compare": compare,
-    "sensitivity": sensitivity,
-    "sequence": sequence,
-    "resistance": resistance,
-    "intracranial": intracranial,
-    "calibrate": calibrate,
-    "plot": plot,
-    "report": report,
+PANELS = {
+    "Data": {"evidence": evidence, "models": models},
+    "Bayesian": {
+        "fit": fit,
+        "summary": summary,
+        "diagnose": diagnose,
+        "predictive": predictive,
+        "outliers": outliers,
+        "compare": compare,
+        "sensitivity": sensitivity,
+        "predict": predict,
+        "calibrate": calibrate,
+    },
+    "Classical": {
+        "pool": pool,
+        "subgroups": subgroups,
+        "regress": regress,
+        "influence": influence,
+        "small-study": small_study,
+        "audit": audit,
+    },
+    "Analyses of the ALK review": {
+        "pfs": pfs,
+        "intracranial": intracranial,
+        "sequence": sequence,
+        "resistance": resistance,
+    },
+    "Output": {"plot": plot, "report": report},
 }
-for name, module in COMMANDS.items():
-    app.command(name)(module.command)
+"""The commands as the help groups them."""
+COMMANDS = {name: module for panel in PANELS.values() for name, module in panel.items()}
+for panel, modules in PANELS.items():
+    for name, module in modules.items():
+        app.command(name, rich_help_panel=panel)(module.command)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from alkbayes import __version__
+
+        print_text(f"alkbayes {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _of_every_command(
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="No progress and no notes on stderr; warnings stay.", show_default=False),
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has answered
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.", show_default=False),
+    ] = False,
+) -> None:
+    QUIET.set(quiet)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -23,31 +24,24 @@ from alkbayes.errors import (
     UsageError,
 )
 
-COMMANDS = (
-    "fit",
-    "pool",
-    "plot",
-    "pfs",
-    "report",
-    "subgroups",
-    "regress",
-    "influence",
-    "small-study",
-    "calibrate",
-    "audit",
-    "evidence",
-    "models",
-    "summary",
-    "diagnose",
-    "predictive",
-    "predict",
-    "sensitivity",
-    "sequence",
-    "resistance",
-    "intracranial",
-    "outliers",
-    "compare",
-)
+PANELS = {
+    "Data": {"evidence", "models"},
+    "Bayesian": {
+        "fit",
+        "summary",
+        "diagnose",
+        "predictive",
+        "outliers",
+        "compare",
+        "sensitivity",
+        "predict",
+        "calibrate",
+    },
+    "Classical": {"pool", "subgroups", "regress", "influence", "small-study", "audit"},
+    "Analyses of the ALK review": {"pfs", "intracranial", "sequence", "resistance"},
+    "Output": {"plot", "report"},
+}
+COMMANDS = sorted(set().union(*PANELS.values()))
 HEAVY = {"arviz", "arviz_stats", "h5netcdf", "matplotlib", "numba", "numpy", "nutpie", "pandas"}
 HEAVY |= {"pydantic", "pymc", "pytensor", "scipy", "xarray"}
 MAIN = "from alkbayes.cli import main; main()"
@@ -77,13 +71,39 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code: str, allowed: set[s
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_help_lists_every_command(alkbayes) -> None:
+def test_help_lists_every_command_in_its_group(alkbayes) -> None:
     result = alkbayes("--help")
     assert result.exit_code == 0
     assert {command.name for command in app.registered_commands} == set(COMMANDS)
-    for command in COMMANDS:
-        assert re.search(rf"^│ {command} +[A-Z]", result.stdout, re.MULTILINE)
+    panels = dict(re.findall(r"^╭─ (.+?) ─+╮\n(.*?)^╰", result.stdout, re.MULTILINE | re.DOTALL))
+    del panels["Options"]
+    found = {panel: set(re.findall(r"^│ ([a-z-]+) +[A-Z]", text, re.MULTILINE)) for panel, text in panels.items()}
+    assert found == PANELS
     assert alkbayes("-h").stdout == result.stdout
+
+
+def test_version_is_the_package_s(alkbayes) -> None:
+    result = alkbayes("--version")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"alkbayes {version('alkbayes')}\n", "")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "alkbayes", "--version"], capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert (done.returncode, done.stdout) == (0, f"alkbayes {version('alkbayes')}\n")
+
+
+def test_quiet_leaves_notes_out_and_keeps_warnings(alkbayes, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("cohort_id,n,responders\n=1,10,5\n", encoding="utf-8")
+    asked = ("evidence", "--data", table, "--csv", "--plot")
+    loud, quiet = alkbayes(*asked, tmp_path / "1.svg"), alkbayes("-q", *asked, tmp_path / "2.svg")
+    assert (loud.exit_code, quiet.exit_code) == (0, 0)
+    assert "Figure: " in loud.stderr
+    assert "Figure: " not in quiet.stderr
+    assert quiet.stdout == loud.stdout
+    assert alkbayes("-q", "pool", "--data", tmp_path / "none.csv").stderr.startswith("error: ")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

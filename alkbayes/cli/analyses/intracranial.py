@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared.common import console_for, empty_table, evidence_for, keep
 from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, records
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, print_note, records
 from alkbayes.errors import ConvergenceError
 from alkbayes.text.wording import points, rate_text
 from alkbayes.vocabulary import ALL, NOT_RANDOMISED
@@ -40,9 +40,9 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Lay intracranial beside systemic response, and say whether later generations do better in the brain.
+    """Intracranial beside systemic response rates, and their differences between TKI generations.
 
-    Example: alkbayes intracranial --joint --plot brain.pdf
+    Example: alkbayes intracranial --plot brain.pdf
     """
     check_format(json_=json_, csv=csv)
     from alkbayes.spec.schema import model_path, read_spec
@@ -106,7 +106,7 @@ def _draw(found: "IntracranialAnalysis", path: Path) -> None:
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
     notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, NOT_RANDOMISED)
     for file in save_figures(intracranial(found.rates, Caption(notes, failed)), path):
-        print_message(f"Figure: {file}")
+        print_note(f"Figure: {file}")
 
 
 def _show(found: "IntracranialAnalysis", document: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared.common import evidence_for, keep
 from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
 from alkbayes.inference.settings import DEFAULT_SEED
@@ -42,7 +42,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Pool median progression-free survival: the patient-weighted mean, and a model that has the printed intervals.
+    """Pooled median progression-free survival: patient-weighted mean and hierarchical model.
 
     Example: alkbayes pfs --data my-trials.csv --plot pfs.pdf
     """
@@ -103,4 +103,4 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
     warning = "" if results.converged else f"NOT CONVERGED, DO NOT USE: {'; '.join(results.failures)}"
     caption = Caption((f"Evidence: {evidence.source}.", *results.notes[:2], *results.cautions), warning)
     for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
-        print_message(f"Figure: {file}")
+        print_note(f"Figure: {file}")

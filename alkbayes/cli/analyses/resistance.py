@@ -13,6 +13,7 @@ from alkbayes.cli.shared.output import (
     print_csv,
     print_json,
     print_message,
+    print_note,
     reader_console,
     records,
     say,
@@ -66,7 +67,7 @@ ForRun = Annotated[
 def command(
     data: Data = None, plot: Plot = None, for_run: ForRun = None, json_: Json = False, csv: Csv = False
 ) -> None:
-    """Say how many samples have an ALK resistance mutation after which inhibitor, and how little is known of it.
+    """Proportion of samples with an ALK resistance mutation, by prior ALK TKI.
 
     Example: alkbayes resistance --plot resistance.pdf
     """
@@ -112,7 +113,7 @@ def _plot(table: "ResistanceTable", found: "Resistance", path: Path) -> None:
     warning = f"NOT CONVERGED, not to be used: {'; '.join(found.failures)}" if found.failures else ""
     caption = Caption((f"Table: {table.source}.", *found.gaps), warning)
     for file in save_figures(resistance(found.rows, found.prevalence, heading=found.few[0], caption=caption), path):
-        print_message(f"Figure: {file}")
+        print_note(f"Figure: {file}")
 
 
 def _document(table: "ResistanceTable", found: "Resistance") -> dict[str, Any]:

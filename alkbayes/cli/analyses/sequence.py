@@ -62,7 +62,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Show response rates by earlier ALK inhibitor and TKI generation, and compare what may follow.
+    """Response rates by prior ALK TKI and TKI generation, with contrasts of what may follow.
 
     Example: alkbayes sequence --after crizotinib
     """

@@ -10,7 +10,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Json
-from alkbayes.cli.shared.output import message_console, no_color, print_json, reader_console, say
+from alkbayes.cli.shared.output import QUIET, message_console, no_color, print_json, reader_console, say, shows_progress
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.inference.settings import DEFAULT_SEED, Engine
 from alkbayes.text.wording import p_value, percent, points
@@ -64,7 +64,7 @@ def command(
     plots: Plots = None,
     json_: Json = False,
 ) -> None:
-    """Simulate tables, draw their posteriors, and report whether these are calibrated and what intervals cover.
+    """Simulation-based calibration of the posteriors, and coverage of Bayesian and classical intervals.
 
     Interrupted, it goes on where it was by the same command.
 
@@ -130,7 +130,7 @@ def _progress(out: Path, replications: int, *, finished: int) -> "Iterator[Told]
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = message_console()
-    bars = console.is_terminal and not no_color()
+    bars = shows_progress(console) and not no_color()
     made = finished
     if finished:
         say(console, f"{out}: goes on, {finished:,} replications are there.")
@@ -142,7 +142,7 @@ def _progress(out: Path, replications: int, *, finished: int) -> "Iterator[Told]
             nonlocal made
             made = count
             bar.update(task, completed=count)
-            if not bars and count * 10 // replications > (count - 1) * 10 // replications:
+            if not (bars or QUIET.get()) and count * 10 // replications > (count - 1) * 10 // replications:
                 console.print(f"{count:,} of {replications:,} replications")
 
         try:

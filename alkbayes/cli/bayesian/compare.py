@@ -29,7 +29,7 @@ HEADINGS = {
 
 
 def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
-    """Compare models of one table by how well they predict cohorts and trials left out.
+    """Model comparison by leave-one-cohort-out and leave-one-trial-out predictive accuracy.
 
     What is found is kept in the folder of the first run, as compare.json, for figures and reports.
 

@@ -23,7 +23,7 @@ DIVERGENT = 3
 
 
 def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
-    """Say what the draws of a run are worth, for every parameter and reported number, with a verdict on each sign.
+    """Convergence diagnostics and Monte Carlo errors of every parameter and reported number, with advice.
 
     Exit code 6 if the run must not be used.
 

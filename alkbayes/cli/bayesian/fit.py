@@ -8,7 +8,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Data, Json
-from alkbayes.cli.shared.output import message_console, no_color, print_json, say
+from alkbayes.cli.shared.output import message_console, no_color, print_json, say, shows_progress
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, TakenError
 from alkbayes.inference.settings import Engine, SamplerSettings
@@ -75,7 +75,7 @@ def command(
     no_check: NoCheck = False,
     json_: Json = False,
 ) -> None:
-    """Fit a model to the evidence and report the pooled response rates beside classical pooling.
+    """Bayesian meta-analysis: fit a hierarchical model; pooled rates beside classical pooling.
 
     Example: alkbayes fit line-generation --data my-trials.csv --out my-run
     """
@@ -164,7 +164,7 @@ def _progress(engine: Engine) -> "Iterator[tuple[Progress | None, Callable[[str]
         say(console, f"warning: {message}")
 
     first = "integrating" if engine is Engine.QUADRATURE else "compiling the model"
-    if not console.is_terminal or no_color():
+    if not shows_progress(console) or no_color():
         with working(first if engine is Engine.QUADRATURE else "sampling"):
             yield None, warn
         return

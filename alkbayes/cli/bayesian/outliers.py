@@ -35,7 +35,7 @@ NUTS_MINUTES = 0.5
 
 
 def command(run: Run, by_trial: ByTrial = False, json_: Json = False, csv: Csv = False) -> None:
-    """Hold each cohort against what the others predict of it; or leave out each trial and fit anew.
+    """Outlying cohorts: each against its prediction from the others, or a refit without each trial.
 
     What is found is kept in the run's folder, as outliers.json or outliers-by-trial.json, for figures and reports.
 

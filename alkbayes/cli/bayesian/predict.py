@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared.common import keep
 from alkbayes.cli.shared.options import Csv, Json, Run
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, UsageError
 
@@ -86,7 +86,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Predict a planned single-arm trial: its responders, a prior for its analysis, and how its design behaves.
+    """Predictions for a planned single-arm trial: responders, MAP prior, operating characteristics.
 
     Rates and probabilities are given as proportions. What is found last is kept in the run's folder, for its report.
     --csv prints the probabilities of each number of responders.
@@ -130,7 +130,7 @@ def command(
         from alkbayes.plots.files import save_figures
 
         for file in save_figures(prediction_figure(found, RunTables(run, document).caption), plot):
-            print_message(f"Figure: {file}")
+            print_note(f"Figure: {file}")
     record = {"run": str(run), "model": fit.spec.name, "warning": fault} | found.as_record()
     keep(run, "predict", record | {"threshold": threshold})
     if json_:

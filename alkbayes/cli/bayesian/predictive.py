@@ -29,9 +29,9 @@ SHOWN = 15
 
 
 def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = False, plots: Plots = None) -> None:
-    """Check whether data like the observed are what a run's model expects, cohort by cohort and as a whole.
+    """Posterior predictive checks, by cohort and overall.
 
-    Example: alkbayes predictive runs/line-generation-20261122-101500 --plots plots
+    Example: alkbayes predictive runs/line-generation-20261122-101500 --plots checks
     """
     check_format(json_=json_, csv=csv)
     from alkbayes.runs.places import check_plots_place

@@ -35,7 +35,7 @@ HYPHENATED = {"pretreated": "pre-\ntreated"}
 
 
 def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
-    """Say what the numbers of a run hang on: priors, readings of the evidence, the model.
+    """Sensitivity analysis: how results change with priors, data choices and model.
 
     What is found is kept in the run's folder, as sensitivity.json, for figures and reports.
 

@@ -12,7 +12,7 @@ Plain = Annotated[bool, typer.Option("--plain", help="Print what it says as one 
 
 
 def command(run: Run, plain: Plain = False, json_: Json = False) -> None:
-    """Print a finished run again, after checking that its files are the ones it wrote.
+    """Results of a finished run, after a check that its files are unchanged.
 
     Example: alkbayes summary runs/line-generation-20261122-101500
     """

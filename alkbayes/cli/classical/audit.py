@@ -67,7 +67,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Say how a published headline was made: which binomial interval, on which counts, gives its printed numbers.
+    """Audit of a published pooled rate: which method, on which counts, gives its printed interval.
 
     Example: alkbayes audit --estimate 58.5 --low 57.3 --high 59.7 --n 6382
     """

@@ -50,7 +50,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Pool without each cohort or trial in turn, by any method, and say which of them move the result.
+    """Leave-one-out influence diagnostics of classical pooling, by cohort or by trial.
 
     Example: alkbayes influence --method glmm-ml --by-trial
     """

@@ -51,7 +51,7 @@ def command(
     csv: Csv = False,
     markdown: Markdown = False,
 ) -> None:
-    """Pool the response rates by classical methods: from the counts alone, nothing sampled.
+    """Pooled response rates by classical methods, overall and by group.
 
     Example: alkbayes pool --by line --by line:regimen_class --method reml-logit-hk-adhoc --method glmm-ml --json
     """

@@ -66,7 +66,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Regress the response rates on columns of the table: coefficients, their tests, and what they leave unexplained.
+    """Meta-regression of response rates on columns of the table: coefficients, tests, residual heterogeneity.
 
     Example: alkbayes regress line regimen_class --reference line=pretreated --method glmm-ml
     """

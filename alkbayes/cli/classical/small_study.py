@@ -25,7 +25,7 @@ MEANINGS = {
 
 
 def command(data: Data = None, outcome: OutcomeOf = None, json_: Json = False, csv: Csv = False) -> None:
-    """Test for small-study effects: Egger's regression on size, without and with a variance between cohorts, Peters'.
+    """Small-study effects: Egger's test, with and without between-study variance, and Peters' test.
 
     Example: alkbayes small-study --json
     """

@@ -46,7 +46,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Pool each level of a column, with a variance between cohorts for each or for all, and test their difference.
+    """Subgroup analysis: pooled rates by level of a column, and the test of their difference.
 
     Example: alkbayes subgroups line --method glmm-ml
     """

@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared.common import console_for
 from alkbayes.cli.shared.options import Csv, Data, Json
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, records
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records
 from alkbayes.cli.shared.progress import working
 from alkbayes.text.names import column_title, shown
 from alkbayes.text.wording import counted, percent
@@ -33,7 +33,7 @@ MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"):
 
 
 def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv = False) -> None:
-    """Say what is in the evidence table: cohorts, patients, responders by line, TKI generation, earlier ALK TKI, agent.
+    """Contents of the evidence table: cohorts, patients and responders by group, with cautions.
 
     Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf
     """
@@ -54,7 +54,7 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
         with working("drawing"):
             files = _plot(evidence, groups, plot)
         for file in files:
-            print_message(f"Figure: {file}")
+            print_note(f"Figure: {file}")
     if json_:
         warnings = list(table_cautions(evidence))
         print_json({"evidence": _totals(evidence), "groups": records(groups), "warnings": warnings})

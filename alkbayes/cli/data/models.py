@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Data, Json
-from alkbayes.cli.shared.output import message_console, print_json, print_message, reader_console, records, say
+from alkbayes.cli.shared.output import message_console, print_json, print_note, reader_console, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
@@ -29,7 +29,7 @@ Name = Annotated[
 
 
 def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
-    """List the models, or show one: the file on stdout, and on stderr what its priors say of response rates.
+    """Bundled models; or one model file, with what its priors imply for response rates.
 
     The levels of its columns come from the table. A model of one's own may start from a bundled one.
 
@@ -56,7 +56,7 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
     spec = read_spec(path)
     implied = None
     if name in OTHER_TABLES:
-        print_message(f"note: this model reads {OTHER_TABLES[name]}; fit it with: alkbayes {name}")
+        print_note(f"note: this model reads {OTHER_TABLES[name]}; fit it with: alkbayes {name}")
     else:
         with working("drawing from the priors"):
             implied = _implied(spec, data)

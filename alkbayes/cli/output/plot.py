@@ -31,7 +31,7 @@ Format = Annotated[
 
 
 def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, json_: Json = False) -> None:
-    """Draw a figure of a finished run, at the width of one (85 mm) or two (180 mm) columns of a journal.
+    """Figures of a finished run, one (85 mm) or two (180 mm) journal columns wide.
 
     Several pages are one PDF, or numbered PNG or SVG files. Nothing is overwritten.
 

@@ -30,7 +30,7 @@ Sources = Annotated[
 
 
 def command(run: Run, out: Out = None, format_: Format = None, sources: Sources = None, json_: Json = False) -> None:
-    """Write a finished run as one HTML file that needs nothing else, or as Markdown with its figures beside it.
+    """Report of a finished run: one self-contained HTML file, or Markdown with figures.
 
     In the order of the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
     results, checks, sensitivity (where it was run), limits, how to reproduce it. Nothing is overwritten.

@@ -8,6 +8,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
+    "QUIET",
     "WIDTH",
     "check_format",
     "forgive_encodings",
@@ -29,11 +31,13 @@ __all__ = [
     "print_json",
     "print_markdown",
     "print_message",
+    "print_note",
     "print_text",
     "printable",
     "reader_console",
     "records",
     "say",
+    "shows_progress",
 ]
 
 WIDTH = 100
@@ -47,6 +51,9 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a cell begins with that a spreadsheet takes for a formula (OWASP, CSV injection; CWE-1236)."""
+
+QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+"""Whether neither progress nor notes are to go to stderr."""
 
 PLAIN = {"–": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">=", "²": "2"}
 """What stands for our characters where the terminal's encoding has not got them."""
@@ -98,6 +105,12 @@ def print_message(text: str) -> None:
     typer.echo(printable(text), err=True)
 
 
+def print_note(text: str) -> None:
+    """Print what is good to know on stderr, unless only warnings are wanted there."""
+    if not QUIET.get():
+        print_message(text)
+
+
 def warn(text: str) -> None:
     """Print a warning on stderr."""
     print_message(f"warning: {text}")
@@ -125,6 +138,11 @@ def reader_console() -> "Console":
 def message_console() -> "Console":
     """Return the console for messages and progress, on stderr."""
     return _console(stderr=True)
+
+
+def shows_progress(console: "Console") -> bool:
+    """Return whether progress is to be shown on a console: on a terminal, unless that is not wanted."""
+    return console.is_terminal and not QUIET.get()
 
 
 def no_color() -> bool:

@@ -4,7 +4,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from alkbayes.cli.shared.output import message_console, no_color
+from alkbayes.cli.shared.output import message_console, no_color, shows_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ def working(what: str) -> "Iterator[None]":
         Is done, such as "pooling".
     """
     console = message_console()
-    if not console.is_terminal:
+    if not shows_progress(console):
         yield
     elif no_color():
         with _line() as show:
@@ -52,7 +52,7 @@ def counted(what: str) -> "Iterator[Progress | None]":
     )
 
     console = message_console()
-    if not console.is_terminal:
+    if not shows_progress(console):
         yield None
         return
     if no_color():
