@@ -1,4 +1,4 @@
-"""What can go wrong through no fault of the program, each with the exit code that scripts may rely on.
+"""What can go wrong through no fault of the program, errors each with the exit code that scripts may rely on.
 
 Anything else that is raised is a bug and keeps its traceback.
 """
@@ -11,9 +11,32 @@ class AlkbayesError(Exception):
     """Root of the errors that a user can mend.
 
     The message says what is wrong, where, what was found, what is allowed and what to do.
+
+    Attributes
+    ----------
+    message
+        What is wrong.
+    parameter
+        The parameter that it is about, where it is one's value alone; it stands before the message.
     """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, parameter: str | None = None) -> None:
+        super().__init__(message if parameter is None else f"{parameter}: {message}")
+        self.message, self.parameter = message, parameter
+
+
+class AlkbayesWarning(UserWarning):
+    """Root of the warnings; the command line shows them on stderr."""
+
+
+class EngineWarning(AlkbayesWarning):
+    """Another engine makes the draws than was asked for, or a slower one is needed."""
+
+
+class ConvergenceWarning(AlkbayesWarning):
+    """A posterior failed its convergence gate and is sampled once more."""
 
 
 class UsageError(AlkbayesError):

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from multiprocessing import get_context
 
-from alkbayes.errors import WorkersLostError
+from alkbayes.errors import AlkbayesWarning, WorkersLostError
 
 FEW = 8
 """Tasks below this number are done in this process: to start others takes as long as a few of them."""
@@ -52,7 +53,7 @@ def in_processes[Task, Result](
     found: dict[int, Result] = {}
     if workers < 2 or len(tasks) < FEW:
         for place, task in enumerate(tasks):
-            found[place] = work(task)
+            found[place] = _unwarned(work, task)
             if progress is not None:
                 progress(len(found), len(tasks))
         return [found[place] for place in range(len(tasks))]
@@ -84,12 +85,19 @@ def _finished[Task, Result](
     pool = new_pool(min(workers, len(tasks)))
     with one_thread_each():
         try:
-            places = {pool.submit(work, task): place for place, task in tasks.items()}
+            places = {pool.submit(_unwarned, work, task): place for place, task in tasks.items()}
             for future in as_completed(places):
                 yield places[future], future.result()
         finally:
             # After an interrupt or an error, what has not begun never does.
             pool.shutdown(cancel_futures=True)
+
+
+def _unwarned[Task, Result](work: Callable[[Task], Result], task: Task) -> Result:
+    """Work without our warnings: of many fits each result says what became of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AlkbayesWarning)
+        return work(task)
 
 
 def new_pool(workers: int) -> ProcessPoolExecutor:

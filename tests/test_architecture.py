@@ -34,6 +34,8 @@ ONLY_IN = {
 BAYESIAN = {"arviz", "arviz_base", "arviz_stats", "numba", "nutpie", "pymc", "pytensor", "xarray"}
 CLASSICAL_MAY_IMPORT = {"errors", "vocabulary", "text", "evidence", "likelihood", "classical"}
 
+OPTION = re.compile(r"(?<![\w-])--[a-z]")
+
 NOT_IN_A_REPOSITORY = re.compile(
     "|".join(
         # In pieces, so that this file does not find itself.
@@ -82,6 +84,15 @@ def imported_names(path: Path) -> Iterator[str]:
 
 def imported_modules(module: str) -> set[str]:
     return {name for name in imported_names(MODULES[module]) if name in MODULES}
+
+
+def texts(module: str) -> Iterator[str]:
+    """Yield the strings of a module that are no docstrings, nor strings that stand by themselves."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+            yield node.value
 
 
 def imported_libraries(module: str) -> set[str]:
@@ -206,3 +217,19 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
         ]
     assert found == []
     assert read > 50
+
+
+WRITE_COMMANDS = {"alkbayes.report.sections.limits", "alkbayes.runs.analyses"}
+"""Modules that tell a reader which command to type."""
+
+
+@pytest.mark.parametrize("name", sorted({room(module) for module in MODULES} - {"cli", TOP}))
+def test_no_message_of_the_library_names_an_option_of_the_command_line(name: str) -> None:
+    named = {
+        f"{module}: {text}"
+        for module in MODULES
+        if room(module) == name and module not in WRITE_COMMANDS
+        for text in texts(module)
+        if OPTION.search(text)
+    }
+    assert named == set()

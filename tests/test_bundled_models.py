@@ -139,14 +139,14 @@ def pooled_rates_lie_where_the_counts_are(fitted: Fitted) -> None:
 
 def both_engines_have_one_answer(fitted: Fitted) -> None:
     spec, evidence = fitted.case.spec, fitted.case.evidence
-    integrated = fit_model(spec, evidence, engine=Engine.QUADRATURE, warn=pytest.fail)
+    integrated = fit_model(spec, evidence, engine=Engine.QUADRATURE)
     found: CrossCheck | None = cross_check(fitted.fit, integrated)
     assert found is not None
     if found.faults:
         # One model in a hundred is beyond by chance, and there are a dozen: other and more draws decide. Engines that
         # differ are further apart then, and those that agree fail twice once in ten thousand.
         more = SamplerSettings(seed=17, draws=3000)
-        _, found = fit_both(spec, evidence, keep=Engine.QUADRATURE, settings=more, warn=pytest.fail)
+        _, found = fit_both(spec, evidence, keep=Engine.QUADRATURE, settings=more)
         assert found is not None
     assert found.faults == (), found.beyond
     # Differences of engines that agree have about one unit; much less would be errors that are too large.

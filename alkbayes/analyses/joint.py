@@ -1,7 +1,7 @@
 """Systemic and intracranial response in one model, and what that tells beside a model of each."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,7 +116,6 @@ def fit_joint(
     *,
     settings: SamplerSettings | None = None,
     progress: "Progress | None" = None,
-    warn: Callable[[str], None] | None = None,
 ) -> JointFit:
     """Fit the models of two fits together, with correlated deviations.
 
@@ -134,7 +133,7 @@ def fit_joint(
     joint = lay_together(systemic.design, brain.design)
     engine = JointEngine(joint)
     found = sample_until_converged(
-        lambda settings: _sampled(engine, joint, settings, progress), settings, of="the joint model", warn=warn
+        lambda settings: _sampled(engine, joint, settings, progress), settings, of="the joint model"
     )
     return JointFit(
         joint,

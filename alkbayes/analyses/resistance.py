@@ -5,7 +5,7 @@ samples twice (:mod:`alkbayes.evidence.resistance`). Beside every number of the 
 prior: with one row a level there is little between them, and a reader must see that.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,9 +106,7 @@ class _Asked:
         return dict(zip(QUESTION, (self.mutation_set, self.assay), strict=True))
 
 
-def resistance_of(
-    table: ResistanceTable, *, settings: SamplerSettings | None = None, warn: Callable[[str], None] | None = None
-) -> Resistance:
+def resistance_of(table: ResistanceTable, *, settings: SamplerSettings | None = None) -> Resistance:
     """Return what a table says of resistance mutations.
 
     Parameters
@@ -127,7 +125,7 @@ def resistance_of(
     """
     settings = settings or SamplerSettings()
     asked = [
-        _ask(str(mutation_set), str(assay), frame, table, settings, warn)
+        _ask(str(mutation_set), str(assay), frame, table, settings)
         for (mutation_set, assay), frame in table.frame[table.frame["counted"]].groupby(list(QUESTION), sort=False)
     ]
     responses = read_responses() if table.bundled else read_responses().iloc[:0]
@@ -157,14 +155,13 @@ def _ask(
     frame: pd.DataFrame,
     table: ResistanceTable,
     settings: SamplerSettings,
-    warn: Callable[[str], None] | None,
 ) -> _Asked:
     """Fit the model to the rows of one question, each a set of samples of its own."""
     responders, n = COUNTS
     cohorts = frame.rename(columns={"sample_set": "cohort_id", responders: "responders", n: "n"}).reset_index(drop=True)
     evidence = Evidence(cohorts, table.source, table.sha256, table.content)
     spec = read_spec(other_model_path(MODEL))
-    fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, warn=warn)
+    fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)
     return _Asked(mutation_set, assay, frame, fit, posterior_of(fit), _prior(fit.design, settings.seed))
 
 

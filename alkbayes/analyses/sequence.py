@@ -303,7 +303,7 @@ def _options(posterior: Posterior, frame: pd.DataFrame, after: str | None) -> It
         known = f"no cohort of the table has {quoted(after)} for {EARLIER}"
         guess = near_miss(after, histories)
         hint = f" Did you mean {quoted(guess)}?" if guess else ""
-        raise UsageError(f"--after: {known}; allowed: {listed(histories)}.{hint}")
+        raise UsageError(f"{known}; allowed: {listed(histories)}.{hint}", parameter="after")
     generations = in_order(GENERATION, frame[GENERATION])
     for earlier, generation in itertools.product(histories if after is None else (after,), generations):
         row = (frame[EARLIER] == earlier).to_numpy(dtype=np.bool_)

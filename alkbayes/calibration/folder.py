@@ -84,7 +84,7 @@ class StudyFolder:
                 self._read()
         except OSError as error:
             raise RunError(
-                f"{folder}: cannot be read or written ({error.strerror or error}). Give --out a folder of yours."
+                f"{folder}: cannot be read or written ({error.strerror or error}). Choose a folder of yours."
             ) from error
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
@@ -127,13 +127,13 @@ class StudyFolder:
         path = self.folder / STUDY_FILE
         if not path.is_file():
             kind = "a folder with other files" if self.folder.is_dir() else "a file"
-            raise RunError(f"{self.folder}: is {kind}, no study's folder. Give --out a path that is free.")
+            raise RunError(f"{self.folder}: is {kind}, no study's folder. Choose a path that is free.")
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise RunError(f"{path}: cannot be read: {error}. Give --out a path that is free.") from error
+            raise RunError(f"{path}: cannot be read: {error}. Choose a path that is free.") from error
         if not isinstance(found, dict):
-            raise RunError(f"{path}: is no study's file. Give --out a path that is free.")
+            raise RunError(f"{path}: is no study's file. Choose a path that is free.")
         differences = [
             f"{name} is {found.get(name)!r} there and {wanted[name]!r} here"
             for name in IDENTITY
@@ -144,7 +144,7 @@ class StudyFolder:
         if differences:
             raise RunError(
                 f"{self.folder}: holds another study: {'; '.join(differences)}. Replications of the two do not go "
-                "together. Give --out a path that is free, or ask for the study that is there."
+                "together. Choose a path that is free, or ask for the study that is there."
             )
         return found
 

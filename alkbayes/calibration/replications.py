@@ -75,9 +75,9 @@ class Study:
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:
-            raise UsageError(f"--seed: found {self.seed}; allowed: 0 to {MAX_SEED:,}.")
+            raise UsageError(f"found {self.seed}; allowed: 0 to {MAX_SEED:,}.", parameter="seed")
         if not LEAST_DRAWS <= self.draws <= 100_000:
-            raise UsageError(f"--draws: found {self.draws}; allowed: {LEAST_DRAWS} to 100,000.")
+            raise UsageError(f"found {self.draws}; allowed: {LEAST_DRAWS} to 100,000.", parameter="draws")
 
     @property
     def fixed(self) -> bool:

@@ -110,7 +110,7 @@ def scenario_named(name: str) -> Scenario:
         If there is none.
     """
     if name not in SCENARIOS:
-        raise UsageError(f"There is no scenario {name!r}. --scenario may be: {', '.join(SCENARIOS)}.")
+        raise UsageError(f"found {name!r}; allowed: {', '.join(SCENARIOS)}.", parameter="scenario")
     return SCENARIOS[name]
 
 

@@ -71,7 +71,7 @@ def run_study(
             if broken == MOST_BROKEN:
                 raise SamplingError(
                     f"{folder.folder}: a worker process died {broken} times; is there enough memory? Finished "
-                    "replications are kept; the same command with fewer --workers goes on."
+                    "replications are kept; the same command with fewer workers goes on."
                 ) from error
     return [folder.records[number] for number in range(replications)]
 
@@ -147,19 +147,21 @@ def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
         from distributed.scheduler import KilledWorker
     except ImportError as error:
         raise UsageError(
-            "--scheduler needs Dask, which is not installed. Install alkbayes with its extra: alkbayes[cluster]."
+            "it needs Dask, which is not installed. Install alkbayes with its extra: alkbayes[cluster].",
+            parameter="scheduler",
         ) from error
     try:
         client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--scheduler: no Dask scheduler answers at {address} ({error}). Give the address that it printed when it "
-            "was started, such as tcp://host:8786."
+            f"no Dask scheduler answers at {address} ({error}). Give the address that it printed when it "
+            "was started, such as tcp://host:8786.",
+            parameter="scheduler",
         ) from error
     try:
         size = sum(client.nthreads().values())
         if size == 0:
-            raise UsageError(f"--scheduler: {address} has no workers. Start some: dask worker {address}.")
+            raise UsageError(f"{address} has no workers. Start some: dask worker {address}.", parameter="scheduler")
         executor = client.get_executor(pure=False)
         try:
             yield executor, size

@@ -3,6 +3,8 @@
 Nothing heavy is imported here or at the top of a command's file: `alkbayes --help` must not wait for PyMC.
 """
 
+import warnings
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +16,7 @@ from alkbayes.cli.classical import audit, influence, pool, regress, small_study,
 from alkbayes.cli.data import evidence, models
 from alkbayes.cli.output import plot, report
 from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
-from alkbayes.errors import AlkbayesError
+from alkbayes.errors import AlkbayesError, AlkbayesWarning
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
@@ -26,13 +28,35 @@ class Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", AlkbayesWarning)
+                warnings.showwarning = _print_warning(warnings.showwarning)
+                return super().invoke(ctx)
         except AlkbayesError as error:
-            print_message(f"error: {error}")
+            print_message(f"error: {_spelled(error)}")
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as interrupt:
             typer.echo("interrupted: what was not finished is not kept", err=True)
             raise typer.Exit(INTERRUPTED) from interrupt
+
+
+def _spelled(error: AlkbayesError) -> str:
+    """Return an error's message with the parameter that it is about as an option."""
+    if error.parameter is None:
+        return str(error)
+    return f"--{error.parameter.replace('_', '-')}: {error.message}"
+
+
+def _print_warning(otherwise: Callable[..., None]) -> Callable[..., None]:
+    """Return what shows our warnings as messages, and others as before."""
+
+    def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, AlkbayesWarning):
+            print_message(f"warning: {message}")
+        else:
+            otherwise(message, category, *where, **more)
+
+    return shown
 
 
 app = typer.Typer(

@@ -87,8 +87,7 @@ def check_comparable(fits: Mapping[str, Fit]) -> None:
         if fit.evidence.sha256 != reference.evidence.sha256 or not same_counts:
             raise RunError(
                 f"{name} is of other evidence than {first}: {_evidence(fit)}, and {_evidence(reference)}. Only runs of "
-                "the same cohorts and counts can be compared. Fit both models to one table: alkbayes fit MODEL --data "
-                "FILE."
+                "the same cohorts and counts can be compared. Fit both models to one table."
             )
     for fit in fits.values():
         check_covered(fit.design, model=fit.spec.name)

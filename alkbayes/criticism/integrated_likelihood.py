@@ -36,7 +36,7 @@ def check_covered(design: Design, *, model: str) -> None:
         raise UsageError(
             f"model {model!r} has {why}: the deviations of its trials and cohorts cannot be integrated out, and "
             "without that leaving out cohorts by importance weights is not to be trusted. Use a model that "
-            "`alkbayes fit --engine quadrature` does not hand over."
+            "the quadrature engine covers."
         )
 
 

@@ -134,7 +134,7 @@ def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:
         sentences.append(told)
     sentences.append(
         "Look at the counts in their sources first, then at how the cohort is classified. If both are right, it "
-        "differs in something that the model does not know: see what the results hang on with --by-trial, and try a "
+        "differs in something that the model does not know: see how results change without its trial, and try a "
         "model with Student t differences, such as robust. That a cohort is outlying is no reason to leave it out."
     )
     return tuple(sentences)

@@ -94,7 +94,7 @@ def chain_findings(
             f"Trees were at most {depth[0]} deep, and {100 * depth[1]:.1f} % of them were cut at the limit.",
             "",
             "Cut trees cost time and make draws depend on each other, and bias nothing; the other diagnostics say "
-            "whether that matters. More tuning (--tune) may find longer steps.",
+            "whether that matters. More tuning may find longer steps.",
             well=depth[1] <= MUCH_DEPTH,
         )
 
@@ -122,7 +122,7 @@ def weight_findings(gate: Diagnostics, weights: Weights, proposals: NDArray[np.i
         f"Finer nodes change log L by {weights.quadrature_error:.1g} (SD over the posterior), which moves no mean by "
         "more than that share of its posterior SD.",
         "The error of the integrals is not known.",
-        "Fit again with --engine nuts.",
+        "Fit again by NUTS.",
     )
 
 
@@ -141,7 +141,7 @@ def error_finding(quantities: pd.DataFrame) -> Finding:
         f"rates and differences {one} are printed with one decimal, the others in whole percents.",
         "",
         f"{rates['name'].iloc[int(largest.argmax())]} has an error of {largest.max():.1f} points, so that not even "
-        "whole percents hold: give more draws (--draws; four times as many halve the error).",
+        "whole percents hold: give more draws (four times as many halve the error).",
         well=bool(largest.map(whole_numbers_hold).all()),
     )
 

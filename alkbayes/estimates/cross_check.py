@@ -6,7 +6,6 @@ tails of a Student t. Quantiles are therefore compared as probabilities: of draw
 error is known as well as that of a mean.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -102,7 +101,6 @@ def fit_both(
     settings: SamplerSettings | None = None,
     standard: Standard = Standard.OWN,
     progress: "Progress | None" = None,
-    warn: Callable[[str], None] | None = None,
 ) -> tuple[Fit, CrossCheck | None]:
     """Fit a model by both engines.
 
@@ -122,10 +120,11 @@ def fit_both(
     """
     if why := unsupported(build_design(spec, evidence)):
         raise UsageError(
-            f"--cross-check: model {spec.name!r} has {why}, which the quadrature engine does not cover; there is "
-            "nothing to hold NUTS against. Leave --cross-check out."
+            f"model {spec.name!r} has {why}, which the quadrature engine does not cover; there is nothing to hold NUTS "
+            "against. Leave the cross-check out.",
+            parameter="cross_check",
         )
-    fitted = partial(fit_model, spec, evidence, settings=settings, standard=standard, progress=progress, warn=warn)
+    fitted = partial(fit_model, spec, evidence, settings=settings, standard=standard, progress=progress)
     integrated = fitted(engine=Engine.QUADRATURE)
     if integrated.provenance.handed_over:
         return integrated, None

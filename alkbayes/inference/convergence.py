@@ -187,8 +187,8 @@ def _chain_checks(
             limits.rhat_max,
             f"the chains agree: R-hat of all parameters is at most {value:.3f} ({name}), below {limits.rhat_max}",
             f"R-hat of {name} is {value:.3f}, not below {limits.rhat_max}: the chains do not agree",
-            "Give longer tuning (--tune 2000) and more draws; if it stays, the model asks more of the table than it "
-            "holds: take a simpler one, or fit it with --engine quadrature.",
+            "Give longer tuning (2,000 steps) and more draws; if it stays, the data may not identify all parameters: "
+            "take a simpler model, or fit it by quadrature.",
         ),
         _ess_check("bulk ESS", "the middle", *bulk, limits),
         _ess_check("tail ESS", "the tails", *tail, limits),
@@ -200,7 +200,7 @@ def _chain_checks(
             "no transition diverged: the sampler met no place that it could not follow",
             f"{counted(divergences, 'divergent transition')}, more than {limits.divergences}: part of the posterior is "
             "hard to reach, and the numbers may leave it out",
-            "Fit again with --engine quadrature, which has no such trouble; if the model is none that it covers, give "
+            "Fit again by quadrature, which has no such trouble; if the model is none that it covers, give "
             "longer tuning, a tighter prior for the parameter that is named, or a simpler model.",
         ),
         _check(
@@ -211,7 +211,7 @@ def _chain_checks(
             f"the energy is explored well: E-BFMI is at least {ebfmi:.2f}, above {limits.ebfmi_min}",
             f"E-BFMI is {ebfmi:.2f}, not above {limits.ebfmi_min}: the energy is explored slowly",
             "The posterior has tails that the chains reach too rarely, often those of a heterogeneity SD: give longer "
-            "tuning, take a model with lighter tails, or fit it with --engine quadrature.",
+            "tuning, take a model with lighter tails, or fit it by quadrature.",
         ),
     )
 
@@ -225,7 +225,7 @@ def _ess_check(kind: str, where: str, value: float, name: str, limits: Threshold
         f"enough for {where}: the draws of every parameter are worth at least {value:,.0f} independent ones ({name}), "
         f"above {limits.ess_min:.0f}",
         f"{kind} of {name} is {value:,.0f}, not above {limits.ess_min:.0f}: too few effective draws",
-        "Give more draws (--draws); the chains move slowly there.",
+        "Give more draws; the chains move slowly there.",
     )
 
 
@@ -254,7 +254,7 @@ def weight_checks(
     shown = "not known" if ess is None else f"{ess:,.0f}"
     copies = np.unique(proposals, return_counts=True)[1]
     kept, duplicates = float(proposals.size**2 / (copies**2).sum()), proposals.size - copies.size
-    more = "Give more draws (--draws), or fit again with --engine nuts."
+    more = "Give more draws, or fit again by NUTS."
     checks = [
         _check(
             "Pareto k",
@@ -263,7 +263,7 @@ def weight_checks(
             limits.pareto_k_max,
             f"the importance weights can be relied on: their Pareto k is {pareto_k:.2f}, at most {limits.pareto_k_max}",
             f"Pareto k is {pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be relied on",
-            "Fit again with --engine nuts.",
+            "Fit again by NUTS.",
         ),
         _check(
             "importance ESS",
@@ -285,7 +285,7 @@ def weight_checks(
                 limits.thin_max,
                 f"the weighted draws reach the whole posterior: the proposal is thin over {beyond}, at most {most}",
                 f"the weighted draws miss part of the posterior: the proposal is thin over {beyond}, more than {most}",
-                "Fit again with --engine nuts.",
+                "Fit again by NUTS.",
             )
         )
     of = f"of {proposals.size:,} kept draws {duplicates:,} repeat another's global parameters; together they are worth"

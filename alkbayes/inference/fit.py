@@ -1,6 +1,7 @@
 """From a model and a table to a posterior: the frozen `Fit`, which every later step reads."""
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
@@ -9,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from alkbayes.errors import EngineWarning
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.datatree import build_tree
 from alkbayes.inference.importance.engine import Integrated, Weights, integrate
@@ -136,7 +138,6 @@ def fit_model(
     design: Design | None = None,
     standard: Standard = Standard.OWN,
     progress: "Progress | None" = None,
-    warn: Callable[[str], None] | None = None,
 ) -> Fit:
     """Fit a model to a table of cohorts.
 
@@ -159,8 +160,13 @@ def fit_model(
         Over whose patients the rows of what is returned are averaged; no draw depends on it.
     progress
         Called while it samples, from another thread.
-    warn
-        Called with a sentence when another engine takes over and when a second try is made.
+
+    Warns
+    -----
+    EngineWarning
+        If another engine takes over.
+    ConvergenceWarning
+        If a second try is made.
 
     Raises
     ------
@@ -176,11 +182,8 @@ def fit_model(
         if isinstance(found, Integrated):
             return replace(_integrated_fit(spec, evidence, design, settings, found), standard=standard)
         handed_over = found.reason
-        if warn is not None:
-            warn(f"model {spec.name!r} is sampled by NUTS: {handed_over}.")
-    sampled = _sampled_fit(
-        spec, evidence, design, settings, asked=engine, handed_over=handed_over, progress=progress, warn=warn
-    )
+        warnings.warn(f"model {spec.name!r} is sampled by NUTS: {handed_over}.", EngineWarning, stacklevel=2)
+    sampled = _sampled_fit(spec, evidence, design, settings, asked=engine, handed_over=handed_over, progress=progress)
     return replace(sampled, standard=standard)
 
 
@@ -242,7 +245,6 @@ def _sampled_fit(
     asked: Engine,
     handed_over: str,
     progress: "Progress | None",
-    warn: Callable[[str], None] | None,
 ) -> Fit:
     # Here and not at the top: a fit by quadrature must not wait for PyMC to be imported.
     from alkbayes.inference.nuts.sampler import NutsEngine, sample_until_converged
@@ -259,7 +261,7 @@ def _sampled_fit(
         judged_ones = judged(tree["posterior"].to_dataset())
         return tree, diagnose(judged_ones, tree["sample_stats"].to_dataset())
 
-    found = sample_until_converged(sample, settings, of="the posterior", warn=warn)
+    found = sample_until_converged(sample, settings, of="the posterior")
     return Fit(
         spec=spec,
         evidence=evidence,

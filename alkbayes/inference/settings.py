@@ -57,7 +57,7 @@ class SamplerSettings:
         ):
             if not low <= value <= high:
                 reason = " (one chain cannot show that chains agree)" if name == "chains" and value == 1 else ""
-                raise UsageError(f"--{name}: found {value}; allowed: {low} to {high:,}{reason}.")
+                raise UsageError(f"found {value}; allowed: {low} to {high:,}{reason}.", parameter=name)
 
 
 def versions() -> dict[str, str]:

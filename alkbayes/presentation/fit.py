@@ -62,7 +62,7 @@ SIDE_PREDICTED = (
     f"combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
 """What the marks of contrasts mean."""
-WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws (--draws) do."
+WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws do."
 
 
 def pooled_rows(document: Document) -> ReaderTable:

@@ -27,7 +27,7 @@ def format_of(path: Path | None, asked: str | None, formats: Mapping[str, Sequen
         If there is no such format, or the name ends otherwise.
     """
     if asked is not None and asked not in formats:
-        raise UsageError(f"--format: found {asked!r}; allowed: {', '.join(formats)}.")
+        raise UsageError(f"found {asked!r}; allowed: {', '.join(formats)}.", parameter="format")
     if path is None:
         return asked or next(iter(formats))
     ending = path.suffix.lower().removeprefix(".")
@@ -36,7 +36,7 @@ def format_of(path: Path | None, asked: str | None, formats: Mapping[str, Sequen
         allowed = ", ".join(f".{each}" for endings in formats.values() for each in endings)
         raise UsageError(f"{path}: the name of {what}'s file must end in {allowed}.")
     if asked not in {None, found}:
-        raise UsageError(f"{path} ends in {path.suffix}, and --format says {asked}. Give one of them.")
+        raise UsageError(f"{path} ends in {path.suffix}, and the format asked for is {asked}. Give one of them.")
     return found
 
 
@@ -50,7 +50,7 @@ def check_free(paths: Sequence[Path]) -> None:
     """
     if taken := [path for path in paths if path.exists() or path.is_symlink()]:
         raise UsageError(
-            f"{taken[0]}: is there already; nothing is overwritten. Remove it, or give --out a name that is free."
+            f"{taken[0]}: is there already; nothing is overwritten. Remove it, or choose a name that is free."
         )
 
 
@@ -99,11 +99,12 @@ def check_plots_place(folder: Path) -> None:
     if folder.exists() or folder.is_symlink():
         kind = "a folder" if folder.is_dir() else "a file"
         raise UsageError(
-            f"--plots {folder}: {kind} is there already; nothing is overwritten. Give --plots a path that is free."
+            f"{folder}: {kind} is there already; nothing is overwritten. Choose a path that is free.", parameter="plots"
         )
     if not folder.absolute().parent.is_dir():
         raise UsageError(
-            f"--plots {folder}: there is no folder {folder.absolute().parent}. Make it, or give --plots another path."
+            f"{folder}: there is no folder {folder.absolute().parent}. Make it, or choose another path.",
+            parameter="plots",
         )
 
 
@@ -123,7 +124,7 @@ def new_plots_folder(folder: Path) -> Iterator[Path]:
             check_plots_place(folder)
             place.rename(folder)
     except OSError as error:
-        raise UsageError(f"--plots {folder}: could not be written: {error.strerror or error}.") from error
+        raise UsageError(f"{folder}: could not be written: {error.strerror or error}.", parameter="plots") from error
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def check_place(folder: Path) -> None:
     """
     if folder.exists() or folder.is_symlink():
         kind = "a folder" if folder.is_dir() else "a file"
-        raise TakenError(f"{folder}: {kind} is there already; nothing is overwritten. Give --out a path that is free.")
+        raise TakenError(f"{folder}: {kind} is there already; nothing is overwritten. Choose a path that is free.")
     above = folder.absolute().parent
     while not above.exists():
         above = above.parent
@@ -81,8 +81,7 @@ def check_place(folder: Path) -> None:
             pass
     except OSError as error:
         raise RunError(
-            f"{folder}: {above} cannot be written to ({error.strerror or error}). "
-            "Give --out a path in a folder of yours."
+            f"{folder}: {above} cannot be written to ({error.strerror or error}). Choose a path in a folder of yours."
         ) from error
 
 
@@ -137,7 +136,7 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             raise TakenError(
-                f"{folder}: another run was written there in the meantime. Give --out another path."
+                f"{folder}: another run was written there in the meantime. Choose another path."
             ) from error
         raise RunError(f"{folder}: the run could not be written: {error.strerror or error}.") from error
     return document

@@ -5,12 +5,13 @@ how many these are. A shift is the reading's number less the run's, with its Mon
 independent, which common seeds make cautious.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from alkbayes.errors import AlkbayesError, WorkersLostError
+from alkbayes.errors import AlkbayesError, EngineWarning, WorkersLostError
 from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY, Reported, headline_of
 from alkbayes.estimates.monte_carlo import mean_error_of, statistics
 from alkbayes.estimates.rates import posterior_of
@@ -80,7 +81,6 @@ def run_grid(
     *,
     names: Sequence[str] = tuple(BY_NAME),
     workers: int | None = None,
-    warn: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> Grid:
     """Fit a run's model and table under every reading.
@@ -93,10 +93,13 @@ def run_grid(
         Of the readings.
     workers
         Processes; by default one for each processor. One works in this process. The numbers are the same.
-    warn
-        Called with a sentence where readings will be sampled, which takes longer.
     progress
         Called with the fits that are done and all of them.
+
+    Warns
+    -----
+    EngineWarning
+        If alternatives have to be sampled, which takes longer.
     """
     settings = SamplerSettings(seed=fit.provenance.settings.seed)
     outcomes: dict[str, Outcome] = {}
@@ -112,10 +115,12 @@ def run_grid(
             outcomes[name] = Outcome(name, Status.NOT_APPLICABLE, found.reason)
         else:
             (slow if unsupported(found) else fast).append(name)
-    if slow and warn is not None:
-        warn(
+    if slow:
+        warnings.warn(
             f"the quadrature engine does not cover {', '.join(slow)}: sampled by NUTS, which takes up to half a minute "
-            "each the first time"
+            "each the first time",
+            EngineWarning,
+            stacklevel=2,
         )
     # The slow ones first, so that none of them is waited for alone at the end.
     order = [*slow, *fast]

@@ -141,9 +141,9 @@ def test_a_cohort_without_a_trial_joins_none_that_is_called_like_it(tmp_path: Pa
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--draws: found 99; allowed: 100 to 100,000"):
+    with pytest.raises(UsageError, match="draws: found 99; allowed: 100 to 100,000"):
         pfs_results(read_evidence(), draws=99)
-    with pytest.raises(UsageError, match="--seed: found -1"):
+    with pytest.raises(UsageError, match="seed: found -1"):
         pfs_results(read_evidence(), seed=-1)
     with pytest.raises(EvidenceError, match=r"column pfs_ci_low: found 15, above the median of 10\.5"):
         pfs_results(own(tmp_path, ROWS.replace("10.5,8,14", "10.5,15,14")))

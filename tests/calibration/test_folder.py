@@ -84,7 +84,7 @@ def test_what_is_no_study_is_left_alone(tmp_path: Path) -> None:
 def test_a_damaged_study_file_is_told(tmp_path: Path, text: str) -> None:
     opened(tmp_path / "s")
     (tmp_path / "s" / STUDY_FILE).write_text(text)
-    with pytest.raises(RunError, match="Give --out a path that is free"):
+    with pytest.raises(RunError, match="Choose a path that is free"):
         opened(tmp_path / "s")
 
 

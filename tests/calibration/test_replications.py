@@ -149,7 +149,9 @@ def test_classical_intervals_are_those_of_pool(monkeypatch: pytest.MonkeyPatch) 
     assert (found["estimate"], found["prediction_high"]) == (expected.estimate, expected.prediction_high)
 
 
-@pytest.mark.parametrize(("parts", "message"), [({"draws": 100}, "--draws"), ({"seed": -1}, "--seed")])
+@pytest.mark.parametrize(
+    ("parts", "message"), [({"draws": 100}, "^draws: found 100"), ({"seed": -1}, "^seed: found -1")]
+)
 def test_settings_out_of_range_are_refused(parts: dict[str, int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         study_of(**parts)

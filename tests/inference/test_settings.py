@@ -17,7 +17,7 @@ def test_ranges(name: str, low: int, high: int) -> None:
     for value in (low, high):
         assert getattr(SamplerSettings(**{name: value}), name) == value
     for value in (low - 1, high + 1):
-        with pytest.raises(UsageError, match=rf"^--{name}: found {value}; allowed: {low} to {high:,}") as caught:
+        with pytest.raises(UsageError, match=rf"^{name}: found {value}; allowed: {low} to {high:,}") as caught:
             SamplerSettings(**{name: value})
         assert caught.value.exit_code == 2
 

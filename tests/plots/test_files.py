@@ -123,10 +123,10 @@ def test_the_format_is_asked_for_or_in_the_name(path: Path | None, asked: str | 
 @pytest.mark.parametrize(
     ("path", "asked", "message"),
     [
-        (None, "gif", "--format: found 'gif'; allowed: png, svg, pdf"),
+        (None, "gif", "format: found 'gif'; allowed: png, svg, pdf"),
         (Path("a.gif"), None, r"must end in \.png, \.svg, \.pdf"),
         (Path("a"), "png", r"must end in"),
-        (Path("a.png"), "pdf", r"a\.png ends in \.png, and --format says pdf"),
+        (Path("a.png"), "pdf", r"a\.png ends in \.png, and the format asked for is pdf"),
     ],
 )
 def test_other_formats_are_refused(path: Path | None, asked: str | None, message: str) -> None:

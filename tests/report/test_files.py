@@ -28,9 +28,9 @@ def test_the_format_is_what_was_asked_or_what_the_name_says(path: Path | None, a
 @pytest.mark.parametrize(
     ("path", "asked", "message"),
     [
-        (None, "docx", "--format: found 'docx'; allowed: html, md"),
+        (None, "docx", "format: found 'docx'; allowed: html, md"),
         (Path("a.docx"), None, "a.docx: the name of a report's file must end in .html, .htm, .md, .markdown"),
-        (Path("a.md"), "html", "a.md ends in .md, and --format says html"),
+        (Path("a.md"), "html", "a.md ends in .md, and the format asked for is html"),
     ],
 )
 def test_a_format_that_is_none_is_refused(path: Path | None, asked: str | None, message: str) -> None:

@@ -290,7 +290,7 @@ def test_a_place_that_is_not_free_is_refused(tmp_path: Path, place: str, message
         check_place(tmp_path / place)
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path / place}: ")
-    assert "--out" in str(caught.value)
+    assert "Choose a path" in str(caught.value)
 
 
 def test_a_disk_that_refuses_is_found_by_trying(tmp_path: Path, monkeypatch) -> None:
@@ -298,7 +298,7 @@ def test_a_disk_that_refuses_is_found_by_trying(tmp_path: Path, monkeypatch) -> 
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
-    with pytest.raises(RunError, match=r"cannot be written to \(Read-only file system\)\. Give --out"):
+    with pytest.raises(RunError, match=r"cannot be written to \(Read-only file system\)\. Choose"):
         check_place(tmp_path / "run")
 
 

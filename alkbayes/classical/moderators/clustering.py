@@ -111,7 +111,7 @@ def required_trials(method: PoolingMethod, trials: Sequence[str] | None) -> Sequ
     if method in WITHOUT_TRIALS and not shared_trials(trials):
         raise EvidenceError(
             f"Each of the {len(trials):,} cohorts is of a trial of its own, so that trials and cohorts are the same. "
-            f"Use --method {WITHOUT_TRIALS[method]}."
+            f"Use the method {WITHOUT_TRIALS[method]}."
         )
     return trials
 

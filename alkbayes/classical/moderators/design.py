@@ -160,8 +160,8 @@ def _block(
     if not as_levels and column not in LEVELS and None not in numbers:
         if reference is not None:
             raise UsageError(
-                f"{column} is a column of numbers, which have no reference level. To take them as levels: "
-                f"--levels {column}."
+                f"{column} is a column of numbers, which have no reference level. To take them as levels, "
+                f"name {column} among the levels."
             )
         block = np.array(numbers, dtype=np.float64)
         return block[:, None], [f"{label} (per unit)"] if np.ptp(block) > 0 else []
@@ -209,7 +209,7 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
         ]
         name = "the bundled table" if evidence.bundled else evidence.source
         raise EvidenceError(
-            f"{refusal(name, faults)}\nTo take all cells of {column} as levels, numbers too: --levels {column}."
+            f"{refusal(name, faults)}\nTo take all cells of {column} as levels, numbers too, name it among the levels."
         )
 
 

@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared.common import console_for, empty_table, evidence_for, keep
 from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, print_note, records
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records
 from alkbayes.errors import ConvergenceError
 from alkbayes.text.wording import points, rate_text
 from alkbayes.vocabulary import ALL, NOT_RANDOMISED
@@ -89,7 +89,6 @@ def _joint(found: "IntracranialAnalysis") -> dict[str, Any]:
             found.systemic,
             found.brain,
             progress=None if progress is None else lambda done, total, _: progress(done, total),
-            warn=lambda message: print_message(f"warning: {message}"),
         )
     return joint_record_of(fit, found.brain)
 

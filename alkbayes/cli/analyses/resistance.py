@@ -17,7 +17,6 @@ from alkbayes.cli.shared.output import (
     reader_console,
     records,
     say,
-    warn,
 )
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
@@ -88,7 +87,7 @@ def command(
     from alkbayes.analyses.resistance import resistance_of
 
     with working("fitting each question"):
-        found = resistance_of(table, warn=warn)
+        found = resistance_of(table)
     if plot is not None:
         _plot(table, found, plot)
     if for_run is not None:

@@ -15,7 +15,6 @@ from alkbayes.cli.shared.output import (
     reader_console,
     records,
     say,
-    warn,
 )
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, UsageError
@@ -106,7 +105,7 @@ def _fit(run: Path | None, data: Path | None, for_run: Path | None) -> "Fit":
     from alkbayes.inference.fit import fit_model
 
     with working(f"fitting the model {MODEL}"):
-        return fit_model(spec, evidence, engine=Engine.QUADRATURE, warn=warn)
+        return fit_model(spec, evidence, engine=Engine.QUADRATURE)
 
 
 def _document(run: Path | None, after: str | None, fit: "Fit", found: "Sequencing") -> dict[str, Any]:

@@ -8,14 +8,14 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Data, Json
-from alkbayes.cli.shared.output import message_console, no_color, print_json, say, shows_progress
+from alkbayes.cli.shared.output import message_console, no_color, print_json, shows_progress
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, TakenError
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.vocabulary import DEFAULT_MODEL, Standard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from alkbayes.inference.nuts.sampler import Progress
 
@@ -106,17 +106,15 @@ def command(
     from alkbayes.inference.fit import fit_model
 
     compared = None
-    with _progress(engine) as (progress, warn):
+    with _progress(engine) as progress:
         if cross_check:
             from alkbayes.estimates.cross_check import fit_both
 
             fit, compared = fit_both(
-                spec, evidence, keep=engine, settings=settings, standard=standard, progress=progress, warn=warn
+                spec, evidence, keep=engine, settings=settings, standard=standard, progress=progress
             )
         else:
-            fit = fit_model(
-                spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress, warn=warn
-            )
+            fit = fit_model(spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress)
     results = results_of(fit)
     added: dict[str, Any] = {"chosen": None if chosen is None else chosen.why}
     if not no_check:
@@ -154,19 +152,16 @@ def command(
 
 
 @contextmanager
-def _progress(engine: Engine) -> "Iterator[tuple[Progress | None, Callable[[str], None]]]":
-    """Show a progress bar on stderr where that is a terminal; warnings go there in any case."""
+def _progress(engine: Engine) -> "Iterator[Progress | None]":
+    """Show a progress bar on stderr where that is a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = message_console()
 
-    def warn(message: str) -> None:
-        say(console, f"warning: {message}")
-
     first = "integrating" if engine is Engine.QUADRATURE else "compiling the model"
     if not shows_progress(console) or no_color():
         with working(first if engine is Engine.QUADRATURE else "sampling"):
-            yield None, warn
+            yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -181,4 +176,4 @@ def _progress(engine: Engine) -> "Iterator[tuple[Progress | None, Callable[[str]
                 detail=f"{finished:,} of {total:,} draws, {divergences} divergences",
             )
 
-        yield progress, warn
+        yield progress

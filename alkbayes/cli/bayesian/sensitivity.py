@@ -10,7 +10,7 @@ from alkbayes.cli.shared.common import (
     keep,
 )
 from alkbayes.cli.shared.options import Csv, Json, Run
-from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, print_message, say
+from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, say
 from alkbayes.cli.shared.progress import counted, working
 from alkbayes.errors import ConvergenceError, SamplingError
 from alkbayes.text.digits import supported_decimals
@@ -58,7 +58,7 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     with working("scaling priors and likelihood"):
         scaling = power_scaling(over_own(fit))
     with counted("fitting other readings") as progress:
-        grid = run_grid(fit, progress=progress, warn=lambda message: print_message(f"warning: {message}"))
+        grid = run_grid(fit, progress=progress)
     said = conclusions(grid, scaling)
     largest = [
         {

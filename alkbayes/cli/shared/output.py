@@ -111,11 +111,6 @@ def print_note(text: str) -> None:
         print_message(text)
 
 
-def warn(text: str) -> None:
-    """Print a warning on stderr."""
-    print_message(f"warning: {text}")
-
-
 def print_markdown(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table as Markdown on stdout, a line for each row whatever its cells hold."""
     for cells in (headings, ["---"] * len(headings), *rows):

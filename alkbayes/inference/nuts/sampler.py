@@ -1,6 +1,7 @@
 """The No-U-Turn sampler: the PyMC model of a design, sampled by nutpie."""
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import nutpie
 from numpy.typing import NDArray
 
-from alkbayes.errors import SamplingError
+from alkbayes.errors import ConvergenceWarning, SamplingError
 from alkbayes.inference.convergence import Diagnostics
 from alkbayes.inference.nuts.compiled import VARIABLE, compile_design
 from alkbayes.inference.settings import MAX_STEPS, SamplerSettings
@@ -155,7 +156,6 @@ def sample_until_converged[T](
     settings: SamplerSettings,
     *,
     of: str,
-    warn: Callable[[str], None] | None,
 ) -> Tried[T]:
     """Sample, and once more with :func:`stricter` settings where the convergence gate is failed.
 
@@ -167,18 +167,22 @@ def sample_until_converged[T](
         Of the first try.
     of
         What is sampled, as the subject of a sentence.
-    warn
-        Called with a sentence when a second try is made.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a second try is made.
     """
     result, diagnostics = sample(settings)
     if diagnostics.converged:
         return Tried(result, diagnostics, settings, 1, ())
     failures = diagnostics.failures
     settings = stricter(settings)
-    if warn is not None:
-        warn(
-            f"{of} failed its convergence gate ({'; '.join(failures)}). "
-            f"Sampling once more, with target_accept {settings.target_accept:.2f} and {settings.tune} tuning steps."
-        )
+    warnings.warn(
+        f"{of} failed its convergence gate ({'; '.join(failures)}). "
+        f"Sampling once more, with target_accept {settings.target_accept:.2f} and {settings.tune} tuning steps.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
     result, diagnostics = sample(settings)
     return Tried(result, diagnostics, settings, 2, failures)

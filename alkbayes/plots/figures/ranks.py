@@ -61,7 +61,5 @@ def write_rank_plot(folder: Path, ranks: Mapping[str, Sequence[int]], *, kept: i
         folder.mkdir(parents=True, exist_ok=True)
         rank_figure(ranks, kept=kept).savefig(path, dpi=150)
     except OSError as error:
-        raise RunError(
-            f"{path}: cannot be written: {error.strerror or error}. Give --plots a folder of yours."
-        ) from error
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}. Choose a folder of yours.") from error
     return path

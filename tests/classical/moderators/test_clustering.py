@@ -284,8 +284,8 @@ def test_several_methods_have_one_line() -> None:
     [
         (None, "glmm-ml-trials", "glmm-ml-trials needs a column trial"),
         (["A"] * 12, "reml-logit-cr2", "All 12 cohorts are of one trial, and reml-logit-cr2 needs two at least."),
-        (list("ABCDEFGHIJKL"), "glmm-ml-trials", r"trial of its own, .* Use --method glmm-ml\."),
-        (list("ABCDEFGHIJKL"), "multilevel-logit", r"Use --method reml-logit\."),
+        (list("ABCDEFGHIJKL"), "glmm-ml-trials", r"trial of its own, .* Use the method glmm-ml\."),
+        (list("ABCDEFGHIJKL"), "multilevel-logit", r"Use the method reml-logit\."),
     ],
 )
 def test_trials_that_show_no_clusters_are_refused(

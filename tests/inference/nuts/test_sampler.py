@@ -7,7 +7,7 @@ import numpy as np
 import nutpie
 import pytest
 
-from alkbayes.errors import SamplingError
+from alkbayes.errors import ConvergenceWarning, SamplingError
 from alkbayes.inference import fit as fit_module
 from alkbayes.inference.convergence import Thresholds, diagnose
 from alkbayes.inference.fit import fit_model
@@ -89,22 +89,17 @@ def test_an_interrupt_cancels_and_goes_on_up(engine: NutsEngine, monkeypatch: py
 
 def test_a_failed_gate_is_tried_once_more_and_says_so(case: Any) -> None:
     # 2 x 100 draws cannot have 400 effective ones: both tries fail.
-    warnings: list[str] = []
-    fit = fit_model(
-        case.spec,
-        case.evidence,
-        settings=SamplerSettings(seed=3, chains=2, draws=100, tune=100),
-        warn=warnings.append,
-    )
+    with pytest.warns(ConvergenceWarning) as warned:
+        fit = fit_model(case.spec, case.evidence, settings=SamplerSettings(seed=3, chains=2, draws=100, tune=100))
     assert fit.provenance.tries == 2
     assert fit.provenance.settings == SamplerSettings(
         seed=3, chains=2, draws=100, tune=200, target_accept=fit.provenance.settings.target_accept
     )
     assert fit.provenance.settings.target_accept == pytest.approx(0.99)
     assert any("ESS" in failure for failure in fit.provenance.first_failures)
-    assert len(warnings) == 1
-    assert "target_accept 0.99 and 200 tuning steps" in warnings[0]
-    assert fit.provenance.first_failures[0] in warnings[0]
+    (message,) = [str(each.message) for each in warned]
+    assert "target_accept 0.99 and 200 tuning steps" in message
+    assert fit.provenance.first_failures[0] in message
     assert not fit.diagnostics.converged
     record = fit.provenance.as_record()
     assert record["tries"] == 2
@@ -121,7 +116,8 @@ def test_the_second_try_is_the_one_that_is_kept(case: Any, monkeypatch: pytest.M
         return diagnose(*args, thresholds=Thresholds(ess_min=1e9) if calls == 1 else lax)
 
     monkeypatch.setattr(fit_module, "diagnose", strict_at_first)
-    fit = fit_model(case.spec, case.evidence, settings=SMALL)
+    with pytest.warns(ConvergenceWarning):
+        fit = fit_model(case.spec, case.evidence, settings=SMALL)
     assert calls == 2
     assert fit.diagnostics.converged
     assert fit.provenance.tries == 2
@@ -131,7 +127,7 @@ def test_the_second_try_is_the_one_that_is_kept(case: Any, monkeypatch: pytest.M
 
 
 def test_a_passed_gate_is_not_tried_again(case: Any) -> None:
-    fit = fit_model(case.spec, case.evidence, settings=SamplerSettings(seed=3), warn=pytest.fail)
+    fit = fit_model(case.spec, case.evidence, settings=SamplerSettings(seed=3))
     assert fit.diagnostics.converged, fit.diagnostics.failures
     assert fit.provenance.tries == 1
     assert fit.provenance.first_failures == ()
