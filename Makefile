@@ -19,10 +19,10 @@ fit: install ## run `alkbayes fit $ARGS`
 	@$(BIN)/alkbayes fit $(ARGS)
 
 test: install ## run the tests but the slow ones: `pytest $ARGS`
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
 test-slow: install ## run the tests that are slow by nature: whole matrices, long chains, PyMC's own densities
-	@$(BIN)/python -m pytest -n $(WORKERS) -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow $(ARGS)
 
 lint: install ## ruff (rules and formatting) and mypy
 	$(BIN)/ruff check .

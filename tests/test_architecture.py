@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,15 @@ def room(module: str) -> str:
     return module.split(".")[1] if "." in module else TOP
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return all that a file says; several tests read every file."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported_names(path: Path) -> Iterator[str]:
     """Yield the dotted names that a module imports: at its top, in its functions, and for its types alone."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -88,9 +95,8 @@ def imported_modules(module: str) -> set[str]:
 
 def texts(module: str) -> Iterator[str]:
     """Yield the strings of a module that are no docstrings, nor strings that stand by themselves."""
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    alone = {id(node.value) for node in nodes(MODULES[module]) if isinstance(node, ast.Expr)}
+    for node in nodes(MODULES[module]):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
             yield node.value
 
@@ -171,7 +177,7 @@ def test_the_tree_is_shallow_and_few_modules_stand_at_its_top() -> None:
 
 def test_no_function_is_longer_than_a_reader_takes_in() -> None:
     for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0

@@ -19,7 +19,6 @@ from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.draws import from_unconstrained
 from alkbayes.model.profiles import groups_of
 from alkbayes.spec.schema import model_names
-from alkbayes.vocabulary import DEFAULT_MODEL
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,8 @@ def fitted(case: Any) -> Fitted:
     return Fitted(case, fit, brought[-1].positions, native_density(engines[0]))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name == DEFAULT_MODEL else pytest.param(name, marks=pytest.mark.slow) for name in model_names()],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", model_names())
 def test_bundled_model(name: str, case_of: Callable[[str], Any], oracle_log_density: Any) -> None:
     # One test, so that a model is compiled and sampled once however many workers there are.
     found = fitted(case_of(name))

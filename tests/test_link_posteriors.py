@@ -16,7 +16,8 @@ COHORT = {"column": "cohort_id", "distribution": "normal", "sd_prior": {"dist": 
 DISTRIBUTION_OF = {"probit": stats.norm, "cloglog": stats.gumbel_l}
 
 
-@pytest.mark.parametrize("link", [pytest.param("probit", marks=pytest.mark.slow), "cloglog"])
+@pytest.mark.slow
+@pytest.mark.parametrize("link", ["probit", "cloglog"])
 def test_one_level_of_heterogeneity_is_the_grid_s(link: str, spec_of: Any, table_of: Any) -> None:
     spec = spec_of(likelihood={"family": "binomial", "link": link}, heterogeneity=[COHORT])
     evidence = table_of()

@@ -60,6 +60,7 @@ class Posterior:
         )
 
 
+@pytest.mark.slow
 def test_ankylosing_spondylitis() -> None:
     """Historical controls of RBesT's AS data."""
     got = Posterior(*(np.array(each, dtype=np.float64) for each in AS), top=2.5)
@@ -74,6 +75,7 @@ def test_ankylosing_spondylitis() -> None:
     assert quantiles == pytest.approx([0.111, 0.249, 0.471], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_pritz() -> None:
     got = Posterior(*(np.array(PRITZ[name], dtype=np.float64) for name in ("xi", "ni")), top=4.0)
     assert got.moments(got.mu) == pytest.approx((1.375, 0.313), abs=1e-3)

@@ -193,6 +193,7 @@ def fitter(spec_of: Any, table_of: Any) -> Fitter:
 # --- no heterogeneity: one integral ---
 
 
+@pytest.mark.slow
 def test_one_cohort_without_heterogeneity(fitter: Fitter) -> None:
     """A binomial count under a logistic-normal prior, by one-dimensional integration."""
     fit = fitter(text([(7, 11)]), intercept=normal(1.5))
@@ -239,6 +240,7 @@ def rounding(printed: Decimal) -> float:
     return 0.55 * 10.0 ** printed.as_tuple().exponent
 
 
+@pytest.mark.slow
 def test_the_oracle_gives_the_published_digits(published: Published) -> None:
     values = published.reference["values"]
     mu, tau = (published.oracle.marginal(name) for name in ("mu", "inner"))

@@ -200,18 +200,30 @@ def verdict(document: Document) -> list[str]:
     if (weights := provenance["weights"]) is not None:
         made = (
             f"Posterior: {said}. {settings['chains'] * settings['draws']:,} draws by quadrature and importance "
-            f"sampling, seed {settings['seed']}; Pareto k {_figure(found['pareto_k'], 2)}, "
-            f"ESS {_figure(found['importance_ess'], 0)} of {weights['weighted']:,} weighted draws, "
+            f"sampling, seed {settings['seed']}; {measures(document)}, "
             f"{weights['duplicates']:,} of those kept are duplicates"
         )
         return [made, *failures]
     reason = provenance["handed_over"]
     made = (
         f"Posterior: {said}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
+        f"{measures(document)}"
+    )
+    return [*([f"Sampled by NUTS: {reason}."] if reason else []), made, *failures]
+
+
+def measures(document: Document) -> str:
+    """Return the diagnostics that a convergence verdict rests on."""
+    found = document["diagnostics"]
+    if (weights := document["provenance"]["weights"]) is not None:
+        return (
+            f"Pareto k {_figure(found['pareto_k'], 2)}, "
+            f"ESS {_figure(found['importance_ess'], 0)} of {weights['weighted']:,} weighted draws"
+        )
+    return (
         f"R-hat ≤ {_figure(found['rhat_max'], 3)}, ESS ≥ {_least_ess(found)}, "
         f"{found['divergences']} divergences, E-BFMI ≥ {_figure(found['ebfmi_min'], 2)}"
     )
-    return [*([f"Sampled by NUTS: {reason}."] if reason else []), made, *failures]
 
 
 def weight_lines(document: Document) -> list[str]:

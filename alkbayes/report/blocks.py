@@ -270,8 +270,10 @@ class Report:
         What it is about.
     warning
         Why its numbers are not to be used; empty where they may be.
-    summary
-        The paragraph in plain language.
+    key_results
+        What each is of, and the sentence; at most six.
+    opening
+        The figure of the pooled rates, or why there is none.
     sections
         In their order.
     written
@@ -281,14 +283,15 @@ class Report:
     title: str
     subtitle: str
     warning: str
-    summary: str
+    key_results: tuple[tuple[str, str], ...]
+    opening: Picture | Paragraph
     sections: tuple[Section, ...]
     written: str
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """Every figure, in the order of the document."""
-        return tuple(_pictures([block for section in self.sections for block in section.blocks]))
+        return tuple(_pictures([self.opening, *(block for section in self.sections for block in section.blocks)]))
 
 
 def text(*pieces: Piece) -> Paragraph:

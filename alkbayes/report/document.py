@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alkbayes.plots.source import RunTables, warning
 from alkbayes.presentation.fit import outcome_of
-from alkbayes.presentation.plain_language import summary
+from alkbayes.presentation.key_results import key_results
 from alkbayes.report.blocks import Report, Section, text
 from alkbayes.report.sections.checks import classical_section, predictive_section
 from alkbayes.report.sections.diagnostics import computation_section
@@ -16,7 +16,7 @@ from alkbayes.report.sections.evidence import evidence_section
 from alkbayes.report.sections.further_analyses import beyond_section
 from alkbayes.report.sections.limits import limits_section, reproduce_section
 from alkbayes.report.sections.model import model_section
-from alkbayes.report.sections.results import results_section
+from alkbayes.report.sections.results import figure_of, results_section
 from alkbayes.report.sections.sensitivity import sensitivity_section
 from alkbayes.report.sections.sources import KEYS, bundled_sources, cited
 from alkbayes.runs.run import read_run
@@ -53,7 +53,8 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
         title=f"{outcome_of(document).title} of ALK inhibitors, pooled",
         subtitle=document["question"],
         warning=warning(document),
-        summary=summary(document),
+        key_results=key_results(document),
+        opening=figure_of(tables, "cells"),
         sections=(
             Section("question", "Question", question),
             evidence_section(evidence, used, tables.caption, left_out=evidence.notes),

@@ -117,6 +117,7 @@ def test_every_command_is_looked_at() -> None:
     assert set(ON_TABLES) == set(COMMANDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(name, *more) for name, more in ON_TABLES.items()] + list(MORE), ids=" ".join)
 def test_nothing_is_wider_than_the_terminal_and_nothing_obeyed(
     terminal: Callable[..., Result], arguments: tuple[str, ...]

@@ -107,6 +107,7 @@ def test_the_evidence_is_named_by_its_sums_and_its_hash(default_results: Results
     assert "reconstruction of the published review's" in notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", model_names())
 def test_every_model_gives_every_table_and_a_document_that_json_holds(
     unsampled: Callable[[str], Fit], model: str

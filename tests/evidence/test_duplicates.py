@@ -73,6 +73,7 @@ def test_a_table_without_trials_is_searched_too() -> None:
     )
 
 
+@pytest.mark.slow
 def test_many_are_counted_and_the_work_is_linear() -> None:
     found = possible_duplicates(counts(*((f"c{i}", 20 + i // 2, 7) for i in range(20_000))))
     assert len(found) == 7
@@ -98,6 +99,7 @@ def random_table(rng: np.random.Generator, cohorts: int, a: float, b: float) -> 
     return [(f"c{place}", int(size), int(y)) for place, (size, y) in enumerate(zip(n, responders, strict=True))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cohorts", "a", "b"), [(40, 3.0, 3.0), (150, 1.0, 4.0), (600, 40.0, 60.0)])
 def test_tables_without_a_cohort_twice_seldom_alarm(cohorts: int, a: float, b: float) -> None:
     """At most one in ten is promised; more than 13 of 60 have a probability of 0.3 % at that rate."""

@@ -100,6 +100,7 @@ def test_draws_have_the_correlation_that_they_say(joint: Joint) -> None:
     np.testing.assert_allclose(second["p"], expit(theta))
 
 
+@pytest.mark.slow
 def test_density_is_scipys(joint: Joint, scipy_of: Callable[[Any], Any]) -> None:
     # The joint density of all parameters and counts, up to the change of variables, whose part of the first design
     # tests of single models cover: differences between points that share it are held against SciPy's.

@@ -195,6 +195,7 @@ def test_a_mixture_that_does_not_follow_is_said(fit: Fit, cohort: PlannedCohort)
     assert any("several modes" in note for note in found.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["beta-binomial", "cloglog"])
 def test_other_models_predict_too(model: str, table_of: Any) -> None:
     fit = fitted(model, evidence=table_of())

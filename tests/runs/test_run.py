@@ -171,6 +171,7 @@ for number, step in enumerate(test.STEPS):
 """
 
 
+@pytest.mark.slow
 def test_a_process_killed_at_any_step_leaves_no_folder_that_looks_finished(tmp_path: Path) -> None:
     homes = [tmp_path / str(number) for number in range(len(STEPS))]
     for home in homes:
@@ -254,6 +255,7 @@ except test.RunError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_takes_half_of_the_posterior_is_told_and_the_process_ends_well(tmp_path: Path) -> None:
     # Files of at most 2,000 bytes stand for the disk: HDF5 fails at the same call, and once more when the process ends.
     done = subprocess.run(

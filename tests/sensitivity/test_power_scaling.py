@@ -53,6 +53,7 @@ def sensitivity(before: stats.rv_continuous, after: dict[float, stats.rv_continu
     return float(np.mean(gradients))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prior_mean", "prior_sd", "diagnosis"),
     [(0.0, 20.0, Diagnosis.NONE), (4.0, 0.5, Diagnosis.CONFLICT)],
@@ -145,6 +146,7 @@ def test_the_bundled_fit_hangs_on_no_prior_but_that_of_line(fit: Fit) -> None:
     assert {type(row["diagnosis"]) for row in record["numbers"]} == {str}
 
 
+@pytest.mark.slow
 def test_without_an_integral_the_noisier_likelihood_is_used_and_named(
     fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

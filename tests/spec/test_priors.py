@@ -107,6 +107,7 @@ SCALES: dict[str, Prior] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", SCALES)
 @pytest.mark.parametrize("second", SCALES)
 def test_the_root_of_a_sum_of_squares_has_the_density_of_it(

@@ -16,6 +16,7 @@ from alkbayes.presentation.fit import (
     two_step_notes,
     verdict,
 )
+from alkbayes.presentation.key_results import key_results
 from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 from alkbayes.text.names import shown
 
@@ -40,6 +41,9 @@ def show_fit(document: dict[str, Any]) -> None:
         _show_cross_check(console, document["cross_check"])
     for note in document["notes"]:
         say(console, f"Note: {note}")
+    console.print("\nKey results")
+    for label, told in key_results(document):
+        say(console, f"  {label}: {told}", hang=4)
     console.print(f"Run: {document['run']}", soft_wrap=True)
 
 

@@ -40,7 +40,8 @@ def markdown_of(report: Report, figures: str) -> str:
     parts = [f"# {escaped(report.title)}", escaped(report.subtitle)]
     if report.warning:
         parts.append(f"**{escaped(report.warning)}**")
-    parts += ["## Summary", escaped(report.summary)]
+    parts += ["## Key results", "\n".join(f"- {escaped(label)}: {escaped(told)}" for label, told in report.key_results)]
+    parts += _parts(report.opening, figures)
     for section in report.sections:
         parts.append(f"## {escaped(section.title)}")
         for block in section.blocks:

@@ -59,7 +59,6 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         *(text(line) for line in (*unnamed_lines(document), *standard_lines(document))),
         Table(pooled_rows(document), notes),
         *_weights(document),
-        figure_of(tables, "cells"),
     ]
     if document["heterogeneity"]:
         said = text("How far trials and cohorts differ, and how much of that the named columns explain.")

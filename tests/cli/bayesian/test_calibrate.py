@@ -107,7 +107,7 @@ def test_ranks_that_are_not_uniform_fail_the_gate(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--scenario", "best"), 2, "There is no scenario 'best'"),
+        (("--scenario", "best"), 2, "--scenario: found 'best'; allowed: "),
         (("--replications", "0"), 2, "--replications: found 0; allowed: 1 to 1,000,000"),
         (("--workers", "-1"), 2, "--workers: found -1"),
         (("--draws", "50"), 2, "--draws: found 50"),

@@ -567,6 +567,7 @@ def read_rest(terminal: int) -> bytes:
     return shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_fit_that_is_stopped_while_it_samples_leaves_nothing(
     own_table: Path, tmp_path: Path, number: signal.Signals, code: int

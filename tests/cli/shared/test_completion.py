@@ -60,6 +60,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", [bash, zsh, fish])
 def test_a_shell_is_offered_commands_models_kinds_and_runs(
     place: Path, shell: Callable[[Path, str], list[str]]

@@ -248,6 +248,7 @@ def good(case_of: Any) -> Integrated:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trials", [proposals.TRIALS, ()])
 def test_a_proposal_that_misses_the_posterior_is_refitted(
     trials: tuple[int, ...], good: Integrated, case_of: Any, monkeypatch: pytest.MonkeyPatch
@@ -280,6 +281,7 @@ def missing_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proposals, "TRIALS", ())
 
 
+@pytest.mark.slow
 def test_a_proposal_that_misses_most_is_replaced_by_a_broad_one(
     good: Integrated, case_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +340,7 @@ def test_a_model_that_is_not_covered_is_handed_over_by_name(case_of: Any) -> Non
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_seeds_differ_in_their_noise_alone(seed: int, case_of: Any) -> None:
     found = integrate(case_of("interaction").design, SamplerSettings(seed=seed))

@@ -127,6 +127,7 @@ def test_without_bounds_the_taus_have_the_restricted_likelihood_of_the_classical
     np.testing.assert_allclose(difference, difference[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_posterior_is_that_of_exact_quadrature(laid: Callable[..., Laid]) -> None:
     structure, medians = laid(spec_of())
     posterior = sample_medians(structure, medians, seed=3, draws=20_000)

@@ -48,6 +48,7 @@ def alike(size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array(y), np.array([size] * len(rates) + [n for _, n in small])
 
 
+@pytest.mark.slow
 def test_the_exact_integration_is_that_of_nested_adaptive_integrals(study: Any) -> None:
     """Of two trials, one of two cohorts: probabilities of tau and mu from SciPy's adaptive rule and a plain grid."""
     trials = [[(6, 20), (9, 12)], [(3, 10)]]

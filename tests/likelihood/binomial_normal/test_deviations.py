@@ -69,6 +69,7 @@ def test_a_group_of_one_shares_its_logit_between_both_deviations() -> None:
     assert (got.group[:, 0] * got.cohort[:, 0]).mean() == pytest.approx(product, abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tau_group", "tau_cohort"), [(1.2, 0.7), (2.0, 0.3), (0.8, 0.0)])
 def test_a_group_of_two(tau_group: float, tau_cohort: float) -> None:
     x, n, eta = np.array([8.0, 3, 5]), np.array([8.0, 4, 20]), np.array([0.2, -0.3, 0.0])

@@ -47,6 +47,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_draws_have_the_density(name: str) -> None:
     density, low, high = CASES[name]

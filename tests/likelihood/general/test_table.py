@@ -11,6 +11,7 @@ from alkbayes.likelihood.general.table import TAUS, Table
 from alkbayes.likelihood.links import Link
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("link", "nu"), [(Link.LOGIT, 4.0), (Link.PROBIT, np.inf), (Link.CLOGLOG, 4.0)])
 def test_it_has_the_integrals_where_a_posterior_asks_for_them(link: Link, nu: float) -> None:
     frame = read_evidence().frame

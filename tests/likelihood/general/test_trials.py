@@ -137,6 +137,7 @@ def drawn(request: pytest.FixtureRequest) -> tuple[str, Deviations]:
     return request.param, draw_deviations(hierarchy(request.param, SIZE), np.random.default_rng(8))
 
 
+@pytest.mark.slow
 def test_group_deviations_have_their_density(drawn: tuple[str, Deviations]) -> None:
     name, found = drawn
     for label, logs in enumerate(grid(*FAMILIES[name])):

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from alkbayes.plots.source import warning
-from alkbayes.presentation.plain_language import summary
+from alkbayes.presentation.key_results import key_results
 from alkbayes.report.blocks import Report
 from alkbayes.report.renderers.html import html_of
 from alkbayes.runs.run import read_run
@@ -119,10 +119,12 @@ def test_hostile_texts_are_text(hostile_run: SimpleNamespace, hostile_names: tup
 def test_a_run_that_may_not_be_used_says_so_first(report: Report, run: SimpleNamespace) -> None:
     document = read_run(run.folder)
     document["diagnostics"] |= {"converged": False, "failures": ["Pareto k 0.9 & <more>"]}
-    text = html_of(replace(report, warning=warning(document), summary=summary(document)))
+    text = html_of(replace(report, warning=warning(document), key_results=key_results(document)))
     head, _, _ = text.partition("<main")
     assert html.escape("NOT CONVERGED, not to be used: Pareto k 0.9 & <more>") in head
-    assert "Averaged over trials" not in text
+    results = text[text.index('id="key-results"') : text.index("</dl>")]
+    assert "no number may be used" in results
+    assert "credible interval" not in results
 
 
 @pytest.mark.parametrize("part", ["Sensitivity"])

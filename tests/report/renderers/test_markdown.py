@@ -12,7 +12,7 @@ from alkbayes.report.renderers.markdown import escaped, figure_files, markdown_o
 def test_sections_stand_in_the_order_of_the_guidelines(report: Report) -> None:
     titles = re.findall(r"^## (.+)$", markdown_of(report, "figures"), re.MULTILINE)
     assert titles == [
-        "Summary",
+        "Key results",
         "Question",
         "Evidence",
         "Model",

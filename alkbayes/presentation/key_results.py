@@ -1,0 +1,142 @@
+"""A fit in at most six lines: what a busy reader wants to know first."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alkbayes.presentation.fit import (
+    ALL_PREDICTED,
+    OWN_PATIENTS,
+    PARTLY_PREDICTED,
+    WHOLLY_PREDICTED,
+    Document,
+    contrast_mark,
+    measures,
+    outcome_of,
+    patients_of,
+    pooled_by_level,
+)
+from alkbayes.text.names import column_title, shown
+from alkbayes.text.wording import (
+    SHARE_DECIMALS,
+    capitalised,
+    decimals_of,
+    difference,
+    joined,
+    limits,
+    percent,
+    percent_interval,
+    probability,
+    rate,
+    rate_text,
+    ratio,
+    size_text,
+)
+from alkbayes.vocabulary import ALL, INTERVAL_PROB
+
+MOST_LEVELS = 5
+"""Levels of the first effect that are told one by one; of more, the lowest and the highest."""
+PROB = f"{100 * INTERVAL_PROB:.0f} %"
+PREDICTED = {PARTLY_PREDICTED: "predicted for some of these patients", WHOLLY_PREDICTED: "predicted for all of these"}
+"""What the marks of levels mean."""
+
+
+def key_results(document: Document) -> tuple[tuple[str, str], ...]:
+    """Return the key results of a fit, at most six: what each is of, and the sentence.
+
+    Parameters
+    ----------
+    document
+        What `run.json` holds; numbers that must not be used are left out.
+    """
+    if failures := document["diagnostics"]["failures"]:
+        return (("Verdict", f"NOT CONVERGED, no number may be used: {'; '.join(failures)}."),)
+    if faults := (document.get("cross_check") or {}).get("faults"):
+        return (("Verdict", f"THE ENGINES DISAGREE, no number may be used: {joined(faults)}."),)
+    return tuple(_results(document))
+
+
+def _results(document: Document) -> Iterator[tuple[str, str]]:
+    pooled = pooled_by_level(document)
+    columns = [group for group in dict.fromkeys(group for group, _ in pooled) if group != ALL and ":" not in group]
+    overall = pooled[ALL, ALL]
+    middle, interval = rate(overall["mean"])
+    told = (
+        f"{middle} % on average ({PROB} credible interval {interval}); {limits(overall['next_cohort'])} % in a new "
+        f"cohort of a new trial ({PROB} prediction interval)."
+    )
+    yield f"Pooled {outcome_of(document).label}", told
+    if columns:
+        yield _by_level(columns[0], pooled, document)
+    yield from _largest_contrast(document)
+    yield from _heterogeneity(document)
+    if names := [shown(row["column"]) for row in document.get("unnamed") or []]:
+        yield "Not in the model", f"{joined(names)}, which would improve its predictions; groups may differ by that."
+    yield "Verdict", f"Converged: {measures(document)}."
+
+
+def _by_level(
+    column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]], document: Document
+) -> tuple[str, str]:
+    rows = [(level, estimands) for (group, level), estimands in pooled.items() if group == column]
+    several = len(rows) > MOST_LEVELS
+    if several:
+        rows.sort(key=lambda row: row[1]["mean"]["median"])
+        rows = [rows[0], rows[-1]]
+    marks = {level: _mark(row["mean"]) for level, row in rows}
+    each = "; ".join(
+        f"{shown(level)}{f' {marks[level]}' if marks[level] else ''} {rate_text(row['mean'])}, "
+        f"new cohort {limits(row['next_cohort'])}"
+        for level, row in rows
+    )
+    over = patients_of(column, document)
+    told = f"{capitalised(each)}. Percent, {f'over {over}' if over else OWN_PATIENTS}"
+    told += ", lowest and highest level." if several else "."
+    meanings = "; ".join(f"{mark} {meaning}" for mark, meaning in PREDICTED.items() if mark in marks.values())
+    return f"By {column_title(column)}", f"{told} {meanings}." if meanings else told
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    share = row.get("predicted") or 0.0
+    if not share:
+        return ""
+    return WHOLLY_PREDICTED if share >= ALL_PREDICTED else PARTLY_PREDICTED
+
+
+def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield the largest difference in points between two levels of which not everything is predicted."""
+    rows = [
+        row
+        for row in document["contrasts"]
+        if row["scale"] == "risk_difference" and contrast_mark(row) != WHOLLY_PREDICTED
+    ]
+    if not rows:
+        return
+    largest = max(rows, key=lambda row: abs(row["median"]))
+    odds = next(
+        row
+        for row in document["contrasts"]
+        if row["scale"] == "odds_ratio" and (row["column"], row["contrast"]) == (largest["column"], largest["contrast"])
+    )
+    middle, interval = difference(largest)
+    lower = largest["median"] < 0
+    likely = 1 - largest["prob_better"] if lower else largest["prob_better"]
+    column = capitalised(column_title(largest["column"]))
+    told = (
+        f"{column}, {shown(largest['contrast'])}: {middle} points ({interval}), odds ratio "
+        f"{ratio(odds)}; probability of {'a lower' if lower else 'a higher'} rate {probability(likely)}. "
+        "Cohorts were not randomised."
+    )
+    yield "Largest contrast", told
+
+
+def _heterogeneity(document: Document) -> Iterator[tuple[str, str]]:
+    found = {row["parameter"]: row for row in document["heterogeneity"]}
+    taus = [name for name in found if name.startswith("tau_")]
+    if not taus:
+        return
+    told = f"SD between cohorts {size_text(found[taus[-1]])} on the {document['link']} scale"
+    if (share := found.get("i2")) is not None:
+        digits = decimals_of(share, most=SHARE_DECIMALS, unit=100)
+        interval = percent_interval(share["low"], share["high"], digits)
+        told += f"; I² {percent(share['median'], digits)} % ({interval})"
+    yield "Heterogeneity", f"{told}."
