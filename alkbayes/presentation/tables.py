@@ -5,7 +5,9 @@ A function of this package turns a result into such parts once. The command line
 formats a number.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,15 @@ class Sentence:
 
 
 type Part = Title | Sentence | ReaderTable
+
+type Row = Mapping[str, Any]
+"""A row of a result's record."""
+
+
+def rows_by(rows: Iterable[Row], *keys: str) -> dict[tuple[Any, ...], dict[Any, Row]]:
+    """Return rows by the values of all keys but the last, and among those by the value of the last."""
+    found: dict[tuple[Any, ...], dict[Any, Row]] = {}
+    *outer, inner = keys
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in outer), {})[row[inner]] = row
+    return found

@@ -10,26 +10,25 @@ from alkbayes.plots.figures.pfs import pfs_forest
 from alkbayes.plots.figures.resistance import resistance
 from alkbayes.plots.figures.sequence import sequence
 from alkbayes.plots.page.style import Caption
+from alkbayes.presentation.pfs import pfs_parts
 from alkbayes.presentation.tables import ReaderTable
-from alkbayes.report.blocks import Bullets, Heading, Paragraph, Section, Table
+from alkbayes.report.blocks import Bullets, Heading, Paragraph, Section, Table, blocks_of
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.planned_trial import planned_blocks
 from alkbayes.report.sections.sensitivity import kept_blocks
 from alkbayes.text.names import GROUP_TITLES, shown
 from alkbayes.text.wording import (
-    MONTH_DECIMALS,
     difference,
     limits,
-    months,
     percent,
     percent_interval,
     probability,
     rate,
-    ratio,
 )
 from alkbayes.vocabulary import ALL, NOT_RANDOMISED
 
 if TYPE_CHECKING:
+    from alkbayes.analyses.pfs import PfsRecord
     from alkbayes.inference.fit import Fit
     from alkbayes.plots.source import RunTables
     from alkbayes.report.blocks import Block
@@ -66,83 +65,13 @@ def _frame(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(rows).infer_objects()
 
 
-def _pfs(found: Row, notes: Caption) -> "Iterator[Block]":
+def _pfs(found: "PfsRecord", notes: Caption) -> "Iterator[Block]":
     yield Heading("Median progression-free survival")
-    yield from _failed(found["diagnostics"]["failures"])
-    yield _sentences(found["notes"])
-    headings = ("", "k", "patients", "mean of medians", "typical", "mean", "next cohort")
-    meaning = (
-        "mean of medians: weighted by patients, as reviews print it, with a bootstrap confidence interval over trials.",
-        "typical, mean: by the model, with credible intervals. next cohort: prediction interval.",
-        "k: cohorts with a median, and after + those whose median was not reached, which the model has as bounds.",
-        *found["cautions"],
-    )
-    yield Table(ReaderTable("Median progression-free survival, months", headings, tuple(_pfs_rows(found))), meaning)
-    if rows := tuple(_left_out_rows(found)):
-        yield Table(
-            ReaderTable(
-                "What leaving out the medians that were not reached does, months",
-                ("", "k", "typical, with them", "typical, without them"),
-                rows,
-            )
-        )
-    contrasts = _by(found["contrasts"], "contrast", "scale")
-    ratios = tuple(
-        (shown(name), ratio(scales["median_ratio"]), probability(scales["median_ratio"]["prob_longer"]))
-        for name, scales in contrasts.items()
-    )
-    yield Table(ReaderTable("Contrasts", ("", "ratio of medians", "P(first is longer)"), ratios), (NOT_RANDOMISED,))
-    pooled, cohorts, weighted = (_frame(found[name]) for name in ("pooled", "cohorts", "weighted"))
+    yield from blocks_of(pfs_parts(found))
     description = "One row for each cohort: its median with the printed interval, or an arrow where it was not reached."
-    yield picture(
-        "pfs",
-        "Median progression-free survival of every cohort",
-        description,
-        pfs_forest(pooled, cohorts, weighted, notes),
-    )
-
-
-def _pfs_rows(found: Row) -> Iterator[tuple[str, ...]]:
-    weighted = {(row["group"], row["level"]): row for row in found["weighted"]}
-    previous = ALL
-    for (group, level), estimands in _by_level(found["pooled"]).items():
-        if group != previous:
-            yield (GROUP_TITLES.get(group, shown(group)),)
-        previous, plain, typical = group, weighted[group, level], estimands["typical"]
-        mean = "–" if plain["estimate"] is None else _months(plain["estimate"], plain["low"], plain["high"])
-        yield (
-            _level(group, level),
-            _with_bounds(typical["k"], typical["not_reached"]),
-            f"{typical['patients']:,}",
-            mean,
-            *("\n".join(months(estimands[name])) for name in BAYES),
-            months(estimands["next_cohort"])[1],
-        )
-
-
-def _left_out_rows(found: Row) -> Iterator[tuple[str, ...]]:
-    not_reached = {(row["group"], row["level"]): row["not_reached"] for row in found["weighted"]}
-    for row in found["left_out"]:
-        if row["estimand"] == "typical" and ":" not in row["group"]:
-            group, level = row["group"], row["level"]
-            without = "–"
-            if row["median_without"] is not None:
-                without = _months(row["median_without"], row["low_without"], row["high_without"])
-            yield (
-                _level(group, level),
-                _with_bounds(row["k"], not_reached[group, level]),
-                _months(row["median"], row["low"], row["high"]),
-                without,
-            )
-
-
-def _with_bounds(k: int, not_reached: int) -> str:
-    return f"{k - not_reached}+{not_reached}" if not_reached else f"{k}"
-
-
-def _months(middle: float, low: float | None, high: float | None) -> str:
-    interval = "" if low is None or high is None else f"\n{low:.{MONTH_DECIMALS}f}–{high:.{MONTH_DECIMALS}f}"
-    return f"{middle:.{MONTH_DECIMALS}f}{interval}"
+    pooled, cohorts, weighted = map(_frame, (found["pooled"], found["cohorts"], found["weighted"]))
+    title = "Median progression-free survival of every cohort"
+    yield picture("pfs", title, description, pfs_forest(pooled, cohorts, weighted, notes))
 
 
 def _intracranial(found: Row, notes: Caption) -> "Iterator[Block]":
@@ -305,10 +234,6 @@ def _generation(level: str) -> str:
 
 def _level(group: str, level: str) -> str:
     return GROUP_TITLES[ALL] if group == ALL else f" {shown(level).replace(':', ' : ')}"
-
-
-def _by_level(rows: Sequence[Row]) -> dict[Any, dict[str, Row]]:
-    return _by(rows, "group", "level", "estimand")
 
 
 def _by(rows: Sequence[Row], *keys: str) -> dict[Any, dict[str, Row]]:
