@@ -11,6 +11,7 @@ from alkbayes.plots.figures.resistance import resistance
 from alkbayes.plots.figures.sequence import sequence
 from alkbayes.plots.page.style import Caption
 from alkbayes.presentation.pfs import pfs_parts
+from alkbayes.presentation.sequence import sequence_opening, sequence_parts
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Bullets, Heading, Paragraph, Section, Table, blocks_of
 from alkbayes.report.pictures import picture
@@ -29,6 +30,7 @@ from alkbayes.vocabulary import ALL, NOT_RANDOMISED
 
 if TYPE_CHECKING:
     from alkbayes.analyses.pfs import PfsRecord
+    from alkbayes.analyses.sequence import SequenceRecord
     from alkbayes.inference.fit import Fit
     from alkbayes.plots.source import RunTables
     from alkbayes.report.blocks import Block
@@ -130,39 +132,9 @@ def _difference(row: Row | None) -> str:
     return f"{middle} ({interval})\nP {probability(row['prob_better'])}"
 
 
-def _sequence(found: Row, notes: Caption) -> "Iterator[Block]":
+def _sequence(found: "SequenceRecord", notes: Caption) -> "Iterator[Block]":
     yield Heading("Sequences of ALK inhibitors")
-    yield from _failed(found["diagnostics"]["failures"])
-    yield _sentences(found["cautions"])
-    rows: list[tuple[str, ...]] = []
-    ranked = {(row["earlier"], row["generation"]): row for row in found["options"]}
-    previous = ""
-    for (earlier, generation), estimands in _by(found["matrix"], "earlier", "generation", "estimand").items():
-        if earlier != previous:
-            rows.append((f"earlier ALK inhibitor: {shown(earlier)}",))
-        previous, typical, option = earlier, estimands["typical"], ranked[earlier, generation]
-        best = option["prob_best"]
-        rows.append(
-            (
-                f" {shown(generation)}{'' if typical['observed'] else ' *'}",
-                f"{typical['k']}",
-                f"{typical['responders']:,}/{typical['patients']:,}",
-                *("\n".join(rate(estimands[name])) for name in BAYES),
-                limits(estimands["next_cohort"]),
-                "–" if best is None else probability(best),
-            )
-        )
-    headings = ("", "k", "responders", "typical", "mean", "next cohort", "P(best)")
-    yield Table(
-        ReaderTable("Response rate by earlier ALK inhibitor and TKI generation, %", headings, tuple(rows)),
-        (
-            "A row is a cell: one generation after one earlier ALK inhibitor, with its k cohorts and their responders.",
-            "*: no cohort has had this after that; a prediction of the model.",
-            "typical, mean: with credible intervals. next cohort: prediction interval.",
-            "P(best): among the options with cohorts, over the same patients.",
-        ),
-    )
-    yield _sentences(found["findings"])
+    yield from blocks_of((*sequence_opening(found), *sequence_parts(found)))
     description = "One cell for each earlier ALK inhibitor and generation; cells without cohorts are hatched."
     title = "Response rate by earlier ALK inhibitor and generation"
     yield picture("sequence-matrix", title, description, sequence(_frame(found["matrix"]), notes))
