@@ -11,6 +11,7 @@ from alkbayes.plots.figures.resistance import resistance
 from alkbayes.plots.figures.sequence import sequence
 from alkbayes.plots.page.style import Caption
 from alkbayes.presentation.pfs import pfs_parts
+from alkbayes.presentation.resistance import resistance_parts
 from alkbayes.presentation.sequence import sequence_opening, sequence_parts
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Bullets, Heading, Paragraph, Section, Table, blocks_of
@@ -20,9 +21,6 @@ from alkbayes.report.sections.sensitivity import kept_blocks
 from alkbayes.text.names import GROUP_TITLES, shown
 from alkbayes.text.wording import (
     difference,
-    limits,
-    percent,
-    percent_interval,
     probability,
     rate,
 )
@@ -30,6 +28,7 @@ from alkbayes.vocabulary import ALL, NOT_RANDOMISED
 
 if TYPE_CHECKING:
     from alkbayes.analyses.pfs import PfsRecord
+    from alkbayes.analyses.resistance import ResistanceRecord
     from alkbayes.analyses.sequence import SequenceRecord
     from alkbayes.inference.fit import Fit
     from alkbayes.plots.source import RunTables
@@ -140,68 +139,13 @@ def _sequence(found: "SequenceRecord", notes: Caption) -> "Iterator[Block]":
     yield picture("sequence-matrix", title, description, sequence(_frame(found["matrix"]), notes))
 
 
-def _resistance(found: Row, notes: Caption) -> "Iterator[Block]":
+def _resistance(found: "ResistanceRecord", notes: Caption) -> "Iterator[Block]":
     yield Heading("Resistance mutations")
-    yield from _failed(found["failures"])
-    yield Paragraph((found["few"][0],), strong=True)
-    yield _sentences((*found["few"][1:], *found["gaps"]))
-    rows = tuple(
-        (
-            row["mutation_set"],
-            row["after_agent"],
-            row["assay"],
-            f"{row['n_with']:,}/{row['n_biopsies']:,}",
-            f"{percent(row['observed'])}\n{percent_interval(row['exact_low'], row['exact_high'])}",
-        )
-        for row in found["rows"]
-    )
-    headings = ("mutations", "after", "assay", "samples with", "%, exact 95 % confidence interval")
-    yield Table(ReaderTable("Each row by itself", headings, rows, words=(1, 2)))
-    modelled = _by(found["prevalence"], "mutation_set", "assay", "after_generation", "estimand")
-    by_model = tuple(
-        (
-            f"{question}, {assay}, after {_generation(generation)}",
-            f"{estimands['mean']['k']}",
-            "\n".join(rate(estimands["mean"])),
-            limits(estimands["next_cohort"]),
-            percent_interval(estimands["mean"]["prior_low"], estimands["mean"]["prior_high"], 0),
-        )
-        for (question, assay, generation), estimands in modelled.items()
-    )
-    yield Table(
-        ReaderTable(
-            "By the binomial model, %", ("", "rows", "mean", "next set of samples", "mean before any count"), by_model
-        ),
-        ("Credible intervals of the mean; prediction interval of another set of samples.",),
-    )
-    if found["responses"]:
-        responses = tuple(
-            (
-                row["subset"],
-                row["agent"],
-                f"{row['responders']:,}/{row['n']:,}",
-                f"{percent(row['observed'])}\n{percent_interval(row['exact_low'], row['exact_high'])}",
-            )
-            for row in found["responses"]
-        )
-        yield Table(
-            ReaderTable(
-                "Response by mutation status, where counts exist",
-                ("patients", "agent", "responders", "%, exact 95 % confidence interval"),
-                responses,
-                words=(1,),
-            ),
-            (f"{len(found['printed'])} more rows have a printed percentage alone, which nothing is computed from.",),
-        )
-    yield _sentences(found["findings"])
-    prevalence = _frame(found["prevalence"])
+    yield from blocks_of(resistance_parts(found))
     description = "One row for each count, and under those of a question what the model makes of them."
-    pages = resistance(_frame(found["rows"]), prevalence, heading=found["few"][0], caption=notes)
+    rows, prevalence = _frame(found["rows"]), _frame(found["prevalence"])
+    pages = resistance(rows, prevalence, heading=found["few"][0], caption=notes)
     yield picture("resistance", "ALK resistance mutations", description, pages)
-
-
-def _generation(level: str) -> str:
-    return "mixed inhibitors" if level == "mixed" else f"generation {level}"
 
 
 def _level(group: str, level: str) -> str:
