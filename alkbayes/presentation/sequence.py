@@ -30,7 +30,7 @@ def sequence_parts(record: "SequenceRecord") -> tuple[Part, ...]:
         _options(record),
         _comparisons(record),
         *map(Sentence, record["findings"]),
-        *(Sentence(f"Note: {note}.") for note in record["notes"]),
+        *(Sentence(f"Note: {note.removesuffix('.')}.") for note in record["notes"]),
     )
 
 

@@ -110,6 +110,9 @@ def test_without_a_run_the_model_is_fitted(alkbayes: Command, tmp_path: Path) ->
     assert found["notes"][0].startswith("line: no cohort has the reference level 'naive'")
     assert found["notes"][1].startswith("earlier ALK TKI: every cohort is 'crizotinib'")
     assert list(tmp_path.iterdir()) == [table], "nothing is written"
+    notes = [line for line in alkbayes("sequence", "--data", table).stdout.splitlines() if line.startswith("Note: ")]
+    assert len(notes) == len(found["notes"])
+    assert all(line.endswith(".") and not line.endswith("..") for line in notes)
 
 
 def test_a_posterior_that_did_not_converge_is_marked(alkbayes: Command, fit: Fit, tmp_path: Path) -> None:
