@@ -6,7 +6,7 @@ each other reading of what is printed.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from alkbayes.model.design import Structure, build_structure
 from alkbayes.model.profiles import groups_of
 from alkbayes.spec.medians import MedianSpec, read_median_spec
 from alkbayes.spec.schema import model_path
-from alkbayes.text.json import records
+from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import MEDIAN_MODEL, NOT_RANDOMISED, Estimand
 
@@ -46,7 +46,8 @@ READING_DRAWS = 2000
 """Of a fit under another reading, at most: it is there to be compared, not quoted."""
 REVIEW = {"naive": 13.8, "pretreated": 9.8}
 """Weighted median PFS in months that the review printed."""
-READING_COLUMNS = ["reading", "group", "level", "median", "low", "high", "failed"]
+WITH_ERRORS = ["median", "low", "high", "mcse_median", "mcse_low", "mcse_high"]
+READING_COLUMNS = ["reading", "group", "level", *WITH_ERRORS, "failed"]
 WITHOUT = Reading("not reached left out", not_reached="left out")
 
 MEAN_NO_MEDIAN = (
@@ -64,12 +65,37 @@ RATIO_NO_HAZARD = (
 CAUTIONS = (MEAN_NO_MEDIAN, DIFFERENT_FOLLOW_UP, RATIO_NO_HAZARD)
 
 
+class PfsRecord(TypedDict):
+    """What is said of median PFS as JSON holds it; a number that there is none of is None.
+
+    Rows are those of the tables of :class:`PfsResults`.
+    """
+
+    evidence: dict[str, Any]
+    model: str
+    question: str
+    known: dict[str, Any]
+    weighted: list[dict[str, Any]]
+    pooled: list[dict[str, Any]]
+    contrasts: list[dict[str, Any]]
+    heterogeneity: list[dict[str, Any]]
+    cohorts: list[dict[str, Any]]
+    left_out: list[dict[str, Any]]
+    readings: list[dict[str, Any]]
+    diagnostics: dict[str, Any]
+    settings: dict[str, int]
+    notes: list[str]
+    cautions: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class PfsResults:
     """What is said of median PFS; months throughout.
 
     Attributes
     ----------
+    evidence
+        The table.
     spec
         The model.
     known
@@ -81,11 +107,12 @@ class PfsResults:
     pooled, contrasts, heterogeneity, cohorts
         Of the model; see :mod:`alkbayes.estimates.medians`.
     left_out
-        Columns group, level, estimand, median, low, high, and median_without, low_without, high_without: the same
-        without the medians that were not reached. No rows where all were reached.
+        Columns group, level, estimand, k, median, low, high and their Monte Carlo errors (mcse_median, ...), and
+        the same with the ending "_without": without the medians that were not reached. No rows where all were reached.
     readings
-        Columns reading, group, level, median, low, high: `typical` of all cohorts and of each level of the first
-        effect, under other readings of what is printed; failed: what failed the gate there, empty if nothing did.
+        Columns reading, group, level, median, low, high and their Monte Carlo errors: `typical` of all cohorts and of
+        each level of the first effect, under other readings of what is printed; failed: what failed the gate there,
+        empty if nothing did.
     posterior
         Draws of the model, with the convergence gate.
     failures
@@ -98,6 +125,7 @@ class PfsResults:
         Seed, draws and resamples.
     """
 
+    evidence: "Evidence"
     spec: MedianSpec
     known: Known
     weighted: pd.DataFrame
@@ -118,31 +146,41 @@ class PfsResults:
         """Whether the posterior passed its gate."""
         return not self.failures
 
-    def document(self) -> dict[str, Any]:
+    @property
+    def table(self) -> pd.DataFrame:
+        """The pooled medians with, in each row of a group, its mean of medians in columns `weighted_...`."""
+        key = ["group", "level"]
+        weighted = self.weighted.drop(columns="not_reached").set_index(key).add_prefix("weighted_").reset_index()
+        return self.pooled.merge(weighted, on=key).assign(converged=self.converged)
+
+    def to_dict(self) -> PfsRecord:
         """Return everything as values that JSON can hold."""
-        posterior = self.posterior
-        return {
-            "model": self.spec.name,
-            "question": self.spec.question,
-            "known": asdict(self.known),
-            "weighted": records(self.weighted),
-            "pooled": records(self.pooled),
-            "contrasts": records(self.contrasts),
-            "heterogeneity": records(self.heterogeneity),
-            "cohorts": records(self.cohorts),
-            "left_out": records(self.left_out),
-            "readings": records(self.readings),
-            "diagnostics": {
+        posterior, named = self.posterior, ("source", "sha256", "cohorts", "trials", "patients")
+        record = PfsRecord(
+            evidence={name: getattr(self.evidence, name) for name in named},
+            model=self.spec.name,
+            question=self.spec.question,
+            known=asdict(self.known),
+            weighted=records(self.weighted),
+            pooled=records(self.pooled),
+            contrasts=records(self.contrasts),
+            heterogeneity=records(self.heterogeneity),
+            cohorts=records(self.cohorts),
+            left_out=records(self.left_out),
+            readings=records(self.readings),
+            diagnostics={
                 "converged": self.converged,
                 "pareto_k": posterior.pareto_k,
                 "importance_ess": posterior.ess,
                 "weighted": posterior.weighted,
                 "failures": list(self.failures),
             },
-            "settings": self.settings,
-            "notes": list(self.notes),
-            "cautions": list(self.cautions),
-        }
+            settings=self.settings,
+            notes=list(self.notes),
+            cautions=list(self.cautions),
+        )
+        plain: PfsRecord = finite_or_none(record)
+        return plain
 
 
 def pfs_results(
@@ -188,15 +226,16 @@ def pfs_results(
     left_out = pd.DataFrame()
     if known.not_reached and known.medians:
         fewer, other = _fitted(evidence, spec, WITHOUT, seed=seed, draws=draws)
-        left_out = _side_by_side(pooled, pooled_medians(other, fewer, seed=seed, errors=False))
+        left_out = _side_by_side(pooled, pooled_medians(other, fewer, seed=seed))
         failures += [f"without those not reached: {failure}" for failure in other.failures]
     weighted = _weighted_table(structure, medians, bundled=evidence.bundled, seed=seed)
-    readings = [typical_medians(posterior).assign(reading=BASE.name, failed="; ".join(posterior.failures))]
+    readings = [_typical(pooled, BASE, posterior)]
     for reading in readings_of(medians):
-        _, other = _fitted(evidence, spec, reading, seed=seed, draws=min(draws, READING_DRAWS))
-        readings.append(typical_medians(other).assign(reading=reading.name, failed="; ".join(other.failures)))
+        read, other = _fitted(evidence, spec, reading, seed=seed, draws=min(draws, READING_DRAWS))
+        readings.append(_typical(pooled_medians(other, read, seed=seed), reading, other))
     contrasts = median_contrasts(posterior)
     return PfsResults(
+        evidence=evidence,
         spec=spec,
         known=known,
         weighted=weighted,
@@ -269,8 +308,15 @@ def _fitted(
     return medians, sample_medians(structure, medians, seed=seed, draws=draws)
 
 
+def _typical(pooled: pd.DataFrame, reading: Reading, posterior: MedianPosterior) -> pd.DataFrame:
+    """Return `typical` of all cohorts and of each level of the first effect, under a reading."""
+    first = list(dict.fromkeys(pooled["group"]))[:2]
+    rows = pooled[(pooled["estimand"] == Estimand.TYPICAL) & pooled["group"].isin(first)]
+    return rows.assign(reading=reading.name, failed="; ".join(posterior.failures))
+
+
 def _side_by_side(pooled: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
-    key, numbers = ["group", "level", "estimand"], ["k", "median", "low", "high"]
+    key, numbers = ["group", "level", "estimand"], ["k", *WITH_ERRORS]
     return pooled[key + numbers].merge(without[key + numbers], on=key, how="left", suffixes=("", "_without"))
 
 

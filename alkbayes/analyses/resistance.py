@@ -7,7 +7,7 @@ prior: with one row a level there is little between them, and a reader must see 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import Design
 from alkbayes.model.draws import from_prior
 from alkbayes.spec.schema import other_model_path, read_spec
-from alkbayes.text.json import records
+from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, shown
 from alkbayes.text.wording import counted, percent_interval, rate, size_text
 from alkbayes.vocabulary import ALL, Estimand, in_order
@@ -45,12 +45,33 @@ PRIOR_DRAWS = 50_000
 INTERVALS = {"exact": IntervalMethod.CLOPPER_PEARSON, "jeffreys": IntervalMethod.JEFFREYS}
 
 
+class ResistanceRecord(TypedDict):
+    """What a table says of resistance mutations, as JSON holds it; a number that there is none of is None.
+
+    Rows are those of the tables of :class:`Resistance`.
+    """
+
+    few: list[str]
+    gaps: list[str]
+    table: dict[str, str]
+    converged: bool
+    failures: list[str]
+    rows: list[dict[str, Any]]
+    prevalence: list[dict[str, Any]]
+    spread: list[dict[str, Any]]
+    responses: list[dict[str, Any]]
+    printed: list[dict[str, Any]]
+    findings: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Resistance:
     """What a table says of resistance mutations.
 
     Attributes
     ----------
+    table
+        The table.
     few, gaps
         What there is and how little it is, and what there is not, in sentences that are to be said before any number;
         the first of `few` sums it up.
@@ -65,8 +86,8 @@ class Resistance:
         share by which the 95 % interval is narrower than before any count was read.
     spread
         A row for each question and parameter (tau_cohort: between sets of samples; sd_after_generation). Columns
-        mutation_set, assay, k, parameter, median, low, high, prior_median, prior_low, prior_high; SDs on the logit
-        scale.
+        mutation_set, assay, k, generations (how many), parameter, median, low, high, their Monte Carlo errors,
+        prior_median, prior_low, prior_high; SDs on the logit scale.
     responses
         Response by mutation status where counts exist: the columns of the table with observed and the limits of rows.
     printed
@@ -79,6 +100,7 @@ class Resistance:
     Proportions are in [0, 1].
     """
 
+    table: ResistanceTable
     few: tuple[str, ...]
     gaps: tuple[str, ...]
     rows: pd.DataFrame
@@ -88,6 +110,24 @@ class Resistance:
     printed: pd.DataFrame
     findings: tuple[str, ...]
     failures: tuple[str, ...]
+
+    def to_dict(self) -> ResistanceRecord:
+        """Return everything as values that JSON can hold."""
+        record = ResistanceRecord(
+            few=list(self.few),
+            gaps=list(self.gaps),
+            table={"source": self.table.source, "sha256": self.table.sha256},
+            converged=not self.failures,
+            failures=list(self.failures),
+            rows=records(self.rows),
+            prevalence=records(self.prevalence),
+            spread=records(self.spread),
+            responses=records(self.responses),
+            printed=records(self.printed),
+            findings=list(self.findings),
+        )
+        plain: ResistanceRecord = finite_or_none(record)
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +155,6 @@ def resistance_of(table: ResistanceTable, *, settings: SamplerSettings | None = 
         Checked. Response by mutation status is looked at beside the bundled one alone.
     settings
         Seed, chains and draws of each posterior.
-    warn
-        Called with a sentence when a posterior is sampled in place of integrated.
 
     Raises
     ------
@@ -133,6 +171,7 @@ def resistance_of(table: ResistanceTable, *, settings: SamplerSettings | None = 
     prevalence = pd.DataFrame([row for each in asked for row in _prevalence(each)])
     spread = pd.DataFrame([row for each in asked for row in _spread(each)])
     return Resistance(
+        table=table,
         few=tuple(_few(table.frame)),
         gaps=tuple(_gaps(table.frame)),
         rows=_rows(table.frame, asked),
@@ -205,7 +244,7 @@ def _only(table: pd.DataFrame, values: dict[str, str]) -> dict[str, Any]:
 def _spread(asked: _Asked) -> Iterator[dict[str, Any]]:
     """Yield the SDs between sets of samples and between generations, before and after the counts."""
     before = {row["parameter"]: row for row in records(heterogeneity_table(asked.prior))}
-    for row in records(heterogeneity_table(asked.posterior)):
+    for row in records(heterogeneity_table(asked.posterior, error_columns_of(asked.fit))):
         if not row["parameter"].startswith(("tau_", "sd_")):
             continue
         prior = before[row["parameter"]]
@@ -214,7 +253,7 @@ def _spread(asked: _Asked) -> Iterator[dict[str, Any]]:
             "k": len(asked.frame),
             "generations": asked.frame[AFTER].nunique(),
             "parameter": row["parameter"],
-            **{name: row[name] for name in names},
+            **{name: row[name] for name in (*names, *(f"mcse_{name}" for name in names))},
             **{f"prior_{name}": prior[name] for name in names},
         }
 
@@ -248,7 +287,7 @@ def _few(frame: pd.DataFrame) -> Iterator[str]:
     )
     for (mutation_set, assay), rows in used.groupby(list(QUESTION), sort=False):
         after = [
-            f"{counted(len(of), 'row')} after {_generation(str(level))} "
+            f"{counted(len(of), 'row')} after {after_words(str(level))} "
             f"({of[COUNTS[0]].sum():,} of {counted(int(of[COUNTS[1]].sum()), 'sample')})"
             for level, of in rows.groupby(AFTER)
         ]
@@ -282,7 +321,7 @@ def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.Data
     """Yield what the model says, beside what it said before any count."""
     for row in records(prevalence[prevalence["estimand"] == Estimand.MEAN]):
         yield (
-            f"{shown(row['mutation_set'])} in {row['assay']} after {_generation(row[AFTER])}: mean prevalence "
+            f"{shown(row['mutation_set'])} in {row['assay']} after {after_words(row[AFTER])}: mean prevalence "
             f"{_percent(row)} by {counted(row['k'], 'row')}; before any count "
             f"{percent_interval(row['prior_low'], row['prior_high'], 0)}."
         )
@@ -306,5 +345,6 @@ def _percent(row: dict[str, float]) -> str:
     return f"{middle} % (95 % credible interval {interval})"
 
 
-def _generation(level: str) -> str:
+def after_words(level: str) -> str:
+    """Return what samples were taken after, for a sentence."""
     return "mixed inhibitors" if level == "mixed" else f"generation {level}"

@@ -10,7 +10,7 @@ import copy
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -28,19 +28,26 @@ from alkbayes.estimates.rates import (
     profile_weights,
     with_errors,
 )
-from alkbayes.inference.fit import Fit
+from alkbayes.inference.fit import Fit, fit_model
+from alkbayes.inference.settings import Engine
 from alkbayes.likelihood.links import inverse
 from alkbayes.model.expected_rate import expected_rate
 from alkbayes.model.predictive import new_cohorts
 from alkbayes.model.profiles import Group, describe_weights, profile_predictors
 from alkbayes.model.summary import equal_tailed, summarise
-from alkbayes.text.json import records
+from alkbayes.spec.schema import model_path, read_spec
+from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, near_miss, quoted, shown
 from alkbayes.text.wording import percent, percent_interval, probability
 from alkbayes.vocabulary import LEVELS, NOT_RANDOMISED, Estimand, in_order, label_of
 
+if TYPE_CHECKING:
+    from alkbayes.evidence.table import Evidence
+
 type Array = NDArray[np.float64]
 
+MODEL = "sequence"
+"""What is fitted where there is no run."""
 EARLIER, GENERATION = "prior_alk_tki", "regimen_class"
 CELLS = ":".join((label_of(EARLIER), label_of(GENERATION)))
 
@@ -61,12 +68,37 @@ SEVERAL = ("any", "mixed")
 """Levels that are no history of a single patient."""
 
 
+class SequenceRecord(TypedDict):
+    """What is left to gain after what, as JSON holds it; a number that there is none of is None.
+
+    `run` is the folder that the fit was read from, None if it was made; `engine` what made its draws. Rows are those of
+    the tables of :class:`Sequencing`.
+    """
+
+    run: str | None
+    model: str
+    engine: str
+    evidence: dict[str, str]
+    diagnostics: dict[str, Any]
+    after: str | None
+    cautions: list[str]
+    matrix: list[dict[str, Any]]
+    options: list[dict[str, Any]]
+    comparisons: list[dict[str, Any]]
+    findings: list[str]
+    notes: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Sequencing:
     """What is left to gain after what.
 
     Attributes
     ----------
+    fit
+        What it is said by.
+    after
+        The earlier inhibitor that the tables are cut to; None where they have all.
     matrix
         See :func:`sequence_table`.
     options
@@ -79,11 +111,33 @@ class Sequencing:
         A sentence for each earlier inhibitor, made of the numbers.
     """
 
+    fit: Fit
+    after: str | None
     matrix: pd.DataFrame
     options: pd.DataFrame
     comparisons: pd.DataFrame
     cautions: tuple[str, ...]
     findings: tuple[str, ...]
+
+    def to_dict(self, *, run: str | None = None) -> SequenceRecord:
+        """Return everything as values that JSON can hold; `run` is the folder that the fit was read from."""
+        fit = self.fit
+        record = SequenceRecord(
+            run=run,
+            model=fit.spec.name,
+            engine=fit.provenance.engine,
+            evidence={"source": fit.evidence.source, "sha256": fit.evidence.sha256},
+            diagnostics=fit.diagnostics.as_record(),
+            after=self.after,
+            cautions=list(self.cautions),
+            matrix=records(self.matrix),
+            options=records(self.options),
+            comparisons=records(self.comparisons),
+            findings=list(self.findings),
+            notes=list(fit.design.notes),
+        )
+        plain: SequenceRecord = finite_or_none(record)
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +180,22 @@ class _Option:
         return profile_predictors(design, posterior.draws, profiles, count=len(used)), weights[used], words
 
 
+def sequence_fit(evidence: "Evidence") -> Fit:
+    """Fit the bundled model of sequences to a table, by quadrature where it can be.
+
+    Parameters
+    ----------
+    evidence
+        A table with the columns that the model names.
+
+    Raises
+    ------
+    SamplingError
+        If the posterior can be neither integrated nor sampled.
+    """
+    return fit_model(read_spec(model_path(MODEL)), evidence, engine=Engine.QUADRATURE)
+
+
 def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
     """Return all that is said of sequences by a fit of the model `sequence`, or of one like it.
 
@@ -145,6 +215,8 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
     matrix = sequence_table(posterior, frame, errors, after=after)
     options = option_table(posterior, frame, errors, after=after)
     return Sequencing(
+        fit=fit,
+        after=after,
         matrix=matrix,
         options=options,
         comparisons=comparison_table(posterior, frame, errors, after=after),

@@ -5,7 +5,9 @@ A function of this package turns a result into such parts once. The command line
 formats a number.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,22 @@ class Sentence:
 
 
 type Part = Title | Sentence | ReaderTable
+
+type Row = Mapping[str, Any]
+"""A row of a result's record."""
+
+
+def not_converged(failures: Sequence[str]) -> tuple[Sentence, ...]:
+    """Return the warning that stands above numbers of a posterior that failed its gate; nothing if none did."""
+    if not failures:
+        return ()
+    return (Sentence(f"NOT CONVERGED: DO NOT USE THESE NUMBERS: {'; '.join(failures)}.", strong=True),)
+
+
+def rows_by(rows: Iterable[Row], *keys: str) -> dict[tuple[Any, ...], dict[Any, Row]]:
+    """Return rows by the values of all keys but the last, and among those by the value of the last."""
+    found: dict[tuple[Any, ...], dict[Any, Row]] = {}
+    *outer, inner = keys
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in outer), {})[row[inner]] = row
+    return found

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ COMMANDS = {
 """What can be kept, and the command that keeps it in the folder of the run that it names."""
 
 
-def keep_analysis(folder: Path, name: str, document: dict[str, Any]) -> Path:
+def keep_analysis(folder: Path, name: str, document: Mapping[str, object]) -> Path:
     """Write an analysis of a run beside the run, whole or not at all; an older one is replaced.
 
     Parameters

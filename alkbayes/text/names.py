@@ -98,3 +98,10 @@ def _in_common(one: str, other: str) -> int:
 def column_title(group: str) -> str:
     """Return what a column, or a pair of columns, is called above its levels."""
     return GROUP_TITLES.get(group, shown(group))
+
+
+def level_name(group: str, level: str) -> str:
+    """Return what a level of a column, or a pair of levels of two columns, is called; "overall" for all rows."""
+    if group == ALL:
+        return GROUP_TITLES[ALL]
+    return shown(level).replace(":", " : ") if ":" in group else shown(level)

@@ -82,7 +82,7 @@ def test_readings_stand_beside_the_one_that_is_reported(bundled: PfsResults) -> 
 
 
 def test_the_document_is_json(bundled: PfsResults) -> None:
-    document = json.loads(json.dumps(finite_or_none(bundled.document()), allow_nan=False))
+    document = json.loads(json.dumps(finite_or_none(bundled.to_dict()), allow_nan=False))
     assert document["diagnostics"]["converged"] is True
     assert document["known"]["not_reached"][0] == "af001jp-phase2"
     assert {row["estimand"] for row in document["pooled"]} == {"registry", "typical", "mean", "next_cohort"}
@@ -92,7 +92,7 @@ def test_the_document_is_json(bundled: PfsResults) -> None:
 def test_the_seed_decides_all_numbers(tmp_path: Path) -> None:
     evidence = own(tmp_path)
     one, two, other = (pfs_results(evidence, seed=seed, draws=500) for seed in (1, 1, 2))
-    assert finite_or_none(one.document()) == finite_or_none(two.document())
+    assert finite_or_none(one.to_dict()) == finite_or_none(two.to_dict())
     assert not one.pooled["median"].equals(other.pooled["median"])
 
 

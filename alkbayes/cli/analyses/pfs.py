@@ -1,11 +1,11 @@
 """`alkbayes pfs`: median progression-free survival, as reviews average it and by a model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.common import evidence_for, keep
+from alkbayes.cli.shared.common import console_for, evidence_for, keep
 from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.cli.shared.progress import working
@@ -14,8 +14,6 @@ from alkbayes.inference.settings import DEFAULT_SEED
 from alkbayes.vocabulary import MEDIAN_MODEL
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from alkbayes.analyses.pfs import PfsResults
     from alkbayes.evidence.table import Evidence
 
@@ -64,34 +62,22 @@ def command(
         results = pfs_results(evidence, spec, seed=seed, draws=draws)
     if plot is not None:
         _plot(evidence, results, plot)
-    document = {"evidence": _subject(evidence)} | results.document()
+    record = results.to_dict()
     if for_run is not None:
-        keep(for_run, "pfs", document)
+        keep(for_run, "pfs", record)
     if json_:
-        print_json(document)
+        print_json(record)
     elif csv:
-        print_csv(_flat(results))
+        print_csv(results.table)
     else:
-        from alkbayes.cli.analyses.pfs_sheet import show_pfs
+        from alkbayes.cli.shared.reader import print_parts
+        from alkbayes.presentation.pfs import pfs_parts
 
-        show_pfs(results, evidence)
+        print_parts(console_for(evidence), pfs_parts(record))
     if not results.converged:
         raise ConvergenceError(
             f"the posterior did not converge: {'; '.join(results.failures)}. What was printed is marked; do not use it."
         )
-
-
-def _subject(evidence: "Evidence") -> dict[str, Any]:
-    names = ("source", "sha256", "cohorts", "trials", "patients")
-    return {name: getattr(evidence, name) for name in names}
-
-
-def _flat(results: "PfsResults") -> "pd.DataFrame":
-    """Return the pooled medians with, in each row of a group, its mean of medians."""
-    key = ["group", "level"]
-    weighted = results.weighted.drop(columns="not_reached").set_index(key).add_prefix("weighted_").reset_index()
-    flat = results.pooled.merge(weighted, on=key)
-    return flat.assign(converged=results.converged)
 
 
 def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from alkbayes.cli.shared.output import WIDTH, print_message, reader_console, say
 from alkbayes.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
     from rich.table import Table
@@ -98,7 +98,7 @@ def console_for(evidence: "Evidence") -> "Console":
     return console
 
 
-def keep(run: Path, name: str, document: dict[str, Any]) -> None:
+def keep(run: Path, name: str, document: "Mapping[str, object]") -> None:
     """Keep what was computed of a run beside it; where that cannot be, say so on stderr and go on."""
     from alkbayes.runs.analyses import keep_analysis
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ def check_format(*, json_: bool, csv: bool, markdown: bool = False) -> None:
         raise UsageError(f"{' and '.join(given)} exclude each other: one document goes to stdout. Give one of them.")
 
 
-def print_json(document: dict[str, Any]) -> None:
+def print_json(document: Mapping[str, object]) -> None:
     """Print `document` on stdout."""
     # ASCII alone, so that the document is the same in every encoding of stdout.
     typer.echo(json.dumps(finite_or_none(document), indent=2, allow_nan=False))

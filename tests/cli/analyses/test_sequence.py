@@ -26,7 +26,7 @@ type Command = Callable[..., Result]
 
 @pytest.fixture(scope="module", autouse=True)
 def _compared_once(once: Callable[..., None]) -> None:
-    once(sequence, "sequencing_of", lambda fit, after: (fit.evidence.sha256, after))
+    once(sequence, "sequencing_of", lambda fit, after: (fit.evidence.sha256, fit.diagnostics.converged, after))
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,10 @@ def test_what_a_reader_sees_fits_and_starts_with_the_caution(
 ) -> None:
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["sequence", str(run), *arguments])
     assert " ".join(result.stdout.split()).startswith(NOT_RANDOMISED)
-    lines = [line for line in result.stdout.splitlines() if not line.startswith("Model sequence")]
-    assert max(len(line.rstrip()) for line in lines) <= columns
+    # A sentence stands on one line where no terminal wraps it, and has no two spaces in it.
+    rows = [line.rstrip() for line in result.stdout.splitlines() if "  " in line.strip() or "─" in line]
+    assert len(rows) > 15
+    assert max(map(len, rows)) <= columns
     assert "…" not in result.stdout
     assert "*: no cohort has had this after that; a prediction of the model." in result.stdout
 
@@ -88,8 +90,8 @@ def test_what_a_reader_sees_fits_and_starts_with_the_caution(
 def test_pairs_that_rest_on_no_cohort_are_marked(alkbayes: Command, run: Path) -> None:
     text = alkbayes("sequence", run, "--after", "crizotinib").stdout
     assert "third vs second " in text
-    assert "third vs first*" in text
-    assert "vs first*" not in alkbayes("sequence", run).stdout, "only pairs that rest on cohorts"
+    assert "third vs first *" in text
+    assert "vs first *" not in alkbayes("sequence", run).stdout, "only pairs that rest on cohorts"
 
 
 def test_without_a_run_the_model_is_fitted(alkbayes: Command, tmp_path: Path) -> None:
@@ -108,6 +110,9 @@ def test_without_a_run_the_model_is_fitted(alkbayes: Command, tmp_path: Path) ->
     assert found["notes"][0].startswith("line: no cohort has the reference level 'naive'")
     assert found["notes"][1].startswith("earlier ALK TKI: every cohort is 'crizotinib'")
     assert list(tmp_path.iterdir()) == [table], "nothing is written"
+    notes = [line for line in alkbayes("sequence", "--data", table).stdout.splitlines() if line.startswith("Note: ")]
+    assert len(notes) == len(found["notes"])
+    assert all(line.endswith(".") and not line.endswith("..") for line in notes)
 
 
 def test_a_posterior_that_did_not_converge_is_marked(alkbayes: Command, fit: Fit, tmp_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""Systemic and intracranial response side by side as a reader sees them, in percent."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, Title, not_converged, rows_by
+from alkbayes.text.digits import supported_decimals
+from alkbayes.text.names import level_name, shown
+from alkbayes.text.wording import difference, rate_text
+from alkbayes.vocabulary import NOT_RANDOMISED
+
+if TYPE_CHECKING:
+    from alkbayes.analyses.intracranial_record import IntracranialRecord
+
+PROBABILITY_DECIMALS = 3
+"""At the most: a direction is called settled above 0.975."""
+
+
+def counted_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
+    """Return what is counted and which cohorts that leaves out, for who has not said so of the table."""
+    return tuple(Sentence(note) for note in record["notes"] if note != NOT_RANDOMISED)
+
+
+def intracranial_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
+    """Return the rates side by side, generations compared under each prior, and what that comes to."""
+    joint = record["joint"]
+    together: tuple[Part, ...] = ()
+    if joint is not None:
+        failures = joint["diagnostics"]["failures"]
+        together = (
+            Title("Both responses in one model"),
+            *not_converged(failures),
+            *map(Sentence, joint["conclusions"]),
+        )
+    return (
+        *not_converged(record["failures"]),
+        _rates(record),
+        *_contrasts(record),
+        *map(Sentence, record["conclusions"]),
+        *together,
+        Sentence(NOT_RANDOMISED, strong=True),
+    )
+
+
+def _rates(record: "IntracranialRecord") -> ReaderTable:
+    """Return counts, typical and mean of each group on each side, where cohorts have intracranial counts."""
+    groups = rows_by(record["rates"], "group", "level", "side", "estimand")
+    sides = list(dict.fromkeys(row["side"] for row in record["rates"]))
+    rows: list[tuple[str, ...]] = []
+    for group, level in dict.fromkeys((group, level) for group, level, _ in groups):
+        # A level that no cohort with intracranial counts has is not in the question.
+        if (group, level, sides[-1]) not in groups:
+            continue
+        found = [groups.get((group, level, side)) for side in sides]
+        rows.append((level_name(group, level), *("–" if each is None else _counts(each["mean"]) for each in found)))
+        for estimand in ("typical", "mean"):
+            rates = ("–" if each is None else rate_text(each[estimand]) for each in found)
+            rows.append((f"  {estimand}", *rates))
+    return ReaderTable(
+        "Pooled rates, %",
+        ("", *sides),
+        tuple(rows),
+        notes=(
+            "k: cohorts; behind it responders/patients. In brackets: 95 % credible intervals.",
+            "systemic: all patients of a cohort; intracranial: those with measurable brain lesions.",
+            "typical: a cohort in the middle; mean: the average over cohorts.",
+        ),
+    )
+
+
+def _counts(row: Row) -> str:
+    return f"k {row['k']}, {row['responders']:,}/{row['patients']:,}"
+
+
+def _contrasts(record: "IntracranialRecord") -> Iterator[ReaderTable]:
+    """Yield generations against each other under each prior and reading, where there are several."""
+    rows = [row for row in record["contrasts"] if row["scale"] == "risk_difference"]
+    if not rows:
+        return
+    names = list(dict.fromkeys(row["contrast"] for row in rows))
+    yield ReaderTable(
+        "Generations in the brain, by prior and cohorts: difference of means in points",
+        ("", *map(shown, names)),
+        tuple(
+            (reading, *(_difference(found[name]) if name in found else "–" for name in names))
+            for (reading,), found in rows_by(rows, "reading", "contrast").items()
+        ),
+        notes=("In brackets: 95 % credible intervals. P: probability that the first does better.",),
+    )
+
+
+def _difference(row: Row) -> str:
+    middle, interval = difference(row)
+    return f"{middle} ({interval})\nP {_probability(row)}"
+
+
+def _probability(row: Row) -> str:
+    """Return a probability as exact as its draws; these cannot tell 0 and 1 from what is next to them."""
+    value = row["prob_better"]
+    digits = max(1, supported_decimals((row["mcse_prob"],), most=PROBABILITY_DECIMALS))
+    least = 10.0**-digits
+    if value < least:
+        return f"< {least:.{digits}f}"
+    return f"> {1 - least:.{digits}f}" if value > 1 - least else f"{value:.{digits}f}"

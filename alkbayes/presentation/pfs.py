@@ -1,0 +1,204 @@
+"""Median progression-free survival as a reader sees it, in months."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from alkbayes.evidence.table import RECONSTRUCTION
+from alkbayes.presentation.fit import SHARES
+from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, rows_by
+from alkbayes.text.names import column_title, level_name, shown
+from alkbayes.text.wording import (
+    MONTH_DECIMALS,
+    SHARE_DECIMALS,
+    decimals_of,
+    months,
+    percent,
+    percent_interval,
+    probability,
+    ratio,
+    size_text,
+    unsigned_zero,
+)
+from alkbayes.vocabulary import ALL
+
+if TYPE_CHECKING:
+    from alkbayes.analyses.pfs import PfsRecord
+
+POOLED_NOTES = (
+    "mean of medians: weighted by patients, as reviews print it; 95 % bootstrap confidence interval over trials.",
+    "typical: a cohort in the middle of the distribution, with its 95 % credible interval.",
+    "mean: the average over trials and cohorts, with its credible interval.",
+    "next cohort: prediction interval, where the median of a new cohort of a new trial may lie.",
+    "k: cohorts with a median, and after + those whose median was not reached, which the model has as bounds.",
+)
+LEFT_OUT_NOTES = (
+    "typical: by the model; without: by the model, from the medians that were reached alone.",
+    "mean of medians: without those not reached; at least: with these at their bounds.",
+    "by model: mean of the cohorts' own medians given all (registry), with its credible interval.",
+)
+EXPLAINED = (
+    "explained: share of the variance between cohorts that the effects explain; i2: share of the observed variance "
+    "that is heterogeneity, not the uncertainty of each median."
+)
+READING_COLUMNS = 4
+"""Levels that the table of other readings shows; all are in the record."""
+
+
+def pfs_parts(record: "PfsRecord") -> tuple[Part, ...]:
+    """Return what is said of median PFS: the verdict on the posterior, the tables, and how none may be read.
+
+    That the bundled table is a reconstruction is left to who says where the numbers are from.
+    """
+    return (
+        Sentence(f"Model: {record['model']} ({record['question']})"),
+        *_verdict(record),
+        _pooled(record),
+        *_left_out(record),
+        *_contrasts(record),
+        *_heterogeneity(record),
+        *_readings(record),
+        *(Sentence(note) for note in (*record["notes"], *record["cautions"]) if note != RECONSTRUCTION),
+    )
+
+
+def _verdict(record: "PfsRecord") -> Iterator[Sentence]:
+    """Yield how the posterior was computed and whether it may be used, and what failed."""
+    found, settings = record["diagnostics"], record["settings"]
+    converged = found["converged"]
+    said = "converged" if converged else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
+    pareto_k = "–" if found["pareto_k"] is None else unsigned_zero(found["pareto_k"])
+    yield Sentence(
+        f"Posterior: {said}. {settings['draws']:,} draws by importance sampling, seed {settings['seed']}; "
+        f"Pareto k {pareto_k}, ESS {found['importance_ess']:,.0f} of {found['weighted']:,} weighted draws",
+        strong=not converged,
+    )
+    for failure in found["failures"]:
+        yield Sentence(f"failed: {failure}", strong=True)
+
+
+def _pooled(record: "PfsRecord") -> ReaderTable:
+    weighted = _weighted(record)
+    cells = []
+    for (group, level), estimands in rows_by(record["pooled"], "group", "level", "estimand").items():
+        typical = estimands["typical"]
+        numbers = (
+            _cohorts(typical["k"], typical["not_reached"]),
+            f"{typical['patients']:,}",
+            _mean_of_medians(weighted[group, level]),
+            *("\n".join(months(estimands[name])) for name in ("typical", "mean")),
+            months(estimands["next_cohort"])[1],
+        )
+        cells.append((group, level, numbers))
+    return ReaderTable(
+        "Median progression-free survival, months",
+        ("", "k", "patients", "mean of medians", "typical", "mean", "next cohort"),
+        tuple(_under_titles(cells)),
+        notes=POOLED_NOTES,
+    )
+
+
+def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
+    """Yield what leaving out the medians that were not reached does, where there are any."""
+    if not record["left_out"]:
+        return
+    weighted = _weighted(record)
+    cells = []
+    for (group, level), estimands in rows_by(record["left_out"], "group", "level", "estimand").items():
+        if ":" in group:
+            continue
+        typical, plain = estimands["typical"], weighted[group, level]
+        numbers = (
+            _cohorts(typical["k"], plain["not_reached"]),
+            "\n".join(months(typical)),
+            _without(typical),
+            *("–" if plain[name] is None else f"{plain[name]:.{MONTH_DECIMALS}f}" for name in ("estimate", "at_least")),
+            "\n".join(months(estimands["registry"])),
+        )
+        cells.append((group, level, numbers))
+    yield ReaderTable(
+        "What leaving out the medians that were not reached does, months",
+        ("", "k", "typical", "typical, without", "mean of medians", "at least", "by model"),
+        tuple(_under_titles(cells)),
+        notes=LEFT_OUT_NOTES,
+    )
+
+
+def _contrasts(record: "PfsRecord") -> Iterator[ReaderTable]:
+    """Yield a table of contrasts for each effect."""
+    by_column: dict[str, list[tuple[str, ...]]] = {}
+    for (column, name), scales in rows_by(record["contrasts"], "column", "contrast", "scale").items():
+        apart, of_medians = scales["months"], scales["median_ratio"]
+        digits = decimals_of(apart, most=MONTH_DECIMALS)
+        middle, low, high = (unsigned_zero(apart[of], digits) for of in ("median", "low", "high"))
+        numbers = (ratio(of_medians), f"{middle} ({low} to {high})", probability(of_medians["prob_longer"]))
+        by_column.setdefault(column, []).append((shown(name), *numbers))
+    headings = ("", "ratio of medians", "difference of means, months", "P(first is longer)")
+    for column, rows in by_column.items():
+        yield ReaderTable(f"Contrasts of {column_title(column)}", headings, tuple(rows))
+
+
+def _heterogeneity(record: "PfsRecord") -> Iterator[ReaderTable]:
+    rows = []
+    for row in record["heterogeneity"]:
+        text = size_text(row)
+        if row["parameter"] in SHARES:
+            interval = percent_interval(row["low"], row["high"], SHARE_DECIMALS)
+            text = f"{percent(row['median'], SHARE_DECIMALS)} % ({interval})"
+        rows.append((shown(row["parameter"]), text))
+    if rows:
+        headings = ("", "median (95 % credible interval)")
+        title = "How far cohorts differ, SDs of log months"
+        yield ReaderTable(title, headings, tuple(rows), notes=(EXPLAINED,))
+
+
+def _readings(record: "PfsRecord") -> Iterator[ReaderTable]:
+    """Yield the typical median under other readings of what is printed, where there are any."""
+    levels = list(dict.fromkeys((row["group"], row["level"]) for row in record["readings"]))[:READING_COLUMNS]
+    readings: dict[str, dict[tuple[str, str], Row]] = {}
+    for row in record["readings"]:
+        readings.setdefault(row["reading"], {})[row["group"], row["level"]] = row
+    if len(readings) < 2:
+        return
+    failed = {name: next(iter(of.values()))["failed"] for name, of in readings.items()}
+    yield ReaderTable(
+        "Typical median under other readings of what is printed, months",
+        ("", *(level_name(group, level) for group, level in levels)),
+        tuple((name, *("\n".join(months(of[at])) for at in levels)) for name, of in readings.items()),
+        notes=tuple(f"{name}: NOT CONVERGED, do not use: {why}." for name, why in failed.items() if why),
+    )
+
+
+def _weighted(record: "PfsRecord") -> dict[tuple[str, str], Row]:
+    return {(row["group"], row["level"]): row for row in record["weighted"]}
+
+
+def _under_titles(rows: Iterable[tuple[str, str, tuple[str, ...]]]) -> Iterator[tuple[str, ...]]:
+    """Yield the row of all cohorts, and those of each group under its title."""
+    previous = ALL
+    for group, level, numbers in rows:
+        if group != previous:
+            yield (column_title(group),)
+        previous = group
+        yield (level_name(group, level) if group == ALL else f" {level_name(group, level)}", *numbers)
+
+
+def _cohorts(k: int, not_reached: int) -> str:
+    return f"{k - not_reached}+{not_reached}" if not_reached else f"{k}"
+
+
+def _mean_of_medians(row: Row) -> str:
+    """Return a mean of medians with its bootstrap interval, which no draws of a posterior are in."""
+    if row["estimate"] is None:
+        return "–"
+    estimate, low, high = (
+        None if row[name] is None else f"{row[name]:.{MONTH_DECIMALS}f}" for name in ("estimate", "low", "high")
+    )
+    return f"{estimate}" if low is None or high is None else f"{estimate}\n{low}–{high}"
+
+
+def _without(row: Row) -> str:
+    """Return a median without those that were not reached; there is none where all were bounds."""
+    if row["median_without"] is None:
+        return "–"
+    ending = "_without"
+    return "\n".join(months({name.removesuffix(ending): row[name] for name in row if name.endswith(ending)}))
