@@ -63,8 +63,10 @@ def rate_rows(found: Prediction) -> ReaderTable:
         ),
         notes=(
             "true rate: the rate behind the planned cohort's responders (next_cohort of the run).",
-            "observed: responders over patients, which vary about the true rate by chance; of whole numbers, its "
-            "interval holds 95 % at least.",
+            (
+                "observed: responders over patients, which vary about the true rate by chance; of whole numbers, its "
+                "interval holds 95 % at least."
+            ),
         ),
     )
 
@@ -142,9 +144,11 @@ def prior_rows(found: Prediction) -> ReaderTable:
         ),
         notes=(
             *(f"{row['prior']}: {row['text']}" for row in records),
-            f"The MAP prior has {counted(len(fitted.mixture.weights), 'component')}, the number by AIC (penalty 6), by "
-            f"EM on {found.cohort.rates.size:,} draws of the true rate; its distribution function is within "
-            f"{percent(fitted.distance, 2)} points of theirs, Kullback-Leibler divergence {fitted.divergence:.4f}.",
+            (
+                f"The MAP prior has {counted(len(fitted.mixture.weights), 'component')}, the number by AIC (penalty "
+                f"6), by EM on {found.cohort.rates.size:,} draws of the true rate; its distribution function is within "
+                f"{percent(fitted.distance, 2)} points of theirs, Kullback-Leibler divergence {fitted.divergence:.4f}."
+            ),
             "95 % interval: equal-tailed, of the true rate under the prior; MAP's stands for the one above.",
             "ESS: how many patients the prior is worth; of the three, ELIR is predictively consistent.",
         ),

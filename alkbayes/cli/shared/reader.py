@@ -29,6 +29,11 @@ def print_parts(console: "Console", parts: Iterable[Part]) -> None:
                 print_table(console, part, space=True)
 
 
+def fits(console: "Console", content: ReaderTable) -> bool:
+    """Return whether a table fits the console with whole names."""
+    return _width(content, narrow=console.width < WIDTH, tight=True) <= console.width
+
+
 def print_table(console: "Console", content: ReaderTable, *, space: bool = False) -> None:
     """Print a table with its notes, the titles of its rows across all columns; with `space` after a blank line."""
     if space:
@@ -44,17 +49,18 @@ def print_table(console: "Console", content: ReaderTable, *, space: bool = False
 def _table(console: "Console", content: ReaderTable) -> "Table":
     """Return a table for the console, with little space between its columns where it would not fit otherwise.
 
-    On a narrow console names of two levels, and long headings, take two lines then.
+    Where that does not do on a narrow console, names of two levels, and long headings, take two lines.
     """
     narrow = console.width < WIDTH
-    tight = _width(content, narrow=narrow) > console.width
+    tight = _width(content, narrow=narrow, tight=False) > console.width
+    short = narrow and not fits(console, content)
     table = _empty_table(narrow=narrow, tight=tight)
     for position, heading in enumerate(content.headings):
         if position == 0 or position in content.words:
             table.add_column(heading, overflow="fold")
         else:
             cells = [row[position] for row in content.rows if len(row) > 1]
-            shown = _shorter(heading, cells) if narrow and tight else heading
+            shown = _shorter(heading, cells) if short else heading
             table.add_column(shown, justify="right", no_wrap=True)
     titles = 0
     for name, *cells in content.rows:
@@ -63,7 +69,7 @@ def _table(console: "Console", content: ReaderTable) -> "Table":
             table.add_row(TITLE.format(titles))
             titles += 1
         else:
-            table.add_row(name.replace(" : ", ":\n  ") if narrow and tight else name, *cells)
+            table.add_row(name.replace(" : ", ":\n  ") if short else name, *cells)
     return table
 
 
@@ -71,23 +77,23 @@ def _empty_table(*, narrow: bool, tight: bool) -> "Table":
     from rich import box
     from rich.table import Table
 
-    space = _space(narrow=narrow) - tight
+    space = _space(narrow=narrow, tight=tight)
     return Table(box=box.SIMPLE_HEAD, show_edge=not narrow, pad_edge=False, padding=(0, space, 0, 0))
 
 
-def _space(*, narrow: bool) -> int:
+def _space(*, narrow: bool, tight: bool) -> int:
     """Return how much space is between columns, beside the one that parts them."""
-    return 1 if narrow else 2
+    return (1 if narrow else 2) - tight
 
 
-def _width(content: ReaderTable, *, narrow: bool) -> int:
+def _width(content: ReaderTable, *, narrow: bool, tight: bool) -> int:
     """Return how wide a table is whose names are whole, and whose words are wrapped."""
     from rich.cells import cell_len
 
     rows = [content.headings, *(row for row in content.rows if len(row) > 1)]
     widths = [max(cell_len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)]
     shown = [min(width, WORDS) if place in content.words else width for place, width in enumerate(widths)]
-    return sum(shown) + (len(shown) - 1) * (1 + _space(narrow=narrow)) + (0 if narrow else 2)
+    return sum(shown) + (len(shown) - 1) * (1 + _space(narrow=narrow, tight=tight)) + (0 if narrow else 2)
 
 
 def _shorter(heading: str, cells: Sequence[str]) -> str:

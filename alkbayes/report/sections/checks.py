@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.classical import ALL_METHODS, pool_table, small_study_effects
 from alkbayes.classical.pooling.disagreements import POINTS, WIDTH_RATIO, disagreements
-from alkbayes.criticism.predictive import LEAST_COHORTS, Kind, posterior_checks
+from alkbayes.criticism.predictive import LEAST_COHORTS, posterior_checks
 from alkbayes.plots.figures.calibration import calibration
 from alkbayes.plots.figures.predictive import predictive
-from alkbayes.presentation.predictive import READING, meanings, statistic_rows
+from alkbayes.presentation.predictive import posterior_parts
 from alkbayes.presentation.tables import ReaderTable
-from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
+from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, blocks_of, text
 from alkbayes.report.sections.results import figure_of, shown
 from alkbayes.text.json import records
-from alkbayes.text.wording import counted, p_equals, p_value, percent, percent_interval, signed, unsigned_zero, variance
+from alkbayes.text.wording import p_equals, p_value, percent, percent_interval, signed, unsigned_zero, variance
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
@@ -23,23 +23,7 @@ if TYPE_CHECKING:
 def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
     """Return whether data like the observed are what the model expects."""
     found = posterior_checks(fit)
-    notes = (
-        (
-            "new: new cohorts of new trials with these profiles and sizes. same: these cohorts again, each at its own "
-            "rate, which was drawn towards its counts."
-        ),
-        *meanings(found.statistics),
-        READING,
-    )
-    blocks: list[Block] = [Paragraph((found.conclusion,), strong=True)]
-    if (p := found.uniform.get(Kind.NEW)) is not None:
-        blocks.append(
-            text(
-                f"Calibration over {counted(len(found.cohorts), 'cohort')}: uniformity of the probability of a "
-                f"lower rate in a new such cohort, {p_equals(p)}."
-            )
-        )
-    blocks.append(Table(statistic_rows(found.statistics), notes))
+    blocks: list[Block] = [Paragraph((found.conclusion,), strong=True), *blocks_of(posterior_parts(found))]
     # Drawn from what was found: the kinds of figures would replicate the table anew for each.
     blocks.append(shown("predictive", predictive(found.cohorts, tables.caption)))
     if len(found.cohorts) >= LEAST_COHORTS:
