@@ -1,14 +1,64 @@
 """What the draws of each number are worth, as a reader sees it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from alkbayes.presentation.tables import ReaderTable
+from alkbayes.criticism.diagnosis import Diagnosis
+from alkbayes.presentation.tables import ReaderTable, Sentence
 from alkbayes.text.names import shown
-from alkbayes.text.wording import percent, percent_interval, ratio, unsigned_zero
+from alkbayes.text.wording import figure, percent, percent_interval, ratio, unsigned_zero
+
+DIVERGENT = 3
+"""Parameters that are named where transitions diverged."""
 
 
-def quantity_rows(title: str, rows: Iterable[Mapping[str, Any]]) -> ReaderTable:
+def finding_rows(found: Diagnosis) -> ReaderTable:
+    """Return each diagnostic with its verdict."""
+    return ReaderTable(
+        "Diagnostics",
+        ("diagnostic", "verdict", "what it says"),
+        tuple((each.name, str(each.verdict), each.with_advice) for each in found.findings),
+        words=(1, 2),
+    )
+
+
+def divergence_sentences(found: Diagnosis) -> Iterator[Sentence]:
+    """Yield where divergent draws lie; nothing where there are none."""
+    if len(found.divergent):
+        rows = found.divergent.head(DIVERGENT).to_dict(orient="records")
+        named = ", ".join(f"{row['parameter']} {figure(row['difference'], 1)}" for row in rows)
+        yield Sentence(f"Divergent draws against the others, in normal scores of the ranks: {named}")
+
+
+def headline_rows(found: Diagnosis) -> ReaderTable:
+    """Return the headline numbers with what their draws are worth."""
+    reported = [row for row in found.as_record()["quantities"] if row["kind"] == "reported"]
+    headline = [row for row in reported if row["headline"]]
+    return quantity_rows(
+        f"Headline numbers, {len(headline)} of {len(reported)} reported ones; rates and differences in percent",
+        headline,
+        notes=(
+            "error: Monte Carlo standard error, of the median and of the worse end of the 95 % interval.",
+            "Decimals shown are those that the errors support.",
+        ),
+    )
+
+
+def parameter_rows(found: Diagnosis) -> ReaderTable:
+    """Return every parameter with what its draws are worth."""
+    rows = [row for row in found.as_record()["quantities"] if row["kind"] == "parameter"]
+    return quantity_rows("Parameters, on the scale of the model", rows)
+
+
+def fewest_rows(found: Diagnosis, most: int) -> ReaderTable:
+    """Return the parameters with the fewest effective draws, at most so many."""
+    rows = [row for row in found.as_record()["quantities"] if row["kind"] == "parameter"]
+    fewest = sorted(rows, key=lambda row: min(row["ess_bulk"] or 0.0, row["ess_tail"] or 0.0))[:most]
+    title = f"Parameters with the fewest effective draws, {len(fewest)} of {len(rows)}, on the scale of the model"
+    return quantity_rows(title, fewest)
+
+
+def quantity_rows(title: str, rows: Iterable[Mapping[str, Any]], *, notes: tuple[str, ...] = ()) -> ReaderTable:
     """Return numbers with their Monte Carlo errors, and R-hat and effective sample sizes of their draws.
 
     Parameters
@@ -18,11 +68,13 @@ def quantity_rows(title: str, rows: Iterable[Mapping[str, Any]]) -> ReaderTable:
     rows
         Of `quantities` in :meth:`alkbayes.criticism.diagnosis.Diagnosis.as_record`. Draws without R-hat have no such
         column. Rates and differences are shown in percent, errors of the median and of the worse end of the interval.
+    notes
+        What stands under the table.
     """
     listed = list(rows)
     chains = any(row["rhat"] is not None for row in listed)
     headings = ("", "median (95 %)", "error", *(["R-hat"] if chains else []), "bulk\nESS", "tail\nESS")
-    return ReaderTable(title, headings, tuple(_cells(row, chains=chains) for row in listed))
+    return ReaderTable(title, headings, tuple(_cells(row, chains=chains) for row in listed), notes=notes)
 
 
 def _cells(row: Mapping[str, Any], *, chains: bool) -> tuple[str, ...]:

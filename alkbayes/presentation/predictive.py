@@ -1,17 +1,82 @@
-"""The test statistics of predictive checks as a reader sees them."""
+"""Predictive checks as a reader sees them: test statistics, cohorts beside what is predicted, cells by the priors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from alkbayes.criticism.predictive import Statistic
-from alkbayes.presentation.tables import ReaderTable
-from alkbayes.text.wording import percent, share_of_draws, unsigned_zero
+from alkbayes.criticism.predictive import PosteriorChecks, PriorChecks, Statistic
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence
+from alkbayes.text.names import shown
+from alkbayes.text.wording import (
+    counted,
+    figure,
+    p_equals,
+    percent,
+    percent_interval,
+    share_of_draws,
+    unsigned_zero,
+)
 
 IN_PERCENT = ("smallest ORR", "largest ORR", "naive less pretreated")
 COUNTS = ("cohorts outside 90 %",)
 READING = "p: share of replicated tables with a larger value, ties by half; *: in the outer 5 %."
 
+SHOWN = 15
+"""Cohorts that a table shows, those with the most extreme PIT values."""
+NOT_UNIFORM = 0.05
+"""A p-value below which PIT values are said not to be uniform."""
 
-def statistic_rows(statistics: Sequence[Statistic]) -> ReaderTable:
+
+def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
+    """Yield what the posterior predicts of these cohorts, and of new ones like them."""
+    yield Sentence(
+        "new: new cohorts of new trials with these profiles and sizes; what the model says of the next ones."
+    )
+    yield Sentence("same: these cohorts again, each at its own rate, which was drawn towards its counts.")
+    cohorts = counted(len(found.cohorts), "cohort")
+    for kind, p in reversed(list(found.uniform.items())):
+        if p is not None:
+            yield Sentence(f"Calibration over {cohorts}, {kind}: {_calibrated(kind, p)}")
+    yield statistic_rows(found.statistics)
+    yield cohort_rows(found)
+
+
+def prior_parts(found: PriorChecks) -> Iterator[Part]:
+    """Yield what the priors predict before any count is read."""
+    yield statistic_rows(found.statistics, of=", replicated from the priors")
+    yield cell_rows(found)
+
+
+def cohort_rows(found: PosteriorChecks) -> ReaderTable:
+    """Return the cohorts whose rates are most extreme for their profile, in percent."""
+    rows = found.as_record()["cohorts"]
+    extreme = sorted(rows, key=lambda row: min(row["new_pit"], 1 - row["new_pit"]))[:SHOWN]
+    return ReaderTable(
+        title=f"Cohorts with the most extreme rates for their profile, {len(extreme)} of {len(rows)}; %",
+        headings=("cohort", "n", "observed", "new, 95 %", "new, 90 %", "PIT", "same, 95 %"),
+        rows=tuple(map(_cohort, extreme)),
+        notes=(
+            "PIT: probability of a lower rate in a new such cohort; evenly spread over 0 to 1 if the model is right.",
+            "*: outside the 90 % interval, as 1 of 10 cohorts should be. The CSV has all cohorts.",
+        ),
+    )
+
+
+def cell_rows(found: PriorChecks) -> ReaderTable:
+    """Return what the priors predict of each cell, in percent."""
+    rows = found.as_record()["cells"]
+    outside = [] if all(row["inside"] for row in rows) else ["*: outside the interval."]
+    return ReaderTable(
+        title="Crude response rate of each cell, predicted by the priors for the same cohorts; %",
+        headings=("cell", "k", "patients", "observed", "median", "95 %", "below 5", "above 95"),
+        rows=tuple(map(_cell, rows)),
+        notes=(
+            "below 5, above 95: probability in percent that the cell's rate is below 5 or above 95 %.",
+            *outside,
+        ),
+    )
+
+
+def statistic_rows(statistics: Sequence[Statistic], *, of: str = "") -> ReaderTable:
     """Return each statistic as observed and as replicated, new cohorts before the same ones again."""
     several = len({each.kind for each in statistics}) > 1
     rows = []
@@ -28,10 +93,11 @@ def statistic_rows(statistics: Sequence[Statistic]) -> ReaderTable:
                 )
             )
     headings = ("", "observed", *(["of"] if several else []), "replicated, 95 %", "p")
-    return ReaderTable("Test statistics of the whole table", headings, tuple(rows))
+    notes = (*_meanings(statistics), READING)
+    return ReaderTable(f"Test statistics of the whole table{of}", headings, tuple(rows), notes=notes)
 
 
-def meanings(statistics: Sequence[Statistic]) -> tuple[str, ...]:
+def _meanings(statistics: Sequence[Statistic]) -> tuple[str, ...]:
     """Return what each statistic is, a sentence each."""
     return tuple(f"{name}: {meaning}." for name, meaning in {each.name: each.meaning for each in statistics}.items())
 
@@ -40,3 +106,38 @@ def _value(name: str, value: float) -> str:
     if name in IN_PERCENT:
         return percent(value).replace("-", "−")
     return f"{value:.0f}" if name in COUNTS else unsigned_zero(value)
+
+
+def _calibrated(kind: str, p: float) -> str:
+    """Return what the uniformity of PIT values comes to."""
+    if kind == "same":
+        return f"{p_equals(p)}. Nearer to the middle than uniform by construction, and no test."
+    if p < NOT_UNIFORM:
+        return f"{p_equals(p)}. The PIT values are not uniform: the predictive distributions are off."
+    return f"{p_equals(p)}. The PIT values are uniform as far as can be seen."
+
+
+def _cohort(row: Mapping[str, Any]) -> tuple[str, ...]:
+    outside = not row["new_low90"] <= row["observed"] <= row["new_high90"]
+    return (
+        shown(row["cohort_id"]),
+        f"{row['n']:,}",
+        f"{percent(row['observed'])}{'*' if outside else ' '}",
+        percent_interval(row["new_low"], row["new_high"], 0),
+        percent_interval(row["new_low90"], row["new_high90"], 0),
+        figure(row["new_pit"], 3),
+        percent_interval(row["same_low"], row["same_high"], 0),
+    )
+
+
+def _cell(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        shown(row["cell"]).replace(":", " : "),
+        str(row["k"]),
+        f"{row['patients']:,}",
+        f"{percent(row['observed'])}{' ' if row['inside'] else '*'}",
+        percent(row["median"], 0),
+        percent_interval(row["low"], row["high"], 0),
+        percent(row["below"], 0),
+        percent(row["above"], 0),
+    )

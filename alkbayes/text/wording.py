@@ -79,6 +79,11 @@ def unsigned_zero(value: float, digits: int = 2) -> str:
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
+def figure(value: float | None, digits: int = 2) -> str:
+    """Return a number for a reader, a true minus where it is negative; a dash where there is none."""
+    return "–" if value is None else unsigned_zero(value, digits)
+
+
 def capitalised(text: str) -> str:
     """Return a text as the beginning of a sentence: the first letter large, the others as they are."""
     return text[:1].upper() + text[1:]

@@ -96,12 +96,18 @@ def test_the_table_of_pooled_rates_says_what_its_cells_are_and_a_mark_is_explain
 def test_the_computation_shows_each_diagnostic_and_every_parameter(report: Report) -> None:
     section = of(report, "computation")
     assert "Pareto k" in table(section, "Diagnostics")
-    assert len(table(section, "Parameters")) > 100
-    assert "all, mean" in table(section, "Headline numbers")
+    assert len(table(section, "Parameters, on the scale of the model")) > 100
+    (title,) = [
+        block.table.title
+        for block in blocks(section)
+        if isinstance(block, Table) and block.table.title.startswith("Headline numbers, ")
+    ]
+    assert "all, mean" in table(section, title)
 
 
 def test_the_classical_checks_have_every_method(report: Report) -> None:
-    rows = table(of(report, "classical"), "All cohorts by every classical method")
+    rows = table(of(report, "classical"), "Pooled by classical methods")
+    assert rows.pop("all: 63 cohorts, 3,397/5,645") == ()
     assert len(rows) == 34
     # Of 3,397 of 5,645, by Wilson.
     assert rows["crude-wilson"][:2] == ("60.2", "58.9–61.4")
@@ -130,30 +136,47 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
     made = {
         "outliers": {
             "outliers": {
+                "model": "line-generation",
+                "elpd": -231.86,
+                "se": 7.77,
+                "p": 30.2,
+                "good_k": 0.7,
                 "verdict": ["1 of 63 cohorts does not fit."],
                 "cohorts": [
                     {"cohort_id": "odd", "responders": 1, "n": 20, "observed": 0.05, "p": 0.0004, "outlying": True}
-                    | {"median": 0.5, "low": 0.2, "high": 0.8},
+                    | {"median": 0.5, "low": 0.2, "high": 0.8, "elpd": -9.1, "pareto_k": 0.3, "refitted": True},
                     {"cohort_id": "even", "responders": 10, "n": 20, "observed": 0.5, "p": 0.9, "outlying": False}
-                    | {"median": 0.5, "low": 0.2, "high": 0.8},
+                    | {"median": 0.5, "low": 0.2, "high": 0.8, "elpd": -2.04, "pareto_k": 0.31, "refitted": False},
                 ],
             }
         },
         "outliers-by-trial": {
             "by_trial": {
+                "model": "line-generation",
+                "leave_one_trial_out": {"elpd": -232.7, "se": 19.6},
                 "verdict": ["No trial moves a number."],
                 "trials": [{"trial": "T1", "cohorts": 2, "patients": 31, "largest": -1.25}],
+                "moves": [
+                    {"trial": "T1", "number": "all, mean", "measure": "mean", "whole": 0.6, "without": 0.57}
+                    | {"move": -0.03, "mcse": 0.0012, "move_sd": -1.25, "beyond_noise": True},
+                    {"trial": "T1", "number": "tau_total", "measure": "sd", "whole": 0.6, "without": 0.61}
+                    | {"move": 0.01, "mcse": 0.008, "move_sd": 0.2, "beyond_noise": False},
+                ],
             }
         },
         "compare": {
             "comparison": {
                 "verdict": ["alike"],
                 "cautions": ["few trials"],
+                "weights_by": "trial",
                 "elpd": [
-                    {"left_out": "cohort", "run": "a", "elpd": -231.86, "se": 7.77, "difference": 0.0}
+                    {"left_out": "cohort", "run": "a", "elpd": -231.86, "se": 7.77, "p": 30.2, "difference": 0.0}
                     | {"difference_se": 0.0, "weight": 1.0},
-                    {"left_out": "trial", "run": "a", "elpd": -232.7, "se": 19.6, "difference": -1.6}
+                    {"left_out": "trial", "run": "a", "elpd": -232.7, "se": 19.6, "p": 31.04, "difference": -1.6}
                     | {"difference_se": 1.4, "weight": 0.25},
+                ],
+                "stacked": [
+                    {"number": "all, mean", "measure": "mean", "run": "a", "mean": 0.6, "low": 0.55, "high": 0.64}
                 ],
             }
         },
@@ -166,18 +189,15 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
 
 def test_what_was_run_is_shown_and_what_was_not_is_named(kept: RunTables) -> None:
     section = sensitivity_section(kept)
-    assert table(section, "The 2 least expected of 2 cohorts")["odd"] == (
-        "1/20",
-        "5.0",
-        "50.0 (20.0–80.0)",
-        "0.000 *",
+    least = table(section, "The 2 least expected of 2 cohorts; rates in %")
+    assert least["odd"] == ("1/20", "5.0", "50.0", "20.0–80.0", "< 0.001 *", "−9.1", "exact")
+    assert [cell.strip() for cell in least["even"]] == ["10/20", "50.0", "50.0", "20.0–80.0", "0.900", "−2.0", "0.31"]
+    assert table(section, "Trials whose removal moves a headline number most")["T1"] == (
+        *("2", "31", "all, mean", "60.0", "57.0", "−3.00", "0.12", "−1.25"),
     )
-    assert table(section, "Trials whose removal moves a headline number most")["T1"] == ("2", "31", "−1.25")
-    assert table(section, "How well each model predicts what is left out")["a"] == (
-        "−232.7 (19.6)",
-        "−1.6 (1.4)",
-        "0.25",
-    )
+    predicts = table(section, "How well each model predicts what is left out")
+    assert predicts["a"] == ("−232.7", "19.6", "31.0", "−1.6", "1.4", "0.25")
+    assert table(section, "Headline numbers; rates in %")["a"] == ("60.0", "55.0–64.0")
     (listing,) = [block for block in section.blocks if isinstance(block, Listing)]
     assert listing.text == f"alkbayes sensitivity {kept.folder}"
     assert not [block for block in section.blocks if isinstance(block, Picture)]

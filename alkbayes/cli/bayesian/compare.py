@@ -1,31 +1,21 @@
 """`alkbayes compare`: which of several models predicts cohorts and trials best that it has not seen."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.common import console_for, empty_table, figure, keep
+from alkbayes.cli.shared.common import console_for, keep
 from alkbayes.cli.shared.options import Csv, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
+from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError, UsageError
-from alkbayes.text.wording import percent, percent_interval
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from alkbayes.criticism.comparison import Comparison
-    from alkbayes.inference.fit import Fit
 
 Runs = Annotated[
     list[Path],
     typer.Argument(metavar="RUN RUN...", help="Folders of runs of the same evidence.", autocompletion=completing.runs),
 ]
-HEADINGS = {
-    "cohort": "By cohort: integrated leave-one-out",
-    "trial": "By trial: exact refits",
-}
 
 
 def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
@@ -68,70 +58,8 @@ def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     elif csv:
         print_csv(comparison.elpd)
     else:
-        _show(fits, comparison)
+        from alkbayes.presentation.comparison import comparison_parts
+
+        print_parts(console_for(found[0].evidence), comparison_parts(document["comparison"]))
     if failed := [name for name, fit in fits.items() if not fit.diagnostics.converged]:
         raise ConvergenceError(f"the posterior of {', '.join(failed)} did not converge. Do not use this comparison.")
-
-
-def _show(fits: dict[str, "Fit"], comparison: "Comparison") -> None:
-    from alkbayes.criticism.comparison import verdict
-
-    console = console_for(next(iter(fits.values())).evidence)
-    grid = empty_table(console)
-    grid.add_column("run", overflow="fold")
-    for heading in ("elpd", "SE", "p", "difference", "SE", "weight"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for unit, rows in comparison.elpd.groupby("left_out", sort=False):
-        if grid.row_count:
-            grid.add_row()
-        grid.add_row(HEADINGS[str(unit)])
-        for row in records(rows):
-            grid.add_row(
-                f"  {row['run']}",
-                *(figure(row[name], 1) for name in ("elpd", "se", "p", "difference", "difference_se")),
-                figure(row["weight"]),
-            )
-    console.print(grid)
-    console.print("elpd:       log predictive density of what is left out; larger is better")
-    console.print("p:          effective number of parameters")
-    console.print("difference: from the best run, with its standard error")
-    console.print("weight:     of stacking: the mixture of the runs that predicts best")
-    _show_stacked(console, comparison)
-    for sentence in verdict(comparison):
-        console.print(sentence)
-    for caution in comparison.cautions:
-        console.print(f"Caution: {caution}")
-
-
-def _show_stacked(console: "Console", comparison: "Comparison") -> None:
-    """Print the headline numbers by run, and by the mixture of all."""
-    from rich.text import Text
-
-    from alkbayes.text.names import shown
-
-    if comparison.stacked.empty:
-        console.print("The runs report no headline number in common: nothing is stacked.")
-        return
-    grid = empty_table(console)
-    grid.add_column("headline number", overflow="fold")
-    for heading in ("mean", "95 % interval"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for number, rows in comparison.stacked.groupby("number", sort=False):
-        grid.add_row(Text(shown(str(number))))
-        for row in records(rows):
-            grid.add_row(f"  {row['run']}", *_figures(row))
-    console.print()
-    console.print(grid)
-    console.print(
-        f"(stacked): the mixture of the runs' posteriors with the weights by {comparison.weights_by}; rates in %"
-    )
-
-
-def _figures(row: dict[str, Any]) -> tuple[str, str]:
-    """Return the mean of a number and its interval: rates in percent, SDs as they are."""
-    if row["measure"] in ("sd", "correlation"):
-        return figure(row["mean"]), f"{figure(row['low'])}–{figure(row['high'])}"
-    if row["measure"] == "risk_difference":
-        low, high = (percent(row[name]).replace("-", "−") for name in ("low", "high"))
-        return percent(row["mean"]).replace("-", "−"), f"{low} to {high}"
-    return percent(row["mean"]), percent_interval(row["low"], row["high"])

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.cli.shared.output import reader_console, say
-from alkbayes.cli.shared.reader import empty_table, print_table
+from alkbayes.cli.shared.reader import print_parts, print_table
+from alkbayes.presentation.cross_check import cross_check_parts
 from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     column_meanings,
@@ -18,7 +19,6 @@ from alkbayes.presentation.fit import (
 )
 from alkbayes.presentation.key_results import key_results
 from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
-from alkbayes.text.names import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +38,7 @@ def show_fit(document: dict[str, Any]) -> None:
         print_table(console, heterogeneity_rows(document), space=True)
     _show_contrasts(console, document)
     if document.get("cross_check") is not None:
-        _show_cross_check(console, document["cross_check"])
+        print_parts(console, cross_check_parts(document["cross_check"]))
     for note in document["notes"]:
         say(console, f"Note: {note}")
     console.print("\nKey results")
@@ -79,30 +79,3 @@ def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
 
 def _lower(title: str) -> str:
     return title[:1].lower() + title[1:]
-
-
-def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
-    if "differences" not in found:
-        say(console, f"Cross-check: FAILED: {'; '.join(found['faults'])}.")
-        return
-    table = empty_table(console, "\nQuadrature less NUTS, in units of the Monte Carlo error of the difference")
-    table.add_column("", overflow="fold")
-    names = list(dict.fromkeys(row["statistic"] for row in found["differences"]))
-    for heading in ("estimand", *names):
-        table.add_column(heading, justify="left" if heading == "estimand" else "right", no_wrap=True)
-    rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
-    for row in found["differences"]:
-        rows.setdefault((row["group"], row["level"], row["estimand"]), {})[row["statistic"]] = row["z"]
-    previous = None
-    for (group, level, estimand), differences in rows.items():
-        cells = ["–" if differences[name] is None else f"{differences[name]:+.1f}" for name in names]
-        name = "overall" if group == "all" else shown(level).replace(":", " : ")
-        table.add_row("" if (group, level) == previous else name, estimand.replace("_", " "), *cells)
-        previous = (group, level)
-    console.print(table)
-    verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"
-    say(
-        console,
-        f"Cross-check: {verdict}. Largest of {found['numbers']} differences {found['largest']:.1f}; engines that agree "
-        f"have one beyond {found['limit']:.1f} in at most {100 * found['false_alarm']:.0f} % of runs.",
-    )

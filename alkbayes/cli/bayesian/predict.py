@@ -1,15 +1,20 @@
 """`alkbayes predict`: what a run says of a planned single-arm trial."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alkbayes.cli.shared.common import keep
 from alkbayes.cli.shared.options import Csv, Json, Run
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, reader_console, say
 from alkbayes.cli.shared.progress import working
+from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError, UsageError
+
+if TYPE_CHECKING:
+    from alkbayes.inference.fit import Fit
+    from alkbayes.planning.trial import Prediction
 
 Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned size; may be given again.")]
 OfLine = Annotated[
@@ -138,11 +143,25 @@ def command(
     elif csv:
         print_csv(found.distribution)
     else:
-        from alkbayes.cli.bayesian.predict_sheet import show_prediction
-
-        show_prediction(found, fit, run, fault)
+        _show(run, fit, found, fault)
     if fault:
         raise ConvergenceError(f"{fault}. Do not use what it predicts.")
+
+
+def _show(run: Path, fit: "Fit", found: "Prediction", fault: str) -> None:
+    """Print a prediction; `fault` is why it is not to be used, empty where it may be."""
+    from alkbayes.evidence.table import RECONSTRUCTION
+    from alkbayes.presentation.prediction import prediction_parts
+    from alkbayes.text.names import shown
+
+    console = reader_console()
+    say(console, f"Run: {run}, model {shown(fit.spec.name)}, evidence {fit.evidence.source}")
+    if fault:
+        say(console, fault)
+    if fit.evidence.bundled:
+        say(console, RECONSTRUCTION)
+    console.print()
+    print_parts(console, prediction_parts(found))
 
 
 def _sizes(n: list[int]) -> list[int]:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from alkbayes.cli.classical.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import evidence_counted, method_named
 from alkbayes.cli.shared.options import Csv, Data, Json, Markdown, OutcomeOf
@@ -75,6 +74,8 @@ def command(
     elif csv:
         print_csv(pooled)
     else:
+        from alkbayes.cli.classical.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
+
         sheet = Sheet(records(pooled), apart, evidence=evidence, note=note)
         (print_sheet_as_markdown if markdown else print_sheet)(sheet)
 

@@ -9,12 +9,11 @@ from alkbayes.cli.shared.common import console_for
 from alkbayes.cli.shared.options import Csv, Data, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records
 from alkbayes.cli.shared.progress import working
-from alkbayes.text.names import column_title, shown
+from alkbayes.cli.shared.reader import print_table
 from alkbayes.text.wording import counted, percent
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
     from alkbayes.evidence.table import Evidence
 
@@ -27,8 +26,6 @@ Plot = Annotated[
         show_default=False,
     ),
 ]
-GROUPS = ("line", "generation", "prior_tki", "agent")
-CELLS = "line:generation"
 MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
 
 
@@ -89,6 +86,8 @@ def _totals(evidence: "Evidence") -> dict[str, Any]:
 
 def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the make-up for a reader."""
+    from alkbayes.presentation.evidence import group_rows
+
     console = console_for(evidence)
     console.print(f"sha256: {evidence.sha256}")
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
@@ -99,55 +98,7 @@ def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     for row in groups:
         if mark := MARKED.get((row["group"], row["level"])):
             console.print(f"{mark}: {counted(row['cohorts'], 'cohort')}, {counted(row['patients'], 'patient')}")
-    if any(row["group"] in GROUPS for row in groups):
-        console.print(_by_level(groups))
-    if any(row["group"] == CELLS for row in groups):
-        console.print(_by_cell(groups))
+    table = group_rows(groups)
+    if table.rows:
+        print_table(console, table, space=True)
     console.print("Crude ORR is all responders over all patients. It is not a pooled estimate.")
-
-
-def _name(level: str) -> str:
-    """Return a level for a reader."""
-    return shown(level) if level else "(not given)"
-
-
-def _by_level(groups: list[dict[str, Any]]) -> "Table":
-    """Return the table of counts by line, by generation, by earlier ALK TKI and by agent."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("by")
-    table.add_column("level", overflow="fold")
-    for heading in ("cohorts", "patients", "responders", "crude ORR %"):
-        table.add_column(heading, justify="right")
-    for group in GROUPS:
-        rows = [row for row in groups if row["group"] == group]
-        for place, row in enumerate(rows):
-            counts = (f"{row[name]:,}" for name in ("cohorts", "patients", "responders"))
-            table.add_row("" if place else column_title(group), Text(_name(row["level"])), *counts, percent(row["orr"]))
-        table.add_section()
-    return table
-
-
-def _by_cell(groups: list[dict[str, Any]]) -> "Table":
-    """Return the cross-table of line and generation."""
-    from rich import box
-    from rich.table import Table
-
-    cells = {row["level"]: row for row in groups if row["group"] == CELLS}
-    lines, generations = ([row["level"] for row in groups if row["group"] == group] for group in ("line", "generation"))
-    table = Table(box=box.SIMPLE_HEAD, title="crude ORR %, and cohorts / patients", title_justify="left")
-    table.add_column("line")
-    for generation in generations:
-        table.add_column(_name(generation), justify="right")
-    for line in lines:
-        of_line = [cells.get(f"{line}:{generation}") for generation in generations]
-        table.add_row(_name(line), *("–" if cell is None else _cell(cell) for cell in of_line))
-    return table
-
-
-def _cell(row: dict[str, Any]) -> str:
-    """Return a cell of the cross-table: the rate, and under it of how many."""
-    return f"{percent(row['orr'])}\n{row['cohorts']:,} / {row['patients']:,}"

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 TITLE = "#{}"
 """Stands in a table where the title of rows goes: shorter than any column."""
+WORDS = 20
+"""A column of words is wrapped to less only where space between the columns is saved already."""
 
 
 def print_parts(console: "Console", parts: Iterable[Part]) -> None:
@@ -27,40 +29,39 @@ def print_parts(console: "Console", parts: Iterable[Part]) -> None:
                 print_table(console, part, space=True)
 
 
+def fits(console: "Console", content: ReaderTable) -> bool:
+    """Return whether a table fits the console with whole names."""
+    return _width(content, narrow=console.width < WIDTH, tight=True) <= console.width
+
+
 def print_table(console: "Console", content: ReaderTable, *, space: bool = False) -> None:
     """Print a table with its notes, the titles of its rows across all columns; with `space` after a blank line."""
-    table = _table(console, content, space=space)
+    if space:
+        console.print()
+    if content.title:
+        say(console, content.title)
+    table = _table(console, content)
     _print_titled(console, table, [name for name, *cells in content.rows if not cells])
     for note in content.notes:
         say(console, note, hang=2)
 
 
-def empty_table(console: "Console", title: str) -> "Table":
-    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
-    from rich import box
-    from rich.table import Table
+def _table(console: "Console", content: ReaderTable) -> "Table":
+    """Return a table for the console, with little space between its columns where it would not fit otherwise.
 
+    Where that does not do on a narrow console, names of two levels, and long headings, take two lines.
+    """
     narrow = console.width < WIDTH
-    return Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=not narrow,
-        pad_edge=False,
-        padding=(0, 0 if narrow else 1, 0, 0),
-    )
-
-
-def _table(console: "Console", content: ReaderTable, *, space: bool) -> "Table":
-    """Return a table for the console; on a narrow one names of two levels, and long headings, take two lines."""
-    narrow = console.width < WIDTH
-    table = empty_table(console, f"\n{content.title}" if space else content.title)
+    tight = _width(content, narrow=narrow, tight=False) > console.width
+    short = narrow and not fits(console, content)
+    table = _empty_table(narrow=narrow, tight=tight)
     for position, heading in enumerate(content.headings):
         if position == 0 or position in content.words:
             table.add_column(heading, overflow="fold")
         else:
             cells = [row[position] for row in content.rows if len(row) > 1]
-            table.add_column(_shorter(heading, cells) if narrow else heading, justify="right", no_wrap=True)
+            shown = _shorter(heading, cells) if short else heading
+            table.add_column(shown, justify="right", no_wrap=True)
     titles = 0
     for name, *cells in content.rows:
         if not cells:
@@ -68,8 +69,31 @@ def _table(console: "Console", content: ReaderTable, *, space: bool) -> "Table":
             table.add_row(TITLE.format(titles))
             titles += 1
         else:
-            table.add_row(name.replace(" : ", ":\n  ") if narrow else name, *cells)
+            table.add_row(name.replace(" : ", ":\n  ") if short else name, *cells)
     return table
+
+
+def _empty_table(*, narrow: bool, tight: bool) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    space = _space(narrow=narrow, tight=tight)
+    return Table(box=box.SIMPLE_HEAD, show_edge=not narrow, pad_edge=False, padding=(0, space, 0, 0))
+
+
+def _space(*, narrow: bool, tight: bool) -> int:
+    """Return how much space is between columns, beside the one that parts them."""
+    return (1 if narrow else 2) - tight
+
+
+def _width(content: ReaderTable, *, narrow: bool, tight: bool) -> int:
+    """Return how wide a table is whose names are whole, and whose words are wrapped."""
+    from rich.cells import cell_len
+
+    rows = [content.headings, *(row for row in content.rows if len(row) > 1)]
+    widths = [max(cell_len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)]
+    shown = [min(width, WORDS) if place in content.words else width for place, width in enumerate(widths)]
+    return sum(shown) + (len(shown) - 1) * (1 + _space(narrow=narrow, tight=tight)) + (0 if narrow else 2)
 
 
 def _shorter(heading: str, cells: Sequence[str]) -> str:

@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING
 
 from alkbayes.criticism.diagnosis import Diagnosis, diagnosis_of
-from alkbayes.presentation.diagnosis import quantity_rows
+from alkbayes.presentation.diagnosis import divergence_sentences, finding_rows, headline_rows, parameter_rows
 from alkbayes.presentation.fit import Document, verdict
-from alkbayes.presentation.tables import ReaderTable
-from alkbayes.report.blocks import Fold, Heading, Paragraph, Section, Table, text
+from alkbayes.report.blocks import Fold, Heading, Paragraph, Section, blocks_of, text
 from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
@@ -27,14 +26,7 @@ def computation_section(fit: "Fit", document: Document) -> Section:
         Paragraph((found.conclusion,), strong=True),
         text(made + "."),
         *(Paragraph((f"{capitalised(line)}.",), strong=True) for line in failed),
-        Table(
-            ReaderTable(
-                "Diagnostics",
-                ("diagnostic", "verdict", "what it says"),
-                tuple((each.name, str(each.verdict), each.with_advice) for each in found.findings),
-                words=(1, 2),
-            )
-        ),
+        *blocks_of((finding_rows(found), *divergence_sentences(found))),
         *([text(f"Time taken: {took}.")] if took else []),
         *_quantities(found),
     ]
@@ -42,16 +34,10 @@ def computation_section(fit: "Fit", document: Document) -> Section:
 
 
 def _quantities(found: Diagnosis) -> "list[Block]":
-    rows = found.as_record()["quantities"]
-    reported = [row for row in rows if row["kind"] == "reported" and row["headline"]]
-    parameters = [row for row in rows if row["kind"] == "parameter"]
-    note = (
-        "Rates and differences in percent. Error: Monte Carlo standard error, of the median and of the worse end "
-        "of the 95 % interval."
-    )
-    of_all = f"Effective sample sizes of all {len(parameters)} parameters, on the scale of the model"
+    parameters = parameter_rows(found)
+    of_all = f"Effective sample sizes of all {len(parameters.rows)} parameters, on the scale of the model"
     return [
         Heading("What the draws are worth"),
-        Table(quantity_rows("Headline numbers", reported), (note,)),
-        Fold(of_all, (Table(quantity_rows("Parameters", parameters)),)),
+        *blocks_of((headline_rows(found),)),
+        Fold(of_all, tuple(blocks_of((parameters,)))),
     ]

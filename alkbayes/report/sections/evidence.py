@@ -5,13 +5,11 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from alkbayes.evidence.cautions import table_cautions
 from alkbayes.evidence.composition import patients_by_year
 from alkbayes.evidence.table import RECONSTRUCTION, Evidence, make_up
 from alkbayes.plots.figures.evidence import make_up_figure
-from alkbayes.presentation.tables import ReaderTable
+from alkbayes.presentation.evidence import group_rows
 from alkbayes.report.blocks import (
     Bullets,
     Facts,
@@ -27,7 +25,7 @@ from alkbayes.report.blocks import (
 )
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.sources import Source
-from alkbayes.text.names import column_title
+from alkbayes.text.json import records
 from alkbayes.text.wording import counted, joined, percent
 from alkbayes.vocabulary import in_order
 
@@ -39,7 +37,6 @@ REVIEW = (
     "The review whose table it reconstructs reports 66 cohorts of 41 trials, 6,382 patients, and a pooled ORR of "
     "58.5 % (57.3–59.7), which is the interval of one proportion on summed counts."
 )
-GROUPS = ("line", "generation", "prior_tki", "agent", "line:generation")
 QUALITIES: Mapping[tuple[str, str], str] = {
     ("certainty", "low"): "rest on second-hand, interim or assumed statements (low certainty)",
     ("assessor", "irc"): "had their responses read by independent review",
@@ -90,7 +87,7 @@ def evidence_section(
         *([_not_included()] if evidence.bundled else []),
         *(Paragraph((note,), strong=True) for note in table_cautions(evidence)),
         Heading("What the cohorts are"),
-        Table(_make_up_rows(groups)),
+        Table(group_rows(records(groups))),
         picture(
             "evidence",
             "What is in the table",
@@ -140,25 +137,6 @@ def _not_included() -> Bullets:
     for row in csv.DictReader(content.splitlines()):
         by_reason.setdefault(row["why"], []).append(row["what"])
     return Bullets(tuple((f"Not in the table, {why}: {joined(names)}.",) for why, names in by_reason.items()))
-
-
-def _make_up_rows(groups: pd.DataFrame) -> ReaderTable:
-    rows: list[tuple[str, ...]] = []
-    for group in GROUPS:
-        part = groups[groups["group"] == group]
-        if len(part):
-            rows.append((column_title(group),))
-            rows += [
-                (
-                    f" {str(row['level']).replace(':', ' : ') or '(not given)'}",
-                    f"{row['cohorts']:,}",
-                    f"{row['patients']:,}",
-                    f"{row['responders']:,}",
-                    percent(row["orr"]),
-                )
-                for row in part.to_dict(orient="records")
-            ]
-    return ReaderTable("Cohorts by group", ("", "cohorts", "patients", "responders", "crude ORR, %"), tuple(rows))
 
 
 def _qualities(evidence: Evidence) -> Iterator[Pieces]:

@@ -64,7 +64,9 @@ def test_json_is_one_document(document: dict, runs: list[Path]) -> None:
 def test_csv_and_a_reader_have_the_same_numbers(alkbayes: Command, document: dict, runs: list[Path]) -> None:
     rows = list(csv.DictReader(io.StringIO(alkbayes("compare", *runs, "--csv").stdout)))
     assert [float(row["elpd"]) for row in rows] == pytest.approx([row["elpd"] for row in document["elpd"]])
-    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["compare", *map(str, runs)])
+    result = CliRunner(env={"COLUMNS": "80", "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(
+        app, ["compare", *map(str, runs)]
+    )
     assert result.exit_code == 0
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
     text = " ".join(result.stdout.split())

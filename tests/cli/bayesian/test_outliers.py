@@ -132,4 +132,6 @@ def _narrow(*arguments: str | Path) -> Result:
 
     from alkbayes.cli import app
 
-    return CliRunner(env={"COLUMNS": "80"}).invoke(app, [str(argument) for argument in arguments])
+    return CliRunner(env={"COLUMNS": "80", "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(
+        app, [str(argument) for argument in arguments]
+    )

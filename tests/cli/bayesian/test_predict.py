@@ -73,7 +73,7 @@ def test_a_level_is_given_by_any_of_its_options(alkbayes: Command, json_run, doc
 @pytest.mark.parametrize(("columns", "sizes"), [(80, ("1", "40", "60", "100", "1000", "2000")), (100, ("40",))])
 def test_what_a_reader_sees_fits(json_run, columns: int, sizes: tuple[str, ...]) -> None:
     arguments = [argument for n in sizes for argument in ("--n", n)]
-    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(
+    result = CliRunner(env={"COLUMNS": str(columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(
         app, ["predict", str(json_run.folder), "--line", "naive", "--null", "0.6", *arguments]
     )
     assert result.exit_code == 0

@@ -46,7 +46,7 @@ def test_the_prior_has_its_cells(alkbayes: Command, json_run) -> None:
 @pytest.mark.parametrize("columns", [80, 100])
 @pytest.mark.parametrize("arguments", [(), ("--prior",)])
 def test_what_a_reader_sees_fits(json_run, columns: int, arguments: tuple[str, ...]) -> None:
-    runner = CliRunner(env={"COLUMNS": str(columns)})
+    runner = CliRunner(env={"COLUMNS": str(columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"})
     lines = runner.invoke(app, ["predictive", str(json_run.folder), *arguments]).stdout.splitlines()
     # Its first line has the run's path, which may be long.
     assert max(len(line.rstrip()) for line in lines[1:]) <= columns

@@ -134,7 +134,9 @@ def test_csv_is_the_same_numbers(alkbayes: Command, run: Path) -> None:
 
 @pytest.mark.parametrize("columns", [80, 100, 120])
 def test_the_tables_for_a_reader_fit(run: Path, columns: int) -> None:
-    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["sensitivity", str(run)])
+    result = CliRunner(env={"COLUMNS": str(columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(
+        app, ["sensitivity", str(run)]
+    )
     assert result.exit_code == 0
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     wrapped_by_the_terminal = ("Model: ", "Run: ")

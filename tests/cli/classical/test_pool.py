@@ -29,6 +29,11 @@ def run(*arguments: str | Path, columns: int = 100):
     return CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["pool", *map(str, arguments)])
 
 
+def is_text(line: str) -> bool:
+    """Return whether a line is running text, which only a terminal has wrapped."""
+    return line.rstrip().endswith(".")
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     path = tmp_path / "own.csv"
@@ -70,11 +75,11 @@ def test_the_whole_sheet_for_a_reader(columns: int) -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     lines = [line.rstrip() for line in result.stdout.splitlines()]
-    assert max(map(len, lines)) <= columns
+    assert max(len(line) for line in lines if not is_text(line)) <= columns
     words = [" ".join(line.split()) for line in lines]
     assert any(line.startswith("beta-binomial-ml 59.5 54.9–63.9 25.1–89.0 – –") for line in words)
     text = " ".join(words)
-    assert "Pairs of methods that differ in one property and disagree" in text
+    assert "Methods that differ in one property and disagree" in text
     assert text.count("heterogeneity left out: one takes one rate for all cohorts") == 1
     assert "The Freeman-Tukey double arcsine is discouraged" in text
 
@@ -96,7 +101,7 @@ def test_markdown_has_a_row_for_each_method_and_escapes_pipes(tmp_path: Path) ->
     result = run("--markdown", "--data", path, "--method", "glmm-ml", "--by", "line")
     assert result.exit_code == 0
     rows = [line for line in result.stdout.splitlines() if line.startswith("|")]
-    assert rows[0].startswith("| group | level | cohorts | responders | patients | method | ORR % |")
+    assert rows[0].startswith("| group | level | cohorts | responders | patients | method | rate, % |")
     assert set(rows[1]) == set("| -")
     assert [row.split(" | ")[1] for row in rows[2:]] == ["all", "naive", "pretreated"]
     assert len({row.count("|") for row in rows}) == 1
@@ -115,7 +120,7 @@ def test_a_markdown_cell_ends_neither_its_row_nor_its_column(capsys: pytest.Capt
 def test_names_of_methods_that_disagree_are_not_broken() -> None:
     lines = run("--all", columns=80).stdout.splitlines()
     below = lines[next(place for place, line in enumerate(lines) if "property" in line) :]
-    assert max(map(len, map(str.rstrip, below))) <= 80
+    assert max(len(line.rstrip()) for line in below if not is_text(line)) <= 80
     names = {word for line in below for word in line.split()} & set(PoolingMethod)
     pairs = json.loads(run("--all", "--json").stdout)["disagreements"]
     assert names >= {pair[side] for pair in pairs for side in ("method", "other")}
@@ -158,16 +163,18 @@ def test_the_table_for_a_reader_fits_100_columns_and_says_each_note_once() -> No
     assert result.exit_code == 0
     assert result.stderr == ""
     lines = [line.rstrip() for line in result.stdout.splitlines()]
-    assert max(map(len, lines)) <= 100
+    assert max(len(line) for line in lines if not is_text(line)) <= 100
     assert lines[:3] == [
         "Evidence: bundled",
         "The bundled table is a reconstruction of the published review's, near it and not equal to it",
         "(sources of every row: alkbayes/data/sources.csv).",
     ]
-    assert "  all             crude-wald               60.2   58.9–61.5            –       –      –    [1]" in lines
-    assert "  63 cohorts      crude-wilson             60.2   58.9–61.4            –       –      –    [1]" in lines
-    assert "  1,231/1,612     crude-clopper-pearson    76.4   74.2–78.4            –       –      –    [1]" in lines
-    assert "  by generation" in lines
+    words = [" ".join(line.split()) for line in lines]
+    naive = words.index("by line, naive: 17 cohorts, 1,231/1,612")
+    assert "crude-wald 60.2 58.9–61.5 – – – [1]" in words[:naive]
+    assert "crude-wilson 60.2 58.9–61.4 – – – [1]" in words[:naive]
+    assert "crude-clopper-pearson 76.4 74.2–78.4 – – – [1]" in words[naive:]
+    assert any(line.startswith("by generation, first: ") for line in words)
     text = " ".join(lines)
     assert text.count("leaves out the differences between cohorts.") == 1
     assert text.count("tau2 was estimated at 0") == 1
@@ -175,8 +182,7 @@ def test_the_table_for_a_reader_fits_100_columns_and_says_each_note_once() -> No
 
 def test_one_method_keeps_its_counts() -> None:
     lines = [line.strip() for line in run("--method", "glmm-ml").stdout.splitlines()]
-    start = next(i for i, line in enumerate(lines) if line.startswith("all "))
-    assert lines[start + 1 : start + 3] == ["63 cohorts", "3,397/5,645"]
+    assert "all: 63 cohorts, 3,397/5,645" in lines
 
 
 def test_a_table_of_ones_own(own: Path) -> None:
@@ -197,7 +203,7 @@ def test_a_value_that_looks_like_markup_is_shown_as_it_stands(tmp_path: Path) ->
     assert result.exit_code == 0
     assert "[bold]x" in result.stdout
     assert "[/]" in result.stdout
-    assert "1 cohort\n" in "\n".join(line.rstrip() for line in result.stdout.splitlines())
+    assert "by site, [bold]x: 1 cohort, 30/40\n" in "\n".join(line.strip() for line in result.stdout.splitlines())
 
 
 def test_an_unknown_method_lists_those_there_are() -> None:

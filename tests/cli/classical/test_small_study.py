@@ -35,7 +35,9 @@ def test_csv_is_the_same_rows(alkbayes: Command) -> None:
 
 @pytest.mark.parametrize("columns", [80, 100])
 def test_the_table_for_a_reader_fits_and_has_the_caution_once(columns: int) -> None:
-    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["small-study"])
+    result = CliRunner(env={"COLUMNS": str(columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(
+        app, ["small-study"]
+    )
     assert result.exit_code == 0
     assert max(len(line.rstrip()) for line in result.stdout.splitlines()) <= columns
     assert "…" not in result.stdout

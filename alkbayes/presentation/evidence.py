@@ -1,0 +1,36 @@
+"""What is in the table of cohorts, as a reader sees it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alkbayes.presentation.tables import ReaderTable
+from alkbayes.text.names import column_title, shown
+from alkbayes.text.wording import percent
+
+GROUPS = ("line", "generation", "prior_tki", "agent", "line:generation")
+"""Columns, and the pair of columns, that cohorts are counted by."""
+NOT_GIVEN = "(not given)"
+
+
+def group_rows(groups: Sequence[Mapping[str, Any]]) -> ReaderTable:
+    """Return cohorts, patients, responders and the crude rate by level of each column.
+
+    Parameters
+    ----------
+    groups
+        Records of :func:`alkbayes.evidence.table.make_up`.
+    """
+    rows: list[tuple[str, ...]] = []
+    for group in GROUPS:
+        of_group = [row for row in groups if row["group"] == group]
+        if of_group:
+            rows.append((column_title(group),))
+        for row in of_group:
+            counts = (f"{row[name]:,}" for name in ("cohorts", "patients", "responders"))
+            rows.append((f" {_level(group, row['level'])}", *counts, percent(row["orr"])))
+    return ReaderTable("Cohorts by group", ("", "cohorts", "patients", "responders", "crude ORR, %"), tuple(rows))
+
+
+def _level(group: str, level: str) -> str:
+    parts = level.split(":", 1) if ":" in group else [level]
+    return " : ".join(shown(part) or NOT_GIVEN for part in parts)

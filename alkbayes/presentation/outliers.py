@@ -1,0 +1,134 @@
+"""Cohorts that the others do not predict, and what each trial does to the results, as a reader sees them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence
+from alkbayes.text.names import shown
+from alkbayes.text.wording import counted, figure, p_value, percent, percent_interval, points
+
+type Document = Mapping[str, Any]
+"""What `outliers --json` prints under `outliers` or `by_trial`."""
+
+SHOWN = 12
+"""Cohorts and trials that a table shows, beside those that are marked; the kept file has all."""
+MARK, NO_MARK = " *", "  "
+SCALES_OF_SD = ("sd", "correlation")
+"""Measures that are no rates."""
+
+
+def outlier_parts(found: Document) -> Iterator[Part]:
+    """Yield which cohorts the others do not predict, and a table of the least expected."""
+    yield Sentence(
+        f"Each cohort left out in turn, model {shown(found['model'])}: elpd {figure(found['elpd'], 1)} "
+        f"(SE {figure(found['se'], 1)}), effective parameters {figure(found['p'], 1)}; {_weights(found)}."
+    )
+    yield from (Sentence(paragraph) for paragraph in found["verdict"])
+    yield outlier_rows(found)
+
+
+def outlier_rows(found: Document) -> ReaderTable:
+    """Return the cohorts that are least expected, and all that are marked, with what the others predict of them."""
+    rows = found["cohorts"]
+    chosen = [row for place, row in enumerate(rows) if place < SHOWN or row["outlying"]]
+    marked = any(row["outlying"] for row in chosen)
+    return ReaderTable(
+        title=f"The {len(chosen)} least expected of {counted(len(rows), 'cohort')}; rates in %",
+        headings=("cohort", "responders", "observed", "predicted", "95 %", "p", "elpd", "k"),
+        rows=tuple(_outlier(row, marked=marked) for row in chosen),
+        notes=(
+            *_others([row["p"] for row in rows if row not in chosen]),
+            "predicted: what the others give, those of its trial too: median and 95 % interval.",
+            "p: two-sided mid-p-value of the responders in that prediction.",
+            f"k: Pareto k of the weights without it; above {found['good_k']:.1f}, it is refitted, and exact.",
+            *(["*: beyond chance among so many comparisons (Benjamini-Hochberg, 0.05)."] if marked else []),
+        ),
+    )
+
+
+def trial_parts(found: Document) -> Iterator[Part]:
+    """Yield what leaving out each trial does to the headline numbers."""
+    elpd = found["leave_one_trial_out"]
+    density = "" if elpd is None else f"; elpd by trial {figure(elpd['elpd'], 1)} (SE {figure(elpd['se'], 1)})"
+    yield Sentence(f"Each trial left out in turn and the others fitted anew, model {shown(found['model'])}{density}.")
+    yield from (Sentence(paragraph) for paragraph in found["verdict"])
+    yield trial_rows(found)
+
+
+def trial_rows(found: Document) -> ReaderTable:
+    """Return the trials whose removal moves a headline number most, each with the number that it moves most."""
+    moves: dict[str, list[Document]] = {}
+    for row in found["moves"]:
+        moves.setdefault(row["trial"], []).append(row)
+    trials = found["trials"]
+    return ReaderTable(
+        title="Trials whose removal moves a headline number most",
+        headings=("trial left out", "k", "n", "moves most", "with", "without", "move", "±", "SDs"),
+        rows=tuple(_trial(row, moves[row["trial"]]) for row in trials[:SHOWN]),
+        words=(3,),
+        notes=(
+            *_still([row["largest"] for row in trials[SHOWN:]]),
+            "moves most: the number that moves most, in posterior SDs (last column).",
+            "move: of its posterior mean; of a rate in percentage points.",
+            "±: Monte Carlo error of the move; below two of them it is noise.",
+        ),
+    )
+
+
+def _outlier(row: Document, *, marked: bool) -> tuple[str, ...]:
+    mark = MARK if row["outlying"] else NO_MARK
+    return (
+        shown(row["cohort_id"]),
+        f"{row['responders']:,}/{row['n']:,}",
+        percent(row["observed"]),
+        percent(row["median"]),
+        percent_interval(row["low"], row["high"]),
+        f"{p_value(row['p'])}{mark if marked else ''}",
+        figure(row["elpd"], 1),
+        "exact" if row["refitted"] else figure(row["pareto_k"]),
+    )
+
+
+def _others(p: Sequence[float]) -> list[str]:
+    return [f"{len(p):,} more have p of {p_value(min(p))} or more; outliers.json has all."] if p else []
+
+
+def _still(largest: Sequence[float]) -> list[str]:
+    if not largest:
+        return []
+    most = figure(max(map(abs, largest)))
+    return [f"{len(largest):,} more move every number by {most} SDs at most; outliers-by-trial.json has all."]
+
+
+def _weights(found: Document) -> str:
+    """Return how far the importance weights can be relied on."""
+    limit, rows = found["good_k"], found["cohorts"]
+    # A k that is not a number is null in JSON.
+    high = [row for row in rows if not row["refitted"] and (row["pareto_k"] is None or row["pareto_k"] > limit)]
+    refitted = sum(row["refitted"] for row in rows)
+    cohorts = counted(len(rows), "cohort")
+    if high:
+        return f"Pareto k above {limit:.1f} for {len(high)} of {cohorts}, not to be relied on"
+    if refitted:
+        return f"{refitted} of {cohorts} with Pareto k above {limit:.1f}, refitted exactly"
+    return f"Pareto k at most {max(row['pareto_k'] for row in rows):.2f}, good"
+
+
+def _trial(trial: Document, moves: Sequence[Document]) -> tuple[str, ...]:
+    row = max(moves, key=lambda move: abs(move["move_sd"] or 0.0))
+    return (
+        shown(trial["trial"]),
+        f"{trial['cohorts']:,}",
+        f"{trial['patients']:,}",
+        shown(row["number"]),
+        *_moved(row),
+        figure(row["move_sd"]) if row["beyond_noise"] else "noise",
+    )
+
+
+def _moved(row: Document) -> tuple[str, str, str, str]:
+    """Return a number with and without a trial, its move and the error: rates in percent, SDs as they are."""
+    if row["measure"] in SCALES_OF_SD:
+        return figure(row["whole"]), figure(row["without"]), figure(row["move"]), figure(row["mcse"], 3)
+    whole, without = (percent(row[name]).replace("-", "−") for name in ("whole", "without"))
+    return whole, without, points(row["move"], 2), figure(100 * row["mcse"])

@@ -1,0 +1,84 @@
+"""Classical pooling as a reader sees it: every method side by side, and where methods disagree."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from alkbayes.classical.pooling.disagreements import POINTS, WIDTH_RATIO
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence
+from alkbayes.text.names import shown
+from alkbayes.text.wording import counted, percent, percent_interval, signed, variance
+from alkbayes.vocabulary import ALL
+
+type Row = Mapping[str, Any]
+"""Of `pool_table`, or of `disagreements`."""
+
+NUMBERS = ("rate, %", "95 % CI", "prediction", "tau²", "I², %")
+
+
+def pool_rows(rows: Sequence[Row], marks: Mapping[str, str]) -> ReaderTable:
+    """Return what each method makes of each group, with the mark of its note where notes are marked."""
+    cells: list[tuple[str, ...]] = []
+    titled = None
+    for row in rows:
+        if (row["group"], row["level"]) != titled:
+            titled = row["group"], row["level"]
+            cells.append((f"{_name(row)}: {counted(row['k'], 'cohort')}, {row['responders']:,}/{row['patients']:,}",))
+        cells.append((f" {row['method']}", *numbers(row), *([marks.get(row["note"], "")] if marks else [])))
+    headings = ("method", *NUMBERS, *(["note"] if marks else []))
+    return ReaderTable("Pooled by classical methods", headings, tuple(cells))
+
+
+def numbers(row: Row) -> tuple[str, ...]:
+    """Return the numbers of a method: estimate, intervals and heterogeneity."""
+    return (
+        percent(row["estimate"]),
+        percent_interval(row["low"], row["high"]),
+        percent_interval(row["prediction_low"], row["prediction_high"]),
+        variance(row["tau2"]),
+        percent(row["i2"], 0),
+    )
+
+
+def disagreement_parts(pairs: Sequence[Row]) -> Iterator[Part]:
+    """Yield which pairs of methods that differ in one property disagree, and why."""
+    limits = f"estimates {100 * POINTS:g} point or more apart, or one interval {WIDTH_RATIO:g} times as wide"
+    if not pairs:
+        yield Sentence(f"No two methods that differ in one property disagree ({limits}).")
+        return
+    yield disagreement_rows(pairs, note=f"Disagree: {limits}.")
+    explained = {row["property"]: row["explanation"] for row in pairs}
+    yield from (Sentence(f"{name}: {why}.") for name, why in explained.items())
+
+
+def disagreement_rows(pairs: Sequence[Row], *, note: str) -> ReaderTable:
+    """Return the pairs that disagree: the second's estimate less the first's, and the ratio of their intervals."""
+    several = len({(row["group"], row["level"]) for row in pairs}) > 1
+    cells: list[tuple[str, ...]] = []
+    titled = None
+    for row in pairs:
+        if several and (row["group"], row["level"]) != titled:
+            titled = row["group"], row["level"]
+            cells.append((_name(row),))
+        cells.append(pair(row))
+    return ReaderTable(
+        "Methods that differ in one property and disagree",
+        ("property", "method", "other", "points", "width"),
+        tuple(cells),
+        words=(1, 2),
+        notes=(
+            note,
+            "points: the other's estimate less the method's. width: of the other's interval, over the method's.",
+        ),
+    )
+
+
+def pair(row: Row) -> tuple[str, ...]:
+    """Return a pair of methods: the second's estimate less the first's, and the ratio of their intervals."""
+    ratio = row["width_ratio"]
+    difference = signed(100 * row["difference"])
+    return row["property"], row["method"], row["other"], difference, "–" if ratio is None else f"× {ratio:.2f}"
+
+
+def _name(row: Row) -> str:
+    level = shown(row["level"]).replace(":", " : ")
+    return level if row["group"] == ALL else f"by {shown(row['group'])}, {level}"

@@ -1,0 +1,217 @@
+"""A planned trial as a reader sees it: what it may observe, a prior for its analysis, and how its design behaves."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alkbayes.planning.responders import MOST_PATIENTS
+from alkbayes.planning.trial import POWERS, STEADY_SHARE, Prediction
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence
+from alkbayes.text.wording import counted, figure, percent, percent_interval, planned_decimals, shared_decimals
+
+BELOW_NULL, STEP = 0.1, 0.05
+"""Of the true response rates at which success is shown: from how far below the null, and how far apart."""
+SURE = 0.9995
+"""A probability of success that prints as 100 %: what is beyond it is not shown."""
+SIZES = ("ess_elir", "ess_moment", "ess_morita")
+"""How many patients a prior is worth, by each definition."""
+
+
+def prediction_parts(found: Prediction) -> Iterator[Part]:
+    """Yield what a run says of a planned trial: the cohort and its caveats, then a table for each question."""
+    yield from cohort_sentences(found)
+    yield rate_rows(found)
+    if found.exceeding:
+        yield exceeding_rows(found)
+    yield interval_rows(found)
+    yield prior_rows(found)
+    if found.designs:
+        yield design_rows(found)
+        yield success_rows(found)
+
+
+def cohort_sentences(found: Prediction) -> Iterator[Sentence]:
+    """Yield which cohort is planned, what the table has like it, and what a reader must know of its prediction."""
+    cohort = found.cohort
+    cohorts = f"{counted(cohort.cohorts, 'cohort')} of {counted(cohort.patients, 'patient')}"
+    like = f"The table has {cohorts} like it" if cohort.seen else "NO COHORT OF THE TABLE IS LIKE IT"
+    yield Sentence(f"Planned: a new cohort of a new trial, {cohort.name}. {like}.")
+    if cohort.left_open:
+        yield Sentence(cohort.left_open)
+    yield from (Sentence(note, strong=True) for note in found.notes)
+
+
+def rate_rows(found: Prediction) -> ReaderTable:
+    """Return the true rate of the planned cohort, and what will be observed of it, in percent."""
+    rate, places = found.rate, planned_decimals(found.rate)
+    true = (percent(rate["mean"], places), percent(rate["median"], places), percent(rate["sd"], places))
+    return ReaderTable(
+        title="Response rate of the planned cohort, %",
+        headings=("", "mean", "median", "SD", "95 % prediction\ninterval", "responders"),
+        rows=(
+            ("true rate of the cohort", *true, percent_interval(rate["low"], rate["high"], places), ""),
+            *(
+                (
+                    f"observed in {counted(row['n'], 'patient')}",
+                    percent(row["mean"] / row["n"], places),
+                    percent(row["median"] / row["n"], places),
+                    "",
+                    percent_interval(row["low"], row["high"], places),
+                    _counts(row),
+                )
+                for row in found.planned
+            ),
+        ),
+        notes=(
+            "true rate: the rate behind the planned cohort's responders (next_cohort of the run).",
+            (
+                "observed: responders over patients, which vary about the true rate by chance; of whole numbers, its "
+                "interval holds 95 % at least."
+            ),
+        ),
+    )
+
+
+def exceeding_rows(found: Prediction) -> ReaderTable:
+    """Return the probabilities that the true and the observed rates are above limits, in percent."""
+    rows, sizes = found.exceeding, [row["n"] for row in found.planned]
+    places = shared_decimals(row["mcse"] for row in rows)
+    cells = {(row["above"], row["n"]): percent(row["probability"], places) for row in rows}
+    return ReaderTable(
+        title="Probability of a response rate above a limit, %",
+        headings=("", "true rate", *(f"observed\nn = {n:,}" for n in sizes)),
+        rows=tuple(
+            (f"above {100 * limit:g} %", *(cells[limit, n] for n in (None, *sizes)))
+            for limit in dict.fromkeys(row["above"] for row in rows)
+        ),
+    )
+
+
+def interval_rows(found: Prediction) -> ReaderTable:
+    """Return the prediction intervals of the observed rate by size, and from which size on they hardly narrow."""
+    planned = {row["n"] for row in found.planned}
+    rate = found.rate
+    true = percent_interval(rate["low"], rate["high"], planned_decimals(rate))
+    return ReaderTable(
+        title="95 % prediction interval of the observed response rate by size of the cohort, %",
+        headings=("", "responders", "observed rate", "narrower if doubled"),
+        rows=(
+            *(
+                (
+                    f"{counted(row['n'], 'patient')}{', planned' if row['n'] in planned else ''}",
+                    _counts(row),
+                    percent_interval(row["low"], row["high"], 0),
+                    # The spread of the last draws may widen an interval of very many by a trace.
+                    percent(max(row["narrowing"], 0.0), 0),
+                )
+                for row in found.intervals
+            ),
+            ("limit", "", true, "0"),
+        ),
+        notes=(
+            steady_sentence(found.steady),
+            "limit: of the true rate. No number of patients narrows the interval beyond it: trials differ.",
+            "narrower: of the width with each count spread evenly over half a responder either way.",
+        ),
+    )
+
+
+def steady_sentence(steady: int | None) -> str:
+    """Return from which size on doubling the cohort narrows the interval by little; None if from none looked at."""
+    share = f"{100 * STEADY_SHARE:g} %"
+    if steady is None:
+        return f"Doubling the cohort narrows the interval by {share} or more up to {MOST_PATIENTS:,} patients."
+    return f"From {steady:,} patients on, doubling narrows the interval by less than {share}."
+
+
+def prior_rows(found: Prediction) -> ReaderTable:
+    """Return priors for the trial's own analysis, their densities under them."""
+    fitted = found.fitted
+    # A prior that is fitted to draws is as exact as they are.
+    places = planned_decimals(found.rate)
+    records = [prior.as_record() for prior in found.priors]
+    return ReaderTable(
+        title="Meta-analytic-predictive (MAP) prior for the trial's own analysis",
+        headings=("", "mean, %", "SD, %", "95 % interval, %", "ESS: ELIR", "moment", "Morita"),
+        rows=tuple(
+            (
+                row["prior"],
+                percent(row["mean"], places),
+                percent(row["sd"], places),
+                percent_interval(row["low"], row["high"], places),
+                *(figure(row[name], 1) for name in SIZES),
+            )
+            for row in records
+        ),
+        notes=(
+            *(f"{row['prior']}: {row['text']}" for row in records),
+            (
+                f"The MAP prior has {counted(len(fitted.mixture.weights), 'component')}, the number by AIC (penalty "
+                f"6), by EM on {found.cohort.rates.size:,} draws of the true rate; its distribution function is within "
+                f"{percent(fitted.distance, 2)} points of theirs, Kullback-Leibler divergence {fitted.divergence:.4f}."
+            ),
+            "95 % interval: equal-tailed, of the true rate under the prior; MAP's stands for the one above.",
+            "ESS: how many patients the prior is worth; of the three, ELIR is predictively consistent.",
+        ),
+    )
+
+
+def design_rows(found: Prediction) -> ReaderTable:
+    """Return how a single-arm design behaves under each prior, in percent."""
+    first, rows = found.designs[0][1], found.characteristics
+    # Given the responders needed, error and power are exact; what is predicted is as exact as the draws.
+    places = planned_decimals(found.rate)
+    impossible = ["–: not even all patients responding would be a success."]
+    return ReaderTable(
+        title=(f"Single-arm design: success if P(ORR > {100 * first.null:g} % | responders) > {first.threshold:g}; %"),
+        headings=(
+            "prior",
+            "n",
+            "responders\nneeded",
+            "type I\nerror",
+            "success\npredicted",
+            *(f"ORR for\n{100 * power:.0f} % power" for power in POWERS),
+        ),
+        rows=tuple(
+            (
+                row["prior"],
+                f"{row['n']:,}",
+                "–" if row["critical"] is None else f"{row['critical']:,}",
+                percent(row["type_i_error"]),
+                percent(row["assurance"], places),
+                *(percent(row[f"orr_{100 * power:.0f}"]) for power in POWERS),
+            )
+            for row in rows
+        ),
+        notes=(
+            f"type I error: probability of success where the true rate is {100 * first.null:g} %.",
+            "success predicted: its probability over the true rates that the model predicts (assurance).",
+            "vague: the design without the evidence. What a prior adds to its type I error is the price of borrowing.",
+            *(impossible if any(row["critical"] is None for row in rows) else []),
+        ),
+    )
+
+
+def success_rows(found: Prediction) -> ReaderTable:
+    """Return the probability of success by true response rate under the first prior, in percent."""
+    name = found.priors[0].name
+    designs = [design for prior, design in found.designs if prior == name]
+    null = designs[0].null
+    rows, step = [], 0
+    while (orr := null - BELOW_NULL + step * STEP) < 1:
+        step += 1
+        if orr <= 0:
+            continue
+        success = [float(design.success(orr)) for design in designs]
+        rows.append((f"{100 * orr:.4g} %{', the null' if abs(orr - null) < STEP / 2 else ''}", *map(percent, success)))
+        if min(success) > SURE:
+            break
+    return ReaderTable(
+        title=f"Probability of success by true response rate, {name}; %",
+        headings=("true ORR", *(f"n = {design.n:,}" for design in designs)),
+        rows=tuple(rows),
+        notes=("At the null it is the type I error. predict.json has the curves of every prior.",),
+    )
+
+
+def _counts(row: Mapping[str, Any]) -> str:
+    return f"{row['responders_low']:,}–{row['responders_high']:,}"
