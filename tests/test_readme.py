@@ -61,7 +61,8 @@ def test_the_output_in_the_readme_is_what_the_command_prints(
 def test_the_calls_in_the_readme_print_what_it_shows(name: str) -> None:
     (shown,) = [block for block in blocks("console") if block.startswith(f"$ alkbayes {name} ")]
     command, _, output = shown.replace("\\\n", "").partition("\n")
-    result = CliRunner(env={"COLUMNS": "100"}).invoke(app, command.split()[2:])
+    terminal = {"COLUMNS": "100", "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}
+    result = CliRunner(env=terminal).invoke(app, command.split()[2:])
     assert result.exit_code == 0
     assert output.splitlines() == [line.rstrip() for line in result.stdout.splitlines()]
 

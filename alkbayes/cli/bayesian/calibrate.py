@@ -11,19 +11,15 @@ import typer
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Json
 from alkbayes.cli.shared.output import QUIET, message_console, no_color, print_json, reader_console, say, shows_progress
+from alkbayes.cli.shared.reader import print_table
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.inference.settings import DEFAULT_SEED, Engine
-from alkbayes.text.wording import p_value, percent, points
 from alkbayes.vocabulary import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from alkbayes.calibration.workers import Told
 
 MOST_REPLICATIONS = 1_000_000
-SHOWN = 12
-"""Quantities of the table for a reader, those with the least uniform ranks; JSON has all."""
 
 Model = Annotated[
     str,
@@ -158,6 +154,7 @@ def _progress(out: Path, replications: int, *, finished: int) -> "Iterator[Told]
 def _show(document: dict[str, Any]) -> None:
     """Print what was studied, the verdict on the ranks, and the coverage."""
     from alkbayes.calibration.scenarios import SCENARIOS
+    from alkbayes.presentation.calibration import coverage_rows, rank_rows
 
     console = reader_console()
     study, summary = document["study"], document["summary"]
@@ -171,8 +168,8 @@ def _show(document: dict[str, Any]) -> None:
         console.print("The parameters are fixed: ranks say nothing, and coverage is the frequentist one.")
     else:
         console.print(_verdict(summary["ranks"]))
-        _show_ranks(console, summary["ranks"])
-    _show_coverage(console, summary["coverage"])
+        print_table(console, rank_rows(summary["ranks"]), space=True)
+    print_table(console, coverage_rows(summary["coverage"]), space=True)
     console.print(f"Written to {document['out']}", soft_wrap=True)
 
 
@@ -198,63 +195,3 @@ def _verdict(ranks: dict[str, Any]) -> str:
         f"Ranks: {word} (least p {least:.3f}, adjusted for {len(quantities)} quantities; {outside} outside "
         "their own 95 % envelope, by chance one in twenty)"
     )
-
-
-def _show_ranks(console: "Console", ranks: dict[str, Any]) -> None:
-    """Print the quantities whose ranks are the least uniform."""
-    from alkbayes.cli.shared.common import (
-        empty_table,
-        figure,
-    )
-
-    grid = empty_table(console)
-    grid.add_column("ranks of the true value", overflow="fold")
-    for heading in ("ECDF diff.", "at", "p", "adjusted"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("95 % envelope")
-    least = sorted(ranks["quantities"], key=lambda item: float(item["p"]))
-    for item in least[:SHOWN]:
-        reading = f": {item['reading']}" if item["reading"] else ""
-        grid.add_row(
-            item["quantity"],
-            figure(item["difference"], 3),
-            figure(item["at"]),
-            p_value(item["p"]),
-            p_value(item["adjusted"]),
-            ("inside" if item["inside"] else "outside") + reading,
-        )
-    console.print(grid)
-    if len(least) > SHOWN:
-        console.print(f"{len(least) - SHOWN} more are more uniform; --json has all.")
-
-
-def _show_coverage(console: "Console", rows: list[dict[str, Any]]) -> None:
-    """Print what each interval covers, with its Monte Carlo error."""
-    from alkbayes.cli.shared.common import (
-        empty_table,
-    )
-
-    grid = empty_table(console)
-    grid.add_column("", no_wrap=True)
-    grid.add_column("estimand", no_wrap=True)
-    grid.add_column("interval", no_wrap=True)
-    for heading in ("coverage, %", "SE", "width", "bias", "none"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    level = None
-    for row in rows:
-        grid.add_row(
-            "" if row["level"] == level else row["level"],
-            row["estimand"].replace("_", " "),
-            row["method"],
-            f"{row['verdict']} {percent(row['coverage'])}",
-            percent(row["se"]),
-            percent(row["width"]),
-            points(row["bias"], 1) if row["bias"] is not None else "–",
-            str(row["without"] or ""),
-        )
-        level = row["level"]
-    console.print(grid)
-    console.print("coverage: share of the 95 % intervals that hold the true value; SE: its Monte Carlo standard error.")
-    console.print("below, above: 95 % lies outside the Wilson interval of the coverage, by chance one in twenty.")
-    console.print("width, bias: means, in percentage points. none: replications without an interval.")
-    console.print("crude-wilson is held against registry, which it aims at, and mean, which it is often taken for.")

@@ -9,19 +9,17 @@ from alkbayes.cli.shared.common import (
     DEFAULT_METHOD,
     Method,
     console_for,
-    empty_table,
     evidence_counted,
-    figure,
     method_named,
 )
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
-from alkbayes.text.wording import counted, percent, percent_interval, points, variance
+from alkbayes.cli.shared.reader import print_table
+from alkbayes.text.wording import counted, percent, percent_interval, variance
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from alkbayes.classical.influence.tables import InfluenceTable
     from alkbayes.classical.pooling.result import PooledProportion
@@ -30,15 +28,12 @@ if TYPE_CHECKING:
 ByTrial = Annotated[bool, typer.Option("--by-trial", help="Leave out whole trials instead of cohorts.")]
 SHOWN = 15
 """Rows that a terminal shows, beside those that are marked or have no result."""
-ALWAYS = frozenset({"ORR %", "without", "95 % CI", "change"})
-"""Headings that every method fills."""
-MARK = "*"
 READING = {
     "change": "the rate without it less the rate with it, percentage points",
     "shrunk": "its own rate given all cohorts: drawn towards their mean",
     "resid.": "externally standardised residual, its distance from what the others give",
     "Cook": "Cook's distance, the squared change of the mean over its squared error",
-    MARK: "influential by metafor's rule of thumb, which is no test",
+    "*": "influential by metafor's rule of thumb, which is no test",
 }
 
 
@@ -73,6 +68,7 @@ def command(
 def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
     """Print the pooled rate, how far it moves, and what moves it most."""
     from alkbayes.classical.influence.tables import ADDED_NOTE
+    from alkbayes.presentation.influence import left_out_rows
     from alkbayes.text.names import shown
 
     console = console_for(evidence)
@@ -87,15 +83,15 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
     if found:
         console.print(f"Without one of {counted(len(found), unit)}: {_range(found)}")
         chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
-        columns = _columns(chosen, narrow=console.width < WIDTH)
-        grid = empty_table(console)
-        _fill(grid, chosen, columns, unit=unit)
-        console.print(grid)
+        # On a narrow terminal without tau2, whose range stands above.
+        left_out = left_out_rows(chosen, unit=unit, variances=console.width >= WIDTH)
+        columns = left_out.headings
+        print_table(console, left_out)
         _show_rest(console, [row for row in found if row not in chosen], diagnosed="Cook" in columns)
         for name in columns:
             if name in READING:
                 say(console, f"{name + ':':<8}{READING[name]}", hang=8)
-        if MARK not in columns and "Cook" in columns:
+        if "*" not in columns and "Cook" in columns:
             refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
             console.print(f"None{refitted} is influential by metafor's rule of thumb.")
         for name in [shown(row["left_out"]) for row in found if ADDED_NOTE in row["note"]]:
@@ -143,42 +139,6 @@ def _range(rows: list[dict[str, Any]]) -> str:
     text = f"{percent_interval(min(estimates), max(estimates))} %"
     variances = [row["tau2"] for row in rows if row["tau2"] is not None]
     return f"{text}, tau2 {variance(min(variances))}–{variance(max(variances))}" if variances else text
-
-
-def _columns(rows: list[dict[str, Any]], *, narrow: bool) -> list[str]:
-    """Return the headings of what these rows have; on a narrow terminal without tau2, whose range stands above."""
-    optional = {"shrunken": "shrunk", "rstudent": "resid.", "cook": "Cook"}
-    if not narrow:
-        optional["tau2"] = "tau2"
-    has = {heading for name, heading in optional.items() if any(row[name] is not None for row in rows)}
-    marked = [MARK] if any(row["influential"] for row in rows) else []
-    order = ("ORR %", "shrunk", "without", "95 % CI", "tau2", "change", "resid.", "Cook")
-    return [heading for heading in order if heading in ALWAYS | has] + marked
-
-
-def _fill(grid: "Table", rows: list[dict[str, Any]], columns: list[str], *, unit: str) -> None:
-    """Fill the table of what was left out."""
-    from rich.text import Text
-
-    from alkbayes.text.names import shown
-
-    grid.add_column(f"{unit} left out", overflow="fold")
-    for heading in columns:
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        cells = {
-            "ORR %": percent(row["observed"]),
-            "shrunk": percent(row["shrunken"]),
-            "without": percent(row["estimate"]),
-            "95 % CI": percent_interval(row["low"], row["high"]),
-            "tau2": variance(row["tau2"]),
-            "change": points(row["change"], 2),
-            "resid.": figure(row["rstudent"]),
-            "Cook": figure(row["cook"], 3),
-            MARK: MARK if row["influential"] else "",
-        }
-        many = f" ({row['cohorts']} cohorts)" if row["cohorts"] > 1 else ""
-        grid.add_row(Text(f"{shown(row['left_out'])}{many}"), *(cells[heading] for heading in columns))
 
 
 def _without_result(rows: list[dict[str, Any]]) -> dict[str, list[str]]:

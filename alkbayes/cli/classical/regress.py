@@ -11,24 +11,23 @@ from alkbayes.cli.shared.common import (
     DEFAULT_METHOD,
     Method,
     console_for,
-    decimals,
     degrees,
-    empty_table,
     evidence_counted,
-    figure,
     method_named,
 )
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
-from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, printable
+from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json
 from alkbayes.cli.shared.progress import working
+from alkbayes.cli.shared.reader import fits, print_table
 from alkbayes.errors import UsageError
-from alkbayes.text.wording import p_equals, p_value, percent, ratio_figure, variance
+from alkbayes.text.wording import figure, p_equals, percent, variance
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
     from alkbayes.classical import MetaRegression
     from alkbayes.evidence.table import Evidence
+    from alkbayes.presentation.tables import ReaderTable
 
 Columns = Annotated[
     list[str],
@@ -48,12 +47,8 @@ References = Annotated[
     ),
 ]
 LARGEST_EXPONENT = 700.0
-LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e5
-"""Smaller and larger numbers have a power of ten."""
-LEAST_NAME = 24
-"""Characters that the name of a coefficient has at least, where it has so many."""
-SPACE = 3
-"""Characters between two columns, at most."""
+DISPENSABLE = ("SE", "odds ratio", "95 % CI")
+"""Columns that a narrow terminal does without, in this order."""
 
 
 def command(
@@ -128,9 +123,7 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     console = console_for(evidence)
     within = f", cohorts within {found.group}s" if found.group else ""
     console.print(f"Meta-regression of {found.k:,} cohorts, {found.method}{within}, {found.scale} scale")
-    grid = empty_table(console)
-    _fill(grid, rows, width=console.width)
-    console.print(grid)
+    print_table(console, _coefficient_rows(console, rows))
     console.print(f"Moderators: {_omnibus(found)}")
     console.print(f"Residual heterogeneity: {_residual(found)}")
     if found.q_e is not None:
@@ -141,69 +134,18 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     console.print(found.note)
 
 
-def _fill(grid: "Table", rows: list[dict[str, Any]], *, width: int) -> None:
-    """Fill the table of coefficients, without the columns that there is no room for.
+def _coefficient_rows(console: "Console", rows: list[dict[str, Any]]) -> "ReaderTable":
+    """Return the table of coefficients, without the columns that there is no room for.
 
     On a narrow terminal that is the standard errors, which the intervals show too, then the odds ratios, then the
-    intervals; name, estimate and p are always there.
+    intervals.
     """
-    from rich.cells import cell_len
-    from rich.text import Text
+    from alkbayes.presentation.regression import coefficient_rows
 
-    cells = {row["name"]: _cells(row) for row in rows}
-    least = min(LEAST_NAME, max(map(cell_len, ("coefficient", *cells))))
-    widths = {
-        heading: SPACE + max(len(heading), *(len(row[heading]) for row in cells.values()))
-        for heading in cells[rows[0]["name"]]
-    }
-    if width < WIDTH:
-        del widths["SE"]
-    if not any(row["odds ratio"] for row in cells.values()):
-        del widths["odds ratio"]
-    for heading in ("SE", "odds ratio", "95 % CI"):
-        if least + sum(widths.values()) > width:
-            widths.pop(heading, None)
-    headings = list(widths)
-    grid.add_column("coefficient", overflow="fold", min_width=least)
-    for heading in headings:
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for name, row in cells.items():
-        grid.add_row(Text(printable(name.replace("\n", "\\n"))), *(row[heading] for heading in headings))
-
-
-def _cells(row: dict[str, Any]) -> dict[str, str]:
-    """Return a coefficient's cells by their headings, with the decimals that its standard error calls for."""
-    digits = decimals(row["se"])
-    ratio = ""
-    if row["odds_ratio"] is not None:
-        low, high = row["odds_ratio_low"], row["odds_ratio_high"]
-        limits = "–" if low is None or high is None else f"{_ratio(low, digits)}–{_ratio(high, digits)}"
-        ratio = f"{_ratio(row['odds_ratio'], digits)} ({limits})"
-    return {
-        "estimate": _figure(row["estimate"], digits),
-        "SE": _figure(row["se"], digits),
-        "95 % CI": _interval(row["low"], row["high"], digits, " to "),
-        "p": p_value(row["p"]),
-        "odds ratio": ratio,
-    }
-
-
-def _ratio(value: float, digits: int) -> str:
-    """Return an odds ratio, rounded on the log scale; with more decimals where its logarithm is known that well."""
-    return ratio_figure(value) if digits <= 2 else _figure(value, digits)
-
-
-def _interval(low: float | None, high: float | None, digits: int, joint: str) -> str:
-    """Return an interval; a dash where there is none."""
-    return "–" if low is None or high is None else f"{_figure(low, digits)}{joint}{_figure(high, digits)}"
-
-
-def _figure(value: float | None, digits: int) -> str:
-    """Return a number for a reader; with three digits and a power of ten where these decimals would not do."""
-    text = figure(value, digits)
-    if not value or (LEAST_PLAIN <= abs(value) <= LARGEST_PLAIN and text.strip("−0.")):
-        return text
-    return f"{value:.3g}".replace("-", "−")
+    without: tuple[str, ...] = () if console.width >= WIDTH else DISPENSABLE[:1]
+    while not fits(console, table := coefficient_rows(rows, without=without)) and len(without) < len(DISPENSABLE):
+        without = DISPENSABLE[: len(without) + 1]
+    return table
 
 
 def _omnibus(found: "MetaRegression") -> str:

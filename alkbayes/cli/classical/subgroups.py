@@ -11,28 +11,20 @@ from alkbayes.cli.shared.common import (
     Method,
     console_for,
     degrees,
-    empty_table,
     evidence_counted,
-    figure,
     method_named,
 )
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
 from alkbayes.cli.shared.progress import working
-from alkbayes.text.wording import p_equals, percent, percent_interval, sentences_of, variance
+from alkbayes.cli.shared.reader import print_table
+from alkbayes.text.wording import figure, p_equals, sentences_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from alkbayes.classical.moderators.subgroup_tables import SubgroupTable
     from alkbayes.evidence.table import Evidence
 
 Column = Annotated[str, typer.Argument(metavar="COLUMN", help="Column of the table to group by.")]
-HEADINGS = {
-    "separate": "each with its own tau2",
-    "shared": "one tau2 for all",
-    "none": "no variance between cohorts",
-}
 MARKS = {"separate": "Each group with its own tau2", "shared": "One tau2 for all groups"}
 """What stands before a note that is of one kind of heterogeneity alone."""
 TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood ratio"}
@@ -79,19 +71,14 @@ def _document(table: "SubgroupTable") -> dict[str, Any]:
 
 def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     """Print an analysis for a reader: the levels, the tests between them, and what to bear in mind."""
+    from alkbayes.presentation.subgroups import HEADINGS, level_rows
     from alkbayes.text.names import shown
     from alkbayes.vocabulary import label_of
 
     console = console_for(evidence)
     console.print(f"Subgroups by {shown(label_of(table.column, evidence.frame.columns))}, {table.method}")
     levels, tests = records(table.levels), records(table.tests)
-    grid = empty_table(console)
-    grid.add_column("", overflow="fold")
-    for heading in ("cohorts", "responders\n/ patients", "ORR %", "95 % CI", "prediction", "tau2"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for test in tests:
-        _add(grid, HEADINGS[test["heterogeneity"]], [r for r in levels if r["heterogeneity"] == test["heterogeneity"]])
-    console.print(grid)
+    print_table(console, level_rows(levels, [test["heterogeneity"] for test in tests]))
     if table.levels["tau2_trial"].notna().any():
         console.print(f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
     for test in tests:
@@ -113,26 +100,6 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     for note in dict.fromkeys(notes):
         if not any(note in other and note != other for other in notes):
             console.print(note)
-
-
-def _add(grid: "Table", heading: str, rows: list[dict[str, Any]]) -> None:
-    """Add the levels of one kind of heterogeneity."""
-    from rich.text import Text
-
-    from alkbayes.text.names import shown
-
-    grid.add_row(Text(heading, style="bold"))
-    for row in rows:
-        grid.add_row(
-            Text(f"  {shown(row['level'])}"),
-            f"{row['k']:,}",
-            f"{row['responders']:,}/{row['patients']:,}",
-            percent(row["estimate"]),
-            percent_interval(row["low"], row["high"]),
-            percent_interval(row["prediction_low"], row["prediction_high"]),
-            variance(row["tau2"]),
-        )
-    grid.add_section()
 
 
 def _tested(test: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Data, Json
 from alkbayes.cli.shared.output import message_console, print_json, print_note, reader_console, records, say
 from alkbayes.cli.shared.progress import working
+from alkbayes.cli.shared.reader import print_table
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
 
@@ -127,19 +128,11 @@ def _line(model: str) -> dict[str, Any]:
 
 
 def _show_all(listed: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.table import Table
-
+    from alkbayes.presentation.models import model_rows
     from alkbayes.spec.schema import OTHER_TABLES
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("model", "question", "columns it needs"):
-        table.add_column(heading, overflow="fold")
-    for row in listed:
-        table.add_row(f"{row['name']}{' *' if row['default'] else ''}", row["question"], ", ".join(row["columns"]))
     console = reader_console()
-    console.print(table)
-    say(console, "* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.")
+    print_table(console, model_rows(listed))
     say(
         console, f"{MEDIAN_MODEL} is of median PFS, not of response rates; `alkbayes pfs` fits it and needs pfs_median."
     )
@@ -150,21 +143,11 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
 
 def _show_implied(rows: list[dict[str, Any]]) -> None:
     """Print on stderr what the priors imply: stdout is the model file and nothing else."""
-    from rich import box
-    from rich.table import Table
-
     from alkbayes.presentation.priors import READING, implication_rows
 
-    table = Table(box=box.SIMPLE_HEAD)
-    parts = implication_rows(rows)
-    for place, heading in enumerate(parts[0].headings):
-        table.add_column(heading, overflow="fold", justify="left" if place < 2 else "right")
-    for part in parts:
-        for cells in part.rows:
-            table.add_row(*cells)
-        table.add_section()
     console = message_console()
     console.print("\nWhat these priors say before any count is read:")
-    console.print(table)
+    for table in implication_rows(rows):
+        print_table(console, table)
     for line in READING:
         say(console, line)

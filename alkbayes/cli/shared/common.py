@@ -1,6 +1,5 @@
 """What the commands of one analysis share: how to pool, the head of what they print, and figures for a reader."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +29,6 @@ Method = Annotated[
     ),
 ]
 DEFAULT_METHOD = "reml-logit-hk-adhoc"
-MOST_DECIMALS = 8
 
 
 def method_named(name: str) -> "PoolingMethod":
@@ -125,8 +123,3 @@ def degrees(df: float) -> str:
 def figure(value: float | None, digits: int = 2) -> str:
     """Return a number for a reader; a dash where there is none."""
     return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
-
-
-def decimals(se: float | None) -> int:
-    """Return how many decimals show two digits of a standard error, two at least."""
-    return 2 if se is None or se <= 0 else min(max(2, 1 - math.floor(math.log10(se))), MOST_DECIMALS)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 TITLE = "#{}"
 """Stands in a table where the title of rows goes: shorter than any column."""
+NAMES = 24
+"""A longer name may be wrapped where a table would not fit otherwise."""
 WORDS = 20
 """A column of words is wrapped to less only where space between the columns is saved already."""
 
@@ -30,8 +32,8 @@ def print_parts(console: "Console", parts: Iterable[Part]) -> None:
 
 
 def fits(console: "Console", content: ReaderTable) -> bool:
-    """Return whether a table fits the console with whole names."""
-    return _width(content, narrow=console.width < WIDTH, tight=True) <= console.width
+    """Return whether a table fits the console with little space between its columns, and long names wrapped."""
+    return _width(content, narrow=console.width < WIDTH, tight=True, names=NAMES) <= console.width
 
 
 def print_table(console: "Console", content: ReaderTable, *, space: bool = False) -> None:
@@ -86,13 +88,14 @@ def _space(*, narrow: bool, tight: bool) -> int:
     return (1 if narrow else 2) - tight
 
 
-def _width(content: ReaderTable, *, narrow: bool, tight: bool) -> int:
-    """Return how wide a table is whose names are whole, and whose words are wrapped."""
+def _width(content: ReaderTable, *, narrow: bool, tight: bool, names: int | None = None) -> int:
+    """Return how wide a table is whose words are wrapped, and whose names are, too, at `names` if that is given."""
     from rich.cells import cell_len
 
     rows = [content.headings, *(row for row in content.rows if len(row) > 1)]
     widths = [max(cell_len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)]
     shown = [min(width, WORDS) if place in content.words else width for place, width in enumerate(widths)]
+    shown[0] = min(shown[0], names or shown[0])
     return sum(shown) + (len(shown) - 1) * (1 + _space(narrow=narrow, tight=tight)) + (0 if narrow else 2)
 
 

@@ -53,7 +53,7 @@ def test_the_table_for_a_reader_fits(columns: int) -> None:
 def test_the_reader_is_told_the_tests_and_what_they_are_not(alkbayes: Command) -> None:
     lines = [line.rstrip() for line in alkbayes("subgroups", "line").stdout.splitlines()]
     assert "Subgroups by line, reml-logit-hk-adhoc" in lines
-    naive = "   naive                       17   1,231/1,612    77.1   70.3–82.7    49.9–91.9   0.302"
+    naive = "  naive             17   1,231/1,612    77.1   70.3–82.7    49.9–91.9   0.302"
     assert naive in lines
     assert "Between levels, each with its own tau2: Q_between = 39.64, df 2, p < 0.001" in lines
     assert "Between levels, one tau2 for all: F = 20.77, df 2 and 60, p < 0.001" in lines

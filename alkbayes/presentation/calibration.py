@@ -1,0 +1,66 @@
+"""A calibration study as a reader sees it: how uniform the ranks are, and what each interval covers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alkbayes.presentation.tables import ReaderTable
+from alkbayes.text.wording import figure, p_value, percent, points
+
+SHOWN = 12
+"""Quantities that a table shows, those whose ranks are the least uniform; JSON has all."""
+
+
+def rank_rows(ranks: Mapping[str, Any]) -> ReaderTable:
+    """Return the quantities whose ranks are the least uniform."""
+    least = sorted(ranks["quantities"], key=lambda item: float(item["p"]))
+    more = len(least) - SHOWN
+    return ReaderTable(
+        title="Ranks of the true value",
+        headings=("", "ECDF diff.", "at", "p", "adjusted", "95 % envelope"),
+        rows=tuple(
+            (
+                item["quantity"],
+                figure(item["difference"], 3),
+                figure(item["at"]),
+                p_value(item["p"]),
+                p_value(item["adjusted"]),
+                ("inside" if item["inside"] else "outside") + (f": {item['reading']}" if item["reading"] else ""),
+            )
+            for item in least[:SHOWN]
+        ),
+        words=(5,),
+        notes=(f"{more} more are more uniform; the JSON has all.",) if more > 0 else (),
+    )
+
+
+def coverage_rows(rows: Sequence[Mapping[str, Any]]) -> ReaderTable:
+    """Return what each interval covers, with its Monte Carlo error."""
+    cells: list[tuple[str, ...]] = []
+    level = None
+    for row in rows:
+        if row["level"] != level:
+            level = row["level"]
+            cells.append((level,))
+        cells.append(
+            (
+                f" {row['estimand'].replace('_', ' ')}",
+                row["method"],
+                f"{row['verdict']} {percent(row['coverage'])}",
+                percent(row["se"]),
+                percent(row["width"]),
+                points(row["bias"], 1),
+                str(row["without"] or ""),
+            )
+        )
+    return ReaderTable(
+        title="Coverage of 95 % intervals",
+        headings=("estimand", "interval", "coverage, %", "SE", "width", "bias", "none"),
+        rows=tuple(cells),
+        words=(1,),
+        notes=(
+            "coverage: share of the 95 % intervals that hold the true value; SE: its Monte Carlo standard error.",
+            "below, above: 95 % lies outside the Wilson interval of the coverage, by chance one in twenty.",
+            "width, bias: means, in percentage points. none: replications without an interval.",
+            "crude-wilson is held against registry, which it aims at, and mean, which it is often taken for.",
+        ),
+    )

@@ -1,0 +1,57 @@
+"""What one cohort, or one trial, does to the pooled rate, as a reader sees it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alkbayes.presentation.tables import ReaderTable
+from alkbayes.text.names import shown
+from alkbayes.text.wording import figure, percent, percent_interval, points, variance
+
+ALWAYS = frozenset({"ORR %", "without", "95 % CI", "change"})
+"""Headings that every method fills."""
+MARK = "*"
+OPTIONAL = {"shrunken": "shrunk", "rstudent": "resid.", "cook": "Cook", "tau2": "tau2"}
+"""Headings of what some methods alone have."""
+
+
+def left_out_rows(rows: Sequence[Mapping[str, Any]], *, unit: str, variances: bool) -> ReaderTable:
+    """Return what is pooled without each of these cohorts or trials, with the columns that are filled.
+
+    Parameters
+    ----------
+    rows
+        Records of :func:`alkbayes.classical.influence.tables.influence_table`.
+    unit
+        "cohort" or "trial".
+    variances
+        Whether there is a column of tau2.
+    """
+    has = {heading for name, heading in OPTIONAL.items() if any(row[name] is not None for row in rows)}
+    has -= set() if variances else {"tau2"}
+    marked = (MARK,) if any(row["influential"] for row in rows) else ()
+    order = ("ORR %", "shrunk", "without", "95 % CI", "tau2", "change", "resid.", "Cook")
+    headings = (*(heading for heading in order if heading in ALWAYS | has), *marked)
+    return ReaderTable(
+        "",
+        (f"{unit} left out", *headings),
+        tuple((_name(row), *(_cells(row)[heading] for heading in headings)) for row in rows),
+    )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    many = f" ({row['cohorts']} cohorts)" if row["cohorts"] > 1 else ""
+    return f"{shown(row['left_out'])}{many}"
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "ORR %": percent(row["observed"]),
+        "shrunk": percent(row["shrunken"]),
+        "without": percent(row["estimate"]),
+        "95 % CI": percent_interval(row["low"], row["high"]),
+        "tau2": variance(row["tau2"]),
+        "change": points(row["change"], 2),
+        "resid.": figure(row["rstudent"]),
+        "Cook": figure(row["cook"], 3),
+        MARK: MARK if row["influential"] else "",
+    }

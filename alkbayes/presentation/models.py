@@ -1,0 +1,20 @@
+"""The model files as a reader sees them listed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from alkbayes.presentation.tables import ReaderTable
+
+
+def model_rows(listed: Sequence[Mapping[str, Any]]) -> ReaderTable:
+    """Return models with their questions and the columns that they need."""
+    return ReaderTable(
+        "",
+        ("model", "question", "columns it needs"),
+        tuple(
+            (f"{row['name']}{' *' if row['default'] else ''}", row["question"], ", ".join(row["columns"]))
+            for row in listed
+        ),
+        words=(1, 2),
+        notes=("* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.",),
+    )

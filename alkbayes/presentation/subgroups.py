@@ -1,0 +1,37 @@
+"""Pooled rates by level of a column, as a reader sees them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from alkbayes.presentation.tables import ReaderTable
+from alkbayes.text.names import shown
+from alkbayes.text.wording import percent, percent_interval, variance
+
+HEADINGS = {
+    "separate": "each with its own tau2",
+    "shared": "one tau2 for all",
+    "none": "no variance between cohorts",
+}
+"""What is said of the heterogeneity of the levels."""
+
+
+def level_rows(levels: Sequence[Mapping[str, Any]], kinds: Iterable[str]) -> ReaderTable:
+    """Return what is pooled of each level, under each kind of heterogeneity."""
+    rows: list[tuple[str, ...]] = []
+    for kind in kinds:
+        rows.append((HEADINGS[kind],))
+        rows += [_level(row) for row in levels if row["heterogeneity"] == kind]
+    headings = ("", "cohorts", "responders\n/ patients", "ORR %", "95 % CI", "prediction", "tau2")
+    return ReaderTable("", headings, tuple(rows))
+
+
+def _level(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        f" {shown(row['level'])}",
+        f"{row['k']:,}",
+        f"{row['responders']:,}/{row['patients']:,}",
+        percent(row["estimate"]),
+        percent_interval(row["low"], row["high"]),
+        percent_interval(row["prediction_low"], row["prediction_high"]),
+        variance(row["tau2"]),
+    )
