@@ -1,6 +1,7 @@
 """The field's words, once: columns, levels and their order, estimands, and the one interval probability."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 INTERVAL_PROB = 0.95
@@ -82,6 +83,32 @@ class Standard(StrEnum):
 
     SAME = "same"
     OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Two levels of a column, compared.
+
+    Attributes
+    ----------
+    column
+        What the column is called in results.
+    first, second
+        What is compared with what: differences are of the first less the second.
+    """
+
+    column: str
+    first: str
+    second: str
+
+    @property
+    def name(self) -> str:
+        """What a reader calls it, such as "pretreated vs naive"; levels are never read back from it."""
+        return f"{self.first} vs {self.second}"
+
+    def as_row(self) -> dict[str, str]:
+        """Return what identifies it in a row of a table."""
+        return {"column": self.column, "contrast": self.name, "first": self.first, "second": self.second}
 
 
 LEVELS: dict[str, tuple[str, ...]] = {

@@ -26,7 +26,7 @@ from alkbayes.inference.settings import SamplerSettings
 from alkbayes.model.draws import level_effects
 from alkbayes.model.joint import Joint, JointDraws, from_positions, lay_together
 from alkbayes.model.summary import summarise
-from alkbayes.vocabulary import Estimand
+from alkbayes.vocabulary import Contrast, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.inference.nuts.sampler import Progress
@@ -185,7 +185,8 @@ def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns group, level and measure (an estimand, or a contrast's scale); median, sd, low, high of the joint model
+        Columns group, level, first and second (of a contrast, its levels) and measure (an estimand, or a contrast's
+        scale); median, sd, low, high of the joint model
         and, with `separate_` before them, of the intracranial one alone; shift_in_sds, the difference of the medians
         in SDs of the latter, and width_ratio, the width of the joint interval over that of the other, both on the
         scale of the number (of odds ratios on the log scale); prob_better and separate_prob_better of contrasts. Rates
@@ -199,7 +200,7 @@ def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:
         logs = (np.log(draws), np.log(other)) if key[2] == "odds_ratio" else (draws, other)
         ours, theirs = summarise(logs[0]), summarise(logs[1])
         rows.append(
-            dict(zip(("group", "level", "measure"), key, strict=True))
+            _named(key)
             | {name: one[name] for name in ("median", "sd", "low", "high")}
             | {f"separate_{name}": two[name] for name in ("median", "sd", "low", "high")}
             | {
@@ -240,12 +241,21 @@ def flat(draws: Mapping[str, Array]) -> dict[str, Array]:
     return {name: values.reshape(-1, *values.shape[2:]) for name, values in draws.items()}
 
 
-def _numbers(posterior: Posterior) -> Iterator[tuple[tuple[str, str, str], Array]]:
+def _named(key: tuple[str, str | Contrast, str]) -> dict[str, str | None]:
+    """Return what identifies a number in a row."""
+    group, level, measure = key
+    if isinstance(level, Contrast):
+        name, first, second = level.name, level.first, level.second
+        return {"group": group, "level": name, "first": first, "second": second, "measure": measure}
+    return {"group": group, "level": level, "first": None, "second": None, "measure": measure}
+
+
+def _numbers(posterior: Posterior) -> Iterator[tuple[tuple[str, str | Contrast, str], Array]]:
     for row, draws in pooled_draws(posterior):
         if row["estimand"] in SHOWN:
             yield (str(row["group"]), str(row["level"]), str(row["estimand"])), draws
     for compared, scale, draws in contrast_draws(posterior):
-        yield (compared.column, compared.contrast, scale), draws
+        yield (compared.contrast.column, compared.contrast, scale), draws
 
 
 def _better(measure: str, draws: Array) -> float:

@@ -172,23 +172,24 @@ def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns column, contrast ("pretreated vs naive"), scale ("median_ratio", of `typical` medians; "months", the
-        difference of `mean`), mean, median, low, high, prob_longer: the posterior probability that the first level has
-        the longer median; and the Monte Carlo errors of mean, median, low and high.
+        Columns column, contrast ("pretreated vs naive"), first, second (its two levels), scale ("median_ratio", of
+        `typical` medians; "months", the difference of `mean`), mean, median, low, high, prob_longer: the posterior
+        probability that the first level has the longer median; and the Monte Carlo errors of mean, median, low and
+        high.
     """
     of, errors = _profiled(posterior), median_errors(posterior)
-    columns = ["column", "contrast", "scale", "mean", "median", "low", "high", "prob_longer", *ERROR_COLUMNS]
+    columns = ["column", "contrast", "first", "second", "scale", "mean", "median", "low", "high", "prob_longer"]
     spread = np.exp(of.total[:, None] ** 2 / 2)
     rows = []
     for compared in compared_levels(of.structure, posterior.draws, of.profiles, of.profile_of_cohort):
         one, other = compared.one, compared.other
         scales = {"median_ratio": np.exp((one - other) @ compared.share)}
         scales["months"] = ((np.exp(one) - np.exp(other)) * spread) @ compared.share
-        common = {"column": compared.column, "contrast": compared.contrast}
+        common = compared.contrast.as_row()
         for scale, draws in scales.items():
             longer = float((draws > NO_DIFFERENCE[scale]).mean())
             rows.append(common | {"scale": scale, "prob_longer": longer} | summarise(draws) | dict(errors(draws)))
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*columns, *ERROR_COLUMNS])
 
 
 def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.DataFrame:

@@ -53,6 +53,12 @@ NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
 """Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
 
+CONTRAST_COLUMNS = (
+    *("column", "contrast", "first", "second", "over", "predicted"),
+    *("scale", "mean", "median", "low", "high", "prob_better"),
+)
+"""Columns of the table of contrasts, but for Monte Carlo errors."""
+
 OWN_NAMES = frozenset({"mean", "median", "low", "high", *ERROR_COLUMNS})
 """Columns that a row also has over its own patients."""
 
@@ -205,8 +211,9 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        Columns column, contrast ("pretreated vs naive"), over, whose patients these are (empty: those of both levels),
-        predicted, the share in [0, 1] of them of whom at least one side has a combination that no cohort has, scale
+        Columns column, contrast ("pretreated vs naive"), first, second (its two levels), over, whose patients these are
+        (empty: those of both levels), predicted, the share in [0, 1] of them of whom at least one side has a
+        combination that no cohort has, scale
         ("odds_ratio", of the odds of `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high,
         prob_better: the posterior probability that the first level has the higher response rate. With `errors` also
         those of :func:`pooled_table`, in units of the contrast's scale.
@@ -216,16 +223,9 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
         summary = summarise(draws)
         del summary["sd"]
         better = float((draws > NO_DIFFERENCE[scale]).mean())
-        about = {
-            "column": compared.column,
-            "contrast": compared.contrast,
-            "over": compared.over,
-            "predicted": compared.predicted,
-            "scale": scale,
-        }
+        about = compared.contrast.as_row() | {"over": compared.over, "predicted": compared.predicted, "scale": scale}
         rows.append(about | summary | {"prob_better": better} | with_errors(errors, draws))
-    columns = ["column", "contrast", "over", "predicted", "scale", "mean", "median", "low", "high", "prob_better"]
-    return pd.DataFrame(rows, columns=columns + _error_columns(errors))
+    return pd.DataFrame(rows, columns=[*CONTRAST_COLUMNS, *_error_columns(errors)])
 
 
 def contrast_draws(posterior: Posterior) -> Iterator[tuple[Comparison, str, Array]]:

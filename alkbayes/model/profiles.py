@@ -11,7 +11,7 @@ from alkbayes.evidence.rules import STRATA
 from alkbayes.model.design import Index, Structure, level_codes
 from alkbayes.model.draws import linear_predictor
 from alkbayes.model.standardisation import common_support, in_words
-from alkbayes.vocabulary import ALL, Standard
+from alkbayes.vocabulary import ALL, Contrast, Standard
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -74,33 +74,24 @@ class Comparison:
 
     Attributes
     ----------
-    column
-        Label of the effect.
-    level, reference
-        What is compared with what.
+    contrast
+        The two levels, and the label of their effect.
     share
         Of the patients that has each profile, shape (profile,).
     one, other
-        Linear predictors with the level and with the reference, shape (draw, profile).
+        Linear predictors with the first level and with the second, shape (draw, profile).
     seen
         Whether cohorts of the table have a profile both with the one and with the other, shape (profile,).
     over
         Whose patients these are, as in :class:`Mix`; empty where they are those of both levels.
     """
 
-    column: str
-    level: str
-    reference: str
+    contrast: Contrast
     share: Array
     one: Array
     other: Array
     seen: Mask
     over: str
-
-    @property
-    def contrast(self) -> str:
-        """Its name, such as "pretreated vs naive"."""
-        return f"{self.level} vs {self.reference}"
 
     @property
     def predicted(self) -> float:
@@ -184,9 +175,7 @@ def compared_levels(
                 sides.append(profile_predictors(design, draws, given, count=len(used)))
                 seen &= [row in had for row in _rows(given)]
             yield Comparison(
-                column=block.label,
-                level=level,
-                reference=reference,
+                contrast=Contrast(block.label, first=level, second=reference),
                 share=weights[used],
                 one=sides[0],
                 other=sides[1],

@@ -104,7 +104,7 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
         ReaderTable(
             f"Contrasts of {column_title(column)}{f', over {over}' if (over := patients_of(column, document)) else ''}",
             headings,
-            tuple(_contrast(name, scales) for name, scales in contrasts.items()),
+            tuple(_contrast(scales) for scales in contrasts.values()),
         )
         for column, contrasts in contrasts_by_column(document).items()
     ]
@@ -122,11 +122,11 @@ def contrast_mark(contrast: Document) -> str:
     return WHOLLY_PREDICTED if contrast["predicted"] >= ALL_PREDICTED else PARTLY_PREDICTED
 
 
-def contrasts_by_column(document: Document) -> dict[str, dict[str, dict[str, Document]]]:
-    """Return the contrasts of a fit: by effect, by name, by scale."""
-    found: dict[str, dict[str, dict[str, Document]]] = {}
+def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, Document]]]:
+    """Return the contrasts of a fit: by effect, by the two levels, by scale."""
+    found: dict[str, dict[tuple[str, str], dict[str, Document]]] = {}
     for row in document["contrasts"]:
-        found.setdefault(row["column"], {}).setdefault(row["contrast"], {})[row["scale"]] = row
+        found.setdefault(row["column"], {}).setdefault((row["first"], row["second"]), {})[row["scale"]] = row
     return found
 
 
@@ -279,9 +279,9 @@ def _meaning(parameter: str, document: Document) -> str:
     return f"{what}, SD on the {{link}} scale"
 
 
-def _contrast(name: str, scales: Mapping[str, Document]) -> tuple[str, ...]:
+def _contrast(scales: Mapping[str, Document]) -> tuple[str, ...]:
     middle, interval = difference(scales["risk_difference"])
-    mark = contrast_mark(scales["risk_difference"])
+    name, mark = scales["risk_difference"]["contrast"], contrast_mark(scales["risk_difference"])
     return (
         f"{shown(name)} {mark}" if mark else shown(name),
         ratio(scales["odds_ratio"]),

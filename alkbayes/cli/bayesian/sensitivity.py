@@ -15,7 +15,7 @@ from alkbayes.cli.shared.progress import counted, working
 from alkbayes.errors import ConvergenceError, SamplingError
 from alkbayes.text.digits import supported_decimals
 from alkbayes.text.wording import OTHER_DECIMALS, percent, percent_interval, points, shared_decimals
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import Contrast, Standard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,11 +150,10 @@ def _heading(number: "Estimate") -> str:
     table, group, level, _ = number.key
     if number.key[3] == "next_cohort":
         return "next\ncohort"
+    if isinstance(level, Contrast):
+        return f"{HYPHENATED.get(level.first, level.first)}\nvs {level.second}"
     if table == "pooled":
         return "overall" if group == "all" else HYPHENATED.get(level, level)
-    if table == "contrast":
-        first, _, second = level.partition(" vs ")
-        return f"{HYPHENATED.get(first, first)}\nvs {second}"
     return level.replace("_", "_\n", 1)
 
 

@@ -99,6 +99,8 @@ HETEROGENEITY = {"parameter": TEXT, "mean": NUMBER, "median": NUMBER, "low": NUM
 CONTRAST = {
     "column": TEXT,
     "contrast": TEXT,
+    "first": TEXT,
+    "second": TEXT,
     "over": TEXT,
     "predicted": NUMBER,
     "scale": TEXT,
