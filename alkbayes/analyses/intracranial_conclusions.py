@@ -247,7 +247,8 @@ def _consequences(beside: Sequence[Row]) -> str:
     moved = [row for row in beside if abs(row["shift_in_sds"]) > MOVED]
     largest = max(beside, key=lambda row: abs(row["shift_in_sds"]))
     widths = [row["width_ratio"] for row in beside]
-    name = "overall" if largest["group"] == ALL else largest["level"].replace(":", " ")
+    pair = [level for level in (largest["first_level"], largest["second_level"]) if level is not None]
+    name = "overall" if largest["group"] == ALL else " ".join(pair) or largest["level"]
     return (
         f"Against the intracranial model alone, {len(moved)} of {len(beside)} intracranial numbers move by more than "
         f"half an SD, most {name}, {largest['measure'].replace('_', ' ')}, by {_figure(largest['shift_in_sds'])} SD; "

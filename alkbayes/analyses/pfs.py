@@ -31,7 +31,7 @@ from alkbayes.spec.medians import MedianSpec, read_median_spec
 from alkbayes.spec.schema import model_path
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import MEDIAN_MODEL, NOT_RANDOMISED, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, MEDIAN_MODEL, NOT_RANDOMISED, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -270,7 +270,7 @@ def _fitted(
 
 
 def _side_by_side(pooled: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
-    key, numbers = ["group", "level", "estimand"], ["k", "median", "low", "high"]
+    key, numbers = [*GROUP_COLUMNS, "estimand"], ["k", "median", "low", "high"]
     return pooled[key + numbers].merge(without[key + numbers], on=key, how="left", suffixes=("", "_without"))
 
 
@@ -285,7 +285,7 @@ def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, se
         mean = weighted_mean(months[used], medians.patients[used], trials[used].tolist(), rng=rng)
         weights = medians.patients[group.members]
         rows.append(
-            {"group": group.group, "level": group.level}
+            group.as_row()
             | asdict(mean)
             | {
                 "not_reached": int((group.members & ~medians.reached).sum()),

@@ -104,9 +104,10 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int, e
     Returns
     -------
     pandas.DataFrame
-        Columns group, level, line, generation, k, not_reached, patients, weights, estimand, mean, median, sd, low, high
-        and the Monte Carlo errors of mean, median, low and high (mcse, ...), in months. `k` are the cohorts that the
-        model used, `not_reached` those of them that are bounds; see :func:`alkbayes.estimates.rates.pooled_table`.
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, line, generation, k, not_reached, patients, weights, estimand,
+        mean, median, sd, low, high and the Monte Carlo errors of mean, median, low and high (mcse, ...), in months. `k`
+        are the cohorts that the model used, `not_reached` those of them that are bounds; see
+        :func:`alkbayes.estimates.rates.pooled_table`.
     """
     of = _profiled(posterior)
     error = median_errors(posterior) if errors else lambda _: {}
@@ -120,17 +121,18 @@ def typical_medians(posterior: MedianPosterior) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns group, level, median, low, high.
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, median, low, high.
     """
     of = _profiled(posterior)
     groups = list(groups_of(of.structure))
-    first = list(dict.fromkeys(group.group for group in groups))[:2]
+    # All cohorts, and the levels of the effect that comes first.
+    first = list(dict.fromkeys(tuple(group.levels) for group in groups))[:2]
     rows = []
-    for group in (group for group in groups if group.group in first):
+    for group in (group for group in groups if tuple(group.levels) in first):
         share = patient_shares(of.structure, group.members, of.profile_of_cohort)
         summary = summarise(np.exp(of.predictors @ share))
         shown = {name: summary[name] for name in ("median", "low", "high")}
-        rows.append({"group": group.group, "level": group.level} | shown)
+        rows.append(group.as_row() | shown)
     return pd.DataFrame(rows)
 
 
@@ -150,8 +152,7 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
         weights = patient_shares(structure, members, of.profile_of_cohort)
         used = weights > 0
         common: dict[str, Any] = {
-            "group": group.group,
-            "level": group.level,
+            **group.as_row(),
             "line": group.levels.get("line"),
             "generation": group.levels.get("generation"),
             "k": int(members.sum()),

@@ -134,14 +134,14 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        Columns group, level, line, generation, k, patients, responders, weights, estimand, mean, median, sd, low, high.
-        Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 % credible interval, of
-        `next_cohort` those of the prediction interval. `weights` says over which profiles a row is averaged, and by
-        what share of its patients; it is empty where a group has one profile. With `errors` also mcse, mcse_median,
-        mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the standard `same`
-        also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1] of them with a
-        combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its own patients,
-        with own_mcse and so on where there are `errors`.
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, line, generation, k, patients, responders, weights, estimand, mean,
+        median, sd, low, high. Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 %
+        credible interval, of `next_cohort` those of the prediction interval. `weights` says over which profiles a row
+        is averaged, and by what share of its patients; it is empty where a group has one profile. With `errors` also
+        mcse, mcse_median, mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the
+        standard `same` also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1]
+        of them with a combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its
+        own patients, with own_mcse and so on where there are `errors`.
     """
     rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
     if posterior.standard is Standard.SAME:
@@ -179,8 +179,7 @@ def pooled_draws(
             used = profile_weights(posterior, members) > 0
             predictors, rates = posterior.predictors[:, used], means[:, used]
         common: dict[str, str | int | float | None] = {
-            "group": group.group,
-            "level": group.level,
+            **group.as_row(),
             "line": group.levels.get("line"),
             "generation": group.levels.get("generation"),
             "k": int(members.sum()),

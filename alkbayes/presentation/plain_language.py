@@ -5,7 +5,7 @@ from typing import Any
 
 from alkbayes.evidence.table import BUNDLED
 from alkbayes.presentation.fit import ALL_PREDICTED, Document, contrasts_by_column, outcome_of, pooled_by_level
-from alkbayes.text.names import shown
+from alkbayes.text.names import is_pair, shown
 from alkbayes.text.wording import counted, difference_size, joined, limits, percent, percent_interval, rate
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
@@ -103,7 +103,8 @@ def _sentences(document: Document) -> Iterator[str]:
     yield _next_cohort(overall)
     yield from _crude(document, overall)
     contrasts = contrasts_by_column(document)
-    columns = [group for group in dict.fromkeys(group for group, _ in pooled) if group != ALL and ":" not in group]
+    means = (estimands["mean"] for estimands in pooled.values())
+    columns = dict.fromkeys(row["group"] for row in means if row["group"] != ALL and not is_pair(row))
     for column in columns:
         yield from _levels(column, pooled)
         yield from _differences(column, contrasts.get(column, {}), others=len(columns) > 1)

@@ -5,7 +5,8 @@ A function of this package turns a result into such parts once. The command line
 formats a number.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class ReaderTable:
         Positions of further columns that hold words.
     notes
         Sentences that stand under it.
+    folded
+        Of names of two levels, how they stand in two lines where it is narrow.
     """
 
     title: str
@@ -32,6 +35,7 @@ class ReaderTable:
     rows: tuple[tuple[str, ...], ...]
     words: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    folded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

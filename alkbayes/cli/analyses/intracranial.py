@@ -10,7 +10,7 @@ from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, records
 from alkbayes.errors import ConvergenceError
 from alkbayes.text.wording import points, rate_text
-from alkbayes.vocabulary import ALL, NOT_RANDOMISED
+from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ def _show(found: "IntracranialAnalysis", document: dict[str, Any]) -> None:
 
 
 def _rates(console: "Console", rates: "pd.DataFrame") -> Any:
-    from alkbayes.text.names import shown
+    from alkbayes.text.names import level_name
 
     sides = list(dict.fromkeys(rates["side"]))
     rows: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]] = {}
@@ -138,11 +138,11 @@ def _rates(console: "Console", rates: "pd.DataFrame") -> Any:
     table.add_column("", overflow="fold")
     for side in sides:
         table.add_column(side.replace(", ", ",\n"), justify="right", no_wrap=True)
-    for (group, level), found in rows.items():
+    for found in rows.values():
         # A level that no cohort with intracranial counts has is not in the question.
         if (sides[-1], "mean") not in found:
             continue
-        name = "overall" if group == ALL else shown(level).replace(":", " : ")
+        name = level_name(found[sides[-1], "mean"])
         table.add_row(f"{name}\n  typical\n  mean", *(_cell(found, side) for side in sides))
     return table
 

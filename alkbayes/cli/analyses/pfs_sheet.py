@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from alkbayes.cli.shared.common import console_for, empty_table, figure
 from alkbayes.cli.shared.output import WIDTH, records, say
 from alkbayes.presentation.fit import SHARES
-from alkbayes.text.names import GROUP_TITLES
+from alkbayes.text.names import GROUP_TITLES, is_pair, level_name
 from alkbayes.text.wording import (
     MONTH_DECIMALS,
     decimals_of,
@@ -86,7 +86,7 @@ def _show_pooled(console: "Console", results: "PfsResults") -> None:
             grid.add_section()
             grid.add_row(GROUP_TITLES.get(group, _plain(group)))
         previous, typical, mean = group, estimands["typical"], weighted[group, level]
-        name = "overall" if group == "all" else f" {_plain(level).replace(':', ':' if narrow else ' : ')}"
+        name = f"{'' if group == 'all' else ' '}{level_name(typical, between=':' if narrow else ' : ')}"
         grid.add_row(
             _text(name),
             _cohorts(typical["k"], typical["not_reached"]),
@@ -106,7 +106,7 @@ def _show_left_out(console: "Console", results: "PfsResults") -> None:
     weighted = {(row["group"], row["level"]): row for row in records(results.weighted)}
     sides: dict[tuple[str, str], dict[str, Any]] = {}
     for row in records(results.left_out):
-        if ":" not in row["group"]:
+        if not is_pair(row):
             sides.setdefault((row["group"], row["level"]), {})[row["estimand"]] = row
     grid = empty_table(console)
     grid.title, grid.title_justify = "\nWhat leaving out the medians that were not reached does, months", "left"

@@ -17,7 +17,7 @@ from alkbayes.presentation.fit import (
     verdict,
 )
 from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
-from alkbayes.text.names import shown
+from alkbayes.text.names import level_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,13 +87,14 @@ def _show_cross_check(console: "Console", found: dict[str, Any]) -> None:
     for heading in ("estimand", *names):
         table.add_column(heading, justify="left" if heading == "estimand" else "right", no_wrap=True)
     rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
+    levels = {}
     for row in found["differences"]:
         rows.setdefault((row["group"], row["level"], row["estimand"]), {})[row["statistic"]] = row["z"]
+        levels[row["group"], row["level"]] = level_name(row)
     previous = None
     for (group, level, estimand), differences in rows.items():
         cells = ["–" if differences[name] is None else f"{differences[name]:+.1f}" for name in names]
-        name = "overall" if group == "all" else shown(level).replace(":", " : ")
-        table.add_row("" if (group, level) == previous else name, estimand.replace("_", " "), *cells)
+        table.add_row("" if (group, level) == previous else levels[group, level], estimand.replace("_", " "), *cells)
         previous = (group, level)
     console.print(table)
     verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"

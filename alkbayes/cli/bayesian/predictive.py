@@ -138,7 +138,7 @@ def _calibrated(kind: str, p: float) -> str:
 
 
 def _show_prior(console: "Console", found: "PriorChecks") -> None:
-    from alkbayes.text.names import shown
+    from alkbayes.text.names import level_name
 
     _show_statistics(console, found.statistics, "\nTest statistics of the whole table, replicated from the priors")
     console.print("Crude response rate of each cell, predicted by the priors for the same cohorts; percent")
@@ -148,7 +148,7 @@ def _show_prior(console: "Console", found: "PriorChecks") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found.as_record()["cells"]:
         table.add_row(
-            shown(row["cell"]).replace(":", " : "),
+            level_name(row),
             str(row["k"]),
             f"{row['patients']:,}",
             f"{percent(row['observed'])}{' ' if row['inside'] else '*'}",

@@ -114,20 +114,24 @@ def _table(sheet: Sheet, *, narrow: bool) -> "Table":
         table.add_column(column, justify="right", no_wrap=True)
     marks = sheet.marks
     heading = "all"
-    for (group, level), members in sheet.parts.items():
+    for (group, _), members in sheet.parts.items():
         if group != heading:
             table.add_row(Text(f"by {shown(group)}", style="bold"))
             heading = group
         for place, row in enumerate(members):
-            label = Text(_label(shown(level), row, place, last=place == len(members) - 1))
+            label = Text(_label(row, place, last=place == len(members) - 1))
             table.add_row(label, row["method"], *_numbers(row), marks.get(row["note"], ""))
         table.add_section()
     return table
 
 
-def _label(level: str, row: dict[str, Any], place: int, *, last: bool) -> str:
+def _label(row: dict[str, Any], place: int, *, last: bool) -> str:
     """Return what stands beside a level's `place`-th method: its name, number of cohorts and counts, a line each."""
-    names = level.replace(":", ":\n").split("\n")
+    from alkbayes.text.names import is_pair, shown
+
+    names = [shown(row["level"])]
+    if is_pair(row):
+        names = [f"{shown(row['first_level'])}:", shown(row["second_level"])]
     lines = [*names, counted(row["k"], "cohort"), f"{row['responders']:,}/{row['patients']:,}"]
     return "\n".join(lines[place:] if last else lines[place : place + 1])
 

@@ -136,14 +136,14 @@ def _by_cell(groups: list[dict[str, Any]]) -> "Table":
     from rich import box
     from rich.table import Table
 
-    cells = {row["level"]: row for row in groups if row["group"] == CELLS}
+    cells = {(row["first_level"], row["second_level"]): row for row in groups if row["group"] == CELLS}
     lines, generations = ([row["level"] for row in groups if row["group"] == group] for group in ("line", "generation"))
     table = Table(box=box.SIMPLE_HEAD, title="crude ORR %, and cohorts / patients", title_justify="left")
     table.add_column("line")
     for generation in generations:
         table.add_column(_name(generation), justify="right")
     for line in lines:
-        of_line = [cells.get(f"{line}:{generation}") for generation in generations]
+        of_line = [cells.get((line, generation)) for generation in generations]
         table.add_row(_name(line), *("–" if cell is None else _cell(cell) for cell in of_line))
     return table
 

@@ -68,7 +68,7 @@ def _table(console: "Console", content: ReaderTable, *, space: bool) -> "Table":
             table.add_row(TITLE.format(titles))
             titles += 1
         else:
-            table.add_row(name.replace(" : ", ":\n  ") if narrow else name, *cells)
+            table.add_row(content.folded.get(name, name) if narrow else name, *cells)
     return table
 
 

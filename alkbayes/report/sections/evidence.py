@@ -27,7 +27,8 @@ from alkbayes.report.blocks import (
 )
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.sources import Source
-from alkbayes.text.names import column_title
+from alkbayes.text.json import records
+from alkbayes.text.names import column_title, level_name
 from alkbayes.text.wording import counted, joined, percent
 from alkbayes.vocabulary import in_order
 
@@ -150,13 +151,13 @@ def _make_up_rows(groups: pd.DataFrame) -> ReaderTable:
             rows.append((column_title(group),))
             rows += [
                 (
-                    f" {str(row['level']).replace(':', ' : ') or '(not given)'}",
+                    f" {level_name(row) or '(not given)'}",
                     f"{row['cohorts']:,}",
                     f"{row['patients']:,}",
                     f"{row['responders']:,}",
                     percent(row["orr"]),
                 )
-                for row in part.to_dict(orient="records")
+                for row in records(part)
             ]
     return ReaderTable("Cohorts by group", ("", "cohorts", "patients", "responders", "crude ORR, %"), tuple(rows))
 

@@ -15,7 +15,7 @@ from alkbayes.report.blocks import Bullets, Heading, Paragraph, Section, Table
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.planned_trial import planned_blocks
 from alkbayes.report.sections.sensitivity import kept_blocks
-from alkbayes.text.names import GROUP_TITLES, shown
+from alkbayes.text.names import GROUP_TITLES, is_pair, level_name, shown
 from alkbayes.text.wording import (
     MONTH_DECIMALS,
     difference,
@@ -111,7 +111,7 @@ def _pfs_rows(found: Row) -> Iterator[tuple[str, ...]]:
         previous, plain, typical = group, weighted[group, level], estimands["typical"]
         mean = "–" if plain["estimate"] is None else _months(plain["estimate"], plain["low"], plain["high"])
         yield (
-            _level(group, level),
+            _level(typical),
             _with_bounds(typical["k"], typical["not_reached"]),
             f"{typical['patients']:,}",
             mean,
@@ -123,13 +123,13 @@ def _pfs_rows(found: Row) -> Iterator[tuple[str, ...]]:
 def _left_out_rows(found: Row) -> Iterator[tuple[str, ...]]:
     not_reached = {(row["group"], row["level"]): row["not_reached"] for row in found["weighted"]}
     for row in found["left_out"]:
-        if row["estimand"] == "typical" and ":" not in row["group"]:
+        if row["estimand"] == "typical" and not is_pair(row):
             group, level = row["group"], row["level"]
             without = "–"
             if row["median_without"] is not None:
                 without = _months(row["median_without"], row["low_without"], row["high_without"])
             yield (
-                _level(group, level),
+                _level(row),
                 _with_bounds(row["k"], not_reached[group, level]),
                 _months(row["median"], row["low"], row["high"]),
                 without,
@@ -153,7 +153,7 @@ def _intracranial(found: Row, notes: Caption) -> "Iterator[Block]":
     cells = _by(found["rates"], "group", "level", "side", "estimand")
     rows = tuple(
         (
-            _level(group, level),
+            _level(cells[group, level, sides[-1]]["mean"]),
             *(
                 "\n".join(rate(cells[group, level, side]["mean"])) if (group, level, side) in cells else "–"
                 for side in sides
@@ -303,8 +303,8 @@ def _generation(level: str) -> str:
     return "mixed inhibitors" if level == "mixed" else f"generation {level}"
 
 
-def _level(group: str, level: str) -> str:
-    return GROUP_TITLES[ALL] if group == ALL else f" {shown(level).replace(':', ' : ')}"
+def _level(row: Row) -> str:
+    return level_name(row) if row["group"] == ALL else f" {level_name(row)}"
 
 
 def _by_level(rows: Sequence[Row]) -> dict[Any, dict[str, Row]]:

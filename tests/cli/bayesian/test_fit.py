@@ -24,6 +24,7 @@ NUMBER = (float,)
 MAYBE = (float, NoneType)
 TEXT = (str,)
 MAYBE_TEXT = (str, NoneType)
+PLACE = dict.fromkeys(("first_column", "first_level", "second_column", "second_level"), MAYBE_TEXT)
 COUNT = (int,)
 
 DOCUMENT = {
@@ -79,6 +80,7 @@ ERRORS = dict.fromkeys(("mcse", "mcse_median", "mcse_low", "mcse_high"), MAYBE)
 POOLED = {
     "group": TEXT,
     "level": TEXT,
+    **PLACE,
     "line": MAYBE_TEXT,
     "generation": MAYBE_TEXT,
     "k": COUNT,
@@ -113,6 +115,7 @@ CONTRAST = {
 CLASSICAL = {
     "group": TEXT,
     "level": TEXT,
+    **PLACE,
     "method": TEXT,
     "scale": TEXT,
     "k": COUNT,
