@@ -30,6 +30,7 @@ from alkbayes.model.profiles import groups_of
 from alkbayes.spec.medians import MedianSpec, read_median_spec
 from alkbayes.spec.schema import model_path
 from alkbayes.text.json import records
+from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import GROUP_COLUMNS, MEDIAN_MODEL, NOT_RANDOMISED, Estimand
 
@@ -93,7 +94,7 @@ class PfsResults:
     notes
         Sentences on what the numbers come to.
     cautions
-        Sentences on how none of them may be read.
+        How none of them may be read.
     settings
         Seed, draws and resamples.
     """
@@ -110,7 +111,7 @@ class PfsResults:
     posterior: MedianPosterior
     failures: tuple[str, ...]
     notes: tuple[str, ...]
-    cautions: tuple[str, ...]
+    cautions: tuple[Note, ...]
     settings: dict[str, int]
 
     @property
@@ -141,7 +142,7 @@ class PfsResults:
             },
             "settings": self.settings,
             "notes": list(self.notes),
-            "cautions": list(self.cautions),
+            "cautions": [note.text for note in self.cautions],
         }
 
 
@@ -209,10 +210,10 @@ def pfs_results(
         posterior=posterior,
         failures=tuple(failures),
         notes=(*_sentences(known, medians, weighted, left_out), *structure.notes),
-        cautions=(
+        cautions=notes_of(
             *CAUTIONS,
-            *([NOT_RANDOMISED] if len(contrasts) else []),
-            *([RECONSTRUCTION] if evidence.bundled else []),
+            *([Note(NoteKind.NOT_RANDOMISED, NOT_RANDOMISED)] if len(contrasts) else []),
+            *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if evidence.bundled else []),
         ),
         settings={"seed": seed, "draws": draws, "resamples": RESAMPLES},
     )

@@ -6,6 +6,7 @@ from typing import Any
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import column_title, columns_title, is_pair, level_name, shown
+from alkbayes.text.notes import Note, NoteKind
 from alkbayes.text.wording import (
     RATE_DECIMALS,
     SHARE_DECIMALS,
@@ -170,6 +171,12 @@ def is_partly_predicted(row: Document) -> bool:
 def shows_whole_percents(document: Document) -> bool:
     """Return whether a pooled rate is printed without a decimal."""
     return any(decimals_of(row, most=RATE_DECIMALS, unit=100) < RATE_DECIMALS for row in document["pooled"])
+
+
+def notes_in(document: Document) -> list[Note]:
+    """Return the notes of a fit."""
+    kinds = map(NoteKind, document["note_kinds"])
+    return [Note(kind, text) for kind, text in zip(kinds, document["notes"], strict=True)]
 
 
 def outcome_of(document: Document) -> Outcome:

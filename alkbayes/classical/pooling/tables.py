@@ -1,7 +1,7 @@
 """Classical pooling over an evidence table: overall, by column, and by pairs of columns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ WHOLE = "all"
 """Group and level of the whole table."""
 COUNTS = frozenset({"n", "responders"})
 """Columns that are pooled, so that nothing can be grouped by them."""
-POOL_COLUMNS = (*GROUP_COLUMNS, *(field.name for field in fields(PooledProportion)))
+POOL_COLUMNS = (*GROUP_COLUMNS, *(field.name for field in fields(PooledProportion) if field.name != "notes"), "note")
 """Columns of a pooled table, in order."""
 NUMBERS = POOL_COLUMNS[POOL_COLUMNS.index("estimate") : POOL_COLUMNS.index("note")]
 """Columns that may be missing, as NaN."""
@@ -74,7 +74,7 @@ def pool_table(
         trials = trial_labels(part)
         for method in dict.fromkeys(methods):
             pooled = pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
-            row = place | asdict(pooled)
+            row = place | pooled.as_row()
             row["note"] = " ".join(note for note in (pooled.note, left_out) if note)
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(POOL_COLUMNS))

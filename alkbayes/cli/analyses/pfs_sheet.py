@@ -7,6 +7,7 @@ from alkbayes.cli.shared.common import console_for, empty_table, figure
 from alkbayes.cli.shared.output import WIDTH, records, say
 from alkbayes.presentation.fit import SHARES
 from alkbayes.text.names import GROUP_TITLES, is_pair, level_name
+from alkbayes.text.notes import NoteKind
 from alkbayes.text.wording import (
     MONTH_DECIMALS,
     decimals_of,
@@ -36,8 +37,6 @@ COHORT_HEADING = "k"
 
 def show_pfs(results: "PfsResults", evidence: "Evidence") -> None:
     """Print what is said of median PFS."""
-    from alkbayes.evidence.table import RECONSTRUCTION
-
     console = console_for(evidence)
     say(console, f"Model: {results.spec.name} ({results.spec.question})")
     _show_verdict(console, results)
@@ -49,9 +48,10 @@ def show_pfs(results: "PfsResults", evidence: "Evidence") -> None:
     _show_contrasts(console, results)
     _show_heterogeneity(console, results)
     _show_readings(console, results)
-    for note in (*results.notes, *results.cautions):
-        if note != RECONSTRUCTION:  # which stands at the head
-            say(console, f"Note: {note}", hang=6)
+    # That the table is a reconstruction stands at the head.
+    cautions = [note.text for note in results.cautions if note.kind is not NoteKind.RECONSTRUCTION]
+    for text in (*results.notes, *cautions):
+        say(console, f"Note: {text}", hang=6)
 
 
 def _show_verdict(console: "Console", results: "PfsResults") -> None:

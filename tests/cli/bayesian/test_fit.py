@@ -45,6 +45,7 @@ DOCUMENT = {
     "contrasts": (list,),
     "classical": (list,),
     "notes": (list,),
+    "note_kinds": (list,),
     "provenance": (dict,),
     "command": TEXT,
     "written": TEXT,
