@@ -1,6 +1,7 @@
 """The field's words, once: columns, levels and their order, estimands, and the one interval probability."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 INTERVAL_PROB = 0.95
@@ -83,6 +84,76 @@ class Standard(StrEnum):
     SAME = "same"
     OWN = "own"
 
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Two levels of a column, compared.
+
+    Attributes
+    ----------
+    column
+        What the column is called in results.
+    first, second
+        What is compared with what: differences are of the first less the second.
+    """
+
+    column: str
+    first: str
+    second: str
+
+    @property
+    def name(self) -> str:
+        """What a reader calls it, such as "pretreated vs naive"; levels are never read back from it."""
+        return f"{self.first} vs {self.second}"
+
+    def as_row(self) -> dict[str, str]:
+        """Return what identifies it in a row of a table."""
+        return {"column": self.column, "contrast": self.name, "first": self.first, "second": self.second}
+
+
+def joined_key(names: Iterable[str]) -> str:
+    """Return names joined by a colon, such as "naive:first": a key that nothing is read back from.
+
+    In several names a colon or a backslash has a backslash before it, so that no two lists of names have one key.
+    """
+    several = tuple(names)
+    if len(several) > 1:
+        several = tuple(name.replace("\\", "\\\\").replace(":", "\\:") for name in several)
+    return ":".join(several)
+
+
+def slug_of(group: str) -> str:
+    """Return the name of a column, or of a pair of columns, as part of a variable's name."""
+    return group.replace(":", "_")
+
+
+def group_row(levels: Mapping[str, str]) -> dict[str, str | None]:
+    """Return what identifies a group of cohorts in a row of a table.
+
+    Parameters
+    ----------
+    levels
+        Of each column that defines it, by what the column is called in results: none, one or two.
+
+    Returns
+    -------
+    dict
+        Keys group and level, the columns and their levels joined by a colon, both "all" of all cohorts; first_column,
+        first_level, second_column and second_level, the same as values, None where there is none.
+    """
+    columns, values = [*levels, None, None], [*levels.values(), None, None]
+    return {
+        "group": joined_key(levels) if levels else ALL,
+        "level": joined_key(levels.values()) if levels else ALL,
+        "first_column": columns[0],
+        "first_level": values[0],
+        "second_column": columns[1],
+        "second_level": values[1],
+    }
+
+
+GROUP_COLUMNS = tuple(group_row({}))
+"""Columns of a table that identify a group of cohorts."""
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "line": tuple(Line),

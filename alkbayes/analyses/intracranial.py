@@ -44,7 +44,7 @@ FEW = 3
 """Cohorts of a generation that are named one by one: what is said of it is said of these."""
 
 CONTRAST_COLUMNS = (
-    *("reading", "of_prior", "cohorts", "contrast", "scale", "mean", "median", "sd", "low", "high"),
+    *("reading", "of_prior", "cohorts", "contrast", "first", "second", "scale", "mean", "median", "sd", "low", "high"),
     *("prob_better", "mcse_prob", *ERROR_COLUMNS),
 )
 
@@ -82,8 +82,9 @@ class IntracranialAnalysis:
         "systemic", "systemic, same cohorts" or "intracranial". `patients` are those that the side counts.
     contrasts
         Each generation against each other in the intracranial model, under each reading, the model as it is first:
-        columns reading, of_prior (whether the reading changes a prior), cohorts, contrast ("third vs first"), scale and
-        the other columns of :func:`alkbayes.estimates.rates.contrast_table`, with sd, and mcse_prob of prob_better.
+        columns reading, of_prior (whether the reading changes a prior), cohorts, contrast ("third vs first"), first,
+        second (its two levels), scale and the other columns of :func:`alkbayes.estimates.rates.contrast_table`, with
+        sd, and mcse_prob of prob_better.
     left_out
         Readings that could not be fitted, each with the reason.
     scaling
@@ -236,10 +237,11 @@ def _contrasts(reading: str, fit: Fit, *, of_prior: bool) -> pd.DataFrame:
     about = {"reading": reading, "of_prior": of_prior, "cohorts": len(fit.design.cohorts)}
     rows = []
     for compared, scale, draws in contrast_draws(posterior_of(fit)):
-        if compared.column == label_of(GENERATION):
+        contrast = compared.contrast
+        if contrast.column == label_of(GENERATION):
             better = (draws > NO_DIFFERENCE[scale]).astype(np.float64)
             found = {"prob_better": float(better.mean()), "mcse_prob": mean_error(better)}
-            shown = {"contrast": compared.contrast, "scale": scale}
+            shown = {name: value for name, value in contrast.as_row().items() if name != "column"} | {"scale": scale}
             rows.append(about | shown | summarise(draws) | found | dict(errors(draws)))
     return pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS))
 

@@ -93,7 +93,7 @@ def joint_conclusions(found: JointFit, beside: pd.DataFrame, gap: pd.DataFrame) 
     ]
     said += [
         f"{row['level']} in the joint model: difference of means {_interval(row, 'median')}, probability that "
-        f"{levels(row['level'])[0]} is better {probability_text(row['prob_better'])}, "
+        f"{row['first']} is better {probability_text(row['prob_better'])}, "
         f"{probability_text(row['separate_prob_better'])} in the intracranial model alone."
         for row in records(beside)
         if row["measure"] == "risk_difference" and row["group"] == generation
@@ -118,12 +118,6 @@ def probability_text(probability: float) -> str:
     return share_of_draws(probability).replace("< ", "below ").replace("> ", "above ")
 
 
-def levels(contrast: str) -> tuple[str, str]:
-    """Return the two levels of a contrast, the one that may be better first."""
-    first, _, second = contrast.partition(" vs ")
-    return first, second
-
-
 def carried(rho: Correlation, *, cohorts: int) -> str:
     """Return whether the data carry the correlation: its sign is settled, and less than half of the prior's SD left."""
     if settled(rho.prob_positive) and rho.sd_ratio < MOST_LEFT:
@@ -144,7 +138,7 @@ def carried(rho: Correlation, *, cohorts: int) -> str:
 def _answer(differences: Sequence[Row]) -> str:
     """Return the answer to the question by the model's own priors, and for how many contrasts every prior gives it."""
     main = [row for row in differences if row["reading"] == MAIN]
-    each = ", ".join(f"{' than '.join(levels(row['contrast']))} {probability_text(row['prob_better'])}" for row in main)
+    each = ", ".join(f"{row['first']} than {row['second']} {probability_text(row['prob_better'])}" for row in main)
     by_main = [row["contrast"] for row in main if settled(row["prob_better"])]
     always = [
         row["contrast"]
@@ -175,7 +169,7 @@ def _hangs_on(rows: Sequence[Row], odds: Row) -> str:
     others = [row for row in rows if row["of_prior"] and row["reading"] != MAIN]
     start = (
         f"{main['contrast']}: difference of means {_interval(main, 'median')}, odds ratio {ratio(odds)}, "
-        f"probability that {levels(main['contrast'])[0]} is better "
+        f"probability that {main['first']} is better "
         f"{probability_text(main['prob_better'])}"
     )
     if not others:
@@ -253,7 +247,8 @@ def _consequences(beside: Sequence[Row]) -> str:
     moved = [row for row in beside if abs(row["shift_in_sds"]) > MOVED]
     largest = max(beside, key=lambda row: abs(row["shift_in_sds"]))
     widths = [row["width_ratio"] for row in beside]
-    name = "overall" if largest["group"] == ALL else largest["level"].replace(":", " ")
+    pair = [level for level in (largest["first_level"], largest["second_level"]) if level is not None]
+    name = "overall" if largest["group"] == ALL else " ".join(pair) or largest["level"]
     return (
         f"Against the intracranial model alone, {len(moved)} of {len(beside)} intracranial numbers move by more than "
         f"half an SD, most {name}, {largest['measure'].replace('_', ' ')}, by {_figure(largest['shift_in_sds'])} SD; "

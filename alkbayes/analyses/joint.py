@@ -26,7 +26,7 @@ from alkbayes.inference.settings import SamplerSettings
 from alkbayes.model.draws import level_effects
 from alkbayes.model.joint import Joint, JointDraws, from_positions, lay_together
 from alkbayes.model.summary import summarise
-from alkbayes.vocabulary import Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, Contrast, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.inference.nuts.sampler import Progress
@@ -184,21 +184,21 @@ def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns group, level and measure (an estimand, or a contrast's scale); median, sd, low, high of the joint model
-        and, with `separate_` before them, of the intracranial one alone; shift_in_sds, the difference of the medians
-        in SDs of the latter, and width_ratio, the width of the joint interval over that of the other, both on the
-        scale of the number (of odds ratios on the log scale); prob_better and separate_prob_better of contrasts. Rates
-        are in [0, 1].
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, first and second (of a contrast, its levels) and measure (an
+        estimand, or a contrast's scale); median, sd, low, high of the joint model and, with `separate_` before them, of
+        the intracranial one alone; shift_in_sds, the difference of the medians in SDs of the latter, and width_ratio,
+        the width of the joint interval over that of the other, both on the scale of the number (of odds ratios on the
+        log scale); prob_better and separate_prob_better of contrasts. Rates are in [0, 1].
     """
     rows = []
-    alone = dict(_numbers(separate))
-    for key, draws in _numbers(found.brain):
+    alone = {key: draws for key, _, draws in _numbers(separate)}
+    for key, about, draws in _numbers(found.brain):
         other = alone[key]
         one, two = summarise(draws), summarise(other)
         logs = (np.log(draws), np.log(other)) if key[2] == "odds_ratio" else (draws, other)
         ours, theirs = summarise(logs[0]), summarise(logs[1])
         rows.append(
-            dict(zip(("group", "level", "measure"), key, strict=True))
+            about
             | {name: one[name] for name in ("median", "sd", "low", "high")}
             | {f"separate_{name}": two[name] for name in ("median", "sd", "low", "high")}
             | {
@@ -217,16 +217,16 @@ def brain_less_body(found: JointFit) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns group, level, k, patients (with brain lesions, which are the weights of both), systemic and intracranial
-        (posterior medians of `mean`), difference, low, high (intracranial less systemic, in [-1, 1]) and prob_higher,
-        the probability that the intracranial rate is the higher one.
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, k, patients (with brain lesions, which are the weights of both),
+        systemic and intracranial (posterior medians of `mean`), difference, low, high (intracranial less systemic, in
+        [-1, 1]) and prob_higher, the probability that the intracranial rate is the higher one.
     """
     rows = []
     for (about, brain), (_, body) in zip(pooled_draws(found.brain), pooled_draws(found.body), strict=True):
         if about["estimand"] == Estimand.MEAN:
             gap = summarise(brain - body)
             rows.append(
-                {name: about[name] for name in ("group", "level", "k", "patients")}
+                {name: about[name] for name in (*GROUP_COLUMNS, "k", "patients")}
                 | {"systemic": float(np.median(body)), "intracranial": float(np.median(brain))}
                 | {"difference": gap["median"], "low": gap["low"], "high": gap["high"]}
                 | {"prob_higher": float((brain > body).mean())}
@@ -239,12 +239,20 @@ def flat(draws: Mapping[str, Array]) -> dict[str, Array]:
     return {name: values.reshape(-1, *values.shape[2:]) for name, values in draws.items()}
 
 
-def _numbers(posterior: Posterior) -> Iterator[tuple[tuple[str, str, str], Array]]:
+def _numbers(
+    posterior: Posterior,
+) -> Iterator[tuple[tuple[str, str | Contrast, str], dict[str, str | int | float | None], Array]]:
+    """Yield of each number what it is across models, what identifies it in a row, and its draws."""
     for row, draws in pooled_draws(posterior):
         if row["estimand"] in SHOWN:
-            yield (str(row["group"]), str(row["level"]), str(row["estimand"])), draws
+            about = {name: row[name] for name in GROUP_COLUMNS} | dict.fromkeys(("first", "second"))
+            key = str(row["group"]), str(row["level"]), str(row["estimand"])
+            yield key, about | {"measure": row["estimand"]}, draws
     for compared, scale, draws in contrast_draws(posterior):
-        yield (compared.column, compared.contrast, scale), draws
+        contrast = compared.contrast
+        about = dict.fromkeys(GROUP_COLUMNS) | {"group": contrast.column, "level": contrast.name}
+        about |= {"first": contrast.first, "second": contrast.second, "measure": scale}
+        yield (contrast.column, contrast, scale), about, draws
 
 
 def _better(measure: str, draws: Array) -> float:

@@ -30,8 +30,9 @@ from alkbayes.model.profiles import groups_of
 from alkbayes.spec.medians import MedianSpec, read_median_spec
 from alkbayes.spec.schema import model_path
 from alkbayes.text.json import finite_or_none, records
+from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import MEDIAN_MODEL, NOT_RANDOMISED, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, MEDIAN_MODEL, NOT_RANDOMISED, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -120,7 +121,7 @@ class PfsResults:
     notes
         Sentences on what the numbers come to.
     cautions
-        Sentences on how none of them may be read.
+        How none of them may be read.
     settings
         Seed, draws and resamples.
     """
@@ -138,7 +139,7 @@ class PfsResults:
     posterior: MedianPosterior
     failures: tuple[str, ...]
     notes: tuple[str, ...]
-    cautions: tuple[str, ...]
+    cautions: tuple[Note, ...]
     settings: dict[str, int]
 
     @property
@@ -177,7 +178,7 @@ class PfsResults:
             },
             settings=self.settings,
             notes=list(self.notes),
-            cautions=list(self.cautions),
+            cautions=[note.text for note in self.cautions],
         )
         plain: PfsRecord = finite_or_none(record)
         return plain
@@ -248,10 +249,10 @@ def pfs_results(
         posterior=posterior,
         failures=tuple(failures),
         notes=(*_sentences(known, medians, weighted, left_out), *structure.notes),
-        cautions=(
+        cautions=notes_of(
             *CAUTIONS,
-            *([NOT_RANDOMISED] if len(contrasts) else []),
-            *([RECONSTRUCTION] if evidence.bundled else []),
+            *([Note(NoteKind.NOT_RANDOMISED, NOT_RANDOMISED)] if len(contrasts) else []),
+            *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if evidence.bundled else []),
         ),
         settings={"seed": seed, "draws": draws, "resamples": RESAMPLES},
     )
@@ -316,7 +317,7 @@ def _typical(pooled: pd.DataFrame, reading: Reading, posterior: MedianPosterior)
 
 
 def _side_by_side(pooled: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
-    key, numbers = ["group", "level", "estimand"], ["k", *WITH_ERRORS]
+    key, numbers = [*GROUP_COLUMNS, "estimand"], ["k", *WITH_ERRORS]
     return pooled[key + numbers].merge(without[key + numbers], on=key, how="left", suffixes=("", "_without"))
 
 
@@ -331,7 +332,7 @@ def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, se
         mean = weighted_mean(months[used], medians.patients[used], trials[used].tolist(), rng=rng)
         weights = medians.patients[group.members]
         rows.append(
-            {"group": group.group, "level": group.level}
+            group.as_row()
             | asdict(mean)
             | {
                 "not_reached": int((group.members & ~medians.reached).sum()),

@@ -49,7 +49,6 @@ type Array = NDArray[np.float64]
 MODEL = "sequence"
 """What is fitted where there is no run."""
 EARLIER, GENERATION = "prior_alk_tki", "regimen_class"
-CELLS = ":".join((label_of(EARLIER), label_of(GENERATION)))
 
 HISTORIES = {
     "none": "no ALK inhibitor",
@@ -176,7 +175,7 @@ class _Option:
         if GENERATION in profiles:
             profiles[GENERATION] = np.full(len(used), self.generation)
         levels = {label_of(EARLIER): self.earlier, label_of(GENERATION): self.generation}
-        words = describe_weights(posterior.design, posterior.profiles, Group(CELLS, levels, members), weights)
+        words = describe_weights(posterior.design, posterior.profiles, Group(levels, members), weights)
         return profile_predictors(design, posterior.draws, profiles, count=len(used)), weights[used], words
 
 

@@ -14,7 +14,7 @@ from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
 from alkbayes.criticism.loo_cohorts import log_mean
 from alkbayes.criticism.refits import Without, refit, without
 from alkbayes.errors import EvidenceError
-from alkbayes.estimates.headline import Reported, headline_of
+from alkbayes.estimates.headline import Key, Reported, headline_of
 from alkbayes.estimates.monte_carlo import mean_error_of
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.fit import Fit
@@ -25,7 +25,6 @@ from alkbayes.model.restriction import Trial, trials_of, vanished_levels
 from alkbayes.parallel import Progress, in_processes
 
 type Array = NDArray[np.float64]
-type Key = tuple[str, str, str, str]
 
 NOISE = 2.0
 """Monte Carlo errors that a move must exceed to be more than noise."""

@@ -29,7 +29,7 @@ from alkbayes.model.draws import complete, from_prior
 from alkbayes.model.predictive import response_rates
 from alkbayes.model.summary import equal_tailed
 from alkbayes.text.json import records
-from alkbayes.vocabulary import INTERVAL_PROB, Line, in_order
+from alkbayes.vocabulary import INTERVAL_PROB, Line, group_row, in_order, label_of
 
 type Array = NDArray[np.float64]
 type Counts = NDArray[np.int64]
@@ -169,9 +169,9 @@ class PriorChecks:
     ----------
     cells
         A row for each line by TKI generation that has cohorts (for a table without these columns one row for all):
-        cell, k, patients, responders, observed (crude rate), median, low, high of the crude rate that the priors
-        predict for the same cohorts (95 %), below and above: the share of it below 5 % and above 95 %; and inside:
-        whether the observed one lies within the interval.
+        cell ("naive:first"), first_column, first_level, second_column, second_level, k, patients, responders, observed
+        (crude rate), median, low, high of the crude rate that the priors predict for the same cohorts (95 %), below and
+        above: the share of it below 5 % and above 95 %; and inside: whether the observed one lies within the interval.
     statistics
         As of the posterior.
     """
@@ -232,14 +232,14 @@ def prior_checks(fit: Fit) -> PriorChecks:
     rates = response_rates(design, draws, rng=rng)
     found = Replicates("prior", rates, rng.binomial(design.n.astype(np.int64), rates))
     rows = []
-    for cell, members in _cells(fit):
+    for levels, members in _cells(fit):
         n = design.n[members].sum()
         predicted_rates = found.responders[:, members].sum(axis=1) / n
         low, median, high = equal_tailed(predicted_rates, prob=INTERVAL_PROB, occurring=True, axis=0)
         observed = float(design.responders[members].sum() / n)
         rows.append(
             {
-                "cell": cell,
+                **_cell(levels),
                 "k": int(members.sum()),
                 "patients": int(n),
                 "responders": int(design.responders[members].sum()),
@@ -370,12 +370,18 @@ def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable
     )
 
 
-def _cells(fit: Fit) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield the cells that have cohorts, in order: name and members."""
+def _cell(levels: Mapping[str, str]) -> dict[str, str | None]:
+    """Return what identifies a cell in a row."""
+    row = group_row(levels)
+    return {"cell": row.pop("level")} | {name: value for name, value in row.items() if name != "group"}
+
+
+def _cells(fit: Fit) -> Iterator[tuple[dict[str, str], NDArray[np.bool_]]]:
+    """Yield the cells that have cohorts, in order: the level of each column, and members."""
     frame = fit.evidence.frame
     columns = [column for column in CELL_COLUMNS if column in frame]
     if not columns:
-        yield "all", np.ones(len(frame), dtype=np.bool_)
+        yield {}, np.ones(len(frame), dtype=np.bool_)
         return
     levels = [in_order(column, frame[column].tolist()) for column in columns]
     for first in levels[0]:
@@ -384,7 +390,8 @@ def _cells(fit: Fit) -> Iterator[tuple[str, NDArray[np.bool_]]]:
             if second:
                 members &= frame[columns[1]].to_numpy() == second
             if members.any():
-                yield ":".join(filter(None, (first, second))), members
+                named = zip(columns, (first, second), strict=False)
+                yield {label_of(column): level for column, level in named if level}, members
 
 
 def _statistic_records(statistics: tuple[Statistic, ...]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design
 from alkbayes.text.json import records
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import GROUP_COLUMNS, Standard
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -148,7 +148,7 @@ def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
     for (row, one), (_, other) in zip(
         pooled_draws(posterior_of(sampled)), pooled_draws(posterior_of(integrated)), strict=True
     ):
-        common = {name: row[name] for name in ("group", "level", "estimand")}
+        common = {name: row[name] for name in (*GROUP_COLUMNS, "estimand")}
         rows += [common | each for each in differences(one, other, chains, repeats)]
     return CrossCheck(
         table=pd.DataFrame(rows),

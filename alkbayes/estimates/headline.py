@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.estimates.rates import Posterior, contrast_draws, heterogeneity_draws, pooled_draws
-from alkbayes.vocabulary import ALL, Estimand
+from alkbayes.vocabulary import ALL, Contrast, Estimand
 
 type Array = NDArray[np.float64]
+type Key = tuple[str, str, str | Contrast, str]
+"""What identifies a number across fits: its table, group, level (of a contrast the two levels) and measure."""
 
 POOLED = "pooled"
 CONTRAST = "contrast"
@@ -33,6 +35,8 @@ class Reported:
     draws
         Shape (draw,), chains one after the other; of `next_cohort` (draw, cohort to come). Rates and shares are
         proportions in [0, 1], risk differences in [-1, 1], SDs on the scale of the link.
+    contrast
+        What a contrast compares; None of any other number.
     """
 
     table: str
@@ -40,6 +44,7 @@ class Reported:
     level: str
     measure: str
     draws: Array
+    contrast: Contrast | None = None
 
     @property
     def name(self) -> str:
@@ -50,9 +55,9 @@ class Reported:
         return f"{place}, {self.measure.replace('_', ' ')}"
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> Key:
         """What identifies the number among those of a fit, and across fits."""
-        return self.table, self.group, self.level, self.measure
+        return self.table, self.group, self.contrast or self.level, self.measure
 
 
 def reported_of(posterior: Posterior) -> Iterator[Reported]:
@@ -60,7 +65,8 @@ def reported_of(posterior: Posterior) -> Iterator[Reported]:
     for row, draws in pooled_draws(posterior):
         yield Reported(POOLED, str(row["group"]), str(row["level"]), str(row["estimand"]), draws)
     for compared, scale, draws in contrast_draws(posterior):
-        yield Reported(CONTRAST, compared.column, compared.contrast, scale, draws)
+        contrast = compared.contrast
+        yield Reported(CONTRAST, contrast.column, contrast.name, scale, draws, contrast)
     for parameter, draws in heterogeneity_draws(posterior):
         yield Reported(HETEROGENEITY, "", parameter, MEASURES.get(parameter, "sd"), draws)
 

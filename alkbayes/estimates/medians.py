@@ -104,9 +104,10 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int, e
     Returns
     -------
     pandas.DataFrame
-        Columns group, level, line, generation, k, not_reached, patients, weights, estimand, mean, median, sd, low, high
-        and the Monte Carlo errors of mean, median, low and high (mcse, ...), in months. `k` are the cohorts that the
-        model used, `not_reached` those of them that are bounds; see :func:`alkbayes.estimates.rates.pooled_table`.
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, line, generation, k, not_reached, patients, weights, estimand,
+        mean, median, sd, low, high and the Monte Carlo errors of mean, median, low and high (mcse, ...), in months. `k`
+        are the cohorts that the model used, `not_reached` those of them that are bounds; see
+        :func:`alkbayes.estimates.rates.pooled_table`.
     """
     of = _profiled(posterior)
     error = median_errors(posterior) if errors else lambda _: {}
@@ -120,17 +121,18 @@ def typical_medians(posterior: MedianPosterior) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns group, level, median, low, high.
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, median, low, high.
     """
     of = _profiled(posterior)
     groups = list(groups_of(of.structure))
-    first = list(dict.fromkeys(group.group for group in groups))[:2]
+    # All cohorts, and the levels of the effect that comes first.
+    first = list(dict.fromkeys(tuple(group.levels) for group in groups))[:2]
     rows = []
-    for group in (group for group in groups if group.group in first):
+    for group in (group for group in groups if tuple(group.levels) in first):
         share = patient_shares(of.structure, group.members, of.profile_of_cohort)
         summary = summarise(np.exp(of.predictors @ share))
         shown = {name: summary[name] for name in ("median", "low", "high")}
-        rows.append({"group": group.group, "level": group.level} | shown)
+        rows.append(group.as_row() | shown)
     return pd.DataFrame(rows)
 
 
@@ -150,8 +152,7 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
         weights = patient_shares(structure, members, of.profile_of_cohort)
         used = weights > 0
         common: dict[str, Any] = {
-            "group": group.group,
-            "level": group.level,
+            **group.as_row(),
             "line": group.levels.get("line"),
             "generation": group.levels.get("generation"),
             "k": int(members.sum()),
@@ -172,23 +173,24 @@ def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns column, contrast ("pretreated vs naive"), scale ("median_ratio", of `typical` medians; "months", the
-        difference of `mean`), mean, median, low, high, prob_longer: the posterior probability that the first level has
-        the longer median; and the Monte Carlo errors of mean, median, low and high.
+        Columns column, contrast ("pretreated vs naive"), first, second (its two levels), scale ("median_ratio", of
+        `typical` medians; "months", the difference of `mean`), mean, median, low, high, prob_longer: the posterior
+        probability that the first level has the longer median; and the Monte Carlo errors of mean, median, low and
+        high.
     """
     of, errors = _profiled(posterior), median_errors(posterior)
-    columns = ["column", "contrast", "scale", "mean", "median", "low", "high", "prob_longer", *ERROR_COLUMNS]
+    columns = ["column", "contrast", "first", "second", "scale", "mean", "median", "low", "high", "prob_longer"]
     spread = np.exp(of.total[:, None] ** 2 / 2)
     rows = []
     for compared in compared_levels(of.structure, posterior.draws, of.profiles, of.profile_of_cohort):
         one, other = compared.one, compared.other
         scales = {"median_ratio": np.exp((one - other) @ compared.share)}
         scales["months"] = ((np.exp(one) - np.exp(other)) * spread) @ compared.share
-        common = {"column": compared.column, "contrast": compared.contrast}
+        common = compared.contrast.as_row()
         for scale, draws in scales.items():
             longer = float((draws > NO_DIFFERENCE[scale]).mean())
             rows.append(common | {"scale": scale, "prob_longer": longer} | summarise(draws) | dict(errors(draws)))
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*columns, *ERROR_COLUMNS])
 
 
 def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.DataFrame:

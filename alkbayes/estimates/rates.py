@@ -53,6 +53,12 @@ NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
 ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
 """Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
 
+CONTRAST_COLUMNS = (
+    *("column", "contrast", "first", "second", "over", "predicted"),
+    *("scale", "mean", "median", "low", "high", "prob_better"),
+)
+"""Columns of the table of contrasts, but for Monte Carlo errors."""
+
 OWN_NAMES = frozenset({"mean", "median", "low", "high", *ERROR_COLUMNS})
 """Columns that a row also has over its own patients."""
 
@@ -128,14 +134,14 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        Columns group, level, line, generation, k, patients, responders, weights, estimand, mean, median, sd, low, high.
-        Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 % credible interval, of
-        `next_cohort` those of the prediction interval. `weights` says over which profiles a row is averaged, and by
-        what share of its patients; it is empty where a group has one profile. With `errors` also mcse, mcse_median,
-        mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the standard `same`
-        also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1] of them with a
-        combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its own patients,
-        with own_mcse and so on where there are `errors`.
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, line, generation, k, patients, responders, weights, estimand, mean,
+        median, sd, low, high. Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 %
+        credible interval, of `next_cohort` those of the prediction interval. `weights` says over which profiles a row
+        is averaged, and by what share of its patients; it is empty where a group has one profile. With `errors` also
+        mcse, mcse_median, mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the
+        standard `same` also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1]
+        of them with a combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its
+        own patients, with own_mcse and so on where there are `errors`.
     """
     rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
     if posterior.standard is Standard.SAME:
@@ -173,8 +179,7 @@ def pooled_draws(
             used = profile_weights(posterior, members) > 0
             predictors, rates = posterior.predictors[:, used], means[:, used]
         common: dict[str, str | int | float | None] = {
-            "group": group.group,
-            "level": group.level,
+            **group.as_row(),
             "line": group.levels.get("line"),
             "generation": group.levels.get("generation"),
             "k": int(members.sum()),
@@ -205,8 +210,9 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        Columns column, contrast ("pretreated vs naive"), over, whose patients these are (empty: those of both levels),
-        predicted, the share in [0, 1] of them of whom at least one side has a combination that no cohort has, scale
+        Columns column, contrast ("pretreated vs naive"), first, second (its two levels), over, whose patients these are
+        (empty: those of both levels), predicted, the share in [0, 1] of them of whom at least one side has a
+        combination that no cohort has, scale
         ("odds_ratio", of the odds of `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high,
         prob_better: the posterior probability that the first level has the higher response rate. With `errors` also
         those of :func:`pooled_table`, in units of the contrast's scale.
@@ -216,16 +222,9 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
         summary = summarise(draws)
         del summary["sd"]
         better = float((draws > NO_DIFFERENCE[scale]).mean())
-        about = {
-            "column": compared.column,
-            "contrast": compared.contrast,
-            "over": compared.over,
-            "predicted": compared.predicted,
-            "scale": scale,
-        }
+        about = compared.contrast.as_row() | {"over": compared.over, "predicted": compared.predicted, "scale": scale}
         rows.append(about | summary | {"prob_better": better} | with_errors(errors, draws))
-    columns = ["column", "contrast", "over", "predicted", "scale", "mean", "median", "low", "high", "prob_better"]
-    return pd.DataFrame(rows, columns=columns + _error_columns(errors))
+    return pd.DataFrame(rows, columns=[*CONTRAST_COLUMNS, *_error_columns(errors)])
 
 
 def contrast_draws(posterior: Posterior) -> Iterator[tuple[Comparison, str, Array]]:

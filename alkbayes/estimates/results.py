@@ -18,6 +18,7 @@ from alkbayes.evidence.cautions import table_cautions
 from alkbayes.evidence.rules import STRATA
 from alkbayes.evidence.table import RECONSTRUCTION
 from alkbayes.text.json import records
+from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
@@ -57,11 +58,13 @@ def results_of(fit: "Fit") -> Results:
     pooled, contrasts = pooled_table(posterior, errors), contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
     classical = pool_table(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
-    notes = [*fit.evidence.notes, *fit.design.notes, *table_cautions(fit.evidence)]
-    if len(contrasts):
-        notes.append(NOT_RANDOMISED)
-    if fit.evidence.bundled:
-        notes.append(RECONSTRUCTION)
+    notes = notes_of(
+        *fit.evidence.notes,
+        *fit.design.notes,
+        *table_cautions(fit.evidence),
+        *([Note(NoteKind.NOT_RANDOMISED, NOT_RANDOMISED)] if len(contrasts) else []),
+        *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if fit.evidence.bundled else []),
+    )
     evidence = fit.evidence
     return Results(
         pooled=pooled,
@@ -93,7 +96,8 @@ def results_of(fit: "Fit") -> Results:
             "heterogeneity": records(heterogeneity),
             "contrasts": records(contrasts),
             "classical": records(classical),
-            "notes": notes,
+            "notes": [note.text for note in notes],
+            "note_kinds": [str(note.kind) for note in notes],
             "provenance": fit.provenance.as_record(),
         },
     )

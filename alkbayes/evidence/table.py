@@ -1,6 +1,6 @@
 """Reading, checking and hashing an evidence table, and what it is made up of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
@@ -17,7 +17,7 @@ from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.rules import BASIC_COLUMNS, STRATA, header_faults, row_faults, states
 from alkbayes.text.names import listed, quoted
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import in_order, is_missing, label_of
+from alkbayes.vocabulary import GROUP_COLUMNS, group_row, in_order, is_missing, label_of
 
 BUNDLED = "bundled"
 """`Evidence.source` of the table in the package."""
@@ -220,13 +220,13 @@ def make_up(evidence: Evidence) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns `group` (a column's label, or "line:generation"), `level` (a value, or two with a colon between; empty
-        for the cohorts that have none), `cohorts`, `patients`, `responders` and `orr` (crude, in [0, 1]).
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS` (a level is empty for the cohorts that have none), `cohorts`,
+        `patients`, `responders` and `orr` (crude, in [0, 1]).
     """
     frame = evidence.frame
     there = [column for column in MAKE_UP_COLUMNS if column in frame and any(frame[column])]
     rows = [
-        _counts(label_of(column, frame.columns), level, frame[frame[column] == level])
+        _counts({label_of(column, frame.columns): level}, frame[frame[column] == level])
         for column in there
         for level in _levels(frame, column)
     ]
@@ -235,14 +235,10 @@ def make_up(evidence: Evidence) -> pd.DataFrame:
         for first in _levels(frame, line):
             of_line = frame[frame[line] == first]
             rows += [
-                _counts(
-                    f"{label_of(line)}:{label_of(generation)}",
-                    f"{first}:{second}",
-                    of_line[of_line[generation] == second],
-                )
+                _counts({label_of(line): first, label_of(generation): second}, of_line[of_line[generation] == second])
                 for second in _levels(of_line, generation)
             ]
-    return pd.DataFrame(rows, columns=["group", "level", "cohorts", "patients", "responders", "orr"])
+    return pd.DataFrame(rows, columns=[*GROUP_COLUMNS, "cohorts", "patients", "responders", "orr"])
 
 
 def _total(counts: "pd.Series[int]") -> int:
@@ -256,13 +252,12 @@ def _levels(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
     return in_order(column, values - {""}) + (("",) if "" in values else ())
 
 
-def _counts(group: str, level: str, frame: pd.DataFrame) -> dict[str, object]:
+def _counts(levels: Mapping[str, str], frame: pd.DataFrame) -> dict[str, object]:
     """Return a row of `make_up` for the cohorts in `frame`, of which there is at least one."""
     patients, responders = _total(frame["n"]), _total(frame["responders"])
     orr = responders / patients
     return {
-        "group": group,
-        "level": level,
+        **group_row(levels),
         "cohorts": len(frame),
         "patients": patients,
         "responders": responders,

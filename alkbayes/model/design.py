@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes.errors import EvidenceError
 from alkbayes.likelihood.links import Link
 from alkbayes.model.identification import check_reference, heterogeneity_note, level_note
 from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.spec.schema import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity
 from alkbayes.text.names import column_title
-from alkbayes.vocabulary import TOTAL, in_order, label_of
+from alkbayes.vocabulary import TOTAL, in_order, joined_key, label_of, slug_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +70,7 @@ class EffectBlock:
     @property
     def slug(self) -> str:
         """The label as part of a variable's name."""
-        return self.label.replace(":", "_")
+        return slug_of(self.label)
 
     @property
     def free(self) -> str:
@@ -327,7 +326,7 @@ def level_codes(levels: tuple[str, ...], columns: tuple[str, ...], profiles: Map
     Parameters
     ----------
     levels
-        All levels; of an interaction, its columns' levels joined by a colon.
+        All levels; of an interaction, keys of its columns' levels (:func:`alkbayes.vocabulary.joined_key`).
     columns
         The columns that make up a level.
     profiles
@@ -335,7 +334,7 @@ def level_codes(levels: tuple[str, ...], columns: tuple[str, ...], profiles: Map
     """
     position = {level: code for code, level in enumerate(levels)}
     rows = zip(*(profiles[column].tolist() for column in columns), strict=True)
-    return np.array([position[":".join(row)] for row in rows], dtype=np.intp)
+    return np.array([position[joined_key(row)] for row in rows], dtype=np.intp)
 
 
 def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, str]) -> EffectBlock:
@@ -346,15 +345,10 @@ def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, 
         basis, prior, sd_prior = np.eye(len(levels))[:, 1:], effect.prior, None
     else:
         # An interaction has every combination, observed or not: a combination without cohorts keeps its prior.
-        levels = tuple(":".join(combination) for combination in itertools.product(*observed))
-        if len(set(levels)) < len(levels):
-            raise EvidenceError(
-                f"{' and '.join(effect.columns)}: two combinations of their levels have one name, because a level has "
-                "a colon in it, and colons join the levels of an interaction. Write the levels without colons."
-            )
+        levels = tuple(map(joined_key, itertools.product(*observed)))
         basis, prior, sd_prior = zero_sum_basis(len(levels)), STANDARD_NORMAL, effect.sd_prior
     return EffectBlock(
-        label=":".join(labels[column] for column in effect.columns),
+        label=joined_key(labels[column] for column in effect.columns),
         columns=effect.columns,
         levels=levels,
         index=level_codes(levels, effect.columns, profiles),

@@ -11,7 +11,7 @@ from alkbayes.evidence.rules import STRATA
 from alkbayes.model.design import Index, Structure, level_codes
 from alkbayes.model.draws import linear_predictor
 from alkbayes.model.standardisation import common_support, in_words
-from alkbayes.vocabulary import ALL, Standard
+from alkbayes.vocabulary import ALL, Contrast, Standard, group_row, joined_key
 
 type Array = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
@@ -23,22 +23,28 @@ class Group:
 
     Attributes
     ----------
-    group
-        "all", or the labels of the columns that define it, joined by a colon: "line", "line:generation".
     levels
-        For each of these labels, the level.
+        For each label of the columns that define it, the level; empty for all cohorts.
     members
         Which cohorts belong to it, shape (cohort,).
     """
 
-    group: str
     levels: Mapping[str, str]
     members: Mask
 
     @property
+    def group(self) -> str:
+        """Key of the columns: "all", "line", "line:generation"."""
+        return joined_key(self.levels) or ALL
+
+    @property
     def level(self) -> str:
-        """The levels joined by a colon; "all" for all cohorts."""
-        return ":".join(self.levels.values()) or ALL
+        """Key of the levels: "all", "naive", "naive:first"."""
+        return joined_key(self.levels.values()) or ALL
+
+    def as_row(self) -> dict[str, str | None]:
+        """Return what identifies it in a row of a table."""
+        return group_row(self.levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +80,24 @@ class Comparison:
 
     Attributes
     ----------
-    column
-        Label of the effect.
-    level, reference
-        What is compared with what.
+    contrast
+        The two levels, and the label of their effect.
     share
         Of the patients that has each profile, shape (profile,).
     one, other
-        Linear predictors with the level and with the reference, shape (draw, profile).
+        Linear predictors with the first level and with the second, shape (draw, profile).
     seen
         Whether cohorts of the table have a profile both with the one and with the other, shape (profile,).
     over
         Whose patients these are, as in :class:`Mix`; empty where they are those of both levels.
     """
 
-    column: str
-    level: str
-    reference: str
+    contrast: Contrast
     share: Array
     one: Array
     other: Array
     seen: Mask
     over: str
-
-    @property
-    def contrast(self) -> str:
-        """Its name, such as "pretreated vs naive"."""
-        return f"{self.level} vs {self.reference}"
 
     @property
     def predicted(self) -> float:
@@ -136,12 +133,12 @@ def groups_of(design: Structure) -> Iterator[Group]:
 
     Two-way cells are those of line by TKI generation, where a model has both, and of each interaction that it has.
     """
-    yield Group(ALL, {}, np.ones(len(design.cohorts), dtype=np.bool_))
+    yield Group({}, np.ones(len(design.cohorts), dtype=np.bool_))
     single = [block for block in design.effects if len(block.columns) == 1]
     for block in single:
         for level in block.levels:
             if (members := design.profiles[block.columns[0]] == level).any():
-                yield Group(block.label, {block.label: level}, members)
+                yield Group({block.label: level}, members)
     pairs = [STRATA] if all(column in design.profiles for column in STRATA) else []
     pairs += [block.columns for block in design.effects if len(block.columns) == 2 and block.columns != STRATA]
     order = {block.columns[0]: block.levels for block in single}
@@ -150,7 +147,7 @@ def groups_of(design: Structure) -> Iterator[Group]:
             members = (design.profiles[first] == one) & (design.profiles[second] == two)
             if members.any():
                 labels = design.labels[first], design.labels[second]
-                yield Group(":".join(labels), dict(zip(labels, (one, two), strict=True)), members)
+                yield Group(dict(zip(labels, (one, two), strict=True)), members)
 
 
 def compared_levels(
@@ -184,9 +181,7 @@ def compared_levels(
                 sides.append(profile_predictors(design, draws, given, count=len(used)))
                 seen &= [row in had for row in _rows(given)]
             yield Comparison(
-                column=block.label,
-                level=level,
-                reference=reference,
+                contrast=Contrast(block.label, first=level, second=reference),
                 share=weights[used],
                 one=sides[0],
                 other=sides[1],
@@ -212,7 +207,7 @@ def mix_of(
         weights = patient_shares(design, kept, profile_of_cohort)
         used = np.flatnonzero(weights)
         given = {name: values[used] for name, values in profiles.items()}
-        given[columns[0]] = np.full(len(used), group.level)
+        given[columns[0]] = np.full(len(used), group.levels[design.labels[columns[0]]])
         merged: dict[tuple[str, ...], float] = {}
         for row, share in zip(_rows(given), weights[used], strict=True):
             merged[row] = merged.get(row, 0.0) + float(share)
@@ -253,9 +248,9 @@ def describe_weights(design: Structure, profiles: Mapping[str, NDArray[np.str_]]
         return ""
     # What defines the group is the same in all its profiles and not repeated.
     varying = [column for column in profiles if design.labels[column] not in group.levels]
-    shares: dict[str, float] = {}
+    shares: dict[tuple[str, ...], float] = {}
     for profile in used:
-        name = ":".join(str(profiles[column][profile]) for column in varying)
-        shares[name] = shares.get(name, 0.0) + float(weights[profile])
+        levels = tuple(str(profiles[column][profile]) for column in varying)
+        shares[levels] = shares.get(levels, 0.0) + float(weights[profile])
     ordered = sorted(shares.items(), key=lambda item: -item[1])
-    return "; ".join(f"{name} {100 * share:.1f} %" for name, share in ordered)
+    return "; ".join(f"{':'.join(levels)} {100 * share:.1f} %" for levels, share in ordered)

@@ -16,7 +16,7 @@ from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
 from alkbayes.inference.fit import Fit
 from alkbayes.model.profiles import Group, profile_predictors
 from alkbayes.text.names import shown
-from alkbayes.vocabulary import ALL, Estimand, Standard, in_order
+from alkbayes.vocabulary import Estimand, Standard, in_order
 
 type Array = NDArray[np.float64]
 
@@ -101,7 +101,7 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
         members &= fit.design.profiles[column] == level
     found = posterior if members.any() else _given(posterior, columns)
     over = members if members.any() else np.ones_like(members)
-    group = Group(":".join(levels) or ALL, levels, over)
+    group = Group(levels, over)
     (row, rates) = next(each for each in pooled_draws(found, [group]) if each[0]["estimand"] == Estimand.NEXT_COHORT)
     return PlannedCohort(
         levels=levels,

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.evidence.outcomes import Outcome
-from alkbayes.evidence.table import BUNDLED, RECONSTRUCTION
+from alkbayes.evidence.table import BUNDLED
 from alkbayes.plots.page.style import Caption
+from alkbayes.presentation.fit import notes_in
+from alkbayes.text.notes import NoteKind
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,9 +92,9 @@ class RunTables:
             f"{counted(evidence['responders'], 'responder')} of {counted(evidence['patients'], 'patient')}."
         )
         # What is said of the bundled table first: of very many notes a page has the first alone.
-        notes = [note for note in document["notes"] if note != NOT_RANDOMISED]
-        notes.sort(key=lambda note: note != RECONSTRUCTION)
-        said = (note if note.endswith((".", ")")) else f"{note}." for note in notes)
+        notes = [note for note in notes_in(document) if note.kind is not NoteKind.NOT_RANDOMISED]
+        notes.sort(key=lambda note: note.kind is not NoteKind.RECONSTRUCTION)
+        said = (note.text if note.text.endswith((".", ")")) else f"{note.text}." for note in notes)
         return Caption((made_of, *said), warning(document), self.outcome)
 
     def _table(self, name: str) -> "pd.DataFrame":

@@ -1,10 +1,10 @@
 """How the two engines agree, as a reader sees it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alkbayes.presentation.tables import Part, ReaderTable, Sentence
-from alkbayes.text.names import shown
+from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, rows_by
+from alkbayes.text.names import level_name
 
 
 def cross_check_parts(found: Mapping[str, Any]) -> Iterator[Part]:
@@ -16,13 +16,11 @@ def cross_check_parts(found: Mapping[str, Any]) -> Iterator[Part]:
         yield Sentence(f"Cross-check: FAILED: {'; '.join(found['faults'])}.")
         return
     names = tuple(dict.fromkeys(row["statistic"] for row in found["differences"]))
-    rows: dict[tuple[str, str, str], dict[str, float | None]] = {}
-    for row in found["differences"]:
-        rows.setdefault((row["group"], row["level"], row["estimand"]), {})[row["statistic"]] = row["z"]
+    rows = rows_by(found["differences"], "group", "level", "estimand", "statistic")
     yield ReaderTable(
         "Quadrature less NUTS, in units of the Monte Carlo error of the difference",
         ("", "estimand", *names),
-        tuple(_cells(key, [differences[name] for name in names]) for key, differences in rows.items()),
+        tuple(_cells([of[name] for name in names]) for of in rows.values()),
         words=(1,),
     )
     verdict = "; ".join(found["faults"]) if found["faults"] else "the engines agree"
@@ -32,7 +30,7 @@ def cross_check_parts(found: Mapping[str, Any]) -> Iterator[Part]:
     )
 
 
-def _cells(key: tuple[str, str, str], differences: list[float | None]) -> tuple[str, ...]:
-    group, level, estimand = key
-    name = "overall" if group == "all" else shown(level).replace(":", " : ")
-    return (name, estimand.replace("_", " "), *("–" if z is None else f"{z:+.1f}" for z in differences))
+def _cells(rows: Sequence[Row]) -> tuple[str, ...]:
+    differences = (row["z"] for row in rows)
+    estimand = rows[0]["estimand"].replace("_", " ")
+    return (level_name(rows[0]), estimand, *("–" if z is None else f"{z:+.1f}" for z in differences))

@@ -27,10 +27,10 @@ def group_rows(groups: Sequence[Mapping[str, Any]]) -> ReaderTable:
             rows.append((column_title(group),))
         for row in of_group:
             counts = (f"{row[name]:,}" for name in ("cohorts", "patients", "responders"))
-            rows.append((f" {_level(group, row['level'])}", *counts, percent(row["orr"])))
+            rows.append((f" {_level(row)}", *counts, percent(row["orr"])))
     return ReaderTable("Cohorts by group", ("", "cohorts", "patients", "responders", "crude ORR, %"), tuple(rows))
 
 
-def _level(group: str, level: str) -> str:
-    parts = level.split(":", 1) if ":" in group else [level]
-    return " : ".join(shown(part) or NOT_GIVEN for part in parts)
+def _level(row: Mapping[str, Any]) -> str:
+    levels = (row["first_level"], row["second_level"])
+    return " : ".join(shown(level) or NOT_GIVEN for level in levels if level is not None)

@@ -5,7 +5,8 @@ from typing import Any
 
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
-from alkbayes.text.names import GROUP_TITLES, column_title, shown
+from alkbayes.text.names import column_title, columns_title, is_pair, level_name, shown
+from alkbayes.text.notes import Note, NoteKind
 from alkbayes.text.wording import (
     RATE_DECIMALS,
     SHARE_DECIMALS,
@@ -21,7 +22,7 @@ from alkbayes.text.wording import (
     sentences_of,
     size,
 )
-from alkbayes.vocabulary import ALL
+from alkbayes.vocabulary import ALL, slug_of
 
 type Document = Mapping[str, Any]
 """What `run.json` holds and `fit --json` prints."""
@@ -74,6 +75,11 @@ def pooled_rows(document: Document) -> ReaderTable:
         title=f"Pooled {outcome_of(document).label}, %",
         headings=("", "k", "patients\nresponders", *classical, "typical", "mean", "next cohort"),
         rows=tuple(_pooled(document)),
+        folded={
+            f" {level_name(row)}": f" {shown(row['first_level'])}:\n  {shown(row['second_level'])}"
+            for row in document["pooled"]
+            if is_pair(row)
+        },
     )
 
 
@@ -104,7 +110,7 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
         ReaderTable(
             f"Contrasts of {column_title(column)}{f', over {over}' if (over := patients_of(column, document)) else ''}",
             headings,
-            tuple(_contrast(name, scales) for name, scales in contrasts.items()),
+            tuple(_contrast(scales) for scales in contrasts.values()),
         )
         for column, contrasts in contrasts_by_column(document).items()
     ]
@@ -122,11 +128,11 @@ def contrast_mark(contrast: Document) -> str:
     return WHOLLY_PREDICTED if contrast["predicted"] >= ALL_PREDICTED else PARTLY_PREDICTED
 
 
-def contrasts_by_column(document: Document) -> dict[str, dict[str, dict[str, Document]]]:
-    """Return the contrasts of a fit: by effect, by name, by scale."""
-    found: dict[str, dict[str, dict[str, Document]]] = {}
+def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, Document]]]:
+    """Return the contrasts of a fit: by effect, by the two levels, by scale."""
+    found: dict[str, dict[tuple[str, str], dict[str, Document]]] = {}
     for row in document["contrasts"]:
-        found.setdefault(row["column"], {}).setdefault(row["contrast"], {})[row["scale"]] = row
+        found.setdefault(row["column"], {}).setdefault((row["first"], row["second"]), {})[row["scale"]] = row
     return found
 
 
@@ -143,7 +149,7 @@ def group_heading(group: str, document: Document) -> str:
     if not is_standardised(document):
         return column_title(group)
     over = patients_of(group, document)
-    columns = " and ".join(column_title(column) for column in group.split(":"))
+    columns = columns_title(next(row for row in document["pooled"] if row["group"] == group))
     return f"By {columns}, {f'over {over}' if over else OWN_PATIENTS}"
 
 
@@ -165,6 +171,12 @@ def is_partly_predicted(row: Document) -> bool:
 def shows_whole_percents(document: Document) -> bool:
     """Return whether a pooled rate is printed without a decimal."""
     return any(decimals_of(row, most=RATE_DECIMALS, unit=100) < RATE_DECIMALS for row in document["pooled"])
+
+
+def notes_in(document: Document) -> list[Note]:
+    """Return the notes of a fit."""
+    kinds = map(NoteKind, document["note_kinds"])
+    return [Note(kind, text) for kind, text in zip(kinds, document["notes"], strict=True)]
 
 
 def outcome_of(document: Document) -> Outcome:
@@ -238,18 +250,12 @@ def weight_lines(document: Document) -> list[str]:
 def two_step_notes(document: Document) -> list[str]:
     """Return what is to be said of the intervals of the two-step column, each once with the rows that it is of."""
     notes = [
-        (_level(row["group"], row["level"]).strip(), row["note"])
-        for row in document["classical"]
-        if row["method"] == TWO_STEP and row["note"]
+        (level_name(row), row["note"]) for row in document["classical"] if row["method"] == TWO_STEP and row["note"]
     ]
     told: dict[tuple[str, ...], list[str]] = {}
     for sentence in sentences_of(notes):
         told.setdefault(tuple(sentence.intervals), []).append(sentence.worded(str))
     return [f"Two-step ({', '.join(names)}): {' '.join(said)}" for names, said in told.items()]
-
-
-def _level(group: str, level: str) -> str:
-    return GROUP_TITLES[ALL] if group == ALL else f" {shown(level).replace(':', ' : ')}"
 
 
 def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
@@ -260,9 +266,8 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
             yield (group_heading(group, document),)
         previous = group
         typical = estimands["typical"]
-        mark = f" {PARTLY_PREDICTED}" if is_partly_predicted(typical) else ""
         yield (
-            f"{_level(group, level)}{mark}",
+            f"{'' if group == ALL else ' '}{level_name(typical)}{_mark(typical)}",
             str(typical["k"]),
             f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),
@@ -271,6 +276,10 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
             "\n".join(rate(estimands["mean"])),
             limits(estimands["next_cohort"]),
         )
+
+
+def _mark(row: Document) -> str:
+    return f" {PARTLY_PREDICTED}" if is_partly_predicted(row) else ""
 
 
 def _classical(row: Document | None) -> str:
@@ -285,15 +294,16 @@ def _meaning(parameter: str, document: Document) -> str:
     if kind == "tau":
         return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the {{link}} scale"
     # A parameter's name has an underscore for the colon of a group, and those of the columns' own names.
-    effect = next((row["group"] for row in document["pooled"] if row["group"].replace(":", "_") == label), label)
-    columns = " and ".join(column_title(column) for column in effect.split(":"))
-    what = f"interaction of {columns}" if ":" in effect else f"between the levels of {columns}"
+    effect = next((row for row in document["pooled"] if slug_of(row["group"]) == label), None)
+    columns = column_title(label) if effect is None else columns_title(effect)
+    pair = effect is not None and is_pair(effect)
+    what = f"interaction of {columns}" if pair else f"between the levels of {columns}"
     return f"{what}, SD on the {{link}} scale"
 
 
-def _contrast(name: str, scales: Mapping[str, Document]) -> tuple[str, ...]:
+def _contrast(scales: Mapping[str, Document]) -> tuple[str, ...]:
     middle, interval = difference(scales["risk_difference"])
-    mark = contrast_mark(scales["risk_difference"])
+    name, mark = scales["risk_difference"]["contrast"], contrast_mark(scales["risk_difference"])
     return (
         f"{shown(name)} {mark}" if mark else shown(name),
         ratio(scales["odds_ratio"]),

@@ -52,7 +52,12 @@ def _rates(record: "IntracranialRecord") -> ReaderTable:
         if (group, level, sides[-1]) not in groups:
             continue
         found = [groups.get((group, level, side)) for side in sides]
-        rows.append((level_name(group, level), *("–" if each is None else _counts(each["mean"]) for each in found)))
+        rows.append(
+            (
+                level_name(groups[group, level, sides[-1]]["mean"]),
+                *("–" if each is None else _counts(each["mean"]) for each in found),
+            )
+        )
         for estimand in ("typical", "mean"):
             rates = ("–" if each is None else rate_text(each[estimand]) for each in found)
             rows.append((f"  {estimand}", *rates))

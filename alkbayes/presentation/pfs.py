@@ -88,7 +88,7 @@ def _pooled(record: "PfsRecord") -> ReaderTable:
             *("\n".join(months(estimands[name])) for name in ("typical", "mean")),
             months(estimands["next_cohort"])[1],
         )
-        cells.append((group, level, numbers))
+        cells.append((typical, numbers))
     return ReaderTable(
         "Median progression-free survival, months",
         ("", "k", "patients", "mean of medians", "typical", "mean", "next cohort"),
@@ -114,7 +114,7 @@ def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
             *("–" if plain[name] is None else f"{plain[name]:.{MONTH_DECIMALS}f}" for name in ("estimate", "at_least")),
             "\n".join(months(estimands["registry"])),
         )
-        cells.append((group, level, numbers))
+        cells.append((typical, numbers))
     yield ReaderTable(
         "What leaving out the medians that were not reached does, months",
         ("", "k", "typical", "typical, without", "mean of medians", "at least", "by model"),
@@ -153,7 +153,7 @@ def _heterogeneity(record: "PfsRecord") -> Iterator[ReaderTable]:
 
 def _readings(record: "PfsRecord") -> Iterator[ReaderTable]:
     """Yield the typical median under other readings of what is printed, where there are any."""
-    levels = list(dict.fromkeys((row["group"], row["level"]) for row in record["readings"]))[:READING_COLUMNS]
+    levels = dict(list({(row["group"], row["level"]): row for row in record["readings"]}.items())[:READING_COLUMNS])
     readings: dict[str, dict[tuple[str, str], Row]] = {}
     for row in record["readings"]:
         readings.setdefault(row["reading"], {})[row["group"], row["level"]] = row
@@ -162,7 +162,7 @@ def _readings(record: "PfsRecord") -> Iterator[ReaderTable]:
     failed = {name: next(iter(of.values()))["failed"] for name, of in readings.items()}
     yield ReaderTable(
         "Typical median under other readings of what is printed, months",
-        ("", *(level_name(group, level) for group, level in levels)),
+        ("", *(level_name(row) for row in levels.values())),
         tuple((name, *("\n".join(months(of[at])) for at in levels)) for name, of in readings.items()),
         notes=tuple(f"{name}: NOT CONVERGED, do not use: {why}." for name, why in failed.items() if why),
     )
@@ -172,14 +172,15 @@ def _weighted(record: "PfsRecord") -> dict[tuple[str, str], Row]:
     return {(row["group"], row["level"]): row for row in record["weighted"]}
 
 
-def _under_titles(rows: Iterable[tuple[str, str, tuple[str, ...]]]) -> Iterator[tuple[str, ...]]:
+def _under_titles(rows: Iterable[tuple[Row, tuple[str, ...]]]) -> Iterator[tuple[str, ...]]:
     """Yield the row of all cohorts, and those of each group under its title."""
     previous = ALL
-    for group, level, numbers in rows:
+    for row, numbers in rows:
+        group = row["group"]
         if group != previous:
             yield (column_title(group),)
         previous = group
-        yield (level_name(group, level) if group == ALL else f" {level_name(group, level)}", *numbers)
+        yield (f"{'' if group == ALL else ' '}{level_name(row)}", *numbers)
 
 
 def _cohorts(k: int, not_reached: int) -> str:

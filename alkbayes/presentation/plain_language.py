@@ -5,14 +5,12 @@ from typing import Any
 
 from alkbayes.evidence.table import BUNDLED
 from alkbayes.presentation.fit import ALL_PREDICTED, Document, contrasts_by_column, outcome_of, pooled_by_level
-from alkbayes.text.names import shown
-from alkbayes.text.wording import counted, difference, joined, limits, percent, percent_interval, rate
+from alkbayes.text.names import is_pair, shown
+from alkbayes.text.wording import counted, difference_size, joined, limits, percent, percent_interval, rate
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A difference is settled where the probability of one of its signs is below this."""
-SIGNS = "+−"
-"""Of a number as it is printed; one that is zero as printed has none."""
 MOST_NAMED = 4
 """Differences of one effect that are spelt out; more are counted."""
 MOST_LEVELS = 6
@@ -105,7 +103,8 @@ def _sentences(document: Document) -> Iterator[str]:
     yield _next_cohort(overall)
     yield from _crude(document, overall)
     contrasts = contrasts_by_column(document)
-    columns = [group for group in dict.fromkeys(group for group, _ in pooled) if group != ALL and ":" not in group]
+    means = (estimands["mean"] for estimands in pooled.values())
+    columns = dict.fromkeys(row["group"] for row in means if row["group"] != ALL and not is_pair(row))
     for column in columns:
         yield from _levels(column, pooled)
         yield from _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
@@ -133,7 +132,7 @@ def _next_cohort(overall: Mapping[str, Document]) -> str:
     """Say where the next cohort may lie; that cohorts are alike is never said, as few of them cannot tell."""
     following = overall["next_cohort"]
     times = _width(following) / _width(overall["mean"])
-    ends = limits(following).replace("–", " and ")
+    ends = limits(following, between=" and ")
     lead = "Single cohorts differ by more than that interval tells: the" if times >= APART else "The"
     return (
         f"{lead} response rate of a new cohort of a new trial may lie between {ends} % ({PROB} % prediction interval), "
@@ -190,21 +189,23 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
         )
 
 
-def _differences(column: str, contrasts: Mapping[str, Mapping[str, Document]], *, others: bool) -> Iterator[str]:
+def _differences(
+    column: str, contrasts: Mapping[tuple[str, str], Mapping[str, Document]], *, others: bool
+) -> Iterator[str]:
     """Say which differences between levels have a sign, and how many have none."""
-    rows = [(name, scales["risk_difference"]) for name, scales in contrasts.items()]
+    rows = [scales["risk_difference"] for scales in contrasts.values()]
     if not rows:
         return
     title = _titles(column)[1]
     # Rates of levels may be over each level's own patients, differences are over the same ones: they need not agree.
     mix = ", compared over the same mix of the other columns," if others else ""
-    settled = [(name, row) for name, row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
+    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
     if not settled:
         none = "The difference" if len(rows) == 1 else f"None of the {len(rows)} differences"
         yield f"{none} between {title}{mix} is {'not ' if len(rows) == 1 else ''}settled: either sign stays possible."
         return
-    settled.sort(key=lambda pair: -abs(pair[1]["median"]))
-    said = [_difference(column, name, row) for name, row in settled[:MOST_NAMED]]
+    settled.sort(key=lambda row: -abs(row["median"]))
+    said = [_difference(column, row) for row in settled[:MOST_NAMED]]
     yield f"The rate{mix} is {joined(said)}."
     if (more := len(settled) - MOST_NAMED) > 0:
         yield f"{more} more of these differences {'are' if more > 1 else 'is'} settled, too."
@@ -212,16 +213,10 @@ def _differences(column: str, contrasts: Mapping[str, Mapping[str, Document]], *
         yield f"{rest} of the {len(rows)} differences between {title} {'are' if rest > 1 else 'is'} not settled."
 
 
-def _difference(column: str, name: str, row: Document) -> str:
-    first, _, second = name.partition(" vs ")
-    middle, interval = difference(row)
-    if row["low"] * row["high"] > 0:
-        # One sign all along: said by the word, as sizes in ascending order.
-        interval = "–".join(sorted((end.lstrip(SIGNS) for end in interval.split(" to ")), key=float))
+def _difference(column: str, row: Document) -> str:
+    first, second = (_name(column, row[side]) for side in ("first", "second"))
     word = "lower" if row["median"] < 0 else "higher"
-    return (
-        f"{middle.lstrip(SIGNS)} points ({interval}) {word} in {_name(column, first)} than in {_name(column, second)}"
-    )
+    return f"{difference_size(row)} {word} in {first} than in {second}"
 
 
 def _titles(column: str) -> tuple[str, str]:

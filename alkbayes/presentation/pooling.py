@@ -5,7 +5,7 @@ from typing import Any
 
 from alkbayes.classical.pooling.disagreements import POINTS, WIDTH_RATIO
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
-from alkbayes.text.names import shown
+from alkbayes.text.names import level_name, shown
 from alkbayes.text.wording import counted, percent, percent_interval, signed, variance
 from alkbayes.vocabulary import ALL
 
@@ -80,5 +80,5 @@ def pair(row: Row) -> tuple[str, ...]:
 
 
 def _name(row: Row) -> str:
-    level = shown(row["level"]).replace(":", " : ")
+    level = level_name(row)
     return level if row["group"] == ALL else f"by {shown(row['group'])}, {level}"

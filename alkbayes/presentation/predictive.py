@@ -5,7 +5,7 @@ from typing import Any
 
 from alkbayes.criticism.predictive import PosteriorChecks, PriorChecks, Statistic
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
-from alkbayes.text.names import shown
+from alkbayes.text.names import level_name, shown
 from alkbayes.text.wording import (
     counted,
     figure,
@@ -132,7 +132,7 @@ def _cohort(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _cell(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        shown(row["cell"]).replace(":", " : "),
+        level_name(row),
         str(row["k"]),
         f"{row['patients']:,}",
         f"{percent(row['observed'])}{' ' if row['inside'] else '*'}",

@@ -20,7 +20,7 @@ from alkbayes.text.wording import (
     signed,
     unsigned_zero,
 )
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import Contrast, Standard
 
 type Document = Mapping[str, Any]
 """What `sensitivity --json` prints under `sensitivity`."""
@@ -195,11 +195,10 @@ def _heading(number: Estimate) -> str:
     table, group, level, _ = number.key
     if number.key[3] == "next_cohort":
         return "next\ncohort"
+    if isinstance(level, Contrast):
+        return f"{HYPHENATED.get(level.first, level.first)}\nvs {level.second}"
     if table == "pooled":
         return "overall" if group == "all" else HYPHENATED.get(level, level)
-    if table == "contrast":
-        first, _, second = level.partition(" vs ")
-        return f"{HYPHENATED.get(first, first)}\nvs {second}"
     return level.replace("_", "_\n", 1)
 
 

@@ -10,7 +10,7 @@ from alkbayes.presentation.fit import (
     patients_of,
     weight_lines,
 )
-from alkbayes.text.names import column_title, listed, shown
+from alkbayes.text.names import column_title, is_pair, listed, shown
 from alkbayes.text.wording import joined, percent
 from alkbayes.vocabulary import ALL, Estimand, Standard
 
@@ -135,7 +135,7 @@ def prediction_lines(document: Document) -> list[str]:
 def _single(document: Document) -> Iterator[Document]:
     """Yield the means of the levels of single columns."""
     for row in document["pooled"]:
-        if row["estimand"] == Estimand.MEAN and row["group"] != ALL and ":" not in row["group"]:
+        if row["estimand"] == Estimand.MEAN and row["group"] != ALL and not is_pair(row):
             yield row
 
 

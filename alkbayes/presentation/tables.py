@@ -6,7 +6,7 @@ formats a number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -27,6 +27,8 @@ class ReaderTable:
         Positions of further columns that hold words.
     notes
         Sentences that stand under it.
+    folded
+        Of names of two levels, how they stand in two lines where it is narrow.
     """
 
     title: str
@@ -34,6 +36,7 @@ class ReaderTable:
     rows: tuple[tuple[str, ...], ...]
     words: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    folded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ PARTS = (
     "contrasts",
     "classical",
     "notes",
+    "note_kinds",
     "provenance",
     "command",
     "written",

@@ -59,7 +59,9 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     error = mean_error_of(fit)
     estimates = {}
     for number in headline_of(posterior_of(over_own(fit))):
-        if (same_scale or number.table != HETEROGENEITY) and not set(number.level.split(" vs ")) & set(assumed):
+        contrast = number.contrast
+        levels = {number.level} if contrast is None else {contrast.first, contrast.second}
+        if (same_scale or number.table != HETEROGENEITY) and levels.isdisjoint(assumed):
             estimates[number.key] = _estimate(number, statistics(number.draws, error))
     found = {(block.label, level) for block in fit.design.effects for level in _observed(fit.design, block.columns)}
     had = [(block.label, level) for block in main.effects for level in _observed(main, block.columns)]

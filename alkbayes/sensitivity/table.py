@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from alkbayes.estimates.headline import Key
 from alkbayes.inference.settings import Engine
 from alkbayes.sensitivity.alternatives import READINGS
-from alkbayes.vocabulary import Estimand
-
-type Key = tuple[str, str, str, str]
+from alkbayes.vocabulary import Contrast, Estimand
 
 AGAIN = "main model again"
 """The row of the run's own model, fitted as the readings are: what it shifts is noise."""
@@ -229,12 +228,13 @@ def grid_table(grid: Grid) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns reading, family, status, reason, engine, cohorts, patients, number, table, group, level, measure, mean,
-        median, sd, low, high, prob_positive, and for median, low and high the shift from the main fit and its Monte
-        Carlo error: shift, shift_error, shift_low, shift_low_error, shift_high, shift_high_error; shift_in_sds, the
-        largest that is judged in SDs of the main fit's number; moved, whether it is said to move the number; chance_sd,
-        the standard deviation of what leaving out as many cohorts at random would do. Rates and shifts of rates are
-        proportions. A reading without numbers has one row; the first rows are the run's.
+        Columns reading, family, status, reason, engine, cohorts, patients, number, table, group, level, measure, first
+        and second (of a contrast, its levels), mean, median, sd, low, high, prob_positive, and for median, low and high
+        the shift from the main fit and its Monte Carlo error: shift, shift_error, shift_low, shift_low_error,
+        shift_high, shift_high_error; shift_in_sds, the largest that is judged in SDs of the main fit's number; moved,
+        whether it is said to move the number; chance_sd, the standard deviation of what leaving out as many cohorts at
+        random would do. Rates and shifts of rates are proportions. A reading without numbers has one row; the first
+        rows are the run's.
     """
     rows = []
     for record in grid_records(grid):
@@ -271,8 +271,11 @@ def grid_records(grid: Grid) -> list[dict[str, Any]]:
 
 def _numbers(grid: Grid, outcome: Outcome, key: Key) -> dict[str, Any]:
     estimate, shift = (outcome.estimates or {})[key], grid.shift(outcome, key)
-    row: dict[str, Any] = {"number": estimate.name}
-    row |= dict(zip(("table", "group", "level", "measure"), key, strict=True))
+    table, group, level, measure = key
+    contrast = level if isinstance(level, Contrast) else None
+    row: dict[str, Any] = {"number": estimate.name, "table": table, "group": group}
+    row |= {"level": level if contrast is None else contrast.name, "measure": measure}
+    row |= {"first": contrast and contrast.first, "second": contrast and contrast.second}
     row |= {name: getattr(estimate, name) for name in ("mean", "median", "sd", "low", "high", "prob_positive")}
     if shift is not None and outcome is not grid.main:
         for name, column in (("median", "shift"), ("low", "shift_low"), ("high", "shift_high")):

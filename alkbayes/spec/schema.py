@@ -16,7 +16,7 @@ from alkbayes.spec.files import family_of, read_declaration
 from alkbayes.spec.outcome import Column, OutcomeTable
 from alkbayes.spec.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.text.names import near_miss
-from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, TOTAL, label_of
+from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, TOTAL, joined_key, label_of, slug_of
 
 SCHEMA = 1
 LOG_MEDIAN = "log_median"
@@ -189,7 +189,7 @@ class Spec(Declaration[Likelihood]):
 
 def effect_label(columns: Sequence[str], table: Iterable[str]) -> str:
     """Return what an effect is called in the results of a table with these columns, such as "line:generation"."""
-    return ":".join(label_of(column, table) for column in columns)
+    return joined_key(label_of(column, table) for column in columns)
 
 
 def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
@@ -278,7 +278,7 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
     """Yield the columns for which results would have a name that they have for another part of the model, too."""
     parts: list[tuple[str, str, set[str]]] = []
     for position, effect in enumerate(spec.effect):
-        slug = effect_label(effect.columns, spec.columns).replace(":", "_")
+        slug = slug_of(effect_label(effect.columns, spec.columns))
         names = {slug, f"{slug}_contrast", f"beta_{slug}", f"raw_{slug}", f"sd_{slug}", f"effect_{slug}"}
         parts.append((f"effect[{position}]", as_written(effect.column), names))
     for position, term in enumerate(spec.heterogeneity):

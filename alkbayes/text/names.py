@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
+from typing import Any
 
 from alkbayes.vocabulary import ALL
 
@@ -100,8 +101,19 @@ def column_title(group: str) -> str:
     return GROUP_TITLES.get(group, shown(group))
 
 
-def level_name(group: str, level: str) -> str:
-    """Return what a level of a column, or a pair of levels of two columns, is called; "overall" for all rows."""
-    if group == ALL:
+def is_pair(row: Mapping[str, Any]) -> bool:
+    """Return whether a row of a table is of the levels of two columns at once."""
+    return row["second_level"] is not None
+
+
+def level_name(row: Mapping[str, Any], *, between: str = " : ") -> str:
+    """Return what the group of a row is called: "overall", "naive", or of two columns "naive : first"."""
+    if row["first_level"] is None:
         return GROUP_TITLES[ALL]
-    return shown(level).replace(":", " : ") if ":" in group else shown(level)
+    return shown(f"{row['first_level']}{between}{row['second_level']}" if is_pair(row) else row["first_level"])
+
+
+def columns_title(row: Mapping[str, Any]) -> str:
+    """Return the columns that define the group of a row in running text, such as "line and TKI generation"."""
+    first, second = row["first_column"], row["second_column"]
+    return f"{column_title(first)} and {column_title(second)}" if is_pair(row) else column_title(first)

@@ -28,11 +28,11 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}"
 
 
-def percent_interval(low: float | None, high: float | None, digits: int = 1) -> str:
-    """Return an interval of proportions as percent; a dash where there is none."""
+def percent_interval(low: float | None, high: float | None, digits: int = 1, *, between: str = "–") -> str:
+    """Return an interval of proportions as percent, `between` its limits; a dash where there is none."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "–"
-    return f"{percent(low, digits)}–{percent(high, digits)}"
+    return f"{percent(low, digits)}{between}{percent(high, digits)}"
 
 
 def variance(value: float | None) -> str:
@@ -136,10 +136,10 @@ def rate(row: Mapping[str, Any]) -> tuple[str, str]:
     return percent(row["median"], digits), percent_interval(row["low"], row["high"], digits)
 
 
-def limits(row: Mapping[str, Any]) -> str:
-    """Return the interval of a response rate alone, in percent."""
+def limits(row: Mapping[str, Any], *, between: str = "–") -> str:
+    """Return the interval of a response rate alone, in percent, `between` its limits."""
     digits = decimals_of(row, most=RATE_DECIMALS, unit=100, of=("low", "high"))
-    return percent_interval(row["low"], row["high"], digits)
+    return percent_interval(row["low"], row["high"], digits, between=between)
 
 
 def rate_text(row: Mapping[str, Any]) -> str:
@@ -189,6 +189,18 @@ def difference(row: Mapping[str, Any]) -> tuple[str, str]:
     digits = decimals_of(row, most=RATE_DECIMALS, unit=100)
     median, low, high = (signed(100 * row[name], digits) for name in ("median", "low", "high"))
     return median, f"{low} to {high}"
+
+
+def difference_size(row: Mapping[str, Any]) -> str:
+    """Return how far two rates lie apart, for a sentence that says which is the higher: "26.2 points (17.7–33.9)".
+
+    An interval of one sign is given as sizes, the smaller first; any other keeps its signs.
+    """
+    digits = decimals_of(row, most=RATE_DECIMALS, unit=100)
+    middle, interval = f"{100 * abs(row['median']):.{digits}f}", difference(row)[1]
+    if row["low"] * row["high"] > 0:
+        interval = "–".join(f"{100 * size:.{digits}f}" for size in sorted((abs(row["low"]), abs(row["high"]))))
+    return f"{middle} points ({interval})"
 
 
 def probability(value: float) -> str:

@@ -27,6 +27,7 @@ def rows_of(
     reading: str, median: float, p: float, *, of_prior: bool = True, error: float = 0.001
 ) -> list[dict[str, Any]]:
     common = {"reading": reading, "of_prior": of_prior, "cohorts": 6, "contrast": CONTRAST}
+    common |= {"first": "third", "second": "first"}
     numbers = {"sd": 0.1, "prob_better": p, "mcse_prob": error, "mcse_median": 0.002}
     difference = {"scale": "risk_difference", "median": median, "low": median - 0.2, "high": median + 0.2}
     ratio = {"scale": "odds_ratio", "median": 2.0, "low": 0.5, "high": 8.0}
@@ -180,7 +181,8 @@ def test_whether_the_data_carry_a_correlation(changes: dict[str, float], words: 
 def test_what_the_joint_model_changes_and_leaves_out() -> None:
     rate = {"group": "all", "level": "all", "measure": "mean", "prob_better": np.nan, "separate_prob_better": np.nan}
     contrast = rate | {"group": "generation", "level": CONTRAST, "measure": "risk_difference", "prob_better": 0.9}
-    contrast |= {"separate_prob_better": 0.99, "median": 0.2, "low": -0.1, "high": 0.4}
+    contrast |= {"first": "third", "second": "first", "separate_prob_better": 0.99}
+    contrast |= {"median": 0.2, "low": -0.1, "high": 0.4}
     beside = pd.DataFrame(
         [rate | {"shift_in_sds": -0.7, "width_ratio": 0.9}, contrast | {"shift_in_sds": 0.2, "width_ratio": 1.1}]
     )

@@ -290,7 +290,7 @@ def test_contrasts_are_antisymmetric(name: str, case_of: Any, posterior_from: An
     two = contrast_table(posterior_from(design, {k: v for k, v in free.items() if k not in {"theta", "p"}}))
     one, two = one[one["column"] == "generation"], two[two["column"] == "generation"]
     for _, there in one.iterrows():
-        level, reference = there["contrast"].split(" vs ")
+        level, reference = there["first"], there["second"]
         back = row(two, contrast=f"{reference} vs {level}", scale=there["scale"])
         mirrored = (lambda x: 1 / x) if there["scale"] == "odds_ratio" else (lambda x: -x)
         assert mirrored(back["low"]) == pytest.approx(there["high"], rel=1e-9, abs=1e-9)
@@ -434,7 +434,8 @@ def test_contrasts_are_the_differences_of_the_rows(histories: Any) -> None:
     found = 0
     for compared, scale, draws in contrast_draws(posterior):
         if scale == "risk_difference":
-            first, second = (rows[compared.column, level] for level in (compared.level, compared.reference))
+            contrast = compared.contrast
+            first, second = (rows[contrast.column, level] for level in (contrast.first, contrast.second))
             np.testing.assert_allclose(draws, first - second, atol=1e-12)
             found += 1
     assert found == 3 + 10 + 10
@@ -451,7 +452,7 @@ def test_contrasts_tell_of_which_share_of_patients_a_side_is_predicted(histories
     columns = {"line": "line", "prior_tki": "prior_alk_tki", "generation": "regimen_class"}
     over = pooled_table(posterior).query("estimand == 'mean'").drop_duplicates("group").set_index("group")
     for compared in found.to_dict("records"):
-        column, levels = columns[compared["column"]], compared["contrast"].split(" vs ")
+        column, levels = columns[compared["column"]], [compared["first"], compared["second"]]
         same = standard is Standard.SAME
         patients = frame[SUPPORT[column](frame) if same else frame[column].isin(levels)]
         sides = [patients[names].assign(**{column: level}).to_numpy() for level in levels]

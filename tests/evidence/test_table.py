@@ -19,7 +19,7 @@ from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import lines_of, make_up, read_evidence, trial_labels
 from alkbayes.model.restriction import trials_of
 from alkbayes.text.names import near_miss, shown
-from alkbayes.vocabulary import LEVELS, is_missing
+from alkbayes.vocabulary import GROUP_COLUMNS, LEVELS, is_missing
 
 STRANGERS = Path(__file__).parents[1] / "fixtures" / "strangers"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "evidence"
@@ -699,7 +699,7 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(give: Give, content: by
 
 def test_the_make_up_of_the_bundled_table() -> None:
     groups = make_up(read_evidence())
-    assert groups.columns.tolist() == ["group", "level", "cohorts", "patients", "responders", "orr"]
+    assert groups.columns.tolist() == [*GROUP_COLUMNS, "cohorts", "patients", "responders", "orr"]
     counts = groups.set_index(["group", "level"])[["cohorts", "patients", "responders"]]
     assert counts.loc["line"].T.to_dict("list") == {
         "naive": [17, 1612, 1231],

@@ -1,6 +1,7 @@
 """The structure of a model: codes, bases, levels and what happens where table and model do not fit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from alkbayes.inference.nuts.pymc_model import build_model
 from alkbayes.model.design import build_design, level_codes, parameters, zero_sum_basis
 from alkbayes.spec.schema import Spec
 from alkbayes.text.names import column_title
+from alkbayes.vocabulary import joined_key
 
 LINE = {"column": "line", "kind": "fixed", "reference": "naive", "prior": {"dist": "normal", "mean": 0.0, "sd": 1.0}}
 SD = {"sd_prior": {"dist": "half_normal", "sd": 0.5}}
@@ -108,6 +110,22 @@ def test_an_effect_with_nothing_to_compare_is_dropped_and_noted(
     assert [note.split(": every")[0] for note in design.notes] == [column_title(label) for label in noted]
     assert set(design.profiles) == {column for block in design.effects for column in block.columns}
     assert not [parameter for parameter in parameters(design) if parameter.size == 0]
+
+
+def test_a_colon_in_a_level_leaves_combinations_apart(spec_of: SpecOf, table_of: TableOf) -> None:
+    table = table_of()
+    one = np.resize(["a", "a:b", "a:b", "a\\"], len(table.frame))
+    other = np.resize(["b:c", "c", "b:c", "c"], len(table.frame))
+    odd = replace(table, frame=table.frame.assign(one=one, other=other))
+    single = [{"column": column, "kind": "exchangeable"} | SD for column in ("one", "other")]
+    spec = spec_of(effect=[*single, {"column": ["one", "other"], "kind": "exchangeable"} | SD])
+    block = build_design(spec, odd).effects[2]
+    assert len(set(block.levels)) == len(block.levels) == 6
+    pairs = list(zip(one.tolist(), other.tolist(), strict=True))
+    found = dict(zip(pairs, block.index.tolist(), strict=True))
+    assert len(set(found.values())) == len(set(pairs)) == 4
+    # What ordinary levels are called stays.
+    assert joined_key(("naive", "first")) == "naive:first"
 
 
 def test_heterogeneity_knows_its_units(spec_of: SpecOf, table_of: TableOf) -> None:

@@ -25,6 +25,7 @@ from alkbayes.runs.run import write_run
 from alkbayes.sensitivity.refit import run_grid
 from alkbayes.sensitivity.table import grid_records
 from alkbayes.spec.schema import model_path, read_spec
+from alkbayes.vocabulary import group_row
 
 SETTINGS = SamplerSettings(seed=11, chains=4, draws=250)
 READINGS = ("tau half-normal 1", "differences normal 0.5", "mixed lines left out")
@@ -70,13 +71,12 @@ def readings(run: SimpleNamespace, fewer_draws: Callable[[], AbstractContextMana
     return records
 
 
-def pooled_row(group: str, level: str, estimand: str, place: int, **more: Any) -> dict[str, Any]:
+def pooled_row(levels: dict[str, str], estimand: str, place: int) -> dict[str, Any]:
     low = 0.3 + 0.01 * (place % 20)
     return {
-        "group": group,
-        "level": level,
-        "line": None,
-        "generation": None,
+        **group_row(levels),
+        "line": levels.get("line"),
+        "generation": levels.get("generation"),
         "k": 3,
         "patients": 100,
         "responders": 50,
@@ -87,7 +87,7 @@ def pooled_row(group: str, level: str, estimand: str, place: int, **more: Any) -
         "sd": 0.05,
         "low": low,
         "high": low + 0.25,
-    } | more
+    }
 
 
 def made_up(count: int, *, grouped: bool = True, names: tuple[str, ...] = ()) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -110,16 +110,14 @@ def made_up(count: int, *, grouped: bool = True, names: tuple[str, ...] = ()) ->
             "shrinkage": 10 / (10 + n),
         }
     )
-    rows = [pooled_row("all", "all", estimand, 0) for estimand in ESTIMANDS]
+    rows = [pooled_row({}, estimand, 0) for estimand in ESTIMANDS]
     if grouped:
         used = cells[: max(1, min(count, len(cells)))]
         for place, line in enumerate(dict.fromkeys(line for line, _ in used), 1):
-            rows += [pooled_row("line", line, estimand, place, line=line) for estimand in ESTIMANDS]
+            rows += [pooled_row({"line": line}, estimand, place) for estimand in ESTIMANDS]
         for place, (line, generation) in enumerate(used, 5):
-            rows += [
-                pooled_row("line:generation", f"{line}:{generation}", estimand, place, line=line, generation=generation)
-                for estimand in ESTIMANDS
-            ]
+            levels = {"line": line, "generation": generation}
+            rows += [pooled_row(levels, estimand, place) for estimand in ESTIMANDS]
     else:
         cohorts = cohorts.drop(columns=["line", "regimen_class"])
     return pd.DataFrame(rows), cohorts

@@ -13,6 +13,7 @@ from alkbayes.plots.kinds import KINDS
 from alkbayes.plots.page.layout import MM
 from alkbayes.plots.source import RunTables, warning
 from alkbayes.runs.run import read_run
+from alkbayes.text.notes import NoteKind
 from alkbayes.vocabulary import NOT_RANDOMISED
 
 
@@ -96,8 +97,13 @@ def test_what_did_not_converge_is_marked(tables: RunTables, run, see) -> None:
 
 
 def test_notes_stand_about_every_figure_that_of_the_bundled_table_first(tables: RunTables, run) -> None:
-    noted = RunTables(run.folder, tables.document | {"notes": ["look alike", NOT_RANDOMISED, RECONSTRUCTION]})
-    assert noted.caption.notes[1:] == (RECONSTRUCTION, "look alike.")
+    kinds = [str(kind) for kind in (NoteKind.OTHER, NoteKind.NOT_RANDOMISED, NoteKind.RECONSTRUCTION)]
+    # However they are worded: their kind is what counts.
+    notes = {"notes": ["look alike", "not drawn by lot", "made anew."], "note_kinds": kinds}
+    noted = RunTables(run.folder, tables.document | notes)
+    assert noted.caption.notes[1:] == ("made anew.", "look alike.")
+    assert RECONSTRUCTION in tables.caption.notes
+    assert NOT_RANDOMISED not in tables.caption.notes
 
 
 def test_figures_may_lie_in_the_folder(run, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def fitted() -> Document:
 def changed(fitted: Document) -> Callable[..., Document]:
     """Return a copy of the fit's document in which rows of a table have other numbers."""
 
-    def change(table: str, numbers: dict[str, float], **where: str) -> Document:
+    def change(table: str, numbers: dict[str, Any], **where: str) -> Document:
         document = copy.deepcopy(fitted)
         rows = [row for row in document[table] if all(row[name] == value for name, value in where.items())]
         assert rows
@@ -40,7 +40,7 @@ def changed(fitted: Document) -> Callable[..., Document]:
     return change
 
 
-def contrast(low: float, median: float, high: float, probability: float) -> dict[str, float]:
+def contrast(low: float, median: float, high: float, probability: float) -> dict[str, Any]:
     return {"low": low, "median": median, "high": high, "prob_better": probability, "mcse_median": 0.0} | {
         "mcse_low": 0.0,
         "mcse_high": 0.0,
@@ -76,6 +76,12 @@ def test_an_end_that_is_zero_as_printed_has_no_sign_to_take_off(changed: Callabl
     where = {"contrast": "pretreated vs naive", "scale": "risk_difference"}
     said = summary(changed("contrasts", contrast(0.0002, 0.2, 0.3, 0.98), **where))
     assert "20.0 points (0.0–30.0) higher in pretreated cohorts than in treatment-naive cohorts" in said
+
+
+def test_the_levels_of_a_difference_are_not_read_from_its_name(changed: Callable[..., Document]) -> None:
+    numbers = contrast(0.1, 0.2, 0.3, 1.0) | {"first": "a vs b", "second": "c to d"}
+    said = summary(changed("contrasts", numbers, contrast="pretreated vs naive"))
+    assert "20.0 points (10.0–30.0) higher in line a vs b than in line c to d" in said
 
 
 def test_another_outcome_has_its_own_name(fitted: Document) -> None:

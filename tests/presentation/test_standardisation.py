@@ -129,7 +129,8 @@ def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared:
         == "interaction of earlier ALK TKI and TKI generation, SD on the logit scale"
     )
     # An underscore of a column's own name stays one.
-    pooled = [row | {"group": "prior_chemo"} if row["group"] == "prior_tki" else row for row in compared["pooled"]]
+    chemo = {"group": "prior_chemo", "first_column": "prior_chemo"}
+    pooled = [row | chemo if row["group"] == "prior_tki" else row for row in compared["pooled"]]
     other = [{**compared["heterogeneity"][0], "parameter": "sd_prior_chemo"}]
     ((*_, meaning),) = heterogeneity_rows(compared | {"pooled": pooled, "heterogeneity": other}).rows
     assert meaning == "between the levels of prior_chemo, SD on the logit scale"

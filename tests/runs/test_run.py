@@ -46,7 +46,15 @@ REPORTED = {
     "outcome": {},
     "standard": "own",
 }
-REPORTED |= {"pooled": [], "heterogeneity": [], "contrasts": [], "classical": [], "notes": [], "provenance": {}}
+REPORTED |= {
+    "pooled": [],
+    "heterogeneity": [],
+    "contrasts": [],
+    "classical": [],
+    "notes": [],
+    "note_kinds": [],
+    "provenance": {},
+}
 RESULTS: Any = SimpleNamespace(**FRAMES, document=REPORTED)
 
 

@@ -24,6 +24,7 @@ from alkbayes.classical.pooling.result import PooledProportion, Z, with_interval
 from alkbayes.classical.scales import back_transform, effects
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import trial_labels
+from alkbayes.text.notes import notes_of
 from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
@@ -93,11 +94,14 @@ class InfluenceTable:
         - `note` says why a row has no result, or what its pooling says and that of all cohorts does not.
     note
         Whether the method takes cohorts of one trial for independent, a sentence; empty if not.
+    added
+        Cohorts that the 1/2 added to their counts alone makes influential, which `rows` say in a note.
     """
 
     full: PooledProportion
     rows: pd.DataFrame
     note: str
+    added: tuple[str, ...]
 
 
 def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bool = False) -> InfluenceTable:
@@ -145,13 +149,14 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
     for column in DIAGNOSTICS:
         table[column] = cohort_rows.get(column, np.nan)
     table["influential"] = cohort_rows.get("influential", None)
-    if "added" in cohort_rows:
-        added = np.asarray(cohort_rows["added"], dtype=np.bool_)
+    added = np.asarray(cohort_rows.get("added", np.zeros(len(table))), dtype=np.bool_)
+    if added.any():
         table.loc[added, "note"] = [sentences(note, ADDED_NOTE) for note in table.loc[added, "note"]]
     table = table.astype(dict.fromkeys(NUMBERS, "float64"))
     table = table.sort_values("change", key=np.abs, ascending=False, kind="stable", na_position="last")
     rows = table[list(INFLUENCE_COLUMNS)].reset_index(drop=True)
-    return InfluenceTable(full, rows, clustering_note(method, trials))
+    marked = tuple(table.loc[np.flatnonzero(added), "left_out"].sort_index())
+    return InfluenceTable(full, rows, clustering_note(method, trials), marked)
 
 
 def _second_level(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str] | None:
@@ -198,7 +203,7 @@ def _filled(row: LeftOut[GlmmFit], method: PoolingMethod, x: Floats, m: Floats) 
         return LeftOut(row.unit, row.cohorts, replace(at_edge, method=method), "")
     blank = PooledProportion(method, scale_of(method), *counts)
     if not fit.converged:
-        return LeftOut(row.unit, row.cohorts, replace(blank, note=f"No result: {fit.message}."), "")
+        return LeftOut(row.unit, row.cohorts, replace(blank, notes=notes_of(f"No result: {fit.message}.")), "")
     tau2 = None if fit.tau is None else fit.tau**2 + (fit.tau_group or 0.0) ** 2
     half = Z * float(np.sqrt(fit.covariance[0, 0]))
     filled = with_interval(replace(blank, tau2=tau2), float(fit.beta[0]), half, None, m[kept])
@@ -214,7 +219,7 @@ def _row(row: LeftOut[PooledProportion], full: PooledProportion, x: Floats, m: F
         note = f"{capitalised(row.message)}."
     else:
         # What is said of all cohorts need not be said again, but for why there is no result.
-        note = "" if pooled.note == full.note and pooled.estimate is not None else pooled.note
+        note = "" if pooled.notes == full.notes and pooled.estimate is not None else pooled.note
         if pooled.estimate is not None and full.estimate is not None:
             change = pooled.estimate - full.estimate
     return {

@@ -11,12 +11,13 @@ from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import Prediction, Test, prediction_interval, quantile
 from alkbayes.classical.moderators.clustering import CLUSTERED
 from alkbayes.classical.moderators.subgroups import Subgroup, Subgroups, subgroups
-from alkbayes.classical.notes import correction_note, sentences, standard_error_note
+from alkbayes.classical.notes import correction_note, standard_error_note
 from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.pooling.models import binomial_instead
 from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE, pool
 from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
 from alkbayes.classical.scales import Scale, back_transform, effects
+from alkbayes.text.notes import Note, notes_of, text_of
 from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class SubgroupTable:
         NaN where there is none. `note` is what a reader must know, in sentences.
     left_out
         `cohort_id` of cohorts without a value in the column.
+    notes
+        Of each test, in their order.
     """
 
     column: str
@@ -86,6 +89,7 @@ class SubgroupTable:
     levels: pd.DataFrame
     tests: pd.DataFrame
     left_out: tuple[str, ...]
+    notes: tuple[tuple[Note, ...], ...]
 
 
 def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) -> SubgroupTable:
@@ -111,7 +115,7 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
             Heterogeneity.SEPARATE: subgroups(evidence, column, method=method, shared_tau2=False),
             Heterogeneity.SHARED: subgroups(evidence, column, method=method, shared_tau2=True),
         }
-    levels, tests, corrected = [], [], _corrections(evidence, column, method)
+    levels, tests, notes, corrected = [], [], [], _corrections(evidence, column, method)
     for kind, analysis in analyses.items():
         total = sum(level.k for level in analysis.levels)
         for level in analysis.levels:
@@ -120,7 +124,7 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
             k = total - len(analysis.levels) + 1 if kind is Heterogeneity.SHARED else level.k
             prediction = _prediction(level, method, analysis.scale, k, part["n"].to_numpy(dtype=float))
             cautions = _cautions(level, prediction, method, part, k)
-            note = _why_not(part, method, analysis) if level.estimate is None else sentences(*cautions)
+            note = _why_not(part, method, analysis) if level.estimate is None else text_of(notes_of(*cautions))
             levels.append(
                 {
                     "heterogeneity": kind.value,
@@ -130,7 +134,8 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
                     "note": note,
                 }
             )
-        tests.append(_test(kind, analysis, corrected))
+        notes.append(notes_of(*analysis.notes, corrected))
+        tests.append(_test(kind, analysis) | {"note": text_of(notes[-1])})
     first = next(iter(analyses.values()))
     return SubgroupTable(
         column=column,
@@ -139,6 +144,7 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
         levels=pd.DataFrame(levels, columns=list(LEVEL_COLUMNS)).astype(dict.fromkeys(LEVEL_NUMBERS, "float64")),
         tests=pd.DataFrame(tests, columns=list(TEST_COLUMNS)).astype(dict.fromkeys(TEST_NUMBERS, "float64")),
         left_out=first.left_out,
+        notes=tuple(notes),
     )
 
 
@@ -167,9 +173,9 @@ def _cautions(
     method: PoolingMethod,
     part: pd.DataFrame,
     k: int,
-) -> list[str]:
+) -> list[Note | str]:
     """Return what `pool` would say of the intervals of a level with `k` - 1 degrees of freedom."""
-    notes = []
+    notes: list[Note | str] = []
     made_of = TWO_STEP.get(method)
     if level.tau2 == 0 and prediction[0] is not None:
         by_hts = made_of is not None and made_of.prediction is Prediction.T_K_MINUS_2
@@ -202,8 +208,8 @@ def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> st
     return correction_note(effects(*counts, scale=scale_of(method)).corrected, tuple(part["cohort_id"]))
 
 
-def _test(kind: Heterogeneity, analysis: Subgroups, corrected: str) -> dict[str, object]:
-    """Return the test between levels as a row."""
+def _test(kind: Heterogeneity, analysis: Subgroups) -> dict[str, object]:
+    """Return the test between levels as a row, but for its note."""
     between = analysis.between
     name = "Q_between"
     if kind is Heterogeneity.SHARED:
@@ -211,4 +217,4 @@ def _test(kind: Heterogeneity, analysis: Subgroups, corrected: str) -> dict[str,
     if between is not None and between.df2 is not None:
         name = "F"
     numbers = {"statistic": None, "df1": None, "df2": None, "p": None} if between is None else asdict(between)
-    return {"heterogeneity": kind.value, "test": name, **numbers, "note": sentences(analysis.note, corrected)}
+    return {"heterogeneity": kind.value, "test": name, **numbers}

@@ -11,12 +11,13 @@ from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import Omnibus, Test, fit_regression, quantile
 from alkbayes.classical.maximum_likelihood.glmm import fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
-from alkbayes.classical.notes import left_out_note, sentences
+from alkbayes.classical.notes import left_out_note
 from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import trial_labels
+from alkbayes.text.notes import Note, notes_of, text_of
 from alkbayes.vocabulary import INTERVAL_PROB, in_order
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class Subgroups:
         likelihood-ratio statistic. None where a level has no standard error.
     left_out
         `cohort_id` of cohorts without a value in the column.
-    note
-        What a reader must know, in sentences.
+    notes
+        What a reader must know.
     fault
         Why the model that the levels share has no result, a sentence; empty where it has one, or they share none.
     """
@@ -102,8 +103,13 @@ class Subgroups:
     levels: tuple[Subgroup, ...]
     between: Omnibus | None
     left_out: tuple[str, ...]
-    note: str
+    notes: tuple[Note, ...]
     fault: str
+
+    @property
+    def note(self) -> str:
+        """The notes as one text."""
+        return text_of(self.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +187,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     scale = scale_of(method)
     common = method in TWO_STEP and TWO_STEP[method].estimator is None
     few = not (shared_tau2 or common) and any(level.k < FEW for level in levels)
-    note = sentences(
+    notes = notes_of(
         FEW_NOTE if few else "",
         "" if between is not None else _no_test(levels),
         caution,
@@ -198,7 +204,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
         levels=levels,
         between=between,
         left_out=left_out,
-        note=note,
+        notes=notes,
         fault=fault,
     )
 

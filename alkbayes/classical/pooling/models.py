@@ -16,11 +16,12 @@ from alkbayes.classical.maximum_likelihood.beta_binomial import fit_beta_binomia
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
 from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
 from alkbayes.classical.maximum_likelihood.profile import tau_interval
-from alkbayes.classical.notes import correction_note, sentences, tau2_parts_note, with_its_interval
+from alkbayes.classical.notes import correction_note, tau2_parts_note, with_its_interval
 from alkbayes.classical.pooling.methods import PoolingMethod, scale_of
 from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.classical.scales import Effects
+from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.text.wording import capitalised
 from alkbayes.vocabulary import INTERVAL_PROB
 
@@ -28,7 +29,7 @@ NO_TRIALS_NOTE = "No result: the table does not say which cohorts are of one tri
 ONE_TRIAL_NOTE = "No result: all cohorts are of one trial, so that nothing shows how trials differ."
 ONE_EACH_NOTE = "No result: every trial gives one cohort, so that trials and cohorts are the same: see {other}."
 MEAN_NOTE = "The estimate is the mean of the cohorts' rates, where the logit methods give the rate in their middle."
-BETA_PREDICTION_NOTE = "The prediction interval takes mean and rho for known."
+BETA_PREDICTION_NOTE = Note(NoteKind.PREDICTION, "The prediction interval takes mean and rho for known.")
 NO_RHO_NOTE = "rho was estimated at 0, which few cohorts cannot show: no prediction interval."
 NARROW_CR2_NOTE = (
     "The cluster-robust interval is narrower here than the plain one, and may be far too sure: see {instead}."
@@ -71,32 +72,32 @@ def binomial_instead(x: Floats, m: Floats) -> str:
 def fill_glmm_trials(blank: PooledProportion, x: Floats, m: Floats, trials: Sequence[str] | None) -> PooledProportion:
     """Fill in the binomial-normal model with cohorts within trials, by maximum likelihood."""
     if without := _without_trials(trials, other="glmm-ml"):
-        return replace(blank, note=sentences(blank.note, without))
+        return replace(blank, notes=notes_of(*blank.notes, without))
     fit = fit_glmm(x, m, group=trials)
     if fit.tau is not None and fit.tau_group is not None:
         blank = replace(blank, tau2=fit.tau**2 + fit.tau_group**2, tau2_trial=fit.tau_group**2)
     filled = _filled_glmm(blank, fit, m)
-    return replace(filled, note=sentences(filled.note, tau2_parts_note(filled.tau2, filled.tau2_trial, "trial")))
+    return replace(filled, notes=notes_of(*filled.notes, tau2_parts_note(filled.tau2, filled.tau2_trial, "trial")))
 
 
 def fill_beta_binomial(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
     """Fill in the beta-binomial model, by maximum likelihood."""
     fit = fit_beta_binomial(x, m)
     if not fit.converged:
-        return replace(blank, note=sentences(blank.note, f"No result: {fit.message}."))
+        return replace(blank, notes=notes_of(*blank.notes, f"No result: {fit.message}."))
     low, high = fit.interval(INTERVAL_PROB)
-    filled = replace(blank, estimate=fit.mean, low=low, high=high, note=sentences(blank.note, MEAN_NOTE))
+    filled = replace(blank, estimate=fit.mean, low=low, high=high, notes=notes_of(*blank.notes, MEAN_NOTE))
     if np.isnan(fit.rho):
         return filled
     if fit.rho == 0:
-        return replace(filled, rho=0.0, note=sentences(filled.note, NO_RHO_NOTE))
+        return replace(filled, rho=0.0, notes=notes_of(*filled.notes, NO_RHO_NOTE))
     prediction = fit.prediction(INTERVAL_PROB)
     return replace(
         filled,
         rho=fit.rho,
         prediction_low=prediction[0],
         prediction_high=prediction[1],
-        note=sentences(filled.note, BETA_PREDICTION_NOTE),
+        notes=notes_of(*filled.notes, BETA_PREDICTION_NOTE),
     )
 
 
@@ -104,21 +105,21 @@ def fill_multilevel(
     blank: PooledProportion, observed: Effects, n: Floats, trials: Sequence[str] | None, names: Sequence[str]
 ) -> PooledProportion:
     """Fill in the multilevel normal model of the transformed rates, cohorts within trials, by REML."""
-    note = sentences(correction_note(observed.corrected, names), blank.note)
+    notes = notes_of(correction_note(observed.corrected, names), *blank.notes)
     without = _without_trials(trials, other="reml-logit")
     if trials is None or without:
-        return replace(blank, note=sentences(note, without))
+        return replace(blank, notes=notes_of(*notes, without))
     fit = fit_multilevel(observed.yi, observed.vi, trials)
-    filled = replace(blank, q=fit.q, q_df=fit.q_df, q_p=fit.q_p, note=note)
+    filled = replace(blank, q=fit.q, q_df=fit.q_df, q_p=fit.q_p, notes=notes)
     if not fit.converged:
-        return replace(filled, note=sentences(note, f"No result: {fit.message}."))
+        return replace(filled, notes=notes_of(*notes, f"No result: {fit.message}."))
     tau2 = fit.tau2_group + fit.tau2_cohort
     filled = replace(
         filled,
         tau2=tau2,
         tau2_trial=fit.tau2_group,
         i2=fit.i2_group + fit.i2_cohort,
-        note=sentences(note, tau2_parts_note(tau2, fit.tau2_group, "trial"), NO_SPREAD_NOTE if tau2 == 0 else ""),
+        notes=notes_of(*notes, tau2_parts_note(tau2, fit.tau2_group, "trial"), NO_SPREAD_NOTE if tau2 == 0 else ""),
     )
     centre = float(fit.beta[0])
     return with_interval(
@@ -136,24 +137,24 @@ def fill_cluster_robust(
     names: Sequence[str],
 ) -> PooledProportion:
     """Fill in an inverse-variance mean whose interval allows for cohorts of one trial being alike (CR2)."""
-    note = sentences(correction_note(observed.corrected, names), blank.note)
+    notes = notes_of(correction_note(observed.corrected, names), *blank.notes)
     if trials is None or len(set(trials)) == 1:
-        return replace(blank, note=sentences(note, NO_TRIALS_NOTE if trials is None else ONE_TRIAL_NOTE))
+        return replace(blank, notes=notes_of(*notes, NO_TRIALS_NOTE if trials is None else ONE_TRIAL_NOTE))
     fit = fit_regression(observed.yi, observed.vi, estimator=estimator)
-    filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, note=note)
+    filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, notes=notes)
     if not fit.converged:
-        return replace(filled, note=sentences(note, "The REML estimate of tau2 did not converge: no result."))
+        return replace(filled, notes=notes_of(*notes, "The REML estimate of tau2 did not converge: no result."))
     robust = cluster_robust(observed.yi, observed.vi, trials, tau2=fit.tau2)
     message = f"{capitalised(robust.message)}." if robust.message else ""
     common = CLUSTERED_COMMON_NOTE if estimator is None else ""
-    filled = replace(filled, tau2=None if estimator is None else fit.tau2, note=sentences(note, common, message))
+    filled = replace(filled, tau2=None if estimator is None else fit.tau2, notes=notes_of(*notes, common, message))
     centre, se = float(fit.beta[0]), float(robust.se[0])
     if np.isnan(se):
         return with_interval(filled, centre, None, None, n)
     half = float(robust.intervals(INTERVAL_PROB)[0, 1]) - centre
     no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
     narrow = NARROW_CR2_NOTE.format(instead=binomial_instead(x, n)) if half < Z * float(fit.se[0]) else ""
-    filled = replace(filled, note=sentences(filled.note, no_spread, narrow))
+    filled = replace(filled, notes=notes_of(*filled.notes, no_spread, narrow))
     if estimator is None:
         return with_interval(filled, centre, half, None, n)
     # The quantile of the confidence interval, as everywhere else.
@@ -168,14 +169,14 @@ def _filled_glmm(blank: PooledProportion, fit: GlmmFit, m: Floats) -> PooledProp
             f"Maximum likelihood gives a rate of exactly {rate}, which has no logit: no result. See "
             "crude-clopper-pearson."
         )
-        return replace(blank, tau2=None, tau2_trial=None, note=sentences(blank.note, note))
+        return replace(blank, tau2=None, tau2_trial=None, notes=notes_of(*blank.notes, note))
     if not fit.converged:
-        return replace(blank, tau2=None, tau2_trial=None, note=sentences(blank.note, f"No result: {fit.message}."))
-    note = sentences(blank.note, NO_SPREAD_NOTE if blank.tau2 == 0 else "")
+        return replace(blank, tau2=None, tau2_trial=None, notes=notes_of(*blank.notes, f"No result: {fit.message}."))
+    notes = notes_of(*blank.notes, NO_SPREAD_NOTE if blank.tau2 == 0 else "")
     centre, se = float(fit.beta[0]), float(np.sqrt(fit.covariance[0, 0]))
     kind = Prediction.NORMAL
     prediction = None if blank.tau2 is None else prediction_interval(centre, se, blank.tau2, k=blank.k, kind=kind)
-    return with_interval(replace(blank, note=note), centre, Z * se, prediction, m)
+    return with_interval(replace(blank, notes=notes), centre, Z * se, prediction, m)
 
 
 def _without_trials(trials: Sequence[str] | None, *, other: str) -> str:

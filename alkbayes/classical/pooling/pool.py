@@ -16,7 +16,7 @@ from alkbayes.classical.inverse_variance.regression import (
     quantile,
 )
 from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator, tau2_q_profile
-from alkbayes.classical.notes import correction_note, sentences, standard_error_note
+from alkbayes.classical.notes import correction_note, standard_error_note
 from alkbayes.classical.pooling.methods import (
     CLUSTER_ROBUST,
     CRUDE_INTERVALS,
@@ -36,6 +36,7 @@ from alkbayes.classical.pooling.models import (
 from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.classical.scales import Effects, discouraged, effects
+from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.vocabulary import INTERVAL_PROB
 
 CRUDE_NOTE = (
@@ -48,15 +49,21 @@ SINGLE_TEST_NOTES = {
     Test.KNAPP_HARTUNG: "The Hartung-Knapp interval needs at least two cohorts",
     Test.AD_HOC: "The Hartung-Knapp interval needs at least two cohorts",
 }
-NO_SPREAD_HTS_NOTE = (
+NO_SPREAD_HTS_NOTE = Note(
+    NoteKind.PREDICTION,
     "tau2 was estimated at 0, so the prediction interval leaves out differences between cohorts; few cohorts cannot "
-    "show that there are none."
+    "show that there are none.",
 )
 EMPTY_PROFILE_NOTE = (
     "These cohorts differ by less than chance makes cohorts differ at tau2 = 0: no intervals of tau2, I2 and H2."
 )
-HTS_NOTE = "The prediction interval has the quantile of t with k - 2 degrees of freedom (Higgins et al. 2009)."
-NO_HTS_NOTE = "A prediction interval by t with k - 2 degrees of freedom needs at least three cohorts."
+HTS_NOTE = Note(
+    NoteKind.PREDICTION,
+    "The prediction interval has the quantile of t with k - 2 degrees of freedom (Higgins et al. 2009).",
+)
+NO_HTS_NOTE = Note(
+    NoteKind.PREDICTION, "A prediction interval by t with k - 2 degrees of freedom needs at least three cohorts."
+)
 ESTIMATOR_NAMES = {Tau2Estimator.PM: "Paule-Mandel", Tau2Estimator.ML: "ML", Tau2Estimator.REML: "REML"}
 """What a note calls the estimators that can fail to converge."""
 
@@ -124,7 +131,7 @@ def pool(
         k=x.size,
         patients=int(m.sum()),
         responders=int(x.sum()),
-        note=SINGLE_NOTE if x.size == 1 else "",
+        notes=notes_of(SINGLE_NOTE if x.size == 1 else ""),
     )
     if crude is not None:
         return _crude(blank, crude)
@@ -152,7 +159,7 @@ def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportio
         estimate=blank.responders / blank.patients,
         low=float(low[0]),
         high=float(high[0]),
-        note=blank.note or CRUDE_NOTE,
+        notes=blank.notes or notes_of(CRUDE_NOTE),
     )
 
 
@@ -165,30 +172,31 @@ def _two_step(
     if k == 1:
         single = SINGLE_TEST_NOTES.get(method.test)
         see = "" if single is None else f"{single}: see {binomial_instead(x, n)}."
-        filled = replace(blank, note=sentences(corrected, blank.note, see))
+        filled = replace(blank, notes=notes_of(corrected, *blank.notes, see))
         half = float(Z * np.sqrt(vi[0])) if method.test is Test.Z else None
         return _with_discouraged(with_interval(filled, float(yi[0]), half, None, n))
     fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
-    filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, note=corrected)
+    filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, notes=notes_of(corrected))
     centre, se = float(fit.beta[0]), float(fit.se[0])
     half = None if np.isnan(se) else quantile(fit.df, INTERVAL_PROB) * se
     if method.estimator is None or method.prediction is None:
-        filled = replace(filled, note=sentences(corrected, COMMON_NOTE))
+        filled = replace(filled, notes=notes_of(corrected, COMMON_NOTE))
         return _with_discouraged(with_interval(filled, centre, half, None, n))
     if not fit.converged:
-        note = f"The {ESTIMATOR_NAMES[method.estimator]} estimate of tau2 did not converge: no result."
-        return _with_discouraged(replace(filled, note=sentences(corrected, note)))
+        failed = f"The {ESTIMATOR_NAMES[method.estimator]} estimate of tau2 did not converge: no result."
+        return _with_discouraged(replace(filled, notes=notes_of(corrected, failed)))
     filled = _with_profile(replace(filled, tau2=fit.tau2), yi, vi)
     prediction = None if half is None else prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction)
     filled = with_interval(filled, centre, half, prediction, n)
     return _with_discouraged(
-        replace(filled, note=sentences(filled.note, *_cautions(filled, fit, x, n, predicted=prediction is not None)))
+        replace(filled, notes=notes_of(*filled.notes, *_cautions(filled, fit, x, n, predicted=prediction is not None)))
     )
 
 
-def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool) -> list[str]:
+def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool) -> list[Note | str]:
     """Return what to say of the intervals of a random-effects mean."""
-    method, notes = TWO_STEP[row.method], []
+    method = TWO_STEP[row.method]
+    notes: list[Note | str] = []
     if method.prediction is Prediction.T_K_MINUS_2:
         notes.append(HTS_NOTE if row.k > 2 else NO_HTS_NOTE)
     if fit.tau2 == 0 and predicted:
@@ -207,10 +215,10 @@ def _with_profile(filled: PooledProportion, yi: Floats, vi: Floats) -> PooledPro
         i2_high=limits.i2_high,
         h2_low=limits.h2_low,
         h2_high=limits.h2_high,
-        note=sentences(filled.note, EMPTY_PROFILE_NOTE if limits.low is None else ""),
+        notes=notes_of(*filled.notes, EMPTY_PROFILE_NOTE if limits.low is None else ""),
     )
 
 
 def _with_discouraged(filled: PooledProportion) -> PooledProportion:
     """Add the warning of the scale, if there is one."""
-    return replace(filled, note=sentences(filled.note, discouraged(filled.scale)))
+    return replace(filled, notes=notes_of(*filled.notes, discouraged(filled.scale)))

@@ -1,19 +1,21 @@
 """What every classical method gives: a pooled response rate, and how it is filled in."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import quantile
-from alkbayes.classical.notes import sentences
 from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.classical.scales import Scale, back_transform
+from alkbayes.text.notes import Note, NoteKind, notes_of, text_of
 from alkbayes.vocabulary import INTERVAL_PROB
 
-NO_SPREAD_NOTE = (
+NO_SPREAD_NOTE = Note(
+    NoteKind.PREDICTION,
     "tau2 was estimated at 0, so the prediction interval is no wider than the confidence interval; few cohorts cannot "
-    "show that there are no differences."
+    "show that there are no differences.",
 )
-CUT_NOTE = "A limit lay beyond a rate of 0 or 1 and was cut there."
+CUT_NOTE = Note(NoteKind.CUT_LIMIT, "A limit lay beyond a rate of 0 or 1 and was cut there.")
 Z = quantile(None, INTERVAL_PROB)
 
 
@@ -57,8 +59,8 @@ class PooledProportion:
         rho * mean * (1 - mean).
     corrected
         Number of cohorts that got 1/2 in both cells; None for methods that never do that.
-    note
-        What a reader must know of this row, in sentences; empty if nothing.
+    notes
+        What a reader must know of this row.
     """
 
     method: PoolingMethod
@@ -86,7 +88,17 @@ class PooledProportion:
     tau2_trial: float | None = None
     rho: float | None = None
     corrected: int | None = None
-    note: str = ""
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """The notes as one text; empty if there are none."""
+        return text_of(self.notes)
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the fields as a row of a table, the notes as one text."""
+        row = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "notes"}
+        return row | {"note": self.note}
 
 
 def with_interval(
@@ -119,5 +131,5 @@ def with_interval(
         high=high,
         prediction_low=prediction_low,
         prediction_high=prediction_high,
-        note=sentences(filled.note, CUT_NOTE if cut else ""),
+        notes=notes_of(*filled.notes, CUT_NOTE if cut else ""),
     )

@@ -1,9 +1,9 @@
 """Classical pooling over an evidence table: overall, by column, and by pairs of columns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from alkbayes.classical.pooling.result import PooledProportion
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.names import listed
-from alkbayes.vocabulary import in_order, label_of
+from alkbayes.vocabulary import GROUP_COLUMNS, group_row, in_order, joined_key, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -23,7 +23,7 @@ WHOLE = "all"
 """Group and level of the whole table."""
 COUNTS = frozenset({"n", "responders"})
 """Columns that are pooled, so that nothing can be grouped by them."""
-POOL_COLUMNS = ("group", "level", *(field.name for field in fields(PooledProportion)))
+POOL_COLUMNS = (*GROUP_COLUMNS, *(field.name for field in fields(PooledProportion) if field.name != "notes"), "note")
 """Columns of a pooled table, in order."""
 NUMBERS = POOL_COLUMNS[POOL_COLUMNS.index("estimate") : POOL_COLUMNS.index("note")]
 """Columns that may be missing, as NaN."""
@@ -51,7 +51,8 @@ def pool_table(
     -------
     DataFrame
         Columns `POOL_COLUMNS`, one row a group, level and method. `group` is "all" (its `level` too), then a column's
-        name in results ("line", "generation"), or two joined ("line:generation", with levels such as "naive:first").
+        name in results ("line", "generation"), or two joined ("line:generation", with levels such as "naive:first");
+        `first_column`, `first_level`, `second_column` and `second_level` are the same as values.
         Levels stand in the order of `vocabulary.in_order`; a pair of levels without cohorts has no row, and a cohort
         whose value is empty stands in none. Proportions are in [0, 1], `tau2` is on the logit scale, and what a method
         does not define is NaN.
@@ -69,11 +70,11 @@ def pool_table(
         [(column,) for column in DEFAULT_BY if column in available] if by is None else _groups(by, frame, available)
     )
     rows = []
-    for group, level, part, left_out in _parts(frame, groups):
+    for place, part, left_out in _parts(frame, groups):
         trials = trial_labels(part)
         for method in dict.fromkeys(methods):
             pooled = pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
-            row = {"group": group, "level": level, **asdict(pooled)}
+            row = place | pooled.as_row()
             row["note"] = " ".join(note for note in (pooled.note, left_out) if note)
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(POOL_COLUMNS))
@@ -111,7 +112,7 @@ def _groups(
 
 def _name(group: tuple[str, ...], frame: pd.DataFrame) -> str:
     """Return what a group is called in results."""
-    return ":".join(label_of(column, frame.columns) for column in group)
+    return joined_key(label_of(column, frame.columns) for column in group)
 
 
 def _stated(frame: pd.DataFrame, group: tuple[str, ...]) -> "pd.Series[bool]":
@@ -119,9 +120,11 @@ def _stated(frame: pd.DataFrame, group: tuple[str, ...]) -> "pd.Series[bool]":
     return (frame[list(group)] != "").all(axis=1)
 
 
-def _parts(frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, str, pd.DataFrame, str]]:
-    """Yield group, level, its cohorts, and what to say of cohorts that the group leaves out."""
-    yield WHOLE, WHOLE, frame, ""
+def _parts(
+    frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame, str]]:
+    """Yield what identifies a group in a row, its cohorts, and what to say of cohorts that it leaves out."""
+    yield dict(group_row({})), frame, ""
     for group in groups:
         stated = frame[_stated(frame, group)]
         lacking = len(frame) - len(stated)
@@ -134,4 +137,5 @@ def _parts(frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]) -> Iterator[t
         cells = dict(iter(stated.groupby(list(group))))
         for levels in product(*(in_order(column, stated[column]) for column in group)):
             if levels in cells:
-                yield _name(group, frame), ":".join(levels), cells[levels], left_out
+                labels = (label_of(column, frame.columns) for column in group)
+                yield dict(group_row(dict(zip(labels, levels, strict=True)))), cells[levels], left_out

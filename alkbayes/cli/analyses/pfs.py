@@ -87,6 +87,8 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
     from alkbayes.plots.page.style import Caption
 
     warning = "" if results.converged else f"NOT CONVERGED, DO NOT USE: {'; '.join(results.failures)}"
-    caption = Caption((f"Evidence: {evidence.source}.", *results.notes[:2], *results.cautions), warning)
+    caption = Caption(
+        (f"Evidence: {evidence.source}.", *results.notes[:2], *(note.text for note in results.cautions)), warning
+    )
     for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
         print_note(f"Figure: {file}")

@@ -1,6 +1,5 @@
 """`alkbayes influence`: what one cohort, or one trial, does to the pooled rate."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,7 +56,7 @@ def command(
         evidence = evidence_counted(data, outcome)
         table = influence_table(evidence, method=asked, by_trial=by_trial)
     if json_:
-        document = {"full": asdict(table.full), "left_out": records(table.rows), "note": table.note}
+        document = {"full": table.full.as_row(), "left_out": records(table.rows), "note": table.note}
         print_json({"influence": document})
     elif csv:
         print_csv(table.rows)
@@ -94,8 +93,8 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         if "*" not in columns and "Cook" in columns:
             refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
             console.print(f"None{refitted} is influential by metafor's rule of thumb.")
-        for name in [shown(row["left_out"]) for row in found if ADDED_NOTE in row["note"]]:
-            console.print(f"{name}: {ADDED_NOTE}")
+        for name in [row["left_out"] for row in found if row["left_out"] in table.added]:
+            console.print(f"{shown(name)}: {ADDED_NOTE}")
     for note in (_note(table.full), table.note):
         if note:
             console.print(note)
@@ -103,17 +102,12 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
 
 def _note(full: "PooledProportion") -> str:
     """Return what is to be said of all cohorts, but for what is about prediction intervals, which are not shown."""
-    from alkbayes.classical.pooling.models import BETA_PREDICTION_NOTE
-    from alkbayes.classical.pooling.pool import HTS_NOTE, NO_HTS_NOTE, NO_SPREAD_HTS_NOTE
-    from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
+    from alkbayes.text.notes import NoteKind, text_of
 
-    unshown = [NO_SPREAD_NOTE, NO_SPREAD_HTS_NOTE, HTS_NOTE, NO_HTS_NOTE, BETA_PREDICTION_NOTE]
+    unshown = {NoteKind.PREDICTION}
     if not {full.low, full.high} & {0, 1}:
-        unshown.append(CUT_NOTE)
-    text = full.note
-    for sentence in unshown:
-        text = text.replace(f" {sentence}", "").removeprefix(sentence)
-    return text.strip()
+        unshown.add(NoteKind.CUT_LIMIT)
+    return text_of(note for note in full.notes if note.kind not in unshown)
 
 
 def _show_rest(console: "Console", rest: list[dict[str, Any]], *, diagnosed: bool) -> None:

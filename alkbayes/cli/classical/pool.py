@@ -1,5 +1,6 @@
 """`alkbayes pool`: classical pooling alone, no sampling."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -65,7 +66,8 @@ def command(
 
         methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
         evidence = evidence_counted(data, outcome)
-        pooled = pool_table(evidence, by=[_columns(item) for item in by] if by else None, methods=methods)
+        columns = evidence.frame.columns.tolist()
+        pooled = pool_table(evidence, by=[_columns(item, columns) for item in by] if by else None, methods=methods)
         apart = records(disagreements(pooled)) if every else None
         note = methods_note(methods, trial_labels(evidence.frame))
     if json_:
@@ -80,7 +82,10 @@ def command(
         (print_sheet_as_markdown if markdown else print_sheet)(sheet)
 
 
-def _columns(item: str) -> str | tuple[str, str]:
-    """Return the column or the pair of columns that one --by names."""
-    first, colon, second = item.partition(":")
-    return (first, second) if colon else item
+def _columns(item: str, table: Collection[str]) -> str | tuple[str, str]:
+    """Return the column or the pair of columns that one --by names; a column's own name may have a colon."""
+    first, *others = item.split(":")
+    if item in table or not others:
+        return item
+    pairs = [(":".join((first, *others[:place])), ":".join(others[place:])) for place in range(len(others))]
+    return next((pair for pair in pairs if set(pair) <= set(table)), pairs[0])

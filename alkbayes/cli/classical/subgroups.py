@@ -18,6 +18,7 @@ from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
+from alkbayes.text.notes import text_of
 from alkbayes.text.wording import figure, p_equals, sentences_of
 
 if TYPE_CHECKING:
@@ -96,10 +97,10 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
             words = " ".join(words for _, words in sentences)
             parts.append(f"{mark}{words[0].lower()}{words[1:]}" if mark else words)
         console.print(f"{', '.join(names)}: {' '.join(parts)}")
-    notes = [test["note"] for test in tests]
-    for note in dict.fromkeys(notes):
-        if not any(note in other and note != other for other in notes):
-            console.print(note)
+    for notes in dict.fromkeys(table.notes):
+        # What is said of one test is not said again of another with more to it.
+        if not any(set(notes) < set(others) for others in table.notes):
+            console.print(text_of(notes))
 
 
 def _tested(test: dict[str, Any]) -> str:

@@ -71,7 +71,7 @@ def _table(console: "Console", content: ReaderTable) -> "Table":
             table.add_row(TITLE.format(titles))
             titles += 1
         else:
-            table.add_row(name.replace(" : ", ":\n  ") if short else name, *cells)
+            table.add_row(content.folded.get(name, name) if short else name, *cells)
     return table
 
 

@@ -1,6 +1,7 @@
 """Pooled rates of every group: the cells of two columns where a model has both, then the levels of its effects."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -38,6 +39,7 @@ from alkbayes.plots.page.style import (
 )
 from alkbayes.presentation.fit import PARTLY_PREDICTED, group_heading, is_standardised
 from alkbayes.text.json import records
+from alkbayes.text.names import is_pair
 from alkbayes.vocabulary import ALL
 
 ROW_MM = 4.4
@@ -119,26 +121,29 @@ def _rows(pooled: pd.DataFrame) -> list[_Row]:
     The two are those of a model's interaction, or line and TKI generation. Where levels are standardised, one of the
     first column stands with the others of its own, and not above cells that are over other patients.
     """
-    places = pooled[["group", "level"]].drop_duplicates()
-    groups = list(dict.fromkeys(places["group"]))
+    document = {"pooled": records(pooled)}
+    compared, predicted = is_standardised(document), _predicted(pooled)
+    groups: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in document["pooled"]:
+        groups.setdefault(row["group"], {}).setdefault(row["level"], row)
     rows = [_Row("All cohorts", (ALL, ALL), 0.0)]
     done = {ALL}
-    pairs = [group for group in groups if ":" in group]
-    predicted = _predicted(pooled)
-    document = {"pooled": records(pooled)}
-    compared = is_standardised(document)
-    for pair in pairs[-1:]:
-        outer, inner = pair.split(":")
-        for level in places.loc[places["group"] == outer, "level"]:
+    pairs = {group: [*levels.values()] for group, levels in groups.items() if all(map(is_pair, levels.values()))}
+    for pair in list(pairs)[-1:]:
+        outer = pairs[pair][0]["first_column"]
+        for level in groups[outer]:
             rows.append(_Row(_outer_name(outer, level), None if compared else (outer, level), 0.0))
-            inside = [cell for cell in places.loc[places["group"] == pair, "level"] if cell.partition(":")[0] == level]
-            rows += [_Row(group_name(inner, cell.partition(":")[2]), (pair, cell), 2.0) for cell in inside]
+            inside = [cell for cell in pairs[pair] if cell["first_level"] == level]
+            rows += [
+                _Row(group_name(cell["second_column"], cell["second_level"]), (pair, cell["level"]), 2.0)
+                for cell in inside
+            ]
         done |= {pair} if compared else {outer, pair}
-    rest = [group for group in groups if group not in done and ":" not in group]
+    rest = [group for group in groups if group not in done and group not in pairs]
     for group in rest:
         heading = f"By {HEADINGS.get(group, group.replace('_', ' '))}"
         rows.append(_Row(group_heading(group, document) if compared else heading, None, 0.0))
-        for level in places.loc[places["group"] == group, "level"]:
+        for level in groups[group]:
             mark = f" {PARTLY_PREDICTED}" if (group, level) in predicted else ""
             rows.append(_Row(f"{group_name(group, level)}{mark}", (group, level), 2.0))
     return rows

@@ -103,10 +103,11 @@ def _rows(table: pd.DataFrame) -> list[_Row]:
     for column, of_column in table.groupby("column", sort=False):
         name = str(column)
         rows.append(_Row(HEADINGS.get(name, name.replace("_", " "))))
-        for contrast, pair in of_column.groupby("contrast", sort=False):
+        for _, pair in of_column.groupby(["first", "second"], sort=False):
             scales = {record["scale"]: record for record in records(pair)}
-            name = f"{contrast} {contrast_mark(scales['risk_difference'])}".rstrip()
-            rows.append(_Row(name, scales["odds_ratio"], scales["risk_difference"]))
+            difference = scales["risk_difference"]
+            name = f"{difference['contrast']} {contrast_mark(difference)}".rstrip()
+            rows.append(_Row(name, scales["odds_ratio"], difference))
     return rows
 
 

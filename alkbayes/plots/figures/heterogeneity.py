@@ -27,6 +27,7 @@ from alkbayes.plots.page.style import BLUE, DOUBLE_MM, INK, NO_CAPTION, TEXT_PT,
 from alkbayes.text.json import records
 from alkbayes.text.names import GROUP_TITLES, column_title
 from alkbayes.text.wording import size_text
+from alkbayes.vocabulary import slug_of
 
 type Array = NDArray[np.float64]
 
@@ -135,6 +136,8 @@ def title_of(name: str) -> str:
     if kind == "tau":
         return f"between {label.replace('_', ' ')}s"
     # A parameter's name has an underscore for the colon of a group.
-    group = next((group for group in GROUP_TITLES if group.replace(":", "_") == label), label.replace("_", " "))
+    group = next((group for group in GROUP_TITLES if slug_of(group) == label), None)
+    if group is None:
+        return f"between levels of {label.replace('_', ' ')}"
     # An interaction's levels are too long a title with more words.
-    return column_title(group) if ":" in group else f"between levels of {column_title(group)}"
+    return f"between levels of {column_title(group)}" if group == label else column_title(group)

@@ -79,17 +79,18 @@ def intracranial(rates: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Fig
 
 def _rows(side: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Return group, level and name of each row; a heading has no level."""
-    places = side[["group", "level"]].drop_duplicates()
     rows = [(ALL, ALL, "All cohorts")]
-    for group in dict.fromkeys(places["group"]):
+    previous = ALL
+    for row in records(side.drop_duplicates(["group", "level"])):
+        group, first, second = row["group"], row["first_column"], row["second_column"]
         if group == ALL:
             continue
-        labels = group.split(":")
-        heading = " and ".join(labels) if len(labels) > 1 else HEADINGS.get(group, group)
-        rows.append((group, "", f"By {heading.replace('_', ' ')}"))
-        for level in places.loc[places["group"] == group, "level"]:
-            first, *others = level.split(":") if len(labels) > 1 else [level]
-            rows.append((group, level, ", ".join([group_name(labels[0], first), *others])))
+        if group != previous:
+            heading = HEADINGS.get(group, group) if second is None else f"{first} and {second}"
+            rows.append((group, "", f"By {heading.replace('_', ' ')}"))
+        previous = group
+        name = group_name(first, row["first_level"])
+        rows.append((group, row["level"], name if second is None else f"{name}, {row['second_level']}"))
     return rows
 
 

@@ -29,6 +29,8 @@ from alkbayes.plots.page.style import (
     estimate,
     styled,
 )
+from alkbayes.text.json import records
+from alkbayes.text.names import level_name
 from alkbayes.text.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -130,8 +132,8 @@ def prior_cells(cells: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
         marks.bars(axes, in_percent(table["low"]), in_percent(table["high"]), y, half=0.32, gid="prior")
         marks.points(axes, in_percent(table["median"]), y, gid="prior-median", s=14, marker="|", color=INK)
         marks.points(axes, in_percent(table["observed"]), y, gid="observed", s=7, **marks.OBSERVED)
-        for at, row in zip(y.tolist(), table.to_dict(orient="records"), strict=True):
-            _write(axes, at, str(row["cell"]).replace(":", " : "), f"{row['responders']:,}/{row['patients']:,}")
+        for at, row in zip(y.tolist(), records(table), strict=True):
+            _write(axes, at, level_name(row), f"{row['responders']:,}/{row['patients']:,}")
             cell(axes, OBSERVED_MM, at, percent(row["observed"]), fontsize=ROW_PT)
             cell(axes, PREDICTED_MM, at, estimate(row["median"], row["low"], row["high"]), fontsize=ROW_PT)
             cell(axes, LAST_MM, at, f"{row['k']:,}", fontsize=ROW_PT)

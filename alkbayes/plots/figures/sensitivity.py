@@ -71,6 +71,8 @@ SHIFTED: Look = {"facecolor": "#9ecae1", "edgecolor": "none"}
 OPEN: Look = {"marker": "o", "facecolor": "white", "edgecolor": BLUE, "linewidth": 0.6}
 UNUSED: Look = {"marker": "x", "color": GREY, "linewidth": 0.7}
 DASHES = (0, (3, 2))
+KEY = ("table", "group", "level", "measure", "first", "second")
+"""What identifies a number under every reading."""
 READING = (
     "Within a family the reading that moves the number most comes first. Moved: by more than half a posterior SD of "
     "the main fit, and by more than Monte Carlo error. The same again is the main model fitted anew: its shift is "
@@ -152,7 +154,7 @@ def _drawn(numbers: Sequence[Record]) -> list[Record]:
 
 def _panel(main: Record, readings: Sequence[Record]) -> _Panel:
     def found(record: Record) -> Record | None:
-        return next((each for each in record["numbers"] if each["number"] == main["number"]), None)
+        return next((each for each in record["numbers"] if all(each[name] == main[name] for name in KEY)), None)
 
     rows = [_Row("main fit", main, reading=False)]
     again = [each for each in readings if each["reading"] == AGAIN and found(each) is not None]

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.evidence.rules import STRATA
-from alkbayes.vocabulary import ALL, label_of
+from alkbayes.text.json import records
+from alkbayes.text.names import is_pair
+from alkbayes.vocabulary import ALL, joined_key, label_of
 
-PAIR = ":".join(label_of(column) for column in STRATA)
+PAIR = joined_key(label_of(column) for column in STRATA)
 CONTINUED = " (continued)"
 OWN = "own_"
 """Before the names of columns that are of a row over its own patients, where the row itself is over others'."""
@@ -87,7 +89,7 @@ def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> list[Row]:
     overall = Row(Rank.OVERALL, "All cohorts", ALL, ALL)
     if PAIR in groups:
         rows = list(_two_way(pooled, cohorts, order))
-    elif single := [name for name in groups if name != ALL and ":" not in name]:
+    elif single := [row["group"] for row in records(pooled) if row["group"] != ALL and not is_pair(row)]:
         rows = list(_one_way(pooled, cohorts, order, single[0]))
     else:
         rows = _of(cohorts, order)
@@ -188,10 +190,11 @@ def _two_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int]) 
     """Yield lines, in each its generations, in each its cohorts."""
     line, generation = (cohorts[column].astype(str).tolist() for column in STRATA)
     cells = pooled[pooled["group"] == PAIR].drop_duplicates("level")
-    lines = list(dict.fromkeys(cells["line"]))
+    lines = list(dict.fromkeys(cells["first_level"]))
     for first in lines:
         yield Row(Rank.OUTER, group_name(label_of(STRATA[0]), first), label_of(STRATA[0]), first)
-        for second, level in cells.loc[cells["line"] == first, ["generation", "level"]].itertuples(index=False):
+        of_line = cells[cells["first_level"] == first]
+        for second, level in of_line[["second_level", "level"]].itertuples(index=False):
             yield Row(Rank.INNER, group_name(label_of(STRATA[1]), second), PAIR, level)
             yield from _of(cohorts, [at for at in order if line[at] == first and generation[at] == second])
 

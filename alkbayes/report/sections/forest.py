@@ -18,7 +18,7 @@ from alkbayes.plots.page.forest_rows import (
 from alkbayes.report.blocks import Axis, Forest, ForestRow, Link, Mark, Piece, Pieces
 from alkbayes.report.sections.sources import KEYS, REGISTRY, Source, keys_of, linked, registered
 from alkbayes.text.json import records
-from alkbayes.text.names import column_title
+from alkbayes.text.names import column_title, is_pair
 from alkbayes.text.wording import percent, percent_interval
 from alkbayes.vocabulary import ALL
 
@@ -139,7 +139,7 @@ def forest_of(
 
 def _labels(pooled: pd.DataFrame) -> list[str]:
     """Return the effects by whose levels cohorts are pooled one by one."""
-    return [group for group in dict.fromkeys(pooled["group"]) if group != ALL and ":" not in group]
+    return list(dict.fromkeys(row["group"] for row in records(pooled) if row["group"] != ALL and not is_pair(row)))
 
 
 def _summary(row: "Row", rates: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> ForestRow:

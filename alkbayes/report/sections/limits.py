@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from alkbayes.evidence.table import RECONSTRUCTION
 from alkbayes.inference.settings import Engine
+from alkbayes.presentation.fit import notes_in
 from alkbayes.report.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
 from alkbayes.runs.run import EVIDENCE_FILE, MODEL_FILE, POSTERIOR_FILE, RUN_FILE
+from alkbayes.text.notes import NoteKind
 from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ LIMITS = (
 
 def limits_section(tables: "RunTables") -> Section:
     """Return what a reader must bear in mind: what is so of every such analysis, and what the run itself noted."""
-    notes = [note for note in tables.document["notes"] if note not in {NOT_RANDOMISED, RECONSTRUCTION}]
+    said_anyway = {NoteKind.NOT_RANDOMISED, NoteKind.RECONSTRUCTION}
+    notes = [note.text for note in notes_in(tables.document) if note.kind not in said_anyway]
     said = [NOT_RANDOMISED, *LIMITS]
     if tables.evidence.bundled:
         said.append(RECONSTRUCTION)

@@ -11,7 +11,7 @@ from alkbayes.report.blocks import Equation, Heading, Section, Table, text
 from alkbayes.spec.schema import BetaBinomial, FixedEffect, Spec, StudentTHeterogeneity, effect_label
 from alkbayes.text.json import records
 from alkbayes.text.names import column_title
-from alkbayes.vocabulary import label_of
+from alkbayes.vocabulary import label_of, slug_of
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
@@ -66,7 +66,7 @@ def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, st
     rows = [("alpha", prior_text(spec.intercept.prior), f"intercept: {start}", spec.intercept.why)]
     for effect in spec.effect:
         label = effect_label(effect.columns, table)
-        slug = label.replace(":", "_")
+        slug = slug_of(label)
         title = column_title(label)
         if isinstance(effect, FixedEffect):
             what = f"difference of each level of {title} from {effect.reference}"

@@ -21,6 +21,7 @@ from alkbayes.presentation.standardisation import averaging, prediction_lines, s
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.forest import forest_of
+from alkbayes.text.names import is_pair
 from alkbayes.text.wording import capitalised
 from alkbayes.vocabulary import NOT_RANDOMISED, Standard
 
@@ -52,7 +53,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     )
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
-    if any(":" in row["group"] for row in document["pooled"]):
+    if any(map(is_pair, document["pooled"])):
         notes = (*notes, CELLS)
     notes = (*notes, *prediction_lines(document))
     blocks: list[Block] = [

@@ -156,7 +156,7 @@ def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -
             standard_error_note(method, *fit, lambda x=x, m=m: binomial_instead(x, m)) if method in TWO_STEP else "-"
             for fit in ((0.01, 9), (9, 2))
         )
-        cautions = (NO_SPREAD_NOTE, NO_SPREAD_HTS_NOTE, narrow, few, CUT_NOTE)
+        cautions = (NO_SPREAD_NOTE.text, NO_SPREAD_HTS_NOTE.text, narrow, few, CUT_NOTE.text)
         assert row["note"] == " ".join(note for note in cautions if note and note in said)
 
 
@@ -169,14 +169,16 @@ def test_cautions_are_where_they_belong(table: Maker) -> None:
         return levels.loc[levels["heterogeneity"] == kind, "note"].iloc[0]
 
     for kind in ("separate", "shared"):
-        assert notes(PoolingMethod.REML_LOGIT_HTS, kind) == NO_SPREAD_HTS_NOTE
+        assert notes(PoolingMethod.REML_LOGIT_HTS, kind) == NO_SPREAD_HTS_NOTE.text
         unmodified = notes(PoolingMethod.REML_LOGIT_HK, kind)
-        assert unmodified.startswith(f"{NO_SPREAD_NOTE} The Hartung-Knapp interval is narrower here than the plain one")
+        assert unmodified.startswith(
+            f"{NO_SPREAD_NOTE.text} The Hartung-Knapp interval is narrower here than the plain one"
+        )
         assert "reml-logit-hk-adhoc holds the Hartung-Knapp factor at 1 or above" in unmodified
-        assert notes(PoolingMethod.REML_LOGIT_HK_ADHOC, kind) == NO_SPREAD_NOTE
+        assert notes(PoolingMethod.REML_LOGIT_HK_ADHOC, kind) == NO_SPREAD_NOTE.text
     few = table(("a", 1, 20), ("b", 1, 20), ("c", 5, 10), ("d", 5, 11), line=["x", "x", "y", "y"])
     levels = subgroup_table(few, "line", method=PoolingMethod.COMMON_RAW).levels
-    assert levels["note"].tolist() == [CUT_NOTE, ""]
+    assert levels["note"].tolist() == [CUT_NOTE.text, ""]
 
 
 def test_one_or_two_degrees_of_freedom_are_said_with_what_to_use(table: Maker) -> None:

@@ -24,6 +24,7 @@ NUMBER = (float,)
 MAYBE = (float, NoneType)
 TEXT = (str,)
 MAYBE_TEXT = (str, NoneType)
+PLACE = dict.fromkeys(("first_column", "first_level", "second_column", "second_level"), MAYBE_TEXT)
 COUNT = (int,)
 
 DOCUMENT = {
@@ -44,6 +45,7 @@ DOCUMENT = {
     "contrasts": (list,),
     "classical": (list,),
     "notes": (list,),
+    "note_kinds": (list,),
     "provenance": (dict,),
     "command": TEXT,
     "written": TEXT,
@@ -79,6 +81,7 @@ ERRORS = dict.fromkeys(("mcse", "mcse_median", "mcse_low", "mcse_high"), MAYBE)
 POOLED = {
     "group": TEXT,
     "level": TEXT,
+    **PLACE,
     "line": MAYBE_TEXT,
     "generation": MAYBE_TEXT,
     "k": COUNT,
@@ -99,6 +102,8 @@ HETEROGENEITY = {"parameter": TEXT, "mean": NUMBER, "median": NUMBER, "low": NUM
 CONTRAST = {
     "column": TEXT,
     "contrast": TEXT,
+    "first": TEXT,
+    "second": TEXT,
     "over": TEXT,
     "predicted": NUMBER,
     "scale": TEXT,
@@ -111,6 +116,7 @@ CONTRAST = {
 CLASSICAL = {
     "group": TEXT,
     "level": TEXT,
+    **PLACE,
     "method": TEXT,
     "scale": TEXT,
     "k": COUNT,

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from alkbayes.cli import Group
 from alkbayes.cli.data.evidence import command
 from alkbayes.evidence.table import make_up, read_evidence
+from alkbayes.text.json import records
 
 OWN = Path(__file__).parents[2] / "fixtures" / "evidence" / "own_table.csv"
 
@@ -69,10 +70,14 @@ def test_json() -> None:
         "responders": 3397,
         "orr": 3397 / 5645,
     }
-    assert document["groups"] == make_up(read_evidence()).to_dict("records")
+    assert document["groups"] == records(make_up(read_evidence()))
     assert document["groups"][0] == {
         "group": "line",
         "level": "naive",
+        "first_column": "line",
+        "first_level": "naive",
+        "second_column": None,
+        "second_level": None,
         "cohorts": 17,
         "patients": 1612,
         "responders": 1231,
@@ -85,8 +90,8 @@ def test_csv() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    expected = make_up(read_evidence()).to_dict("records")
-    assert [{name: str(value) for name, value in row.items()} for row in expected] == rows
+    expected = records(make_up(read_evidence()))
+    assert [{name: "" if value is None else str(value) for name, value in row.items()} for row in expected] == rows
 
 
 def test_an_own_table_leaves_out_what_it_does_not_have() -> None:
@@ -109,7 +114,9 @@ def test_a_table_of_three_columns_has_totals_alone(tmp_path: Path) -> None:
     ]
     assert json.loads(run("--data", path, "--json").stdout)["groups"] == []
     assert json.loads(run("--data", path, "--json").stdout)["evidence"]["trials"] is None
-    assert run("--data", path, "--csv").stdout == "group,level,cohorts,patients,responders,orr\n"
+    assert run("--data", path, "--csv").stdout == (
+        "group,level,first_column,first_level,second_column,second_level,cohorts,patients,responders,orr\n"
+    )
 
 
 def test_names_are_shown_as_they_stand(tmp_path: Path) -> None:

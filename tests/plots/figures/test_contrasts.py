@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from alkbayes.plots.figures.contrasts import contrasts
 from alkbayes.text.wording import probability
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.vocabulary import NOT_RANDOMISED, Contrast
 
 
 def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
@@ -50,18 +50,17 @@ def test_the_minus_is_a_minus(run, see) -> None:
 
 
 def test_many_contrasts_go_on_to_further_pages() -> None:
-    names = [f"agent-{one:02d} vs agent-{two:02d}" for one in range(16) for two in range(one)]
+    pairs = [Contrast("agent", f"agent-{one:02d}", f"agent-{two:02d}") for one in range(16) for two in range(one)]
     rows = [
-        {
-            "column": "agent",
-            "contrast": name,
+        pair.as_row()
+        | {
             "scale": scale,
             "median": 1.0,
             "low": 0.5,
             "high": 2.0,
             "prob_better": 0.5,
         }
-        for name in names
+        for pair in pairs
         for scale in ("odds_ratio", "risk_difference")
     ]
     pages = contrasts(pd.DataFrame(rows))
@@ -69,7 +68,7 @@ def test_many_contrasts_go_on_to_further_pages() -> None:
     # A table without the column, of a run by an earlier version, has no marks.
     assert "predicted by the model" not in " ".join(text.get_text() for text in pages[0].findobj(Text))
     words = Counter(text.get_text() for page in pages for text in page.findobj(Text))
-    assert all(words[name] == 1 for name in names)
+    assert all(words[pair.name] == 1 for pair in pairs)
 
 
 def test_without_contrasts_there_is_nothing_to_draw(run) -> None:

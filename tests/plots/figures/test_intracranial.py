@@ -6,6 +6,7 @@ import pytest
 from alkbayes.plots.figures.intracranial import intracranial
 from alkbayes.plots.page.layout import MM
 from alkbayes.plots.page.style import DOUBLE_MM, Caption
+from alkbayes.vocabulary import group_row
 
 SIDES = ("systemic", "systemic, same cohorts", "intracranial")
 
@@ -16,7 +17,7 @@ def rates(tables_of) -> pd.DataFrame:
     shown = pooled[pooled["estimand"].isin(["typical", "mean"])]
     parts = [shown.assign(side=side, patients=100 * (place + 1)) for place, side in enumerate(SIDES)]
     # A level that the systemic table has and the intracranial one has not is not drawn.
-    extra = parts[0].iloc[[-1]].assign(group="line", level="mixed")
+    extra = parts[0].iloc[[-1]].assign(**group_row({"line": "mixed"}))
     return pd.concat([parts[0], extra, *parts[1:]], ignore_index=True)
 
 
@@ -59,7 +60,7 @@ def test_counts_stand_beside_their_side(rates, see) -> None:
 def test_a_hostile_level_is_text(tables_of, see, hostile) -> None:
     pooled, _ = tables_of(2, grouped=False)
     shown = pooled[pooled["estimand"].isin(["typical", "mean"])]
-    named = [shown.assign(group="line", level=name) for name in hostile]
+    named = [shown.assign(**group_row({"line": name})) for name in hostile]
     table = pd.concat([shown, *named], ignore_index=True).assign(side="intracranial")
     seen = see(intracranial(table, Caption((), "NOT CONVERGED"))[0])
     assert seen.overlaps() == []
