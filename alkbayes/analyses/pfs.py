@@ -48,7 +48,7 @@ READING_DRAWS = 2000
 REVIEW = {"naive": 13.8, "pretreated": 9.8}
 """Weighted median PFS in months that the review printed."""
 WITH_ERRORS = ["median", "low", "high", "mcse_median", "mcse_low", "mcse_high"]
-READING_COLUMNS = ["reading", "group", "level", *WITH_ERRORS, "failed"]
+READING_COLUMNS = ["reading", *GROUP_COLUMNS, *WITH_ERRORS, "failed"]
 WITHOUT = Reading("not reached left out", not_reached="left out")
 
 MEAN_NO_MEDIAN = (

@@ -19,6 +19,7 @@ from alkbayes.analyses.intracranial_conclusions import (
 )
 from alkbayes.analyses.joint import Correlation, correlation_of
 from alkbayes.sensitivity.power_scaling import Diagnosis
+from alkbayes.vocabulary import group_row
 
 CONTRAST = "third vs first"
 
@@ -179,7 +180,7 @@ def test_whether_the_data_carry_a_correlation(changes: dict[str, float], words: 
 
 
 def test_what_the_joint_model_changes_and_leaves_out() -> None:
-    rate = {"group": "all", "level": "all", "measure": "mean", "prob_better": np.nan, "separate_prob_better": np.nan}
+    rate = group_row({}) | {"measure": "mean", "prob_better": np.nan, "separate_prob_better": np.nan}
     contrast = rate | {"group": "generation", "level": CONTRAST, "measure": "risk_difference", "prob_better": 0.9}
     contrast |= {"first": "third", "second": "first", "separate_prob_better": 0.99}
     contrast |= {"median": 0.2, "low": -0.1, "high": 0.4}

@@ -139,7 +139,8 @@ def test_a_summary_shows_levels_whole(run: Path, columns: str) -> None:
             )
             assert whole != folded
     assert any(line.startswith("x:y vs a vs b ") for line in lines)
-    assert any(line.endswith("interaction of arm and seen, SD on the logit scale") for line in lines) or columns == "60"
+    said = " ".join(" ".join(lines).split())
+    assert "interaction of arm and seen" in said
 
 
 def test_plain_sentences_name_the_levels(alkbayes: Command, run: Path) -> None:
@@ -196,7 +197,7 @@ def test_classical_commands_group_by_them(alkbayes: Command, table: Path) -> Non
     assert (counts["x:y", "plain"], counts["x:y", "α : β"], counts["3 vs 4", None]) == (16, 8, 53)
     shown = alkbayes("pool", "--data", table, "--by", "arm:seen", "--method", "crude-wilson")
     assert shown.exit_code == 0, shown.output
-    assert "x:y:" in [line.strip().split(" ")[0] for line in shown.stdout.splitlines()]
+    assert "by arm:seen, x:y : plain: 2 cohorts, 16/" in shown.stdout
     for column in ("arm", dose):
         levels = alkbayes("subgroups", "--data", table, column)
         assert levels.exit_code == 0, levels.output

@@ -6,7 +6,7 @@ import pytest
 
 from alkbayes.presentation.intracranial import counted_parts, intracranial_parts
 from alkbayes.presentation.tables import ReaderTable, Sentence, Title
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.vocabulary import NOT_RANDOMISED, group_row
 
 RATE = {"group": "all", "level": "all", "k": 3, "responders": 20, "patients": 56, "median": 0.375, "low": 0.2}
 EXACT = {"mcse_median": 0.0001, "mcse_low": 0.0001, "mcse_high": 0.0001}
@@ -16,7 +16,7 @@ def record(*, prob_better: float = 0.9, mcse_prob: float = 0.001, **errors: floa
     """Return a record of one group and one contrast."""
     sides = ("systemic", "systemic, same cohorts", "intracranial")
     rates = [
-        RATE | EXACT | {"side": side, "estimand": estimand, "high": 0.6}
+        RATE | group_row({}) | EXACT | {"side": side, "estimand": estimand, "high": 0.6}
         for side in sides
         for estimand in ("typical", "mean")
     ]

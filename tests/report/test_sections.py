@@ -107,7 +107,7 @@ def test_the_computation_shows_each_diagnostic_and_every_parameter(report: Repor
 
 def test_the_classical_checks_have_every_method(report: Report) -> None:
     rows = table(of(report, "classical"), "Pooled by classical methods")
-    assert rows.pop("all: 63 cohorts, 3,397/5,645") == ()
+    assert rows.pop("overall: 63 cohorts, 3,397/5,645") == ()
     assert len(rows) == 34
     # Of 3,397 of 5,645, by Wilson.
     assert rows["crude-wilson"][:2] == ("60.2", "58.9–61.4")

@@ -11,6 +11,7 @@ from enum import StrEnum
 import pandas as pd
 
 from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.vocabulary import GROUP_COLUMNS
 
 POINTS = 0.01
 """Estimates that differ by this much, a proportion, disagree."""
@@ -82,7 +83,7 @@ PAIRS: tuple[tuple[Property, PoolingMethod, PoolingMethod], ...] = (
 ADDING = frozenset({Property.APPROXIMATION, Property.TRANSFORMATION})
 """Properties of which one side may add 1/2 to empty cells and the other not."""
 
-DISAGREEMENT_COLUMNS = ("group", "level", "property", "method", "other", "difference", "width_ratio", "explanation")
+DISAGREEMENT_COLUMNS = (*GROUP_COLUMNS, "property", "method", "other", "difference", "width_ratio", "explanation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def disagreements(pooled: pd.DataFrame) -> pd.DataFrame:
         `other` over that of `method`, NaN where one has none.
     """
     rows = []
-    for (group, level), part in pooled.groupby(["group", "level"], sort=False):
+    for group, part in pooled.groupby(list(GROUP_COLUMNS), sort=False, dropna=False):
         columns = (part[name] for name in ("method", "estimate", "low", "high", "corrected"))
         answers = {
             method: _Answer(estimate, high - low, corrected > 0)
@@ -131,7 +132,7 @@ def disagreements(pooled: pd.DataFrame) -> pd.DataFrame:
             # Of a pair that both average by scale or likelihood, the 1/2 of one alone is what weighs.
             added = what in ADDING and one.corrected != two.corrected
             why = Property.ZERO_CELLS if added else what
-            rows.append((group, level, why, method, other, difference, ratio, EXPLANATIONS[why]))
+            rows.append((*group, why, method, other, difference, ratio, EXPLANATIONS[why]))
     return pd.DataFrame(rows, columns=list(DISAGREEMENT_COLUMNS)).astype(
         {"difference": "float64", "width_ratio": "float64"}
     )

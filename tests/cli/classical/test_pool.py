@@ -182,7 +182,7 @@ def test_the_table_for_a_reader_fits_100_columns_and_says_each_note_once() -> No
 
 def test_one_method_keeps_its_counts() -> None:
     lines = [line.strip() for line in run("--method", "glmm-ml").stdout.splitlines()]
-    assert "all: 63 cohorts, 3,397/5,645" in lines
+    assert "overall: 63 cohorts, 3,397/5,645" in lines
 
 
 def test_a_table_of_ones_own(own: Path) -> None:

@@ -17,7 +17,7 @@ def results() -> PfsResults:
 
 
 def test_every_cohort_stands_where_its_numbers_are(results: PfsResults, see: type) -> None:
-    caption = Caption(results.cautions)
+    caption = Caption(tuple(note.text for note in results.cautions))
     (page,) = pfs_forest(results.pooled, results.cohorts, results.weighted, caption)
     seen = see(page)
     assert seen.overlaps() == []

@@ -1,0 +1,333 @@
+"""The document of a run, field by field with its unit: what `fit --json` prints and `run.json` keeps.
+
+Rates and probabilities are proportions in [0, 1], heterogeneity is on the scale of the link, and a number that does not
+exist is null. The JSON Schema beside this module is made of these types.
+"""
+
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
+
+SCHEMA = 2
+"""Of `run.json`; other versions are refused."""
+SCHEMA_FILE = "run.schema.json"
+
+closed = with_config(ConfigDict(extra="forbid", strict=True))
+"""Of a record that has these fields and no others."""
+
+type Proportion = Annotated[float, Field(ge=0, le=1)]
+type Fraction = Annotated[float | None, Field(ge=0, le=1)]
+
+
+@closed
+class OutcomeRecord(TypedDict):
+    """What was counted."""
+
+    responders: Annotated[str, Field(description="column of the patients who had the event")]
+    n: Annotated[str, Field(description="column of the patients who were counted")]
+    label: Annotated[str, Field(description="what responders over patients is called")]
+    patients: Annotated[str, Field(description="who is counted")]
+
+
+@closed
+class EvidenceRecord(TypedDict):
+    """The table that was fitted."""
+
+    source: Annotated[str, Field(description='"bundled", or the path of the file')]
+    cohorts: int
+    trials: Annotated[int | None, Field(description="null where the table does not say of which trial a cohort is")]
+    patients: int
+    responders: int
+    sha256: Annotated[str, Field(description="of the file")]
+
+
+@closed
+class CheckRecord(TypedDict):
+    """One check of the convergence gate."""
+
+    name: str
+    passed: bool
+    value: float | None
+    threshold: float
+    sentence: Annotated[str, Field(description="what was found, in words")]
+    advice: Annotated[str, Field(description="what to do where it failed")]
+
+
+@closed
+class DiagnosticsRecord(TypedDict):
+    """The convergence gate: its verdict, and the worst value of each diagnostic with the parameter that has it."""
+
+    converged: bool
+    rhat_max: float | None
+    rhat_max_parameter: str
+    ess_bulk_min: Annotated[float | None, Field(description="draws")]
+    ess_bulk_min_parameter: str
+    ess_tail_min: Annotated[float | None, Field(description="draws")]
+    ess_tail_min_parameter: str
+    divergences: Annotated[int | None, Field(description="transitions; null by quadrature")]
+    ebfmi_min: Annotated[float | None, Field(description="null by quadrature")]
+    pareto_k: Annotated[float | None, Field(description="of the importance weights; null by NUTS")]
+    importance_ess: Annotated[float | None, Field(description="draws; null by NUTS")]
+    failures: Annotated[list[str], Field(description="the sentences of the checks that failed")]
+    checks: list[CheckRecord]
+
+
+@closed
+class PooledRow(TypedDict):
+    """A pooled rate; of levels over the same patients also `over` to `own_mcse_high`."""
+
+    group: Annotated[str, Field(description='"all", a column, or two joined by a colon')]
+    level: Annotated[str, Field(description='"all", a level, or two joined by a colon')]
+    first_column: Annotated[str | None, Field(description="the column, or the first of two")]
+    first_level: str | None
+    second_column: str | None
+    second_level: str | None
+    line: str | None
+    generation: str | None
+    k: Annotated[int, Field(description="cohorts")]
+    patients: int
+    responders: int
+    weights: Annotated[str, Field(description="the profiles that are averaged over, in percent of patients")]
+    over: NotRequired[Annotated[str, Field(description="whose patients these are; empty: the row's own")]]
+    predicted: NotRequired[
+        Annotated[float, Field(ge=0, le=1, description="share of them with a combination that no cohort has")]
+    ]
+    estimand: Literal["registry", "typical", "mean", "next_cohort"]
+    mean: Proportion
+    median: Proportion
+    sd: Annotated[float, Field(ge=0, description="posterior SD, a proportion")]
+    low: Annotated[float, Field(ge=0, le=1, description="end of the equal-tailed 95 % interval")]
+    high: Annotated[float, Field(ge=0, le=1, description="end of the equal-tailed 95 % interval")]
+    mcse: Annotated[float | None, Field(description="Monte Carlo standard error of the mean")]
+    mcse_median: float | None
+    mcse_low: float | None
+    mcse_high: float | None
+    own_mean: NotRequired[Annotated[float, Field(ge=0, le=1, description="the same over the row's own patients")]]
+    own_median: NotRequired[Proportion]
+    own_low: NotRequired[Proportion]
+    own_high: NotRequired[Proportion]
+    own_mcse: NotRequired[float | None]
+    own_mcse_median: NotRequired[float | None]
+    own_mcse_low: NotRequired[float | None]
+    own_mcse_high: NotRequired[float | None]
+
+
+@closed
+class HeterogeneityRow(TypedDict):
+    """A parameter of how far cohorts differ: SDs on the scale of the link, `explained`, `i2` and `rho` in [0, 1]."""
+
+    parameter: str
+    mean: float
+    median: float
+    low: float
+    high: float
+    mcse: float | None
+    mcse_median: float | None
+    mcse_low: float | None
+    mcse_high: float | None
+
+
+@closed
+class ContrastRow(TypedDict):
+    """Two levels of a column, compared over the same patients."""
+
+    column: str
+    contrast: Annotated[str, Field(description='"FIRST vs SECOND", for readers')]
+    first: str
+    second: str
+    over: Annotated[str, Field(description="whose patients these are; empty: those of both levels")]
+    predicted: Annotated[
+        float, Field(ge=0, le=1, description="share of them of whom at least one side is a prediction alone")
+    ]
+    scale: Literal["odds_ratio", "risk_difference"]
+    mean: Annotated[float, Field(description="a ratio; or a difference of proportions, first less second")]
+    median: float
+    low: float
+    high: float
+    prob_better: Annotated[
+        float, Field(ge=0, le=1, description="posterior probability that the first has the higher rate")
+    ]
+    mcse: float | None
+    mcse_median: float | None
+    mcse_low: float | None
+    mcse_high: float | None
+
+
+@closed
+class ClassicalRow(TypedDict):
+    """Classical pooling of a group by a method; what a method does not define is null."""
+
+    group: str
+    level: str
+    first_column: str | None
+    first_level: str | None
+    second_column: str | None
+    second_level: str | None
+    method: str
+    scale: str
+    k: int
+    patients: int
+    responders: int
+    estimate: Fraction
+    low: Fraction
+    high: Fraction
+    prediction_low: Fraction
+    prediction_high: Fraction
+    tau2: Annotated[float | None, Field(description="variance between cohorts on the method's scale")]
+    i2: Fraction
+    h2: float | None
+    q: float | None
+    q_df: float | None
+    q_p: Fraction
+    tau2_low: float | None
+    tau2_high: float | None
+    i2_low: Fraction
+    i2_high: Fraction
+    h2_low: float | None
+    h2_high: float | None
+    tau2_trial: Annotated[float | None, Field(description="the part of tau2 between trials")]
+    rho: Fraction
+    corrected: Annotated[float | None, Field(description="cohorts with 1/2 added to both counts")]
+    note: str
+
+
+@closed
+class UnevennessRecord(TypedDict):
+    """How unevenly a column lies over one of the model's."""
+
+    factor: str
+    measure: Annotated[float, Field(ge=0, le=1, description="Cramér's V, or the correlation ratio of a number")]
+
+
+@closed
+class UnnamedRecord(TypedDict):
+    """A column that the model does not name and that would improve it."""
+
+    column: str
+    uneven: list[UnevennessRecord]
+    numeric: bool
+    gain: Annotated[float, Field(description="of the elpd, leaving cohorts out")]
+    se: float
+
+
+@closed
+class UnexaminedRecord(TypedDict):
+    """A column that was not looked at."""
+
+    column: str
+    reason: str
+    count: int
+    cohorts: int
+
+
+@closed
+class CrossCheckRow(TypedDict):
+    """Quadrature less NUTS."""
+
+    group: str
+    level: str
+    first_column: str | None
+    first_level: str | None
+    second_column: str | None
+    second_level: str | None
+    estimand: str
+    statistic: str
+    quadrature: float
+    nuts: float
+    z: Annotated[float | None, Field(description="in units of the Monte Carlo error of the difference")]
+
+
+@closed
+class CrossCheckRecord(TypedDict):
+    """The two engines side by side; of one that handed over, `faults` alone."""
+
+    numbers: NotRequired[int]
+    limit: NotRequired[Annotated[float, Field(description="largest z that is allowed")]]
+    false_alarm: NotRequired[Proportion]
+    largest: NotRequired[float]
+    faults: list[str]
+    differences: NotRequired[list[CrossCheckRow]]
+
+
+@closed
+class SettingsRecord(TypedDict):
+    """What the draws were made with."""
+
+    seed: int
+    chains: int
+    draws: Annotated[int, Field(description="of each chain")]
+    tune: Annotated[int, Field(description="steps of each chain")]
+    target_accept: Proportion
+
+
+@closed
+class WeightsRecord(TypedDict):
+    """How weighted draws came about."""
+
+    pareto_k: float
+    ess: float
+    weighted: Annotated[int, Field(description="draws that were weighted")]
+    duplicates: Annotated[int, Field(description="draws kept that repeat the global parameters of another")]
+    rounds: int
+    components: Annotated[int, Field(description="of the proposal of the scales")]
+    thin_share: Annotated[float, Field(description="of the posterior, beyond ten times the proposal's density")]
+    quadrature_error: Annotated[float, Field(description="SD over the posterior of the error of log L")]
+
+
+@closed
+class ProvenanceRecord(TypedDict):
+    """How the posterior was computed."""
+
+    engine: Literal["nuts", "quadrature"]
+    engine_asked: Literal["nuts", "quadrature"]
+    handed_over: Annotated[str | None, Field(description="why NUTS took over from quadrature")]
+    settings: SettingsRecord
+    tries: int
+    first_failures: Annotated[list[str], Field(description="why a second try was made")]
+    weights: Annotated[WeightsRecord | None, Field(description="null by NUTS")]
+    versions: dict[str, str]
+    seconds: Annotated[dict[str, float], Field(description="wall time of each part")]
+
+
+@closed
+class FitDocument(TypedDict):
+    """What a fit is reported by."""
+
+    model: str
+    question: str
+    link: Literal["logit", "probit", "cloglog"]
+    outcome: OutcomeRecord
+    standard: Annotated[Literal["same", "own"], Field(description="over whose patients levels are averaged")]
+    chosen: Annotated[str | None, Field(description="why this model, where none was named")]
+    unnamed: Annotated[list[UnnamedRecord] | None, Field(description="null where it was not looked for")]
+    unexamined: Annotated[list[UnexaminedRecord] | None, Field(description="null where it was not looked for")]
+    engine: Literal["nuts", "quadrature"]
+    evidence: EvidenceRecord
+    diagnostics: DiagnosticsRecord
+    pooled: list[PooledRow]
+    heterogeneity: list[HeterogeneityRow]
+    contrasts: list[ContrastRow]
+    classical: list[ClassicalRow]
+    notes: list[str]
+    note_kinds: Annotated[list[str], Field(description="of each note, what it is about")]
+    provenance: ProvenanceRecord
+    cross_check: NotRequired[CrossCheckRecord]
+
+
+@closed
+class RunDocument(FitDocument):
+    """What `run.json` holds."""
+
+    schema: Literal[2]
+    command: Annotated[str, Field(description="the command line that made the run")]
+    written: Annotated[str, Field(description="local time, ISO 8601")]
+    files: Annotated[dict[str, str], Field(description="SHA-256 of every other file of the run")]
+    content_sha256: Annotated[str, Field(description="of all that")]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of `run.json`."""
+    return TypeAdapter(RunDocument).json_schema() | {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "run.json of alkbayes",
+    }
