@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 
-SCHEMA = 2
-"""Of `run.json`; other versions are refused."""
 SCHEMA_FILE = "run.schema.json"
 
 closed = with_config(ConfigDict(extra="forbid", strict=True))
@@ -234,6 +232,7 @@ class CrossCheckRow(TypedDict):
     statistic: str
     quadrature: float
     nuts: float
+    error: Annotated[float | None, Field(description="Monte Carlo standard error of the difference")]
     z: Annotated[float | None, Field(description="in units of the Monte Carlo error of the difference")]
 
 
