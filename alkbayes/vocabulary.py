@@ -70,9 +70,9 @@ class PfsStatus(StrEnum):
 
 
 class Estimand(StrEnum):
-    """What a pooled number is about; the three are never mixed up, and `registry` is the fourth."""
+    """What a pooled number is about; the three are never mixed up, and `these_cohorts` is the fourth."""
 
-    REGISTRY = "registry"
+    THESE_COHORTS = "these_cohorts"
     TYPICAL = "typical"
     MEAN = "mean"
     NEXT_COHORT = "next_cohort"

@@ -125,12 +125,12 @@ def sampled_log_density_is_that_of_the_draws(fitted: Fitted, oracle_log_density:
 def pooled_rates_lie_where_the_counts_are(fitted: Fitted) -> None:
     evidence = fitted.fit.evidence
     table = pooled_table(posterior_of(fitted.fit)).query("group == 'all'").set_index("estimand")
-    assert table.loc["registry", "median"] == pytest.approx(evidence.orr, abs=0.01)
+    assert table.loc["these_cohorts", "median"] == pytest.approx(evidence.orr, abs=0.01)
     # Patients of these cohorts: hardly wider than the binomial; a new cohort: much wider.
     width = table["high"] - table["low"]
     binomial = 2 * 1.96 * np.sqrt(evidence.orr * (1 - evidence.orr) / evidence.patients)
-    assert 0.7 * binomial < width["registry"] < 1.2 * binomial
-    assert width["registry"] < width["mean"] < width["next_cohort"]
+    assert 0.7 * binomial < width["these_cohorts"] < 1.2 * binomial
+    assert width["these_cohorts"] < width["mean"] < width["next_cohort"]
     assert next(groups_of(fitted.fit.design)).group == "all"
 
 

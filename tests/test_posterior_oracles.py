@@ -201,7 +201,7 @@ def test_one_cohort_without_heterogeneity(fitter: Fitter) -> None:
     exact = Marginal(grid, stats.binom.pmf(7, 11, expit(grid)) * stats.norm.pdf(grid, 0, 1.5))
     agrees(fit.draws["alpha"], exact)
     table = pooled_table(posterior_of(fit)).set_index("estimand")
-    for estimand in ("registry", "typical", "mean", "next_cohort"):  # without heterogeneity they are one number
+    for estimand in ("these_cohorts", "typical", "mean", "next_cohort"):  # without heterogeneity they are one number
         assert table.loc[estimand, "median"] == pytest.approx(expit(np.median(fit.draws["alpha"])), abs=0.004)
         assert table.loc[estimand, "low"] == pytest.approx(expit(exact.quantile(0.025)), abs=0.02)
 
@@ -400,9 +400,9 @@ def test_a_nasty_table(fitter: Fitter) -> None:
     assert cohorts.loc["d", "shrinkage"] == cohorts["shrinkage"].max() > 0.5
     mixed = pooled.query("group == 'line' and level == 'mixed' and estimand == 'next_cohort'").iloc[0]
     assert mixed["high"] - mixed["low"] > 0.6
-    # Ten million patients are one cohort: they fix `registry` and leave the next cohort open.
+    # Ten million patients are one cohort: they fix `these_cohorts` and leave the next cohort open.
     everyone = pooled.query("group == 'all'").set_index("estimand")
-    assert everyone.loc["registry", "high"] - everyone.loc["registry", "low"] < 0.001
+    assert everyone.loc["these_cohorts", "high"] - everyone.loc["these_cohorts", "low"] < 0.001
     assert everyone.loc["next_cohort", "high"] - everyone.loc["next_cohort", "low"] > 0.4
 
 
@@ -414,7 +414,7 @@ def test_one_cohort_only(fitter: Fitter) -> None:
     # How far cohorts differ is the prior's to say: the root of the sum of squares of two half-normals is a Rayleigh's.
     assert np.median(fit.draws["tau_total"]) == pytest.approx(stats.rayleigh(scale=0.5).median(), abs=0.06)
     width = pooled["high"] - pooled["low"]
-    assert width["registry"] < width["typical"] < width["next_cohort"]
+    assert width["these_cohorts"] < width["typical"] < width["next_cohort"]
     assert width["next_cohort"] > 0.5
 
 

@@ -14,7 +14,7 @@ from alkbayes.vocabulary import INTERVAL_PROB, Estimand
 POSTERIOR = "posterior"
 CONFIDENCE, PREDICTION = ("low", "high"), ("prediction_low", "prediction_high")
 AIMS: tuple[tuple[PoolingMethod, Estimand, tuple[str, str]], ...] = (
-    (PoolingMethod.CRUDE_WILSON, Estimand.REGISTRY, CONFIDENCE),
+    (PoolingMethod.CRUDE_WILSON, Estimand.THESE_COHORTS, CONFIDENCE),
     (PoolingMethod.CRUDE_WILSON, Estimand.MEAN, CONFIDENCE),
     (PoolingMethod.REML_LOGIT_HK, Estimand.TYPICAL, CONFIDENCE),
     (PoolingMethod.GLMM_ML, Estimand.TYPICAL, CONFIDENCE),

@@ -2,7 +2,7 @@
 
 Estimands have the names that those of response rates have:
 
-- `registry`: the patients of these cohorts, sum n_i m_i / sum n_i over the cohorts' own medians m_i. The twin of the
+- `these_cohorts`: their patients, sum n_i m_i / sum n_i over the cohorts' own medians m_i. The twin of the
   patient-weighted mean of medians that reviews print, with the medians that were not reached in it.
 - `typical`: a cohort in the middle of the heterogeneity, exp(mu).
 - `mean`: the average over trials and cohorts, E[exp(mu + deviation)] = exp(mu + tau^2 / 2).
@@ -161,7 +161,7 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
             "weights": describe_weights(of.structure, of.profiles, group, weights),
         }
         predictors, share = of.predictors[:, used], weights[used]
-        yield common | {"estimand": str(Estimand.REGISTRY)}, own[:, members] @ (n / n.sum())
+        yield common | {"estimand": str(Estimand.THESE_COHORTS)}, own[:, members] @ (n / n.sum())
         yield common | {"estimand": str(Estimand.TYPICAL)}, np.exp(predictors @ share)
         yield common | {"estimand": str(Estimand.MEAN)}, means[:, used] @ share
         yield common | {"estimand": str(Estimand.NEXT_COHORT)}, np.exp(new.predictors(predictors, share))

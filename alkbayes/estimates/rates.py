@@ -2,14 +2,15 @@
 
 Every pooled number has the name of its estimand:
 
-- `registry`: patients of these cohorts, sum n_i p_i / sum n_i. The finite-population twin of crude pooling.
+- `these_cohorts`: patients of these cohorts, sum n_i p_i / sum n_i. The finite-population twin of crude pooling.
 - `typical`: a cohort in the middle of the heterogeneity, the inverse of the link at mu.
 - `mean`: the average over trials and cohorts, E[inverse link of (mu + deviation)].
 - `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
 
 A group of cohorts that differ in another factor has no mu of its own. It is averaged over profiles (combinations of the
 levels of the model's effects) with the weights of patients, its own or those of :mod:`alkbayes.model.standardisation`:
-`typical` on the scale of the link, `mean` and `next_cohort` on the probability scale. `registry` is always of its own.
+`typical` on the scale of the link, `mean` and `next_cohort` on the probability scale. `these_cohorts` is always over
+its own.
 """
 
 import copy
@@ -193,7 +194,7 @@ def pooled_draws(
         if mix.over:
             weights = describe_weights(design, posterior.profiles, group, profile_weights(posterior, members))
             own = common | {"weights": weights, "over": "", "predicted": 0.0}
-        yield own | {"estimand": str(Estimand.REGISTRY)}, posterior.rates[:, members] @ (n / n.sum())
+        yield own | {"estimand": str(Estimand.THESE_COHORTS)}, posterior.rates[:, members] @ (n / n.sum())
         yield common | {"estimand": str(Estimand.TYPICAL)}, inverse(design.link, predictors @ mix.share)
         yield common | {"estimand": str(Estimand.MEAN)}, rates @ mix.share
         following = new.rates(predictors, mix.share, rng=copy.deepcopy(rng))

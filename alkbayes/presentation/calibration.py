@@ -61,6 +61,6 @@ def coverage_rows(rows: Sequence[Mapping[str, Any]]) -> ReaderTable:
             "coverage: share of the 95 % intervals that hold the true value; SE: its Monte Carlo standard error.",
             "below, above: 95 % lies outside the Wilson interval of the coverage, by chance one in twenty.",
             "width, bias: means, in percentage points. none: replications without an interval.",
-            "crude-wilson is held against registry, which it aims at, and mean, which it is often taken for.",
+            "crude-wilson is held against these_cohorts, which it aims at, and mean, which it is often taken for.",
         ),
     )

@@ -34,7 +34,7 @@ POOLED_NOTES = (
 LEFT_OUT_NOTES = (
     "typical: by the model; without: by the model, from the medians that were reached alone.",
     "mean of medians: without those not reached; at least: with these at their bounds.",
-    "by model: mean of the cohorts' own medians given all (registry), with its credible interval.",
+    "by model: mean of the cohorts' own medians given all (these_cohorts), with its credible interval.",
 )
 EXPLAINED = (
     "explained: share of the variance between cohorts that the effects explain; i2: share of the observed variance "
@@ -112,7 +112,7 @@ def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
             "\n".join(months(typical)),
             _without(typical),
             *("–" if plain[name] is None else f"{plain[name]:.{MONTH_DECIMALS}f}" for name in ("estimate", "at_least")),
-            "\n".join(months(estimands["registry"])),
+            "\n".join(months(estimands["these_cohorts"])),
         )
         cells.append((typical, numbers))
     yield ReaderTable(

@@ -75,5 +75,5 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
 ASKED = (
     "Three rates are asked for, and never mixed up: how a typical cohort does, how cohorts do on average, and what "
     "the next cohort of a new trial may show. A fourth, of these very patients, is in the tables of the run as "
-    "registry."
+    "these_cohorts."
 )

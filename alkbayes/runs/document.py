@@ -90,7 +90,7 @@ class PooledRow(TypedDict):
     predicted: NotRequired[
         Annotated[float, Field(ge=0, le=1, description="share of them with a combination that no cohort has")]
     ]
-    estimand: Literal["registry", "typical", "mean", "next_cohort"]
+    estimand: Literal["these_cohorts", "typical", "mean", "next_cohort"]
     mean: Proportion
     median: Proportion
     sd: Annotated[float, Field(ge=0, description="posterior SD, a proportion")]

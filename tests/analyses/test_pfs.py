@@ -85,7 +85,7 @@ def test_the_document_is_json(bundled: PfsResults) -> None:
     document = json.loads(json.dumps(finite_or_none(bundled.to_dict()), allow_nan=False))
     assert document["diagnostics"]["converged"] is True
     assert document["known"]["not_reached"][0] == "af001jp-phase2"
-    assert {row["estimand"] for row in document["pooled"]} == {"registry", "typical", "mean", "next_cohort"}
+    assert {row["estimand"] for row in document["pooled"]} == {"these_cohorts", "typical", "mean", "next_cohort"}
     assert len(document["cautions"]) == 5
 
 

@@ -13,7 +13,7 @@ def record(truth: float, low: float, high: float, crude: tuple[float | None, flo
     value = {"truth": truth, "mean": (low + high) / 2, "low": low, "high": high}
     estimate, bottom, top = crude
     row = {"estimate": estimate, "low": bottom, "high": top, "prediction_low": 0.0, "prediction_high": top}
-    names = ("registry", "typical", "mean", "next_cohort")
+    names = ("these_cohorts", "typical", "mean", "next_cohort")
     return {
         "quantities": {f"all {name}": value for name in names},
         "classical": {"all": dict.fromkeys(CLASSICAL, row)},
@@ -30,13 +30,13 @@ RECORDS = [
 
 def test_by_hand() -> None:
     rows = {(row.estimand, row.method): row for row in coverage_of(RECORDS)}
-    posterior = rows["registry", "posterior"]
+    posterior = rows["these_cohorts", "posterior"]
     assert (posterior.replications, posterior.without, posterior.coverage) == (4, 0, 0.75)
     assert posterior.se == pytest.approx((0.75 * 0.25 / 4) ** 0.5)
     assert posterior.width == pytest.approx((0.3 + 0.2 + 0.1 + 0.2) / 4)
     assert posterior.bias == pytest.approx((0.05 - 0.2 + 0.05 + 0.0) / 4)
     assert posterior.verdict == ""  # four replications leave much open
-    crude = rows["registry", "crude-wilson"]
+    crude = rows["these_cohorts", "crude-wilson"]
     assert (crude.replications, crude.without, crude.coverage) == (3, 1, pytest.approx(1 / 3))
     assert crude.bias == pytest.approx((0.0 - 0.1 + 0.1) / 3)
     assert crude.verdict == "below"
@@ -48,8 +48,8 @@ def test_by_hand() -> None:
 def test_each_method_is_held_against_what_it_aims_at() -> None:
     found = [(row.estimand, row.method) for row in coverage_of(RECORDS)]
     assert found == [
-        ("registry", "posterior"),
-        ("registry", "crude-wilson"),
+        ("these_cohorts", "posterior"),
+        ("these_cohorts", "crude-wilson"),
         ("typical", "posterior"),
         ("typical", "reml-logit-hk"),
         ("typical", "glmm-ml"),

@@ -13,7 +13,7 @@ ROWS = re.findall(
     re.MULTILINE,
 )
 COLUMNS = (
-    *(("posterior", estimand) for estimand in ("registry", "typical", "mean", "next_cohort")),
+    *(("posterior", estimand) for estimand in ("these_cohorts", "typical", "mean", "next_cohort")),
     ("crude-wilson", "mean"),
     *((method, estimand) for method in ("reml-logit-hk", "glmm-ml") for estimand in ("typical", "next_cohort")),
 )

@@ -47,7 +47,7 @@ def record() -> dict[str, Any]:
 def test_it_holds_parameters_estimands_and_classical_intervals(record: dict[str, Any]) -> None:
     parameters = ["alpha", "beta_line[pretreated]", "beta_line[mixed]", "tau_trial", "tau_cohort"]
     levels = ["all", "naive", "pretreated", "mixed"]
-    pooled = [f"{level} {name}" for level in levels for name in ("registry", "typical", "mean", "next_cohort")]
+    pooled = [f"{level} {name}" for level in levels for name in ("these_cohorts", "typical", "mean", "next_cohort")]
     assert list(record["quantities"]) == parameters + pooled
     assert list(record["classical"]) == levels
     for value in record["quantities"].values():
@@ -70,7 +70,7 @@ def test_the_registry_truth_is_the_rate_of_these_patients(case_of: Callable[[str
     groups = [group for group in groups_of(design) if group.group == ALL]
     found = dict(quantities_of(design, true, groups, seed=1))
     p = true["p"][0, 0]
-    assert found["all registry"].item() == pytest.approx((design.n * p).sum() / design.n.sum())
+    assert found["all these_cohorts"].item() == pytest.approx((design.n * p).sum() / design.n.sum())
 
 
 def test_among_ties_the_place_is_drawn() -> None:

@@ -64,7 +64,7 @@ def test_an_exact_posterior_is_calibrated(study_of: Callable[[Sampler], dict[str
     assert all(item["inside"] for item in summary["ranks"]["quantities"])
     assert [item["quantity"] for item in summary["ranks"]["quantities"]] == [
         "alpha",
-        "all registry",
+        "all these_cohorts",
         "all typical",
         "all mean",
         "all next_cohort",

@@ -19,6 +19,7 @@ from alkbayes.inference.convergence import Check
 from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.spec.schema import model_names
+from alkbayes.vocabulary import GROUP_COLUMNS
 
 SMALL = SamplerSettings(seed=3, tune=500)
 
@@ -57,7 +58,7 @@ def test_an_engine_that_is_off_is_found_and_named(pair: tuple[Any, Any]) -> None
     assert "numbers differ by more than" in fault
     assert "typical" in fault or "mean" in fault or "next_cohort" in fault
     assert set(found.beyond["estimand"]) >= {"typical", "mean"}
-    means = found.table[(found.table["statistic"] == "mean") & (found.table["estimand"] != "registry")]
+    means = found.table[(found.table["statistic"] == "mean") & (found.table["estimand"] != "these_cohorts")]
     assert (means["z"] > found.limit).all()
     record = found.as_record()
     assert record["faults"] == [fault]
@@ -130,5 +131,5 @@ def test_the_record_is_what_json_can_hold(pair: tuple[Any, Any]) -> None:
     record = cross_check(*pair).as_record()
     assert set(record) == {"numbers", "limit", "false_alarm", "largest", "faults", "differences"}
     assert record["numbers"] == len(record["differences"])
-    names = ["group", "level", "estimand", "statistic", "nuts", "quadrature", "error", "z"]
+    names = [*GROUP_COLUMNS, "estimand", "statistic", "nuts", "quadrature", "error", "z"]
     assert list(pd.DataFrame(record["differences"]).columns) == names

@@ -90,7 +90,7 @@ def test_a_group_is_averaged_over_its_patients(posterior: MedianPosterior) -> No
     assert (naive["k"], naive["not_reached"], naive["patients"]) == (2, 1, 125)
     assert naive["weights"] == "first 80.0 %; second 20.0 %"
     own = np.exp(posterior.draws["theta"])[:, [0, 2]] @ [0.8, 0.2]
-    assert row(table, "naive", "registry")["median"] == pytest.approx(np.median(own))
+    assert row(table, "naive", "these_cohorts")["median"] == pytest.approx(np.median(own))
     typical = typical_medians(posterior)
     assert typical["level"].tolist() == ["all", "naive", "pretreated"]
     assert typical["median"].tolist() == pytest.approx(
@@ -140,5 +140,7 @@ def test_duplicates_count_in_the_errors(posterior: MedianPosterior) -> None:
         DRAWS,
         (),
     )
-    one, two = (row(pooled_medians(each, MEDIANS, seed=1), "all", "registry")["mcse"] for each in (posterior, doubled))
+    one, two = (
+        row(pooled_medians(each, MEDIANS, seed=1), "all", "these_cohorts")["mcse"] for each in (posterior, doubled)
+    )
     assert two == pytest.approx(one, rel=1e-6)

@@ -102,7 +102,7 @@ def test_registry_typical_and_mean_by_hand(by_hand: Any) -> None:
         ("line:generation", "pretreated:second"): (expit(THETA[2]), expit(MU[2]), mean[2]),
     }
     for (group, level), values in expected.items():
-        for estimand, value in zip(("registry", "typical", "mean"), values, strict=True):
+        for estimand, value in zip(("these_cohorts", "typical", "mean"), values, strict=True):
             found = row(table, group=group, level=level, estimand=estimand)
             for column in ("mean", "median", "low", "high"):
                 assert found[column] == pytest.approx(value, abs=1e-8), (group, level, estimand)
@@ -121,7 +121,7 @@ def test_groups_and_their_order(by_hand: Any) -> None:
         ("line:generation", "pretreated:second"),
     ]
     table = pooled_table(by_hand)
-    assert list(dict.fromkeys(table["estimand"])) == ["registry", "typical", "mean", "next_cohort"]
+    assert list(dict.fromkeys(table["estimand"])) == ["these_cohorts", "typical", "mean", "next_cohort"]
     counts = row(table, group="line", level="pretreated", estimand="mean")
     assert (counts["k"], counts["patients"], counts["responders"]) == (2, 90, 30)
     assert counts["line"] == "pretreated"
@@ -186,7 +186,7 @@ def test_registry_is_the_crude_rate_when_cohorts_are_large(name: str, case_of: A
     posterior = posterior_from(design, free)
     for group in groups_of(design):
         crude = design.responders[group.members].sum() / design.n[group.members].sum()
-        found = row(pooled_table(posterior), group=group.group, level=group.level, estimand="registry")
+        found = row(pooled_table(posterior), group=group.group, level=group.level, estimand="these_cohorts")
         assert found["low"] == pytest.approx(crude, abs=1e-3)
         assert found["high"] == pytest.approx(crude, abs=1e-3)
         if group.group == "line":
@@ -338,7 +338,7 @@ def test_a_beta_binomial_table_is_about_the_cohorts_own_rates(spec_of: Any, tabl
     # Beta(2, 2) updated with 36 of 40, and with 0 of 10.
     np.testing.assert_allclose(table["mean"], [38 / 44, 2 / 14], atol=0.006)
     np.testing.assert_allclose(table["low"], stats.beta([38, 2], [6, 12]).ppf(0.025), atol=0.012)
-    registry = row(pooled_table(posterior), group="all", estimand="registry")
+    registry = row(pooled_table(posterior), group="all", estimand="these_cohorts")
     assert registry["mean"] == pytest.approx((40 * 38 / 44 + 10 * 2 / 14) / 50, abs=0.006)
     assert row(pooled_table(posterior), group="all", estimand="mean")["mean"] == pytest.approx(0.5, abs=1e-9)
 
@@ -474,7 +474,7 @@ def test_rows_over_their_own_patients_stand_beside_the_standardised_ones(histori
     pd.testing.assert_frame_equal(same.loc[unchanged, own.columns], own.loc[unchanged])
     # All cohorts and cells of two columns are over their own patients, and so is the registry's rate of any row.
     assert set(same.loc[unchanged, "group"]) >= {"all", "line:generation", "prior_tki:generation"}
-    assert (same.loc[same["estimand"] == "registry", "over"] == "").all()
+    assert (same.loc[same["estimand"] == "these_cohorts", "over"] == "").all()
 
 
 def test_a_model_of_one_column_has_nothing_to_standardise_over(case_of: Any, posterior_from: Any) -> None:

@@ -30,7 +30,7 @@ from alkbayes.vocabulary import group_row
 SETTINGS = SamplerSettings(seed=11, chains=4, draws=250)
 READINGS = ("tau half-normal 1", "differences normal 0.5", "mixed lines left out")
 LINES, GENERATIONS = ("naive", "pretreated"), ("first", "second", "third")
-ESTIMANDS = ("registry", "typical", "mean", "next_cohort")
+ESTIMANDS = ("these_cohorts", "typical", "mean", "next_cohort")
 HOSTILE = (
     "<script>alert(1)</script>",
     r"$\frac{1}{0}$ a_b^c",

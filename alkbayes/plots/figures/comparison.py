@@ -36,7 +36,7 @@ COLUMNS = (
 """Place, alignment and heading of each column of text."""
 BAYESIAN = "Bayesian model (credible intervals)"
 ESTIMANDS = {
-    Estimand.REGISTRY: "registry: the patients of these cohorts",
+    Estimand.THESE_COHORTS: "these cohorts: the patients of these cohorts",
     Estimand.TYPICAL: "typical: a cohort in the middle",
     Estimand.MEAN: "mean: the average over cohorts",
 }

@@ -50,7 +50,7 @@ def test_the_table_as_csv(alkbayes: Command, own: Path) -> None:
     result = alkbayes("pfs", "--data", own, "--csv", *FEW)
     assert (result.exit_code, result.stderr) == (0, "")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    assert {row["estimand"] for row in rows} == {"registry", "typical", "mean", "next_cohort"}
+    assert {row["estimand"] for row in rows} == {"these_cohorts", "typical", "mean", "next_cohort"}
     naive = next(row for row in rows if row["level"] == "naive" and row["estimand"] == "typical")
     assert (naive["k"], naive["not_reached"], naive["weighted_k"], naive["converged"]) == ("2", "1", "1", "True")
     assert naive["weighted_estimate"] == "10.5"

@@ -144,7 +144,7 @@ CLASSICAL = {
     "corrected": MAYBE,
     "note": TEXT,
 }
-ESTIMANDS = {"registry", "typical", "mean", "next_cohort"}
+ESTIMANDS = {"these_cohorts", "typical", "mean", "next_cohort"}
 GROUPS = {
     ("all", "all"): (8, 203, 343),
     ("line", "naive"): (4, 131, 170),
@@ -235,7 +235,7 @@ def test_pooled_rates_are_ordered_proportions(json_run) -> None:
         widths = {name: row["high"] - row["low"] for name, row in estimands.items()}
         assert widths["next_cohort"] > max(widths["mean"], widths["typical"])
         # The patients of these very cohorts: near their own responders over patients.
-        registry = estimands["registry"]
+        registry = estimands["these_cohorts"]
         assert registry["median"] == pytest.approx(registry["responders"] / registry["patients"], abs=0.08)
 
 
@@ -604,7 +604,7 @@ def test_no_more_decimals_are_printed_than_monte_carlo_errors_support(alkbayes, 
         text = alkbayes("summary", run.folder).stdout
         document = json.loads(alkbayes("summary", run.folder, "--json").stdout)
         for row in document["pooled"]:
-            if row["estimand"] == "registry":
+            if row["estimand"] == "these_cohorts":
                 continue
             errors = [row["mcse_low"], row["mcse_high"]]
             errors += [] if row["estimand"] == "next_cohort" else [row["mcse_median"]]

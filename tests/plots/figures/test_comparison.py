@@ -35,7 +35,7 @@ def test_the_model_stands_above_with_its_estimands(seen, run) -> None:
     pooled = run.results.pooled
     of_all = pooled[pooled["group"] == "all"].set_index("estimand")
     found = seen.points("bayesian")[:, 0]
-    assert found == pytest.approx(100 * of_all.loc[["registry", "typical", "mean"], "median"].to_numpy())
+    assert found == pytest.approx(100 * of_all.loc[["these_cohorts", "typical", "mean"], "median"].to_numpy())
     (bar,) = seen.one("bayesian-prediction").get_paths()
     assert (bar.vertices[:, 0].min(), bar.vertices[:, 0].max()) == pytest.approx(
         tuple(100 * of_all.loc["next_cohort", ["low", "high"]])
