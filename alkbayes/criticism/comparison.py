@@ -20,6 +20,7 @@ from alkbayes.inference.fit import Fit
 from alkbayes.model.restriction import Trial, trials_of
 from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress, in_processes
+from alkbayes.text.json import records
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import Standard
 
@@ -65,6 +66,17 @@ class Comparison:
     stacked: pd.DataFrame
     weights_by: str
     cautions: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it, with its verdict, as values that JSON can hold."""
+        return {
+            "elpd": records(self.elpd),
+            "weights_by": self.weights_by,
+            "stacked": records(self.stacked),
+            "pointwise": records(self.pointwise),
+            "verdict": list(verdict(self)),
+            "cautions": list(self.cautions),
+        }
 
 
 def check_comparable(fits: Mapping[str, Fit]) -> None:

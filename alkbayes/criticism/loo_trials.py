@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from alkbayes.inference.settings import Engine
 from alkbayes.model.design import Design
 from alkbayes.model.restriction import Trial, trials_of, vanished_levels
 from alkbayes.parallel import Progress, in_processes
+from alkbayes.text.json import records
 
 type Array = NDArray[np.float64]
 
@@ -57,6 +59,16 @@ class TrialsLeftOut:
     moves: pd.DataFrame
     trials: pd.DataFrame
     elpd: ELPDDataLOOKFold | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it, with its verdict, as values that JSON can hold."""
+        elpd = None if self.elpd is None else {"elpd": float(self.elpd.elpd), "se": float(self.elpd.se)}
+        return {
+            "leave_one_trial_out": elpd,
+            "verdict": list(verdict(self)),
+            "trials": records(self.trials),
+            "moves": records(self.moves),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from alkbayes.model.design import Design
 from alkbayes.model.draws import linear_predictor
 from alkbayes.model.predictive import heterogeneity_of, new_cohorts
 from alkbayes.model.restriction import restricted
+from alkbayes.text.json import records
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import INTERVAL_PROB
 
@@ -110,6 +112,29 @@ def rates_given_others(design: Design, draws: Mapping[str, Array], cohort: int, 
         logits = logits + flat[f"tau_{group.label}"][:, None] * deviation
         own = replace(own, group=None)
     return new_cohorts(heterogeneity_of(own, flat), count, rng=rng).rates(logits, np.ones(1), rng=rng)
+
+
+def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> dict[str, Any]:
+    """Return what leaving out each cohort tells, with its verdict, as values that JSON can hold.
+
+    Parameters
+    ----------
+    fit, left_out
+        As for :func:`outlier_table`.
+    table
+        What that returned.
+    """
+    loo = left_out.loo
+    return {
+        "elpd": float(loo.elpd),
+        "se": float(loo.se),
+        "p": float(loo.p),
+        "good_k": float(loo.good_k),
+        "below": int((table["p"] < NOMINAL).sum()),
+        "expected_below": NOMINAL * len(table),
+        "verdict": list(verdict(table, model=fit.spec.name)),
+        "cohorts": records(table),
+    }
 
 
 def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from alkbayes.classical.pooling.result import PooledProportion, Z, with_interval
 from alkbayes.classical.scales import back_transform, effects
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import trial_labels
+from alkbayes.text.json import records
 from alkbayes.text.notes import notes_of
 from alkbayes.text.wording import capitalised
 
@@ -102,6 +103,10 @@ class InfluenceTable:
     rows: pd.DataFrame
     note: str
     added: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as values that JSON can hold, rates as proportions in [0, 1]."""
+        return {"full": self.full.as_row(), "left_out": records(self.rows), "note": self.note}
 
 
 def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bool = False) -> InfluenceTable:

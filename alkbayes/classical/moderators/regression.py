@@ -1,8 +1,9 @@
 """Meta-regression of response rates on columns of an evidence table, by normal models and by the binomial one."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtr, stdtr
@@ -13,7 +14,7 @@ from alkbayes.classical.inverse_variance.regression import Omnibus, RegressionFi
 from alkbayes.classical.inverse_variance.tau2 import Tau2Interval, tau2_q_profile
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
-from alkbayes.classical.moderators.design import NO_REFERENCES, Moderators, moderators_of
+from alkbayes.classical.moderators.design import INTERCEPT, NO_REFERENCES, Moderators, moderators_of
 from alkbayes.classical.notes import correction_note, left_out_note, sentences, standard_error_note, tau2_parts_note
 from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
 from alkbayes.classical.scales import Scale, discouraged, effects
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 TRIAL = "trial"
 """Column of the second level of heterogeneity where the method has cohorts within trials."""
 NOT_RANDOMISED = "Cohorts are not randomised between values of a moderator: a coefficient is no causal effect."
+
+
+LARGEST_EXPONENT = 700.0
+"""Beyond this e to a power is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,17 @@ class MetaRegression:
     r2: float | None
     converged: bool
     note: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as values that JSON can hold; coefficients on the logit scale also as odds ratios."""
+        return asdict(self) | {"coefficients": [self._row(each) for each in self.coefficients]}
+
+    def _row(self, coefficient: Coefficient) -> dict[str, Any]:
+        """Return a coefficient with its odds ratio, which an intercept is none of."""
+        ratio = self.scale is Scale.LOGIT and coefficient.name != INTERCEPT
+        logs = (coefficient.estimate, coefficient.low, coefficient.high) if ratio else (None,) * 3
+        ratios = zip(("odds_ratio", "odds_ratio_low", "odds_ratio_high"), map(_exponential, logs), strict=True)
+        return asdict(coefficient) | dict(ratios)
 
 
 def regress(
@@ -362,3 +378,8 @@ def _groups(evidence: "Evidence", group: str, found: Moderators) -> Sequence[str
             f"No two of the {len(labels)} cohorts have the same {group}: there is one level of heterogeneity."
         )
     return labels
+
+
+def _exponential(value: float | None) -> float | None:
+    """Return e to a power; None where there is no power, or no number for the result."""
+    return None if value is None or value > LARGEST_EXPONENT else math.exp(value)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from alkbayes.classical.pooling.models import binomial_instead
 from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE, pool
 from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
 from alkbayes.classical.scales import Scale, back_transform, effects
+from alkbayes.text.json import records
 from alkbayes.text.notes import Note, notes_of, text_of
 from alkbayes.vocabulary import INTERVAL_PROB
 
@@ -90,6 +91,17 @@ class SubgroupTable:
     tests: pd.DataFrame
     left_out: tuple[str, ...]
     notes: tuple[tuple[Note, ...], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the notes as values that JSON can hold, rates as proportions in [0, 1]."""
+        return {
+            "column": self.column,
+            "method": self.method,
+            "scale": self.scale,
+            "levels": records(self.levels),
+            "tests": records(self.tests),
+            "left_out": list(self.left_out),
+        }
 
 
 def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) -> SubgroupTable:

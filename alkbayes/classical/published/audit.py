@@ -6,12 +6,13 @@ it. The comparison is exact up to rounding; nothing is known of the cohorts, and
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import product
 from math import ceil, floor, inf, sqrt
+from typing import Any
 
 from scipy.special import logit, ndtri
 
@@ -177,6 +178,48 @@ class Audit:
     def verdict(self) -> str:
         """`REPRODUCED` or `NONE_OF_THESE`."""
         return REPRODUCED if self.reproduced_by else NONE_OF_THESE
+
+    @property
+    def method_rows(self) -> list[dict[str, Any]]:
+        """What each method gives, limits as proportions in [0, 1]."""
+        names = ("method", "counts", "first", "last", "low", "high")
+        return [{name: getattr(method, name) for name in names} for method in self.methods]
+
+    def to_dict(self, comparison: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return all of it as values that JSON can hold, rates as proportions in [0, 1].
+
+        Parameters
+        ----------
+        comparison
+            The interval that cohorts as different as known ones would give; None where there is none.
+        """
+        headline = self.headline
+        printed = {name: getattr(headline, name) for name in ("estimate", "low", "high")}
+        return {
+            "verdict": self.verdict,
+            "reproduced_by": list(self.reproduced_by),
+            "printed": {name: number.text for name, number in printed.items()},
+            **{name: float(number.value) for name, number in printed.items()},
+            "n": headline.n,
+            "level": headline.prob,
+            "cohorts": self.cohorts,
+            "rounding_to_estimate": {
+                "counts": len(self.counts),
+                "first": self.counts[0] if self.counts else None,
+                "last": self.counts[-1] if self.counts else None,
+            },
+            "nearest": self.nearest,
+            "methods": self.method_rows,
+            "width": self.width and asdict(self.width),
+            "comparison": comparison,
+            "split": self.split
+            and {
+                "first": float(self.split.first.value),
+                "second": float(self.split.second.value),
+                "share": asdict(self.split.share),
+            },
+            "leaves_out": LEAVES_OUT if self.reproduced_by else None,
+        }
 
 
 def audit_headline(

@@ -8,7 +8,7 @@ import typer
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import console_for, keep
 from alkbayes.cli.shared.options import Csv, Json
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
+from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError, UsageError
 
@@ -29,7 +29,7 @@ def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     if len({run.resolve() for run in runs}) < max(2, len(runs)):
         raise UsageError("Comparing takes two different runs at least. Give the folders of several, each once.")
     from alkbayes.cli.shared.progress import counted, working
-    from alkbayes.criticism.comparison import check_comparable, compare_fits, verdict
+    from alkbayes.criticism.comparison import check_comparable, compare_fits
     from alkbayes.runs.run import read_fit
 
     with working("reading"):
@@ -44,12 +44,7 @@ def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     document = {
         "comparison": {
             "runs": [{"run": name, "folder": str(run)} for name, run in zip(fits, runs, strict=True)],
-            "elpd": records(comparison.elpd),
-            "weights_by": comparison.weights_by,
-            "stacked": records(comparison.stacked),
-            "pointwise": records(comparison.pointwise),
-            "verdict": list(verdict(comparison)),
-            "cautions": list(comparison.cautions),
+            **comparison.to_dict(),
         }
     }
     keep(runs[0], "compare", document)

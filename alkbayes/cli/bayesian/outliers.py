@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared.common import console_for, keep
 from alkbayes.cli.shared.options import Csv, Json, Run
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
+from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError
 
@@ -43,22 +43,12 @@ def command(run: Run, by_trial: ByTrial = False, json_: Json = False, csv: Csv =
 def _cohorts(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
     from alkbayes.cli.shared.progress import counted
     from alkbayes.criticism.loo_cohorts import leave_one_cohort_out
-    from alkbayes.criticism.outliers import NOMINAL, outlier_table, verdict
+    from alkbayes.criticism.outliers import outlier_record, outlier_table
 
     with counted("refitting without single cohorts") as progress:
         left_out = leave_one_cohort_out(fit, progress=progress)
     table = outlier_table(fit, left_out)
-    loo = left_out.loo
-    summary = {
-        "elpd": float(loo.elpd),
-        "se": float(loo.se),
-        "p": float(loo.p),
-        "good_k": float(loo.good_k),
-        "below": int((table["p"] < NOMINAL).sum()),
-        "expected_below": NOMINAL * len(table),
-        "verdict": list(verdict(table, model=fit.spec.name)),
-    }
-    document = {"outliers": _subject(fit) | summary | {"cohorts": records(table)}}
+    document = {"outliers": _subject(fit) | outlier_record(fit, left_out, table)}
     keep(run, "outliers", document)
     if json_:
         print_json(document)
@@ -72,7 +62,7 @@ def _cohorts(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
 
 def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
     from alkbayes.cli.shared.progress import counted
-    from alkbayes.criticism.loo_trials import leave_one_trial_out, trials_to_leave_out, verdict
+    from alkbayes.criticism.loo_trials import leave_one_trial_out, trials_to_leave_out
     from alkbayes.inference.importance.target import unsupported
 
     trials = trials_to_leave_out(fit)
@@ -84,12 +74,7 @@ def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
         )
     with counted("refitting without each trial") as progress:
         found = leave_one_trial_out(fit, progress=progress)
-    elpd = None if found.elpd is None else {"elpd": float(found.elpd.elpd), "se": float(found.elpd.se)}
-    document = {
-        "by_trial": _subject(fit)
-        | {"leave_one_trial_out": elpd, "verdict": list(verdict(found))}
-        | {"trials": records(found.trials), "moves": records(found.moves)}
-    }
+    document = {"by_trial": _subject(fit) | found.to_dict()}
     keep(run, "outliers-by-trial", document)
     if json_:
         print_json(document)

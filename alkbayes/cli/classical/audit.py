@@ -57,58 +57,15 @@ def command(
 
     audit = audit_headline(estimate, low, high, n=n, level=level, cohorts=cohorts, split=split or ())
     if json_:
-        print_json({"audit": _document(audit)})
+        print_json({"audit": audit.to_dict(_comparison(audit))})
     elif csv:
         import pandas as pd
 
-        print_csv(pd.DataFrame(_methods(audit)).astype({"first": "Int64", "last": "Int64"}))
+        print_csv(pd.DataFrame(audit.method_rows).astype({"first": "Int64", "last": "Int64"}))
     else:
         from alkbayes.presentation.audit import audit_parts
 
         print_parts(reader_console(), audit_parts(audit, _comparison(audit)))
-
-
-def _methods(audit: "Audit") -> list[dict[str, Any]]:
-    """Return what each method gives, as records."""
-    return [
-        {"method": m.method, "counts": m.counts, "first": m.first, "last": m.last, "low": m.low, "high": m.high}
-        for m in audit.methods
-    ]
-
-
-def _document(audit: "Audit") -> dict[str, Any]:
-    """Return all of an audit, proportions in [0, 1]."""
-    from dataclasses import asdict
-
-    from alkbayes.classical.published.audit import LEAVES_OUT
-
-    headline = audit.headline
-    printed = {name: getattr(headline, name) for name in ("estimate", "low", "high")}
-    return {
-        "verdict": audit.verdict,
-        "reproduced_by": list(audit.reproduced_by),
-        "printed": {name: number.text for name, number in printed.items()},
-        **{name: float(number.value) for name, number in printed.items()},
-        "n": headline.n,
-        "level": headline.prob,
-        "cohorts": audit.cohorts,
-        "rounding_to_estimate": {
-            "counts": len(audit.counts),
-            "first": audit.counts[0] if audit.counts else None,
-            "last": audit.counts[-1] if audit.counts else None,
-        },
-        "nearest": audit.nearest,
-        "methods": _methods(audit),
-        "width": audit.width and asdict(audit.width),
-        "comparison": _comparison(audit),
-        "split": audit.split
-        and {
-            "first": float(audit.split.first.value),
-            "second": float(audit.split.second.value),
-            "share": asdict(audit.split.share),
-        },
-        "leaves_out": LEAVES_OUT if audit.reproduced_by else None,
-    }
 
 
 def _comparison(audit: "Audit") -> dict[str, Any] | None:

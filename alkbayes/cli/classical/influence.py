@@ -56,8 +56,7 @@ def command(
         evidence = evidence_counted(data, outcome)
         table = influence_table(evidence, method=asked, by_trial=by_trial)
     if json_:
-        document = {"full": table.full.as_row(), "left_out": records(table.rows), "note": table.note}
-        print_json({"influence": document})
+        print_json({"influence": table.to_dict()})
     elif csv:
         print_csv(table.rows)
     else:

@@ -1,8 +1,6 @@
 """`alkbayes regress`: meta-regression on columns of the table."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,7 +44,6 @@ References = Annotated[
         show_default=False,
     ),
 ]
-LARGEST_EXPONENT = 700.0
 DISPENSABLE = ("SE", "odds ratio", "95 % CI")
 """Columns that a narrow terminal does without, in this order."""
 
@@ -72,9 +69,10 @@ def command(
 
         evidence = evidence_counted(data, outcome)
         found = regress(evidence, columns, method=asked, levels=levels or (), references=references)
-    rows = _coefficients(found)
+    document = found.to_dict()
+    rows = document["coefficients"]
     if json_:
-        print_json({"regression": asdict(found) | {"coefficients": rows}})
+        print_json({"regression": document})
     elif csv:
         import pandas as pd
 
@@ -95,25 +93,6 @@ def _references(given: Sequence[str]) -> dict[str, str]:
                 f"--reference: found two levels of {column}, {references[column]} and {level}; allowed: one."
             )
     return references
-
-
-def _coefficients(found: "MetaRegression") -> list[dict[str, Any]]:
-    """Return the coefficients as records; on the logit scale with odds ratios, which an intercept is none of."""
-    from alkbayes.classical import Scale
-    from alkbayes.classical.moderators.design import INTERCEPT
-
-    rows = []
-    for coefficient in found.coefficients:
-        ratio = found.scale is Scale.LOGIT and coefficient.name != INTERCEPT
-        logs = (coefficient.estimate, coefficient.low, coefficient.high) if ratio else (None,) * 3
-        ratios = zip(("odds_ratio", "odds_ratio_low", "odds_ratio_high"), map(_exponential, logs), strict=True)
-        rows.append(asdict(coefficient) | dict(ratios))
-    return rows
-
-
-def _exponential(value: float | None) -> float | None:
-    """Return e to a power; None where there is no power, or no number for the result."""
-    return None if value is None or value > LARGEST_EXPONENT else math.exp(value)
 
 
 def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Evidence") -> None:

@@ -51,23 +51,11 @@ def command(
         evidence = evidence_counted(data, outcome)
         table = subgroup_table(evidence, column, method=asked)
     if json_:
-        print_json({"subgroups": _document(table)})
+        print_json({"subgroups": table.to_dict()})
     elif csv:
         print_csv(table.levels)
     else:
         _show(table, evidence)
-
-
-def _document(table: "SubgroupTable") -> dict[str, Any]:
-    """Return all of an analysis, proportions in [0, 1]."""
-    return {
-        "column": table.column,
-        "method": table.method,
-        "scale": table.scale,
-        "levels": records(table.levels),
-        "tests": records(table.tests),
-        "left_out": list(table.left_out),
-    }
 
 
 def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
