@@ -1,4 +1,4 @@
-"""A fit in one paragraph of plain language, made of its numbers: no sentence presumes which way they point."""
+"""A fit in short paragraphs of plain language, made of its numbers: no sentence presumes which way they point."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -64,7 +64,7 @@ REBUILT = (
 
 
 def summary(document: Document) -> str:
-    """Return what a fit says, in a paragraph for readers who are no statisticians.
+    """Return what a fit says, in short paragraphs for readers who are no statisticians, a blank line between them.
 
     Each interval has its own word: a credible interval of the average, a prediction interval of the next cohort, a
     confidence interval of the summed counts. A difference between levels is called higher or lower where the
@@ -81,37 +81,35 @@ def summary(document: Document) -> str:
         return (
             f"The two ways of computing this analysis disagree, so that its numbers may not be used: {joined(faults)}."
         )
-    return " ".join(_sentences(document))
+    return "\n\n".join(" ".join(sentences) for sentences in _paragraphs(document))
 
 
-def _sentences(document: Document) -> Iterator[str]:
+def _paragraphs(document: Document) -> Iterator[list[str]]:
     pooled = pooled_by_level(document)
     overall = pooled[ALL, ALL]
     evidence = document["evidence"]
     outcome = outcome_of(document)
     trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
-    yield (
+    counts = (
         f"In {counted(evidence['cohorts'], 'cohort')}{trials}, {evidence['responders']:,} of "
         f"{evidence['patients']:,} {outcome.patients} responded."
     )
+    yield [counts]
     middle, interval = rate(overall["mean"])
     mix = " for the mix of these patients" if len(pooled) > 1 else ""
-    yield (
+    average = (
         f"Averaged over trials and cohorts{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
         f"{interval} %): given the model and its priors, the average lies in that interval with {PROB} % probability."
     )
-    yield _next_cohort(overall)
-    yield from _crude(document, overall)
+    yield [average, _next_cohort(overall), *_crude(document, overall)]
     contrasts = contrasts_by_column(document)
     means = (estimands["mean"] for estimands in pooled.values())
     columns = dict.fromkeys(row["group"] for row in means if row["group"] != ALL and not is_pair(row))
     for column in columns:
-        yield from _levels(column, pooled)
-        yield from _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
-    yield from _left_out(document)
-    yield CAUTION if contrasts else SINGLE_ARMS
-    if evidence["source"] == BUNDLED:
-        yield REBUILT
+        differences = _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
+        yield [*_levels(column, pooled), *differences]
+    rebuilt = [REBUILT] if evidence["source"] == BUNDLED else []
+    yield [*_left_out(document), CAUTION if contrasts else SINGLE_ARMS, *rebuilt]
 
 
 def _left_out(document: Document) -> Iterator[str]:
