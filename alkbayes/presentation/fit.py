@@ -216,7 +216,7 @@ def verdict(document: Document) -> list[str]:
             f"{weights['duplicates']:,} of those kept are duplicates"
         )
         return [made, *failures]
-    reason = provenance["handed_over"]
+    reason = provenance["fallback_reason"]
     made = (
         f"Posterior: {said}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
         f"{measures(document)}"

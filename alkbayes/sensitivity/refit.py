@@ -69,7 +69,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     return Outcome(
         name=name,
         status=Status.FITTED if fit.diagnostics.converged else Status.NOT_CONVERGED,
-        reason=failures or (f"sampled by NUTS: {why}" if (why := fit.provenance.handed_over) else ""),
+        reason=failures or (f"sampled by NUTS: {why}" if (why := fit.provenance.fallback_reason) else ""),
         engine=fit.provenance.engine,
         cohorts=len(fit.design.cohorts),
         patients=int(fit.design.n.sum()),

@@ -141,7 +141,7 @@ class Outcome:
     status
         Whether there are numbers, and whether they can be used.
     reason
-        Why there are none, or what they failed; where another engine took over, why; else empty.
+        Why there are none, or what they failed; why it fell back to NUTS, where it did; else empty.
     engine
         That made the draws; None where nothing was fitted.
     cohorts, patients
