@@ -26,8 +26,8 @@ from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.restriction import trials_of
 from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress
-from alkbayes.sensitivity import edits as changes
-from alkbayes.sensitivity.edits import Change, Inapplicable, Maker
+from alkbayes.sensitivity import edits
+from alkbayes.sensitivity.edits import Change, Edit, Inapplicable
 from alkbayes.sensitivity.power_scaling import PowerScaling, power_scaling
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import Estimand, label_of
@@ -44,7 +44,20 @@ FEW = 3
 """Cohorts of a generation that are named one by one: what is said of it is said of these."""
 
 CONTRAST_COLUMNS = (
-    *("reading", "of_prior", "cohorts", "contrast", "first", "second", "scale", "mean", "median", "sd", "low", "high"),
+    *(
+        "alternative",
+        "of_prior",
+        "cohorts",
+        "contrast",
+        "first",
+        "second",
+        "scale",
+        "mean",
+        "median",
+        "sd",
+        "low",
+        "high",
+    ),
     *("prob_better", "mcse_prob", *ERROR_COLUMNS),
 )
 
@@ -53,8 +66,8 @@ FIXED_SD = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Another prior of the intracranial model.
+class Alternative:
+    """Another prior of the intracranial model, or fewer cohorts.
 
     Attributes
     ----------
@@ -62,13 +75,13 @@ class Reading:
         What its rows are called.
     of_prior
         Whether it changes a prior; otherwise it leaves cohorts out.
-    make
+    edit
         From model and table to changed ones.
     """
 
     name: str
     of_prior: bool
-    make: Maker
+    edit: Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +94,12 @@ class IntracranialAnalysis:
         Rows of :func:`alkbayes.estimates.rates.pooled_table` for `typical` and `mean`, with `side` before them:
         "systemic", "systemic, same cohorts" or "intracranial". `patients` are those that the side counts.
     contrasts
-        Each generation against each other in the intracranial model, under each reading, the model as it is first:
-        columns reading, of_prior (whether the reading changes a prior), cohorts, contrast ("third vs first"), first,
-        second (its two levels), scale and the other columns of :func:`alkbayes.estimates.rates.contrast_table`, with
-        sd, and mcse_prob of prob_better.
+        Each generation against each other in the intracranial model, under each alternative, the model as it is first:
+        columns alternative, of_prior (whether it changes a prior), cohorts, contrast ("third vs first"), first, second
+        (its two levels), scale and the other columns of :func:`alkbayes.estimates.rates.contrast_table`, with sd, and
+        mcse_prob of prob_better.
     left_out
-        Readings that could not be fitted, each with the reason.
+        Alternatives that could not be fitted, each with the reason.
     scaling
         Power-scaling of the intracranial model.
     carried_by
@@ -121,7 +134,7 @@ def _generations_fixed(spec: "Spec", evidence: "Evidence") -> Change | Inapplica
         "why": "nothing is shared between generations",
     }
     effects = [fixed if effect.columns == (GENERATION,) else effect.model_dump() for effect in spec.effect]
-    return Change(changes.rewritten(spec, effect=effects), evidence)
+    return Change(edits.rewritten(spec, effect=effects), evidence)
 
 
 def _half_normal(sd: float) -> dict[str, str | float]:
@@ -130,19 +143,19 @@ def _half_normal(sd: float) -> dict[str, str | float]:
 
 def _own_review(spec: "Spec", evidence: "Evidence") -> Change | Inapplicable:
     """Keep the cohorts whose intracranial responses were read independently."""
-    return changes.only("ic_assessor", "irc")(spec, evidence)
+    return edits.only("ic_assessor", "irc")(spec, evidence)
 
 
 WHY = "another prior"
-READINGS = (
-    Reading("generations alike: SD half-normal 0.25", True, changes.every_effect_sd(0.25, WHY)),
-    Reading("as systemic: SD half-normal 0.5", True, changes.every_effect_sd(0.5, WHY)),
-    Reading("generations apart: SD half-normal 2", True, changes.every_effect_sd(2.0, WHY)),
-    Reading(f"generations fixed: normal 0, {FIXED_SD:g}", True, _generations_fixed),
-    Reading("heterogeneity small: half-normal 0.25", True, changes.every_tau(_half_normal(0.25), WHY)),
-    Reading("heterogeneity large: half-normal 1", True, changes.every_tau(_half_normal(1.0), WHY)),
-    Reading("lines apart: normal 0, 2", True, changes.first_fixed(2.0, WHY)),
-    Reading("read independently (ic_assessor irc)", False, _own_review),
+ALTERNATIVES = (
+    Alternative("generations alike: SD half-normal 0.25", True, edits.every_effect_sd(0.25, WHY)),
+    Alternative("as systemic: SD half-normal 0.5", True, edits.every_effect_sd(0.5, WHY)),
+    Alternative("generations apart: SD half-normal 2", True, edits.every_effect_sd(2.0, WHY)),
+    Alternative(f"generations fixed: normal 0, {FIXED_SD:g}", True, _generations_fixed),
+    Alternative("heterogeneity small: half-normal 0.25", True, edits.every_tau(_half_normal(0.25), WHY)),
+    Alternative("heterogeneity large: half-normal 1", True, edits.every_tau(_half_normal(1.0), WHY)),
+    Alternative("lines apart: normal 0, 2", True, edits.first_fixed(2.0, WHY)),
+    Alternative("read independently (ic_assessor irc)", False, _own_review),
 )
 """What the contrasts are held against."""
 
@@ -174,7 +187,7 @@ def intracranial_analysis(
         If one of the three fits that stand side by side cannot be made.
     """
     settings = settings or SamplerSettings()
-    total, done = 3 + len(READINGS), 0
+    total, done = 3 + len(ALTERNATIVES), 0
 
     def fitted(spec: "Spec", evidence: "Evidence") -> Fit:
         nonlocal done
@@ -186,24 +199,24 @@ def intracranial_analysis(
 
     brain = fitted(spec, evidence)
     whole = fitted(*systemic)
-    same = fitted(changes.rewritten(spec, outcome=None), _same_cohorts(systemic[1], evidence))
+    same = fitted(edits.rewritten(spec, outcome=None), _same_cohorts(systemic[1], evidence))
     fits = {MAIN: brain}
     left_out = {}
-    for reading in READINGS:
-        changed = reading.make(spec, evidence)
+    for alternative in ALTERNATIVES:
+        changed = alternative.edit(spec, evidence)
         if isinstance(changed, Inapplicable):
-            left_out[reading.name] = changed.reason
+            left_out[alternative.name] = changed.reason
             continue
         try:
             fit = fitted(changed.spec, changed.evidence)
         except SamplingError as error:
-            left_out[reading.name] = str(error)
+            left_out[alternative.name] = str(error)
             continue
         if fit.diagnostics.converged:
-            fits[reading.name] = fit
+            fits[alternative.name] = fit
         else:
-            left_out[reading.name] = "; ".join(fit.diagnostics.failures)
-    of_prior = {reading.name: reading.of_prior for reading in READINGS}
+            left_out[alternative.name] = "; ".join(fit.diagnostics.failures)
+    of_prior = {alternative.name: alternative.of_prior for alternative in ALTERNATIVES}
     return IntracranialAnalysis(
         rates=pd.concat(
             [_rates(side, fit) for side, fit in ((SYSTEMIC, whole), (SAME, same), (BRAIN, brain))], ignore_index=True
@@ -232,9 +245,9 @@ def _rates(side: str, fit: Fit) -> pd.DataFrame:
     return shown
 
 
-def _contrasts(reading: str, fit: Fit, *, of_prior: bool) -> pd.DataFrame:
+def _contrasts(alternative: str, fit: Fit, *, of_prior: bool) -> pd.DataFrame:
     errors, mean_error = error_columns_of(fit), mean_error_of(fit)
-    about = {"reading": reading, "of_prior": of_prior, "cohorts": len(fit.design.cohorts)}
+    about = {"alternative": alternative, "of_prior": of_prior, "cohorts": len(fit.design.cohorts)}
     rows = []
     for compared, scale, draws in contrast_draws(posterior_of(fit)):
         contrast = compared.contrast

@@ -57,7 +57,7 @@ def conclusions(found: IntracranialAnalysis) -> list[str]:
     differences = found.contrasts[found.contrasts["scale"] == "risk_difference"]
     if differences.empty:
         return ["The cohorts with intracranial counts are of one generation: there is nothing to compare."]
-    ratios = found.contrasts[(found.contrasts["scale"] == "odds_ratio") & (found.contrasts["reading"] == MAIN)]
+    ratios = found.contrasts[(found.contrasts["scale"] == "odds_ratio") & (found.contrasts["alternative"] == MAIN)]
     odds = {row["contrast"]: row for row in records(ratios)}
     said = [_answer(records(differences))]
     for contrast, found_rows in differences.groupby("contrast", sort=False):
@@ -137,7 +137,7 @@ def carried(rho: Correlation, *, cohorts: int) -> str:
 
 def _answer(differences: Sequence[Row]) -> str:
     """Return the answer to the question by the model's own priors, and for how many contrasts every prior gives it."""
-    main = [row for row in differences if row["reading"] == MAIN]
+    main = [row for row in differences if row["alternative"] == MAIN]
     each = ", ".join(f"{row['first']} than {row['second']} {probability_text(row['prob_better'])}" for row in main)
     by_main = [row["contrast"] for row in main if settled(row["prob_better"])]
     always = [
@@ -165,8 +165,8 @@ def _close(row: Row) -> bool:
 
 def _hangs_on(rows: Sequence[Row], odds: Row) -> str:
     """Return a contrast under the model's own and other priors, and whether that matters."""
-    (main,) = [row for row in rows if row["reading"] == MAIN]
-    others = [row for row in rows if row["of_prior"] and row["reading"] != MAIN]
+    (main,) = [row for row in rows if row["alternative"] == MAIN]
+    others = [row for row in rows if row["of_prior"] and row["alternative"] != MAIN]
     start = (
         f"{main['contrast']}: difference of means {_interval(main, 'median')}, odds ratio {ratio(odds)}, "
         f"probability that {main['first']} is better "
@@ -209,7 +209,7 @@ def _other_evidence(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         if not row["of_prior"]:
             yield (
-                f"{row['contrast']}, {row['reading']}: {_interval(row, 'median')}, probability "
+                f"{row['contrast']}, {row['alternative']}: {_interval(row, 'median')}, probability "
                 f"{probability_text(row['prob_better'])}, from {counted(row['cohorts'], 'cohort')}."
             )
 
@@ -284,7 +284,7 @@ def _figure(value: float) -> str:
 
 
 def _named(rows: Sequence[Row]) -> str:
-    return _listed([f'"{row["reading"]}"' for row in rows])
+    return _listed([f'"{row["alternative"]}"' for row in rows])
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Median progression-free survival of a table: the mean of medians that reviews print, and a model beside it.
 
 The model is fitted to every median and every bound, once more without the medians that were not reached, and once under
-each other reading of what is printed.
+each other assumption about printed medians.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,16 @@ from alkbayes.estimates.medians import (
     pooled_medians,
     typical_medians,
 )
-from alkbayes.evidence.medians import BASE, EXPONENTIAL, Known, Medians, Reading, check_medians, known_of, medians_of
+from alkbayes.evidence.medians import (
+    BASE,
+    EXPONENTIAL,
+    Assumptions,
+    Known,
+    Medians,
+    check_medians,
+    known_of,
+    medians_of,
+)
 from alkbayes.evidence.table import RECONSTRUCTION, trial_labels
 from alkbayes.inference.importance.medians import MedianPosterior, prior_medians, sample_medians
 from alkbayes.inference.settings import DEFAULT_SEED, MAX_SEED, MAX_STEPS
@@ -43,13 +52,13 @@ DEFAULT_DRAWS = 8000
 """Of the posterior; the command line has the same."""
 LEAST_DRAWS = 100
 PRIOR_DRAWS = 20_000
-READING_DRAWS = 2000
-"""Of a fit under another reading, at most: it is there to be compared, not quoted."""
+ASSUMPTION_DRAWS = 2000
+"""Of a fit under other assumptions, at most: it is there to be compared, not quoted."""
 REVIEW = {"naive": 13.8, "pretreated": 9.8}
 """Weighted median PFS in months that the review printed."""
 WITH_ERRORS = ["median", "low", "high", "mcse_median", "mcse_low", "mcse_high"]
-READING_COLUMNS = ["reading", *GROUP_COLUMNS, *WITH_ERRORS, "failed"]
-WITHOUT = Reading("not reached left out", not_reached="left out")
+ASSUMPTION_COLUMNS = ["assumption", *GROUP_COLUMNS, *WITH_ERRORS, "failed"]
+WITHOUT = Assumptions("not reached left out", not_reached="left out")
 
 MEAN_NO_MEDIAN = (
     "A mean of medians is not the median of the pooled patients, and its bootstrap interval knows nothing of how "
@@ -82,7 +91,7 @@ class PfsRecord(TypedDict):
     heterogeneity: list[dict[str, Any]]
     cohorts: list[dict[str, Any]]
     left_out: list[dict[str, Any]]
-    readings: list[dict[str, Any]]
+    assumptions: list[dict[str, Any]]
     diagnostics: dict[str, Any]
     settings: dict[str, int]
     notes: list[str]
@@ -110,10 +119,10 @@ class PfsResults:
     left_out
         Columns group, level, estimand, k, median, low, high and their Monte Carlo errors (mcse_median, ...), and
         the same with the ending "_without": without the medians that were not reached. No rows where all were reached.
-    readings
-        Columns reading, group, level, median, low, high and their Monte Carlo errors: `typical` of all cohorts and of
-        each level of the first effect, under other readings of what is printed; failed: what failed the gate there,
-        empty if nothing did.
+    assumptions
+        Columns assumption, group, level, median, low, high and their Monte Carlo errors: `typical` of all cohorts and
+        of each level of the first effect, under other assumptions about printed medians; failed: what failed the gate
+        there, empty if nothing did.
     posterior
         Draws of the model, with the convergence gate.
     failures
@@ -135,7 +144,7 @@ class PfsResults:
     heterogeneity: pd.DataFrame
     cohorts: pd.DataFrame
     left_out: pd.DataFrame
-    readings: pd.DataFrame
+    assumptions: pd.DataFrame
     posterior: MedianPosterior
     failures: tuple[str, ...]
     notes: tuple[str, ...]
@@ -168,7 +177,7 @@ class PfsResults:
             heterogeneity=records(self.heterogeneity),
             cohorts=records(self.cohorts),
             left_out=records(self.left_out),
-            readings=records(self.readings),
+            assumptions=records(self.assumptions),
             diagnostics={
                 "converged": self.converged,
                 "pareto_k": posterior.pareto_k,
@@ -230,10 +239,10 @@ def pfs_results(
         left_out = _side_by_side(pooled, pooled_medians(other, fewer, seed=seed))
         failures += [f"without those not reached: {failure}" for failure in other.failures]
     weighted = _weighted_table(structure, medians, bundled=evidence.bundled, seed=seed)
-    readings = [_typical(pooled, BASE, posterior)]
-    for reading in readings_of(medians):
-        read, other = _fitted(evidence, spec, reading, seed=seed, draws=min(draws, READING_DRAWS))
-        readings.append(_typical(pooled_medians(other, read, seed=seed), reading, other))
+    assumptions = [_typical(pooled, BASE, posterior)]
+    for alternative in other_assumptions(medians):
+        read, other = _fitted(evidence, spec, alternative, seed=seed, draws=min(draws, ASSUMPTION_DRAWS))
+        assumptions.append(_typical(pooled_medians(other, read, seed=seed), alternative, other))
     contrasts = median_contrasts(posterior)
     return PfsResults(
         evidence=evidence,
@@ -245,7 +254,7 @@ def pfs_results(
         heterogeneity=median_heterogeneity(posterior, medians),
         cohorts=median_cohorts(posterior, medians),
         left_out=left_out,
-        readings=pd.concat(readings, ignore_index=True)[READING_COLUMNS],
+        assumptions=pd.concat(assumptions, ignore_index=True)[ASSUMPTION_COLUMNS],
         posterior=posterior,
         failures=tuple(failures),
         notes=(*_sentences(known, medians, weighted, left_out), *structure.notes),
@@ -258,21 +267,21 @@ def pfs_results(
     )
 
 
-def readings_of(medians: Medians) -> tuple[Reading, ...]:
-    """Return the other readings of what is printed that change something in a table."""
+def other_assumptions(medians: Medians) -> tuple[Assumptions, ...]:
+    """Return the other assumptions about printed medians that change something in a table."""
     kinds = {str(kind) for kind in medians.source}
     found = []
     if "patients" in kinds:
         found += [
-            Reading("SE without limits: exponential, none censored", se_constant=EXPONENTIAL),
-            Reading("SE without limits: twice as large", se_constant=2 * medians.se_constant),
+            Assumptions("SE without limits: exponential, none censored", se_constant=EXPONENTIAL),
+            Assumptions("SE without limits: twice as large", se_constant=2 * medians.se_constant),
         ]
     if "both limits" in kinds:
-        found.append(Reading("intervals by their wider side", wider_side=True))
+        found.append(Assumptions("intervals by their wider side", wider_side=True))
     if kinds & {"lower limit", "upper limit"}:
-        found.append(Reading("one-sided limits not used", one_sided=False))
+        found.append(Assumptions("one-sided limits not used", one_sided=False))
     if not medians.reached.all():
-        found.append(Reading("not reached: bound as lower limit", not_reached="limit"))
+        found.append(Assumptions("not reached: bound as lower limit", not_reached="limit"))
     return tuple(found)
 
 
@@ -301,19 +310,19 @@ def prior_table(evidence: "Evidence", spec: MedianSpec, *, seed: int = DEFAULT_S
 
 
 def _fitted(
-    evidence: "Evidence", spec: MedianSpec, reading: Reading, *, seed: int, draws: int
+    evidence: "Evidence", spec: MedianSpec, assumptions: Assumptions, *, seed: int, draws: int
 ) -> tuple[Medians, MedianPosterior]:
-    """Return the medians under a reading, and their posterior."""
-    medians = medians_of(evidence, reading)
+    """Return the medians under these assumptions, and their posterior."""
+    medians = medians_of(evidence, assumptions)
     structure = build_structure(spec, medians.frame, medians.patients)
     return medians, sample_medians(structure, medians, seed=seed, draws=draws)
 
 
-def _typical(pooled: pd.DataFrame, reading: Reading, posterior: MedianPosterior) -> pd.DataFrame:
-    """Return `typical` of all cohorts and of each level of the first effect, under a reading."""
+def _typical(pooled: pd.DataFrame, assumptions: Assumptions, posterior: MedianPosterior) -> pd.DataFrame:
+    """Return `typical` of all cohorts and of each level of the first effect, under these assumptions."""
     first = list(dict.fromkeys(pooled["group"]))[:2]
     rows = pooled[(pooled["estimand"] == Estimand.TYPICAL) & pooled["group"].isin(first)]
-    return rows.assign(reading=reading.name, failed="; ".join(posterior.failures))
+    return rows.assign(assumption=assumptions.name, failed="; ".join(posterior.failures))
 
 
 def _side_by_side(pooled: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:

@@ -95,7 +95,7 @@ class Drawn:
         The variables of :func:`alkbayes.model.draws.complete`, axes (chain, draw, ...).
     engine
         What drew them.
-    handed_over
+    fallback_reason
         Why that is another than was asked for; empty where it is not.
     chains
         Whether successive draws depend on each other.
@@ -105,7 +105,7 @@ class Drawn:
 
     draws: Draws
     engine: Engine
-    handed_over: str
+    fallback_reason: str
     chains: bool
     divergences: int
 
@@ -113,7 +113,7 @@ class Drawn:
 type Sampler = Callable[[Design, SamplerSettings], Drawn]
 
 
-def by_nuts(design: Design, settings: SamplerSettings, *, handed_over: str = "") -> Drawn:
+def by_nuts(design: Design, settings: SamplerSettings, *, fallback_reason: str = "") -> Drawn:
     """Sample a posterior; once more and longer where chains diverged, as a fit does."""
     from alkbayes.inference.nuts.sampler import NutsEngine, stricter
 
@@ -123,18 +123,18 @@ def by_nuts(design: Design, settings: SamplerSettings, *, handed_over: str = "")
         sampled = sampler.sample(stricter(settings))
     divergences = int(sampled.stats["diverging"].sum())
     draws = from_unconstrained(design, sampled.positions)
-    return Drawn(draws, Engine.NUTS, handed_over, chains=True, divergences=divergences)
+    return Drawn(draws, Engine.NUTS, fallback_reason, chains=True, divergences=divergences)
 
 
 def by_quadrature(design: Design, settings: SamplerSettings) -> Drawn:
-    """Integrate a posterior; NUTS samples what quadrature hands over, as in a fit.
+    """Integrate a posterior; fall back to NUTS where quadrature cannot, as a fit does.
 
     Leaving those tables out would leave out the hard ones, and the ranks of the others need not be uniform.
     """
     found = integrate(design, settings)
     if isinstance(found, Integrated):
         return Drawn(found.draws, Engine.QUADRATURE, "", chains=False, divergences=0)
-    return by_nuts(design, settings, handed_over=found.reason)
+    return by_nuts(design, settings, fallback_reason=found.reason)
 
 
 SAMPLERS: Mapping[Engine, Sampler] = {Engine.NUTS: by_nuts, Engine.QUADRATURE: by_quadrature}
@@ -166,7 +166,7 @@ def replicate_study(study: Study, number: int, *, sampler: Sampler | None = None
     Returns
     -------
     dict
-        `replication`; `engine`, `handed_over`, `divergences` and `ess` (the smallest over the quantities) of the
+        `replication`; `engine`, `fallback_reason`, `divergences` and `ess` (the smallest over the quantities) of the
         posterior; `quantities`: for each, its true value, the rank of that among the kept draws, and mean, low and high
         end of the 95 % interval; `classical`: for each level of line and all, and each method, the estimate with
         confidence and prediction limits. Rates are proportions, other quantities on the logit scale. Of a posterior
@@ -193,7 +193,7 @@ def replicate_study(study: Study, number: int, *, sampler: Sampler | None = None
     return {
         "replication": number,
         "engine": drawn.engine,
-        "handed_over": drawn.handed_over,
+        "fallback_reason": drawn.fallback_reason,
         "divergences": drawn.divergences,
         "ess": round(ess, 1),
         "quantities": {

@@ -16,7 +16,7 @@ def summarise_study(study: Study, records: Sequence[Mapping[str, Any]]) -> dict[
     Returns
     -------
     dict
-        `replications`: finished ones; `engines`: how many posteriors each engine drew; `handed_over`: how many for
+        `replications`: finished ones; `engines`: how many posteriors each engine drew; `fallback_reason`: how many for
         which reason; `diverged`: with divergences that a second try did not mend; `short`: with fewer effective draws
         than are ranked; `failed`: how many for which reason; `ranks`: `kept`, `alpha`, `passed` and, of each quantity,
         how uniform its ranks are, and the ranks; None where the parameters are fixed; `coverage`: of each interval.
@@ -26,7 +26,7 @@ def summarise_study(study: Study, records: Sequence[Mapping[str, Any]]) -> dict[
     return {
         "replications": len(ordered),
         "engines": _counted(str(record["engine"]) for record in whole),
-        "handed_over": _counted(record["handed_over"] for record in whole if record["handed_over"]),
+        "fallback_reason": _counted(record["fallback_reason"] for record in whole if record["fallback_reason"]),
         "diverged": sum(record["divergences"] > 0 for record in whole),
         "short": sum(record["ess"] < KEPT for record in whole),
         "failed": _counted(record["failed"] for record in ordered if "failed" in record),

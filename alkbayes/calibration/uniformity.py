@@ -47,7 +47,7 @@ class Uniformity:
         Whether the ECDF lies within its own 95 % envelope.
     mean_z, spread_z
         Mean, and variance, of the fractional ranks in standard errors from what uniform ones have.
-    reading
+    verdict
         What the shape says, in words.
     """
 
@@ -59,7 +59,7 @@ class Uniformity:
     inside: bool
     mean_z: float
     spread_z: float
-    reading: str
+    verdict: str
 
 
 def judge_ranks(ranks: Mapping[str, Sequence[int]], *, kept: int) -> list[Uniformity]:
@@ -129,11 +129,11 @@ def _judged(name: str, ranks: Index, kept: int, p: float, adjusted: float) -> Un
         inside=p >= ALPHA,
         mean_z=float(mean_z),
         spread_z=float(spread_z),
-        reading=_reading(float(mean_z), float(spread_z)),
+        verdict=_verdict(float(mean_z), float(spread_z)),
     )
 
 
-def _reading(mean_z: float, spread_z: float) -> str:
+def _verdict(mean_z: float, spread_z: float) -> str:
     """Return what ranks that are too high, too low, too spread or too much in the middle say of the posterior."""
     said = []
     if abs(mean_z) > MOVED:

@@ -92,7 +92,7 @@ class Refitted:
 
 
 def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progress | None = None) -> TrialsLeftOut:
-    """Fit anew without each trial in turn: by quadrature, or by NUTS where that hands over.
+    """Fit anew without each trial in turn: by quadrature, falling back to NUTS.
 
     A level whose cohorts are all of the trial keeps its prior; a number of that level is not defined without the trial.
     Numbers of all cohorts are averaged over the patients who are left.

@@ -58,7 +58,7 @@ def without(fit: Fit, left_out: Index) -> Without:
 
 
 def refit(what: Without) -> Fit:
-    """Return the posterior by quadrature, or by NUTS where quadrature hands over.
+    """Return the posterior by quadrature, falling back to NUTS.
 
     Raises
     ------

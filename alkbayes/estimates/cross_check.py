@@ -107,7 +107,7 @@ def fit_both(
     Returns
     -------
     Fit
-        By the engine `keep`, or by NUTS if quadrature hands over.
+        By the engine `keep`, or by NUTS if quadrature falls back to it.
     CrossCheck or None
         None if it does.
 
@@ -126,7 +126,7 @@ def fit_both(
         )
     fitted = partial(fit_model, spec, evidence, settings=settings, standard=standard, progress=progress)
     integrated = fitted(engine=Engine.QUADRATURE)
-    if integrated.provenance.handed_over:
+    if integrated.provenance.fallback_reason:
         return integrated, None
     sampled = fitted(engine=Engine.NUTS)
     return sampled if keep is Engine.NUTS else integrated, cross_check(sampled, integrated)

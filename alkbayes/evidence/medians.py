@@ -59,8 +59,8 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How printed medians are read.
+class Assumptions:
+    """What is assumed about printed medians.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Reading:
     not_reached: str = "bound"
 
 
-BASE = Reading("as reported")
+BASE = Assumptions("as reported")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +185,11 @@ def check_medians(evidence: "Evidence", *, columns: "Sequence[str]") -> None:
         )
 
 
-def medians_of(evidence: "Evidence", reading: Reading = BASE) -> Medians:
+def medians_of(evidence: "Evidence", assumptions: Assumptions = BASE) -> Medians:
     """Return the medians of a checked table as a model can use them."""
     rows = _rows(evidence)
     known = [place for place, row in enumerate(rows) if _is_known(row)]
-    if reading.not_reached == "left out":
+    if assumptions.not_reached == "left out":
         known = [place for place in known if rows[place][MEDIAN] is not None]
     median, low, high = (np.array([_nan(rows[place][name]) for place in known]) for name in (MEDIAN, LOW, HIGH))
     beyond = np.array([_nan(_bound(rows[place])) for place in known])
@@ -199,20 +199,20 @@ def medians_of(evidence: "Evidence", reading: Reading = BASE) -> Medians:
         below, above = np.log(median / low) / Z, np.log(high / median) / Z
     both = reached & np.isfinite(below) & np.isfinite(above)
     mean = (below + above) / 2
-    constant = reading.se_constant or _constant(mean[both], patients[both])
+    constant = assumptions.se_constant or _constant(mean[both], patients[both])
     se = constant / np.sqrt(patients)
     source = np.full(len(known), Source.PATIENTS, dtype=object)
-    se[both] = np.maximum(below, above)[both] if reading.wider_side else mean[both]
+    se[both] = np.maximum(below, above)[both] if assumptions.wider_side else mean[both]
     source[both] = Source.BOTH
     for side, kind in ((below, Source.LOW), (above, Source.HIGH)):
         # A limit that rounds to the median itself has no width.
         alone = reached & ~both & (np.nan_to_num(side) > 0)
-        if reading.one_sided:
+        if assumptions.one_sided:
             se[alone], source[alone] = side[alone], kind
     with np.errstate(invalid="ignore", divide="ignore"):
         skew = np.maximum(below, above) / np.minimum(below, above)
         log_median, log_bound = np.log(median), np.where(reached, np.nan, np.log(beyond))
-    if reading.not_reached == "limit":
+    if assumptions.not_reached == "limit":
         log_median = np.where(reached, log_median, log_bound + Z * se)
         log_bound = np.full(len(known), np.nan)
     return Medians(

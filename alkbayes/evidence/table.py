@@ -1,4 +1,4 @@
-"""Reading, checking and hashing an evidence table, and what it is made up of."""
+"""Reading, checking and hashing an evidence table, and its composition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,8 +28,8 @@ RECONSTRUCTION = (
 )
 """What a reader of any number made of the bundled table must know."""
 
-MAKE_UP_COLUMNS = (*STRATA, "prior_alk_tki", "agent", "certainty", "assessor_basis")
-"""Columns that `make_up` counts by, in its order."""
+COMPOSITION_COLUMNS = (*STRATA, "prior_alk_tki", "agent", "certainty", "assessor_basis")
+"""Columns that `composition` counts by, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.Da
     return frame[has].reset_index(drop=True).assign(**counts), tuple(f"{note}." for note in notes)
 
 
-def make_up(evidence: Evidence) -> pd.DataFrame:
+def composition(evidence: Evidence) -> pd.DataFrame:
     """Count cohorts, patients and responders by line, TKI generation, agent and so on, and by line and generation.
 
     Parameters
@@ -224,7 +224,7 @@ def make_up(evidence: Evidence) -> pd.DataFrame:
         `patients`, `responders` and `orr` (crude, in [0, 1]).
     """
     frame = evidence.frame
-    there = [column for column in MAKE_UP_COLUMNS if column in frame and any(frame[column])]
+    there = [column for column in COMPOSITION_COLUMNS if column in frame and any(frame[column])]
     rows = [
         _counts({label_of(column, frame.columns): level}, frame[frame[column] == level])
         for column in there
@@ -253,7 +253,7 @@ def _levels(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
 
 
 def _counts(levels: Mapping[str, str], frame: pd.DataFrame) -> dict[str, object]:
-    """Return a row of `make_up` for the cohorts in `frame`, of which there is at least one."""
+    """Return a row of `composition` for the cohorts in `frame`, of which there is at least one."""
     patients, responders = _total(frame["n"]), _total(frame["responders"])
     orr = responders / patients
     return {

@@ -37,7 +37,7 @@ class Provenance:
         What it was made with.
     engine_asked
         What was asked for.
-    handed_over
+    fallback_reason
         Why that is another; empty where it is not.
     settings
         Of the try that is kept.
@@ -55,7 +55,7 @@ class Provenance:
 
     engine: Engine
     engine_asked: Engine
-    handed_over: str
+    fallback_reason: str
     settings: SamplerSettings
     tries: int
     first_failures: tuple[str, ...]
@@ -68,7 +68,7 @@ class Provenance:
         return {
             "engine": self.engine,
             "engine_asked": self.engine_asked,
-            "handed_over": self.handed_over or None,
+            "fallback_reason": self.fallback_reason or None,
             "settings": asdict(self.settings),
             "tries": self.tries,
             "first_failures": list(self.first_failures),
@@ -83,7 +83,7 @@ class Provenance:
         return cls(
             engine=Engine(record["engine"]),
             engine_asked=Engine(record["engine_asked"]),
-            handed_over=record["handed_over"] or "",
+            fallback_reason=record["fallback_reason"] or "",
             settings=SamplerSettings(**record["settings"]),
             tries=record["tries"],
             first_failures=tuple(record["first_failures"]),
@@ -164,7 +164,7 @@ def fit_model(
     Warns
     -----
     EngineWarning
-        If another engine takes over.
+        If it falls back to another engine.
     ConvergenceWarning
         If a second try is made.
 
@@ -176,14 +176,16 @@ def fit_model(
     settings = settings or SamplerSettings()
     design = design or build_design(spec, evidence)
     _check_same_cohorts(design, evidence)
-    handed_over = ""
+    fallback_reason = ""
     if engine is Engine.QUADRATURE:
         found = integrate(design, settings)
         if isinstance(found, Integrated):
             return replace(_integrated_fit(spec, evidence, design, settings, found), standard=standard)
-        handed_over = found.reason
-        warnings.warn(f"model {spec.name!r} is sampled by NUTS: {handed_over}.", EngineWarning, stacklevel=2)
-    sampled = _sampled_fit(spec, evidence, design, settings, asked=engine, handed_over=handed_over, progress=progress)
+        fallback_reason = found.reason
+        warnings.warn(f"model {spec.name!r} is sampled by NUTS: {fallback_reason}.", EngineWarning, stacklevel=2)
+    sampled = _sampled_fit(
+        spec, evidence, design, settings, asked=engine, fallback_reason=fallback_reason, progress=progress
+    )
     return replace(sampled, standard=standard)
 
 
@@ -225,7 +227,7 @@ def _integrated_fit(
         provenance=Provenance(
             engine=Engine.QUADRATURE,
             engine_asked=Engine.QUADRATURE,
-            handed_over="",
+            fallback_reason="",
             settings=settings,
             tries=1,
             first_failures=(),
@@ -243,7 +245,7 @@ def _sampled_fit(
     settings: SamplerSettings,
     *,
     asked: Engine,
-    handed_over: str,
+    fallback_reason: str,
     progress: "Progress | None",
 ) -> Fit:
     # Here and not at the top: a fit by quadrature must not wait for PyMC to be imported.
@@ -271,7 +273,7 @@ def _sampled_fit(
         provenance=Provenance(
             engine=Engine.NUTS,
             engine_asked=asked,
-            handed_over=handed_over,
+            fallback_reason=fallback_reason,
             settings=found.settings,
             tries=found.tries,
             first_failures=found.first_failures,

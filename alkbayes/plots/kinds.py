@@ -146,7 +146,7 @@ def _sensitivity(run: "RunTables") -> list["Figure"]:
             f"{run.folder}: the sensitivity of this run was not computed yet. First: "
             f"{command_for('sensitivity', run.folder)}"
         )
-    return sensitivity(kept["sensitivity"]["readings"], run.caption)
+    return sensitivity(kept["sensitivity"]["alternatives"], run.caption)
 
 
 def _sequence(run: "RunTables") -> list["Figure"]:
@@ -169,6 +169,6 @@ KINDS: Mapping[str, Kind] = {
     "baujat": Kind(_baujat, 1, "what each cohort adds to the heterogeneity and does to the pooled rate"),
     "predictive": Kind(_predictive, 2, "every cohort's observed rate, and what the model predicts of such a cohort"),
     "calibration": Kind(_calibration, 2, "PIT values of the cohorts in their simultaneous band"),
-    "sensitivity": Kind(_sensitivity, 2, "how far each headline number moves under other readings"),
+    "sensitivity": Kind(_sensitivity, 2, "how far each headline number moves under alternative analyses"),
     "sequence": Kind(_sequence, 1, "rates by earlier ALK inhibitor and TKI generation (model sequence)"),
 }

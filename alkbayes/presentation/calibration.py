@@ -24,7 +24,7 @@ def rank_rows(ranks: Mapping[str, Any]) -> ReaderTable:
                 figure(item["at"]),
                 p_value(item["p"]),
                 p_value(item["adjusted"]),
-                ("inside" if item["inside"] else "outside") + (f": {item['reading']}" if item["reading"] else ""),
+                ("inside" if item["inside"] else "outside") + (f": {item['verdict']}" if item["verdict"] else ""),
             )
             for item in least[:SHOWN]
         ),

@@ -18,7 +18,7 @@ def group_rows(groups: Sequence[Mapping[str, Any]]) -> ReaderTable:
     Parameters
     ----------
     groups
-        Records of :func:`alkbayes.evidence.table.make_up`.
+        Records of :func:`alkbayes.evidence.table.composition`.
     """
     rows: list[tuple[str, ...]] = []
     for group in GROUPS:

@@ -34,7 +34,7 @@ EXPLAINED = {
     "rho": "intraclass correlation of the patients of a cohort",
 }
 SHARES = ("explained", "i2")
-READING = (
+COLUMN_MEANINGS = (
     ("crude", "summed responders over summed patients (Wilson interval): leaves the differences between cohorts out"),
     (
         "two-step",
@@ -85,7 +85,7 @@ def pooled_rows(document: Document) -> ReaderTable:
 
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     """Return what each column of the table of pooled rates is."""
-    return (*READING[:2], OWN_MIX, *READING[2:]) if is_standardised(document) else READING
+    return (*COLUMN_MEANINGS[:2], OWN_MIX, *COLUMN_MEANINGS[2:]) if is_standardised(document) else COLUMN_MEANINGS
 
 
 def heterogeneity_rows(document: Document) -> ReaderTable:
@@ -216,7 +216,7 @@ def verdict(document: Document) -> list[str]:
             f"{weights['duplicates']:,} of those kept are duplicates"
         )
         return [made, *failures]
-    reason = provenance["handed_over"]
+    reason = provenance["fallback_reason"]
     made = (
         f"Posterior: {said}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
         f"{measures(document)}"

@@ -78,7 +78,7 @@ def _counts(row: Row) -> str:
 
 
 def _contrasts(record: "IntracranialRecord") -> Iterator[ReaderTable]:
-    """Yield generations against each other under each prior and reading, where there are several."""
+    """Yield generations against each other under each alternative, where there are several."""
     rows = [row for row in record["contrasts"] if row["scale"] == "risk_difference"]
     if not rows:
         return
@@ -87,8 +87,8 @@ def _contrasts(record: "IntracranialRecord") -> Iterator[ReaderTable]:
         "Generations in the brain, by prior and cohorts: difference of means in points",
         ("", *map(shown, names)),
         tuple(
-            (reading, *(_difference(found[name]) if name in found else "–" for name in names))
-            for (reading,), found in rows_by(rows, "reading", "contrast").items()
+            (alternative, *(_difference(found[name]) if name in found else "–" for name in names))
+            for (alternative,), found in rows_by(rows, "alternative", "contrast").items()
         ),
         notes=("In brackets: 95 % credible intervals. P: probability that the first does better.",),
     )

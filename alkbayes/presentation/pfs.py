@@ -40,8 +40,8 @@ EXPLAINED = (
     "explained: share of the variance between cohorts that the effects explain; i2: share of the observed variance "
     "that is heterogeneity, not the uncertainty of each median."
 )
-READING_COLUMNS = 4
-"""Levels that the table of other readings shows; all are in the record."""
+MOST_LEVELS = 4
+"""Levels that the table of other assumptions shows; all are in the record."""
 
 
 def pfs_parts(record: "PfsRecord") -> tuple[Part, ...]:
@@ -56,7 +56,7 @@ def pfs_parts(record: "PfsRecord") -> tuple[Part, ...]:
         *_left_out(record),
         *_contrasts(record),
         *_heterogeneity(record),
-        *_readings(record),
+        *_assumptions(record),
         *(Sentence(note) for note in (*record["notes"], *record["cautions"]) if note != RECONSTRUCTION),
     )
 
@@ -151,19 +151,19 @@ def _heterogeneity(record: "PfsRecord") -> Iterator[ReaderTable]:
         yield ReaderTable(title, headings, tuple(rows), notes=(EXPLAINED,))
 
 
-def _readings(record: "PfsRecord") -> Iterator[ReaderTable]:
-    """Yield the typical median under other readings of what is printed, where there are any."""
-    levels = dict(list({(row["group"], row["level"]): row for row in record["readings"]}.items())[:READING_COLUMNS])
-    readings: dict[str, dict[tuple[str, str], Row]] = {}
-    for row in record["readings"]:
-        readings.setdefault(row["reading"], {})[row["group"], row["level"]] = row
-    if len(readings) < 2:
+def _assumptions(record: "PfsRecord") -> Iterator[ReaderTable]:
+    """Yield the typical median under other assumptions about printed medians, where there are any."""
+    levels = dict(list({(row["group"], row["level"]): row for row in record["assumptions"]}.items())[:MOST_LEVELS])
+    assumptions: dict[str, dict[tuple[str, str], Row]] = {}
+    for row in record["assumptions"]:
+        assumptions.setdefault(row["assumption"], {})[row["group"], row["level"]] = row
+    if len(assumptions) < 2:
         return
-    failed = {name: next(iter(of.values()))["failed"] for name, of in readings.items()}
+    failed = {name: next(iter(of.values()))["failed"] for name, of in assumptions.items()}
     yield ReaderTable(
-        "Typical median under other readings of what is printed, months",
+        "Typical median under other assumptions about printed medians, months",
         ("", *(level_name(row) for row in levels.values())),
-        tuple((name, *("\n".join(months(of[at])) for at in levels)) for name, of in readings.items()),
+        tuple((name, *("\n".join(months(of[at])) for at in levels)) for name, of in assumptions.items()),
         notes=tuple(f"{name}: NOT CONVERGED, do not use: {why}." for name, why in failed.items() if why),
     )
 

@@ -1,4 +1,4 @@
-"""What a run's conclusions hang on, as a reader sees it: power-scaling, and the numbers under other readings."""
+"""What a run's conclusions hang on, as a reader sees it: power-scaling, and the numbers under alternative analyses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -58,7 +58,7 @@ def scaling_rows(grid: Grid, scaling: PowerScaling) -> ReaderTable:
 
 
 def shift_rows(grid: Grid, *, patients: bool, estimates: bool) -> ReaderTable:
-    """Return how far the numbers move under each reading that was fitted.
+    """Return how far the numbers move under each alternative that was fitted.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def shift_rows(grid: Grid, *, patients: bool, estimates: bool) -> ReaderTable:
         cells = _cells(grid, outcome, numbers, estimates=estimates)
         rows.append((f" {outcome.name}{mark}", *_sizes(outcome, patients=patients), *cells))
     return ReaderTable(
-        title=f"Other readings: {of} from the main fit in percentage points; next cohort: 95 % interval",
+        title=f"Alternatives: {of} from the main fit in percentage points; next cohort: 95 % interval",
         headings=("", "k", *(["patients"] if patients else []), *map(_heading, numbers)),
         rows=tuple(rows),
         notes=(f"{MOVED}  more than half a posterior SD of the main fit's number, and more than Monte Carlo error",),
@@ -99,11 +99,11 @@ def shift_rows(grid: Grid, *, patients: bool, estimates: bool) -> ReaderTable:
 
 
 def shift_sentences(fit: Fit, grid: Grid) -> Iterator[Sentence]:
-    """Yield how the shifts are to be read: which readings failed, lose a level or do not apply, and why."""
+    """Yield how the shifts are to be read: which alternatives failed, lose a level or do not apply, and why."""
     if fit.standard is Standard.SAME:
         yield Sentence(
-            "Each level is over its own patients here: a reading may leave out cohorts, and with them the mix that "
-            "levels share."
+            "Each level is over its own patients here: an alternative may leave out cohorts, and with them the mix "
+            "that levels share."
         )
     for outcome in grid.outcomes:
         if outcome.estimates is not None and not outcome.usable:
@@ -121,21 +121,22 @@ def shift_sentences(fit: Fit, grid: Grid) -> Iterator[Sentence]:
     for reason, names in reasons.items():
         yield Sentence(f"Not applicable: {', '.join(names)}: {reason}")
     yield Sentence(
-        "Overall is averaged over the patients of each reading, and moves with their mix. An earlier line is not "
+        "Overall is averaged over the patients of each alternative, and moves with their mix. An earlier line is not "
         "randomised: no difference is a treatment effect."
         if len(fit.design.effects)
-        else "Overall is averaged over the patients of each reading."
+        else "Overall is averaged over the patients of each alternative."
     )
 
 
 def largest_rows(found: Document) -> ReaderTable:
-    """Return the reading that moves each number most."""
+    """Return the alternative that moves each number most."""
     rows = tuple(
-        (row["number"], row["reading"], _shift(row), unsigned_zero(row["shift_in_sds"], 1)) for row in found["largest"]
+        (row["number"], row["alternative"], _shift(row), unsigned_zero(row["shift_in_sds"], 1))
+        for row in found["largest"]
     )
     return ReaderTable(
-        "The reading that moves each number most",
-        ("number", "reading", "shift", "in posterior SDs"),
+        "The alternative that moves each number most",
+        ("number", "alternative", "shift", "in posterior SDs"),
         rows,
         words=(1,),
         notes=("Shifts of rates and differences in points; each level is over its own patients.",),
@@ -143,24 +144,24 @@ def largest_rows(found: Document) -> ReaderTable:
 
 
 def change_rows(found: Document) -> ReaderTable:
-    """Return what each reading changes, why a reviewer asks for it, and what became of it."""
+    """Return what each alternative changes, why a reviewer asks for it, and what became of it."""
     return ReaderTable(
-        "What each reading changes",
-        ("reading", "change", "why a reviewer asks", "fitted"),
-        tuple((reading["reading"], reading["change"], reading["why"], _status(reading)) for reading in asked_of(found)),
+        "What each alternative changes",
+        ("alternative", "change", "why a reviewer asks", "fitted"),
+        tuple((row["alternative"], row["change"], row["why"], _status(row)) for row in asked_of(found)),
         words=(1, 2, 3),
     )
 
 
 def asked_of(found: Document) -> list[Document]:
-    """Return the readings beside the main fit."""
-    return [reading for reading in found["readings"] if reading["why"] is not None]
+    """Return the alternatives beside the main fit."""
+    return [row for row in found["alternatives"] if row["why"] is not None]
 
 
-def _status(reading: Document) -> str:
-    if reading["status"] == "fitted":
-        return f"{counted(reading['cohorts'], 'cohort')}"
-    return f"{reading['status']}: {reading['reason']}" if reading["reason"] else str(reading["status"])
+def _status(row: Document) -> str:
+    if row["status"] == "fitted":
+        return f"{counted(row['cohorts'], 'cohort')}"
+    return f"{row['status']}: {row['reason']}" if row["reason"] else str(row["status"])
 
 
 def _shift(row: Document) -> str:

@@ -238,7 +238,7 @@ class CrossCheckRow(TypedDict):
 
 @closed
 class CrossCheckRecord(TypedDict):
-    """The two engines side by side; of one that handed over, `faults` alone."""
+    """The two engines side by side; of a fit that fell back to NUTS, `faults` alone."""
 
     numbers: NotRequired[int]
     limit: NotRequired[Annotated[float, Field(description="largest z that is allowed")]]
@@ -279,7 +279,7 @@ class ProvenanceRecord(TypedDict):
 
     engine: Literal["nuts", "quadrature"]
     engine_asked: Literal["nuts", "quadrature"]
-    handed_over: Annotated[str | None, Field(description="why NUTS took over from quadrature")]
+    fallback_reason: Annotated[str | None, Field(description="why quadrature fell back to NUTS")]
     settings: SettingsRecord
     tries: int
     first_failures: Annotated[list[str], Field(description="why a second try was made")]

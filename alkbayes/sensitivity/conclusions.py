@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY
-from alkbayes.sensitivity.alternatives import READINGS, Family
+from alkbayes.sensitivity.alternatives import ALTERNATIVES, Family
 from alkbayes.sensitivity.power_scaling import PowerScaling
 from alkbayes.sensitivity.table import Estimate, Grid, Outcome, Shift, Status
 from alkbayes.text.wording import counted, joined, share_of_draws
@@ -21,27 +21,27 @@ ENDS = {"median": "", "low": ", lower end", "high": ", upper end"}
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """The reading that moves a number most.
+    """The alternative that moves a number most.
 
     Attributes
     ----------
     number
         Of the main fit.
-    reading
+    alternative
         Its name.
     shift
         By how much.
     """
 
     number: Estimate
-    reading: str
+    alternative: str
     shift: Shift
 
 
 def movers(grid: Grid) -> list[Mover]:
-    """Return for each headline number the reading that moves it most, in SDs of the main fit's number.
+    """Return for each headline number the alternative that moves it most, in SDs of the main fit's number.
 
-    A number that no usable reading has is left out.
+    A number that no usable alternative has is left out.
     """
     found = []
     for number in grid.numbers:
@@ -55,9 +55,9 @@ def movers(grid: Grid) -> list[Mover]:
 def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
     """Return what the conclusions of a run hang on, a sentence each.
 
-    Which readings move a headline number by more than half an SD of it and by more than Monte Carlo error, family by
-    family; whether a difference between levels changes sign, or whether it is settled (a probability above 0.975);
-    which priors power-scaling flags; and which readings could not be used.
+    Which alternatives move a headline number by more than half an SD of it and by more than Monte Carlo error, family
+    by family; whether a difference between levels changes sign, or whether it is settled (a probability above 0.975);
+    which priors power-scaling flags; and which alternatives could not be used.
     """
     sentences = []
     if names := grid.not_reproduced:
@@ -81,12 +81,12 @@ def shift_text(number: Estimate, value: float) -> str:
 
 
 def _family(grid: Grid, family: Family) -> str:
-    """Return how many readings of a family move a headline number, and which number most."""
-    members = {reading.name for reading in READINGS if reading.family is family}
+    """Return how many alternatives of a family move a headline number, and which number most."""
+    members = {alternative.name for alternative in ALTERNATIVES if alternative.family is family}
     used = [outcome for outcome in grid.usable if outcome.name in members]
     if not used:
         tried = any(outcome.status is not Status.NOT_APPLICABLE for outcome in grid.outcomes if outcome.name in members)
-        what = "no reading could be fitted" if tried else "no other reading applies to this model and table"
+        what = "no alternative could be fitted" if tried else "no alternative applies to this model and table"
         return f"{FAMILIES[family]}: {what}."
     moving = []
     for outcome in used:
@@ -95,7 +95,7 @@ def _family(grid: Grid, family: Family) -> str:
         if moved:
             moving.append((outcome.name, *max(moved, key=lambda item: abs(item[1].in_sds))))
     if not moving:
-        return f"{FAMILIES[family]}: none of {_readings(len(used))} moves a headline number by more than {HALF}."
+        return f"{FAMILIES[family]}: none of {_alternatives(len(used))} moves a headline number by more than {HALF}."
     moving.sort(key=lambda item: -abs(item[2].in_sds))
     each = "; ".join(
         f"{name} ({number.spoken}{ENDS[shift.largest]} {shift_text(number, shift.by[shift.largest])}, "
@@ -104,14 +104,14 @@ def _family(grid: Grid, family: Family) -> str:
     )
     verb, most = ("moves", "") if len(moving) == 1 else ("move", " (in brackets the one that it moves most)")
     sentence = (
-        f"{FAMILIES[family]}: {len(moving)} of {_readings(len(used))} {verb} a headline number by more than {HALF}"
+        f"{FAMILIES[family]}: {len(moving)} of {_alternatives(len(used))} {verb} a headline number by more than {HALF}"
         f"{most}: {each}."
     )
     return sentence + _chance(grid, used)
 
 
 def _chance(grid: Grid, used: Sequence[Outcome]) -> str:
-    """Return which readings of fewer cohorts move a number by more than chance would; empty if none has fewer."""
+    """Return which alternatives of fewer cohorts move a number by more than chance would; empty if none has fewer."""
     fewer = [outcome for outcome in used if (outcome.cohorts or 0) < (grid.main.cohorts or 0)]
     if not fewer:
         return ""
@@ -152,10 +152,10 @@ def _directions(grid: Grid) -> Iterator[str]:
         settled = [number.spoken for number in steady if _settled(number)]
         unsettled = [number.spoken for number in steady if not _settled(number)]
         if settled:
-            yield f"{_subject(settled)} its sign in every reading, with a probability above {1 - TAIL:g}."
+            yield f"{_subject(settled)} its sign under every alternative, with a probability above {1 - TAIL:g}."
         if unsettled:
             subject = "The sign of the difference" if len(unsettled) == 1 else "The sign of each of the differences"
-            yield f"{subject} {joined(unsettled)} is settled neither in the main fit nor in any reading."
+            yield f"{subject} {joined(unsettled)} is settled neither in the main fit nor under any alternative."
 
 
 def _priors(grid: Grid, scaling: PowerScaling) -> str:
@@ -190,5 +190,5 @@ def _subject(names: Sequence[str]) -> str:
     return f"The difference {names[0]} keeps" if len(names) == 1 else f"Each of the differences {joined(names)} keeps"
 
 
-def _readings(count: int) -> str:
-    return counted(count, "reading")
+def _alternatives(count: int) -> str:
+    return counted(count, "alternative")

@@ -1,4 +1,4 @@
-"""What other readings of an analysis change: functions from a model and a table to changed ones.
+"""What alternative analyses change: functions from a model and a table to changed ones.
 
 Each makes a whole model file of its changes, which is checked as any other is.
 """
@@ -75,7 +75,7 @@ both say the same of rates near one half (the ratio of the slopes there)."""
 
 @dataclass(frozen=True, slots=True)
 class Inapplicable:
-    """A reading says nothing about a model and a table.
+    """An alternative says nothing about a model and a table.
 
     Attributes
     ----------
@@ -88,12 +88,12 @@ class Inapplicable:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a reading makes of a model and a table.
+    """What an alternative makes of a model and a table.
 
     Attributes
     ----------
     spec, evidence
-        The model and the table; the same object where the reading leaves it alone.
+        The model and the table; the same object where the alternative leaves it alone.
     reshape
         What it does to the design; None for nothing.
     """
@@ -103,7 +103,7 @@ class Change:
     reshape: Callable[[Design], Design] | None = None
 
 
-type Maker = Callable[[Spec, Evidence], Change | Inapplicable]
+type Edit = Callable[[Spec, Evidence], Change | Inapplicable]
 """From a model and a table to changed ones, or why that makes no sense."""
 
 
@@ -118,10 +118,10 @@ def rewritten(spec: Spec, **parts: Any) -> Spec:
     return parse_spec(spec.model_dump(by_alias=True) | parts, source=spec.name)
 
 
-def every_tau(prior: Mapping[str, Any], why: str) -> Maker:
+def every_tau(prior: Mapping[str, Any], why: str) -> Edit:
     """Return what gives every SD of the heterogeneity this prior."""
 
-    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         if not spec.heterogeneity:
             return Inapplicable("the model has no SD of heterogeneity")
         terms = [term.model_dump() | {"sd_prior": dict(prior)} for term in spec.heterogeneity]
@@ -129,13 +129,13 @@ def every_tau(prior: Mapping[str, Any], why: str) -> Maker:
             return Inapplicable("it changes nothing: the model has this prior")
         return Change(rewritten(spec, heterogeneity=[term | {"why": why} for term in terms]), evidence)
 
-    return make
+    return edit
 
 
-def first_fixed(sd: float, why: str) -> Maker:
+def first_fixed(sd: float, why: str) -> Edit:
     """Return what gives the differences of the first fixed effect a normal prior about zero with this SD."""
 
-    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         position = next((place for place, effect in enumerate(spec.effect) if isinstance(effect, FixedEffect)), None)
         if position is None:
             return Inapplicable("the model has no fixed effect")
@@ -146,13 +146,13 @@ def first_fixed(sd: float, why: str) -> Maker:
         effects[position] |= {"prior": prior, "why": why}
         return Change(rewritten(spec, effect=effects), evidence)
 
-    return make
+    return edit
 
 
-def every_effect_sd(sd: float, why: str) -> Maker:
+def every_effect_sd(sd: float, why: str) -> Edit:
     """Return what gives the SD of every exchangeable effect a half-normal prior."""
 
-    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         prior = {"dist": "half_normal", "sd": sd}
         effects = [effect.model_dump() for effect in spec.effect]
         if not any("sd_prior" in effect for effect in effects):
@@ -162,27 +162,27 @@ def every_effect_sd(sd: float, why: str) -> Maker:
         effects = [effect | {"sd_prior": prior, "why": why} if "sd_prior" in effect else effect for effect in effects]
         return Change(rewritten(spec, effect=effects), evidence)
 
-    return make
+    return edit
 
 
-def wide_intercept(sd: float, why: str) -> Maker:
+def wide_intercept(sd: float, why: str) -> Edit:
     """Return what gives the intercept a normal prior about zero with this SD."""
 
-    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         prior = {"dist": "normal", "mean": 0.0, "sd": sd}
         if spec.intercept.prior.model_dump() == prior:
             return Inapplicable("it changes nothing: the model has this prior")
         return Change(rewritten(spec, intercept={"prior": prior, "why": why}), evidence)
 
-    return make
+    return edit
 
 
-def only(column: str, *values: str) -> Maker:
+def only(column: str, *values: str) -> Edit:
     """Return what keeps the cohorts whose `column` is one of `values`."""
     return _kept(column, lambda found: found.isin(values))
 
 
-def without(column: str, *values: str) -> Maker:
+def without(column: str, *values: str) -> Edit:
     """Return what leaves out the cohorts whose `column` is one of `values`."""
     return _kept(column, lambda found: ~found.isin(values))
 
@@ -205,8 +205,8 @@ def level_meant(column: str, cell: str) -> str | None:
     return (levels | SAID_OTHERWISE.get(column, {})).get(plain(cell))
 
 
-def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> Maker:
-    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> Edit:
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         if column not in evidence.frame:
             return Inapplicable(f"the table has no column {column}")
         if column in OF_RESPONDERS and not evidence.outcome.usual:
@@ -222,7 +222,7 @@ def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> M
             return Inapplicable("it leaves no cohort out")
         return Change(spec, evidence.part(kept.to_numpy()))
 
-    return make
+    return edit
 
 
 def line_by_tki(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
@@ -238,10 +238,10 @@ def line_by_tki(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
     return Change(spec, replace(evidence, frame=evidence.frame.assign(**{LINE: line})))
 
 
-def mixture(share: float) -> Maker:
+def mixture(share: float) -> Edit:
     """Return what makes of mixed cohorts a mixture of naive patients and this share of pretreated ones."""
 
-    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         effect = next((effect for effect in spec.effect if effect.columns == (LINE,)), None)
         if not isinstance(effect, FixedEffect):
             return Inapplicable("the model has no fixed effect of line")
@@ -251,7 +251,7 @@ def mixture(share: float) -> Maker:
             return Inapplicable(f"the table has no {' and no '.join(missing)} cohorts")
         return Change(spec, evidence, reshape=lambda design: _mixed(design, share))
 
-    return make
+    return edit
 
 
 def _mixed(design: Design, share: float) -> Design:
@@ -310,10 +310,10 @@ def binomial(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
     return Change(rewritten(spec, likelihood=likelihood, heterogeneity=terms), evidence)
 
 
-def link(name: str) -> Maker:
+def link(name: str) -> Edit:
     """Return what puts the model on another scale than the logit, its priors carried over."""
 
-    def make(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         likelihood = spec.likelihood.model_dump()
         if likelihood["link"] != "logit":
             return Inapplicable(f"the model has the link {likelihood['link']}, whose priors are on that scale")
@@ -331,7 +331,7 @@ def link(name: str) -> Maker:
         except SpecError:
             return Inapplicable(f"models of this version have no link {name}")
 
-    return make
+    return edit
 
 
 def _scaled(part: dict[str, Any], ratio: float) -> dict[str, Any]:

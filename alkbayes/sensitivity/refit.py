@@ -1,8 +1,8 @@
-"""A run's model and table fitted again under other readings of the evidence and of the model.
+"""A run's model and table fitted again under alternatives for the evidence and the model.
 
-Every reading is fitted with the seed of the run, on as many processes as asked for, and the numbers do not depend on
-how many these are. A shift is the reading's number less the run's, with its Monte Carlo error; the two are taken as
-independent, which common seeds make cautious.
+Every alternative is fitted with the seed of the run, on as many processes as asked for, and the numbers do not depend
+on how many these are. A shift is the alternative's number less the run's, with its Monte Carlo error; the two are taken
+as independent, which common seeds make cautious.
 """
 
 import warnings
@@ -20,7 +20,7 @@ from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import Design, build_design
 from alkbayes.parallel import Progress, in_processes
-from alkbayes.sensitivity.alternatives import BY_NAME, vary
+from alkbayes.sensitivity.alternatives import BY_NAME, apply
 from alkbayes.sensitivity.edits import Inapplicable
 from alkbayes.sensitivity.table import AGAIN, Estimate, Grid, Outcome, Status
 from alkbayes.vocabulary import Standard
@@ -35,7 +35,7 @@ NOT_DONE = "worker processes were killed before it was fitted"
 def over_own(fit: Fit) -> Fit:
     """Return a fit whose rows are each over their own patients, as all of an analysis of sensitivity is.
 
-    A reading may leave out cohorts, and with them the mix that levels share.
+    An alternative may leave out cohorts, and with them the mix that levels share.
     """
     return replace(fit, standard=Standard.OWN)
 
@@ -50,7 +50,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     fit
         Converged or not.
     main
-        Of the main analysis, whose levels a reading may lack.
+        Of the main analysis, whose levels an alternative may lack.
     same_scale
         Whether the heterogeneity is on the scale of the main analysis; if not, it has no number here.
     assumed
@@ -69,7 +69,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     return Outcome(
         name=name,
         status=Status.FITTED if fit.diagnostics.converged else Status.NOT_CONVERGED,
-        reason=failures or (f"sampled by NUTS: {why}" if (why := fit.provenance.handed_over) else ""),
+        reason=failures or (f"sampled by NUTS: {why}" if (why := fit.provenance.fallback_reason) else ""),
         engine=fit.provenance.engine,
         cohorts=len(fit.design.cohorts),
         patients=int(fit.design.n.sum()),
@@ -85,14 +85,14 @@ def run_grid(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Grid:
-    """Fit a run's model and table under every reading.
+    """Fit a run's model and table under every alternative.
 
     Parameters
     ----------
     fit
         The run.
     names
-        Of the readings.
+        Of the alternatives.
     workers
         Processes; by default one for each processor. One works in this process. The numbers are the same.
     progress
@@ -126,7 +126,7 @@ def run_grid(
         )
     # The slow ones first, so that none of them is waited for alone at the end.
     order = [*slow, *fast]
-    work = partial(fit_reading, spec=fit.spec, evidence=fit.evidence, settings=settings)
+    work = partial(fit_alternative, spec=fit.spec, evidence=fit.evidence, settings=settings)
     stopped = ""
     try:
         outcomes |= zip(order, in_processes(work, order, workers=workers, progress=progress), strict=True)
@@ -142,14 +142,14 @@ def run_grid(
     )
 
 
-def fit_reading(name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings) -> Outcome:
-    """Fit one reading of a model and a table, of any name in :data:`READINGS` or the main model again."""
+def fit_alternative(name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings) -> Outcome:
+    """Fit one alternative of a model and a table, of any name in :data:`ALTERNATIVES` or the main model again."""
     main = build_design(spec, evidence)
     try:
         if name == AGAIN:
             refit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)
             return outcome_of(name, refit, main=main)
-        found = vary(BY_NAME[name], spec, evidence)
+        found = apply(BY_NAME[name], spec, evidence)
         if isinstance(found, Inapplicable):
             return Outcome(name, Status.NOT_APPLICABLE, found.reason)
         refit = fit_model(found.spec, found.evidence, engine=Engine.QUADRATURE, settings=settings, design=found.design)
@@ -184,5 +184,5 @@ def _observed(design: Design, columns: tuple[str, ...]) -> list[str]:
 def _design(name: str, spec: "Spec", evidence: "Evidence") -> Design | Inapplicable:
     if name == AGAIN:
         return build_design(spec, evidence)
-    found = vary(BY_NAME[name], spec, evidence)
+    found = apply(BY_NAME[name], spec, evidence)
     return found if isinstance(found, Inapplicable) else found.design

@@ -1,4 +1,4 @@
-"""The headline numbers of a run under other readings, side by side, and how far each moves."""
+"""The headline numbers of a run under alternative analyses, side by side, and how far each moves."""
 
 import math
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from scipy.special import ndtri
 
 from alkbayes.estimates.headline import Key
 from alkbayes.inference.settings import Engine
-from alkbayes.sensitivity.alternatives import READINGS
+from alkbayes.sensitivity.alternatives import ALTERNATIVES
 from alkbayes.vocabulary import Contrast, Estimand
 
 AGAIN = "main model again"
-"""The row of the run's own model, fitted as the readings are: what it shifts is noise."""
+"""The row of the run's own model, fitted as the alternatives are: what it shifts is noise."""
 
 MOVED = 0.5
-"""Shift, in SDs of the main fit's number, from which a reading is said to move it."""
+"""Shift, in SDs of the main fit's number, from which an alternative is said to move it."""
 BEYOND_NOISE = 2.0
 """Shift, in Monte Carlo errors, below which it is said to be noise."""
 BEYOND_CHANCE = 2.0
@@ -28,12 +28,12 @@ FALSE_ALARM = 0.01
 """Probability that a re-fit of the main model that agrees with the run is said not to."""
 
 
-COMMON = ("reading", "family", "status", "reason", "engine", "cohorts", "patients")
-"""What every row of a reading says of it."""
+COMMON = ("alternative", "family", "status", "reason", "engine", "cohorts", "patients")
+"""What every row of an alternative says of it."""
 
 
 class Status(StrEnum):
-    """What became of a reading."""
+    """What became of an alternative."""
 
     FITTED = "fitted"
     NOT_CONVERGED = "not converged"
@@ -81,7 +81,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far a number moves from the main fit to a reading.
+    """How far a number moves from the main fit to an alternative.
 
     Attributes
     ----------
@@ -132,16 +132,16 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one reading.
+    """What became of one alternative.
 
     Attributes
     ----------
     name
-        Of the reading.
+        Of the alternative.
     status
         Whether there are numbers, and whether they can be used.
     reason
-        Why there are none, or what they failed; where another engine took over, why; else empty.
+        Why there are none, or what they failed; why it fell back to NUTS, where it did; else empty.
     engine
         That made the draws; None where nothing was fitted.
     cohorts, patients
@@ -169,18 +169,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A run's headline numbers, and what they are under every reading.
+    """A run's headline numbers, and what they are under every alternative.
 
     Attributes
     ----------
     main
         Of the run, as it was.
     again
-        Of its model and table, fitted again as the readings are.
+        Of its model and table, fitted again as the alternatives are.
     outcomes
-        Of every reading, in their order.
+        Of every alternative, in their order.
     stopped
-        Why the work stopped before every reading was fitted; empty where it did not.
+        Why the work stopped before every alternative was fitted; empty where it did not.
     """
 
     main: Outcome
@@ -195,11 +195,11 @@ class Grid:
 
     @property
     def usable(self) -> tuple[Outcome, ...]:
-        """The readings whose numbers can be used."""
+        """The alternatives whose numbers can be used."""
         return tuple(outcome for outcome in self.outcomes if outcome.usable)
 
     def shift(self, outcome: Outcome, key: Key) -> Shift | None:
-        """Return how far a number moves; None where the reading has no such number."""
+        """Return how far a number moves; None where the alternative has no such number."""
         main, other = (self.main.estimates or {})[key], (outcome.estimates or {}).get(key)
         if other is None:
             return None
@@ -223,18 +223,18 @@ class Grid:
 
 
 def grid_table(grid: Grid) -> pd.DataFrame:
-    """Return every number of every reading.
+    """Return every number of every alternative.
 
     Returns
     -------
     pandas.DataFrame
-        Columns reading, family, status, reason, engine, cohorts, patients, number, table, group, level, measure, first
-        and second (of a contrast, its levels), mean, median, sd, low, high, prob_positive, and for median, low and high
-        the shift from the main fit and its Monte Carlo error: shift, shift_error, shift_low, shift_low_error,
+        Columns alternative, family, status, reason, engine, cohorts, patients, number, table, group, level, measure,
+        first and second (of a contrast, its levels), mean, median, sd, low, high, prob_positive, and for median, low
+        and high the shift from the main fit and its Monte Carlo error: shift, shift_error, shift_low, shift_low_error,
         shift_high, shift_high_error; shift_in_sds, the largest that is judged in SDs of the main fit's number; moved,
         whether it is said to move the number; chance_sd, the standard deviation of what leaving out as many cohorts at
-        random would do. Rates and shifts of rates are proportions. A reading without numbers has one row; the first
-        rows are the run's.
+        random would do. Rates and shifts of rates are proportions. An alternative without numbers has one row; the
+        first rows are the run's.
     """
     rows = []
     for record in grid_records(grid):
@@ -245,18 +245,18 @@ def grid_table(grid: Grid) -> pd.DataFrame:
 
 
 def grid_records(grid: Grid) -> list[dict[str, Any]]:
-    """Return the rows of :func:`grid_table` as values that JSON can hold, those of one reading together."""
-    described = {reading.name: reading for reading in READINGS}
+    """Return the rows of :func:`grid_table` as values that JSON can hold, those of one alternative together."""
+    described = {alternative.name: alternative for alternative in ALTERNATIVES}
     found = []
     for outcome in (grid.main, grid.again, *grid.outcomes):
-        reading = described.get(outcome.name)
+        alternative = described.get(outcome.name)
         keys = [number.key for number in grid.numbers if number.key in (outcome.estimates or {})]
         found.append(
             {
-                "reading": outcome.name,
-                "family": "main" if reading is None else str(reading.family),
-                "change": None if reading is None else reading.change,
-                "why": None if reading is None else reading.why,
+                "alternative": outcome.name,
+                "family": "main" if alternative is None else str(alternative.family),
+                "change": None if alternative is None else alternative.change,
+                "why": None if alternative is None else alternative.why,
                 "status": str(outcome.status),
                 "reason": outcome.reason or None,
                 "engine": None if outcome.engine is None else str(outcome.engine),

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from alkbayes.analyses.intracranial import (
+    ALTERNATIVES,
     BRAIN,
     MAIN,
-    READINGS,
     SAME,
     SYSTEMIC,
     IntracranialAnalysis,
@@ -82,20 +82,20 @@ def test_like_is_compared_with_like_by_one_model(found: IntracranialAnalysis, br
     assert row(found, SAME, "all", "all")["median"] == expected["median"]
 
 
-def test_contrasts_stand_under_each_reading_the_model_s_own_first(found: IntracranialAnalysis) -> None:
+def test_contrasts_stand_under_each_alternative_the_model_s_own_first(found: IntracranialAnalysis) -> None:
     contrasts = found.contrasts
     assert found.left_out == {}
-    assert list(dict.fromkeys(contrasts["reading"])) == [MAIN, *(reading.name for reading in READINGS)]
-    assert contrasts.groupby("reading").size().eq(6).all()
+    assert list(dict.fromkeys(contrasts["alternative"])) == [MAIN, *(alternative.name for alternative in ALTERNATIVES)]
+    assert contrasts.groupby("alternative").size().eq(6).all()
     assert list(dict.fromkeys(contrasts["contrast"])) == ["second vs first", "third vs first", "third vs second"]
     other = contrasts[~contrasts["of_prior"]]
-    assert set(other["reading"]) == {"read independently (ic_assessor irc)"}
+    assert set(other["alternative"]) == {"read independently (ic_assessor irc)"}
     assert set(other["cohorts"]) == {5}
     assert set(contrasts.loc[contrasts["of_prior"], "cohorts"]) == {6}
 
 
 def test_wider_priors_of_generations_pull_less_together(found: IntracranialAnalysis) -> None:
-    rows = found.contrasts.query("scale == 'odds_ratio' and contrast == 'third vs first'").set_index("reading")
+    rows = found.contrasts.query("scale == 'odds_ratio' and contrast == 'third vs first'").set_index("alternative")
     width = np.log(rows["high"] / rows["low"])
     order = [
         "generations alike: SD half-normal 0.25",
@@ -119,7 +119,7 @@ def test_a_main_row_is_that_of_the_fit(found: IntracranialAnalysis) -> None:
     from alkbayes.estimates.rates import contrast_table, posterior_of
 
     expected = contrast_table(posterior_of(found.brain)).query("column == 'generation'")
-    main = found.contrasts[found.contrasts["reading"] == MAIN]
+    main = found.contrasts[found.contrasts["alternative"] == MAIN]
     for name in ("contrast", "scale", "median", "low", "high", "prob_better"):
         assert main[name].tolist() == expected[name].tolist()
 
@@ -142,18 +142,18 @@ def test_it_tells_how_far_it_has_come(found: IntracranialAnalysis, calls: list[t
 
 def test_generations_as_fixed_effects_have_a_prior_each(brain_table: Path) -> None:
     spec, evidence = read("intracranial", brain_table)
-    (reading,) = (reading for reading in READINGS if reading.name.startswith("generations fixed"))
-    changed = reading.make(spec, evidence).spec
+    (alternative,) = (alternative for alternative in ALTERNATIVES if alternative.name.startswith("generations fixed"))
+    changed = alternative.edit(spec, evidence).spec
     (effect,) = (effect for effect in changed.effect if effect.columns == ("regimen_class",))
     assert isinstance(effect, FixedEffect)
     assert (effect.reference, effect.prior.sd) == ("first", 2.0)
     assert changed.heterogeneity == spec.heterogeneity
     later = replace(evidence, frame=evidence.frame[evidence.frame["regimen_class"] != "first"])
-    (effect, _) = reading.make(spec, later).spec.effect
+    (effect, _) = alternative.edit(spec, later).spec.effect
     assert effect.reference == "second"
 
 
-def test_a_reading_that_says_nothing_is_left_out_with_its_reason(brain_table: Path, tmp_path: Path) -> None:
+def test_an_alternative_that_says_nothing_is_left_out_with_its_reason(brain_table: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(brain_table, keep_default_na=False).drop(columns="ic_assessor")
     path = tmp_path / "plain.csv"
     frame[frame["regimen_class"] == "second"].to_csv(path, index=False)

@@ -25,9 +25,9 @@ CONTRAST = "third vs first"
 
 
 def rows_of(
-    reading: str, median: float, p: float, *, of_prior: bool = True, error: float = 0.001
+    alternative: str, median: float, p: float, *, of_prior: bool = True, error: float = 0.001
 ) -> list[dict[str, Any]]:
-    common = {"reading": reading, "of_prior": of_prior, "cohorts": 6, "contrast": CONTRAST}
+    common = {"alternative": alternative, "of_prior": of_prior, "cohorts": 6, "contrast": CONTRAST}
     common |= {"first": "third", "second": "first"}
     numbers = {"sd": 0.1, "prob_better": p, "mcse_prob": error, "mcse_median": 0.002}
     difference = {"scale": "risk_difference", "median": median, "low": median - 0.2, "high": median + 0.2}
@@ -114,7 +114,7 @@ def test_a_probability_too_near_to_the_limit_is_said_to_be() -> None:
     )
 
 
-def test_readings_of_fewer_cohorts_decide_nothing_about_priors() -> None:
+def test_alternatives_of_fewer_cohorts_decide_nothing_about_priors() -> None:
     answer, contrast, fewer, *_ = said(
         rows_of(MAIN, 0.3, 0.99), rows_of("wide", 0.3, 0.99), rows_of("irc", 0.05, 0.6, of_prior=False)
     )

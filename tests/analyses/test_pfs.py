@@ -72,11 +72,11 @@ def test_a_shrunken_bound_is_compatible_with_the_later_report(bundled: PfsResult
     assert cohort["low"] < 41.6 < cohort["high"]
 
 
-def test_readings_stand_beside_the_one_that_is_reported(bundled: PfsResults) -> None:
-    readings = bundled.readings
-    assert readings["reading"].nunique() == 6
-    assert (readings["failed"] == "").all()
-    base = readings[readings["reading"] == "as reported"].set_index("level")["median"]
+def test_other_assumptions_stand_beside_what_is_reported(bundled: PfsResults) -> None:
+    assumptions = bundled.assumptions
+    assert assumptions["assumption"].nunique() == 6
+    assert (assumptions["failed"] == "").all()
+    base = assumptions[assumptions["assumption"] == "as reported"].set_index("level")["median"]
     pooled = bundled.pooled[bundled.pooled["estimand"] == "typical"].set_index("level")["median"]
     assert base["naive"] == pooled["naive"]
 
@@ -99,7 +99,7 @@ def test_the_seed_decides_all_numbers(tmp_path: Path) -> None:
 def test_where_all_were_reached_nothing_is_left_out(tmp_path: Path) -> None:
     found = pfs_results(own(tmp_path), draws=500)
     assert found.left_out.empty
-    assert list(dict.fromkeys(found.readings["reading"])) == ["as reported", "intervals by their wider side"]
+    assert list(dict.fromkeys(found.assumptions["assumption"])) == ["as reported", "intervals by their wider side"]
     assert "Of none is it known that it was not reached." in found.notes[0]
     assert found.weighted["review"].isna().all()
 

@@ -84,7 +84,7 @@ def centred_funnel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         provenance=Provenance(
             engine=Engine.NUTS,
             engine_asked=Engine.NUTS,
-            handed_over="",
+            fallback_reason="",
             settings=settings,
             tries=1,
             first_failures=(),

@@ -29,9 +29,9 @@ def test_a_prior_in_conflict_with_the_data_is_named_by_sensitivity(
     model.write_text(text.replace(replaced, by), encoding="utf-8")
     fitted = runner.invoke(app, ["fit", str(model), "--engine", "quadrature", "--out", str(run)])
     assert fitted.exit_code == 0, fitted.output
-    # One reading is enough, of a prior that is in no conflict.
-    reading = {"line": "differences normal 1", "intercept": "intercept normal 3"}[prior]
-    monkeypatch.setattr(sensitivity, "run_grid", partial(sensitivity.run_grid, names=(reading,), workers=1))
+    # One alternative is enough, of a prior that is in no conflict.
+    alternative = {"line": "differences normal 1", "intercept": "intercept normal 3"}[prior]
+    monkeypatch.setattr(sensitivity, "run_grid", partial(sensitivity.run_grid, names=(alternative,), workers=1))
     result = runner.invoke(app, ["sensitivity", str(run), "--json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)["sensitivity"]
@@ -43,4 +43,6 @@ def test_a_prior_in_conflict_with_the_data_is_named_by_sensitivity(
     assert f"the prior of {prior}: prior-data conflict in " in sentence
     # And the grid says the same by fitting again.
     (priors,) = [line for line in found["conclusions"] if line.startswith("Priors: ")]
-    assert f"1 of 1 reading moves a headline number by more than half of its posterior SD: {reading} (" in priors
+    assert (
+        f"1 of 1 alternative moves a headline number by more than half of its posterior SD: {alternative} (" in priors
+    )

@@ -55,7 +55,7 @@ def test_it_holds_parameters_estimands_and_classical_intervals(record: dict[str,
         assert value["low"] < value["mean"] < value["high"]
     # A truth with a rank at neither end lies between the draws.
     assert all(0 <= record["quantities"][name]["truth"] <= 1 for name in pooled)
-    assert (record["engine"], record["handed_over"]) == ("quadrature", "")
+    assert (record["engine"], record["fallback_reason"]) == ("quadrature", "")
 
 
 def test_seed_and_number_decide_it(record: dict[str, Any]) -> None:
@@ -122,8 +122,8 @@ def test_nuts_ranks_the_truth_in_the_posterior_of_the_same_table(spec_of: Callab
     assert alpha["rank"] / KEPT == pytest.approx(below, abs=4 * np.sqrt(below * (1 - below) / KEPT) + 0.01)
 
 
-def test_what_quadrature_hands_over_is_sampled(spec_of: Any, table_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replications, "by_nuts", lambda *_, handed_over: handed_over)
+def test_where_quadrature_falls_back_nuts_samples(spec_of: Any, table_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replications, "by_nuts", lambda *_, fallback_reason: fallback_reason)
     settings = SamplerSettings(seed=1, chains=2, draws=200, tune=300)
     reason = by_quadrature(build_design(spec_of(), table_of()), settings)
     assert "neither heterogeneity nor exchangeable effects" in str(reason)

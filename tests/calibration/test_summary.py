@@ -73,7 +73,7 @@ def test_an_exact_posterior_is_calibrated(study_of: Callable[[Sampler], dict[str
 
 
 @pytest.mark.parametrize(
-    ("wrong", "reading"),
+    ("wrong", "verdict"),
     [
         ({"scale": 0.6}, "too narrow"),
         ({"scale": 1.7}, "too wide"),
@@ -83,13 +83,13 @@ def test_an_exact_posterior_is_calibrated(study_of: Callable[[Sampler], dict[str
     ],
 )
 def test_a_wrong_one_is_not(
-    study_of: Callable[[Sampler], dict[str, Any]], wrong: dict[str, float], reading: str
+    study_of: Callable[[Sampler], dict[str, Any]], wrong: dict[str, float], verdict: str
 ) -> None:
     ranks = study_of(exact(**wrong))["ranks"]
     assert not ranks["passed"]
     (alpha,) = [item for item in ranks["quantities"] if item["quantity"] == "alpha"]
     assert alpha["adjusted"] < 0.001
-    assert reading in alpha["reading"]
+    assert verdict in alpha["verdict"]
 
 
 def test_the_order_of_the_replications_changes_nothing(spec_of: Callable[..., Any]) -> None:

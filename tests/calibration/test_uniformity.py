@@ -68,12 +68,12 @@ def test_each_fault_is_told_for_what_it_is() -> None:
     found = {item.quantity: item for item in judged}
     assert found["right"].inside
     assert found["right"].adjusted == found["right"].p  # Holm: the largest stays as it is
-    assert found["right"].reading == ""
+    assert found["right"].verdict == ""
     assert [item.adjusted < 0.001 for item in judged] == [False, True, True, True, True, True]
-    assert found["narrow"].reading == "posterior too narrow"
-    assert found["wide"].reading == "posterior too wide"
-    assert found["low"].reading == "posterior too low"
-    assert found["high and narrow"].reading == "posterior too high and too narrow"
+    assert found["narrow"].verdict == "posterior too narrow"
+    assert found["wide"].verdict == "posterior too wide"
+    assert found["low"].verdict == "posterior too low"
+    assert found["high and narrow"].verdict == "posterior too high and too narrow"
     assert (found["constant"].difference, found["constant"].at) == (0.99, 0.01)
 
 

@@ -39,7 +39,7 @@ def test_the_document_has_the_same_contract_and_says_how_it_was_made(integrated:
     assert found["importance_ess"] > 400
     assert found["divergences"] is found["ebfmi_min"] is None
     provenance = document["provenance"]
-    assert (provenance["engine"], provenance["engine_asked"], provenance["handed_over"]) == (
+    assert (provenance["engine"], provenance["engine_asked"], provenance["fallback_reason"]) == (
         "quadrature",
         "quadrature",
         None,
@@ -133,7 +133,7 @@ def test_a_model_that_is_not_covered_is_sampled_and_says_so(
     document = json.loads(alkbayes("summary", tmp_path / "run", "--json").stdout)
     assert document["engine"] == "nuts"
     assert document["provenance"]["engine_asked"] == "quadrature"
-    assert document["provenance"]["handed_over"] == reason
+    assert document["provenance"]["fallback_reason"] == reason
 
 
 def test_another_engine_is_a_usage_error(alkbayes: Any) -> None:
@@ -175,22 +175,22 @@ def test_engines_that_do_not_agree_exit_with_6_and_the_run_is_kept(
     assert (tmp_path / "run" / "run.json").is_file()
 
 
-def test_a_hand_over_is_no_cross_check(
+def test_a_fallback_is_no_cross_check(
     alkbayes: Any, own_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alkbayes.inference.importance.engine import HandOver
+    from alkbayes.inference.importance.engine import Fallback
 
-    monkeypatch.setattr("alkbayes.inference.fit.integrate", lambda *_: HandOver("no weights"))
+    monkeypatch.setattr("alkbayes.inference.fit.integrate", lambda *_: Fallback("no weights"))
     result = alkbayes("fit", "--data", own_table, "--out", tmp_path / "run", "--cross-check", *SMALL, "--json")
     assert result.exit_code == 6
-    assert "the cross-check failed: quadrature handed over: no weights." in result.stderr
+    assert "the cross-check failed: quadrature fell back to NUTS: no weights." in result.stderr
     document = json.loads(result.stdout)
     assert document["engine"] == "nuts"
-    assert document["cross_check"] == {"faults": ["quadrature handed over: no weights"]}
+    assert document["cross_check"] == {"faults": ["quadrature fell back to NUTS: no weights"]}
     again = alkbayes("summary", tmp_path / "run")
     assert again.exit_code == 6
-    assert "Cross-check: FAILED: quadrature handed over: no weights." in again.stdout
-    assert "the cross-check of this run failed: quadrature handed over: no weights." in again.stderr
+    assert "Cross-check: FAILED: quadrature fell back to NUTS: no weights." in again.stdout
+    assert "the cross-check of this run failed: quadrature fell back to NUTS: no weights." in again.stderr
 
 
 def test_a_cross_check_of_a_model_that_one_engine_does_not_cover_is_a_usage_error(

@@ -91,7 +91,7 @@ def fitted(table: Path, text: str, name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def with_sensitivity(run: Path) -> Path:
-    """The run with an analysis of few readings beside it."""
+    """The run with an analysis of few alternatives beside it."""
     with pytest.MonkeyPatch.context() as patch:
         few = ("differences normal 2", "tau half-normal 1")
         patch.setattr(refit, "run_grid", lambda fit, **_: run_grid(fit, names=few, workers=1))
@@ -178,8 +178,8 @@ def test_a_report_has_the_levels(alkbayes: Command, with_sensitivity: Path, tmp_
 
 
 def test_sensitivity_keeps_the_levels_of_a_contrast(alkbayes: Command, with_sensitivity: Path) -> None:
-    for reading in kept_analysis(with_sensitivity, "sensitivity")["sensitivity"]["readings"]:
-        contrasts = [row for row in reading["numbers"] if row["table"] == "contrast"]
+    for alternative in kept_analysis(with_sensitivity, "sensitivity")["sensitivity"]["alternatives"]:
+        contrasts = [row for row in alternative["numbers"] if row["table"] == "contrast"]
         assert [(row["first"], row["second"]) for row in contrasts] == PAIRS
 
 

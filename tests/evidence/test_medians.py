@@ -6,7 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alkbayes.evidence.medians import EXPONENTIAL, Reading, Source, Z, check_medians, has_medians, known_of, medians_of
+from alkbayes.evidence.medians import (
+    EXPONENTIAL,
+    Assumptions,
+    Source,
+    Z,
+    check_medians,
+    has_medians,
+    known_of,
+    medians_of,
+)
 from alkbayes.evidence.table import Evidence, read_evidence
 
 HEADER = "cohort_id,trial,n,responders,pfs_median,pfs_ci_low,pfs_ci_high,pfs_n,pfs_status,pfs_beyond\n"
@@ -60,20 +69,20 @@ def test_what_is_known_is_counted_and_named(tmp_path: Path) -> None:
     assert has_medians(evidence)
 
 
-def test_other_readings(tmp_path: Path) -> None:
+def test_other_assumptions(tmp_path: Path) -> None:
     evidence = own(tmp_path, ROWS.replace("both,A,100,50,12,8,18", "both,A,100,50,12,11,18"))
     base = medians_of(evidence)
-    wider = medians_of(evidence, Reading("", wider_side=True))
+    wider = medians_of(evidence, Assumptions("", wider_side=True))
     assert wider.se[0] == pytest.approx(math.log(18 / 12) / Z)
     np.testing.assert_allclose(wider.se[1:], base.se[1:])
     assert known_of(evidence, base).skewed == ("both",)
-    imputed = medians_of(evidence, Reading("", one_sided=False))
+    imputed = medians_of(evidence, Assumptions("", one_sided=False))
     np.testing.assert_allclose(imputed.se[1:3], EXPONENTIAL / np.sqrt([64, 100]))
-    np.testing.assert_allclose(medians_of(evidence, Reading("", se_constant=3.0)).se[3], 3 / 5)
-    without = medians_of(evidence, Reading("", not_reached="left out"))
+    np.testing.assert_allclose(medians_of(evidence, Assumptions("", se_constant=3.0)).se[3], 3 / 5)
+    without = medians_of(evidence, Assumptions("", not_reached="left out"))
     assert without.frame["cohort_id"].tolist() == ["both", "low", "high", "none", "flat"]
     np.testing.assert_allclose(without.se, base.se[:5])
-    limit = medians_of(evidence, Reading("", not_reached="limit"))
+    limit = medians_of(evidence, Assumptions("", not_reached="limit"))
     # Read so, the bound is the lower end of a 95 % interval about the median that stands in.
     np.testing.assert_allclose(np.exp(limit.log_median - Z * limit.se)[5:], [20.5, 30, 24])
     assert limit.reached.all()

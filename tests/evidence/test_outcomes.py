@@ -178,14 +178,14 @@ def test_what_a_model_file_leaves_out_is_the_columns(
     assert spec_of(outcome=table).outcome == expected
 
 
-def test_readings_about_the_usual_counts_say_nothing_of_others() -> None:
-    from alkbayes.sensitivity.alternatives import BY_NAME, vary
+def test_alternatives_about_the_usual_counts_say_nothing_of_others() -> None:
+    from alkbayes.sensitivity.alternatives import BY_NAME, apply
     from alkbayes.sensitivity.edits import Inapplicable
 
     spec = read_spec(model_path("intracranial"))
     evidence: Evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
     for name in ("independent review", "confirmed responses", "stated counts"):
-        found = vary(BY_NAME[name], spec, evidence)
+        found = apply(BY_NAME[name], spec, evidence)
         assert isinstance(found, Inapplicable)
         assert "is about responders and n, which the model does not count" in found.reason
-    assert not isinstance(vary(BY_NAME["effect SD 0.25"], spec, evidence), Inapplicable)
+    assert not isinstance(apply(BY_NAME["effect SD 0.25"], spec, evidence), Inapplicable)

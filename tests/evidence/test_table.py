@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence.table import lines_of, make_up, read_evidence, trial_labels
+from alkbayes.evidence.table import composition, lines_of, read_evidence, trial_labels
 from alkbayes.model.restriction import trials_of
 from alkbayes.text.names import near_miss, shown
 from alkbayes.vocabulary import GROUP_COLUMNS, LEVELS, is_missing
@@ -123,7 +123,7 @@ def test_large_counts_and_their_sums(give: Give) -> None:
     evidence = read_evidence(path, columns=["line"])
     assert evidence.frame["n"].tolist() == [10_000_000, largest, largest]
     assert evidence.patients == 2 * largest + 10_000_000
-    assert make_up(evidence)["patients"].tolist() == [largest + 10_000_000, largest]
+    assert composition(evidence)["patients"].tolist() == [largest + 10_000_000, largest]
 
 
 def test_two_hundred_columns(give: Give) -> None:
@@ -661,7 +661,7 @@ def test_the_order_of_rows_changes_nothing_but_the_order(give: Give, rows: list,
     first = read_evidence(give(table(rows)))
     second = read_evidence(give(table(data.draw(st.permutations(rows)))))
     pd.testing.assert_frame_equal(*(e.frame.sort_values("cohort_id", ignore_index=True) for e in (first, second)))
-    pd.testing.assert_frame_equal(make_up(first), make_up(second))
+    pd.testing.assert_frame_equal(composition(first), composition(second))
     assert (first.patients, first.responders, first.orr) == (second.patients, second.responders, second.orr)
 
 
@@ -694,11 +694,11 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(give: Give, content: by
     assert all(line.isprintable() for line in message.split("\n"))
 
 
-# what the table is made up of
+# the composition of the table
 
 
-def test_the_make_up_of_the_bundled_table() -> None:
-    groups = make_up(read_evidence())
+def test_the_composition_of_the_bundled_table() -> None:
+    groups = composition(read_evidence())
     assert groups.columns.tolist() == [*GROUP_COLUMNS, "cohorts", "patients", "responders", "orr"]
     counts = groups.set_index(["group", "level"])[["cohorts", "patients", "responders"]]
     assert counts.loc["line"].T.to_dict("list") == {
@@ -727,7 +727,7 @@ def test_the_make_up_of_the_bundled_table() -> None:
 
 def test_cohorts_without_a_level_are_counted_last_and_an_empty_column_is_left_out(give: Give) -> None:
     path = give("cohort_id,responders,n,line,regimen_class,agent\na,1,2,,second,\nb,3,4,mixed,,\n")
-    groups = make_up(read_evidence(path))
+    groups = composition(read_evidence(path))
     assert groups[["group", "level", "cohorts", "patients", "responders"]].to_numpy().tolist() == [
         ["line", "mixed", 1, 4, 3],
         ["line", "", 1, 2, 1],
@@ -739,7 +739,7 @@ def test_cohorts_without_a_level_are_counted_last_and_an_empty_column_is_left_ou
 
 
 def test_a_table_of_three_columns_has_no_groups(give: Give) -> None:
-    assert make_up(read_evidence(give("cohort_id,responders,n\na,1,2\n"))).empty
+    assert composition(read_evidence(give("cohort_id,responders,n\na,1,2\n"))).empty
 
 
 # the bundled table against data/SCHEMA.md

@@ -28,7 +28,7 @@ from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.vocabulary import group_row
 
 SETTINGS = SamplerSettings(seed=11, chains=4, draws=250)
-READINGS = ("tau half-normal 1", "differences normal 0.5", "mixed lines left out")
+ALTERNATIVES = ("tau half-normal 1", "differences normal 0.5", "mixed lines left out")
 LINES, GENERATIONS = ("naive", "pretreated"), ("first", "second", "third")
 ESTIMANDS = ("these_cohorts", "typical", "mean", "next_cohort")
 HOSTILE = (
@@ -63,11 +63,11 @@ def sequence_run(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def readings(run: SimpleNamespace, fewer_draws: Callable[[], AbstractContextManager[None]]) -> list[dict[str, Any]]:
-    """Of the default model's run: two readings of a family and one that lacks a level, kept in its folder."""
+def alternatives(run: SimpleNamespace, fewer_draws: Callable[[], AbstractContextManager[None]]) -> list[dict[str, Any]]:
+    """Of the default model's run: two alternatives of a family and one that lacks a level, kept in its folder."""
     with fewer_draws():
-        records = grid_records(run_grid(run.fit, names=READINGS, workers=1))
-    keep_analysis(run.folder, "sensitivity", {"sensitivity": {"readings": records}})
+        records = grid_records(run_grid(run.fit, names=ALTERNATIVES, workers=1))
+    keep_analysis(run.folder, "sensitivity", {"sensitivity": {"alternatives": records}})
     return records
 
 

@@ -28,7 +28,7 @@ def sequence_tables(sequence_run) -> RunTables:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.usefixtures("readings")
+@pytest.mark.usefixtures("alternatives")
 def test_a_kind_is_drawn(name: str, tables: RunTables, sequence_tables: RunTables, see) -> None:
     pages = KINDS[name].draw(sequence_tables if name == "sequence" else tables)
     for page in pages:
@@ -68,7 +68,7 @@ def test_a_model_without_contrasts_is_refused(run, tables: RunTables) -> None:
         KINDS["contrasts"].draw(without)
 
 
-def test_a_tornado_needs_the_sensitivity_of_this_very_run(run, readings, tables: RunTables, tmp_path: Path) -> None:
+def test_a_tornado_needs_the_sensitivity_of_this_very_run(run, alternatives, tables: RunTables, tmp_path: Path) -> None:
     assert len(KINDS["sensitivity"].draw(tables)) > 0
     folder = tmp_path / "run"
     shutil.copytree(run.folder, folder)

@@ -20,7 +20,7 @@ def record(*, prob_better: float = 0.9, mcse_prob: float = 0.001, **errors: floa
         for side in sides
         for estimand in ("typical", "mean")
     ]
-    contrast = {"reading": "own", "contrast": "third vs first", "scale": "risk_difference"}
+    contrast = {"alternative": "own", "contrast": "third vs first", "scale": "risk_difference"}
     numbers = {"median": 0.266, "low": -0.014, "high": 0.451, "prob_better": prob_better, "mcse_prob": mcse_prob}
     return {
         "rates": rates,

@@ -10,7 +10,7 @@ import pytest
 from alkbayes.errors import RunError
 from alkbayes.runs.analyses import COMMANDS, command_for, keep_analysis, kept_analysis
 
-DOCUMENT = {"sensitivity": {"model": "é\x1b[31m", "readings": [{"median": 0.1 + 0.2}, {"median": None}]}}
+DOCUMENT = {"sensitivity": {"model": "é\x1b[31m", "alternatives": [{"median": 0.1 + 0.2}, {"median": None}]}}
 
 
 @pytest.fixture

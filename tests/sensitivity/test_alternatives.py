@@ -1,35 +1,35 @@
-"""The readings together: their names, and which apply to a model and a table."""
+"""The alternatives together: their names, and which apply to a model and a table."""
 
 from collections.abc import Callable
 
 import pytest
 
 from alkbayes.evidence.table import Evidence, read_evidence
-from alkbayes.sensitivity.alternatives import BY_NAME, READINGS, Family, Variation, vary
+from alkbayes.sensitivity.alternatives import ALTERNATIVES, BY_NAME, AlternativeAnalysis, Family, apply
 from alkbayes.sensitivity.edits import Inapplicable
 from alkbayes.spec.schema import Spec, model_names, model_path, read_spec
 
 
-def test_every_reading_has_a_name_of_its_own_and_says_what_and_why() -> None:
-    assert len(BY_NAME) == len(READINGS)
-    assert {reading.family for reading in READINGS} == set(Family)
-    for reading in READINGS:
-        assert reading.change
-        assert reading.why.endswith("?")
+def test_every_alternative_has_a_name_of_its_own_and_says_what_and_why() -> None:
+    assert len(BY_NAME) == len(ALTERNATIVES)
+    assert {alternative.family for alternative in ALTERNATIVES} == set(Family)
+    for alternative in ALTERNATIVES:
+        assert alternative.change
+        assert alternative.why.endswith("?")
 
 
 @pytest.mark.parametrize("model", model_names())
-def test_every_reading_applies_to_every_bundled_model_or_says_why_not(model: str) -> None:
+def test_every_alternative_applies_to_every_bundled_model_or_says_why_not(model: str) -> None:
     spec = read_spec(model_path(model))
     evidence = read_evidence(columns=spec.columns)
-    found = {name: vary(reading, spec, evidence) for name, reading in BY_NAME.items()}
-    for name, variation in found.items():
-        if isinstance(variation, Inapplicable):
-            assert variation.reason, name
+    found = {name: apply(alternative, spec, evidence) for name, alternative in BY_NAME.items()}
+    for name, analysis in found.items():
+        if isinstance(analysis, Inapplicable):
+            assert analysis.reason, name
         else:
-            assert len(variation.design.cohorts) == variation.evidence.cohorts
-            assert variation.design.n.sum() == variation.evidence.patients
-    applied = [name for name, variation in found.items() if isinstance(variation, Variation)]
+            assert len(analysis.design.cohorts) == analysis.evidence.cohorts
+            assert analysis.design.n.sum() == analysis.evidence.patients
+    applied = [name for name, analysis in found.items() if isinstance(analysis, AlternativeAnalysis)]
     assert {"independent review", "intention to treat", "stated counts", "no phase 1", "high certainty"} <= {*applied}
     assert ("mixed 50 % pretreated" in applied) == ("line by earlier TKI" in applied) == ("line" in spec.columns)
 
@@ -39,12 +39,12 @@ def test_a_table_of_pretreated_cohorts_alone_says_what_it_cannot_do(
 ) -> None:
     spec = read_spec(model_path("line-generation"))
     table = table_of("\n".join(f"c{place} {'AB'[place % 2]} pretreated second 40 {15 + place}" for place in range(6)))
-    found = {name: vary(reading, spec, table) for name, reading in BY_NAME.items()}
+    found = {name: apply(alternative, spec, table) for name, alternative in BY_NAME.items()}
     assert found["mixed 50 % pretreated"] == Inapplicable("the table has no naive and no mixed cohorts")
     assert found["mixed lines left out"] == Inapplicable("it leaves no cohort out")
     assert found["high certainty"] == Inapplicable("the table has no column certainty")
-    assert isinstance(found["tau half-Cauchy 0.5"], Variation)
-    assert isinstance(vary(BY_NAME["differences normal 2"], spec_of(), table), Inapplicable)
+    assert isinstance(found["tau half-Cauchy 0.5"], AlternativeAnalysis)
+    assert isinstance(apply(BY_NAME["differences normal 2"], spec_of(), table), Inapplicable)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_leaves_too_little_is_not_fitted(
     spec_of: Callable[..., Spec], table_of: Callable[..., Evidence], phases: str, reason: str
 ) -> None:
     spec = read_spec(model_path("line-generation"))
-    assert vary(BY_NAME["no phase 1"], spec, table_of(phase=phases.split())) == Inapplicable(reason)
+    assert apply(BY_NAME["no phase 1"], spec, table_of(phase=phases.split())) == Inapplicable(reason)
 
 
 @pytest.mark.parametrize("rows", ["a A naive first 40 12", "a A naive first 40 12\nb B naive first 41 16"])
@@ -71,16 +71,16 @@ def test_priors_are_varied_where_a_table_has_one_cohort_or_two(
     half = {"dist": "half_normal", "sd": 0.7}
     terms = [{"column": name, "distribution": "normal", "sd_prior": half} for name in ("trial", "cohort_id")]
     spec, table = spec_of(heterogeneity=terms), table_of(rows)
-    taus = [reading for reading in BY_NAME.values() if reading.name.startswith("tau ")]
+    taus = [alternative for alternative in BY_NAME.values() if alternative.name.startswith("tau ")]
     assert len(taus) == 6
-    for reading in (*taus, BY_NAME["intercept normal 3"], BY_NAME["probit link"], BY_NAME["beta-binomial"]):
-        varied = vary(reading, spec, table)
-        assert isinstance(varied, Variation), reading.name
-        assert len(varied.design.cohorts) == len(table.frame)
+    for alternative in (*taus, BY_NAME["intercept normal 3"], BY_NAME["probit link"], BY_NAME["beta-binomial"]):
+        analysis = apply(alternative, spec, table)
+        assert isinstance(analysis, AlternativeAnalysis), alternative.name
+        assert len(analysis.design.cohorts) == len(table.frame)
 
 
-def test_a_reading_must_not_leave_one_cohort_of_two(
+def test_an_alternative_must_not_leave_one_cohort_of_two(
     spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
 ) -> None:
     table = table_of("a A naive first 40 12\nb B naive first 41 16", phase=["1", "2"])
-    assert vary(BY_NAME["no phase 1"], spec_of(), table) == Inapplicable("it leaves 1 of 2 cohorts, fewer than 2")
+    assert apply(BY_NAME["no phase 1"], spec_of(), table) == Inapplicable("it leaves 1 of 2 cohorts, fewer than 2")

@@ -41,9 +41,9 @@ def said(*outcomes: Outcome, probability: float = 0.01, flagged: tuple[Sensitivi
 
 def test_nothing_that_moves_is_said_to_move_nothing() -> None:
     text = said(outcome("intercept normal 3", MAIN | {NAIVE: 0.71}, 0.02))
-    assert "Priors: none of 1 reading moves a headline number by more than half of its posterior SD." in text
-    assert "Evidence: no other reading applies to this model and table." in text
-    assert "The difference line pretreated vs naive keeps its sign in every reading" in text
+    assert "Priors: none of 1 alternative moves a headline number by more than half of its posterior SD." in text
+    assert "Evidence: no alternative applies to this model and table." in text
+    assert "The difference line pretreated vs naive keeps its sign under every alternative" in text
     assert "with a probability above 0.975" in text
     assert "Power-scaling flags no prior" in text
 
@@ -55,9 +55,9 @@ def test_what_moves_is_named_with_its_direction(by: float) -> None:
         outcome("high certainty", MAIN, 0.01),
     )
     shown = "+6.0" if by > 0 else "−6.0"
-    moved = "Priors: 1 of 1 reading moves a headline number by more than half of its posterior SD: "
+    moved = "Priors: 1 of 1 alternative moves a headline number by more than half of its posterior SD: "
     assert f"{moved}intercept normal 3 (line naive mean {shown} points, 1.5 SD)." in text
-    assert "Evidence: none of 1 reading moves" in text
+    assert "Evidence: none of 1 alternative moves" in text
 
 
 def test_the_largest_comes_first_and_chance_is_told_apart() -> None:
@@ -89,9 +89,10 @@ def test_a_sign_that_is_not_settled_cannot_change() -> None:
     assert "changes sign" not in text
     assert "keeps its sign" not in text
     assert (
-        "The sign of the difference line pretreated vs naive is settled neither in the main fit nor in any reading."
+        "The sign of the difference line pretreated vs naive is settled neither in the main fit nor under any "
+        "alternative."
     ) in text
-    # That a reading settles it is said, whichever way.
+    # That an alternative settles it is said, whichever way.
     text = said(outcome("high certainty", MAIN | {DIFFERENCE: 0.3}, 0.99), probability=0.48)
     assert "(not settled in the main fit, P(above 0) = 0.480) is settled under high certainty." in text
     assert "changes sign" not in text
@@ -99,16 +100,16 @@ def test_a_sign_that_is_not_settled_cannot_change() -> None:
 
 def test_a_family_of_which_nothing_applies_is_not_said_to_fail() -> None:
     text = said(Outcome("high certainty", Status.NOT_APPLICABLE, "the table has no column certainty"))
-    assert "Evidence: no other reading applies to this model and table." in text
+    assert "Evidence: no alternative applies to this model and table." in text
     text = said(Outcome("high certainty", Status.FAILED, "no memory"))
-    assert "Evidence: no reading could be fitted." in text
+    assert "Evidence: no alternative could be fitted." in text
 
 
 def test_what_did_not_converge_is_named_and_not_used() -> None:
     text = said(outcome("high certainty", MAIN | {NAIVE: 0.2, DIFFERENCE: 0.4}, 0.99, status=Status.NOT_CONVERGED))
     assert "high certainty did not converge: nothing above rests on it." in text
     assert "changes sign" not in text
-    assert "Evidence: no reading could be fitted." in text
+    assert "Evidence: no alternative could be fitted." in text
 
 
 def test_a_run_that_is_not_reproduced_comes_first() -> None:
@@ -131,11 +132,11 @@ def test_a_flagged_prior_is_named_with_the_numbers_that_hang_on_it() -> None:
     assert f"Power-scaling flags {expected}" in text
 
 
-def test_each_number_has_the_reading_that_moves_it_most() -> None:
+def test_each_number_has_the_alternative_that_moves_it_most() -> None:
     one = outcome("high certainty", MAIN | {NAIVE: 0.71, TAU: 0.4}, 0.01)
     two = outcome("stated counts", {NAIVE: 0.65}, 0.01)
     found = movers(Grid(outcome("main", MAIN, 0.01), outcome("main model again", MAIN, 0.01), (one, two)))
-    assert [(mover.number.key, mover.reading) for mover in found] == [
+    assert [(mover.number.key, mover.alternative) for mover in found] == [
         (NAIVE, "stated counts"),
         (DIFFERENCE, "high certainty"),
         (TAU, "high certainty"),

@@ -1,4 +1,4 @@
-"""What readings change: each against the table read by another reader, or a model file written by hand."""
+"""What alternatives change: each against the table read by another reader, or a model file written by hand."""
 
 import csv
 from collections import Counter
@@ -15,7 +15,7 @@ from scipy.special import expit
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.model.design import build_design
 from alkbayes.model.draws import linear_predictor
-from alkbayes.sensitivity import edits as changes
+from alkbayes.sensitivity import edits
 from alkbayes.sensitivity.edits import Change, Inapplicable
 from alkbayes.spec.schema import Spec, model_path, read_spec
 
@@ -45,27 +45,27 @@ def changed(found: Change | Inapplicable) -> Change:
 
 
 @pytest.mark.parametrize(
-    ("make", "column", "values", "kept"),
+    ("edit", "column", "values", "kept"),
     [
-        (changes.only("assessor", "irc"), "assessor", {"irc"}, True),
-        (changes.only("analysis_set", "itt"), "analysis_set", {"itt"}, True),
-        (changes.only("count_basis", "stated"), "count_basis", {"stated"}, True),
-        (changes.only("certainty", "high"), "certainty", {"high"}, True),
-        (changes.without("phase", "1"), "phase", {"1"}, False),
-        (changes.without("phase", "1", "1/2"), "phase", {"1", "1/2"}, False),
-        (changes.without("line", "mixed"), "line", {"mixed"}, False),
+        (edits.only("assessor", "irc"), "assessor", {"irc"}, True),
+        (edits.only("analysis_set", "itt"), "analysis_set", {"itt"}, True),
+        (edits.only("count_basis", "stated"), "count_basis", {"stated"}, True),
+        (edits.only("certainty", "high"), "certainty", {"high"}, True),
+        (edits.without("phase", "1"), "phase", {"1"}, False),
+        (edits.without("phase", "1", "1/2"), "phase", {"1", "1/2"}, False),
+        (edits.without("line", "mixed"), "line", {"mixed"}, False),
     ],
 )
 def test_a_selection_has_the_rows_that_the_file_has(
     spec: Spec,
     evidence: Evidence,
     rows: list[dict[str, str]],
-    make: changes.Maker,
+    edit: edits.Edit,
     column: str,
     values: set[str],
     kept: bool,
 ) -> None:
-    frame = changed(make(spec, evidence)).evidence.frame
+    frame = changed(edit(spec, evidence)).evidence.frame
     expected = [row for row in rows if (row[column] in values) is kept]
     assert 0 < len(expected) < len(rows)
     assert frame["cohort_id"].tolist() == [row["cohort_id"] for row in expected]
@@ -76,7 +76,7 @@ def test_a_selection_has_the_rows_that_the_file_has(
 def test_the_line_by_earlier_tki_is_that_of_the_file(
     spec: Spec, evidence: Evidence, rows: list[dict[str, str]]
 ) -> None:
-    after = changed(changes.line_by_tki(spec, evidence)).evidence.frame
+    after = changed(edits.line_by_tki(spec, evidence)).evidence.frame
     kinds = Counter(row["prior_alk_tki"] for row in rows)
     treated = kinds["crizotinib"] + kinds["second"] + kinds["any"]
     assert after["line"].value_counts().to_dict() == {
@@ -90,28 +90,28 @@ def test_the_line_by_earlier_tki_is_that_of_the_file(
 
 def test_a_table_that_lacks_what_is_read_says_so(spec: Spec, table_of: Callable[..., Evidence]) -> None:
     small = table_of()
-    assert changes.only("assessor", "irc")(spec, small) == Inapplicable("the table has no column assessor")
-    assert changes.line_by_tki(spec, small) == Inapplicable("the table has no column prior_alk_tki")
+    assert edits.only("assessor", "irc")(spec, small) == Inapplicable("the table has no column assessor")
+    assert edits.line_by_tki(spec, small) == Inapplicable("the table has no column prior_alk_tki")
     odd = table_of(prior_alk_tki=["none"] * 9 + ["maybe"])
-    assert changes.line_by_tki(spec, odd) == Inapplicable("the column prior_alk_tki has 'maybe', which say no line")
+    assert edits.line_by_tki(spec, odd) == Inapplicable("the column prior_alk_tki has 'maybe', which say no line")
     same = table_of(assessor=["irc"] * 10)
-    assert changes.only("assessor", "irc")(spec, same) == Inapplicable("it leaves no cohort out")
+    assert edits.only("assessor", "irc")(spec, same) == Inapplicable("it leaves no cohort out")
 
 
 def test_priors_are_changed_where_they_stand_and_nowhere_else(spec: Spec, evidence: Evidence) -> None:
     prior = {"dist": "exponential", "mean": 0.5}
-    after = changed(changes.every_tau(prior, "why")(spec, evidence)).spec
+    after = changed(edits.every_tau(prior, "why")(spec, evidence)).spec
     assert [term.sd_prior.model_dump() for term in after.heterogeneity] == [prior, prior]
     assert after.effect == spec.effect
     assert (after.intercept, after.likelihood) == (spec.intercept, spec.likelihood)
-    after = changed(changes.first_fixed(2.0, "why")(spec, evidence)).spec
+    after = changed(edits.first_fixed(2.0, "why")(spec, evidence)).spec
     assert after.effect[0].model_dump()["prior"] == {"dist": "normal", "mean": 0.0, "sd": 2.0}
     assert after.effect[1:] == spec.effect[1:]
     assert after.heterogeneity == spec.heterogeneity
-    after = changed(changes.every_effect_sd(1.0, "why")(spec, evidence)).spec
+    after = changed(edits.every_effect_sd(1.0, "why")(spec, evidence)).spec
     assert after.effect[0] == spec.effect[0]
     assert after.effect[1].model_dump()["sd_prior"] == {"dist": "half_normal", "sd": 1.0}
-    after = changed(changes.wide_intercept(3.0, "why")(spec, evidence)).spec
+    after = changed(edits.wide_intercept(3.0, "why")(spec, evidence)).spec
     assert after.intercept.prior.model_dump() == {"dist": "normal", "mean": 0.0, "sd": 3.0}
     assert after.effect == spec.effect
 
@@ -120,13 +120,13 @@ def test_a_change_is_checked_as_a_model_file_is(spec: Spec) -> None:
     from alkbayes.errors import SpecError
 
     with pytest.raises(SpecError, match="sd"):
-        changes.rewritten(spec, intercept={"prior": {"dist": "normal", "mean": 0.0, "sd": -1.0}, "why": "no"})
-    assert changes.rewritten(spec) == spec
+        edits.rewritten(spec, intercept={"prior": {"dist": "normal", "mean": 0.0, "sd": -1.0}, "why": "no"})
+    assert edits.rewritten(spec) == spec
 
 
-@pytest.mark.parametrize("make", [changes.every_tau({"dist": "half_normal", "sd": 0.5}, "w")])
-def test_a_prior_that_the_model_has_changes_nothing(spec: Spec, evidence: Evidence, make: changes.Maker) -> None:
-    assert make(spec, evidence) == Inapplicable("it changes nothing: the model has this prior")
+@pytest.mark.parametrize("edit", [edits.every_tau({"dist": "half_normal", "sd": 0.5}, "w")])
+def test_a_prior_that_the_model_has_changes_nothing(spec: Spec, evidence: Evidence, edit: edits.Edit) -> None:
+    assert edit(spec, evidence) == Inapplicable("it changes nothing: the model has this prior")
 
 
 def test_the_bundled_robust_and_beta_binomial_models_are_reached(spec: Spec, evidence: Evidence) -> None:
@@ -137,11 +137,11 @@ def test_the_bundled_robust_and_beta_binomial_models_are_reached(spec: Spec, evi
         return record
 
     robust, beta = read_spec(model_path("robust")), read_spec(model_path("beta-binomial"))
-    assert bare(changed(changes.heavy_tails(spec, evidence)).spec) == bare(robust)
-    assert bare(changed(changes.beta_binomial(spec, evidence)).spec) == bare(beta)
+    assert bare(changed(edits.heavy_tails(spec, evidence)).spec) == bare(robust)
+    assert bare(changed(edits.beta_binomial(spec, evidence)).spec) == bare(beta)
     # And back.
-    assert bare(changed(changes.normal_tails(robust, evidence)).spec) == bare(spec)
-    assert bare(changed(changes.binomial(beta, evidence)).spec) == bare(spec)
+    assert bare(changed(edits.normal_tails(robust, evidence)).spec) == bare(spec)
+    assert bare(changed(edits.binomial(beta, evidence)).spec) == bare(spec)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
@@ -152,7 +152,7 @@ def test_mixed_cohorts_lie_between_the_lines(
     prior = {"dist": "normal", "mean": 0.0, "sd": 1.0}
     spec = spec_of(effect=[{"column": "line", "kind": "fixed", "reference": reference, "prior": prior}])
     table = table_of()
-    change = changed(changes.mixture(share)(spec, table))
+    change = changed(edits.mixture(share)(spec, table))
     assert change.reshape is not None
     design = change.reshape(build_design(spec, table))
     assert len(design.effects[0].free_coords) == 1
@@ -169,15 +169,15 @@ def test_mixed_cohorts_lie_between_the_lines(
 def test_a_mixture_needs_all_three_lines_and_their_fixed_effect(
     spec: Spec, evidence: Evidence, spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
 ) -> None:
-    make = changes.mixture(0.5)
-    assert make(spec_of(), table_of()) == Inapplicable("the model has no fixed effect of line")
-    unmixed = changed(changes.without("line", "mixed")(spec, evidence)).evidence
-    assert make(spec, unmixed) == Inapplicable("the table has no mixed cohorts")
+    edit = edits.mixture(0.5)
+    assert edit(spec_of(), table_of()) == Inapplicable("the model has no fixed effect of line")
+    unmixed = changed(edits.without("line", "mixed")(spec, evidence)).evidence
+    assert edit(spec, unmixed) == Inapplicable("the table has no mixed cohorts")
 
 
 def test_other_links_say_the_same_of_rates_near_one_half() -> None:
     inverse = {"probit": stats.norm.cdf, "cloglog": lambda eta: 1 - np.exp(-np.exp(eta))}
-    for name, (at_rate, ratio) in changes.LINKS.items():
+    for name, (at_rate, ratio) in edits.LINKS.items():
         assert inverse[name](at_rate(0.3)) == pytest.approx(0.3)
         # A small step of the logit moves the rate as far as one as many times as wide on the other scale.
         step = 1e-4
@@ -185,13 +185,13 @@ def test_other_links_say_the_same_of_rates_near_one_half() -> None:
         assert rate - 0.5 == pytest.approx(expit(step) - 0.5, rel=1e-3)
 
 
-@pytest.mark.parametrize("name", list(changes.LINKS))
+@pytest.mark.parametrize("name", list(edits.LINKS))
 def test_a_link_carries_its_priors_over_or_is_told_to_be_missing(spec: Spec, evidence: Evidence, name: str) -> None:
-    found = changes.link(name)(spec, evidence)
+    found = edits.link(name)(spec, evidence)
     if isinstance(found, Inapplicable):
         assert found.reason == f"models of this version have no link {name}"
         return
-    _, ratio = changes.LINKS[name]
+    _, ratio = edits.LINKS[name]
     assert found.spec.likelihood.link == name
     for before, after in zip(spec.heterogeneity, found.spec.heterogeneity, strict=True):
         assert after.sd_prior.model_dump()["sd"] == pytest.approx(ratio * before.sd_prior.model_dump()["sd"])
@@ -218,20 +218,20 @@ def test_a_link_carries_its_priors_over_or_is_told_to_be_missing(spec: Spec, evi
     ],
 )
 def test_a_cell_means_the_level_that_a_reader_sees(column: str, cells: tuple[str, ...], level: str | None) -> None:
-    assert [changes.level_meant(column, cell) for cell in cells] == [level] * len(cells)
+    assert [edits.level_meant(column, cell) for cell in cells] == [level] * len(cells)
 
 
 @pytest.mark.parametrize(
     ("change", "left"),
     [
-        (changes.only("assessor", "irc"), {"IRC", "BICR"}),
-        (changes.only("analysis_set", "itt"), {"ITT"}),
-        (changes.only("confirmed", "yes"), {"Yes"}),
-        (changes.without("phase", "1"), {"I/II", "2", "II", "1b/2a"}),
-        (changes.without("phase", "1", "1/2"), {"2", "II"}),
+        (edits.only("assessor", "irc"), {"IRC", "BICR"}),
+        (edits.only("analysis_set", "itt"), {"ITT"}),
+        (edits.only("confirmed", "yes"), {"Yes"}),
+        (edits.without("phase", "1"), {"I/II", "2", "II", "1b/2a"}),
+        (edits.without("phase", "1", "1/2"), {"2", "II"}),
     ],
 )
-def test_the_words_of_another_table_are_read(spec: Spec, change: changes.Maker, left: set[str]) -> None:
+def test_the_words_of_another_table_are_read(spec: Spec, change: edits.Edit, left: set[str]) -> None:
     table = read_evidence(STRANGERS / "tdxd_words.csv")
     made = change(spec, table)
     assert isinstance(made, Change)
@@ -242,6 +242,6 @@ def test_the_words_of_another_table_are_read(spec: Spec, change: changes.Maker, 
 
 def test_a_word_that_means_no_level_is_named(spec: Spec, table_of: Callable[..., Evidence]) -> None:
     table = table_of("a A naive first 9 4\nb B naive first 9 4", phase=["1", "expanded access"])
-    assert changes.without("phase", "1")(spec, table) == Inapplicable(
+    assert edits.without("phase", "1")(spec, table) == Inapplicable(
         'the column phase has "expanded access", which is none of 1, 1/2, 2, 3, 4'
     )

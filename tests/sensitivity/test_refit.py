@@ -1,4 +1,4 @@
-"""A run fitted again under other readings: the same fits as made by hand, whatever the number of processes."""
+"""A run fitted again under alternative analyses: the same fits as made by hand, whatever the number of processes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.sensitivity import refit as sensitivity
 from alkbayes.sensitivity.power_scaling import power_scaling
-from alkbayes.sensitivity.refit import AGAIN, NOT_DONE, fit_reading, outcome_of, over_own, run_grid
+from alkbayes.sensitivity.refit import AGAIN, NOT_DONE, fit_alternative, outcome_of, over_own, run_grid
 from alkbayes.sensitivity.table import Grid, Outcome, Status
 from alkbayes.spec.schema import Spec, model_path, parse_spec, read_spec
 from alkbayes.vocabulary import Standard
@@ -59,7 +59,7 @@ def test_the_main_model_again_is_the_main_fit(fit: Fit) -> None:
 
 
 def test_another_seed_gives_the_same_numbers_up_to_monte_carlo_error(fit: Fit) -> None:
-    again = fit_reading(AGAIN, fit.spec, fit.evidence, SamplerSettings(seed=12, draws=250))
+    again = fit_alternative(AGAIN, fit.spec, fit.evidence, SamplerSettings(seed=12, draws=250))
     grid = Grid(outcome_of("main", fit, main=fit.design), again, ())
     assert grid.not_reproduced == ()
     assert medians(again) != medians(grid.main)
@@ -99,13 +99,13 @@ def test_the_same_again_is_of_the_same_patients_as_the_run() -> None:
     assert scaled == pytest.approx(medians(grid.main), rel=1e-12)
 
 
-def test_a_reading_is_the_fit_that_one_would_make_by_hand(spec: Spec, evidence: Evidence) -> None:
+def test_an_alternative_is_the_fit_that_one_would_make_by_hand(spec: Spec, evidence: Evidence) -> None:
     prior = {"dist": "half_normal", "sd": 1.0}
     terms = [term.model_dump() | {"sd_prior": prior} for term in spec.heterogeneity]
     other = parse_spec(spec.model_dump(by_alias=True) | {"heterogeneity": terms}, source="by hand")
     direct = fit_model(other, evidence, engine=Engine.QUADRATURE, settings=SETTINGS)
     expected = {number.key: float(np.median(number.draws)) for number in headline_of(posterior_of(direct))}
-    found = fit_reading("tau half-normal 1", spec, evidence, SETTINGS)
+    found = fit_alternative("tau half-normal 1", spec, evidence, SETTINGS)
     assert found.usable
     assert medians(found) == expected
 
@@ -134,7 +134,7 @@ def test_the_numbers_do_not_depend_on_the_number_of_processes(fit: Fit, monkeypa
 
 
 def test_what_is_gone_is_told_and_has_no_number(fit: Fit) -> None:
-    found = fit_reading("mixed lines left out", fit.spec, fit.evidence, SETTINGS)
+    found = fit_alternative("mixed lines left out", fit.spec, fit.evidence, SETTINGS)
     assert found.gone == ("line mixed",)
     assert all("mixed" not in key[2] for key in medians(found))
 
@@ -142,14 +142,14 @@ def test_what_is_gone_is_told_and_has_no_number(fit: Fit) -> None:
 def test_an_sd_on_another_scale_is_not_compared(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     # That of a Student t is its scale. The fit is the main model's, for this is not about the engine.
     monkeypatch.setattr(sensitivity, "fit_model", lambda *_, **__: fit)
-    found = fit_reading("Student t cohorts", fit.spec, fit.evidence, SETTINGS)
+    found = fit_alternative("Student t cohorts", fit.spec, fit.evidence, SETTINGS)
     assert all(key[0] != "heterogeneity" for key in medians(found))
     assert len(medians(found)) == len(medians(outcome_of("main", fit, main=fit.design))) - 1
 
 
 def test_that_sampling_takes_longer_is_told_before(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sensitivity, "unsupported", lambda _: "something odd")
-    monkeypatch.setattr(sensitivity, "fit_reading", lambda name, **_: Outcome(name, Status.FAILED, "not tried"))
+    monkeypatch.setattr(sensitivity, "fit_alternative", lambda name, **_: Outcome(name, Status.FAILED, "not tried"))
     told = "^the quadrature engine does not cover main model again, no phase 1: sampled by NUTS"
     with pytest.warns(EngineWarning, match=told) as warned:
         grid = run_grid(fit, names=("no phase 1",), workers=1)

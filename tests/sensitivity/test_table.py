@@ -1,4 +1,4 @@
-"""Shifts and the table of readings, on made-up numbers whose shifts are known."""
+"""Shifts and the table of alternatives, on made-up numbers whose shifts are known."""
 
 import math
 from dataclasses import replace
@@ -90,13 +90,16 @@ def test_a_run_that_its_model_does_not_give_is_told() -> None:
         assert grid(again=again).not_reproduced == expected
 
 
-def test_the_table_has_a_row_for_each_number_and_one_for_a_reading_without() -> None:
+def test_the_table_has_a_row_for_each_number_and_one_for_an_alternative_without() -> None:
     found = grid(
         outcome("high certainty", estimate(MEAN, 0.53, 0.05), cohorts=7),
         Outcome("stated counts", Status.NOT_APPLICABLE, "the table has no column count_basis"),
     )
     table = grid_table(found)
-    assert table["reading"].tolist() == ["main"] * 2 + ["main model again"] * 2 + ["high certainty", "stated counts"]
+    assert table["alternative"].tolist() == ["main"] * 2 + ["main model again"] * 2 + [
+        "high certainty",
+        "stated counts",
+    ]
     row = table.iloc[4]
     assert row[["family", "cohorts", "number", "median"]].tolist() == ["evidence", 7, "all, mean", 0.53]
     assert row["shift"] == pytest.approx(0.03)

@@ -101,7 +101,7 @@ def held(number: int, engine: Engine) -> dict[str, object]:
     spec = read_spec(model_path("overall"))
     y, n, trial = simulated(number)
     fit = fit_model(spec, evidence_of(y, n, trial, spec), engine=engine, settings=SamplerSettings(seed=number))
-    row: dict[str, object] = {"table": number, "handed_over": fit.provenance.handed_over}
+    row: dict[str, object] = {"table": number, "fallback_reason": fit.provenance.fallback_reason}
     row |= {"converged": fit.diagnostics.converged, "failures": list(fit.diagnostics.failures)}
     true = exact_quantiles(y, n, trial)
     return row | {"distances": distances(fit, true)}

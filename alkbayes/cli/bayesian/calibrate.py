@@ -175,8 +175,8 @@ def _show(document: dict[str, Any]) -> None:
 
 def _cautions(summary: dict[str, Any]) -> Iterator[str]:
     """Yield what went another way than the study asked for."""
-    if handed := sum(summary["handed_over"].values()):
-        yield f"{handed:,} posteriors were handed over to NUTS, as in a fit."
+    if fallen := sum(summary["fallback_reason"].values()):
+        yield f"{fallen:,} posteriors fell back to NUTS, as in a fit."
     if summary["diverged"]:
         yield f"{summary['diverged']:,} posteriors had divergences at the second try too."
     if summary["short"]:

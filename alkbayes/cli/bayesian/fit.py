@@ -122,8 +122,8 @@ def command(
         added["unexamined"] = [asdict(each) for each in unexamined_columns(fit)]
     results = replace(results, document=results.document | added)
     if cross_check:
-        handed_over = {"faults": [f"quadrature handed over: {fit.provenance.handed_over}"]}
-        record = handed_over if compared is None else compared.as_record()
+        fell_back = {"faults": [f"quadrature fell back to NUTS: {fit.provenance.fallback_reason}"]}
+        record = fell_back if compared is None else compared.as_record()
         results = replace(results, document=results.document | {"cross_check": record})
     typed = f"alkbayes {shlex.join(sys.argv[1:])}"
     while True:

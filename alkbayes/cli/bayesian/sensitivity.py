@@ -35,7 +35,7 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     if not fit.diagnostics.converged:
         raise ConvergenceError(
             f"the posterior of this run did not converge: {'; '.join(fit.diagnostics.failures)}. "
-            "There is nothing to compare other readings with. Fit again, with more draws (--draws)."
+            "There is nothing to compare alternatives with. Fit again, with more draws (--draws)."
         )
     from alkbayes.sensitivity.conclusions import conclusions, movers
     from alkbayes.sensitivity.power_scaling import power_scaling
@@ -44,13 +44,13 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
 
     with working("scaling priors and likelihood"):
         scaling = power_scaling(over_own(fit))
-    with counted("fitting other readings") as progress:
+    with counted("fitting the alternatives") as progress:
         grid = run_grid(fit, progress=progress)
     said = conclusions(grid, scaling)
     largest = [
         {
             "number": mover.number.name,
-            "reading": mover.reading,
+            "alternative": mover.alternative,
             "statistic": mover.shift.largest,
             "shift": mover.shift.by[mover.shift.largest],
             "shift_error": mover.shift.errors[mover.shift.largest],
@@ -63,7 +63,7 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
         "run": str(run),
         "model": fit.spec.name,
         "power_scaling": scaling.as_record(),
-        "readings": grid_records(grid),
+        "alternatives": grid_records(grid),
         "largest": largest,
         "conclusions": said,
     }

@@ -43,10 +43,10 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
         check_free([plot])
     with working("reading"):
         from alkbayes.evidence.cautions import table_cautions
-        from alkbayes.evidence.table import make_up, read_evidence
+        from alkbayes.evidence.table import composition, read_evidence
 
         evidence = read_evidence(data)
-        groups = make_up(evidence)
+        groups = composition(evidence)
     if plot is not None:
         with working("drawing"):
             files = _plot(evidence, groups, plot)
@@ -66,7 +66,7 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path
     from alkbayes.evidence.cautions import table_cautions
     from alkbayes.evidence.composition import patients_by_year
     from alkbayes.evidence.table import RECONSTRUCTION
-    from alkbayes.plots.figures.evidence import make_up_figure, observed_forest
+    from alkbayes.plots.figures.evidence import composition_figure, observed_forest
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption
 
@@ -74,7 +74,7 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path
     caption = Caption((f"Evidence: {evidence.source}.", *reconstruction, *table_cautions(evidence)))
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
     heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}"
-    pages = make_up_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
+    pages = composition_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
     return save_figures([*pages, *observed_forest(evidence.frame, caption)], path)
 
 
@@ -85,7 +85,7 @@ def _totals(evidence: "Evidence") -> dict[str, Any]:
 
 
 def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
-    """Print the make-up for a reader."""
+    """Print the composition for a reader."""
     from alkbayes.presentation.evidence import group_rows
 
     console = console_for(evidence)

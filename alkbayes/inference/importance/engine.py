@@ -111,8 +111,8 @@ class Integrated:
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
-    """The engine is not for this posterior.
+class Fallback:
+    """Why a fit falls back to NUTS: the engine is not for this posterior.
 
     Attributes
     ----------
@@ -123,13 +123,13 @@ class HandOver:
     reason: str
 
 
-def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds | None = None) -> Integrated | HandOver:
+def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds | None = None) -> Integrated | Fallback:
     """Draw from the posterior of a design.
 
     Parameters
     ----------
     design
-        Any; one that is not covered is handed over.
+        Any; one that is not covered falls back to NUTS.
     settings
         Seed, chains and draws; tuning and target acceptance mean nothing here.
     limits
@@ -137,13 +137,13 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
 
     Returns
     -------
-    Integrated or HandOver
+    Integrated or Fallback
         The latter where the design is not covered or no proposal has weights that can be relied on.
     """
     started = time.perf_counter()
     limits = limits or Thresholds()
     if why := unsupported(design):
-        return HandOver(f"the model has {why}, which the quadrature engine does not cover")
+        return Fallback(f"the model has {why}, which the quadrature engine does not cover")
     rng, probing = np.random.default_rng(settings.seed), np.random.default_rng((settings.seed, PROBING))
     target = Target(design)
     wanted = settings.chains * settings.draws
@@ -162,13 +162,13 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
                     if not fault(best, thin, limits):
                         break
     except np.linalg.LinAlgError as error:
-        return HandOver(f"no proposal could be fitted to the posterior ({error})")
+        return Fallback(f"no proposal could be fitted to the posterior ({error})")
     if why := fault(best, thin, limits):
-        return HandOver(f"after {len(rounds)} proposals {why}")
+        return Fallback(f"after {len(rounds)} proposals {why}")
     chosen = rng.permutation(resample(np.exp(best.log_weights), wanted, rng))
     inexact = quadrature_error(target, best, chosen[:CHECKED])
     if not inexact <= MOST_ERROR:
-        return HandOver(
+        return Fallback(
             f"the integrals over the deviations are off by {inexact:.2g} in log L, more than {MOST_ERROR}: the cohorts "
             "are too extreme for the quadrature's nodes"
         )
@@ -176,7 +176,7 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
     try:
         free = target.named(psi, b) | target.draw_deviations(psi, b, rng)
     except ArithmeticError as failure:
-        return HandOver(f"deviations could not be drawn exactly ({failure})")
+        return Fallback(f"deviations could not be drawn exactly ({failure})")
     shape = (settings.chains, settings.draws)
     log_weight = best.log_weights[chosen] + np.log(count)
     return Integrated(

@@ -80,7 +80,7 @@ KEY = "observed rate, exact (Clopper-Pearson) 95 % confidence interval"
 
 
 @styled
-def make_up_figure(
+def composition_figure(
     groups: pd.DataFrame, years: pd.DataFrame, *, heading: str, caption: Caption = NO_CAPTION
 ) -> list[Figure]:
     """Draw patients by year, line and TKI generation, two columns wide (180 mm).
@@ -88,7 +88,7 @@ def make_up_figure(
     Parameters
     ----------
     groups
-        Of :func:`alkbayes.evidence.table.make_up`.
+        Of :func:`alkbayes.evidence.table.composition`.
     years
         Of :func:`alkbayes.evidence.composition.patients_by_year`.
     heading

@@ -1,4 +1,4 @@
-"""The tornado: how far each headline number of a run moves under other readings of the evidence and the model."""
+"""The tornado: how far each headline number of a run moves under alternatives for the evidence and the model."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -72,27 +72,27 @@ OPEN: Look = {"marker": "o", "facecolor": "white", "edgecolor": BLUE, "linewidth
 UNUSED: Look = {"marker": "x", "color": GREY, "linewidth": 0.7}
 DASHES = (0, (3, 2))
 KEY = ("table", "group", "level", "measure", "first", "second")
-"""What identifies a number under every reading."""
+"""What identifies a number under every alternative."""
 READING = (
-    "Within a family the reading that moves the number most comes first. Moved: by more than half a posterior SD of "
-    "the main fit, and by more than Monte Carlo error. The same again is the main model fitted anew: its shift is "
-    "noise. A reading without the number, because its table lacks the level or its model the scale, is left out."
+    "Within a family the alternative that moves the number most comes first. Moved: by more than half a posterior SD "
+    "of the main fit, and by more than Monte Carlo error. The same again is the main model fitted anew: its shift is "
+    "noise. An alternative without the number, because its table lacks the level or its model the scale, is left out."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A reading's number, or the heading of a family where it has none."""
+    """An alternative's number, or the heading of a family where it has none."""
 
     label: str
     numbers: Record | None = None
     usable: bool = True
-    reading: bool = True
+    alternative: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """One headline number under every reading; the first row is the main fit's."""
+    """One headline number under every alternative; the first row is the main fit's."""
 
     title: str
     axis: str
@@ -108,12 +108,12 @@ class _Panel:
 
 
 @styled
-def sensitivity(readings: Sequence[Record], caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw how far a run's headline numbers move under every reading, two columns wide (180 mm).
+def sensitivity(alternatives: Sequence[Record], caption: Caption = NO_CAPTION) -> list[Figure]:
+    """Draw how far a run's headline numbers move under every alternative, two columns wide (180 mm).
 
     Parameters
     ----------
-    readings
+    alternatives
         Of :func:`alkbayes.sensitivity.table.grid_records`; rates in [0, 1]. Drawn are the means of all cohorts and of
         each level, the first difference between levels, and the heterogeneity.
     caption
@@ -124,22 +124,22 @@ def sensitivity(readings: Sequence[Record], caption: Caption = NO_CAPTION) -> li
     list of Figure
         One a page: rates in percent, differences in percentage points, SDs on the scale of the model.
     """
-    panels = [_panel(number, readings) for number in _drawn(readings[0]["numbers"])]
+    panels = [_panel(number, alternatives) for number in _drawn(alternatives[0]["numbers"])]
     differences = [NOT_RANDOMISED] if any(panel.table == CONTRAST for panel in panels) else []
-    notes = foot_lines((READING, *differences, *_failed(readings), *caption.notes), DOUBLE_MM)
-    head, foot = head_mm(caption), key_mm([text for _, text in _key(readings)], WIDTH_MM) + foot_mm(notes)
+    notes = foot_lines((READING, *differences, *_failed(alternatives), *caption.notes), DOUBLE_MM)
+    head, foot = head_mm(caption), key_mm([text for _, text in _key(alternatives)], WIDTH_MM) + foot_mm(notes)
     pages = _pages(panels, TALLEST_MM - head - foot)
     figures = []
     for place, page in enumerate(pages, 1):
         height = sum(panel.height for panel in page) + APART_MM * (len(page) - 1)
         figure = new_page(DOUBLE_MM, head + height + foot)
         paged = f" (page {place} of {len(pages)})" if len(pages) > 1 else ""
-        write_head(figure, f"What the results hang on: other readings{paged}", caption)
+        write_head(figure, f"What the results hang on: alternative analyses{paged}", caption)
         top = head
         for panel in page:
             _draw(figure, panel, top)
             top += panel.height + APART_MM
-        write_key(figure, MARGIN_MM, head + height, WIDTH_MM, _key(readings))
+        write_key(figure, MARGIN_MM, head + height, WIDTH_MM, _key(alternatives))
         write_foot(figure, notes)
         figures.append(figure)
     return figures
@@ -152,19 +152,19 @@ def _drawn(numbers: Sequence[Record]) -> list[Record]:
     return [*pooled, *contrasts[:1], *(each for each in numbers if each["table"] == HETEROGENEITY)]
 
 
-def _panel(main: Record, readings: Sequence[Record]) -> _Panel:
+def _panel(main: Record, alternatives: Sequence[Record]) -> _Panel:
     def found(record: Record) -> Record | None:
         return next((each for each in record["numbers"] if all(each[name] == main[name] for name in KEY)), None)
 
-    rows = [_Row("main fit", main, reading=False)]
-    again = [each for each in readings if each["reading"] == AGAIN and found(each) is not None]
-    rows += [_Row("the same again", found(each), reading=False) for each in again]
+    rows = [_Row("main fit", main, alternative=False)]
+    again = [each for each in alternatives if each["alternative"] == AGAIN and found(each) is not None]
+    rows += [_Row("the same again", found(each), alternative=False) for each in again]
     for family, name in FAMILY_NAMES.items():
-        members = [each for each in readings if each["family"] == family and found(each) is not None]
+        members = [each for each in alternatives if each["family"] == family and found(each) is not None]
         if members:
             rows.append(_Row(name.capitalize()))
         members.sort(key=lambda each: -abs((found(each) or main).get("shift", 0.0)))
-        rows += [_Row(each["reading"], found(each), each["status"] == Status.FITTED) for each in members]
+        rows += [_Row(each["alternative"], found(each), each["status"] == Status.FITTED) for each in members]
     place = "All cohorts" if main["group"] == ALL else f"{main['group']} {main['level']}"
     match main["table"]:
         case "pooled":
@@ -195,7 +195,7 @@ def _draw(figure: Figure, panel: _Panel, top: float) -> None:
     write(figure, MARGIN_MM, top, fitted(panel.title, WIDTH_MM, bold=True), weight="bold")
     top += TITLE_MM + HEADINGS_MM
     columns = (
-        (MARGIN_MM, "left", ("", "Reading")),
+        (MARGIN_MM, "left", ("", "Alternative")),
         (ESTIMATE_MM, "right", ("median", "(95 % interval)")),
         (SHIFT_MM, "right", ("shift,", panel.unit) if panel.unit else ("", "shift")),
         (SDS_MM, "right", ("in posterior", "SDs")),
@@ -253,7 +253,7 @@ def _write_row(axes: "Axes", panel: _Panel, at: float, row: _Row) -> None:
         return
     numbers, bold = row.numbers, bool(row.numbers.get("moved")) and row.usable
     style: Look = {"fontsize": ROW_PT, "weight": "bold" if bold else "normal"}
-    indent = 1.5 if row.reading else 0.0
+    indent = 1.5 if row.alternative else 0.0
     name = row.label if row.usable else f"{row.label}, not converged"
     cell(axes, MARGIN_MM + indent, at, fitted(name, NAME_MM, ROW_PT, bold=bold), ha="left", **style)
     middle, low, high = (_value(panel, numbers[name]) for name in ("median", "low", "high"))
@@ -271,7 +271,7 @@ def _value(panel: _Panel, value: float) -> str:
     return f"{panel.factor * value:.{panel.digits}f}"
 
 
-def _key(readings: Sequence[Record]) -> list[tuple["Artist", str]]:
+def _key(alternatives: Sequence[Record]) -> list[tuple["Artist", str]]:
     moved: Look = {"marker": "o", "markersize": 3, "markerfacecolor": BLUE, "markeredgewidth": 0}
     still: Look = {"marker": "o", "markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.6}
     cross: Look = {"marker": "x", "markersize": 3, "markeredgewidth": 0.7}
@@ -279,13 +279,13 @@ def _key(readings: Sequence[Record]) -> list[tuple["Artist", str]]:
     return [
         (key_line(color=BLUE, linewidth=0.6, **moved), "median, 95 % credible interval; moved, or main fit"),
         (key_line(color=BLUE, linewidth=0.6, **still), "not moved"),
-        *(failed if any(each["status"] == Status.NOT_CONVERGED for each in readings) else []),
+        *(failed if any(each["status"] == Status.NOT_CONVERGED for each in alternatives) else []),
         (key_bar(**SHIFTED), "shift of the median"),
         (key_bar(facecolor=BAND, edgecolor=GREY, linewidth=0.3), "main fit's interval"),
     ]
 
 
-def _failed(readings: Sequence[Record]) -> list[str]:
-    """Return a sentence on readings that could not be fitted."""
-    names = [each["reading"] for each in readings if each["status"] == Status.FAILED]
+def _failed(alternatives: Sequence[Record]) -> list[str]:
+    """Return a sentence on alternatives that could not be fitted."""
+    names = [each["alternative"] for each in alternatives if each["status"] == Status.FAILED]
     return [f"Could not be fitted: {', '.join(names)}; `alkbayes sensitivity` says why."] if names else []

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from alkbayes.evidence.cautions import table_cautions
 from alkbayes.evidence.composition import patients_by_year
-from alkbayes.evidence.table import RECONSTRUCTION, Evidence, make_up
-from alkbayes.plots.figures.evidence import make_up_figure
+from alkbayes.evidence.table import RECONSTRUCTION, Evidence, composition
+from alkbayes.plots.figures.evidence import composition_figure
 from alkbayes.presentation.evidence import group_rows
 from alkbayes.report.blocks import (
     Bullets,
@@ -66,9 +66,9 @@ def evidence_section(
     left_out
         Which cohorts of the file the model left out, and why, a clause each.
     """
-    groups = make_up(evidence)
+    groups = composition(evidence)
     heading = _total(evidence)
-    figure = make_up_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
+    figure = composition_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
     blocks: list[Block] = [
         Facts(
             (

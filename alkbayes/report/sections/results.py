@@ -101,7 +101,7 @@ DESCRIPTIONS = {
     "baujat": "One point for each cohort, its share of the heterogeneity across and what leaving it out does upwards.",
     "predictive": "One row for each cohort, its observed rate and the predicted intervals.",
     "calibration": "Share of cohorts below each level of the predictive distribution, with the band it may lie in.",
-    "sensitivity": "For each headline number one bar for each reading, as long as the number shifts under it.",
+    "sensitivity": "For each headline number one bar for each alternative, as long as the number shifts under it.",
     "sequence": "One cell for each earlier ALK inhibitor and generation, with rate, interval and number of cohorts.",
     "forest": "Every cohort with its observed and its shrunken rate, in the groups of the pooled table.",
 }

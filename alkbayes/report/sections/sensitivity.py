@@ -1,4 +1,4 @@
-"""What was computed of a run beside it, where it was: other readings, single cohorts and trials, other models."""
+"""What was computed of a run beside it, where it was: alternative analyses, single cohorts and trials, other models."""
 
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def sensitivity_section(tables: "RunTables") -> Section:
     """Return what the conclusions of a run hang on, of the analyses that were kept with it."""
     parts: dict[str, Callable[[Any], Iterable[Block]]] = {
-        "sensitivity": lambda found: _readings(found["sensitivity"], tables),
+        "sensitivity": lambda found: _alternatives(found["sensitivity"], tables),
         "outliers": lambda found: _titled("Cohorts that the others do not predict", outlier_parts(found["outliers"])),
         "outliers-by-trial": lambda found: _titled("Without each trial", trial_parts(found["by_trial"])),
         "compare": lambda found: _titled("Other models of the same table", comparison_parts(found["comparison"])),
@@ -55,13 +55,11 @@ def kept_blocks(folder: Path, parts: "Mapping[str, Callable[[Any], Iterable[Bloc
     return (*blocks, *(not_run(folder, missing) if missing else ()))
 
 
-def _readings(found: dict[str, Any], tables: "RunTables") -> "list[Block]":
-    fitted = sum(reading["status"] == "fitted" for reading in asked_of(found))
+def _alternatives(found: dict[str, Any], tables: "RunTables") -> "list[Block]":
+    fitted = sum(row["status"] == "fitted" for row in asked_of(found))
     return [
-        Heading("Other priors, readings of the evidence, and models"),
-        text(
-            f"{counted(fitted, 'other reading')} of the same analysis, each fitted anew. What the conclusions hang on:"
-        ),
+        Heading("Other priors, data and models"),
+        text(f"{counted(fitted, 'alternative')} of the same analysis, each fitted anew. What the conclusions hang on:"),
         Bullets(tuple((sentence,) for sentence in found["conclusions"])),
         figure_of(tables, "sensitivity"),
         *blocks_of((largest_rows(found), change_rows(found))),

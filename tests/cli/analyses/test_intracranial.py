@@ -89,7 +89,7 @@ def test_the_document_has_every_table_as_proportions(document: dict[str, Any]) -
     sides = list(dict.fromkeys(row["side"] for row in document["rates"]))
     assert sides == ["systemic", "systemic, same cohorts", "intracranial"]
     assert all(0 < row["low"] < row["median"] < row["high"] < 1 for row in document["rates"])
-    assert len({row["reading"] for row in document["contrasts"]}) == 9
+    assert len({row["alternative"] for row in document["contrasts"]}) == 9
     assert document["notes"][-1].startswith("Cohorts are not randomised between levels")
     assert document["conclusions"][0].startswith("Do later generations do better in the brain?")
 

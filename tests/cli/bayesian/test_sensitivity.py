@@ -38,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def computed(run: Path, fewer_draws: Callable[[], AbstractContextManager[None]]) -> tuple[Grid, PowerScaling]:
-    """Of each kind of reading one, and one that does not apply; computed once for all tests of what is printed."""
+    """Of each kind of alternative one, and one that does not apply; computed once for all tests of what is printed."""
     fit = read_fit(run)
     with fewer_draws():
         return run_grid(fit, names=NAMES, workers=1), power_scaling.power_scaling(fit)
@@ -56,12 +56,12 @@ def test_json_is_one_document(alkbayes: Command, run: Path) -> None:
     result = alkbayes("sensitivity", run, "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     document = json.loads(result.stdout)["sensitivity"]
-    assert list(document) == ["run", "model", "power_scaling", "readings", "largest", "conclusions"]
-    assert [row["reading"] for row in document["readings"]] == ["main", "main model again", *NAMES]
-    statuses = {row["reading"]: row["status"] for row in document["readings"]}
+    assert list(document) == ["run", "model", "power_scaling", "alternatives", "largest", "conclusions"]
+    assert [row["alternative"] for row in document["alternatives"]] == ["main", "main model again", *NAMES]
+    statuses = {row["alternative"]: row["status"] for row in document["alternatives"]}
     assert statuses.pop("differences normal 1") == "not applicable"
     assert set(statuses.values()) == {"fitted"}
-    main, again, *_ = document["readings"]
+    main, again, *_ = document["alternatives"]
     summary = json.loads((run / "run.json").read_text(encoding="utf-8"))
     pooled = {(row["level"], row["estimand"]): row for row in summary["pooled"]}
     for number in main["numbers"]:
@@ -118,7 +118,7 @@ def test_what_was_done_before_workers_were_lost_is_printed_and_kept(
     assert sensitivity.NOT_DONE in " ".join(result.stdout.split())
     kept = kept_analysis(run, "sensitivity")
     assert kept is not None
-    assert [row["status"] for row in kept["sensitivity"]["readings"]][-1] == "failed"
+    assert [row["status"] for row in kept["sensitivity"]["alternatives"]][-1] == "failed"
 
 
 def test_csv_is_the_same_numbers(alkbayes: Command, run: Path) -> None:
@@ -126,10 +126,10 @@ def test_csv_is_the_same_numbers(alkbayes: Command, run: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     document = json.loads(alkbayes("sensitivity", run, "--json").stdout)["sensitivity"]
-    numbers = [number for record in document["readings"] for number in record["numbers"]]
+    numbers = [number for record in document["alternatives"] for number in record["numbers"]]
     fitted = [row for row in rows if row["number"]]
     assert [float(row["median"]) for row in fitted] == [number["median"] for number in numbers]
-    assert {row["reading"] for row in rows if not row["number"]} == {"differences normal 1"}
+    assert {row["alternative"] for row in rows if not row["number"]} == {"differences normal 1"}
 
 
 @pytest.mark.parametrize("columns", [80, 100, 120])
@@ -160,7 +160,7 @@ def test_a_reader_sees_shifts_what_is_left_out_and_why(alkbayes: Command, run: P
     assert "mixed lines left out: leaves no cohort with line mixed" in lines
     joined = " ".join(lines)
     assert "Not applicable: differences normal 1: it changes nothing: the model has this prior" in joined
-    assert "What the conclusions hang on - Priors: none of 1 reading moves" in joined
+    assert "What the conclusions hang on - Priors: none of 1 alternative moves" in joined
     assert "reconstruction" in joined
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from alkbayes.cli import Group
 from alkbayes.cli.data.evidence import command
-from alkbayes.evidence.table import make_up, read_evidence
+from alkbayes.evidence.table import composition, read_evidence
 from alkbayes.text.json import records
 
 OWN = Path(__file__).parents[2] / "fixtures" / "evidence" / "own_table.csv"
@@ -70,7 +70,7 @@ def test_json() -> None:
         "responders": 3397,
         "orr": 3397 / 5645,
     }
-    assert document["groups"] == records(make_up(read_evidence()))
+    assert document["groups"] == records(composition(read_evidence()))
     assert document["groups"][0] == {
         "group": "line",
         "level": "naive",
@@ -90,7 +90,7 @@ def test_csv() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    expected = records(make_up(read_evidence()))
+    expected = records(composition(read_evidence()))
     assert [{name: "" if value is None else str(value) for name, value in row.items()} for row in expected] == rows
 
 

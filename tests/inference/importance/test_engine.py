@@ -1,4 +1,4 @@
-"""The engine without chains: published posteriors, dense-grid oracles, edges, hand-over."""
+"""The engine without chains: published posteriors, dense-grid oracles, edges, fallback."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from scipy.special import expit
 from alkbayes.inference.convergence import Thresholds
 from alkbayes.inference.importance import engine as quadrature
 from alkbayes.inference.importance import proposals
-from alkbayes.inference.importance.engine import LEAST_WEIGHTED, HandOver, Integrated, integrate
+from alkbayes.inference.importance.engine import LEAST_WEIGHTED, Fallback, Integrated, integrate
 from alkbayes.inference.importance.proposals import approximate, weigh
 from alkbayes.inference.importance.target import USUAL, Target
 from alkbayes.inference.importance.weights import Component
@@ -297,7 +297,7 @@ def test_a_proposal_that_misses_most_is_replaced_by_a_broad_one(
         assert one.mean() == pytest.approx(other.mean(), abs=4 * other.std() * np.sqrt(2 / 2000))
 
 
-def test_weights_that_stay_bad_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_stay_bad_fall_back(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     missing_most(monkeypatch)
 
     def no_better(approximation: Any, _: Any, rng: np.random.Generator, *, count: int) -> Any:
@@ -305,37 +305,37 @@ def test_weights_that_stay_bad_are_handed_over(case_of: Any, monkeypatch: pytest
 
     monkeypatch.setattr(quadrature, "sample_broadly", no_better)
     found = integrate(case_of("cohort-only").design, SMALL)
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Fallback)
     assert found.reason.startswith("after 2 proposals Pareto k is ")
     assert "above 0.7" in found.reason
 
 
-def test_what_is_covered_too_thinly_is_handed_over(case_of: Any) -> None:
+def test_what_is_covered_too_thinly_falls_back(case_of: Any) -> None:
     found = integrate(case_of("cohort-only").design, SMALL, limits=Thresholds(thin_max=-1.0))
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Fallback)
     assert "of the posterior, more than -100 %, is beyond 10 times the proposal's density" in found.reason
 
 
-def test_too_few_effective_draws_are_handed_over(case_of: Any) -> None:
+def test_too_few_effective_draws_fall_back(case_of: Any) -> None:
     found = integrate(case_of("cohort-only").design, SMALL, limits=Thresholds(ess_min=1e9))
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Fallback)
     assert "the importance ESS is" in found.reason
     assert "of 2,000 weighted draws" in found.reason
 
 
-def test_what_cannot_be_factorised_is_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_factorised_falls_back(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise np.linalg.LinAlgError("Matrix is not positive definite")
 
     monkeypatch.setattr(quadrature, "approximate", broken)
     found = integrate(case_of("overall").design, SMALL)
-    assert found == HandOver("no proposal could be fitted to the posterior (Matrix is not positive definite)")
+    assert found == Fallback("no proposal could be fitted to the posterior (Matrix is not positive definite)")
 
 
-def test_a_model_that_is_not_covered_is_handed_over_by_name(case_of: Any) -> None:
+def test_a_model_that_is_not_covered_falls_back_by_name(case_of: Any) -> None:
     design = replace(case_of("group-only").design, group=None)
     found = integrate(design, SMALL)
-    assert found == HandOver(
+    assert found == Fallback(
         "the model has neither heterogeneity nor exchangeable effects, which the quadrature engine does not cover"
     )
 
@@ -349,7 +349,7 @@ def test_seeds_differ_in_their_noise_alone(seed: int, case_of: Any) -> None:
     assert found.weights.ess > 1000
 
 
-def test_integrals_that_are_not_exact_enough_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_integrals_that_are_not_exact_enough_fall_back(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     design = case_of("interaction").design
     settings = SamplerSettings(seed=1, chains=2, draws=300)
     exact = integrate(design, settings)
@@ -357,7 +357,7 @@ def test_integrals_that_are_not_exact_enough_are_handed_over(case_of: Any, monke
     assert exact.weights.quadrature_error < 1e-5
     monkeypatch.setattr(quadrature, "MOST_ERROR", exact.weights.quadrature_error / 2)
     found = integrate(design, settings)
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Fallback)
     assert "the integrals over the deviations are off by" in found.reason
 
 
@@ -398,13 +398,13 @@ def test_what_saves_time_with_many_cohorts_changes_no_result(case_of: Any, monke
         assert one.mean() == pytest.approx(other.mean(), abs=4 * one.std() * np.sqrt(2 / 2000))
 
 
-def test_deviations_that_cannot_be_drawn_are_handed_over(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deviations_that_cannot_be_drawn_fall_back(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise ArithmeticError("not log-concave")
 
     monkeypatch.setattr(Target, "draw_deviations", fail)
     found = integrate(case_of("interaction").design, SamplerSettings(seed=1, chains=2, draws=300))
-    assert isinstance(found, HandOver)
+    assert isinstance(found, Fallback)
     assert found.reason == "deviations could not be drawn exactly (not log-concave)"
 
 

@@ -132,7 +132,7 @@ def test_the_probe_sees_what_pareto_k_and_ess_do_not(study: Any) -> None:
 def test_random_tables(number: int, study: Any) -> None:
     """A dozen of the tables that validation/tails holds: the first tables, half with several cohorts a trial."""
     row = study.held(number, Engine.QUADRATURE)
-    assert row["handed_over"] == ""
+    assert row["fallback_reason"] == ""
     assert max(map(abs, row["distances"].values())) < 4.5, row
 
 

@@ -6,8 +6,8 @@ import pytest
 from matplotlib.text import Text
 
 from alkbayes.evidence.composition import patients_by_year
-from alkbayes.evidence.table import Evidence, make_up, read_evidence
-from alkbayes.plots.figures.evidence import make_up_figure, observed_forest
+from alkbayes.evidence.table import Evidence, composition, read_evidence
+from alkbayes.plots.figures.evidence import composition_figure, observed_forest
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def evidence() -> Evidence:
 
 
 def test_bars_are_the_patients(evidence, see) -> None:
-    (page,) = make_up_figure(make_up(evidence), patients_by_year(evidence), heading="63 cohorts")
+    (page,) = composition_figure(composition(evidence), patients_by_year(evidence), heading="63 cohorts")
     seen = see(page)
     years = patients_by_year(evidence)
     for basis in ("cut-off", "publication", "unknown"):
@@ -49,7 +49,7 @@ def test_a_small_table_without_some_columns(see, columns: dict[str, list[str]]) 
     frame = pd.DataFrame({"cohort_id": ["a", "b", "NA"], "responders": [0, 5, 1], "n": [3, 5, 1]} | columns)
     own = Evidence(frame, "own.csv", "", b"")
     for page in (
-        *make_up_figure(make_up(own), patients_by_year(own), heading="3 cohorts"),
+        *composition_figure(composition(own), patients_by_year(own), heading="3 cohorts"),
         *observed_forest(frame),
     ):
         seen = see(page)
@@ -60,7 +60,7 @@ def test_a_small_table_without_some_columns(see, columns: dict[str, list[str]]) 
 
 def pages_of(table: dict[str, list]) -> list:
     own = Evidence(pd.DataFrame(table), "own.csv", "", b"")
-    return make_up_figure(make_up(own), patients_by_year(own), heading="2 cohorts")
+    return composition_figure(composition(own), patients_by_year(own), heading="2 cohorts")
 
 
 def test_without_years_lines_and_generations_there_is_no_page_of_them(see) -> None:

@@ -1,4 +1,4 @@
-"""The tornado: every reading where its numbers put it, the largest shift of a family first."""
+"""The tornado: every alternative where its numbers put it, the largest shift of a family first."""
 
 import copy
 from typing import Any
@@ -22,8 +22,8 @@ def column(axes: Any) -> list[str]:
     return [text for (x, y), text in sorted(cells, key=lambda each: each[0][1]) if x < 10]
 
 
-def test_every_number_has_a_panel_and_every_reading_its_place(readings: Records, see) -> None:
-    pages = sensitivity(readings)
+def test_every_number_has_a_panel_and_every_alternative_its_place(alternatives: Records, see) -> None:
+    pages = sensitivity(alternatives)
     panels = [axes for page in pages for axes in page.axes]
     words = [word for page in pages for word in see(page).words]
     assert len(panels) == 6
@@ -34,9 +34,9 @@ def test_every_number_has_a_panel_and_every_reading_its_place(readings: Records,
         "tau_total: heterogeneity between cohorts",
     ):
         assert words.count(title) == 1
-    # Without mixed cohorts there is no number of theirs, and nothing under the name of the reading's family.
+    # Without mixed cohorts there is no number of theirs, and nothing under the name of the alternative's family.
     assert [len(column(axes)) for axes in panels] == [7, 7, 7, 5, 7, 7]
-    main, *_ = readings
+    main, *_ = alternatives
     for axes, name in ((panels[0], "all, mean"), (panels[4], "line pretreated vs naive, risk difference")):
         (span,) = [patch for patch in axes.patches if patch.get_gid() == "main-interval"]
         interval = number(main, name)
@@ -44,7 +44,7 @@ def test_every_number_has_a_panel_and_every_reading_its_place(readings: Records,
         assert span.get_x() + span.get_width() == pytest.approx(100 * interval["high"])
         segments = next(each for each in axes.collections if each.get_gid() == "interval").get_segments()
         drawn = sorted(tuple(segment[:, 0]) for segment in segments)
-        expected = sorted((100 * number(each, name)["low"], 100 * number(each, name)["high"]) for each in readings)
+        expected = sorted((100 * number(each, name)["low"], 100 * number(each, name)["high"]) for each in alternatives)
         assert np.array(drawn) == pytest.approx(np.array(expected))
     for page in pages:
         seen = see(page)
@@ -53,10 +53,10 @@ def test_every_number_has_a_panel_and_every_reading_its_place(readings: Records,
         assert page.get_figheight() / MM <= 247
 
 
-def test_within_a_family_the_largest_shift_comes_first(readings: Records) -> None:
-    shifts = {each["reading"]: abs(number(each, "line naive, mean").get("shift", 0)) for each in readings}
+def test_within_a_family_the_largest_shift_comes_first(alternatives: Records) -> None:
+    shifts = {each["alternative"]: abs(number(each, "line naive, mean").get("shift", 0)) for each in alternatives}
     assert shifts["differences normal 0.5"] > shifts["tau half-normal 1"]
-    assert column(sensitivity(readings)[0].axes[1]) == [
+    assert column(sensitivity(alternatives)[0].axes[1]) == [
         "main fit",
         "the same again",
         "Other priors",
@@ -67,18 +67,18 @@ def test_within_a_family_the_largest_shift_comes_first(readings: Records) -> Non
     ]
 
 
-def test_what_moves_a_number_is_told_apart_without_colour(readings: Records) -> None:
-    axes = sensitivity(readings)[0].axes[0]
+def test_what_moves_a_number_is_told_apart_without_colour(alternatives: Records) -> None:
+    axes = sensitivity(alternatives)[0].axes[0]
     marks = {each.get_gid(): len(each.get_offsets()) for each in axes.collections if each.get_gid() != "shift"}
-    moved = sum(bool(number(each, "all, mean").get("moved")) for each in readings)
-    assert (marks["moved"], marks["not-moved"]) == (1 + moved, len(readings) - 1 - moved)
+    moved = sum(bool(number(each, "all, mean").get("moved")) for each in alternatives)
+    assert (marks["moved"], marks["not-moved"]) == (1 + moved, len(alternatives) - 1 - moved)
     weights = {text.get_text(): text.get_weight() for text in axes.texts}
-    for each in readings[2:]:
-        assert (weights[each["reading"]] == "bold") == number(each, "all, mean")["moved"]
+    for each in alternatives[2:]:
+        assert (weights[each["alternative"]] == "bold") == number(each, "all, mean")["moved"]
 
 
-def test_what_did_not_converge_or_could_not_be_fitted_says_so(readings: Records, see) -> None:
-    changed = copy.deepcopy(readings)
+def test_what_did_not_converge_or_could_not_be_fitted_says_so(alternatives: Records, see) -> None:
+    changed = copy.deepcopy(alternatives)
     changed[2]["status"] = "not converged"
     for found in changed[2]["numbers"]:
         found["moved"] = True
@@ -91,8 +91,8 @@ def test_what_did_not_converge_or_could_not_be_fitted_says_so(readings: Records,
     assert not any(text.get_weight() == "bold" for text in seen.texts if "not converged" in text.get_text())
 
 
-def test_hostile_levels_and_many_of_them(readings: Records, hostile, see) -> None:
-    changed = copy.deepcopy(readings)
+def test_hostile_levels_and_many_of_them(alternatives: Records, hostile, see) -> None:
+    changed = copy.deepcopy(alternatives)
     for record in changed:
         found = number(record, "all, mean")
         record["numbers"] += [
@@ -110,8 +110,8 @@ def test_hostile_levels_and_many_of_them(readings: Records, hostile, see) -> Non
     assert not any("\x1b" in word for word in words)
 
 
-def test_one_number_that_never_moves_has_an_axis(readings: Records, see) -> None:
-    flat = copy.deepcopy(readings[:2])
+def test_one_number_that_never_moves_has_an_axis(alternatives: Records, see) -> None:
+    flat = copy.deepcopy(alternatives[:2])
     for record in flat:
         record["numbers"] = [
             number(record, "all, mean") | {"low": 0.5, "median": 0.5, "high": 0.5, "shift": 0.0, "shift_in_sds": 0.0}
@@ -123,8 +123,8 @@ def test_one_number_that_never_moves_has_an_axis(readings: Records, see) -> None
 
 
 @pytest.mark.parametrize("span", [0.0075, 0.07, 0.072, 0.08, 0.35, 0.7, 0.71, 0.75, 0.8, 0.95])
-def test_an_interval_of_any_width_has_an_axis_with_round_ticks(readings: Records, span: float) -> None:
-    wide = copy.deepcopy(readings[:2])
+def test_an_interval_of_any_width_has_an_axis_with_round_ticks(alternatives: Records, span: float) -> None:
+    wide = copy.deepcopy(alternatives[:2])
     low, high = 0.013, 0.013 + span
     for record in wide:
         record["numbers"] = [number(record, "all, mean") | {"low": low, "median": (low + high) / 2, "high": high}]

@@ -108,7 +108,7 @@ def test_intracranial_rates_stand_beside_systemic_ones(section: Section, kept: P
     assert same.startswith("k 3, ")
     assert systemic.startswith("k 10, ")
     by_prior = rows(section, "Generations in the brain, by prior and cohorts: difference of means in points")
-    assert len(by_prior) == len({row["reading"] for row in document(kept, "intracranial")["contrasts"]})
+    assert len(by_prior) == len({row["alternative"] for row in document(kept, "intracranial")["contrasts"]})
 
 
 def test_sequences_mark_what_no_cohort_has_had(section: Section) -> None:
