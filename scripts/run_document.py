@@ -45,6 +45,8 @@ def _record(title: str, record: dict[str, Any]) -> Iterator[str]:
 def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
+        if "enum" in (named := json_schema()["$defs"].get(name, {})):
+            return _type({"enum": named["enum"]})
         return {"Proportion": "number in [0, 1]", "Fraction": "number in [0, 1] or null"}.get(name, f"`{name}`")
     if "anyOf" in field:
         return " or ".join(_type(each) for each in field["anyOf"])

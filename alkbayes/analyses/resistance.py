@@ -237,7 +237,8 @@ def _prevalence(asked: _Asked) -> Iterator[dict[str, Any]]:
 
 def _only(table: pd.DataFrame, values: dict[str, str]) -> dict[str, Any]:
     """Return the one row that has these values."""
-    (row,) = (row for row in records(table) if values.items() <= row.items())
+    found: list[dict[str, Any]] = [row for row in records(table) if values.items() <= row.items()]
+    (row,) = found
     return row
 
 

@@ -3,20 +3,23 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import BUNDLED
 from alkbayes.plots.page.style import Caption
-from alkbayes.presentation.fit import notes_in
+from alkbayes.presentation.fit import cross_check_faults, notes_in
 from alkbayes.text.notes import NoteKind
 from alkbayes.text.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
     from alkbayes.evidence.table import Evidence
     from alkbayes.inference.fit import Fit
+    from alkbayes.runs.document import FitDocument, RunDocument
 
 NUMBERS = frozenset({"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"})
 COUNTS = frozenset({"n", "responders"})
@@ -35,22 +38,22 @@ class RunTables:
     """
 
     folder: Path
-    document: dict[str, Any]
+    document: "RunDocument"
 
     @property
     def pooled(self) -> "pd.DataFrame":
         """As :func:`alkbayes.estimates.rates.pooled_table`."""
-        return self._table("pooled")
+        return _frame(self.document["pooled"])
 
     @property
     def contrasts(self) -> "pd.DataFrame":
         """As :func:`alkbayes.estimates.rates.contrast_table`."""
-        return self._table("contrasts")
+        return _frame(self.document["contrasts"])
 
     @property
     def heterogeneity(self) -> "pd.DataFrame":
         """As :func:`alkbayes.estimates.rates.heterogeneity_table`."""
-        return self._table("heterogeneity")
+        return _frame(self.document["heterogeneity"])
 
     @property
     def cohorts(self) -> "pd.DataFrame":
@@ -97,16 +100,17 @@ class RunTables:
         said = (note.text if note.text.endswith((".", ")")) else f"{note.text}." for note in notes)
         return Caption((made_of, *said), warning(document), self.outcome)
 
-    def _table(self, name: str) -> "pd.DataFrame":
-        import pandas as pd
 
-        return pd.DataFrame(self.document[name])
+def _frame(rows: "Sequence[Mapping[str, object]]") -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(rows)
 
 
-def warning(document: dict[str, Any]) -> str:
+def warning(document: "FitDocument") -> str:
     """Return why the numbers of a run are not to be used; empty where they may be."""
     if not document["diagnostics"]["converged"]:
         return f"NOT CONVERGED, not to be used: {'; '.join(document['diagnostics']['failures'])}"
-    if faults := (document.get("cross_check") or {}).get("faults"):
+    if faults := cross_check_faults(document):
         return f"CROSS-CHECK FAILED, not to be used: {'; '.join(faults)}"
     return ""

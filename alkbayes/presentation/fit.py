@@ -1,10 +1,10 @@
 """The tables of a fit as a reader sees them, cell by cell: what a terminal, a page and a Markdown file print alike."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
+from alkbayes.runs.document import ClassicalRow, ContrastRow, DiagnosticsRecord, FitDocument, PooledRow
 from alkbayes.text.names import column_title, columns_title, is_pair, level_name, shown
 from alkbayes.text.notes import Note, NoteKind
 from alkbayes.text.wording import (
@@ -24,7 +24,7 @@ from alkbayes.text.wording import (
 )
 from alkbayes.vocabulary import ALL, slug_of
 
-type Document = Mapping[str, Any]
+type Document = FitDocument
 """What `run.json` holds and `fit --json` prints."""
 
 EXPLAINED = {
@@ -69,14 +69,14 @@ WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there.
 def pooled_rows(document: Document) -> ReaderTable:
     """Return the pooled rates of a fit with the classical ones, in percent."""
     classical = ("crude", "two-step")
-    if is_standardised(document):
+    if is_standardised(document["pooled"]):
         classical = ("crude,\nown mix", "two-step,\nown mix")
     return ReaderTable(
         title=f"Pooled {outcome_of(document).label}, %",
         headings=("", "k", "patients\nresponders", *classical, "typical", "mean", "next cohort"),
         rows=tuple(_pooled(document)),
         folded={
-            f" {level_name(row)}": f" {shown(row['first_level'])}:\n  {shown(row['second_level'])}"
+            f" {level_name(row)}": f" {shown(str(row['first_level']))}:\n  {shown(str(row['second_level']))}"
             for row in document["pooled"]
             if is_pair(row)
         },
@@ -85,7 +85,11 @@ def pooled_rows(document: Document) -> ReaderTable:
 
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     """Return what each column of the table of pooled rates is."""
-    return (*COLUMN_MEANINGS[:2], OWN_MIX, *COLUMN_MEANINGS[2:]) if is_standardised(document) else COLUMN_MEANINGS
+    return (
+        (*COLUMN_MEANINGS[:2], OWN_MIX, *COLUMN_MEANINGS[2:])
+        if is_standardised(document["pooled"])
+        else COLUMN_MEANINGS
+    )
 
 
 def heterogeneity_rows(document: Document) -> ReaderTable:
@@ -106,9 +110,10 @@ def heterogeneity_rows(document: Document) -> ReaderTable:
 def contrast_rows(document: Document) -> list[ReaderTable]:
     """Return a table of contrasts for each effect."""
     headings = ("", "odds ratio", "difference of\nmeans, points", "P(first is\nhigher)")
+    pooled = document["pooled"]
     return [
         ReaderTable(
-            f"Contrasts of {column_title(column)}{f', over {over}' if (over := patients_of(column, document)) else ''}",
+            f"Contrasts of {column_title(column)}{f', over {over}' if (over := patients_of(column, pooled)) else ''}",
             headings,
             tuple(_contrast(scales) for scales in contrasts.values()),
         )
@@ -116,54 +121,54 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
     ]
 
 
-def contrast_notes(contrasts: Iterable[Document]) -> list[str]:
+def contrast_notes(contrasts: Iterable[ContrastRow]) -> list[str]:
     """Return what the mark of some of these contrasts means; nothing if none has it."""
     return [SIDE_PREDICTED] if any(map(is_partly_predicted, contrasts)) else []
 
 
-def contrast_mark(contrast: Document) -> str:
+def contrast_mark(contrast: ContrastRow) -> str:
     """Return the mark of a contrast of which a side is predicted; empty if none is."""
     if not is_partly_predicted(contrast):
         return ""
     return WHOLLY_PREDICTED if contrast["predicted"] >= ALL_PREDICTED else PARTLY_PREDICTED
 
 
-def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, Document]]]:
+def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, ContrastRow]]]:
     """Return the contrasts of a fit: by effect, by the two levels, by scale."""
-    found: dict[str, dict[tuple[str, str], dict[str, Document]]] = {}
+    found: dict[str, dict[tuple[str, str], dict[str, ContrastRow]]] = {}
     for row in document["contrasts"]:
         found.setdefault(row["column"], {}).setdefault((row["first"], row["second"]), {})[row["scale"]] = row
     return found
 
 
-def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, Document]]:
+def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, PooledRow]]:
     """Return the pooled rates of a fit: by group and level, by estimand."""
-    found: dict[tuple[str, str], dict[str, Document]] = {}
+    found: dict[tuple[str, str], dict[str, PooledRow]] = {}
     for row in document["pooled"]:
         found.setdefault((row["group"], row["level"]), {})[row["estimand"]] = row
     return found
 
 
-def group_heading(group: str, document: Document) -> str:
+def group_heading(group: str, pooled: Sequence[PooledRow]) -> str:
     """Return what stands above the rows of a group; where levels can be compared, also over whose patients they are."""
-    if not is_standardised(document):
+    if not is_standardised(pooled):
         return column_title(group)
-    over = patients_of(group, document)
-    columns = columns_title(next(row for row in document["pooled"] if row["group"] == group))
+    over = patients_of(group, pooled)
+    columns = columns_title(next(row for row in pooled if row["group"] == group))
     return f"By {columns}, {f'over {over}' if over else OWN_PATIENTS}"
 
 
-def patients_of(group: str, document: Document) -> str:
+def patients_of(group: str, pooled: Iterable[PooledRow]) -> str:
     """Return over whose patients all rows of a group are averaged; empty where each is over its own."""
-    return next((row["over"] for row in document["pooled"] if row["group"] == group and row.get("over")), "")
+    return next((row["over"] for row in pooled if row["group"] == group and row.get("over")), "")
 
 
-def is_standardised(document: Document) -> bool:
+def is_standardised(pooled: Iterable[PooledRow]) -> bool:
     """Return whether levels of a column are averaged over the same patients, and not each over its own."""
-    return any(row.get("over") for row in document["pooled"])
+    return any(row.get("over") for row in pooled)
 
 
-def is_partly_predicted(row: Document) -> bool:
+def is_partly_predicted(row: PooledRow | ContrastRow) -> bool:
     """Return whether a pooled rate, or a side of a contrast, is over patients with combinations that no cohort has."""
     return bool(row.get("predicted"))
 
@@ -177,6 +182,12 @@ def notes_in(document: Document) -> list[Note]:
     """Return the notes of a fit."""
     kinds = map(NoteKind, document["note_kinds"])
     return [Note(kind, text) for kind, text in zip(kinds, document["notes"], strict=True)]
+
+
+def cross_check_faults(document: Document) -> list[str]:
+    """Return why the engines do not agree; nothing where they do, or were not both asked."""
+    found = document.get("cross_check")
+    return [] if found is None else found["faults"]
 
 
 def outcome_of(document: Document) -> Outcome:
@@ -263,7 +274,7 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
     previous = ALL
     for (group, level), estimands in pooled_by_level(document).items():
         if group != previous:
-            yield (group_heading(group, document),)
+            yield (group_heading(group, document["pooled"]),)
         previous = group
         typical = estimands["typical"]
         yield (
@@ -278,11 +289,11 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _mark(row: Document) -> str:
+def _mark(row: PooledRow) -> str:
     return f" {PARTLY_PREDICTED}" if is_partly_predicted(row) else ""
 
 
-def _classical(row: Document | None) -> str:
+def _classical(row: ClassicalRow | None) -> str:
     if row is None or row["estimate"] is None:
         return "–"
     return f"{percent(row['estimate'])}\n{percent_interval(row['low'], row['high'])}"
@@ -301,7 +312,7 @@ def _meaning(parameter: str, document: Document) -> str:
     return f"{what}, SD on the {{link}} scale"
 
 
-def _contrast(scales: Mapping[str, Document]) -> tuple[str, ...]:
+def _contrast(scales: Mapping[str, ContrastRow]) -> tuple[str, ...]:
     middle, interval = difference(scales["risk_difference"])
     name, mark = scales["risk_difference"]["contrast"], contrast_mark(scales["risk_difference"])
     return (
@@ -317,6 +328,6 @@ def _figure(value: float | None, digits: int) -> str:
     return "not a number" if value is None else f"{value:.{digits}f}"
 
 
-def _least_ess(found: Document) -> str:
-    values = (found["ess_bulk_min"], found["ess_tail_min"])
-    return _figure(None if None in values else min(values), 0)
+def _least_ess(found: DiagnosticsRecord) -> str:
+    bulk, tail = found["ess_bulk_min"], found["ess_tail_min"]
+    return _figure(None if bulk is None or tail is None else min(bulk, tail), 0)

@@ -10,11 +10,13 @@ from alkbayes.presentation.fit import (
     WHOLLY_PREDICTED,
     Document,
     contrast_mark,
+    cross_check_faults,
     measures,
     outcome_of,
     patients_of,
     pooled_by_level,
 )
+from alkbayes.runs.document import PooledRow
 from alkbayes.text.names import column_title, shown
 from alkbayes.text.wording import (
     SHARE_DECIMALS,
@@ -50,7 +52,7 @@ def key_results(document: Document) -> tuple[tuple[str, str], ...]:
     """
     if failures := document["diagnostics"]["failures"]:
         return (("Verdict", f"NOT CONVERGED, no number may be used: {'; '.join(failures)}."),)
-    if faults := (document.get("cross_check") or {}).get("faults"):
+    if faults := cross_check_faults(document):
         return (("Verdict", f"THE ENGINES DISAGREE, no number may be used: {joined(faults)}."),)
     return tuple(_results(document))
 
@@ -75,7 +77,7 @@ def _results(document: Document) -> Iterator[tuple[str, str]]:
 
 
 def _by_level(
-    column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]], document: Document
+    column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow]], document: Document
 ) -> tuple[str, str]:
     rows = [(level, estimands) for (group, level), estimands in pooled.items() if group == column]
     several = len(rows) > MOST_LEVELS
@@ -88,7 +90,7 @@ def _by_level(
         f"new cohort {limits(row['next_cohort'])}"
         for level, row in rows
     )
-    over = patients_of(column, document)
+    over = patients_of(column, document["pooled"])
     told = f"{capitalised(each)}. Percent, {f'over {over}' if over else OWN_PATIENTS}"
     told += ", lowest and highest level." if several else "."
     meanings = "; ".join(f"{mark} {meaning}" for mark, meaning in PREDICTED.items() if mark in marks.values())

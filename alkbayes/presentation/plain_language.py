@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alkbayes.evidence.table import BUNDLED
-from alkbayes.presentation.fit import ALL_PREDICTED, Document, contrasts_by_column, outcome_of, pooled_by_level
+from alkbayes.presentation.fit import (
+    ALL_PREDICTED,
+    Document,
+    contrasts_by_column,
+    cross_check_faults,
+    outcome_of,
+    pooled_by_level,
+)
+from alkbayes.runs.document import ContrastRow, PooledRow
 from alkbayes.text.names import is_pair, shown
 from alkbayes.text.wording import counted, difference_size, joined, limits, percent, percent_interval, rate
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
@@ -77,7 +85,7 @@ def summary(document: Document) -> str:
     """
     if not document["diagnostics"]["converged"]:
         return f"{NOT_TO_BE_USED}: {'; '.join(document['diagnostics']['failures'])}."
-    if faults := (document.get("cross_check") or {}).get("faults"):
+    if faults := cross_check_faults(document):
         return (
             f"The two ways of computing this analysis disagree, so that its numbers may not be used: {joined(faults)}."
         )
@@ -126,7 +134,7 @@ def _width(row: Mapping[str, Any]) -> float:
     return float(row["high"]) - float(row["low"])
 
 
-def _next_cohort(overall: Mapping[str, Document]) -> str:
+def _next_cohort(overall: Mapping[str, PooledRow]) -> str:
     """Say where the next cohort may lie; that cohorts are alike is never said, as few of them cannot tell."""
     following = overall["next_cohort"]
     times = _width(following) / _width(overall["mean"])
@@ -138,7 +146,7 @@ def _next_cohort(overall: Mapping[str, Document]) -> str:
     )
 
 
-def _crude(document: Document, overall: Mapping[str, Document]) -> Iterator[str]:
+def _crude(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str]:
     row = next((row for row in document["classical"] if (row["group"], row["method"]) == (ALL, "crude-wilson")), None)
     if row is None or row["estimate"] is None:
         return
@@ -150,7 +158,7 @@ def _crude(document: Document, overall: Mapping[str, Document]) -> Iterator[str]
     )
 
 
-def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]]) -> Iterator[str]:
+def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow]]) -> Iterator[str]:
     rows = [(level, estimands["mean"]) for (group, level), estimands in pooled.items() if group == column]
     if len(rows) > MOST_LEVELS:
         yield f"The average rates of {len(rows)} levels of {column} are in the table."
@@ -188,7 +196,7 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, Document]
 
 
 def _differences(
-    column: str, contrasts: Mapping[tuple[str, str], Mapping[str, Document]], *, others: bool
+    column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]], *, others: bool
 ) -> Iterator[str]:
     """Say which differences between levels have a sign, and how many have none."""
     rows = [scales["risk_difference"] for scales in contrasts.values()]
@@ -211,7 +219,7 @@ def _differences(
         yield f"{rest} of the {len(rows)} differences between {title} {'are' if rest > 1 else 'is'} not settled."
 
 
-def _difference(column: str, row: Document) -> str:
+def _difference(column: str, row: ContrastRow) -> str:
     first, second = (_name(column, row[side]) for side in ("first", "second"))
     word = "lower" if row["median"] < 0 else "higher"
     return f"{difference_size(row)} {word} in {first} than in {second}"

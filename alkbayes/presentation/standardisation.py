@@ -10,6 +10,7 @@ from alkbayes.presentation.fit import (
     patients_of,
     weight_lines,
 )
+from alkbayes.runs.document import PooledRow
 from alkbayes.text.names import column_title, is_pair, listed, shown
 from alkbayes.text.wording import joined, percent
 from alkbayes.vocabulary import ALL, Estimand, Standard
@@ -114,7 +115,9 @@ def averaging(document: Document) -> tuple[str, list[str]]:
 def contrast_patients(document: Document) -> list[str]:
     """Return over whose patients contrasts are, in one sentence; nothing where it is those of their two levels."""
     columns = list(contrasts_by_column(document))
-    over = [f"{column_title(column)}, {over}" for column in columns if (over := patients_of(column, document))]
+    over = [
+        f"{column_title(column)}, {over}" for column in columns if (over := patients_of(column, document["pooled"]))
+    ]
     return [f"Contrasts are over these patients: {'; '.join(over)}."] if over else []
 
 
@@ -132,13 +135,13 @@ def prediction_lines(document: Document) -> list[str]:
     ]
 
 
-def _single(document: Document) -> Iterator[Document]:
+def _single(document: Document) -> Iterator[PooledRow]:
     """Yield the means of the levels of single columns."""
     for row in document["pooled"]:
         if row["estimand"] == Estimand.MEAN and row["group"] != ALL and not is_pair(row):
             yield row
 
 
-def _standardised(document: Document) -> Iterator[Document]:
+def _standardised(document: Document) -> Iterator[PooledRow]:
     """Yield those of them that are over the same patients as the other levels."""
     yield from (row for row in _single(document) if row.get("over"))

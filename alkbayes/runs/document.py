@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 
+from alkbayes.inference.settings import Engine
+from alkbayes.vocabulary import Estimand, Standard
+
 SCHEMA_FILE = "run.schema.json"
 
 closed = with_config(ConfigDict(extra="forbid", strict=True))
@@ -90,7 +93,7 @@ class PooledRow(TypedDict):
     predicted: NotRequired[
         Annotated[float, Field(ge=0, le=1, description="share of them with a combination that no cohort has")]
     ]
-    estimand: Literal["these_cohorts", "typical", "mean", "next_cohort"]
+    estimand: Estimand
     mean: Proportion
     median: Proportion
     sd: Annotated[float, Field(ge=0, description="posterior SD, a proportion")]
@@ -277,8 +280,8 @@ class WeightsRecord(TypedDict):
 class ProvenanceRecord(TypedDict):
     """How the posterior was computed."""
 
-    engine: Literal["nuts", "quadrature"]
-    engine_asked: Literal["nuts", "quadrature"]
+    engine: Engine
+    engine_asked: Engine
     fallback_reason: Annotated[str | None, Field(description="why quadrature fell back to NUTS")]
     settings: SettingsRecord
     tries: int
@@ -296,11 +299,11 @@ class FitDocument(TypedDict):
     question: str
     link: Literal["logit", "probit", "cloglog"]
     outcome: OutcomeRecord
-    standard: Annotated[Literal["same", "own"], Field(description="over whose patients levels are averaged")]
+    standard: Annotated[Standard, Field(description="over whose patients levels are averaged")]
     chosen: Annotated[str | None, Field(description="why this model, where none was named")]
     unnamed: Annotated[list[UnnamedRecord] | None, Field(description="null where it was not looked for")]
     unexamined: Annotated[list[UnexaminedRecord] | None, Field(description="null where it was not looked for")]
-    engine: Literal["nuts", "quadrature"]
+    engine: Engine
     evidence: EvidenceRecord
     diagnostics: DiagnosticsRecord
     pooled: list[PooledRow]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from alkbayes.errors import RunError, TakenError
 from alkbayes.evidence.outcomes import ORR
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from alkbayes.evidence.outcomes import Outcome
     from alkbayes.evidence.table import Evidence
     from alkbayes.inference.fit import Fit
+    from alkbayes.runs.document import RunDocument
 
 SCHEMA = 2
 RUN_FILE = "run.json"
@@ -86,7 +87,7 @@ def check_place(folder: Path) -> None:
         ) from error
 
 
-def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes, command: str) -> dict[str, Any]:
+def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes, command: str) -> "RunDocument":
     """Write a run's folder: whole or not at all.
 
     Parameters
@@ -140,10 +141,10 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
                 f"{folder}: another run was written there in the meantime. Choose another path."
             ) from error
         raise RunError(f"{folder}: the run could not be written: {error.strerror or error}.") from error
-    return document
+    return cast("RunDocument", document)
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> "RunDocument":
     """Return the document of a finished run, its files checked.
 
     Raises
@@ -175,7 +176,7 @@ def read_run(folder: Path) -> dict[str, Any]:
             f"{document['command']}"
         )
     _check_files(folder, document)
-    return document
+    return cast("RunDocument", document)
 
 
 def _command(document: object) -> str:
@@ -214,7 +215,7 @@ def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_evidence(
-    folder: Path, document: dict[str, Any], *, columns: Sequence[str] = (), outcome: "Outcome" = ORR
+    folder: Path, document: "RunDocument", *, columns: Sequence[str] = (), outcome: "Outcome" = ORR
 ) -> "Evidence":
     """Return the table that a run was fitted to, with the name that it had then and not that of the run's copy.
 

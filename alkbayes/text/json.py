@@ -20,6 +20,6 @@ def finite_or_none(value: Any) -> Any:
     return value
 
 
-def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Return the rows of `frame` as dictionaries that JSON can hold."""
+def records(frame: "pd.DataFrame") -> list[Any]:
+    """Return the rows of `frame` as dictionaries that JSON can hold; what is in them is the caller's to say."""
     return [finite_or_none(row) for row in frame.to_dict(orient="records")]

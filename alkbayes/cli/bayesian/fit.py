@@ -135,19 +135,20 @@ def command(
             # A name that was not asked for may be taken meanwhile, by a fit that began in the same second.
             if out is not None:
                 raise
-    document = written | {"run": str(folder)}
     if json_:
-        print_json(document)
+        print_json({**written, "run": str(folder)})
     else:
         from alkbayes.cli.bayesian.fit_sheet import show_fit
 
-        show_fit(document)
+        show_fit(written, folder)
     if not fit.diagnostics.converged:
         raise ConvergenceError(
             f"the posterior did not converge: {'; '.join(fit.diagnostics.failures)}. "
             f"The results are in {folder}, marked; do not use them."
         )
-    if faults := (document.get("cross_check") or {}).get("faults"):
+    from alkbayes.presentation.fit import cross_check_faults
+
+    if faults := cross_check_faults(written):
         raise ConvergenceError(f"the cross-check failed: {'; '.join(faults)}. The results are in {folder}.")
 
 

@@ -1,6 +1,6 @@
 """A fit for a reader in a terminal: what was fitted, the verdict, the pooled table, contrasts, where the run is."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alkbayes.cli.shared.output import reader_console, say
 from alkbayes.cli.shared.reader import print_parts, print_table
@@ -23,11 +23,13 @@ from alkbayes.presentation.standardisation import averaging, prediction_lines, s
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from alkbayes.runs.document import FitDocument
+
 MOST_CONTRASTS = 12
 """Contrasts of one effect that are printed; more are in contrasts.csv."""
 
 
-def show_fit(document: dict[str, Any]) -> None:
+def show_fit(document: "FitDocument", run: object) -> None:
     """Print a fit's document on stdout."""
     console = reader_console()
     for line in (*subject(document), *verdict(document)):
@@ -44,10 +46,10 @@ def show_fit(document: dict[str, Any]) -> None:
     console.print("\nKey results")
     for label, told in key_results(document):
         say(console, f"  {label}: {told}", hang=4)
-    console.print(f"Run: {document['run']}", soft_wrap=True)
+    console.print(f"Run: {run}", soft_wrap=True)
 
 
-def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
+def _show_pooled(console: "Console", document: "FitDocument") -> None:
     """Print the pooled rates, with what is to be known of their columns and rows."""
     for line in (*unnamed_lines(document), *standard_lines(document)):
         say(console, line)
@@ -67,7 +69,7 @@ def _show_pooled(console: "Console", document: dict[str, Any]) -> None:
             say(console, f"  {line}", hang=4)
 
 
-def _show_contrasts(console: "Console", document: dict[str, Any]) -> None:
+def _show_contrasts(console: "Console", document: "FitDocument") -> None:
     for contrasts in contrast_rows(document):
         if len(contrasts.rows) > MOST_CONTRASTS:
             console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")

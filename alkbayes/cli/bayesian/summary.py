@@ -20,9 +20,9 @@ def command(run: Run, plain: Plain = False, json_: Json = False) -> None:
 
     if plain and json_:
         raise UsageError("--plain and --json exclude each other: one document goes to stdout. Give one of them.")
-    document = read_run(run) | {"run": str(run)}
+    document = read_run(run)
     if json_:
-        print_json(document)
+        print_json({**document, "run": str(run)})
     elif plain:
         from alkbayes.presentation.plain_language import summary
 
@@ -30,11 +30,13 @@ def command(run: Run, plain: Plain = False, json_: Json = False) -> None:
     else:
         from alkbayes.cli.bayesian.fit_sheet import show_fit
 
-        show_fit(document)
+        show_fit(document, run)
     if not document["diagnostics"]["converged"]:
         raise ConvergenceError(
             f"the posterior of this run did not converge: {'; '.join(document['diagnostics']['failures'])}. "
             "Do not use its results."
         )
-    if faults := (document.get("cross_check") or {}).get("faults"):
+    from alkbayes.presentation.fit import cross_check_faults
+
+    if faults := cross_check_faults(document):
         raise ConvergenceError(f"the cross-check of this run failed: {'; '.join(faults)}.")

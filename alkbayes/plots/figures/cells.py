@@ -121,10 +121,10 @@ def _rows(pooled: pd.DataFrame) -> list[_Row]:
     The two are those of a model's interaction, or line and TKI generation. Where levels are standardised, one of the
     first column stands with the others of its own, and not above cells that are over other patients.
     """
-    document = {"pooled": records(pooled)}
-    compared, predicted = is_standardised(document), _predicted(pooled)
+    table = records(pooled)
+    compared, predicted = is_standardised(table), _predicted(pooled)
     groups: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in document["pooled"]:
+    for row in table:
         groups.setdefault(row["group"], {}).setdefault(row["level"], row)
     rows = [_Row("All cohorts", (ALL, ALL), 0.0)]
     done = {ALL}
@@ -142,7 +142,7 @@ def _rows(pooled: pd.DataFrame) -> list[_Row]:
     rest = [group for group in groups if group not in done and group not in pairs]
     for group in rest:
         heading = f"By {HEADINGS.get(group, group.replace('_', ' '))}"
-        rows.append(_Row(group_heading(group, document) if compared else heading, None, 0.0))
+        rows.append(_Row(group_heading(group, table) if compared else heading, None, 0.0))
         for level in groups[group]:
             mark = f" {PARTLY_PREDICTED}" if (group, level) in predicted else ""
             rows.append(_Row(f"{group_name(group, level)}{mark}", (group, level), 2.0))
@@ -160,7 +160,7 @@ def _predicted(pooled: pd.DataFrame) -> set[tuple[str, str]]:
 
 
 def _notes(pooled: pd.DataFrame) -> tuple[str, ...]:
-    compared = (COMPARED,) if is_standardised({"pooled": records(pooled)}) else ()
+    compared = (COMPARED,) if is_standardised(records(pooled)) else ()
     return (*compared, PREDICTED) if _predicted(pooled) else compared
 
 

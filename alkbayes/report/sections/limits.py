@@ -51,8 +51,8 @@ def reproduce_section(tables: "RunTables") -> Section:
     document, folder = tables.document, tables.folder
     provenance = document["provenance"]
     settings = provenance["settings"]
-    asked = provenance.get("engine_asked") or provenance.get("engine") or document["engine"]
-    again = ["alkbayes", "fit", MODEL_FILE, "--data", EVIDENCE_FILE, "--engine", str(asked)]
+    asked = provenance["engine_asked"]
+    again = ["alkbayes", "fit", MODEL_FILE, "--data", EVIDENCE_FILE, "--engine", asked]
     again += [word for name in ("seed", "chains", "draws") for word in (f"--{name}", str(settings[name]))]
     if asked == Engine.NUTS:
         again += ["--tune", str(settings["tune"])]
