@@ -53,7 +53,7 @@ def joint_record_of(found: JointFit, brain: Fit) -> dict[str, Any]:
 
 
 def conclusions(found: IntracranialAnalysis) -> list[str]:
-    """Return the answer, what each contrast hangs on, what power-scaling says, and what carries it all."""
+    """Return the answer, what each contrast depends on, what power-scaling says, and what carries it all."""
     differences = found.contrasts[found.contrasts["scale"] == "risk_difference"]
     if differences.empty:
         return ["The cohorts with intracranial counts are of one generation: there is nothing to compare."]

@@ -211,7 +211,7 @@ def _predicted(left_out: LeftOutTrial, fit: Fit) -> tuple[float, float]:
 
 
 def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
-    """Return in sentences, a paragraph each, what the results hang on."""
+    """Return in sentences, a paragraph each, what the results depend on."""
     moved = found.moves[found.moves["beyond_noise"]]
     large = moved[moved["move_sd"].abs() >= LARGE].to_dict(orient="records")
     sentences = []

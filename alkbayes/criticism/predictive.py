@@ -1,11 +1,11 @@
 """Whether data like the observed are what the model expects: prior and posterior predictive checks.
 
 Two kinds of replicated tables are held against the observed one. Those of the `same` cohorts keep each cohort's own
-rate: they fit nearly always, because that rate was drawn towards the very counts. Those of `new` cohorts of new trials
+rate: they fit nearly always, because that rate was shrunk towards the very counts. Those of `new` cohorts of new trials
 with the same profiles and sizes have their deviations drawn anew, trials with their cohorts together (the mixed
 predictive distribution of Marshall and Spiegelhalter 2007, doi:10.1214/07-BA218): these can fail, and tell whether
 line, generation and heterogeneity describe how cohorts differ. Both use the counts twice, to fit and to check, so that
-p-values are drawn towards one half, those of `new` cohorts by little where cohorts are many.
+p-values are pulled towards one half, those of `new` cohorts by little where cohorts are many.
 
 A cohort's PIT value is the predictive probability of fewer responders than observed plus half that of as many (mid-p),
 or for tests of uniformity a uniformly drawn share of it (Czado, Gneiting and Held 2009,

@@ -141,7 +141,7 @@ def heterogeneity_priors(design: Design, *, draws: int = DRAWS, seed: int = SEED
     """Return draws from the prior of each parameter of heterogeneity, shape (draw,).
 
     Their names are those of :func:`alkbayes.estimates.rates.heterogeneity_draws`, of which shares of variance are not
-    here: they hang on the table. SDs are on the logit scale; `tau_total` is that of all levels together.
+    here: they depend on the table. SDs are on the logit scale; `tau_total` is that of all levels together.
     """
     rng = np.random.default_rng(seed)
     values = {

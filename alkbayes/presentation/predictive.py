@@ -31,7 +31,7 @@ def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
     yield Sentence(
         "new: new cohorts of new trials with these profiles and sizes; what the model says of the next ones."
     )
-    yield Sentence("same: these cohorts again, each at its own rate, which was drawn towards its counts.")
+    yield Sentence("same: these cohorts again, each at its own rate, which was shrunk towards its counts.")
     cohorts = counted(len(found.cohorts), "cohort")
     for kind, p in reversed(list(found.uniform.items())):
         if p is not None:

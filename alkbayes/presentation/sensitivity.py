@@ -1,4 +1,4 @@
-"""What a run's conclusions hang on, as a reader sees it: power-scaling, and the numbers under alternative analyses."""
+"""What a run's conclusions depend on, as a reader sees it: power-scaling, and numbers under alternative analyses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ HYPHENATED = {"pretreated": "pre-\ntreated"}
 
 
 def scaling_rows(grid: Grid, scaling: PowerScaling) -> ReaderTable:
-    """Return each headline number with its interval, and how much it hangs on priors and likelihood."""
+    """Return each headline number with its interval, and how much it depends on priors and likelihood."""
     kind = (
         "Likelihood: of the global parameters, the cohorts' and trials' deviations integrated out."
         if scaling.likelihood == "integrated"

@@ -211,7 +211,7 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "Student t cohorts",
         Family.MODEL,
         f"cohorts' deviations are Student t with {edits.STUDENT_NU:g} degrees of freedom",
-        "Do a few odd cohorts drive the result?",
+        "Do a few outlying cohorts drive the result?",
         edits.heavy_tails,
     ),
     Alternative(

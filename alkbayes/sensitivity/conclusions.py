@@ -1,4 +1,4 @@
-"""What a run's conclusions hang on, in sentences that are made of the numbers and presume no direction."""
+"""What a run's conclusions depend on, in sentences that are made of the numbers and presume no direction."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def movers(grid: Grid) -> list[Mover]:
 
 
 def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
-    """Return what the conclusions of a run hang on, a sentence each.
+    """Return what the conclusions of a run depend on, a sentence each.
 
     Which alternatives move a headline number by more than half an SD of it and by more than Monte Carlo error, family
     by family; whether a difference between levels changes sign, or whether it is settled (a probability above 0.975);

@@ -1,4 +1,4 @@
-"""How the reported numbers move when a prior or the likelihood is raised to a power: which prior they hang on.
+"""How the reported numbers move when a prior or the likelihood is raised to a power: which prior they depend on.
 
 Power-scaling by importance weights (Kallioinen, Paananen, Bürkner and Vehtari 2024, doi:10.1007/s11222-023-10366-5) is
 ArviZ's `psense`. What is scaled are the priors of the model file. The distributions of deviations and of standardised
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 THRESHOLD = 0.05
-"""Sensitivity from which a number is said to hang on a part of the model, that of the paper and of ArviZ."""
+"""Sensitivity from which a number is said to depend on a part of the model, that of the paper and of ArviZ."""
 PERMUTATIONS = 5
 """Of the draws of each number, against which the noise of the sensitivity is measured."""
 NOISE_PROB = 0.95
@@ -62,7 +62,7 @@ FROM_ARVIZ = {
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """How much one reported number hangs on the priors and on the likelihood.
+    """How much one reported number depends on the priors and on the likelihood.
 
     Attributes
     ----------
@@ -76,8 +76,8 @@ class Sensitivity:
     diagnosis
         What they say.
     responsible
-        The priors that it hangs on: those that are above the threshold alone, or else the one that moves it most; empty
-        where the diagnosis is none.
+        The priors that it depends on: those that are above the threshold alone, or else the one that moves it most;
+        empty where the diagnosis is none.
     """
 
     number: Reported

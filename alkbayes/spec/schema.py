@@ -111,7 +111,7 @@ class NormalHeterogeneity(Record):
 
 
 class StudentTHeterogeneity(Record):
-    """Student t differences on the scale of the link between the units of a column: single odd units pull less."""
+    """Student t differences on the scale of the link between the units of a column: outlying units pull less."""
 
     distribution: Literal["student_t"]
     nu: Positive

@@ -165,7 +165,7 @@ def test_the_default_model_expects_the_bundled_table(default: Fit) -> None:
     assert found.conclusion.startswith("What was observed is what the model expects")
     assert found.uniform["new"] is not None
     assert found.uniform["new"] > 0.05
-    # Rates that were drawn towards their own counts: nearer to the middle than uniform.
+    # Rates that were shrunk towards their own counts: nearer to the middle than uniform.
     assert (found.cohorts["same_pit"] - 0.5).abs().mean() < (found.cohorts["new_pit"] - 0.5).abs().mean() < 0.3
     record = json.loads(json.dumps(found.as_record(), allow_nan=False))
     assert len(record["cohorts"]) == 63

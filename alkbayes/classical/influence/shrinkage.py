@@ -1,4 +1,4 @@
-"""Each cohort's rate given all of them: empirical-Bayes estimates, drawn towards what the model expects of the cohort.
+"""Each cohort's rate given all of them: empirical-Bayes estimates, shrunk towards what the model expects of the cohort.
 
 All take the estimated fixed effects and variances for known (those of the normal model give the mean its error), so
 that with few cohorts they are more certain than they should be.

@@ -64,7 +64,7 @@ class Omnibus:
 class RegressionFit:
     """A regression of k estimates on p coefficients.
 
-    Where `converged` is False, the estimate of tau2 is not to be had: every number that hangs on it is NaN or None.
+    Where `converged` is False, the estimate of tau2 is not to be had: every number that depends on it is NaN or None.
 
     Attributes
     ----------
@@ -322,7 +322,7 @@ def _explained(tau2: float, yi: Floats, vi: Floats, design: Floats, estimator: T
 
 
 def _unfound(yi: Floats, vi: Floats, design: Floats, test: Test) -> RegressionFit:
-    """Return a fit without tau2: what does not hang on it, and nothing else."""
+    """Return a fit without tau2: what does not depend on it, and nothing else."""
     k, p = design.shape
     residual = cochran_q(yi, vi, design)
     nothing = np.full(p, np.nan)

@@ -129,7 +129,7 @@ def tau2_q_profile(yi: Floats, vi: Floats, design: Floats, *, prob: float) -> Ta
 
     Q(tau2), the weighted residual sum of squares about the design with weights 1 / (vi + tau2), is chi-squared with k -
     p degrees of freedom at the true tau2 and falls as tau2 grows; the limits are where it crosses the two quantiles.
-    The lower one is 0 where Q(0) is under the upper quantile. It does not hang on an estimator of tau2, so that an
+    The lower one is 0 where Q(0) is under the upper quantile. It does not depend on an estimator of tau2, so that an
     estimate may lie outside.
 
     Parameters

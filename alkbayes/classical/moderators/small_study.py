@@ -1,8 +1,8 @@
 """Small-study effects: whether small cohorts show other response rates than large ones.
 
 Three regressions of the cohorts' logits on a function of their size. Size is what they regress on, and never the
-standard error as in Egger's own test: that of a logit is made from the very response rate, so that the two hang
-together where nothing is amiss. The tests take cohorts for independent.
+standard error as in Egger's own test: that of a logit is made from the very response rate, so that the two are
+correlated where nothing is amiss. The tests take cohorts for independent.
 
 There is no LFK index here. Its cut-offs take no account of chance: in simulations its rate of false alarms ran from 0
 to almost 30 %, depending on the number and size of studies and on the heterogeneity, and it found more than the usual
@@ -80,7 +80,7 @@ class SmallStudyEffect:
 
 
 def small_study_effects(responders: npt.ArrayLike, n: npt.ArrayLike) -> tuple[SmallStudyEffect, ...]:
-    """Test whether the logits of k cohorts hang on the size of the cohort.
+    """Test whether the logits of k cohorts depend on the size of the cohort.
 
     - `egger`: weighted linear regression on 1 / sqrt(n), weights 1 / variance of the logit, t with k - 2 degrees of
       freedom; differences between cohorts widen the standard error by one factor. metafor's

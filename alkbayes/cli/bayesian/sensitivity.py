@@ -1,4 +1,4 @@
-"""`alkbayes sensitivity`: what a run's conclusions hang on."""
+"""`alkbayes sensitivity`: what a run's conclusions depend on."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -88,7 +88,7 @@ def _show(run: "Path", fit: "Fit", grid: "Grid", scaling: "PowerScaling", said: 
     print_table(console, scaling_rows(grid, scaling), space=True)
     print_table(console, _shifts(console, grid), space=True)
     print_parts(console, shift_sentences(fit, grid))
-    console.print("\nWhat the conclusions hang on")
+    console.print("\nWhat the conclusions depend on")
     for sentence in said:
         say(console, f"- {sentence}", hang=2)
 

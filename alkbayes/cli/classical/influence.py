@@ -29,7 +29,7 @@ SHOWN = 15
 """Rows that a terminal shows, beside those that are marked or have no result."""
 READING = {
     "change": "the rate without it less the rate with it, percentage points",
-    "shrunk": "its own rate given all cohorts: drawn towards their mean",
+    "shrunk": "its own rate given all cohorts: shrunk towards their mean",
     "resid.": "externally standardised residual, its distance from what the others give",
     "Cook": "Cook's distance, the squared change of the mean over its squared error",
     "*": "influential by metafor's rule of thumb, which is no test",

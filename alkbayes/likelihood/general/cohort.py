@@ -3,7 +3,7 @@
 Nothing here needs a mode, a derivative or a density with one peak: an integral is a sum over a lattice of the
 deviation's score (:mod:`alkbayes.likelihood.general.lattice`, :mod:`alkbayes.likelihood.general.scores`), which starts
 where a normal likelihood in the cohort's stead has its middle, and is wide enough for the peaks of prior and cohort to
-be in it: a Student t deviation of an odd cohort may have two.
+be in it: a Student t deviation of an outlying cohort may have two.
 """
 
 from typing import NamedTuple

@@ -59,7 +59,7 @@ def funnel(
 ) -> list[Figure]:
     """Draw observed rates over the size of cohorts, one column wide (85 mm).
 
-    The size, and not a standard error, is on the vertical axis: that of a proportion hangs on the proportion, which
+    The size, and not a standard error, is on the vertical axis: that of a proportion depends on the proportion, which
     makes a funnel lean with nothing missing (Hunter et al. 2014, doi:10.1016/j.jclinepi.2014.03.003).
 
     Parameters

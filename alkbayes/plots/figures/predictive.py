@@ -66,7 +66,7 @@ OUTSIDE: Look = {"marker": "D", "facecolor": ORANGE, "edgecolor": INK, "linewidt
 READING = (
     "A new cohort is one of a new trial with the cohort's profile and size; its intervals are those of observed rates, "
     "the chance in its responders included. One of ten observed rates should lie outside the 90 % interval: here "
-    "{found} of {cohorts}. The same cohort again has its own rate, which was drawn towards these counts: its interval "
+    "{found} of {cohorts}. The same cohort again has its own rate, which was shrunk towards these counts: its interval "
     "nearly always fits. PIT: probability of a lower rate in a new such cohort."
 )
 CELL_READING = (

@@ -134,7 +134,7 @@ def sensitivity(alternatives: Sequence[Record], caption: Caption = NO_CAPTION) -
         height = sum(panel.height for panel in page) + APART_MM * (len(page) - 1)
         figure = new_page(DOUBLE_MM, head + height + foot)
         paged = f" (page {place} of {len(pages)})" if len(pages) > 1 else ""
-        write_head(figure, f"What the results hang on: alternative analyses{paged}", caption)
+        write_head(figure, f"What the results depend on: alternative analyses{paged}", caption)
         top = head
         for panel in page:
             _draw(figure, panel, top)

@@ -38,7 +38,7 @@ CROWD = 120
 """Number of cohorts from which on marks are smaller."""
 READING = (
     "Vertical lines are 95 % credible intervals of the cohorts' rates; areas are by patients. On the dashed line, a "
-    "rate is as observed; the further from it, the more it is drawn towards cohorts like it."
+    "rate is as observed; the further from it, the more it is shrunk towards cohorts like it."
 )
 
 

@@ -233,7 +233,7 @@ def _details(
         if column not in NOT_DETAILS and isinstance(value, str) and value
     ]
     if isinstance(record.get("shrinkage"), float) and math.isfinite(record["shrinkage"]):
-        known.append(("drawn towards cohorts like it by", (f"{percent(record['shrinkage'], 0)} %",)))
+        known.append(("shrunk towards cohorts like it by", (f"{percent(record['shrinkage'], 0)} %",)))
     pieces: list[Piece] = []
     for key in keys_of(str(facts.get(KEYS, ""))):
         number, source = sources[key]

@@ -22,7 +22,7 @@ LIMITS = (
     ),
     (
         "The posterior holds given the model and its priors. The sections on sensitivity and on the fit say how far it "
-        "hangs on them; a model that was not tried cannot be ruled out."
+        "depends on them; a model that was not tried cannot be ruled out."
     ),
     (
         "Trials that were not published, or whose counts could not be opened, are not in the table. Nothing in it can "
@@ -30,7 +30,7 @@ LIMITS = (
     ),
     "Heterogeneity between trials is estimated from few units, so that prediction intervals are themselves uncertain.",
     (
-        "A level with few cohorts is drawn towards the others; its interval says how little is known, its middle says "
+        "A level with few cohorts is shrunk towards the others; its interval says how little is known, its middle says "
         "little."
     ),
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def sensitivity_section(tables: "RunTables") -> Section:
-    """Return what the conclusions of a run hang on, of the analyses that were kept with it."""
+    """Return what the conclusions of a run depend on, of the analyses that were kept with it."""
     parts: dict[str, Callable[[Any], Iterable[Block]]] = {
         "sensitivity": lambda found: _alternatives(found["sensitivity"], tables),
         "outliers": lambda found: _titled("Cohorts that the others do not predict", outlier_parts(found["outliers"])),
@@ -59,7 +59,7 @@ def _alternatives(found: dict[str, Any], tables: "RunTables") -> "list[Block]":
     fitted = sum(row["status"] == "fitted" for row in asked_of(found))
     return [
         Heading("Other priors, data and models"),
-        text(f"{counted(fitted, 'alternative')} of the same analysis, each fitted anew. What the conclusions hang on:"),
+        text(f"{counted(fitted, 'alternative')} of the same analysis, each fitted anew. What conclusions depend on:"),
         Bullets(tuple((sentence,) for sentence in found["conclusions"])),
         figure_of(tables, "sensitivity"),
         *blocks_of((largest_rows(found), change_rows(found))),

@@ -53,7 +53,7 @@ def test_fixed_effects_split_cohorts_that_share_a_tau() -> None:
     assert two.tau == pytest.approx(one.tau, abs=1e-8)
     assert two.lr_df == 24
     assert two.lr == pytest.approx(2 * one.lr, rel=1e-9)
-    # Not equal: the tau they share is known better, and the effects' errors hang a little on tau's.
+    # Not equal: the tau they share is known better, and the effects' errors depend a little on tau's.
     assert np.sqrt(np.diag(two.covariance)) == pytest.approx([math.sqrt(one.covariance[0, 0])] * 2, rel=2e-3)
 
 

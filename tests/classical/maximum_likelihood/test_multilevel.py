@@ -16,7 +16,7 @@ from alkbayes.evidence.table import Evidence
 
 CLOSED_FORM = 1e-10
 NELDER_MEAD = 2e-6
-"""What optim leaves undone in the variances; a mean or a covariance hangs on them less."""
+"""What optim leaves undone in the variances; a mean or a covariance depends on them less."""
 NEAR_ZERO = 1e-7
 """Absolute, for a limit beside 0."""
 CONFINT = 1e-7

@@ -160,7 +160,7 @@ def test_a_reader_sees_shifts_what_is_left_out_and_why(alkbayes: Command, run: P
     assert "mixed lines left out: leaves no cohort with line mixed" in lines
     joined = " ".join(lines)
     assert "Not applicable: differences normal 1: it changes nothing: the model has this prior" in joined
-    assert "What the conclusions hang on - Priors: none of 1 alternative moves" in joined
+    assert "What the conclusions depend on - Priors: none of 1 alternative moves" in joined
     assert "reconstruction" in joined
 
 
