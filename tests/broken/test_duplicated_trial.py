@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from typer.testing import CliRunner
 
 from alkbayes.cli import app
@@ -14,6 +15,7 @@ def run(*arguments: object):
     return CliRunner(env={"COLUMNS": "100"}).invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_a_trial_that_stands_in_the_table_twice_is_caught_by_evidence_and_by_fit(tmp_path: Path) -> None:
     frame = read_evidence().frame
     again = frame[frame["trial"] == "PROFILE 1014"].assign(trial="Solomon 2014", registry_id="")

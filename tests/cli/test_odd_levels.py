@@ -152,6 +152,7 @@ def test_plain_sentences_name_the_levels(alkbayes: Command, run: Path) -> None:
     assert "% in seen α : β (" in text
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn_with_whole_levels(alkbayes: Command, with_sensitivity: Path, tmp_path: Path) -> None:
     for kind in KINDS:
         if kind == NOT_OF_THIS_RUN:
@@ -168,6 +169,7 @@ def test_every_figure_is_drawn_with_whole_levels(alkbayes: Command, with_sensiti
     assert all(f">{arm}</text>" in forest for arm in ARMS)
 
 
+@pytest.mark.slow
 def test_a_report_has_the_levels(alkbayes: Command, with_sensitivity: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.md"
     result = alkbayes("report", with_sensitivity, "--format", "md", "--out", page)
@@ -204,6 +206,7 @@ def test_classical_commands_group_by_them(alkbayes: Command, table: Path) -> Non
     assert all(level in levels.stdout for level in ("1:2", "3 vs 4"))
 
 
+@pytest.mark.slow
 def test_runs_are_compared(alkbayes: Command, table: Path, run: Path) -> None:
     one_effect = MODEL[: MODEL.index('[[effect]]\ncolumn = "seen"')] + MODEL[MODEL.index("[[heterogeneity]]") :]
     other = fitted(table, one_effect, "other")

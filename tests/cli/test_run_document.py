@@ -37,6 +37,7 @@ def test_a_run_by_nuts_is_what_the_types_say(json_run: Any) -> None:
     DOCUMENT.validate_json((json_run.folder / "run.json").read_bytes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["quadrature", "same patients", "cross-check"])
 def test_other_runs_are_what_the_types_say(kind: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["fit", *ARGUMENTS[kind], "--out", str(tmp_path / "run")])

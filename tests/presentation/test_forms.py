@@ -15,6 +15,9 @@ from alkbayes.report.document import report_of
 from alkbayes.report.renderers.html import html_of
 from alkbayes.report.renderers.markdown import markdown_of
 
+pytestmark = pytest.mark.slow
+"""Ten commands and a report of one run."""
+
 type Cell = tuple[str, ...]
 """Its lines."""
 type Rows = list[tuple[Cell, ...]]

@@ -21,6 +21,9 @@ from alkbayes.report.sections.further_analyses import beyond_section
 from alkbayes.runs.analyses import kept_analysis
 from alkbayes.runs.run import read_fit, read_run
 
+pytestmark = pytest.mark.slow
+"""Four analyses and their report."""
+
 WIDE = "400"
 """Columns of a terminal in which no cell takes a second line that it was not given."""
 GAP = 2

@@ -13,6 +13,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from alkbayes.report.renderers.html import html_of
 
+pytestmark = pytest.mark.slow
+"""A browser is started, and reads whole reports."""
+
 REQUIRED = "ALKBAYES_REQUIRE_BROWSER"
 """Set where a missing browser is a failure and not a reason to skip."""
 QUIET = (

@@ -3,19 +3,19 @@
 import pytest
 
 from alkbayes.text.names import level_name
-from alkbayes.vocabulary import ALL
+from alkbayes.vocabulary import group_row
 
 
 @pytest.mark.parametrize(
-    ("group", "level", "name"),
+    ("levels", "name"),
     [
-        (ALL, ALL, "overall"),
-        ("line", "naive", "naive"),
-        ("line:generation", "naive:third", "naive : third"),
+        ({}, "overall"),
+        ({"line": "naive"}, "naive"),
+        ({"line": "naive", "generation": "third"}, "naive : third"),
         # A level of one column is nobody's to take apart.
-        ("site", "Paris: Nord", "Paris: Nord"),
-        ("site", "1/2 vs 3", "1/2 vs 3"),
+        ({"site": "Paris: Nord"}, "Paris: Nord"),
+        ({"site": "1/2 vs 3"}, "1/2 vs 3"),
     ],
 )
-def test_a_level_has_the_name_that_the_table_gives_it(group: str, level: str, name: str) -> None:
-    assert level_name(group, level) == name
+def test_a_group_has_the_name_of_its_levels(levels: dict[str, str], name: str) -> None:
+    assert level_name(group_row(levels)) == name

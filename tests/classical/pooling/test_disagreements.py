@@ -18,11 +18,15 @@ from alkbayes.classical.pooling.disagreements import (
 )
 from alkbayes.classical.pooling.methods import TWO_STEP
 from alkbayes.evidence.table import read_evidence
+from alkbayes.vocabulary import GROUP_COLUMNS, group_row
 
 
 def table(*answers: tuple[PoolingMethod, float, float, float], corrected: float = 0.0) -> pd.DataFrame:
-    rows = [("all", "all", method, estimate, low, high, corrected) for method, estimate, low, high in answers]
-    return pd.DataFrame(rows, columns=["group", "level", "method", "estimate", "low", "high", "corrected"])
+    names = ("method", "estimate", "low", "high")
+    return pd.DataFrame(
+        [group_row({}) | dict(zip(names, answer, strict=True)) | {"corrected": corrected} for answer in answers],
+        columns=[*GROUP_COLUMNS, *names, "corrected"],
+    )
 
 
 def found(tmp_path: Path, rows: str) -> pd.DataFrame:

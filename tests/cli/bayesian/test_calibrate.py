@@ -141,6 +141,7 @@ def test_another_study_in_the_folder_is_refused(alkbayes: Command, tmp_path: Pat
     assert "no study's folder" in result.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "s"
     # Where the tests themselves run in the background of a shell, Ctrl-C is ignored, and children inherit that.

@@ -74,6 +74,7 @@ def test_csv_and_a_reader_have_the_same_numbers(alkbayes: Command, document: dic
     assert "Caution: By trial, there are 6 trials" in text
 
 
+@pytest.mark.slow
 def test_runs_of_one_model_have_their_folders_names(alkbayes: Command, runs: list[Path], tmp_path: Path) -> None:
 
     copy = tmp_path / "again"

@@ -73,6 +73,7 @@ def test_the_key_is_of_types_and_bounds_too() -> None:
         key_of({"an", "order", "of", "its", "own"})
 
 
+@pytest.mark.slow
 def test_the_key_is_the_same_in_another_process() -> None:
     program = "from alkbayes.inference.nuts.cache import key_of; print(key_of({'a': (1, 'x'), 'b': 2.5}))"
     keys = {

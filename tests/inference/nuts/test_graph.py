@@ -66,6 +66,7 @@ def test_value_and_gradient(case_of: Callable[[str], Any], name: str) -> None:
             assert gradient[place] == pytest.approx(slope, rel=1e-6, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("interaction", marks=pytest.mark.slow), "beta-binomial-trials"])
 def test_what_is_compiled_for_one_table_is_the_density_of_every_other(case_of: Callable[[str], Any], name: str) -> None:
     case = case_of(name)
