@@ -170,5 +170,5 @@ KINDS: Mapping[str, Kind] = {
     "predictive": Kind(_predictive, 2, "every cohort's observed rate, and what the model predicts of such a cohort"),
     "calibration": Kind(_calibration, 2, "PIT values of the cohorts in their simultaneous band"),
     "sensitivity": Kind(_sensitivity, 2, "how far each headline number moves under other readings"),
-    "sequence": Kind(_sequence, 1, "rates by earlier ALK inhibitor and TKI generation (model sequence)"),
+    "sequence": Kind(_sequence, 1, "rates by prior ALK TKI and TKI generation (model sequence)"),
 }

@@ -32,7 +32,7 @@ NAMES = {
     ("generation", "third"): "third-generation TKIs",
     ("generation", "combination"): "combination regimens",
     ("generation", "experimental"): "experimental agents",
-    ("prior_tki", "none"): "cohorts without an earlier ALK TKI",
+    ("prior_tki", "none"): "cohorts without a prior ALK TKI",
     ("prior_tki", "crizotinib"): "cohorts after crizotinib",
     ("prior_tki", "second"): "cohorts after a second-generation TKI",
     ("prior_tki", "any"): "cohorts after ALK TKIs of several kinds",
@@ -41,7 +41,7 @@ NAMES = {
 TITLES = {
     "line": ("treatment line", "treatment lines"),
     "generation": ("TKI generation", "TKI generations"),
-    "prior_tki": ("earlier ALK TKI", "kinds of earlier ALK TKI"),
+    "prior_tki": ("prior ALK TKI", "kinds of prior ALK TKI"),
 }
 """Of an effect, what its levels are one by one and together."""
 

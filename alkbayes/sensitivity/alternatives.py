@@ -197,10 +197,10 @@ READINGS: tuple[Reading, ...] = (
     ),
     *(_mixture_reading(share) for share in (0.25, 0.5, 0.75)),
     Reading(
-        "line by earlier TKI",
+        "line by prior TKI",
         Family.EVIDENCE,
-        "naive is no earlier ALK inhibitor, pretreated any, mixed some patients; chemotherapy does not count",
-        "Is it the earlier ALK inhibitor, or any earlier therapy?",
+        "naive is no prior ALK TKI, pretreated any, mixed some patients; chemotherapy does not count",
+        "Is it the prior ALK TKI, or any prior therapy?",
         changes.line_by_tki,
     ),
     Reading(

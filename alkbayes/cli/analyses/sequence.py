@@ -1,4 +1,4 @@
-"""`alkbayes sequence`: what is left to gain after which earlier ALK inhibitor."""
+"""`alkbayes sequence`: what is left to gain after which prior ALK TKI."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,7 +35,7 @@ After = Annotated[
     typer.Option(
         "--after",
         metavar="HISTORY",
-        help="Only what follows this earlier ALK inhibitor: none, crizotinib, second, any or mixed. All options are "
+        help="Only what follows this prior ALK TKI: none, crizotinib, second, any or mixed. All options are "
         "then compared, and --csv has the comparisons.",
         show_default=False,
     ),

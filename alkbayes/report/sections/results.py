@@ -102,7 +102,7 @@ DESCRIPTIONS = {
     "predictive": "One row for each cohort, its observed rate and the predicted intervals.",
     "calibration": "Share of cohorts below each level of the predictive distribution, with the band it may lie in.",
     "sensitivity": "For each headline number one bar for each reading, as long as the number shifts under it.",
-    "sequence": "One cell for each earlier ALK inhibitor and generation, with rate, interval and number of cohorts.",
+    "sequence": "One cell for each prior ALK TKI and generation, with rate, interval and number of cohorts.",
     "forest": "Every cohort with its observed and its shrunken rate, in the groups of the pooled table.",
 }
 """Of each kind, what there is to be seen and where its numbers stand, for who cannot see it."""
