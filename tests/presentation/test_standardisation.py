@@ -75,10 +75,10 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
     assert "TKI generation first 45 %" in predicted
     assert "mixed 100 %" in predicted
     table = pooled_rows(compared)
-    assert (table.headings[3], table.headings[4]) == ("crude,\nown mix", "two-step,\nown mix")
+    assert (table.headings[3], table.headings[4]) == ("crude,\nown mix", "inverse-\nvariance,\nown mix")
     assert [name for name, _ in column_meanings(compared)] == [
         "crude",
-        "two-step",
+        "inverse-variance",
         "own mix",
         "typical",
         "mean",

@@ -13,9 +13,9 @@ from alkbayes.presentation.fit import (
     contrast_rows,
     contrasts_by_column,
     heterogeneity_rows,
+    inverse_variance_notes,
     pooled_rows,
     shows_whole_percents,
-    two_step_notes,
 )
 from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
@@ -49,7 +49,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     document = tables.document
     evidence = tables.evidence
     notes = tuple(f"{name}: {meaning}." for name, meaning in column_meanings(document)) + tuple(
-        two_step_notes(document)
+        inverse_variance_notes(document)
     )
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)

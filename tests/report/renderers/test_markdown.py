@@ -44,6 +44,11 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_heading(report: Report) -
     assert count > 12
 
 
+def test_a_heading_in_several_lines_is_one(report: Report) -> None:
+    line = "|  | k | patients (responders) | crude | inverse-variance | typical | mean | next cohort |"
+    assert line in markdown_of(report, "f").splitlines()
+
+
 def test_the_pooled_rate_stands_in_its_row(report: Report, run: SimpleNamespace) -> None:
     (mean,) = [row for row in run.results.document["pooled"] if (row["group"], row["estimand"]) == ("all", "mean")]
     (line,) = re.findall(r"^\| overall \|.*$", markdown_of(report, "f"), re.MULTILINE)
