@@ -22,7 +22,7 @@ Name = Annotated[
     str | None,
     typer.Argument(
         metavar="NAME",
-        help="A bundled model, or the path of a TOML file; all if left out.",
+        help="A bundled model or the path of a TOML file. Default: list the bundled models.",
         show_default=False,
         autocompletion=completing.models,
     ),
@@ -32,7 +32,7 @@ Name = Annotated[
 def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
     """Bundled models; or one model file, with what its priors imply for response rates.
 
-    The levels of its columns come from the table. A model of one's own may start from a bundled one.
+    Levels of columns come from the table. A bundled model is a good start for one of your own.
 
     Example: alkbayes models line-generation > my-model.toml
     """

@@ -108,7 +108,7 @@ def _table(block: Table, _figures: str) -> Iterator[str]:
         for row in table.rows
     ]
     numbers = [place > 0 and place not in table.words for place in range(width)]
-    yield _grid([_heading(heading) for heading in table.headings], rows, numbers)
+    yield _grid([_title(heading) for heading in table.headings], rows, numbers)
     if block.notes:
         yield " ".join(escaped(note) for note in block.notes)
 
@@ -172,8 +172,8 @@ def _piece(piece: str | Link | Verbatim) -> str:
     return f"{' ' if piece[:1].isspace() else ''}{core}{' ' if core and piece[-1:].isspace() else ''}"
 
 
-def _heading(text: str) -> str:
-    """Return a heading in one line: a word that was broken in one piece, what stood under it in brackets."""
+def _title(text: str) -> str:
+    """Return the heading of a column in one line: a word that was broken in one piece, what stood under it in brackets."""
     return _cell(text.replace("-\n", "-").replace(",\n", "\n"))
 
 
