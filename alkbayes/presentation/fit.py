@@ -35,7 +35,7 @@ EXPLAINED = {
 }
 SHARES = ("explained", "i2")
 READING = (
-    ("crude", "summed responders over summed patients (Wilson interval): leaves the differences between cohorts out"),
+    ("crude", "all responders over all patients (Wilson interval): ignores heterogeneity between cohorts"),
     (
         "inverse-variance",
         "REML on the logit scale, from the counts alone, with a Hartung-Knapp interval (factor held at 1 or above)",
@@ -47,7 +47,7 @@ READING = (
 """What each column of the table of pooled rates is."""
 OWN_MIX = (
     "own mix",
-    "of each level's own patients, who differ in the other columns, too: not for comparing levels",
+    "over each level's own patients, who also differ in the other columns: not for comparing levels",
 )
 """What stands over the classical columns where the others are over the same patients."""
 INVERSE_VARIANCE = "reml-logit-hk-adhoc"
@@ -63,7 +63,7 @@ SIDE_PREDICTED = (
     f"combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
 """What the marks of contrasts mean."""
-WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws do."
+WHOLE_PERCENTS = "Whole percentages: the Monte Carlo error does not support a decimal; more draws would."
 
 
 def pooled_rows(document: Document) -> ReaderTable:

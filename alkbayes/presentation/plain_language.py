@@ -50,7 +50,7 @@ PROB = f"{100 * INTERVAL_PROB:.0f}"
 NOT_TO_BE_USED = "The posterior of this analysis failed its convergence gate, so that none of its numbers may be used"
 CAUTION = (
     "Patients were not randomised between treatment lines, between TKI generations or between trials: a difference may "
-    "come from the patients, the years or the way responses were read, and says nothing of what a drug would do for a "
+    "come from the patients, the years or how responses were assessed, and does not show what a drug would do for a "
     "given patient."
 )
 SINGLE_ARMS = (
@@ -148,7 +148,7 @@ def _crude(document: Document, overall: Mapping[str, Document]) -> Iterator[str]
     narrower = f" and is {times:.1f} times narrower" if round(times, 1) > 1 else ""
     yield (
         f"Adding up all patients gives {percent(row['estimate'])} % ({PROB} % confidence interval "
-        f"{percent_interval(row['low'], row['high'])} %), which leaves the differences between cohorts out{narrower}."
+        f"{percent_interval(row['low'], row['high'])} %), which ignores the differences between cohorts{narrower}."
     )
 
 

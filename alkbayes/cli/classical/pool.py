@@ -31,9 +31,9 @@ Methods = Annotated[
         help="Pooling method; repeatable. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, "
         "dl-logit, dl-logit-hk-adhoc, reml-logit, reml-logit-hk-adhoc, glmm-ml. Others: crude-wilson-cc, "
         "crude-agresti-coull, crude-jeffreys, crude-mid-p, common-logit-cr2, common-raw, common-arcsine, "
-        "common-freeman-tukey, dl-logit-hk, pm-logit, ml-logit, he-logit, hs-logit, sj-logit, reml-logit-hts, reml-logit-t, reml-logit-hk, "
-        "reml-logit-cr2, multilevel-logit, reml-raw, reml-arcsine, reml-log, reml-freeman-tukey, glmm-ml-trials, "
-        "beta-binomial-ml.",
+        "common-freeman-tukey, dl-logit-hk, pm-logit, ml-logit, he-logit, hs-logit, sj-logit, reml-logit-hts, "
+        "reml-logit-t, reml-logit-hk, reml-logit-cr2, multilevel-logit, reml-raw, reml-arcsine, reml-log, "
+        "reml-freeman-tukey, glmm-ml-trials, beta-binomial-ml.",
         show_default=False,
     ),
 ]

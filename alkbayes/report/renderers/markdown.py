@@ -173,7 +173,7 @@ def _piece(piece: str | Link | Verbatim) -> str:
 
 
 def _title(text: str) -> str:
-    """Return the heading of a column in one line: a word that was broken in one piece, what stood under it in brackets."""
+    """Return a column's heading in one line: a broken word in one piece, what stood under it in brackets."""
     return _cell(text.replace("-\n", "-").replace(",\n", "\n"))
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 CELLS = (
     "Rows under a heading of two columns are its cells: the cohorts with both levels, over their own patients. "
-    "A combination that no cohort has is no row."
+    "Combinations without cohorts are not shown."
 )
 MOST_CONTRASTS = 40
 """Contrasts of one effect that stand open; more are folded away."""
@@ -62,7 +62,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         *_weights(document),
     ]
     if document["heterogeneity"]:
-        said = text("How far trials and cohorts differ, and how much of that the named columns explain.")
+        said = text("Heterogeneity between trials and cohorts, and how much of it the effects explain.")
         blocks += [Heading("Heterogeneity"), said, Table(heterogeneity_rows(document))]
     if heterogeneity_priors(fit.design, draws=1):
         blocks.append(figure_of(tables, "heterogeneity"))

@@ -18,7 +18,7 @@ def test_sections_stand_in_the_order_of_the_guidelines(report: Report) -> None:
         "Model",
         "Computation and its verdict",
         "Results",
-        "Does the model expect these cohorts?",
+        "Does the model fit these cohorts?",
         "Classical checks",
         "Sensitivity",
         "Beyond this outcome",
