@@ -52,7 +52,7 @@ class RegimenClass(StrEnum):
 
 
 class PriorAlkTki(StrEnum):
-    """Earlier exposure of a cohort to ALK inhibitors."""
+    """Prior exposure of a cohort to ALK inhibitors."""
 
     NONE = "none"
     CRIZOTINIB = "crizotinib"

@@ -1,8 +1,8 @@
-"""Response rates by earlier ALK inhibitor and TKI generation, also where no cohort has had the one after the other.
+"""Response rates by prior ALK TKI and TKI generation, also where no cohort has had the one after the other.
 
 A cell of the matrix with cohorts is averaged over its own patients, as in the table of pooled rates. One without is a
-prediction of the model, averaged over the lines of all patients with that earlier inhibitor. Options after one earlier
-inhibitor are compared over these patients too, the same for every option, so that a difference between two options is
+prediction of the model, averaged over the lines of all patients with that prior TKI. Options after one prior
+TKI are compared over these patients too, the same for every option, so that a difference between two options is
 not one between the lines of their cohorts.
 """
 
@@ -61,7 +61,7 @@ HISTORIES = {
 
 WEIGHTING = (
     "A cell with cohorts is averaged over its own patients' lines; one without over the lines of all patients with "
-    "that earlier inhibitor, and so is every comparison: its options do not differ in their lines."
+    "that prior TKI, and so is every comparison: its options do not differ in their lines."
 )
 SEVERAL = ("any", "mixed")
 """Levels that are no history of a single patient."""
@@ -97,7 +97,7 @@ class Sequencing:
     fit
         What it is said by.
     after
-        The earlier inhibitor that the tables are cut to; None where they have all.
+        The prior TKI that the tables are cut to; None where they have all.
     matrix
         See :func:`sequence_table`.
     options
@@ -107,7 +107,7 @@ class Sequencing:
     cautions
         What a reader must know before any number, in sentences.
     findings
-        A sentence for each earlier inhibitor, made of the numbers.
+        A sentence for each prior TKI, made of the numbers.
     """
 
     fit: Fit
@@ -141,7 +141,7 @@ class Sequencing:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """A generation after an earlier inhibitor, and the cohorts that have had it so."""
+    """A generation after a prior TKI, and the cohorts that have had it so."""
 
     earlier: str
     generation: str
@@ -203,7 +203,7 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
     fit
         Of a model with effects of `prior_alk_tki` and `regimen_class`.
     after
-        An earlier inhibitor that the tables are cut to; all if None.
+        A prior TKI that the tables are cut to; all if None.
 
     Raises
     ------
@@ -227,7 +227,7 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
 def sequence_table(
     posterior: Posterior, frame: pd.DataFrame, errors: ErrorsOf | None = None, *, after: str | None = None
 ) -> pd.DataFrame:
-    """Return the response rate of every combination of an earlier ALK inhibitor and a TKI generation.
+    """Return the response rate of every combination of a prior ALK TKI and a TKI generation.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def sequence_table(
     errors
         What the Monte Carlo errors of draws are; without it the table has no columns of them.
     after
-        An earlier inhibitor that the table is cut to; all if None.
+        A prior TKI that the table is cut to; all if None.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def sequence_table(
 def option_table(
     posterior: Posterior, frame: pd.DataFrame, errors: ErrorsOf | None = None, *, after: str | None = None
 ) -> pd.DataFrame:
-    """Return the options after each earlier inhibitor, over the same patients, with their ranks.
+    """Return the options after each prior TKI, over the same patients, with their ranks.
 
     Only options with cohorts are ranked: one without would be ranked by its prior.
 
@@ -312,7 +312,7 @@ def option_table(
 def comparison_table(
     posterior: Posterior, frame: pd.DataFrame, errors: ErrorsOf | None = None, *, after: str | None = None
 ) -> pd.DataFrame:
-    """Return each option against each other after each earlier inhibitor, over the same patients.
+    """Return each option against each other after each prior TKI, over the same patients.
 
     Returns
     -------
@@ -425,7 +425,7 @@ def history_words(earlier: str) -> str:
 
 
 def _finding(earlier: str, options: pd.DataFrame) -> str:
-    """Return what there is to choose from after an earlier inhibitor, and how sure the order is."""
+    """Return what there is to choose from after a prior TKI, and how sure the order is."""
     seen = [row for row in records(options) if row["observed"]]
     names = [f"{shown(row['generation'])} (k = {row['k']:,})" for row in seen]
     start = f"After {history_words(earlier)} there are cohorts of {listed(names)}"

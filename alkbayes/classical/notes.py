@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alkbayes.classical.inverse_variance.regression import Test, quantile
-from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod
 from alkbayes.text.wording import counted, percent, percent_interval, variance
 from alkbayes.vocabulary import INTERVAL_PROB
 
@@ -49,7 +49,7 @@ def standard_error_note(method: PoolingMethod, factor: float, df: int | None, in
     Parameters
     ----------
     method
-        In two steps.
+        An inverse-variance method.
     factor, df
         As in :class:`alkbayes.classical.inverse_variance.regression.RegressionFit`.
     instead
@@ -58,7 +58,7 @@ def standard_error_note(method: PoolingMethod, factor: float, df: int | None, in
     if df is None or np.isnan(factor):
         return ""
     times = quantile(df, INTERVAL_PROB)
-    if TWO_STEP[method].test is Test.KNAPP_HARTUNG and times * np.sqrt(factor) < quantile(None, INTERVAL_PROB):
+    if INVERSE_VARIANCE[method].test is Test.KNAPP_HARTUNG and times * np.sqrt(factor) < quantile(None, INTERVAL_PROB):
         held = f"{method}-adhoc holds the Hartung-Knapp factor at 1 or above. See {instead()}."
         if factor == 0:
             return (

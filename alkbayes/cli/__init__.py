@@ -116,7 +116,9 @@ def _print_version(asked: bool) -> None:
 def _of_every_command(
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="No progress and no notes on stderr; warnings stay.", show_default=False),
+        typer.Option(
+            "--quiet", "-q", help="Suppress progress and notes on stderr, but not warnings.", show_default=False
+        ),
     ] = False,
     version: Annotated[  # noqa: ARG001 - its callback has answered
         bool,

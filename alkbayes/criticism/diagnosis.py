@@ -97,7 +97,7 @@ class Diagnosis:
             return f"Do not use the numbers of this run: {joined(failed)} failed."
         if attention:
             return f"The numbers of this run can be used; look at {joined(attention)} first."
-        return "The numbers of this run can be used: every diagnostic is as it should be."
+        return "The numbers of this run can be used: all diagnostics passed."
 
     def as_record(self) -> dict[str, Any]:
         """Return the diagnosis as values that JSON can hold."""

@@ -91,10 +91,10 @@ def chain_findings(
         yield _finding(
             "tree depth",
             True,
-            f"Trees were at most {depth[0]} deep, and {100 * depth[1]:.1f} % of them were cut at the limit.",
+            f"Tree depth is at most {depth[0]}; {100 * depth[1]:.1f} % of trees were cut at the limit.",
             "",
-            "Cut trees cost time and make draws depend on each other, and bias nothing; the other diagnostics say "
-            "whether that matters. More tuning may find longer steps.",
+            "Cut trees cost time and raise autocorrelation, but cause no bias; the other diagnostics show whether "
+            "that matters. Longer tuning may find larger steps.",
             well=depth[1] <= MUCH_DEPTH,
         )
 
@@ -105,7 +105,7 @@ def _place(divergent: pd.DataFrame) -> str:
         return ""
     first = divergent.iloc[0]
     if abs(first["difference"]) < CLEAR_DIFFERENCE:
-        return "They lie in no one place: no parameter differs clearly between them and the other draws."
+        return "They are not concentrated: no parameter differs clearly between them and the other draws."
     side = "small" if first["difference"] < 0 else "large"
     apart = f"{abs(first['difference']):.1f} SD from the other draws, by ranks"
     return f"They lie where {first['parameter']} is {side} ({apart})."
@@ -122,7 +122,7 @@ def weight_findings(gate: Diagnostics, weights: Weights, proposals: NDArray[np.i
         f"Finer nodes change log L by {weights.quadrature_error:.1g} (SD over the posterior), which moves no mean by "
         "more than that share of its posterior SD.",
         "The error of the integrals is not known.",
-        "Fit again by NUTS.",
+        "Refit by NUTS.",
     )
 
 
@@ -136,12 +136,12 @@ def error_finding(quantities: pd.DataFrame) -> Finding:
     return _finding(
         "Monte Carlo error",
         True,
-        f"The headline rates have Monte Carlo errors of at most {headline['mcse_median'].max():.2f} points, the ends "
-        f"of their intervals of {headline[['mcse_low', 'mcse_high']].to_numpy().max():.2f}. Of {len(rates)} reported "
-        f"rates and differences {one} are printed with one decimal, the others in whole percents.",
+        f"Monte Carlo errors of headline rates are at most {headline['mcse_median'].max():.2f} points, of their "
+        f"interval limits {headline[['mcse_low', 'mcse_high']].to_numpy().max():.2f}. Of {len(rates)} reported rates "
+        f"and differences, {one} are printed with one decimal, the others as whole percentages.",
         "",
         f"{rates['name'].iloc[int(largest.argmax())]} has an error of {largest.max():.1f} points, so that not even "
-        "whole percents hold: give more draws (four times as many halve the error).",
+        "whole percentages hold: use more draws (four times as many halve the error).",
         well=bool(largest.map(whole_numbers_hold).all()),
     )
 
@@ -156,10 +156,10 @@ def record_finding(gate: Diagnostics, recorded: Diagnostics) -> Finding:
     return _finding(
         "record",
         not differ,
-        f"The gate, computed again from the draws, is the one that the run recorded ({said}).",
-        f"The run recorded that its gate was {said} and other values than its draws give: it was made by another "
-        "version of alkbayes, or its record is not of these draws.",
-        "Fit again.",
+        f"The gate, recomputed from the draws, matches the run's record ({said}).",
+        f"The gate, recomputed from the draws, does not match the run's record ({said}): the run was made by another "
+        "version of alkbayes, or its record belongs to other draws.",
+        "Refit.",
     )
 
 

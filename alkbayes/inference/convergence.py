@@ -185,47 +185,46 @@ def _chain_checks(
             value < limits.rhat_max,
             value,
             limits.rhat_max,
-            f"the chains agree: R-hat of all parameters is at most {value:.3f} ({name}), below {limits.rhat_max}",
+            f"R-hat is at most {value:.3f} ({name}), below {limits.rhat_max}: the chains agree",
             f"R-hat of {name} is {value:.3f}, not below {limits.rhat_max}: the chains do not agree",
-            "Give longer tuning (2,000 steps) and more draws; if it stays, the data may not identify all parameters: "
-            "take a simpler model, or fit it by quadrature.",
+            "Use longer tuning (2,000 steps) and more draws; if R-hat stays high, the data may not identify all "
+            "parameters: use a simpler model, or refit by quadrature.",
         ),
-        _ess_check("bulk ESS", "the middle", *bulk, limits),
-        _ess_check("tail ESS", "the tails", *tail, limits),
+        _ess_check("bulk ESS", *bulk, limits),
+        _ess_check("tail ESS", *tail, limits),
         _check(
             "divergences",
             divergences <= limits.divergences,
             divergences,
             limits.divergences,
-            "no transition diverged: the sampler met no place that it could not follow",
-            f"{counted(divergences, 'divergent transition')}, more than {limits.divergences}: part of the posterior is "
-            "hard to reach, and the numbers may leave it out",
-            "Fit again by quadrature, which has no such trouble; if the model is none that it covers, give "
-            "longer tuning, a tighter prior for the parameter that is named, or a simpler model.",
+            "no divergent transitions",
+            f"{counted(divergences, 'divergent transition')}, more than {limits.divergences}: part of the posterior "
+            "may be missed",
+            "Refit by quadrature, which is not affected; if it does not cover the model, use longer tuning, a tighter "
+            "prior for the parameter named, or a simpler model.",
         ),
         _check(
             "E-BFMI",
             ebfmi > limits.ebfmi_min,
             ebfmi,
             limits.ebfmi_min,
-            f"the energy is explored well: E-BFMI is at least {ebfmi:.2f}, above {limits.ebfmi_min}",
+            f"E-BFMI is at least {ebfmi:.2f}, above {limits.ebfmi_min}: the energy is explored well",
             f"E-BFMI is {ebfmi:.2f}, not above {limits.ebfmi_min}: the energy is explored slowly",
-            "The posterior has tails that the chains reach too rarely, often those of a heterogeneity SD: give longer "
-            "tuning, take a model with lighter tails, or fit it by quadrature.",
+            "The chains rarely reach the tails of the posterior, often those of a heterogeneity SD: use longer tuning, "
+            "a model with lighter tails, or quadrature.",
         ),
     )
 
 
-def _ess_check(kind: str, where: str, value: float, name: str, limits: Thresholds) -> Check:
+def _ess_check(kind: str, value: float, name: str, limits: Thresholds) -> Check:
     return _check(
         kind,
         value > limits.ess_min,
         value,
         limits.ess_min,
-        f"enough for {where}: the draws of every parameter are worth at least {value:,.0f} independent ones ({name}), "
-        f"above {limits.ess_min:.0f}",
+        f"{kind} is at least {value:,.0f} ({name}), above {limits.ess_min:.0f}",
         f"{kind} of {name} is {value:,.0f}, not above {limits.ess_min:.0f}: too few effective draws",
-        "Give more draws; the chains move slowly there.",
+        "Use more draws: the chains mix slowly.",
     )
 
 
@@ -254,23 +253,23 @@ def weight_checks(
     shown = "not known" if ess is None else f"{ess:,.0f}"
     copies = np.unique(proposals, return_counts=True)[1]
     kept, duplicates = float(proposals.size**2 / (copies**2).sum()), proposals.size - copies.size
-    more = "Give more draws, or fit again by NUTS."
+    more = "Use more draws, or refit by NUTS."
     checks = [
         _check(
             "Pareto k",
             pareto_k <= limits.pareto_k_max,
             pareto_k,
             limits.pareto_k_max,
-            f"the importance weights can be relied on: their Pareto k is {pareto_k:.2f}, at most {limits.pareto_k_max}",
-            f"Pareto k is {pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be relied on",
-            "Fit again by NUTS.",
+            f"Pareto k is {pareto_k:.2f}, at most {limits.pareto_k_max}: the importance weights are reliable",
+            f"Pareto k is {pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are unreliable",
+            "Refit by NUTS.",
         ),
         _check(
             "importance ESS",
             found > limits.ess_min,
             found,
             limits.ess_min,
-            f"the weighted draws are worth {shown} independent ones, above {limits.ess_min:.0f}",
+            f"the importance ESS is {shown}, above {limits.ess_min:.0f}",
             f"the importance ESS is {shown}, not above {limits.ess_min:.0f}: too few effective draws",
             more,
         ),
@@ -283,12 +282,12 @@ def weight_checks(
                 thin_share <= limits.thin_max,
                 thin_share,
                 limits.thin_max,
-                f"the weighted draws reach the whole posterior: the proposal is thin over {beyond}, at most {most}",
-                f"the weighted draws miss part of the posterior: the proposal is thin over {beyond}, more than {most}",
-                "Fit again by NUTS.",
+                f"the proposal covers the posterior: it is thin over {beyond}, at most {most}",
+                f"the proposal misses part of the posterior: it is thin over {beyond}, more than {most}",
+                "Refit by NUTS.",
             )
         )
-    of = f"of {proposals.size:,} kept draws {duplicates:,} repeat another's global parameters; together they are worth"
+    of = f"{duplicates:,} of {proposals.size:,} kept draws are duplicates; together they are worth"
     checks.append(
         _check(
             "duplicates",

@@ -23,7 +23,7 @@ ALL_PATIENTS = "the patients of all cohorts"
 PATIENTS = {
     ("line", "naive"): "treatment-naive patients",
     ("line", "pretreated"): "pretreated patients",
-    ("prior_alk_tki", "none"): "patients without an earlier ALK TKI",
+    ("prior_alk_tki", "none"): "patients without a prior ALK TKI",
     ("prior_alk_tki", "crizotinib"): "patients after crizotinib",
 }
 """What those are called whose column has one level."""

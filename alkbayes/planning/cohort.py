@@ -15,7 +15,7 @@ from alkbayes.errors import UsageError
 from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
 from alkbayes.inference.fit import Fit
 from alkbayes.model.profiles import Group, profile_predictors
-from alkbayes.text.names import shown
+from alkbayes.text.names import column_title, shown
 from alkbayes.vocabulary import Estimand, Standard, in_order
 
 type Array = NDArray[np.float64]
@@ -63,7 +63,9 @@ class PlannedCohort:
             return ""
         over = "these cohorts" if self.seen else "the whole table"
         weights = f": {self.weights}" if self.weights else ""
-        return f"Left open: {', '.join(map(shown, self.averaged))}; averaged over the patients of {over}{weights}."
+        return (
+            f"Left open: {', '.join(map(column_title, self.averaged))}; averaged over the patients of {over}{weights}."
+        )
 
 
 def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:

@@ -35,9 +35,9 @@ EXPLAINED = {
 }
 SHARES = ("explained", "i2")
 COLUMN_MEANINGS = (
-    ("crude", "summed responders over summed patients (Wilson interval): leaves the differences between cohorts out"),
+    ("crude", "all responders over all patients (Wilson interval): ignores heterogeneity between cohorts"),
     (
-        "two-step",
+        "inverse-variance",
         "REML on the logit scale, from the counts alone, with a Hartung-Knapp interval (factor held at 1 or above)",
     ),
     ("typical", "a cohort in the middle of the distribution, with its credible interval"),
@@ -47,11 +47,11 @@ COLUMN_MEANINGS = (
 """What each column of the table of pooled rates is."""
 OWN_MIX = (
     "own mix",
-    "of each level's own patients, who differ in the other columns, too: not for comparing levels",
+    "over each level's own patients, who also differ in the other columns: not for comparing levels",
 )
 """What stands over the classical columns where the others are over the same patients."""
-TWO_STEP = "reml-logit-hk-adhoc"
-"""The classical method of the two-step column."""
+INVERSE_VARIANCE = "reml-logit-hk-adhoc"
+"""The classical method of the inverse-variance column."""
 OWN_PATIENTS = "each over its own patients"
 """What rows are averaged over that are not for comparing."""
 PARTLY_PREDICTED = "*"
@@ -63,14 +63,14 @@ SIDE_PREDICTED = (
     f"combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
 """What the marks of contrasts mean."""
-WHOLE_PERCENTS = "Whole percents: the Monte Carlo error leaves no decimal there. More draws do."
+WHOLE_PERCENTS = "Whole percentages: the Monte Carlo error does not support a decimal; more draws would."
 
 
 def pooled_rows(document: Document) -> ReaderTable:
     """Return the pooled rates of a fit with the classical ones, in percent."""
-    classical = ("crude", "two-step")
+    classical = ("crude", "inverse-\nvariance")
     if is_standardised(document["pooled"]):
-        classical = ("crude,\nown mix", "two-step,\nown mix")
+        classical = ("crude,\nown mix", "inverse-\nvariance,\nown mix")
     return ReaderTable(
         title=f"Pooled {outcome_of(document).label}, %",
         headings=("", "k", "patients\nresponders", *classical, "typical", "mean", "next cohort"),
@@ -258,15 +258,17 @@ def weight_lines(document: Document) -> list[str]:
     ]
 
 
-def two_step_notes(document: Document) -> list[str]:
-    """Return what is to be said of the intervals of the two-step column, each once with the rows that it is of."""
+def inverse_variance_notes(document: Document) -> list[str]:
+    """Return the notes on the intervals of the inverse-variance column, each once with the rows that it is about."""
     notes = [
-        (level_name(row), row["note"]) for row in document["classical"] if row["method"] == TWO_STEP and row["note"]
+        (level_name(row), row["note"])
+        for row in document["classical"]
+        if row["method"] == INVERSE_VARIANCE and row["note"]
     ]
     told: dict[tuple[str, ...], list[str]] = {}
     for sentence in sentences_of(notes):
         told.setdefault(tuple(sentence.intervals), []).append(sentence.worded(str))
-    return [f"Two-step ({', '.join(names)}): {' '.join(said)}" for names, said in told.items()]
+    return [f"Inverse-variance ({', '.join(names)}): {' '.join(said)}" for names, said in told.items()]
 
 
 def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
@@ -282,7 +284,7 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
             str(typical["k"]),
             f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),
-            _classical(classical.get((group, level, TWO_STEP))),
+            _classical(classical.get((group, level, INVERSE_VARIANCE))),
             "\n".join(rate(typical)),
             "\n".join(rate(estimands["mean"])),
             limits(estimands["next_cohort"]),

@@ -40,7 +40,7 @@ NAMES = {
     ("generation", "third"): "third-generation TKIs",
     ("generation", "combination"): "combination regimens",
     ("generation", "experimental"): "experimental agents",
-    ("prior_tki", "none"): "cohorts without an earlier ALK TKI",
+    ("prior_tki", "none"): "cohorts without a prior ALK TKI",
     ("prior_tki", "crizotinib"): "cohorts after crizotinib",
     ("prior_tki", "second"): "cohorts after a second-generation TKI",
     ("prior_tki", "any"): "cohorts after ALK TKIs of several kinds",
@@ -49,7 +49,7 @@ NAMES = {
 TITLES = {
     "line": ("treatment line", "treatment lines"),
     "generation": ("TKI generation", "TKI generations"),
-    "prior_tki": ("earlier ALK TKI", "kinds of earlier ALK TKI"),
+    "prior_tki": ("prior ALK TKI", "kinds of prior ALK TKI"),
 }
 """Of an effect, what its levels are one by one and together."""
 
@@ -58,7 +58,7 @@ PROB = f"{100 * INTERVAL_PROB:.0f}"
 NOT_TO_BE_USED = "The posterior of this analysis failed its convergence gate, so that none of its numbers may be used"
 CAUTION = (
     "Patients were not randomised between treatment lines, between TKI generations or between trials: a difference may "
-    "come from the patients, the years or the way responses were read, and says nothing of what a drug would do for a "
+    "come from the patients, the years or how responses were assessed, and does not show what a drug would do for a "
     "given patient."
 )
 SINGLE_ARMS = (
@@ -154,7 +154,7 @@ def _crude(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str
     narrower = f" and is {times:.1f} times narrower" if round(times, 1) > 1 else ""
     yield (
         f"Adding up all patients gives {percent(row['estimate'])} % ({PROB} % confidence interval "
-        f"{percent_interval(row['low'], row['high'])} %), which leaves the differences between cohorts out{narrower}."
+        f"{percent_interval(row['low'], row['high'])} %), which ignores the differences between cohorts{narrower}."
     )
 
 

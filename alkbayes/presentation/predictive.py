@@ -18,7 +18,7 @@ from alkbayes.text.wording import (
 
 IN_PERCENT = ("smallest ORR", "largest ORR", "naive less pretreated")
 COUNTS = ("cohorts outside 90 %",)
-READING = "p: share of replicated tables with a larger value, ties by half; *: in the outer 5 %."
+READING = "p: proportion of replicated tables with a larger value, ties count half; *: in the outer 5 %."
 
 SHOWN = 15
 """Cohorts that a table shows, those with the most extreme PIT values."""
@@ -28,9 +28,7 @@ NOT_UNIFORM = 0.05
 
 def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
     """Yield what the posterior predicts of these cohorts, and of new ones like them."""
-    yield Sentence(
-        "new: new cohorts of new trials with these profiles and sizes; what the model says of the next ones."
-    )
+    yield Sentence("new: new cohorts of new trials with these profiles and sizes, as the model predicts them.")
     yield Sentence("same: these cohorts again, each at its own rate, which was shrunk towards its counts.")
     cohorts = counted(len(found.cohorts), "cohort")
     for kind, p in reversed(list(found.uniform.items())):
@@ -111,10 +109,10 @@ def _value(name: str, value: float) -> str:
 def _calibrated(kind: str, p: float) -> str:
     """Return what the uniformity of PIT values comes to."""
     if kind == "same":
-        return f"{p_equals(p)}. Nearer to the middle than uniform by construction, and no test."
+        return f"{p_equals(p)}. Not a test: closer to the middle than uniform by construction."
     if p < NOT_UNIFORM:
-        return f"{p_equals(p)}. The PIT values are not uniform: the predictive distributions are off."
-    return f"{p_equals(p)}. The PIT values are uniform as far as can be seen."
+        return f"{p_equals(p)}. The PIT values are not uniform: the predictive distributions are miscalibrated."
+    return f"{p_equals(p)}. No evidence against uniform PIT values."
 
 
 def _cohort(row: Mapping[str, Any]) -> tuple[str, ...]:

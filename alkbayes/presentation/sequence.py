@@ -1,4 +1,4 @@
-"""Sequences of ALK inhibitors as a reader sees them: every option after each earlier one, and options compared."""
+"""Sequences of ALK inhibitors as a reader sees them: every option after each prior one, and options compared."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ def sequence_parts(record: "SequenceRecord") -> tuple[Part, ...]:
 
 def _options(record: "SequenceRecord") -> ReaderTable:
     """Return every option with its estimands; of what no cohort has had, a prediction that is marked."""
-    title = "Objective response rate by earlier ALK inhibitor and TKI generation, %"
+    title = "Objective response rate by prior ALK TKI and TKI generation, %"
     if record["after"] is not None:
         title = f"Objective response rate after {history_words(record['after'])}, %"
     notes = ["k: cohorts with this after that; typical, mean: with 95 % credible intervals."]
@@ -72,7 +72,7 @@ def _comparisons(record: "SequenceRecord") -> Part:
     whole = record["after"] is None
     rows = [row for row in record["comparisons"] if row["observed"] or not whole]
     if not rows:
-        return Sentence("No two options after one earlier inhibitor to compare.")
+        return Sentence("No two options after one prior TKI to compare.")
     cells: list[tuple[str, ...]] = []
     previous = None
     for (earlier, contrast), scales in rows_by(rows, "earlier", "contrast", "scale").items():
@@ -99,7 +99,7 @@ def _comparisons(record: "SequenceRecord") -> Part:
 
 
 def _row_title(earlier: str) -> str:
-    return f"earlier ALK inhibitor: {shown(earlier)}"
+    return f"prior ALK TKI: {shown(earlier)}"
 
 
 def _name(option: str, *, observed: bool) -> str:

@@ -24,7 +24,7 @@ UNEVEN = 0.1
 OWN_ROWS = "Each row is averaged over its own patients"
 SAME_PATIENTS = (
     "Typical, mean and next cohort of the levels of a column are over the same patients, which stand above them, so "
-    "that levels can be compared; crude and two-step are over each level's own."
+    "that levels can be compared; crude and inverse-variance are over each level's own."
 )
 OWN_PATIENTS = (
     "Each level is over its own patients, who differ in the other columns, so that levels cannot be compared by their "

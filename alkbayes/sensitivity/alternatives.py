@@ -201,10 +201,10 @@ ALTERNATIVES: tuple[Alternative, ...] = (
     ),
     *(_mixture_alternative(share) for share in (0.25, 0.5, 0.75)),
     Alternative(
-        "line by earlier TKI",
+        "line by prior TKI",
         Family.EVIDENCE,
-        "naive is no earlier ALK inhibitor, pretreated any, mixed some patients; chemotherapy does not count",
-        "Is it the earlier ALK inhibitor, or any earlier therapy?",
+        "naive is no prior ALK TKI, pretreated any, mixed some patients; chemotherapy does not count",
+        "Is it the prior ALK TKI, or any prior therapy?",
         edits.line_by_tki,
     ),
     Alternative(

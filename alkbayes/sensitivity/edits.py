@@ -31,7 +31,7 @@ LINE_BY_TKI = {
     PriorAlkTki.ANY: Line.PRETREATED,
     PriorAlkTki.MIXED: Line.MIXED,
 }
-"""The treatment line that earlier ALK inhibitors make alone, whatever chemotherapy came before."""
+"""The treatment line that prior ALK TKIs make alone, whatever chemotherapy came before."""
 
 OF_RESPONDERS = frozenset({"assessor", "analysis_set", "confirmed", "count_basis"})
 """Columns that say how the usual counts came about, and nothing of another outcome's."""
@@ -226,7 +226,7 @@ def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> E
 
 
 def line_by_tki(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
-    """Take the treatment line from earlier ALK inhibitors alone."""
+    """Take the treatment line from prior ALK TKIs alone."""
     if LINE not in spec.columns:
         return Inapplicable("the model does not read the column line")
     if PRIOR_ALK_TKI not in evidence.frame:

@@ -22,8 +22,8 @@ GROUP_TITLES = {
     "line": "line",
     "generation": "TKI generation",
     "line:generation": "line : TKI generation",
-    "prior_tki": "earlier ALK TKI",
-    "prior_tki:generation": "earlier ALK TKI : TKI generation",
+    "prior_tki": "prior ALK TKI",
+    "prior_tki:generation": "prior ALK TKI : TKI generation",
 }
 """What columns, and pairs of columns, are called above their levels."""
 

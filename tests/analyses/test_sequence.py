@@ -1,4 +1,4 @@
-"""Rates by earlier ALK inhibitor and generation."""
+"""Rates by prior ALK TKI and generation."""
 
 from types import SimpleNamespace
 
@@ -169,7 +169,7 @@ def test_another_model_is_refused(case_of, frame) -> None:
         sequence_table(SimpleNamespace(design=case.design), frame.drop(columns="prior_alk_tki"))
 
 
-def test_an_earlier_inhibitor_that_is_not_there_is_refused(posterior, frame) -> None:
+def test_a_prior_inhibitor_that_is_not_there_is_refused(posterior, frame) -> None:
     with pytest.raises(UsageError, match=r'"crizotinb".*allowed: none, crizotinib.*Did you mean "crizotinib"\?'):
         option_table(posterior, frame, after="crizotinb")
 

@@ -159,8 +159,8 @@ def test_a_wider_terminal_has_wider_tables(terminal: Callable[..., Result]) -> N
 def test_words_are_whole_and_further_lines_hang(terminal: Callable[..., Result]) -> None:
     lines = terminal("summary", "line", NO_COLOR="1").stdout.splitlines()
     start = next(at for at, line in enumerate(lines) if line.startswith("crude: "))
-    assert lines[start].endswith("(Wilson interval): leaves")
-    assert lines[start + 1] == " " * 13 + "the differences between cohorts out"
+    assert lines[start].endswith("(Wilson interval): ignores")
+    assert lines[start + 1] == " " * 18 + "heterogeneity between cohorts"
 
 
 @pytest.mark.parametrize("arguments", [("evidence",), ("influence",), ("pool",)])

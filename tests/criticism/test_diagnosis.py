@@ -84,7 +84,7 @@ def test_good_draws_pass_every_check(sampled: Fit, integrated: Fit) -> None:
     for found in (chains, weighted):
         assert set(verdicts(found).values()) == {Verdict.PASSED}
         assert found.failures == ()
-        assert found.conclusion == "The numbers of this run can be used: every diagnostic is as it should be."
+        assert found.conclusion == "The numbers of this run can be used: all diagnostics passed."
         assert all(check.finding.endswith(".") and not check.advice for check in found.findings)
         json.dumps(found.as_record(), allow_nan=False)
     assert chains.gate == sampled.diagnostics

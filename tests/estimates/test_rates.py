@@ -398,7 +398,7 @@ SUPPORT = {
     "prior_alk_tki": lambda frame: frame["line"] == "pretreated",
     "regimen_class": lambda frame: frame["n"] > 0,
 }
-"""Cohorts whose patients could have had any level of the column: what an earlier ALK inhibitor and a line exclude."""
+"""Cohorts whose patients could have had any level of the column: what a prior ALK TKI and a line exclude."""
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ def bundled() -> Design:
 @pytest.mark.parametrize(
     ("column", "patients", "words"),
     [
-        # Summed over the bundled cohorts: 1,612 + 871 + 602 of no earlier ALK inhibitor; 2,948 pretreated; all 5,645.
-        ("line", 3085, "patients without an earlier ALK TKI"),
+        # Summed over the bundled cohorts: 1,612 + 871 + 602 of no prior ALK TKI; 2,948 pretreated; all 5,645.
+        ("line", 3085, "patients without a prior ALK TKI"),
         ("prior_alk_tki", 2948, "pretreated patients"),
         ("regimen_class", 5645, "the patients of all cohorts"),
     ],

@@ -75,7 +75,7 @@ def test_what_is_left_open_where_no_cohort_is_like_it(case_of: Any) -> None:
     """Of two levels that never meet, the third column is averaged over all patients of the table."""
     fit = fit_of(case_of("interaction"))
     assert planned_cohort(fit, {"line": "mixed"}).left_open == (
-        "Left open: generation; averaged over the patients of these cohorts."
+        "Left open: TKI generation; averaged over the patients of these cohorts."
     )
     agent = fit_of(case_of("agent"))
     found = planned_cohort(agent, {"line": "naive", "generation": "experimental"})

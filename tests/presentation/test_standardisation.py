@@ -66,8 +66,8 @@ def test_rows_that_move_are_named_with_both_numbers(compared: Document) -> None:
 def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> None:
     _, lines = averaging(compared)
     assert [line.partition(" (")[0] for line in lines] == [
-        "line: patients without an earlier ALK TKI",
-        "earlier ALK TKI: pretreated patients",
+        "line: patients without a prior ALK TKI",
+        "prior ALK TKI: pretreated patients",
         "TKI generation: the patients of all cohorts",
     ]
     (predicted,) = prediction_lines(compared)
@@ -75,10 +75,10 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
     assert "TKI generation first 45 %" in predicted
     assert "mixed 100 %" in predicted
     table = pooled_rows(compared)
-    assert (table.headings[3], table.headings[4]) == ("crude,\nown mix", "two-step,\nown mix")
+    assert (table.headings[3], table.headings[4]) == ("crude,\nown mix", "inverse-\nvariance,\nown mix")
     assert [name for name, _ in column_meanings(compared)] == [
         "crude",
-        "two-step",
+        "inverse-variance",
         "own mix",
         "typical",
         "mean",
@@ -87,15 +87,15 @@ def test_the_table_names_its_mixes_and_marks_predictions(compared: Document) -> 
     names = [row[0] for row in table.rows]
     assert {" first *", " naive", " none : first"} <= set(names)
     assert [row[0] for row in table.rows if len(row) == 1] == [
-        "By line, over patients without an earlier ALK TKI",
-        "By earlier ALK TKI, over pretreated patients",
+        "By line, over patients without a prior ALK TKI",
+        "By prior ALK TKI, over pretreated patients",
         "By TKI generation, over the patients of all cohorts",
         "By line and TKI generation, each over its own patients",
-        "By earlier ALK TKI and TKI generation, each over its own patients",
+        "By prior ALK TKI and TKI generation, each over its own patients",
     ]
     assert [table.title for table in contrast_rows(compared)] == [
-        "Contrasts of line, over patients without an earlier ALK TKI",
-        "Contrasts of earlier ALK TKI, over pretreated patients",
+        "Contrasts of line, over patients without a prior ALK TKI",
+        "Contrasts of prior ALK TKI, over pretreated patients",
         "Contrasts of TKI generation, over the patients of all cohorts",
     ]
 
@@ -123,10 +123,9 @@ def test_contrasts_of_which_a_side_is_predicted_are_marked(compared: Document) -
 
 def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared: Document) -> None:
     meanings = {row[0]: row[3] for row in heterogeneity_rows(compared).rows}
-    assert meanings["sd_prior_tki"] == "between the levels of earlier ALK TKI, SD on the logit scale"
+    assert meanings["sd_prior_tki"] == "between the levels of prior ALK TKI, SD on the logit scale"
     assert (
-        meanings["sd_prior_tki_generation"]
-        == "interaction of earlier ALK TKI and TKI generation, SD on the logit scale"
+        meanings["sd_prior_tki_generation"] == "interaction of prior ALK TKI and TKI generation, SD on the logit scale"
     )
     # An underscore of a column's own name stays one.
     chemo = {"group": "prior_chemo", "first_column": "prior_chemo"}
@@ -138,7 +137,7 @@ def test_a_standard_deviation_is_explained_by_the_names_of_its_columns(compared:
 
 def test_contrasts_of_a_figure_are_told_over_whom_they_are(compared: Document) -> None:
     (said,) = contrast_patients(compared)
-    assert "line, patients without an earlier ALK TKI" in said
+    assert "line, patients without a prior ALK TKI" in said
     assert "TKI generation, the patients of all cohorts" in said
 
 

@@ -67,7 +67,7 @@ def test_the_evidence_says_what_is_in_it_and_what_is_not(report: Report, run: Si
     assert flow.steps[0] == ("In the analysis: 63 cohorts of 42 trials, 5,645 patients", ())
     assert table(section, "Cohorts by group")["naive"] == ("17", "1,612", "1,231", "76.4")
     (groups,) = [block.table for block in blocks(section) if isinstance(block, Table)]
-    history = groups.rows.index(("earlier ALK TKI",))
+    history = groups.rows.index(("prior ALK TKI",))
     assert groups.rows[history + 2] == (" crizotinib", "17", "1,626", "812", "49.9")
 
 

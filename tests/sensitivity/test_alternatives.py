@@ -31,7 +31,7 @@ def test_every_alternative_applies_to_every_bundled_model_or_says_why_not(model:
             assert analysis.design.n.sum() == analysis.evidence.patients
     applied = [name for name, analysis in found.items() if isinstance(analysis, AlternativeAnalysis)]
     assert {"independent review", "intention to treat", "stated counts", "no phase 1", "high certainty"} <= {*applied}
-    assert ("mixed 50 % pretreated" in applied) == ("line by earlier TKI" in applied) == ("line" in spec.columns)
+    assert ("mixed 50 % pretreated" in applied) == ("line by prior TKI" in applied) == ("line" in spec.columns)
 
 
 def test_a_table_of_pretreated_cohorts_alone_says_what_it_cannot_do(

@@ -73,9 +73,7 @@ def test_a_selection_has_the_rows_that_the_file_has(
     assert frame.index.tolist() == list(range(len(expected)))
 
 
-def test_the_line_by_earlier_tki_is_that_of_the_file(
-    spec: Spec, evidence: Evidence, rows: list[dict[str, str]]
-) -> None:
+def test_the_line_by_prior_tki_is_that_of_the_file(spec: Spec, evidence: Evidence, rows: list[dict[str, str]]) -> None:
     after = changed(edits.line_by_tki(spec, evidence)).evidence.frame
     kinds = Counter(row["prior_alk_tki"] for row in rows)
     treated = kinds["crizotinib"] + kinds["second"] + kinds["any"]

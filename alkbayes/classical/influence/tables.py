@@ -18,7 +18,7 @@ from alkbayes.classical.inverse_variance.regression import fit_regression
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.moderators.clustering import clustering_note
 from alkbayes.classical.notes import sentences
-from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, TwoStep, scale_of
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, InverseVariance, PoolingMethod, scale_of
 from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.pooling.result import PooledProportion, Z, with_interval
 from alkbayes.classical.scales import back_transform, effects
@@ -81,14 +81,13 @@ class InfluenceTable:
           their summed counts and `observed` their crude rate.
         - `estimate`, `low`, `high` and `tau2` are those of the other cohorts, as in `PooledProportion`, and `change` is
           the estimate less that of all cohorts, a difference of proportions.
-        - `rstudent` to `baujat_y` are those of :mod:`alkbayes.classical.influence.diagnostics` for methods in two steps
-        and of
-          :mod:`alkbayes.classical.influence.glmm` for `glmm-ml*`, which have no `dffits`, `hat` and `weight`; NaN for
-          other methods, and for trials.
-        - `shrunken` is the cohort's rate given all cohorts: for methods in two steps with a variance between cohorts
-          the best linear unbiased prediction, transformed back with its 95 % limits; for `glmm-ml*` the conditional
-          mean of the rate, without limits, as they would take mean and tau for known. NaN for other methods, and for
-          trials.
+        - `rstudent` to `baujat_y` are those of :mod:`alkbayes.classical.influence.diagnostics` for inverse-variance
+          methods and of :mod:`alkbayes.classical.influence.glmm` for `glmm-ml*`, which have no `dffits`, `hat`
+          and `weight`; NaN for other methods, and for trials.
+        - `shrunken` is the cohort's rate given all cohorts: for inverse-variance methods with a variance between
+          cohorts the best linear unbiased prediction, transformed back with its 95 % limits; for `glmm-ml*` the
+          conditional mean of the rate, without limits, as they would take mean and tau for known. NaN for other
+          methods, and for trials.
         - `influential` is metafor's rule of thumb, of which `glmm-ml*` have the parts on Cook's distance and DFBETAS;
           None where there are no diagnostics. A cohort that got 1/2 in its empty cell is not marked where `glmm-ml`,
           which adds nothing, does not mark it: `note` says so.
@@ -145,8 +144,8 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
             cohort_rows = _binomial(x, m, group, fits)
     else:
         without = list(_pooled(x, m, method, names, trials, units))
-        if method in TWO_STEP and not by_trial and x.size > 1:
-            cohort_rows = _normal(TWO_STEP[method], x, m)
+        if method in INVERSE_VARIANCE and not by_trial and x.size > 1:
+            cohort_rows = _normal(INVERSE_VARIANCE[method], x, m)
     table = pd.DataFrame([_row(row, full, x, m) for row in without])
     table["unit"] = "trial" if by_trial else "cohort"
     if by_trial:
@@ -242,8 +241,8 @@ def _row(row: LeftOut[PooledProportion], full: PooledProportion, x: Floats, m: F
     }
 
 
-def _normal(method: TwoStep, x: Floats, m: Floats) -> dict[str, Floats | NDArray[np.object_]]:
-    """Return diagnostics and shrunken rates of a method in two steps, each of shape (k,)."""
+def _normal(method: InverseVariance, x: Floats, m: Floats) -> dict[str, Floats | NDArray[np.object_]]:
+    """Return diagnostics and shrunken rates of an inverse-variance method, each of shape (k,)."""
     observed = effects(x, m, scale=method.scale)
     yi, vi = observed.yi, observed.vi
     found = influence(yi, vi, estimator=method.estimator, test=method.test)

@@ -16,7 +16,7 @@ from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likeli
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.moderators.design import INTERCEPT, NO_REFERENCES, Moderators, moderators_of
 from alkbayes.classical.notes import correction_note, left_out_note, sentences, standard_error_note, tau2_parts_note
-from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import trial_labels
@@ -149,8 +149,8 @@ def regress(
     moderators
         Columns; how they enter is said in :func:`alkbayes.classical.moderators.design.moderators_of`.
     method
-        `glmm-ml`, a method in two steps, whose scale, estimator of tau2 and test are used, or one with cohorts within
-        trials (`clustering.CLUSTERED`), of which `glmm-ml-trials` is `glmm-ml` with the group "trial".
+        `glmm-ml`, an inverse-variance method, whose scale, estimator of tau2 and test are used, or one with cohorts
+        within trials (`clustering.CLUSTERED`), of which `glmm-ml-trials` is `glmm-ml` with the group "trial".
     group
         For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
     levels, references
@@ -169,7 +169,7 @@ def regress(
     Thompson & Higgins (2002), doi:10.1002/sim.1187; Raudenbush (2009) for R2; Stijnen, Hamza & Ozdemir (2010),
     doi:10.1002/sim.4040.
     """
-    able = (*TWO_STEP, PoolingMethod.GLMM_ML, *CLUSTERED)
+    able = (*INVERSE_VARIANCE, PoolingMethod.GLMM_ML, *CLUSTERED)
     if method not in able:
         raise UsageError(f"{method} cannot regress. Methods that can: {', '.join(able)}.")
     if method is PoolingMethod.GLMM_ML_TRIALS and group in {None, TRIAL}:
@@ -190,8 +190,8 @@ def regress(
 
 
 def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod) -> MetaRegression:
-    """Fit a method in two steps."""
-    made_of = TWO_STEP[method]
+    """Fit an inverse-variance method."""
+    made_of = INVERSE_VARIANCE[method]
     observed = effects(responders, n, scale=made_of.scale)
     yi, vi = observed.yi, observed.vi
     fit = fit_regression(yi, vi, design=found.design, estimator=made_of.estimator, test=made_of.test)
@@ -257,7 +257,7 @@ def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, .
 def _clustered(
     found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, trials: Sequence[str]
 ) -> MetaRegression:
-    """Fit a method in two steps with cohorts within trials."""
+    """Fit an inverse-variance method with cohorts within trials."""
     fit, alone = (
         fit_clustered(responders, n, trials, design=design, method=method)
         for design in (found.design, np.ones((n.size, 1)))

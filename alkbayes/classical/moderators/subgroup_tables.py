@@ -12,7 +12,7 @@ from alkbayes.classical.inverse_variance.regression import Prediction, Test, pre
 from alkbayes.classical.moderators.clustering import CLUSTERED
 from alkbayes.classical.moderators.subgroups import Subgroup, Subgroups, subgroups
 from alkbayes.classical.notes import correction_note, standard_error_note
-from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.pooling.models import binomial_instead
 from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE, pool
 from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
@@ -117,7 +117,7 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
     EvidenceError, UsageError
         As `subgroups` does.
     """
-    if method in TWO_STEP and TWO_STEP[method].estimator is None:
+    if method in INVERSE_VARIANCE and INVERSE_VARIANCE[method].estimator is None:
         analyses = {Heterogeneity.NONE: subgroups(evidence, column, method=method, shared_tau2=False)}
     elif method in CLUSTERED:
         kind = Heterogeneity.NONE if method is PoolingMethod.COMMON_LOGIT_CR2 else Heterogeneity.SHARED
@@ -164,7 +164,7 @@ def _prediction(
     level: Subgroup, method: PoolingMethod, scale: Scale, k: int, n: Floats
 ) -> tuple[float, float] | tuple[None, None]:
     """Return the prediction limits of a level, proportions."""
-    kind = TWO_STEP[method].prediction if method in TWO_STEP else Prediction.NORMAL
+    kind = INVERSE_VARIANCE[method].prediction if method in INVERSE_VARIANCE else Prediction.NORMAL
     if kind is None or level.mean is None or level.se is None or level.tau2 is None:
         return None, None
     if method in CLUSTERED:
@@ -188,7 +188,7 @@ def _cautions(
 ) -> list[Note | str]:
     """Return what `pool` would say of the intervals of a level with `k` - 1 degrees of freedom."""
     notes: list[Note | str] = []
-    made_of = TWO_STEP.get(method)
+    made_of = INVERSE_VARIANCE.get(method)
     if level.tau2 == 0 and prediction[0] is not None:
         by_hts = made_of is not None and made_of.prediction is Prediction.T_K_MINUS_2
         notes.append(NO_SPREAD_HTS_NOTE if by_hts else NO_SPREAD_NOTE)

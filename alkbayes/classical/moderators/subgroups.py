@@ -12,7 +12,7 @@ from alkbayes.classical.inverse_variance.regression import Omnibus, Test, fit_re
 from alkbayes.classical.maximum_likelihood.glmm import fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.notes import left_out_note
-from alkbayes.classical.pooling.methods import TWO_STEP, PoolingMethod, scale_of
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
@@ -148,7 +148,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     column
         What to group by, with at least two levels.
     method
-        `glmm-ml`, a method in two steps, or one with cohorts within trials (`clustering.CLUSTERED`).
+        `glmm-ml`, an inverse-variance method, or one with cohorts within trials (`clustering.CLUSTERED`).
     shared_tau2
         Whether the levels share one variance between cohorts, which suits levels of few cohorts, or each has its own.
         Without a variance between cohorts (`common-*`) the two are the same. Methods with cohorts within trials share
@@ -167,7 +167,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     ----------
     Borenstein & Higgins (2013), doi:10.1007/s11121-013-0377-7; Viechtbauer (2010), doi:10.18637/jss.v036.i03.
     """
-    able = (*TWO_STEP, PoolingMethod.GLMM_ML, *CLUSTERED)
+    able = (*INVERSE_VARIANCE, PoolingMethod.GLMM_ML, *CLUSTERED)
     if method not in able:
         raise UsageError(f"{method} cannot test subgroups. Methods that can: {', '.join(able)}.")
     if method in CLUSTERED and not shared_tau2:
@@ -185,7 +185,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     else:
         levels, between, fault = _shared_normal(split, method)
     scale = scale_of(method)
-    common = method in TWO_STEP and TWO_STEP[method].estimator is None
+    common = method in INVERSE_VARIANCE and INVERSE_VARIANCE[method].estimator is None
     few = not (shared_tau2 or common) and any(level.k < FEW for level in levels)
     notes = notes_of(
         FEW_NOTE if few else "",
@@ -259,7 +259,7 @@ def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
     if method is PoolingMethod.GLMM_ML:
         fit = fit_glmm(x, m)
         return replace(filled, mean=float(fit.beta[0]), se=float(np.sqrt(fit.covariance[0, 0])))
-    made_of = TWO_STEP[method]
+    made_of = INVERSE_VARIANCE[method]
     observed = effects(x, m, scale=made_of.scale)
     if blank.k == 1:
         se = float(np.sqrt(observed.vi[0])) if made_of.test is Test.Z else None
@@ -270,7 +270,7 @@ def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
 
 def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
     """Regress on the levels: their means, and the test of their differences, with one tau2."""
-    made_of = TWO_STEP[method]
+    made_of = INVERSE_VARIANCE[method]
     observed = effects(split.responders, split.n, scale=made_of.scale)
     cells = split.cells
     against_first = np.column_stack([np.ones(split.n.size), cells[:, 1:]])

@@ -50,7 +50,7 @@ class PoolingMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TwoStep:
+class InverseVariance:
     """A method that transforms the observed rates and averages them by their inverse variances.
 
     Attributes
@@ -83,17 +83,17 @@ CRUDE_INTERVALS: Mapping[PoolingMethod, IntervalMethod] = {
 """Methods that take the summed counts for one sample, and their intervals."""
 
 
-def _common(scale: Scale) -> TwoStep:
+def _common(scale: Scale) -> InverseVariance:
     """Return the common-effect method on a scale."""
-    return TwoStep(scale, None, Test.Z, None)
+    return InverseVariance(scale, None, Test.Z, None)
 
 
-def _random(estimator: Tau2Estimator, scale: Scale = Scale.LOGIT, test: Test = Test.Z) -> TwoStep:
+def _random(estimator: Tau2Estimator, scale: Scale = Scale.LOGIT, test: Test = Test.Z) -> InverseVariance:
     """Return a random-effects method with metafor's prediction interval, of the quantile of the confidence limits."""
-    return TwoStep(scale, estimator, test, Prediction.NORMAL if test is Test.Z else Prediction.T_K_MINUS_1)
+    return InverseVariance(scale, estimator, test, Prediction.NORMAL if test is Test.Z else Prediction.T_K_MINUS_1)
 
 
-TWO_STEP: Mapping[PoolingMethod, TwoStep] = {
+INVERSE_VARIANCE: Mapping[PoolingMethod, InverseVariance] = {
     PoolingMethod.COMMON_LOGIT: _common(Scale.LOGIT),
     PoolingMethod.COMMON_RAW: _common(Scale.PROBABILITY),
     PoolingMethod.COMMON_ARCSINE: _common(Scale.ARCSINE),
@@ -107,7 +107,7 @@ TWO_STEP: Mapping[PoolingMethod, TwoStep] = {
     PoolingMethod.HS_LOGIT: _random(Tau2Estimator.HS),
     PoolingMethod.SJ_LOGIT: _random(Tau2Estimator.SJ),
     PoolingMethod.REML_LOGIT: _random(Tau2Estimator.REML),
-    PoolingMethod.REML_LOGIT_HTS: TwoStep(Scale.LOGIT, Tau2Estimator.REML, Test.Z, Prediction.T_K_MINUS_2),
+    PoolingMethod.REML_LOGIT_HTS: InverseVariance(Scale.LOGIT, Tau2Estimator.REML, Test.Z, Prediction.T_K_MINUS_2),
     PoolingMethod.REML_LOGIT_T: _random(Tau2Estimator.REML, test=Test.T),
     PoolingMethod.REML_LOGIT_HK: _random(Tau2Estimator.REML, test=Test.KNAPP_HARTUNG),
     PoolingMethod.REML_LOGIT_HK_ADHOC: _random(Tau2Estimator.REML, test=Test.AD_HOC),
@@ -116,13 +116,13 @@ TWO_STEP: Mapping[PoolingMethod, TwoStep] = {
     PoolingMethod.REML_LOG: _random(Tau2Estimator.REML, Scale.LOG),
     PoolingMethod.REML_FREEMAN_TUKEY: _random(Tau2Estimator.REML, Scale.FREEMAN_TUKEY),
 }
-"""Methods in two steps, and what they are made of."""
+"""Inverse-variance methods, and what they are made of."""
 
 CLUSTER_ROBUST: Mapping[PoolingMethod, Tau2Estimator | None] = {
     PoolingMethod.COMMON_LOGIT_CR2: None,
     PoolingMethod.REML_LOGIT_CR2: Tau2Estimator.REML,
 }
-"""Methods in two steps whose interval takes trials for clusters, and their estimators as in `TwoStep`."""
+"""Inverse-variance methods whose interval takes trials for clusters, and their estimators as in `InverseVariance`."""
 
 ALL_METHODS = tuple(PoolingMethod)
 """All methods, in the order in which they are shown."""
@@ -146,4 +146,4 @@ def scale_of(method: PoolingMethod) -> Scale:
     """Return the scale on which a method pools."""
     if method in CRUDE_INTERVALS or method is PoolingMethod.BETA_BINOMIAL_ML:
         return Scale.PROBABILITY
-    return TWO_STEP[method].scale if method in TWO_STEP else Scale.LOGIT
+    return INVERSE_VARIANCE[method].scale if method in INVERSE_VARIANCE else Scale.LOGIT

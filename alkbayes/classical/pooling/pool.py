@@ -20,9 +20,9 @@ from alkbayes.classical.notes import correction_note, standard_error_note
 from alkbayes.classical.pooling.methods import (
     CLUSTER_ROBUST,
     CRUDE_INTERVALS,
-    TWO_STEP,
+    INVERSE_VARIANCE,
+    InverseVariance,
     PoolingMethod,
-    TwoStep,
     scale_of,
 )
 from alkbayes.classical.pooling.models import (
@@ -148,7 +148,7 @@ def pool(
         return fill_multilevel(blank, observed, m, trials, names)
     if method in CLUSTER_ROBUST:
         return fill_cluster_robust(blank, CLUSTER_ROBUST[method], observed, x, m, trials, names)
-    return _two_step(blank, TWO_STEP[method], observed, x, m, names)
+    return _inverse_variance(blank, INVERSE_VARIANCE[method], observed, x, m, names)
 
 
 def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportion:
@@ -163,8 +163,8 @@ def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportio
     )
 
 
-def _two_step(
-    blank: PooledProportion, method: TwoStep, observed: Effects, x: Floats, n: Floats, names: Sequence[str]
+def _inverse_variance(
+    blank: PooledProportion, method: InverseVariance, observed: Effects, x: Floats, n: Floats, names: Sequence[str]
 ) -> PooledProportion:
     """Fill in an inverse-variance mean of the transformed rates."""
     yi, vi, k = observed.yi, observed.vi, blank.k
@@ -195,7 +195,7 @@ def _two_step(
 
 def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool) -> list[Note | str]:
     """Return what to say of the intervals of a random-effects mean."""
-    method = TWO_STEP[row.method]
+    method = INVERSE_VARIANCE[row.method]
     notes: list[Note | str] = []
     if method.prediction is Prediction.T_K_MINUS_2:
         notes.append(HTS_NOTE if row.k > 2 else NO_HTS_NOTE)

@@ -21,11 +21,13 @@ SYSTEMIC_MODEL = "line-generation"
 
 JointToo = Annotated[
     bool,
-    typer.Option("--joint", help="Fit both responses together too, with correlated trials and cohorts (by NUTS)."),
+    typer.Option(
+        "--joint", help="Also fit both responses jointly, with correlated trial and cohort effects (by NUTS)."
+    ),
 ]
 Plot = Annotated[
     Path | None,
-    typer.Option("--plot", metavar="FILE", help="Draw the rates: FILE ends in .png, .svg or .pdf.", show_default=False),
+    typer.Option("--plot", metavar="FILE", help="Plot the rates (PNG, SVG or PDF).", show_default=False),
 ]
 
 

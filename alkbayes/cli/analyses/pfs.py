@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 DEFAULT_DRAWS = 8000
 
 Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="The bundled model of medians, or the path of a TOML file of one.")
+    str, typer.Argument(metavar="MODEL", help="The bundled model of medians, or the path of a TOML file.")
 ]
-Seed = Annotated[int, typer.Option(help="Decides every draw and every resample.")]
-Draws = Annotated[int, typer.Option(help="Draws of the posterior.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+Draws = Annotated[int, typer.Option(help="Number of posterior draws.")]
 Plot = Annotated[
     Path | None,
-    typer.Option("--plot", metavar="FILE", help="Draw it to a PNG, SVG or PDF file: a forest.", show_default=False),
+    typer.Option("--plot", metavar="FILE", help="Forest plot of the medians (PNG, SVG or PDF).", show_default=False),
 ]
 
 

@@ -20,7 +20,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="FILE",
-        help="Table of resistance mutations (CSV). Default: the bundled one.",
+        help="Table of resistance mutations (CSV). Default: the bundled table.",
         show_default=False,
     ),
 ]
@@ -29,7 +29,7 @@ Plot = Annotated[
     typer.Option(
         "--plot",
         metavar="FILE",
-        help="Draw it to a PNG, SVG or PDF file: every row, and what the model says of each question.",
+        help="Plot every row, and the model's estimate for each question (PNG, SVG or PDF).",
         show_default=False,
     ),
 ]
@@ -40,7 +40,7 @@ ForRun = Annotated[
     typer.Option(
         "--for",
         metavar="RUN",
-        help="Keep what is found beside this run, for its report.",
+        help="Keep the results in the folder of this run for its report.",
         show_default=False,
         autocompletion=completing.runs,
     ),

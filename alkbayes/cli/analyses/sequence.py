@@ -1,4 +1,4 @@
-"""`alkbayes sequence`: what is left to gain after which earlier ALK inhibitor."""
+"""`alkbayes sequence`: what is left to gain after which prior ALK TKI."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ MaybeRun = Annotated[
     Path | None,
     typer.Argument(
         metavar="RUN",
-        help=f"Folder of a run of the model {MODEL}, or one like it. Without it that model is fitted, by quadrature.",
+        help=f"Folder of a run of the model {MODEL}, or one like it. Default: fit that model, by quadrature.",
         show_default=False,
         autocompletion=completing.runs,
     ),
@@ -35,8 +35,8 @@ After = Annotated[
     typer.Option(
         "--after",
         metavar="HISTORY",
-        help="Only what follows this earlier ALK inhibitor: none, crizotinib, second, any or mixed. All options are "
-        "then compared, and --csv has the comparisons.",
+        help="Only treatments after this prior ALK TKI: none, crizotinib, second, any or mixed. All options are then "
+        "compared, and --csv prints the comparisons.",
         show_default=False,
     ),
 ]

@@ -24,26 +24,26 @@ MOST_REPLICATIONS = 1_000_000
 Model = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A bundled model's name, or the path of a TOML file.", autocompletion=completing.models
+        metavar="MODEL", help="A bundled model or the path of a TOML file.", autocompletion=completing.models
     ),
 ]
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study; the same one goes on with it.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study; a study that is there is resumed.")]
 ScenarioName = Annotated[
-    str, typer.Option("--scenario", metavar="NAME", help="Which cohorts, and with which parameters; see docs.")
+    str, typer.Option("--scenario", metavar="NAME", help="Cohorts and parameters to simulate; see docs/calibrate.md.")
 ]
-EngineName = Annotated[Engine, typer.Option("--engine", help="What draws the posteriors.")]
-Replications = Annotated[int, typer.Option(help="Simulated tables, those in the folder included.")]
-Seed = Annotated[int, typer.Option(help="Decides every table and every draw.")]
-Draws = Annotated[int, typer.Option(help="Draws of each posterior.")]
+EngineName = Annotated[Engine, typer.Option("--engine", help="Engine of the posteriors.")]
+Replications = Annotated[int, typer.Option(help="Number of simulated tables, including those in the folder.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+Draws = Annotated[int, typer.Option(help="Draws per posterior.")]
 Workers = Annotated[
-    int | None, typer.Option(help="Processes on this machine. Default: one a core.", show_default=False)
+    int | None, typer.Option(help="Worker processes on this machine. Default: one per core.", show_default=False)
 ]
 Scheduler = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="Dask scheduler of a cluster, tcp://host:8786.", show_default=False),
+    typer.Option(metavar="ADDRESS", help="Dask scheduler of a cluster, such as tcp://host:8786.", show_default=False),
 ]
 Plots = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Draw the ranks there, as ranks.png.", show_default=False)
+    Path | None, typer.Option(metavar="DIR", help="Folder for the plot of the ranks, ranks.png.", show_default=False)
 ]
 
 
@@ -62,7 +62,7 @@ def command(
 ) -> None:
     """Simulation-based calibration of the posteriors, and coverage of Bayesian and classical intervals.
 
-    Interrupted, it goes on where it was by the same command.
+    The same command resumes an interrupted study.
 
     Example: alkbayes calibrate --scenario three-trials --replications 100 --out runs/three-trials
     """

@@ -14,14 +14,16 @@ from alkbayes.errors import ConvergenceError, UsageError
 
 Runs = Annotated[
     list[Path],
-    typer.Argument(metavar="RUN RUN...", help="Folders of runs of the same evidence.", autocompletion=completing.runs),
+    typer.Argument(
+        metavar="RUN RUN...", help="Folders of two or more runs of the same evidence.", autocompletion=completing.runs
+    ),
 ]
 
 
 def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     """Model comparison by leave-one-cohort-out and leave-one-trial-out predictive accuracy.
 
-    What is found is kept in the folder of the first run, as compare.json, for figures and reports.
+    Results are kept in the folder of the first run as compare.json, for figures and reports.
 
     Example: alkbayes compare runs/line-20261122-101500 runs/line-generation-20261122-101600
     """

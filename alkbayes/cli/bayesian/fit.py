@@ -25,7 +25,7 @@ Model = Annotated[
     str | None,
     typer.Argument(
         metavar="MODEL",
-        help="A bundled model's name, or the path of a TOML file. Default: the richest that the table has columns for.",
+        help="A bundled model or the path of a TOML file. Default: the richest that the table has columns for.",
         show_default=False,
         autocompletion=completing.models,
     ),
@@ -33,31 +33,29 @@ Model = Annotated[
 StandardOf = Annotated[
     Standard | None,
     typer.Option(
-        help="Average all levels of a column over the same patients, or each level over its own. "
+        help="Standardisation: average the levels of a column over the same patients, or each over its own. "
         f"Default: same for {DEFAULT_MODEL} and where no model is named, else own.",
         show_default=False,
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Folder of the run. Default: runs/<model>-<time>.", show_default=False),
+    typer.Option(metavar="DIR", help="Folder for the run. Default: runs/<model>-<time>.", show_default=False),
 ]
-Seed = Annotated[int, typer.Option(help="Decides every draw.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
 Chains = Annotated[int, typer.Option(help="Number of chains.")]
-Draws = Annotated[int, typer.Option(help="Draws of each chain.")]
-Tune = Annotated[int, typer.Option(help="Tuning steps of each chain (nuts).")]
+Draws = Annotated[int, typer.Option(help="Draws per chain.")]
+Tune = Annotated[int, typer.Option(help="Tuning steps per chain (nuts).")]
 EngineName = Annotated[
     Engine,
-    typer.Option("--engine", help="nuts samples; quadrature needs no chains and takes seconds."),
+    typer.Option("--engine", help="nuts: MCMC; quadrature: no chains, done in seconds."),
 ]
 CrossCheckToo = Annotated[
-    bool, typer.Option("--cross-check", help="Run both engines and compare every pooled number.", show_default=False)
+    bool, typer.Option("--cross-check", help="Run both engines and compare all pooled numbers.", show_default=False)
 ]
 NoCheck = Annotated[
     bool,
-    typer.Option(
-        "--no-check", help="Do not look for columns of the table that would better the model.", show_default=False
-    ),
+    typer.Option("--no-check", help="Skip the search for columns that would improve the model.", show_default=False),
 ]
 
 

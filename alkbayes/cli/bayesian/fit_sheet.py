@@ -11,10 +11,10 @@ from alkbayes.presentation.fit import (
     contrast_notes,
     contrast_rows,
     heterogeneity_rows,
+    inverse_variance_notes,
     pooled_rows,
     shows_whole_percents,
     subject,
-    two_step_notes,
     verdict,
 )
 from alkbayes.presentation.key_results import key_results
@@ -54,9 +54,11 @@ def _show_pooled(console: "Console", document: "FitDocument") -> None:
     for line in (*unnamed_lines(document), *standard_lines(document)):
         say(console, line)
     print_table(console, pooled_rows(document))
-    for name, meaning in column_meanings(document):
-        say(console, f"{name + ':':<13}{meaning}", hang=13)
-    for line in two_step_notes(document):
+    meanings = column_meanings(document)
+    hang = max(len(name) for name, _ in meanings) + 2
+    for name, meaning in meanings:
+        say(console, f"{name + ':':<{hang}}{meaning}", hang=hang)
+    for line in inverse_variance_notes(document):
         say(console, line)
     if shows_whole_percents(document):
         console.print(WHOLE_PERCENTS)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
 
 ByTrial = Annotated[
-    bool, typer.Option("--by-trial", help="Fit anew without each trial, and say how far the headline numbers move.")
+    bool, typer.Option("--by-trial", help="Refit without each trial, and show how far the headline numbers move.")
 ]
 NUTS_MINUTES = 0.5
 """About what a refit by NUTS takes where its density has to be compiled; each design without a trial is a new one."""
@@ -24,7 +24,7 @@ NUTS_MINUTES = 0.5
 def command(run: Run, by_trial: ByTrial = False, json_: Json = False, csv: Csv = False) -> None:
     """Outlying cohorts: each against its prediction from the others, or a refit without each trial.
 
-    What is found is kept in the run's folder, as outliers.json or outliers-by-trial.json, for figures and reports.
+    Results are kept in the run's folder as outliers.json or outliers-by-trial.json, for figures and reports.
 
     Example: alkbayes outliers runs/line-generation-20261122-101500 --by-trial
     """

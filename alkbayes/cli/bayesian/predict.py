@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
     from alkbayes.planning.trial import Prediction
 
-Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned size; may be given again.")]
+Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned number of patients; repeatable.")]
 OfLine = Annotated[
-    str | None, typer.Option("--line", metavar="LEVEL", help="Line of the planned cohort.", show_default=False)
+    str | None,
+    typer.Option(
+        "--line",
+        metavar="LEVEL",
+        help="Treatment line of the planned cohort.",
+        show_default=False,
+    ),
 ]
 OfGeneration = Annotated[
     str | None,
@@ -29,8 +35,8 @@ At = Annotated[
     typer.Option(
         "--at",
         metavar="COLUMN=LEVEL",
-        help="Level of any other column of the run's model; may be given again. A column left out is averaged over the "
-        "patients of the table's cohorts with the levels that were given.",
+        help="Level of another column of the model; repeatable. Columns left out are averaged over the patients of the "
+        "cohorts with the levels given.",
         show_default=False,
     ),
 ]
@@ -39,7 +45,7 @@ Above = Annotated[
     typer.Option(
         "--above",
         metavar="RATE",
-        help="Predict whether the response rate is above this, a proportion (0.6 for 60 %); may be given again. "
+        help="Show the probability of a response rate above this proportion (0.6 for 60 %); repeatable. "
         "Default: the null.",
         show_default=False,
     ),
@@ -49,25 +55,32 @@ Null = Annotated[
     typer.Option(
         "--null",
         metavar="RATE",
-        help="Response rate to exceed, a proportion: shows how a design behaves that is a success if "
+        help="Null response rate, a proportion: shows operating characteristics of a trial that succeeds if "
         "P(ORR > null | data) > threshold.",
         show_default=False,
     ),
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option("--threshold", metavar="PROBABILITY", help="Of the design. Default: 0.975.", show_default=False),
+    typer.Option(
+        "--threshold",
+        metavar="PROBABILITY",
+        help="Posterior probability required for success. Default: 0.975.",
+        show_default=False,
+    ),
 ]
 Robust = Annotated[
     float,
-    typer.Option("--robust", metavar="WEIGHT", help="Weight of the vague component, Beta(1, 1), in the robust prior."),
+    typer.Option(
+        "--robust", metavar="WEIGHT", help="Weight of the vague component, Beta(1, 1), in the robust MAP prior."
+    ),
 ]
 Plot = Annotated[
     Path | None,
     typer.Option(
         "--plot",
         metavar="FILE",
-        help="Draw it to a PNG, SVG or PDF file: responders, the prior over the draws, and success by true rate.",
+        help="Plot responders, MAP prior and probability of success by true rate (PNG, SVG or PDF).",
         show_default=False,
     ),
 ]
@@ -93,7 +106,7 @@ def command(
 ) -> None:
     """Predictions for a planned single-arm trial: responders, MAP prior, operating characteristics.
 
-    Rates and probabilities are given as proportions. What is found last is kept in the run's folder, for its report.
+    Rates and probabilities are given as proportions. The latest results are kept in the run's folder for its report.
     --csv prints the probabilities of each number of responders.
 
     Example: alkbayes predict runs/line-generation-20261122-101500 --line naive --generation third --n 40 --null 0.6

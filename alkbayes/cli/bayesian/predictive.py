@@ -15,7 +15,7 @@ from alkbayes.errors import ConvergenceError
 if TYPE_CHECKING:
     from alkbayes.criticism.predictive import PosteriorChecks, PriorChecks
 
-Prior = Annotated[bool, typer.Option("--prior", help="Check the priors: what they predict before any count is read.")]
+Prior = Annotated[bool, typer.Option("--prior", help="Prior predictive checks instead, before any count is used.")]
 
 
 def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = False, plots: Plots = None) -> None:

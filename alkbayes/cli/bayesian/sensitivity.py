@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     """Sensitivity analysis: how results change with priors, data choices and model.
 
-    What is found is kept in the run's folder, as sensitivity.json, for figures and reports.
+    Results are kept in the run's folder as sensitivity.json, for figures and reports.
 
     Example: alkbayes sensitivity runs/line-generation-20261122-101500
     """

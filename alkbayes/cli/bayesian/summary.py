@@ -8,7 +8,7 @@ from alkbayes.cli.shared.options import Json, Run
 from alkbayes.cli.shared.output import print_json, print_text
 from alkbayes.errors import ConvergenceError, UsageError
 
-Plain = Annotated[bool, typer.Option("--plain", help="What it says, in plain language.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Print a summary in plain language instead.")]
 
 
 def command(run: Run, plain: Plain = False, json_: Json = False) -> None:

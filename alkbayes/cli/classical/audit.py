@@ -12,17 +12,17 @@ from alkbayes.cli.shared.reader import print_parts
 if TYPE_CHECKING:
     from alkbayes.classical.published.audit import Audit
 
-Estimate = Annotated[str, typer.Option("--estimate", metavar="PERCENT", help="The rate, with the digits printed.")]
-Low = Annotated[str, typer.Option("--low", metavar="PERCENT", help="The lower limit of its interval, likewise.")]
-High = Annotated[str, typer.Option("--high", metavar="PERCENT", help="The upper limit, likewise.")]
+Estimate = Annotated[str, typer.Option("--estimate", metavar="PERCENT", help="Pooled rate, exactly as printed.")]
+Low = Annotated[str, typer.Option("--low", metavar="PERCENT", help="Lower confidence limit, exactly as printed.")]
+High = Annotated[str, typer.Option("--high", metavar="PERCENT", help="Upper confidence limit, exactly as printed.")]
 Patients = Annotated[int, typer.Option("--n", metavar="PATIENTS", help="Number of patients.")]
-Level = Annotated[str, typer.Option("--level", metavar="PERCENT", help="Probability of the interval.")]
+Level = Annotated[str, typer.Option("--level", metavar="PERCENT", help="Confidence level of the interval.")]
 Cohorts = Annotated[
     int | None,
     typer.Option(
         "--cohorts",
         metavar="NUMBER",
-        help="Number of cohorts: says which differences between them the width would hold.",
+        help="Number of cohorts: shows how much heterogeneity an interval of this width allows for.",
         show_default=False,
     ),
 ]
@@ -31,7 +31,7 @@ SplitRates = Annotated[
     typer.Option(
         "--split",
         metavar="PERCENT",
-        help="Twice: the printed rates of two parts of the patients. Says which share the first must have.",
+        help="Printed rate of one of two parts of the patients; give it twice. Shows which share the first must have.",
         show_default=False,
     ),
 ]

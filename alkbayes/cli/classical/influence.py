@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from alkbayes.classical.pooling.result import PooledProportion
     from alkbayes.evidence.table import Evidence
 
-ByTrial = Annotated[bool, typer.Option("--by-trial", help="Leave out whole trials instead of cohorts.")]
+ByTrial = Annotated[bool, typer.Option("--by-trial", help="Leave out whole trials instead of single cohorts.")]
 SHOWN = 15
 """Rows that a terminal shows, beside those that are marked or have no result."""
 READING = {

@@ -17,8 +17,8 @@ By = Annotated[
     typer.Option(
         "--by",
         metavar="COLUMN",
-        help="Pool by the levels of this column too; once or more. Two columns with a colon between them pool by both "
-        "at once. Default: line and regimen_class.",
+        help="Also pool by the levels of this column; repeatable. Two columns joined by a colon are combined. "
+        "Default: line and regimen_class.",
         show_default=False,
     ),
 ]
@@ -28,17 +28,17 @@ Methods = Annotated[
         "--method",
         metavar="NAME",
         autocompletion=completing.methods,
-        help="Once or more. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, dl-logit, "
-        "dl-logit-hk-adhoc, reml-logit, reml-logit-hk-adhoc, glmm-ml. Others: crude-wilson-cc, crude-agresti-coull, "
-        "crude-jeffreys, crude-mid-p, common-logit-cr2, common-raw, common-arcsine, common-freeman-tukey, dl-logit-hk, "
-        "pm-logit, ml-logit, he-logit, hs-logit, sj-logit, reml-logit-hts, reml-logit-t, reml-logit-hk, "
-        "reml-logit-cr2, multilevel-logit, reml-raw, reml-arcsine, reml-log, reml-freeman-tukey, glmm-ml-trials, "
-        "beta-binomial-ml.",
+        help="Pooling method; repeatable. Default: crude-wald, crude-wilson, crude-clopper-pearson, common-logit, "
+        "dl-logit, dl-logit-hk-adhoc, reml-logit, reml-logit-hk-adhoc, glmm-ml. Others: crude-wilson-cc, "
+        "crude-agresti-coull, crude-jeffreys, crude-mid-p, common-logit-cr2, common-raw, common-arcsine, "
+        "common-freeman-tukey, dl-logit-hk, pm-logit, ml-logit, he-logit, hs-logit, sj-logit, reml-logit-hts, "
+        "reml-logit-t, reml-logit-hk, reml-logit-cr2, multilevel-logit, reml-raw, reml-arcsine, reml-log, "
+        "reml-freeman-tukey, glmm-ml-trials, beta-binomial-ml.",
         show_default=False,
     ),
 ]
 
-Every = Annotated[bool, typer.Option("--all", help="By every method there is, and say where they disagree and why.")]
+Every = Annotated[bool, typer.Option("--all", help="Use every method, and explain where methods disagree.")]
 
 
 def command(

@@ -29,18 +29,20 @@ if TYPE_CHECKING:
 
 Columns = Annotated[
     list[str],
-    typer.Argument(metavar="COLUMN", help="Columns to regress on: numbers as they are, other values as levels."),
+    typer.Argument(metavar="COLUMN", help="Moderators: numeric columns enter as numbers, others as factors."),
 ]
 Levels = Annotated[
     list[str] | None,
-    typer.Option("--levels", metavar="COLUMN", help="Take the numbers of this column as levels.", show_default=False),
+    typer.Option(
+        "--levels", metavar="COLUMN", help="Treat this numeric column as a factor; repeatable.", show_default=False
+    ),
 ]
 References = Annotated[
     list[str] | None,
     typer.Option(
         "--reference",
         metavar="COLUMN=LEVEL",
-        help="Compare the other levels of a column with this one. Default: its first.",
+        help="Reference level of a factor; repeatable. Default: its first level.",
         show_default=False,
     ),
 ]

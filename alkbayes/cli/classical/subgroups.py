@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from alkbayes.classical.moderators.subgroup_tables import SubgroupTable
     from alkbayes.evidence.table import Evidence
 
-Column = Annotated[str, typer.Argument(metavar="COLUMN", help="Column of the table to group by.")]
+Column = Annotated[str, typer.Argument(metavar="COLUMN", help="Column that defines the subgroups.")]
 MARKS = {"separate": "Each group with its own tau2", "shared": "One tau2 for all groups"}
 """What stands before a note that is of one kind of heterogeneity alone."""
 TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood ratio"}

@@ -22,7 +22,7 @@ Plot = Annotated[
     typer.Option(
         "--plot",
         metavar="FILE",
-        help="Draw it to a PNG, SVG or PDF file: patients by year, line and generation, and every observed rate.",
+        help="Plot patients by year, line and generation, and every observed rate (PNG, SVG or PDF).",
         show_default=False,
     ),
 ]

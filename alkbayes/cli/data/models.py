@@ -22,7 +22,7 @@ Name = Annotated[
     str | None,
     typer.Argument(
         metavar="NAME",
-        help="A bundled model, or the path of a TOML file; all if left out.",
+        help="A bundled model or the path of a TOML file. Default: list the bundled models.",
         show_default=False,
         autocompletion=completing.models,
     ),
@@ -32,7 +32,7 @@ Name = Annotated[
 def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
     """Bundled models; or one model file, with what its priors imply for response rates.
 
-    The levels of its columns come from the table. A model of one's own may start from a bundled one.
+    Levels of columns come from the table. A bundled model is a good start for one of your own.
 
     Example: alkbayes models line-generation > my-model.toml
     """
@@ -146,7 +146,7 @@ def _show_implied(rows: list[dict[str, Any]]) -> None:
     from alkbayes.presentation.priors import READING, implication_rows
 
     console = message_console()
-    console.print("\nWhat these priors say before any count is read:")
+    console.print("\nWhat these priors imply before any data:")
     for table in implication_rows(rows):
         print_table(console, table)
     for line in READING:

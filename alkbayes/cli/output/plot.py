@@ -22,18 +22,25 @@ KindName = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Default: KIND.FORMAT in the run's folder.", show_default=False),
+    typer.Option(
+        "--out", metavar="FILE", help="Output file. Default: KIND.FORMAT in the run's folder.", show_default=False
+    ),
 ]
 Format = Annotated[
     str | None,
-    typer.Option("--format", metavar="png|svg|pdf", help="Default: as FILE ends, else png.", show_default=False),
+    typer.Option(
+        "--format",
+        metavar="png|svg|pdf",
+        help="Output format. Default: from FILE's extension, else png.",
+        show_default=False,
+    ),
 ]
 
 
 def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, json_: Json = False) -> None:
     """Figures of a finished run, one (85 mm) or two (180 mm) journal columns wide.
 
-    Several pages are one PDF, or numbered PNG or SVG files. Nothing is overwritten.
+    Several pages make one PDF, or numbered PNG or SVG files. Existing files are not overwritten.
 
     Example: alkbayes plot runs/line-generation-20261122-101500 forest --out figure-2.pdf
     """

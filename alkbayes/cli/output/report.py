@@ -11,19 +11,26 @@ from alkbayes.errors import ConvergenceError
 
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Default: report.FORMAT in the run's folder.", show_default=False),
+    typer.Option(
+        "--out", metavar="FILE", help="Output file. Default: report.FORMAT in the run's folder.", show_default=False
+    ),
 ]
 Format = Annotated[
     str | None,
-    typer.Option("--format", metavar="html|md", help="Default: as FILE ends, else html.", show_default=False),
+    typer.Option(
+        "--format",
+        metavar="html|md",
+        help="Output format. Default: from FILE's extension, else html.",
+        show_default=False,
+    ),
 ]
 Sources = Annotated[
     Path | None,
     typer.Option(
         "--sources",
         metavar="FILE",
-        help="CSV file with the sources that a table of your own names in its column source_id: source_id, and any of "
-        "title, year, kind, doi, pmid, url.",
+        help="Sources of a table of your own (CSV): source_id, as in the table, and any of title, year, kind, doi, "
+        "pmid, url.",
         show_default=False,
     ),
 ]
@@ -32,8 +39,8 @@ Sources = Annotated[
 def command(run: Run, out: Out = None, format_: Format = None, sources: Sources = None, json_: Json = False) -> None:
     """Report of a finished run: one self-contained HTML file, or Markdown with figures.
 
-    In the order of the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
-    results, checks, sensitivity (where it was run), limits, how to reproduce it. Nothing is overwritten.
+    Sections follow the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
+    results, checks, sensitivity (where it was run), limits, how to reproduce it. Existing files are not overwritten.
 
     Example: alkbayes report runs/line-generation-20261122-101500 --out report.html
     """

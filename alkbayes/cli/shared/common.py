@@ -25,7 +25,7 @@ Method = Annotated[
         "--method",
         metavar="NAME",
         autocompletion=completing.methods,
-        help="How to pool, a name as in `alkbayes pool`; glmm-ml is the binomial model.",
+        help="Pooling method, named as in `alkbayes pool`; glmm-ml is the binomial model (GLMM).",
     ),
 ]
 DEFAULT_METHOD = "reml-logit-hk-adhoc"

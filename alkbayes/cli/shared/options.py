@@ -18,25 +18,27 @@ OutcomeOf = Annotated[
     typer.Option(
         "--outcome",
         metavar="MODEL",
-        help="Count what this model does: a bundled one such as intracranial, or a TOML file. Default: responders.",
+        help="Outcome of this model: a bundled one such as intracranial, or a TOML file. Default: objective response.",
         show_default=False,
     ),
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.", autocompletion=completing.runs)]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.", autocompletion=completing.runs)]
 ForRun = Annotated[
     Path | None,
     typer.Option(
         "--for",
         metavar="RUN",
-        help="Take the table of this run, and keep what is found beside it, for its report.",
+        help="Analyse the table of this run, and keep the results in its folder for the report.",
         show_default=False,
         autocompletion=completing.runs,
     ),
 ]
 Plots = Annotated[
     Path | None,
-    typer.Option("--plots", metavar="DIR", help="Write plots into this folder, which must be new.", show_default=False),
+    typer.Option(
+        "--plots", metavar="DIR", help="Write plots to this folder, which must not exist.", show_default=False
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV on stdout and nothing else there.")]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV to stdout, nothing else.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown to stdout.")]

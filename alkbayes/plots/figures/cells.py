@@ -164,4 +164,4 @@ def _notes(pooled: pd.DataFrame) -> tuple[str, ...]:
     return (*compared, PREDICTED) if _predicted(pooled) else compared
 
 
-HEADINGS = {"generation": "TKI generation", "prior_tki": "earlier ALK TKI"}
+HEADINGS = {"generation": "TKI generation", "prior_tki": "prior ALK TKI"}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, CRUDE_INTERVALS, TWO_STEP, PoolingMethod
+from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, CRUDE_INTERVALS, INVERSE_VARIANCE, PoolingMethod
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
@@ -148,8 +148,8 @@ def family_of(method: PoolingMethod) -> str:
     """Return which of `FAMILIES` a method belongs to."""
     if method in CRUDE_INTERVALS:
         return FAMILIES[0]
-    if method in TWO_STEP:
-        return FAMILIES[1] if TWO_STEP[method].estimator is None else FAMILIES[2]
+    if method in INVERSE_VARIANCE:
+        return FAMILIES[1] if INVERSE_VARIANCE[method].estimator is None else FAMILIES[2]
     if method in CLUSTER_ROBUST:
         return FAMILIES[1] if CLUSTER_ROBUST[method] is None else FAMILIES[2]
     return FAMILIES[2] if method is PoolingMethod.MULTILEVEL_LOGIT else FAMILIES[3]

@@ -1,4 +1,4 @@
-"""Response rates by earlier ALK inhibitor and TKI generation, as a heat map."""
+"""Response rates by prior ALK TKI and TKI generation, as a heat map."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ READING = (
 
 @styled
 def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw response rates by earlier ALK inhibitor and TKI generation, one column wide (85 mm).
+    """Draw response rates by prior ALK TKI and TKI generation, one column wide (85 mm).
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
     head = head_mm(caption) + 2 * line_mm(TEXT_PT)
     body = len(rows) * CELL_MM
     figure = new_page(SINGLE_MM, head + body + 1.0 + foot_mm(notes))
-    write_head(figure, "Response rate by earlier ALK inhibitor and generation", caption)
+    write_head(figure, "Response rate by prior ALK TKI and generation", caption)
     width = SINGLE_MM - LEFT_MM - MARGIN_MM
     axes = place_axes(figure, LEFT_MM, head, width, body)
     axes.set_xlim(0, len(columns))
@@ -87,7 +87,7 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
     )
     axes.tick_params(labelsize=LABEL_PT)
     axes.set_xlabel("TKI generation", weight="bold", labelpad=3)
-    axes.set_ylabel("earlier ALK inhibitor", weight="bold")
+    axes.set_ylabel("prior ALK TKI", weight="bold")
     colours = mpl.colormaps[COLOURS]
     for (earlier, generation), record in means.items():
         x, y = columns.index(generation), rows.index(earlier)

@@ -223,7 +223,7 @@ def group_name(label: str, level: str) -> str:
 
 
 HISTORIES = {
-    "none": "No earlier ALK TKI",
+    "none": "No prior ALK TKI",
     "crizotinib": "After crizotinib",
     "second": "After a second-gen. TKI",
     "any": "After several ALK TKIs",

@@ -108,7 +108,7 @@ def _table(block: Table, _figures: str) -> Iterator[str]:
         for row in table.rows
     ]
     numbers = [place > 0 and place not in table.words for place in range(width)]
-    yield _grid([_cell(heading) for heading in table.headings], rows, numbers)
+    yield _grid([_title(heading) for heading in table.headings], rows, numbers)
     if block.notes:
         yield " ".join(escaped(note) for note in block.notes)
 
@@ -170,6 +170,11 @@ def _piece(piece: str | Link | Verbatim) -> str:
     # Blanks at the ends of a piece part it from its neighbours.
     core = escaped(piece)
     return f"{' ' if piece[:1].isspace() else ''}{core}{' ' if core and piece[-1:].isspace() else ''}"
+
+
+def _title(text: str) -> str:
+    """Return a column's heading in one line: a broken word in one piece, what stood under it in brackets."""
+    return _cell(text.replace("-\n", "-").replace(",\n", "\n"))
 
 
 def _cell(text: str) -> str:

@@ -29,7 +29,7 @@ def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
     blocks.append(shown("predictive", predictive(found.cohorts, tables.caption)))
     if len(found.cohorts) >= LEAST_COHORTS:
         blocks.append(shown("calibration", calibration(found.pit, found.uniform, tables.caption)))
-    return Section("fit", "Does the model expect these cohorts?", tuple(blocks))
+    return Section("fit", "Does the model fit these cohorts?", tuple(blocks))
 
 
 def classical_section(tables: "RunTables") -> Section:

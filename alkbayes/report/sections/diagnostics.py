@@ -37,7 +37,7 @@ def _quantities(found: Diagnosis) -> "list[Block]":
     parameters = parameter_rows(found)
     of_all = f"Effective sample sizes of all {len(parameters.rows)} parameters, on the scale of the model"
     return [
-        Heading("What the draws are worth"),
+        Heading("Effective sample sizes and Monte Carlo errors"),
         *blocks_of((headline_rows(found),)),
         Fold(of_all, tuple(blocks_of((parameters,)))),
     ]

@@ -67,8 +67,8 @@ def _intracranial(found: "IntracranialRecord", notes: Caption) -> "Iterator[Bloc
 def _sequence(found: "SequenceRecord", notes: Caption) -> "Iterator[Block]":
     yield Heading("Sequences of ALK inhibitors")
     yield from blocks_of((*sequence_opening(found), *sequence_parts(found)))
-    description = "One cell for each earlier ALK inhibitor and generation; cells without cohorts are hatched."
-    title = "Response rate by earlier ALK inhibitor and generation"
+    description = "One cell for each prior ALK TKI and generation; cells without cohorts are hatched."
+    title = "Response rate by prior ALK TKI and generation"
     yield picture("sequence-matrix", title, description, sequence(_frame(found["matrix"]), notes))
 
 

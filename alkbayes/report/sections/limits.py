@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 LIMITS = (
     (
-        "Single arms describe. Responses were counted without a control, under other criteria, readers and years from "
-        "trial to trial, so that a pooled rate is a summary of what was reported and no forecast for a patient."
+        "Single arms describe. Responses were counted without a control group, and criteria, assessors and years "
+        "differ between trials: a pooled rate summarises what was reported and does not forecast a patient's response."
     ),
     (
         "The posterior holds given the model and its priors. The sections on sensitivity and on the fit say how far it "
         "depends on them; a model that was not tried cannot be ruled out."
     ),
     (
-        "Trials that were not published, or whose counts could not be opened, are not in the table. Nothing in it can "
-        "tell how they would have changed it."
+        "Trials that were not published, or whose counts could not be opened, are not in the table. How they would "
+        "change the results is unknown."
     ),
     "Heterogeneity between trials is estimated from few units, so that prediction intervals are themselves uncertain.",
     (

@@ -53,7 +53,7 @@ def model_section(fit: "Fit") -> Section:
             ),
             ("Scales are those of the model. Normal and Student t: mean and SD (scale); half-: folded at zero.",),
         ),
-        Heading("What the priors imply before any count is read, %"),
+        Heading("What the priors imply before any data, %"),
         *(Table(table) for table in implied),
         *(text(note) for note in READING),
     ]

@@ -13,9 +13,9 @@ from alkbayes.presentation.fit import (
     contrast_rows,
     contrasts_by_column,
     heterogeneity_rows,
+    inverse_variance_notes,
     pooled_rows,
     shows_whole_percents,
-    two_step_notes,
 )
 from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 CELLS = (
     "Rows under a heading of two columns are its cells: the cohorts with both levels, over their own patients. "
-    "A combination that no cohort has is no row."
+    "Combinations without cohorts are not shown."
 )
 MOST_CONTRASTS = 40
 """Contrasts of one effect that stand open; more are folded away."""
@@ -49,7 +49,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     document = tables.document
     evidence = tables.evidence
     notes = tuple(f"{name}: {meaning}." for name, meaning in column_meanings(document)) + tuple(
-        two_step_notes(document)
+        inverse_variance_notes(document)
     )
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
@@ -62,7 +62,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         *_weights(document),
     ]
     if document["heterogeneity"]:
-        said = text("How far trials and cohorts differ, and how much of that the named columns explain.")
+        said = text("Heterogeneity between trials and cohorts, and how much of it the effects explain.")
         blocks += [Heading("Heterogeneity"), said, Table(heterogeneity_rows(document))]
     if heterogeneity_priors(fit.design, draws=1):
         blocks.append(figure_of(tables, "heterogeneity"))
@@ -102,7 +102,7 @@ DESCRIPTIONS = {
     "predictive": "One row for each cohort, its observed rate and the predicted intervals.",
     "calibration": "Share of cohorts below each level of the predictive distribution, with the band it may lie in.",
     "sensitivity": "For each headline number one bar for each alternative, as long as the number shifts under it.",
-    "sequence": "One cell for each earlier ALK inhibitor and generation, with rate, interval and number of cohorts.",
+    "sequence": "One cell for each prior ALK TKI and generation, with rate, interval and number of cohorts.",
     "forest": "Every cohort with its observed and its shrunken rate, in the groups of the pooled table.",
 }
 """Of each kind, what there is to be seen and where its numbers stand, for who cannot see it."""

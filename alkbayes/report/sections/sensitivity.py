@@ -73,4 +73,4 @@ def _titled(title: str, parts: "Iterable[Part]") -> "list[Block]":
 def not_run(folder: Path, names: list[str]) -> "list[Block]":
     """Return which analyses a report does without, and the commands that add them."""
     commands = "\n".join(command_for(name, folder) for name in names)
-    return [text("Not run for this report; each of these adds to it:"), Listing(commands, "console")]
+    return [text("Not run for this report. To add them, run:"), Listing(commands, "console")]

@@ -30,7 +30,7 @@ SETS = [f"{data}_{model}" for data in SMALL for model in ("ee", "dl", "reml", "r
 
 
 @pytest.mark.parametrize("name", [*SETS, "cohorts_ee", "cohorts_reml_knha"])
-def test_two_step_models_agree_with_metafor(reference: Reader, name: str) -> None:
+def test_inverse_variance_models_agree_with_metafor(reference: Reader, name: str) -> None:
     recorded = reference("influence")["sets"]["influence"][name]
     observed = effects(recorded["xi"], recorded["ni"], scale=Scale.LOGIT)
     estimator = None if recorded["method"] == "EE" else Tau2Estimator(recorded["method"].lower())

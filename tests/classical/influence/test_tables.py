@@ -12,7 +12,7 @@ from scipy.stats import chi2
 
 from alkbayes.classical import PoolingMethod, fit_glmm, pool
 from alkbayes.classical.influence.tables import DIAGNOSTICS, INFLUENCE_COLUMNS, influence_table
-from alkbayes.classical.pooling.methods import TWO_STEP
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import Evidence, trial_labels
 
@@ -89,7 +89,7 @@ def test_the_largest_change_comes_first(bundled: Evidence) -> None:
         ("cohorts_reml_knha", PoolingMethod.REML_LOGIT_HK),
     ],
 )
-def test_two_step_diagnostics_are_metafors_beside_their_cohorts(
+def test_inverse_variance_diagnostics_are_metafors_beside_their_cohorts(
     reference: Reader, table: Maker, name: str, method: PoolingMethod
 ) -> None:
     expected = reference("influence")["sets"]["influence"][name]
@@ -173,7 +173,7 @@ def test_one_and_two_cohorts_have_rows_and_no_error(
     if len(rows) == 1:
         assert found["note"].tolist() == ["No fit: too few cohorts are left."]
         assert found["estimate"].isna().all()
-    if method in TWO_STEP and TWO_STEP[method].estimator is not None:
+    if method in INVERSE_VARIANCE and INVERSE_VARIANCE[method].estimator is not None:
         assert found["cook"].isna().all()
 
 

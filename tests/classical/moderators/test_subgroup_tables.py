@@ -16,7 +16,7 @@ from alkbayes.classical.maximum_likelihood.glmm import GlmmFit
 from alkbayes.classical.moderators.subgroup_tables import LEVEL_COLUMNS, TEST_COLUMNS, subgroup_table
 from alkbayes.classical.moderators.subgroups import subgroups
 from alkbayes.classical.notes import standard_error_note
-from alkbayes.classical.pooling.methods import TWO_STEP
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE
 from alkbayes.classical.pooling.models import binomial_instead
 from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE
 from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
@@ -143,7 +143,7 @@ def test_levels_whose_fit_fails_otherwise_have_its_message(table: Maker, monkeyp
     assert {level.estimate for level in found.levels} == {None}
 
 
-@pytest.mark.parametrize("method", [*TWO_STEP, PoolingMethod.GLMM_ML])
+@pytest.mark.parametrize("method", [*INVERSE_VARIANCE, PoolingMethod.GLMM_ML])
 def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -> None:
     rows = (("a", 5, 20), ("b", 5, 20), ("c", 5, 21), ("d", 1, 10), ("e", 2, 12), ("f", 9, 10), ("g", 1, 9))
     evidence = table(*rows, line=["alike", "alike", "alike", "apart", "apart", "apart", "apart"])
@@ -153,7 +153,9 @@ def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -
         said = pool(part["responders"], part["n"], method=method).note
         x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
         narrow, few = (
-            standard_error_note(method, *fit, lambda x=x, m=m: binomial_instead(x, m)) if method in TWO_STEP else "-"
+            standard_error_note(method, *fit, lambda x=x, m=m: binomial_instead(x, m))
+            if method in INVERSE_VARIANCE
+            else "-"
             for fit in ((0.01, 9), (9, 2))
         )
         cautions = (NO_SPREAD_NOTE.text, NO_SPREAD_HTS_NOTE.text, narrow, few, CUT_NOTE.text)

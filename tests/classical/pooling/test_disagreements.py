@@ -16,7 +16,7 @@ from alkbayes.classical.pooling.disagreements import (
     Property,
     disagreements,
 )
-from alkbayes.classical.pooling.methods import TWO_STEP
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE
 from alkbayes.evidence.table import read_evidence
 from alkbayes.vocabulary import GROUP_COLUMNS, group_row
 
@@ -64,9 +64,9 @@ def test_no_pair_no_row() -> None:
 
 def test_a_pair_differs_in_what_it_says() -> None:
     for what, method, other in PAIRS:
-        if method not in TWO_STEP or other not in TWO_STEP:
+        if method not in INVERSE_VARIANCE or other not in INVERSE_VARIANCE:
             continue
-        one, two = TWO_STEP[method], TWO_STEP[other]
+        one, two = INVERSE_VARIANCE[method], INVERSE_VARIANCE[other]
         same = {
             "scale": one.scale is two.scale,
             "heterogeneity": (one.estimator is None) == (two.estimator is None),

@@ -13,11 +13,11 @@ from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, PooledProportion, P
 from alkbayes.classical.inverse_variance import regression
 from alkbayes.classical.inverse_variance.tau2 import Tau2, tau2_q_profile
 from alkbayes.classical.maximum_likelihood.profile import profile_intervals
-from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, CRUDE_INTERVALS, TWO_STEP, scale_of
+from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, CRUDE_INTERVALS, INVERSE_VARIANCE, scale_of
 from alkbayes.classical.scales import discouraged, effects
 from alkbayes.errors import EvidenceError
 
-METHODS = [*CRUDE_INTERVALS, *TWO_STEP, PoolingMethod.GLMM_ML]
+METHODS = [*CRUDE_INTERVALS, *INVERSE_VARIANCE, PoolingMethod.GLMM_ML]
 """Methods of cohorts by themselves; those with trials, and the beta-binomial, are in test_pooling_models.py."""
 CRUDE = [method for method in METHODS if method.startswith("crude")]
 RANDOM = [method for method in METHODS if not method.startswith(("crude", "common"))]

@@ -108,7 +108,7 @@ def test_without_a_run_the_model_is_fitted(alkbayes: Command, tmp_path: Path) ->
     assert found["evidence"]["source"] == str(table)
     assert {row["earlier"] for row in found["matrix"]} == {"crizotinib"}
     assert found["notes"][0].startswith("line: no cohort has the reference level 'naive'")
-    assert found["notes"][1].startswith("earlier ALK TKI: every cohort is 'crizotinib'")
+    assert found["notes"][1].startswith("prior ALK TKI: every cohort is 'crizotinib'")
     assert list(tmp_path.iterdir()) == [table], "nothing is written"
     notes = [line for line in alkbayes("sequence", "--data", table).stdout.splitlines() if line.startswith("Note: ")]
     assert len(notes) == len(found["notes"])

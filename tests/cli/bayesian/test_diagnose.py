@@ -75,7 +75,7 @@ def test_a_run_that_failed_its_gate_is_refused_with_what_to_do(alkbayes: Command
     assert json.loads(result.stdout)["usable"] is False
     text = " ".join(alkbayes("diagnose", failed_run.folder).stdout.split())
     assert "Verdict: Do not use the numbers of this run" in text
-    assert "What to do: Give more draws" in text
+    assert "What to do: Use more draws" in text
 
 
 @pytest.mark.slow

@@ -614,7 +614,7 @@ def test_no_more_decimals_are_printed_than_monte_carlo_errors_support(alkbayes, 
             assert f" {100 * row['low']:.{digits}f}–{100 * row['high']:.{digits}f}" in text
     # The short run has errors too large for a decimal nearly everywhere.
     assert whole > 20
-    assert "Whole percents: the Monte Carlo error leaves no decimal there." in text
+    assert "Whole percentages: the Monte Carlo error does not support a decimal; more draws would." in text
 
 
 def test_a_name_that_another_fit_took_meanwhile_is_numbered(

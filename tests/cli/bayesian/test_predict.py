@@ -110,7 +110,7 @@ def test_without_a_null_no_design_is_shown(alkbayes: Command, json_run) -> None:
     assert result.exit_code == 0
     assert "Single-arm design" not in result.stdout
     assert "Probability of a response rate above" not in result.stdout
-    assert "Left open: line, generation; averaged over the patients of these cohorts:" in result.stdout
+    assert "Left open: line, TKI generation; averaged over the patients of these cohorts:" in result.stdout
 
 
 def test_a_combination_that_no_cohort_has_is_marked(alkbayes: Command, tmp_path: Path, own_table: Path) -> None:

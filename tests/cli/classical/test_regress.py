@@ -60,7 +60,7 @@ def test_the_reader_is_told_tests_and_left_out_cohorts(alkbayes: Command) -> Non
     assert text.endswith("a coefficient is no causal effect.")
 
 
-def test_a_two_step_method_has_its_f_test_and_profile_interval(alkbayes: Command) -> None:
+def test_an_inverse_variance_method_has_its_f_test_and_profile_interval(alkbayes: Command) -> None:
     lines = [line.rstrip() for line in alkbayes("regress", "line", "regimen_class").stdout.splitlines()]
     assert "Moderators: F = 7.05, df 6 and 56, p < 0.001" in lines
     assert "Residual heterogeneity: tau2 0.272 (0.210–0.646), I2 83 %" in lines

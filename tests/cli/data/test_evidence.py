@@ -43,7 +43,7 @@ def test_the_bundled_table_for_a_reader() -> None:
     ]
     words = [" ".join(line.split()) for line in lines]
     titles = [
-        words.index(title) for title in ("line", "TKI generation", "earlier ALK TKI", "agent", "line : TKI generation")
+        words.index(title) for title in ("line", "TKI generation", "prior ALK TKI", "agent", "line : TKI generation")
     ]
     assert titles == sorted(titles)
     assert words[titles[0] + 1] == "naive 17 1,612 1,231 76.4"

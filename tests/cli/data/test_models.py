@@ -84,7 +84,7 @@ def test_a_model_on_stdout_is_its_file_and_its_priors_are_on_stderr(name: str) -
     result = run("models", name)
     assert result.exit_code == 0
     assert result.stdout == model_path(name).read_text(encoding="utf-8")
-    assert "What these priors say before any count is read:" in result.stderr
+    assert "What these priors imply before any data:" in result.stderr
 
 
 def test_what_the_priors_say_for_a_reader() -> None:

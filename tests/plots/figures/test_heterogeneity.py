@@ -62,7 +62,7 @@ def test_without_heterogeneity_there_is_nothing_to_draw(run) -> None:
     ("parameter", "title"),
     [
         ("sd_generation", "between levels of TKI generation"),
-        ("sd_prior_tki_generation", "earlier ALK TKI : TKI generation"),
+        ("sd_prior_tki_generation", "prior ALK TKI : TKI generation"),
         ("sd_my_column", "between levels of my column"),
     ],
 )

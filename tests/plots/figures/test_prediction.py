@@ -73,7 +73,12 @@ def test_success_is_drawn_by_true_rate(seen, found) -> None:
 
 def test_the_reader_is_told_what_it_is_about(seen, found) -> None:
     text = " ".join(seen.words)
-    for part in ("A new cohort of a new trial, line naive", "not randomised", "Left open: generation", "NOT CONVERGED"):
+    for part in (
+        "A new cohort of a new trial, line naive",
+        "not randomised",
+        "Left open: TKI generation",
+        "NOT CONVERGED",
+    ):
         assert part in text
 
 

@@ -18,7 +18,7 @@ def test_sections_stand_in_the_order_of_the_guidelines(report: Report) -> None:
         "Model",
         "Computation and its verdict",
         "Results",
-        "Does the model expect these cohorts?",
+        "Does the model fit these cohorts?",
         "Classical checks",
         "Sensitivity",
         "Beyond this outcome",
@@ -42,6 +42,11 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_heading(report: Report) -
         assert len(widths) == 1, block[:200]
         count += 1
     assert count > 12
+
+
+def test_a_heading_in_several_lines_is_one(report: Report) -> None:
+    line = "|  | k | patients (responders) | crude | inverse-variance | typical | mean | next cohort |"
+    assert line in markdown_of(report, "f").splitlines()
 
 
 def test_the_pooled_rate_stands_in_its_row(report: Report, run: SimpleNamespace) -> None:

@@ -112,7 +112,7 @@ def test_intracranial_rates_stand_beside_systemic_ones(section: Section, kept: P
 
 
 def test_sequences_mark_what_no_cohort_has_had(section: Section) -> None:
-    table = rows(section, "Objective response rate by earlier ALK inhibitor and TKI generation, %")
+    table = rows(section, "Objective response rate by prior ALK TKI and TKI generation, %")
     assert table["experimental *"][0] == "0"
     assert any(sentence.startswith("11 of 25 cells have no cohorts") for sentence in sentences(section))
 
