@@ -64,8 +64,8 @@ def rate_rows(found: Prediction) -> ReaderTable:
         notes=(
             "true rate: the rate behind the planned cohort's responders (next_cohort of the run).",
             (
-                "observed: responders over patients, which vary about the true rate by chance; of whole numbers, its "
-                "interval holds 95 % at least."
+                "observed: responders over patients, which vary around the true rate by chance; as counts are whole "
+                "numbers, the interval covers 95 % or more."
             ),
         ),
     )
@@ -109,8 +109,8 @@ def interval_rows(found: Prediction) -> ReaderTable:
         ),
         notes=(
             steady_sentence(found.steady),
-            "limit: of the true rate. No number of patients narrows the interval beyond it: trials differ.",
-            "narrower: of the width with each count spread evenly over half a responder either way.",
+            "limit: interval of the true rate. No sample size narrows it further, because trials differ.",
+            "narrower: reduction in width, each count spread evenly over half a responder either way.",
         ),
     )
 
@@ -149,8 +149,8 @@ def prior_rows(found: Prediction) -> ReaderTable:
                 f"6), by EM on {found.cohort.rates.size:,} draws of the true rate; its distribution function is within "
                 f"{percent(fitted.distance, 2)} points of theirs, Kullback-Leibler divergence {fitted.divergence:.4f}."
             ),
-            "95 % interval: equal-tailed, of the true rate under the prior; MAP's stands for the one above.",
-            "ESS: how many patients the prior is worth; of the three, ELIR is predictively consistent.",
+            "95 % interval: equal-tailed, of the true rate under the prior; the MAP prior approximates the one above.",
+            "ESS: effective sample size of the prior, in patients; of the three, ELIR is predictively consistent.",
         ),
     )
 
@@ -160,7 +160,7 @@ def design_rows(found: Prediction) -> ReaderTable:
     first, rows = found.designs[0][1], found.characteristics
     # Given the responders needed, error and power are exact; what is predicted is as exact as the draws.
     places = planned_decimals(found.rate)
-    impossible = ["–: not even all patients responding would be a success."]
+    impossible = ["–: no success even if all patients respond."]
     return ReaderTable(
         title=(f"Single-arm design: success if P(ORR > {100 * first.null:g} % | responders) > {first.threshold:g}; %"),
         headings=(

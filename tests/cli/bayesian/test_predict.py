@@ -91,7 +91,7 @@ def test_the_reader_is_told_what_is_what(alkbayes: Command, json_run, document: 
     for part in (
         "Planned: a new cohort of a new trial, line naive, generation second. The table has 2 cohorts of 89 patients",
         "95 % prediction interval of the observed response rate",
-        "limit: of the true rate.",
+        "limit: interval of the true rate.",
         "of the true rate under the prior",
         "success if P(ORR > 60 % | responders) > 0.975",
         "were not randomised",
