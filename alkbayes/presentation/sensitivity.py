@@ -1,13 +1,11 @@
 """What a run's conclusions depend on, as a reader sees it: power-scaling, and numbers under alternative analyses."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alkbayes.inference.fit import Fit
 from alkbayes.presentation.tables import ReaderTable, Sentence
-from alkbayes.sensitivity.alternatives import BY_NAME, FAMILY_NAMES
-from alkbayes.sensitivity.power_scaling import PowerScaling
-from alkbayes.sensitivity.table import Estimate, Grid, Outcome
+from alkbayes.sensitivity.alternatives import FAMILY_NAMES, Family
+from alkbayes.sensitivity.table import Status
 from alkbayes.text.digits import supported_decimals
 from alkbayes.text.wording import (
     OTHER_DECIMALS,
@@ -20,10 +18,13 @@ from alkbayes.text.wording import (
     signed,
     unsigned_zero,
 )
-from alkbayes.vocabulary import Contrast, Standard
+from alkbayes.vocabulary import ALL, Estimand
+
+if TYPE_CHECKING:
+    from alkbayes.sensitivity.conclusions import SensitivityRecord
 
 type Document = Mapping[str, Any]
-"""What `sensitivity --json` prints under `sensitivity`."""
+"""An alternative, or a number of one, in the record of a sensitivity analysis."""
 
 MOST_LEVELS = 4
 """Levels of the first effect that the table of shifts shows."""
@@ -31,65 +32,59 @@ MOVED, UNUSED = "*", "!"
 HYPHENATED = {"pretreated": "pre-\ntreated"}
 
 
-def scaling_rows(grid: Grid, scaling: PowerScaling) -> ReaderTable:
+def scaling_rows(found: "SensitivityRecord") -> ReaderTable:
     """Return each headline number with its interval, and how much it depends on priors and likelihood."""
+    scaling = found["power_scaling"]
     kind = (
         "Likelihood: of the global parameters, the cohorts' and trials' deviations integrated out."
-        if scaling.likelihood == "integrated"
+        if scaling["likelihood"] == "integrated"
         else "Likelihood: of the counts given each cohort's rate; it is not integrated for this model, and is noisy."
     )
-    noise = f"noise reaches {scaling.prior_noise:.3f} for priors and {scaling.likelihood_noise:.3f} for the likelihood"
+    priors, likelihood = scaling["prior_noise"], scaling["likelihood_noise"]
+    noise = f"noise reaches {priors:.3f} for priors and {likelihood:.3f} for the likelihood"
     return ReaderTable(
         title="Headline numbers, and how sensitive they are to the power of priors and likelihood",
         headings=("", "median", "95 % interval", "priors", "likelihood", "diagnosis"),
         rows=tuple(
             (
-                number.spoken,
+                number["label"],
                 *_estimated(number),
-                figure(found.prior),
-                figure(found.likelihood),
-                "" if not found.responsible else f"{found.diagnosis}: {', '.join(found.responsible)}",
+                figure(of["prior"]),
+                figure(of["likelihood"]),
+                f"{of['diagnosis']}: {', '.join(of['responsible'])}" if of["responsible"] else "",
             )
-            for number, found in zip(grid.numbers, scaling.sensitivities, strict=True)
+            for number, of in zip(_main(found)["numbers"], scaling["numbers"], strict=True)
         ),
         words=(5,),
-        notes=(f"{kind} Flagged from {scaling.threshold:.2f}; {noise}.",),
+        notes=(f"{kind} Flagged from {scaling['threshold']:.2f}; {noise}.",),
     )
 
 
-def shift_rows(grid: Grid, *, patients: bool, estimates: bool) -> ReaderTable:
+def shift_rows(found: "SensitivityRecord", *, patients: bool = True, estimates: bool = True) -> ReaderTable:
     """Return how far the numbers move under each alternative that was fitted.
 
     Parameters
     ----------
-    grid
-        What was fitted.
+    found
+        The analysis.
     patients
         Whether there is a column of patients.
     estimates
         Whether the number itself stands before its shift.
     """
-    numbers = _shown(grid)
+    main, again, *others = found["alternatives"]
+    numbers = _shown(main["numbers"])
     of = "estimate, and shift" if estimates else "shift"
-    rows = [
-        ("main fit", *_sizes(grid.main, patients=patients), *map(_main_cell, numbers)),
-        (
-            "the same again",
-            *_sizes(grid.again, patients=patients),
-            *_cells(grid, grid.again, numbers, estimates=estimates),
-        ),
-    ]
+    rows = [("main fit", *_sizes(main, patients=patients), *map(_main_cell, numbers))]
     previous = None
-    for outcome in grid.outcomes:
-        if outcome.estimates is None:
+    for name, row in (("the same again", again), *((f" {row['alternative']}", row) for row in others)):
+        if not row["numbers"]:
             continue
-        family = BY_NAME[outcome.name].family
-        if family is not previous:
-            previous = family
-            rows.append((FAMILY_NAMES[family],))
-        mark = "" if outcome.usable else f" {UNUSED}"
-        cells = _cells(grid, outcome, numbers, estimates=estimates)
-        rows.append((f" {outcome.name}{mark}", *_sizes(outcome, patients=patients), *cells))
+        if row is not again and row["family"] != previous:
+            previous = row["family"]
+            rows.append((FAMILY_NAMES[Family(previous)],))
+        mark = "" if _usable(row) else f" {UNUSED}"
+        rows.append((f"{name}{mark}", *_sizes(row, patients=patients), *_cells(row, numbers, estimates=estimates)))
     return ReaderTable(
         title=f"Alternatives: {of} from the main fit in percentage points; next cohort: 95 % interval",
         headings=("", "k", *(["patients"] if patients else []), *map(_heading, numbers)),
@@ -98,37 +93,37 @@ def shift_rows(grid: Grid, *, patients: bool, estimates: bool) -> ReaderTable:
     )
 
 
-def shift_sentences(fit: Fit, grid: Grid) -> Iterator[Sentence]:
+def shift_sentences(found: "SensitivityRecord") -> Iterator[Sentence]:
     """Yield how the shifts are to be read: which alternatives failed, lose a level or do not apply, and why."""
-    if fit.standard is Standard.SAME:
+    if found["over_own"]:
         yield Sentence(
             "Each level is over its own patients here: an alternative may leave out cohorts, and with them the mix "
             "that levels share."
         )
-    for outcome in grid.outcomes:
-        if outcome.estimates is not None and not outcome.usable:
-            yield Sentence(f"{UNUSED}  {outcome.name} did not converge, and is not used: {outcome.reason}")
-        elif outcome.estimates is not None and outcome.reason:
-            yield Sentence(f"{outcome.name}: {outcome.reason}")
-        elif outcome.estimates is None and outcome.status == "failed":
-            yield Sentence(f"{outcome.name} could not be fitted: {outcome.reason}")
-        if outcome.gone:
-            yield Sentence(f"{outcome.name}: leaves no cohort with {', '.join(outcome.gone)}")
     reasons: dict[str, list[str]] = {}
-    for outcome in grid.outcomes:
-        if outcome.status == "not applicable":
-            reasons.setdefault(outcome.reason, []).append(outcome.name)
+    for row in found["alternatives"][2:]:
+        name, reason = row["alternative"], row["reason"]
+        if row["status"] == Status.NOT_APPLICABLE:
+            reasons.setdefault(reason, []).append(name)
+        elif row["status"] == Status.FAILED:
+            yield Sentence(f"{name} could not be fitted: {reason}")
+        elif not _usable(row):
+            yield Sentence(f"{UNUSED}  {name} did not converge, and is not used: {reason}")
+        elif reason:
+            yield Sentence(f"{name}: {reason}")
+        if row["gone"]:
+            yield Sentence(f"{name}: leaves no cohort with {', '.join(row['gone'])}")
     for reason, names in reasons.items():
         yield Sentence(f"Not applicable: {', '.join(names)}: {reason}")
     yield Sentence(
         "Overall is averaged over the patients of each alternative, and moves with their mix. An earlier line is not "
         "randomised: no difference is a treatment effect."
-        if len(fit.design.effects)
+        if found["effects"]
         else "Overall is averaged over the patients of each alternative."
     )
 
 
-def largest_rows(found: Document) -> ReaderTable:
+def largest_rows(found: "SensitivityRecord") -> ReaderTable:
     """Return the alternative that moves each number most."""
     rows = tuple(
         (row["number"], row["alternative"], _shift(row), unsigned_zero(row["shift_in_sds"], 1))
@@ -143,7 +138,7 @@ def largest_rows(found: Document) -> ReaderTable:
     )
 
 
-def change_rows(found: Document) -> ReaderTable:
+def change_rows(found: "SensitivityRecord") -> ReaderTable:
     """Return what each alternative changes, why a reviewer asks for it, and what became of it."""
     return ReaderTable(
         "What each alternative changes",
@@ -153,7 +148,7 @@ def change_rows(found: Document) -> ReaderTable:
     )
 
 
-def asked_of(found: Document) -> list[Document]:
+def asked_of(found: "SensitivityRecord") -> list[Document]:
     """Return the alternatives beside the main fit."""
     return [row for row in found["alternatives"] if row["why"] is not None]
 
@@ -171,67 +166,90 @@ def _shift(row: Document) -> str:
     return points(row["shift"], shared_decimals((row["shift_error"],)))
 
 
-def _estimated(number: Estimate) -> tuple[str, str]:
+def _main(found: "SensitivityRecord") -> Document:
+    """Return what the run itself says."""
+    main: Document = found["alternatives"][0]
+    return main
+
+
+def _usable(row: Document) -> bool:
+    return bool(row["status"] == Status.FITTED)
+
+
+def _is_sd(number: Document) -> bool:
+    """Return whether a number is on the scale of the model, and no rate and no difference of rates."""
+    return bool(number["table"] == "heterogeneity")
+
+
+def _is_next_cohort(number: Document) -> bool:
+    return bool(number["measure"] == Estimand.NEXT_COHORT)
+
+
+def _estimated(number: Document) -> tuple[str, str]:
     """Return median and interval: of rates in percent, of differences in points, of SDs on the model's scale."""
-    if number.key[0] == "heterogeneity":
-        digits = supported_decimals(number.errors.values(), most=OTHER_DECIMALS)
-        return figure(number.median, digits), f"{figure(number.low, digits)}–{figure(number.high, digits)}"
-    digits = shared_decimals(number.errors.values())
-    if number.prob_positive is not None:
-        return points(number.median, digits), f"{points(number.low, digits)} to {points(number.high, digits)}"
-    return percent(number.median, digits), percent_interval(number.low, number.high, digits)
+    median, low, high = (number[name] for name in ("median", "low", "high"))
+    errors = [number[f"mcse_{name}"] for name in ("median", "low", "high")]
+    if _is_sd(number):
+        digits = supported_decimals(errors, most=OTHER_DECIMALS)
+        return figure(median, digits), f"{figure(low, digits)}–{figure(high, digits)}"
+    digits = shared_decimals(errors)
+    if number["prob_positive"] is not None:
+        return points(median, digits), f"{points(low, digits)} to {points(high, digits)}"
+    return percent(median, digits), percent_interval(low, high, digits)
 
 
-def _shown(grid: Grid) -> list[Estimate]:
+def _shown(numbers: Sequence[Document]) -> list[Document]:
     """Return the numbers that a table in a terminal has room for."""
-    pooled = [number for number in grid.numbers if number.key[0] == "pooled"]
-    means = [number for number in pooled if number.key[3] != "next_cohort"]
-    following = [number for number in pooled if number.key[3] == "next_cohort"]
-    contrasts = [number for number in grid.numbers if number.key[0] == "contrast"]
-    rest = [number for number in grid.numbers if number.key[0] == "heterogeneity"]
+    pooled = [number for number in numbers if number["table"] == "pooled"]
+    means = [number for number in pooled if not _is_next_cohort(number)]
+    following = [number for number in pooled if _is_next_cohort(number)]
+    contrasts = [number for number in numbers if number["table"] == "contrast"]
+    rest = [number for number in numbers if _is_sd(number)]
     return [*means[: 1 + MOST_LEVELS], *contrasts[:1], *following, *rest]
 
 
-def _heading(number: Estimate) -> str:
-    table, group, level, _ = number.key
-    if number.key[3] == "next_cohort":
+def _heading(number: Document) -> str:
+    level = str(number["level"])
+    if _is_next_cohort(number):
         return "next\ncohort"
-    if isinstance(level, Contrast):
-        return f"{HYPHENATED.get(level.first, level.first)}\nvs {level.second}"
-    if table == "pooled":
-        return "overall" if group == "all" else HYPHENATED.get(level, level)
+    if number["table"] == "contrast":
+        return f"{HYPHENATED.get(number['first'], number['first'])}\nvs {number['second']}"
+    if number["table"] == "pooled":
+        return "overall" if number["group"] == ALL else HYPHENATED.get(level, level)
     return level.replace("_", "_\n", 1)
 
 
-def _sizes(outcome: Outcome, *, patients: bool) -> list[str]:
-    counts = (outcome.cohorts, outcome.patients) if patients else (outcome.cohorts,)
+def _sizes(row: Document, *, patients: bool) -> list[str]:
+    counts = (row["cohorts"], row["patients"]) if patients else (row["cohorts"],)
     return ["–" if count is None else f"{count:,}" for count in counts]
 
 
-def _main_cell(number: Estimate) -> str:
-    if number.key[3] == "next_cohort":
-        return percent_interval(number.low, number.high, 0)
+def _main_cell(number: Document) -> str:
+    if _is_next_cohort(number):
+        return percent_interval(number["low"], number["high"], 0)
     return _estimated(number)[0]
 
 
-def _cells(grid: Grid, outcome: Outcome, numbers: Sequence[Estimate], *, estimates: bool) -> list[str]:
+def _cells(row: Document, numbers: Sequence[Document], *, estimates: bool) -> list[str]:
+    of = {number["number"]: number for number in row["numbers"]}
     cells = []
     for number in numbers:
-        found, shift = (outcome.estimates or {}).get(number.key), grid.shift(outcome, number.key)
-        if found is None or shift is None:
+        if (found := of.get(number["number"])) is None:
             cells.append("–")
             continue
-        mark = MOVED if shift.moved and outcome.usable else ""
-        by, error = shift.by["median"], shift.errors["median"]
-        # points() has the sign, and none of a zero, of SDs as of percentage points.
-        if number.key[0] == "heterogeneity":
-            text = points(by / 100, supported_decimals((error,), most=OTHER_DECIMALS))
-        else:
-            text = points(by, shared_decimals((error,)))
-        if number.key[3] == "next_cohort":
+        mark = MOVED if found["moved"] and _usable(row) else ""
+        if _is_next_cohort(number):
             text = _main_cell(found)
-        elif estimates:
-            text = f"{_main_cell(found)} {f'{mark}{text}':>6}"
-            mark = ""
+        else:
+            text = _moved(found)
+            if estimates:
+                text, mark = f"{_main_cell(found)} ({mark}{text})", ""
         cells.append(f"{mark}{text}")
     return cells
+
+
+def _moved(number: Document) -> str:
+    """Return the shift of a median, of an SD as of percentage points: with its sign, and none of a zero."""
+    if _is_sd(number):
+        return points(number["shift"] / 100, supported_decimals((number["shift_error"],), most=OTHER_DECIMALS))
+    return points(number["shift"], shared_decimals((number["shift_error"],)))

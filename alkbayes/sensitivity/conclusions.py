@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY
 from alkbayes.sensitivity.alternatives import ALTERNATIVES, Family
 from alkbayes.sensitivity.power_scaling import PowerScaling
-from alkbayes.sensitivity.table import Estimate, Grid, Outcome, Shift, Status
+from alkbayes.sensitivity.table import Estimate, Grid, Outcome, Shift, Status, grid_records
 from alkbayes.text.wording import counted, joined, share_of_draws
-from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
+
+if TYPE_CHECKING:
+    from alkbayes.inference.fit import Fit
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A difference is settled where the probability of either sign is below this."""
@@ -50,6 +54,60 @@ def movers(grid: Grid) -> list[Mover]:
         if there:
             found.append(max(there, key=lambda mover: abs(mover.shift.in_sds)))
     return found
+
+
+class SensitivityRecord(TypedDict):
+    """A sensitivity analysis as values that JSON can hold.
+
+    Attributes
+    ----------
+    model
+        The run's.
+    over_own
+        Whether each level is over its own patients here and not in the run.
+    effects
+        Whether the model has effects.
+    power_scaling
+        See :meth:`alkbayes.sensitivity.power_scaling.PowerScaling.as_record`.
+    alternatives
+        See :func:`alkbayes.sensitivity.table.grid_records`: the run, its model again, and each alternative.
+    largest
+        The alternative that moves each number most.
+    conclusions
+        Sentences.
+    """
+
+    model: str
+    over_own: bool
+    effects: bool
+    power_scaling: dict[str, Any]
+    alternatives: list[dict[str, Any]]
+    largest: list[dict[str, Any]]
+    conclusions: list[str]
+
+
+def sensitivity_record(fit: "Fit", grid: Grid, scaling: PowerScaling) -> SensitivityRecord:
+    """Return all that alternatives and power-scaling tell of a fit."""
+    return SensitivityRecord(
+        model=fit.spec.name,
+        over_own=fit.standard is Standard.SAME,
+        effects=bool(fit.design.effects),
+        power_scaling=scaling.as_record(),
+        alternatives=grid_records(grid),
+        largest=[
+            {
+                "number": mover.number.name,
+                "alternative": mover.alternative,
+                "statistic": mover.shift.largest,
+                "shift": mover.shift.by[mover.shift.largest],
+                "shift_error": mover.shift.errors[mover.shift.largest],
+                "shift_in_sds": mover.shift.in_sds,
+                "beyond_noise": mover.shift.beyond_noise,
+            }
+            for mover in movers(grid)
+        ],
+        conclusions=conclusions(grid, scaling),
+    )
 
 
 def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:

@@ -228,9 +228,10 @@ def grid_table(grid: Grid) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns alternative, family, status, reason, engine, cohorts, patients, number, table, group, level, measure,
-        first and second (of a contrast, its levels), mean, median, sd, low, high, prob_positive, and for median, low
-        and high the shift from the main fit and its Monte Carlo error: shift, shift_error, shift_low, shift_low_error,
+        Columns alternative, family, status, reason, engine, cohorts, patients, number, label (the number in a
+        sentence), table, group, level, measure, first and second (of a contrast, its levels), mean, median, sd, low,
+        high, prob_positive, the Monte Carlo errors mcse_median, mcse_low and mcse_high, and for median, low and high
+        the shift from the main fit and its Monte Carlo error: shift, shift_error, shift_low, shift_low_error,
         shift_high, shift_high_error; shift_in_sds, the largest that is judged in SDs of the main fit's number; moved,
         whether it is said to move the number; chance_sd, the standard deviation of what leaving out as many cohorts at
         random would do. Rates and shifts of rates are proportions. An alternative without numbers has one row; the
@@ -273,10 +274,11 @@ def _numbers(grid: Grid, outcome: Outcome, key: Key) -> dict[str, Any]:
     estimate, shift = (outcome.estimates or {})[key], grid.shift(outcome, key)
     table, group, level, measure = key
     contrast = level if isinstance(level, Contrast) else None
-    row: dict[str, Any] = {"number": estimate.name, "table": table, "group": group}
+    row: dict[str, Any] = {"number": estimate.name, "label": estimate.spoken, "table": table, "group": group}
     row |= {"level": level if contrast is None else contrast.name, "measure": measure}
     row |= {"first": contrast and contrast.first, "second": contrast and contrast.second}
     row |= {name: getattr(estimate, name) for name in ("mean", "median", "sd", "low", "high", "prob_positive")}
+    row |= {f"mcse_{name}": error for name, error in estimate.errors.items()}
     if shift is not None and outcome is not grid.main:
         for name, column in (("median", "shift"), ("low", "shift_low"), ("high", "shift_high")):
             row |= {column: shift.by[name], f"{column}_error": shift.errors[name]}

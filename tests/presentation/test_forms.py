@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from alkbayes.cli import app
 from alkbayes.report.document import report_of
 from alkbayes.report.renderers.html import html_of
 from alkbayes.report.renderers.markdown import markdown_of
+from alkbayes.sensitivity import refit
+from alkbayes.sensitivity.refit import run_grid
 
 pytestmark = pytest.mark.slow
-"""Ten commands and a report of one run."""
+"""Eleven commands and a report of one run."""
 
 type Cell = tuple[str, ...]
 """Its lines."""
@@ -39,6 +42,7 @@ SHOWN = {
     ("outliers",): {"The 8 least expected of 8 cohorts; rates in %"},
     ("outliers", "--by-trial"): {"Trials whose removal moves a headline number most"},
     ("compare",): {"How well each model predicts what is left out", "Headline numbers; rates in %"},
+    ("sensitivity",): {"Headline numbers, and how sensitive they are", "Alternatives: estimate, and shift"},
     ("predict",): {
         "Response rate of the planned cohort, %",
         "Probability of a response rate above a limit, %",
@@ -86,7 +90,9 @@ def forms(
         ("pool",): ("--all", "--data", str(own_table)),
         ("small-study",): ("--data", str(own_table)),
     }
-    with fewer_draws():
+    few = ("differences normal 0.5", "tau half-normal 1")
+    with fewer_draws(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(refit, "run_grid", partial(run_grid, names=few, workers=1))
         printed = {name: command(name[0], *more.get(name, (run,)), *name[1:]) for name in SHOWN}
     report = report_of(Path(run))
     return Forms(printed, html_of(report), markdown_of(report, "figures"))

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.presentation.comparison import comparison_parts
 from alkbayes.presentation.outliers import outlier_parts, trial_parts
-from alkbayes.presentation.sensitivity import asked_of, change_rows, largest_rows
+from alkbayes.presentation.sensitivity import (
+    asked_of,
+    change_rows,
+    largest_rows,
+    scaling_rows,
+    shift_rows,
+    shift_sentences,
+)
 from alkbayes.report.blocks import Bullets, Heading, Listing, Section, attempted, blocks_of, text
 from alkbayes.report.sections.results import figure_of
 from alkbayes.runs.analyses import command_for, kept_analysis
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from alkbayes.plots.source import RunTables
     from alkbayes.presentation.tables import Part
     from alkbayes.report.blocks import Block
+    from alkbayes.sensitivity.conclusions import SensitivityRecord
 
 
 def sensitivity_section(tables: "RunTables") -> Section:
@@ -55,13 +63,14 @@ def kept_blocks(folder: Path, parts: "Mapping[str, Callable[[Any], Iterable[Bloc
     return (*blocks, *(not_run(folder, missing) if missing else ()))
 
 
-def _alternatives(found: dict[str, Any], tables: "RunTables") -> "list[Block]":
+def _alternatives(found: "SensitivityRecord", tables: "RunTables") -> "list[Block]":
     fitted = sum(row["status"] == "fitted" for row in asked_of(found))
     return [
         Heading("Other priors, data and models"),
         text(f"{counted(fitted, 'alternative')} of the same analysis, each fitted anew. What conclusions depend on:"),
         Bullets(tuple((sentence,) for sentence in found["conclusions"])),
         figure_of(tables, "sensitivity"),
+        *blocks_of((scaling_rows(found), shift_rows(found), *shift_sentences(found))),
         *blocks_of((largest_rows(found), change_rows(found))),
     ]
 
