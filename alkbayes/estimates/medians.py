@@ -87,7 +87,7 @@ def median_errors(posterior: MedianPosterior) -> ErrorsOf:
     return columns
 
 
-def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int, errors: bool = True) -> pd.DataFrame:
+def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int) -> pd.DataFrame:
     """Return the pooled medians of every group, a row for each estimand.
 
     Parameters
@@ -98,8 +98,6 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int, e
         What it was made of.
     seed
         Of the predictions.
-    errors
-        Whether the table has columns of Monte Carlo errors.
 
     Returns
     -------
@@ -110,7 +108,7 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int, e
         :func:`alkbayes.estimates.rates.pooled_table`.
     """
     of = _profiled(posterior)
-    error = median_errors(posterior) if errors else lambda _: {}
+    error = median_errors(posterior)
     rows = [row | summarise(draws) | dict(error(draws)) for row, draws in _pooled_draws(of, medians, seed)]
     return pd.DataFrame(rows)
 

@@ -160,11 +160,6 @@ class Known:
     skewed: tuple[str, ...]
 
 
-def has_medians(evidence: "Evidence") -> bool:
-    """Return whether a table has a column of medians, and something in it."""
-    return MEDIAN in evidence.frame and bool((evidence.frame[MEDIAN] != "").any())
-
-
 def check_medians(evidence: "Evidence", *, columns: "Sequence[str]") -> None:
     """Check the columns of median PFS, and those that a model needs.
 

@@ -12,7 +12,6 @@ from alkbayes.evidence.medians import (
     Source,
     Z,
     check_medians,
-    has_medians,
     known_of,
     medians_of,
 )
@@ -66,7 +65,6 @@ def test_what_is_known_is_counted_and_named(tmp_path: Path) -> None:
     assert known.unusable == ("nothing",)
     assert known.not_reported == 1
     assert known.skewed == ()
-    assert has_medians(evidence)
 
 
 def test_other_assumptions(tmp_path: Path) -> None:

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.output import WIDTH, print_message, reader_console, say
+from alkbayes.cli.shared.output import print_message, reader_console, say
 from alkbayes.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console
-    from rich.table import Table
 
     from alkbayes.classical import PoolingMethod
     from alkbayes.evidence.outcomes import Outcome
@@ -106,20 +105,6 @@ def keep(run: Path, name: str, document: "Mapping[str, object]") -> None:
         print_message(f"warning: {error} Figures and reports of this run will do without.")
 
 
-def empty_table(console: "Console") -> "Table":
-    """Return a table without columns; on a narrow terminal, one that wastes no space between them."""
-    from rich import box
-    from rich.table import Table
-
-    narrow = console.width < WIDTH
-    return Table(box=box.SIMPLE_HEAD, show_edge=not narrow, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
-
-
 def degrees(df: float) -> str:
     """Return degrees of freedom for a reader: whole, or with a decimal."""
     return f"{df:.1f}".removesuffix(".0")
-
-
-def figure(value: float | None, digits: int = 2) -> str:
-    """Return a number for a reader; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
