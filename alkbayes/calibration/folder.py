@@ -139,7 +139,7 @@ class StudyFolder:
             for name in IDENTITY
             if found.get(name) != wanted[name]
         ]
-        if not differences and (changed := differing(found.get("fingerprint"), fingerprint(study))):
+        if not differences and (changed := differing(found.get("fingerprint"), fingerprint(study), study.engine)):
             differences = [f"this code draws otherwise than that of its replications ({', '.join(changed[:3])}, ...)"]
         if differences:
             raise RunError(

@@ -96,7 +96,7 @@ def replicate_here(study: Study, wanted: Fingerprint, number: int) -> dict[str, 
     RunError
         If the worker's code draws otherwise than that of the process that asks.
     """
-    if differing(wanted, fingerprint(study)):
+    if differing(wanted, fingerprint(study), study.engine):
         raise RunError("a worker has another version of alkbayes. Install the same on every machine of the cluster.")
     return replicate_study(study, number)
 

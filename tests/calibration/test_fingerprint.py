@@ -20,8 +20,8 @@ def test_it_holds_truth_mean_and_limits_of_every_quantity() -> None:
     found = fingerprint(STUDY)
     assert {"alpha", "tau_trial", "all next_cohort"} <= set(found)
     for name, numbers in found.items():
-        assert len(numbers) == 4 * FITS
-        for truth, mean, low, high in np.reshape(numbers, (FITS, 4)):
+        assert len(numbers) == 4 * FITS[Engine.QUADRATURE]
+        for truth, mean, low, high in np.reshape(numbers, (-1, 4)):
             assert low < mean < high, name
             assert np.isfinite(truth)
 
@@ -73,3 +73,17 @@ def test_what_is_no_fingerprint_differs(recorded: object) -> None:
 
 def test_a_quantity_that_is_gone_or_new_differs() -> None:
     assert differing({"alpha": [1.0], "gone": [1.0]}, {"alpha": [1.0], "new": [1.0]}) == ["new", "gone"]
+
+
+def test_chains_that_went_another_way_in_some_fits_are_of_the_same_code() -> None:
+    fits = FITS[Engine.NUTS]
+    found = {"alpha": [1.0, 2.0, 3.0, 4.0] * fits, "tau": [0.5, 0.6, 0.7, 0.8] * fits}
+    others = {name: [value + 0.01 for value in numbers] for name, numbers in found.items()}
+    one = {name: [*others[name][:-4], *numbers[-4:]] for name, numbers in found.items()}
+    assert differing(one, found, Engine.NUTS) == []
+    assert differing(one, found, Engine.QUADRATURE) == ["alpha", "tau"]
+    assert differing(others, found, Engine.NUTS) == ["alpha", "tau"]
+    # Not one quantity of one fit and another of another.
+    mixed = {"alpha": one["alpha"], "tau": [*found["tau"][:4], *others["tau"][4:]]}
+    assert differing(mixed, found, Engine.NUTS) == ["alpha", "tau"]
+    assert differing(one | {"gone": [1.0]}, found, Engine.NUTS)

@@ -19,7 +19,7 @@ from alkbayes.sensitivity.power_scaling import power_scaling
 from alkbayes.sensitivity.refit import AGAIN, NOT_DONE, fit_alternative, outcome_of, over_own, run_grid
 from alkbayes.sensitivity.table import Grid, Outcome, Status
 from alkbayes.spec.schema import Spec, model_path, parse_spec, read_spec
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import Contrast, Standard
 
 SETTINGS = SamplerSettings(seed=11, draws=250)
 
@@ -128,7 +128,7 @@ def test_the_numbers_do_not_depend_on_the_number_of_processes(fit: Fit, monkeypa
         "all",
         "naive",
         "pretreated",
-        "pretreated vs naive",
+        Contrast("line", first="pretreated", second="naive"),
         "tau_total",
     ]
 
