@@ -160,7 +160,7 @@ def _sequence(run: "RunTables") -> list["Figure"]:
 
 KINDS: Mapping[str, Kind] = {
     "forest": Kind(_forest, 2, "every cohort, observed and shrunken, and the pooled rates of its groups"),
-    "cells": Kind(_cells, 1, "pooled rates by line and TKI generation, with their three intervals"),
+    "cells": Kind(_cells, 1, "pooled rates of all groups, with their three intervals"),
     "contrasts": Kind(_contrasts, 2, "contrasts between levels: odds ratios and differences"),
     "shrinkage": Kind(_shrinkage, 1, "each cohort's rate as observed and given all cohorts"),
     "heterogeneity": Kind(_heterogeneity, 2, "prior and posterior of the heterogeneity between cohorts"),

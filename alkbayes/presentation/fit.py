@@ -280,7 +280,7 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
         previous = group
         typical = estimands["typical"]
         yield (
-            f"{'' if group == ALL else ' '}{level_name(typical)}{_mark(typical)}",
+            f"{'' if group == ALL else ' '}{level_name(typical)}{_spaced(predicted_mark(typical))}",
             str(typical["k"]),
             f"{typical['patients']:,}\n{typical['responders']:,}",
             _classical(classical.get((group, level, "crude-wilson"))),
@@ -291,8 +291,15 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _mark(row: PooledRow) -> str:
-    return f" {PARTLY_PREDICTED}" if is_partly_predicted(row) else ""
+def predicted_mark(row: PooledRow) -> str:
+    """Return the mark of a rate that is predicted for some or all of its patients; nothing for others."""
+    if not is_partly_predicted(row):
+        return ""
+    return WHOLLY_PREDICTED if row["predicted"] >= ALL_PREDICTED else PARTLY_PREDICTED
+
+
+def _spaced(mark: str) -> str:
+    return f" {mark}" if mark else ""
 
 
 def _classical(row: ClassicalRow | None) -> str:

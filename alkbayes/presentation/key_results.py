@@ -1,10 +1,8 @@
 """A fit in at most six lines: what a busy reader wants to know first."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from alkbayes.presentation.fit import (
-    ALL_PREDICTED,
     OWN_PATIENTS,
     PARTLY_PREDICTED,
     WHOLLY_PREDICTED,
@@ -15,12 +13,12 @@ from alkbayes.presentation.fit import (
     outcome_of,
     patients_of,
     pooled_by_level,
+    predicted_mark,
 )
 from alkbayes.runs.document import PooledRow
 from alkbayes.text.names import column_title, shown
 from alkbayes.text.wording import (
     SHARE_DECIMALS,
-    capitalised,
     decimals_of,
     difference,
     joined,
@@ -84,24 +82,17 @@ def _by_level(
     if several:
         rows.sort(key=lambda row: row[1]["mean"]["median"])
         rows = [rows[0], rows[-1]]
-    marks = {level: _mark(row["mean"]) for level, row in rows}
+    marks = {level: predicted_mark(row["mean"]) for level, row in rows}
     each = "; ".join(
         f"{shown(level)}{f' {marks[level]}' if marks[level] else ''} {rate_text(row['mean'])}, "
         f"new cohort {limits(row['next_cohort'])}"
         for level, row in rows
     )
     over = patients_of(column, document["pooled"])
-    told = f"{capitalised(each)}. Percent, {f'over {over}' if over else OWN_PATIENTS}"
+    told = f"{each}. Percent, {f'over {over}' if over else OWN_PATIENTS}"
     told += ", lowest and highest level." if several else "."
     meanings = "; ".join(f"{mark} {meaning}" for mark, meaning in PREDICTED.items() if mark in marks.values())
     return f"By {column_title(column)}", f"{told} {meanings}." if meanings else told
-
-
-def _mark(row: Mapping[str, Any]) -> str:
-    share = row.get("predicted") or 0.0
-    if not share:
-        return ""
-    return WHOLLY_PREDICTED if share >= ALL_PREDICTED else PARTLY_PREDICTED
 
 
 def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
@@ -122,7 +113,7 @@ def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
     middle, interval = difference(largest)
     lower = largest["median"] < 0
     likely = 1 - largest["prob_better"] if lower else largest["prob_better"]
-    column = capitalised(column_title(largest["column"]))
+    column = column_title(largest["column"])
     told = (
         f"{column}, {shown(largest['contrast'])}: {middle} points ({interval}), odds ratio "
         f"{ratio(odds)}; probability of {'a lower' if lower else 'a higher'} rate {probability(likely)}. "

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from alkbayes.presentation.fit import (
     PARTLY_PREDICTED,
+    WHOLLY_PREDICTED,
     Document,
     contrasts_by_column,
     is_partly_predicted,
@@ -130,9 +131,11 @@ def prediction_lines(document: Document) -> list[str]:
     if not marked:
         return []
     listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in marked.items())
-    return [
-        f"{PARTLY_PREDICTED} predicted by the model for the patients with a combination that no cohort has: {listed}"
-    ]
+    meant = (
+        f"{PARTLY_PREDICTED} predicted by the model for the patients with a combination that no cohort has "
+        f"({WHOLLY_PREDICTED} for all of them): {listed}"
+    )
+    return [meant]
 
 
 def _single(document: Document) -> Iterator[PooledRow]:

@@ -70,7 +70,7 @@ def test_of_many_levels_the_ends_are_told(changed: dict[str, Any]) -> None:
         for row in (template, following):
             changed["pooled"].append(row | {"level": f"x{number}", "median": 0.01 * (number + 1)})
     told = dict(key_results(changed))["By line"]
-    assert told.startswith("X0 1")
+    assert told.startswith("x0 1")
     assert "x1" not in told
     assert "lowest and highest level" in told
 

@@ -124,8 +124,8 @@ def test_it_can_be_made_again_from_what_it_says(report: Report, run: SimpleNames
     made, again, model = [block.text for block in blocks(section) if isinstance(block, Listing)]
     assert made == "alkbayes fit --seed 11"
     assert again.splitlines()[1] == (
-        "alkbayes fit model.toml --data evidence.csv --engine quadrature --seed 11 --chains 4 --draws 250 "
-        "--out ../run-again"
+        "alkbayes fit model.toml --data evidence.csv --engine quadrature --standard own --seed 11 --chains 4 "
+        "--draws 250 --out ../run-again"
     )
     assert model == (run.folder / "model.toml").read_text(encoding="utf-8")
 

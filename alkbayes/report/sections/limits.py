@@ -53,6 +53,7 @@ def reproduce_section(tables: "RunTables") -> Section:
     settings = provenance["settings"]
     asked = provenance["engine_asked"]
     again = ["alkbayes", "fit", MODEL_FILE, "--data", EVIDENCE_FILE, "--engine", asked]
+    again += ["--standard", document["standard"]]
     again += [word for name in ("seed", "chains", "draws") for word in (f"--{name}", str(settings[name]))]
     if asked == Engine.NUTS:
         again += ["--tune", str(settings["tune"])]
@@ -67,7 +68,7 @@ def reproduce_section(tables: "RunTables") -> Section:
         Listing(document["command"], "console"),
         text(
             f"The run's folder holds the model ({MODEL_FILE}), the table ({EVIDENCE_FILE}), the posterior "
-            f"({POSTERIOR_FILE}, which ArviZ opens) and all tables. From a copy of it the same numbers come of:"
+            f"({POSTERIOR_FILE}, which ArviZ opens) and all tables. Beside a copy of it these commands reproduce it:"
         ),
         Listing(commands, "console"),
         text("The same seed and the same versions on the same kind of machine give the same draws."),
