@@ -77,7 +77,13 @@ class DiagnosticsRecord(TypedDict):
 class PooledRow(TypedDict):
     """A pooled rate; of levels over the same patients also `over` to `own_mcse_high`."""
 
-    group: Annotated[str, Field(description='"all", a column, or two joined by a colon')]
+    group: Annotated[
+        str,
+        Field(
+            description='"all", a column, or two joined by a colon; regimen_class is called generation here, '
+            "prior_alk_tki prior_tki"
+        ),
+    ]
     level: Annotated[str, Field(description='"all", a level, or two joined by a colon')]
     first_column: Annotated[str | None, Field(description="the column, or the first of two")]
     first_level: str | None
