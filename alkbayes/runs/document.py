@@ -74,8 +74,8 @@ class DiagnosticsRecord(TypedDict):
 
 
 @closed
-class PooledRow(TypedDict):
-    """A pooled rate; of levels over the same patients also `over` to `own_mcse_high`."""
+class GroupRow(TypedDict):
+    """The cohorts that a row is about."""
 
     group: Annotated[
         str,
@@ -89,6 +89,22 @@ class PooledRow(TypedDict):
     first_level: str | None
     second_column: str | None
     second_level: str | None
+
+
+@closed
+class ErrorsRow(TypedDict):
+    """Monte Carlo standard errors, in the unit of the row."""
+
+    mcse: Annotated[float | None, Field(description="Monte Carlo standard error of the mean")]
+    mcse_median: float | None
+    mcse_low: float | None
+    mcse_high: float | None
+
+
+@closed
+class PooledRow(GroupRow, ErrorsRow):
+    """A pooled rate; of levels over the same patients also `over` to `own_mcse_high`."""
+
     line: str | None
     generation: str | None
     k: Annotated[int, Field(description="cohorts")]
@@ -105,10 +121,6 @@ class PooledRow(TypedDict):
     sd: Annotated[float, Field(ge=0, description="posterior SD, a proportion")]
     low: Annotated[float, Field(ge=0, le=1, description="end of the equal-tailed 95 % interval")]
     high: Annotated[float, Field(ge=0, le=1, description="end of the equal-tailed 95 % interval")]
-    mcse: Annotated[float | None, Field(description="Monte Carlo standard error of the mean")]
-    mcse_median: float | None
-    mcse_low: float | None
-    mcse_high: float | None
     own_mean: NotRequired[Annotated[float, Field(ge=0, le=1, description="the same over the row's own patients")]]
     own_median: NotRequired[Proportion]
     own_low: NotRequired[Proportion]
@@ -120,7 +132,7 @@ class PooledRow(TypedDict):
 
 
 @closed
-class HeterogeneityRow(TypedDict):
+class HeterogeneityRow(ErrorsRow):
     """A parameter of how far cohorts differ: SDs on the scale of the link, `explained`, `i2` and `rho` in [0, 1]."""
 
     parameter: str
@@ -128,14 +140,10 @@ class HeterogeneityRow(TypedDict):
     median: float
     low: float
     high: float
-    mcse: float | None
-    mcse_median: float | None
-    mcse_low: float | None
-    mcse_high: float | None
 
 
 @closed
-class ContrastRow(TypedDict):
+class ContrastRow(ErrorsRow):
     """Two levels of a column, compared over the same patients."""
 
     column: str
@@ -154,22 +162,12 @@ class ContrastRow(TypedDict):
     prob_better: Annotated[
         float, Field(ge=0, le=1, description="posterior probability that the first has the higher rate")
     ]
-    mcse: float | None
-    mcse_median: float | None
-    mcse_low: float | None
-    mcse_high: float | None
 
 
 @closed
-class ClassicalRow(TypedDict):
+class ClassicalRow(GroupRow):
     """Classical pooling of a group by a method; what a method does not define is null."""
 
-    group: str
-    level: str
-    first_column: str | None
-    first_level: str | None
-    second_column: str | None
-    second_level: str | None
     method: str
     scale: str
     k: int
@@ -228,15 +226,9 @@ class UnexaminedRecord(TypedDict):
 
 
 @closed
-class CrossCheckRow(TypedDict):
+class CrossCheckRow(GroupRow):
     """Quadrature less NUTS."""
 
-    group: str
-    level: str
-    first_column: str | None
-    first_level: str | None
-    second_column: str | None
-    second_level: str | None
     estimand: str
     statistic: str
     quadrature: float
