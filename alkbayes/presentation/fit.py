@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from alkbayes.evidence.outcomes import Outcome
-from alkbayes.presentation.tables import ReaderTable
+from alkbayes.presentation.tables import ReaderTable, rows_by
 from alkbayes.runs.document import ClassicalRow, ContrastRow, DiagnosticsRecord, FitDocument, PooledRow
 from alkbayes.text.names import column_title, columns_title, is_pair, level_name, shown
 from alkbayes.text.notes import Note, NoteKind
@@ -126,13 +126,6 @@ def contrast_notes(contrasts: Iterable[ContrastRow]) -> list[str]:
     return [SIDE_PREDICTED] if any(map(is_partly_predicted, contrasts)) else []
 
 
-def contrast_mark(contrast: ContrastRow) -> str:
-    """Return the mark of a contrast of which a side is predicted; empty if none is."""
-    if not is_partly_predicted(contrast):
-        return ""
-    return WHOLLY_PREDICTED if contrast["predicted"] >= ALL_PREDICTED else PARTLY_PREDICTED
-
-
 def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, ContrastRow]]]:
     """Return the contrasts of a fit: by effect, by the two levels, by scale."""
     found: dict[str, dict[tuple[str, str], dict[str, ContrastRow]]] = {}
@@ -143,10 +136,7 @@ def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], d
 
 def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, PooledRow]]:
     """Return the pooled rates of a fit: by group and level, by estimand."""
-    found: dict[tuple[str, str], dict[str, PooledRow]] = {}
-    for row in document["pooled"]:
-        found.setdefault((row["group"], row["level"]), {})[row["estimand"]] = row
-    return found
+    return rows_by(document["pooled"], "group", "level", "estimand")
 
 
 def group_heading(group: str, pooled: Sequence[PooledRow]) -> str:
@@ -291,8 +281,8 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
         )
 
 
-def predicted_mark(row: PooledRow) -> str:
-    """Return the mark of a rate that is predicted for some or all of its patients; nothing for others."""
+def predicted_mark(row: PooledRow | ContrastRow) -> str:
+    """Return the mark of a rate, or a contrast, predicted for some or all of its patients; nothing for others."""
     if not is_partly_predicted(row):
         return ""
     return WHOLLY_PREDICTED if row["predicted"] >= ALL_PREDICTED else PARTLY_PREDICTED
@@ -323,7 +313,7 @@ def _meaning(parameter: str, document: Document) -> str:
 
 def _contrast(scales: Mapping[str, ContrastRow]) -> tuple[str, ...]:
     middle, interval = difference(scales["risk_difference"])
-    name, mark = scales["risk_difference"]["contrast"], contrast_mark(scales["risk_difference"])
+    name, mark = scales["risk_difference"]["contrast"], predicted_mark(scales["risk_difference"])
     return (
         f"{shown(name)} {mark}" if mark else shown(name),
         ratio(scales["odds_ratio"]),

@@ -7,7 +7,6 @@ from alkbayes.presentation.fit import (
     PARTLY_PREDICTED,
     WHOLLY_PREDICTED,
     Document,
-    contrast_mark,
     cross_check_faults,
     measures,
     outcome_of,
@@ -100,7 +99,7 @@ def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
     rows = [
         row
         for row in document["contrasts"]
-        if row["scale"] == "risk_difference" and contrast_mark(row) != WHOLLY_PREDICTED
+        if row["scale"] == "risk_difference" and predicted_mark(row) != WHOLLY_PREDICTED
     ]
     if not rows:
         return

@@ -67,9 +67,9 @@ def not_converged(failures: Sequence[str]) -> tuple[Sentence, ...]:
     return (Sentence(f"NOT CONVERGED: DO NOT USE THESE NUMBERS: {'; '.join(failures)}.", strong=True),)
 
 
-def rows_by(rows: Iterable[Row], *keys: str) -> dict[tuple[Any, ...], dict[Any, Row]]:
+def rows_by[R: Mapping[str, Any]](rows: Iterable[R], *keys: str) -> dict[tuple[Any, ...], dict[Any, R]]:
     """Return rows by the values of all keys but the last, and among those by the value of the last."""
-    found: dict[tuple[Any, ...], dict[Any, Row]] = {}
+    found: dict[tuple[Any, ...], dict[Any, R]] = {}
     *outer, inner = keys
     for row in rows:
         found.setdefault(tuple(row[name] for name in outer), {})[row[inner]] = row

@@ -20,7 +20,7 @@ from alkbayes.plots.page.layout import (
 )
 from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, Caption, styled
-from alkbayes.presentation.fit import contrast_mark, contrast_notes
+from alkbayes.presentation.fit import contrast_notes, predicted_mark
 from alkbayes.text.json import records
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
@@ -106,7 +106,7 @@ def _rows(table: pd.DataFrame) -> list[_Row]:
         for _, pair in of_column.groupby(["first", "second"], sort=False):
             scales = {record["scale"]: record for record in records(pair)}
             difference = scales["risk_difference"]
-            name = f"{difference['contrast']} {contrast_mark(difference)}".rstrip()
+            name = f"{difference['contrast']} {predicted_mark(difference)}".rstrip()
             rows.append(_Row(name, scales["odds_ratio"], difference))
     return rows
 
