@@ -7,13 +7,17 @@ import numpy.typing as npt
 
 from alkbayes.classical.inverse_variance.regression import Test, quantile
 from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod
-from alkbayes.text.wording import counted, percent, percent_interval, variance
+from alkbayes.text.notes import Instead, Note, NoteKind
+from alkbayes.text.wording import percent, percent_interval, variance
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NAMED_COHORTS = 10
 """A note names so many cohorts and counts the rest."""
 FEW_DF = 2
-"""With so few degrees of freedom the 97.5 % quantile of t is 4.3 or 12.7, and an interval by it of little or no use."""
+"""With so few degrees of freedom the 97.5 % quantile of t is 12.7 or 4.3, and a t interval of little or no use."""
+FEW_DF_NOTE = (
+    "A t interval with one or two degrees of freedom, 12.7 or 4.3 standard errors either side, is of little use."
+)
 
 
 def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> str:
@@ -43,8 +47,10 @@ def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) ->
     return f"{counted} {value} and {verbs[1]} left out: {_listed(left_out)}."
 
 
-def standard_error_note(method: PoolingMethod, factor: float, df: int | None, instead: Callable[[], str]) -> str:
-    """Say where standard errors are none, may be too small, or their t is of little use; empty where all is well.
+def standard_error_note(
+    method: PoolingMethod, factor: float, df: int | None, instead: Callable[[], Instead]
+) -> Note | None:
+    """Say where standard errors are none, may be too small, or their t is of little use; None where all is well.
 
     Parameters
     ----------
@@ -53,34 +59,27 @@ def standard_error_note(method: PoolingMethod, factor: float, df: int | None, in
     factor, df
         As in :class:`alkbayes.classical.inverse_variance.regression.RegressionFit`.
     instead
-        Names what has a result of these cohorts and does without; asked only where it is needed, as it takes a fit.
+        Gives the result to use instead; called only where it is needed, as it takes a fit.
     """
     if df is None or np.isnan(factor):
-        return ""
+        return None
     times = quantile(df, INTERVAL_PROB)
     if INVERSE_VARIANCE[method].test is Test.KNAPP_HARTUNG and times * np.sqrt(factor) < quantile(None, INTERVAL_PROB):
-        held = f"{method}-adhoc holds the Hartung-Knapp factor at 1 or above. See {instead()}."
-        if factor == 0:
-            return (
-                "The rates agree to the last digit, which leaves a Hartung-Knapp standard error of 0 but for rounding: "
-                f"no interval and no test. {held}"
-            )
-        return (
-            "The Hartung-Knapp interval is narrower here than the plain one, and it and its tests may be far too sure. "
-            f"{held}"
+        fault = (
+            "The rates agree to the last digit, which leaves a Hartung-Knapp standard error of 0 but for rounding: "
+            "no interval and no test."
+            if factor == 0
+            else "The Hartung-Knapp interval is narrower here than the plain one, and it and its tests may be far too "
+            "sure."
         )
-    if df > FEW_DF:
-        return ""
-    freedom = counted(df, "degree") + " of freedom"
-    return (
-        f"By t with {freedom} the interval reaches {times:.1f} standard errors to either side. "
-        f"An interval by t with one or two degrees of freedom is of little use: see {instead()}."
-    )
+        held = f"{method}-adhoc holds the Hartung-Knapp factor at 1 or above."
+        return Note(NoteKind.OTHER, f"{fault} {held}", instead())
+    return Note(NoteKind.OTHER, FEW_DF_NOTE, instead()) if df <= FEW_DF else None
 
 
-def with_its_interval(method: str, estimate: float, low: float | None, high: float | None) -> str:
-    """Return a method with its rate and interval in percent, such as "glmm-ml: 24.1 (15.2–36.0)"."""
-    return f"{method}: {percent(estimate)} ({percent_interval(low, high)})"
+def rate_with_interval(estimate: float, low: float | None, high: float | None) -> str:
+    """Return a rate with its interval in percent, such as "24.1 (15.2–36.0)"."""
+    return f"{percent(estimate)} ({percent_interval(low, high)})"
 
 
 def tau2_parts_note(tau2: float | None, part: float | None, group: str) -> str:
@@ -96,11 +95,6 @@ def tau2_parts_note(tau2: float | None, part: float | None, group: str) -> str:
     if tau2 is None or part is None:
         return ""
     return f"tau2 is {variance(part)} between {group}s and {variance(tau2 - part)} between the cohorts of a {group}."
-
-
-def sentences(*notes: str) -> str:
-    """Join the notes that are not empty."""
-    return " ".join(note for note in notes if note)
 
 
 def _listed(names: Sequence[str]) -> str:

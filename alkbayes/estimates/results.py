@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from alkbayes.classical import PoolingMethod, pool_table
+from alkbayes.classical import PoolingMethod
+from alkbayes.classical.pooling.tables import frame_of, pool_groups
 from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import (
     cohort_table,
@@ -57,7 +58,8 @@ def results_of(fit: "Fit") -> Results:
     posterior, errors = posterior_of(fit), error_columns_of(fit)
     pooled, contrasts = pooled_table(posterior, errors), contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
-    classical = pool_table(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
+    groups = pool_groups(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
+    classical = frame_of(groups)
     notes = notes_of(
         *fit.evidence.notes,
         *fit.design.notes,
@@ -95,7 +97,10 @@ def results_of(fit: "Fit") -> Results:
             "pooled": records(pooled),
             "heterogeneity": records(heterogeneity),
             "contrasts": records(contrasts),
-            "classical": records(classical),
+            "classical": [
+                row | {"notes": [note.as_record() for note in group.pooled.notes]}
+                for row, group in zip(records(classical), groups, strict=True)
+            ],
             "notes": [note.text for note in notes],
             "note_kinds": [str(note.kind) for note in notes],
             "provenance": fit.provenance.as_record(),

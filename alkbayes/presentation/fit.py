@@ -6,7 +6,7 @@ from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable, rows_by
 from alkbayes.runs.document import ClassicalRow, ContrastRow, DiagnosticsRecord, FitDocument, PooledRow
 from alkbayes.text.names import column_title, columns_title, is_pair, level_name, shown
-from alkbayes.text.notes import Note, NoteKind
+from alkbayes.text.notes import Instead, Note, NoteKind, shared_notes
 from alkbayes.text.wording import (
     RATE_DECIMALS,
     SHARE_DECIMALS,
@@ -19,7 +19,6 @@ from alkbayes.text.wording import (
     probability,
     rate,
     ratio,
-    sentences_of,
     size,
 )
 from alkbayes.vocabulary import ALL, slug_of
@@ -249,16 +248,22 @@ def weight_lines(document: Document) -> list[str]:
 
 
 def inverse_variance_notes(document: Document) -> list[str]:
-    """Return the notes on the intervals of the inverse-variance column, each once with the rows that it is about."""
-    notes = [
-        (level_name(row), row["note"])
-        for row in document["classical"]
-        if row["method"] == INVERSE_VARIANCE and row["note"]
+    """Return the notes on the inverse-variance column, each once with its rows.
+
+    Notes on prediction intervals are left out, as the column has none.
+    """
+    rows = [row for row in document["classical"] if row["method"] == INVERSE_VARIANCE]
+    return [
+        f"Inverse-variance{'' if note.names_rows else f' ({", ".join(note.results)})'}: {note.worded()}"
+        for note in shared_notes((level_name(row), _notes_in(row)) for row in rows)
     ]
-    told: dict[tuple[str, ...], list[str]] = {}
-    for sentence in sentences_of(notes):
-        told.setdefault(tuple(sentence.intervals), []).append(sentence.worded(str))
-    return [f"Inverse-variance ({', '.join(names)}): {' '.join(said)}" for names, said in told.items()]
+
+
+def _notes_in(row: ClassicalRow) -> Iterator[Note]:
+    for record in row["notes"]:
+        if record["kind"] != NoteKind.PREDICTION:
+            instead = Instead(record["source"], record["result"]) if record["source"] else None
+            yield Note(NoteKind(record["kind"]), record["text"], instead)
 
 
 def _pooled(document: Document) -> Iterator[tuple[str, ...]]:

@@ -165,6 +165,16 @@ class ContrastRow(ErrorsRow):
 
 
 @closed
+class NoteRecord(TypedDict):
+    """A note on a row."""
+
+    kind: Annotated[str, Field(description="its subject")]
+    text: str
+    source: Annotated[str, Field(description="the method to use instead; empty: none")]
+    result: Annotated[str, Field(description="its rate with interval, in percent")]
+
+
+@closed
 class ClassicalRow(GroupRow):
     """Classical pooling of a group by a method; what a method does not define is null."""
 
@@ -193,7 +203,8 @@ class ClassicalRow(GroupRow):
     tau2_trial: Annotated[float | None, Field(description="the part of tau2 between trials")]
     rho: Fraction
     corrected: Annotated[float | None, Field(description="cohorts with 1/2 added to both counts")]
-    note: str
+    note: Annotated[str, Field(description="all notes as one text")]
+    notes: list[NoteRecord]
 
 
 @closed

@@ -1,6 +1,6 @@
-"""Notes on a result: sentences that are told apart by their kind, and become text when they are printed."""
+"""Notes on a result: values that are told apart by their kind, and become text when they are printed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,27 +16,102 @@ class NoteKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Instead:
+    """A result that stands in for one of little or no use.
+
+    Attributes
+    ----------
+    source
+        The method, as a sentence names it.
+    result
+        Its rate, or ratios, with interval, as printed; may be empty.
+    """
+
+    source: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A sentence, or a few, on a result.
 
     Attributes
     ----------
     kind
-        What it is about: by this, and not by its text, it is left out or put first.
+        Its subject: by this, and not by its text, a note is left out or put first.
     text
-        What is printed.
+        The sentences.
+    instead
+        The result to use instead, where there is one.
     """
 
     kind: NoteKind
     text: str
+    instead: Instead | None = None
+
+    @property
+    def said(self) -> str:
+        """The sentences as printed, with the result to use instead."""
+        return self.text if self.instead is None else f"{self.text} {see(self.instead.source, self.instead.result)}"
+
+    def as_record(self) -> dict[str, str]:
+        """Return the note as values that JSON can hold."""
+        instead = self.instead or Instead("", "")
+        return {"kind": str(self.kind), "text": self.text, "source": instead.source, "result": instead.result}
 
 
-def notes_of(*said: Note | str) -> tuple[Note, ...]:
-    """Return notes in their order; a sentence without a kind is of kind "other", an empty one is none."""
-    notes = (note if isinstance(note, Note) else Note(NoteKind.OTHER, note) for note in said)
-    return tuple(note for note in notes if note.text)
+@dataclass(frozen=True, slots=True)
+class SharedNote[Row]:
+    """A note that several rows of a table share, each with its own result to use instead.
+
+    Attributes
+    ----------
+    text
+        The sentences.
+    source
+        The method to use instead; empty if there is none.
+    results
+        The result to use instead by row, empty strings where there is none.
+    """
+
+    text: str
+    source: str
+    results: Mapping[Row, str]
+
+    @property
+    def names_rows(self) -> bool:
+        """Whether the wording names the rows, as their results differ."""
+        return len(set(self.results.values())) > 1
+
+    def worded(self, name: Callable[[Row], str] = str) -> str:
+        """Return the note with the result of each row, such as "See glmm-ml: 24.1 (15.2–36.0) in x, 30.2 (…) in y."."""
+        if not self.source:
+            return self.text
+        named = {name(row): result for row, result in self.results.items()}
+        told = [f"{result} in {row}" for row, result in named.items()] if self.names_rows else [*named.values()][:1]
+        return f"{self.text} {see(self.source, ', '.join(told))}"
 
 
-def text_of(notes: Iterable[Note]) -> str:
+def notes_of(*said: Note | str | None) -> tuple[Note, ...]:
+    """Return notes in their order, without what is empty or None; a sentence without a kind is of kind "other"."""
+    return tuple(note if isinstance(note, Note) else Note(NoteKind.OTHER, note) for note in said if note)
+
+
+def text_of(said: Iterable[Note | str | None]) -> str:
     """Return notes as one text."""
-    return " ".join(note.text for note in notes)
+    return " ".join(note.said for note in notes_of(*said))
+
+
+def see(source: str, result: str) -> str:
+    """Return the sentence that sends a reader to the result of another method."""
+    return f"See {source}: {result}." if result else f"See {source}."
+
+
+def shared_notes[Row](notes: Iterable[tuple[Row, Iterable[Note]]]) -> list[SharedNote[Row]]:
+    """Return the distinct notes of the rows of a table, in order of first appearance, each with its rows."""
+    results: dict[tuple[str, str], dict[Row, str]] = {}
+    for row, said in notes:
+        for note in said:
+            instead = note.instead or Instead("", "")
+            results.setdefault((note.text, instead.source), {})[row] = instead.result
+    return [SharedNote(text, source, rows) for (text, source), rows in results.items()]

@@ -1,9 +1,7 @@
-"""Numbers and counts in the words of a reader: percent, intervals, signs, plurals, sentences that rows share."""
+"""Numbers and counts in the words of a reader: percent, intervals, signs, plurals."""
 
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alkbayes.text.digits import ratio_decimals, supported_decimals
@@ -17,10 +15,6 @@ LEAST_P = 0.001
 """A smaller probability is printed as smaller than this."""
 LEAST_VARIANCE = 1e-6
 """A smaller variance is printed as smaller than this."""
-
-SENTENCE_ENDS = re.compile(r"(?<=\.) (?=[A-Z0-9])")
-INTERVAL = re.compile(r"(?<=: )[\d.]+ \([^()]*\)(?=\.$)")
-"""A rate with its interval in percent at the end of a sentence, as in "see glmm-ml: 24.1 (15.2–36.0)."."""
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -208,40 +202,3 @@ def probability(value: float) -> str:
     if value < 0.01:
         return "< 1 %"
     return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence[Row]:
-    """A sentence that the notes of several rows have, but for the interval that it gives.
-
-    Attributes
-    ----------
-    before, after
-        What stands before the interval and behind it.
-    intervals
-        Of each row that has the sentence, empty where there is none in it.
-    """
-
-    before: str
-    after: str
-    intervals: Mapping[Row, str]
-
-    def worded(self, name: Callable[[Row], str]) -> str:
-        """Return the sentence with the interval of each name once, such as "24.1 (15.2–36.0) in x, 30.2 (…) in y"."""
-        named = {name(row): interval for row, interval in self.intervals.items()}
-        several = len(set(named.values())) > 1
-        told = [f"{interval} in {row}" for row, interval in named.items()] if several else [*named.values()][:1]
-        return f"{self.before}{', '.join(told)}{self.after}"
-
-
-def sentences_of[Row](notes: Iterable[tuple[Row, str]]) -> list[Sentence[Row]]:
-    """Return the distinct sentences of the notes of rows, in the order in which the notes have them."""
-    rows: dict[tuple[str, str], dict[Row, str]] = {}
-    places: dict[tuple[str, str], int] = {}
-    for row, note in notes:
-        for place, sentence in enumerate(SENTENCE_ENDS.split(note)):
-            start, end = found.span() if (found := INTERVAL.search(sentence)) else (len(sentence), len(sentence))
-            key = sentence[:start], sentence[end:]
-            rows.setdefault(key, {})[row] = sentence[start:end]
-            places[key] = max(place, places.get(key, 0))
-    return [Sentence(*key, rows[key]) for key in sorted(rows, key=lambda key: places[key])]

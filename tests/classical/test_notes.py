@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from alkbayes.classical.notes import correction_note, left_out_note, sentences
+from alkbayes.classical.notes import correction_note, left_out_note
+from alkbayes.text.notes import text_of
 
 NAMES = [f"c{i}" for i in range(1, 14)]
 
@@ -25,5 +26,5 @@ def test_cohorts_left_out_are_counted_and_named() -> None:
 
 
 def test_empty_sentences_leave_no_blank() -> None:
-    assert sentences("", "A.", "", "B.") == "A. B."
-    assert sentences("", "") == ""
+    assert text_of(["", "A.", None, "B."]) == "A. B."
+    assert text_of(["", ""]) == ""

@@ -99,17 +99,6 @@ def test_what_is_printed_together_of_a_planned_trial_has_the_decimals_of_its_lar
     assert [wording.shared_decimals(found) for found in ([0.002], [0.002, 0.004], [None])] == [1, 0, 1]
 
 
-def test_sentences_that_rows_share_are_said_once_with_the_interval_of_each() -> None:
-    one, two = "Use glmm-ml: 32.1 (22.9–43.0).", "Use glmm-ml: 40.0 (3.1–90.4)."
-    notes = (("a", f"tau2 is 0. {one}"), ("b", two), ("c", f"tau2 is 0. {two}"), ("d", "See glmm-ml: – (–)."))
-    zero, none, use = wording.sentences_of(notes)
-    assert (zero.worded(str), tuple(zero.intervals)) == ("tau2 is 0.", ("a", "c"))
-    assert use.worded(str) == "Use glmm-ml: 32.1 (22.9–43.0) in a, 40.0 (3.1–90.4) in b, 40.0 (3.1–90.4) in c."
-    assert none.worded(str) == "See glmm-ml: – (–)."
-    # One interval for all is given once, without names.
-    assert wording.sentences_of([("a", one), ("b", one)])[0].worded(str) == one
-
-
 @pytest.mark.parametrize(
     ("p", "alone", "as_equation", "of_draws"),
     [

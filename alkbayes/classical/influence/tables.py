@@ -17,7 +17,6 @@ from alkbayes.classical.influence.shrinkage import shrunken_estimates, shrunken_
 from alkbayes.classical.inverse_variance.regression import fit_regression
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.moderators.clustering import clustering_note
-from alkbayes.classical.notes import sentences
 from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, InverseVariance, PoolingMethod, scale_of
 from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.pooling.result import PooledProportion, Z, with_interval
@@ -25,7 +24,7 @@ from alkbayes.classical.scales import back_transform, effects
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.json import records
-from alkbayes.text.notes import notes_of
+from alkbayes.text.notes import notes_of, text_of
 from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
     table["influential"] = cohort_rows.get("influential", None)
     added = np.asarray(cohort_rows.get("added", np.zeros(len(table))), dtype=np.bool_)
     if added.any():
-        table.loc[added, "note"] = [sentences(note, ADDED_NOTE) for note in table.loc[added, "note"]]
+        table.loc[added, "note"] = [text_of([note, ADDED_NOTE]) for note in table.loc[added, "note"]]
     table = table.astype(dict.fromkeys(NUMBERS, "float64"))
     table = table.sort_values("change", key=np.abs, ascending=False, kind="stable", na_position="last")
     rows = table[list(INFLUENCE_COLUMNS)].reset_index(drop=True)

@@ -15,11 +15,12 @@ from alkbayes.classical.inverse_variance.tau2 import Tau2Interval, tau2_q_profil
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.moderators.design import INTERCEPT, NO_REFERENCES, Moderators, moderators_of
-from alkbayes.classical.notes import correction_note, left_out_note, sentences, standard_error_note, tau2_parts_note
+from alkbayes.classical.notes import correction_note, left_out_note, standard_error_note, tau2_parts_note
 from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import trial_labels
+from alkbayes.text.notes import Instead, text_of
 from alkbayes.text.wording import ratio_figure
 from alkbayes.vocabulary import INTERVAL_PROB
 
@@ -186,7 +187,7 @@ def regress(
         return _clustered(found, responders, n, method, required_trials(method, trials))
     else:
         result = _normal(found, responders, n, method)
-    return replace(result, note=sentences(clustering_note(method, trials) if group is None else "", result.note))
+    return replace(result, note=text_of([clustering_note(method, trials) if group is None else "", result.note]))
 
 
 def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod) -> MetaRegression:
@@ -197,13 +198,15 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
     fit = fit_regression(yi, vi, design=found.design, estimator=made_of.estimator, test=made_of.test)
     random = made_of.estimator is not None and fit.converged
     limits = tau2_q_profile(yi, vi, found.design, prob=INTERVAL_PROB) if random else Tau2Interval(*[None] * 6)
-    note = sentences(
-        "" if fit.converged else "The estimate of tau2 did not converge: no result.",
-        standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
-        correction_note(observed.corrected, found.cohorts),
-        left_out_note(found.columns, found.left_out, yi.size),
-        discouraged(made_of.scale),
-        NOT_RANDOMISED,
+    note = text_of(
+        [
+            "" if fit.converged else "The estimate of tau2 did not converge: no result.",
+            standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
+            correction_note(observed.corrected, found.cohorts),
+            left_out_note(found.columns, found.left_out, yi.size),
+            discouraged(made_of.scale),
+            NOT_RANDOMISED,
+        ]
     )
     return MetaRegression(
         method=method,
@@ -229,11 +232,11 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
     )
 
 
-def _binomial_instead(found: Moderators, responders: Floats, n: Floats) -> str:
-    """Name the binomial model with its odds ratios, or say that it has none either."""
+def _binomial_instead(found: Moderators, responders: Floats, n: Floats) -> Instead:
+    """Return the odds ratios of the binomial model, or name the method to use where it has no result either."""
     fit = fit_glmm(responders, n, design=found.design)
     if not fit.converged:
-        return f"{PoolingMethod.REML_LOGIT}, by z, as the binomial model, glmm-ml, has no result"
+        return Instead(f"{PoolingMethod.REML_LOGIT}, by z, as the binomial model, glmm-ml, has no result", "")
     half = quantile(None, INTERVAL_PROB) * np.sqrt(np.diag(fit.covariance))
     odds = (
         f"{name} {ratio_figure(middle)} ({ratio_figure(low)}–{ratio_figure(high)})"
@@ -241,7 +244,7 @@ def _binomial_instead(found: Moderators, responders: Floats, n: Floats) -> str:
             found.names[1:], *np.exp([fit.beta, fit.beta - half, fit.beta + half])[:, 1:], strict=True
         )
     )
-    return f"the odds ratios of the binomial model, glmm-ml: {', '.join(odds)}"
+    return Instead(f"the odds ratios of the binomial model, {PoolingMethod.GLMM_ML}", ", ".join(odds))
 
 
 def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, ...]:
@@ -274,13 +277,15 @@ def _clustered(
         p = float(2 * stdtr(df, -abs(beta / se)))
         rows.append(Coefficient(name, float(beta), se, float(beta - half), float(beta + half), p))
     explained = None if fit.tau2 is None or not alone.tau2 else max(0.0, 1 - fit.tau2 / alone.tau2)
-    note = sentences(
-        f"No result: {fit.message}." if fit.message else "",
-        fit.caution,
-        tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
-        correction_note(observed.corrected, found.cohorts),
-        left_out_note(found.columns, found.left_out, n.size),
-        NOT_RANDOMISED,
+    note = text_of(
+        [
+            f"No result: {fit.message}." if fit.message else "",
+            fit.caution,
+            tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
+            correction_note(observed.corrected, found.cohorts),
+            left_out_note(found.columns, found.left_out, n.size),
+            NOT_RANDOMISED,
+        ]
     )
     return MetaRegression(
         method=method,
@@ -318,12 +323,14 @@ def _binomial(
     total = after if fit.converged and fit.tau is not None else None
     part = None if total is None or fit.tau_group is None else fit.tau_group**2
     untested = fit.converged and not alone.converged
-    note = sentences(
-        "" if fit.converged else f"No result: {fit.message}.",
-        f"No test of the moderators and no R2: without them {alone.message}." if untested else "",
-        left_out_note(found.columns, found.left_out, n.size),
-        tau2_parts_note(total, part, group or ""),
-        NOT_RANDOMISED,
+    note = text_of(
+        [
+            "" if fit.converged else f"No result: {fit.message}.",
+            f"No test of the moderators and no R2: without them {alone.message}." if untested else "",
+            left_out_note(found.columns, found.left_out, n.size),
+            tau2_parts_note(total, part, group or ""),
+            NOT_RANDOMISED,
+        ]
     )
     half = quantile(None, INTERVAL_PROB)
     rows = []

@@ -80,8 +80,8 @@ class SubgroupTable:
         NaN where there is none. `note` is what a reader must know, in sentences.
     left_out
         `cohort_id` of cohorts without a value in the column.
-    notes
-        Of each test, in their order.
+    level_notes, notes
+        Notes on each row of `levels` and of `tests`.
     """
 
     column: str
@@ -90,6 +90,7 @@ class SubgroupTable:
     levels: pd.DataFrame
     tests: pd.DataFrame
     left_out: tuple[str, ...]
+    level_notes: tuple[tuple[Note, ...], ...]
     notes: tuple[tuple[Note, ...], ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,7 +128,8 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
             Heterogeneity.SEPARATE: subgroups(evidence, column, method=method, shared_tau2=False),
             Heterogeneity.SHARED: subgroups(evidence, column, method=method, shared_tau2=True),
         }
-    levels, tests, notes, corrected = [], [], [], _corrections(evidence, column, method)
+    levels, level_notes, tests, notes = [], [], [], []
+    corrected = _corrections(evidence, column, method)
     for kind, analysis in analyses.items():
         total = sum(level.k for level in analysis.levels)
         for level in analysis.levels:
@@ -136,14 +138,15 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
             k = total - len(analysis.levels) + 1 if kind is Heterogeneity.SHARED else level.k
             prediction = _prediction(level, method, analysis.scale, k, part["n"].to_numpy(dtype=float))
             cautions = _cautions(level, prediction, method, part, k)
-            note = _why_not(part, method, analysis) if level.estimate is None else text_of(notes_of(*cautions))
+            said = _why_not(part, method, analysis) if level.estimate is None else notes_of(*cautions)
+            level_notes.append(said)
             levels.append(
                 {
                     "heterogeneity": kind.value,
                     **asdict(level),
                     "prediction_low": prediction[0],
                     "prediction_high": prediction[1],
-                    "note": note,
+                    "note": text_of(said),
                 }
             )
         notes.append(notes_of(*analysis.notes, corrected))
@@ -156,6 +159,7 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
         levels=pd.DataFrame(levels, columns=list(LEVEL_COLUMNS)).astype(dict.fromkeys(LEVEL_NUMBERS, "float64")),
         tests=pd.DataFrame(tests, columns=list(TEST_COLUMNS)).astype(dict.fromkeys(TEST_NUMBERS, "float64")),
         left_out=first.left_out,
+        level_notes=tuple(level_notes),
         notes=tuple(notes),
     )
 
@@ -185,9 +189,9 @@ def _cautions(
     method: PoolingMethod,
     part: pd.DataFrame,
     k: int,
-) -> list[Note | str]:
+) -> list[Note | None]:
     """Return what `pool` would say of the intervals of a level with `k` - 1 degrees of freedom."""
-    notes: list[Note | str] = []
+    notes: list[Note | None] = []
     made_of = INVERSE_VARIANCE.get(method)
     if level.tau2 == 0 and prediction[0] is not None:
         by_hts = made_of is not None and made_of.prediction is Prediction.T_K_MINUS_2
@@ -204,11 +208,11 @@ def _cautions(
     return notes
 
 
-def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups) -> str:
+def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups) -> tuple[Note, ...]:
     """Say why a level has no result."""
     if analysis.shared_tau2:
-        return analysis.fault
-    return pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"])).note
+        return notes_of(analysis.fault)
+    return pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"])).notes
 
 
 def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> str:

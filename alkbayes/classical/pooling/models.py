@@ -16,12 +16,12 @@ from alkbayes.classical.maximum_likelihood.beta_binomial import fit_beta_binomia
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
 from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
 from alkbayes.classical.maximum_likelihood.profile import tau_interval
-from alkbayes.classical.notes import correction_note, tau2_parts_note, with_its_interval
+from alkbayes.classical.notes import correction_note, rate_with_interval, tau2_parts_note
 from alkbayes.classical.pooling.methods import PoolingMethod, scale_of
 from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.classical.scales import Effects
-from alkbayes.text.notes import Note, NoteKind, notes_of
+from alkbayes.text.notes import Instead, Note, NoteKind, notes_of
 from alkbayes.text.wording import capitalised
 from alkbayes.vocabulary import INTERVAL_PROB
 
@@ -31,9 +31,7 @@ ONE_EACH_NOTE = "No result: every trial gives one cohort, so that trials and coh
 MEAN_NOTE = "The estimate is the mean of the cohorts' rates, where the logit methods give the rate in their middle."
 BETA_PREDICTION_NOTE = Note(NoteKind.PREDICTION, "The prediction interval takes mean and rho for known.")
 NO_RHO_NOTE = "rho was estimated at 0, which few cohorts cannot show: no prediction interval."
-NARROW_CR2_NOTE = (
-    "The cluster-robust interval is narrower here than the plain one, and may be far too sure: see {instead}."
-)
+NARROW_CR2 = "The cluster-robust interval is narrower here than the plain one, and may be far too sure."
 CLUSTERED_COMMON_NOTE = (
     "The interval allows for differences between trials; the mean is weighted as if there were none."
 )
@@ -49,8 +47,8 @@ def fill_glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion
     return filled if limits is None else replace(filled, tau2_low=limits[0] ** 2, tau2_high=limits[1] ** 2)
 
 
-def binomial_instead(x: Floats, m: Floats) -> str:
-    """Name what the counts themselves say, with rate and interval: the binomial model, or where it has none the sum."""
+def binomial_instead(x: Floats, m: Floats) -> Instead:
+    """Return the result of the counts themselves: of the binomial model, or where it has none of their sum."""
     blank = PooledProportion(
         method=PoolingMethod.GLMM_ML,
         scale=scale_of(PoolingMethod.GLMM_ML),
@@ -60,13 +58,15 @@ def binomial_instead(x: Floats, m: Floats) -> str:
     )
     found = _filled_glmm(blank, fit_glmm(x, m), m)
     if found.estimate is not None:
-        return f"that of the binomial model, {with_its_interval(found.method, found.estimate, found.low, found.high)}"
+        interval = rate_with_interval(found.estimate, found.low, found.high)
+        return Instead(f"that of the binomial model, {found.method}", interval)
     (low,), (high,) = proportion_interval(
         blank.responders, blank.patients, method=IntervalMethod.CLOPPER_PEARSON, prob=INTERVAL_PROB
     )
-    rate = blank.responders / blank.patients
-    summed = with_its_interval(PoolingMethod.CRUDE_CLOPPER_PEARSON, rate, float(low), float(high))
-    return f"the exact one of the summed counts, {summed}"
+    return Instead(
+        f"the exact one of the summed counts, {PoolingMethod.CRUDE_CLOPPER_PEARSON}",
+        rate_with_interval(blank.responders / blank.patients, float(low), float(high)),
+    )
 
 
 def fill_glmm_trials(blank: PooledProportion, x: Floats, m: Floats, trials: Sequence[str] | None) -> PooledProportion:
@@ -153,7 +153,8 @@ def fill_cluster_robust(
         return with_interval(filled, centre, None, None, n)
     half = float(robust.intervals(INTERVAL_PROB)[0, 1]) - centre
     no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
-    narrow = NARROW_CR2_NOTE.format(instead=binomial_instead(x, n)) if half < Z * float(fit.se[0]) else ""
+    too_narrow = half < Z * float(fit.se[0])
+    narrow = Note(NoteKind.OTHER, NARROW_CR2, binomial_instead(x, n)) if too_narrow else None
     filled = replace(filled, notes=notes_of(*filled.notes, no_spread, narrow))
     if estimator is None:
         return with_interval(filled, centre, half, None, n)

@@ -43,20 +43,20 @@ CRUDE_NOTE = (
     "Summed counts: the interval takes all patients for one sample and leaves out the differences between cohorts."
 )
 COMMON_NOTE = "Takes one response rate for all cohorts: the interval leaves out the differences between them."
-SINGLE_NOTE = "One cohort: nothing shows how cohorts differ, so no heterogeneity and no prediction interval."
+SINGLE_NOTE = Note(
+    NoteKind.PREDICTION, "One cohort cannot show how cohorts differ: no heterogeneity and no prediction interval."
+)
 SINGLE_TEST_NOTES = {
-    Test.T: "The t interval needs at least two cohorts",
-    Test.KNAPP_HARTUNG: "The Hartung-Knapp interval needs at least two cohorts",
-    Test.AD_HOC: "The Hartung-Knapp interval needs at least two cohorts",
+    Test.T: "The t interval needs at least two cohorts.",
+    Test.KNAPP_HARTUNG: "The Hartung-Knapp interval needs at least two cohorts.",
+    Test.AD_HOC: "The Hartung-Knapp interval needs at least two cohorts.",
 }
 NO_SPREAD_HTS_NOTE = Note(
     NoteKind.PREDICTION,
     "tau2 was estimated at 0, so the prediction interval leaves out differences between cohorts; few cohorts cannot "
     "show that there are none.",
 )
-EMPTY_PROFILE_NOTE = (
-    "These cohorts differ by less than chance makes cohorts differ at tau2 = 0: no intervals of tau2, I2 and H2."
-)
+EMPTY_PROFILE_NOTE = "Q is smaller than chance makes it at tau2 = 0: no intervals for tau2, I2 and H2."
 HTS_NOTE = Note(
     NoteKind.PREDICTION,
     "The prediction interval has the quantile of t with k - 2 degrees of freedom (Higgins et al. 2009).",
@@ -171,8 +171,8 @@ def _inverse_variance(
     corrected = correction_note(observed.corrected, names)
     if k == 1:
         single = SINGLE_TEST_NOTES.get(method.test)
-        see = "" if single is None else f"{single}: see {binomial_instead(x, n)}."
-        filled = replace(blank, notes=notes_of(corrected, *blank.notes, see))
+        none = None if single is None else Note(NoteKind.OTHER, single, binomial_instead(x, n))
+        filled = replace(blank, notes=notes_of(corrected, *blank.notes, none))
         half = float(Z * np.sqrt(vi[0])) if method.test is Test.Z else None
         return _with_discouraged(with_interval(filled, float(yi[0]), half, None, n))
     fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
@@ -193,10 +193,10 @@ def _inverse_variance(
     )
 
 
-def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool) -> list[Note | str]:
+def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool) -> list[Note | None]:
     """Return what to say of the intervals of a random-effects mean."""
     method = INVERSE_VARIANCE[row.method]
-    notes: list[Note | str] = []
+    notes: list[Note | None] = []
     if method.prediction is Prediction.T_K_MINUS_2:
         notes.append(HTS_NOTE if row.k > 2 else NO_HTS_NOTE)
     if fit.tau2 == 0 and predicted:

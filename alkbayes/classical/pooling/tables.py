@@ -1,7 +1,7 @@
 """Classical pooling over an evidence table: overall, by column, and by pairs of columns."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from alkbayes.classical.pooling.result import PooledProportion
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.names import listed
+from alkbayes.text.notes import notes_of
 from alkbayes.vocabulary import GROUP_COLUMNS, group_row, in_order, joined_key, label_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,22 @@ POOL_COLUMNS = (*GROUP_COLUMNS, *(field.name for field in fields(PooledProportio
 """Columns of a pooled table, in order."""
 NUMBERS = POOL_COLUMNS[POOL_COLUMNS.index("estimate") : POOL_COLUMNS.index("note")]
 """Columns that may be missing, as NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class PooledGroup:
+    """A pooled rate and the cohorts it is of.
+
+    Attributes
+    ----------
+    place
+        The columns of a row that identify group and level.
+    pooled
+        The result of one method, with a note on cohorts that the group leaves out.
+    """
+
+    place: Mapping[str, Any]
+    pooled: PooledProportion
 
 
 def pool_table(
@@ -64,6 +81,16 @@ def pool_table(
     UsageError
         If a pair names one column twice, or two groups of `by` would carry the same name in results.
     """
+    return frame_of(pool_groups(evidence, by=by, methods=methods))
+
+
+def pool_groups(
+    evidence: "Evidence",
+    *,
+    by: Sequence[str | tuple[str, str]] | None = None,
+    methods: Sequence[PoolingMethod] = DEFAULT_METHODS,
+) -> list[PooledGroup]:
+    """Return the rows of :func:`pool_table`, with the same arguments and errors, as values."""
     frame = evidence.frame
     available = [column for column in frame.columns if column not in COUNTS]
     groups = (
@@ -74,10 +101,13 @@ def pool_table(
         trials = trial_labels(part)
         for method in dict.fromkeys(methods):
             pooled = pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
-            row = place | pooled.as_row()
-            row["note"] = " ".join(note for note in (pooled.note, left_out) if note)
-            rows.append(row)
-    table = pd.DataFrame(rows, columns=list(POOL_COLUMNS))
+            rows.append(PooledGroup(place, replace(pooled, notes=notes_of(*pooled.notes, left_out))))
+    return rows
+
+
+def frame_of(rows: Sequence[PooledGroup]) -> pd.DataFrame:
+    """Return pooled groups as a table with the columns `POOL_COLUMNS`."""
+    table = pd.DataFrame([{**row.place, **row.pooled.as_row()} for row in rows], columns=list(POOL_COLUMNS))
     return table.astype(dict.fromkeys(NUMBERS, "float64") | dict.fromkeys(("method", "scale"), "str"))
 
 

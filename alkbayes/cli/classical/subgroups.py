@@ -18,8 +18,8 @@ from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
-from alkbayes.text.notes import text_of
-from alkbayes.text.wording import figure, p_equals, sentences_of
+from alkbayes.text.notes import shared_notes, text_of
+from alkbayes.text.wording import figure, p_equals
 
 if TYPE_CHECKING:
     from alkbayes.classical.moderators.subgroup_tables import SubgroupTable
@@ -73,12 +73,13 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     for test in tests:
         console.print(f"Between levels, {HEADINGS[test['heterogeneity']]}: {_tested(test)}")
     told: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for sentence in sentences_of(((row["heterogeneity"], row["level"]), row["note"]) for row in levels if row["note"]):
-        kinds = dict.fromkeys(kind for kind, _ in sentence.intervals)
-        names = tuple(dict.fromkeys(shown(level) for _, level in sentence.intervals))
+    keys = [(row["heterogeneity"], row["level"]) for row in levels]
+    for note in shared_notes(zip(keys, table.level_notes, strict=True)):
+        kinds = dict.fromkeys(kind for kind, _ in note.results)
+        names = tuple(dict.fromkeys(shown(level) for _, level in note.results))
         # What is said of both kinds of heterogeneity needs no mark of either.
         mark = "" if len(kinds) == len(tests) else f"{MARKS[next(iter(kinds))]}: "
-        told.setdefault(names, []).append((mark, sentence.worded(lambda row: shown(row[1]))))
+        told.setdefault(names, []).append((mark, note.worded(lambda row: shown(row[1]))))
     for names, said in told.items():
         parts = []
         for mark, sentences in itertools.groupby(said, key=itemgetter(0)):

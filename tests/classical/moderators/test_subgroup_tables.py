@@ -22,6 +22,7 @@ from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE
 from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import Evidence
+from alkbayes.text.notes import text_of
 
 type Maker = Callable[..., Evidence]
 
@@ -153,7 +154,7 @@ def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -
         said = pool(part["responders"], part["n"], method=method).note
         x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
         narrow, few = (
-            standard_error_note(method, *fit, lambda x=x, m=m: binomial_instead(x, m))
+            text_of([standard_error_note(method, *fit, lambda x=x, m=m: binomial_instead(x, m))])
             if method in INVERSE_VARIANCE
             else "-"
             for fit in ((0.01, 9), (9, 2))
@@ -187,14 +188,10 @@ def test_one_or_two_degrees_of_freedom_are_said_with_what_to_use(table: Maker) -
     evidence = table(("a", 5, 20), ("b", 10, 40), ("c", 8, 20), ("d", 16, 41), ("e", 9, 20), line=["x", "x", *"yyy"])
     found = subgroup_table(evidence, "line", method=PoolingMethod.REML_LOGIT_HK_ADHOC).levels
     notes = found.set_index(["heterogeneity", "level"])["note"]
-    assert (
-        "t with 1 degree of freedom the interval reaches 12.7 standard errors to either side" in notes["separate", "x"]
-    )
-    assert (
-        "t with 2 degrees of freedom the interval reaches 4.3 standard errors to either side" in notes["separate", "y"]
-    )
+    for level in ("x", "y"):
+        assert "one or two degrees of freedom, 12.7 or 4.3 standard errors either side" in notes["separate", level]
     # 33 of 81 in y, whose tau is 0 by maximum likelihood: a logit interval of the sum.
-    assert "see that of the binomial model, glmm-ml: 40.7 (30.6–51.7)." in notes["separate", "y"]
+    assert "See that of the binomial model, glmm-ml: 40.7 (30.6–51.7)." in notes["separate", "y"]
     assert "degrees of freedom" not in notes["shared", "x"]
 
 

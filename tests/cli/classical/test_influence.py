@@ -152,7 +152,8 @@ def test_a_cut_limit_is_told_where_it_is_shown(alkbayes: Command, tmp_path: Path
         path.write_text(f"cohort_id,n,responders\n{rows}", encoding="utf-8")
         pooled = alkbayes("pool", "--data", path, "--method", "reml-raw").stdout
         assert told in pooled
-        assert (told in alkbayes("influence", "--data", path, "--method", "reml-raw").stdout) is cut
+        influence = " ".join(alkbayes("influence", "--data", path, "--method", "reml-raw").stdout.split())
+        assert (told in influence) is cut
 
 
 def test_a_method_that_ignores_trials_says_so_with_counts(alkbayes: Command) -> None:
