@@ -239,3 +239,15 @@ def test_no_message_of_the_library_names_an_option_of_the_command_line(name: str
         if OPTION.search(text)
     }
     assert named == set()
+
+
+def test_commands_print_through_the_shared_functions_alone() -> None:
+    """So that a sentence is wrapped in a terminal and stands on one line in a file, whichever command says it."""
+    printing = {
+        module
+        for module in MODULES
+        if module.startswith("alkbayes.cli.") and not module.startswith("alkbayes.cli.shared.")
+        for node in nodes(MODULES[module])
+        if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) == "console.print"
+    }
+    assert printing == set()

@@ -139,7 +139,7 @@ def _progress(out: Path, replications: int, *, finished: int) -> "Iterator[Told]
             made = count
             bar.update(task, completed=count)
             if not (bars or QUIET.get()) and count * 10 // replications > (count - 1) * 10 // replications:
-                console.print(f"{count:,} of {replications:,} replications")
+                say(console, f"{count:,} of {replications:,} replications")
 
         try:
             yield told
@@ -158,19 +158,20 @@ def _show(document: dict[str, Any]) -> None:
 
     console = reader_console()
     study, summary = document["study"], document["summary"]
-    console.print(
+    say(
+        console,
         f"Study: model {study['model']}, scenario {study['scenario']} ({SCENARIOS[study['scenario']].what}), "
         f"{study['engine']}, {summary['replications']:,} replications, seed {study['seed']}",
     )
     for line in _cautions(summary):
-        console.print(line)
+        say(console, line)
     if summary["ranks"] is None:
-        console.print("The parameters are fixed: ranks say nothing, and coverage is the frequentist one.")
+        say(console, "The parameters are fixed: ranks say nothing, and coverage is the frequentist one.")
     else:
-        console.print(_verdict(summary["ranks"]))
+        say(console, _verdict(summary["ranks"]))
         print_table(console, rank_rows(summary["ranks"]), space=True)
     print_table(console, coverage_rows(summary["coverage"]), space=True)
-    console.print(f"Written to {document['out']}", soft_wrap=True)
+    say(console, f"Written to {document['out']}")
 
 
 def _cautions(summary: dict[str, Any]) -> Iterator[str]:

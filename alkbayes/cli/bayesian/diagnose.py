@@ -58,4 +58,4 @@ def _show(found: "Diagnosis", subject: str) -> None:
     print_parts(console, divergence_sentences(found))
     print_table(console, headline_rows(found), space=True)
     print_table(console, fewest_rows(found, FEWEST), space=True)
-    console.print("--json has every number and parameter.")
+    say(console, "--json has every number and parameter.")

@@ -43,10 +43,11 @@ def show_fit(document: "FitDocument", run: object) -> None:
         print_parts(console, cross_check_parts(document["cross_check"]))
     for note in document["notes"]:
         say(console, f"Note: {note}")
-    console.print("\nKey results")
+    console.print()
+    say(console, "Key results")
     for label, told in key_results(document):
         say(console, f"  {label}: {told}", hang=4)
-    console.print(f"Run: {run}", soft_wrap=True)
+    say(console, f"Run: {run}")
 
 
 def _show_pooled(console: "Console", document: "FitDocument") -> None:
@@ -61,12 +62,13 @@ def _show_pooled(console: "Console", document: "FitDocument") -> None:
     for line in inverse_variance_notes(document):
         say(console, line)
     if shows_whole_percents(document):
-        console.print(WHOLE_PERCENTS)
+        say(console, WHOLE_PERCENTS)
     for line in prediction_lines(document):
         say(console, line, hang=2)
     what, weights = averaging(document)
     if weights:
-        console.print(f"\n{what} (all weights are in pooled.csv):")
+        console.print()
+        say(console, f"{what} (all weights are in pooled.csv):")
         for line in weights:
             say(console, f"  {line}", hang=4)
 
@@ -74,7 +76,8 @@ def _show_pooled(console: "Console", document: "FitDocument") -> None:
 def _show_contrasts(console: "Console", document: "FitDocument") -> None:
     for contrasts in contrast_rows(document):
         if len(contrasts.rows) > MOST_CONTRASTS:
-            console.print(f"\n{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
+            console.print()
+            say(console, f"{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
         else:
             print_table(console, contrasts, space=True)
     for line in contrast_notes(document["contrasts"]):

@@ -49,7 +49,7 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
         say(console, f"Verdict: {found.conclusion}")
         print_parts(console, posterior_parts(found) if isinstance(found, PosteriorChecks) else prior_parts(found))
         if files:
-            console.print(f"Plots: {', '.join(str(each) for each in files)}", soft_wrap=True)
+            say(console, f"Plots: {', '.join(str(each) for each in files)}")
     # What the priors predict does not depend on whether the posterior converged.
     if not prior and not fit.diagnostics.converged:
         raise ConvergenceError(

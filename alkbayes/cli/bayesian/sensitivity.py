@@ -60,11 +60,12 @@ def _show(run: "Path", fit: "Fit", found: "SensitivityRecord") -> None:
 
     console = console_for(fit.evidence)
     say(console, f"Model: {fit.spec.name} ({fit.spec.question})")
-    console.print(f"Run: {run}", soft_wrap=True)
+    say(console, f"Run: {run}")
     print_table(console, scaling_rows(found), space=True)
     whole, shorter = shift_rows(found), shift_rows(found, patients=console.width >= WIDTH, estimates=False)
     print_table(console, whole if fits(console, whole) else shorter, space=True)
     print_parts(console, shift_sentences(found))
-    console.print("\nWhat the conclusions depend on")
+    console.print()
+    say(console, "What the conclusions depend on")
     for sentence in found["conclusions"]:
         say(console, f"- {sentence}", hang=2)

@@ -70,16 +70,16 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
     from alkbayes.text.names import shown
 
     console = console_for(evidence)
-    console.print(f"Leaving out one {unit} at a time, {table.full.method}")
-    console.print(f"Pooled from {counted(table.full.k, 'cohort')}: {_full(table.full)}")
+    say(console, f"Leaving out one {unit} at a time, {table.full.method}")
+    say(console, f"Pooled from {counted(table.full.k, 'cohort')}: {_full(table.full)}")
     rows = records(table.rows)
     found = [row for row in rows if row["estimate"] is not None]
     for note, names in _without_result(rows).items():
         few = ", ".join(shown(name) for name in names[:SHOWN])
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-        console.print(f"Without {'any one of ' if len(names) > 1 else ''}{few}{more}: {note}")
+        say(console, f"Without {'any one of ' if len(names) > 1 else ''}{few}{more}: {note}")
     if found:
-        console.print(f"Without one of {counted(len(found), unit)}: {_range(found)}")
+        say(console, f"Without one of {counted(len(found), unit)}: {_range(found)}")
         chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
         # On a narrow terminal without tau2, whose range stands above.
         left_out = left_out_rows(chosen, unit=unit, variances=console.width >= WIDTH)
@@ -91,12 +91,12 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
                 say(console, f"{name + ':':<8}{READING[name]}", hang=8)
         if "*" not in columns and "Cook" in columns:
             refitted = f" of the {len(found):,} that could be refitted" if len(found) < len(rows) else ""
-            console.print(f"None{refitted} is influential by metafor's rule of thumb.")
+            say(console, f"None{refitted} is influential by metafor's rule of thumb.")
         for name in [row["left_out"] for row in found if row["left_out"] in table.added]:
-            console.print(f"{shown(name)}: {ADDED_NOTE}")
+            say(console, f"{shown(name)}: {ADDED_NOTE}")
     for note in (_note(table.full), table.note):
         if note:
-            console.print(note)
+            say(console, note)
 
 
 def _note(full: "PooledProportion") -> str:
@@ -115,7 +115,7 @@ def _show_rest(console: "Console", rest: list[dict[str, Any]], *, diagnosed: boo
         most = max(abs(row["change"] or 0.0) for row in rest)
         more = ", with all diagnostics" if diagnosed else ""
         at_most = f"{100 * most:.2f} points at most"
-        console.print(f"{len(rest):,} more change it by {at_most}; --json and --csv have all{more}.")
+        say(console, f"{len(rest):,} more change it by {at_most}; --json and --csv have all{more}.")
 
 
 def _full(full: "PooledProportion") -> str:

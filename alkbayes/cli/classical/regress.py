@@ -14,7 +14,7 @@ from alkbayes.cli.shared.common import (
     method_named,
 )
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
-from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json
+from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import fits, print_table
 from alkbayes.errors import UsageError
@@ -103,16 +103,16 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
 
     console = console_for(evidence)
     within = f", cohorts within {found.group}s" if found.group else ""
-    console.print(f"Meta-regression of {found.k:,} cohorts, {found.method}{within}, {found.scale} scale")
+    say(console, f"Meta-regression of {found.k:,} cohorts, {found.method}{within}, {found.scale} scale")
     print_table(console, _coefficient_rows(console, rows))
-    console.print(f"Moderators: {_omnibus(found)}")
-    console.print(f"Residual heterogeneity: {_residual(found)}")
+    say(console, f"Moderators: {_omnibus(found)}")
+    say(console, f"Residual heterogeneity: {_residual(found)}")
     if found.q_e is not None:
         name = "likelihood ratio" if found.method is PoolingMethod.GLMM_ML else "Q_E"
-        console.print(f"Test of it: {name} = {figure(found.q_e)}, df {found.q_e_df}, {p_equals(found.q_e_p)}")
+        say(console, f"Test of it: {name} = {figure(found.q_e)}, df {found.q_e_df}, {p_equals(found.q_e_p)}")
     if found.r2 is not None:
-        console.print(f"R2: {percent(found.r2, 0)} % of the variance between cohorts goes with the moderators")
-    console.print(found.note)
+        say(console, f"R2: {percent(found.r2, 0)} % of the variance between cohorts goes with the moderators")
+    say(console, found.note)
 
 
 def _coefficient_rows(console: "Console", rows: list[dict[str, Any]]) -> "ReaderTable":

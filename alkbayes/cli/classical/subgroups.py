@@ -15,7 +15,7 @@ from alkbayes.cli.shared.common import (
     method_named,
 )
 from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
 from alkbayes.text.notes import shared_notes, text_of
@@ -65,13 +65,13 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     from alkbayes.vocabulary import label_of
 
     console = console_for(evidence)
-    console.print(f"Subgroups by {shown(label_of(table.column, evidence.frame.columns))}, {table.method}")
+    say(console, f"Subgroups by {shown(label_of(table.column, evidence.frame.columns))}, {table.method}")
     levels, tests = records(table.levels), records(table.tests)
     print_table(console, level_rows(levels, [test["heterogeneity"] for test in tests]))
     if table.levels["tau2_trial"].notna().any():
-        console.print(f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
+        say(console, f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
     for test in tests:
-        console.print(f"Between levels, {HEADINGS[test['heterogeneity']]}: {_tested(test)}")
+        say(console, f"Between levels, {HEADINGS[test['heterogeneity']]}: {_tested(test)}")
     told: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     keys = [(row["heterogeneity"], row["level"]) for row in levels]
     for note in shared_notes(zip(keys, table.level_notes, strict=True)):
@@ -85,11 +85,11 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
         for mark, sentences in itertools.groupby(said, key=itemgetter(0)):
             words = " ".join(words for _, words in sentences)
             parts.append(f"{mark}{words[0].lower()}{words[1:]}" if mark else words)
-        console.print(f"{', '.join(names)}: {' '.join(parts)}")
+        say(console, f"{', '.join(names)}: {' '.join(parts)}")
     for notes in dict.fromkeys(table.notes):
         # What is said of one test is not said again of another with more to it.
         if not any(set(notes) < set(others) for others in table.notes):
-            console.print(text_of(notes))
+            say(console, text_of(notes))
 
 
 def _tested(test: dict[str, Any]) -> str:

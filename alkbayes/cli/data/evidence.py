@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared.common import console_for
 from alkbayes.cli.shared.options import Csv, Data, Json
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
 from alkbayes.text.wording import counted, percent
@@ -89,16 +89,17 @@ def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     from alkbayes.presentation.evidence import group_rows
 
     console = console_for(evidence)
-    console.print(f"sha256: {evidence.sha256}")
+    say(console, f"sha256: {evidence.sha256}")
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
-    console.print(
+    say(
+        console,
         f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}, "
-        f"{counted(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %"
+        f"{counted(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %",
     )
     for row in groups:
         if mark := MARKED.get((row["group"], row["level"])):
-            console.print(f"{mark}: {counted(row['cohorts'], 'cohort')}, {counted(row['patients'], 'patient')}")
+            say(console, f"{mark}: {counted(row['cohorts'], 'cohort')}, {counted(row['patients'], 'patient')}")
     table = group_rows(groups)
     if table.rows:
         print_table(console, table, space=True)
-    console.print("Crude ORR is all responders over all patients. It is not a pooled estimate.")
+    say(console, "Crude ORR is all responders over all patients. It is not a pooled estimate.")

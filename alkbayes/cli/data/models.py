@@ -146,7 +146,8 @@ def _show_implied(rows: list[dict[str, Any]]) -> None:
     from alkbayes.presentation.priors import READING, implication_rows
 
     console = message_console()
-    console.print("\nWhat these priors imply before any data:")
+    console.print()
+    say(console, "What these priors imply before any data:")
     for table in implication_rows(rows):
         print_table(console, table)
     for line in READING:

@@ -91,7 +91,7 @@ def console_for(evidence: "Evidence") -> "Console":
     source, *more = headline(evidence)
     say(console, source)
     for line in more:
-        console.print(line)
+        say(console, line)
     return console
 
 

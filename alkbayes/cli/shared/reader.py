@@ -115,5 +115,7 @@ def _print_titled(console: "Console", table: "Table", titles: Sequence[str]) -> 
         if title := placed.get(said.strip()):
             edge = said[: len(said) - len(said.lstrip())]
             say(console, f"{edge}{title}", hang=len(edge) + 1)
-        else:
+        elif console.is_terminal:
             console.print(Segments([*line, Segment.line()]), end="")
+        else:
+            say(console, said.rstrip())

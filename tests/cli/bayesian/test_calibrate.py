@@ -69,7 +69,7 @@ def test_the_tables_for_a_reader_fit_80_columns(tmp_path: Path, scenario: str) -
         "--out",
         str(out),
     ]
-    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, arguments)
+    result = CliRunner(env={"COLUMNS": "80", "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(app, arguments)
     assert result.exit_code == 0, result.stderr
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     # Running text, which a terminal has wrapped, ends with a full stop.

@@ -51,7 +51,9 @@ def test_csv_is_the_same_rows(alkbayes: Command) -> None:
     "arguments", [(), ("--by-trial",), ("--method", "glmm-ml"), ("--method", "beta-binomial-ml", "--by-trial")]
 )
 def test_the_table_for_a_reader_fits(columns: int, arguments: tuple[str, ...]) -> None:
-    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["influence", *arguments])
+    result = CliRunner(env={"COLUMNS": str(columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(
+        app, ["influence", *arguments]
+    )
     assert result.exit_code == 0
     assert max(len(line.rstrip()) for line in result.stdout.splitlines()) <= columns
     assert "…" not in result.stdout

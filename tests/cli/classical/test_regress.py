@@ -44,7 +44,7 @@ def test_csv_is_the_coefficients(alkbayes: Command) -> None:
 
 @pytest.mark.parametrize("columns", [80, 100])
 def test_the_table_for_a_reader_fits(columns: int) -> None:
-    runner = CliRunner(env={"COLUMNS": str(columns)})
+    runner = CliRunner(env={"COLUMNS": str(columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"})
     for method in ("reml-logit-hk", "glmm-ml", "reml-raw"):
         result = runner.invoke(app, ["regress", "line", "regimen_class", "n", "--method", method])
         assert result.exit_code == 0
@@ -83,7 +83,7 @@ def test_name_estimate_and_p_are_always_there(tmp_path: Path, scale: float) -> N
     )
     path.write_text(f"cohort_id,n,responders,dose,level\n{rows}", encoding="utf-8")
     for method in ("reml-logit-hk", "reml-raw"):
-        result = CliRunner(env={"COLUMNS": "80"}).invoke(
+        result = CliRunner(env={"COLUMNS": "80", "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(
             app, ["regress", "dose", "level", "--data", str(path), "--method", method]
         )
         # The path of the table stands in a line of its own, as long as it is.

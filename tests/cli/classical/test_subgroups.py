@@ -41,7 +41,9 @@ def test_csv_is_the_same_levels(alkbayes: Command) -> None:
 
 @pytest.mark.parametrize("columns", [80, 100])
 def test_the_table_for_a_reader_fits(columns: int) -> None:
-    result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["subgroups", "agent", "--method", "glmm-ml"])
+    result = CliRunner(env={"COLUMNS": str(columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}).invoke(
+        app, ["subgroups", "agent", "--method", "glmm-ml"]
+    )
     assert result.exit_code == 0
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert max(map(len, lines)) <= columns
