@@ -1,4 +1,4 @@
-"""Notes on a result: sentences that are told apart by their kind, and become text when they are printed."""
+"""Notes on a result, distinguished by kind and formatted when printed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class NoteKind(StrEnum):
-    """What a note is about, as far as a reader of notes must know."""
+    """Subject of a note, as far as code depends on it."""
 
     OTHER = "other"
     NOT_RANDOMISED = "not randomised"
@@ -17,14 +17,9 @@ class NoteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence, or a few, on a result.
+    """One or more sentences on a result.
 
-    Attributes
-    ----------
-    kind
-        What it is about: by this, and not by its text, it is left out or put first.
-    text
-        What is printed.
+    `kind`, not `text`, decides whether a note is omitted or put first.
     """
 
     kind: NoteKind
@@ -32,7 +27,7 @@ class Note:
 
 
 def notes_of(*said: Note | str) -> tuple[Note, ...]:
-    """Return notes in their order; a sentence without a kind is of kind "other", an empty one is none."""
+    """Return notes in order; sentences without a kind get the kind "other", empty ones are dropped."""
     notes = (note if isinstance(note, Note) else Note(NoteKind.OTHER, note) for note in said)
     return tuple(note for note in notes if note.text)
 
