@@ -70,7 +70,7 @@ class PfsStatus(StrEnum):
 
 
 class Estimand(StrEnum):
-    """Estimand of a pooled number; the three are never confused, and `these_cohorts` is the fourth."""
+    """What a pooled number is about; the three are never mixed up, and `these_cohorts` is the fourth."""
 
     THESE_COHORTS = "these_cohorts"
     TYPICAL = "typical"
@@ -79,7 +79,7 @@ class Estimand(StrEnum):
 
 
 class Standard(StrEnum):
-    """Patients over whom the levels of a column are averaged: one mix for all rows, or each row's own."""
+    """Over whose patients the rows of a column's levels are averaged: one mix for all of them, or each row's own."""
 
     SAME = "same"
     OWN = "own"

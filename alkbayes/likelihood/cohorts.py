@@ -119,7 +119,7 @@ class BetaBinomial:
 def log_rising(a: Array, count: Array) -> Array:
     """Return log(a (a + 1) ... (a + count - 1)), broadcast.
 
-    For large `a` it is no difference of log gammas, whose digits would all cancel.
+    A difference of log gammas would lose all its digits for large `a`.
     """
     a, count = np.broadcast_arrays(a, count)
     value: Array = gammaln(a + count) - gammaln(a)

@@ -85,7 +85,7 @@ def check_reference(model: str, position: int, column: str, reference: str, leve
     Raises
     ------
     SpecError
-        If no cohort has the reference, and it is no level that the field knows.
+        If no cohort has the reference, and it is not a known level of the column.
     """
     if reference in levels or reference in LEVELS.get(column, ()):
         return

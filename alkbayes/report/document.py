@@ -35,7 +35,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     Raises
     ------
     RunError
-        If this is no finished run, or its files have changed.
+        If this is not a finished run, or its files have changed.
     """
     document = read_run(folder)
     tables = RunTables(folder, document)

@@ -149,7 +149,7 @@ def read_run(folder: Path) -> "RunDocument":
     Raises
     ------
     RunError
-        If this is no finished run, or a file, `run.json` included, is missing or has changed.
+        If this is not a finished run, or a file, `run.json` included, is missing or has changed.
     """
     if not folder.is_dir():
         fault = "is a file" if folder.exists() else "there is no such folder"

@@ -69,7 +69,7 @@ class Alternative:
     edit
         Function from the main model and table to the changed ones.
     assumed
-        Levels whose numbers follow from the assumption itself, so that they are no finding.
+        Levels whose numbers follow from the assumption itself rather than from data.
     """
 
     name: str

@@ -59,7 +59,7 @@ class Score:
         return score
 
     def slope(self, z: Array) -> Array:
-        """Return the derivative of the deviation by its score, at deviation `z`."""
+        """Return the derivative dz/du of the deviation by its score, at deviation `z`."""
         return np.ones_like(z) if self.normal else np.sqrt(1 + z * z / self.nu)
 
     def middle(self, centre: Array, precision: Array) -> Array:
