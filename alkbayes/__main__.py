@@ -1,4 +1,4 @@
-"""`python -m alkbayes` is the command line."""
+"""Entry point of `python -m alkbayes`."""
 
 from alkbayes.cli import main
 

@@ -1,6 +1,6 @@
-"""What can go wrong through no fault of the program, errors each with the exit code that scripts may rely on.
+"""Errors that a user can fix, with stable exit codes for scripts.
 
-Anything else that is raised is a bug and keeps its traceback.
+Any other exception is a bug and keeps its traceback.
 """
 
 from collections.abc import Mapping
@@ -8,16 +8,10 @@ from typing import Any, ClassVar
 
 
 class AlkbayesError(Exception):
-    """Root of the errors that a user can mend.
+    """Root of the errors that a user can fix.
 
-    The message says what is wrong, where, what was found, what is allowed and what to do.
-
-    Attributes
-    ----------
-    message
-        What is wrong.
-    parameter
-        The parameter that it is about, where it is one's value alone; it stands before the message.
+    The message says what is wrong, where, what was found, what is allowed and what to do. `parameter`, which precedes
+    it, is set for errors in a single parameter's value.
     """
 
     exit_code: ClassVar[int] = 1
@@ -28,53 +22,47 @@ class AlkbayesError(Exception):
 
 
 class AlkbayesWarning(UserWarning):
-    """Root of the warnings; the command line shows them on stderr."""
+    """Root of the warnings that the command line shows on stderr."""
 
 
 class EngineWarning(AlkbayesWarning):
-    """Another engine makes the draws than was asked for, or a slower one is needed."""
+    """Draws come from an engine other than the one requested, or a slower one is needed."""
 
 
 class ConvergenceWarning(AlkbayesWarning):
-    """A posterior failed its convergence gate and is sampled once more."""
+    """A posterior failed its convergence gate and is sampled again."""
 
 
 class UsageError(AlkbayesError):
-    """The command line asks for something that does not exist or does not go together."""
+    """Command line that names something nonexistent or is inconsistent."""
 
     exit_code = 2
 
 
 class FigureError(UsageError):
-    """A run has nothing that this kind of figure could show; the message is the reason, as a sentence."""
+    """Run without the data for this kind of figure; the message gives the reason as a sentence."""
 
 
 class EvidenceError(AlkbayesError):
-    """The evidence table breaks its rules; the message lists every fault."""
+    """Evidence table that breaks its rules; the message lists every fault."""
 
     exit_code = 3
 
 
 class SpecError(AlkbayesError):
-    """A model file is not a valid model."""
+    """Invalid model file."""
 
     exit_code = 4
 
 
 class SamplingError(AlkbayesError):
-    """The sampler could not run to its end."""
+    """Sampler failure."""
 
     exit_code = 5
 
 
 class WorkersLostError(SamplingError):
-    """Worker processes were killed again and again.
-
-    Attributes
-    ----------
-    done
-        Results of the tasks that were finished, by the task's place.
-    """
+    """Worker processes killed repeatedly; `done` has the results of finished tasks by position."""
 
     def __init__(self, message: str, done: Mapping[int, Any]) -> None:
         super().__init__(message)
@@ -82,16 +70,16 @@ class WorkersLostError(SamplingError):
 
 
 class ConvergenceError(AlkbayesError):
-    """The posterior failed its convergence gate; what was computed is still written, and marked."""
+    """Posterior that failed its convergence gate; results are still written, and marked."""
 
     exit_code = 6
 
 
 class RunError(AlkbayesError):
-    """A run folder is in the way, incomplete, damaged or does not belong to its contents."""
+    """Run folder that is in the way, incomplete, damaged or inconsistent."""
 
     exit_code = 7
 
 
 class TakenError(RunError):
-    """Something is already where a run was to be written."""
+    """Path of a new run that already exists."""

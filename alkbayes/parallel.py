@@ -1,4 +1,4 @@
-"""Independent pieces of work in several processes, whose results do not depend on how many these are."""
+"""Independent tasks in several processes, with results that do not depend on their number."""
 
 import os
 import signal
@@ -12,16 +12,16 @@ from multiprocessing import get_context
 from alkbayes.errors import AlkbayesWarning, WorkersLostError
 
 FEW = 8
-"""Tasks below this number are done in this process: to start others takes as long as a few of them."""
+"""Number of tasks below which they run in this process: starting others takes as long as a few tasks."""
 
 MOST_BROKEN = 3
-"""Times that a worker may be killed before the work stops."""
+"""Number of times workers may be killed before the work stops."""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-"""Variables by which libraries of linear algebra learn how many threads to take."""
+"""Environment variables for the number of threads in linear algebra libraries."""
 
 type Progress = Callable[[int, int], None]
-"""Called with how many pieces of work are done, and of how many."""
+"""Callback with the number of tasks done, and of all tasks."""
 
 
 def in_processes[Task, Result](
@@ -31,23 +31,23 @@ def in_processes[Task, Result](
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Return the results of tasks in their order, computed by several processes.
+    """Return the results of tasks in order, computed in several processes.
 
     Parameters
     ----------
     work
-        A function of a module, which other processes can import.
+        Module-level function, which other processes can import.
     tasks
-        What it is called with.
+        Arguments of its calls.
     workers
-        Number of processes; as many as processors if None. A few tasks are done in this one.
+        Number of processes; one per processor if None. A few tasks run in this process.
     progress
-        Called when a task is done.
+        Callback after each task.
 
     Raises
     ------
     WorkersLostError
-        If worker processes are killed again and again; it has the results of the tasks that were done.
+        If worker processes are killed repeatedly; it carries the results of finished tasks.
     """
     workers = min(workers or os.cpu_count() or 1, len(tasks))
     found: dict[int, Result] = {}
@@ -73,7 +73,7 @@ def in_processes[Task, Result](
                     "there enough memory? End other programs and repeat the command.",
                     found,
                 ) from error
-            # Most often killed for want of memory, of which fewer at a time take less.
+            # The usual cause is lack of memory, of which fewer processes need less.
             workers = max(workers // 2, 1)
     return [found[place] for place in range(len(tasks))]
 
@@ -81,7 +81,7 @@ def in_processes[Task, Result](
 def _finished[Task, Result](
     work: Callable[[Task], Result], tasks: Mapping[int, Task], workers: int
 ) -> Generator[tuple[int, Result]]:
-    """Yield the place and the result of each task as it is done."""
+    """Yield the position and result of each task when done."""
     pool = new_pool(min(workers, len(tasks)))
     with one_thread_each():
         try:
@@ -89,12 +89,12 @@ def _finished[Task, Result](
             for future in as_completed(places):
                 yield places[future], future.result()
         finally:
-            # After an interrupt or an error, what has not begun never does.
+            # After an interrupt or an error, pending tasks never start.
             pool.shutdown(cancel_futures=True)
 
 
 def _unwarned[Task, Result](work: Callable[[Task], Result], task: Task) -> Result:
-    """Work without our warnings: of many fits each result says what became of it."""
+    """Run a task without our warnings: each of many results has its own status."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AlkbayesWarning)
         return work(task)
@@ -102,7 +102,7 @@ def _unwarned[Task, Result](work: Callable[[Task], Result], task: Task) -> Resul
 
 def new_pool(workers: int) -> ProcessPoolExecutor:
     """Return an executor whose processes leave Ctrl-C to this one."""
-    # Spawned and not forked: numerical libraries have threads, which a fork leaves in any state.
+    # Spawned, not forked: forking leaves the threads of numerical libraries in an undefined state.
     return ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     )
@@ -110,10 +110,10 @@ def new_pool(workers: int) -> ProcessPoolExecutor:
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Have processes that start meanwhile do linear algebra in one thread.
+    """Limit processes started in this context to one linear algebra thread.
 
-    Their matrices are small, and as many threads as processors in each of as many processes only wait for each other: a
-    quarter of the time.
+    Their matrices are small, and a thread per processor in each process only adds waiting: this takes a quarter of the
+    time.
     """
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))

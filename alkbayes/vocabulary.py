@@ -1,4 +1,4 @@
-"""The field's words, once: columns, levels and their order, estimands, and the one interval probability."""
+"""Vocabulary of the field: columns, ordered levels, estimands, and the common interval probability."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ INTERVAL_PROB = 0.95
 """Probability of every credible, confidence and prediction interval; all are equal-tailed."""
 
 DEFAULT_MODELS = ("sequence", "line-generation", "line", "prior-tki", "generation", "overall")
-"""What `alkbayes fit` fits: the first of these whose columns the table has.
+"""Candidates for the model of `alkbayes fit`: the first whose columns the table has.
 
-Generation is the last of the columns that stand alone: when a drug was given is in its rates as much as what it does.
+Generation comes last among single columns: its rates reflect a drug's era as much as its effect.
 """
 
 DEFAULT_MODEL = DEFAULT_MODELS[0]
-"""That of the bundled table."""
+"""Default model for the bundled table."""
 
 MEDIAN_MODEL = "pfs"
-"""What `alkbayes pfs` fits: the one bundled model that is of medians, not of response rates."""
+"""Model of `alkbayes pfs`, the only bundled one for medians rather than response rates."""
 
 
 ALL = "all"
-"""Group, and level, of the whole table."""
+"""Group and level of the whole table."""
 
 TOTAL = "total"
-"""Heterogeneity of all levels together, and the one term that stands for two which a table cannot set apart."""
+"""Heterogeneity of all levels together, and the term that merges two a table cannot separate."""
 
 NOT_RANDOMISED = (
     "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
     "treatment effect."
 )
-"""What a reader of any contrast must know."""
+"""Caveat for readers of any contrast."""
 
 
 class Line(StrEnum):
@@ -42,7 +42,7 @@ class Line(StrEnum):
 
 
 class RegimenClass(StrEnum):
-    """What the review stratifies on; shown as "TKI generation"."""
+    """Stratification of the review; shown as "TKI generation"."""
 
     FIRST = "first"
     SECOND = "second"
@@ -52,7 +52,7 @@ class RegimenClass(StrEnum):
 
 
 class PriorAlkTki(StrEnum):
-    """Prior exposure of a cohort to ALK inhibitors."""
+    """Prior ALK TKI exposure of a cohort."""
 
     NONE = "none"
     CRIZOTINIB = "crizotinib"
@@ -62,7 +62,7 @@ class PriorAlkTki(StrEnum):
 
 
 class PfsStatus(StrEnum):
-    """What is known of a cohort's median progression-free survival."""
+    """Status of a cohort's median progression-free survival."""
 
     REACHED = "reached"
     NOT_REACHED = "not_reached"
@@ -87,14 +87,9 @@ class Standard(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two levels of a column, compared.
+    """Comparison of two levels of a column.
 
-    Attributes
-    ----------
-    column
-        What the column is called in results.
-    first, second
-        What is compared with what: differences are of the first less the second.
+    `column` is its name in results; differences are `first` minus `second`.
     """
 
     column: str
@@ -103,18 +98,18 @@ class Contrast:
 
     @property
     def name(self) -> str:
-        """What a reader calls it, such as "pretreated vs naive"; levels are never read back from it."""
+        """Name for a reader, such as "pretreated vs naive"; levels are never parsed from it."""
         return f"{self.first} vs {self.second}"
 
     def as_row(self) -> dict[str, str]:
-        """Return what identifies it in a row of a table."""
+        """Return the contrast's key in a table row."""
         return {"column": self.column, "contrast": self.name, "first": self.first, "second": self.second}
 
 
 def joined_key(names: Iterable[str]) -> str:
-    """Return names joined by a colon, such as "naive:first": a key that nothing is read back from.
+    """Return names joined by a colon, such as "naive:first": a key that is never parsed.
 
-    In several names a colon or a backslash has a backslash before it, so that no two lists of names have one key.
+    With several names, a colon or backslash gets a preceding backslash, so that keys are unique.
     """
     several = tuple(names)
     if len(several) > 1:
@@ -123,23 +118,23 @@ def joined_key(names: Iterable[str]) -> str:
 
 
 def slug_of(group: str) -> str:
-    """Return the name of a column, or of a pair of columns, as part of a variable's name."""
+    """Return a column, or a pair of columns, as part of a variable's name."""
     return group.replace(":", "_")
 
 
 def group_row(levels: Mapping[str, str]) -> dict[str, str | None]:
-    """Return what identifies a group of cohorts in a row of a table.
+    """Return the key of a group of cohorts in a table row.
 
     Parameters
     ----------
     levels
-        Of each column that defines it, by what the column is called in results: none, one or two.
+        Levels by defining column, under its name in results: none, one or two.
 
     Returns
     -------
     dict
-        Keys group and level, the columns and their levels joined by a colon, both "all" of all cohorts; first_column,
-        first_level, second_column and second_level, the same as values, None where there is none.
+        Keys group and level, columns and levels joined by a colon, both "all" for all cohorts; first_column,
+        first_level, second_column and second_level, the same as values, or None.
     """
     columns, values = [*levels, None, None], [*levels.values(), None, None]
     return {
@@ -153,7 +148,7 @@ def group_row(levels: Mapping[str, str]) -> dict[str, str | None]:
 
 
 GROUP_COLUMNS = tuple(group_row({}))
-"""Columns of a table that identify a group of cohorts."""
+"""Table columns that identify a group of cohorts."""
 
 LEVELS: dict[str, tuple[str, ...]] = {
     "line": tuple(Line),
@@ -170,20 +165,20 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "assay": ("tissue", "plasma", "unknown"),
     "counted": ("yes", "no"),
 }
-"""Columns whose values are a fixed set, in the order in which they are shown."""
+"""Columns with a fixed set of values, in display order."""
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nr", "-", "–", "—", ".", "?"})
-"""How a table says in any of its columns, in either case, that a value is missing: R writes NA, SAS a point."""
+"""Codes for a missing value in any column, case-insensitive: R writes NA, SAS a dot."""
 IMPOSSIBLE = frozenset(
     frozenset({("line", str(line)), ("prior_alk_tki", str(earlier))})
     for line, histories in {
-        # Nobody has had a drug, or not everybody has.
+        # Naive patients have had no ALK TKI; in a mixed cohort, not all have had one.
         Line.NAIVE: (PriorAlkTki.CRIZOTINIB, PriorAlkTki.SECOND, PriorAlkTki.ANY, PriorAlkTki.MIXED),
         Line.MIXED: (PriorAlkTki.CRIZOTINIB, PriorAlkTki.SECOND, PriorAlkTki.ANY),
     }.items()
     for earlier in histories
 )
-"""Pairs of levels of two columns, each as (column, level), that exclude each other by what they mean."""
+"""Pairs of levels of two columns, each as (column, level), that exclude each other by definition."""
 
 LABELS: dict[str, str] = {
     "regimen_class": "generation",
@@ -191,16 +186,16 @@ LABELS: dict[str, str] = {
     "cohort_id": "cohort",
     "prior_alk_tki": "prior_tki",
 }
-"""What a column is called in results, where that differs from its name in the table."""
+"""Names of columns in results, if different from the table."""
 
 
 def is_missing(cell: str) -> bool:
-    """Return whether a cell says that its value is missing."""
+    """Return whether a cell is coded as missing."""
     return cell.casefold() in MISSING
 
 
 def label_of(column: str, columns: Iterable[str] | None = None) -> str:
-    """Return what `column` is called in results.
+    """Return the name of `column` in results.
 
     With the `columns` of its table, `generation` is "agent_generation" only beside `regimen_class`, whose label is
     "generation"; in any other table it keeps its name.
@@ -211,10 +206,9 @@ def label_of(column: str, columns: Iterable[str] | None = None) -> str:
 
 
 def in_order(column: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct `values` of `column` in the order in which they are shown.
+    """Return the distinct `values` of `column` in display order.
 
-    A column with a fixed set of values keeps that set's order; any other is sorted, so that the order of the rows in a
-    table never decides anything.
+    A fixed set of values keeps its order; any other is sorted, so that row order never matters.
     """
     present = set(values)
     fixed = LEVELS.get(column, ())

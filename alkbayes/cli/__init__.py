@@ -1,6 +1,6 @@
-"""The command line: one file a command, each thin.
+"""Command line: one thin module per command.
 
-Nothing heavy is imported here or at the top of a command's file: `alkbayes --help` must not wait for PyMC.
+Heavy imports stand inside commands, so that `alkbayes --help` does not wait for PyMC.
 """
 
 import warnings
@@ -19,14 +19,14 @@ from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print
 from alkbayes.errors import AlkbayesError, AlkbayesWarning
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
+"""Exit code after Ctrl-C by shell convention: 128 plus the signal number."""
 
 
 class Group(TyperGroup):
-    """Turns the errors that a user can mend into a message on stderr and their exit code; a bug keeps its traceback."""
+    """Report errors that a user can fix on stderr with their exit code; a bug keeps its traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
+        """Run the requested command."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("always", AlkbayesWarning)
@@ -41,14 +41,14 @@ class Group(TyperGroup):
 
 
 def _spelled(error: AlkbayesError) -> str:
-    """Return an error's message with the parameter that it is about as an option."""
+    """Return an error's message with its parameter as an option."""
     if error.parameter is None:
         return str(error)
     return f"--{error.parameter.replace('_', '-')}: {error.message}"
 
 
 def _print_warning(otherwise: Callable[..., None]) -> Callable[..., None]:
-    """Return what shows our warnings as messages, and others as before."""
+    """Return a handler that shows our warnings as messages, and others as before."""
 
     def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, AlkbayesWarning):
@@ -97,7 +97,7 @@ PANELS = {
     },
     "Output": {"plot": plot, "report": report},
 }
-"""The commands as the help groups them."""
+"""Commands by help panel."""
 COMMANDS = {name: module for panel in PANELS.values() for name, module in panel.items()}
 for panel, modules in PANELS.items():
     for name, module in modules.items():

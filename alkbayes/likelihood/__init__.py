@@ -1,1 +1,1 @@
-"""A cohort's likelihood, its deviations integrated out or drawn."""
+"""Cohort likelihoods, with the deviations integrated out or drawn."""

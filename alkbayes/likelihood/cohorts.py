@@ -1,4 +1,4 @@
-"""The likelihood of each cohort at its linear predictor, for many cohorts and parameter values at once."""
+"""Likelihood of each cohort at its linear predictor, for many cohorts and parameter values at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,39 +13,31 @@ from alkbayes.likelihood.links import Link, complement, inverse, inverse_derivat
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 type OfTheta = Callable[[Array], Array]
-"""Log-likelihoods, without the binomial coefficients, at linear predictors of shape (any, pair), of that shape."""
+"""Log-likelihoods without binomial coefficients, at linear predictors of shape (any, pair); same shape."""
 
 STIRLING = 1e4
-"""From here two terms of Stirling's series are exact to rounding: the next is 1 / (360 a^3)."""
+"""Threshold above which two terms of Stirling's series are exact to rounding: the next is 1 / (360 a^3)."""
 SMALLEST = 1e-300
-"""A beta distribution's parameter underflows far beyond any data."""
+"""Lower bound for a beta distribution's parameters, which underflow far beyond any data."""
 
 
 class Likelihood(Protocol):
-    """The probability of each cohort's responders given the linear predictor of its rate, or of its mean rate."""
+    """Probability of each cohort's responders given the linear predictor of its rate or mean rate."""
 
     def at(self, cohort: Index, row: Index) -> OfTheta:
-        """Return the log-likelihood of pairs of a cohort and a parameter value, as a function of theta."""
+        """Return the log-likelihood as a function of theta for pairs of a cohort and a parameter value."""
 
     def stand_in(self, cohort: Index, row: Index) -> tuple[Array, Array]:
-        """Return centre and variance of a normal likelihood of theta that is near that of each pair, shape (pair,)."""
+        """Return mean and variance of the normal approximation in theta for each pair, shape (pair,)."""
 
     @property
     def coefficients(self) -> float:
-        """The sum of the logs of the binomial coefficients."""
+        """Sum of the logs of the binomial coefficients."""
 
 
 @dataclass(frozen=True, slots=True)
 class Binomial:
-    """Binomial responders.
-
-    Attributes
-    ----------
-    responders, n
-        Counts, shape (cohort,).
-    link
-        Of the rate.
-    """
+    """Binomial responders; counts of shape (cohort,)."""
 
     responders: Array
     n: Array
@@ -72,7 +64,7 @@ class Binomial:
         return of_logit if self.link is Link.LOGIT else of_theta
 
     def stand_in(self, cohort: Index, row: Index) -> tuple[Array, Array]:  # noqa: ARG002
-        """See :class:`Likelihood`: the link of the rate with 1/2 added to both counts, its variance by delta method."""
+        """See :class:`Likelihood`: the empirical predictor with 1/2 added to both counts; variance by delta method."""
         yes, both = self.responders[cohort] + 0.5, self.n[cohort] + 1.0
         p = yes / both
         theta = link_function(self.link, p)
@@ -86,14 +78,14 @@ class Binomial:
 
 @dataclass(frozen=True, slots=True)
 class BetaBinomial:
-    """Beta-binomial responders: the rate varies about its mean with intraclass correlation rho.
+    """Beta-binomial responders: the rate varies around its mean with intraclass correlation rho.
 
     Attributes
     ----------
     counts
-        The binomial with these counts.
+        Binomial likelihood of the same counts.
     rho
-        Of each parameter value, shape (S,).
+        Intraclass correlation at each parameter value, shape (S,).
     """
 
     counts: Binomial
@@ -114,7 +106,7 @@ class BetaBinomial:
         return log_likelihood
 
     def stand_in(self, cohort: Index, row: Index) -> tuple[Array, Array]:
-        """See :class:`Likelihood`: that of the binomial, its variance inflated by the patients' correlation."""
+        """See :class:`Likelihood`: the binomial's, with the variance inflated for the correlation."""
         theta, variance = self.counts.stand_in(cohort, row)
         return theta, variance * (1 + (self.counts.n[cohort] - 1) * self.rho[row])
 
@@ -125,9 +117,9 @@ class BetaBinomial:
 
 
 def log_rising(a: Array, count: Array) -> Array:
-    """Return the log of a (a + 1) ... (a + count - 1), broadcast.
+    """Return log(a (a + 1) ... (a + count - 1)), broadcast.
 
-    A difference of two log gammas, but for large `a`, where all their digits would cancel.
+    A difference of log gammas would lose all its digits for large `a`.
     """
     a, count = np.broadcast_arrays(a, count)
     value: Array = gammaln(a + count) - gammaln(a)

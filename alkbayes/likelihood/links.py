@@ -16,8 +16,8 @@ from scipy.special import expit, exprel, log_expit, log_ndtr, logit, ndtr, ndtri
 type Array = NDArray[np.float64]
 
 LARGEST_LOG = 690.0
-"""The exponential of more, times the patients of any cohort, would not be a number. The cumulative hazard of a cloglog
-model is held there: the response rate is 1 from a linear predictor of 4 on."""
+"""Bound on the log cumulative hazard of a cloglog model: the exponential of more, times the patients of a cohort,
+overflows. The response rate is 1 from a linear predictor of 4 on."""
 
 
 class Link(StrEnum):
@@ -40,7 +40,7 @@ def inverse(link: Link, eta: Array) -> Array:
 
 
 def complement(link: Link, eta: Array) -> Array:
-    """Return 1 less the response rate at `eta` (any shape), to full relative precision where the rate is near 1."""
+    """Return 1 minus the response rate at `eta` (any shape), to full relative precision for rates near 1."""
     match link:
         case Link.LOGIT:
             return expit(-eta)
@@ -59,15 +59,15 @@ def log_rates(link: Link, eta: Array) -> tuple[Array, Array]:
             return log_ndtr(eta), log_ndtr(-eta)
         case Link.CLOGLOG:
             hazard = _hazard(eta)
-            # Where the hazard is small, log p is eta and a small correction, and is one even where the hazard is 0.
-            # log1p gets 0 where its branch is not taken: log(1 - exp(-0)) would be no number.
+            # For a small hazard, log p is eta plus a small correction, finite even at a hazard of 0.
+            # log1p gets 0 where its branch is not taken: log(1 - exp(-0)) would be infinite.
             small = hazard < 1
             log_p = np.where(small, eta + np.log(exprel(-hazard)), np.log1p(-np.exp(-np.where(small, np.inf, hazard))))
             return log_p, -hazard
 
 
 def odds_ratio(link: Link, one: Array, other: Array) -> Array:
-    """Return the odds of the response rate at the linear predictor `one` over those at `other` (of one shape)."""
+    """Return the odds of response at the linear predictor `one` over those at `other` (of one shape)."""
     if link is Link.LOGIT:
         return np.exp(one - other)
     (log_p, log_q), (other_p, other_q) = log_rates(link, one), log_rates(link, other)
@@ -75,7 +75,7 @@ def odds_ratio(link: Link, one: Array, other: Array) -> Array:
 
 
 def link_function(link: Link, p: Array) -> Array:
-    """Return the linear predictor of the response rate `p` (any shape); of 0 and 1 it is infinite."""
+    """Return the linear predictor of the response rate `p` (any shape), infinite for 0 and 1."""
     match link:
         case Link.LOGIT:
             return logit(p)

@@ -1,1 +1,1 @@
-"""A model over a table as arrays: design, draws, densities; no inference library."""
+"""A model laid over a table as arrays: design, draws and densities, independent of any inference library."""

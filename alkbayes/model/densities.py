@@ -15,7 +15,7 @@ type Array = NDArray[np.float64]
 def log_likelihood(design: Design, draws: Mapping[str, Array]) -> Array:
     """Return the log probability of each cohort's responders given its linear predictor, axes (chain, draw, cohort).
 
-    Binomial, or beta-binomial with the inverse of the link at theta for its mean and intraclass correlation rho.
+    The distribution is binomial, or beta-binomial with mean p and intraclass correlation rho.
     """
     responders, n, theta = design.responders, design.n, draws["theta"]
     log_coefficient = gammaln(n + 1) - gammaln(responders + 1) - gammaln(n - responders + 1)
@@ -23,7 +23,7 @@ def log_likelihood(design: Design, draws: Mapping[str, Array]) -> Array:
         log_p, log_q = log_rates(design.link, theta)
         return log_coefficient + responders * log_p + (n - responders) * log_q
     size = (1 / draws["rho"] - 1)[..., None]
-    # A rate of 0 or 1 in double precision is none: both parameters of a beta distribution are positive.
+    # A rate of 0 or 1 in double precision is out of range: both parameters of a beta distribution are positive.
     tiny = np.finfo(np.float64).tiny
     a, b = np.maximum(inverse(design.link, theta), tiny) * size, np.maximum(complement(design.link, theta), tiny) * size
     density: Array = log_coefficient + betaln(responders + a, n - responders + b) - betaln(a, b)
@@ -31,9 +31,9 @@ def log_likelihood(design: Design, draws: Mapping[str, Array]) -> Array:
 
 
 def log_prior(design: Design, draws: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the log prior density of each free parameter, of the shape of its draws.
+    """Return the log prior density of each free parameter, shaped as its draws.
 
-    The standardised deviations of trials and cohorts are left out: they are part of the model, not of its priors.
+    The standardised deviations of trials and cohorts are excluded: they are part of the model, not of its priors.
     """
     deviations = {f"z_{term.label}" for term in design.heterogeneity}
     return {

@@ -1,12 +1,11 @@
-"""The structure of a model: arrays, indices and priors, known to no inference library.
+"""Model structure as arrays, indices and priors, independent of any inference library.
 
-The model, each engine, the predictive draws and the estimates all read this one structure::
+The engines, the predictive draws and the estimates all read this structure::
 
     theta_i = alpha + sum_f beta_f[i] + sum_g sd_g (Q_g raw_g)[i] + tau_trial z_trial[i] + tau_cohort z_cohort[i]
 
-with the response rate p_i the inverse of the model's link at theta_i, and `Q_g` the orthonormal basis of the vectors
-that sum to zero, so that the effects of an exchangeable column have mean zero over its levels and the intercept is
-their average.
+where p_i is the inverse link of theta_i and `Q_g` an orthonormal basis of the zero-sum vectors: the effects of an
+exchangeable column average zero over its levels, and the intercept is their mean.
 """
 
 import itertools
@@ -43,20 +42,20 @@ class EffectBlock:
     Attributes
     ----------
     label
-        What the effect is called in results: "line", "generation", "line:generation".
+        Name of the effect in results: "line", "generation", "line:generation".
     columns
-        Columns of the evidence table that it reads.
+        Evidence columns that define the levels.
     levels
-        All its levels in the order in which they are shown; of a fixed effect, the reference first.
+        All levels in display order; a fixed effect starts with its reference.
     index
         Level of each cohort, shape (cohort,).
     basis
-        Maps the free parameters to the effects of the levels, shape (level, free): the identity without the reference's
-        column for a fixed effect, an orthonormal basis of the zero-sum vectors for an exchangeable one.
+        Matrix from free parameters to level effects, shape (level, free): for a fixed effect the identity without the
+        reference's column, for an exchangeable one an orthonormal basis of the zero-sum vectors.
     prior
-        Of each free parameter of a fixed effect; standard normal for an exchangeable one.
+        Prior of each free parameter of a fixed effect; standard normal for an exchangeable one.
     sd_prior
-        Of the standard deviation of an exchangeable effect; None marks a fixed effect.
+        Prior of the SD of an exchangeable effect; None for a fixed effect.
     """
 
     label: str
@@ -69,7 +68,7 @@ class EffectBlock:
 
     @property
     def slug(self) -> str:
-        """The label as part of a variable's name."""
+        """Label as part of a variable's name."""
         return slug_of(self.label)
 
     @property
@@ -79,32 +78,32 @@ class EffectBlock:
 
     @property
     def free_coords(self) -> tuple[str, ...]:
-        """Names of the free parameters' entries."""
+        """Names of the entries of the free parameters."""
         if self.sd_prior is None:
-            # Fewer than the levels where a level is a mixture of others and has no parameter of its own.
+            # There are fewer than levels if a level is a mixture of others without a parameter of its own.
             return self.levels[1 : 1 + self.basis.shape[1]]
         return tuple(f"contrast {number}" for number in range(1, self.basis.shape[1] + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class HeterogeneityBlock:
-    """Differences between the units of a column that no covariate explains.
+    """Unexplained heterogeneity between the units of a column.
 
     Attributes
     ----------
     label
-        "trial", "cohort" or the name of another grouping column; "total" of a term that stands for two.
+        "trial", "cohort" or another grouping column; "total" for a term that merges two.
     units
-        Names of the units, in order of appearance for cohorts, else sorted.
+        Unit names: cohorts in order of appearance, others sorted.
     index
         Unit of each cohort, shape (cohort,).
     unit_prior
-        Of each unit's standardised deviation: the standard normal, or the standard Student t.
+        Prior of each standardised deviation: standard normal or standard Student t.
     sd_prior
-        Of tau, the standard deviation (of the Student t: the scale) on the scale of the link.
+        Prior of tau, the SD (Student t: scale) on the scale of the link.
     merged
-        Labels of the two terms that this one stands for: of each group's and of its only cohort's deviation the data
-        see the sum alone, which has the root of the sum of the squares of their taus for its SD.
+        Labels of the two terms merged here. If every group has one cohort, the data identify only the sum of both
+        deviations, with SD sqrt(tau_group^2 + tau_cohort^2).
     """
 
     label: str
@@ -116,32 +115,32 @@ class HeterogeneityBlock:
 
     @property
     def unit(self) -> str:
-        """What a unit is called, such as "trial"."""
+        """Name of one unit, such as "trial"."""
         return self.merged[0] if self.merged else self.label
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Effects and heterogeneity laid over a table of cohorts, whatever is observed of these.
+    """Effects and heterogeneity laid over a table of cohorts, independent of the outcome.
 
     Attributes
     ----------
     cohorts
-        Names of the cohorts.
+        Cohort names.
     n
         Patients, shape (cohort,).
     intercept_prior
-        Of alpha.
+        Prior of alpha.
     effects
         Fixed and exchangeable effects in the order of the model file.
     group, cohort
         The two levels of heterogeneity, either of which may be absent.
     profiles
-        For each column that an effect reads, the level of each cohort, shape (cohort,).
+        Level of each cohort, shape (cohort,), by column used in an effect.
     labels
-        What each column of the table is called in results.
+        Name of each table column in results.
     notes
-        What a reader must know about how this table meets this model.
+        Notes to the reader on how this table meets this model.
     """
 
     cohorts: tuple[str, ...]
@@ -156,22 +155,22 @@ class Structure:
 
     @property
     def heterogeneity(self) -> tuple[HeterogeneityBlock, ...]:
-        """The levels of heterogeneity that the model has, the group before the cohort."""
+        """Levels of heterogeneity in the model, group before cohort."""
         return tuple(block for block in (self.group, self.cohort) if block is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Design(Structure):
-    """A model of response rates laid over a table of cohorts.
+    """A response-rate model laid over a table of cohorts.
 
     Attributes
     ----------
     responders
         Counts, shape (cohort,).
     link
-        The scale of `theta` and of every parameter of it.
+        Scale of `theta` and of all its parameters.
     rho_prior
-        Of the intraclass correlation of a beta-binomial model; None for the binomial.
+        Prior of the intraclass correlation of a beta-binomial model; None for the binomial.
     """
 
     responders: Array
@@ -181,18 +180,18 @@ class Design(Structure):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One free parameter as engines see it.
+    """One free parameter of the sampler.
 
     Attributes
     ----------
     name
-        Of the variable in the posterior.
+        Variable name in the posterior.
     coords
         Names of its entries; None for a scalar.
     dim
         Name of its dimension; None for a scalar.
     prior
-        Of each entry.
+        Prior of each entry.
     support
         "real", "positive" (sampled as its logarithm) or "unit" (sampled as its logit).
     """
@@ -210,9 +209,9 @@ class Parameter:
 
 
 def parameters(design: Design) -> tuple[Parameter, ...]:
-    """Return the free parameters in the order in which every engine holds them.
+    """Return the free parameters in the order used by every engine.
 
-    The intercept stands first; in a model without effects after the standard deviations, given which it is sampled.
+    The intercept comes first; without effects it follows the standard deviations, given which it is sampled.
     """
     intercept = Parameter("alpha", None, None, design.intercept_prior, "real")
     listed = [intercept] if design.effects else []
@@ -231,15 +230,7 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
 
 
 def build_design(spec: "Spec", evidence: "Evidence") -> Design:
-    """Lay a model over a table of cohorts.
-
-    Parameters
-    ----------
-    spec
-        A checked model file.
-    evidence
-        A checked table that has every column in `spec.columns`.
-    """
+    """Lay a model over a checked table of cohorts with every column in `spec.columns`."""
     frame = evidence.frame
     laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64))
     return Design(
@@ -253,14 +244,7 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
 def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -> Structure:
     """Lay the effects and the heterogeneity of a model over the rows of a table.
 
-    Parameters
-    ----------
-    spec
-        A checked model file.
-    frame
-        With a row for each cohort, and every column in `spec.columns`.
-    n
-        Patients of each, shape (cohort,).
+    `frame` has one row per cohort and every column in `spec.columns`; `n`, shape (cohort,), is the number of patients.
     """
     effects, notes = [], []
     labels = {column: label_of(column, frame.columns) for column in frame.columns}
@@ -308,10 +292,9 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
 
 
 def zero_sum_basis(levels: int) -> Array:
-    """Return an orthonormal basis of the vectors of length `levels` that sum to zero, shape (levels, levels - 1).
+    """Return Helmert contrasts: an orthonormal basis of the zero-sum vectors, shape (levels, levels - 1).
 
-    With standard normal weights it gives the zero-sum normal: independent standard normals with their mean taken off.
-    The columns are Helmert contrasts.
+    Standard normal weights give the zero-sum normal: independent standard normals minus their mean.
     """
     basis = np.zeros((levels, levels - 1))
     for column in range(levels - 1):
@@ -323,14 +306,8 @@ def zero_sum_basis(levels: int) -> Array:
 def level_codes(levels: tuple[str, ...], columns: tuple[str, ...], profiles: Mapping[str, NDArray[np.str_]]) -> Index:
     """Return the position in `levels` of each profile, shape (profile,).
 
-    Parameters
-    ----------
-    levels
-        All levels; of an interaction, keys of its columns' levels (:func:`alkbayes.vocabulary.joined_key`).
-    columns
-        The columns that make up a level.
-    profiles
-        For each column, the level of each profile, shape (profile,).
+    The levels of an interaction are keys of its columns' levels (:func:`alkbayes.vocabulary.joined_key`); `profiles`
+    has the level of each profile by column, shape (profile,).
     """
     position = {level: code for code, level in enumerate(levels)}
     rows = zip(*(profiles[column].tolist() for column in columns), strict=True)
@@ -344,7 +321,7 @@ def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, 
         levels: tuple[str, ...] = (effect.reference, *(level for level in observed[0] if level != effect.reference))
         basis, prior, sd_prior = np.eye(len(levels))[:, 1:], effect.prior, None
     else:
-        # An interaction has every combination, observed or not: a combination without cohorts keeps its prior.
+        # An interaction includes every combination, observed or not: one without cohorts keeps its prior.
         levels = tuple(map(joined_key, itertools.product(*observed)))
         basis, prior, sd_prior = zero_sum_basis(len(levels)), STANDARD_NORMAL, effect.sd_prior
     return EffectBlock(
@@ -359,10 +336,10 @@ def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, 
 
 
 def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
-    """Return the level that leaves an effect nothing to compare, None if it has something.
+    """Return the only level of an effect with nothing to compare, else None.
 
-    An interaction with a column of one level would be the effect of its other column a second time. A fixed effect
-    whose one level is not the reference keeps its coefficient: the intercept still means the reference.
+    An interaction with a one-level column would duplicate the other column's effect. A fixed effect whose one level is
+    not the reference keeps its coefficient: the intercept still means the reference.
     """
     if block.basis.shape[1] == 0:
         return block.levels[0]
@@ -390,6 +367,6 @@ def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", label: st
 
 
 def _merged(group: HeterogeneityBlock, cohort: HeterogeneityBlock) -> HeterogeneityBlock:
-    """Return one term for two whose deviations the data see the sum of alone: the posterior of the rest is the same."""
+    """Return one term for two whose sum alone is identified; the posterior of the rest is unchanged."""
     prior = RootSumOfSquares(group.sd_prior, cohort.sd_prior)
     return replace(group, label=TOTAL, sd_prior=prior, merged=(group.label, cohort.label))

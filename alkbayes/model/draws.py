@@ -1,6 +1,6 @@
-"""Draws of a model's parameters in numpy: from the sampler's scale, from the prior, and what follows from them.
+"""Parameter draws in numpy: from the sampler's scale or from the prior, with derived quantities.
 
-A set of draws is a mapping from variable names to arrays with axes (chain, draw) and, after them, the variable's own.
+Draws map variable names to arrays with axes (chain, draw), followed by the variable's own.
 """
 
 from collections.abc import Mapping
@@ -26,19 +26,9 @@ type Draws = dict[str, Array]
 
 
 def from_unconstrained(design: Design, positions: Array) -> Draws:
-    """Return the free parameters and what follows from them.
+    """Return the variables of :func:`complete` from the sampler's positions.
 
-    Parameters
-    ----------
-    design
-        Of the model that was sampled.
-    positions
-        What the sampler saw, shape (chain, draw, parameter), in the order of :func:`alkbayes.model.design.parameters`.
-
-    Returns
-    -------
-    dict
-        The variables of :func:`complete`.
+    `positions` has shape (chain, draw, parameter), in the order of :func:`alkbayes.model.design.parameters`.
     """
     raw: Draws = {}
     start = 0
@@ -54,9 +44,9 @@ def from_unconstrained(design: Design, positions: Array) -> Draws:
 
 
 def from_prior(design: Design, *, rng: np.random.Generator, draws: int) -> Draws:
-    """Return draws from the prior, one chain of them, as the variables of :func:`complete`."""
+    """Return one chain of draws from the prior, as the variables of :func:`complete`."""
     free: Draws = {}
-    # The intercept first, wherever it stands for the sampler: what a seed draws is of the model alone.
+    # The intercept first, wherever the sampler has it, so that a seed's draws depend on the model alone.
     for parameter in sorted(parameters(design), key=lambda parameter: parameter.name != "alpha"):
         shape = (1, draws) if parameter.coords is None else (1, draws, parameter.size)
         free[parameter.name] = parameter.prior.draw(rng, shape)
@@ -64,7 +54,7 @@ def from_prior(design: Design, *, rng: np.random.Generator, draws: int) -> Draws
 
 
 def complete(design: Design, free: Mapping[str, Array]) -> Draws:
-    """Return the free parameters with the levels' effects, the cohorts' linear predictors `theta` and rates `p`."""
+    """Return the free parameters plus the level effects, the cohorts' linear predictors `theta` and rates `p`."""
     draws = dict(free)
     for block in design.effects:
         if block.sd_prior is not None:
@@ -78,7 +68,7 @@ def complete(design: Design, free: Mapping[str, Array]) -> Draws:
 
 
 def level_effects(block: EffectBlock, draws: Mapping[str, Array]) -> Array:
-    """Return the effect of each level on the link's scale, last axis level; a fixed effect's reference has zero."""
+    """Return level effects on the link's scale, last axis level; zero for the reference of a fixed effect."""
     if f"effect_{block.slug}" in draws:
         return draws[f"effect_{block.slug}"]
     effects = draws[block.free] @ block.basis.T
@@ -86,17 +76,10 @@ def level_effects(block: EffectBlock, draws: Mapping[str, Array]) -> Array:
 
 
 def linear_predictor(design: Structure, draws: Mapping[str, Array], levels: Mapping[str, Index]) -> Array:
-    """Return the linear predictor in the middle of the heterogeneity, last axis profile.
+    """Return the linear predictor at zero deviation, last axis profile.
 
-    Parameters
-    ----------
-    design
-        Of the model.
-    draws
-        At least alpha and the effects.
-    levels
-        For each effect's label, the level of each profile, shape (profile,). Without effects there is one for all
-        cohorts.
+    `draws` must have alpha and the effects; `levels` the level of each profile by effect label, shape (profile,).
+    Without effects there is one profile for all cohorts.
     """
     size = len(next(iter(levels.values()))) if levels else len(design.cohorts)
     eta = np.repeat(draws["alpha"][..., None], size, axis=-1)
@@ -106,9 +89,9 @@ def linear_predictor(design: Structure, draws: Mapping[str, Array], levels: Mapp
 
 
 def total_sd(design: Structure, draws: Mapping[str, Array]) -> Array:
-    """Return the heterogeneity SD of all levels together on the scale of the link, axes (chain, draw).
+    """Return the total heterogeneity SD on the scale of the link, axes (chain, draw).
 
-    Of a Student t level, its scale counts, as tau does everywhere.
+    A Student t level contributes its scale, which is its tau everywhere.
     """
     total = np.zeros_like(draws["alpha"])
     for term in design.heterogeneity:
@@ -117,7 +100,7 @@ def total_sd(design: Structure, draws: Mapping[str, Array]) -> Array:
 
 
 def _standardise(design: Design, raw: Draws) -> Draws:
-    """Replace what the sampler saw of the deviations by the deviations; the counterpart of `model.Conditioned`."""
+    """Replace the sampler's variables by the standardised deviations; the counterpart of `model.Conditioned`."""
     free = dict(raw)
     observed, variance = empirical_predictors(design)
     rho = free["rho"][..., None] if design.rho_prior is not None else None
@@ -126,7 +109,7 @@ def _standardise(design: Design, raw: Draws) -> Draws:
     tau_cohort = 0.0 if cohort is None else free[f"tau_{cohort.label}"][..., None]
     tau = 0.0 if group is None else free[f"tau_{group.label}"][..., None]
     groups = None if group is None else _Grouping(group)
-    # The sums over groups have the groups as their last axis, the taus one entry there: both broadcast.
+    # The last axis of the group sums is the group, of length one for the taus: both broadcast.
     if not design.effects:
         by_group = None if groups is None else groups.sum
         mean, precision = intercept_moments(observed, variance, tau, tau_cohort, design.intercept_prior, by_group)

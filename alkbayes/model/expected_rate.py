@@ -1,19 +1,19 @@
-"""Averages over the heterogeneity by quadrature, without Monte Carlo noise.
+"""Expected rates over the heterogeneity by quadrature, without Monte Carlo noise.
 
-Both symmetric links are a mixture of normals with a common mean, so that the average is one too. The logistic
-distribution is that of `2 K Z`, with K of Kolmogorov's distribution and Z standard normal (Andrews and Mallows 1974,
-doi:10.1111/j.2517-6161.1974.tb00989.x; Stefanski 1991, doi:10.1016/0167-7152(91)90181-P); a Student t is a normal over
-the root of a gamma variable. So, for the logit,
+Both symmetric links are mixtures of normals with a common mean, and so is the average. The logistic distribution is
+that of `2 K Z`, with K of Kolmogorov's distribution and Z standard normal (Andrews and Mallows 1974,
+doi:10.1111/j.2517-6161.1974.tb00989.x; Stefanski 1991, doi:10.1016/0167-7152(91)90181-P); a Student t is a normal
+divided by the root of a gamma variable. So, for the logit,
 
     E[expit(mu + deviation)] = E[Phi(mu / sqrt(4 K^2 + sum_g tau_g^2 s_g))],
 
-with `s` 1 for a normal level; for the probit 1 takes the place of 4 K^2 (Zeger, Liang and Albert 1988,
-doi:10.2307/2531734). The outer average is over smooth densities of log K and log s, where the trapezoid rule
-converges geometrically, and the error does not grow with tau as it does with Gauss-Hermite nodes.
+with `s` = 1 for a normal level; for the probit 1 replaces 4 K^2 (Zeger, Liang and Albert 1988, doi:10.2307/2531734).
+The outer average is over smooth densities of log K and log s, where the trapezoid rule converges geometrically; unlike
+Gauss-Hermite nodes its error does not grow with tau.
 
-The complementary log-log is the distribution function of a Gumbel variable, and no such mixture. Of the two densities
-in E[1 - exp(-exp(mu + sd z))] = P(Gumbel < mu + sd z) the trapezoid rule then goes over the narrower: that of `z` up to
-an sd of 1, else the Gumbel's. Either is smooth on the scale of its nodes, so that the error does not grow with sd.
+The complementary log-log is the distribution function of a Gumbel variable, not such a mixture. The trapezoid rule for
+E[1 - exp(-exp(mu + sd z))] = P(Gumbel < mu + sd z) is over the narrower density, that of `z` for sd up to 1, else the
+Gumbel's, so the error does not grow with sd either.
 """
 
 import itertools
@@ -31,32 +31,32 @@ from alkbayes.spec.priors import Normal, StudentT
 type Array = NDArray[np.float64]
 
 LOGISTIC_NODES = 16
-"""For the logistic function: error below 1e-9 in a rate for every mu and every tau of normal heterogeneity."""
+"""Nodes for the logistic function: error below 1e-9 in a rate for every mu and every tau of normal heterogeneity."""
 
 LOGISTIC_RANGE = (0.17, 3.0)
-"""Of K; the probability outside is below 1e-7, and the nodes' weights sum to one."""
+"""Range of K; the probability outside is below 1e-7, and the nodes' weights sum to one."""
 
 VARIANCE_NODES = 28
-"""For the variance of a Student t: error below 1e-5 in a rate from 2 degrees of freedom, below 1e-4 from 1, for every
-tau (a test holds both against adaptive integration)."""
+"""Nodes for the variance of a Student t: error in a rate below 1e-5 for 2 or more degrees of freedom, below 1e-4 for 1
+or more, for every tau (tested against adaptive integration)."""
 
 
 GUMBEL_STEP = 0.4
-"""Of the trapezoid rule for the complementary log-log; with its ranges the error is below 1e-9 in a rate."""
+"""Trapezoid step for the complementary log-log; with its ranges the error in a rate is below 1e-9."""
 NORMAL_RANGE = (-6.6, 6.6)
 GUMBEL_RANGE = (-23.0, 3.4)
 
 
 def expected_rate(predictors: Array, heterogeneity: Heterogeneity) -> Array:
-    """Return the mean response rate over trials and cohorts, E[inverse link of (mu + deviation)].
+    """Return the mean response rate over trials and cohorts, E[inverse link(mu + deviation)].
 
     Parameters
     ----------
     predictors
         mu of each profile, shape (draw, profile).
     heterogeneity
-        What the deviation is drawn from, of the same draws. A beta-binomial cohort's rate has the inverse of the link
-        at theta for its mean, so its rho changes nothing here.
+        Distribution of the deviations, for the same draws. A beta-binomial rho does not matter: it leaves the mean rate
+        unchanged.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def expected_rate(predictors: Array, heterogeneity: Heterogeneity) -> Array:
 
 
 def _link_variances(link: Link) -> list[tuple[float, float]]:
-    """Return variances of the normals that a symmetric link's distribution is a mixture of, and their weights."""
+    """Return the variances and weights of the normal mixture behind a symmetric link."""
     if link is Link.PROBIT:
         return [(1.0, 1.0)]
     scales = np.geomspace(*LOGISTIC_RANGE, LOGISTIC_NODES)
@@ -101,13 +101,13 @@ def _cloglog_average(mu: Array, sd: Array) -> Array:
 
 
 def _trapezoid(distribution: Any, ends: tuple[float, float]) -> list[tuple[float, float]]:
-    """Return nodes over the range of a distribution, and their weights."""
+    """Return quadrature nodes over a distribution's range, and their weights."""
     nodes = np.arange(*ends, GUMBEL_STEP)
     return list(zip(nodes.tolist(), _normalised(distribution.pdf(nodes)).tolist(), strict=True))
 
 
 def _variance_factors(prior: Normal | StudentT) -> list[tuple[float, float]]:
-    """Return factors of the variance and their weights: 1 for the normal, nodes of 1 / gamma for the Student t."""
+    """Return variance factors and their weights: 1 for the normal, nodes of 1 / gamma for the Student t."""
     if isinstance(prior, Normal):
         return [(1.0, 1.0)]
     half = prior.nu / 2

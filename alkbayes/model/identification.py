@@ -1,4 +1,4 @@
-"""What a table cannot tell of a model: parts that it does not set apart, parts that rest on their prior."""
+"""Limits of identification: parameters that a table cannot separate, or that rest on their prior."""
 
 from collections.abc import Sequence
 
@@ -14,18 +14,18 @@ type Index = NDArray[np.intp]
 
 
 def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged: bool) -> str:
-    """Return what a table cannot tell of how cohorts differ; empty where it can tell all.
+    """Return a note on heterogeneity that a table cannot separate, empty if it can.
 
     Parameters
     ----------
     names
-        Of the parameters by which they do: that of the groups first, then tau_cohort or rho.
+        Heterogeneity parameters: the groups' first, then tau_cohort or rho.
     index
-        Group of each cohort, shape (cohort,); without groups each cohort is one of its own.
+        Group of each cohort, shape (cohort,); without groups, one per cohort.
     group
-        What a group is called, such as "trial"; empty where the model has none.
+        Name of a group, such as "trial"; empty if the model has none.
     merged
-        Whether one term, tau_total, is fitted for two.
+        Whether one term, tau_total, replaces two.
     """
     if not names:
         return ""
@@ -56,14 +56,9 @@ def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged
 
 
 def level_note(label: str, levels: Sequence[str], index: Index) -> str:
-    """Return which levels of an effect have one cohort, and what their numbers rest on; empty if none has.
+    """Return a note on the levels of an effect with a single cohort, empty if there are none.
 
-    Parameters
-    ----------
-    label, levels
-        Of the effect.
-    index
-        Level of each cohort, shape (cohort,).
+    `index` is the level of each cohort, shape (cohort,).
     """
     sizes = np.bincount(index, minlength=len(levels))
     single = [level for level, size in zip(levels, sizes, strict=True) if size == 1]
@@ -84,23 +79,13 @@ def level_note(label: str, levels: Sequence[str], index: Index) -> str:
 def check_reference(model: str, position: int, column: str, reference: str, levels: Sequence[str]) -> None:
     """Check that a fixed effect's reference is a level of its column.
 
-    A level that the field knows may be without cohorts: the intercept still means it. Any other word is misspelt.
-
-    Parameters
-    ----------
-    model
-        Its name.
-    position
-        Of the effect in the model file.
-    column, reference
-        Of the effect.
-    levels
-        That the cohorts have.
+    A known level may be without cohorts: the intercept still means it. Any other word is a misspelling. `position`
+    counts effects in the model file; `levels` are those in the table.
 
     Raises
     ------
     SpecError
-        If no cohort has the reference, and it is no level that the field knows.
+        If no cohort has the reference, and it is not a known level of the column.
     """
     if reference in levels or reference in LEVELS.get(column, ()):
         return

@@ -1,13 +1,13 @@
-"""Two outcomes of the same cohorts with correlated deviations: the structure, and its draws in numpy.
+"""Two outcomes of the same cohorts with correlated deviations: structure, and draws in numpy.
 
-Each outcome has a design of its own. The cohorts of the second are some of those of the first, and the deviations of a
-trial, and of a cohort, are correlated between the outcomes::
+Each outcome has its own design, and the cohorts of the second are a subset of the first's. Trial deviations, and cohort
+deviations, are correlated between outcomes::
 
     z_second = rho z_first + sqrt(1 - rho^2) e,    z_first and e standard normal,    rho uniform on (-1, 1)
 
-with one rho at both levels: with a row of two counts for each cohort, the data cannot tell a correlation between trials
-from one between the cohorts of a trial. Given these deviations all counts are independent binomials: where the patients
-of one outcome are among those of the other, what links the two in a patient is left out.
+with one rho for both levels: two counts per cohort cannot separate a correlation between trials from one between the
+cohorts of a trial. Given the deviations all counts are independent binomials: any dependence within patients who count
+towards both outcomes is ignored.
 """
 
 from dataclasses import dataclass, replace
@@ -32,11 +32,11 @@ class Joint:
     Attributes
     ----------
     first, second
-        Of the two outcomes.
+        Designs of the two outcomes.
     group_of
-        For each group of the second, its position among the groups of the first, shape (group,).
+        Position of each group of the second among those of the first, shape (group,).
     cohort_of
-        For each cohort of the second, its position among the cohorts of the first, shape (cohort,).
+        Position of each cohort of the second among those of the first, shape (cohort,).
     """
 
     first: Design
@@ -52,7 +52,7 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class JointDraws:
-    """Draws of two outcomes together.
+    """Joint draws of two outcomes.
 
     Attributes
     ----------
@@ -70,18 +70,13 @@ class JointDraws:
 def lay_together(first: Design, second: Design) -> Joint:
     """Return two designs as one structure.
 
-    Parameters
-    ----------
-    first
-        Of the outcome that all cohorts have.
-    second
-        Of an outcome of some of these cohorts.
+    Every cohort of the second outcome must also have the first.
 
     Raises
     ------
     SpecError
-        If a design has not normal deviations of binomial logits at both levels, or the second has cohorts or groups
-        that the first has not.
+        If a design lacks binomial logits with normal deviations at both levels, or the second has cohorts or groups
+        missing from the first.
     """
     units = []
     first, second = _separated(first), _separated(second)
@@ -102,7 +97,7 @@ def lay_together(first: Design, second: Design) -> Joint:
 
 
 def _separated(design: Design) -> Design:
-    """Return a design with two terms of heterogeneity where it has one for both, as the other outcome may have two."""
+    """Return a design with merged heterogeneity split in two, as the other outcome may need both terms."""
     total = design.group
     if total is None or not isinstance(total.sd_prior, RootSumOfSquares):
         return design
@@ -113,26 +108,21 @@ def _separated(design: Design) -> Design:
 
 
 def _heavy(term: HeterogeneityBlock) -> bool:
-    """Return whether deviations have heavier tails than the normal distribution."""
+    """Return whether deviations are heavier-tailed than normal."""
     return term.unit_prior.dist != "normal"
 
 
 def from_positions(joint: Joint, positions: Array) -> JointDraws:
-    """Return the parameters of both outcomes from what the sampler saw.
+    """Return the parameters of both outcomes from the sampler's positions.
 
-    Parameters
-    ----------
-    joint
-        Of the model that was sampled.
-    positions
-        Shape (chain, draw, parameter): those of the first design, the logit of (1 + rho) / 2, and those of the second
-        with the innovations e for deviations.
+    `positions` has shape (chain, draw, parameter): the first design, the logit of (1 + rho) / 2, then the second design
+    with the innovations e in place of its deviations.
     """
     split = sum(item.size for item in parameters(joint.first))
     first = from_unconstrained(joint.first, positions[..., :split])
     rho = 2 * expit(positions[..., split]) - 1
     seen = positions[..., split + 1 :]
-    # Its deviations, which come last, are not those of a design alone: what the sampler saw are the innovations.
+    # The second's deviations, which come last, are not those of a design alone: the sampler has the innovations.
     alone = from_unconstrained(joint.second, seen)
     free = {item.name: alone[item.name] for item in parameters(joint.second)}
     start = seen.shape[-1] - sum(len(term.units) for term in joint.second.heterogeneity)

@@ -1,26 +1,21 @@
-"""How the sampler sees the heterogeneity: each standardised deviation in units of what the data leave open about it.
+"""Sampler's parametrisation: each deviation in units of its conditional distribution given the data.
 
-Given the global parameters, the data of a trial say almost all about its deviation when the trial is large and almost
-nothing when it is small. A centred parametrisation suits the first, a non-centred one the second, and either has a
-funnel where the other has none. So each deviation `z` is sampled as `x` in `z = mean + sd x`, with the mean and
-standard deviation of its conditional distribution given the global parameters, in the normal approximation to the
-likelihood of its cohorts: `x` is then nearly a standard normal, whatever the global parameters are. That is a change
-of variables with its Jacobian; the posterior does not depend on the quality of the approximation (a test holds the
-two densities against each other).
+Given the global parameters, the data determine the deviation of a large trial almost completely, of a small one hardly
+at all. Centring suits the first, non-centring the second, and either leaves a funnel in the other. So each deviation is
+sampled as `x` in `z = mean + sd x`, with the mean and SD of its conditional distribution given the global parameters,
+under a normal approximation to the likelihood: `x` is then nearly standard normal throughout. This is a change of
+variables with its Jacobian, so the posterior does not depend on the quality of the approximation (tested). It is
+partial non-centring with weights from the data (Papaspiliopoulos, Roberts and Sköld 2007,
+doi:10.1214/088342307000000014) that follow the current tau.
 
-The idea is that of partial non-centring with weights from the data (Papaspiliopoulos, Roberts and Sköld 2007,
-doi:10.1214/088342307000000014), with weights that follow the current tau.
+The intercept of a model without effects is treated likewise, given the SDs: where large cohorts agree, these may be
+0.003 or 0.7, and the intercept's precision differs a hundredfold.
 
-So is the intercept of a model without effects, given the standard deviations: where large cohorts are alike, these may
-be 0.003 or 0.7, and the intercept is known a hundred times better with the one than with the other.
+A standard deviation is sampled as `x` in `tau = -s log(1 - Phi(x))`, an exponential quantile at the normal score `x`,
+which is nearly normal near zero, where a logarithm has a long tail that chains are slow to leave.
 
-A standard deviation is sampled as `x` in `tau = -s log(1 - Phi(x))`, the value of an exponential distribution at the
-normal score `x`: near zero, where a logarithm has a long tail that chains are slow to explore and to leave, `x` is
-nearly normal.
-
-The formulas use nothing but arithmetic, so the same functions serve PyTensor's symbols in
-:mod:`alkbayes.inference.nuts.pymc_model` and the draws, with axes (chain, draw, cohort), in
-:mod:`alkbayes.model.draws`.
+The formulas are plain arithmetic: the same functions serve PyTensor's symbols in
+:mod:`alkbayes.inference.nuts.pymc_model` and draws, with axes (chain, draw, cohort), in :mod:`alkbayes.model.draws`.
 """
 
 import math
@@ -39,7 +34,7 @@ type Array = NDArray[np.float64]
 
 
 def score_scale(prior: Prior) -> float:
-    """Return the scale `s` of :func:`positive_from_score` for a parameter with this prior: half the prior's own."""
+    """Return the scale `s` of :func:`positive_from_score` for a prior: half the prior's own scale."""
     match prior:
         case HalfNormal() | HalfStudentT():
             return prior.sd / 2
@@ -57,11 +52,10 @@ def positive_from_score(x: Array, scale: float) -> Array:
 
 
 def empirical_predictors(design: Design) -> tuple[Array, Array]:
-    """Return each cohort's observed rate on the scale of the link and its variance, each of shape (cohort,).
+    """Return each cohort's empirical predictor (observed rate on the link's scale) and its variance, shape (cohort,).
 
-    With 1/2 added to both counts (Haldane 1956 and Anscombe 1956, doi:10.1093/biomet/43.3-4.461). The variance is by
-    the delta method, p (1 - p) / (n + 1) over the square of dp / d eta; for the logit that is 1 / responders +
-    1 / others.
+    Both counts get 1/2 added (Haldane 1956 and Anscombe 1956, doi:10.1093/biomet/43.3-4.461). The delta-method variance
+    is p (1 - p) / (n + 1) over the square of dp / d eta; for the logit, 1 / responders + 1 / others.
     """
     responders, others = design.responders + 0.5, design.n - design.responders + 0.5
     if design.link is Link.LOGIT:
@@ -72,16 +66,16 @@ def empirical_predictors(design: Design) -> tuple[Array, Array]:
 
 
 def counts_of(design: Design) -> dict[str, Array]:
-    """Return all that a design's density has of the counts, each of shape (cohort,).
+    """Return every function of the counts in a design's density, each of shape (cohort,).
 
-    They are kept apart from the structure so that code compiled for one table serves every other of its structure.
+    They are separate from the structure, so that compiled code serves every table of the same structure.
     """
     predictor, variance = empirical_predictors(design)
     return {"n": design.n, "observed": design.responders, "predictor": predictor, "variance": variance}
 
 
 def sampling_variance(n: Any, variance: Any, rho: Any) -> Any:
-    """Return the variance of the empirical predictors, inflated where patients of a cohort are correlated by `rho`."""
+    """Return the variance of the empirical predictors, inflated for intraclass correlation `rho`."""
     return variance if rho is None else variance * (1 + (n - 1) * rho)
 
 
@@ -93,13 +87,13 @@ def group_moments(
     Parameters
     ----------
     residual
-        Empirical predictor less the linear predictor, last axis cohort.
+        Empirical predictor minus linear predictor, last axis cohort.
     variance
-        Of the empirical predictors.
+        Variance of the empirical predictors.
     tau_group, tau_cohort
-        Heterogeneity on the scale of the link; `tau_cohort` is 0 where the model has no such level.
+        Heterogeneity on the scale of the link; `tau_cohort` is 0 if the model has no such level.
     sum_by_group
-        Sums the last axis, over the cohorts of each group.
+        Function that sums the last axis over the cohorts of each group.
     """
     weight = 1 / (variance + tau_cohort**2)
     precision = 1 + tau_group**2 * sum_by_group(weight)
@@ -116,16 +110,8 @@ def intercept_moments(
 ) -> Any:
     """Return the conditional mean and precision of the intercept of a model without effects.
 
-    Parameters
-    ----------
-    observed
-        Empirical predictor, last axis cohort.
-    variance, tau_group, tau_cohort
-        As in :func:`group_moments`; `tau_group` is 0 where the model has no such level.
-    prior
-        Of the intercept; a Student t counts with its scale.
-    sum_by_group
-        Sums the last axis, over the cohorts of each group; None where the model has no such level.
+    Parameters are those of :func:`group_moments`, with the empirical predictor `observed`, last axis cohort; without a
+    group level `tau_group` is 0 and `sum_by_group` None. A Student t `prior` contributes its scale.
     """
     weight = 1 / (variance + tau_cohort**2)
     weighted = weight * observed
@@ -140,7 +126,7 @@ def intercept_moments(
 def cohort_moments(residual: Any, variance: Any, tau_cohort: Any) -> Any:
     """Return the conditional mean and precision of each cohort's standardised deviation.
 
-    Parameters are those of :func:`group_moments`, the residual less the deviation of the cohort's group.
+    Parameters are those of :func:`group_moments`; the residual excludes the deviation of the cohort's group.
     """
     precision = 1 + tau_cohort**2 / variance
     return tau_cohort * residual / variance / precision, precision

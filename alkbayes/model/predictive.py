@@ -1,4 +1,4 @@
-"""What the model says about data not seen: replicated responders, and the response rate of a cohort to come."""
+"""Predictive draws: replicated responders, and the response rate of a future cohort."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from alkbayes.spec.priors import Normal, StudentT
 type Array = NDArray[np.float64]
 
 NEXT_COHORTS_PER_DRAW = 16
-"""New cohorts for each posterior draw. They are stratified, so that their noise is small beside that of the draws."""
+"""New cohorts per posterior draw, stratified so that their noise is small compared with that of the draws."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heterogeneity:
-    """What a new cohort of a new trial draws from, besides its mean linear predictor.
+    """Distribution of a new cohort in a new trial around its mean linear predictor.
 
     Attributes
     ----------
     taus
-        Of each level, axes (draw,).
+        Tau of each level, axes (draw,).
     priors
         Distribution of each level's standardised deviation.
     rho
         Intraclass correlation of a beta-binomial model, axes (draw,), or None.
     link
-        The scale of the taus and of the linear predictor.
+        Scale of the taus and of the linear predictor.
     """
 
     taus: tuple[Array, ...]
@@ -40,7 +40,7 @@ class Heterogeneity:
 
 
 def heterogeneity_of(design: Design, draws: Mapping[str, Array]) -> Heterogeneity:
-    """Return what a new cohort draws from, chains and draws in one axis."""
+    """Return the distribution of new cohorts, with chains and draws in one axis."""
     return Heterogeneity(
         taus=tuple(draws[f"tau_{term.label}"].ravel() for term in design.heterogeneity),
         priors=tuple(term.unit_prior for term in design.heterogeneity),
@@ -55,9 +55,9 @@ def replicate(design: Design, draws: Mapping[str, Array], *, rng: np.random.Gene
 
 
 def response_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.Generator) -> Array:
-    """Return rates that replicated responders are drawn with, axes (..., cohort), by no cohort's own responders.
+    """Return the rates of replicated responders, axes (..., cohort), without use of the cohorts' own responders.
 
-    Of a binomial model these are the draws of `p`; in a beta-binomial one they vary about `p`.
+    A binomial model's are the draws of `p`; a beta-binomial's vary around `p`.
     """
     p = draws["p"]
     return p if design.rho_prior is None else _beta(p, draws["rho"][..., None], rng)
@@ -66,8 +66,8 @@ def response_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random
 def cohort_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.Generator) -> Array:
     """Return the response rate of each cohort of the table, axes (..., cohort).
 
-    Of a binomial model these are the draws of `p`. In a beta-binomial model `p` is the mean of the distribution that a
-    cohort's own rate is drawn from; given p, rho and its responders, the rate is beta again.
+    A binomial model's are the draws of `p`. In a beta-binomial model `p` is the mean of the distribution of the
+    cohort's rate; given p, rho and its responders, the rate is again beta.
     """
     p = draws["p"]
     if design.rho_prior is None:
@@ -78,20 +78,20 @@ def cohort_rates(design: Design, draws: Mapping[str, Array], *, rng: np.random.G
 
 @dataclass(frozen=True, slots=True)
 class NewCohorts:
-    """What makes new cohorts of new trials differ, whichever profiles they have.
+    """Deviations of new cohorts in new trials, whatever their profiles.
 
-    Each has its own trial: new cohorts that shared one deviation would tell nothing of how new cohorts differ. Within
-    each posterior draw the profiles and the deviations of each level are stratified (a Latin hypercube; McKay, Beckman
-    and Conover 1979, doi:10.2307/1268522).
+    Each has a trial of its own: a shared deviation would hide how new cohorts differ. Within each posterior draw,
+    profiles and deviations of each level are stratified (Latin hypercube; McKay, Beckman and Conover 1979,
+    doi:10.2307/1268522).
 
     Attributes
     ----------
     heterogeneity
-        Of the same draws.
+        Heterogeneity in the same draws.
     uniform
-        What a new cohort's profile is chosen by, in (0, 1), shape (draw, NEXT_COHORTS_PER_DRAW).
+        Uniform numbers that select a new cohort's profile, shape (draw, NEXT_COHORTS_PER_DRAW).
     deviations
-        From the profile's mean linear predictor, of each level, in the same shape.
+        Deviations from the profile's mean linear predictor by level, same shape.
     """
 
     heterogeneity: Heterogeneity
@@ -101,14 +101,10 @@ class NewCohorts:
     def predictors(self, predictors: Array, weights: Array) -> Array:
         """Return the linear predictors of new cohorts, shape (draw, NEXT_COHORTS_PER_DRAW).
 
-        Parameters
-        ----------
-        predictors
-            Mean linear predictor of each profile, shape (draw, profile).
-        weights
-            Of the profiles, shape (profile,), summing to one.
+        `predictors` has the mean linear predictor of each profile, shape (draw, profile); `weights`, shape (profile,),
+        sum to one.
         """
-        # The last edge is 1 up to rounding; the largest uniform number must not fall behind it.
+        # The last edge is 1 up to rounding; the largest uniform number must not exceed it.
         profile = np.minimum(np.searchsorted(np.cumsum(weights), self.uniform), len(weights) - 1)
         theta = np.take_along_axis(predictors, profile, axis=1)
         for deviation in self.deviations:
@@ -116,9 +112,9 @@ class NewCohorts:
         return theta
 
     def rates(self, predictors: Array, weights: Array, *, rng: np.random.Generator) -> Array:
-        """Return the response rates of new cohorts, of the shape and by the parameters of :meth:`predictors`.
+        """Return the response rates of new cohorts; shape and parameters are those of :meth:`predictors`.
 
-        In a beta-binomial model they are drawn, with `rng`, about what the profile and the deviations give.
+        In a beta-binomial model they are drawn around the cohort's mean rate with `rng`.
         """
         p = inverse(self.heterogeneity.link, self.predictors(predictors, weights))
         rho = self.heterogeneity.rho
@@ -126,7 +122,7 @@ class NewCohorts:
 
 
 def new_cohorts(heterogeneity: Heterogeneity, count: int, *, rng: np.random.Generator) -> NewCohorts:
-    """Return new cohorts of each of `count` draws."""
+    """Return the new cohorts of `count` draws."""
     uniform, deviations = _stratified(rng, count), []
     for tau, prior in zip(heterogeneity.taus, heterogeneity.priors, strict=True):
         level = _stratified(rng, count)
@@ -136,7 +132,7 @@ def new_cohorts(heterogeneity: Heterogeneity, count: int, *, rng: np.random.Gene
 
 
 def _stratified(rng: np.random.Generator, count: int) -> Array:
-    """Uniform numbers, shape (count, NEXT_COHORTS_PER_DRAW), one in each stratum of every row, in random order."""
+    """Return uniform numbers, (count, NEXT_COHORTS_PER_DRAW), one per stratum of each row in random order."""
     strata = rng.permuted(np.tile(np.arange(NEXT_COHORTS_PER_DRAW), (count, 1)), axis=1)
     return (strata + rng.uniform(size=strata.shape)) / NEXT_COHORTS_PER_DRAW
 

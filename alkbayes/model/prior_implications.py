@@ -1,11 +1,11 @@
-"""What a model's priors say of response rates before any count is read, by simulation.
+"""Prior predictive simulation: the response rates that a model's priors imply.
 
-A prior is judged by what it implies where a reader has an opinion: on the scale of the response rate, of differences
-between levels, and of differences between trials. The draws go through the design and :mod:`alkbayes.model.draws` as
-those of a fit do, so they are the priors that a fit has, and not a second account of them.
+A prior is judged on scales where a reader has an opinion: response rates, differences between levels and between
+trials. The draws pass through the design and :mod:`alkbayes.model.draws` as in a fit, so these are the priors of the
+fit itself.
 
-All levels but the reference of a fixed effect have one prior, as have all levels of an exchangeable effect. One level,
-or one pair, therefore stands for all.
+All levels of an exchangeable effect share one prior, as do all non-reference levels of a fixed one. One level, or one
+pair, therefore stands for all.
 """
 
 import itertools
@@ -46,22 +46,21 @@ LIMITS = {
     "cloglog_sd": (0.0, 1.35),
     "correlation": (0.0, 0.5),
 }
-"""For each scale, the values beyond which hardly any cohort of this field would be believed. A total heterogeneity of 2
-on the logit scale spreads cohorts from 2 to 98 % about a typical rate of one half; those on the other scales are as far
-from 2 to 98 %."""
+"""Range of credible values by scale; hardly any cohort of this field lies beyond. A total heterogeneity of 2 on the
+logit scale spreads cohorts from 2 to 98 % around a typical rate of one half; the limits for other links match."""
 
 
 EDGE = 1e-15
-"""A rate nearer to 0 or 1 than this counts as this far away: its odds might overflow."""
+"""Smallest distance of a rate from 0 and 1, below which its odds might overflow."""
 
 
 type Key = tuple[str, str, str]
-"""Quantity, of what, scale."""
+"""Quantity, profile or comparison or parameter, and scale."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Two levels of a column, and the profiles that differ in it alone."""
+    """Two levels of a column, and profiles that differ in it alone."""
 
     name: str
     level: int
@@ -70,21 +69,11 @@ class _Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """Cohorts made up to be compared.
+    """Hypothetical cohorts for comparisons.
 
     The first three have the first profile: two cohorts of one unit of the grouping column, and one of another unit.
-    Each further profile has one cohort.
-
-    Attributes
-    ----------
-    design
-        Of these cohorts, with the levels and the priors of the model.
-    profiles
-        Names of the profiles that get a row of their own, with their positions.
-    comparisons
-        Of the levels of each effect.
-    average
-        Name of the profile of the intercept; empty where that is one of the profiles.
+    Each further profile has one cohort. `profiles` maps the profiles with rows of their own to positions; `average`
+    names the intercept's profile, and is empty if `profiles` has it.
     """
 
     design: Design
@@ -94,17 +83,10 @@ class _Stage:
 
 
 def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS, seed: int = SEED) -> pd.DataFrame:
-    """Return what the priors of a model imply.
+    """Return the response rates that a model's priors imply.
 
-    Parameters
-    ----------
-    spec
-        A checked model file.
-    evidence
-        A table that has its columns. Only the levels of the columns are read, no count.
-    draws, seed
-        Number of draws from the prior, and what decides them. The ends of an interval of rates have a Monte Carlo error
-        of about 0.1 percentage points at 100,000, those of a difference of about 0.4.
+    Only the levels of `evidence` are read, no counts. The ends of an interval of rates have a Monte Carlo error of
+    about 0.1 percentage points at 100,000 draws, those of a difference of about 0.4.
 
     Returns
     -------
@@ -112,21 +94,21 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
         One row for each quantity, with columns
 
         quantity
-            "typical", the rate of a cohort in the middle of the heterogeneity; "next_cohort", that of one cohort of a
-            new trial; "levels", two levels of an effect against each other, for a cohort in the middle;
-            "heterogeneity", two new trials or cohorts of the same profile against each other; "parameter".
+            "typical", the rate of a cohort at zero deviation; "next_cohort", a cohort of a new trial; "levels", two
+            levels of an effect compared at zero deviation; "heterogeneity", two new trials or cohorts of one profile
+            compared; "parameter".
         of
-            The profile, the comparison or the parameter.
+            Profile, comparison or parameter.
         scale
             "proportion", in [0, 1]; "risk_difference", in [-1, 1]; "odds_ratio"; "correlation"; by the model's
             link "logit_sd", "probit_sd" or "cloglog_sd".
         median, low, high
-            Median and ends of the central 95 % of the prior.
+            Prior median and ends of the central 95 % interval.
         apart
-            Of a comparison, how far apart its two sides are in the middle: the median size of the risk difference, or
-            of the larger odds over the smaller. Missing for all else.
+            For a comparison, the median absolute risk difference, or the median ratio of the larger odds to the
+            smaller. Missing otherwise.
         limit_low, limit_high, outside
-            Values that would hardly be believed lie outside the limits; the share of the prior there, in [0, 1].
+            Limits of credible values, and the prior probability outside them, in [0, 1].
     """
     stage = _stage(build_design(spec, evidence))
     chunks: dict[Key, list[Array]] = {}
@@ -138,10 +120,10 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
 
 
 def heterogeneity_priors(design: Design, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Array]:
-    """Return draws from the prior of each parameter of heterogeneity, shape (draw,).
+    """Return prior draws of each heterogeneity parameter, shape (draw,).
 
-    Their names are those of :func:`alkbayes.estimates.rates.heterogeneity_draws`, of which shares of variance are not
-    here: they depend on the table. SDs are on the logit scale; `tau_total` is that of all levels together.
+    Names are those of :func:`alkbayes.estimates.rates.heterogeneity_draws`, without shares of variance, which depend on
+    the table. SDs are on the logit scale; `tau_total` combines all levels.
     """
     rng = np.random.default_rng(seed)
     values = {
@@ -166,7 +148,7 @@ def _stage(design: Design) -> _Stage:
     shown = {_profile_name(base, label): 0}
     for block in single:
         column = block.columns[0]
-        # Two levels but the reference differ by more than either does from the reference.
+        # Two non-reference levels differ by more than either does from the reference.
         levels = observed[column][: 3 if block.sd_prior is None else 2]
         place = {levels[0]: 0}
         for level in levels[1:]:
@@ -193,7 +175,7 @@ def _profile_name(profile: Mapping[str, str], label: Mapping[str, str]) -> str:
 
 
 def _made_up(design: Design, profiles: Sequence[Mapping[str, str]]) -> Design:
-    """Return the design of the cohorts of a stage."""
+    """Return the design of hypothetical cohorts."""
     rows = [profiles[0], profiles[0], *profiles]
     levels = {column: np.array([row[column] for row in rows], dtype=np.str_) for column in profiles[0]}
     cohorts = tuple(str(number) for number in range(len(rows)))
@@ -203,7 +185,7 @@ def _made_up(design: Design, profiles: Sequence[Mapping[str, str]]) -> Design:
         design,
         cohorts=cohorts,
         responders=np.zeros(len(rows)),
-        n=np.zeros(len(rows)),  # nobody has been treated: the rates are those of the prior
+        n=np.zeros(len(rows)),  # no patients treated: the rates are those of the prior
         effects=tuple(
             replace(block, index=level_codes(block.levels, block.columns, levels)) for block in design.effects
         ),
@@ -217,7 +199,7 @@ def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator
     """Yield each quantity with its draws, shape (draw,)."""
     design, link = stage.design, stage.design.link
     sample = {name: values[0] for name, values in from_prior(design, rng=rng, draws=count).items()}
-    # The cohort at 2 is the first profile's, those after it are the further profiles'.
+    # The cohort at 2 has the first profile, those after it the further profiles.
     middle = linear_predictor(design, sample, {block.label: block.index for block in design.effects})[:, 2:]
     cohorts = sample["theta"] if design.rho_prior is None else _rate_predictors(design, sample, rng)
     if stage.average:
@@ -244,10 +226,7 @@ def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator
 def _units(
     design: Design, sample: Mapping[str, Array], middle: Array, cohorts: Array
 ) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the comparisons of one new trial or cohort with another.
-
-    Of each the name, and the linear predictors of both sides, shape (draw,).
-    """
+    """Yield comparisons of two new trials or cohorts: name, and both linear predictors, shape (draw,)."""
     group = design.group
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
@@ -267,10 +246,7 @@ def _compared(link: Link, quantity: str, name: str, one: Array, other: Array) ->
 
 
 def _rate_predictors(design: Design, sample: Mapping[str, Array], rng: np.random.Generator) -> Array:
-    """Return the cohorts' own rates on the scale of the link, shape (draw, cohort).
-
-    In a beta-binomial model they vary about `p`.
-    """
+    """Return the cohorts' own rates on the link's scale, shape (draw, cohort); beta-binomial ones vary around `p`."""
     inside = {name: np.clip(sample[name], EDGE, 1 - EDGE) for name in ("p", "rho")}
     return link_function(design.link, np.clip(cohort_rates(design, inside, rng=rng), EDGE, 1 - EDGE))
 

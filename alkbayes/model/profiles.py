@@ -1,4 +1,4 @@
-"""Profiles of cohorts, the combinations of levels of a model's effects, and the groups that results are about."""
+"""Profiles, the combinations of effect levels that cohorts have, and the groups of cohorts in result tables."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -19,14 +19,14 @@ type Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A set of cohorts that one row of the pooled table is about.
+    """Set of cohorts in one row of the pooled table.
 
     Attributes
     ----------
     levels
-        For each label of the columns that define it, the level; empty for all cohorts.
+        Level by label of the defining columns; empty for all cohorts.
     members
-        Which cohorts belong to it, shape (cohort,).
+        Mask of member cohorts, shape (cohort,).
     """
 
     levels: Mapping[str, str]
@@ -43,24 +43,24 @@ class Group:
         return joined_key(self.levels.values()) or ALL
 
     def as_row(self) -> dict[str, str | None]:
-        """Return what identifies it in a row of a table."""
+        """Return the group and level of a table row."""
         return group_row(self.levels)
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """What a row is averaged over.
+    """Patient mix that a row is averaged over.
 
     Attributes
     ----------
     profiles
-        For each column, the level of each profile, shape (profile,).
+        Level of each profile by column, shape (profile,).
     share
-        Of the patients that has each, shape (profile,).
+        Share of patients with each profile, shape (profile,).
     seen
-        Whether a cohort of the table has it, shape (profile,); where not, the row is a prediction there.
+        Whether a cohort of the table has the profile, shape (profile,); if not, the row is a prediction there.
     over
-        Whose patients these are, such as "the patients of all cohorts"; empty where they are the row's own.
+        Patients averaged over, such as "the patients of all cohorts"; empty for the row's own.
     """
 
     profiles: Mapping[str, NDArray[np.str_]]
@@ -70,26 +70,26 @@ class Mix:
 
     @property
     def predicted(self) -> float:
-        """The share in [0, 1] of patients with a combination of levels that no cohort has."""
+        """Share in [0, 1] of patients with a combination of levels absent from the table."""
         return float(self.share[~self.seen].sum())
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two levels of an effect of one column, given to the profiles of the same patients.
+    """Two levels of a single-column effect, compared over the profiles of the same patients.
 
     Attributes
     ----------
     contrast
-        The two levels, and the label of their effect.
+        The two levels and the label of their effect.
     share
-        Of the patients that has each profile, shape (profile,).
+        Share of patients with each profile, shape (profile,).
     one, other
-        Linear predictors with the first level and with the second, shape (draw, profile).
+        Linear predictors with the first and with the second level, shape (draw, profile).
     seen
-        Whether cohorts of the table have a profile both with the one and with the other, shape (profile,).
+        Whether the table has cohorts of a profile with both levels, shape (profile,).
     over
-        Whose patients these are, as in :class:`Mix`; empty where they are those of both levels.
+        Patients averaged over, as in :class:`Mix`; empty for those of both levels.
     """
 
     contrast: Contrast
@@ -101,12 +101,12 @@ class Comparison:
 
     @property
     def predicted(self) -> float:
-        """The share in [0, 1] of patients of whom at least one side is a prediction: no cohort has the combination."""
+        """Share in [0, 1] of patients for whom at least one side is predicted: no cohort has the combination."""
         return float(self.share[~self.seen].sum())
 
 
 def distinct_profiles(design: Structure) -> tuple[dict[str, NDArray[np.str_]], Index]:
-    """Return the profiles that a table has: of each column the levels, (profile,); and each cohort's, (cohort,)."""
+    """Return the profiles of a table, levels by column, (profile,), and the profile of each cohort, (cohort,)."""
     rows = list(zip(*(values.tolist() for values in design.profiles.values()), strict=True)) or [()] * len(
         design.cohorts
     )
@@ -121,7 +121,7 @@ def distinct_profiles(design: Structure) -> tuple[dict[str, NDArray[np.str_]], I
 def profile_predictors(
     design: Structure, draws: Mapping[str, Array], profiles: Mapping[str, NDArray[np.str_]], *, count: int
 ) -> Array:
-    """Return the linear predictor of each of `count` profiles in the middle of the heterogeneity, (draw, profile)."""
+    """Return the linear predictor of each of `count` profiles at zero deviation, (draw, profile)."""
     if not design.effects:
         return np.repeat(draws["alpha"][:, None], count, axis=1)
     codes = {block.label: level_codes(block.levels, block.columns, profiles) for block in design.effects}
@@ -129,9 +129,9 @@ def profile_predictors(
 
 
 def groups_of(design: Structure) -> Iterator[Group]:
-    """Yield the groups of the pooled table: all cohorts, each level of each effect, and the two-way cells with cohorts.
+    """Yield the groups of the pooled table: all cohorts, each level of each effect, and two-way cells with cohorts.
 
-    Two-way cells are those of line by TKI generation, where a model has both, and of each interaction that it has.
+    Two-way cells are those of line by TKI generation, if a model has both, and of each interaction in it.
     """
     yield Group({}, np.ones(len(design.cohorts), dtype=np.bool_))
     single = [block for block in design.effects if len(block.columns) == 1]
@@ -157,9 +157,9 @@ def compared_levels(
     profile_of_cohort: Index,
     standard: Standard = Standard.OWN,
 ) -> Iterator[Comparison]:
-    """Yield each pair of levels of each effect of one column, given to the profiles of the same patients.
+    """Yield each pair of levels of each single-column effect, over the profiles of the same patients.
 
-    The patients are those of both levels; by the standard `same` those that all rows of the column are over.
+    These are the patients of both levels; under the standard `same`, those shared by all rows of the column.
     """
     had = set(_rows(profiles))
     for block in design.effects:
@@ -197,10 +197,10 @@ def mix_of(
     group: Group,
     standard: Standard,
 ) -> Mix:
-    """Return what the row of a group is averaged over.
+    """Return the patient mix of a group's row.
 
-    By the standard `same`, a level of one column is given to the patients of :func:`common_support`. Rows of all
-    cohorts, and of a combination of levels, are over their own patients by either.
+    Under the standard `same`, levels of one column are averaged over the patients of :func:`common_support`. Rows of
+    all cohorts, and of a combination of levels, always use their own patients.
     """
     columns = [column for column in profiles if design.labels[column] in group.levels]
     if standard is Standard.SAME and len(columns) == 1 and (kept := common_support(design, columns[0])).any():
@@ -234,7 +234,7 @@ def _rows(profiles: Mapping[str, NDArray[np.str_]]) -> Iterator[tuple[str, ...]]
 
 
 def patient_shares(design: Structure, members: Mask, profile_of_cohort: Index) -> Array:
-    """Return the share of the members' patients that has each profile, shape (profile,)."""
+    """Return the share of the members' patients with each profile, shape (profile,)."""
     patients = np.bincount(
         profile_of_cohort[members], weights=design.n[members], minlength=int(profile_of_cohort.max()) + 1
     )
@@ -246,7 +246,7 @@ def describe_weights(design: Structure, profiles: Mapping[str, NDArray[np.str_]]
     used = np.flatnonzero(weights)
     if len(used) < 2:
         return ""
-    # What defines the group is the same in all its profiles and not repeated.
+    # The defining levels are the same in all profiles of the group and not repeated.
     varying = [column for column in profiles if design.labels[column] not in group.levels]
     shares: dict[tuple[str, ...], float] = {}
     for profile in used:

@@ -1,4 +1,4 @@
-"""A design without some of its cohorts: what leaving out is made of."""
+"""Designs restricted to a subset of cohorts, for leave-out analyses."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,21 +21,10 @@ class Trial:
 
 
 def restricted(design: Design, kept: Index) -> Design:
-    """Return a design of some of its cohorts.
+    """Return a design restricted to the cohorts at positions `kept`, of which there is at least one.
 
-    Parameters
-    ----------
-    design
-        Of the model over the whole table.
-    kept
-        Positions of at least one cohort, shape (kept,).
-
-    Returns
-    -------
-    Design
-        Every effect has the levels that it has in the whole table, so that parameters and their priors are the same: a
-        level whose cohorts are all left out keeps its prior. Units of the heterogeneity that are left out have no
-        deviation.
+    Every effect keeps the levels of the whole table, and so the same parameters and priors: a level without cohorts
+    keeps its prior. Omitted units of the heterogeneity have no deviation.
     """
     return replace(
         design,
@@ -50,7 +39,7 @@ def restricted(design: Design, kept: Index) -> Design:
 
 
 def vanished_levels(design: Design, kept: Index) -> tuple[str, ...]:
-    """Return the levels of effects that lose all their cohorts, such as "generation experimental"."""
+    """Return the effect levels that lose all their cohorts, such as "generation experimental"."""
     return tuple(
         f"{block.label} {level}"
         for block in design.effects
@@ -60,9 +49,9 @@ def vanished_levels(design: Design, kept: Index) -> tuple[str, ...]:
 
 
 def trials_of(evidence: "Evidence") -> tuple[Trial, ...] | None:
-    """Return the trials in the order of the table; None where it names none.
+    """Return the trials in table order, or None if the table names none.
 
-    A cohort without a trial stands for one of its own, under its own name.
+    A cohort without a trial counts as a trial of its own, under its own name.
     """
     labels = trial_labels(evidence.frame)
     if labels is None:

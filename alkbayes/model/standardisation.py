@@ -1,13 +1,13 @@
-"""Over whose patients the levels of a column are compared: direct standardisation, and where it ends.
+"""Direct standardisation of the levels of a column, and its limits.
 
-The levels of one column differ in the rest of their patients, too: first-generation cohorts had no ALK inhibitor
-before, later ones often had. Direct standardisation averages every level over one and the same mix of the other
-columns, that of the patients of all cohorts (the g-formula: Robins 1986, doi:10.1016/0270-0255(86)90088-6; Keil et al.
-2018, doi:10.1177/0962280217694665, for its Bayesian form). Where no cohort has a combination, the model predicts it.
+Patients at different levels of a column differ in other columns, too: first-generation cohorts had no prior ALK TKI,
+later ones often had. Direct standardisation averages every level over the same mix of the other columns, that of the
+patients of all cohorts (the g-formula: Robins 1986, doi:10.1016/0270-0255(86)90088-6; Keil et al. 2018,
+doi:10.1177/0962280217694665, for its Bayesian form). The model predicts combinations without cohorts.
 
-It must not average over what cannot be. No naive cohort has had an ALK inhibitor, and no agent is of two generations.
-So the mix is that of the patients whose other columns are possible with every level of the column, the common support;
-where there are none, each level keeps its own patients.
+Impossible combinations are excluded: no naive cohort has had an ALK TKI, and no agent belongs to two generations. The
+mix therefore covers the patients whose other columns are possible with every level of the column, the common support;
+if there are none, each level keeps its own patients.
 """
 
 import numpy as np
@@ -26,14 +26,14 @@ PATIENTS = {
     ("prior_alk_tki", "none"): "patients without a prior ALK TKI",
     ("prior_alk_tki", "crizotinib"): "patients after crizotinib",
 }
-"""What those are called whose column has one level."""
+"""Names of patients whose column has one level."""
 
 
 def common_support(design: Structure, column: str) -> Mask:
-    """Return the cohorts over whose patients the levels of a column are compared, shape (cohort,).
+    """Return a mask of the cohorts in the common support of a column's levels, shape (cohort,).
 
-    They are those whose levels of every other column are possible with all levels that the column has in the table;
-    none where there is no such cohort, or no other column.
+    Their levels of every other column are possible with all levels of the column in the table. The mask is empty if
+    there is no such cohort, or no other column.
     """
     others = [other for other in design.profiles if other != column]
     kept = np.full(len(design.cohorts), bool(others), dtype=np.bool_)
@@ -54,13 +54,13 @@ def common_support(design: Structure, column: str) -> Mask:
 
 
 def in_words(design: Structure, column: str, kept: Mask) -> str:
-    """Return whose patients those of :func:`common_support` are, such as "pretreated patients"."""
+    """Return a name for the patients of :func:`common_support`, such as "pretreated patients"."""
     parts = []
     for other, levels in design.profiles.items():
         left = in_order(other, levels[kept].tolist())
         if other != column and not kept.all() and len(left) < len(set(levels.tolist())):
             parts.append((other, left))
-    # Leaving a level out may empty others that are possible: what is said is why, the columns that decide it.
+    # Leaving a level out may also empty possible ones: the text names only the columns that decide it.
     decisive = [(other, left) for other, left in parts if _excludes(design, column, other)]
     if not decisive:
         return ALL_PATIENTS
@@ -80,5 +80,5 @@ def _excludes(design: Structure, column: str, other: str) -> bool:
 
 
 def _nested(pairs: set[tuple[str, str]]) -> bool:
-    """Return whether one of two columns decides the other: a table cannot tell what another pair of levels would be."""
+    """Return whether one of two columns determines the other, so that the table cannot inform other pairs."""
     return len(pairs) == max(len({first for first, _ in pairs}), len({second for _, second in pairs}))

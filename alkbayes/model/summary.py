@@ -1,4 +1,4 @@
-"""Draws as a few numbers: mean, SD, median and the ends of an equal-tailed interval."""
+"""Summaries of draws: mean, SD, median and the ends of an equal-tailed interval."""
 
 from typing import Any, Literal
 
@@ -16,9 +16,9 @@ def summarise(draws: Array, weights: Array | None = None) -> dict[str, float]:
     Parameters
     ----------
     draws
-        Of any shape; where they have weights, of shape (draw,).
+        Draws of any shape; of shape (draw,) if weighted.
     weights
-        Of each draw, not below 0, up to a factor; alike if None.
+        Non-negative weight of each draw, up to a factor; equal if None.
     """
     mean = float(np.average(draws, weights=weights))
     low, median, high = equal_tailed(draws, weights=weights, occurring=weights is not None)
@@ -39,20 +39,20 @@ def equal_tailed(
     occurring: bool = False,
     axis: int | None = None,
 ) -> tuple[Any, Any, Any]:
-    """Return the lower end of an equal-tailed interval, the median, and the upper end.
+    """Return the lower end, median and upper end of an equal-tailed interval.
 
     Parameters
     ----------
     values
         Draws.
     prob
-        Of the interval, in (0, 1).
+        Probability of the interval, in (0, 1).
     weights
-        Of each draw; they need `occurring`.
+        Weight of each draw; requires `occurring`.
     occurring
-        Whether each is to be a value that occurs, so that counts and ranks stay whole; else it may lie between two.
+        Whether to return values that occur, so that counts and ranks stay whole, instead of interpolating.
     axis
-        Along which the draws lie; all of them if None.
+        Axis of the draws; all if None.
     """
     tail = (1 - prob) / 2
     method: Literal["inverted_cdf", "linear"] = "inverted_cdf" if occurring else "linear"

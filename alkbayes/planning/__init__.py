@@ -1,1 +1,1 @@
-"""A planned trial: predictions, MAP priors, operating characteristics."""
+"""Planned trials: predictions, MAP priors and operating characteristics."""

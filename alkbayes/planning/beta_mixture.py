@@ -1,7 +1,7 @@
-"""Mixtures of beta distributions: what a planned trial's prior is written as.
+"""Mixtures of beta distributions, the form of a planned trial's prior.
 
-A mixture stays one when responders are counted: each component is updated by conjugacy, and its weight by how well it
-predicted them (Bernardo and Smith 1994, Bayesian Theory, section 5.2.3, doi:10.1002/9780470316870).
+They are conjugate to responder counts: each component is updated, and its weight changes with how well it predicted the
+count (Bernardo and Smith 1994, Bayesian Theory, section 5.2.3, doi:10.1002/9780470316870).
 """
 
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from scipy.special import betainc, betaincc, betaincinv, betaln, gammaln, logsum
 type Array = NDArray[np.float64]
 
 ROUNDING = 1e-9
-"""How far weights may sum from one."""
+"""Allowed difference between the sum of the weights and one."""
 WEIGHT_DIGITS = 3
 SHAPE_DIGITS = 4
-"""Of the prior as text: decimals of a weight, significant digits of a shape. The moments move by less than 0.001."""
+"""Decimals of a printed weight and significant digits of a printed shape; they move the moments by less than 0.001."""
 BULK = 0.99
-"""Of each component: its central part in which a mode is looked for, as RBesT does."""
+"""Central part of each component that is searched for a mode, as in RBesT."""
 
 
 @dataclass(frozen=True, slots=True)
 class BetaMixture:
-    """A mixture of beta distributions of a response rate.
+    """Mixture of beta distributions for a response rate.
 
     Attributes
     ----------
     weights
-        Of the components, shape (component,), summing to one.
+        Component weights, shape (component,), summing to one.
     a, b
-        Shapes of the components, above zero, shape (component,): prior responders and prior non-responders.
+        Positive component shapes, shape (component,): prior responders and prior non-responders.
 
     Raises
     ------
     ValueError
-        If shapes or weights are none.
+        If shapes or weights are invalid.
     """
 
     weights: Array
@@ -54,12 +54,12 @@ class BetaMixture:
 
     @property
     def mean(self) -> float:
-        """Its mean, a proportion."""
+        """Mean, a proportion."""
         return float(self.weights @ (self.a / (self.a + self.b)))
 
     @property
     def sd(self) -> float:
-        """Its standard deviation."""
+        """Standard deviation."""
         size = self.a + self.b
         means = self.a / size
         within = means * (1 - means) / (size + 1)
@@ -74,27 +74,24 @@ class BetaMixture:
         return np.exp(self.log_density(rates))
 
     def below(self, rates: ArrayLike) -> Array:
-        """Return the probability of a rate below each of these, any shape."""
+        """Return the probability of a rate below `rates`, any shape."""
         return betainc(self.a, self.b, np.asarray(rates, dtype=np.float64)[..., None]) @ self.weights
 
     def above(self, rates: ArrayLike) -> Array:
-        """Return the probability of a rate above each of these, any shape, accurate where it is small."""
+        """Return the probability of a rate above `rates`, any shape, accurate for small probabilities."""
         return betaincc(self.a, self.b, np.asarray(rates, dtype=np.float64)[..., None]) @ self.weights
 
     def quantile(self, prob: float) -> float:
-        """Return the rate that a proportion `prob`, strictly between 0 and 1, of the distribution lies below."""
+        """Return the quantile at probability `prob`, strictly between 0 and 1."""
         ends = betaincinv(self.a, self.b, prob)[self.weights > 0]
         low, high = float(ends.min()), float(ends.max())
         if high - low < np.finfo(np.float64).eps:
             return low
-        # The mixture's quantile lies between those of its components, up to rounding at either end.
+        # The mixture's quantile lies between its components', up to rounding at either end.
         return float(brentq(lambda rate: float(self.below(rate)) - prob, max(low * 0.999, 0.0), min(high * 1.001, 1.0)))
 
     def modes(self) -> list[float]:
-        """Return the distinct local modes found about the components, the highest first.
-
-        As in RBesT each component's central 99 % is searched.
-        """
+        """Return the distinct local modes, highest first, searching each component's central 99 % as RBesT does."""
         tails = (1 - BULK) / 2
         lows, highs = betaincinv(self.a, self.b, tails), betaincinv(self.a, self.b, 1 - tails)
         found: list[float] = []
@@ -107,14 +104,14 @@ class BetaMixture:
                 method="bounded",
                 options={"xatol": 1e-10},
             ).x
-            # What lies at the edge of a component's part is a slope, and no mode of its own.
+            # A maximum at the edge of the searched range is a slope, not a mode.
             at_edge = top in (0, len(grid) - 1)
             if not at_edge and all(abs(best - other) > 1e-4 for other in found):
                 found.append(float(best))
         return sorted(found, key=lambda rate: -float(self.log_density(rate)))
 
     def posterior(self, responders: int, n: int) -> "BetaMixture":
-        """Return the mixture given the responders of `n` patients."""
+        """Return the posterior mixture given the responders among `n` patients."""
         log_weights = self._log_predicted(np.array([responders]), n)[0]
         weights = np.exp(log_weights - logsumexp(log_weights))
         return BetaMixture(weights / weights.sum(), self.a + responders, self.b + n - responders)
@@ -128,19 +125,16 @@ class BetaMixture:
         return np.asarray((weights * parts).sum(axis=1))
 
     def responders(self, n: int) -> Array:
-        """Return the predictive probabilities of 0, 1 … `n` responders of `n` patients, shape (n + 1,).
-
-        A mixture of beta-binomial distributions.
-        """
+        """Return the beta-binomial mixture probabilities of 0, 1 … `n` responders of `n` patients, shape (n + 1,)."""
         responders = np.arange(n + 1)
         log_choose = gammaln(n + 1) - gammaln(responders + 1) - gammaln(n - responders + 1)
         return np.exp(log_choose + logsumexp(self._log_predicted(responders, n), axis=1))
 
     def robust(self, weight: float) -> "BetaMixture":
-        """Return the mixture with a share of `weight` given to the uniform distribution Beta(1, 1).
+        """Return the mixture with a share of `weight` for the uniform distribution Beta(1, 1).
 
-        The component by which Schmidli et al. 2014, doi:10.1111/biom.12242, guard against a conflict of prior and data,
-        and RBesT's default. A weight of zero changes nothing.
+        The robust component guards against prior-data conflict (Schmidli et al. 2014, doi:10.1111/biom.12242; RBesT's
+        default). A weight of zero changes nothing.
         """
         if not 0 <= weight <= 1:
             raise ValueError(f"the weight of the vague component must lie in [0, 1]: found {weight}")
@@ -153,11 +147,11 @@ class BetaMixture:
         )
 
     def as_text(self) -> str:
-        """Return the mixture to be copied, such as "0.700·Beta(19, 133) + 0.300·Beta(8, 40)"."""
+        """Return the mixture as text to copy, such as "0.700·Beta(19, 133) + 0.300·Beta(8, 40)"."""
         if len(self.weights) == 1:
             return f"Beta({_shape(self.a[0])}, {_shape(self.b[0])})"
         rounded = np.round(self.weights, WEIGHT_DIGITS)
-        # The weights that are printed sum to one.
+        # The printed weights sum to one.
         rounded[rounded.argmax()] += 1 - rounded.sum()
         return " + ".join(
             f"{weight:.{WEIGHT_DIGITS}f}·Beta({_shape(a)}, {_shape(b)})"
@@ -172,7 +166,7 @@ class BetaMixture:
         return log_weights + xlogy(self.a - 1, x) + xlog1py(self.b - 1, -x) - betaln(self.a, self.b)
 
     def _log_predicted(self, responders: NDArray[np.int64], n: int) -> Array:
-        """Return the log of weight times predictive probability but for n over responders, (responders, component)."""
+        """Return log(weight times predictive probability) without n over responders, (responders, component)."""
         with np.errstate(divide="ignore"):
             log_weights = np.log(self.weights)
         updated = betaln(self.a + responders[:, None], self.b + (n - responders)[:, None])
@@ -180,7 +174,7 @@ class BetaMixture:
 
 
 VAGUE = BetaMixture(np.ones(1), np.ones(1), np.ones(1))
-"""The uniform distribution."""
+"""Uniform distribution."""
 
 
 def _shape(value: float) -> str:

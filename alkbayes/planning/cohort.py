@@ -1,8 +1,8 @@
-"""A cohort that a trial plans: which levels it has, and what a run's model says of its response rate.
+"""Planned cohort: its levels, and draws of its response rate from a run's model.
 
-It is a new cohort of a new trial, with deviations of its own: the estimand `next_cohort` of the cohorts of the table
-with the same levels. What is not said of it is averaged over the patients of these cohorts, as in the pooled table;
-where the table has no such cohort, over all its patients.
+It is a new cohort in a new trial, with its own deviations: the estimand `next_cohort` for its levels. Columns left open
+are averaged over the patients of the table's cohorts with these levels, as in the pooled table, or over all patients if
+there is no such cohort.
 """
 
 from collections.abc import Mapping
@@ -23,20 +23,20 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PlannedCohort:
-    """A cohort to come.
+    """Future cohort.
 
     Attributes
     ----------
     levels
-        For each column that was asked for, by the name that results have for it, the level.
+        Level by requested column, under its name in results.
     averaged
-        The other columns of the model: the cohort is a mixture of their levels.
+        The model's other columns: the cohort is a mixture of their levels.
     weights
-        Of which levels, and with what shares of patients; empty where there is one.
+        Levels averaged over and their shares of patients; empty if there is one.
     cohorts, patients
-        Of the table, with these levels.
+        Numbers in the table with these levels.
     rates
-        Draws of its true response rate, proportions, shape (draw, cohort to come).
+        Draws of the true response rate, proportions, shape (draw, future cohort).
     """
 
     levels: Mapping[str, str]
@@ -53,12 +53,12 @@ class PlannedCohort:
 
     @property
     def name(self) -> str:
-        """The levels for a reader, on one line."""
+        """Levels on one line for a reader."""
         return ", ".join(f"{shown(label)} {shown(level)}" for label, level in self.levels.items()) or "of any kind"
 
     @property
     def left_open(self) -> str:
-        """What was not said of the cohort, and what it is averaged over: a sentence, empty where all was said."""
+        """Sentence on the columns left open and their average, empty if there are none."""
         if not self.averaged:
             return ""
         over = "these cohorts" if self.seen else "the whole table"
@@ -69,14 +69,9 @@ class PlannedCohort:
 
 
 def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
-    """Return the cohort that has these levels.
+    """Return the planned cohort with the requested levels.
 
-    Parameters
-    ----------
-    fit
-        A run's.
-    asked
-        For columns of the model's effects, by their names in results or in the table, the level.
+    `asked` maps columns of the model's effects, by their name in results or in the table, to levels.
 
     Raises
     ------
@@ -96,7 +91,7 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
         levels[labels[column]] = level
         if column in fit.design.profiles:
             columns[column] = level
-    # What is not said of the cohort is open among these cohorts, whatever the rows of a table are averaged over.
+    # Columns left open are averaged over these cohorts, whatever the rows of a table are averaged over.
     posterior = replace(posterior_of(fit), standard=Standard.OWN)
     members = np.ones(len(fit.design.cohorts), dtype=np.bool_)
     for column, level in columns.items():
@@ -116,9 +111,9 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
 
 
 def levels_of(fit: Fit) -> dict[str, tuple[str, ...]]:
-    """Return the levels that each column of the model's effects may be given, by its name in the table.
+    """Return the possible levels of each column of the model's effects, by its name in the table.
 
-    A column that has one level in the table is in no effect of the fit; that level is what it may be given.
+    A column with one level in the table is in no effect of the fit; that level is the only one possible.
     """
     found: dict[str, tuple[str, ...]] = {}
     for effect in fit.spec.effect:
@@ -126,7 +121,7 @@ def levels_of(fit: Fit) -> dict[str, tuple[str, ...]]:
             observed = in_order(column, fit.evidence.frame[column].astype(str).tolist())
             blocks = [block for block in fit.design.effects if column in block.columns]
             if blocks and all(len(block.columns) == 1 for block in blocks):
-                # The reference of a fixed effect is a level though no cohort may have it; no interaction has it then.
+                # The reference of a fixed effect is a level even without cohorts; it is then in no interaction.
                 found[column] = in_order(column, [level for block in blocks for level in block.levels])
             else:
                 found[column] = observed
@@ -134,7 +129,7 @@ def levels_of(fit: Fit) -> dict[str, tuple[str, ...]]:
 
 
 def _column(name: str, columns: tuple[str, ...], fit: Fit) -> str:
-    """Return the column that results, or the table, call so."""
+    """Return the column by its name in results or in the table."""
     by_label = {fit.design.labels[column]: column for column in columns}
     if name in by_label:
         return by_label[name]
@@ -148,7 +143,7 @@ def _column(name: str, columns: tuple[str, ...], fit: Fit) -> str:
 
 
 def _given(posterior: Posterior, columns: Mapping[str, str]) -> Posterior:
-    """Return a posterior in whose profiles every cohort has these levels: no cohort of the table has them all."""
+    """Return a posterior in which every cohort's profile has these levels, as no cohort of the table has them all."""
     design = posterior.design
     overridden = {
         column: np.full(len(values), columns[column]) if column in columns else values

@@ -1,11 +1,10 @@
-"""Mixtures of betas fitted to draws of a response rate, by expectation and maximisation.
+"""Beta mixtures fitted to draws of a response rate by the EM algorithm.
 
-As RBesT's `automixfit`: one to four components, the number by AIC with a penalty of 6 for each parameter, shapes of at
-least one, which a finite ELIR needs. Other than there, no more components are tried once AIC has risen; the search
-starts from several fixed places and keeps the best end, so that the same draws give the same mixture; and the log
-likelihood counts each posterior draw once, however many cohorts to come were drawn from it.
-
-Dempster, Laird and Rubin 1977, doi:10.1111/j.2517-6161.1977.tb01600.x.
+Dempster, Laird and Rubin 1977, doi:10.1111/j.2517-6161.1977.tb01600.x. As in RBesT's `automixfit`, AIC with a penalty
+of 6 per parameter chooses one to four components with shapes of at least one, as a finite ELIR requires. Unlike there,
+the search stops once AIC has risen; it starts from several fixed points and keeps the best result, so that the same
+draws give the same mixture; and the log-likelihood counts each posterior draw once, however many future cohorts were
+drawn from it.
 """
 
 from collections.abc import Iterator
@@ -22,39 +21,39 @@ type Array = NDArray[np.float64]
 
 MOST_COMPONENTS = 4
 PENALTY = 6.0
-"""For each parameter, in AIC: Collett's upper end, which RBesT takes to favour fewer components."""
+"""Penalty per parameter in AIC: the upper end of Collett's range, which RBesT takes to favour fewer components."""
 FIT_STRATA = 1024
-"""That the draws are taken together in; a fit to every draw has the same mean and SD to 0.0005."""
+"""Number of strata of draws; a fit to every draw has the same mean and SD to 0.0005."""
 STEPS = 1000
 TOLERANCE = 1e-7
-"""Gain of the mean log likelihood in two steps and a leap, below which the search ends."""
+"""Gain in mean log-likelihood over two steps and a leap, below which the search ends."""
 LARGEST_LOG = 16.0
-"""Of a shape, and of the inverse of a weight, that a leap may lead to."""
+"""Largest log of a shape, or of the inverse of a weight, after a leap."""
 NEWTON_STEPS = 50
 LARGEST_SIZE = 1e6
-"""Of a shape: beyond it a component would be a point."""
+"""Largest shape: beyond it a component would be a point."""
 LEAST_WEIGHT = 0.01
-"""A component of less holds too few draws to have a shape, and is left out."""
+"""Smallest weight; components below it hold too few draws to estimate shapes, and are dropped."""
 EDGE = 1e-9
-"""A rate nearer to 0 or 1 counts as this far away."""
+"""Smallest distance of a rate from 0 and 1."""
 GRID = 50
-"""Intervals of equal share of the draws, over which the Kullback-Leibler divergence is summed."""
+"""Number of intervals with equal shares of the draws in the Kullback-Leibler divergence."""
 CLOSE_ENOUGH = 0.01
-"""Of this divergence: beyond it a mixture is said not to follow the draws."""
+"""Largest divergence of a mixture that is said to follow the draws."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A mixture of so many components.
+    """Fitted mixture with a given number of components.
 
     Attributes
     ----------
     mixture
-        Fitted, the heaviest component first.
+        Fitted mixture, heaviest component first.
     log_likelihood
-        Summed over the posterior draws, each the mean over the cohorts to come that were drawn from it.
+        Sum over posterior draws of the mean log-likelihood of the future cohorts drawn from each.
     aic
-        Penalty times the number of parameters, less twice the log likelihood.
+        Penalty times the number of parameters, minus twice the log-likelihood.
     """
 
     mixture: BetaMixture
@@ -64,19 +63,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class MixtureFit:
-    """A mixture that stands for draws.
+    """Mixture fitted to draws.
 
     Attributes
     ----------
     mixture
         The candidate with the smallest AIC.
     candidates
-        Of one component, two and so on, up to the first that is worse than a smaller one.
+        Candidates by number of components, up to the first that is worse than a smaller one.
     divergence
-        Kullback-Leibler divergence of the mixture from the draws, in nats, over 50 intervals that hold equal shares of
-        them.
+        Kullback-Leibler divergence of the mixture from the draws, in nats, over 50 intervals with equal shares of the
+        draws.
     distance
-        Largest difference of the two distribution functions (Kolmogorov's), a probability.
+        Kolmogorov distance: the largest difference of the distribution functions.
     """
 
     mixture: BetaMixture
@@ -86,17 +85,14 @@ class MixtureFit:
 
     @property
     def follows(self) -> bool:
-        """Whether the mixture follows the draws closely enough to stand for them."""
+        """Whether the mixture follows the draws closely enough."""
         return self.divergence <= CLOSE_ENOUGH
 
 
 def fit_mixture(rates: Array) -> MixtureFit:
-    """Return the mixture of betas that stands for draws of a response rate.
+    """Return the beta mixture fitted to draws of a response rate.
 
-    Parameters
-    ----------
-    rates
-        Proportions, shape (draw, cohort to come). Not all the same.
+    `rates` are proportions, not all equal, shape (draw, future cohort).
     """
     strata = strata_of(rates, FIT_STRATA)
     candidates: list[Candidate] = []
@@ -113,16 +109,10 @@ def fit_mixture(rates: Array) -> MixtureFit:
 
 
 def best_mixture(strata: RateStrata, components: int, before: BetaMixture | None = None) -> BetaMixture:
-    """Return the most likely of the mixtures that the search ends in, from each of its starts.
+    """Return the most likely of the mixtures found from each start.
 
-    Parameters
-    ----------
-    strata
-        What to fit to.
-    components
-        How many at most; components that run empty are left out.
-    before
-        The best mixture of one component less; it is one more start, with its heaviest component in two.
+    At most `components` are fitted; empty ones are dropped. `before`, the best mixture with one component fewer, gives
+    a further start with its heaviest component split.
     """
     found = [_search(strata, start) for start in _starts(strata, components, before)]
     best = max(found, key=lambda mixture: _mean_log_likelihood(strata, mixture))
@@ -131,7 +121,7 @@ def best_mixture(strata: RateStrata, components: int, before: BetaMixture | None
 
 
 def divergence(rates: Array, mixture: BetaMixture) -> float:
-    """Return the Kullback-Leibler divergence of a mixture from draws, over intervals of equal share of the draws."""
+    """Return the Kullback-Leibler divergence of a mixture from draws, over intervals with equal shares of the draws."""
     edges = np.unique(np.quantile(rates, np.linspace(0, 1, GRID + 1)[1:-1]))
     share = np.histogram(rates, np.concatenate([[-np.inf], edges, [np.inf]]))[0] / rates.size
     expected = np.diff(np.concatenate([[0.0], mixture.below(edges), [1.0]]))
@@ -140,7 +130,7 @@ def divergence(rates: Array, mixture: BetaMixture) -> float:
 
 
 def distance(rates: Array, mixture: BetaMixture) -> float:
-    """Return the largest difference between the distribution functions of draws and of a mixture."""
+    """Return the Kolmogorov distance between draws and a mixture."""
     ordered = np.sort(rates, axis=None)
     at = mixture.below(ordered)
     steps = np.arange(ordered.size + 1) / ordered.size
@@ -148,7 +138,7 @@ def distance(rates: Array, mixture: BetaMixture) -> float:
 
 
 def _starts(strata: RateStrata, components: int, before: BetaMixture | None) -> Iterator[BetaMixture]:
-    """Yield mixtures to start from: side by side, one within the other, and the smaller mixture with one split."""
+    """Yield starts: components side by side, one within the other, and the smaller mixture with one split."""
     rates, weights = strata.rates, strata.weights
     mean = float(weights @ rates)
     variance = max(float(weights @ (rates - mean) ** 2), EDGE**2)
@@ -169,18 +159,17 @@ def _starts(strata: RateStrata, components: int, before: BetaMixture | None) -> 
 
 
 def _matched(weights: Array, means: Array, variances: Array) -> BetaMixture:
-    """Return a mixture of components with these moments, their shapes at least one."""
+    """Return the mixture with these component moments and shapes of at least one."""
     means = np.clip(means, EDGE, 1 - EDGE)
     size = np.clip(means * (1 - means) / variances - 1, 1.0, LARGEST_SIZE)
     return BetaMixture(weights, np.maximum(means * size, 1.0), np.maximum((1 - means) * size, 1.0))
 
 
 def _search(strata: RateStrata, start: BetaMixture) -> BetaMixture:
-    """Return where expectation and maximisation end.
+    """Return the mixture at which EM converges, accelerated by SQUAREM.
 
-    Two steps are followed by a leap along the way that they took: SQUAREM (Varadhan and Roland 2008,
-    doi:10.1111/j.1467-9469.2007.00585.x). Where components overlap, plain steps are many and short. A leap that leads
-    down is taken back.
+    A leap follows every two steps (Varadhan and Roland 2008, doi:10.1111/j.1467-9469.2007.00585.x); one that lowers the
+    likelihood is undone.
     """
     rates = np.clip(strata.rates, EDGE, 1 - EDGE)
     logs = np.log(rates), np.log1p(-rates)
@@ -199,9 +188,9 @@ def _search(strata: RateStrata, start: BetaMixture) -> BetaMixture:
 
 
 def _step(points: Array, logs: tuple[Array, Array], mixture: BetaMixture) -> tuple[BetaMixture, float]:
-    """Return a mixture after one step, and the mean log likelihood before it. Empty components are left out.
+    """Return the mixture after one EM step, without empty components, and the mean log-likelihood before it.
 
-    `points` are the shares of the strata, `logs` the logarithms of their rates and of what these lack to one.
+    `points` are the shares of the strata; `logs` are log rate and log (1 - rate).
     """
     log_rate, log_other = logs
     constant = np.log(mixture.weights) - betaln(mixture.a, mixture.b)
@@ -218,7 +207,7 @@ def _step(points: Array, logs: tuple[Array, Array], mixture: BetaMixture) -> tup
 
 
 def _leap(start: BetaMixture, first: BetaMixture, second: BetaMixture) -> BetaMixture:
-    """Return the mixture that two steps point to; the second where components were left out or nothing moved."""
+    """Return the SQUAREM leap from two steps; the second step if components were dropped or nothing moved."""
     if not len(start.weights) == len(first.weights) == len(second.weights):
         return second
     before, middle, after = (np.log([each.weights, each.a, each.b]) for each in (start, first, second))
@@ -231,10 +220,9 @@ def _leap(start: BetaMixture, first: BetaMixture, second: BetaMixture) -> BetaMi
 
 
 def _shapes(mean_log: Array, mean_log_other: Array, *, start: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Return the most likely shapes of betas, at least one, given the means of log p and log (1 - p), (component,).
+    """Return maximum likelihood beta shapes of at least one, given the means of log p and log(1 - p), (component,).
 
-    Their log likelihood is concave: Newton's steps in the shapes find the maximum, from which a shape below one is
-    brought back to its limit with the best of the other.
+    Newton steps maximise the concave log-likelihood; a shape below one is set to one and the other re-optimised.
     """
     a, b = start
     for _ in range(NEWTON_STEPS):
@@ -246,14 +234,14 @@ def _shapes(mean_log: Array, mean_log_other: Array, *, start: tuple[Array, Array
         determinant = curve_a * curve_b - cross**2
         step_a = (curve_b * slope_a + cross * slope_b) / determinant
         step_b = (curve_a * slope_b + cross * slope_a) / determinant
-        # No step takes a shape below a third of what it is, nor above thrice.
+        # No step divides or multiplies a shape by more than three.
         scale = np.maximum(1.0, 1.5 * np.maximum(abs(step_a) / a, abs(step_b) / b))
         a = np.clip(a + step_a / scale, a / 3, np.minimum(3 * a, LARGEST_SIZE))
         b = np.clip(b + step_b / scale, b / 3, np.minimum(3 * b, LARGEST_SIZE))
         if max(abs(step_a / a).max(), abs(step_b / b).max()) < 1e-10:
             break
     low_a, low_b = a < 1, b < 1
-    # With the one shape 1, digamma(b) - digamma(1 + b) = -1 / b.
+    # With one shape fixed at 1, digamma(b) - digamma(1 + b) = -1 / b.
     a, b = (
         np.where(low_a, 1.0, np.where(low_b, np.maximum(-1 / mean_log, 1.0), a)),
         np.where(low_b, 1.0, np.where(low_a, np.maximum(-1 / mean_log_other, 1.0), b)),

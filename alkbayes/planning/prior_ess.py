@@ -1,19 +1,19 @@
-"""How many patients a prior of a response rate is worth: three definitions, each with RBesT's conventions.
+"""Effective sample size of a prior for a response rate, by three definitions with RBesT's conventions.
 
 - moment: a + b of the beta distribution with the mixture's mean and SD. Conservative for mixtures.
-- Morita: the prior's information at its mode beyond that of a vague prior, in units of a patient's (Morita, Thall and
-  Müller 2008, doi:10.1111/j.1541-0420.2007.00888.x), without their search over whole numbers (Neuenschwander et al.
-  2020, equation 9), and with the vague prior Beta(mode / 100, (1 - mode) / 100). Liberal for mixtures.
-- ELIR: the expected local-information ratio, the prior's average of information over Fisher's of a patient
-  (Neuenschwander, Weber, Schmidli and O'Hagan 2020, doi:10.1111/biom.13252). The one that is predictively consistent:
-  after n patients it is on average n more.
+- Morita: the prior's information at its mode minus that of a vague prior, in units of one patient's (Morita, Thall and
+  Müller 2008, doi:10.1111/j.1541-0420.2007.00888.x), without their search over integers (Neuenschwander et al. 2020,
+  equation 9), with the vague prior Beta(mode / 100, (1 - mode) / 100). Liberal for mixtures.
+- ELIR: the expected local-information ratio, the prior mean of prior information over one patient's Fisher information
+  (Neuenschwander, Weber, Schmidli and O'Hagan 2020, doi:10.1111/biom.13252). The only predictively consistent one:
+  after n patients it is on average n larger.
 
-With p the prior's density, i_p = -(log p)'' its information and i_F = 1 / (x (1 - x)) a patient's, ELIR is
-E[i_p / i_F]. Since i_p = (p' / p)² - p'' / p, integration by parts leaves
+With prior density p, information i_p = -(log p)'' and one patient's i_F = 1 / (x (1 - x)), ELIR is E[i_p / i_F]. Since
+i_p = (p' / p)² - p'' / p, integration by parts leaves
 
     ELIR = integral of x (1 - x) p'² / p  +  2 - p(0) - p(1),
 
-whose integrand is never negative: no large numbers of both signs cancel, as they do in E[i_p / i_F] itself.
+with a non-negative integrand: large numbers of both signs do not cancel, as they do in E[i_p / i_F].
 """
 
 import math
@@ -29,9 +29,9 @@ from alkbayes.planning.beta_mixture import BetaMixture
 type Array = NDArray[np.float64]
 
 FLATTENING = 100.0
-"""By which Morita's vague prior is flatter than one of a patient; RBesT's `s`."""
+"""Factor by which Morita's vague prior is flatter than one patient's; RBesT's `s`."""
 LOGIT_RANGE = 40.0
-"""Beyond it, on the logit scale, lie the tails that are integrated on their own."""
+"""Limit on the logit scale beyond which the tails are integrated separately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class EffectiveSampleSizes:
     Attributes
     ----------
     elir, moment, morita
-        By each definition. ELIR is None where a shape is below one, since its integral diverges, and may be negative
-        where one is exactly one, as the density then need not vanish at 0 or 1. Morita's is None where the density has
+        Size by each definition. ELIR is None for a shape below one, since its integral diverges, and may be negative
+        for a shape of exactly one, as the density then need not vanish at 0 or 1. Morita's is None if the density has
         no mode between 0 and 1.
     modes
-        Number of modes. Of a prior with several, Morita's is of the highest.
+        Number of modes. Morita's is at the highest.
     """
 
     elir: float | None
@@ -55,7 +55,7 @@ class EffectiveSampleSizes:
 
 
 def effective_sample_sizes(mixture: BetaMixture) -> EffectiveSampleSizes:
-    """Return how many patients a prior is worth, by each definition."""
+    """Return the effective sample sizes of a prior by each definition."""
     modes = mixture.modes()
     return EffectiveSampleSizes(elir(mixture), moment(mixture), morita(mixture), len(modes))
 
@@ -66,40 +66,40 @@ def moment(mixture: BetaMixture) -> float:
 
 
 def morita(mixture: BetaMixture) -> float | None:
-    """Return Morita's effective sample size, at the highest mode; None without a mode between 0 and 1."""
+    """Return Morita's effective sample size at the highest mode; None without a mode between 0 and 1."""
     modes = mixture.modes()
     if not modes:
         return None
     mode = modes[0]
     vague = _information(np.array(mode), mode / FLATTENING, (1 - mode) / FLATTENING)
-    # A patient's expected information, over whether the prior expects a response.
+    # One patient's expected information, over the prior probability of a response.
     patient = mixture.mean / mode**2 + (1 - mixture.mean) / (1 - mode) ** 2
     return float((_mixture_information(mixture, mode) - vague) / patient)
 
 
 def elir(mixture: BetaMixture) -> float | None:
-    """Return the expected local-information ratio; None where a component's shape is below one."""
+    """Return the expected local-information ratio; None if a component's shape is below one."""
     mixture = _positive(mixture)
     if min(mixture.a.min(), mixture.b.min()) < 1:
         return None
     log_constant = np.log(mixture.weights) - betaln(mixture.a, mixture.b)
 
     def integrand(logit: float) -> float:
-        # x (1 - x) p' / p, times itself and p; the logit takes one more x (1 - x) in.
+        # x (1 - x) p' / p, times itself and p; the change to logits adds one more x (1 - x).
         log_rate, log_other = float(log_expit(logit)), float(log_expit(-logit))
         parts = log_constant + (mixture.a - 1) * log_rate + (mixture.b - 1) * log_other
         slope = (mixture.a - 1) * math.exp(log_other) - (mixture.b - 1) * math.exp(log_rate)
         score = float(softmax(parts) @ slope)
         return float(np.exp(parts).sum()) * score**2
 
-    # Told where the components are and how wide, the integration overlooks none of them.
+    # Break points by component location and width, so that the integration misses none.
     size = mixture.a + mixture.b
     centre, width = np.log(mixture.a / mixture.b), np.sqrt(size / (mixture.a * mixture.b))
     marks = np.concatenate([centre + step * width for step in (-6, -2, 0, 2, 6)])
     marks = np.unique(marks[abs(marks) < LOGIT_RANGE])
     middle = quad(integrand, -LOGIT_RANGE, LOGIT_RANGE, points=marks, limit=1000, epsrel=1e-10, epsabs=1e-12)[0]
     tails = quad(integrand, LOGIT_RANGE, np.inf)[0] + quad(integrand, -np.inf, -LOGIT_RANGE)[0]
-    # The density at 0 of Beta(1, b) is b, at 1 of Beta(a, 1) it is a.
+    # The density of Beta(1, b) at 0 is b, that of Beta(a, 1) at 1 is a.
     at_ends = mixture.weights @ (np.where(mixture.a == 1, mixture.b, 0) + np.where(mixture.b == 1, mixture.a, 0))
     return float(middle + tails + 2 - at_ends)
 

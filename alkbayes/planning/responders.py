@@ -1,8 +1,7 @@
-"""How many of `n` patients respond, where draws of their response rate are known.
+"""Predictive distribution of the responders among `n` patients, given draws of their response rate.
 
-The number of responders is a binomial averaged over the draws, not drawn. The draws are sorted and taken together in
-strata of equal number, each at its mean; that changes a probability by less than 0.0001 (a test holds it against the
-average over every draw).
+It is a binomial averaged over the draws, not simulated. Sorted draws are grouped in strata of equal size, each at its
+mean, which changes a probability by less than 0.0001 (tested against the average over every draw).
 """
 
 from dataclasses import dataclass
@@ -17,20 +16,20 @@ type Array = NDArray[np.float64]
 
 STRATA = 2048
 CHUNK = 2_000_000
-"""Numbers held at once."""
+"""Numbers held in memory at once."""
 TAIL = (1 - INTERVAL_PROB) / 2
 MOST_PATIENTS = 4096
-"""Of the search for the size from which on a larger cohort tells little more."""
+"""Largest size searched for the point where a larger cohort adds little."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateStrata:
-    """A distribution of a response rate, as strata of its sorted draws.
+    """Distribution of a response rate as strata of its sorted draws.
 
     Attributes
     ----------
     rates
-        Mean of each stratum, proportions in ascending order, shape (stratum,).
+        Mean of each stratum, ascending proportions, shape (stratum,).
     weights
         Share of the draws in each, shape (stratum,).
     """
@@ -40,7 +39,7 @@ class RateStrata:
 
 
 def strata_of(rates: Array, most: int = STRATA) -> RateStrata:
-    """Return draws of a rate, any shape, in strata of equal number, at most so many."""
+    """Return draws of a rate, any shape, in at most `most` strata of equal size."""
     ordered = np.sort(rates, axis=None)
     count = min(most, ordered.size)
     edges = np.linspace(0, ordered.size, count + 1).astype(np.intp)
@@ -52,7 +51,7 @@ def responder_probabilities(strata: RateStrata, n: int) -> Array:
     """Return the predictive probabilities of 0, 1 … `n` responders of `n` patients, shape (n + 1,)."""
     responders = np.arange(n + 1, dtype=np.float64)
     log_choose = gammaln(n + 1) - gammaln(responders + 1) - gammaln(n - responders + 1)
-    # A rate of exactly 0 or 1 has no logarithm; the largest number below one is as good.
+    # A rate of exactly 0 or 1 has no finite logit; the nearest representable number serves.
     rates = np.clip(strata.rates, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
     log_rate, log_other = np.log(rates), np.log1p(-rates)
     found = np.zeros(n + 1)
@@ -65,9 +64,9 @@ def responder_probabilities(strata: RateStrata, n: int) -> Array:
 
 
 def count_interval(probabilities: Array) -> tuple[int, int]:
-    """Return the ends of the equal-tailed 95 % prediction interval of a number of responders.
+    """Return the equal-tailed 95 % prediction interval of a number of responders.
 
-    At most 2.5 % lie below the one and at most 2.5 % above the other, so that it holds 95 % at least.
+    At most 2.5 % lie outside either end, so coverage is at least 95 %.
     """
     below = np.cumsum(probabilities)
     low = int(np.searchsorted(below, TAIL, side="right"))
@@ -76,15 +75,15 @@ def count_interval(probabilities: Array) -> tuple[int, int]:
 
 
 def count_median(probabilities: Array) -> int:
-    """Return the smallest number of responders that at least half of the distribution does not exceed."""
+    """Return the median number of responders: the smallest with a cumulative probability of at least one half."""
     return min(int(np.searchsorted(np.cumsum(probabilities), 0.5)), len(probabilities) - 1)
 
 
 def interval_width(strata: RateStrata, n: int) -> float:
     """Return the width of the 95 % prediction interval of the observed response rate in a cohort of `n`.
 
-    Each number of responders has its probability spread evenly over half a responder on either side: the ends do not
-    jump with `n` as whole numbers do, and the width goes to that of the rate itself.
+    Each count's probability is spread evenly over half a responder on either side, so that the width changes smoothly
+    with `n` and tends to that of the rate itself.
     """
     cumulated = np.concatenate([[0.0], np.cumsum(responder_probabilities(strata, n))])
     edges = (np.arange(n + 2) - 0.5) / n
@@ -93,17 +92,14 @@ def interval_width(strata: RateStrata, n: int) -> float:
 
 
 def narrowing(strata: RateStrata, n: int) -> float:
-    """Return by what share of its width the prediction interval narrows when a cohort of `n` is doubled."""
+    """Return the share of its width that the prediction interval loses when a cohort of `n` is doubled."""
     return 1 - interval_width(strata, 2 * n) / interval_width(strata, n)
 
 
 def steady_size(strata: RateStrata, share: float) -> int | None:
-    """Return the size from which on doubling a cohort narrows the prediction interval by less than `share`.
+    """Return the cohort size from which doubling narrows the prediction interval by less than `share`.
 
-    Returns
-    -------
-    int or None
-        Number of patients; None where more than 4,096 are needed, as without heterogeneity between cohorts.
+    None if more than 4,096 patients are needed, as without heterogeneity between cohorts.
     """
     high = 1
     while narrowing(strata, high) >= share:

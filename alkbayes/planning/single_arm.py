@@ -1,9 +1,9 @@
-"""Operating characteristics of a single-arm design that is decided by a posterior probability.
+"""Operating characteristics of a single-arm design with a posterior decision rule.
 
-The trial is a success if P(ORR > null | responders) is above a threshold. That probability grows with the responders,
-whatever the prior, so that the rule is a critical number of them, and everything else a sum over the binomial: nothing
-is simulated. RBesT's `decision1S(threshold, null, lower.tail = FALSE)` with `oc1S` and `pos1S`; its boundary is one
-responder less, the largest number that is no success.
+The trial succeeds if P(ORR > null | responders) exceeds a threshold. This probability increases with the responders for
+any prior, so the rule is a critical number of responders, and all else is a binomial sum without simulation. Equivalent
+to RBesT's `decision1S(threshold, null, lower.tail = FALSE)` with `oc1S` and `pos1S`, whose boundary is the largest
+number without success, one responder fewer.
 """
 
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SingleArmDesign:
-    """A single-arm trial with its prior and its rule.
+    """Single-arm trial with its analysis prior and decision rule.
 
     Attributes
     ----------
     prior
-        Of the response rate, in the trial's analysis.
+        Prior for the response rate in the trial's analysis.
     n
-        Patients.
+        Number of patients.
     null
-        Response rate that is to be exceeded, strictly between 0 and 1.
+        Null response rate, strictly between 0 and 1.
     threshold
-        Posterior probability that is to be exceeded, strictly between 0 and 1.
+        Posterior probability that success must exceed, strictly between 0 and 1.
     """
 
     prior: BetaMixture
@@ -40,7 +40,7 @@ class SingleArmDesign:
 
     @property
     def critical(self) -> int | None:
-        """The smallest number of responders that is a success; None if not even all patients would be one."""
+        """Smallest number of responders for success; None if even `n` would not suffice."""
         success = self.prior.posterior_above(self.null, self.n) > self.threshold
         return int(success.argmax()) if success.any() else None
 
@@ -54,17 +54,17 @@ class SingleArmDesign:
 
     @property
     def type_i_error(self) -> float:
-        """Probability of success where the true response rate is the null."""
+        """Probability of success at the null response rate."""
         return float(self.success(self.null))
 
     def assurance(self, probabilities: Array) -> float:
-        """Return the probability of success over predictive probabilities of 0, 1 … n responders, shape (n + 1,)."""
+        """Return the probability of success, given predictive probabilities of 0, 1 … n responders, shape (n + 1,)."""
         return 0.0 if (critical := self.critical) is None else float(probabilities[critical:].sum())
 
     def orr_for(self, power: float) -> float | None:
         """Return the true response rate at which the probability of success is `power`, strictly between 0 and 1.
 
-        None where success is impossible, or certain.
+        None if success is impossible or certain.
         """
         critical = self.critical
         if critical is None or critical == 0:

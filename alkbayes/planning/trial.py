@@ -1,8 +1,7 @@
-"""What a run says of a planned single-arm trial: its responders, a prior for its analysis, and how its design behaves.
+"""Planned single-arm trial: predicted responders, priors for its analysis, and operating characteristics.
 
-Three things are told apart: the true response rate of the planned cohort (the estimand `next_cohort`), the rate that
-will be observed in its `n` patients, which varies about the true one, and the prior that the trial's own analysis
-starts from.
+Three quantities are kept apart: the true response rate of the planned cohort (the estimand `next_cohort`), the observed
+rate in its `n` patients, which varies around the true one, and the prior for the trial's own analysis.
 """
 
 import math
@@ -41,29 +40,29 @@ NOT_RANDOMISED_TRIALS = (
     "The cohorts of the table were not randomised to their levels: this is a prediction for a trial that selects, "
     "treats and assesses patients as theirs did, and compares no treatments."
 )
-"""What a reader of a prediction must know."""
+"""Caveat for readers of a prediction."""
 SHOWN_SIZES = (10, 20, 40, 80, 160, 320, 640)
-"""Sizes of cohort that prediction intervals are shown for, besides the planned ones."""
+"""Cohort sizes with prediction intervals, besides the planned ones."""
 STEADY_SHARE = 0.05
-"""A doubling that narrows the prediction interval by less than this share of its width is said to tell little more."""
+"""Narrowing, as a share of the width, below which doubling a cohort is said to add little."""
 POWERS = (0.8, 0.9)
-"""For which the true response rate is found."""
+"""Powers for which the true response rate is found."""
 ORRS = np.linspace(0.0, 1.0, 101)
-"""True response rates of the curves of success."""
+"""True response rates of the power curves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """A prior for the planned trial's analysis.
+    """Prior for the planned trial's analysis.
 
     Attributes
     ----------
     name
         "robust MAP", "MAP" or "vague".
     mixture
-        Its density.
+        Prior density.
     sizes
-        How many patients it is worth.
+        Effective sample sizes.
     """
 
     name: str
@@ -71,7 +70,7 @@ class Prior:
     sizes: EffectiveSampleSizes
 
     def as_record(self) -> dict[str, Any]:
-        """Return the prior as values that JSON can hold."""
+        """Return the prior as JSON-serialisable values."""
         mixture, tail = self.mixture, (1 - INTERVAL_PROB) / 2
         return {
             "prior": self.name,
@@ -94,34 +93,34 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a run says of a planned trial. Rates are proportions in [0, 1].
+    """Prediction for a planned trial, with rates as proportions in [0, 1].
 
     Attributes
     ----------
     cohort
-        What is planned, and the draws of its true response rate.
+        Planned cohort, with draws of its true response rate.
     rate
-        Of the true rate: mean, median, sd, low and high (the 95 % prediction interval), and their Monte Carlo errors.
+        Summary of the true rate: mean, median, sd, low and high (95 % prediction interval), and Monte Carlo errors.
     planned
-        For each planned size: n, mean and median number of responders, responders_low and responders_high (their
-        equal-tailed 95 % prediction interval), and low and high, these ends as observed rates.
+        By planned size: n, mean and median number of responders, responders_low and responders_high (equal-tailed 95 %
+        prediction interval), and low and high, the same ends as observed rates.
     responders
-        For each planned size, the probabilities of 0, 1 … n responders, shape (n + 1,).
+        By planned size, the probabilities of 0, 1 … n responders, shape (n + 1,).
     exceeding
-        For each rate that is to be exceeded, and by either kind: above, rate ("true" or "observed"), n (of an observed
-        one, else None), probability, mcse.
+        By rate to be exceeded and kind: above, rate ("true" or "observed"), n (None for the true rate), probability,
+        mcse.
     intervals
-        As `planned`, for sizes that double, with `narrowing`: the share by which doubling narrows the interval.
+        As `planned`, for doubling sizes, with `narrowing`: the share of the width lost by doubling.
     steady
-        The size from which on doubling narrows it by less than 5 %; None beyond 4,096 patients.
+        Size from which doubling narrows the interval by less than 5 %; None beyond 4,096 patients.
     fitted
-        The mixture of betas that stands for the draws.
+        Beta mixture fitted to the draws.
     robust_weight
-        Share of the vague component in the robust prior.
+        Weight of the vague component in the robust prior.
     priors
-        The robust prior, the one without the vague component, and the vague one; equal ones once.
+        Robust prior, the same without the vague component, and vague prior, without duplicates.
     designs
-        For each prior and size, the design, where there is a null.
+        Design by prior and size, if there is a null.
     """
 
     cohort: PlannedCohort
@@ -138,7 +137,7 @@ class Prediction:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader must know, sentences."""
+        """Caveats for the reader, as sentences."""
         found = []
         if not self.cohort.seen:
             found.append(
@@ -158,11 +157,11 @@ class Prediction:
 
     @property
     def characteristics(self) -> list[dict[str, Any]]:
-        """What each design comes to.
+        """Operating characteristics of each design.
 
-        Its prior, n, null, threshold, critical (responders from which on the trial is a success), type_i_error,
-        assurance (the probability of success over what the model predicts), orr_80 and orr_90 (true response rate at
-        which the probability of success is 80 and 90 %). What does not exist is None.
+        Keys: prior, n, null, threshold, critical (smallest number of responders for success), type_i_error, assurance
+        (predictive probability of success), orr_80 and orr_90 (true response rates at 80 and 90 % power). Undefined
+        values are None.
         """
         return [
             {
@@ -190,10 +189,10 @@ class Prediction:
 
     @property
     def distribution(self) -> pd.DataFrame:
-        """A row for each planned size and number of responders.
+        """Predictive distribution with a row per planned size and number of responders.
 
-        Columns n, responders, observed (rate), probability, at_least (probability of so many or more); with a null also
-        posterior, P(ORR > null) given so many by the first prior, and success.
+        Columns n, responders, observed (rate), probability, at_least (probability of this number or more); with a null
+        also posterior, P(ORR > null) under the first prior, and success.
         """
         first = {design.n: design for name, design in self.designs if name == self.priors[0].name}
         parts = []
@@ -214,7 +213,7 @@ class Prediction:
         return pd.concat(parts)
 
     def as_record(self) -> dict[str, Any]:
-        """Return the prediction as values that JSON can hold."""
+        """Return the prediction as JSON-serialisable values."""
         cohort = self.cohort
         return {
             "cohort": {
@@ -257,22 +256,18 @@ def predict(
     null: float | None = None,
     threshold: float,
 ) -> Prediction:
-    """Return what a run says of a planned trial.
+    """Return the prediction for a planned trial.
 
     Parameters
     ----------
-    fit
-        A run's.
-    cohort
-        What is planned.
     sizes
         Planned numbers of patients, at least 1.
     above
-        Response rates in [0, 1] whose exceedance is to be predicted.
+        Response rates in [0, 1] whose exceedance is predicted.
     robust_weight
-        Of the vague component, in [0, 1].
+        Weight of the vague component, in [0, 1].
     null, threshold
-        Of the design, strictly between 0 and 1; without a null there is none.
+        Decision rule, both strictly between 0 and 1; without a null there is no design.
     """
     rates = cohort.rates
     strata = strata_of(rates)
@@ -302,7 +297,7 @@ def predict(
 
 def _priors(mixture: BetaMixture, robust_weight: float) -> Iterator[Prior]:
     named = {"robust MAP": mixture.robust(robust_weight), "MAP": mixture, "vague": VAGUE}
-    # Without a vague component, or with nothing else, the robust prior is one of the others.
+    # At weight 0 or 1 the robust prior duplicates another.
     if robust_weight in {0.0, 1.0}:
         del named["robust MAP"]
     if robust_weight == 1.0:
@@ -330,12 +325,12 @@ def _intervals(strata: RateStrata, sizes: Iterable[int]) -> Iterator[dict[str, A
 
 
 def _exceeding(fit: Fit, rates: Array, above: Sequence[float], sizes: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Yield the probabilities that the true and the observed rate exceed others."""
+    """Yield the probabilities that the true and the observed rate exceed given rates."""
     error = mean_error_of(fit)
     for limit in above:
         exceeds: dict[tuple[str, int | None], Array] = {("true", None): (rates > limit).mean(axis=1)}
         for n in sizes:
-            # As many as the limit are not more; a product that falls short by rounding is meant to be whole.
+            # Equality is not exceedance; a product below an integer by rounding is taken as that integer.
             most = min(math.floor(n * limit + 1e-9), n)
             exceeds["observed", n] = np.asarray(bdtrc(most, n, rates)).mean(axis=1)
         for (kind, size), shares in exceeds.items():

@@ -1,1 +1,1 @@
-"""Figures for print, drawn from tables that were computed elsewhere."""
+"""Figures for print, drawn from precomputed tables."""

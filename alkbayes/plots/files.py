@@ -1,4 +1,4 @@
-"""Figures as files: whole or not at all, and never over one that is there."""
+"""Figure files, written whole or not at all, and never over an existing file."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 type Page = Figure
-"""Of a figure: what packages that import no matplotlib call one."""
+"""Page of a figure, for packages that import no matplotlib."""
 
 FORMATS = {"png": ("png",), "svg": ("svg",), "pdf": ("pdf",)}
-"""What a figure can be written as, with the endings of its file's name."""
+"""File extensions by format."""
 
 
 def figure_format(path: Path | None, asked: str | None) -> str:
-    """Return the format of a figure: what was asked for, else by the ending of its file's name, else PNG.
+    """Return the requested format of a figure, else that of the file's extension, else PNG.
 
     Raises
     ------
     UsageError
-        If the format is none of `FORMATS`, or the file's name ends otherwise.
+        If the format is not in `FORMATS`, or disagrees with the file's extension.
     """
     return format_of(path, asked, FORMATS, "a figure")
 
 
 def paths_of(path: Path, pages: int) -> list[Path]:
-    """Return the files of a figure of so many pages: a PDF holds all of them, other formats are numbered."""
+    """Return the files for a figure's pages: one PDF with all of them, or numbered files in other formats."""
     if pages == 1 or path.suffix.lower() == ".pdf":
         return [path]
     return [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, pages + 1)]
@@ -40,19 +40,14 @@ def paths_of(path: Path, pages: int) -> list[Path]:
 
 @styled
 def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
-    """Write the pages of a figure, in the format that the name ends in.
+    """Write the pages of a figure in the format of the file's extension and return the files.
 
-    Each file is written beside its place and renamed. The same figure gives the same bytes: no file holds a date.
-
-    Returns
-    -------
-    list of Path
-        What was written: one file, or one for each page of a PNG or SVG of several.
+    Each file is written to a temporary name and renamed. Output is reproducible byte for byte, without a date.
 
     Raises
     ------
     UsageError
-        If something is at one of these places, or the folder cannot be written to.
+        If one of the files exists, or the folder is not writable.
     """
     paths = paths_of(path, len(pages))
     with new_files(path, paths) as files, _missing_glyphs_as_boxes():
@@ -62,33 +57,23 @@ def save_figures(pages: Sequence["Figure"], path: Path) -> list[Path]:
 
 @styled
 def write_svg(page: "Figure", file: "Path | BinaryIO") -> None:
-    """Write one page as SVG. The same figure gives the same bytes: there is no date."""
+    """Write one page as SVG, reproducible byte for byte."""
     with _missing_glyphs_as_boxes():
         page.savefig(file, format="svg", metadata={"Date": None, "Creator": "alkbayes"})
 
 
 @contextmanager
 def _missing_glyphs_as_boxes() -> Iterator[None]:
-    """Have a box stand for what the font has not got: a wrong name would be worse, and SVG has the character."""
+    """Show a box for a glyph missing from the font: an altered name would be worse, and SVG has the character."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", MISSING_GLYPH)
         yield
 
 
 def save_folder(folder: Path, figures: Mapping[str, Sequence["Figure"]]) -> list[Path]:
-    """Write figures as PNG files into a new folder, whole or not at all.
+    """Write figures as PNG files into a new folder, whole or not at all, and return them in the order of `figures`.
 
-    Parameters
-    ----------
-    folder
-        Where; nothing may be there.
-    figures
-        Pages by the name of the file without its ending.
-
-    Returns
-    -------
-    list of Path
-        What was written, in the order of `figures`; of one with several pages, each.
+    `figures` maps file names without extension to pages.
 
     Raises
     ------
@@ -101,7 +86,7 @@ def save_folder(folder: Path, figures: Mapping[str, Sequence["Figure"]]) -> list
 
 
 def _write(pages: Sequence["Figure"], files: Sequence[Path]) -> None:
-    """Write pages to files, all to the one file of a PDF."""
+    """Write pages to files, or all to one PDF."""
     ending = files[0].suffix.lower()
     if ending == ".pdf":
         from matplotlib.backends.backend_pdf import PdfPages

@@ -1,4 +1,4 @@
-"""Folders of plots: all figures or none, in one look."""
+"""Folders of plots, complete or absent, in one style."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 type Figures = Mapping[str, Callable[[], "Figure"]]
-"""Name of the file without its ending, and what draws the figure."""
+"""Functions that draw figures, by file name without extension."""
 
 STYLE = "arviz-variat"
-"""Of ArviZ, laid out so that labels do not overlap."""
+"""ArviZ style, with a layout that keeps labels apart."""
 SIZES: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -28,18 +28,13 @@ SIZES: dict[Any, Any] = {
     "lines.linewidth": 1.0,
     "figure.constrained_layout.use": True,
 }
-"""Of letters, points: for figures that are read at their own size, on paper or a screen."""
+"""Type sizes in points, for figures read at actual size, on paper or a screen."""
 DPI = 150
 ENDING = ".png"
 
 
 def write_plots(folder: Path, figures: Figures) -> list[Path]:
-    """Draw figures and write them as PNG files into a new folder, whole or not at all.
-
-    Returns
-    -------
-    list of Path
-        The files, in the order of `figures`.
+    """Draw figures and write them as PNG files into a new folder, whole or not at all; return the files in order.
 
     Raises
     ------
@@ -54,7 +49,7 @@ def write_plots(folder: Path, figures: Figures) -> list[Path]:
 
 @contextmanager
 def _drawing() -> Iterator[None]:
-    """Draw to files alone, in the look of ArviZ, and leave no figure open."""
+    """Draw without a display, in the ArviZ style, and close all figures."""
     import arviz_plots  # noqa: F401 - registers the style
     import matplotlib as mpl
     import matplotlib.pyplot as plt

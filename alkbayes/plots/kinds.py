@@ -1,6 +1,6 @@
-"""The kinds of figures of a run. This is the one place that lists them.
+"""Kinds of figures of a run, listed only here.
 
-Nothing heavy is imported here: the command's help names the kinds.
+Heavy imports are avoided, because the command's help names the kinds.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from alkbayes.errors import FigureError, RunError
 from alkbayes.text.wording import counted
 
 CLASSICAL = "reml-logit"
-"""What the classical pictures of single cohorts pool by, as metafor does unless told otherwise."""
+"""Pooling method of the classical plots of single cohorts, metafor's default."""
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,11 +26,11 @@ class Kind:
     Attributes
     ----------
     draw
-        Returns the pages of the figure of a run.
+        Function from a run to the figure's pages.
     columns
-        Columns of a journal that it is wide: 1 is 85 mm, 2 is 180 mm.
+        Width in journal columns: 1 is 85 mm, 2 is 180 mm.
     shows
-        What is to be seen, in a line.
+        One-line description.
     """
 
     draw: Callable[["RunTables"], list["Figure"]]

@@ -1,4 +1,4 @@
-"""What figures are made of: the tables of a finished run, read as they are needed."""
+"""Tables of a finished run behind its figures, read when needed."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,14 +27,14 @@ COUNTS = frozenset({"n", "responders"})
 
 @dataclass(frozen=True)
 class RunTables:
-    """A finished run; what is long to read is read once.
+    """A finished run, with slow reads cached.
 
     Attributes
     ----------
     folder
-        Where it lies.
+        Folder of the run.
     document
-        What :func:`alkbayes.runs.run.read_run` returned for it.
+        Document from :func:`alkbayes.runs.run.read_run`.
     """
 
     folder: Path
@@ -60,33 +60,33 @@ class RunTables:
         """As :func:`alkbayes.estimates.rates.cohort_table`."""
         import pandas as pd
 
-        # A cohort may be called "NA" or "007".
+        # A cohort may be named "NA" or "007".
         table = pd.read_csv(self.folder / "cohorts.csv", dtype=str, keep_default_na=False)
         kinds = dict.fromkeys(NUMBERS & set(table), "float64") | dict.fromkeys(COUNTS, "int64")
         return table.astype(kinds)
 
     @property
     def outcome(self) -> Outcome:
-        """What was counted."""
+        """Outcome counted."""
         return Outcome(**self.document["outcome"])
 
     @cached_property
     def evidence(self) -> "Evidence":
-        """The table that was fitted to, with the name that it had then."""
+        """Evidence table fitted to, under its original name."""
         from alkbayes.runs.run import run_evidence
 
         return run_evidence(self.folder, self.document, outcome=self.outcome)
 
     @cached_property
     def fit(self) -> "Fit":
-        """The whole fit, for what needs draws."""
+        """Whole fit, for figures that need draws."""
         from alkbayes.runs.run import read_fit
 
         return read_fit(self.folder)
 
     @property
     def caption(self) -> Caption:
-        """What is to stand about every figure of the run."""
+        """Caption for every figure of the run."""
         document, evidence = self.document, self.document["evidence"]
         trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
         source = "bundled evidence" if evidence["source"] == BUNDLED else f"evidence {evidence['source']}"
@@ -94,7 +94,7 @@ class RunTables:
             f"Model {document['model']}; {source}, {counted(evidence['cohorts'], 'cohort')}{trials}, "
             f"{counted(evidence['responders'], 'responder')} of {counted(evidence['patients'], 'patient')}."
         )
-        # What is said of the bundled table first: of very many notes a page has the first alone.
+        # Notes on the bundled table first: with very many notes, a page has room for the first only.
         notes = [note for note in notes_in(document) if note.kind is not NoteKind.NOT_RANDOMISED]
         notes.sort(key=lambda note: note.kind is not NoteKind.RECONSTRUCTION)
         said = (note.text if note.text.endswith((".", ")")) else f"{note.text}." for note in notes)
@@ -108,7 +108,7 @@ def _frame(rows: "Sequence[Mapping[str, object]]") -> "pd.DataFrame":
 
 
 def warning(document: "FitDocument") -> str:
-    """Return why the numbers of a run are not to be used; empty where they may be."""
+    """Return the reason not to use a run's numbers, or an empty string."""
     if not document["diagnostics"]["converged"]:
         return f"NOT CONVERGED, not to be used: {'; '.join(document['diagnostics']['failures'])}"
     if faults := cross_check_faults(document):

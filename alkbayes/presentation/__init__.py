@@ -1,1 +1,1 @@
-"""What a reader sees of each result, for the terminal and the report alike."""
+"""Presentation of each result, common to the terminal and the report."""

@@ -1,4 +1,4 @@
-"""How a published headline was made, as a reader sees it."""
+"""Audit of a published headline, formatted for readers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,14 +27,9 @@ BEYOND_UNEVEN = (
 
 
 def audit_parts(audit: Audit, comparison: Mapping[str, Any] | None) -> Iterator[Part]:
-    """Yield an audit, the verdict first.
+    """Yield an audit, verdict first.
 
-    Parameters
-    ----------
-    audit
-        What was found.
-    comparison
-        The interval that cohorts as different as the bundled ones would give: low, high and tau; None without one.
+    `comparison` (low, high and tau) is the interval expected for cohorts as heterogeneous as the bundled ones, or None.
     """
     headline = audit.headline
     cohorts = "" if audit.cohorts is None else f", {audit.cohorts:,} cohorts"
@@ -58,7 +53,7 @@ def audit_parts(audit: Audit, comparison: Mapping[str, Any] | None) -> Iterator[
 
 
 def method_rows(audit: Audit) -> ReaderTable:
-    """Return what each binomial interval gives on the counts that round to the printed rate."""
+    """Return each binomial interval for the counts that round to the printed rate."""
     decimals = max(len(text.partition(".")[2]) for text in (audit.headline.low.text, audit.headline.high.text))
     return ReaderTable(
         title=(
@@ -79,13 +74,13 @@ def method_rows(audit: Audit) -> ReaderTable:
 
 
 def _compared(comparison: Mapping[str, Any]) -> str:
-    """Say what cohorts as different as the bundled ones would give."""
+    """Return a sentence on cohorts as heterogeneous as the bundled ones."""
     interval = percent_interval(comparison["low"], comparison["high"])
     return f"{interval} % if these cohorts differed as those of the bundled evidence do (tau {comparison['tau']:.2f})."
 
 
 def _verdict(audit: Audit) -> str:
-    """Return the one sentence that matters."""
+    """Return the verdict in one sentence."""
     patients = f"{audit.headline.n:,} patients"
     if audit.reproduced_by:
         return (
@@ -98,12 +93,12 @@ def _verdict(audit: Audit) -> str:
 
 
 def _span(first: int, last: int) -> str:
-    """Return whole numbers from the first to the last."""
+    """Return a range of integers as text."""
     return f"{first:,}" if first == last else f"{first:,}–{last:,}"
 
 
 def _width(audit: Audit) -> str:
-    """Say how wide the interval is, against a binomial one."""
+    """Return a sentence on the interval's width compared with a binomial one."""
     if audit.width is None:
         return "A rate or a limit of 0 or 100 % says nothing of a standard error."
     ratio, patients = audit.width.se_ratio, audit.width.effective_patients
@@ -112,7 +107,7 @@ def _width(audit: Audit) -> str:
 
 
 def _heterogeneity(audit: Audit) -> str:
-    """Say which differences between cohorts the interval holds."""
+    """Return a sentence on the heterogeneity that the interval allows for."""
     if audit.width is None:
         return ""
     tau = audit.width.tau
@@ -134,7 +129,7 @@ def _heterogeneity(audit: Audit) -> str:
 
 
 def _origin(audit: Audit) -> str:
-    """Say where an interval that was not found may come from."""
+    """Return a sentence on possible origins of an interval that was not reproduced."""
     headline = audit.headline
     if headline.beyond and not headline.symmetric:
         return BEYOND_UNEVEN
@@ -145,7 +140,7 @@ def _origin(audit: Audit) -> str:
 
 
 def _shares(audit: Audit) -> str:
-    """Say which share of the patients the first part of a split has."""
+    """Return a sentence on the share of patients in the first part of a split."""
     if audit.split is None:
         return ""
     first, second, share = audit.split.first.text, audit.split.second.text, audit.split.share
@@ -157,5 +152,5 @@ def _shares(audit: Audit) -> str:
 
 
 def _rounded(numbers: Range) -> str:
-    """Return a number with its extremes by rounding."""
+    """Return a number with its extremes under rounding."""
     return f"{numbers.value:.2f} ({numbers.least:.2f}–{numbers.most:.2f} by rounding)"

@@ -1,4 +1,4 @@
-"""A calibration study as a reader sees it: how uniform the ranks are, and what each interval covers."""
+"""Calibration study for readers: uniformity of the ranks, and coverage of each interval."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +7,11 @@ from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.wording import figure, p_value, percent, points
 
 SHOWN = 12
-"""Quantities that a table shows, those whose ranks are the least uniform; JSON has all."""
+"""Quantities in a table, those with the least uniform ranks; JSON has all."""
 
 
 def rank_rows(ranks: Mapping[str, Any]) -> ReaderTable:
-    """Return the quantities whose ranks are the least uniform."""
+    """Return the quantities with the least uniform ranks."""
     least = sorted(ranks["quantities"], key=lambda item: float(item["p"]))
     more = len(least) - SHOWN
     return ReaderTable(
@@ -34,7 +34,7 @@ def rank_rows(ranks: Mapping[str, Any]) -> ReaderTable:
 
 
 def coverage_rows(rows: Sequence[Mapping[str, Any]]) -> ReaderTable:
-    """Return what each interval covers, with its Monte Carlo error."""
+    """Return the coverage of each interval with its Monte Carlo error."""
     cells: list[tuple[str, ...]] = []
     level = None
     for row in rows:

@@ -1,4 +1,4 @@
-"""Models of one table compared, as a reader sees it."""
+"""Model comparison on one table, for readers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,13 +8,13 @@ from alkbayes.text.names import shown
 from alkbayes.text.wording import figure, percent, percent_interval
 
 type Document = Mapping[str, Any]
-"""What `compare --json` prints under `comparison`."""
+"""Value of `comparison` in `compare --json`."""
 
 UNITS = {"cohort": "By cohort: integrated leave-one-out", "trial": "By trial: exact refits"}
 
 
 def comparison_parts(found: Document) -> Iterator[Part]:
-    """Yield which model predicts best what is left out, and what the mixture of all says."""
+    """Yield the predictive ranking of the models, and the results of their stacked mixture."""
     yield from (Sentence(sentence) for sentence in found["verdict"])
     yield from (Sentence(f"Caution: {caution}") for caution in found["cautions"])
     yield elpd_rows(found)
@@ -25,7 +25,7 @@ def comparison_parts(found: Document) -> Iterator[Part]:
 
 
 def elpd_rows(found: Document) -> ReaderTable:
-    """Return how well each model predicts cohorts and trials that are left out."""
+    """Return each model's predictive accuracy for left-out cohorts and trials."""
     rows: list[tuple[str, ...]] = []
     for unit in dict.fromkeys(row["left_out"] for row in found["elpd"]):
         rows.append((UNITS[unit],))
@@ -44,7 +44,7 @@ def elpd_rows(found: Document) -> ReaderTable:
 
 
 def stacked_rows(found: Document) -> ReaderTable:
-    """Return the headline numbers by run, and by the mixture of all."""
+    """Return the headline numbers by run and for the stacked mixture."""
     rows: list[tuple[str, ...]] = []
     for number in dict.fromkeys(row["number"] for row in found["stacked"]):
         rows.append((shown(number),))
@@ -59,7 +59,7 @@ def _elpd(row: Document) -> tuple[str, ...]:
 
 
 def _stacked(row: Document) -> tuple[str, ...]:
-    """Return the mean of a number and its interval: rates in percent, SDs as they are."""
+    """Return a number's mean and interval: rates in percent, SDs unscaled."""
     name = f" {row['run']}"
     if row["measure"] in ("sd", "correlation"):
         return name, figure(row["mean"]), f"{figure(row['low'])}–{figure(row['high'])}"

@@ -1,4 +1,4 @@
-"""How the two engines agree, as a reader sees it."""
+"""Agreement of the two engines, for readers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,9 +8,9 @@ from alkbayes.text.names import level_name
 
 
 def cross_check_parts(found: Mapping[str, Any]) -> Iterator[Part]:
-    """Yield the differences between the engines and what they come to, or why there are none.
+    """Yield the differences between the engines and their verdict, or why there are none.
 
-    `found` is the cross-check of a fit's document.
+    `found` is the cross-check in a fit's document.
     """
     if "differences" not in found:
         yield Sentence(f"Cross-check: FAILED: {'; '.join(found['faults'])}.")

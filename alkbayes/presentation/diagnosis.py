@@ -1,4 +1,4 @@
-"""What the draws of each number are worth, as a reader sees it."""
+"""Quality of each number's draws, for readers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from alkbayes.text.names import shown
 from alkbayes.text.wording import figure, percent, percent_interval, ratio, unsigned_zero
 
 DIVERGENT = 3
-"""Parameters that are named where transitions diverged."""
+"""Parameters named in a report of divergent transitions."""
 
 
 def finding_rows(found: Diagnosis) -> ReaderTable:
@@ -23,7 +23,7 @@ def finding_rows(found: Diagnosis) -> ReaderTable:
 
 
 def divergence_sentences(found: Diagnosis) -> Iterator[Sentence]:
-    """Yield where divergent draws lie; nothing where there are none."""
+    """Yield the location of divergent draws, if any."""
     if len(found.divergent):
         rows = found.divergent.head(DIVERGENT).to_dict(orient="records")
         named = ", ".join(f"{row['parameter']} {figure(row['difference'], 1)}" for row in rows)
@@ -31,7 +31,7 @@ def divergence_sentences(found: Diagnosis) -> Iterator[Sentence]:
 
 
 def headline_rows(found: Diagnosis) -> ReaderTable:
-    """Return the headline numbers with what their draws are worth."""
+    """Return the headline numbers with the quality of their draws."""
     reported = [row for row in found.as_record()["quantities"] if row["kind"] == "reported"]
     headline = [row for row in reported if row["headline"]]
     return quantity_rows(
@@ -45,13 +45,13 @@ def headline_rows(found: Diagnosis) -> ReaderTable:
 
 
 def parameter_rows(found: Diagnosis) -> ReaderTable:
-    """Return every parameter with what its draws are worth."""
+    """Return every parameter with the quality of its draws."""
     rows = [row for row in found.as_record()["quantities"] if row["kind"] == "parameter"]
     return quantity_rows("Parameters, on the scale of the model", rows)
 
 
 def fewest_rows(found: Diagnosis, most: int) -> ReaderTable:
-    """Return the parameters with the fewest effective draws, at most so many."""
+    """Return the parameters with the fewest effective draws, at most `most`."""
     rows = [row for row in found.as_record()["quantities"] if row["kind"] == "parameter"]
     fewest = sorted(rows, key=lambda row: min(row["ess_bulk"] or 0.0, row["ess_tail"] or 0.0))[:most]
     title = f"Parameters with the fewest effective draws, {len(fewest)} of {len(rows)}, on the scale of the model"
@@ -59,17 +59,10 @@ def fewest_rows(found: Diagnosis, most: int) -> ReaderTable:
 
 
 def quantity_rows(title: str, rows: Iterable[Mapping[str, Any]], *, notes: tuple[str, ...] = ()) -> ReaderTable:
-    """Return numbers with their Monte Carlo errors, and R-hat and effective sample sizes of their draws.
+    """Return numbers with Monte Carlo errors, and R-hat and effective sample sizes of their draws.
 
-    Parameters
-    ----------
-    title
-        What they are.
-    rows
-        Of `quantities` in :meth:`alkbayes.criticism.diagnosis.Diagnosis.as_record`. Draws without R-hat have no such
-        column. Rates and differences are shown in percent, errors of the median and of the worse end of the interval.
-    notes
-        What stands under the table.
+    `rows` are `quantities` of :meth:`alkbayes.criticism.diagnosis.Diagnosis.as_record`; without R-hat that column is
+    absent. Rates and differences are in percent, with errors of the median and of the worse end of the interval.
     """
     listed = list(rows)
     chains = any(row["rhat"] is not None for row in listed)

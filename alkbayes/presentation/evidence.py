@@ -1,4 +1,4 @@
-"""What is in the table of cohorts, as a reader sees it."""
+"""Composition of the table of cohorts, for readers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,17 +8,14 @@ from alkbayes.text.names import column_title, shown
 from alkbayes.text.wording import percent
 
 GROUPS = ("line", "generation", "prior_tki", "agent", "line:generation")
-"""Columns, and the pair of columns, that cohorts are counted by."""
+"""Columns, and a pair of columns, by which cohorts are counted."""
 NOT_GIVEN = "(not given)"
 
 
 def group_rows(groups: Sequence[Mapping[str, Any]]) -> ReaderTable:
-    """Return cohorts, patients, responders and the crude rate by level of each column.
+    """Return cohorts, patients, responders and crude rate by level of each column.
 
-    Parameters
-    ----------
-    groups
-        Records of :func:`alkbayes.evidence.table.composition`.
+    `groups` are records of :func:`alkbayes.evidence.table.composition`.
     """
     rows: list[tuple[str, ...]] = []
     for group in GROUPS:

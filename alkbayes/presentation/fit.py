@@ -1,4 +1,4 @@
-"""The tables of a fit as a reader sees them, cell by cell: what a terminal, a page and a Markdown file print alike."""
+"""Result tables of a fit, cell by cell, common to terminal, HTML and Markdown."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -24,7 +24,7 @@ from alkbayes.text.wording import (
 from alkbayes.vocabulary import ALL, slug_of
 
 type Document = FitDocument
-"""What `run.json` holds and `fit --json` prints."""
+"""Contents of `run.json`, printed by `fit --json`."""
 
 EXPLAINED = {
     "tau_total": "all heterogeneity together, SD on the {link} scale",
@@ -43,30 +43,30 @@ COLUMN_MEANINGS = (
     ("mean", "the average over trials and cohorts, with its credible interval"),
     ("next cohort", "prediction interval: where the response rate of a new cohort of a new trial may lie"),
 )
-"""What each column of the table of pooled rates is."""
+"""Meanings of the columns in the table of pooled rates."""
 OWN_MIX = (
     "own mix",
     "over each level's own patients, who also differ in the other columns: not for comparing levels",
 )
-"""What stands over the classical columns where the others are over the same patients."""
+"""Heading over classical columns if the others are over the same patients."""
 INVERSE_VARIANCE = "reml-logit-hk-adhoc"
-"""The classical method of the inverse-variance column."""
+"""Classical method of the inverse-variance column."""
 OWN_PATIENTS = "each over its own patients"
-"""What rows are averaged over that are not for comparing."""
+"""Patients of rows that are not for comparison."""
 PARTLY_PREDICTED = "*"
-"""Marks a row that is averaged over combinations of levels, too, that no cohort has."""
+"""Mark of a row averaged over combinations of levels that no cohort has, among others."""
 WHOLLY_PREDICTED, ALL_PREDICTED = "**", 1 - 1e-9
-"""Marks a contrast of nothing else, and the share of patients from which it is that, but for rounding."""
+"""Mark of a contrast predicted for all patients, and the share from which it is, allowing for rounding."""
 SIDE_PREDICTED = (
     f"{PARTLY_PREDICTED} for some of the patients, one side or both are predicted by the model, as no cohort has the "
     f"combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
-"""What the marks of contrasts mean."""
+"""Meaning of the marks of contrasts."""
 WHOLE_PERCENTS = "Whole percentages: the Monte Carlo error does not support a decimal; more draws would."
 
 
 def pooled_rows(document: Document) -> ReaderTable:
-    """Return the pooled rates of a fit with the classical ones, in percent."""
+    """Return the pooled rates of a fit beside the classical ones, in percent."""
     classical = ("crude", "inverse-\nvariance")
     if is_standardised(document["pooled"]):
         classical = ("crude,\nown mix", "inverse-\nvariance,\nown mix")
@@ -83,7 +83,7 @@ def pooled_rows(document: Document) -> ReaderTable:
 
 
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
-    """Return what each column of the table of pooled rates is."""
+    """Return the meaning of each column in the table of pooled rates."""
     return (
         (*COLUMN_MEANINGS[:2], OWN_MIX, *COLUMN_MEANINGS[2:])
         if is_standardised(document["pooled"])
@@ -92,7 +92,7 @@ def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
 
 
 def heterogeneity_rows(document: Document) -> ReaderTable:
-    """Return the parameters of heterogeneity, each with what it is."""
+    """Return the heterogeneity parameters with their meanings."""
     rows = []
     for row in document["heterogeneity"]:
         name = row["parameter"]
@@ -121,12 +121,12 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
 
 
 def contrast_notes(contrasts: Iterable[ContrastRow]) -> list[str]:
-    """Return what the mark of some of these contrasts means; nothing if none has it."""
+    """Return the meaning of the marks in these contrasts, if any."""
     return [SIDE_PREDICTED] if any(map(is_partly_predicted, contrasts)) else []
 
 
 def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, ContrastRow]]]:
-    """Return the contrasts of a fit: by effect, by the two levels, by scale."""
+    """Return the contrasts of a fit by effect, pair of levels and scale."""
     found: dict[str, dict[tuple[str, str], dict[str, ContrastRow]]] = {}
     for row in document["contrasts"]:
         found.setdefault(row["column"], {}).setdefault((row["first"], row["second"]), {})[row["scale"]] = row
@@ -134,12 +134,12 @@ def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], d
 
 
 def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, PooledRow]]:
-    """Return the pooled rates of a fit: by group and level, by estimand."""
+    """Return the pooled rates of a fit by group and level, and by estimand."""
     return rows_by(document["pooled"], "group", "level", "estimand")
 
 
 def group_heading(group: str, pooled: Sequence[PooledRow]) -> str:
-    """Return what stands above the rows of a group; where levels can be compared, also over whose patients they are."""
+    """Return the heading of a group; if levels are comparable, with the patients they are averaged over."""
     if not is_standardised(pooled):
         return column_title(group)
     over = patients_of(group, pooled)
@@ -148,22 +148,22 @@ def group_heading(group: str, pooled: Sequence[PooledRow]) -> str:
 
 
 def patients_of(group: str, pooled: Iterable[PooledRow]) -> str:
-    """Return over whose patients all rows of a group are averaged; empty where each is over its own."""
+    """Return the patients that all rows of a group are averaged over; empty if each has its own."""
     return next((row["over"] for row in pooled if row["group"] == group and row.get("over")), "")
 
 
 def is_standardised(pooled: Iterable[PooledRow]) -> bool:
-    """Return whether levels of a column are averaged over the same patients, and not each over its own."""
+    """Return whether levels of a column are averaged over the same patients rather than each over its own."""
     return any(row.get("over") for row in pooled)
 
 
 def is_partly_predicted(row: PooledRow | ContrastRow) -> bool:
-    """Return whether a pooled rate, or a side of a contrast, is over patients with combinations that no cohort has."""
+    """Return whether a pooled rate, or one side of a contrast, includes patients with combinations no cohort has."""
     return bool(row.get("predicted"))
 
 
 def shows_whole_percents(document: Document) -> bool:
-    """Return whether a pooled rate is printed without a decimal."""
+    """Return whether any pooled rate is printed without a decimal."""
     return any(decimals_of(row, most=RATE_DECIMALS, unit=100) < RATE_DECIMALS for row in document["pooled"])
 
 
@@ -174,18 +174,18 @@ def notes_in(document: Document) -> list[Note]:
 
 
 def cross_check_faults(document: Document) -> list[str]:
-    """Return why the engines do not agree; nothing where they do, or were not both asked."""
+    """Return why the engines disagree; empty if they agree or were not both used."""
     found = document.get("cross_check")
     return [] if found is None else found["faults"]
 
 
 def outcome_of(document: Document) -> Outcome:
-    """Return what was counted."""
+    """Return the outcome counted."""
     return Outcome(**document["outcome"])
 
 
 def subject(document: Document) -> list[str]:
-    """Return what was fitted and to what, a sentence each."""
+    """Return sentences on the model and the evidence."""
     evidence = document["evidence"]
     trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
     counts = (
@@ -194,7 +194,7 @@ def subject(document: Document) -> list[str]:
     )
     outcome = outcome_of(document)
     counted_are = [] if outcome.usual else [f"Outcome: {outcome.label}; patients below are {outcome.patients}"]
-    # Why, where nobody named it.
+    # The reason for the model if it is the default.
     chosen = f", as {why}" if (why := document.get("chosen")) else ""
     return [
         f"Model: {document['model']}{chosen} ({document['question']})",
@@ -204,7 +204,7 @@ def subject(document: Document) -> list[str]:
 
 
 def verdict(document: Document) -> list[str]:
-    """Return how the posterior was computed and whether it may be used, and what failed, a sentence each."""
+    """Return sentences on the computation of the posterior, its usability and any failures."""
     found, provenance = document["diagnostics"], document["provenance"]
     settings = provenance["settings"]
     said = "converged" if found["converged"] else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
@@ -225,7 +225,7 @@ def verdict(document: Document) -> list[str]:
 
 
 def measures(document: Document) -> str:
-    """Return the diagnostics that a convergence verdict rests on."""
+    """Return the diagnostics behind a convergence verdict."""
     found = document["diagnostics"]
     if (weights := document["provenance"]["weights"]) is not None:
         return (
@@ -239,7 +239,7 @@ def measures(document: Document) -> str:
 
 
 def weight_lines(document: Document) -> list[str]:
-    """Return over what each level of line and generation is averaged, a line each."""
+    """Return a line per level of line and generation with its averaging weights."""
     return [
         f"{shown(row['level'])}: {row['weights']}"
         for row in document["pooled"]
@@ -287,7 +287,7 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
 
 
 def predicted_mark(row: PooledRow | ContrastRow) -> str:
-    """Return the mark of a rate, or a contrast, predicted for some or all of its patients; nothing for others."""
+    """Return the mark of a rate or contrast predicted for some or all of its patients, else an empty string."""
     if not is_partly_predicted(row):
         return ""
     return WHOLLY_PREDICTED if row["predicted"] >= ALL_PREDICTED else PARTLY_PREDICTED
@@ -304,11 +304,11 @@ def _classical(row: ClassicalRow | None) -> str:
 
 
 def _meaning(parameter: str, document: Document) -> str:
-    """Return what a standard deviation is of, with a place for the link."""
+    """Return the meaning of a standard deviation, with a placeholder for the link."""
     kind, _, label = parameter.partition("_")
     if kind == "tau":
         return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the {{link}} scale"
-    # A parameter's name has an underscore for the colon of a group, and those of the columns' own names.
+    # A parameter's name replaces the colon of a group, and of column names, by an underscore.
     effect = next((row for row in document["pooled"] if slug_of(row["group"]) == label), None)
     columns = column_title(label) if effect is None else columns_title(effect)
     pair = effect is not None and is_pair(effect)
@@ -328,7 +328,7 @@ def _contrast(scales: Mapping[str, ContrastRow]) -> tuple[str, ...]:
 
 
 def _figure(value: float | None, digits: int) -> str:
-    """Return a diagnostic for a reader; chains that stand still leave some without a number."""
+    """Return a diagnostic as text; chains that do not move leave some undefined."""
     return "not a number" if value is None else f"{value:.{digits}f}"
 
 

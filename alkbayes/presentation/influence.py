@@ -1,4 +1,4 @@
-"""What one cohort, or one trial, does to the pooled rate, as a reader sees it."""
+"""Influence of single cohorts or trials on the pooled rate, for readers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,23 +8,17 @@ from alkbayes.text.names import shown
 from alkbayes.text.wording import figure, percent, percent_interval, points, variance
 
 ALWAYS = frozenset({"ORR %", "without", "95 % CI", "change"})
-"""Headings that every method fills."""
+"""Headings common to all methods."""
 MARK = "*"
 OPTIONAL = {"shrunken": "shrunk", "rstudent": "resid.", "cook": "Cook", "tau2": "tau2"}
-"""Headings of what some methods alone have."""
+"""Headings specific to some methods."""
 
 
 def left_out_rows(rows: Sequence[Mapping[str, Any]], *, unit: str, variances: bool) -> ReaderTable:
-    """Return what is pooled without each of these cohorts or trials, with the columns that are filled.
+    """Return the results without each cohort or trial, in the columns that have values.
 
-    Parameters
-    ----------
-    rows
-        Records of :func:`alkbayes.classical.influence.tables.influence_table`.
-    unit
-        "cohort" or "trial".
-    variances
-        Whether there is a column of tau2.
+    `rows` are records of :func:`alkbayes.classical.influence.tables.influence_table`, `unit` is "cohort" or "trial",
+    and `variances` adds a column of tau2.
     """
     has = {heading for name, heading in OPTIONAL.items() if any(row[name] is not None for row in rows)}
     has -= set() if variances else {"tau2"}

@@ -1,4 +1,4 @@
-"""Systemic and intracranial response side by side as a reader sees them, in percent."""
+"""Systemic and intracranial response side by side, for readers, in percent."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from alkbayes.analyses.intracranial_record import IntracranialRecord
 
 PROBABILITY_DECIMALS = 3
-"""At the most: a direction is called settled above 0.975."""
+"""Maximum number of decimals: a direction is settled above 0.975."""
 
 
 def counted_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
-    """Return what is counted and which cohorts that leaves out, for who has not said so of the table."""
+    """Return the outcome counted and the cohorts without it, if not already stated."""
     return tuple(Sentence(note) for note in record["notes"] if note != NOT_RANDOMISED)
 
 
 def intracranial_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
-    """Return the rates side by side, generations compared under each prior, and what that comes to."""
+    """Return the rates side by side, generations compared under each prior, and conclusions."""
     joint = record["joint"]
     together: tuple[Part, ...] = ()
     if joint is not None:
@@ -43,12 +43,12 @@ def intracranial_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
 
 
 def _rates(record: "IntracranialRecord") -> ReaderTable:
-    """Return counts, typical and mean of each group on each side, where cohorts have intracranial counts."""
+    """Return counts, typical and mean of each group on each side, for groups with intracranial counts."""
     groups = rows_by(record["rates"], "group", "level", "side", "estimand")
     sides = list(dict.fromkeys(row["side"] for row in record["rates"]))
     rows: list[tuple[str, ...]] = []
     for group, level in dict.fromkeys((group, level) for group, level, _ in groups):
-        # A level that no cohort with intracranial counts has is not in the question.
+        # Only levels with intracranial counts are of interest.
         if (group, level, sides[-1]) not in groups:
             continue
         found = [groups.get((group, level, side)) for side in sides]
@@ -78,7 +78,7 @@ def _counts(row: Row) -> str:
 
 
 def _contrasts(record: "IntracranialRecord") -> Iterator[ReaderTable]:
-    """Yield generations against each other under each alternative, where there are several."""
+    """Yield contrasts between generations under each alternative, if there are several generations."""
     rows = [row for row in record["contrasts"] if row["scale"] == "risk_difference"]
     if not rows:
         return
@@ -100,7 +100,7 @@ def _difference(row: Row) -> str:
 
 
 def _probability(row: Row) -> str:
-    """Return a probability as exact as its draws; these cannot tell 0 and 1 from what is next to them."""
+    """Return a probability to the precision of its draws, which cannot distinguish 0 and 1 from nearby values."""
     value = row["prob_better"]
     digits = max(1, supported_decimals((row["mcse_prob"],), most=PROBABILITY_DECIMALS))
     least = 10.0**-digits

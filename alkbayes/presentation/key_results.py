@@ -1,4 +1,4 @@
-"""A fit in at most six lines: what a busy reader wants to know first."""
+"""Key results of a fit in at most six lines."""
 
 from collections.abc import Iterator, Mapping
 
@@ -33,20 +33,14 @@ from alkbayes.text.wording import (
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
 MOST_LEVELS = 5
-"""Levels of the first effect that are told one by one; of more, the lowest and the highest."""
+"""Maximum levels of the first effect listed one by one; of more, only the lowest and highest."""
 PROB = f"{100 * INTERVAL_PROB:.0f} %"
 PREDICTED = {PARTLY_PREDICTED: "predicted for some of these patients", WHOLLY_PREDICTED: "predicted for all of these"}
-"""What the marks of levels mean."""
+"""Meanings of the marks of levels."""
 
 
 def key_results(document: Document) -> tuple[tuple[str, str], ...]:
-    """Return the key results of a fit, at most six: what each is of, and the sentence.
-
-    Parameters
-    ----------
-    document
-        What `run.json` holds; numbers that must not be used are left out.
-    """
+    """Return the key results of a fit, at most six pairs of topic and sentence, without unusable numbers."""
     if failures := document["diagnostics"]["failures"]:
         return (("Verdict", f"NOT CONVERGED, no number may be used: {'; '.join(failures)}."),)
     if faults := cross_check_faults(document):
@@ -95,7 +89,7 @@ def _by_level(
 
 
 def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield the largest difference in points between two levels of which not everything is predicted."""
+    """Yield the largest risk difference between two levels that is not entirely predicted."""
     rows = [
         row
         for row in document["contrasts"]

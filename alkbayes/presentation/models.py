@@ -1,4 +1,4 @@
-"""The model files as a reader sees them listed."""
+"""List of model files, for readers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from alkbayes.presentation.tables import ReaderTable
 
 
 def model_rows(listed: Sequence[Mapping[str, Any]]) -> ReaderTable:
-    """Return models with their questions and the columns that they need."""
+    """Return models with their questions and required columns."""
     return ReaderTable(
         "",
         ("model", "question", "columns it needs"),

@@ -1,4 +1,4 @@
-"""Cohorts that the others do not predict, and what each trial does to the results, as a reader sees them."""
+"""Outlying cohorts, and the influence of each trial, for readers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,17 +8,17 @@ from alkbayes.text.names import shown
 from alkbayes.text.wording import counted, figure, p_value, percent, percent_interval, points
 
 type Document = Mapping[str, Any]
-"""What `outliers --json` prints under `outliers` or `by_trial`."""
+"""Value of `outliers` or `by_trial` in `outliers --json`."""
 
 SHOWN = 12
-"""Cohorts and trials that a table shows, beside those that are marked; the kept file has all."""
+"""Cohorts and trials in a table, besides marked ones; the stored file has all."""
 MARK, NO_MARK = " *", "  "
 SCALES_OF_SD = ("sd", "correlation")
-"""Measures that are no rates."""
+"""Measures other than rates."""
 
 
 def outlier_parts(found: Document) -> Iterator[Part]:
-    """Yield which cohorts the others do not predict, and a table of the least expected."""
+    """Yield the outlying cohorts, and a table of the least expected."""
     yield Sentence(
         f"Each cohort left out in turn, model {shown(found['model'])}: elpd {figure(found['elpd'], 1)} "
         f"(SE {figure(found['se'], 1)}), effective parameters {figure(found['p'], 1)}; {_weights(found)}."
@@ -28,7 +28,7 @@ def outlier_parts(found: Document) -> Iterator[Part]:
 
 
 def outlier_rows(found: Document) -> ReaderTable:
-    """Return the cohorts that are least expected, and all that are marked, with what the others predict of them."""
+    """Return the least expected cohorts, and all marked ones, with their predictions from the others."""
     rows = found["cohorts"]
     chosen = [row for place, row in enumerate(rows) if place < SHOWN or row["outlying"]]
     marked = any(row["outlying"] for row in chosen)
@@ -47,7 +47,7 @@ def outlier_rows(found: Document) -> ReaderTable:
 
 
 def trial_parts(found: Document) -> Iterator[Part]:
-    """Yield what leaving out each trial does to the headline numbers."""
+    """Yield the effect of leaving out each trial on the headline numbers."""
     elpd = found["leave_one_trial_out"]
     density = "" if elpd is None else f"; elpd by trial {figure(elpd['elpd'], 1)} (SE {figure(elpd['se'], 1)})"
     yield Sentence(f"Each trial left out in turn and the others fitted anew, model {shown(found['model'])}{density}.")
@@ -56,7 +56,7 @@ def trial_parts(found: Document) -> Iterator[Part]:
 
 
 def trial_rows(found: Document) -> ReaderTable:
-    """Return the trials whose removal moves a headline number most, each with the number that it moves most."""
+    """Return the trials with the largest effects, each with the headline number it moves most."""
     moves: dict[str, list[Document]] = {}
     for row in found["moves"]:
         moves.setdefault(row["trial"], []).append(row)
@@ -101,9 +101,9 @@ def _still(largest: Sequence[float]) -> list[str]:
 
 
 def _weights(found: Document) -> str:
-    """Return how far the importance weights can be relied on."""
+    """Return the reliability of the importance weights."""
     limit, rows = found["good_k"], found["cohorts"]
-    # A k that is not a number is null in JSON.
+    # A non-finite k is null in JSON.
     high = [row for row in rows if not row["refitted"] and (row["pareto_k"] is None or row["pareto_k"] > limit)]
     refitted = sum(row["refitted"] for row in rows)
     cohorts = counted(len(rows), "cohort")
@@ -127,7 +127,7 @@ def _trial(trial: Document, moves: Sequence[Document]) -> tuple[str, ...]:
 
 
 def _moved(row: Document) -> tuple[str, str, str, str]:
-    """Return a number with and without a trial, its move and the error: rates in percent, SDs as they are."""
+    """Return a number with and without a trial, its shift and error: rates in percent, SDs unscaled."""
     if row["measure"] in SCALES_OF_SD:
         return figure(row["whole"]), figure(row["without"]), figure(row["move"]), figure(row["mcse"], 3)
     whole, without = (percent(row[name]).replace("-", "−") for name in ("whole", "without"))

@@ -1,4 +1,4 @@
-"""Median progression-free survival as a reader sees it, in months."""
+"""Median progression-free survival for readers, in months."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -41,13 +41,13 @@ EXPLAINED = (
     "that is heterogeneity, not the uncertainty of each median."
 )
 MOST_LEVELS = 4
-"""Levels that the table of other assumptions shows; all are in the record."""
+"""Levels in the table of other assumptions; the record has all."""
 
 
 def pfs_parts(record: "PfsRecord") -> tuple[Part, ...]:
-    """Return what is said of median PFS: the verdict on the posterior, the tables, and how none may be read.
+    """Return the results on median PFS: verdict on the posterior, tables, and cautions.
 
-    That the bundled table is a reconstruction is left to who says where the numbers are from.
+    The caller states that the bundled table is a reconstruction.
     """
     return (
         Sentence(f"Model: {record['model']} ({record['question']})"),
@@ -62,7 +62,7 @@ def pfs_parts(record: "PfsRecord") -> tuple[Part, ...]:
 
 
 def _verdict(record: "PfsRecord") -> Iterator[Sentence]:
-    """Yield how the posterior was computed and whether it may be used, and what failed."""
+    """Yield the computation of the posterior, its usability and any failures."""
     found, settings = record["diagnostics"], record["settings"]
     converged = found["converged"]
     said = "converged" if converged else "NOT CONVERGED: DO NOT USE THESE NUMBERS"
@@ -98,7 +98,7 @@ def _pooled(record: "PfsRecord") -> ReaderTable:
 
 
 def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
-    """Yield what leaving out the medians that were not reached does, where there are any."""
+    """Yield the effect of leaving out medians not reached, if there are any."""
     if not record["left_out"]:
         return
     weighted = _weighted(record)
@@ -152,7 +152,7 @@ def _heterogeneity(record: "PfsRecord") -> Iterator[ReaderTable]:
 
 
 def _assumptions(record: "PfsRecord") -> Iterator[ReaderTable]:
-    """Yield the typical median under other assumptions about printed medians, where there are any."""
+    """Yield the typical median under other assumptions about reported medians, if there are any."""
     levels = dict(list({(row["group"], row["level"]): row for row in record["assumptions"]}.items())[:MOST_LEVELS])
     assumptions: dict[str, dict[tuple[str, str], Row]] = {}
     for row in record["assumptions"]:
@@ -173,7 +173,7 @@ def _weighted(record: "PfsRecord") -> dict[tuple[str, str], Row]:
 
 
 def _under_titles(rows: Iterable[tuple[Row, tuple[str, ...]]]) -> Iterator[tuple[str, ...]]:
-    """Yield the row of all cohorts, and those of each group under its title."""
+    """Yield the row of all cohorts, then those of each group under its title."""
     previous = ALL
     for row, numbers in rows:
         group = row["group"]
@@ -188,7 +188,7 @@ def _cohorts(k: int, not_reached: int) -> str:
 
 
 def _mean_of_medians(row: Row) -> str:
-    """Return a mean of medians with its bootstrap interval, which no draws of a posterior are in."""
+    """Return a mean of medians with its bootstrap interval, which needs no posterior draws."""
     if row["estimate"] is None:
         return "–"
     estimate, low, high = (
@@ -198,7 +198,7 @@ def _mean_of_medians(row: Row) -> str:
 
 
 def _without(row: Row) -> str:
-    """Return a median without those that were not reached; there is none where all were bounds."""
+    """Return a median without those not reached; none if all were bounds."""
     if row["median_without"] is None:
         return "–"
     ending = "_without"

@@ -1,4 +1,4 @@
-"""A fit in short paragraphs of plain language, made of its numbers: no sentence presumes which way they point."""
+"""Plain-language summary of a fit, composed from its numbers without presuming their direction."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,18 +18,18 @@ from alkbayes.text.wording import counted, difference_size, joined, limits, perc
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
 TAIL = (1 - INTERVAL_PROB) / 2
-"""A difference is settled where the probability of one of its signs is below this."""
+"""Probability of either sign below which a difference is settled."""
 MOST_NAMED = 4
-"""Differences of one effect that are spelt out; more are counted."""
+"""Differences of one effect described one by one; more are counted."""
 MOST_LEVELS = 6
-"""Levels of one effect whose rates are spelt out."""
+"""Levels of one effect with rates in the text."""
 APART_POINTS = 0.03
-"""Difference of means from which the one over a level's own patients is told, too."""
+"""Difference between means beyond which a level's own-patient mean is given, too."""
 MUCH_PREDICTED = 0.25
-"""Share of the patients of a row with a combination that no cohort has, from which that is told."""
+"""Share of a row's patients with a combination no cohort has, from which it is mentioned."""
 NOT_OBSERVED = ", predicted and not observed"
 APART = 1.5
-"""A prediction interval this many times as wide as the interval of the mean says that cohorts differ."""
+"""Ratio of the widths of prediction interval and interval of the mean from which cohorts are said to differ."""
 
 NAMES = {
     ("line", "naive"): "treatment-naive cohorts",
@@ -51,7 +51,7 @@ TITLES = {
     "generation": ("TKI generation", "TKI generations"),
     "prior_tki": ("prior ALK TKI", "kinds of prior ALK TKI"),
 }
-"""Of an effect, what its levels are one by one and together."""
+"""Singular and plural names of an effect's levels."""
 
 PROB = f"{100 * INTERVAL_PROB:.0f}"
 
@@ -72,16 +72,11 @@ REBUILT = (
 
 
 def summary(document: Document) -> str:
-    """Return what a fit says, in short paragraphs for readers who are no statisticians, a blank line between them.
+    """Return a summary in short paragraphs for readers without statistical training, separated by blank lines.
 
-    Each interval has its own word: a credible interval of the average, a prediction interval of the next cohort, a
-    confidence interval of the summed counts. A difference between levels is called higher or lower where the
-    probability of that sign is above 0.975, and otherwise not settled.
-
-    Parameters
-    ----------
-    document
-        What `run.json` holds; `converged` false leaves all numbers out.
+    Intervals are named by type: a credible interval for the average, a prediction interval for the next cohort, a
+    confidence interval for the summed counts. A difference between levels is called higher or lower if the probability
+    of its sign is above 0.975, and otherwise not settled. A posterior that has not converged leaves all numbers out.
     """
     if not document["diagnostics"]["converged"]:
         return f"{NOT_TO_BE_USED}: {'; '.join(document['diagnostics']['failures'])}."
@@ -121,7 +116,7 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
 
 
 def _left_out(document: Document) -> Iterator[str]:
-    """Say which columns that the model does not name would clearly better it."""
+    """Return a sentence on columns outside the model that would clearly improve it."""
     if names := [shown(row["column"]) for row in document.get("unnamed") or []]:
         columns, it = ("columns {} tell", "them") if len(names) > 1 else ("column {} tells", "it")
         yield (
@@ -135,7 +130,7 @@ def _width(row: Mapping[str, Any]) -> float:
 
 
 def _next_cohort(overall: Mapping[str, PooledRow]) -> str:
-    """Say where the next cohort may lie; that cohorts are alike is never said, as few of them cannot tell."""
+    """Return a sentence on the next cohort; it never says that cohorts are alike, which few cohorts cannot show."""
     following = overall["next_cohort"]
     times = _width(following) / _width(overall["mean"])
     ends = limits(following, between=" and ")
@@ -198,12 +193,12 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow
 def _differences(
     column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]], *, others: bool
 ) -> Iterator[str]:
-    """Say which differences between levels have a sign, and how many have none."""
+    """Return sentences on differences with a settled sign, and the number without."""
     rows = [scales["risk_difference"] for scales in contrasts.values()]
     if not rows:
         return
     title = _titles(column)[1]
-    # Rates of levels may be over each level's own patients, differences are over the same ones: they need not agree.
+    # Rates may be over each level's own patients, differences are over the same ones: they need not agree.
     mix = ", compared over the same mix of the other columns," if others else ""
     settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
     if not settled:

@@ -1,4 +1,4 @@
-"""Classical pooling as a reader sees it: every method side by side, and where methods disagree."""
+"""Classical pooling for readers: methods side by side, and their disagreements."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from alkbayes.text.wording import counted, percent, percent_interval, signed, va
 from alkbayes.vocabulary import ALL
 
 type Row = Mapping[str, Any]
-"""Of `pool_table`, or of `disagreements`."""
+"""Row of `pool_table` or `disagreements`."""
 
 NUMBERS = ("rate, %", "95 % CI", "prediction", "tau²", "I², %")
 
 
 def pool_rows(rows: Sequence[Row], marks: Mapping[str, str]) -> ReaderTable:
-    """Return what each method makes of each group, with the mark of its note where notes are marked."""
+    """Return each method's result for each group, with the mark of its note if notes are marked."""
     cells: list[tuple[str, ...]] = []
     titled = None
     for row in rows:
@@ -29,7 +29,7 @@ def pool_rows(rows: Sequence[Row], marks: Mapping[str, str]) -> ReaderTable:
 
 
 def numbers(row: Row) -> tuple[str, ...]:
-    """Return the numbers of a method: estimate, intervals and heterogeneity."""
+    """Return a method's estimate, intervals and heterogeneity."""
     return (
         percent(row["estimate"]),
         percent_interval(row["low"], row["high"]),
@@ -40,7 +40,7 @@ def numbers(row: Row) -> tuple[str, ...]:
 
 
 def disagreement_parts(pairs: Sequence[Row]) -> Iterator[Part]:
-    """Yield which pairs of methods that differ in one property disagree, and why."""
+    """Yield the pairs of methods that differ in one property and disagree, with reasons."""
     limits = f"estimates {100 * POINTS:g} point or more apart, or one interval {WIDTH_RATIO:g} times as wide"
     if not pairs:
         yield Sentence(f"No two methods that differ in one property disagree ({limits}).")
@@ -51,7 +51,7 @@ def disagreement_parts(pairs: Sequence[Row]) -> Iterator[Part]:
 
 
 def disagreement_rows(pairs: Sequence[Row], *, note: str) -> ReaderTable:
-    """Return the pairs that disagree: the second's estimate less the first's, and the ratio of their intervals."""
+    """Return the disagreeing pairs: second estimate minus first, and ratio of interval widths."""
     several = len({(row["group"], row["level"]) for row in pairs}) > 1
     cells: list[tuple[str, ...]] = []
     titled = None
@@ -73,7 +73,7 @@ def disagreement_rows(pairs: Sequence[Row], *, note: str) -> ReaderTable:
 
 
 def pair(row: Row) -> tuple[str, ...]:
-    """Return a pair of methods: the second's estimate less the first's, and the ratio of their intervals."""
+    """Return a pair of methods: second estimate minus first, and ratio of interval widths."""
     ratio = row["width_ratio"]
     difference = signed(100 * row["difference"])
     return row["property"], row["method"], row["other"], difference, "–" if ratio is None else f"× {ratio:.2f}"

@@ -1,4 +1,4 @@
-"""A planned trial as a reader sees it: what it may observe, a prior for its analysis, and how its design behaves."""
+"""Planned trial for readers: predicted responders, analysis prior and operating characteristics."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,15 +9,15 @@ from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.wording import counted, figure, percent, percent_interval, planned_decimals, shared_decimals
 
 BELOW_NULL, STEP = 0.1, 0.05
-"""Of the true response rates at which success is shown: from how far below the null, and how far apart."""
+"""Distance below the null of the first true response rate in the table of power, and step."""
 SURE = 0.9995
-"""A probability of success that prints as 100 %: what is beyond it is not shown."""
+"""Power that prints as 100 %: higher values are not shown."""
 SIZES = ("ess_elir", "ess_moment", "ess_morita")
-"""How many patients a prior is worth, by each definition."""
+"""Effective sample sizes of a prior by definition."""
 
 
 def prediction_parts(found: Prediction) -> Iterator[Part]:
-    """Yield what a run says of a planned trial: the cohort and its caveats, then a table for each question."""
+    """Yield the results for a planned trial: cohort and caveats, then a table per question."""
     yield from cohort_sentences(found)
     yield rate_rows(found)
     if found.exceeding:
@@ -30,7 +30,7 @@ def prediction_parts(found: Prediction) -> Iterator[Part]:
 
 
 def cohort_sentences(found: Prediction) -> Iterator[Sentence]:
-    """Yield which cohort is planned, what the table has like it, and what a reader must know of its prediction."""
+    """Yield the planned cohort, similar cohorts in the table, and caveats."""
     cohort = found.cohort
     cohorts = f"{counted(cohort.cohorts, 'cohort')} of {counted(cohort.patients, 'patient')}"
     like = f"The table has {cohorts} like it" if cohort.seen else "NO COHORT OF THE TABLE IS LIKE IT"
@@ -41,7 +41,7 @@ def cohort_sentences(found: Prediction) -> Iterator[Sentence]:
 
 
 def rate_rows(found: Prediction) -> ReaderTable:
-    """Return the true rate of the planned cohort, and what will be observed of it, in percent."""
+    """Return the true rate of the planned cohort and the predicted observed rates, in percent."""
     rate, places = found.rate, planned_decimals(found.rate)
     true = (percent(rate["mean"], places), percent(rate["median"], places), percent(rate["sd"], places))
     return ReaderTable(
@@ -72,7 +72,7 @@ def rate_rows(found: Prediction) -> ReaderTable:
 
 
 def exceeding_rows(found: Prediction) -> ReaderTable:
-    """Return the probabilities that the true and the observed rates are above limits, in percent."""
+    """Return the probabilities that the true and observed rates exceed limits, in percent."""
     rows, sizes = found.exceeding, [row["n"] for row in found.planned]
     places = shared_decimals(row["mcse"] for row in rows)
     cells = {(row["above"], row["n"]): percent(row["probability"], places) for row in rows}
@@ -87,7 +87,7 @@ def exceeding_rows(found: Prediction) -> ReaderTable:
 
 
 def interval_rows(found: Prediction) -> ReaderTable:
-    """Return the prediction intervals of the observed rate by size, and from which size on they hardly narrow."""
+    """Return the prediction intervals of the observed rate by size, and the size from which they hardly narrow."""
     planned = {row["n"] for row in found.planned}
     rate = found.rate
     true = percent_interval(rate["low"], rate["high"], planned_decimals(rate))
@@ -100,7 +100,7 @@ def interval_rows(found: Prediction) -> ReaderTable:
                     f"{counted(row['n'], 'patient')}{', planned' if row['n'] in planned else ''}",
                     _counts(row),
                     percent_interval(row["low"], row["high"], 0),
-                    # The spread of the last draws may widen an interval of very many by a trace.
+                    # Among many draws, noise may widen an interval slightly.
                     percent(max(row["narrowing"], 0.0), 0),
                 )
                 for row in found.intervals
@@ -116,7 +116,7 @@ def interval_rows(found: Prediction) -> ReaderTable:
 
 
 def steady_sentence(steady: int | None) -> str:
-    """Return from which size on doubling the cohort narrows the interval by little; None if from none looked at."""
+    """Return a sentence on the size from which doubling the cohort hardly narrows the interval, if there is one."""
     share = f"{100 * STEADY_SHARE:g} %"
     if steady is None:
         return f"Doubling the cohort narrows the interval by {share} or more up to {MOST_PATIENTS:,} patients."
@@ -124,9 +124,9 @@ def steady_sentence(steady: int | None) -> str:
 
 
 def prior_rows(found: Prediction) -> ReaderTable:
-    """Return priors for the trial's own analysis, their densities under them."""
+    """Return priors for the trial's own analysis, with their densities below the table."""
     fitted = found.fitted
-    # A prior that is fitted to draws is as exact as they are.
+    # A fitted prior is only as precise as the draws.
     places = planned_decimals(found.rate)
     records = [prior.as_record() for prior in found.priors]
     return ReaderTable(
@@ -156,9 +156,9 @@ def prior_rows(found: Prediction) -> ReaderTable:
 
 
 def design_rows(found: Prediction) -> ReaderTable:
-    """Return how a single-arm design behaves under each prior, in percent."""
+    """Return the operating characteristics under each prior, in percent."""
     first, rows = found.designs[0][1], found.characteristics
-    # Given the responders needed, error and power are exact; what is predicted is as exact as the draws.
+    # Given the critical number, error and power are exact; predictions are as precise as the draws.
     places = planned_decimals(found.rate)
     impossible = ["–: no success even if all patients respond."]
     return ReaderTable(
@@ -192,7 +192,7 @@ def design_rows(found: Prediction) -> ReaderTable:
 
 
 def success_rows(found: Prediction) -> ReaderTable:
-    """Return the probability of success by true response rate under the first prior, in percent."""
+    """Return power by true response rate under the first prior, in percent."""
     name = found.priors[0].name
     designs = [design for prior, design in found.designs if prior == name]
     null = designs[0].null

@@ -1,4 +1,4 @@
-"""Predictive checks as a reader sees them: test statistics, cohorts beside what is predicted, cells by the priors."""
+"""Predictive checks for readers: test statistics, predictions of cohorts, and prior predictions of cells."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,13 +21,13 @@ COUNTS = ("cohorts outside 90 %",)
 READING = "p: proportion of replicated tables with a larger value, ties count half; *: in the outer 5 %."
 
 SHOWN = 15
-"""Cohorts that a table shows, those with the most extreme PIT values."""
+"""Cohorts in a table, those with the most extreme PIT values."""
 NOT_UNIFORM = 0.05
-"""A p-value below which PIT values are said not to be uniform."""
+"""P-value below which PIT values are called non-uniform."""
 
 
 def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
-    """Yield what the posterior predicts of these cohorts, and of new ones like them."""
+    """Yield the posterior predictions of these cohorts, and of new ones like them."""
     yield Sentence("new: new cohorts of new trials with these profiles and sizes, as the model predicts them.")
     yield Sentence("same: these cohorts again, each at its own rate, which was shrunk towards its counts.")
     cohorts = counted(len(found.cohorts), "cohort")
@@ -39,13 +39,13 @@ def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
 
 
 def prior_parts(found: PriorChecks) -> Iterator[Part]:
-    """Yield what the priors predict before any count is read."""
+    """Yield the prior predictions."""
     yield statistic_rows(found.statistics, of=", replicated from the priors")
     yield cell_rows(found)
 
 
 def cohort_rows(found: PosteriorChecks) -> ReaderTable:
-    """Return the cohorts whose rates are most extreme for their profile, in percent."""
+    """Return the cohorts with the most extreme rates for their profile, in percent."""
     rows = found.as_record()["cohorts"]
     extreme = sorted(rows, key=lambda row: min(row["new_pit"], 1 - row["new_pit"]))[:SHOWN]
     return ReaderTable(
@@ -60,7 +60,7 @@ def cohort_rows(found: PosteriorChecks) -> ReaderTable:
 
 
 def cell_rows(found: PriorChecks) -> ReaderTable:
-    """Return what the priors predict of each cell, in percent."""
+    """Return the prior predictions of each cell, in percent."""
     rows = found.as_record()["cells"]
     outside = [] if all(row["inside"] for row in rows) else ["*: outside the interval."]
     return ReaderTable(
@@ -75,7 +75,7 @@ def cell_rows(found: PriorChecks) -> ReaderTable:
 
 
 def statistic_rows(statistics: Sequence[Statistic], *, of: str = "") -> ReaderTable:
-    """Return each statistic as observed and as replicated, new cohorts before the same ones again."""
+    """Return each statistic as observed and replicated, new cohorts before the same ones again."""
     several = len({each.kind for each in statistics}) > 1
     rows = []
     for name in dict.fromkeys(each.name for each in statistics):
@@ -96,7 +96,7 @@ def statistic_rows(statistics: Sequence[Statistic], *, of: str = "") -> ReaderTa
 
 
 def _meanings(statistics: Sequence[Statistic]) -> tuple[str, ...]:
-    """Return what each statistic is, a sentence each."""
+    """Return the meaning of each statistic in a sentence."""
     return tuple(f"{name}: {meaning}." for name, meaning in {each.name: each.meaning for each in statistics}.items())
 
 
@@ -107,7 +107,7 @@ def _value(name: str, value: float) -> str:
 
 
 def _calibrated(kind: str, p: float) -> str:
-    """Return what the uniformity of PIT values comes to."""
+    """Return the verdict on the uniformity of PIT values."""
     if kind == "same":
         return f"{p_equals(p)}. Not a test: closer to the middle than uniform by construction."
     if p < NOT_UNIFORM:

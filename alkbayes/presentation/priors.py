@@ -1,4 +1,4 @@
-"""Priors, and what they imply, in the words of a reader."""
+"""Priors and their implications, for readers."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from alkbayes.text.names import shown
 from alkbayes.text.wording import percent, percent_interval
 
 SHOWN = ("proportion", "risk_difference")
-"""Scales that a reader has an opinion on, in this order."""
+"""Scales that readers have an opinion on, in display order."""
 
 TITLES = {
     "typical": "typical ORR",
@@ -24,7 +24,7 @@ READING = (
 
 
 def prior_text(prior: Prior) -> str:
-    """Return a prior as it is written in a paper, such as "half-normal(0.5)"; scales are those of the model."""
+    """Return a prior in publication notation, such as "half-normal(0.5)", on the model's scale."""
     match prior:
         case Normal():
             return f"normal({prior.mean:g}, {prior.sd:g})"
@@ -43,12 +43,9 @@ def prior_text(prior: Prior) -> str:
 
 
 def implication_rows(implied: Iterable[Mapping[str, Any]]) -> list[ReaderTable]:
-    """Return what priors imply, a table for rates and one for differences, in percent.
+    """Return the prior implications as a table of rates and one of differences, in percent.
 
-    Parameters
-    ----------
-    implied
-        Rows of :func:`alkbayes.model.prior_implications.prior_implications`.
+    `implied` are rows of :func:`alkbayes.model.prior_implications.prior_implications`.
     """
     rows = list(implied)
     found = []
@@ -63,7 +60,7 @@ def implication_rows(implied: Iterable[Mapping[str, Any]]) -> list[ReaderTable]:
 
 
 def _numbers(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the middle, the interval and the share outside the limits."""
+    """Return the median, the interval and the share outside the limits."""
     low, high = row["low"], row["high"]
     if row["scale"] == "proportion":
         middle, interval = percent(row["median"], 0), percent_interval(low, high, 0)

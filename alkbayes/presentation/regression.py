@@ -1,4 +1,4 @@
-"""The coefficients of a meta-regression as a reader sees them."""
+"""Coefficients of a meta-regression, for readers."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -8,19 +8,14 @@ from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.wording import figure, p_value, ratio_figure
 
 LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e5
-"""Smaller and larger numbers have a power of ten."""
+"""Range of numbers printed without an exponent."""
 MOST_DECIMALS = 8
 
 
 def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[str] = ()) -> ReaderTable:
-    """Return the coefficients, without odds ratios where there are none, and without these columns.
+    """Return the coefficients, leaving out odds ratios if there are none, and the columns `without`.
 
-    Parameters
-    ----------
-    rows
-        The coefficients as records, with their odds ratios.
-    without
-        Of "SE", "odds ratio" and "95 % CI"; name, estimate and p are always there.
+    "SE", "odds ratio" and "95 % CI" may be left out; name, estimate and p are always shown.
     """
     cells = [_cells(row) for row in rows]
     headings = [
@@ -39,7 +34,7 @@ def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[s
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return a coefficient's cells by their headings, with the decimals that its standard error calls for."""
+    """Return a coefficient's cells by heading, with decimals according to its standard error."""
     digits = _decimals(row["se"])
     ratio = ""
     if row["odds_ratio"] is not None:
@@ -56,17 +51,17 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _ratio(value: float, digits: int) -> str:
-    """Return an odds ratio, rounded on the log scale; with more decimals where its logarithm is known that well."""
+    """Return an odds ratio, rounded on the log scale, with more decimals for a precise logarithm."""
     return ratio_figure(value) if digits <= 2 else _figure(value, digits)
 
 
 def _interval(low: float | None, high: float | None, digits: int, joint: str) -> str:
-    """Return an interval; a dash where there is none."""
+    """Return an interval; a dash if missing."""
     return "–" if low is None or high is None else f"{_figure(low, digits)}{joint}{_figure(high, digits)}"
 
 
 def _figure(value: float | None, digits: int) -> str:
-    """Return a number for a reader; with three digits and a power of ten where these decimals would not do."""
+    """Return a number as text, with three digits and an exponent if these decimals do not suit it."""
     text = figure(value, digits)
     if not value or (LEAST_PLAIN <= abs(value) <= LARGEST_PLAIN and text.strip("−0.")):
         return text
@@ -74,5 +69,5 @@ def _figure(value: float | None, digits: int) -> str:
 
 
 def _decimals(se: float | None) -> int:
-    """Return how many decimals show two digits of a standard error, two at least."""
+    """Return the number of decimals that show two digits of a standard error, at least two."""
     return 2 if se is None or se <= 0 else min(max(2, 1 - math.floor(math.log10(se))), MOST_DECIMALS)

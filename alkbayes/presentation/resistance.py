@@ -1,4 +1,4 @@
-"""Resistance mutations as a reader sees them: first how little there is, then rows, model, response by status."""
+"""Resistance mutations for readers: sparseness of the data, then rows, model, and response by status."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 INTERVALS = "exact, Jeffreys: 95 % confidence intervals."
 BESIDE = "(beside)"
-"""Marks a row of samples that another row counts."""
+"""Mark of a row of samples counted in another row."""
 ALONE = "*"
-"""Marks an SD that the counts say next to nothing of."""
+"""Mark of an SD that the counts hardly inform."""
 
 
 def resistance_parts(record: "ResistanceRecord") -> tuple[Part, ...]:
-    """Return what is known of resistance mutations."""
+    """Return the results on resistance mutations."""
     first, *few = record["few"]
     return (
         Sentence(first, strong=True),
@@ -37,7 +37,7 @@ def resistance_parts(record: "ResistanceRecord") -> tuple[Part, ...]:
 
 
 def _rows(record: "ResistanceRecord") -> ReaderTable:
-    """Return every row with its own intervals, those of a set of mutations under its title."""
+    """Return every row with its own intervals, grouped by set of mutations."""
     cells: list[tuple[str, ...]] = []
     remarks: list[str] = []
     for mutations, rows in _sets(record["rows"]).items():
@@ -117,7 +117,7 @@ def _spread(record: "ResistanceRecord") -> ReaderTable:
 
 
 def _responses(record: "ResistanceRecord") -> Iterator[ReaderTable]:
-    """Yield response by mutation status where there are counts, and what is printed without."""
+    """Yield response by mutation status with counts, and reports without counts."""
     if record["responses"]:
         cells: list[tuple[str, ...]] = []
         for mutations, rows in _sets(record["responses"]).items():
@@ -151,7 +151,7 @@ def _responses(record: "ResistanceRecord") -> Iterator[ReaderTable]:
 
 
 def _sets(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Return rows by their set of mutations."""
+    """Return rows by set of mutations."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["mutation_set"], []).append(row)
@@ -159,11 +159,11 @@ def _sets(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def _share(row: Row) -> tuple[str, str, str]:
-    """Return an observed share with its two intervals, exact for the counts that it is of."""
+    """Return an observed share with its two intervals, exact for its counts."""
     exact, jeffreys = (percent_interval(row[f"{name}_low"], row[f"{name}_high"]) for name in ("exact", "jeffreys"))
     return percent(row["observed"]), exact, jeffreys
 
 
 def _plain(words: str) -> str:
-    """Return words of a table on one line, whatever they hold: a note may be long, a single word may not."""
+    """Return table text on one line: a note may be long, a single word may not."""
     return " ".join(map(shown, words.split()))

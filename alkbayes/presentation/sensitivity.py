@@ -1,4 +1,4 @@
-"""What a run's conclusions depend on, as a reader sees it: power-scaling, and numbers under alternative analyses."""
+"""Sensitivity of a run's conclusions for readers: power-scaling, and numbers under alternative analyses."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from alkbayes.sensitivity.conclusions import SensitivityRecord
 
 type Document = Mapping[str, Any]
-"""An alternative, or a number of one, in the record of a sensitivity analysis."""
+"""An alternative, or one of its numbers, in the record of a sensitivity analysis."""
 
 MOST_LEVELS = 4
-"""Levels of the first effect that the table of shifts shows."""
+"""Levels of the first effect in the table of shifts."""
 MOVED, UNUSED = "*", "!"
 HYPHENATED = {"pretreated": "pre-\ntreated"}
 
 
 def scaling_rows(found: "SensitivityRecord") -> ReaderTable:
-    """Return each headline number with its interval, and how much it depends on priors and likelihood."""
+    """Return each headline number with its interval and its sensitivity to priors and likelihood."""
     scaling = found["power_scaling"]
     kind = (
         "Likelihood: of the global parameters, the cohorts' and trials' deviations integrated out."
@@ -61,16 +61,9 @@ def scaling_rows(found: "SensitivityRecord") -> ReaderTable:
 
 
 def shift_rows(found: "SensitivityRecord", *, patients: bool = True, estimates: bool = True) -> ReaderTable:
-    """Return how far the numbers move under each alternative that was fitted.
+    """Return the shifts of the numbers under each fitted alternative.
 
-    Parameters
-    ----------
-    found
-        The analysis.
-    patients
-        Whether there is a column of patients.
-    estimates
-        Whether the number itself stands before its shift.
+    `patients` adds a column of patients, `estimates` the number itself before its shift.
     """
     main, again, *others = found["alternatives"]
     numbers = _shown(main["numbers"])
@@ -94,7 +87,7 @@ def shift_rows(found: "SensitivityRecord", *, patients: bool = True, estimates: 
 
 
 def shift_sentences(found: "SensitivityRecord") -> Iterator[Sentence]:
-    """Yield how the shifts are to be read: which alternatives failed, lose a level or do not apply, and why."""
+    """Yield notes on the shifts: alternatives that failed, lost a level or do not apply, with reasons."""
     if found["over_own"]:
         yield Sentence(
             "Each level is over its own patients here: an alternative may leave out cohorts, and with them the mix "
@@ -124,7 +117,7 @@ def shift_sentences(found: "SensitivityRecord") -> Iterator[Sentence]:
 
 
 def largest_rows(found: "SensitivityRecord") -> ReaderTable:
-    """Return the alternative that moves each number most."""
+    """Return the alternative that shifts each number most."""
     rows = tuple(
         (row["number"], row["alternative"], _shift(row), unsigned_zero(row["shift_in_sds"], 1))
         for row in found["largest"]
@@ -139,7 +132,7 @@ def largest_rows(found: "SensitivityRecord") -> ReaderTable:
 
 
 def change_rows(found: "SensitivityRecord") -> ReaderTable:
-    """Return what each alternative changes, why a reviewer asks for it, and what became of it."""
+    """Return each alternative's change, the reviewer's question behind it, and its status."""
     return ReaderTable(
         "What each alternative changes",
         ("alternative", "change", "why a reviewer asks", "fitted"),
@@ -149,7 +142,7 @@ def change_rows(found: "SensitivityRecord") -> ReaderTable:
 
 
 def asked_of(found: "SensitivityRecord") -> list[Document]:
-    """Return the alternatives beside the main fit."""
+    """Return the alternatives, without the main fit."""
     return [row for row in found["alternatives"] if row["why"] is not None]
 
 
@@ -160,14 +153,14 @@ def _status(row: Document) -> str:
 
 
 def _shift(row: Document) -> str:
-    """Return a shift in points; of an SD on the scale of the model."""
+    """Return a shift in percentage points; for an SD on the model's scale."""
     if row["number"].startswith("tau"):
         return signed(row["shift"], supported_decimals((row["shift_error"],), most=OTHER_DECIMALS))
     return points(row["shift"], shared_decimals((row["shift_error"],)))
 
 
 def _main(found: "SensitivityRecord") -> Document:
-    """Return what the run itself says."""
+    """Return the record of the run itself."""
     main: Document = found["alternatives"][0]
     return main
 
@@ -177,7 +170,7 @@ def _usable(row: Document) -> bool:
 
 
 def _is_sd(number: Document) -> bool:
-    """Return whether a number is on the scale of the model, and no rate and no difference of rates."""
+    """Return whether a number is on the model's scale rather than a rate or risk difference."""
     return bool(number["table"] == "heterogeneity")
 
 
@@ -186,7 +179,7 @@ def _is_next_cohort(number: Document) -> bool:
 
 
 def _estimated(number: Document) -> tuple[str, str]:
-    """Return median and interval: of rates in percent, of differences in points, of SDs on the model's scale."""
+    """Return median and interval: rates in percent, differences in points, SDs on the model's scale."""
     median, low, high = (number[name] for name in ("median", "low", "high"))
     errors = [number[f"mcse_{name}"] for name in ("median", "low", "high")]
     if _is_sd(number):
@@ -199,7 +192,7 @@ def _estimated(number: Document) -> tuple[str, str]:
 
 
 def _shown(numbers: Sequence[Document]) -> list[Document]:
-    """Return the numbers that a table in a terminal has room for."""
+    """Return the numbers that fit on a terminal."""
     pooled = [number for number in numbers if number["table"] == "pooled"]
     means = [number for number in pooled if not _is_next_cohort(number)]
     following = [number for number in pooled if _is_next_cohort(number)]
@@ -249,7 +242,7 @@ def _cells(row: Document, numbers: Sequence[Document], *, estimates: bool) -> li
 
 
 def _moved(number: Document) -> str:
-    """Return the shift of a median, of an SD as of percentage points: with its sign, and none of a zero."""
+    """Return the shift of a median in percentage points or SD units, signed unless zero."""
     if _is_sd(number):
         return points(number["shift"] / 100, supported_decimals((number["shift_error"],), most=OTHER_DECIMALS))
     return points(number["shift"], shared_decimals((number["shift_error"],)))

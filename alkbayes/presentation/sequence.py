@@ -1,4 +1,4 @@
-"""Sequences of ALK inhibitors as a reader sees them: every option after each prior one, and options compared."""
+"""Sequences of ALK TKIs for readers: every option after each prior one, and comparisons."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,13 +16,13 @@ ENGINES = {"quadrature": "by quadrature", "nuts": "by NUTS"}
 
 
 def sequence_opening(record: "SequenceRecord") -> tuple[Part, ...]:
-    """Return what is to be read before any number, and before where these are from."""
+    """Return the cautions that precede the numbers and their source."""
     first = record["cautions"][0]
     return (*not_converged(record["diagnostics"]["failures"]), Sentence(first, strong=True))
 
 
 def sequence_parts(record: "SequenceRecord") -> tuple[Part, ...]:
-    """Return the cells of the matrix with the ranks of the options in a row, pairs of options, and the findings."""
+    """Return the matrix with ranks of the options in each row, pairs of options, and conclusions."""
     made = f"fitted {ENGINES[record['engine']]}" if record["run"] is None else f"run {record['run']}"
     return (
         Sentence(f"Model {record['model']}, {made}"),
@@ -35,7 +35,7 @@ def sequence_parts(record: "SequenceRecord") -> tuple[Part, ...]:
 
 
 def _options(record: "SequenceRecord") -> ReaderTable:
-    """Return every option with its estimands; of what no cohort has had, a prediction that is marked."""
+    """Return every option with its estimands, marked as a prediction if no cohort has had it."""
     title = "Objective response rate by prior ALK TKI and TKI generation, %"
     if record["after"] is not None:
         title = f"Objective response rate after {history_words(record['after'])}, %"
@@ -68,7 +68,7 @@ def _option_rows(record: "SequenceRecord") -> Iterator[tuple[str, ...]]:
 
 
 def _comparisons(record: "SequenceRecord") -> Part:
-    """Return pairs of options; of the whole matrix those in which both rest on cohorts."""
+    """Return pairs of options; for the whole matrix, only those observed on both sides."""
     whole = record["after"] is None
     rows = [row for row in record["comparisons"] if row["observed"] or not whole]
     if not rows:

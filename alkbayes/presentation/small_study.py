@@ -1,4 +1,4 @@
-"""Tests for small-study effects as a reader sees them."""
+"""Tests for small-study effects, for readers."""
 
 from collections.abc import Iterator, Sequence
 

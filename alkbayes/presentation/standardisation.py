@@ -1,4 +1,4 @@
-"""Over whose patients the rows of a fit are averaged, in the words of a reader, and what that changes."""
+"""Patients that the rows of a fit are averaged over, and the effect of standardisation, for readers."""
 
 from collections.abc import Iterator
 
@@ -17,10 +17,10 @@ from alkbayes.text.wording import joined, percent
 from alkbayes.vocabulary import ALL, Estimand, Standard
 
 APART = 0.03
-"""Difference of means from which it is said what a row would be over its own patients."""
+"""Difference between means beyond which a row's own-patient mean is given."""
 
 UNEVEN = 0.1
-"""Cramér's V, or correlation ratio, from which a column is said to lie unevenly over another."""
+"""Cramér's V, or correlation ratio, from which a column is called unevenly distributed over another."""
 
 OWN_ROWS = "Each row is averaged over its own patients"
 SAME_PATIENTS = (
@@ -42,13 +42,13 @@ UNEXAMINED = {
     "missing": "{count} of {cohorts} cohorts without it",
     "size": "{cohorts} cohorts",
 }
-"""Why a column was not looked at, by :class:`alkbayes.criticism.confounding.Reason`."""
+"""Reasons why a column was not examined, by :class:`alkbayes.criticism.confounding.Reason`."""
 
 
 def standard_lines(document: Document) -> list[str]:
-    """Return how the levels of a table can be compared, and which rows that changes, a sentence each.
+    """Return sentences on how levels can be compared, and on the rows that this changes.
 
-    There are none where no row mixes combinations of levels.
+    There are none if no row mixes combinations of levels.
     """
     rows = list(_standardised(document))
     if not rows:
@@ -68,10 +68,7 @@ def standard_lines(document: Document) -> list[str]:
 
 
 def unnamed_lines(document: Document) -> list[str]:
-    """Return which columns that the model does not name would better it, and which were not looked at.
-
-    One sentence each; nothing where no column would, or none was left out.
-    """
+    """Return a sentence on columns outside the model that would improve it, and one on those not examined, if any."""
     found = []
     for row in document.get("unnamed") or []:
         measure = "correlation ratio" if row["numeric"] else "Cramér's V"
@@ -97,7 +94,7 @@ def unnamed_lines(document: Document) -> list[str]:
 
 
 def averaging(document: Document) -> tuple[str, list[str]]:
-    """Return what a list of weights is of, and its lines; no lines where no row mixes combinations of levels."""
+    """Return the heading and lines of averaging weights; no lines if no row mixes combinations of levels."""
     if document.get("standard") != Standard.SAME:
         return OWN_ROWS, weight_lines(document)
     lines = []
@@ -114,7 +111,7 @@ def averaging(document: Document) -> tuple[str, list[str]]:
 
 
 def contrast_patients(document: Document) -> list[str]:
-    """Return over whose patients contrasts are, in one sentence; nothing where it is those of their two levels."""
+    """Return a sentence on the patients of contrasts; none if they are those of the two levels."""
     columns = list(contrasts_by_column(document))
     over = [
         f"{column_title(column)}, {over}" for column in columns if (over := patients_of(column, document["pooled"]))
@@ -123,7 +120,7 @@ def contrast_patients(document: Document) -> list[str]:
 
 
 def prediction_lines(document: Document) -> list[str]:
-    """Return what the mark of a row means and how much of each such row is a prediction; nothing if no row has it."""
+    """Return lines on the mark of predicted rows and the share predicted in each; none without such rows."""
     marked: dict[str, list[str]] = {}
     for row in _standardised(document):
         if is_partly_predicted(row):
@@ -139,12 +136,12 @@ def prediction_lines(document: Document) -> list[str]:
 
 
 def _single(document: Document) -> Iterator[PooledRow]:
-    """Yield the means of the levels of single columns."""
+    """Yield the means for levels of single columns."""
     for row in document["pooled"]:
         if row["estimand"] == Estimand.MEAN and row["group"] != ALL and not is_pair(row):
             yield row
 
 
 def _standardised(document: Document) -> Iterator[PooledRow]:
-    """Yield those of them that are over the same patients as the other levels."""
+    """Yield the means averaged over the same patients as the other levels."""
     yield from (row for row in _single(document) if row.get("over"))

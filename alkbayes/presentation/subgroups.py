@@ -1,4 +1,4 @@
-"""Pooled rates by level of a column, as a reader sees them."""
+"""Pooled rates by level of a column, for readers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ HEADINGS = {
     "shared": "one tau2 for all",
     "none": "no variance between cohorts",
 }
-"""What is said of the heterogeneity of the levels."""
+"""Heading by kind of heterogeneity."""
 
 
 def level_rows(levels: Sequence[Mapping[str, Any]], kinds: Iterable[str]) -> ReaderTable:
-    """Return what is pooled of each level, under each kind of heterogeneity."""
+    """Return the pooled results of each level under each kind of heterogeneity."""
     rows: list[tuple[str, ...]] = []
     for kind in kinds:
         rows.append((HEADINGS[kind],))

@@ -1,8 +1,7 @@
-"""What a result is to a reader: titles, sentences and tables of text, for every form that they are given out in.
+"""Parts of a result for readers: titles, sentences and tables of text, common to all output formats.
 
-A function of this package turns a result into such parts once. The command line prints them
-(:mod:`alkbayes.cli.shared.reader`), a report makes blocks of them (:func:`alkbayes.report.blocks.blocks_of`): neither
-formats a number.
+Each function of this package formats a result as parts. :mod:`alkbayes.cli.shared.reader` prints them, and
+:func:`alkbayes.report.blocks.blocks_of` makes report blocks of them, without formatting any number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,23 +11,22 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ReaderTable:
-    """A table as text.
+    """Table as text.
 
     Attributes
     ----------
     title
-        What it is of.
+        Title.
     headings
-        Of its columns; the first column holds names, the others numbers. A line break may stand where it is narrow.
+        Column headings; the first column holds names, the others numbers. Line breaks are allowed in narrow columns.
     rows
-        The cells of each row. A row of one cell is the title of those under it. A line break parts a number from its
-        interval.
+        Cells of each row; a single cell is the title of the rows below. A line break separates number and interval.
     words
-        Positions of further columns that hold words.
+        Positions of further text columns.
     notes
-        Sentences that stand under it.
+        Sentences below the table.
     folded
-        Of names of two levels, how they stand in two lines where it is narrow.
+        Two-line forms of names of two levels, for narrow output.
     """
 
     title: str
@@ -41,14 +39,14 @@ class ReaderTable:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """The title of the parts that follow."""
+    """Title of the following parts."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One or more sentences of running text; `strong` for what must not be overlooked."""
+    """One or more sentences; `strong` for warnings."""
 
     text: str
     strong: bool = False
@@ -57,18 +55,18 @@ class Sentence:
 type Part = Title | Sentence | ReaderTable
 
 type Row = Mapping[str, Any]
-"""A row of a result's record."""
+"""Row of a result's record."""
 
 
 def not_converged(failures: Sequence[str]) -> tuple[Sentence, ...]:
-    """Return the warning that stands above numbers of a posterior that failed its gate; nothing if none did."""
+    """Return the warning above the numbers of a posterior that failed its gate, if any."""
     if not failures:
         return ()
     return (Sentence(f"NOT CONVERGED: DO NOT USE THESE NUMBERS: {'; '.join(failures)}.", strong=True),)
 
 
 def rows_by[R: Mapping[str, Any]](rows: Iterable[R], *keys: str) -> dict[tuple[Any, ...], dict[Any, R]]:
-    """Return rows by the values of all keys but the last, and among those by the value of the last."""
+    """Return rows by all keys but the last, and within these by the last."""
     found: dict[tuple[Any, ...], dict[Any, R]] = {}
     *outer, inner = keys
     for row in rows:

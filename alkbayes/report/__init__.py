@@ -1,1 +1,1 @@
-"""A run as a document for a co-author: one HTML file, or Markdown."""
+"""Report of a run for co-authors, as one HTML file or as Markdown."""

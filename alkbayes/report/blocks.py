@@ -1,4 +1,4 @@
-"""What a report is made of, before it is HTML or Markdown: plain records of text, tables, figures and code."""
+"""Blocks of a report, independent of HTML and Markdown: records of text, tables, figures and code."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,9 @@ from alkbayes.presentation.tables import Part, ReaderTable, Sentence, Title
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A piece of text that leads somewhere.
+    """Linked text.
 
-    Attributes
-    ----------
-    text
-        What is read.
-    url
-        An address that begins with https:// or http://, or "#" and the name of a place in the report.
+    `url` begins with https:// or http://, or is "#" and an anchor within the report.
     """
 
     text: str
@@ -26,7 +21,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """A piece of text that is typed as it stands: a command, a file's name, a hash."""
+    """Literal text: a command, a file name, a hash."""
 
     text: str
 
@@ -37,7 +32,7 @@ type Pieces = tuple[Piece, ...]
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Running text; `strong` for what must not be overlooked."""
+    """Running text; `strong` for warnings."""
 
     kind: ClassVar[str] = "paragraph"
     pieces: Pieces
@@ -46,7 +41,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Bullets:
-    """A list, numbered where its order matters."""
+    """List, numbered if its order matters."""
 
     kind: ClassVar[str] = "bullets"
     items: tuple[Pieces, ...]
@@ -55,7 +50,7 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Names with what they are."""
+    """Names with their values."""
 
     kind: ClassVar[str] = "facts"
     rows: tuple[tuple[str, Pieces], ...]
@@ -63,7 +58,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Steps in which a count becomes smaller: each with what it says, and what left on the way to it."""
+    """Flow of exclusions: steps with falling counts, each with its text and the exclusions on the way to it."""
 
     kind: ClassVar[str] = "flow"
     steps: tuple[tuple[str, tuple[str, ...]], ...]
@@ -71,7 +66,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its notes."""
+    """Table with notes."""
 
     kind: ClassVar[str] = "table"
     table: ReaderTable
@@ -80,18 +75,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure.
+    """Figure.
 
     Attributes
     ----------
     name
-        Of its file, without an ending.
+        File name without extension.
     title
-        What it is of.
+        Title.
     description
-        What is to be seen, for who cannot see it.
+        Alternative text for readers who cannot see the figure.
     pages
-        Each page as an SVG document, with its width in pixels of a screen.
+        SVG document of each page, with its width in screen pixels.
     """
 
     kind: ClassVar[str] = "picture"
@@ -112,7 +107,7 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Text in a fixed pitch: commands, or a file."""
+    """Monospaced text: commands, or a file."""
 
     kind: ClassVar[str] = "listing"
     text: str
@@ -121,7 +116,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Blocks that are opened on demand, and printed in any case."""
+    """Collapsible blocks, always printed."""
 
     kind: ClassVar[str] = "fold"
     title: str
@@ -130,20 +125,20 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a strip of the forest shows of one rate, on one scale; positions are percent of the strip's width.
+    """One rate in a forest strip on one scale; positions are percent of the strip's width.
 
     Attributes
     ----------
     scale
         "percent" or "logit".
     observed, observed_low, observed_high
-        Of a cohort, the observed rate and its exact interval; None for a summary.
+        Observed rate of a cohort and its exact interval; None for a summary.
     middle, low, high
-        Of the posterior, or of the summary's `typical` with its credible interval.
+        Posterior, or a summary's `typical` with its credible interval.
     mean, next_low, next_high
-        Of a summary alone: `mean`, and the prediction interval of the next cohort.
+        For a summary only: `mean`, and the prediction interval of the next cohort.
     text, observed_text
-        The same numbers in words: of the posterior and of what was observed.
+        The posterior and observed numbers as text.
     """
 
     scale: str
@@ -162,28 +157,28 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class ForestRow:
-    """A row of the forest of cohorts.
+    """Row of the forest of cohorts.
 
     Attributes
     ----------
     rank
         "group" (a title), "summary" (of a group or of all), or "cohort".
     label
-        A cohort's name, or what a group is called.
+        Name of a cohort or group.
     number
-        Of a cohort, from 1 in the order of the table; 0 otherwise.
+        Cohort number, from 1 in table order; 0 otherwise.
     groups
-        Of a cohort, the values of the columns that it can be filtered by.
+        Cohort's values in the filter columns.
     counts
         Responders of patients.
     weight
-        In percent of all cohorts.
+        Percent of the weight of all cohorts.
     order
-        What each column is sorted by.
+        Sort key of each column.
     marks
         One for each scale; empty for a group without a summary.
     details
-        Of a cohort, what else is known of it.
+        Further facts on a cohort.
     """
 
     rank: str
@@ -199,7 +194,7 @@ class ForestRow:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Of the strips: a scale's name, and its ticks as label and position in percent of the width."""
+    """Scale of the strips: its name, and ticks as label and position in percent of the width."""
 
     scale: str
     title: str
@@ -208,22 +203,10 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Every cohort as a row that can be sorted, filtered and asked for its details.
+    """Forest of cohorts that can be sorted, filtered and expanded.
 
-    Attributes
-    ----------
-    title
-        What it is of.
-    rows
-        In the order of the forest plot.
-    axes
-        One for each scale.
-    filters
-        The columns that cohorts are filtered by, each with its values.
-    reference
-        Position of the overall mean on each scale.
-    notes
-        How to read it.
+    `axes` and `reference`, the position of the overall mean, are by scale; `filters` are columns with their values;
+    `notes` explain how to read the forest.
     """
 
     kind: ClassVar[str] = "forest"
@@ -242,7 +225,7 @@ class Forest:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A title within a section."""
+    """Heading within a section."""
 
     kind: ClassVar[str] = "heading"
     text: str
@@ -253,7 +236,7 @@ type Block = Paragraph | Bullets | Facts | Flow | Table | Picture | Equation | L
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a report under a title; `anchor` is its name within the document."""
+    """Titled part of a report; `anchor` is its name within the document."""
 
     anchor: str
     title: str
@@ -262,22 +245,22 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole document.
+    """Complete report.
 
     Attributes
     ----------
     title, subtitle
-        What it is about.
+        Title lines.
     warning
-        Why its numbers are not to be used; empty where they may be.
+        Reason not to use its numbers, or empty.
     key_results
-        What each is of, and the sentence; at most six.
+        Topic and sentence, six at most.
     opening
-        The figure of the pooled rates, or why there is none.
+        Figure of the pooled rates, or why there is none.
     sections
-        In their order.
+        Sections in order.
     written
-        When the run was written, as the run says.
+        Time of the run.
     """
 
     title: str
@@ -290,17 +273,17 @@ class Report:
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """Every figure, in the order of the document."""
+        """All figures in document order."""
         return tuple(_pictures([self.opening, *(block for section in self.sections for block in section.blocks)]))
 
 
 def text(*pieces: Piece) -> Paragraph:
-    """Return a paragraph of these pieces."""
+    """Return a paragraph of text pieces."""
     return Paragraph(pieces)
 
 
 def blocks_of(parts: Iterable[Part]) -> Iterator[Block]:
-    """Yield what a reader sees of a result as blocks; sentences after one another are paragraphs of their own."""
+    """Yield a result's parts as blocks; consecutive sentences become separate paragraphs."""
     for part in parts:
         match part:
             case Title(text=title):
@@ -312,7 +295,7 @@ def blocks_of(parts: Iterable[Part]) -> Iterator[Block]:
 
 
 def attempted(make: Callable[[], Iterable[Block]]) -> list[Block]:
-    """Return the blocks of a part of a report, or the reason why it cannot be made; a bug keeps its traceback."""
+    """Return the blocks of a part of a report, or why it cannot be made; a bug keeps its traceback."""
     try:
         return list(make())
     except AlkbayesError as error:

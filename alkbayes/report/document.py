@@ -1,4 +1,4 @@
-"""A run as a report, in the order of the Bayesian analysis reporting guidelines.
+"""Report of a run, ordered by the Bayesian analysis reporting guidelines.
 
 Kruschke 2021, doi:10.1038/s41562-021-01177-7.
 """
@@ -30,17 +30,12 @@ if TYPE_CHECKING:
 def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Report:
     """Return the report of a finished run.
 
-    Parameters
-    ----------
-    folder
-        Of the run.
-    sources
-        Of :func:`alkbayes.report.sections.sources.read_sources`, for a table of one's own that names sources.
+    `sources`, from :func:`alkbayes.report.sections.sources.read_sources`, belong to a user's own table.
 
     Raises
     ------
     RunError
-        If this is no finished run, or its files are not the ones that it wrote.
+        If this is not a finished run, or its files have changed.
     """
     document = read_run(folder)
     tables = RunTables(folder, document)

@@ -1,4 +1,4 @@
-"""A report as files: whole or not at all, and never over one that is there."""
+"""Report files, written whole or not at all, and never over an existing file."""
 
 from pathlib import Path
 
@@ -8,45 +8,40 @@ from alkbayes.report.renderers.markdown import figure_files, markdown_of
 from alkbayes.runs.places import format_of, new_files
 
 FORMATS = {"html": ("html", "htm"), "md": ("md", "markdown")}
-"""What a report can be written as, with the endings of its file's name."""
+"""File extensions by format."""
 
 
 def report_format(path: Path | None, asked: str | None) -> str:
-    """Return what a report is written as: what was asked for, else by the ending of its file's name, else HTML.
+    """Return the requested format of a report, else that of the file's extension, else HTML.
 
     Raises
     ------
     UsageError
-        If the format is none of `FORMATS`, or the file's name ends otherwise.
+        If the format is not in `FORMATS`, or disagrees with the file's extension.
     """
     return format_of(path, asked, FORMATS, "a report")
 
 
 def figures_folder(path: Path) -> Path:
-    """Return the folder of a Markdown report's figures: beside it, with its name."""
+    """Return the figures folder of a Markdown report, beside the file and named after it."""
     return path.with_name(f"{path.stem}-figures")
 
 
 def places(path: Path, format_: str) -> list[Path]:
-    """Return what writing a report makes: the file, and of Markdown the folder of its figures."""
+    """Return the paths of a report: the file and, for Markdown, its figures folder."""
     return [path] if format_ == "html" else [path, figures_folder(path)]
 
 
 def write_report(report: Report, path: Path, format_: str) -> list[Path]:
-    """Write a report.
-
-    Returns
-    -------
-    list of Path
-        What was made, as :func:`places`.
+    """Write a report and return its paths, as :func:`places`.
 
     Raises
     ------
     UsageError
-        If something is at one of these places, or the folder cannot be written to.
+        If one of the paths exists, or the folder is not writable.
     """
     made = places(path, format_)
-    # What is named last is moved first: the file that names the figures is what a reader opens.
+    # The last path is moved first, so that the figures are there before the file that links to them.
     with new_files(path, made) as parts:
         if format_ == "html":
             parts[0].write_text(html_of(report), encoding="utf-8")

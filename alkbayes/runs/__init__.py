@@ -1,1 +1,1 @@
-"""Run folders, and analyses kept beside a run."""
+"""Run folders, and analyses stored beside a run."""

@@ -1,4 +1,4 @@
-"""What was computed of a finished run, kept beside it, so that figures and reports need not compute it again."""
+"""Analyses of a finished run, stored beside it so that figures and reports need not repeat them."""
 
 import json
 import shlex
@@ -23,31 +23,30 @@ COMMANDS = {
     "resistance": "alkbayes resistance --for {run}",
     "predict": "alkbayes predict {run} --n PATIENTS",
 }
-"""What can be kept, and the command that keeps it in the folder of the run that it names."""
+"""Analyses that can be stored, with the command that stores each in a run's folder."""
 
 
 def keep_analysis(folder: Path, name: str, document: Mapping[str, object]) -> Path:
-    """Write an analysis of a run beside the run, whole or not at all; an older one is replaced.
+    """Write an analysis beside its run, whole or not at all, replacing an older one.
 
     Parameters
     ----------
     folder
-        Of the run.
+        Folder of the run.
     name
-        Of the analysis, one of :data:`COMMANDS`.
+        Name of the analysis in :data:`COMMANDS`.
     document
-        What its command prints with `--json`. Numbers that JSON cannot hold become null.
+        JSON output of its command. Non-finite numbers become null.
 
     Returns
     -------
     Path
-        `folder`/`name`.json. It holds `schema`, `analysis`, `run_sha256` (of the `run.json` that it was made from) and
-        `document`.
+        `folder`/`name`.json with keys `schema`, `analysis`, `run_sha256` (of its `run.json`) and `document`.
 
     Raises
     ------
     RunError
-        If the folder cannot be written to.
+        If the folder is not writable.
     """
     path = _path(folder, name)
     try:
@@ -62,24 +61,12 @@ def keep_analysis(folder: Path, name: str, document: Mapping[str, object]) -> Pa
 
 
 def kept_analysis(folder: Path, name: str) -> dict[str, Any] | None:
-    """Return an analysis that was kept with a run, or None where there is none.
-
-    Parameters
-    ----------
-    folder
-        Of the run.
-    name
-        Of the analysis, one of :data:`COMMANDS`.
-
-    Returns
-    -------
-    dict or None
-        The document, as it was given to :func:`keep_analysis`.
+    """Return the document of a stored analysis as given to :func:`keep_analysis`, or None if there is none.
 
     Raises
     ------
     RunError
-        If what is there was made from another run or by another version, or cannot be read.
+        If it was made from another run or by another version, or cannot be read.
     """
     path = _path(folder, name)
     if not path.exists():
@@ -104,7 +91,7 @@ def kept_analysis(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def command_for(name: str, folder: Path) -> str:
-    """Return the command that makes an analysis of a run and keeps it."""
+    """Return the command that makes and stores an analysis of a run."""
     return COMMANDS[name].format(run=shlex.quote(str(folder)))
 
 

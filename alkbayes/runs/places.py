@@ -1,4 +1,4 @@
-"""Places of files and folders: free before anything is computed, and filled whole or not at all."""
+"""Output paths, free before anything is computed, and filled whole or not at all."""
 
 import shutil
 import tempfile
@@ -10,21 +10,21 @@ from alkbayes.errors import UsageError
 
 
 def format_of(path: Path | None, asked: str | None, formats: Mapping[str, Sequence[str]], what: str) -> str:
-    """Return the format of a file: what was asked for, else by the ending of its name, else the first.
+    """Return the requested format of a file, else that of its extension, else the first.
 
     Parameters
     ----------
     path, asked
-        The name and the format that the user gave, if any.
+        File and format requested by the user, if any.
     formats
-        Endings of each format, without the point.
+        Extensions by format, without the dot.
     what
-        Is written, as in "a figure".
+        Kind of file for messages, such as "a figure".
 
     Raises
     ------
     UsageError
-        If there is no such format, or the name ends otherwise.
+        If there is no such format, or the extension disagrees.
     """
     if asked is not None and asked not in formats:
         raise UsageError(f"found {asked!r}; allowed: {', '.join(formats)}.", parameter="format")
@@ -41,12 +41,12 @@ def format_of(path: Path | None, asked: str | None, formats: Mapping[str, Sequen
 
 
 def check_free(paths: Sequence[Path]) -> None:
-    """Check that nothing is at any of these places.
+    """Check that none of the paths exists.
 
     Raises
     ------
     UsageError
-        If something is.
+        If one does.
     """
     if taken := [path for path in paths if path.exists() or path.is_symlink()]:
         raise UsageError(
@@ -56,24 +56,19 @@ def check_free(paths: Sequence[Path]) -> None:
 
 @contextmanager
 def new_files(path: Path, targets: Sequence[Path]) -> Iterator[list[Path]]:
-    """Lend hidden places for files and folders, which are renamed at the end, the last first.
+    """Provide temporary paths for files and folders, which are renamed at the end, the last first.
 
-    Parameters
-    ----------
-    path
-        What the user named; its folder is made where there is none.
-    targets
-        In that folder; nothing may be there.
+    `path`, named by the user, gets its folder if missing; `targets` are in that folder and must not exist.
 
     Yields
     ------
     list of Path
-        A place for each target.
+        Temporary path for each target.
 
     Raises
     ------
     UsageError
-        If something is at one of the targets, or the disk refuses.
+        If a target exists, or cannot be written.
     """
     check_free(targets)
     try:
@@ -89,12 +84,12 @@ def new_files(path: Path, targets: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def check_plots_place(folder: Path) -> None:
-    """Check, before anything is computed, that a folder of plots can be made.
+    """Check, before anything is computed, that a folder of plots can be created.
 
     Raises
     ------
     UsageError
-        If something is there already, or the folder above it does not exist.
+        If it exists, or its parent does not.
     """
     if folder.exists() or folder.is_symlink():
         kind = "a folder" if folder.is_dir() else "a file"
@@ -110,12 +105,12 @@ def check_plots_place(folder: Path) -> None:
 
 @contextmanager
 def new_plots_folder(folder: Path) -> Iterator[Path]:
-    """Lend a hidden folder that becomes `folder` at the end, or nothing where something fails.
+    """Provide a temporary folder that becomes `folder` at the end, or disappears on failure.
 
     Raises
     ------
     UsageError
-        As :func:`check_plots_place`, and if the disk refuses.
+        As :func:`check_plots_place`, and if it cannot be written.
     """
     check_plots_place(folder)
     try:
@@ -129,7 +124,7 @@ def new_plots_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """Make a hidden folder next to `path`, gone at the end unless it was renamed."""
+    """Create a temporary folder next to `path`, removed at the end unless it was renamed."""
     place = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
     place.chmod(0o755)
     try:

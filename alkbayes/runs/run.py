@@ -1,4 +1,4 @@
-"""A run's folder: written beside its place and renamed in whole, checked when it is read again."""
+"""Run folders: written to a temporary folder and renamed as a whole, checked when read."""
 
 import errno
 import io
@@ -48,11 +48,11 @@ PARTS = (
     "files",
     "content_sha256",
 )
-"""What `run.json` holds beside its schema."""
+"""Keys of `run.json` besides its schema."""
 
 
 def free_run_folder(model: str, *, now: datetime) -> Path:
-    """Return `runs/<model>-<timestamp>` below the current folder, with a number where that is taken."""
+    """Return `runs/<model>-<timestamp>` below the current folder, with a number if that exists."""
     stem = f"{model}-{now:%Y%m%d-%H%M%S}"
     candidate, number = RUNS_FOLDER / stem, 1
     while candidate.exists() or candidate.is_symlink():
@@ -62,14 +62,14 @@ def free_run_folder(model: str, *, now: datetime) -> Path:
 
 
 def check_place(folder: Path) -> None:
-    """Check, before anything is sampled, that a run can be written to `folder`.
+    """Check, before sampling, that a run can be written to `folder`.
 
     Raises
     ------
     TakenError
-        If something is there already.
+        If it exists.
     RunError
-        If the folder above it cannot be written to.
+        If its parent is not writable.
     """
     if folder.exists() or folder.is_symlink():
         kind = "a folder" if folder.is_dir() else "a file"
@@ -78,7 +78,7 @@ def check_place(folder: Path) -> None:
     while not above.exists():
         above = above.parent
     try:
-        # Made and removed: the rights of a folder do not say all (a full or read-only disk, /proc).
+        # Created and removed: permissions do not tell all (a full or read-only disk, /proc).
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".partial", dir=above):
             pass
     except OSError as error:
@@ -88,31 +88,30 @@ def check_place(folder: Path) -> None:
 
 
 def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes, command: str) -> "RunDocument":
-    """Write a run's folder: whole or not at all.
+    """Write a run's folder, whole or not at all.
 
     Parameters
     ----------
     folder
-        Where; nothing may be there.
+        New folder.
     fit, results
-        What to write.
+        Contents.
     model_file
-        The bytes of the model file.
+        Bytes of the model file.
     command
-        The command line that made the run.
+        Command line that made the run.
 
     Returns
     -------
     dict
-        What `run.json` holds: the results' document, the command, the time, a hash of every other file, and one of all
-        that.
+        `run.json`: the results' document, the command, the time, a hash of every other file, and one of all that.
 
     Raises
     ------
     TakenError
-        If something came to be at `folder` in the meantime.
+        If `folder` exists by now.
     RunError
-        If the disk refuses.
+        If it cannot be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +120,7 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
             (place / EVIDENCE_FILE).write_bytes(fit.evidence.content)
             for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
                 getattr(results, name).to_csv(place / f"{name}.csv", index=False)
-            # In memory first: HDF5 closes a file that a full disk cut short once more at exit, and crashes the process.
+            # In memory first: after a disk-full error HDF5 closes the file again at exit, and crashes the process.
             posterior = io.BytesIO()
             fit.tree.to_netcdf(posterior, engine="h5netcdf")
             (place / POSTERIOR_FILE).write_bytes(posterior.getbuffer())
@@ -132,7 +131,7 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
             )
             text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
             (place / RUN_FILE).write_text(text + "\n", encoding="utf-8")
-            # Without this a folder that came to be at `folder` since the check would be replaced, if it is empty.
+            # Without this check an empty folder created since the last one would be replaced.
             check_place(folder)
             place.rename(folder)
     except OSError as error:
@@ -145,12 +144,12 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
 
 
 def read_run(folder: Path) -> "RunDocument":
-    """Return the document of a finished run, its files checked.
+    """Return the document of a finished run, after checking its files.
 
     Raises
     ------
     RunError
-        If this is no finished run, or a file, `run.json` included, is missing or is not what the run wrote.
+        If this is not a finished run, or a file, `run.json` included, is missing or has changed.
     """
     if not folder.is_dir():
         fault = "is a file" if folder.exists() else "there is no such folder"
@@ -180,7 +179,7 @@ def read_run(folder: Path) -> "RunDocument":
 
 
 def _command(document: object) -> str:
-    """Return the command by which a run was made, whatever version wrote it."""
+    """Return the command that made a run, in any version's format."""
     command = document.get("command") if isinstance(document, dict) else None
     return command if isinstance(command, str) else "alkbayes fit"
 
@@ -202,13 +201,7 @@ def _check_files(folder: Path, document: Mapping[str, Any]) -> None:
 
 
 def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a run with the SHA-256 of its content, which shows any later change of it.
-
-    Parameters
-    ----------
-    document
-        Of the run; a hash that it has already is replaced.
-    """
+    """Return the document of a run with the SHA-256 of its content, replacing any, to reveal later changes."""
     content = {name: value for name, value in document.items() if name != "content_sha256"}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return content | {"content_sha256": sha256(text.encode()).hexdigest()}
@@ -217,19 +210,15 @@ def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
 def run_evidence(
     folder: Path, document: "RunDocument", *, columns: Sequence[str] = (), outcome: "Outcome" = ORR
 ) -> "Evidence":
-    """Return the table that a run was fitted to, with the name that it had then and not that of the run's copy.
+    """Return the table that a run was fitted to, under its original name, not that of the run's copy.
 
-    Parameters
-    ----------
-    folder, document
-        Of the run, as :func:`read_run` returned it.
-    columns, outcome
-        As of :func:`alkbayes.evidence.table.read_evidence`.
+    `document` is from :func:`read_run`; `columns` and `outcome` are as for
+    :func:`alkbayes.evidence.table.read_evidence`.
 
     Raises
     ------
     EvidenceError
-        If the table has not these columns, or none of this outcome.
+        If the table lacks these columns or this outcome.
     """
     from alkbayes.evidence.table import read_evidence
 
@@ -238,12 +227,12 @@ def run_evidence(
 
 
 def read_fit(folder: Path) -> "Fit":
-    """Return the fit of a finished run as it was when it was made, its files checked.
+    """Return the original fit of a finished run, after checking its files.
 
     Raises
     ------
     RunError
-        As :func:`read_run`, and if the model file or the table is none that this version reads.
+        As :func:`read_run`, and if this version cannot read the model file or the table.
     """
     import xarray as xr
 

@@ -1,6 +1,6 @@
-"""Alternative analyses, as data: other priors, evidence and models, each with why a reviewer would ask.
+"""Alternative analyses as data: priors, evidence and models, each with a reviewer's question.
 
-One that says nothing about a model and a table gives the reason.
+An alternative that does not apply to a model and a table gives the reason.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from alkbayes.spec.schema import Spec
 
 LEAST_COHORTS = 3
-"""That an alternative must leave of a table that has so many; a smaller table is read as a whole, or not at all."""
+"""Cohorts that an alternative must leave of a table with at least as many; smaller tables are kept whole or skipped."""
 
 
 class Family(StrEnum):
-    """What an alternative changes."""
+    """Part of the analysis that an alternative changes."""
 
     PRIOR = "prior"
     EVIDENCE = "evidence"
@@ -32,19 +32,19 @@ class Family(StrEnum):
 
 
 FAMILY_NAMES = {Family.PRIOR: "other priors", Family.EVIDENCE: "other evidence", Family.MODEL: "other models"}
-"""What the alternatives of a family are called together, in the order in which they are shown."""
+"""Family names in display order."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlternativeAnalysis:
-    """What is fitted in place of the main analysis.
+    """Analysis that replaces the main one.
 
     Attributes
     ----------
     spec, evidence
-        Both checked.
+        Checked model and table.
     design
-        The model laid over the table, with what no model file can say.
+        The model laid over the table, with changes that no model file can express.
     """
 
     spec: "Spec"
@@ -54,22 +54,22 @@ class AlternativeAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another choice of priors, evidence or model.
+    """Alternative choice of priors, evidence or model.
 
     Attributes
     ----------
     name
-        What its row is called, unique.
+        Unique row label.
     family
-        What it changes.
+        Part of the analysis that changes.
     change
-        What exactly.
+        Description of the change.
     why
-        The question of a reviewer that it answers.
+        Reviewer's question behind it.
     edit
-        From the main model and table to the changed ones.
+        Function from the main model and table to the changed ones.
     assumed
-        Levels whose numbers follow from what is assumed of them, so that they are no finding.
+        Levels whose numbers follow from the assumption itself rather than from data.
     """
 
     name: str
@@ -252,20 +252,10 @@ BY_NAME = {alternative.name: alternative for alternative in ALTERNATIVES}
 
 
 def apply(alternative: Alternative, spec: "Spec", evidence: "Evidence") -> AlternativeAnalysis | Inapplicable:
-    """Return what an alternative makes of a model and a table, or why it says nothing about them.
+    """Return an alternative applied to the main model and table, or why it does not apply.
 
-    Parameters
-    ----------
-    alternative
-        One of :data:`ALTERNATIVES`.
-    spec, evidence
-        The main analysis.
-
-    Returns
-    -------
-    AlternativeAnalysis or Inapplicable
-        The latter where the table lacks what it reads, where it changes nothing, and where it leaves out all but one or
-        two cohorts, all but one level of an effect, or all cohorts of a reference level.
+    It does not apply if the table lacks a column, if nothing changes, or if it leaves too little: fewer than three
+    cohorts, one level of an effect, or no cohort of a reference level.
     """
     changed = alternative.edit(spec, evidence)
     if isinstance(changed, Inapplicable):
@@ -282,7 +272,7 @@ def apply(alternative: Alternative, spec: "Spec", evidence: "Evidence") -> Alter
 
 
 def _too_little(spec: "Spec", *, before: "pd.DataFrame", after: "pd.DataFrame") -> str:
-    """Return why what an alternative leaves is too little; empty if it is not."""
+    """Return why an alternative leaves too little, else an empty string."""
     if len(after) < (least := min(LEAST_COHORTS, len(before))):
         return f"it leaves {len(after)} of {len(before)} cohorts, fewer than {least}"
     for effect in spec.effect:

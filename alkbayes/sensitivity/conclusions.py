@@ -1,4 +1,4 @@
-"""What a run's conclusions depend on, in sentences that are made of the numbers and presume no direction."""
+"""Sentences on what a run's conclusions depend on, composed from the numbers without presuming a direction."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
 
 TAIL = (1 - INTERVAL_PROB) / 2
-"""A difference is settled where the probability of either sign is below this."""
+"""Probability of either sign below which a difference is settled."""
 
 
 FAMILIES = {Family.PRIOR: "Priors", Family.EVIDENCE: "Evidence", Family.MODEL: "Models"}
@@ -25,16 +25,16 @@ ENDS = {"median": "", "low": ", lower end", "high": ", upper end"}
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """The alternative that moves a number most.
+    """Alternative that moves a number most.
 
     Attributes
     ----------
     number
-        Of the main fit.
+        Number in the main fit.
     alternative
-        Its name.
+        Name of the alternative.
     shift
-        By how much.
+        Size of the shift.
     """
 
     number: Estimate
@@ -43,9 +43,9 @@ class Mover:
 
 
 def movers(grid: Grid) -> list[Mover]:
-    """Return for each headline number the alternative that moves it most, in SDs of the main fit's number.
+    """Return for each headline number the alternative that shifts it most, in SDs of the main fit's number.
 
-    A number that no usable alternative has is left out.
+    Numbers absent from all usable alternatives are omitted.
     """
     found = []
     for number in grid.numbers:
@@ -57,24 +57,24 @@ def movers(grid: Grid) -> list[Mover]:
 
 
 class SensitivityRecord(TypedDict):
-    """A sensitivity analysis as values that JSON can hold.
+    """Sensitivity analysis as JSON-serialisable values.
 
     Attributes
     ----------
     model
-        The run's.
+        Model of the run.
     over_own
-        Whether each level is over its own patients here and not in the run.
+        Whether levels are averaged over their own patients here but not in the run.
     effects
         Whether the model has effects.
     power_scaling
         See :meth:`alkbayes.sensitivity.power_scaling.PowerScaling.as_record`.
     alternatives
-        See :func:`alkbayes.sensitivity.table.grid_records`: the run, its model again, and each alternative.
+        See :func:`alkbayes.sensitivity.table.grid_records`: the run, its model refitted, and each alternative.
     largest
-        The alternative that moves each number most.
+        The alternative that shifts each number most.
     conclusions
-        Sentences.
+        Sentences on the conclusions.
     """
 
     model: str
@@ -87,7 +87,7 @@ class SensitivityRecord(TypedDict):
 
 
 def sensitivity_record(fit: "Fit", grid: Grid, scaling: PowerScaling) -> SensitivityRecord:
-    """Return all that alternatives and power-scaling tell of a fit."""
+    """Return the results of alternatives and power-scaling for a fit."""
     return SensitivityRecord(
         model=fit.spec.name,
         over_own=fit.standard is Standard.SAME,
@@ -111,11 +111,11 @@ def sensitivity_record(fit: "Fit", grid: Grid, scaling: PowerScaling) -> Sensiti
 
 
 def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
-    """Return what the conclusions of a run depend on, a sentence each.
+    """Return sentences on what the conclusions of a run depend on.
 
-    Which alternatives move a headline number by more than half an SD of it and by more than Monte Carlo error, family
-    by family; whether a difference between levels changes sign, or whether it is settled (a probability above 0.975);
-    which priors power-scaling flags; and which alternatives could not be used.
+    They cover alternatives that shift a headline number by more than half its SD and by more than Monte Carlo error, by
+    family; differences between levels that change sign, or are settled (probability above 0.975); priors flagged by
+    power-scaling; and unusable alternatives.
     """
     sentences = []
     if names := grid.not_reproduced:
@@ -133,13 +133,13 @@ def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
 
 
 def shift_text(number: Estimate, value: float) -> str:
-    """Return a shift for a reader: of rates and their differences in percentage points, of SDs as it is."""
+    """Return a shift as text: rates and their differences in percentage points, SDs unscaled."""
     text = f"{value:+.2f}" if number.key[0] == HETEROGENEITY else f"{100 * value:+.1f} points"
     return text.replace("-", "−")
 
 
 def _family(grid: Grid, family: Family) -> str:
-    """Return how many alternatives of a family move a headline number, and which number most."""
+    """Return how many alternatives of a family shift a headline number, and which number most."""
     members = {alternative.name for alternative in ALTERNATIVES if alternative.family is family}
     used = [outcome for outcome in grid.usable if outcome.name in members]
     if not used:
@@ -169,7 +169,7 @@ def _family(grid: Grid, family: Family) -> str:
 
 
 def _chance(grid: Grid, used: Sequence[Outcome]) -> str:
-    """Return which alternatives of fewer cohorts move a number by more than chance would; empty if none has fewer."""
+    """Return which alternatives with fewer cohorts shift a number beyond chance; empty if none has fewer."""
     fewer = [outcome for outcome in used if (outcome.cohorts or 0) < (grid.main.cohorts or 0)]
     if not fewer:
         return ""
@@ -184,7 +184,7 @@ def _chance(grid: Grid, used: Sequence[Outcome]) -> str:
 
 
 def _directions(grid: Grid) -> Iterator[str]:
-    """Yield what becomes of each difference between levels; a sign that is not settled cannot change."""
+    """Yield how each difference between levels fares; an unsettled sign cannot change."""
     steady = []
     contrasts = [number for number in grid.numbers if number.key[0] == CONTRAST]
     for number in contrasts:
@@ -217,7 +217,7 @@ def _directions(grid: Grid) -> Iterator[str]:
 
 
 def _priors(grid: Grid, scaling: PowerScaling) -> str:
-    """Return which priors power-scaling flags, and for which numbers."""
+    """Return the priors flagged by power-scaling, and for which numbers."""
     if not scaling.flagged:
         limit = f"{scaling.threshold:.2f}"
         return f"Power-scaling flags no prior: no headline number is sensitive to the priors (threshold {limit})."

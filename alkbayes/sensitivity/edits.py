@@ -1,6 +1,6 @@
-"""What alternative analyses change: functions from a model and a table to changed ones.
+"""Edits of alternative analyses: functions from a model and a table to changed ones.
 
-Each makes a whole model file of its changes, which is checked as any other is.
+Each builds a complete model file, checked like any other.
 """
 
 import re
@@ -31,10 +31,10 @@ LINE_BY_TKI = {
     PriorAlkTki.ANY: Line.PRETREATED,
     PriorAlkTki.MIXED: Line.MIXED,
 }
-"""The treatment line that prior ALK TKIs make alone, whatever chemotherapy came before."""
+"""Treatment line implied by prior ALK TKIs alone, whatever the chemotherapy."""
 
 OF_RESPONDERS = frozenset({"assessor", "analysis_set", "confirmed", "count_basis"})
-"""Columns that say how the usual counts came about, and nothing of another outcome's."""
+"""Columns that describe the usual counts, not those of another outcome."""
 
 SAID_OTHERWISE = {
     "assessor": {
@@ -51,36 +51,36 @@ SAID_OTHERWISE = {
     "analysis_set": {"intentiontotreat": "itt", "intenttotreat": "itt", "responseevaluable": "evaluable"},
     "confirmed": {"y": "yes", "true": "yes", "confirmed": "yes", "n": "no", "false": "no", "unconfirmed": "no"},
 }
-"""Other words for a level, as :func:`alkbayes.text.names.plain` leaves them."""
+"""Synonyms of levels, as normalised by :func:`alkbayes.text.names.plain`."""
 
 PHASES = {"1": "1", "i": "1", "2": "2", "ii": "2", "3": "3", "iii": "3", "4": "4", "iv": "4"}
-"""How the number of a phase is written."""
+"""Spellings of phase numbers."""
 
 STUDENT_NU = 4.0
-"""Degrees of freedom of the heavy tails, those of the model `robust`."""
+"""Degrees of freedom of the heavy tails, as in the model `robust`."""
 
 RHO_PRIOR = {"dist": "beta", "a": 1.0, "b": 15.0}
-"""Of the intraclass correlation, that of the model `beta-binomial`."""
+"""Prior of the intraclass correlation, as in the model `beta-binomial`."""
 
 SD_PRIOR = {"dist": "half_normal", "sd": 0.5}
-"""Of the SD between cohorts, that of the model `line-generation`."""
+"""Prior of the SD between cohorts, as in the model `line-generation`."""
 
 LINKS: dict[str, tuple[Callable[[float], float], float]] = {
     "probit": (lambda rate: float(ndtri(rate)), 0.25 / float(np.exp(-0.5 * ndtri(0.5) ** 2) / np.sqrt(2 * np.pi))),
     "cloglog": (lambda rate: float(np.log(-np.log1p(-rate))), 0.25 / (0.5 * float(np.log(2)))),
 }
-"""Of other links than the logit: the value at a rate, and how many times as wide as a logit's a prior is to be, so that
-both say the same of rates near one half (the ratio of the slopes there)."""
+"""By link: the link function, and the factor on a logit prior's width (the ratio of slopes at one half) that gives the
+same prior for rates near one half."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inapplicable:
-    """An alternative says nothing about a model and a table.
+    """Alternative that does not apply to a model and a table.
 
     Attributes
     ----------
     reason
-        Why, as a clause: "the table has no column assessor".
+        Reason as a clause: "the table has no column assessor".
     """
 
     reason: str
@@ -88,14 +88,14 @@ class Inapplicable:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an alternative makes of a model and a table.
+    """Model and table under an alternative.
 
     Attributes
     ----------
     spec, evidence
-        The model and the table; the same object where the alternative leaves it alone.
+        Model and table; unchanged ones are the same object.
     reshape
-        What it does to the design; None for nothing.
+        Change to the design, or None.
     """
 
     spec: Spec
@@ -104,11 +104,11 @@ class Change:
 
 
 type Edit = Callable[[Spec, Evidence], Change | Inapplicable]
-"""From a model and a table to changed ones, or why that makes no sense."""
+"""Function from a model and a table to changed ones, or to the reason it does not apply."""
 
 
 def rewritten(spec: Spec, **parts: Any) -> Spec:
-    """Return a model file with some parts in place of its own, checked as any model file is.
+    """Return a model file with some parts replaced, checked like any other.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def rewritten(spec: Spec, **parts: Any) -> Spec:
 
 
 def every_tau(prior: Mapping[str, Any], why: str) -> Edit:
-    """Return what gives every SD of the heterogeneity this prior."""
+    """Return an edit that gives every heterogeneity SD this prior."""
 
     def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         if not spec.heterogeneity:
@@ -133,7 +133,7 @@ def every_tau(prior: Mapping[str, Any], why: str) -> Edit:
 
 
 def first_fixed(sd: float, why: str) -> Edit:
-    """Return what gives the differences of the first fixed effect a normal prior about zero with this SD."""
+    """Return an edit that gives the contrasts of the first fixed effect a zero-mean normal prior with this SD."""
 
     def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         position = next((place for place, effect in enumerate(spec.effect) if isinstance(effect, FixedEffect)), None)
@@ -150,7 +150,7 @@ def first_fixed(sd: float, why: str) -> Edit:
 
 
 def every_effect_sd(sd: float, why: str) -> Edit:
-    """Return what gives the SD of every exchangeable effect a half-normal prior."""
+    """Return an edit that gives the SD of every exchangeable effect a half-normal prior."""
 
     def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         prior = {"dist": "half_normal", "sd": sd}
@@ -166,7 +166,7 @@ def every_effect_sd(sd: float, why: str) -> Edit:
 
 
 def wide_intercept(sd: float, why: str) -> Edit:
-    """Return what gives the intercept a normal prior about zero with this SD."""
+    """Return an edit that gives the intercept a zero-mean normal prior with this SD."""
 
     def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         prior = {"dist": "normal", "mean": 0.0, "sd": sd}
@@ -178,20 +178,19 @@ def wide_intercept(sd: float, why: str) -> Edit:
 
 
 def only(column: str, *values: str) -> Edit:
-    """Return what keeps the cohorts whose `column` is one of `values`."""
+    """Return an edit that keeps the cohorts whose `column` is one of `values`."""
     return _kept(column, lambda found: found.isin(values))
 
 
 def without(column: str, *values: str) -> Edit:
-    """Return what leaves out the cohorts whose `column` is one of `values`."""
+    """Return an edit that drops the cohorts whose `column` is one of `values`."""
     return _kept(column, lambda found: ~found.isin(values))
 
 
 def level_meant(column: str, cell: str) -> str | None:
-    """Return the level that a cell of a column means, None where no word for one is known; nothing stays nothing.
+    """Return the level that a table cell means, or None for an unknown word; an empty cell stays empty.
 
-    A table of one's own need not have the words of the bundled one: a phase may be "I/II" or "Phase 1b/2a", an assessor
-    "BICR".
+    A user's table need not use the bundled table's words: a phase may be "I/II" or "Phase 1b/2a", an assessor "BICR".
     """
     if not cell:
         return cell
@@ -226,7 +225,7 @@ def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> E
 
 
 def line_by_tki(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
-    """Take the treatment line from prior ALK TKIs alone."""
+    """Define the treatment line by prior ALK TKIs alone."""
     if LINE not in spec.columns:
         return Inapplicable("the model does not read the column line")
     if PRIOR_ALK_TKI not in evidence.frame:
@@ -239,7 +238,7 @@ def line_by_tki(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
 
 
 def mixture(share: float) -> Edit:
-    """Return what makes of mixed cohorts a mixture of naive patients and this share of pretreated ones."""
+    """Return an edit that makes mixed cohorts a mixture of naive patients and this share of pretreated ones."""
 
     def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         effect = next((effect for effect in spec.effect if effect.columns == (LINE,)), None)
@@ -255,7 +254,7 @@ def mixture(share: float) -> Edit:
 
 
 def _mixed(design: Design, share: float) -> Design:
-    """Return a design in which the effect of mixed lies between those of the other lines, and has no parameter."""
+    """Return a design in which the mixed effect interpolates between the other lines, without a parameter."""
     effects = [_mixed_block(block, share) if block.columns == (LINE,) else block for block in design.effects]
     return replace(design, effects=tuple(effects))
 
@@ -264,12 +263,12 @@ def _mixed_block(block: EffectBlock, share: float) -> EffectBlock:
     naive, pretreated, mixed = (block.levels.index(line) for line in Line)
     basis = block.basis.copy()
     basis[mixed] = (1 - share) * basis[naive] + share * basis[pretreated]
-    # The column of mixed, whose parameter is gone; it is the last, as the level is.
+    # The column of mixed, which loses its parameter; it is the last, as the level is.
     return replace(block, basis=np.delete(basis, mixed - 1, axis=1))
 
 
 def heavy_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
-    """Give Student t deviations to the cohorts, or where the model has no such level, to its groups of cohorts."""
+    """Give Student t deviations to the cohorts, or to their groups if the model has no cohort level."""
     if not spec.heterogeneity:
         return Inapplicable("the model has no heterogeneity")
     terms = [term.model_dump() for term in spec.heterogeneity]
@@ -281,7 +280,7 @@ def heavy_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
 
 
 def normal_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
-    """Give every level of the heterogeneity normal deviations."""
+    """Give every heterogeneity level normal deviations."""
     terms = [term.model_dump() for term in spec.heterogeneity]
     if all(term["distribution"] == "normal" for term in terms):
         return Inapplicable("it changes nothing: all deviations of the model are normal")
@@ -290,7 +289,7 @@ def normal_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
 
 
 def beta_binomial(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
-    """Have cohorts differ by a beta distribution of their rates."""
+    """Give cohorts beta-binomial overdispersion."""
     likelihood = spec.likelihood.model_dump()
     if likelihood["family"] == "beta_binomial":
         return Inapplicable("it changes nothing: the model is beta-binomial")
@@ -300,7 +299,7 @@ def beta_binomial(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
 
 
 def binomial(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
-    """Have cohorts differ by a normal distribution of their logits, as in the model `line-generation`."""
+    """Give cohorts normal deviations of their logits, as in the model `line-generation`."""
     if spec.likelihood.family == "binomial":
         return Inapplicable("it changes nothing: the model is binomial")
     why = "that of the model line-generation"
@@ -311,7 +310,7 @@ def binomial(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
 
 
 def link(name: str) -> Edit:
-    """Return what puts the model on another scale than the logit, its priors carried over."""
+    """Return an edit that replaces the logit by another link, with equivalent priors."""
 
     def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
         likelihood = spec.likelihood.model_dump()
@@ -335,7 +334,7 @@ def link(name: str) -> Edit:
 
 
 def _scaled(part: dict[str, Any], ratio: float) -> dict[str, Any]:
-    """Return an effect or a term with its prior, of differences or of an SD, that many times as wide."""
+    """Return an effect or term with its prior, of contrasts or of an SD, wider by a factor."""
     key = "prior" if "prior" in part else "sd_prior"
     prior = {name: ratio * value if name in ("mean", "sd") else value for name, value in part[key].items()}
     return part | {key: prior}

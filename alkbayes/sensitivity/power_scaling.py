@@ -1,14 +1,13 @@
-"""How the reported numbers move when a prior or the likelihood is raised to a power: which prior they depend on.
+"""Power-scaling sensitivity of the reported numbers to each prior and to the likelihood.
 
-Power-scaling by importance weights (Kallioinen, Paananen, Bürkner and Vehtari 2024, doi:10.1007/s11222-023-10366-5) is
-ArviZ's `psense`. What is scaled are the priors of the model file. The distributions of deviations and of standardised
-effects are part of the model, not of its priors, and are left as they are: the paper's advice for hierarchical models.
+Importance weights (Kallioinen, Paananen, Bürkner and Vehtari 2024, doi:10.1007/s11222-023-10366-5) are ArviZ's
+`psense`. Only the priors of the model file are scaled: the distributions of deviations and of standardised effects are
+part of the model, as the paper advises for hierarchical models.
 
-The likelihood that is scaled is that of the global parameters, with the deviations integrated out: a power of 1.01 is
-one percent more cohorts of the same kind. That of the counts given each cohort's own rate would be one percent more
-patients in each cohort, of which numbers about cohorts in general depend little; and with a rate for each cohort it
-varies so much between draws that its noise alone reaches the usual threshold. It is used only where the integral is not
-covered.
+The scaled likelihood is that of the global parameters, with the deviations integrated out: a power of 1.01 means one
+percent more cohorts. Given each cohort's own rate it would mean one percent more patients per cohort, which hardly
+affects numbers about cohorts in general, and whose noise between draws alone reaches the usual threshold. It is used
+only if the integral is not available.
 """
 
 import logging
@@ -35,18 +34,18 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 THRESHOLD = 0.05
-"""Sensitivity from which a number is said to depend on a part of the model, that of the paper and of ArviZ."""
+"""Sensitivity from which a number is said to depend on a part of the model, as in the paper and ArviZ."""
 PERMUTATIONS = 5
-"""Of the draws of each number, against which the noise of the sensitivity is measured."""
+"""Permutations of each number's draws that measure the noise of the sensitivity."""
 NOISE_PROB = 0.95
-"""Quantile of the sensitivities of permuted draws that is taken for the noise."""
+"""Quantile of the sensitivities of permuted draws that defines the noise."""
 
 INTEGRATED = "integrated"
 CONDITIONAL = "conditional"
 
 
 class Diagnosis(StrEnum):
-    """What the sensitivities to prior and likelihood say together."""
+    """Joint diagnosis from the sensitivities to prior and likelihood."""
 
     NONE = "none"
     CONFLICT = "prior-data conflict"
@@ -62,22 +61,21 @@ FROM_ARVIZ = {
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """How much one reported number depends on the priors and on the likelihood.
+    """Sensitivity of one reported number to the priors and to the likelihood.
 
     Attributes
     ----------
     number
-        The number, with its draws.
+        Number with its draws.
     prior, likelihood
-        Cumulative Jensen-Shannon distance by which its posterior moves for each doubling of the power of all priors,
-        and of the likelihood: 0 for not at all.
+        Cumulative Jensen-Shannon distance of the posterior per doubling of the power of all priors, or of the
+        likelihood; 0 for no change.
     by_prior
-        The same of each prior alone.
+        The same for each prior alone.
     diagnosis
-        What they say.
+        Joint diagnosis.
     responsible
-        The priors that it depends on: those that are above the threshold alone, or else the one that moves it most;
-        empty where the diagnosis is none.
+        Priors above the threshold on their own, or else the most influential one; empty without a diagnosis.
     """
 
     number: Reported
@@ -90,18 +88,18 @@ class Sensitivity:
 
 @dataclass(frozen=True, slots=True)
 class PowerScaling:
-    """The sensitivities of a fit's headline numbers.
+    """Sensitivities of a fit's headline numbers.
 
     Attributes
     ----------
     sensitivities
-        Of each number.
+        Sensitivity of each number.
     likelihood
-        "integrated" or "conditional": which one was scaled.
+        Scaled likelihood, "integrated" or "conditional".
     threshold
-        That was used: 0.05, or more where the noise is larger.
+        Threshold: 0.05, or the noise if larger.
     prior_noise, likelihood_noise
-        Below which 95 % of sensitivities lie that are nothing but noise: those of the same draws in random order.
+        95 % quantile of the sensitivities of randomly permuted draws.
     """
 
     sensitivities: tuple[Sensitivity, ...]
@@ -112,11 +110,11 @@ class PowerScaling:
 
     @property
     def flagged(self) -> tuple[Sensitivity, ...]:
-        """Those whose diagnosis is not none."""
+        """Sensitivities with a diagnosis."""
         return tuple(found for found in self.sensitivities if found.diagnosis is not Diagnosis.NONE)
 
     def as_record(self) -> dict[str, Any]:
-        """Return the fields as values that JSON can hold."""
+        """Return the fields as JSON-serialisable values."""
         return {
             "likelihood": self.likelihood,
             "threshold": self.threshold,
@@ -137,19 +135,19 @@ class PowerScaling:
 
 
 def power_scaling(fit: "Fit") -> PowerScaling:
-    """Power-scale the priors and the likelihood of a fit, for each headline number."""
+    """Power-scale the priors and the likelihood of a fit for each headline number."""
     numbers = headline_of(posterior_of(fit))
     design, draws = fit.design, fit.draws
     stored = fit.tree["log_prior"].to_dataset()
     names = prior_names(design)
-    # Standardised effects are intermediate: standard normal whatever the file says.
+    # Standardised effects are intermediate quantities: standard normal whatever the file says.
     priors = stored[[name for name in stored.data_vars if name in names]].rename(names)
     if unsupported(design):
         kind, likelihood = CONDITIONAL, fit.tree["log_likelihood"].to_dataset()
     else:
         values = integrated_log_likelihood(design, draws)
         kind, likelihood = INTEGRATED, xr.Dataset({"responders": (("chain", "draw"), values)})
-    # One cohort to come of each draw: its distribution is the predictive one.
+    # One future cohort per draw: its distribution is the predictive one.
     columns = [number.draws if number.draws.ndim == 1 else number.draws[:, 0] for number in numbers]
     seed = fit.provenance.settings.seed
     table, noise = scaled(columns, priors, likelihood, rng=np.random.default_rng([seed, 2]))
@@ -170,23 +168,23 @@ def power_scaling(fit: "Fit") -> PowerScaling:
 def scaled(
     columns: Sequence[Array], priors: xr.Dataset, likelihood: xr.Dataset, *, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, tuple[float, float]]:
-    """Return ArviZ's power-scaling sensitivities of some numbers, and what is noise in them.
+    """Return ArviZ's power-scaling sensitivities of some numbers, and their noise.
 
     Parameters
     ----------
     columns
-        Draws of each number, chains one after the other, shape (draw,).
+        Draws of each number, chains concatenated, shape (draw,).
     priors, likelihood
         Log densities of the same draws, dimensions (chain, draw, ...).
     rng
-        Of the permutations.
+        Random generator for the permutations.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each number: prior and likelihood, diagnosis, and the sensitivity to each variable of `priors` alone.
+        Row by number: prior and likelihood, diagnosis, and the sensitivity to each variable of `priors` alone.
     tuple
-        The noise of the sensitivity to all priors together and to the likelihood.
+        Noise of the sensitivity to all priors together and to the likelihood.
     """
     shape = priors.sizes["chain"], priors.sizes["draw"]
     groups = {"log_prior": priors, "log_likelihood": likelihood}
@@ -198,7 +196,7 @@ def scaled(
         float(np.quantile(az.psense(shuffled, group=group).to_array(), NOISE_PROB)) for group in ("prior", "likelihood")
     )
     with _quiet():
-        # The rounding would decide which side of the threshold a number is on.
+        # Rounding would decide on which side of the threshold a number falls.
         found = az.psense_summary(tree, threshold=max(THRESHOLD, prior_noise, likelihood_noise), round_to=12)
     table = found.assign(diagnosis=[FROM_ARVIZ[text] for text in found["diagnosis"]])
     for name in priors.data_vars:
@@ -207,21 +205,17 @@ def scaled(
 
 
 def integrated_log_likelihood(design: Design, draws: Mapping[str, Array]) -> Array:
-    """Return the log-likelihood of the global parameters, the deviations integrated out, shape (chain, draw).
+    """Return the marginal log-likelihood of the global parameters, shape (chain, draw).
 
-    Parameters
-    ----------
-    design
-        One that the quadrature engine's target covers, and not a beta-binomial.
-    draws
-        Of the global parameters, axes (chain, draw, ...).
+    The quadrature engine's target must cover the design, and it must not be beta-binomial. `draws` have axes (chain,
+    draw, ...).
     """
     target = Target(design)
     shape = draws["alpha"].shape
     count = shape[0] * shape[1]
     psi = np.hstack([draws[item.name].reshape(count, -1) for item in target.scales])
     b = np.hstack([draws[item.name].reshape(count, -1) for item in target.coefficients])
-    # The log posterior less the log priors that are in it.
+    # The log posterior minus the log priors in it.
     value = target.log_density(psi, b) - target.log_scale_prior(psi)
     for item in target.coefficients:
         value = value - item.prior.log_density(draws[item.name].reshape(count, -1)).sum(axis=1)
@@ -230,7 +224,7 @@ def integrated_log_likelihood(design: Design, draws: Mapping[str, Array]) -> Arr
 
 
 def prior_names(design: Design) -> dict[str, str]:
-    """Return what a reader calls the prior of each parameter that the model file gives one."""
+    """Return the reader's name for each prior that the model file sets, by parameter."""
     names = {"alpha": "intercept"}
     for block in design.effects:
         if block.sd_prior is None:
@@ -250,7 +244,7 @@ def _posterior(columns: Sequence[Array], shape: tuple[int, int]) -> xr.Dataset:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Have ArviZ not log that it found something: what it found is reported."""
+    """Silence ArviZ's log message on findings, which are reported."""
     logger = logging.getLogger("arviz_stats.psense")
     before = logger.disabled
     logger.disabled = True

@@ -1,8 +1,8 @@
-"""A run's model and table fitted again under alternatives for the evidence and the model.
+"""Refits of a run's model and table under alternatives for the evidence and the model.
 
-Every alternative is fitted with the seed of the run, on as many processes as asked for, and the numbers do not depend
-on how many these are. A shift is the alternative's number less the run's, with its Monte Carlo error; the two are taken
-as independent, which common seeds make cautious.
+Every alternative uses the run's seed, and results do not depend on the number of processes. A shift is the
+alternative's number minus the run's; its Monte Carlo error treats the two as independent, which is conservative under
+common seeds.
 """
 
 import warnings
@@ -33,9 +33,9 @@ NOT_DONE = "worker processes were killed before it was fitted"
 
 
 def over_own(fit: Fit) -> Fit:
-    """Return a fit whose rows are each over their own patients, as all of an analysis of sensitivity is.
+    """Return a fit with each row averaged over its own patients, as everywhere in a sensitivity analysis.
 
-    An alternative may leave out cohorts, and with them the mix that levels share.
+    Dropping cohorts may change the mix that levels share.
     """
     return replace(fit, standard=Standard.OWN)
 
@@ -46,15 +46,15 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     Parameters
     ----------
     name
-        What it is called.
+        Name of the alternative.
     fit
-        Converged or not.
+        Fit, converged or not.
     main
-        Of the main analysis, whose levels an alternative may lack.
+        Design of the main analysis, whose levels an alternative may lack.
     same_scale
-        Whether the heterogeneity is on the scale of the main analysis; if not, it has no number here.
+        Whether the heterogeneity is on the main analysis's scale; if not, it is omitted.
     assumed
-        Levels whose numbers are assumptions; they have none here either.
+        Levels whose numbers are assumptions, and are omitted.
     """
     error = mean_error_of(fit)
     estimates = {}
@@ -85,23 +85,23 @@ def run_grid(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Grid:
-    """Fit a run's model and table under every alternative.
+    """Fit a run's model and table under alternatives.
 
     Parameters
     ----------
     fit
-        The run.
+        Fit of the run.
     names
-        Of the alternatives.
+        Names of the alternatives.
     workers
-        Processes; by default one for each processor. One works in this process. The numbers are the same.
+        Number of processes; by default one per processor. One runs in this process. Results are the same.
     progress
-        Called with the fits that are done and all of them.
+        Callback with the number of fits done and their total.
 
     Warns
     -----
     EngineWarning
-        If alternatives have to be sampled, which takes longer.
+        If alternatives need MCMC, which takes longer.
     """
     settings = SamplerSettings(seed=fit.provenance.settings.seed)
     outcomes: dict[str, Outcome] = {}
@@ -124,7 +124,7 @@ def run_grid(
             EngineWarning,
             stacklevel=2,
         )
-    # The slow ones first, so that none of them is waited for alone at the end.
+    # The slow ones first, so that no process ends up waiting for one of them.
     order = [*slow, *fast]
     work = partial(fit_alternative, spec=fit.spec, evidence=fit.evidence, settings=settings)
     stopped = ""
@@ -143,7 +143,7 @@ def run_grid(
 
 
 def fit_alternative(name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings) -> Outcome:
-    """Fit one alternative of a model and a table, of any name in :data:`ALTERNATIVES` or the main model again."""
+    """Fit one alternative by its name in :data:`ALTERNATIVES`, or refit the main model."""
     main = build_design(spec, evidence)
     try:
         if name == AGAIN:
@@ -160,7 +160,7 @@ def fit_alternative(name: str, spec: "Spec", evidence: "Evidence", settings: Sam
 
 
 def _scale(spec: "Spec") -> tuple[object, ...]:
-    """Return what the meaning of a model's SDs depends on."""
+    """Return the parts of a model that define the meaning of its SDs."""
     terms = ((term.column, term.distribution) for term in spec.heterogeneity)
     return (spec.likelihood.family, spec.likelihood.link, *sorted(terms))
 
@@ -177,7 +177,7 @@ def _estimate(number: Reported, found: Mapping[str, tuple[float, float]]) -> Est
 
 
 def _observed(design: Design, columns: tuple[str, ...]) -> list[str]:
-    """Return the levels of a single column that the cohorts have, in their order of appearance; none of two columns."""
+    """Return the levels of a single column in order of appearance; empty for two columns."""
     return list(dict.fromkeys(design.profiles[columns[0]].tolist())) if len(columns) == 1 else []
 
 

@@ -1,4 +1,4 @@
-"""The headline numbers of a run under alternative analyses, side by side, and how far each moves."""
+"""Headline numbers of a run under alternative analyses, with their shifts."""
 
 import math
 from collections.abc import Mapping
@@ -16,24 +16,24 @@ from alkbayes.sensitivity.alternatives import ALTERNATIVES
 from alkbayes.vocabulary import Contrast, Estimand
 
 AGAIN = "main model again"
-"""The row of the run's own model, fitted as the alternatives are: what it shifts is noise."""
+"""Row of the run's own model, refitted like the alternatives: its shift is noise."""
 
 MOVED = 0.5
-"""Shift, in SDs of the main fit's number, from which an alternative is said to move it."""
+"""Shift in SDs of the main fit's number from which an alternative is said to move it."""
 BEYOND_NOISE = 2.0
-"""Shift, in Monte Carlo errors, below which it is said to be noise."""
+"""Shift in Monte Carlo errors below which it is called noise."""
 BEYOND_CHANCE = 2.0
-"""Shift, in standard deviations of what leaving out as many cohorts at random does, from which it is more than that."""
+"""Shift, in SDs of the effect of dropping as many cohorts at random, from which it exceeds chance."""
 FALSE_ALARM = 0.01
-"""Probability that a re-fit of the main model that agrees with the run is said not to."""
+"""Probability that an agreeing refit of the main model is reported as disagreeing."""
 
 
 COMMON = ("alternative", "family", "status", "reason", "engine", "cohorts", "patients")
-"""What every row of an alternative says of it."""
+"""Columns common to all rows of an alternative."""
 
 
 class Status(StrEnum):
-    """What became of an alternative."""
+    """Status of an alternative."""
 
     FITTED = "fitted"
     NOT_CONVERGED = "not converged"
@@ -43,19 +43,19 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A headline number of one fit.
+    """Headline number of one fit.
 
     Attributes
     ----------
     key, name
-        What identifies it across fits, and what a reader calls it.
+        Identifier across fits, and name for a reader.
     mean, median, sd, low, high
-        Of its draws; low and high are the ends of the equal-tailed 95 % interval. Rates are in [0, 1], differences of
-        rates in [-1, 1], SDs on the scale of the model's link.
+        Summary of the draws; low and high are the ends of the equal-tailed 95 % interval. Rates are in [0, 1],
+        differences of rates in [-1, 1], SDs on the scale of the model's link.
     errors
         Monte Carlo standard errors of median, low and high.
     prob_positive
-        Of a difference, the probability that it is above 0; else None.
+        Probability that a difference exceeds 0; None otherwise.
     """
 
     key: Key
@@ -70,32 +70,32 @@ class Estimate:
 
     @property
     def spoken(self) -> str:
-        """The name in a sentence: without commas, and of a difference without its scale, which is that of rates."""
+        """Name within a sentence: without commas, and for a difference without its scale, which is that of rates."""
         return self.name.removesuffix(", risk difference").replace(", ", " ")
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Which of median, low and high a reader looks at: of a cohort to come the interval, else the median."""
+        """Ends or median of interest: the interval for a future cohort, else the median."""
         return ("low", "high") if self.key[3] == Estimand.NEXT_COHORT else ("median",)
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far a number moves from the main fit to an alternative.
+    """Shift of a number from the main fit to an alternative.
 
     Attributes
     ----------
     by
-        Difference of median, low and high.
+        Differences of median, low and high.
     errors
-        Their Monte Carlo standard errors.
+        Monte Carlo standard errors of the differences.
     sd
-        The main fit's, the unit in which shifts are judged.
+        SD in the main fit, the unit in which shifts are judged.
     shown
         Which of the three are judged.
     chance
-        What leaving out as many cohorts at random would do, as a standard deviation: the root of the difference of the
-        two variances (Hausman 1978, doi:10.2307/1913827). None where no cohort is left out, and of a cohort to come.
+        SD of the effect of dropping as many cohorts at random: the root of the difference of the two variances
+        (Hausman 1978, doi:10.2307/1913827). None if no cohort is dropped, and for a future cohort.
     """
 
     by: Mapping[str, float]
@@ -106,50 +106,50 @@ class Shift:
 
     @property
     def largest(self) -> str:
-        """The one of those judged that moves most."""
+        """Judged quantity with the largest shift."""
         return max(self.shown, key=lambda name: abs(self.by[name]))
 
     @property
     def in_sds(self) -> float:
-        """The largest shift in SDs of the main fit's number, with its sign; 0 where nothing varies."""
+        """Largest shift in SDs of the main fit's number, signed; 0 if nothing varies."""
         return self.by[self.largest] / self.sd if self.sd > 0 else 0.0
 
     @property
     def beyond_noise(self) -> bool:
-        """Whether it is more than Monte Carlo error."""
+        """Whether the shift exceeds Monte Carlo error."""
         return any(abs(self.by[name]) > BEYOND_NOISE * self.errors[name] for name in self.shown)
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether it is more than leaving out as many cohorts at random would often do; so where none is left out."""
+        """Whether the shift exceeds that of dropping as many cohorts at random; true if none is dropped."""
         return self.chance is None or abs(self.by[self.largest]) > BEYOND_CHANCE * self.chance
 
     @property
     def moved(self) -> bool:
-        """Whether it is more than half an SD of the main fit's number, and no noise."""
+        """Whether the shift exceeds half an SD of the main fit's number, and Monte Carlo error."""
         return any(abs(self.by[name]) > max(MOVED * self.sd, BEYOND_NOISE * self.errors[name]) for name in self.shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one alternative.
+    """Result of one alternative.
 
     Attributes
     ----------
     name
-        Of the alternative.
+        Name of the alternative.
     status
-        Whether there are numbers, and whether they can be used.
+        Whether there are numbers, and whether they are usable.
     reason
-        Why there are none, or what they failed; why it fell back to NUTS, where it did; else empty.
+        Why there are no numbers, which checks failed, or why it fell back to NUTS; else empty.
     engine
-        That made the draws; None where nothing was fitted.
+        Engine of the draws; None if nothing was fitted.
     cohorts, patients
-        In the table that was fitted.
+        Numbers in the fitted table.
     gone
-        Levels of effects that the main table has and this one has not.
+        Effect levels of the main table missing here.
     estimates
-        By key.
+        Estimates by key.
     """
 
     name: str
@@ -163,24 +163,24 @@ class Outcome:
 
     @property
     def usable(self) -> bool:
-        """Whether its numbers passed the convergence gate."""
+        """Whether the numbers passed the convergence gate."""
         return self.status is Status.FITTED
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A run's headline numbers, and what they are under every alternative.
+    """Headline numbers of a run under every alternative.
 
     Attributes
     ----------
     main
-        Of the run, as it was.
+        Original run.
     again
-        Of its model and table, fitted again as the alternatives are.
+        Its model and table, refitted like the alternatives.
     outcomes
-        Of every alternative, in their order.
+        Every alternative in order.
     stopped
-        Why the work stopped before every alternative was fitted; empty where it did not.
+        Why the work stopped early; empty if complete.
     """
 
     main: Outcome
@@ -190,16 +190,16 @@ class Grid:
 
     @property
     def numbers(self) -> tuple[Estimate, ...]:
-        """The headline numbers of the run."""
+        """Headline numbers of the run."""
         return tuple((self.main.estimates or {}).values())
 
     @property
     def usable(self) -> tuple[Outcome, ...]:
-        """The alternatives whose numbers can be used."""
+        """Alternatives with usable numbers."""
         return tuple(outcome for outcome in self.outcomes if outcome.usable)
 
     def shift(self, outcome: Outcome, key: Key) -> Shift | None:
-        """Return how far a number moves; None where the alternative has no such number."""
+        """Return the shift of a number; None if the alternative lacks it."""
         main, other = (self.main.estimates or {})[key], (outcome.estimates or {}).get(key)
         if other is None:
             return None
@@ -214,7 +214,7 @@ class Grid:
 
     @property
     def not_reproduced(self) -> tuple[str, ...]:
-        """Numbers of the run that its own model, fitted again, does not give up to Monte Carlo error."""
+        """Numbers that a refit of the run's own model does not reproduce up to Monte Carlo error."""
         shifts = {number.name: self.shift(self.again, number.key) for number in self.numbers}
         judged = [(name, found, which) for name, found in shifts.items() if found for which in found.shown]
         limit = float(-ndtri(FALSE_ALARM / 2 / max(len(judged), 1)))
@@ -223,19 +223,18 @@ class Grid:
 
 
 def grid_table(grid: Grid) -> pd.DataFrame:
-    """Return every number of every alternative.
+    """Return every number of every alternative; rates and their shifts are proportions.
 
     Returns
     -------
     pandas.DataFrame
         Columns alternative, family, status, reason, engine, cohorts, patients, number, label (the number in a
-        sentence), table, group, level, measure, first and second (of a contrast, its levels), mean, median, sd, low,
-        high, prob_positive, the Monte Carlo errors mcse_median, mcse_low and mcse_high, and for median, low and high
-        the shift from the main fit and its Monte Carlo error: shift, shift_error, shift_low, shift_low_error,
-        shift_high, shift_high_error; shift_in_sds, the largest that is judged in SDs of the main fit's number; moved,
-        whether it is said to move the number; chance_sd, the standard deviation of what leaving out as many cohorts at
-        random would do. Rates and shifts of rates are proportions. An alternative without numbers has one row; the
-        first rows are the run's.
+        sentence), table, group, level, measure, first and second (levels of a contrast), mean, median, sd, low, high,
+        prob_positive, Monte Carlo errors mcse_median, mcse_low and mcse_high, and for median, low and high the shift
+        from the main fit and its Monte Carlo error: shift, shift_error, shift_low, shift_low_error, shift_high,
+        shift_high_error; shift_in_sds, the largest judged shift in SDs of the main fit's number; moved, whether it
+        counts as a move; chance_sd, the SD of the effect of dropping as many cohorts at random. An alternative without
+        numbers has one row; the run comes first.
     """
     rows = []
     for record in grid_records(grid):
@@ -246,7 +245,7 @@ def grid_table(grid: Grid) -> pd.DataFrame:
 
 
 def grid_records(grid: Grid) -> list[dict[str, Any]]:
-    """Return the rows of :func:`grid_table` as values that JSON can hold, those of one alternative together."""
+    """Return the rows of :func:`grid_table` as JSON-serialisable values, grouped by alternative."""
     described = {alternative.name: alternative for alternative in ALTERNATIVES}
     found = []
     for outcome in (grid.main, grid.again, *grid.outcomes):

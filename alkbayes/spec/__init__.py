@@ -1,1 +1,1 @@
-"""Model files: read, checked, with every prior and its reason."""
+"""Model files: parsed and checked, with a reason for every prior."""

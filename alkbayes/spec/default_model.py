@@ -1,4 +1,4 @@
-"""What `alkbayes fit` fits where no model is named: the richest bundled one whose columns the table has."""
+"""Default model of `alkbayes fit`: the richest bundled one whose columns the table has."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,14 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A model that was taken for a table.
+    """Default model for a table.
 
-    Attributes
-    ----------
-    name
-        Of a bundled model.
-    why
-        In words, to follow "as".
+    `name` is that of a bundled model; `why` gives the reason as a clause that follows "as".
     """
 
     name: str
@@ -29,13 +24,9 @@ class Chosen:
 
 
 def default_model(frame: "pd.DataFrame") -> Chosen:
-    """Return the first of `DEFAULT_MODELS` all of whose effects a table has the columns of.
+    """Return the first of `DEFAULT_MODELS` whose effects only use columns of the table.
 
-    Parameters
-    ----------
-    frame
-        Of :class:`alkbayes.evidence.table.Evidence`. A column counts where no cohort is without a value, and where each
-        value is one that the column may have.
+    A column counts only if every cohort has a value, and every value is allowed.
     """
     missing: list[str] = []
     for name in DEFAULT_MODELS:
@@ -47,13 +38,13 @@ def default_model(frame: "pd.DataFrame") -> Chosen:
             has = joined(columns)
             but = f", but {joined(missing)}" if columns else joined(missing)
             return Chosen(name, f"the table has {has}{but if missing else ''}")
-        # What keeps a richer model out is said once; a poorer one lacks nothing else.
+        # The reason against the richest model suffices; poorer ones lack nothing else.
         missing = missing or lacks
     raise AssertionError("the last of the default models has no effect")
 
 
 def _lack(frame: "pd.DataFrame", column: str) -> str:
-    """Return what a table lacks of a column, in words; empty where it has it."""
+    """Return what a table lacks in a column, as text; empty if nothing."""
     if column not in frame:
         return f"no column {column}"
     values = frame[column].tolist()

@@ -1,4 +1,4 @@
-"""What is wrong with a model file: one line a fault, in the words of the file, not of the library that checks it."""
+"""Faults of a model file, one line each, in terms of the file rather than of the validating library."""
 
 import re
 from collections.abc import Sequence
@@ -12,29 +12,18 @@ from alkbayes.spec.priors import Record
 from alkbayes.text.names import near_miss, quoted, shown
 
 LARGEST_SHOWN = 10**15
-"""Whole numbers beyond it are not spelt out."""
+"""Largest integer that is spelt out."""
 
 MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a fault lies.
+    """Location of a fault.
 
-    Attributes
-    ----------
-    path
-        Of the key as the file has it, such as "effect[1].sd_prior.sd".
-    records
-        What may stand there, if that is a table; more than one where a key such as `dist` decides.
-    field
-        Declaration of the key; None for a key that does not exist.
-    owner
-        The table that the key stands in.
-    found
-        What stands there; MISSING if nothing does.
-    near
-        Column of the entry of a list that the key is part of, to tell entries by.
+    `path` is the key's path, such as "effect[1].sd_prior.sd", `owner` its table and `field` its declaration (None for
+    an unknown key). `records` are the tables allowed there, several if a key such as `dist` decides; `found` is the
+    value or MISSING; `near` is the column that tells apart entries of a list.
     """
 
     path: str
@@ -46,31 +35,31 @@ class _Place:
 
 
 def faults_of(root: type[Record], data: Any, error: ValidationError) -> tuple[str, ...]:
-    """Return every fault that `error` found in `data`, each once."""
+    """Return every fault that `error` found in `data`, without duplicates."""
     lines: list[str] = []
     for detail in error.errors(include_url=False, include_input=False):
         if detail["type"] == "model_faults":
             lines += detail["msg"].split("\n")
         else:
             lines.append(_line(_place(root, data, detail["loc"]), detail["type"]))
-    # A key that may hold one of several types has a fault for each of them; a reader needs it once.
+    # A key that may hold one of several types has a fault for each of them; one is enough.
     return tuple(dict.fromkeys(lines))
 
 
 def fault(path: str, found: str, allowed: str, advice: str = "") -> str:
-    """Return one fault as a line; `advice` is whole sentences."""
+    """Return one fault as a line; `advice` consists of whole sentences."""
     return f"{path}: {found}; allowed: {allowed}. {advice}".rstrip()
 
 
 def _judged(path: str, value: Any, allowed: str) -> str:
-    """Return the fault of a key by what stands there."""
+    """Return the fault of a key with this value."""
     if value is MISSING:
         return f"{path}: is missing; needed: {allowed}."
     return fault(path, f"found {as_written(value)}", allowed)
 
 
 def as_written(value: Any) -> str:
-    """Return `value` about as a TOML file has it, on one short line."""
+    """Return `value` roughly as in a TOML file, on one short line."""
     match value:
         case bool():
             return str(value).lower()
@@ -90,20 +79,20 @@ def as_written(value: Any) -> str:
 
 
 def one_of(choices: Sequence[str]) -> str:
-    """Return `choices` as a message lists them: '"normal" or "student_t"'."""
+    """Return `choices` as listed in messages: '"normal" or "student_t"'."""
     quoted = [f'"{choice}"' for choice in choices]
     return " or ".join(filter(None, (", ".join(quoted[:-1]), *quoted[-1:])))
 
 
 def _line(place: _Place, kind: str) -> str:
-    """Return a fault that pydantic found as a line; `kind` is its name for it."""
+    """Return a pydantic fault as a line; `kind` is pydantic's name for it."""
     name = place.path if place.near is MISSING else f"{place.path} (of {as_written(place.near)})"
     if place.field is None:
         keys = _keys(place.owner)
         guess = near_miss(place.path.rpartition(".")[2], keys)
         return fault(name, "unknown key", ", ".join(keys), f'Did you mean "{guess}"?' if guess else "")
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        # Of the tables that may stand here, the first key says which it is.
+        # The first key distinguishes the tables allowed here.
         key = next(iter(place.records[0].model_fields))
         allowed = one_of([tag for record in place.records for tag in _tags(record)])
         found = place.found.get(key, MISSING) if isinstance(place.found, dict) else MISSING
@@ -112,7 +101,7 @@ def _line(place: _Place, kind: str) -> str:
 
 
 def _place(root: type[Record], data: Any, location: Sequence[str | int]) -> _Place:
-    """Follow pydantic's path, which has the tags of unions in it (`effect`, 0, `fixed`, `prior`, `normal`, `sd`)."""
+    """Follow pydantic's path, which includes union tags (`effect`, 0, `fixed`, `prior`, `normal`, `sd`)."""
     path, here, near, owner = "", data, MISSING, root
     records: tuple[type[Record], ...] = (root,)
     field: FieldInfo | None = None
@@ -134,28 +123,28 @@ def _place(root: type[Record], data: Any, location: Sequence[str | int]) -> _Pla
 
 
 def _key(key: str) -> str:
-    """Return a key as TOML writes it."""
+    """Return a key in TOML syntax."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else as_written(key)
 
 
 def _keys(record: type[Record]) -> list[str]:
-    """Return the keys of a table in the order of its declaration."""
+    """Return the keys of a table in declaration order."""
     return [field.alias or name for name, field in record.model_fields.items()]
 
 
 def _records(annotation: Any) -> tuple[type[Record], ...]:
-    """Return the tables that a type is made of."""
+    """Return the tables within a type."""
     if isinstance(annotation, type) and issubclass(annotation, Record):
         return (annotation,)
     return tuple(record for part in get_args(annotation) for record in _records(part))
 
 
 def _tags(record: type[Record]) -> tuple[str, ...]:
-    """Return the values of the key that tells this table from its alternatives, its first."""
+    """Return the values of a table's first key, which distinguishes it from its alternatives."""
     annotation = next(iter(record.model_fields.values())).annotation
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def _allowed(field: FieldInfo) -> str:
-    """Return what a key may hold."""
+    """Return the allowed values of a key."""
     return field.description or one_of(get_args(field.annotation))

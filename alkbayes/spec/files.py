@@ -1,4 +1,4 @@
-"""From a model file to what it says, not yet checked."""
+"""Raw contents of model files, before checks."""
 
 import tomllib
 from pathlib import Path
@@ -8,7 +8,7 @@ from alkbayes.errors import SpecError
 
 
 def read_declaration(path: Path) -> dict[str, Any]:
-    """Return what a model file says, not yet checked.
+    """Return the contents of a model file, unchecked.
 
     Raises
     ------
@@ -32,6 +32,6 @@ def read_declaration(path: Path) -> dict[str, Any]:
 
 
 def family_of(data: dict[str, Any]) -> Any:
-    """Return the family that a model file names, whatever it is; None where it names none."""
+    """Return the family named in a model file, unchecked, or None."""
     likelihood = data.get("likelihood")
     return likelihood.get("family") if isinstance(likelihood, dict) else None

@@ -1,6 +1,6 @@
-"""Model files of median progression-free survival: the same declaration, with another likelihood.
+"""Model files for median progression-free survival: the same declaration with another likelihood.
 
-Given the scales, everything about a log median is normal and is integrated out exactly, which needs normal priors of
+Given the scales, everything about a log median is normal and integrated out exactly, which requires normal priors for
 the coefficients and normal heterogeneity.
 """
 
@@ -21,13 +21,13 @@ REASON = "The coefficients of a model of medians are integrated out exactly, whi
 
 
 class LogMedian(Record):
-    """The log of a cohort's printed median is normal about that of its own, with the printed interval's error."""
+    """Normal likelihood of a cohort's log median, with the standard error of the reported interval."""
 
     family: Literal["log_median"]
 
 
 class MedianSpec(Declaration[LogMedian]):
-    """A model file of medians: what is pooled, over which effects, with which priors, on the scale of log months."""
+    """Model file for medians: outcome, effects and priors, on the scale of log months."""
 
     @model_validator(mode="after")
     def _all_normal(self) -> Self:
@@ -37,7 +37,7 @@ class MedianSpec(Declaration[LogMedian]):
 
 
 def _not_normal(spec: MedianSpec) -> Iterator[str]:
-    """Yield the priors and distributions that are not normal and would have to be."""
+    """Yield the priors and distributions that should be normal but are not."""
     priors = [("intercept.prior.dist", spec.intercept.prior)]
     priors += [
         (f"effect[{position}].prior.dist", effect.prior)
@@ -54,23 +54,23 @@ def _not_normal(spec: MedianSpec) -> Iterator[str]:
 
 
 def read_median_spec(path: Path) -> MedianSpec:
-    """Read and check a model file of medians.
+    """Read and check a model file for medians.
 
     Raises
     ------
     SpecError
-        If the file cannot be read or breaks a rule, or is a model of response rates.
+        If the file cannot be read or breaks a rule, or is a response-rate model.
     """
     return parse_median_spec(read_declaration(path), source=str(path))
 
 
 def parse_median_spec(data: dict[str, Any], *, source: str) -> MedianSpec:
-    """Check a declaration of a model of medians; `source` is what error messages call it.
+    """Check the declaration of a model for medians; `source` names it in error messages.
 
     Raises
     ------
     SpecError
-        If the declaration breaks a rule, or is of response rates.
+        If the declaration breaks a rule, or is for response rates.
     """
     if (family := family_of(data)) in {"binomial", "beta_binomial"}:
         raise SpecError(

@@ -1,4 +1,4 @@
-"""What a model file says of its outcome: the table [outcome]."""
+"""Outcome of a model file: the table [outcome]."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ Phrase = Annotated[
 
 
 class OutcomeTable(Record):
-    """Columns of responders and patients, and what they are called."""
+    """Columns of responders and patients, and their names."""
 
     responders: Column
     n: Column
@@ -31,7 +31,7 @@ class OutcomeTable(Record):
 
     @property
     def outcome(self) -> Outcome:
-        """The outcome, named by its columns where the file gives no name."""
+        """Outcome, named after its columns if the file gives no name."""
         usual = (self.responders, self.n) == ORR.columns
         label = self.label or (ORR.label if usual else f"{self.responders} / {self.n}")
         patients = self.patients or (ORR.patients if usual else f"patients counted in {self.n}")

@@ -1,7 +1,6 @@
-"""Prior distributions as data: a tagged record each, with its density and its draws in numpy and SciPy.
+"""Prior distributions as data: tagged records with density and draws in numpy and SciPy.
 
-PyMC's own version of each is made in :mod:`alkbayes.inference.nuts.pymc_model`; a test holds the two against each
-other.
+:mod:`alkbayes.inference.nuts.pymc_model` builds PyMC's version of each (tested to agree).
 """
 
 import math
@@ -15,13 +14,13 @@ from scipy.special import expit
 
 type Array = NDArray[np.float64]
 
-# A description says what is allowed, in the words of an error message.
+# Descriptions state the allowed values in the words of an error message.
 Finite = Annotated[float, Field(allow_inf_nan=False, description="a finite number")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a finite number above 0")]
 
 
 class Record(BaseModel):
-    """A frozen piece of a model file in which an unknown key is an error."""
+    """Frozen part of a model file that rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -129,7 +128,7 @@ def student_t_log_density(x: Array, nu: float) -> Array:
 
 
 LocationPrior = Annotated[Normal | StudentT, Field(discriminator="dist")]
-"""Prior of a linear predictor or of a difference of two."""
+"""Prior of a linear predictor or of a difference between two."""
 
 ScalePrior = Annotated[HalfNormal | HalfStudentT | Exponential, Field(discriminator="dist")]
 """Prior of a standard deviation on the scale of the link."""
@@ -140,11 +139,10 @@ ProportionPrior = Beta
 
 @dataclass(frozen=True, slots=True)
 class RootSumOfSquares:
-    """The root of the sum of squares of two independent scales: of two deviations that add up, the SD of the sum.
+    """Root of the sum of squares of two independent scales: the SD of the sum of two deviations.
 
-    No model file has it. Its density at x is an integral over the angle that the two scales make,
-    x int f(x cos a) g(x sin a) da from 0 to pi / 2, here by the trapezoid rule in log tan a, where the integrand is
-    smooth and falls off exponentially at both ends.
+    Not for model files. The density at x is the integral of x f(x cos a) g(x sin a) over the angle a from 0 to pi / 2,
+    by the trapezoid rule in log tan a, where the integrand is smooth and decays exponentially at both ends.
     """
 
     first: "Prior"
@@ -170,7 +168,7 @@ def _angles() -> tuple[Array, Array, Array]:
 
 
 ANGLES = _angles()
-"""Cosines, sines and log weights of the trapezoid rule; its error in the log density is below 1e-6
-up to some ten thousand times the narrower scale."""
+"""Cosines, sines and log weights of the trapezoid rule; the error of the log density is below 1e-6 up to some ten
+thousand times the narrower scale."""
 
 type Prior = Normal | StudentT | HalfNormal | HalfStudentT | Exponential | Beta | RootSumOfSquares

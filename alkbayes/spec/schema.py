@@ -1,4 +1,4 @@
-"""Model files: TOML declarations, validated strictly, that hold no code."""
+"""Model files: strictly validated TOML declarations without code."""
 
 import difflib
 import stat
@@ -20,18 +20,18 @@ from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, TOTAL, join
 
 SCHEMA = 1
 LOG_MEDIAN = "log_median"
-"""Family of a model of medians, :mod:`alkbayes.spec.medians`."""
+"""Family of models for medians, :mod:`alkbayes.spec.medians`."""
 COHORT = "cohort_id"
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
     | {"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"}
 )
-"""Names that the posterior or a table of results gives a meaning, so that no column of a model can have them."""
+"""Names with a meaning in the posterior or in result tables, not allowed for columns of a model."""
 
 OTHER_TABLES = {"resistance": "the table of resistance mutations"}
-"""Bundled models of another table than that of cohorts, each fitted by the command of its name."""
+"""Bundled models for tables other than cohorts, each fitted by the command of its name."""
 
-# Descriptions say what is allowed, in the words of an error message.
+# Descriptions state the allowed values in the words of an error message.
 Text = Annotated[str, Field(pattern=r"\S", description="a text that is not empty")]
 Why = Annotated[str, Field(pattern=r"\S", description="the reason for this prior, a text that is not empty")]
 Slug = Annotated[
@@ -45,17 +45,14 @@ Slug = Annotated[
 
 
 class Binomial(Record):
-    """Responders of a cohort are binomial given its rate, the inverse of the link at theta."""
+    """Binomial likelihood of a cohort's responders, with its rate the inverse link of theta."""
 
     family: Literal["binomial"]
     link: Literal["logit", "probit", "cloglog"]
 
 
 class BetaBinomial(Record):
-    """Responders of a cohort are beta-binomial.
-
-    A cohort's rate varies about the inverse of the link at theta, with intraclass correlation rho.
-    """
+    """Beta-binomial likelihood: rates vary around the inverse link of theta, with intraclass correlation rho."""
 
     family: Literal["beta_binomial"]
     link: Literal["logit", "probit", "cloglog"]
@@ -81,12 +78,12 @@ class FixedEffect(Record):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the evidence table that the effect reads."""
+        """Evidence columns that define the effect."""
         return (self.column,)
 
 
 class ExchangeableEffect(Record):
-    """Levels that are like draws from one normal distribution; several columns make an interaction of their levels."""
+    """Levels drawn from one normal distribution; several columns define an interaction."""
 
     kind: Literal["exchangeable"]
     column: Column | Annotated[list[Column], Field(min_length=2, max_length=2)] = Field(
@@ -97,12 +94,12 @@ class ExchangeableEffect(Record):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the evidence table that the effect reads."""
+        """Evidence columns that define the effect."""
         return (self.column,) if isinstance(self.column, str) else tuple(self.column)
 
 
 class NormalHeterogeneity(Record):
-    """Normal differences on the scale of the link between the units of a column."""
+    """Normal heterogeneity between the units of a column, on the scale of the link."""
 
     distribution: Literal["normal"]
     column: Column
@@ -111,7 +108,7 @@ class NormalHeterogeneity(Record):
 
 
 class StudentTHeterogeneity(Record):
-    """Student t differences on the scale of the link between the units of a column: outlying units pull less."""
+    """Student t heterogeneity between the units of a column, on the scale of the link, robust to outlying units."""
 
     distribution: Literal["student_t"]
     nu: Positive
@@ -126,16 +123,16 @@ Heterogeneity = Annotated[NormalHeterogeneity | StudentTHeterogeneity, Field(dis
 
 
 class Declaration[L: Record](Record):
-    """What every model file says, whatever its likelihood is of.
+    """Contents common to all model files, whatever the likelihood.
 
     Attributes
     ----------
     version
-        Version of the file format, the key `schema`; always 1.
+        Version of the file format (key `schema`); always 1.
     name, question
-        Slug and one line on what the model answers.
+        Slug, and question of the model in one line.
     likelihood, intercept, effect, heterogeneity
-        The parts of the model, see the classes of these names.
+        Parts of the model; see the classes of these names.
     """
 
     version: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA, description=f"{SCHEMA}, the only version of the format")
@@ -149,38 +146,35 @@ class Declaration[L: Record](Record):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
         faults = [*self._own_faults(), *_name_faults(self), *_effect_faults(self), *_heterogeneity_faults(self)]
-        # Names that results would mix up say nothing new of a column that is declared twice.
+        # Name collisions add nothing for a column that is declared twice.
         if faults := faults or [*_collisions(self)]:
-            # The message is passed as context: braces in it are the user's own and no placeholders.
+            # Passed as context, so that braces in the user's text are not placeholders.
             raise PydanticCustomError("model_faults", "{message}", {"message": "\n".join(faults)})
         return self
 
     def _own_faults(self) -> Iterator[str]:
-        """Yield what is wrong with parts that only this kind of model has."""
+        """Yield faults in parts specific to this kind of model."""
         yield from ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns that an evidence table needs for this model beside the basic ones and its outcome's, each once."""
+        """Required evidence columns besides the basic ones and the outcome's, without duplicates."""
         named = [column for effect in self.effect for column in effect.columns]
         named += [term.column for term in self.heterogeneity if term.column != COHORT]
         return tuple(dict.fromkeys(named))
 
 
 class Spec(Declaration[Likelihood]):
-    """A model file of response rates: what is pooled, over which effects, with which priors.
+    """Model file for response rates: outcome, effects and priors.
 
-    Attributes
-    ----------
-    outcome_table
-        The table `outcome`; None where the file has none.
+    `outcome_table` is the table `outcome`, or None.
     """
 
     outcome_table: OutcomeTable | None = Field(default=None, alias="outcome", description="a table, [outcome]")
 
     @property
     def outcome(self) -> Outcome:
-        """What the model counts: objective responses unless the file says otherwise."""
+        """Outcome counted: objective responses unless the file names another."""
         return ORR if self.outcome_table is None else self.outcome_table.outcome
 
     def _own_faults(self) -> Iterator[str]:
@@ -188,12 +182,12 @@ class Spec(Declaration[Likelihood]):
 
 
 def effect_label(columns: Sequence[str], table: Iterable[str]) -> str:
-    """Return what an effect is called in the results of a table with these columns, such as "line:generation"."""
+    """Return an effect's name in the results of a table with these columns, such as "line:generation"."""
     return joined_key(label_of(column, table) for column in columns)
 
 
 def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
-    """Yield each column of a model with the path of its key."""
+    """Yield each column of a model with its key's path."""
     for position, effect in enumerate(spec.effect):
         yield from ((f"effect[{position}].column", column) for column in effect.columns)
     for position, term in enumerate(spec.heterogeneity):
@@ -201,7 +195,7 @@ def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _outcome_faults(spec: Spec) -> Iterator[str]:
-    """Yield what is wrong with the columns that are counted, and parts of the model that read one of them."""
+    """Yield faults of the outcome's columns, and uses of one of them elsewhere in the model."""
     outcome = spec.outcome
     if outcome.responders == outcome.n:
         yield fault("outcome.n", f"found {as_written(outcome.n)} again, as in outcome.responders", "another column")
@@ -213,7 +207,7 @@ def _outcome_faults(spec: Spec) -> Iterator[str]:
 
 
 def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
-    """Yield the columns that cannot be what they are declared as."""
+    """Yield columns with names not allowed for their use."""
     first = {column: path for path, column in reversed([*_declared(spec)])}
     for column, path in first.items():
         if column == COHORT:
@@ -227,7 +221,7 @@ def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
 
 
 def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
-    """Yield what is wrong between effects, and reference levels that their column does not know."""
+    """Yield faults between effects, and unknown reference levels."""
     single = {effect.columns[0] for effect in spec.effect if len(effect.columns) == 1}
     first: dict[frozenset[str], int] = {}
     for position, effect in enumerate(spec.effect):
@@ -254,7 +248,7 @@ def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
 
 
 def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:
-    """Yield what is wrong between terms of heterogeneity, and between them and the rest of the model."""
+    """Yield faults between heterogeneity terms, and between them and the rest of the model."""
     effects = {effect.columns[0]: place for place, effect in enumerate(spec.effect) if len(effect.columns) == 1}
     first: dict[str, int] = {}
     for position, term in enumerate(spec.heterogeneity):
@@ -275,7 +269,7 @@ def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:
 
 
 def _collisions(spec: Declaration[Any]) -> Iterator[str]:
-    """Yield the columns for which results would have a name that they have for another part of the model, too."""
+    """Yield columns whose names in results would collide with another part of the model."""
     parts: list[tuple[str, str, set[str]]] = []
     for position, effect in enumerate(spec.effect):
         slug = slug_of(effect_label(effect.columns, spec.columns))
@@ -293,30 +287,30 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
 
 
 def models_folder() -> Path:
-    """Return the folder of the bundled model files: inside the installed package, or at the top of a checkout."""
+    """Return the folder of bundled model files, in the installed package or at the top of a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "models"
     return installed if installed.is_dir() else package.parent / "models"
 
 
 def model_names() -> tuple[str, ...]:
-    """Return the names of the bundled models of response rates, sorted, the default first."""
+    """Return the names of the bundled response-rate models, sorted, with the default first."""
     names = sorted(path.stem for path in models_folder().glob("*.toml") if path.stem != MEDIAN_MODEL)
     return (DEFAULT_MODEL, *(name for name in names if name != DEFAULT_MODEL))
 
 
 def other_model_path(model: str) -> Path:
-    """Return the file of a bundled model that reads another table than that of cohorts, a name of `OTHER_TABLES`."""
+    """Return the file of a bundled model for another table, by its name in `OTHER_TABLES`."""
     return models_folder() / "other-tables" / f"{model}.toml"
 
 
 def model_path(model: str) -> Path:
-    """Return the file of a bundled model's name, or of a path.
+    """Return the model file for a bundled model's name, or for a path.
 
     Raises
     ------
     SpecError
-        If there is no such model or file, or the model reads another table than that of cohorts.
+        If there is no such model or file, or the model is for a table other than cohorts.
     """
     if model in OTHER_TABLES:
         raise SpecError(
@@ -336,7 +330,7 @@ def model_path(model: str) -> Path:
 
 
 def _file(path: Path) -> Path:
-    """Return `path` if an ordinary file is there; a pipe could be read only once, and a run keeps a copy."""
+    """Return `path` if it is a regular file; a pipe can be read only once, and a run keeps a copy."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -353,24 +347,24 @@ def _file(path: Path) -> Path:
 
 
 def read_spec(path: Path) -> Spec:
-    """Read and check a model file of response rates.
+    """Read and check a model file for response rates.
 
     Raises
     ------
     SpecError
-        If the file cannot be read or breaks a rule; lists every fault with the path to its key, what was found and what
-        is allowed.
+        If the file cannot be read or breaks a rule; the message lists every fault with its key, the value found and
+        those allowed.
     """
     return parse_spec(read_declaration(path), source=str(path))
 
 
 def parse_spec(data: dict[str, Any], *, source: str) -> Spec:
-    """Check a declaration of a model of response rates; `source` is what error messages call it.
+    """Check the declaration of a response-rate model; `source` names it in error messages.
 
     Raises
     ------
     SpecError
-        If the declaration breaks a rule, or is of medians.
+        If the declaration breaks a rule, or is for medians.
     """
     if family_of(data) == LOG_MEDIAN:
         raise SpecError(
@@ -381,7 +375,7 @@ def parse_spec(data: dict[str, Any], *, source: str) -> Spec:
 
 
 def parse[S: Declaration[Any]](kind: type[S], data: dict[str, Any], *, source: str) -> S:
-    """Check a declaration by the rules of `kind`.
+    """Check a declaration by the rules of model class `kind`.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""Numbers, names and JSON as text; no statistics."""
+"""Numbers, names and JSON as text, without statistics."""

@@ -1,31 +1,26 @@
-"""How many decimals of a number that was computed from draws are more than Monte Carlo noise."""
+"""Number of decimals that Monte Carlo error supports."""
 
 import math
 from collections.abc import Iterable
 
 NOISE = 1 / math.sqrt(12)
-"""Of a unit of the last digit: the root mean square error of rounding to that unit."""
+"""Root mean square rounding error, in units of the last digit."""
 
 
 def supported_decimals(errors: Iterable[float | None], *, most: int) -> int:
-    """Return with how many decimals numbers are printed together.
+    """Return the number of decimals, 0 to `most`, for numbers printed together.
 
-    A further decimal is printed as long as the Monte Carlo standard error of each of the numbers is below the error
-    that rounding that decimal away would add, 1/sqrt(12) of the coarser unit: one decimal up to an error of 0.29, two
-    up to 0.029. Beyond it the decimal would tell more of the draws than of the number.
+    A decimal is printed if the Monte Carlo standard error of every number is below the error of rounding it away,
+    1/sqrt(12) of the coarser unit: one decimal for errors up to 0.29, two up to 0.029. Larger errors leave whole
+    numbers; see :func:`whole_numbers_hold`.
 
     Parameters
     ----------
     errors
-        Monte Carlo standard errors in the unit that is printed: of rates in percent, percentage points. None and what
-        is not finite, as of a run that has no errors, count for nothing; with no error left `most` is returned.
+        Monte Carlo standard errors in the printed unit (percentage points for percent). None and non-finite values are
+        ignored; without any error `most` is returned.
     most
-        Decimals that are never exceeded, however small the errors.
-
-    Returns
-    -------
-    int
-        0 to `most`. An error above 0.29 leaves whole numbers; see :func:`whole_numbers_hold` for whether these hold.
+        Maximum number of decimals.
     """
     known = [error for error in errors if error is not None and math.isfinite(error)]
     worst = max(known, default=0.0)
@@ -36,25 +31,14 @@ def supported_decimals(errors: Iterable[float | None], *, most: int) -> int:
 
 
 def ratio_decimals(value: float, error: float | None = None) -> int:
-    """Return with how many decimals a ratio is printed, so that rounding moves its logarithm little wherever it lies.
+    """Return the number of decimals of a positive ratio, chosen for a small rounding error on the log scale.
 
-    Two decimals from 0.1 to 10; beyond, as many as leave three significant digits, and below, two. So rounding moves a
-    ratio by 5 % at the most. Fewer where the Monte Carlo error is above that of rounding, as in
-    :func:`supported_decimals`; the first significant digit always stays, so that no ratio is printed as 0.
-
-    Parameters
-    ----------
-    value
-        Positive and finite.
-    error
-        Its Monte Carlo standard error; None or what is not finite counts for nothing.
-
-    Returns
-    -------
-    int
-        Negative where the ratio is rounded to tens, hundreds or more.
+    Two decimals from 0.1 to 10, three significant digits above, two below: rounding changes a ratio by 5 % at most.
+    Fewer if the Monte Carlo standard error exceeds that of rounding, as in :func:`supported_decimals`; a None or
+    non-finite `error` is ignored. The first significant digit always stays, so that no ratio prints as 0. Negative for
+    rounding to tens, hundreds or more.
     """
-    # Of what three significant digits leave of it: 9.996 is 10.0, as 10.01 is.
+    # The leading digit after rounding to three significant digits: 9.996 prints as 10.0, like 10.01.
     leading = -math.floor(math.log10(float(f"{value:.2e}")))
     decimals = max(2, leading + 1) if leading >= 0 else leading + 2
     noise = error if error is not None and math.isfinite(error) else 0.0
@@ -64,5 +48,5 @@ def ratio_decimals(value: float, error: float | None = None) -> int:
 
 
 def whole_numbers_hold(error: float) -> bool:
-    """Return whether the last digit of a whole number is more than noise: an error of at most 2.9."""
+    """Return whether the last digit of an integer exceeds Monte Carlo noise: an error of at most 2.9."""
     return error <= NOISE * 10

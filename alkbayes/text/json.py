@@ -1,4 +1,4 @@
-"""Tables as records that JSON can hold."""
+"""Tables as JSON-serialisable records."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def finite_or_none(value: Any) -> Any:
-    """Return `value` as JSON can hold it: numpy scalars as Python's, what is not a finite number as None."""
+    """Return a JSON-serialisable `value`: numpy scalars as Python's, non-finite numbers as None."""
     if isinstance(value, dict):
         return {str(key): finite_or_none(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -21,5 +21,5 @@ def finite_or_none(value: Any) -> Any:
 
 
 def records(frame: "pd.DataFrame") -> list[Any]:
-    """Return the rows of `frame` as dictionaries that JSON can hold; what is in them is the caller's to say."""
+    """Return the rows of `frame` as JSON-serialisable dictionaries; callers know the columns."""
     return [finite_or_none(row) for row in frame.to_dict(orient="records")]

@@ -1,4 +1,4 @@
-"""Names in the words of a reader: on one line, quoted, listed, and what a misspelt one was meant to be."""
+"""Names for a reader: on one line, quoted, listed, and suggestions for misspellings."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,13 +8,13 @@ from typing import Any
 from alkbayes.vocabulary import ALL
 
 LONGEST_SHOWN = 60
-"""Characters of a cell that a message shows."""
+"""Characters of a cell shown in a message."""
 
 NAMES_SHOWN = 12
-"""Column names that a message lists."""
+"""Column names listed in a message."""
 
 SHORTEST_SLIP = 4
-"""Letters from which a word may be taken for a misspelt one."""
+"""Minimum number of letters in a word checked for misspelling."""
 
 
 GROUP_TITLES = {
@@ -25,13 +25,13 @@ GROUP_TITLES = {
     "prior_tki": "prior ALK TKI",
     "prior_tki:generation": "prior ALK TKI : TKI generation",
 }
-"""What columns, and pairs of columns, are called above their levels."""
+"""Headings of columns, and of pairs of columns, above their levels."""
 
 
 def shown(value: str) -> str:
-    """Return `value` on one line, unprintable characters as their codes, its middle cut out where it is very long.
+    """Return `value` on one line, with unprintable characters as codes and the middle of long text cut out.
 
-    Names that begin alike, as of the arms of a trial, mostly differ at their ends.
+    Names with a common start, such as arms of a trial, mostly differ at the end.
     """
     half = LONGEST_SHOWN // 2
     cut = value if len(value) <= LONGEST_SHOWN else f"{value[:half]}…{value[-half:]}"
@@ -39,34 +39,27 @@ def shown(value: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """Return `value` in quotation marks as a message shows it, with its length where it was cut."""
+    """Return `value` in quotation marks for a message, with its length if cut."""
     length = "" if len(value) <= LONGEST_SHOWN else f" ({len(value)} characters)"
     return f'"{shown(value)}"{length}'
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return `names` as a sentence lists them, the first dozen of many."""
+    """Return `names` as a list in a sentence, limited to the first dozen."""
     if len(names) > NAMES_SHOWN:
         return f"{', '.join(map(shown, names[:NAMES_SHOWN]))} and {len(names) - NAMES_SHOWN} more"
     return " and ".join(filter(None, (", ".join(map(shown, names[:-1])), *map(shown, names[-1:]))))
 
 
 def plain(value: str) -> str:
-    """Return the letters and digits of `value`, in lower case and without accents."""
+    """Return the letters and digits of `value`, lower-case and without accents."""
     return "".join(mark for mark in unicodedata.normalize("NFKD", value).casefold() if mark.isalnum())
 
 
 def near_miss(value: str, choices: Iterable[str], said_otherwise: Mapping[str, str] | None = None) -> str | None:
-    """Return the choice that `value` was most likely meant to be, if there is one.
+    """Return the choice that `value` most likely stands for, if any.
 
-    Parameters
-    ----------
-    value
-        What was found.
-    choices
-        What is allowed.
-    said_otherwise
-        Other words for a choice, as `plain` leaves them, each with its choice.
+    `said_otherwise` maps synonyms, normalised by :func:`plain`, to choices.
     """
     by_plain = {plain(choice): choice for choice in choices}
     word = plain(value)
@@ -78,9 +71,9 @@ def near_miss(value: str, choices: Iterable[str], said_otherwise: Mapping[str, s
 
 
 def _slip(word: str, right: str) -> bool:
-    """Return whether `word` is `right` with one letter too many, too few, wrong, or swapped with the next.
+    """Return whether `word` is `right` with one letter added, missing, wrong, or swapped with the next.
 
-    Nothing looser: ceritinib is no misspelt crizotinib, and untreated no misspelt pretreated.
+    Nothing looser: ceritinib is not a misspelt crizotinib, nor untreated a misspelt pretreated.
     """
     if min(len(word), len(right)) < SHORTEST_SLIP:
         return False
@@ -92,28 +85,28 @@ def _slip(word: str, right: str) -> bool:
 
 
 def _in_common(one: str, other: str) -> int:
-    """Return how many letters two words have in common from their start."""
+    """Return the number of letters two words share from the start."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def column_title(group: str) -> str:
-    """Return what a column, or a pair of columns, is called above its levels."""
+    """Return the heading of a column, or of a pair of columns, above its levels."""
     return GROUP_TITLES.get(group, shown(group))
 
 
 def is_pair(row: Mapping[str, Any]) -> bool:
-    """Return whether a row of a table is of the levels of two columns at once."""
+    """Return whether a table row is for a combination of levels of two columns."""
     return row["second_level"] is not None
 
 
 def level_name(row: Mapping[str, Any], *, between: str = " : ") -> str:
-    """Return what the group of a row is called: "overall", "naive", or of two columns "naive : first"."""
+    """Return the name of a row's group: "overall", "naive", or for two columns "naive : first"."""
     if row["first_level"] is None:
         return GROUP_TITLES[ALL]
     return shown(f"{row['first_level']}{between}{row['second_level']}" if is_pair(row) else row["first_level"])
 
 
 def columns_title(row: Mapping[str, Any]) -> str:
-    """Return the columns that define the group of a row in running text, such as "line and TKI generation"."""
+    """Return the columns that define a row's group in running text, such as "line and TKI generation"."""
     first, second = row["first_column"], row["second_column"]
     return f"{column_title(first)} and {column_title(second)}" if is_pair(row) else column_title(first)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class NoteKind(StrEnum):
-    """What a note is about, as far as a reader of notes must know."""
+    """Subject of a note, as far as code depends on it."""
 
     OTHER = "other"
     NOT_RANDOMISED = "not randomised"
@@ -33,7 +33,7 @@ class Instead:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence, or a few, on a result.
+    """One or more sentences on a result.
 
     Attributes
     ----------

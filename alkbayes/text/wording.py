@@ -7,30 +7,30 @@ from typing import Any
 from alkbayes.text.digits import ratio_decimals, supported_decimals
 
 RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS, MONTH_DECIMALS = 1, 2, 0, 1
-"""Most decimals of rates in percent, of SDs, of shares and of months; a larger Monte Carlo error leaves fewer."""
+"""Maximum decimals of rates in percent, SDs, shares and months; larger Monte Carlo errors reduce them."""
 LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e6
-"""Ratios beyond these are printed with a power of ten."""
+"""Range of ratios printed without an exponent."""
 
 LEAST_P = 0.001
-"""A smaller probability is printed as smaller than this."""
+"""Smallest probability printed; others are printed as less than this."""
 LEAST_VARIANCE = 1e-6
-"""A smaller variance is printed as smaller than this."""
+"""Smallest variance printed; others are printed as less than this."""
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """Return a proportion as percent; a dash where there is none."""
+    """Return a proportion as percent; a dash if missing."""
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}"
 
 
 def percent_interval(low: float | None, high: float | None, digits: int = 1, *, between: str = "–") -> str:
-    """Return an interval of proportions as percent, `between` its limits; a dash where there is none."""
+    """Return an interval of proportions as percent, with `between` its limits; a dash if missing."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "–"
     return f"{percent(low, digits)}{between}{percent(high, digits)}"
 
 
 def variance(value: float | None) -> str:
-    """Return a variance with three decimals, or the more that show two digits of a small one; a dash for none."""
+    """Return a variance with three decimals, or more to show two digits of a small one; a dash if missing."""
     if value is None or not math.isfinite(value):
         return "–"
     if 0 < value < LEAST_VARIANCE:
@@ -40,46 +40,46 @@ def variance(value: float | None) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """Return a number with its sign, a true minus; zero has none."""
+    """Return a number with its sign (a true minus), none for zero."""
     text = f"{value:+.{digits}f}"
     return (text[1:] if float(text) == 0 else text).replace("-", "−")
 
 
 def points(difference: float | None, digits: int = 0) -> str:
-    """Return a difference of proportions in percentage points, with its sign; a dash where there is none."""
+    """Return a difference of proportions in percentage points with its sign; a dash if missing."""
     return "–" if difference is None else signed(100 * difference, digits)
 
 
 def p_value(p: float | None) -> str:
-    """Return a p-value; a dash where there is none."""
+    """Return a p-value; a dash if missing."""
     if p is None:
         return "–"
     return f"< {LEAST_P}" if p < LEAST_P else f"{p:.3f}"
 
 
 def p_equals(p: float | None) -> str:
-    """Return a p-value as an equation, for a sentence."""
+    """Return a p-value as an equation, for use in a sentence."""
     return f"p {p_value(p)}" if p is not None and p < LEAST_P else f"p = {p_value(p)}"
 
 
 def share_of_draws(share: float) -> str:
-    """Return a share of draws; they cannot tell 0 and 1 from what is next to them."""
+    """Return a share of draws, which cannot distinguish 0 and 1 from nearby values."""
     return f"> {1 - LEAST_P}" if share > 1 - LEAST_P else p_value(share)
 
 
 def unsigned_zero(value: float, digits: int = 2) -> str:
-    """Return a number with a true minus where it is negative; one that is zero as printed has no sign."""
+    """Return a number with a true minus if negative, but no sign if it prints as zero."""
     text = f"{value:.{digits}f}"
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
 def figure(value: float | None, digits: int = 2) -> str:
-    """Return a number for a reader, a true minus where it is negative; a dash where there is none."""
+    """Return a number with a true minus if negative; a dash if missing."""
     return "–" if value is None else unsigned_zero(value, digits)
 
 
 def capitalised(text: str) -> str:
-    """Return a text as the beginning of a sentence: the first letter large, the others as they are."""
+    """Return a text with a capital first letter, otherwise unchanged."""
     return text[:1].upper() + text[1:]
 
 
@@ -89,49 +89,49 @@ def counted(count: int, noun: str) -> str:
 
 
 def joined(parts: Sequence[str]) -> str:
-    """Return parts of a sentence as a list with an "and" before the last."""
+    """Return parts of a sentence as a list with "and" before the last."""
     return ", ".join(parts[:-1]) + f" and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def decimals_of(
     row: Mapping[str, Any], *, most: int, unit: int = 1, of: Sequence[str] = ("median", "low", "high")
 ) -> int:
-    """Return the decimals that the Monte Carlo errors of a row support; runs of earlier versions have no errors.
+    """Return the decimals that the Monte Carlo errors of a row support; earlier versions' runs have no errors.
 
     Parameters
     ----------
     row
-        Of a table of results, with columns `mcse_<name>`.
+        Row of a result table, with columns `mcse_<name>`.
     most
-        Decimals at the most.
+        Maximum number of decimals.
     unit
-        100 where the row is shown in percent.
+        100 for rows shown in percent.
     of
-        The numbers of the row that are shown.
+        Numbers shown.
     """
     errors = (row.get(f"mcse_{name}") for name in of)
     return supported_decimals((None if error is None else unit * error for error in errors), most=most)
 
 
 def planned_decimals(rate: Mapping[str, Any]) -> int:
-    """Return the decimals in percent of a planned cohort's rate: mean, median and limits are printed alike."""
+    """Return the decimals in percent for a planned cohort's rate, common to mean, median and limits."""
     errors = (rate[name] for name in ("mcse", "mcse_median", "mcse_low", "mcse_high"))
     return shared_decimals(errors)
 
 
 def shared_decimals(errors: Iterable[float | None]) -> int:
-    """Return the decimals in percent that the Monte Carlo errors of proportions printed together support."""
+    """Return the decimals in percent supported by the Monte Carlo errors of proportions printed together."""
     return supported_decimals((None if error is None else 100 * error for error in errors), most=RATE_DECIMALS)
 
 
 def rate(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the median of a response rate and its interval, both in percent."""
+    """Return a response rate's median and interval, both in percent."""
     digits = decimals_of(row, most=RATE_DECIMALS, unit=100)
     return percent(row["median"], digits), percent_interval(row["low"], row["high"], digits)
 
 
 def limits(row: Mapping[str, Any], *, between: str = "–") -> str:
-    """Return the interval of a response rate alone, in percent, `between` its limits."""
+    """Return a response rate's interval in percent, with `between` its limits."""
     digits = decimals_of(row, most=RATE_DECIMALS, unit=100, of=("low", "high"))
     return percent_interval(row["low"], row["high"], digits, between=between)
 
@@ -142,10 +142,7 @@ def rate_text(row: Mapping[str, Any]) -> str:
 
 
 def size(row: Mapping[str, Any], *, prefix: str = "", most: int = OTHER_DECIMALS) -> tuple[str, str]:
-    """Return the median of an SD, or of a number of months, and its interval.
-
-    `prefix` is that of the columns, such as "prior_".
-    """
+    """Return the median and interval of an SD or a number of months; `prefix` is that of the columns ("prior_")."""
     names = tuple(f"{prefix}{name}" for name in ("median", "low", "high"))
     digits = decimals_of(row, most=most, of=names)
     median, low, high = (unsigned_zero(row[name], digits) for name in names)
@@ -158,12 +155,12 @@ def size_text(row: Mapping[str, Any], *, prefix: str = "") -> str:
 
 
 def months(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the median of a number of months and its interval."""
+    """Return the median and interval of a number of months."""
     return size(row, most=MONTH_DECIMALS)
 
 
 def ratio_figure(value: float, error: float | None = None) -> str:
-    """Return one ratio, rounded on the log scale as far as its Monte Carlo error allows; never 0 unless it is."""
+    """Return a ratio, rounded on the log scale as its Monte Carlo error allows; never 0 unless it is 0."""
     if value <= 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = ratio_decimals(value, error)
@@ -173,7 +170,7 @@ def ratio_figure(value: float, error: float | None = None) -> str:
 
 
 def ratio(row: Mapping[str, Any]) -> str:
-    """Return a ratio with its interval, such as "0.29 (0.19–0.43)", each number as precise as its own error allows."""
+    """Return a ratio with its interval, such as "0.29 (0.19–0.43)", each number to its own precision."""
     median, low, high = (ratio_figure(row[name], row.get(f"mcse_{name}")) for name in ("median", "low", "high"))
     return f"{median} ({low}–{high})"
 
@@ -186,9 +183,9 @@ def difference(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def difference_size(row: Mapping[str, Any]) -> str:
-    """Return how far two rates lie apart, for a sentence that says which is the higher: "26.2 points (17.7–33.9)".
+    """Return the distance between two rates, for a sentence that names the higher: "26.2 points (17.7–33.9)".
 
-    An interval of one sign is given as sizes, the smaller first; any other keeps its signs.
+    An interval of one sign is given as sizes, smaller first; any other keeps its signs.
     """
     digits = decimals_of(row, most=RATE_DECIMALS, unit=100)
     middle, interval = f"{100 * abs(row['median']):.{digits}f}", difference(row)[1]
@@ -198,7 +195,7 @@ def difference_size(row: Mapping[str, Any]) -> str:
 
 
 def probability(value: float) -> str:
-    """Return a probability in percent; draws cannot tell 0 and 1 from what is next to them."""
+    """Return a probability in percent; draws cannot distinguish 0 and 1 from nearby values."""
     if value < 0.01:
         return "< 1 %"
     return "> 99 %" if value > 0.99 else f"{100 * value:.0f} %"

@@ -1,1 +1,1 @@
-"""Commands of the review's further analyses."""
+"""Further analyses of the review."""

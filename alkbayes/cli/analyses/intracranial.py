@@ -1,4 +1,4 @@
-"""`alkbayes intracranial`: response in the brain beside that of the body, and whether later generations do better."""
+"""`alkbayes intracranial`: intracranial and systemic response, and comparisons between generations."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MODEL = "intracranial"
 SYSTEMIC_MODEL = "line-generation"
-"""The same effects, of the response of the body."""
+"""Model with the same effects for systemic response."""
 
 JointToo = Annotated[
     bool,
@@ -79,7 +79,7 @@ def command(
 
 
 def _joint(found: "IntracranialAnalysis") -> "JointFit":
-    """Fit both responses together."""
+    """Fit both outcomes jointly."""
     from alkbayes.analyses.joint import fit_joint
     from alkbayes.cli.shared.progress import counted
 
@@ -92,7 +92,7 @@ def _joint(found: "IntracranialAnalysis") -> "JointFit":
 
 
 def _draw(found: "IntracranialAnalysis", path: Path) -> None:
-    """Draw the rates, and say on stderr where."""
+    """Draw the rates, and report the file on stderr."""
     from alkbayes.evidence.table import RECONSTRUCTION
     from alkbayes.plots.figures.intracranial import intracranial
     from alkbayes.plots.files import save_figures

@@ -1,4 +1,4 @@
-"""`alkbayes pfs`: median progression-free survival, as reviews average it and by a model."""
+"""`alkbayes pfs`: median progression-free survival, averaged as in reviews and by a model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -81,7 +81,7 @@ def command(
 
 
 def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
-    """Draw the forest, and say on stderr where."""
+    """Draw the forest plot, and report the file on stderr."""
     from alkbayes.plots.figures.pfs import pfs_forest
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption

@@ -1,4 +1,4 @@
-"""`alkbayes resistance`: how many samples have an ALK resistance mutation after which inhibitor."""
+"""`alkbayes resistance`: prevalence of ALK resistance mutations by prior inhibitor."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -92,7 +92,7 @@ def command(
 
 
 def _plot(found: "Resistance", path: Path) -> None:
-    """Draw the rows and what the model makes of them, and say on stderr where."""
+    """Draw the rows and the model's estimates, and report the file on stderr."""
     from alkbayes.plots.figures.resistance import resistance
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption

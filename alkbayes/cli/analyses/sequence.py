@@ -1,4 +1,4 @@
-"""`alkbayes sequence`: what is left to gain after which prior ALK TKI."""
+"""`alkbayes sequence`: response to further ALK TKIs after each prior ALK TKI."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
 
 MODEL = "sequence"
-"""As in :mod:`alkbayes.analyses.sequence`, which takes long to import."""
+"""Model of :mod:`alkbayes.analyses.sequence`, which is slow to import."""
 
 MaybeRun = Annotated[
     Path | None,
@@ -82,7 +82,7 @@ def command(
 
 
 def _fit(run: Path | None, data: Path | None, for_run: Path | None) -> "Fit":
-    """Return the fit of a run; where there is none, fit the bundled model."""
+    """Return the fit of a run, or else fit the bundled model."""
     if run is not None:
         from alkbayes.runs.run import read_fit
 
@@ -97,7 +97,7 @@ def _fit(run: Path | None, data: Path | None, for_run: Path | None) -> "Fit":
 
 
 def _show(record: "SequenceRecord", evidence: "Evidence") -> None:
-    """Print the caution, where the numbers are from, and these."""
+    """Print the cautions, the source and the numbers."""
     from alkbayes.presentation.sequence import sequence_opening, sequence_parts
 
     console = reader_console()

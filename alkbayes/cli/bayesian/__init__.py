@@ -1,1 +1,1 @@
-"""Commands of the Bayesian analysis."""
+"""Bayesian analyses."""

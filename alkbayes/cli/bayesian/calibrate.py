@@ -1,4 +1,4 @@
-"""`alkbayes calibrate`: whether posteriors are calibrated, and what intervals cover, on simulated tables."""
+"""`alkbayes calibrate`: calibration of posteriors and coverage of intervals on simulated tables."""
 
 import os
 from collections.abc import Iterator
@@ -122,7 +122,7 @@ def command(
 
 @contextmanager
 def _progress(out: Path, replications: int, *, finished: int) -> "Iterator[Told]":
-    """Show progress on stderr, and on Ctrl-C how to go on: a bar in a terminal, else a line now and then."""
+    """Show progress on stderr (a bar in a terminal, else occasional lines), and on Ctrl-C how to continue."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = message_console()
@@ -152,7 +152,7 @@ def _progress(out: Path, replications: int, *, finished: int) -> "Iterator[Told]
 
 
 def _show(document: dict[str, Any]) -> None:
-    """Print what was studied, the verdict on the ranks, and the coverage."""
+    """Print the study, the verdict on the ranks, and the coverage."""
     from alkbayes.calibration.scenarios import SCENARIOS
     from alkbayes.presentation.calibration import coverage_rows, rank_rows
 
@@ -175,7 +175,7 @@ def _show(document: dict[str, Any]) -> None:
 
 
 def _cautions(summary: dict[str, Any]) -> Iterator[str]:
-    """Yield what went another way than the study asked for."""
+    """Yield deviations from the study as requested."""
     if fallen := sum(summary["fallback_reason"].values()):
         yield f"{fallen:,} posteriors fell back to NUTS, as in a fit."
     if summary["diverged"]:
@@ -187,7 +187,7 @@ def _cautions(summary: dict[str, Any]) -> Iterator[str]:
 
 
 def _verdict(ranks: dict[str, Any]) -> str:
-    """Return the verdict on all ranks in a sentence."""
+    """Return the verdict on all ranks in one sentence."""
     quantities = ranks["quantities"]
     outside = sum(not item["inside"] for item in quantities)
     least = min(item["adjusted"] for item in quantities)

@@ -1,4 +1,4 @@
-"""`alkbayes compare`: which of several models predicts cohorts and trials best that it has not seen."""
+"""`alkbayes compare`: predictive accuracy of several models for left-out cohorts and trials."""
 
 from pathlib import Path
 from typing import Annotated

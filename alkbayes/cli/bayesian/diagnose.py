@@ -1,4 +1,4 @@
-"""`alkbayes diagnose`: whether the numbers of a run can be relied on."""
+"""`alkbayes diagnose`: reliability of a run's numbers."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alkbayes.criticism.diagnosis import Diagnosis
 
 FEWEST = 5
-"""Parameters that a terminal shows: those with the fewest effective draws."""
+"""Parameters shown in a terminal: those with the fewest effective draws."""
 
 
 def command(run: Run, json_: Json = False, plots: Plots = None) -> None:

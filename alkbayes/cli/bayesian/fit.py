@@ -87,7 +87,7 @@ def command(
     from alkbayes.spec.default_model import default_model
     from alkbayes.spec.schema import model_path, read_spec
 
-    # All that can be wrong is found before anything heavy is imported, let alone sampled.
+    # Input errors are found before any heavy import, let alone sampling.
     settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
     started = datetime.now().astimezone()
     chosen = default_model(read_evidence(data).frame) if model is None else None
@@ -96,7 +96,7 @@ def command(
     model_file = path.read_bytes()
     evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
     check_place(out or free_run_folder(spec.name, now=started))
-    # A model that is named has the rows that it always had, but for the one whose rows were made to be compared.
+    # A named model keeps the rows it always had, except the default model, whose rows are meant for comparison.
     standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
 
     from alkbayes.criticism.confounding import unexamined_columns, unnamed_columns
@@ -130,7 +130,7 @@ def command(
             written = write_run(folder, fit, results, model_file=model_file, command=typed)
             break
         except TakenError:
-            # A name that was not asked for may be taken meanwhile, by a fit that began in the same second.
+            # Without --out, another fit begun in the same second may have taken the name.
             if out is not None:
                 raise
     if json_:
@@ -152,7 +152,7 @@ def command(
 
 @contextmanager
 def _progress(engine: Engine) -> "Iterator[Progress | None]":
-    """Show a progress bar on stderr where that is a terminal."""
+    """Show a progress bar on stderr if that is a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = message_console()

@@ -1,4 +1,4 @@
-"""A fit for a reader in a terminal: what was fitted, the verdict, the pooled table, contrasts, where the run is."""
+"""Fit for a reader in a terminal: model, verdict, pooled table, contrasts, and run folder."""
 
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from alkbayes.runs.document import FitDocument
 
 MOST_CONTRASTS = 12
-"""Contrasts of one effect that are printed; more are in contrasts.csv."""
+"""Contrasts of one effect printed; contrasts.csv has all."""
 
 
 def show_fit(document: "FitDocument", run: object) -> None:
@@ -51,7 +51,7 @@ def show_fit(document: "FitDocument", run: object) -> None:
 
 
 def _show_pooled(console: "Console", document: "FitDocument") -> None:
-    """Print the pooled rates, with what is to be known of their columns and rows."""
+    """Print the pooled rates, with notes on columns and rows."""
     for line in (*unnamed_lines(document), *standard_lines(document)):
         say(console, line)
     print_table(console, pooled_rows(document))

@@ -1,4 +1,4 @@
-"""`alkbayes outliers`: cohorts that a model does not predict, and what each trial does to the results."""
+"""`alkbayes outliers`: cohorts not predicted by a model, and the influence of each trial."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,7 @@ ByTrial = Annotated[
     bool, typer.Option("--by-trial", help="Refit without each trial, and show how far the headline numbers move.")
 ]
 NUTS_MINUTES = 0.5
-"""About what a refit by NUTS takes where its density has to be compiled; each design without a trial is a new one."""
+"""Approximate minutes of a NUTS refit with compilation, which every design without a trial needs."""
 
 
 def command(run: Run, by_trial: ByTrial = False, json_: Json = False, csv: Csv = False) -> None:

@@ -1,4 +1,4 @@
-"""`alkbayes predict`: what a run says of a planned single-arm trial."""
+"""`alkbayes predict`: prediction for a planned single-arm trial."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -162,7 +162,7 @@ def command(
 
 
 def _show(run: Path, fit: "Fit", found: "Prediction", fault: str) -> None:
-    """Print a prediction; `fault` is why it is not to be used, empty where it may be."""
+    """Print a prediction; `fault` is the reason not to use it, or empty."""
     from alkbayes.evidence.table import RECONSTRUCTION
     from alkbayes.presentation.prediction import prediction_parts
     from alkbayes.text.names import shown
@@ -178,7 +178,7 @@ def _show(run: Path, fit: "Fit", found: "Prediction", fault: str) -> None:
 
 
 def _sizes(n: list[int]) -> list[int]:
-    """Return the planned sizes, each once."""
+    """Return the planned sizes without duplicates."""
     if wrong := [each for each in n if not 1 <= each <= MOST_PATIENTS]:
         raise UsageError(f"--n: found {wrong[0]}; a cohort has 1 to {MOST_PATIENTS:,} patients.")
     sizes = list(dict.fromkeys(n))
@@ -188,7 +188,7 @@ def _sizes(n: list[int]) -> list[int]:
 
 
 def _proportion(option: str, value: float, *, open_: bool = False) -> float:
-    """Return a number that is a proportion, between 0 and 1, strictly if `open_`."""
+    """Return a proportion between 0 and 1, strictly if `open_`."""
     if not (0 < value < 1 if open_ else 0 <= value <= 1):
         allowed = "above 0 and below 1" if open_ else "from 0 to 1"
         percent = f"; {value:g} % is {value / 100:g}" if 1 < value <= 100 else ""
@@ -206,7 +206,7 @@ def _check_design(null: float | None, threshold: float | None) -> None:
 
 
 def _levels(line: str | None, generation: str | None, at: list[str]) -> dict[str, str]:
-    """Return the level of each column that was given."""
+    """Return the given levels by column."""
     pairs = [(name, level) for name, level in (("line", line), ("generation", generation)) if level is not None]
     for text in at:
         name, equals, level = text.partition("=")

@@ -1,4 +1,4 @@
-"""`alkbayes predictive`: whether data like the observed are what the model expects."""
+"""`alkbayes predictive`: prior and posterior predictive checks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +59,7 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
 
 
 def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> list[Path]:
-    """Write the figures of checks; with few cohorts there is none of the calibration."""
+    """Write the figures of checks, without calibration for few cohorts."""
     from alkbayes.criticism.predictive import LEAST_COHORTS, PriorChecks
     from alkbayes.plots.figures.calibration import calibration
     from alkbayes.plots.figures.predictive import predictive, prior_cells
@@ -69,7 +69,7 @@ def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> li
 
     caption = RunTables(run, read_run(run)).caption
     if isinstance(found, PriorChecks):
-        # What the priors predict does not depend on whether the posterior converged.
+        # Prior predictions do not depend on convergence of the posterior.
         return save_folder(folder, {"prior-cells": prior_cells(found.cells, replace(caption, warning=""))})
     figures = {"intervals": predictive(found.cohorts, caption)}
     if len(found.cohorts) >= LEAST_COHORTS:

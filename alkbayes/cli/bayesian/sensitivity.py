@@ -1,4 +1,4 @@
-"""`alkbayes sensitivity`: what a run's conclusions depend on."""
+"""`alkbayes sensitivity`: dependence of a run's conclusions on priors, evidence and model."""
 
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
 
 
 def _show(run: "Path", fit: "Fit", found: "SensitivityRecord") -> None:
-    """Print what was found for a reader, the shifts with all that the console has room for."""
+    """Print the results, with as many columns of shifts as the console has room for."""
     from alkbayes.presentation.sensitivity import scaling_rows, shift_rows, shift_sentences
 
     console = console_for(fit.evidence)

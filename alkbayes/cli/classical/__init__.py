@@ -1,1 +1,1 @@
-"""Commands of classical meta-analysis."""
+"""Classical meta-analyses."""

@@ -1,4 +1,4 @@
-"""`alkbayes audit`: how a published headline was made."""
+"""`alkbayes audit`: origin of a published headline rate."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +69,7 @@ def command(
 
 
 def _comparison(audit: "Audit") -> dict[str, Any] | None:
-    """Return the interval that cohorts as different as the bundled ones would give; None without a number of them."""
+    """Return the interval for cohorts as heterogeneous as the bundled ones; None without their number."""
     if audit.cohorts is None or audit.width is None or audit.headline.beyond:
         return None
     with working("comparing with the bundled evidence"):

@@ -1,4 +1,4 @@
-"""`alkbayes influence`: what one cohort, or one trial, does to the pooled rate."""
+"""`alkbayes influence`: influence of single cohorts or trials on the pooled rate."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ByTrial = Annotated[bool, typer.Option("--by-trial", help="Leave out whole trials instead of single cohorts.")]
 SHOWN = 15
-"""Rows that a terminal shows, beside those that are marked or have no result."""
+"""Rows shown in a terminal, besides those marked or without result."""
 READING = {
     "change": "the rate without it less the rate with it, percentage points",
     "shrunk": "its own rate given all cohorts: shrunk towards their mean",
@@ -64,7 +64,7 @@ def command(
 
 
 def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
-    """Print the pooled rate, how far it moves, and what moves it most."""
+    """Print the pooled rate, its range, and the most influential cohorts or trials."""
     from alkbayes.classical.influence.tables import ADDED_NOTE
     from alkbayes.presentation.influence import left_out_rows
     from alkbayes.text.names import shown
@@ -81,7 +81,7 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
     if found:
         say(console, f"Without one of {counted(len(found), unit)}: {_range(found)}")
         chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
-        # On a narrow terminal without tau2, whose range stands above.
+        # Without tau2 on a narrow terminal: its range is printed above.
         left_out = left_out_rows(chosen, unit=unit, variances=console.width >= WIDTH)
         columns = left_out.headings
         print_table(console, left_out)
@@ -100,7 +100,7 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
 
 
 def _note(full: "PooledProportion") -> str:
-    """Return what is to be said of all cohorts, but for what is about prediction intervals, which are not shown."""
+    """Return the note on all cohorts, without prediction intervals, which are not shown."""
     from alkbayes.text.notes import NoteKind, text_of
 
     unshown = {NoteKind.PREDICTION}
@@ -110,7 +110,7 @@ def _note(full: "PooledProportion") -> str:
 
 
 def _show_rest(console: "Console", rest: list[dict[str, Any]], *, diagnosed: bool) -> None:
-    """Say by how much at most the rows that are not shown change the result."""
+    """Print the largest change among the rows not shown."""
     if rest:
         most = max(abs(row["change"] or 0.0) for row in rest)
         more = ", with all diagnostics" if diagnosed else ""
@@ -127,7 +127,7 @@ def _full(full: "PooledProportion") -> str:
 
 
 def _range(rows: list[dict[str, Any]]) -> str:
-    """Return between which extremes estimate and tau2 move."""
+    """Return the ranges of estimate and tau2."""
     estimates = [row["estimate"] for row in rows]
     text = f"{percent_interval(min(estimates), max(estimates))} %"
     variances = [row["tau2"] for row in rows if row["tau2"] is not None]
@@ -135,7 +135,7 @@ def _range(rows: list[dict[str, Any]]) -> str:
 
 
 def _without_result(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return for each reason the names whose leaving out has no result."""
+    """Return the names without a leave-out result by reason."""
     reasons: dict[str, list[str]] = {}
     for row in rows:
         if row["estimate"] is None:

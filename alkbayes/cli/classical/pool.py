@@ -1,4 +1,4 @@
-"""`alkbayes pool`: classical pooling alone, no sampling."""
+"""`alkbayes pool`: classical pooling without sampling."""
 
 from collections.abc import Collection
 from typing import Annotated
@@ -83,7 +83,7 @@ def command(
 
 
 def _columns(item: str, table: Collection[str]) -> str | tuple[str, str]:
-    """Return the column or the pair of columns that one --by names; a column's own name may have a colon."""
+    """Return the column or pair of columns of one --by; a column's name may contain a colon."""
     first, *others = item.split(":")
     if item in table or not others:
         return item

@@ -1,4 +1,4 @@
-"""Classical pooling for a reader: every method side by side, and where they disagree."""
+"""Classical pooling for a reader: methods side by side, and their disagreements."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,18 +17,10 @@ LABELS = ("group", "level", "k", "responders", "patients")
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What is printed.
+    """Contents of the printed sheet.
 
-    Attributes
-    ----------
-    rows
-        Records of `pool_table`.
-    disagreements
-        Records of `disagreements`; None where they were not asked for.
-    evidence
-        What was pooled.
-    note
-        Which methods take cohorts of one trial for independent; empty if none.
+    `rows` and `disagreements` are records of the functions of that name (`pool_table`, `disagreements`), the latter
+    None if not requested; `note` lists methods that treat cohorts of one trial as independent, or is empty.
     """
 
     rows: list[dict[str, Any]]
@@ -38,13 +30,13 @@ class Sheet:
 
     @property
     def marks(self) -> dict[str, str]:
-        """The mark of each note."""
+        """Mark of each note."""
         notes = dict.fromkeys(row["note"] for row in self.rows if row["note"])
         return {note: f"[{place}]" for place, note in enumerate(notes, 1)}
 
 
 def print_sheet(sheet: Sheet) -> None:
-    """Print a sheet in the terminal: where it is from, the table, each note once, and where methods disagree."""
+    """Print a sheet in the terminal: source, table, each note once, and disagreements."""
     console = console_for(sheet.evidence)
     marks = sheet.marks
     print_table(console, pool_rows(sheet.rows, marks))
@@ -57,7 +49,7 @@ def print_sheet(sheet: Sheet) -> None:
 
 
 def print_sheet_as_markdown(sheet: Sheet) -> None:
-    """Print a sheet as Markdown: the same, with a row's group and counts in columns of their own."""
+    """Print a sheet as Markdown, with a row's group and counts in columns of their own."""
     for line in headline(sheet.evidence):
         print_text(line)
     print_text("")

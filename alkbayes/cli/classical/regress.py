@@ -47,7 +47,7 @@ References = Annotated[
     ),
 ]
 DISPENSABLE = ("SE", "odds ratio", "95 % CI")
-"""Columns that a narrow terminal does without, in this order."""
+"""Columns dropped on a narrow terminal, in this order."""
 
 
 def command(
@@ -84,7 +84,7 @@ def command(
 
 
 def _references(given: Sequence[str]) -> dict[str, str]:
-    """Return the reference level of each column that has one on the command line."""
+    """Return the reference level by column from the command line."""
     references: dict[str, str] = {}
     for text in given:
         column, joint, level = text.partition("=")
@@ -116,10 +116,9 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
 
 
 def _coefficient_rows(console: "Console", rows: list[dict[str, Any]]) -> "ReaderTable":
-    """Return the table of coefficients, without the columns that there is no room for.
+    """Return the table of coefficients, without the `DISPENSABLE` columns that do not fit.
 
-    On a narrow terminal that is the standard errors, which the intervals show too, then the odds ratios, then the
-    intervals.
+    Standard errors go first, as the intervals show them, too.
     """
     from alkbayes.presentation.regression import coefficient_rows
 
@@ -130,7 +129,7 @@ def _coefficient_rows(console: "Console", rows: list[dict[str, Any]]) -> "Reader
 
 
 def _omnibus(found: "MetaRegression") -> str:
-    """Return the test of all moderators in words."""
+    """Return the test of all moderators as text."""
     from alkbayes.classical import PoolingMethod
 
     test = found.omnibus
@@ -143,7 +142,7 @@ def _omnibus(found: "MetaRegression") -> str:
 
 
 def _residual(found: "MetaRegression") -> str:
-    """Return what the moderators leave unexplained."""
+    """Return the residual heterogeneity."""
     parts = []
     if found.tau2 is not None:
         limits = "" if found.tau2_low is None else f" ({variance(found.tau2_low)}–{variance(found.tau2_high)})"

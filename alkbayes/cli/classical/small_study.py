@@ -1,4 +1,4 @@
-"""`alkbayes small-study`: whether small cohorts show other response rates than large ones."""
+"""`alkbayes small-study`: tests for small-study effects."""
 
 from dataclasses import asdict
 

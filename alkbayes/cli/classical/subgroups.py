@@ -1,4 +1,4 @@
-"""`alkbayes subgroups`: pooled rates by level of a column, and whether the levels differ."""
+"""`alkbayes subgroups`: pooled rates by level of a column, with tests for differences."""
 
 import itertools
 from operator import itemgetter
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Column = Annotated[str, typer.Argument(metavar="COLUMN", help="Column that defines the subgroups.")]
 MARKS = {"separate": "Each group with its own tau2", "shared": "One tau2 for all groups"}
-"""What stands before a note that is of one kind of heterogeneity alone."""
+"""Prefix of a note that applies to one kind of heterogeneity only."""
 TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood ratio"}
 
 
@@ -59,7 +59,7 @@ def command(
 
 
 def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
-    """Print an analysis for a reader: the levels, the tests between them, and what to bear in mind."""
+    """Print an analysis: levels, tests between them, and cautions."""
     from alkbayes.presentation.subgroups import HEADINGS, level_rows
     from alkbayes.text.names import shown
     from alkbayes.vocabulary import label_of
@@ -87,13 +87,13 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
             parts.append(f"{mark}{words[0].lower()}{words[1:]}" if mark else words)
         say(console, f"{', '.join(names)}: {' '.join(parts)}")
     for notes in dict.fromkeys(table.notes):
-        # What is said of one test is not said again of another with more to it.
+        # The notes on one test are not repeated if another test's notes include them.
         if not any(set(notes) < set(others) for others in table.notes):
             say(console, text_of(notes))
 
 
 def _tested(test: dict[str, Any]) -> str:
-    """Return a test in words."""
+    """Return a test as text."""
     if test["statistic"] is None:
         return "no test"
     name, value, first = TESTS[test["test"]], figure(test["statistic"]), f"{test['df1']:.0f}"

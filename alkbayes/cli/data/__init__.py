@@ -1,1 +1,1 @@
-"""Commands about tables and model files."""
+"""Tables and model files."""

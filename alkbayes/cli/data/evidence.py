@@ -1,4 +1,4 @@
-"""`alkbayes evidence`: what is in the table."""
+"""`alkbayes evidence`: composition of the table."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,7 +62,7 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
 
 
 def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path]:
-    """Draw what is in the table, and return the files."""
+    """Draw the composition and return the files."""
     from alkbayes.evidence.cautions import table_cautions
     from alkbayes.evidence.composition import patients_by_year
     from alkbayes.evidence.table import RECONSTRUCTION
@@ -79,7 +79,7 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path
 
 
 def _totals(evidence: "Evidence") -> dict[str, Any]:
-    """Return what the whole table comes to."""
+    """Return the totals of the table."""
     names = ("source", "sha256", "cohorts", "trials", "patients", "responders", "orr")
     return {name: getattr(evidence, name) for name in names}
 

@@ -71,7 +71,7 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
 
 
 def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
-    """Print a model of medians, and what its priors say of these."""
+    """Print a model for medians, and its prior implications."""
     from alkbayes.analyses.pfs import prior_table
     from alkbayes.evidence.table import read_evidence
     from alkbayes.spec.medians import read_median_spec
@@ -89,7 +89,7 @@ def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
 
 
 def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
-    """Return what the priors imply; None where the bundled table lacks a column of a user's model."""
+    """Return the prior implications; None if the bundled table lacks a column of a user's model."""
     from alkbayes.evidence.table import read_evidence
     from alkbayes.model.prior_implications import prior_implications
 
@@ -109,7 +109,7 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
 
 
 def _columns(spec: "Spec") -> list[str]:
-    """Return the columns that a model needs beside those of every table."""
+    """Return a model's required columns besides those of every table."""
     return [*(() if spec.outcome.usual else spec.outcome.columns), *spec.columns]
 
 
@@ -142,7 +142,7 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
 
 
 def _show_implied(rows: list[dict[str, Any]]) -> None:
-    """Print on stderr what the priors imply: stdout is the model file and nothing else."""
+    """Print the prior implications on stderr: stdout has only the model file."""
     from alkbayes.presentation.priors import READING, implication_rows
 
     console = message_console()

@@ -1,1 +1,1 @@
-"""Commands that draw and report."""
+"""Figures and reports."""

@@ -1,1 +1,1 @@
-"""Options, output and progress that commands share."""
+"""Options, output and progress common to commands."""

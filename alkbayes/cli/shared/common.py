@@ -1,4 +1,4 @@
-"""What the commands of one analysis share: how to pool, the head of what they print, and figures for a reader."""
+"""Elements common to several commands: pooling method, evidence, output header and number formats."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,12 +31,12 @@ DEFAULT_METHOD = "reml-logit-hk-adhoc"
 
 
 def method_named(name: str) -> "PoolingMethod":
-    """Return the method of that name.
+    """Return the pooling method of that name.
 
     Raises
     ------
     UsageError
-        If there is none.
+        If there is no such method.
     """
     from alkbayes.classical import PoolingMethod
 
@@ -46,7 +46,7 @@ def method_named(name: str) -> "PoolingMethod":
 
 
 def evidence_counted(data: Path | None, outcome: str | None) -> "Evidence":
-    """Return the table with the counts of a model's outcome, the usual ones if there is no model."""
+    """Return the table with the counts of a model's outcome, by default objective responses."""
     from alkbayes.evidence.outcomes import ORR
     from alkbayes.evidence.table import read_evidence
     from alkbayes.spec.schema import model_path, read_spec
@@ -57,7 +57,7 @@ def evidence_counted(data: Path | None, outcome: str | None) -> "Evidence":
 def evidence_for(
     data: Path | None, run: Path | None, *, columns: "Sequence[str]" = (), outcome: "Outcome | None" = None
 ) -> "Evidence":
-    """Return the table of a run, or without one the table that `--data` names.
+    """Return the table of a run, or without one that of `--data`.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def evidence_for(
 
 
 def headline(evidence: "Evidence") -> list[str]:
-    """Return what stands above numbers for a reader: where they are from, and what may be in there twice."""
+    """Return the lines above the numbers: their source, and possible double counting."""
     from alkbayes.evidence.cautions import table_cautions
     from alkbayes.evidence.table import RECONSTRUCTION
 
@@ -86,7 +86,7 @@ def headline(evidence: "Evidence") -> list[str]:
 
 
 def console_for(evidence: "Evidence") -> "Console":
-    """Return the console for a reader, on which it already stands where the numbers are from."""
+    """Return the console for a reader, with the source already printed."""
     console = reader_console()
     source, *more = headline(evidence)
     say(console, source)
@@ -96,7 +96,7 @@ def console_for(evidence: "Evidence") -> "Console":
 
 
 def keep(run: Path, name: str, document: "Mapping[str, object]") -> None:
-    """Keep what was computed of a run beside it; where that cannot be, say so on stderr and go on."""
+    """Store an analysis beside its run; on failure, report it on stderr and continue."""
     from alkbayes.runs.analyses import keep_analysis
 
     try:
@@ -106,5 +106,5 @@ def keep(run: Path, name: str, document: "Mapping[str, object]") -> None:
 
 
 def degrees(df: float) -> str:
-    """Return degrees of freedom for a reader: whole, or with a decimal."""
+    """Return degrees of freedom as text: an integer or with one decimal."""
     return f"{df:.1f}".removesuffix(".0")

@@ -1,25 +1,25 @@
-"""What the shell offers for an argument when Tab is pressed."""
+"""Shell completion of arguments."""
 
 import glob
 from collections.abc import Iterator
 
 RUN_FILE = "run.json"
-"""As :data:`alkbayes.runs.run.RUN_FILE`, whose module takes too long to import between two keystrokes."""
+"""Same as :data:`alkbayes.runs.run.RUN_FILE`, whose module is too slow to import between keystrokes."""
 
 
 def runs(incomplete: str) -> list[str]:
-    """Return the folders of runs that begin like `incomplete`, and those one folder below such a one."""
+    """Return run folders that begin with `incomplete`, and those one level below such a folder."""
     start = glob.escape(incomplete)
     patterns = (f"{start}*/{RUN_FILE}", f"{start}*/*/{RUN_FILE}")
-    # Path.glob would take the "./" away that an offer has to begin with where the user typed it.
+    # Path.glob would strip a leading "./" that the user typed and completions must repeat.
     files = (file for pattern in patterns for file in glob.glob(pattern))  # noqa: PTH207
     folders = (file.removesuffix(f"/{RUN_FILE}") for file in files)
-    # A shell reads one offer a line.
+    # A shell reads one completion per line.
     return sorted(folder for folder in folders if folder.isprintable())
 
 
 def models(incomplete: str) -> Iterator[tuple[str, str]]:
-    """Yield the bundled models that begin like `incomplete`, each with its question."""
+    """Yield the bundled models that begin with `incomplete`, with their questions."""
     from alkbayes.spec.schema import model_names, model_path, read_spec
 
     for name in model_names():
@@ -28,7 +28,7 @@ def models(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 def kinds(incomplete: str) -> Iterator[tuple[str, str]]:
-    """Yield the kinds of figures that begin like `incomplete`, each with what it shows."""
+    """Yield the kinds of figures that begin with `incomplete`, with their descriptions."""
     from alkbayes.plots.kinds import KINDS
 
     for name, kind in KINDS.items():
@@ -37,7 +37,7 @@ def kinds(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 def methods(incomplete: str) -> list[str]:
-    """Return the names of the pooling methods that begin like `incomplete`."""
+    """Return the names of pooling methods that begin with `incomplete`."""
     from alkbayes.classical import PoolingMethod
 
     return [str(method) for method in PoolingMethod if method.startswith(incomplete)]

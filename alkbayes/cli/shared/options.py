@@ -1,4 +1,4 @@
-"""Options that several commands share, defined once."""
+"""Options common to several commands."""
 
 from pathlib import Path
 from typing import Annotated

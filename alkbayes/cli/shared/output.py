@@ -1,4 +1,4 @@
-"""How results leave: JSON and CSV with proportions in [0, 1], tables in percent for readers."""
+"""Output of results: JSON and CSV with proportions in [0, 1], tables in percent for readers."""
 
 import codecs
 import io
@@ -41,31 +41,31 @@ __all__ = [
 ]
 
 WIDTH = 100
-"""Of tables that go to a file or a pipe."""
+"""Width of tables that go to a file or a pipe."""
 
 LEAST_WIDTH = 80
-"""A narrower terminal wraps the lines itself; a narrower table would leave figures out."""
+"""Minimum table width: a narrower terminal wraps lines itself, a narrower table would omit numbers."""
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Characters that a terminal obeys and does not show."""
+"""Control characters, which a terminal obeys rather than shows."""
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet takes for a formula (OWASP, CSV injection; CWE-1236)."""
+"""First characters of cells that a spreadsheet takes for a formula (OWASP, CSV injection; CWE-1236)."""
 
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
-"""Whether neither progress nor notes are to go to stderr."""
+"""Whether progress and notes on stderr are suppressed."""
 
 PLAIN = {"–": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">=", "²": "2"}
-"""What stands for our characters where the terminal's encoding has not got them."""
+"""Replacements for characters missing from the terminal's encoding."""
 
 
 def check_format(*, json_: bool, csv: bool, markdown: bool = False) -> None:
-    """Refuse two formats at once.
+    """Check that at most one output format is requested.
 
     Raises
     ------
     UsageError
-        If more than one of `--json`, `--csv` and `--markdown` was given.
+        If more than one of `--json`, `--csv` and `--markdown` is given.
     """
     given = [name for name, asked in (("--json", json_), ("--csv", csv), ("--markdown", markdown)) if asked]
     if len(given) > 1:
@@ -74,18 +74,18 @@ def check_format(*, json_: bool, csv: bool, markdown: bool = False) -> None:
 
 def print_json(document: Mapping[str, object]) -> None:
     """Print `document` on stdout."""
-    # ASCII alone, so that the document is the same in every encoding of stdout.
+    # ASCII only, so that the document is the same in every encoding of stdout.
     typer.echo(json.dumps(finite_or_none(document), indent=2, allow_nan=False))
 
 
 def print_csv(frame: "pd.DataFrame") -> None:
-    """Print `frame` as CSV on stdout, numbers in full precision.
+    """Print `frame` as CSV on stdout with numbers in full precision.
 
-    Cells are those of the table to the letter: an apostrophe before one that a spreadsheet would take for a formula
-    would be another name for whoever reads the file with a program. What begins so is told on stderr.
+    Cells are unchanged: an apostrophe before text that a spreadsheet takes for a formula would alter names for programs
+    that read the file. A warning on stderr reports such cells.
     """
     text = frame.to_csv(index=False)
-    # Without `color` what looks like an escape sequence in a name would be cut out of a file.
+    # Without `color`, anything like an escape sequence in a name would be cut from a file.
     typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False, color=True)
     cells = (cell for _, column in frame.items() for cell in column if isinstance(cell, str))
     if formulas := list(dict.fromkeys(cell for cell in cells if cell.startswith(FORMULA))):
@@ -96,7 +96,7 @@ def print_csv(frame: "pd.DataFrame") -> None:
 
 
 def print_text(line: str) -> None:
-    """Print one line on stdout as it is."""
+    """Print one line on stdout unchanged."""
     typer.echo(line)
 
 
@@ -106,24 +106,24 @@ def print_message(text: str) -> None:
 
 
 def print_note(text: str) -> None:
-    """Print what is good to know on stderr, unless only warnings are wanted there."""
+    """Print a note on stderr, unless only warnings are wanted there."""
     if not QUIET.get():
         print_message(text)
 
 
 def print_markdown(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table as Markdown on stdout, a line for each row whatever its cells hold."""
+    """Print a table as Markdown on stdout, one line per row whatever the cells hold."""
     for cells in (headings, ["---"] * len(headings), *rows):
         typer.echo(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
 
 
 def _markdown_cell(cell: object) -> str:
-    """Return a cell that ends neither its row nor, by a backslash before a bar, its column."""
+    """Return a cell escaped so that it ends neither its row nor, by a backslash before a bar, its column."""
     return printable(" ".join(str(cell).splitlines())).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def reader_console() -> "Console":
-    """Return the console that prints on stdout for a reader: text as it is, no markup."""
+    """Return the console for readers on stdout: plain text, no markup."""
     console = _console(stderr=False)
     asked = console.is_terminal or "COLUMNS" in os.environ
     console.width = max(console.width, LEAST_WIDTH) if asked else WIDTH
@@ -136,7 +136,7 @@ def message_console() -> "Console":
 
 
 def shows_progress(console: "Console") -> bool:
-    """Return whether progress is to be shown on a console: on a terminal, unless that is not wanted."""
+    """Return whether to show progress on a console: on a terminal, unless suppressed."""
     return console.is_terminal and not QUIET.get()
 
 
@@ -149,20 +149,20 @@ def _console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
     class PlainText(Console):
-        """Shows what a terminal would obey as its code."""
+        """Print with control characters shown as codes."""
 
         def render_str(self, text: str, **options: Any) -> Any:
             return super().render_str(printable(text), **options)
 
-    # Without a colour system bold and italic are left out too.
+    # Without a colour system, bold and italics are omitted, too.
     system: Any = None if no_color() else "auto"
     return PlainText(stderr=stderr, color_system=system, highlight=False, markup=False, emoji=False)
 
 
 def say(console: "Console", text: str, *, hang: int = 0) -> None:
-    """Print a sentence: in a terminal wrapped at words, further lines `hang` columns in; elsewhere on one line.
+    """Print a sentence: in a terminal wrapped with further lines indented by `hang`; elsewhere on one line.
 
-    A word longer than the terminal, such as a path, is left whole, so that it can be copied.
+    A word longer than the terminal, such as a path, stays whole, so that it can be copied.
     """
     if console.is_terminal:
         text = textwrap.fill(
@@ -176,15 +176,15 @@ def say(console: "Console", text: str, *, hang: int = 0) -> None:
 
 
 def printable(text: str) -> str:
-    """Return a text with what a terminal would obey (control characters but line ends, changes of direction) as codes.
+    """Return a text with control characters (except line ends) and changes of direction as codes.
 
-    Others' text, such as a cohort's name, might move the cursor or change the colours otherwise.
+    Text from others, such as a cohort's name, might otherwise move the cursor or change colours.
     """
     return OBEYED.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
 def forgive_encodings() -> None:
-    """Have stdout and stderr replace what their encoding has not got, where they would raise."""
+    """Make stdout and stderr replace characters missing from their encoding rather than raise an error."""
     codecs.register_error("alkbayes.plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

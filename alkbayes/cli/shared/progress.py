@@ -1,4 +1,4 @@
-"""That a command is at work, and how far it has come, on stderr where that is a terminal."""
+"""Progress on stderr, if that is a terminal."""
 
 import sys
 from contextlib import contextmanager
@@ -14,13 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def working(what: str) -> "Iterator[None]":
-    """Show that something is being done that may take more than a second, and nothing where stderr is no terminal.
-
-    Parameters
-    ----------
-    what
-        Is done, such as "pooling".
-    """
+    """Show `what` is being done, such as "pooling", if it may take more than a second and stderr is a terminal."""
     console = message_console()
     if not shows_progress(console):
         yield
@@ -35,13 +29,7 @@ def working(what: str) -> "Iterator[None]":
 
 @contextmanager
 def counted(what: str) -> "Iterator[Progress | None]":
-    """Show a bar while pieces of work are done, and nothing where stderr is no terminal.
-
-    Parameters
-    ----------
-    what
-        Stands before the bar, such as "refitting".
-    """
+    """Show a progress bar labelled `what`, such as "refitting", if stderr is a terminal."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -79,12 +67,12 @@ def counted(what: str) -> "Iterator[Progress | None]":
 
 @contextmanager
 def _line() -> "Iterator[Callable[[str], None]]":
-    """Lend a function that shows a text in place of the one before, without escape sequences; nothing stays."""
+    """Provide a function that replaces the text shown, without escape sequences; nothing stays at the end."""
     width = 0
 
     def show(text: str) -> None:
         nonlocal width
-        # Spaces over what is left of a longer text.
+        # Spaces over the rest of a longer text.
         sys.stderr.write(f"\r{text:<{width}}")
         sys.stderr.flush()
         width = len(text)

@@ -1,4 +1,4 @@
-"""What a reader sees of a result, printed in a terminal."""
+"""Results for a reader, printed in a terminal."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 TITLE = "#{}"
-"""Stands in a table where the title of rows goes: shorter than any column."""
+"""Placeholder in a table for a title of rows, shorter than any column."""
 NAMES = 24
-"""A longer name may be wrapped where a table would not fit otherwise."""
+"""Longest name left unwrapped in a table that would not fit otherwise."""
 WORDS = 20
-"""A column of words is wrapped to less only where space between the columns is saved already."""
+"""Minimum width of a text column, before space between columns is reduced."""
 
 
 def print_parts(console: "Console", parts: Iterable[Part]) -> None:
@@ -32,12 +32,12 @@ def print_parts(console: "Console", parts: Iterable[Part]) -> None:
 
 
 def fits(console: "Console", content: ReaderTable) -> bool:
-    """Return whether a table fits the console with little space between its columns, and long names wrapped."""
+    """Return whether a table fits the console with tight columns and long names wrapped."""
     return _width(content, narrow=console.width < WIDTH, tight=True, names=NAMES) <= console.width
 
 
 def print_table(console: "Console", content: ReaderTable, *, space: bool = False) -> None:
-    """Print a table with its notes, the titles of its rows across all columns; with `space` after a blank line."""
+    """Print a table with its notes, with row titles across all columns; with `space` after a blank line."""
     if space:
         console.print()
     if content.title:
@@ -49,9 +49,9 @@ def print_table(console: "Console", content: ReaderTable, *, space: bool = False
 
 
 def _table(console: "Console", content: ReaderTable) -> "Table":
-    """Return a table for the console, with little space between its columns where it would not fit otherwise.
+    """Return a table for the console, with tight columns if it would not fit otherwise.
 
-    Where that does not do on a narrow console, names of two levels, and long headings, take two lines.
+    If that does not suffice on a narrow console, names of two levels and long headings take two lines.
     """
     narrow = console.width < WIDTH
     tight = _width(content, narrow=narrow, tight=False) > console.width
@@ -84,12 +84,12 @@ def _empty_table(*, narrow: bool, tight: bool) -> "Table":
 
 
 def _space(*, narrow: bool, tight: bool) -> int:
-    """Return how much space is between columns, beside the one that parts them."""
+    """Return the space between columns besides the separating one."""
     return (1 if narrow else 2) - tight
 
 
 def _width(content: ReaderTable, *, narrow: bool, tight: bool, names: int | None = None) -> int:
-    """Return how wide a table is whose words are wrapped, and whose names are, too, at `names` if that is given."""
+    """Return the width of a table with text columns wrapped, and names, too, at `names` if given."""
     from rich.cells import cell_len
 
     rows = [content.headings, *(row for row in content.rows if len(row) > 1)]
@@ -100,13 +100,13 @@ def _width(content: ReaderTable, *, narrow: bool, tight: bool, names: int | None
 
 
 def _shorter(heading: str, cells: Sequence[str]) -> str:
-    """Return a heading in two lines where it is wider than all that stands under it."""
+    """Return a heading on two lines if it is wider than its cells."""
     widest = max((len(line) for cell in cells for line in cell.splitlines()), default=0)
     return "\n".join(heading.rsplit(" ", 1)) if "\n" not in heading and len(heading) > widest else heading
 
 
 def _print_titled(console: "Console", table: "Table", titles: Sequence[str]) -> None:
-    """Print a table of :func:`_table`, the titles of its rows across all columns: cells cannot reach over several."""
+    """Print a table of :func:`_table` with row titles across all columns, as cells cannot span several."""
     from rich.segment import Segment, Segments
 
     placed = {TITLE.format(place): title for place, title in enumerate(titles)}

@@ -1,9 +1,9 @@
-"""One cohort's binomial likelihood with its standardised deviation z integrated out, over arrays of parameters.
+"""Binomial likelihood of one cohort with its standardised deviation z integrated out, over arrays of parameters.
 
-The integral of Binomial(responders; n, expit(mu + tau z)) N(z; 0, 1) over z is done by adaptive quadrature: the nodes
-stand around each integrand's own mode, in its own scale. Nodes that stand still miss the peak of a large cohort
-altogether and give a wrong answer without a sign of it. All arrays of a call have one shape and are contiguous;
-:mod:`alkbayes.likelihood.binomial_normal.marginal` cuts them so that they stay in the cache.
+The integral of Binomial(responders; n, expit(mu + tau z)) N(z; 0, 1) over z uses adaptive quadrature: nodes are
+centred and scaled at each integrand's mode. Fixed nodes miss the peak of a large cohort and give a wrong answer
+without warning. All arrays of a call are contiguous and have one shape; the pieces that
+:mod:`alkbayes.likelihood.binomial_normal.marginal` cuts stay in the cache.
 
 References
 ----------
@@ -19,24 +19,24 @@ from numpy.typing import NDArray
 from scipy.special import log_expit, roots_hermitenorm, xlogy
 
 type Array = NDArray[np.float64]
-"""An array of float64; its shape is said where it is used."""
+"""Array of float64; docstrings give its shape."""
 
 MODE_TOLERANCE = 0.02
-"""The search for a mode stops after a step shorter than this in units of the integrand's width; the next is its square.
+"""Longest last step of a mode search, in units of the integrand's width; the next step would be its square.
 
-Quadrature about a point so near the mode is as exact as about the mode itself."""
+Quadrature centred this near the mode is as accurate as at the mode itself."""
 MAX_STEPS = 200
-"""Newton steps; three are usual."""
+"""Newton steps; three are typical."""
 AT_ONCE = 16_384
-"""Numbers in each work array: so many stay in the cache."""
+"""Numbers per work array, so that the arrays stay in the cache."""
 LARGEST_EXPONENT = 600.0
 
 
 def newton_step(longest: Array) -> Array:
-    """Return the share of a Newton step that cannot overshoot, given the largest change of a logit in it.
+    """Return the damping factor of a Newton step, given its largest change of a logit.
 
-    log(1 + longest) / longest: for functions whose third derivative by the logit is at most the second, as here, each
-    such step climbs, and near the mode the share tends to 1.
+    The factor log(1 + longest) / longest makes every step climb for functions whose third derivative by the logit is at
+    most the second, as here. It tends to 1 near the mode.
     """
     longest = longest + 1e-300
     share: Array = np.log1p(longest) / longest
@@ -45,22 +45,22 @@ def newton_step(longest: Array) -> Array:
 
 @lru_cache(maxsize=32)
 def hermite(nodes: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return nodes t and log(weight) + t^2 / 2 - log(2 pi) / 2 of the Gauss-Hermite rule for exp(-t^2 / 2)."""
+    """Return Gauss-Hermite nodes t and log(weight) + t^2 / 2 - log(2 pi) / 2 for the weight exp(-t^2 / 2)."""
     points, weights = roots_hermitenorm(nodes)
     logs = np.log(weights) + points**2 / 2 - np.log(2 * np.pi) / 2
     return tuple(points.tolist()), tuple(logs.tolist())
 
 
 def saturated(responders: Array, n: Array) -> Array:
-    """Return the largest log-likelihood of each cohort, without the binomial coefficient."""
+    """Return each cohort's saturated log-likelihood, without the binomial coefficient."""
     return np.asarray(xlogy(responders, responders / n) + xlogy(n - responders, 1 - responders / n), dtype=np.float64)
 
 
 def relative_log_likelihood(responders: Array, n: Array, eta: Array) -> Array:
-    """Return the binomial log-likelihood of logits `eta` relative to that of the observed rate (broadcast).
+    """Return the binomial log-likelihood at logits `eta` relative to the observed rate (broadcast).
 
-    Near the observed logit it comes from the distance to it: the difference of the two log-likelihoods would leave a
-    cohort of millions with nine digits fewer.
+    Near the observed logit it is computed from the distance: subtracting log-likelihoods would lose nine digits for a
+    cohort of millions.
     """
     with np.errstate(divide="ignore"):
         distance = eta - (np.log(responders) - np.log(n - responders))
@@ -74,14 +74,14 @@ def relative_log_likelihood(responders: Array, n: Array, eta: Array) -> Array:
 
 
 def rates(eta: Array) -> tuple[Array, Array]:
-    """Return expit(eta) and expit(-eta), either to full relative precision."""
+    """Return expit(eta) and expit(-eta), both to full relative precision."""
     odds = np.exp(-np.clip(eta, -LARGEST_EXPONENT, LARGEST_EXPONENT))
     p = 1 / (1 + odds)
     return p, odds * p
 
 
 def rarer(responders: Array, n: Array, p: Array, q: Array) -> tuple[Array, Array, Array]:
-    """Return sign, count and rate of whichever is rarer at p, response (sign 1) or none (sign -1).
+    """Return sign, count and rate of the rarer outcome at p: response (sign 1) or non-response (sign -1).
 
     With a rate of at most 1/2, log(1 + rate (odds - 1)) never cancels.
     """
@@ -90,7 +90,7 @@ def rarer(responders: Array, n: Array, p: Array, q: Array) -> tuple[Array, Array
 
 
 def normal_start(responders: Array, n: Array, mu: Array, tau: Array) -> Array:
-    """Return the mode of z in the normal approximation to the cohort's likelihood, with 1/2 added to both counts."""
+    """Return the mode of z under the normal approximation to the likelihood, with 1/2 added to both counts."""
     yes, no = responders + 0.5, n - responders + 0.5
     variance = 1 / yes + 1 / no
     start: Array = tau * (np.log(yes / no) - mu) / (variance + tau * tau)
@@ -100,9 +100,9 @@ def normal_start(responders: Array, n: Array, mu: Array, tau: Array) -> Array:
 def find_mode(
     responders: Array, n: Array, mu: Array, tau: Array, start: Array, *, tolerance: float = MODE_TOLERANCE
 ) -> Array:
-    """Return where each integrand peaks in z, by damped Newton steps from `start` (all of one shape, contiguous).
+    """Return the mode of each integrand in z, by damped Newton steps from `start` (all contiguous, of one shape).
 
-    The steps go on only for those that have not arrived: whose last one was longer than `tolerance` widths.
+    Only integrands whose last step exceeded `tolerance` widths take another.
     """
     mode = start.copy()
     flat: Array = mode.reshape(-1)
@@ -128,22 +128,22 @@ def find_mode(
 def integrate(
     responders: Array, n: Array, mu: Array, tau: Array, mode: Array, *, nodes: int, order: int
 ) -> tuple[Array, ...]:
-    """Integrate z out, relative to the integrand's value at the mode, and differentiate.
+    """Integrate z out, relative to the integrand's value at `mode`, and differentiate.
 
     Parameters
     ----------
     responders, n, mu, tau, mode
-        Of one shape, contiguous; `mode` as from `find_mode`, `mu` and `tau` on the logit scale.
+        Contiguous, of one shape; `mode` from `find_mode`, `mu` and `tau` on the logit scale.
     nodes
-        Quadrature nodes.
+        Number of quadrature nodes.
     order
-        Of the highest derivatives wanted: 0, 1 or 2.
+        Highest order of derivatives: 0, 1 or 2.
 
     Returns
     -------
     tuple of ndarray
-        The logarithm of the integral less the binomial log-likelihood at the mode; for order 1 also its derivatives by
-        mu and tau (of the whole integral); for order 2 also those by mu mu, mu tau and tau tau.
+        Log of the integral minus the binomial log-likelihood at the mode; for order 1 also the derivatives of the whole
+        integral by mu and tau; for order 2 also those by mu mu, mu tau and tau tau.
     """
     p, q = rates(mu + tau * mode)
     information = n * p * q
@@ -155,7 +155,7 @@ def integrate(
     half_square = width * width / 2
     widest = float(np.abs(shift).max(initial=0.0))
     sums = [np.zeros_like(mu) for _ in range((1, 4, 10)[order])]
-    # As many nodes at once as the cache holds, along a first axis: with few cohorts numpy's calls are what costs.
+    # As many nodes at once as the cache holds, along a first axis: with few cohorts numpy's call overhead dominates.
     axes = (-1, *(1 for _ in mu.shape))
     ts, log_weights = (np.reshape(values, axes) for values in hermite(nodes))
     at_once = min(nodes, max(1, AT_ONCE // max(mu.size, 1)))
@@ -178,7 +178,7 @@ def integrate(
         np.exp(weight, out=weight)
         sums[0] += _over_nodes(weight)
         if order:
-            # odds becomes n times the rise of the rate over the mode's; what is left of the score is that much less.
+            # odds becomes n times the rise of the rate above the mode's; the score falls by that much.
             change += 1
             odds /= change
             odds *= signed
@@ -222,9 +222,9 @@ def _add_second(
     width: Array,
     score: Array,
 ) -> None:
-    """Add some nodes to the sums of squares of the scores about their values at the mode, and of the information.
+    """Add nodes to the sums of squared scores and of the information.
 
-    About the mode, not about zero: the direct difference of squares cancels for large cohorts.
+    Squares are taken about the scores at the mode: about zero, they cancel for large cohorts.
     """
     z = mode + width * t
     moment = score * width * t - rise * z
@@ -237,5 +237,5 @@ def _add_second(
 
 
 def _over_nodes(terms: Array) -> Array:
-    """Return the sum along the first axis, of which there is often but one entry."""
+    """Return the sum along the first axis, which often has only one entry."""
     return terms[0] if len(terms) == 1 else terms.sum(axis=0)

@@ -1,10 +1,9 @@
 """Draws of the standardised deviations of groups and cohorts given the global parameters.
 
-Each comes from its own conditional density, not from a normal approximation to it: first a group's v with its cohorts'
-deviations integrated out, then each cohort's w given v. Both densities are log-concave (the second as the product of
-such, the first as a marginal of a log-concave joint density; Prékopa 1973), so that rejection gives exact draws at the
-price of a few evaluations: see :mod:`alkbayes.likelihood.binomial_normal.log_concave`. The first is known up to the
-error of the quadrature.
+Draws are exact, not from a normal approximation: first a group's v with its cohorts' deviations integrated out, then
+each cohort's w given v. Both densities are log-concave (the first as the marginal of a log-concave joint density;
+Prékopa 1973), so rejection needs few evaluations: see :mod:`alkbayes.likelihood.binomial_normal.log_concave`. The
+density of v is known up to the quadrature error.
 """
 
 from dataclasses import dataclass
@@ -28,9 +27,9 @@ class Deviations:
     Attributes
     ----------
     group
-        Of each group in ascending order of its label, shape (S, G).
+        Group deviations in ascending order of label, shape (S, G).
     cohort
-        Of each cohort, shape (S, k).
+        Cohort deviations, shape (S, k).
     """
 
     group: Array
@@ -48,15 +47,15 @@ def draw_deviations(
     tau_cohort: npt.ArrayLike = 0.0,
     nodes: Nodes = NODES,
 ) -> Deviations:
-    """Draw the deviations from their joint conditional distribution given each of S parameter values.
+    """Draw the deviations from their joint conditional distribution at each of S parameter values.
 
     Parameters
     ----------
     responders, n, eta, group, tau_group, tau_cohort, nodes
-        As for :func:`alkbayes.likelihood.binomial_normal.marginal.log_marginal`. A deviation whose tau is 0 comes from
-        its prior.
+        As for :func:`alkbayes.likelihood.binomial_normal.marginal.log_marginal`. A deviation with tau = 0 keeps its
+        prior.
     rng
-        The numbers of a draw depend on how the work is cut, so on S and k.
+        Random generator; the draws depend on how the work is cut, so on S and k.
     """
     problem = lay_out(responders, n, eta, group, tau_group, tau_cohort)
     groups_of = problem.labels
@@ -65,7 +64,7 @@ def draw_deviations(
     for cohorts, rows in problem.singles():
         x, m, mu, tau = problem.single_parts(cohorts, rows)
         z = _draw_cohorts(x, m, mu, tau, rng)
-        # Only tau_group v + tau_cohort w, this z of the two together, meets the data; across it they are a priori.
+        # The data depend only on tau_group v + tau_cohort w, the z of both; orthogonal to it they keep their prior.
         still = tau == 0
         from_group = np.where(still, 0.0, problem.tau_group[rows] / np.where(still, 1.0, tau))
         from_cohort = np.where(still, 1.0, problem.tau_cohort[rows] / np.where(still, 1.0, tau))
@@ -82,14 +81,14 @@ def draw_deviations(
 
 
 def _draw_cohorts(x: Array, m: Array, mu: Array, tau: Array, rng: np.random.Generator) -> Array:
-    """Draw z of each integrand of :mod:`alkbayes.likelihood.binomial_normal.cohort` (all of one shape, contiguous)."""
+    """Draw z of each integrand of :mod:`alkbayes.likelihood.binomial_normal.cohort` (all contiguous, of one shape)."""
     mode = find_mode(x, m, mu, tau, normal_start(x, m, mu, tau))
     p, q = rates(mu + tau * mode)
     sign, counted, rate = rarer(x, m, p, q)
     counted, n, rate, scale, centre = (each.ravel() for each in (counted, m, rate, sign * tau, mode))
 
     def log_density(away: Array, chosen: Index | None) -> Array:
-        """Return the log density at a distance from the mode, relative to it."""
+        """Return the log density at a distance from the mode, relative to the mode."""
         parts = (counted, n, rate, scale, centre)
         y, size, share, per_z, middle = parts if chosen is None else (each[chosen] for each in parts)
         distance = np.minimum(per_z * away, LARGEST_EXPONENT)
@@ -108,7 +107,7 @@ def _draw_cohorts(x: Array, m: Array, mu: Array, tau: Array, rng: np.random.Gene
 
 
 def _draw_groups(groups: Groups, inner: int, rng: np.random.Generator) -> Array:
-    """Draw each group's v with its cohorts' deviations integrated out, shape (group, S)."""
+    """Draw each group's v, with its cohorts' deviations integrated out, shape (group, S)."""
     outer = outer_integrand(groups, inner=inner)
     tangents = []
     for reach in (-REACH, 0.0, REACH):

@@ -1,10 +1,9 @@
-"""Exact draws from many log-concave densities at once, by rejection from under three tangents each.
+"""Exact draws from many log-concave densities at once, by rejection from a hat of three tangents each.
 
-A concave function lies below each of its tangents. The three at the mode and at sqrt(2) widths on either side of it
-make a hat that is flat in the middle and exponential in the tails; for a normal density nine draws of ten from it are
-kept. Nothing is approximated: where the density is skewed, more draws are thrown away. The tangents are those of
-adaptive rejection sampling (Gilks and Wild 1992, doi:10.2307/2347565), which would add more of them; with one draw
-wanted of each density that does not pay.
+A concave function lies below its tangents. The tangents at the mode and sqrt(2) widths on either side form a hat, flat
+in the middle with exponential tails, which accepts nine draws in ten for a normal density and fewer for a skewed one;
+nothing is approximated. Adaptive rejection sampling (Gilks and Wild 1992, doi:10.2307/2347565) would add tangents,
+which does not pay for one draw per density.
 """
 
 from collections.abc import Callable
@@ -16,28 +15,28 @@ from numpy.typing import NDArray
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 type LogDensity = Callable[[Array, Index | None], Array]
-"""Log density at points, one for each of the densities chosen (all of them if None)."""
+"""Log density at one point for each of the selected densities (all if None)."""
 type Tangents = tuple[tuple[Array, Array, Array], ...]
-"""Of each of three tangents from left to right: where it touches, the log density there, and its slope."""
+"""Three tangents from left to right: point of contact, log density there, and slope."""
 
 REACH = float(np.sqrt(2.0))
-"""Distance of the outer tangents from the mode in widths: the best for a normal density."""
+"""Distance of the outer tangents from the mode, in widths; optimal for a normal density."""
 MOST_TRIES = 10_000
-"""Far more than a log-concave density needs; a density that is not one must not be tried for ever."""
+"""Far more than any log-concave density needs; stops the loop for one that is not log-concave."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hat:
-    """Three exponential pieces, each array of shape (N,).
+    """Piecewise exponential hats with three pieces, each array of shape (N,).
 
     Attributes
     ----------
     edges
-        Where the second and the third piece begin.
+        Starts of the second and third pieces.
     heights
-        Logarithm of the hat at the two edges.
+        Log of the hat at the two edges.
     slopes
-        Of the three pieces' logarithms.
+        Slopes of the three pieces on the log scale.
     shares
         Probability of the first piece, and of the first two.
     """
@@ -48,16 +47,16 @@ class Hat:
     shares: tuple[Array, Array]
 
     def chosen(self, index: Index) -> "Hat":
-        """Return the hats of some of the densities."""
+        """Return the hats of selected densities."""
         first, second = ((each[0][index], each[1][index]) for each in (self.edges, self.heights))
         left, middle, right = (each[index] for each in self.slopes)
         return Hat(first, second, (left, middle, right), (self.shares[0][index], self.shares[1][index]))
 
     def draw(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Return a point under each hat and the hat's logarithm there."""
+        """Return a point under each hat, and the log of the hat there."""
         (start, stop), (left, middle, right) = self.edges, self.slopes
         size = start.size
-        # Which piece, and with what is left of the uniform number where in it.
+        # Choose the piece, then reuse the rest of the uniform number for the place in it.
         uniform = rng.random(size)
         below, inside = self.shares
         in_left, in_right = uniform < below, uniform >= inside
@@ -83,11 +82,11 @@ def draw_log_concave(tangents: Tangents, log_density: LogDensity, rng: np.random
     ----------
     tangents
         Three points of each density with values and slopes, arrays of shape (N,); the slope must be positive at the
-        leftmost and negative at the rightmost.
+        leftmost point and negative at the rightmost.
     log_density
-        The densities, with the same constants as the tangents' values.
+        Log densities, with the same constants as the tangents' values.
     rng
-        Its numbers go to whichever densities still lack a draw.
+        Random generator; its numbers go to densities still without a draw.
     """
     hat = hat_of(tangents)
     drawn, height = hat.draw(rng)
@@ -103,9 +102,9 @@ def draw_log_concave(tangents: Tangents, log_density: LogDensity, rng: np.random
 
 
 def hat_of(tangents: Tangents) -> Hat:
-    """Return the hat under three tangents of each density."""
+    """Return the hat under the three tangents of each density."""
     (x_left, g_left, left), (x_middle, g_middle, middle), (x_right, g_right, right) = tangents
-    # Where neighbours meet; what rounding does to their places is kept between the points they touch.
+    # Intersections of neighbouring tangents, clipped against rounding to lie between the points of contact.
     drop_left, drop_right = np.where(left == middle, 1.0, left - middle), np.where(middle == right, 1.0, middle - right)
     start = x_middle + (g_middle - g_left - left * (x_middle - x_left)) / drop_left
     stop = x_middle + (g_right - g_middle + right * (x_middle - x_right)) / drop_right

@@ -1,14 +1,13 @@
-"""The likelihood of the global parameters, with the random effects of trials and cohorts integrated out.
+"""Marginal likelihood of the global parameters, with the random effects of trials and cohorts integrated out.
 
-For each value phi = (eta, tau_group, tau_cohort) of the parameters,
+For each value phi = (eta, tau_group, tau_cohort),
 
     L(phi) = prod_groups int N(v) prod_{cohorts i} [ int Binomial(y_i; n_i, expit(theta_i)) N(w) dw ] dv
 
-with theta_i = eta_i + tau_group v + tau_cohort w and N the standard normal density, by adaptive quadrature at both
-levels: see :mod:`alkbayes.likelihood.binomial_normal.cohort` for one cohort and
-:mod:`alkbayes.likelihood.binomial_normal.trials` for the cohorts of a group. A group of one cohort has a single
-integral with tau^2 = tau_group^2 + tau_cohort^2, exactly. This module cuts the work, parameter values times cohorts,
-into pieces that stay in the processor's cache; it is linear in either number.
+with theta_i = eta_i + tau_group v + tau_cohort w and N the standard normal density. Both levels use adaptive
+quadrature: see :mod:`alkbayes.likelihood.binomial_normal.cohort` and :mod:`alkbayes.likelihood.binomial_normal.trials`.
+A group of one cohort needs a single integral with tau^2 = tau_group^2 + tau_cohort^2, exactly. The work, linear in
+parameter values and in cohorts, is cut into pieces that stay in the processor's cache.
 """
 
 from collections.abc import Iterator
@@ -32,30 +31,30 @@ from alkbayes.likelihood.binomial_normal.cohort import (
 from alkbayes.likelihood.binomial_normal.trials import Groups, outer_integrand
 
 PIECE = 16_384
-"""Cohorts times parameter values that are worked on at once."""
+"""Cohorts times parameter values per piece."""
 ACROSS = 128
-"""Parameter values that a piece has at least, where there are so many and a group is not too large."""
+"""Minimum parameter values per piece, where there are so many and no group is too large."""
 
 
 class Nodes(NamedTuple):
-    """Quadrature nodes: `outer` for a group, or a cohort that stands alone; `inner` for the cohorts of a group."""
+    """Quadrature nodes: `outer` for a group or a stand-alone cohort, `inner` for cohorts within a group."""
 
     outer: int
     inner: int
 
 
 NODES = Nodes(outer=13, inner=11)
-"""Error of log L below 1e-6 on the bundled evidence, wherever the posterior has its mass (a test holds it to that)."""
+"""Error of log L below 1e-6 on the bundled evidence wherever the posterior has mass (tested)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CohortMarginal:
-    """Log-likelihood with the random effect integrated out, and its derivatives, of each cohort.
+    """Log-likelihood of each cohort with the random effect integrated out, and its derivatives.
 
     Attributes
     ----------
     value
-        Log-likelihood without the binomial coefficient, relative to the cohort's own saturated fit: at most 0.
+        Log-likelihood without the binomial coefficient, relative to the cohort's saturated fit: at most 0.
     d_mu, d_tau
         First derivatives by the mean logit and by tau.
     d_mu_mu, d_mu_tau, d_tau_tau
@@ -72,16 +71,16 @@ class CohortMarginal:
 
 @dataclass(frozen=True, slots=True)
 class Marginal:
-    """Marginal log-likelihood of S parameter values and its gradient.
+    """Marginal log-likelihood and its gradient at S parameter values.
 
     Attributes
     ----------
     value
         log L, binomial coefficients included, shape (S,).
     d_eta
-        Derivative by each cohort's linear predictor, shape (S, k).
+        Derivatives by each cohort's linear predictor, shape (S, k).
     d_tau_group, d_tau_cohort
-        Derivatives by the two standard deviations, shape (S,).
+        Derivatives by the two SDs, shape (S,).
     """
 
     value: Array
@@ -92,7 +91,7 @@ class Marginal:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The data and parameter values of one call, checked and in float64.
+    """Data and parameter values of one call, checked and in float64.
 
     Attributes
     ----------
@@ -105,9 +104,9 @@ class Problem:
     alone
         Cohorts with a single integral (or none), shape (a,).
     grouped
-        The other cohorts, those of a group side by side, shape (k - a,).
+        All other cohorts, ordered by group, shape (k - a,).
     labels
-        Group of each cohort, 0, 1 and so on, shape (k,).
+        Group of each cohort, numbered from 0, shape (k,).
     """
 
     responders: Array
@@ -120,14 +119,14 @@ class Problem:
     labels: NDArray[np.intp]
 
     def singles(self) -> Iterator[tuple[NDArray[np.intp], slice]]:
-        """Yield pieces of the cohorts that stand alone: their positions and some parameter values."""
+        """Yield pieces of stand-alone cohorts: their positions and a slice of parameter values."""
         across = max(1, min(len(self.eta), max(ACROSS, PIECE // max(1, self.alone.size))))
         step = max(1, PIECE // across)
         for start in range(0, self.alone.size, step):
             yield from ((self.alone[start : start + step], rows) for rows in _slices(len(self.eta), across))
 
     def families(self) -> Iterator[tuple[NDArray[np.intp], slice, Groups]]:
-        """Yield pieces of whole groups: their cohorts' positions, some parameter values and the groups at those."""
+        """Yield pieces of whole groups: positions of cohorts, a slice of parameter values, and the groups at these."""
         if self.grouped.size == 0:
             return
         starts = np.flatnonzero(np.r_[True, np.diff(self.labels[self.grouped]) != 0])
@@ -157,7 +156,7 @@ class Problem:
             first = last
 
     def single_parts(self, cohorts: NDArray[np.intp], rows: slice) -> tuple[Array, Array, Array, Array]:
-        """Return responders, n, mu and tau of a piece that stands alone, each (cohort, S)."""
+        """Return responders, n, mu and tau of a piece of stand-alone cohorts, each (cohort, S)."""
         mu = np.ascontiguousarray(self.eta[rows, cohorts].T)
         tau = np.hypot(self.tau_group[rows], self.tau_cohort[rows])
         return _across(self.responders[cohorts], mu), _across(self.n[cohorts], mu), mu, _along(tau, mu)
@@ -173,7 +172,7 @@ def log_marginal(
     tau_cohort: npt.ArrayLike = 0.0,
     nodes: Nodes = NODES,
 ) -> Array:
-    """Return the marginal log-likelihood of S parameter values.
+    """Return the marginal log-likelihood at each of S parameter values.
 
     Parameters
     ----------
@@ -182,12 +181,11 @@ def log_marginal(
     eta
         Linear predictor of each cohort on the logit scale, shape (S, k).
     group
-        Group of each cohort, any whole numbers, shape (k,); None where each cohort is its own.
+        Group of each cohort, any integers, shape (k,); None puts each cohort in its own.
     tau_group, tau_cohort
-        Standard deviations on the logit scale, shape (S,) or a number; 0 where the model has
-        no such level.
+        SDs on the logit scale, shape (S,) or a scalar; 0 for an absent level.
     nodes
-        Quadrature nodes.
+        Numbers of quadrature nodes.
 
     Returns
     -------
@@ -213,10 +211,10 @@ def marginal(
     tau_cohort: npt.ArrayLike = 0.0,
     nodes: Nodes = NODES,
 ) -> Marginal:
-    """Return the marginal log-likelihood of S parameter values with its gradient.
+    """Return the marginal log-likelihood and its gradient at each of S parameter values.
 
-    Parameters are those of :func:`log_marginal`. The gradient is that of the integral, an expectation over the same
-    nodes (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x); it costs about half as much again as the value.
+    Parameters are those of :func:`log_marginal`. The gradient is an expectation over the same nodes (Louis 1982,
+    doi:10.1111/j.2517-6161.1982.tb01203.x) and costs about half as much again as the value.
     """
     problem = lay_out(responders, n, eta, group, tau_group, tau_cohort)
     size = len(problem.eta)
@@ -242,21 +240,8 @@ def marginal(
 def cohort_marginal(responders: Array, n: Array, *, mu: Array, tau: npt.ArrayLike, nodes: int) -> CohortMarginal:
     """Integrate one normal random effect out of each cohort's binomial likelihood, with second derivatives.
 
-    Parameters
-    ----------
-    responders, n
-        Counts, shape (k,).
-    mu
-        Mean logit of each cohort, shape (..., k): leading axes are as many parameter values at once.
-    tau
-        Between-cohort SD on the logit scale, broadcast against `mu`. The likelihood is even in it.
-    nodes
-        Quadrature nodes for each cohort.
-
-    Returns
-    -------
-    CohortMarginal
-        Arrays of the broadcast shape (..., k).
+    Counts have shape (k,); `mu`, the cohorts' mean logits, shape (..., k); `tau`, the between-cohort SD on the logit
+    scale, is broadcast against `mu`, as are the results. The likelihood is even in tau.
     """
     x, m, mu, tau = (np.array(each, dtype=np.float64) for each in np.broadcast_arrays(responders, n, mu, tau))
     return CohortMarginal(*_one_level(x, m, mu, tau, nodes, 2))
@@ -265,7 +250,7 @@ def cohort_marginal(responders: Array, n: Array, *, mu: Array, tau: npt.ArrayLik
 def single_marginal(
     problem: Problem, cohorts: NDArray[np.intp], rows: slice, nodes: int, order: int
 ) -> tuple[Array, ...]:
-    """Return log-likelihoods of cohorts that stand alone, relative to their saturated fits, each (cohort, S)."""
+    """Return log-likelihoods of stand-alone cohorts, relative to their saturated fits, each (cohort, S)."""
     x, m, mu, tau = problem.single_parts(cohorts, rows)
     return _one_level(x, m, mu, tau, nodes if tau.any() else 1, order)
 
@@ -278,7 +263,7 @@ def lay_out(
     tau_group: npt.ArrayLike,
     tau_cohort: npt.ArrayLike,
 ) -> Problem:
-    """Return the arguments of `log_marginal` in one form, and which cohorts have a single integral."""
+    """Return the arguments of `log_marginal` in canonical form, with the cohorts that need a single integral."""
     eta = np.asarray(eta, dtype=np.float64)
     if eta.ndim != 2 or eta.shape[1] != len(responders):
         raise ValueError(f"eta must have shape (S, {len(responders)}), got {eta.shape}")
@@ -312,7 +297,7 @@ def _one_level(x: Array, m: Array, mu: Array, tau: Array, nodes: int, order: int
 
 
 def _family_value(groups: Groups, nodes: Nodes) -> Array:
-    """Return the log-likelihoods of groups, summed, shape (S,), relative to the saturated fits."""
+    """Return the summed log-likelihoods of groups relative to the saturated fits, shape (S,)."""
     inner = nodes.inner if groups.tau_cohort.any() else 1
     outer = outer_integrand(groups, inner=inner)
     logs = []
@@ -325,7 +310,7 @@ def _family_value(groups: Groups, nodes: Nodes) -> Array:
 
 
 def _family_gradient(groups: Groups, nodes: Nodes) -> tuple[Array, Array, Array, Array]:
-    """Return the value of `_family_value` and its derivatives by eta, (cohort, S), and by both taus, (S,)."""
+    """Return `_family_value` and its derivatives by eta, (cohort, S), and by both taus, (S,)."""
     inner = nodes.inner if groups.tau_cohort.any() else 1
     outer = outer_integrand(groups, inner=inner)
     logs, nodes_v, scores, slopes = [], [], [], []
@@ -359,10 +344,10 @@ def _slices(size: int, step: int) -> Iterator[slice]:
 
 
 def _across(values: Array, like: Array) -> Array:
-    """Repeat one number a cohort over the parameter values."""
+    """Repeat one number per cohort across parameter values."""
     return np.repeat(values, like.shape[1]).reshape(like.shape)
 
 
 def _along(values: Array, like: Array) -> Array:
-    """Repeat one number a parameter value over the cohorts."""
+    """Repeat one number per parameter value along cohorts."""
     return np.broadcast_to(values, like.shape).copy()

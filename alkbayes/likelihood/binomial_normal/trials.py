@@ -1,7 +1,6 @@
 """Cohorts within groups: the integrand of each group's deviation v, with its cohorts' deviations w integrated out.
 
-Inside, arrays have the cohorts or groups first and the parameter values last, (cohort, S) and (group, S), cohorts of a
-group side by side: sums over a group then add rows.
+Internal arrays are (cohort, S) and (group, S), with the cohorts of a group adjacent: sums over a group then add rows.
 """
 
 from dataclasses import dataclass, replace
@@ -23,12 +22,12 @@ from alkbayes.likelihood.binomial_normal.cohort import (
 )
 
 CENTRING_NODES = 5
-"""Inner nodes with which the outer mode is found from the joint mode; nothing but its place depends on them."""
+"""Inner nodes for the step from joint to outer mode; they affect only the centre of the quadrature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Some whole groups of cohorts at some parameter values.
+    """Whole groups of cohorts at a set of parameter values.
 
     Attributes
     ----------
@@ -51,11 +50,11 @@ class Groups:
     index: NDArray[np.intp]
 
     def sum(self, values: Array) -> Array:
-        """Return the sums over the cohorts of each group, shape (group, S)."""
+        """Return sums over the cohorts of each group, shape (group, S)."""
         return np.add.reduceat(values, self.starts, axis=0)
 
     def columns(self, chosen: NDArray[np.intp]) -> "Groups":
-        """Return the same groups at some of the parameter values."""
+        """Return the same groups at selected parameter values."""
         return Groups(
             self.responders[:, chosen],
             self.n[:, chosen],
@@ -69,26 +68,24 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Outer:
-    """The integrand of each group's deviation, ready to be evaluated around its mode.
+    """Integrand of each group's deviation, ready to be evaluated around its mode.
 
     Attributes
     ----------
     groups
-        What it is of.
+        Groups integrated over.
     mode, width
-        Of the integrand in v, shape (group, S).
+        Mode and width of the integrand in v, shape (group, S).
     reference
-        Binomial log-likelihood, relative to the observed rates, at the logits that values are relative to, summed by
-        group, shape (group, S).
+        Binomial log-likelihood at `logit`, relative to the observed rates and summed by group, shape (group, S).
     logit
-        Those logits, shape (cohort, S).
+        Reference logits, shape (cohort, S).
     sign, counted, rate
-        Of the rarer of response and none there, see :func:`alkbayes.likelihood.binomial_normal.cohort.rarer`, shape
-        (cohort, S).
+        The rarer outcome there (:func:`alkbayes.likelihood.binomial_normal.cohort.rarer`), shape (cohort, S).
     v, w
-        The deviations there: the joint mode.
+        Deviations there: the joint mode.
     slope
-        Change of the mode of w with the linear predictor, shape (cohort, S).
+        Derivative of the mode of w by the linear predictor, shape (cohort, S).
     """
 
     groups: Groups
@@ -104,9 +101,9 @@ class Outer:
     slope: Array
 
     def pairs(self, group: NDArray[np.intp], column: NDArray[np.intp]) -> "Outer":
-        """Return the integrands of some groups, each at one parameter value, as groups of their own in one column.
+        """Return the integrands of pairs of group and parameter value, as separate groups in one column.
 
-        Their taus have a row for each group or cohort, where others have one number for a column.
+        Their taus have one row per group or cohort, where others have one number per column.
         """
         groups = self.groups
         ends = np.append(groups.starts[1:], groups.index.size)
@@ -147,7 +144,7 @@ class Outer:
         )
 
     def cohorts(self, v: Array, *, nodes: int, order: int) -> tuple[Array, ...]:
-        """Return each cohort's integral over w given v, less its reference, and derivatives, each (cohort, S)."""
+        """Return each cohort's integral over w given v, minus its reference, and its derivatives, each (cohort, S)."""
         groups = self.groups
         mu = groups.eta + (groups.tau_group * v)[groups.index]
         if nodes == 1 and not groups.tau_cohort.any():
@@ -164,15 +161,15 @@ class Outer:
         return value, *derivatives
 
     def log_density(self, cohorts: Array, v: Array) -> Array:
-        """Return the integrand at v without the constant of its prior, from the values of `cohorts`."""
+        """Return the log integrand at v from the values of `cohorts`, without the constant of its prior."""
         return self.groups.sum(cohorts) - v * v / 2
 
 
 def outer_integrand(groups: Groups, *, inner: int) -> Outer:
     """Find the modes of the groups' integrands.
 
-    First the joint mode of v and all w of a group, from the normal approximation; then one Newton step with w
-    integrated out by `CENTRING_NODES` (or `inner`, if fewer) nodes.
+    The normal approximation gives the joint mode of v and all w of a group; one Newton step follows, with w integrated
+    out by `CENTRING_NODES` (or `inner`, if fewer) nodes.
     """
     v, w = joint_mode(groups)
     tau_group, tau_cohort = groups.tau_group, groups.tau_cohort
@@ -204,7 +201,7 @@ def outer_integrand(groups: Groups, *, inner: int) -> Outer:
 
 
 def _joint_start(groups: Groups) -> tuple[Array, Array]:
-    """Return the joint mode in the normal approximation to the cohorts' likelihoods."""
+    """Return the joint mode under the normal approximation to the cohorts' likelihoods."""
     yes, no = groups.responders + 0.5, groups.n - groups.responders + 0.5
     variance, residual = 1 / yes + 1 / no, np.log(yes / no) - groups.eta
     weight = 1 / (variance + groups.tau_cohort**2)
@@ -216,8 +213,8 @@ def _joint_start(groups: Groups) -> tuple[Array, Array]:
 def joint_mode(groups: Groups, *, tolerance: float = MODE_TOLERANCE) -> tuple[Array, Array]:
     """Return the joint mode of the deviations, v of shape (group, S) and w of shape (cohort, S).
 
-    Damped Newton steps; v's by the Schur complement, as w's only share v. They go on for those parameter values of
-    which some group has not arrived.
+    Damped Newton steps use the Schur complement for v, as the w share nothing else. They continue for parameter values
+    at which a group has not converged.
     """
     v, w = _joint_start(groups)
     left = np.arange(v.shape[1])

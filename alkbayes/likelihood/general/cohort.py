@@ -1,9 +1,9 @@
-"""One cohort's deviation integrated out, or drawn, for any likelihood of a cohort and any density of the deviation.
+"""Deviation of one cohort integrated out or drawn, for any cohort likelihood and any density of the deviation.
 
-Nothing here needs a mode, a derivative or a density with one peak: an integral is a sum over a lattice of the
-deviation's score (:mod:`alkbayes.likelihood.general.lattice`, :mod:`alkbayes.likelihood.general.scores`), which starts
-where a normal likelihood in the cohort's stead has its middle, and is wide enough for the peaks of prior and cohort to
-be in it: a Student t deviation of an outlying cohort may have two.
+No mode, derivative or unimodality is needed: an integral is a sum over a lattice of the deviation's score
+(:mod:`alkbayes.likelihood.general.lattice`, :mod:`alkbayes.likelihood.general.scores`). The lattice is centred by a
+normal approximation and wide enough to hold the peaks of prior and likelihood: the Student t deviation of an outlying
+cohort may have two.
 """
 
 from typing import NamedTuple
@@ -19,28 +19,28 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
 RULE = Rule(points=17, drop=15.0, tolerance=0.001)
-"""Error of log L below 1e-6 on the bundled evidence, wherever the posterior has its mass (a test holds it to that)."""
+"""Error of log L below 1e-6 on the bundled evidence wherever the posterior has mass (tested)."""
 LONGEST = 1.0
-"""Step in widths of the narrowest peak: an error of 5e-9 for a normal one."""
+"""Longest step, in widths of the narrowest peak: an error of 5e-9 for a normal one."""
 MARGIN = 1.15
-"""Of a span, for what a normal stand-in has wrong: a lattice that falls short costs more than one that is too long."""
+"""Factor on a span for the error of the normal approximation: a short lattice costs more than a long one."""
 FAR = 36.0
-"""Distance in widths beyond which a peak so narrow has taken all of the others' mass."""
+"""Distance in widths beyond which a peak this narrow has all the mass."""
 LEAST = 1e-100
-"""Least tau: its deviation keeps its prior."""
+"""Smallest tau; its deviation keeps its prior."""
 AT_ONCE = 1024
-"""Integrals of cohorts at once: so many lattices stay in the cache."""
+"""Cohort integrals per batch, so that the lattices stay in the cache."""
 
 
 class Level(NamedTuple):
-    """The deviations of one level: their standard deviation or scale, shape (S,), and the score of their density."""
+    """Deviations of one level: their SD (Student t: scale), shape (S,), and the score of their density."""
 
     tau: Array
     score: Score
 
 
 class Span(NamedTuple):
-    """Where a lattice starts, each of shape (integral,): see :func:`alkbayes.likelihood.general.lattice.integrate`."""
+    """Starting lattice, each of shape (integral,): see :func:`alkbayes.likelihood.general.lattice.integrate`."""
 
     low: Array
     high: Array
@@ -48,7 +48,7 @@ class Span(NamedTuple):
 
 
 def integrated(likelihood: Likelihood, level: Level | None, mu: Array, cohort: Index, row: Index, rule: Rule) -> Array:
-    """Return the log-likelihood of each pair of a cohort and a parameter value, its deviation integrated out."""
+    """Return the log-likelihood of each cohort and parameter value pair, with the deviation integrated out."""
     if level is None:
         direct: Array = likelihood.at(cohort, row)(mu[None])[0]
         return direct
@@ -68,7 +68,7 @@ def drawn(
     rule: Rule,
     rng: np.random.Generator,
 ) -> Array:
-    """Draw the deviation of each pair."""
+    """Draw the deviation of each cohort and parameter value pair."""
     z, _ = level.score.at(draw(*_cohorts(likelihood, level, mu, cohort, row, rule), rule, rng))
     return z
 
@@ -76,11 +76,11 @@ def drawn(
 def _cohorts(
     likelihood: Likelihood, level: Level, mu: Array, cohort: Index, row: Index, rule: Rule
 ) -> tuple[LogDensity, Array, Array, Array]:
-    """Return the integrands of cohorts' deviations and where their lattices start."""
+    """Return the integrands of cohorts' deviations and their starting lattices."""
     tau = level.tau[row]
 
     def log_density(u: Array, chosen: Index) -> Array:
-        # Most often all are meant, and nothing needs to be copied.
+        # Usually all are selected, and nothing needs to be copied.
         every = len(chosen) == len(mu)
         middle, spread = (mu, tau) if every else (mu[chosen], tau[chosen])
         who, at = (cohort, row) if every else (cohort[chosen], row[chosen])
@@ -95,18 +95,10 @@ def _cohorts(
 
 
 def span_of(score: Score, centre: Array, precision: Array, rule: Rule, peaks: tuple[Array, Array]) -> Span:
-    """Return spans of scores.
+    """Return starting spans on the scale of the score.
 
-    Parameters
-    ----------
-    score
-        Of the deviations.
-    centre, precision
-        Of a normal likelihood of the deviation, shape (integral,).
-    rule
-        How far the spans reach.
-    peaks
-        Lowest and highest deviation at which the likelihood may have a peak.
+    `centre` and `precision`, shape (integral,), are those of a normal likelihood of the deviation; `peaks` are the
+    lowest and highest deviation at which the likelihood may peak.
     """
     z = score.middle(centre, precision)
     middle, steepness = score.of(z), np.sqrt(precision) * score.slope(z)

@@ -1,10 +1,10 @@
-"""Many functions of one variable integrated, and drawn from, on lattices: nothing about their shape is assumed.
+"""Integrals of, and draws from, many functions of one variable on lattices, without assumptions on their shape.
 
-For a smooth function that falls off on both sides the trapezoid rule converges geometrically: its error is of the size
-of the Fourier transform at the lattice's frequency, which for a normal peak is exp(-2 (pi width / step)^2). So half the
-points of a lattice tell, by how much their sum differs from that of the other half, whether the whole is fine enough;
-where it is not, the points between are added. A lattice that does not reach both tails is stretched. What can be
-missed is a peak much narrower than the first step: callers give spans and steps that know of every peak.
+For a smooth function that decays on both sides the trapezoid rule converges geometrically. Its error is of the order of
+the Fourier transform at the lattice's frequency: exp(-2 (pi width / step)^2) for a normal peak. The difference between
+the sums over odd and even points therefore tells whether the lattice is fine enough; if not, midpoints are added. A
+lattice that misses a tail is stretched. Only a peak much narrower than the first step can be missed, so callers must
+choose spans and steps for every peak.
 
 References
 ----------
@@ -21,28 +21,28 @@ from numpy.typing import NDArray
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 type LogDensity = Callable[[Array, Index], Array]
-"""Log of the functions chosen, shape (function,), at points of shape (point, function)."""
+"""Log of the selected functions, shape (function,), at points of shape (point, function)."""
 
 STRETCH = 0.3
-"""Points that are added on either side where a lattice does not reach the tail, for each that it has."""
+"""Points added on a side that misses its tail, as a fraction of the current number."""
 MOST_STRETCHES = 12
 MOST_HALVINGS = 7
 HEADROOM = 1.5
-"""Density over its chords that draws allow for: at a normal peak, that of a step of 1.8 widths."""
+"""Largest ratio of density to chord allowed in draws: at a normal peak, that of a step of 1.8 widths."""
 
 
 class Rule(NamedTuple):
-    """How fine lattices are.
+    """Precision of lattices.
 
     Attributes
     ----------
     points
-        Of a lattice at first, an odd number.
+        Initial number of points, odd.
     drop
-        How far the log of a function falls from its highest value to either end.
+        Fall of the log function from its maximum to either end.
     tolerance
-        Relative difference of the sums over every other point at which a lattice is fine enough. The error of the whole
-        is about its fourth power for a normal peak, and its square for the slowest functions.
+        Relative difference between odd and even sums at which a lattice is fine enough. The error of the full sum is
+        about its fourth power for a normal peak, and its square for the slowest functions.
     """
 
     points: int
@@ -51,18 +51,18 @@ class Rule(NamedTuple):
 
 
 class Lattices(NamedTuple):
-    """Functions on lattices that are fine enough, all of one number of points.
+    """Functions on lattices that are fine enough, all with the same number of points.
 
     Attributes
     ----------
     chosen
-        Which functions, shape (A,).
+        Indices of the functions, shape (A,).
     low, step
-        First point and distance of points, shape (A,).
+        First point and spacing, shape (A,).
     top
-        Log of each function's highest value, shape (A,).
+        Log of each function's maximum, shape (A,).
     relative
-        Values in units of the highest, shape (point, A).
+        Values relative to the maximum, shape (point, A).
     """
 
     chosen: Index
@@ -72,23 +72,15 @@ class Lattices(NamedTuple):
     relative: Array
 
     def those(self, kept: NDArray[np.bool_]) -> "Lattices":
-        """Return some of them."""
+        """Return selected lattices."""
         return Lattices(self.chosen[kept], self.low[kept], self.step[kept], self.top[kept], self.relative[:, kept])
 
 
 def integrate(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule) -> Array:
     """Return the log of the integrals of functions, shape (function,).
 
-    Parameters
-    ----------
-    log_density
-        Their logs.
-    low, high
-        A span of each that has its peaks inside, shape (function,).
-    step
-        Longest step that does not pass over any peak, shape (function,).
-    rule
-        How fine.
+    Each span from `low` to `high` must contain the peaks of its function, and `step` must skip none; all have shape
+    (function,).
     """
     value = np.empty(len(low))
     for at in lattices(log_density, low, high, step, rule):
@@ -97,11 +89,10 @@ def integrate(log_density: LogDensity, low: Array, high: Array, step: Array, rul
 
 
 def draw(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule, rng: np.random.Generator) -> Array:
-    """Draw once from each of many densities, which need not be normalised; parameters are those of `integrate`.
+    """Draw once from each of many unnormalised densities; parameters are those of `integrate`.
 
-    Points under the chords of a lattice are kept with a probability in which the density itself enters: the draws are
-    exact as long as the density is nowhere above `HEADROOM` times its chord. Where one is found to be, its lattice is
-    made finer and it is drawn from anew.
+    Points under the chords of a lattice are accepted or rejected by the density itself, so draws are exact where it
+    nowhere exceeds `HEADROOM` times its chord. If a density does, its lattice is refined and it is drawn again.
     """
     drawn = np.empty(len(low))
     for at in lattices(log_density, low, high, step, rule):
@@ -123,12 +114,12 @@ def draw(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Ru
 
 
 def lattices(log_density: LogDensity, low: Array, high: Array, step: Array, rule: Rule) -> Iterator[Lattices]:
-    """Yield all functions on lattices that are fine enough, those of one number of points together."""
+    """Yield all functions on lattices that are fine enough, grouped by number of points."""
     for reaching in _reaching(log_density, low, high, rule):
         at = reaching
         for _ in range(MOST_HALVINGS):
             odd, even = at.relative[1::2].sum(axis=0), at.relative[::2].sum(axis=0)
-            # Written so that what is no number is halved to the end, and no number then.
+            # The inequality is false for NaN, so that non-finite functions are refined to the limit and stay NaN.
             fine = (np.abs(odd - even) <= rule.tolerance * (odd + even)) & (at.step <= step[at.chosen])
             if fine.all():
                 break
@@ -142,7 +133,7 @@ def lattices(log_density: LogDensity, low: Array, high: Array, step: Array, rule
 
 
 def _reaching(log_density: LogDensity, low: Array, high: Array, rule: Rule) -> Iterator[Lattices]:
-    """Yield lattices that reach both tails, those of one number of points together."""
+    """Yield lattices that reach both tails, grouped by number of points."""
     step = (high - low) / (rule.points - 1)
     value = log_density(low + step * np.arange(rule.points)[:, None], np.arange(len(low)))
     top = value.max(axis=0)
@@ -167,7 +158,7 @@ def _reaching(log_density: LogDensity, low: Array, high: Array, rule: Rule) -> I
 
 
 def _joined(at: Lattices, values: Array, old: slice, new: slice | Index) -> Lattices:
-    """Return lattices with further points: where the old and the new ones are among all."""
+    """Return lattices with further points, given the positions of old and new ones among all."""
     top = np.maximum(at.top, values.max(axis=0))
     relative = np.empty((len(at.relative) + len(values), len(top)))
     relative[old] = at.relative * np.exp(at.top - top)
@@ -176,20 +167,20 @@ def _joined(at: Lattices, values: Array, old: slice, new: slice | Index) -> Latt
 
 
 def _under_chords(at: Lattices, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return a point of each density that is linear between a lattice's points, and its height there."""
+    """Return a point from the piecewise linear density on each lattice, and the density's height there."""
     cells = at.relative[:-1] + at.relative[1:]
     below = np.cumsum(cells, axis=0)
     cell = (below < rng.random(at.chosen.size) * below[-1]).sum(axis=0)
     columns = np.arange(at.chosen.size)
     first, last = at.relative[cell, columns], at.relative[cell + 1, columns]
-    # Where in the cell: the root of a quadratic, in the form that holds for a flat top too.
+    # Position within the cell: the root of a quadratic, in the form that also holds for a flat top.
     uniform = rng.random(at.chosen.size)
     share = uniform * (first + last) / (first + np.sqrt(first**2 + uniform * (last**2 - first**2)))
     return at.low + at.step * (cell + share), first + share * (last - first)
 
 
 def _of(log_density: LogDensity, those: Index) -> LogDensity:
-    """Return the log densities of some of the functions."""
+    """Return the log densities of selected functions."""
     return lambda points, chosen: log_density(points, those[chosen])
 
 

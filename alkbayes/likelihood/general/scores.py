@@ -1,8 +1,8 @@
-"""Standardised deviations, normal or Student t, as functions of a score in which neither has a heavy tail.
+"""Standardised deviations, normal or Student t, as functions of a score without heavy tails.
 
-With z = sqrt(nu) sinh(u / sqrt(nu)) a standard Student t deviation z has the density c cosh(u / sqrt(nu))^-nu in u:
-smooth, log-concave, near the normal in the middle and exponential in the tails, whatever nu. As nu grows it becomes the
-normal, with z = u.
+With z = sqrt(nu) sinh(u / sqrt(nu)), a standard Student t deviation z has the density c cosh(u / sqrt(nu))^-nu in u:
+smooth, log-concave, near normal in the middle and exponential in the tails for every nu. As nu grows it becomes normal,
+with z = u.
 """
 
 import math
@@ -15,7 +15,7 @@ from scipy.special import gammaln
 type Array = NDArray[np.float64]
 
 REWEIGHTED = 3
-"""Steps towards the middle of a Student t deviation given a normal likelihood."""
+"""Reweighting steps towards the mode of a Student t deviation given a normal likelihood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +25,23 @@ class Score:
     Attributes
     ----------
     nu
-        Degrees of freedom of a Student t; infinite for the normal.
+        Degrees of freedom of the Student t; infinite for a normal.
     """
 
     nu: float = np.inf
 
     @property
     def normal(self) -> bool:
-        """Whether the deviation is normal, and so its own score."""
+        """Whether the deviation is normal, and so equal to its score."""
         return math.isinf(self.nu)
 
     @property
     def variance(self) -> float:
-        """Variance of the normal deviation that says as much of a location: the inverse of its Fisher information."""
+        """Inverse Fisher information for location: the variance of the equally informative normal deviation."""
         return 1.0 if self.normal else (self.nu + 3) / (self.nu + 1)
 
     def at(self, u: Array) -> tuple[Array, Array]:
-        """Return the deviation with score `u` and the log density of the score (any shape)."""
+        """Return the deviation at score `u` and the log density of the score (any shape)."""
         if self.normal:
             return u, -u * u / 2 - np.log(2 * np.pi) / 2
         root = np.sqrt(self.nu)
@@ -59,11 +59,11 @@ class Score:
         return score
 
     def slope(self, z: Array) -> Array:
-        """Return the derivative of the deviation by its score, at the deviation."""
+        """Return the derivative dz/du of the deviation by its score, at deviation `z`."""
         return np.ones_like(z) if self.normal else np.sqrt(1 + z * z / self.nu)
 
     def middle(self, centre: Array, precision: Array) -> Array:
-        """Return about where the deviation is, given a normal likelihood of it with this centre and precision."""
+        """Return an approximate mode of the deviation, given a normal likelihood with this mean and precision."""
         weight = np.ones_like(centre)
         z = precision * centre / (precision + weight)
         if not self.normal:
@@ -73,12 +73,12 @@ class Score:
         return z
 
     def reach(self, drop: float) -> float:
-        """Return the score at which the log density is `drop` below its top."""
+        """Return the score at which the log density is `drop` below its maximum."""
         if self.normal:
             return float(np.sqrt(2 * drop))
         return float(np.sqrt(self.nu) * np.arccosh(np.exp(drop / self.nu)))
 
     @property
     def step(self) -> float:
-        """Longest step of a lattice: an error of about 1e-8 by the singularity of cosh^-nu at i sqrt(nu) pi / 2."""
+        """Longest step of a lattice: an error of about 1e-8, from the singularity of cosh^-nu at i sqrt(nu) pi / 2."""
         return float(min(np.pi**2 * np.sqrt(self.nu) / np.log(1e8), 1.1))

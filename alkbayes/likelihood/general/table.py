@@ -1,9 +1,8 @@
-"""The integrals of cohorts' deviations from a table.
+"""Integrals over cohorts' deviations, interpolated from a table.
 
-With its deviation integrated out, a cohort's likelihood is a smooth function of two numbers, the mean of theta and tau.
-A posterior's draws ask for some ten million of its values, far more than a spline through a table of it needs. Quintic
-splines on even grids have an error in the sixth power of the step over the distance of the function's nearest
-singularity; that is what the steps go by.
+With its deviation integrated out, a cohort's likelihood is a smooth function of the mean of theta and tau. A posterior
+needs some ten million values of it, far more than a table for a spline does. The error of quintic splines on even grids
+goes with the sixth power of the step over the distance to the nearest singularity, which sets the steps.
 """
 
 from typing import Final
@@ -21,34 +20,27 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
 RULE = Rule(points=15, drop=16.0, tolerance=1e-3)
-"""Of the integrals that are tabulated."""
+"""Precision of the tabulated integrals."""
 ORDER: Final = 5
 TAUS = (0.02, 3.0)
-"""Between these taus the table is used; beyond, integrals are done one by one."""
+"""Range of tau covered by the table; outside it, integrals are computed one by one."""
 REACH, REACH_SDS = 3.5, 2.5
-"""Means on either side of what the cohort itself says: so far, and so many of its standard deviations more."""
+"""Range of means on either side of the cohort's own estimate: a constant plus a multiple of its SD."""
 TAU_STEP = 0.15
-"""Of log tau, whose singularities are at i pi / 2."""
+"""Step in log tau, whose singularities are at i pi / 2."""
 MEAN_STEP = 0.15
-"""In units of the likelihood's standard deviation times the root of the degrees of freedom."""
+"""Step in units of the likelihood's SD times the root of the degrees of freedom."""
 LONGEST_STEP = 0.2
 EDGE = 14
-"""Points beyond either end: the spline's error at an edge falls by 0.43 with each."""
+"""Points beyond either end; the spline's error at an edge falls by a factor of 0.43 with each."""
 FLAT_EDGE = 4
-"""Of the lower end of tau, where the likelihood no longer depends on it."""
+"""Points below the lower end of tau, where the likelihood no longer depends on it."""
 
 
 class Table:
-    """Splines of cohorts' log-likelihoods with their deviations integrated out.
+    """Splines of the log-likelihoods of `cohorts` cohorts with their deviations integrated out.
 
-    Parameters
-    ----------
-    likelihood
-        One that is the same for all parameter values.
-    score
-        Of the deviations.
-    cohorts
-        Number of cohorts.
+    The cohort likelihood must be the same for all parameter values.
     """
 
     def __init__(self, likelihood: Likelihood, score: Score, cohorts: int) -> None:
@@ -81,7 +73,7 @@ class Table:
     def integrated(
         self, likelihood: Likelihood, level: Level, mu: Array, cohort: Index, row: Index, rule: Rule
     ) -> Array:
-        """Return what :func:`alkbayes.likelihood.general.cohort.integrated` does."""
+        """See :func:`alkbayes.likelihood.general.cohort.integrated`."""
         tau = level.tau[row]
         place = (mu - self._low[cohort]) / self._step[cohort]
         inside = (place >= EDGE) & (place <= self._sizes[cohort] - 1 - EDGE) & (tau >= TAUS[0]) & (tau <= TAUS[1])

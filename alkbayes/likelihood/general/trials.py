@@ -1,8 +1,8 @@
-"""Deviations of groups and cohorts integrated out, and drawn, for any likelihood of a cohort and any heterogeneity.
+"""Group and cohort deviations integrated out, and drawn, for any cohort likelihood and any heterogeneity.
 
-The same nested integrals as in :mod:`alkbayes.likelihood.binomial_normal.marginal`, which is some five times as fast
-but for binomial cohorts, logits and normal deviations alone. Each integral is a sum over a lattice: see
-:mod:`alkbayes.likelihood.general.cohort`, which is this for one cohort.
+The nested integrals are those of :mod:`alkbayes.likelihood.binomial_normal.marginal`, which is some five times as fast
+but limited to binomial cohorts, logits and normal deviations. Each is a sum over a lattice, as for the single cohort of
+:mod:`alkbayes.likelihood.general.cohort`.
 """
 
 from collections.abc import Iterator
@@ -21,10 +21,9 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
 ODD = 3.0
-"""Distance of a cohort from the middle of its group, in its own standard deviations, from which it may have a peak of
-its own."""
+"""Distance of a cohort from the middle of its group, in its own SDs, from which it may have a separate peak."""
 GROUPS_AT_ONCE = 16384
-"""Integrals of groups at once, in cohorts."""
+"""Group integrals per batch, in cohorts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +33,15 @@ class Hierarchy:
     Attributes
     ----------
     likelihood
-        Of each cohort.
+        Cohort likelihood.
     eta
         Linear predictor of each cohort, shape (S, cohort).
     labels
-        Group of each cohort, 0, 1 and so on, shape (cohort,).
+        Group of each cohort, numbered from 0, shape (cohort,).
     group, cohort
         The two levels of deviations, either of which may be absent.
     table
-        Of the cohorts' integrals, where there is one.
+        Tabulated cohort integrals, if any.
     """
 
     likelihood: Likelihood
@@ -54,12 +53,12 @@ class Hierarchy:
 
     @property
     def collapse(self) -> bool:
-        """Whether the two deviations of a cohort that is alone in its group are one, which is normal too."""
+        """Whether both deviations of a cohort alone in its group reduce to one normal deviation."""
         return self.group is None or self.cohort is None or (self.group.score.normal and self.cohort.score.normal)
 
     @property
     def alone(self) -> Index:
-        """Cohorts with a single integral, or none."""
+        """Cohorts with a single integral or none."""
         if self.group is None:
             return np.arange(len(self.labels))
         lonely = np.bincount(self.labels)[self.labels] == 1
@@ -67,7 +66,7 @@ class Hierarchy:
 
     @property
     def single(self) -> Level | None:
-        """What cohorts that stand alone have for deviations."""
+        """Level of deviations of stand-alone cohorts."""
         if self.group is None or self.cohort is None:
             return self.group or self.cohort
         return Level(np.hypot(self.group.tau, self.cohort.tau), self.cohort.score)
@@ -85,9 +84,9 @@ def log_marginal(hierarchy: Hierarchy, rule: Rule = RULE) -> Array:
 
 
 def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule = RULE) -> Deviations:
-    """Draw the deviations from their joint conditional distribution given each of the parameter values.
+    """Draw the deviations from their joint conditional distribution at each parameter value.
 
-    Those of a level that is absent mean nothing.
+    Values for an absent level are meaningless.
     """
     z_group = np.zeros((len(hierarchy.eta), int(hierarchy.labels.max()) + 1))
     z_cohort = np.zeros(hierarchy.eta.shape)
@@ -95,7 +94,7 @@ def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule =
     if single is not None:
         for cohort, row in _pairs(hierarchy.alone, len(z_group), AT_ONCE):
             z = drawn(hierarchy.likelihood, single, hierarchy.eta[row, cohort], cohort, row, rule, rng)
-            # Only this z of both deviations together meets the data; across it they are a priori.
+            # The data depend only on this z of both deviations; orthogonal to it they keep their prior.
             both = np.maximum(single.tau[row], LEAST)
             share = (0.0 if hierarchy.group is None else hierarchy.group.tau[row]) / both
             rest = (0.0 if hierarchy.cohort is None else hierarchy.cohort.tau[row]) / both
@@ -114,7 +113,7 @@ def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule =
 
 
 class Families:
-    """The integrands of some groups' deviations, each at one parameter value, with its cohorts' integrated out."""
+    """Integrands of group deviations, each at one parameter value, with cohort deviations integrated out."""
 
     def __init__(self, hierarchy: Hierarchy, level: Level, group: Index, row: Index, rule: Rule) -> None:
         self.hierarchy, self.group, self.row, self.rule = hierarchy, group, row, rule
@@ -124,14 +123,14 @@ class Families:
         self._starts = np.cumsum(self._sizes) - self._sizes
 
     def members(self, chosen: Index) -> tuple[Index, Index]:
-        """Return positions in `chosen` and cohorts: those of each one's group, side by side."""
+        """Return positions in `chosen` and the matching cohorts, ordered by group."""
         sizes = self._sizes[self.group[chosen]]
         element = np.repeat(np.arange(len(chosen)), sizes)
         within = np.arange(len(element)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return element, self._order[self._starts[self.group[chosen]][element] + within]
 
     def log_density(self, u: Array, chosen: Index) -> Array:
-        """Return the log of the integrands chosen at scores of shape (point, integrand)."""
+        """Return the log of selected integrands at scores of shape (point, integrand)."""
         hierarchy = self.hierarchy
         z, value = self.score.at(u)
         element, cohort = self.members(chosen)
@@ -148,7 +147,7 @@ class Families:
         return value
 
     def span(self) -> Span:
-        """Return where the lattices of all start."""
+        """Return the starting lattices of all integrands."""
         hierarchy = self.hierarchy
         element, cohort = self.members(np.arange(len(self.group)))
         row = self.row[element]
@@ -168,14 +167,14 @@ class Families:
 
 
 def _pairs(cohorts: Index, size: int, at_once: int) -> Iterator[tuple[Index, Index]]:
-    """Yield pairs of each of the cohorts (or groups) and each parameter value, so many at once."""
+    """Yield pairs of cohort (or group) and parameter value in batches."""
     for start in range(0, len(cohorts) * size, at_once):
         place = np.arange(start, min(start + at_once, len(cohorts) * size))
         yield cohorts[place // size], place % size
 
 
 def _families(hierarchy: Hierarchy, rule: Rule) -> Iterator[Families]:
-    """Yield the groups with nested integrals, each at each of the parameter values, some at once."""
+    """Yield batches of the groups with nested integrals at all parameter values."""
     if hierarchy.group is None:
         return
     sizes = np.bincount(hierarchy.labels)

@@ -1,1 +1,1 @@
-"""The figures, a module each."""
+"""Figures, one module each."""

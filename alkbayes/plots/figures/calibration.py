@@ -1,4 +1,4 @@
-"""Whether the cohorts' rates lie where they were predicted to lie: PIT values in a simultaneous band."""
+"""Calibration of predictions: PIT values of the cohorts' rates in a simultaneous band."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -58,23 +58,9 @@ def calibration(
 ) -> list[Figure]:
     """Draw the distribution of the cohorts' PIT values in its simultaneous 95 % band, two columns wide (180 mm).
 
-    The band is ArviZ's (Säilynoja, Bürkner and Vehtari 2022, doi:10.1007/s11222-022-10090-6): it holds the whole curve
-    of as many independent uniform values with a probability of 95 %.
-
-    Parameters
-    ----------
-    pit
-        Of :class:`alkbayes.criticism.predictive.PosteriorChecks`: randomised PIT values of either kind, shape
-        (cohort,).
-    uniform
-        Of the same: the p-value of uniformity of either kind.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page.
+    The band (Säilynoja, Bürkner and Vehtari 2022, doi:10.1007/s11222-022-10090-6; by ArviZ) holds the whole curve of as
+    many independent uniform values with probability 95 %. `pit`, shape (cohort,), and the p-values `uniform` are those
+    of :class:`alkbayes.criticism.predictive.PosteriorChecks`, by kind.
 
     Raises
     ------
@@ -121,7 +107,7 @@ def _draw(axes: "Axes", pit: NDArray[np.float64], kind: Kind) -> None:
 
 
 def _judged(kind: Kind, p: float | None) -> str:
-    """Return what the p-value of uniformity says."""
+    """Return the verdict of the uniformity test."""
     if kind is Kind.SAME or p is None:
         return "nearer to the middle than uniform by construction: no test"
     return f"uniformity: {p_equals(p)}"

@@ -1,4 +1,4 @@
-"""Pooled rates of every group: the cells of two columns where a model has both, then the levels of its effects."""
+"""Pooled rates of every group: two-way cells if the model has them, then the levels of its effects."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +43,7 @@ from alkbayes.text.names import is_pair
 from alkbayes.vocabulary import ALL
 
 ROW_MM = 4.4
-"""Of two units of the vertical axis."""
+"""Height of two units of the vertical axis."""
 PLOT_LEFT_MM = 36.0
 PLOT_RIGHT_MM = SINGLE_MM - 3.5
 AXIS_MM = 7.0
@@ -55,7 +55,7 @@ PREDICTED = f"{PARTLY_PREDICTED} in part predicted by the model, where no cohort
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A group, or the heading of some."""
+    """A group or a heading."""
 
     label: str
     place: tuple[str, str] | None
@@ -66,17 +66,7 @@ class _Row:
 def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     """Draw the pooled rates of all groups, one column wide (85 mm).
 
-    Parameters
-    ----------
-    pooled
-        Table of :func:`alkbayes.estimates.rates.pooled_table`; rates in [0, 1].
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page, rates in percent.
+    `pooled` is a :func:`alkbayes.estimates.rates.pooled_table` with rates in [0, 1]; the pages are in percent.
     """
     rows = _rows(pooled)
     notes = foot_lines((*_notes(pooled), *caption.notes), SINGLE_MM)
@@ -98,7 +88,7 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
         marks.summaries(axes, marks.summary_rows(by_group, [place for place, _ in shown]), [y for _, y in shown])
         for at, row in enumerate(page):
             bold = row.indent == 0
-            # A heading without a row of its own has nothing beside it.
+            # A heading without values can use the full width.
             right = PLOT_LEFT_MM - 1.5 if row.place is not None else SINGLE_MM - MARGIN_MM
             width = right - MARGIN_MM - row.indent
             name = fitted(row.label, width, TEXT_PT, bold=bold)
@@ -116,10 +106,9 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
 
 
 def _rows(pooled: pd.DataFrame) -> list[_Row]:
-    """Return all cohorts, each level of one column with those of another, and the levels of each other effect.
+    """Return all cohorts, the two-way cells of an interaction (or line by TKI generation), and levels of other effects.
 
-    The two are those of a model's interaction, or line and TKI generation. Where levels are standardised, one of the
-    first column stands with the others of its own, and not above cells that are over other patients.
+    Standardised levels of the first column stand together, not above cells averaged over other patients.
     """
     table = records(pooled)
     compared, predicted = is_standardised(table), _predicted(pooled)

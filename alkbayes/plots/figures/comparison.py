@@ -1,4 +1,4 @@
-"""The pooled rate of all cohorts by the model and by every classical method."""
+"""Pooled rate of all cohorts by the model and by every classical method."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ COLUMNS = (
     (ESTIMATE_MM, "right", ("pooled rate", "% (95 % interval)")),
     (PREDICTION_MM, "right", ("95 % prediction", "interval, %")),
 )
-"""Place, alignment and heading of each column of text."""
+"""Position, alignment and heading of each text column."""
 BAYESIAN = "Bayesian model (credible intervals)"
 ESTIMANDS = {
     Estimand.THESE_COHORTS: "these cohorts: the patients of these cohorts",
@@ -44,7 +44,7 @@ ESTIMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A result, or the heading of some."""
+    """A result or a heading."""
 
     label: str
     numbers: tuple[float, float, float] | None = None
@@ -59,19 +59,8 @@ class _Row:
 def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     """Draw the pooled rate of all cohorts by the model and by classical methods, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    pooled
-        Table of :func:`alkbayes.estimates.rates.pooled_table`.
-    classical
-        Of :func:`alkbayes.classical.pool_table`; its rows of all cohorts are drawn. Rates of both are in [0, 1].
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page, rates in percent.
+    `pooled` is a :func:`alkbayes.estimates.rates.pooled_table`, `classical` an :func:`alkbayes.classical.pool_table`,
+    both with rates in [0, 1]; the page is in percent.
     """
     rows = _rows(pooled, classical)
     posterior = {"marker": "o", "markersize": 3, "markerfacecolor": BLUE, "markeredgewidth": 0, "linewidth": 0.9}
@@ -112,7 +101,7 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
 
 
 def _rows(pooled: pd.DataFrame, classical: pd.DataFrame) -> list[_Row]:
-    """Return the rows: the model's estimands, then the methods by what they are made of."""
+    """Return the rows: the model's estimands, then the methods by family."""
     of_all = {row["estimand"]: row for row in records(pooled[pooled["group"] == ALL])}
     following = of_all[Estimand.NEXT_COHORT]
     rows = [_Row(BAYESIAN, heading=True)]
@@ -145,7 +134,7 @@ FAMILIES = (
 
 
 def family_of(method: PoolingMethod) -> str:
-    """Return which of `FAMILIES` a method belongs to."""
+    """Return the entry of `FAMILIES` for a method."""
     if method in CRUDE_INTERVALS:
         return FAMILIES[0]
     if method in INVERSE_VARIANCE:

@@ -1,4 +1,4 @@
-"""Levels of each effect against each other: odds ratios and risk differences."""
+"""Contrasts between the levels of each effect: odds ratios and risk differences."""
 
 import math
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ COLUMNS = (
     (sum(DIFFERENCE_MM) / 2, "center", ("difference of means,", "95 % credible interval")),
     (BETTER_MM, "right", ("P (first", "higher)")),
 )
-"""Place, alignment and heading of each column of text."""
+"""Position, alignment and heading of each text column."""
 READING = (
     "Odds ratios on typical rates; differences between mean rates, in percentage points. Points are posterior medians, "
     "lines 95 % credible intervals; P, the posterior probability that the first level has the higher rate."
@@ -51,7 +51,7 @@ READING = (
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A contrast on both scales, or the heading of some."""
+    """A contrast on both scales, or a heading."""
 
     label: str
     odds: dict[str, Any] | None = None
@@ -62,17 +62,7 @@ class _Row:
 def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     """Draw the contrasts of a fit, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    table
-        Of :func:`alkbayes.estimates.rates.contrast_table`.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page. Differences are in percentage points.
+    `table` is a :func:`alkbayes.estimates.rates.contrast_table`; the pages show differences in percentage points.
 
     Raises
     ------
@@ -125,7 +115,7 @@ def _odds_axis(axes: "Axes", table: pd.DataFrame) -> None:
 
 
 def _difference_axis(axes: "Axes", table: pd.DataFrame) -> None:
-    # Whole tens that hold all limits, no more than about seven ticks.
+    # Limits in whole tens, with at most about seven ticks.
     low, high = 100 * min(table["low"].min(), -0.05), 100 * max(table["high"].max(), 0.05)
     step = 10 if high - low <= 50 else 20 if high - low <= 130 else 50
     left, right = step * math.floor(low / step), step * math.ceil(high / step)

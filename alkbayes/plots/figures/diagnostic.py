@@ -1,4 +1,4 @@
-"""Classical pictures of single cohorts: the funnel plot, and Baujat's plot."""
+"""Classical plots of single cohorts: funnel plot and Baujat plot."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ SIDE_MM = 66.0
 LEFT_MM = 13.0
 AXIS_MM = 7.5
 Z = 1.959963984540054
-"""Of a central 95 %."""
+"""Normal quantile of the central 95 %."""
 SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 CHANCE, ALL = (0, (4, 2)), (0, (1, 1.5))
 LABELLED = 8
@@ -57,26 +57,22 @@ BAUJAT_READING = (
 def funnel(
     cohorts: pd.DataFrame, *, pooled: float, tau2: float, method: str, caption: Caption = NO_CAPTION
 ) -> list[Figure]:
-    """Draw observed rates over the size of cohorts, one column wide (85 mm).
+    """Draw observed rates over cohort size, one column wide (85 mm).
 
-    The size, and not a standard error, is on the vertical axis: that of a proportion depends on the proportion, which
-    makes a funnel lean with nothing missing (Hunter et al. 2014, doi:10.1016/j.jclinepi.2014.03.003).
+    The vertical axis, linear in 1 / sqrt(n), is size rather than standard error: a proportion's standard error depends
+    on the proportion, which skews a funnel with nothing missing (Hunter et al. 2014,
+    doi:10.1016/j.jclinepi.2014.03.003).
 
     Parameters
     ----------
     cohorts
         Columns responders and n.
     pooled, tau2
-        Pooled rate in [0, 1], and variance between cohorts on the logit scale.
+        Pooled rate in [0, 1], and between-cohort variance on the logit scale.
     method
-        What they were pooled by.
+        Name of the pooling method.
     caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page, rates in percent; the vertical axis is linear in 1 / sqrt(n).
+        Footnotes and warning.
     """
     n = cohorts["n"].to_numpy(dtype=np.float64)
     notes = foot_lines((FUNNEL_READING, *caption.notes), SINGLE_MM)
@@ -91,7 +87,7 @@ def funnel(
     deepest = 1.06 / np.sqrt(n.min())
     axes.set_ylim(deepest, 0)
     ticks = [size for size in SIZES if 1 / np.sqrt(size) <= deepest]
-    # Ticks that lie too near each other at the top of the funnel are left out.
+    # Ticks too close together at the top of the funnel are omitted.
     kept: list[int] = []
     for size in ticks:
         if not kept or 1 / np.sqrt(kept[-1]) - 1 / np.sqrt(size) > deepest * 0.055:
@@ -124,21 +120,10 @@ def funnel(
 
 @styled
 def baujat(rows: pd.DataFrame, *, method: str, caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw what each cohort adds to Q and to the pooled result, one column wide (85 mm).
+    """Draw each cohort's contribution to Q and influence on the pooled result, one column wide (85 mm).
 
-    Parameters
-    ----------
-    rows
-        Columns left_out, baujat_x and baujat_y of :func:`alkbayes.classical.influence.tables.influence_table`.
-    method
-        What they were pooled by.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page.
+    `rows` has columns left_out, baujat_x and baujat_y of :func:`alkbayes.classical.influence.tables.influence_table`;
+    `method` is the name of the pooling method.
 
     Raises
     ------
@@ -167,7 +152,7 @@ def baujat(rows: pd.DataFrame, *, method: str, caption: Caption = NO_CAPTION) ->
 def _square(
     title: str, notes: Sequence[str], caption: Caption, key: Sequence[tuple["Artist", str]]
 ) -> tuple[Figure, "Axes"]:
-    """Return a page with square axes, its head and its key."""
+    """Return a page with square axes, title and key."""
     head, width = head_mm(caption), SINGLE_MM - 2 * MARGIN_MM
     height = key_mm([text for _, text in key], width) if key else 0.0
     figure = new_page(SINGLE_MM, head + SIDE_MM + AXIS_MM + height + foot_mm(notes))
@@ -178,7 +163,7 @@ def _square(
 
 
 def _name_points(axes: "Axes", x: Array, y: Array, named: Sequence[int], names: Sequence[str]) -> None:
-    """Write names next to points, each where it covers no other name and no point, and leaves the axes nowhere."""
+    """Write names next to points, clear of other names and points and inside the axes."""
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
     at_x, at_y = (x - left) / (right - left) * SIDE_MM, (y - bottom) / (top - bottom) * SIDE_MM
@@ -208,7 +193,7 @@ def _name_points(axes: "Axes", x: Array, y: Array, named: Sequence[int], names: 
 
 
 OFFSETS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1), (1, 2), (-1, 2), (1, -2), (-1, -2))
-"""Where a name is tried, in steps to the side and upwards of its point."""
+"""Candidate offsets of a name from its point, in steps right and up."""
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Plots of what a run's draws are worth, by ArviZ where it has them."""
+"""Diagnostic plots of a run's draws, by ArviZ where available."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 WIDTH, HEIGHT = 3.0, 2.1
-"""Of a panel, inches."""
+"""Panel size in inches."""
 COLUMNS = 4
 BAND_SIMULATIONS = 200
-"""For the band of rank plots; more take seconds and move it by less than a line's width."""
+"""Simulations for the band of rank plots; more take seconds and move it by less than a line's width."""
 
 
 def diagnosis_figures(fit: Fit) -> Figures:
-    """Return the figures of a fit.
+    """Return the diagnostic figures of a fit.
 
-    Of chains: rank plots of the parameters and of the headline numbers, traces with densities, effective sample size by
-    quantile, energy. Of draws by quadrature, whose chains are a random split: the weights and the copies of draws.
+    Chains get rank plots of parameters and headline numbers, traces with densities, effective sample size by quantile,
+    and energy. Quadrature draws, whose chains are a random split, get the weights and the duplicates of draws.
     """
     if fit.provenance.weights is not None:
         return {"weights": lambda: _weights(fit)}
@@ -46,7 +46,7 @@ def diagnosis_figures(fit: Fit) -> Figures:
 
 
 def _global(fit: Fit) -> xr.Dataset:
-    """Return the global parameters, a variable for each entry."""
+    """Return the global parameters, one variable per entry."""
     found: dict[str, xr.DataArray] = {}
     for name, values in global_parameters(fit.tree["posterior"].to_dataset()).data_vars.items():
         if values.ndim == 2:
@@ -59,7 +59,7 @@ def _global(fit: Fit) -> xr.Dataset:
 
 
 def _reported(fit: Fit) -> xr.Dataset:
-    """Return the headline numbers as variables; of several replicates for each draw, their mean."""
+    """Return the headline numbers as variables, averaged over replicates within draws."""
     shape = fit.tree["sample_stats"]["lp"].shape
     variables = {
         number.name.replace(", ", ",\n"): (
@@ -72,7 +72,7 @@ def _reported(fit: Fit) -> xr.Dataset:
 
 
 def _panels(tree: xr.DataTree) -> dict[str, Any]:
-    """Return the arguments of a grid of panels that is large enough for their titles."""
+    """Return arguments for a grid of panels large enough for their titles."""
     count = len(tree["posterior"].data_vars)
     columns = min(count, COLUMNS)
     rows = -(-count // columns)
@@ -86,7 +86,7 @@ def _panels(tree: xr.DataTree) -> dict[str, Any]:
 def _rank(tree: xr.DataTree, title: str) -> "Figure":
     import arviz_plots as azp
 
-    # The band is that of independent draws: chains are thinned to about as many as they are worth.
+    # The band assumes independent draws: chains are thinned to about their effective sample size.
     plot = azp.plot_rank(
         tree,
         method="envelope",
@@ -106,7 +106,7 @@ def _trace(tree: xr.DataTree) -> "Figure":
     plot = azp.plot_trace_dist(tree, compact=False, backend="matplotlib", figure_kwargs=size)
     figure = _titled(plot, "Densities and traces of the parameters, a colour for each chain; divergences as ticks")
     for trace in figure.axes[1::2]:
-        # The density beside it has the name already.
+        # The density beside it already has the name.
         trace.set_ylabel("")
         trace.set_xlabel("")
     figure.axes[-1].set_xlabel("Draw")

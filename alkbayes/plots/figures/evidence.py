@@ -1,4 +1,4 @@
-"""What is in an evidence table, before any model: who was treated when, and every observed rate."""
+"""Evidence table before any model: patients by year, line and generation, and every observed rate."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -54,9 +54,9 @@ PANEL_MM = 42.0
 BELOW_MM = 10.0
 LEVEL_NAME_MM = 18.0
 LEVELS_MM = (116.0, 178.0)
-"""Of the names of levels the width, and where their bars begin and may end."""
+"""Width of level names, and start and limit of their bars."""
 LEAST_SLOTS = 8
-"""Room for so many years there is always."""
+"""Minimum number of years on the axis."""
 UNDATED = "The table has no year of any cohort: column `cutoff` is missing or empty."
 BAR_LOOKS: dict[str, Look] = {
     CUTOFF: {"facecolor": BLUE, "edgecolor": INK},
@@ -75,7 +75,7 @@ COLUMNS = (
     (COUNTS_MM, "right", ("responders", "/ patients")),
     (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
 )
-"""Place, alignment and heading of each column of text."""
+"""Position, alignment and heading of each text column."""
 KEY = "observed rate, exact (Clopper-Pearson) 95 % confidence interval"
 
 
@@ -85,21 +85,9 @@ def composition_figure(
 ) -> list[Figure]:
     """Draw patients by year, line and TKI generation, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    groups
-        Of :func:`alkbayes.evidence.table.composition`.
-    years
-        Of :func:`alkbayes.evidence.composition.patients_by_year`.
-    heading
-        What the table is, such as "63 cohorts of 42 trials".
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page; none where the table has neither years nor lines nor generations.
+    `groups` is a :func:`alkbayes.evidence.table.composition`, `years` from
+    :func:`alkbayes.evidence.composition.patients_by_year`, and `heading` describes the table, such as "63 cohorts of 42
+    trials". Returns no page for a table without years, lines and generations.
     """
     panels = [
         (label_of(column), title)
@@ -126,7 +114,7 @@ def composition_figure(
     top = head
     for group, title in panels:
         of_group = groups[groups["group"] == group]
-        # Each bar as thick as every other: the room is shared by their number, less the headings.
+        # All bars are equally thick: the height without headings is divided by their number.
         height = (PANEL_MM + BELOW_MM - 5.5 * len(panels)) * len(of_group) / bars
         write(figure, left, top, title, weight="bold")
         axes = place_axes(figure, left, top + 4.0, LEVELS_MM[1] - left, height)
@@ -137,7 +125,7 @@ def composition_figure(
 
 
 def _draw_years(axes: "Axes", years: pd.DataFrame, bases: Sequence[str]) -> None:
-    """Draw patients by year as bars, one upon the other by what the year is of."""
+    """Draw patients by year as bars, stacked by basis of the year."""
     known = years.dropna(subset=["year"])
     span = list(range(int(known["year"].min()), int(known["year"].max()) + 1)) if len(known) else []
     slots: list[int | None] = [*span, *([None] if years["year"].isna().any() else [])]
@@ -150,12 +138,12 @@ def _draw_years(axes: "Axes", years: pd.DataFrame, bases: Sequence[str]) -> None
         height = np.array([of_basis.get(slot, 0) for slot in slots], dtype=np.float64)
         axes.bar(range(len(slots)), height, bottom=base, width=0.75, linewidth=0.5, gid=basis, **BAR_LOOKS[basis])
         base += height
-    # A table of many decades has not room for each year's name.
+    # A table of many decades cannot label every year.
     step = max(1, -(-len(slots) // 16))
     shown = [place for place, slot in enumerate(slots) if slot is None or place % step == 0]
     axes.set_xticks(shown, ["unknown" if slots[place] is None else f"{slots[place]}" for place in shown])
     axes.tick_params(axis="x", length=0, labelsize=SMALL_PT - 0.5, rotation=90 if len(slots) > 8 else 0)
-    # One year alone is a bar, and no wall.
+    # A single year must not fill the width.
     axes.set_xlim(-0.7, max(len(slots), LEAST_SLOTS) - 0.3)
     axes.set_ylim(0, 1.06 * base.max())
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -164,7 +152,7 @@ def _draw_years(axes: "Axes", years: pd.DataFrame, bases: Sequence[str]) -> None
 
 
 def _draw_levels(axes: "Axes", groups: pd.DataFrame, group: str, left: float) -> None:
-    """Draw patients by level as bars from `left` mm on, with their numbers and those of cohorts."""
+    """Draw patients by level as bars from `left` mm, with numbers of patients and cohorts."""
     patients = groups["patients"].to_numpy(dtype=np.float64)
     axes.barh(range(len(groups)), patients, height=0.62, facecolor="#b7c9d8", edgecolor=INK, linewidth=0.5, gid=group)
     axes.set_xlim(0, 1.45 * patients.max())
@@ -183,17 +171,7 @@ def _draw_levels(axes: "Axes", groups: pd.DataFrame, group: str, left: float) ->
 def observed_forest(frame: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     """Draw every cohort's observed rate with its exact interval, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    frame
-        `Evidence.frame`; grouped by line and TKI generation as far as it has them.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page. Rates are in percent.
+    `frame` is `Evidence.frame`, grouped by line and TKI generation if available; rates are in percent.
     """
     look: Look = {"markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.5, "linewidth": 0.6}
     page = RowPage(
@@ -218,7 +196,7 @@ def observed_forest(frame: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[Row]:
-    """Yield lines, in each its generations, in each its cohorts, the highest rate first."""
+    """Yield lines, generations within them, and cohorts within these, highest rate first."""
     observed = (frame["responders"] / frame["n"]).to_numpy(dtype=np.float64)
     names = frame["cohort_id"].astype(str).tolist()
     columns = [column for column in STRATA if column in frame and any(frame[column])]

@@ -1,4 +1,4 @@
-"""The forest plot: every cohort's observed and posterior response rate, and the pooled rates of its groups."""
+"""Forest plot: every cohort's observed and posterior response rate, and the pooled rates of its groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +60,7 @@ COUNTS_MM = 57.5
 WEIGHT_MM = 66.0
 OBSERVED_MM = 150.5
 POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
-"""Right edges of the columns of numbers."""
+"""Right edges of the numeric columns."""
 PLOT_LEFT_MM = 69.0
 PLOT_RIGHT_MM = 129.0
 COLUMNS = (
@@ -70,17 +70,17 @@ COLUMNS = (
     (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
     (POSTERIOR_MM, "right", ("posterior median", "% (95 % interval)")),
 )
-"""Place, alignment and heading of each column of text."""
+"""Position, alignment and heading of each text column."""
 DASHES = (0, (3, 2))
 APART = 0.21
-"""Of the observed rate above a row's middle, and the posterior one below it."""
+"""Offset of the observed rate above a row's middle, and of the posterior rate below it."""
 LARGEST = 11.0
-"""Area of the marker with the largest weight, in square points."""
+"""Area of the largest weight's marker, in square points."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """What a page is drawn from."""
+    """Tables behind a page."""
 
     pooled: marks.Pooled
     cohorts: pd.DataFrame
@@ -91,31 +91,21 @@ class _Tables:
 
 @styled
 def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw the forest plot of a fit, two columns wide (180 mm), on as many pages as it takes.
+    """Draw the forest plot of a fit, two columns wide (180 mm), on as many pages as needed.
 
-    Parameters
-    ----------
-    pooled, cohorts
-        Tables of :func:`alkbayes.estimates.rates.pooled_table` and :func:`alkbayes.estimates.rates.cohort_table`; rates
-        in [0, 1].
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page. Rates are in percent.
+    `pooled` and `cohorts` are tables of :func:`alkbayes.estimates.rates.pooled_table` and
+    :func:`alkbayes.estimates.rates.cohort_table`, with rates in [0, 1]; the pages are in percent.
     """
     low, high = exact_limits(cohorts)
     tables = _Tables(
-        # A diamond sums up the cohorts under it.
+        # A diamond summarises the cohorts under it.
         pooled=marks.by_group(over_own_patients(pooled)),
         cohorts=cohorts,
         low=low,
         high=high,
         weights=weights_of(cohorts),
     )
-    # In one paragraph with the first note, whose line has room.
+    # Joined to the first note, whose line has room.
     first = " ".join((*caption.notes[:1], *summary_notes(pooled)))
     notes = (*filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
     page = RowPage(f"{caption.outcome.title}{TITLE}", replace(caption, notes=notes), COLUMNS, _key)
@@ -124,7 +114,7 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
 
 
 def _key() -> list[tuple["Artist", str]]:
-    """Return the marks and what they stand for."""
+    """Return the marks of the key with their meanings."""
     observed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": INK, "linewidth": 0.6}
     posterior = {"marker": "o", "markersize": 2.6, "markerfacecolor": BLUE, "markeredgecolor": BLUE, "linewidth": 1.2}
     return [
@@ -156,7 +146,7 @@ def rule(figure: Figure, y: float) -> Line2D:
 
 
 def _draw_rows(axes: "Axes", rows: Sequence[Row], tables: _Tables) -> None:
-    """Draw the marks and write the numbers of the rows of a page."""
+    """Draw the marks and write the numbers of a page's rows."""
     at = np.cumsum([row.rows for row in rows])
     middle = at - np.array([(row.rows - row.space) / 2 for row in rows])
     cohorts = [(row, y) for row, y in zip(rows, middle, strict=True) if row.rank is Rank.COHORT]
@@ -188,7 +178,7 @@ def _draw_cohorts(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tabl
         linewidths=0.9,
     )
     marks.points(axes, in_percent(table["median"]), y + APART, gid="posterior", s=5.5, **marks.POSTERIOR)
-    # Of hundreds of cohorts each has a few tenths of a percent.
+    # Among hundreds of cohorts each weight is a few tenths of a percent.
     digits = 1 if tables.weights.share.max() >= 0.01 else 2
     counts = zip(table["responders"].tolist(), table["n"].tolist(), table["observed"].tolist(), strict=True)
     posterior = zip(table["median"].tolist(), table["low"].tolist(), table["high"].tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""What the priors said of the heterogeneity, and what the posterior says."""
+"""Prior and posterior of the heterogeneity."""
 
 from collections.abc import Mapping
 
@@ -51,19 +51,8 @@ def heterogeneity(
 ) -> list[Figure]:
     """Draw prior and posterior of each standard deviation, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    prior, posterior
-        For each parameter, its draws, any shape; SDs on the logit scale. Parameters without prior draws are left out.
-    table
-        Of :func:`alkbayes.estimates.rates.heterogeneity_table`: medians and limits that are marked.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page.
+    `prior` and `posterior` map parameters to draws of any shape, SDs on the logit scale; those without prior draws are
+    omitted. The :func:`alkbayes.estimates.rates.heterogeneity_table` gives the medians and limits marked.
 
     Raises
     ------
@@ -96,7 +85,7 @@ def heterogeneity(
             figure, left, head + (place // ACROSS) * (PANEL_HEIGHT_MM + BELOW_MM), PANEL_MM, PANEL_HEIGHT_MM
         )
         before, after = prior[name].ravel(), posterior[name].ravel()
-        # All of the posterior but its last draws, and the bulk of the prior.
+        # The posterior without its extreme draws, and the bulk of the prior.
         most = float(max(np.quantile(after, 0.999), min(np.quantile(before, 0.975), 3 * np.quantile(after, 0.975))))
         edges = np.linspace(0.0, most, BINS + 1)
         heights = [np.histogram(draws, edges)[0] / (draws.size * (edges[1] - edges[0])) for draws in (before, after)]
@@ -127,7 +116,7 @@ def heterogeneity(
 
 
 def title_of(name: str) -> str:
-    """Return what stands over the panel of a parameter."""
+    """Return the panel title of a parameter."""
     if name in NAMES:
         return NAMES[name]
     if name.startswith("tau_cohort"):
@@ -135,9 +124,9 @@ def title_of(name: str) -> str:
     kind, _, label = name.partition("_")
     if kind == "tau":
         return f"between {label.replace('_', ' ')}s"
-    # A parameter's name has an underscore for the colon of a group.
+    # A parameter's name replaces the colon of a group by an underscore.
     group = next((group for group in GROUP_TITLES if slug_of(group) == label), None)
     if group is None:
         return f"between levels of {label.replace('_', ' ')}"
-    # An interaction's levels are too long a title with more words.
+    # An interaction's name is too long for a title with more words.
     return f"between levels of {column_title(group)}" if group == label else column_title(group)

@@ -26,9 +26,9 @@ from alkbayes.vocabulary import ALL, Estimand
 
 ROW_MM = 4.2
 LABEL_MM = 33.0
-"""Width of the names of rows; what is left is shared by the panels."""
+"""Width of row names; the panels share the rest."""
 NUMBERS_MM = 16.5
-"""Of the numbers on the right of each panel."""
+"""Width of the numbers to the right of each panel."""
 GAP_MM = 2.0
 TITLE = "Systemic and intracranial objective response, side by side"
 READING = (
@@ -41,20 +41,10 @@ type Rates = Mapping[tuple[str, str, str, str], Mapping[str, Any]]
 
 @styled
 def intracranial(rates: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw pooled rates of each side in a panel of its own, rows in common, two columns wide (180 mm).
+    """Draw pooled rates of each side in a panel of its own with common rows, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    rates
-        As `alkbayes.analyses.intracranial.IntracranialAnalysis.rates`; rates in [0, 1]. The groups are those of the
-        last side.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page, rates in percent.
+    `rates` is `alkbayes.analyses.intracranial.IntracranialAnalysis.rates` in [0, 1], with groups from the last side;
+    the page is in percent.
     """
     sides = list(dict.fromkeys(rates["side"]))
     rows = _rows(rates[rates["side"] == sides[-1]])
@@ -102,9 +92,9 @@ def _names(axes: Any, rows: Sequence[tuple[str, str, str]]) -> None:
 
 
 def _draw(axes: Any, rows: Sequence[tuple[str, str, str]], found: Rates, *, side: str, numbers: float) -> None:
-    """Draw one side's rates, each row with its counts and its mean in figures."""
+    """Draw one side's rates, each row with its counts and its mean as numbers."""
     shown = [(2 * at + 1.0, group, level) for at, (group, level, _) in enumerate(rows) if level]
-    # A level of the last side may be missing on another: a table may differ in what it counts.
+    # A level of the last side may be missing on another, where other cohorts may be counted.
     shown = [(y, group, level) for y, group, level in shown if (side, group, level, Estimand.MEAN) in found]
     for estimand, offset, look in ((Estimand.TYPICAL, -0.42, marks.FILLED), (Estimand.MEAN, 0.42, marks.OPEN)):
         records_ = [found[side, group, level, estimand] for _, group, level in shown]

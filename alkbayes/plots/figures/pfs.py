@@ -1,4 +1,4 @@
-"""The forest plot of medians: each cohort's printed median and the one given all cohorts, on a log axis of months."""
+"""Forest plot of medians: each cohort's reported and posterior median, on a log axis of months."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ NAME_MM = 42.0
 PATIENTS_MM = 54.0
 OBSERVED_MM = 150.0
 POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
-"""Right edges of the columns of text."""
+"""Right edges of the text columns."""
 PLOT_MM = (57.0, 127.0)
 TICKS = (0.5, 1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0)
 COLUMNS = (
@@ -44,12 +44,12 @@ COLUMNS = (
     (OBSERVED_MM, "right", ("printed median", "months (95 % CI)")),
     (POSTERIOR_MM, "right", ("posterior median", "months (95 % CrI)")),
 )
-"""Place, alignment and heading of each column of text."""
+"""Position, alignment and heading of each text column."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """What a page is drawn from; `left` and `right` are the ends of the axis, in months."""
+    """Tables behind a page; `left` and `right` are the ends of the axis, in months."""
 
     pooled: marks.Pooled
     cohorts: pd.DataFrame
@@ -62,19 +62,9 @@ class _Tables:
 def pfs_forest(
     pooled: pd.DataFrame, cohorts: pd.DataFrame, weighted: pd.DataFrame, caption: Caption = NO_CAPTION
 ) -> list[Figure]:
-    """Draw the forest plot of medians, two columns wide (180 mm), on as many pages as it takes.
+    """Draw the forest plot of medians, two columns wide (180 mm), on as many pages as needed.
 
-    Parameters
-    ----------
-    pooled, cohorts, weighted
-        Tables of :class:`alkbayes.analyses.pfs.PfsResults`; months.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page.
+    The tables are those of :class:`alkbayes.analyses.pfs.PfsResults`, in months.
     """
     left, right = _limits(pooled, cohorts)
     means = {(row["group"], row["level"]): row for row in records(weighted)}
@@ -95,7 +85,7 @@ def pfs_forest(
 
 
 def _key() -> list[tuple["Artist", str]]:
-    """Return the marks and what they stand for."""
+    """Return the marks of the key with their meanings."""
     printed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": INK, "linewidth": 0.6}
     posterior = {"marker": "o", "markersize": 2.6, "markerfacecolor": BLUE, "markeredgecolor": BLUE, "linewidth": 1.2}
     arrow = {"marker": ">", "markersize": 2.6, "markerfacecolor": INK, "markeredgecolor": INK, "linewidth": 0.6}
@@ -108,14 +98,14 @@ def _key() -> list[tuple["Artist", str]]:
 
 
 def _limits(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> tuple[float, float]:
-    """Return the ends of the axis: the printed numbers and the intervals, with a little room."""
+    """Return the ends of the axis: printed numbers and intervals, with a margin."""
     low = [*pooled["low"], *cohorts["low"], *cohorts["observed_low"].dropna(), *cohorts["bound"].dropna()]
     high = [*pooled["high"], *cohorts["high"], *cohorts["observed_high"].dropna(), *cohorts["observed"].dropna()]
     return 0.9 * min(*low, *cohorts["observed"].dropna(), TICKS[2]), 1.1 * max(high)
 
 
 def _month_axis(axes: "Axes", left: float, right: float) -> None:
-    """Make the horizontal axis one of months, logarithmic, with faint lines at its ticks."""
+    """Set up a logarithmic horizontal axis of months with faint grid lines."""
     axes.set_xscale("log")
     axes.set_xlim(left, right)
     axes.set_xticks([tick for tick in TICKS if left <= tick <= right])
@@ -127,7 +117,7 @@ def _month_axis(axes: "Axes", left: float, right: float) -> None:
 
 
 def _draw_rows(axes: "Axes", rows: Sequence[Row], tables: _Tables) -> None:
-    """Draw the marks and write the numbers of the rows of a page."""
+    """Draw the marks and write the numbers of a page's rows."""
     at = np.cumsum([row.rows for row in rows])
     middle = (at - np.array([(row.rows - row.space) / 2 for row in rows])).tolist()
     placed = list(zip(rows, middle, strict=True))
@@ -145,7 +135,7 @@ def _draw_cohorts(axes: "Axes", rows: Rows, tables: _Tables) -> None:
     table = tables.cohorts.iloc[[row.cohort for row, _ in rows]]
     start, stop = table["observed_low"].fillna(table["bound"]), table["observed_high"]
     known = table["observed"].notna().to_numpy()
-    # A limit that stands alone: from it, or from the median, to the edge.
+    # A one-sided limit: the line runs from it, or from the median, to the edge.
     low = np.where(start.isna() & stop.notna(), tables.left, start)
     high = np.where(stop.isna() & start.notna(), tables.right, stop)
     marks.intervals(axes, low, high, y - APART, gid="printed-interval", linewidths=0.6)
@@ -164,7 +154,7 @@ def _draw_cohorts(axes: "Axes", rows: Rows, tables: _Tables) -> None:
 
 
 def printed(cohort: dict[str, Any]) -> str:
-    """Return what is printed of a cohort's median, in months."""
+    """Return a cohort's reported median, in months."""
     if cohort["observed"] is None:
         return f"not reached, > {cohort['bound']:.1f}"
     low, high = (None if cohort[name] is None else f"{cohort[name]:.1f}" for name in ("observed_low", "observed_high"))

@@ -1,4 +1,4 @@
-"""A planned trial: the responders that a run predicts, the prior over the draws, and success by true response rate."""
+"""Planned trial: predicted responders, prior over the draws, and probability of success by true response rate."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ BELOW_MM = 17.0
 BINS = 50
 DASHED = (0, (4, 2))
 LINES: tuple[Any, ...] = ("-", DASHED, (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
-"""Of designs with different numbers of patients."""
+"""Line styles by number of patients."""
 NULL: Look = {"color": GREY, "linewidth": 0.6, "linestyle": (0, (1, 1))}
 NEEDED: Look = {"color": ORANGE, "linewidth": 0.8}
 ROBUST: Look = {"color": ORANGE, "linewidth": 0.9, "linestyle": DASHED}
@@ -64,19 +64,10 @@ ROBUST: Look = {"color": ORANGE, "linewidth": 0.9, "linestyle": DASHED}
 
 @styled
 def prediction_figure(found: "Prediction", caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw what is predicted of a planned trial, two columns wide (180 mm).
+    """Draw the prediction for a planned trial, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    found
-        Of :func:`alkbayes.planning.trial.predict`.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page: a panel for each planned size, one of the prior, and with a null one of the design.
+    `found` is from :func:`alkbayes.planning.trial.predict`. The page has a panel for each planned size, one for the
+    prior and, with a null, one for the design.
     """
     sizes = list(found.responders)
     panels = len(sizes) + 1 + bool(found.designs)
@@ -114,7 +105,7 @@ def prediction_figure(found: "Prediction", caption: Caption = NO_CAPTION) -> lis
 
 
 def _draw_responders(axes: "Axes", probabilities: Array, row: dict[str, Any], design: "SingleArmDesign | None") -> None:
-    """Draw the predictive distribution of the number of responders; those within the interval are full."""
+    """Draw the predictive distribution of the number of responders, filled within the interval."""
     n = len(probabilities) - 1
     counts = np.arange(n + 1)
     inside = (counts >= row["responders_low"]) & (counts <= row["responders_high"])
@@ -132,12 +123,13 @@ def _draw_responders(axes: "Axes", probabilities: Array, row: dict[str, Any], de
 
 
 def _draw_prior(axes: "Axes", found: "Prediction") -> None:
-    """Draw the histogram of the draws, and over it the mixture and the robust prior."""
+    """Draw the histogram of the draws under the mixture and the robust prior."""
     rates = found.cohort.rates
     edges = np.linspace(0.0, 1.0, BINS + 1)
     height = np.histogram(rates, edges)[0] / (rates.size * (edges[1] - edges[0]))
     axes.stairs(height, in_percent(edges), fill=True, facecolor=FILL, edgecolor=BLUE, linewidth=0.5, gid="draws")
-    # A shape of one has its density up to the edge, where a mixture with a steeper one would leave the page.
+    # The grid stops short of the edges: with a shape of one the density is positive there, and a steep mixture's
+    # would leave the page.
     grid = np.linspace(0.001, 0.999, 500)
     density = found.fitted.mixture.density(grid)
     axes.plot(in_percent(grid), density, color=INK, linewidth=0.9, gid="map")
@@ -150,7 +142,7 @@ def _draw_prior(axes: "Axes", found: "Prediction") -> None:
 
 
 def _draw_success(axes: "Axes", designs: "list[SingleArmDesign]") -> None:
-    """Draw the probability of success by the true rate, a line for each number of patients."""
+    """Draw the probability of success by true rate, one line per number of patients."""
     orr = np.linspace(0.0, 1.0, 501)
     for place, design in enumerate(designs):
         axes.plot(

@@ -1,4 +1,4 @@
-"""What a model predicts before and after the counts are read, beside what was observed."""
+"""Prior and posterior predictions beside the observed rates."""
 
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ PLOT_MM = (63.0, 128.0)
 OBSERVED_MM = 138.0
 PREDICTED_MM = 164.0
 LAST_MM = DOUBLE_MM - MARGIN_MM
-"""Right edges of the columns of numbers, and the sides of the axes."""
+"""Right edges of the numeric columns, and sides of the axes."""
 COLUMNS = (
     (MARGIN_MM, "left", ("", "Cohort")),
     (COUNTS_MM, "right", ("responders", "/ patients")),
@@ -60,7 +60,7 @@ CELL_COLUMNS = (
     (PREDICTED_MM, "right", ("prior, median", "% (95 % interval)")),
     (LAST_MM, "right", ("cohorts", "")),
 )
-"""Place, alignment and heading of each column of text."""
+"""Position, alignment and heading of each text column."""
 INNER: Look = {"facecolor": "#9fb0bd", "edgecolor": "none"}
 OUTSIDE: Look = {"marker": "D", "facecolor": ORANGE, "edgecolor": INK, "linewidth": 0.5}
 READING = (
@@ -77,20 +77,10 @@ CELL_READING = (
 
 @styled
 def predictive(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw each cohort's observed rate over what the model predicts of it, two columns wide (180 mm).
+    """Draw each cohort's observed rate over its posterior prediction, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    cohorts
-        Of :class:`alkbayes.criticism.predictive.PosteriorChecks`; rates in [0, 1]. The highest observed rate comes
-        first.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page, rates in percent.
+    `cohorts` is that of :class:`alkbayes.criticism.predictive.PosteriorChecks`, rates in [0, 1]; pages are in percent,
+    highest observed rate first.
     """
     table = cohorts.sort_values(["observed", "cohort_id"], ascending=[False, True], kind="stable", ignore_index=True)
     outside = ((table["observed"] < table["new_low90"]) | (table["observed"] > table["new_high90"])).to_numpy()
@@ -108,19 +98,9 @@ def predictive(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Fig
 
 @styled
 def prior_cells(cells: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw the crude rate that the priors predict of each cell over the observed one, two columns wide (180 mm).
+    """Draw each cell's observed crude rate over its prior prediction, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    cells
-        Of :class:`alkbayes.criticism.predictive.PriorChecks`; rates in [0, 1].
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page, rates in percent.
+    `cells` is that of :class:`alkbayes.criticism.predictive.PriorChecks`, rates in [0, 1]; pages are in percent.
     """
     title = "Response rate of each cell before any count is read"
     frame = RowPage(title, caption, CELL_COLUMNS, _prior_key, notes=(CELL_READING,))
@@ -142,7 +122,7 @@ def prior_cells(cells: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
 
 
 def _page(frame: RowPage, rows: int, *, number: int, of: int) -> tuple[Figure, "Axes"]:
-    """Return a page with axes in percent for so many rows."""
+    """Return a page with axes in percent for this number of rows."""
     body = rows * ROW_MM
     figure = frame.figure(body, number=number, of=of)
     axes = frame.axes(figure, PLOT_MM, body, rows)
@@ -175,7 +155,7 @@ def _prior_key() -> list[tuple["Artist", str]]:
 
 
 def _draw(axes: "Axes", table: pd.DataFrame, outside: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-    """Draw the marks and write the numbers of the rows of a page."""
+    """Draw the marks and write the numbers of a page's rows."""
     y = np.arange(len(table)) + 0.5
     marks.bars(axes, in_percent(table["new_low"]), in_percent(table["new_high"]), y, half=0.32, gid="new")
     low, high = (in_percent(table[f"new_{end}90"]) for end in ("low", "high"))

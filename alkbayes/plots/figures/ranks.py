@@ -1,4 +1,4 @@
-"""The ranks of a calibration study as a figure: each quantity's ECDF less uniform, in its simultaneous envelope."""
+"""Rank plot of a calibration study: each quantity's ECDF minus uniform, in its simultaneous envelope."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,18 +14,13 @@ if TYPE_CHECKING:
 
 COLUMNS = 4
 PANEL = (2.6, 1.9)
-"""Inches."""
+"""Panel size in inches."""
 
 
 def rank_figure(ranks: Mapping[str, Sequence[int]], *, kept: int) -> "Figure":
-    """Draw a panel for each quantity: the ECDF of its ranks less uniform, and the 95 % envelope of that.
+    """Draw the ECDF of each quantity's ranks minus uniform, with its 95 % envelope, a panel each.
 
-    Parameters
-    ----------
-    ranks
-        Of each quantity, whole numbers from 0 to `kept`; as many for each.
-    kept
-        Draws that were ranked among.
+    Ranks are integers from 0 to `kept`, the number of draws ranked among; every quantity has the same number of ranks.
     """
     from matplotlib.figure import Figure
 
@@ -49,12 +44,12 @@ def rank_figure(ranks: Mapping[str, Sequence[int]], *, kept: int) -> "Figure":
 
 
 def write_rank_plot(folder: Path, ranks: Mapping[str, Sequence[int]], *, kept: int) -> Path:
-    """Write the figure to `ranks.png` in a folder, which is made where it is not there, and return its path.
+    """Write the figure to `ranks.png` in a folder, created if missing, and return its path.
 
     Raises
     ------
     RunError
-        If the disk refuses.
+        If the file cannot be written.
     """
     path = folder / "ranks.png"
     try:

@@ -1,4 +1,4 @@
-"""Resistance mutations: every row with its exact interval, and under it what the model says of its question."""
+"""Resistance mutations: every row with its exact interval, above the model's estimate for its question."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ COLUMNS = (
     (SHARE_MM, "right", ("% of samples,", "95 % interval")),
     (PRIOR_MM, "right", ("before any", "count")),
 )
-"""Place, alignment and heading of each column of text."""
+"""Position, alignment and heading of each text column."""
 READING = (
     "A row's interval is the exact (Clopper-Pearson) confidence interval of its samples. Under the rows of a "
     "generation stands what the model says of it, the mean's credible interval in figures and, to the right, the one "
@@ -59,7 +59,7 @@ NEXT = "95 % prediction interval of the next set of samples"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the table, what the model says of a generation, or the heading of a question."""
+    """A row of the table, the model's estimate for a generation, or the heading of a question."""
 
     label: str
     count: dict[str, Any] | None = None
@@ -72,19 +72,8 @@ def resistance(
 ) -> list[Figure]:
     """Draw a table of resistance mutations, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    rows, prevalence
-        Of :class:`alkbayes.analyses.resistance.Resistance`; proportions in [0, 1].
-    heading
-        How little there is, under the title of each page.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page, shares in percent.
+    `rows` and `prevalence` are those of :class:`alkbayes.analyses.resistance.Resistance`, proportions in [0, 1]; pages
+    are in percent. `heading`, under each title, says how sparse the data are.
     """
     subtitle = wrapped(heading, WIDTH_MM, TEXT_PT)
     frame = RowPage("ALK resistance mutations", caption, COLUMNS, _key, (READING,), subtitle)
@@ -107,7 +96,7 @@ def _key() -> list[tuple["Artist", str]]:
 
 
 def _rows(rows: pd.DataFrame, prevalence: pd.DataFrame) -> Iterator[_Row]:
-    """Yield each question, in it each generation's rows, and under them what the model says of it."""
+    """Yield each question, its rows by generation, and the model's estimate under them."""
     pooled = prevalence.groupby(["mutation_set", "assay", "after_generation"], sort=False)
     said = {key: {row["estimand"]: row for row in records(of)} for key, of in pooled}
     for (mutation_set, assay), question in rows.groupby(["mutation_set", "assay"], sort=False):

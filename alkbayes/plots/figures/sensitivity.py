@@ -1,4 +1,4 @@
-"""The tornado: how far each headline number of a run moves under alternatives for the evidence and the model."""
+"""Tornado plot: shift of each headline number under alternatives for the evidence and the model."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ SDS_MM = DOUBLE_MM - MARGIN_MM
 AXIS_MM = 7.0
 TITLE_MM = line_mm(TEXT_PT) + 0.8
 APART_MM = 3.0
-"""Between the panels of a page."""
+"""Space between the panels of a page."""
 WIDTH_MM = DOUBLE_MM - 2 * MARGIN_MM
 MOST_TICKS = 8
 SHIFTED: Look = {"facecolor": "#9ecae1", "edgecolor": "none"}
@@ -72,7 +72,7 @@ OPEN: Look = {"marker": "o", "facecolor": "white", "edgecolor": BLUE, "linewidth
 UNUSED: Look = {"marker": "x", "color": GREY, "linewidth": 0.7}
 DASHES = (0, (3, 2))
 KEY = ("table", "group", "level", "measure", "first", "second")
-"""What identifies a number under every alternative."""
+"""Identifier of a number under every alternative."""
 READING = (
     "Within a family the alternative that moves the number most comes first. Moved: by more than half a posterior SD "
     "of the main fit, and by more than Monte Carlo error. The same again is the main model fitted anew: its shift is "
@@ -82,7 +82,7 @@ READING = (
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """An alternative's number, or the heading of a family where it has none."""
+    """An alternative's number, or the heading of a family if it has none."""
 
     label: str
     numbers: Record | None = None
@@ -92,7 +92,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """One headline number under every alternative; the first row is the main fit's."""
+    """One headline number under every alternative, with the main fit first."""
 
     title: str
     axis: str
@@ -109,20 +109,11 @@ class _Panel:
 
 @styled
 def sensitivity(alternatives: Sequence[Record], caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw how far a run's headline numbers move under every alternative, two columns wide (180 mm).
+    """Draw the shifts of a run's headline numbers under every alternative, two columns wide (180 mm).
 
-    Parameters
-    ----------
-    alternatives
-        Of :func:`alkbayes.sensitivity.table.grid_records`; rates in [0, 1]. Drawn are the means of all cohorts and of
-        each level, the first difference between levels, and the heterogeneity.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One a page: rates in percent, differences in percentage points, SDs on the scale of the model.
+    `alternatives` is from :func:`alkbayes.sensitivity.table.grid_records`, rates in [0, 1]. The pages show the means of
+    all cohorts and of each level and the first difference between levels, in percent and percentage points, and the
+    heterogeneity on the scale of the model.
     """
     panels = [_panel(number, alternatives) for number in _drawn(alternatives[0]["numbers"])]
     differences = [NOT_RANDOMISED] if any(panel.table == CONTRAST for panel in panels) else []
@@ -146,7 +137,7 @@ def sensitivity(alternatives: Sequence[Record], caption: Caption = NO_CAPTION) -
 
 
 def _drawn(numbers: Sequence[Record]) -> list[Record]:
-    """Return the headline numbers that have a panel."""
+    """Return the headline numbers with a panel."""
     pooled = [each for each in numbers if each["table"] == POOLED and each["measure"] != Estimand.NEXT_COHORT]
     contrasts = [each for each in numbers if each["table"] == CONTRAST]
     return [*pooled, *contrasts[:1], *(each for each in numbers if each["table"] == HETEROGENEITY)]
@@ -210,12 +201,12 @@ def _draw(figure: Figure, panel: _Panel, top: float) -> None:
 
 
 def _axis(axes: "Axes", panel: _Panel, shown: Sequence[Record]) -> None:
-    """Make the horizontal axis hold every interval, its ticks at round numbers."""
+    """Scale the horizontal axis to every interval, with ticks at round numbers."""
     least = panel.factor * min(each["low"] for each in shown)
     most = panel.factor * max(each["high"] for each in shown)
     finest = max(most - least, 1e-6) / (MOST_TICKS - 1)
     power = 10.0 ** math.floor(math.log10(finest))
-    # Ten times the power of ten below it is above it in any case.
+    # Ten times the power of ten below it always exceeds it.
     step = next((times * power for times in (1, 2, 5) if times * power >= finest), 10 * power)
     low, high = step * math.floor(least / step), step * math.ceil(most / step)
     percent_axis(axes, low=low, high=max(high, low + step), step=step)
@@ -257,7 +248,7 @@ def _write_row(axes: "Axes", panel: _Panel, at: float, row: _Row) -> None:
     name = row.label if row.usable else f"{row.label}, not converged"
     cell(axes, MARGIN_MM + indent, at, fitted(name, NAME_MM, ROW_PT, bold=bold), ha="left", **style)
     middle, low, high = (_value(panel, numbers[name]) for name in ("median", "low", "high"))
-    # A difference has its sign, which a dash between two of them would hide.
+    # A dash would be taken for the sign of a difference.
     between = " to " if panel.table == CONTRAST else "–"
     cell(axes, ESTIMATE_MM, at, f"{middle} ({low}{between}{high})", **style)
     if "shift" in numbers:

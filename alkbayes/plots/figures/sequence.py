@@ -31,7 +31,7 @@ CELL_MM = 12.5
 LABEL_PT = 5.2
 COLOURS = "Blues"
 DARKEST = 0.65
-"""Share of the colours that is used: dark numbers stand out on all of it."""
+"""Share of the colour map used, so that dark numbers stand out on all of it."""
 NAMES = {
     "none": "none",
     "crizotinib": "crizotinib",
@@ -51,17 +51,7 @@ READING = (
 def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     """Draw response rates by prior ALK TKI and TKI generation, one column wide (85 mm).
 
-    Parameters
-    ----------
-    table
-        Of :func:`alkbayes.analyses.sequence.sequence_table`; rates in [0, 1].
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page, rates in percent.
+    `table` is an :func:`alkbayes.analyses.sequence.sequence_table` with rates in [0, 1]; the page is in percent.
     """
     means, following = (_by_cell(table, estimand) for estimand in (Estimand.MEAN, Estimand.NEXT_COHORT))
     rows, columns = list(dict.fromkeys(table["earlier"])), list(dict.fromkeys(table["generation"]))
@@ -121,7 +111,7 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
         later = following[earlier, generation]
         prediction = f"next {percent_interval(later['low'], later['high'], 0)}"
         count = "no cohorts" if predicted else f"k = {record['k']:,}"
-        # On a ground of the cell's colour, so that hatching does not cross numbers.
+        # On a patch of the cell's colour, so that hatching does not cross numbers.
         ground = (
             {"facecolor": colours(DARKEST * record["median"]), "edgecolor": "none", "pad": 0.6} if predicted else None
         )

@@ -1,4 +1,4 @@
-"""Observed against shrunken response rates of the cohorts."""
+"""Observed and shrunk response rates of the cohorts."""
 
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ AXIS_MM = 7.5
 LARGEST = 30.0
 SMALLEST = 3.0
 CROWD = 120
-"""Number of cohorts from which on marks are smaller."""
+"""Number of cohorts above which marks get smaller."""
 READING = (
     "Vertical lines are 95 % credible intervals of the cohorts' rates; areas are by patients. On the dashed line, a "
     "rate is as observed; the further from it, the more it is shrunk towards cohorts like it."
@@ -46,18 +46,8 @@ READING = (
 def shrinkage(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     """Draw each cohort's posterior rate over its observed one, one column wide (85 mm).
 
-    Parameters
-    ----------
-    cohorts
-        Table of :func:`alkbayes.estimates.rates.cohort_table`; rates in [0, 1]. Markers are by line, where it has
-        lines.
-    caption
-        What stands at its foot.
-
-    Returns
-    -------
-    list of Figure
-        One page, rates in percent.
+    `cohorts` is a :func:`alkbayes.estimates.rates.cohort_table` with rates in [0, 1]; the page is in percent. Markers
+    differ by line, if available.
     """
     notes = foot_lines((READING, *caption.notes), SINGLE_MM)
     line = STRATA[0]
@@ -77,7 +67,7 @@ def shrinkage(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     axes.set_ylabel("Posterior median of the rate, %")
     axes.plot([0, 100], [0, 100], color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1)
     x, low, y, high = (in_percent(cohorts[name]) for name in ("observed", "low", "median", "high"))
-    # Of hundreds of cohorts, marks and lines as large as of dozens would be one blot.
+    # Hundreds of cohorts need smaller marks and thinner lines than dozens.
     crowding = min(1.0, CROWD / len(cohorts))
     ends = np.stack([np.column_stack([x, low]), np.column_stack([x, high])], axis=1)
     axes.add_collection(
@@ -89,7 +79,7 @@ def shrinkage(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     n = cohorts["n"].to_numpy(dtype=np.float64)
     area = np.maximum(crowding * LARGEST * n / n.max(), SMALLEST)
     for place, level in enumerate(levels or ("",)):
-        # The largest first, so that small ones lie on top of them.
+        # The largest first, so that small ones lie on top.
         member = cohorts[line].to_numpy() == level if levels else np.ones(len(cohorts), dtype=bool)
         chosen = np.flatnonzero(member)[np.argsort(-n[member], kind="stable")]
         axes.scatter(

@@ -1,1 +1,1 @@
-"""A figure as a page: layout, style, marks, rows."""
+"""Page elements of a figure: layout, style, marks and rows."""

@@ -1,4 +1,4 @@
-"""What stands in a forest plot, row by row, and on which page: nothing is drawn here."""
+"""Rows of a forest plot and their pages, without any drawing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from alkbayes.vocabulary import ALL, joined_key, label_of
 PAIR = joined_key(label_of(column) for column in STRATA)
 CONTINUED = " (continued)"
 OWN = "own_"
-"""Before the names of columns that are of a row over its own patients, where the row itself is over others'."""
+"""Prefix of columns for a row over its own patients, if the row itself is over others'."""
 NOT_COMPARED = "A summary is over its own cohorts' patients: no comparison."
-"""Of a forest, where the levels of the run's tables are over the same patients."""
+"""Note on a forest whose run compares levels over the same patients."""
 
 
 class Rank(StrEnum):
-    """What a row of the forest is."""
+    """Type of a row."""
 
     OUTER = "outer"
     INNER = "inner"
@@ -33,20 +33,20 @@ class Rank(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the forest.
+    """Row of a forest plot.
 
     Attributes
     ----------
     rank
-        What it is.
+        Type of row.
     label
-        A cohort's name, or what a group is called.
+        Name of a cohort or group.
     group, level
-        Of a summary, where it stands in the table of pooled rates; empty for a cohort.
+        Key of a summary in the table of pooled rates; empty for a cohort.
     cohort
         Position in the table of cohorts; -1 for a summary.
     continued
-        Whether a group goes on here from an earlier page, where its summary stands.
+        Whether a group continues from an earlier page with its summary.
     summarised
         Whether a group has a summary, which takes two lines.
     """
@@ -61,27 +61,22 @@ class Row:
 
     @property
     def rows(self) -> float:
-        """Height in rows of text, with the space above it."""
+        """Height in rows of text, including the space above."""
         one_line = self.rank is Rank.COHORT or self.continued or not self.summarised
         return (1.0 if one_line else 2.0) + self.space
 
     @property
     def space(self) -> float:
-        """Height of the space above it, in rows of text."""
+        """Height of the space above, in rows of text."""
         return {Rank.OUTER: 0.6, Rank.INNER: 0.25, Rank.COHORT: 0.0, Rank.OVERALL: 0.6}[self.rank]
 
 
 def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> list[Row]:
-    """Return the rows of a forest plot in their order.
+    """Return the rows of a forest plot in order.
 
-    Cohorts stand in the groups that the table of pooled rates has: line by TKI generation, else the levels of the
-    model's first effect, else none. Within a group the highest observed rate comes first. A group's summary stands
-    above its cohorts, that of all cohorts at the end.
-
-    Parameters
-    ----------
-    pooled, cohorts
-        Tables of :func:`alkbayes.estimates.rates.pooled_table` and :func:`alkbayes.estimates.rates.cohort_table`.
+    Cohorts are grouped as in the table of pooled rates: line by TKI generation, else the levels of the first effect,
+    else not at all. Within a group the highest observed rate comes first. Summaries stand above their cohorts, except
+    that of all cohorts, which comes last.
     """
     observed = cohorts["observed"].to_numpy(dtype=np.float64)
     order = sorted(range(len(cohorts)), key=lambda at: (-observed[at], str(cohorts["cohort_id"].iloc[at])))
@@ -97,20 +92,20 @@ def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> list[Row]:
 
 
 def over_own_patients(pooled: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of pooled rates with each row over its own patients, for where a row sums up cohorts beside it."""
+    """Return a table of pooled rates with each row over its own patients, to summarise the cohorts beside it."""
     own = [name for name in pooled if str(name).startswith(OWN)]
     return pooled.assign(**{str(name).removeprefix(OWN): pooled[name] for name in own})
 
 
 def summary_notes(pooled: pd.DataFrame) -> tuple[str, ...]:
-    """Return what must be known of a forest's summaries, in sentences; nothing where every row is over its own."""
+    """Return notes on a forest's summaries, none if every row is over its own patients."""
     return (NOT_COMPARED,) if any(str(name).startswith(OWN) for name in pooled) else ()
 
 
 def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
-    """Return the rows of each page, at most `room` rows of text on each.
+    """Return the rows of each page, with at most `room` rows of text.
 
-    A summary is not left alone at the foot of a page, and a group that goes on has its name repeated.
+    A summary is never left alone at the foot of a page, and a continued group repeats its name.
     """
     pages: list[list[Row]] = [[]]
     open_groups: dict[Rank, Row] = {}
@@ -120,7 +115,7 @@ def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
             open_groups.clear()
         together = row.rows
         if row.rank in {Rank.OUTER, Rank.INNER}:
-            # With what it is a summary of: a line's summary with a generation's, that with two cohorts.
+            # A summary stays with what it summarises: a line's with a generation's, that with two cohorts.
             following = rows[position + 1 : position + (4 if row.rank is Rank.OUTER else 3)]
             together += sum(other.rows for other in following if other.rank in {Rank.INNER, Rank.COHORT})
         if pages[-1] and used + together > room:
@@ -145,14 +140,14 @@ def exact_limits(cohorts: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each cohort counts.
+    """Weights of the cohorts.
 
     Attributes
     ----------
     share
-        Of each cohort, shape (cohort,); they sum to 1.
+        Share of each cohort, shape (cohort,), summing to 1.
     meaning
-        A sentence on what that is.
+        Explanation in one sentence.
     """
 
     share: NDArray[np.float64]
@@ -160,11 +155,11 @@ class Weights:
 
 
 def weights_of(cohorts: pd.DataFrame) -> Weights:
-    """Return each cohort's share of the information on a mean logit, or of the patients where that is not defined.
+    """Return each cohort's share of the information on a mean logit, or of the patients if that is undefined.
 
-    The information is 1 / (s² + tau²), s² the sampling variance of the cohort's logit, as the weights of random-effects
-    pooling are (DerSimonian and Laird 1986, doi:10.1016/0197-2456(86)90046-2). The table has the posterior mean of
-    s² / (s² + tau²) as `shrinkage`; 1 less that is the information in units of 1 / tau².
+    As in random-effects pooling (DerSimonian and Laird 1986, doi:10.1016/0197-2456(86)90046-2), the information is
+    1 / (s² + tau²), with s² the sampling variance of the cohort's logit. It is 1 minus `shrinkage`, the posterior mean
+    of s² / (s² + tau²), in units of 1 / tau².
     """
     if "shrinkage" in cohorts:
         information = 1 - cohorts["shrinkage"].to_numpy(dtype=np.float64)
@@ -179,15 +174,15 @@ def weights_of(cohorts: pd.DataFrame) -> Weights:
 
 
 def column_named(table: pd.DataFrame, label: str) -> str:
-    """Return the column of a table of cohorts that results call `label`."""
+    """Return the column of a table of cohorts named `label` in results."""
     columns = table.columns.tolist()
-    # A column that no effect reads is not in the table, though another may have its name because of it.
+    # A column used in no effect is not in the table, though another may be named differently because of it.
     names = {label_of(column): column for column in columns} | {label_of(column, columns): column for column in columns}
     return names[label]
 
 
 def _two_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int]) -> Iterator[Row]:
-    """Yield lines, in each its generations, in each its cohorts."""
+    """Yield lines, generations within them, and cohorts within these."""
     line, generation = (cohorts[column].astype(str).tolist() for column in STRATA)
     cells = pooled[pooled["group"] == PAIR].drop_duplicates("level")
     lines = list(dict.fromkeys(cells["first_level"]))
@@ -200,7 +195,7 @@ def _two_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int]) 
 
 
 def _one_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int], group: str) -> Iterator[Row]:
-    """Yield the levels of one effect, in each its cohorts."""
+    """Yield the levels of one effect, and the cohorts within each."""
     levels = cohorts[column_named(cohorts, group)].astype(str).tolist()
     for level in dict.fromkeys(pooled.loc[pooled["group"] == group, "level"]):
         yield Row(Rank.INNER, group_name(group, level), group, level)
@@ -212,7 +207,7 @@ def _of(cohorts: pd.DataFrame, order: Sequence[int]) -> list[Row]:
 
 
 def group_name(label: str, level: str) -> str:
-    """Return what a group is called where it stands alone, such as "First-generation TKI"."""
+    """Return a group's stand-alone name, such as "First-generation TKI"."""
     if label == label_of("regimen_class") and level in {"first", "second", "third"}:
         return f"{level.capitalize()}-generation TKI"
     if label == label_of("line") and level in {"naive", "pretreated", "mixed"}:

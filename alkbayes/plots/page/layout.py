@@ -1,4 +1,4 @@
-"""A figure as a page in millimetres from its upper left corner: axes, text, footnotes, keys."""
+"""Page layout in millimetres from the upper left corner: axes, text, footnotes and keys."""
 
 import itertools
 import math
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 MM = 1 / 25.4
 PT_MM = 25.4 / 72
 LEADING = 1.3
-"""Distance of lines of text, in their size."""
+"""Line spacing as a multiple of type size."""
 MARGIN_MM = 2.0
 LABELS_APART_MM = 1.0
-"""Between the labels of two ticks, at the least."""
+"""Minimum space between tick labels."""
 ELLIPSIS = "…"
 MOST_NOTES = 16
-"""Lines of footnotes: a table may have hundreds of cohorts that look alike, and a page must have room for a figure."""
+"""Maximum lines of footnotes: a table may have hundreds of similar cohorts, and the figure needs room."""
 MORE_NOTES = f"{ELLIPSIS} and more, which `alkbayes summary` and `alkbayes evidence` print."
 MISSING_GLYPH = "Glyph .* missing from font"
-"""What matplotlib warns of where its font has not got a character; a box stands for it, an SVG file has it."""
+"""Matplotlib's warning for a missing glyph; a box replaces it, and an SVG file keeps the character."""
 
 
 def new_page(width_mm: float, height_mm: float) -> Figure:
@@ -45,21 +45,21 @@ def new_page(width_mm: float, height_mm: float) -> Figure:
 
 
 def place_axes(figure: Figure, left: float, top: float, width: float, height: float) -> "Axes":
-    """Return axes whose frame has this place, in mm from the upper left corner of the page."""
+    """Return axes with their frame at this position, in mm from the upper left corner of the page."""
     page_width, page_height = figure.get_figwidth() / MM, figure.get_figheight() / MM
     bottom = page_height - top - height
     return figure.add_axes((left / page_width, bottom / page_height, width / page_width, height / page_height))
 
 
 def write(figure: Figure, x: float, y: float, text: str, **style: Any) -> "Text":
-    """Write a line of text with its upper left corner at (x, y) mm from that of the page."""
+    """Write a line of text with its upper left corner at (x, y) mm from the page's."""
     place = Affine2D().translate(0, -figure.get_figheight() / MM).scale(MM, -MM) + figure.dpi_scale_trans
     look: Look = {"va": "top", "fontsize": TEXT_PT} | style
     return figure.text(x, y, text, transform=place, **look)
 
 
 def row_axes(figure: Figure, left: float, right: float, top: float, height: float, rows: float) -> "Axes":
-    """Return axes for rows under each other, of one unit each from 0 downwards, between two places in mm."""
+    """Return axes for stacked rows, one unit each downwards from 0, between two positions in mm."""
     axes = place_axes(figure, left, top, right - left, height)
     axes.set_ylim(rows, 0)
     axes.set_yticks([])
@@ -68,7 +68,7 @@ def row_axes(figure: Figure, left: float, right: float, top: float, height: floa
 
 
 def write_headings(figure: Figure, top: float, columns: Sequence[tuple[float, str, tuple[str, str]]]) -> None:
-    """Write the two lines of the headings of columns above `top`, each at its place in mm with its alignment."""
+    """Write two-line column headings above `top`, by position in mm and alignment."""
     y = top - HEADINGS_MM - 0.3
     for x, align, lines in columns:
         for place, line in enumerate(lines):
@@ -76,19 +76,19 @@ def write_headings(figure: Figure, top: float, columns: Sequence[tuple[float, st
 
 
 def beside(axes: "Axes") -> Transform:
-    """Return the transform of (mm from the left edge of the page, data), for columns of text beside axes."""
+    """Return the transform from (mm from the left edge of the page, data), for text columns beside axes."""
     return blended_transform_factory(Affine2D().scale(MM) + axes.figure.dpi_scale_trans, axes.transData)
 
 
 def cell(axes: "Axes", x: float, y: float, text: str, **style: Any) -> None:
-    """Write a cell of a column beside axes: at `x` mm from the left edge of the page, its middle at `y` of the data."""
+    """Write a cell of a column beside axes, `x` mm from the left edge of the page and centred at data `y`."""
     look: Look = {"ha": "right", "va": "center_baseline", "clip_on": False} | style
     axes.text(x, y, text, transform=beside(axes), **look)
 
 
 @lru_cache(maxsize=20_000)
 def text_mm(text: str, size: float = TEXT_PT, *, bold: bool = False) -> float:
-    """Return how wide a line of text is, in mm."""
+    """Return the width of a line of text, in mm."""
     file = Path(get_data_path()) / "fonts" / "ttf" / FONT_FILES[bold][0]
     font = FontProperties(fname=str(file), size=size)
     with warnings.catch_warnings():
@@ -98,9 +98,9 @@ def text_mm(text: str, size: float = TEXT_PT, *, bold: bool = False) -> float:
 
 
 def fitted(name: str, width: float, size: float = TEXT_PT, *, bold: bool = False) -> str:
-    """Return a name on one line and no wider than `width` mm, an ellipsis in its middle where it is cut.
+    """Return a name on one line of at most `width` mm, shortened by an ellipsis in the middle.
 
-    Both ends of a name tell it apart: a trial's cohorts have the beginning in common, arms of two trials the end.
+    Both ends identify it: cohorts of a trial share their beginning, arms of two trials their end.
     """
     text = shown(name)
     if text_mm(text, size, bold=bold) <= width:
@@ -116,7 +116,7 @@ def fitted(name: str, width: float, size: float = TEXT_PT, *, bold: bool = False
 
 
 def wrapped(text: str, width: float, size: float = SMALL_PT) -> list[str]:
-    """Return a text as lines no wider than `width` mm."""
+    """Return a text as lines of at most `width` mm."""
     lines: list[str] = []
     for word in map(shown, text.split()):
         longer = f"{lines[-1]} {word}" if lines else word
@@ -128,16 +128,16 @@ def wrapped(text: str, width: float, size: float = SMALL_PT) -> list[str]:
 
 
 def line_mm(size: float) -> float:
-    """Return the distance of two lines of type of this size, in mm."""
+    """Return the line spacing for this type size, in mm."""
     return size * LEADING * PT_MM
 
 
 HEADINGS_MM = 2 * line_mm(TEXT_PT)
-"""Height of the headings of columns."""
+"""Height of the column headings."""
 
 
 def head_mm(caption: Caption, subtitle: Sequence[str] = ()) -> float:
-    """Return the height of what :func:`write_head` writes, with the space under it."""
+    """Return the height of :func:`write_head`, including the space below."""
     return (
         MARGIN_MM
         + line_mm(TITLE_PT)
@@ -148,7 +148,7 @@ def head_mm(caption: Caption, subtitle: Sequence[str] = ()) -> float:
 
 
 def write_head(figure: Figure, title: str, caption: Caption, subtitle: Sequence[str] = ()) -> None:
-    """Write the title, what is under it, and why the figure is not to be used."""
+    """Write the title, the subtitle, and any warning against use of the figure."""
     y = MARGIN_MM
     write(figure, MARGIN_MM, y, title, fontsize=TITLE_PT, weight="bold")
     y += line_mm(TITLE_PT)
@@ -161,13 +161,13 @@ def write_head(figure: Figure, title: str, caption: Caption, subtitle: Sequence[
 
 
 def foot_lines(notes: Sequence[str], width_mm: float) -> list[str]:
-    """Return footnotes as lines of a page of this width, of very many the first."""
+    """Return footnotes as lines for a page of this width, cut to the maximum."""
     lines = [line for note in notes for line in wrapped(note, width_mm - 2 * MARGIN_MM)]
     return lines if len(lines) <= MOST_NOTES else [*lines[: MOST_NOTES - 1], MORE_NOTES]
 
 
 def foot_mm(lines: Sequence[str]) -> float:
-    """Return the height of footnotes, with the space about them."""
+    """Return the height of footnotes, with the space around them."""
     return len(lines) * line_mm(SMALL_PT) + MARGIN_MM + 0.8
 
 
@@ -180,7 +180,7 @@ def write_foot(figure: Figure, lines: Sequence[str]) -> None:
 
 
 def key_rows(entries: Sequence[str], width: float) -> list[list[int]]:
-    """Return which entries of a key stand in which of its rows, as many in a row as fit into `width` mm."""
+    """Return the indices of key entries by row, each row as full as `width` mm allows."""
     rows: list[list[int]] = [[]]
     used = 0.0
     for position, entry in enumerate(entries):
@@ -203,9 +203,9 @@ def key_mm(entries: Sequence[str], width: float) -> float:
 
 
 def write_key(figure: Figure, left: float, top: float, width: float, handles: Sequence[tuple["Artist", str]]) -> None:
-    """Write a key: each entry a mark and what it stands for, in rows of `width` mm.
+    """Write a key of marks and their meanings, in rows of `width` mm.
 
-    A handle is in no axes yet; its own coordinates are mm about its middle.
+    Handles belong to no axes yet; their coordinates are mm from their middle.
     """
     page_height = figure.get_figheight() / MM
     entries = [text for _, text in handles]
@@ -225,25 +225,25 @@ def write_key(figure: Figure, left: float, top: float, width: float, handles: Se
 
 
 def key_bar(half_width: float = 2.6, half_height: float = 0.55, **style: Any) -> Rectangle:
-    """Return a bar for a key, in mm about its middle."""
+    """Return a bar for a key, in mm from its middle."""
     return Rectangle((-half_width, -half_height), 2 * half_width, 2 * half_height, **style)
 
 
 def key_line(**style: Any) -> Line2D:
-    """Return a horizontal line with a marker in its middle, for a key; sizes in mm about its middle."""
+    """Return a horizontal line with a central marker for a key, in mm from its middle."""
     half = (KEY_HANDLE_MM - 1.5) / 2
     return Line2D([-half, 0, half], [0, 0, 0], markevery=[1], color=style.pop("color", INK), **style)
 
 
 def chunks[T](rows: Sequence[T], most: int) -> list[list[T]]:
-    """Return rows in as few pages of at most `most` as will hold them, of even length; one page if there are none."""
+    """Return rows in as few, evenly filled pages of at most `most` as possible; one page if there are none."""
     pages = max(1, -(-len(rows) // most))
     size = -(-len(rows) // pages)
     return [list(rows[start : start + size]) for start in range(0, max(len(rows), 1), max(size, 1))]
 
 
 def percent_axis(axes: "Axes", *, low: float = 0, high: float = 100, step: float = 20) -> None:
-    """Make the horizontal axis one of percent, with faint lines at its ticks."""
+    """Set up a horizontal axis in percent with faint grid lines."""
     axes.set_xlim(low, high)
     axes.set_xticks([low + step * k for k in range(round((high - low) / step) + 1)])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
@@ -252,9 +252,9 @@ def percent_axis(axes: "Axes", *, low: float = 0, high: float = 100, step: float
 
 
 def log_ticks(low: float, high: float, width: float) -> list[float]:
-    """Return ticks of a log axis `width` mm wide, as many round numbers as have labels that stand apart.
+    """Return ticks of a log axis `width` mm wide: as many round numbers as have room for labels.
 
-    Tried are 1, 2 and 5 of every power of ten, 1 and 3, and every power, second power, third and so on.
+    Candidates are 1, 2 and 5 of every power of ten, 1 and 3, then every power, second power, third and so on.
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     scale = width / math.log10(high / low)
@@ -273,6 +273,6 @@ def log_ticks(low: float, high: float, width: float) -> list[float]:
 
 
 def _cut(text: str, kept: int) -> str:
-    """Return the first and the last of `kept` characters with an ellipsis between them."""
+    """Return a text cut to its first and last characters, `kept` in all, around an ellipsis."""
     tail = kept // 2
     return f"{text[: kept - tail]}{ELLIPSIS}{text[len(text) - tail :]}"

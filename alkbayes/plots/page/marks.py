@@ -1,4 +1,4 @@
-"""The marks of figures in which rows lie under each other: intervals, markers, diamonds, bars."""
+"""Marks of figures with stacked rows: intervals, markers, diamonds and bars."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 type Pooled = Mapping[tuple[str, str, str], Mapping[str, Any]]
-"""The rows of a table of pooled rates by group, level and estimand."""
+"""Rows of a table of pooled rates by group, level and estimand."""
 type Array = NDArray[np.float64]
 
 FILLED: Look = {"facecolor": INK, "edgecolor": INK, "linewidth": 0.5}
@@ -27,15 +27,15 @@ OPEN: Look = {"facecolor": "white", "edgecolor": INK, "linewidth": 0.6}
 PREDICTED: Look = {"facecolor": BAR, "edgecolor": "#8796a3", "linewidth": 0.4}
 OBSERVED: Look = {"marker": "s", "facecolor": "white", "edgecolor": INK, "linewidth": 0.5}
 POSTERIOR: Look = {"marker": "o", "facecolor": BLUE, "edgecolor": BLUE, "linewidth": 0.0}
-"""One look for one thing, in every figure: what was observed is square and open, a posterior rate round and full;
-`typical` is a full diamond, `mean` an open one, and where the next cohort may lie a bar."""
+"""Consistent marks in all figures: observed rates square and open, posterior rates round and filled, `typical` a filled
+diamond, `mean` an open one, and the next cohort's prediction interval a bar."""
 
 
 SHOWN = (Estimand.TYPICAL, Estimand.MEAN, Estimand.NEXT_COHORT)
 
 
 def intervals(axes: "Axes", low: ArrayLike, high: ArrayLike, y: ArrayLike, *, gid: str, **style: Any) -> None:
-    """Draw horizontal intervals, shapes (row,), in the units of the axes; rows without limits are left out."""
+    """Draw horizontal intervals, shapes (row,), in axis units; rows without limits are skipped."""
     rows = np.column_stack([np.asarray(column, dtype=np.float64) for column in (low, y, high, y)])
     rows = rows[np.isfinite(rows).all(axis=1)]
     look: Look = {"colors": INK, "linewidths": 0.6, "zorder": 3} | style
@@ -43,8 +43,8 @@ def intervals(axes: "Axes", low: ArrayLike, high: ArrayLike, y: ArrayLike, *, gi
 
 
 def points(axes: "Axes", x: ArrayLike, y: ArrayLike, *, gid: str, **style: Any) -> None:
-    """Draw markers at shapes (row,), in the units of the axes."""
-    # A rate of 100 % has its marker half outside.
+    """Draw markers, shapes (row,), in axis units."""
+    # A rate of 100 % has half its marker outside.
     look: Look = {"s": 5.0, "zorder": 4, "clip_on": False} | style
     axes.scatter(x, y, gid=gid, **look)
 
@@ -60,7 +60,7 @@ def diamonds(
     gid: str,
     **style: Any,
 ) -> None:
-    """Draw diamonds from `low` over `middle` to `high`, shapes (row,), `half` as high as they are to either side."""
+    """Draw diamonds from `low` over `middle` to `high`, shapes (row,), extending `half` above and below."""
     left, centre, right, height = (np.asarray(column, dtype=np.float64) for column in (low, middle, high, y))
     corners = np.stack(
         [
@@ -76,7 +76,7 @@ def diamonds(
 
 
 def bars(axes: "Axes", low: ArrayLike, high: ArrayLike, y: ArrayLike, *, half: float, gid: str, **style: Any) -> None:
-    """Draw bars from `low` to `high`, shapes (row,), `half` as high as they are to either side."""
+    """Draw bars from `low` to `high`, shapes (row,), extending `half` above and below."""
     rows = zip(*(np.asarray(column, dtype=np.float64).tolist() for column in (low, high, y)), strict=True)
     corners = [
         [(left, at - half), (left, at + half), (right, at + half), (right, at - half)] for left, right, at in rows
@@ -86,12 +86,12 @@ def bars(axes: "Axes", low: ArrayLike, high: ArrayLike, y: ArrayLike, *, half: f
 
 
 def by_group(pooled: "pd.DataFrame") -> Pooled:
-    """Return the rows of a table of pooled rates by what identifies them."""
+    """Return the rows of a table of pooled rates by their key."""
     return {(row["group"], row["level"], row["estimand"]): row for row in records(pooled)}
 
 
 def summary_rows(pooled: Pooled, places: Sequence[tuple[str, str]]) -> dict[Estimand, list[Mapping[str, Any]]]:
-    """Return the rows of the three estimands that figures show, for each (group, level)."""
+    """Return the rows of the three displayed estimands for each (group, level)."""
     return {estimand: [pooled[group, level, estimand] for group, level in places] for estimand in SHOWN}
 
 
@@ -100,8 +100,8 @@ def summaries(
 ) -> None:
     """Draw pooled numbers: the prediction interval as a bar, over it the diamonds of `typical` and, below, `mean`.
 
-    Each takes two units of the vertical axis about its `y`, which grows downwards. The numbers of the table times
-    `unit` are those of the horizontal axis: percent of proportions by default.
+    Each takes two units of the downward vertical axis around its `y`. `unit` scales the table to the horizontal axis:
+    by default proportions to percent.
     """
     at = np.asarray(y, dtype=np.float64)
 
@@ -118,7 +118,7 @@ def summaries(
 def summary_key(
     following: str = "95 % prediction interval of the next cohort's rate", *, of: str = "cohort"
 ) -> list[tuple["Artist", str]]:
-    """Return the key of :func:`summaries`, whose bars are called `following` and whose units `of`."""
+    """Return the key of :func:`summaries`, with `following` for its bars and `of` for its units."""
     return [
         (key_diamond(**FILLED), f"typical {of}, 95 % credible interval"),
         (key_diamond(**OPEN), f"mean over {of}s, 95 % credible interval"),
@@ -127,7 +127,7 @@ def summary_key(
 
 
 def key_diamond(half_width: float = 2.4, half_height: float = 0.8, **style: Any) -> Polygon:
-    """Return a diamond for a key, in mm about its middle."""
+    """Return a diamond for a key, in mm from its middle."""
     return Polygon([(-half_width, 0), (0, half_height), (half_width, 0), (0, -half_height)], closed=True, **style)
 
 

@@ -1,4 +1,4 @@
-"""A page of rows: what stands above and below them, so that a figure draws its rows alone."""
+"""Page of rows: headings, axis, key and footnotes around the rows of a figure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 type Columns = Sequence[tuple[float, str, tuple[str, str]]]
-"""Place in mm, alignment, and the two lines of each heading."""
+"""Position in mm, alignment, and two heading lines per column."""
 type Key = Callable[[], Sequence[tuple["Artist", str]]]
-"""Makes the marks of a key, each with what it stands for; a mark is of one page."""
+"""Function that makes the marks of a page's key with their meanings; marks cannot be shared between pages."""
 
 AXIS_MM = 7.0
 """Height of a horizontal axis with its label."""
@@ -37,20 +37,20 @@ WIDTH_MM = DOUBLE_MM - 2 * MARGIN_MM
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """What a figure of rows, two columns wide (180 mm), has on each of its pages.
+    """Frame of a figure of rows, two columns wide (180 mm), common to its pages.
 
     Attributes
     ----------
     title, subtitle
-        Above; the number of the page is added to the title.
+        Text above the rows; the title includes the page number.
     caption
-        Whether the figure may be used, and footnotes.
+        Footnotes and warning.
     columns
-        Headings.
+        Column headings.
     key
-        Below the axis; without it there is none.
+        Key below the axis, if any.
     notes
-        Footnotes before the caption's, in sentences.
+        Footnotes before the caption's, as sentences.
     """
 
     title: str
@@ -62,16 +62,16 @@ class RowPage:
 
     @property
     def top(self) -> float:
-        """Upper edge of the rows, in mm from that of the page."""
+        """Upper edge of the rows, in mm from the page's."""
         return head_mm(self.caption, self.subtitle) + HEADINGS_MM
 
     @property
     def room(self) -> float:
-        """Height that the tallest page has for rows, in mm."""
+        """Height available for rows on the tallest page, in mm."""
         return TALLEST_MM - self._fixed
 
     def figure(self, body: float, *, number: int = 1, of: int = 1) -> "Figure":
-        """Return a page with room for rows of this height in mm; it is the `number`-th `of` so many."""
+        """Return page `number` of `of` with `body` mm for rows."""
         figure = new_page(DOUBLE_MM, self._fixed + body)
         paged = f" (page {number} of {of})" if of > 1 else ""
         write_head(figure, f"{self.title}{paged}", self.caption, self.subtitle)
@@ -82,7 +82,7 @@ class RowPage:
         return figure
 
     def axes(self, figure: "Figure", place: tuple[float, float], body: float, rows: float) -> "Axes":
-        """Return axes of rows between two places in mm, of one unit each from 0 downwards."""
+        """Return axes for rows between two positions in mm, one unit each downwards from 0."""
         return row_axes(figure, *place, self.top, body, rows)
 
     @property

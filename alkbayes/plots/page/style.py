@@ -1,4 +1,4 @@
-"""How every figure looks: widths, sizes of type, colours, and numbers for a reader."""
+"""Style of every figure: widths, type sizes, colours and number formats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from alkbayes.text.wording import percent, percent_interval
 
 SINGLE_MM = 85.0
 DOUBLE_MM = 180.0
-"""Widths of one and of two columns of a journal, in mm."""
+"""Widths of one and two journal columns, in mm."""
 TALLEST_MM = 247.0
-"""Of a page; what is taller goes on to a further one."""
+"""Maximum page height; taller figures continue on a further page."""
 DPI = 300
 
 TITLE_PT = 7.5
@@ -30,30 +30,30 @@ GREY = "#6e6e6e"
 BAR = "#d3dbe2"
 RULE = "#d9d9d9"
 BAND = "#f2f4f6"
-"""Blue and orange are Okabe and Ito's, told apart by the colour-blind and dark enough in grey; whatever they tell apart
-differs in its marker or its fill too."""
+"""Blue and orange are Okabe and Ito's, safe for colour-blind readers and dark enough in grey; marker or fill repeats
+every distinction made by colour."""
 
 type Look = dict[str, Any]
-"""Properties of an artist, as matplotlib names them."""
+"""Properties of an artist, by matplotlib's names."""
 
 LEVEL_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LEVEL_FILLS = (BLUE, "white", ORANGE, "#56b4e9", "#f0e442", "#009e73", "#cc79a7")
-"""Of the levels of a column in their order."""
+"""Fill colours of a column's levels in order."""
 
 FONT = "DejaVu Sans of matplotlib"
-"""A name for matplotlib's own copy of DejaVu Sans, which no font of the machine has."""
+"""Unique name for matplotlib's own copy of DejaVu Sans."""
 FONT_FILES = (
     ("DejaVuSans.ttf", "normal", 400),
     ("DejaVuSans-Bold.ttf", "normal", 700),
     ("DejaVuSans-Oblique.ttf", "oblique", 400),
     ("DejaVuSans-BoldOblique.ttf", "oblique", 700),
 )
-"""Its files, each with style and weight."""
+"""Font files with style and weight."""
 
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
-    # The first is one file on every machine, so that text is as wide everywhere and lines break at the same words; the
-    # others are for readers of an SVG file.
+    # The first is the same file on every machine, so that text widths and line breaks are reproducible; the others are
+    # for viewers of an SVG file.
     "font.sans-serif": [FONT, "DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
     "font.size": TEXT_PT,
     "text.parse_math": False,  # a cohort may be called $\frac$
@@ -68,7 +68,7 @@ RC: dict[str, Any] = {
     "savefig.bbox": None,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "axes.facecolor": "none",  # columns of text may lie under the next axes
+    "axes.facecolor": "none",  # text columns may lie under the next axes
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.labelsize": TEXT_PT,
@@ -97,7 +97,7 @@ RC: dict[str, Any] = {
 
 
 def styled[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
-    """Have `draw` run under the style, whatever the user's own settings of matplotlib are, and leave those alone."""
+    """Run `draw` under this style, independent of the user's matplotlib settings, which it leaves unchanged."""
 
     @wraps(draw)
     def under_style(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -111,8 +111,8 @@ def styled[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def _pin_font() -> None:
-    """Have matplotlib know its own files by `FONT`, whatever fonts the machine has or had when they were listed."""
-    # Matplotlib lists all fonts anew where one of its list is gone, and that list has not got these.
+    """Register matplotlib's own files as `FONT`, independent of the machine's fonts."""
+    # Matplotlib rebuilds its list of fonts if a listed one is gone, and the new list lacks these.
     if not any(entry.name == FONT for entry in fontManager.ttflist):
         folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
         fontManager.ttflist += [
@@ -125,16 +125,16 @@ def _pin_font() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What stands about every figure of a run.
+    """Footnotes and warning common to all figures of a run.
 
     Attributes
     ----------
     notes
-        Sentences at the foot: model, evidence, what a reader must know.
+        Footnotes: model, evidence and caveats, as sentences.
     warning
-        Why the figure is not to be used; empty where it may be.
+        Reason not to use the figure, or empty.
     outcome
-        What the rates are of.
+        Outcome of the rates.
     """
 
     notes: tuple[str, ...] = ()
@@ -146,5 +146,5 @@ NO_CAPTION = Caption()
 
 
 def estimate(value: float, low: float, high: float) -> str:
-    """Return a proportion with its interval as percent, such as "61.0 (56.5–65.4)"."""
+    """Return a proportion and its interval in percent, such as "61.0 (56.5–65.4)"."""
     return f"{percent(value)} ({percent_interval(low, high)})"

@@ -1,1 +1,1 @@
-"""A report as HTML or Markdown."""
+"""HTML and Markdown renderers of a report."""

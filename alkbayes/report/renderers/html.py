@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: no network, no font, no script from elsewhere."""
+"""Report as one self-contained HTML file: no network, external font or external script."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ TEMPLATES = "report/templates"
 def html_of(report: Report) -> str:
     """Return a report as an HTML document.
 
-    Every text of a table or a model file is escaped, and the policy of the page lets no script run but its own.
+    Text from tables and model files is escaped, and the page's policy allows no script but its own.
     """
     environment = Environment(
         loader=PackageLoader("alkbayes", TEMPLATES),
@@ -30,10 +30,10 @@ def html_of(report: Report) -> str:
 
 
 def _data_address(svg: bytes) -> str:
-    """Return a picture as an address that holds it; as an image, an SVG document runs no script."""
+    """Return a picture as a data address; an SVG document used as an image runs no script."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
 def _integrity(script: str) -> str:
-    """Return the hash by which a page's policy knows its script."""
+    """Return the hash that admits a script under the page's policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"

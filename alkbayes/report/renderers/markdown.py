@@ -1,4 +1,4 @@
-"""A report as Markdown, for a supplement or a pull request: tables as text, figures as files beside it."""
+"""Report as Markdown for a supplement or a pull request, with tables as text and figures as separate files."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,18 +24,13 @@ from alkbayes.report.blocks import (
 )
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$!])")
-"""What Markdown, HTML in it, or a formula in it would read as more than text."""
+"""Characters with a meaning in Markdown, or in HTML or formulas within it."""
 
 
 def markdown_of(report: Report, figures: str) -> str:
-    """Return a report as Markdown.
+    """Return a report as Markdown, with text from tables and model files escaped.
 
-    Parameters
-    ----------
-    report
-        What to write. Every text of a table or a model file is escaped.
-    figures
-        The folder of the figures as links name it, seen from the Markdown file; see :func:`figure_files`.
+    `figures` is the path of the figures folder relative to the Markdown file; see :func:`figure_files`.
     """
     parts = [f"# {escaped(report.title)}", escaped(report.subtitle)]
     if report.warning:
@@ -50,7 +45,7 @@ def markdown_of(report: Report, figures: str) -> str:
 
 
 def figure_files(report: Report) -> dict[str, bytes]:
-    """Return each page of each figure by the name of its file."""
+    """Return each page of each figure by file name."""
     return {
         _file(picture, page): content
         for picture in report.pictures
@@ -59,13 +54,13 @@ def figure_files(report: Report) -> dict[str, bytes]:
 
 
 def escaped(text: str) -> str:
-    """Return a text on one line, each special character as itself."""
+    """Return a text on one line with special characters escaped."""
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 @singledispatch
 def _parts(block: Block, _figures: str) -> Iterator[str]:
-    """Yield the paragraphs that a block takes."""
+    """Yield the paragraphs of a block."""
     raise TypeError(f"a block that Markdown does not know: {type(block).__name__}")
 
 
@@ -162,23 +157,23 @@ def _inline(pieces: Pieces) -> str:
 def _piece(piece: str | Link | Verbatim) -> str:
     match piece:
         case Link():
-            # A place within the page has no name in Markdown.
+            # Anchors do not exist in Markdown.
             address = piece.url.replace("(", "%28").replace(")", "%29")
             return escaped(piece.text) if piece.url.startswith("#") else f"[{escaped(piece.text)}](<{address}>)"
         case Verbatim():
             return f"`{piece.text}`"
-    # Blanks at the ends of a piece part it from its neighbours.
+    # Spaces at the ends of a piece separate it from its neighbours.
     core = escaped(piece)
     return f"{' ' if piece[:1].isspace() else ''}{core}{' ' if core and piece[-1:].isspace() else ''}"
 
 
 def _title(text: str) -> str:
-    """Return a column's heading in one line: a broken word in one piece, what stood under it in brackets."""
+    """Return a column heading on one line: no break after a hyphen, a second line in brackets."""
     return _cell(text.replace("-\n", "-").replace(",\n", "\n"))
 
 
 def _cell(text: str) -> str:
-    """Return a cell; an interval stands in brackets after its number."""
+    """Return a table cell, with an interval in brackets after its number."""
     first, _, second = text.strip().partition("\n")
     return f"{escaped(first)} ({escaped(second)})" if second else escaped(first)
 

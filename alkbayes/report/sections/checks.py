@@ -1,4 +1,4 @@
-"""The checks of a report: whether the model expects these cohorts, and what classical methods say of the counts."""
+"""Report checks: predictive checks of the model, and classical analyses of the counts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
-    """Return whether data like the observed are what the model expects."""
+    """Return the predictive checks: whether the model expects data like those observed."""
     found = posterior_checks(fit)
     blocks: list[Block] = [Paragraph((found.conclusion,), strong=True), *blocks_of(posterior_parts(found))]
-    # Drawn from what was found: the kinds of figures would replicate the table anew for each.
+    # Drawn from these checks: the kinds of figures would replicate the table again for each.
     blocks.append(shown("predictive", predictive(found.cohorts, tables.caption)))
     if len(found.cohorts) >= LEAST_COHORTS:
         blocks.append(shown("calibration", calibration(found.pit, found.uniform, tables.caption)))
@@ -33,7 +33,7 @@ def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
 
 
 def classical_section(tables: "RunTables") -> Section:
-    """Return what classical methods say of the same counts, and where they disagree."""
+    """Return the classical analyses of the same counts and their disagreements."""
     evidence = tables.evidence
     pooled = pool_table(evidence, by=(), methods=ALL_METHODS)
     rows = records(pooled)
@@ -69,7 +69,7 @@ def classical_section(tables: "RunTables") -> Section:
 
 
 def _notes(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the methods that each note is of."""
+    """Return the methods by note."""
     methods: dict[str, list[str]] = {}
     for row in rows:
         if row["note"]:

@@ -1,4 +1,4 @@
-"""The computation of a report: how the posterior was drawn, and whether its numbers can be relied on."""
+"""Report section on computation: how the posterior was drawn, and its reliability."""
 
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
 
 def computation_section(fit: "Fit", document: Document) -> Section:
-    """Return how the posterior of a run was drawn and what its draws are worth.
-
-    Every diagnostic is computed again from the draws.
-    """
+    """Return how the posterior was drawn and the diagnostics, recomputed from the draws."""
     found = diagnosis_of(fit)
     made, *failed = verdict(document)
     seconds = document["provenance"].get("seconds") or {}

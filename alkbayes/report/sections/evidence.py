@@ -1,4 +1,4 @@
-"""The evidence of a report: which cohorts are in, which are not, of what quality, and where every figure is from."""
+"""Report section on evidence: cohorts included and excluded, their quality, and the sources of all numbers."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -47,24 +47,24 @@ QUALITIES: Mapping[tuple[str, str], str] = {
     ("confirmed", "unknown"): "do not say whether responses had to be confirmed",
     ("confirmed", "no"): "count unconfirmed responses",
 }
-"""Columns of quality, and what a cohort with that value does, as the end of a sentence."""
+"""Quality columns, and the end of a sentence for each value."""
 
 
 def evidence_section(
     evidence: Evidence, sources: Mapping[str, tuple[int, Source]], caption: "Caption", *, left_out: tuple[str, ...] = ()
 ) -> Section:
-    """Return what was pooled.
+    """Return the evidence section.
 
     Parameters
     ----------
     evidence
-        The table that was fitted to.
+        Table fitted to.
     sources
-        Of :func:`alkbayes.report.sections.sources.cited`.
+        Sources from :func:`alkbayes.report.sections.sources.cited`.
     caption
-        What stands about every figure of the run.
+        Caption common to the run's figures.
     left_out
-        Which cohorts of the file the model left out, and why, a clause each.
+        Clauses on cohorts in the file that the model excluded, with reasons.
     """
     groups = composition(evidence)
     heading = _total(evidence)
@@ -116,7 +116,7 @@ def _total(evidence: Evidence) -> str:
 
 
 def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the boxes of a flow of cohorts, each with what left on the way to it."""
+    """Yield the boxes of the cohort flow chart, each with the exclusions on the way to it."""
     if left_out:
         yield "Cohorts of the file", ()
     yield f"In the analysis: {_total(evidence)}", left_out
@@ -131,7 +131,7 @@ def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str,
 
 
 def _not_included() -> Bullets:
-    """Return what is known and not in the bundled table, by reason."""
+    """Return known evidence that is not in the bundled table, by reason."""
     by_reason: dict[str, list[str]] = {}
     content = files("alkbayes").joinpath("data", "not_included.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(content.splitlines()):

@@ -1,4 +1,4 @@
-"""The forest of cohorts as rows with positions: what a page draws as strips, sorts and filters."""
+"""Forest of cohorts as rows with positions, which a page draws as strips, sorts and filters."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PERCENT, LOGIT = "percent", "logit"
 LOGITS = 5.0
-"""The strip reaches from minus this to this; what lies beyond stands at its edge."""
+"""Limit of the strip on either side; values beyond are drawn at its edge."""
 AXES = (
     Axis(PERCENT, "response rate, %", tuple((f"{tick}", float(tick)) for tick in range(0, 101, 20))),
     Axis(
@@ -51,7 +51,7 @@ NOTES = (
     ),
 )
 NOT_DETAILS = frozenset({"cohort_id", "responders", "n", KEYS})
-"""Columns that stand elsewhere in a row."""
+"""Columns shown elsewhere in a row."""
 TITLES = {
     "regimen_class": "TKI generation (as pooled)",
     "generation": "generation of the agent",
@@ -76,7 +76,7 @@ TITLES = {
     "ic_n": "with measurable CNS disease",
     "ic_responders": "intracranial responders",
 }
-"""What a column is called in the details of a cohort, where that is not its name."""
+"""Titles of columns in a cohort's details, if different from the name."""
 
 
 def forest_of(
@@ -87,15 +87,9 @@ def forest_of(
 ) -> Forest:
     """Return the forest of a run.
 
-    Parameters
-    ----------
-    pooled, cohorts
-        Tables of :func:`alkbayes.estimates.rates.pooled_table` and :func:`alkbayes.estimates.rates.cohort_table`; rates
-        in [0, 1].
-    evidence
-        The table that was fitted to, its rows in the order of `cohorts`.
-    sources
-        Of :func:`alkbayes.report.sections.sources.cited`.
+    `pooled` and `cohorts` are tables of :func:`alkbayes.estimates.rates.pooled_table` and
+    :func:`alkbayes.estimates.rates.cohort_table` with rates in [0, 1]; `evidence` has its rows in the order of
+    `cohorts`, and `sources` come from :func:`alkbayes.report.sections.sources.cited`.
     """
     low, high = exact_limits(cohorts)
     weights = weights_of(cohorts)
@@ -138,7 +132,7 @@ def forest_of(
 
 
 def _labels(pooled: pd.DataFrame) -> list[str]:
-    """Return the effects by whose levels cohorts are pooled one by one."""
+    """Return the effects whose levels are pooled separately."""
     return list(dict.fromkeys(row["group"] for row in records(pooled) if row["group"] != ALL and not is_pair(row)))
 
 
@@ -226,7 +220,7 @@ def _cohort_mark(record: Mapping[str, Any], exact: tuple[float, float], scale: s
 def _details(
     facts: Mapping[str, Any], record: Mapping[str, Any], sources: Mapping[str, tuple[int, Source]]
 ) -> tuple[tuple[str, Pieces], ...]:
-    """Return the sources of a cohort, and what the table says of it beside its counts, in the table's order."""
+    """Return a cohort's sources, and its table values other than counts in table order."""
     known: list[tuple[str, Pieces]] = [
         (TITLES.get(column, column.replace("_", " ")), registered(value) if column == REGISTRY else linked(value))
         for column, value in facts.items()
@@ -244,7 +238,7 @@ def _details(
 
 
 def _at(rate: float, scale: str) -> float:
-    """Return the position of a rate on a strip, in percent of its width; what lies beyond it stands at the edge."""
+    """Return a rate's position on a strip in percent of the width; values beyond it are at the edge."""
     if scale == PERCENT:
         return 100 * rate
     return min(max(50 + 50 * _logit(rate) / LOGITS, 0.0), 100.0)

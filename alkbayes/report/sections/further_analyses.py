@@ -1,4 +1,4 @@
-"""The rest of a review, where it was computed for the run: median PFS, intracranial response, sequences, resistance."""
+"""Further analyses computed for the run: median PFS, intracranial response, sequences and resistance."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
-    """Return what was found beyond the outcome of the run, of the analyses that were kept with it."""
+    """Return the stored results for outcomes beyond the run's own."""
     notes = Caption(tables.caption.notes[1:])
     parts: dict[str, Callable[[Any], Iterator[Block]]] = {
         "pfs": lambda found: _pfs(found, notes),
@@ -43,7 +43,7 @@ def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
 
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return records as a table; what is no number was null in JSON."""
+    """Return records as a table; null in JSON is a non-finite number."""
     return pd.DataFrame(rows).infer_objects()
 
 

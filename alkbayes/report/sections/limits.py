@@ -1,4 +1,4 @@
-"""The end of a report: what limits it, and how to make it again."""
+"""End of a report: limitations and reproduction."""
 
 import shlex
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ LIMITS = (
 
 
 def limits_section(tables: "RunTables") -> Section:
-    """Return what a reader must bear in mind: what is so of every such analysis, and what the run itself noted."""
+    """Return the limitations, those of every such analysis and those the run noted."""
     said_anyway = {NoteKind.NOT_RANDOMISED, NoteKind.RECONSTRUCTION}
     notes = [note.text for note in notes_in(tables.document) if note.kind not in said_anyway]
     said = [NOT_RANDOMISED, *LIMITS]
@@ -47,7 +47,7 @@ def limits_section(tables: "RunTables") -> Section:
 
 
 def reproduce_section(tables: "RunTables") -> Section:
-    """Return how to make a run again, and what it was made of."""
+    """Return how to reproduce a run, and its inputs."""
     document, folder = tables.document, tables.folder
     provenance = document["provenance"]
     settings = provenance["settings"]

@@ -1,4 +1,4 @@
-"""The model of a report: its equation, its priors with their reasons, and what they imply."""
+"""Model section of a report: equation, priors with their reasons, and prior implications."""
 
 from collections.abc import Iterable
 from html import escape
@@ -25,7 +25,7 @@ PARAMETER_OF_LINK = {
 
 
 def model_section(fit: "Fit") -> Section:
-    """Return the model of a fit: what was assumed before any count was read."""
+    """Return the model section of a fit: the assumptions before any data."""
     spec, columns = fit.spec, fit.evidence.frame.columns
     implied = implication_rows(records(prior_implications(spec, fit.evidence)))
     names = {"logit": "logistic", "probit": "probit", "cloglog": "complementary log-log"}
@@ -61,7 +61,7 @@ def model_section(fit: "Fit") -> Section:
 
 
 def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, str]]:
-    """Return each parameter that has a prior: its name with the columns of a table, the prior, what it is, why."""
+    """Return name (with the columns of a table), prior, meaning and reason for each parameter with a prior."""
     start = "every fixed effect at its reference, every other at its average"
     rows = [("alpha", prior_text(spec.intercept.prior), f"intercept: {start}", spec.intercept.why)]
     for effect in spec.effect:
@@ -86,7 +86,7 @@ def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, st
 
 
 def equation_of(spec: Spec, table: Iterable[str]) -> Equation:
-    """Return the definition of the model with the columns of a table, a line for each of its levels."""
+    """Return the definition of the model with the columns of a table, one line per level."""
     beta_binomial = isinstance(spec.likelihood, BetaBinomial)
     r, n, p, theta = (_sub(letter, "i") for letter in ("r", "n", "p", "θ"))
     counts = _call("BetaBinomial", n, p, ("ρ", r"\rho")) if beta_binomial else _call("Binomial", n, p)
@@ -121,7 +121,7 @@ def equation_of(spec: Spec, table: Iterable[str]) -> Equation:
 
 
 type _Term = tuple[str, str]
-"""A piece of an equation in MathML and in LaTeX."""
+"""Piece of an equation, in MathML and in LaTeX."""
 
 LATEX = {"θ": r"\theta", "α": r"\alpha"}
 

@@ -1,4 +1,4 @@
-"""A planned trial in a report: what it may see, a prior for its analysis, and how its design behaves."""
+"""Planned trial in a report: predicted responders, analysis prior and operating characteristics."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,17 +19,10 @@ type Row = Mapping[str, Any]
 
 
 def planned_blocks(fit: "Fit", kept: Row, notes: "Caption") -> "Iterator[Block]":
-    """Yield what a run says of a planned trial.
+    """Yield the prediction for a planned trial.
 
-    Parameters
-    ----------
-    fit
-        Of the run.
-    kept
-        What `alkbayes predict` kept beside it: which trial was asked about. It is predicted again, from the same draws,
-        since its figure needs these.
-    notes
-        What stands at the foot of the figure.
+    `kept` is the stored request of `alkbayes predict`. The prediction is repeated from the same draws, which its figure
+    needs; `notes` is the figure's caption.
     """
     design = kept["designs"][0] if kept["designs"] else None
     found = predict(

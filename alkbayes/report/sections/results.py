@@ -1,4 +1,4 @@
-"""The results of a report: pooled rates, heterogeneity, contrasts, and every cohort."""
+"""Results section of a report: pooled rates, heterogeneity, contrasts and every cohort."""
 
 from typing import TYPE_CHECKING
 
@@ -39,13 +39,13 @@ CELLS = (
     "Combinations without cohorts are not shown."
 )
 MOST_CONTRASTS = 40
-"""Contrasts of one effect that stand open; more are folded away."""
+"""Contrasts of one effect shown expanded; more are collapsed."""
 OF_MEAN = "Differences are of the mean, over the patients of the two levels together."
 OF_ROWS = "Differences are of the mean, over the patients that the rows of these levels are averaged over."
 
 
 def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tuple[int, Source]]") -> Section:
-    """Return what a run found."""
+    """Return the results section."""
     document = tables.document
     evidence = tables.evidence
     notes = tuple(f"{name}: {meaning}." for name, meaning in column_meanings(document)) + tuple(
@@ -78,7 +78,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
 
 
 def figure_of(tables: "RunTables", kind: str) -> "Picture | Paragraph":
-    """Return a figure of a run by its kind, or why the run has none."""
+    """Return a run's figure by kind, or why it has none."""
     try:
         return shown(kind, KINDS[kind].draw(tables))
     except FigureError as error:
@@ -86,7 +86,7 @@ def figure_of(tables: "RunTables", kind: str) -> "Picture | Paragraph":
 
 
 def shown(kind: str, pages: "Sequence[Page]") -> "Picture":
-    """Return a figure that is drawn, by its kind."""
+    """Return drawn pages as a picture by kind."""
     shows = KINDS[kind].shows
     return picture(kind, capitalised(shows), DESCRIPTIONS[kind], pages)
 
@@ -105,7 +105,7 @@ DESCRIPTIONS = {
     "sequence": "One cell for each prior ALK TKI and generation, with rate, interval and number of cohorts.",
     "forest": "Every cohort with its observed and its shrunken rate, in the groups of the pooled table.",
 }
-"""Of each kind, what there is to be seen and where its numbers stand, for who cannot see it."""
+"""Alternative text by kind: the content of the figure, and where to find its numbers."""
 
 
 def _weights(document: Document) -> "list[Block]":

@@ -1,4 +1,4 @@
-"""What was computed of a run beside it, where it was: alternative analyses, single cohorts and trials, other models."""
+"""Stored analyses of a run: alternative analyses, single cohorts and trials, and other models."""
 
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def sensitivity_section(tables: "RunTables") -> Section:
-    """Return what the conclusions of a run depend on, of the analyses that were kept with it."""
+    """Return the stored analyses of what a run's conclusions depend on."""
     parts: dict[str, Callable[[Any], Iterable[Block]]] = {
         "sensitivity": lambda found: _alternatives(found["sensitivity"], tables),
         "outliers": lambda found: _titled("Cohorts that the others do not predict", outlier_parts(found["outliers"])),
@@ -40,14 +40,9 @@ def sensitivity_section(tables: "RunTables") -> Section:
 
 
 def kept_blocks(folder: Path, parts: "Mapping[str, Callable[[Any], Iterable[Block]]]") -> "tuple[Block, ...]":
-    """Return what was kept with a run of each analysis, or why it cannot be shown, and then which were not run.
+    """Return each stored analysis, or why it cannot be shown, and then those not run.
 
-    Parameters
-    ----------
-    folder
-        Of the run.
-    parts
-        By the name of an analysis, what makes blocks of its document.
+    `parts` maps names of analyses to functions from their document to blocks.
     """
     blocks: list[Block] = []
     missing = []
@@ -80,6 +75,6 @@ def _titled(title: str, parts: "Iterable[Part]") -> "list[Block]":
 
 
 def not_run(folder: Path, names: list[str]) -> "list[Block]":
-    """Return which analyses a report does without, and the commands that add them."""
+    """Return the analyses missing from a report, with the commands to add them."""
     commands = "\n".join(command_for(name, folder) for name in names)
     return [text("Not run for this report. To add them, run:"), Listing(commands, "console")]

@@ -1,4 +1,4 @@
-"""Where the figures of each cohort are from, as links."""
+"""Sources of each cohort's numbers, as links."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from alkbayes.evidence.csv import decode, read_bytes
 from alkbayes.report.blocks import Link, Piece, Pieces
 
 KEYS = "source_id"
-"""Column of a table of cohorts that names sources, joined by semicolons; the key of a table of sources."""
+"""Column of source keys: separated by semicolons in a table of cohorts, one per row in a table of sources."""
 REGISTRY = "registry_id"
 ADDRESS = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
 REGISTERED = re.compile(r"NCT\d{8}")
@@ -22,18 +22,18 @@ BARE_DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A row of a table of sources.
+    """Row of a table of sources.
 
     Attributes
     ----------
     key
-        What cohorts call it.
+        Key used by cohorts.
     title
-        What it is called.
+        Title.
     detail
-        Kind, year and what was read of it, as far as known.
+        Kind, year and parts read, as far as known.
     url
-        Where it is; empty where nothing leads there.
+        Address, or empty.
     """
 
     key: str
@@ -43,23 +43,20 @@ class Source:
 
     @property
     def piece(self) -> Piece:
-        """Its title, as a link where there is an address."""
+        """Title, linked if there is an address."""
         return Link(self.title, self.url) if self.url else self.title
 
 
 def bundled_sources() -> dict[str, Source]:
-    """Return the sources of the bundled table by their key."""
+    """Return the bundled table's sources by key."""
     return _sources(files("alkbayes").joinpath("data", "sources.csv").read_text(encoding="utf-8"))
 
 
 def read_sources(path: Path) -> dict[str, Source]:
-    """Return the sources of a table of one's own by their key.
+    """Return the sources of a user's own table by key.
 
-    Parameters
-    ----------
-    path
-        A CSV file in UTF-8 with the column `source_id`, and any of `title`, `year`, `kind`, `read`, `doi`, `pmid` and
-        `url`.
+    The CSV file in UTF-8 has the column `source_id`, and any of `title`, `year`, `kind`, `read`, `doi`, `pmid` and
+    `url`.
 
     Raises
     ------
@@ -77,9 +74,9 @@ def read_sources(path: Path) -> dict[str, Source]:
 
 
 def cited(keys: Sequence[str], sources: Mapping[str, Source]) -> dict[str, tuple[int, Source]]:
-    """Return the sources that are named, each with its number from 1 in the order of their first mention.
+    """Return the cited sources, numbered from 1 in order of first mention.
 
-    A key without a row is a source of its own, named as it stands, and a link where it is an address.
+    A key without a row is a source of its own, named as it stands, and linked if it is an address.
     """
     found: dict[str, tuple[int, Source]] = {}
     for key in (part for cell in keys for part in keys_of(cell)):
@@ -90,18 +87,18 @@ def cited(keys: Sequence[str], sources: Mapping[str, Source]) -> dict[str, tuple
 
 
 def keys_of(cell: str) -> list[str]:
-    """Return the sources that a cell names."""
+    """Return the source keys in a cell."""
     return [part for part in (part.strip() for part in cell.split(";")) if part]
 
 
 def safe_address(text: str) -> str:
-    """Return an address that can be a link: http or https alone, so that no text of a table can run as a script."""
+    """Return a linkable address: http or https only, so that no table text can run as a script."""
     text = text.strip()
     return text if ADDRESS.fullmatch(text) else ""
 
 
 def linked(text: str) -> Pieces:
-    """Return a text with its addresses as links."""
+    """Return a text with its addresses linked."""
     pieces: list[Piece] = []
     end = 0
     for match in ADDRESS.finditer(text):
@@ -112,7 +109,7 @@ def linked(text: str) -> Pieces:
 
 
 def registered(number: str) -> Pieces:
-    """Return a registry's number, as a link to the registry where it is one of ClinicalTrials.gov."""
+    """Return a registry number, linked if it is from ClinicalTrials.gov."""
     if REGISTERED.fullmatch(number):
         return (Link(number, f"https://clinicaltrials.gov/study/{number}"),)
     return (number,)
@@ -133,7 +130,7 @@ def _read(how: str) -> str:
 
 
 def _address(cells: Mapping[str, str]) -> str:
-    """Return where a source is: its own address, else by its DOI or its number in PubMed."""
+    """Return a source's address: its own, else by DOI or PubMed number."""
     if url := safe_address(cells.get("url", "")):
         return url
     if BARE_DOI.fullmatch(doi := cells.get("doi", "")):
