@@ -1,4 +1,4 @@
-"""Sentences that several tables say of their cohorts."""
+"""Sentences on cohorts, shared by several tables."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,21 +11,15 @@ from alkbayes.text.wording import counted, percent, percent_interval, variance
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NAMED_COHORTS = 10
-"""A note names so many cohorts and counts the rest."""
+"""Cohorts named in a note; further ones are counted."""
 FEW_DF = 2
-"""With so few degrees of freedom the 97.5 % quantile of t is 4.3 or 12.7, and an interval by it of little or no use."""
+"""With at most this many degrees of freedom the 97.5 % quantile of t is 4.3 or 12.7, and its interval hardly
+useful.
+"""
 
 
 def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> str:
-    """Say which cohorts got a continuity correction; empty if none did.
-
-    Parameters
-    ----------
-    corrected
-        Which did, shape (k,), bool.
-    names
-        Of all cohorts, length k.
-    """
+    """Say which cohorts had a continuity correction (`corrected`, shape (k,), bool); empty if none had."""
     touched = [name for name, flag in zip(names, corrected, strict=True) if flag]
     if not touched:
         return ""
@@ -34,7 +28,7 @@ def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> s
 
 
 def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) -> str:
-    """Say which cohorts lack a value in some columns, beside the `kept` that have them; empty if none does."""
+    """Say which cohorts lack a value in some columns, beside the `kept` complete ones; empty if none does."""
     if not left_out:
         return ""
     value = f"no {columns[0]}" if len(columns) == 1 else f"no value in one of {', '.join(columns)}"
@@ -44,7 +38,7 @@ def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) ->
 
 
 def standard_error_note(method: PoolingMethod, factor: float, df: int | None, instead: Callable[[], str]) -> str:
-    """Say where standard errors are none, may be too small, or their t is of little use; empty where all is well.
+    """Say if standard errors are missing, may be too small, or their t is of little use; else empty.
 
     Parameters
     ----------
@@ -53,7 +47,7 @@ def standard_error_note(method: PoolingMethod, factor: float, df: int | None, in
     factor, df
         As in :class:`alkbayes.classical.inverse_variance.regression.RegressionFit`.
     instead
-        Names what has a result of these cohorts and does without; asked only where it is needed, as it takes a fit.
+        Names an alternative with a result for these cohorts; called only if needed, as it takes a fit.
     """
     if df is None or np.isnan(factor):
         return ""
@@ -84,26 +78,18 @@ def with_its_interval(method: str, estimate: float, low: float | None, high: flo
 
 
 def tau2_parts_note(tau2: float | None, part: float | None, group: str) -> str:
-    """Say of which parts a tau2 of two levels is the sum; empty where there is one level.
-
-    Parameters
-    ----------
-    tau2, part
-        The sum, and the part between groups, squared scale.
-    group
-        What the cohorts are in, such as "trial".
-    """
+    """Say how a tau2 of two levels divides, with its `part` between groups such as "trial"; empty with one level."""
     if tau2 is None or part is None:
         return ""
     return f"tau2 is {variance(part)} between {group}s and {variance(tau2 - part)} between the cohorts of a {group}."
 
 
 def sentences(*notes: str) -> str:
-    """Join the notes that are not empty."""
+    """Join the non-empty notes."""
     return " ".join(note for note in notes if note)
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
+    """Return the first names, and the number of others."""
     more = len(names) - NAMED_COHORTS
     return ", ".join(names[:NAMED_COHORTS]) + (f" and {more} more" if more > 0 else "")
