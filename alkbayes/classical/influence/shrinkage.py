@@ -28,11 +28,9 @@ from alkbayes.likelihood.binomial_normal.trials import Groups, joint_mode, outer
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NODES = 81
-"""Quadrature nodes for a single cohort: more than the likelihood needs, since moments weight the tails.
-@=(OUTER_NODES, INNER_NODES) Quadrature nodes for the two nested integrals of a group.
-"""
+"""Quadrature nodes for a single cohort: more than the likelihood needs, since moments weight the tails."""
 OUTER_NODES, INNER_NODES = 25, 21
-"""Of the two nested integrals of a group."""
+"""Quadrature nodes for the two nested integrals of a group."""
 MODE_TOLERANCE = 1e-6
 """The error of a mode is the square of this, in units of the integrand's width."""
 

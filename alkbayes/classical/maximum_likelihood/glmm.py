@@ -32,11 +32,9 @@ QUADRATURE_TOLERANCE = 1e-6
 MAX_ITERATIONS = 50
 """Maximum Newton steps."""
 PATIENCE = 12
-"""Newton steps before the nodes are increased; six are usual. @=(NESTED_NODES, NESTED_MOST) Maximum nodes for each
-of two nested integrals initially, and for both together finally.
-"""
+"""Newton steps before the nodes are increased; six are usual."""
 NESTED_NODES, NESTED_MOST = 15, 3600
-"""At most this many nodes for each of two nested integrals to begin with, and for both together at the end."""
+"""Maximum nodes for each of two nested integrals initially, and for both together finally."""
 SMALLEST_START = 0.05
 """Smallest start for a tau: at 0 the likelihood is even and has no slope."""
 FLAT = 25.0
