@@ -41,7 +41,7 @@ SYSTEMIC, SAME, BRAIN = "systemic", "systemic, same cohorts", "intracranial"
 SHOWN = (Estimand.TYPICAL, Estimand.MEAN)
 MAIN = "the model's own priors"
 FEW = 3
-"""Generations with at most this many cohorts have them named one by one."""
+"""Cohorts up to which a generation has them listed by name."""
 
 CONTRAST_COLUMNS = (
     *(
@@ -256,7 +256,7 @@ def _contrasts(alternative: str, fit: Fit, *, of_prior: bool) -> pd.DataFrame:
 
 
 def _carried_by(evidence: "Evidence") -> Iterator[str]:
-    """Yield the cohorts of each generation with few of them, and the trials with several generations."""
+    """Yield the cohorts of sparse generations, and the trials with several generations."""
     frame = evidence.frame
     for level in dict.fromkeys(frame[GENERATION]):
         members = frame[frame[GENERATION] == level]

@@ -70,7 +70,7 @@ def conclusions(found: IntracranialAnalysis) -> list[str]:
 
 
 def joint_conclusions(found: JointFit, beside: pd.DataFrame, gap: pd.DataFrame) -> list[str]:
-    """Return what the data say of the correlation, its effect on the intracranial results, and its limits.
+    """Return the evidence for the correlation, its effect on the intracranial results, and its limits.
 
     `beside` and `gap` come from :func:`alkbayes.analyses.joint.beside_separate` and
     :func:`alkbayes.analyses.joint.brain_less_body`.

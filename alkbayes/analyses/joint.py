@@ -263,7 +263,7 @@ def _over(joint: Joint, first: Mapping[str, Array]) -> dict[str, Array]:
     for block in joint.first.effects:
         effects = level_effects(block, first)
         if (same := second.get(block.columns)) is None:
-            # Dropped from the second, whose cohorts are all of one level: this is that level's effect.
+            # Dropped from the second, whose cohorts share one level: this is that level's effect.
             draws["alpha"] = draws["alpha"] + effects[..., block.index[joint.cohort_of]] @ share
         else:
             draws[f"effect_{same.slug}"] = effects[..., [block.levels.index(level) for level in same.levels]]

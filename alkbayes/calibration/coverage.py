@@ -21,9 +21,7 @@ AIMS: tuple[tuple[PoolingMethod, Estimand, tuple[str, str]], ...] = (
     (PoolingMethod.REML_LOGIT_HK, Estimand.NEXT_COHORT, PREDICTION),
     (PoolingMethod.GLMM_ML, Estimand.NEXT_COHORT, PREDICTION),
 )
-"""Estimands to compare each classical interval with: its own target and, for the crude one, what it is mistaken
-for.
-"""
+"""Estimands to compare each classical interval with: its own target and, for the crude one, what it is mistaken for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +32,8 @@ class Coverage:
     ----------
     level
         "all", or a treatment line.
-    estimand
-        Quantity that the interval should cover.
-    method
-        "posterior", or a classical method.
+    estimand, method
+        Quantity that the interval should cover; "posterior", or a classical method.
     replications, without
         Numbers of replications with an interval and without one.
     coverage

@@ -1,6 +1,6 @@
 """Fingerprint of a calibration study: small fits that change whenever its posteriors would.
 
-A recorded study stays valid as long as the code draws what it drew. The fingerprint is therefore of behaviour, not of
+A recorded study stays valid as long as the code draws what it drew. The fingerprint therefore records behaviour, not
 text: code may move, be renamed or be rewritten.
 """
 
@@ -23,11 +23,10 @@ SEED = 40713
 DIGITS = 9
 """Significant digits recorded."""
 TOLERANCE = 1e-5
-"""Relative, and absolute below 1. Processors round differently: a change of 1e-14 in the counts moves the positions
-of NUTS by up to 4e-7 in 700 steps, unless a step on the verge of a U-turn goes the other way; then the chains
-diverge from each other, as in one of the first two fits of `sequence` on some processors. Other draws move a
-mean by its Monte Carlo error, about 1e-2.
-"""
+"""Relative, and absolute below 1. Processors round differently: a change of 1e-14 in the counts moves the positions of
+NUTS by up to 4e-7 in 700 steps, unless a step on the verge of a U-turn goes the other way; then the chains diverge from
+each other, as in one of the first two fits of `sequence` on some processors. Other draws move a mean by its Monte Carlo
+error, about 1e-2."""
 
 
 def fingerprint(study: Study) -> Fingerprint:

@@ -24,9 +24,8 @@ STUDY_FILE = "study.json"
 RECORDS_FILE = "replications.jsonl"
 SUMMARY_FILE = "summary.json"
 IDENTITY = ("schema", "model", "model_sha256", "scenario", "engine", "seed", "draws")
-"""Entries of the study file that must agree for replications to belong together. Their number is not among them:
-each replication has its own random stream, so more can be added.
-"""
+"""Entries of the study file that must agree for replications to belong together. Their number is not among them: each
+replication has its own random stream, so more can be added."""
 
 
 def described(study: Study, *, now: datetime) -> dict[str, Any]:

@@ -32,8 +32,7 @@ type Array = NDArray[np.float64]
 
 KEPT = 99
 """Posterior draws among which a true value is ranked, so that ranks run from 0 to 99. Ranks need independent draws:
-these are evenly spaced among all draws, whose effective sample size must be at least as large.
-"""
+these are evenly spaced among all draws, whose effective sample size must be at least as large."""
 CHAINS = 2
 TUNE = 600
 """Warm-up draws of each NUTS chain."""

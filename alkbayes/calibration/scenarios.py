@@ -52,8 +52,6 @@ class Scenario:
 
     Attributes
     ----------
-    what
-        Description.
     trials
         Trials of the bundled table whose cohorts are used; None for all.
     lines

@@ -33,12 +33,8 @@ class Uniformity:
 
     Attributes
     ----------
-    quantity
-        Its name.
-    difference
-        Largest deviation of the ECDF from uniform, signed, in [-1, 1].
-    at
-        Its fraction, in (0, 1).
+    difference, at
+        Largest deviation of the ECDF from uniform, signed, in [-1, 1], and its fraction, in (0, 1).
     p
         Probability that uniform ranks leave the narrowest envelope that these leave.
     adjusted

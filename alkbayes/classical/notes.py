@@ -13,9 +13,7 @@ from alkbayes.vocabulary import INTERVAL_PROB
 NAMED_COHORTS = 10
 """Cohorts named in a note; further ones are counted."""
 FEW_DF = 2
-"""With at most this many degrees of freedom the 97.5 % quantile of t is 4.3 or 12.7, and its interval hardly
-useful.
-"""
+"""With at most this many degrees of freedom the 97.5 % quantile of t is 4.3 or 12.7, and its interval hardly useful."""
 
 
 def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> str:

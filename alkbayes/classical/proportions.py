@@ -108,7 +108,7 @@ def _beta_quantile(a: Floats, b: Floats, tail: float) -> Floats:
 
 def _mid_p(x: Floats, n: Floats, tail: float) -> Floats:
     """Return the rate at which P(X > x) + P(X = x) / 2 equals `tail`; 0 at x = 0."""
-    from scipy.optimize.elementwise import find_root  # a fifth of a second that only this method needs
+    from scipy.optimize.elementwise import find_root  # takes a fifth of a second; only this method needs it
 
     def excess(p: Floats, x: Floats, n: Floats) -> Floats:
         # P(X > x) is 0 at x = n, where there is no such beta distribution.

@@ -20,7 +20,7 @@ FREEMAN_TUKEY_DISCOURAGED = (
 class Scale(StrEnum):
     """Scale on which a method averages; estimates are always given as proportions.
 
-    metafor's measures PR, PLO, PAS, PLN and PFT.
+    In metafor the measures PR, PLO, PAS, PLN and PFT.
     """
 
     PROBABILITY = "probability"
@@ -31,9 +31,7 @@ class Scale(StrEnum):
 
 
 CORRECTED = frozenset({Scale.PROBABILITY, Scale.LOGIT, Scale.LOG})
-"""Scales on which a cohort with an empty cell needs a correction: no value, or a sampling variance of 0, without
-it.
-"""
+"""Scales on which a cohort with an empty cell needs a correction: no value, or a sampling variance of 0, without it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,11 @@ type Array = NDArray[np.float64]
 ERRORS_APART = 2.0
 """Standard errors below which a difference is within its error."""
 LEAST_DIFFERENCE = 4.0
-"""Difference in elpd below which models predict so alike that its standard error is unreliable too (Sivula et al.
-2020, doi:10.48550/arXiv.2008.10296).
-"""
+"""Difference in elpd below which models predict so alike that its standard error is unreliable too (Sivula et al. 2020,
+doi:10.48550/arXiv.2008.10296)."""
 FEW = 100
-"""Cohorts or trials below which the error of a difference is not normal, and its standard error too small (Sivula
-et al.).
-"""
+"""Cohorts or trials below which the error of a difference is not normal, and its standard error too small (Sivula et
+al.)."""
 COHORT, TRIAL = "cohort", "trial"
 STACKED = "(stacked)"
 
@@ -208,7 +206,7 @@ def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd
 
 
 def verdict(comparison: Comparison) -> tuple[str, ...]:
-    """Return a sentence or two on the best-predicting run, and the certainty of that."""
+    """Return a sentence or two on the best-predicting run, and how certain that is."""
     rows = comparison.elpd[comparison.elpd["left_out"] == comparison.weights_by].to_dict(orient="records")
     best, *others = rows
     unit = comparison.weights_by

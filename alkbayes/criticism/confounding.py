@@ -38,7 +38,7 @@ OWN_OUTCOMES = ("orr_", "pfs_", "ic_")
 """Prefixes of columns with outcomes of the same patients, which may follow from the response."""
 NO_COVARIATES = frozenset({"cohort_id", "responders", "n", "trial"})
 SAME_AS_RATE = 0.95
-"""Rank correlation with the observed rates above which a numeric column is taken to restate the response."""
+"""Rank correlation with the observed rates from which a numeric column is taken to restate the response."""
 MOST_MISSING = 0.1
 COHORTS_A_LEVEL = 3
 """Minimum average number of cohorts per level."""
@@ -55,9 +55,8 @@ SEED = 1
 ADDED = HalfNormal(dist="half_normal", sd=0.5)
 """Prior for the standard deviation of an added effect, as in the bundled models."""
 CLEAR, SMALL = 2.0, 4.0
-"""Thresholds for a gain, in standard errors and in log density: smaller ones mean little, and their standard error
-is too small (Sivula et al. 2020, arXiv:2008.10296).
-"""
+"""Thresholds for a gain, in standard errors and in log density: smaller ones mean little, and their standard error is
+too small (Sivula et al. 2020, arXiv:2008.10296)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +81,6 @@ class Unnamed:
 
     Attributes
     ----------
-    column
-        Column of the table.
     uneven
         Imbalance over each of the model's columns, largest first.
     numeric
@@ -114,14 +111,10 @@ class Unexamined:
 
     Attributes
     ----------
-    column
-        Column of the table.
     reason
         Too many levels for the cohorts, too many cohorts without a level, or a table too small or too large.
-    count
-        Number of levels, of cohorts without one, or of cohorts in the table.
-    cohorts
-        Number of cohorts in the table.
+    count, cohorts
+        Number of levels, of cohorts without one, or of cohorts in the table; number of cohorts in the table.
     """
 
     column: str
@@ -142,7 +135,7 @@ def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:
         with np.errstate(all="ignore"):
             gains = _gains(fit, {name: basis for name, (basis, _) in columns.items()})
     except np.linalg.LinAlgError:
-        # Draws that are not a valid posterior have their own verdict; nothing can be said of columns then.
+        # Draws that failed the gate have their own verdict and say nothing about columns.
         return ()
     found = []
     for name, gain in gains.items():

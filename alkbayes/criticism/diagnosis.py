@@ -51,8 +51,6 @@ class Diagnosis:
 
     Attributes
     ----------
-    engine
-        Engine of the draws.
     quantities
         A row for each reported estimate and each parameter: kind ("reported" or "parameter"), name, headline (True for
         headline estimates), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse, mcse_median, mcse_low,
@@ -66,8 +64,6 @@ class Diagnosis:
         E-BFMI of each chain; empty for draws by quadrature.
     depth
         Largest tree depth and share of transitions stopped at the sampler's limit; None by quadrature.
-    findings
-        One for each diagnostic.
     gate, recorded
         The convergence gate, recomputed from the draws and as recorded by the run.
     """

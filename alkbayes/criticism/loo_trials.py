@@ -236,7 +236,7 @@ def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
 
 
 def _mean(number: Reported, error: Callable[[Array], float]) -> tuple[float, float]:
-    """Return the posterior mean of a number and its Monte Carlo standard error."""
+    """Return the posterior mean of an estimate and its Monte Carlo standard error."""
     by_draw = number.draws.reshape(len(number.draws), -1).mean(axis=1)
     return float(by_draw.mean()), error(by_draw)
 

@@ -25,13 +25,12 @@ from alkbayes.vocabulary import INTERVAL_PROB
 type Array = NDArray[np.float64]
 
 FALSE_DISCOVERY_RATE = 0.05
-"""Among the flagged cohorts (Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)."""
+"""False discovery rate among flagged cohorts (Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)."""
 NOMINAL = 0.05
 """Level of single p-values, for the number expected below it by chance."""
 GRID = 8193
-"""Rates at which a cohort's distribution function is computed; linear interpolation has an error below 1e-4 up to
-3,000 patients.
-"""
+"""Rates at which a cohort's distribution function is computed; linear interpolation has an error below 1e-4 up to 3,000
+patients."""
 REPLICATES = 4
 """Predicted numbers of responders for each draw."""
 

@@ -1,4 +1,4 @@
-"""Prior and posterior predictive checks: does the model expect data like those observed.
+"""Prior and posterior predictive checks: observed data against data replicated from the model.
 
 Two kinds of replicated tables are compared with the observed one. Those of the `same` cohorts keep each cohort's own
 rate: they nearly always fit, since that rate was shrunk from these very counts. Those of `new` cohorts of new trials
@@ -46,7 +46,7 @@ LEAST_COHORTS = 8
 OUTSIDE = "cohorts outside 90 %"
 CELL_COLUMNS = ("line", "regimen_class")
 UNBELIEVED = (0.05, 0.95)
-"""Rates of a cell below and above which most readers would find them implausible."""
+"""Cell rates below and above which hardly any are credible."""
 
 
 class Kind(StrEnum):
@@ -62,8 +62,6 @@ class Statistic:
 
     Attributes
     ----------
-    name
-        Name of the statistic.
     kind
         "same", "new" or "prior": the kind of replication.
     observed

@@ -17,7 +17,7 @@ from alkbayes.text.wording import capitalised
 LIMITS = Thresholds()
 REPORTED, PARAMETER = "reported", "parameter"
 MOST_DECIMALS = {True: 1, False: 2}
-"""Maximum decimals: True for values in percent, False for others."""
+"""Maximum decimals, by whether a value is in percent."""
 MUCH_DEPTH = 0.01
 """Share of transitions at the largest tree depth that deserves a remark."""
 CLEAR_DIFFERENCE = 0.5
@@ -40,10 +40,8 @@ class Finding:
 
     Attributes
     ----------
-    name
-        The diagnostic.
-    finding
-        Result, a sentence.
+    name, finding
+        The diagnostic, and its result as a sentence.
     advice
         Advice, a sentence; empty if no action is needed.
     """

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
 
 CLASSICAL_METHODS = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK_ADHOC, PoolingMethod.GLMM_ML)
-"""Kept beside the posterior: the usual published pooling, the field's recommended method, and the same model by
-maximum likelihood with one level of heterogeneity.
-"""
+"""Kept beside the posterior: the usual published pooling, the field's recommended method, and the same model by maximum
+likelihood with one level of heterogeneity."""
 
 
 @dataclass(frozen=True, slots=True)

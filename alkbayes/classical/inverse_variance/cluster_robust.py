@@ -82,7 +82,7 @@ class RobustFit:
 
     @property
     def p_values(self) -> Floats:
-        """Two-sided p-values of each effect being 0, shape (p,)."""
+        """Two-sided p-values for effects of 0, shape (p,)."""
         return np.asarray(2 * stdtr(self.df, -np.abs(self.beta / self.se)), dtype=np.float64)
 
     def intervals(self, prob: float) -> Floats:
@@ -156,7 +156,7 @@ def cluster_robust(
     if alone.any():
         covariance[alone], covariance[:, alone], df[alone] = np.nan, np.nan, np.nan
         messages.append("no interval for a fixed effect that rests on one cluster alone")
-    # Scores of rounding size say nothing of how far clusters differ.
+    # Scores of rounding size carry no information on differences between clusters.
     flat = np.diag(covariance) <= ROUNDING * np.diag(bread)
     if flat.any():
         covariance[flat], covariance[:, flat], df[flat] = np.nan, np.nan, np.nan

@@ -49,7 +49,7 @@ class BetaBinomialFit:
     rho_se
         Its standard error; NaN at rho = 0.
     log_likelihood
-        Maximum, binomial coefficients included.
+        At the maximum, binomial coefficients included.
     heterogeneity
         Likelihood-ratio test of rho = 0. As 0 is a boundary, p is half that of chi-squared with one degree of freedom
         (Self & Liang 1987, doi:10.1080/01621459.1987.10478472). None if rho is undefined or not found.

@@ -81,7 +81,7 @@ class GlmmFit:
     tau
         Between-cohort standard deviation, logit scale; None if undefined (k = p) or not found.
     log_likelihood
-        Maximum, binomial coefficients included.
+        At the maximum, binomial coefficients included.
     lr, lr_df, lr_p
         Likelihood-ratio test that the fixed effects explain all differences (tau = 0), against a rate for each cohort;
         chi-squared with `lr_df` = k - rank(design). None without degrees of freedom.
@@ -93,7 +93,7 @@ class GlmmFit:
         Between-group standard deviation, logit scale; None without groups.
     heterogeneity
         For each level, the test of a tau of 0 with the other level kept; empty unless `converged`. As 0 is a boundary,
-        the statistic is under the hypothesis 0 with probability 1/2, else chi-squared with one degree of freedom: p is
+        the statistic under the hypothesis is 0 with probability 1/2, else chi-squared with one degree of freedom: p is
         half that of chi-squared (Self & Liang 1987, doi:10.1080/01621459.1987.10478472). With two levels this is exact
         in large samples only if the other tau is not 0.
     """
@@ -338,7 +338,7 @@ def _fit_from(
     phi, outer, inner = start, nodes, nodes
     while True:
         used = Nodes(outer, inner)
-        # A long search has too few nodes: better restart soon with more.
+        # A long search points to too few nodes: better to restart soon with more.
         steps = max_iterations if 4 * max(outer, inner) > MAX_NODES else min(max_iterations, PATIENCE)
         found = maximise(model.restricted(phi, free, used), phi[free], steps, model.resolution)
         phi = phi.copy()

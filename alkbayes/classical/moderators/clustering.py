@@ -87,12 +87,12 @@ def shared_trials(trials: Sequence[str] | None) -> str:
 
 
 def required_trials(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str]:
-    """Return the trials, checked to differ enough from the cohorts for the method.
+    """Return the trials of the cohorts, checked as sufficient for the method.
 
     Raises
     ------
     EvidenceError
-        If the table names no trials, only one, or none with two of the cohorts although the method needs two levels of
+        If the table names no trials, only one, or none with two cohorts and the method needs two levels of
         heterogeneity.
     """
     if trials is None:

@@ -1,4 +1,4 @@
-"""Small-study effects: do small cohorts show other response rates than large ones.
+"""Small-study effects: differences in response rate between small and large cohorts.
 
 Three regressions of the cohorts' logits on a function of cohort size, not on the standard error as in Egger's original
 test: the standard error of a logit depends on the response rate, so the two correlate even without bias. The tests
@@ -80,11 +80,12 @@ def small_study_effects(responders: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Sm
     """Test for an association between the logits of k cohorts and cohort size.
 
     - `egger`: weighted linear regression on 1 / sqrt(n), weights 1 / variance of the logit, t with k - 2 degrees of
-      freedom; differences between cohorts inflate the standard error by one factor. metafor's `regtest(model="lm",
-      predictor="sqrtninv")`; Egger et al. (1997), doi:10.1136/bmj.315.7109.629.
-    - `egger-reml`: the same regression with a variance between cohorts, by REML, z. metafor's `regtest(model="rma",
-      predictor="sqrtninv")`. Preferable if cohorts differ: in simulations of two-arm trials with heterogeneity a
-      variance component kept the size of such a test, and one factor for all did not (Schwarzer, Rücker & Semaca 2024).
+      freedom; differences between cohorts inflate the standard error by one factor. metafor's
+      `regtest(model="lm", predictor="sqrtninv")`; Egger et al. (1997), doi:10.1136/bmj.315.7109.629.
+    - `egger-reml`: the same regression with a variance between cohorts, by REML, z. metafor's
+      `regtest(model="rma", predictor="sqrtninv")`. Preferable if cohorts differ: in simulations of heterogeneous
+      two-arm trials a variance component kept the size of such a test, and one factor for all did not (Schwarzer,
+      Rücker & Semaca 2024).
     - `peters`: weighted linear regression on 1 / n, t with k - 2 degrees of freedom; its weights, responders times
       non-responders over n, are those of a logit. metafor's `regtest(model="lm", predictor="ninv")`; Peters et al.
       (2006), doi:10.1001/jama.295.6.676.

@@ -367,7 +367,7 @@ def _filled(
 
 
 def _number(value: float | None) -> float | None:
-    """Return None for NaN."""
+    """Return a float; None for None and NaN."""
     return None if value is None or np.isnan(value) else float(value)
 
 

@@ -138,9 +138,8 @@ DEFAULT_METHODS = (
     PoolingMethod.REML_LOGIT_HK_ADHOC,
     PoolingMethod.GLMM_ML,
 )
-"""Default methods; never one on a discouraged scale, and never the unmodified Hartung-Knapp variance, with which
-two cohorts that agree by chance look like proof.
-"""
+"""Default methods; never one on a discouraged scale, and never the unmodified Hartung-Knapp variance, with which two
+cohorts that agree by chance look like proof."""
 
 
 def scale_of(method: PoolingMethod) -> Scale:

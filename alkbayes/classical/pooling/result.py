@@ -52,8 +52,8 @@ class PooledProportion:
     tau2_trial
         Variance between trials, a part of `tau2`. None for methods that ignore trials.
     rho
-        Intraclass correlation of `beta-binomial-ml`, in [0, 1): the variance between cohorts' rates is rho * mean * (1
-        - mean).
+        Intraclass correlation of `beta-binomial-ml`, in [0, 1): rates vary between cohorts with the variance
+        rho * mean * (1 - mean).
     corrected
         Number of cohorts with 1/2 added to both cells; None for methods that never do that.
     notes

@@ -132,7 +132,7 @@ class Approximation:
         p = inverse(design.link, theta)
         # Derivative of the rate by theta, in units of the logit's p (1 - p).
         change = 1.0 if design.link is Link.LOGIT else inverse_derivative(design.link, theta) / (p * (1 - p))
-        # Half a patient more of either kind keeps a cohort of none or all from running away.
+        # Half a patient more of either kind keeps a cohort with 0/n or n/n from diverging.
         information = (design.n + 1) * p * (1 - p) * change
         logit = theta + (design.responders + 0.5 - (design.n + 1) * p) / information
         return Approximation(target, logit, 1 / (information * change))

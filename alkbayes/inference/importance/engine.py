@@ -39,7 +39,7 @@ from alkbayes.model.design import Design
 from alkbayes.model.draws import Draws, complete
 
 SURPLUS = 1.5
-"""Weighted draws for each draw kept: more of them mean fewer duplicates."""
+"""Weighted draws per draw kept; a larger surplus means fewer duplicates."""
 LEAST_WEIGHTED = 2000
 """Minimum number of weighted draws, for the weights' diagnostics."""
 CHECK_FINENESS = Fineness(Nodes(outer=31, inner=25), Rule(points=25, drop=25.0, tolerance=1e-5), tabulated=False)
@@ -48,8 +48,7 @@ PROBING = 1
 """Stream of the draws that look for regions missed by the proposal; separate, so that they change no other draw."""
 MOST_ERROR = 0.01
 """Largest standard deviation of the error of log L over the posterior: shifts no mean by more than a hundredth of a
-posterior SD.
-"""
+posterior SD."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,16 +39,14 @@ GOOD_K = 0.5
 GOOD_SHARE = 0.3
 """Effective share of the weighted draws below which it is refitted too."""
 SCALE_NU, COEFFICIENT_NU = 6.0, 20.0
-"""Degrees of freedom of the proposals: tails heavier than the posterior's, but not so heavy as to waste draws.
-Given the scales the coefficients are nearly normal.
-"""
+"""Degrees of freedom of the proposals: tails heavier than the posterior's, but not so heavy as to waste draws. Given
+the scales the coefficients are nearly normal."""
 REFITTED_NU = 8.0
 """Degrees of freedom of the coefficients' proposal once fitted to weighted draws, which say little of the tails."""
 WIDE_SHARE, WIDE_NU, WIDE = 0.1, 4.0, 2.0
 """Share, degrees of freedom and width of a defensive component of the coefficients' proposal (Hesterberg 1995,
-doi:10.1080/00401706.1995.10484303): the logit of a level whose cohorts have no responders has the prior's tail
-on one side.
-"""
+doi:10.1080/00401706.1995.10484303): the logit of a level whose cohorts have no responders has the prior's tail on one
+side."""
 PILOTS, PILOT = 2, 1000
 """Rounds in the approximation, at almost no cost, and the draws of each."""
 MANY = 2000
@@ -56,29 +54,25 @@ MANY = 2000
 TRIAL, LEAST_TRIAL = 1000, 300
 """Draws of a trial round, for a usual table and for one with many cohorts."""
 TRIALS = (1, 1, 1, 3)
-"""Components of the proposals tried, in turn until the weights are good, before all draws are made: with thousands
-of cohorts the narrow posterior lies away from the approximation.
-"""
+"""Components of the proposals tried, in turn until the weights are good, before all draws are made: with thousands of
+cohorts the narrow posterior lies away from the approximation."""
 LEAST_EFFECTIVE = 20.0
 """Minimum effective draws for refitting a proposal: fewer determine no covariance."""
 TRIAL_FINENESS = Fineness(Nodes(outer=5, inner=5), Rule(points=9, drop=8.0, tolerance=0.1), tabulated=True)
 """Error of log L about 0.003 on the bundled evidence: enough to find a proposal, and three times as fast."""
 FEWER_NODES, NEGLIGIBLE = USUAL._replace(nodes=Nodes(outer=7, inner=7)), 1e-5
-"""Fewer nodes, at half the work, if they change log L by at most this standard deviation over the posterior; a
-common error does not matter.
-"""
+"""Fewer nodes, at half the work, if they change log L by at most this standard deviation over the posterior; a common
+error does not matter."""
 MIXTURES = (1, 3, 5)
 """Components of the proposals refitted to exact weights, in turn until the weights are good."""
 LOG_COMPONENTS = (4, 6, 8)
 """Components of proposals for the log scales."""
 WIDE_LOGS = ((-0.5, 0.8), (-3.0, 2.5))
-"""Centre (relative to the log of the prior's scale) and width of components for scales as large as in the prior,
-and for small ones.
-"""
+"""Centre (relative to the log of the prior's scale) and width of components for scales as large as in the prior, and
+for small ones."""
 POOL, PROBES, MORE_PROBES = 1000, 500, 4000
-"""Draws of each half of the sample to which a broad proposal is fitted in the approximation, and draws weighted:
-few at first, and more if these suggest a thin proposal, which a single one of them may.
-"""
+"""Draws of each half of the sample to which a broad proposal is fitted in the approximation, and draws weighted: few at
+first, and more if these suggest a thin proposal, which a single one of them may."""
 SURE = 3.0
 """Standard errors by which more draws must confirm it."""
 LOG_NU = 20.0

@@ -14,9 +14,8 @@ type Index = NDArray[np.intp]
 EM_STEPS = 10
 """EM steps of a mixture's refit, which need not be optimal: the weights correct it."""
 LEAST_SHARE = 0.05
-"""Minimum weight of a component before normalisation, and share of the whole covariance mixed into each one's own:
-no component vanishes or collapses onto a few draws.
-"""
+"""Minimum weight of a component before normalisation, and share of the whole covariance mixed into each one's own: no
+component vanishes or collapses onto a few draws."""
 SINGULAR = 1e-8
 """Added to the variances, in units of their mean, in case the draws lie in a plane."""
 

@@ -43,7 +43,7 @@ def key_of(*contents: object) -> str:
     """
     digest = sha256(_environment().encode())
     for piece in _pieces(contents):
-        # With its length, so that no two lists of pieces run together to the same bytes.
+        # With its length, so that no two lists of pieces concatenate to the same bytes.
         digest.update(f"{len(piece)}:".encode() + piece)
     return digest.hexdigest()
 
@@ -107,7 +107,7 @@ def _environment() -> str:
 
 
 def _pieces(content: object) -> list[bytes]:
-    """Return a content's type and value as bytes, parts one by one."""
+    """Return the type and value of a content as bytes, part by part."""
     kind = type(content).__qualname__.encode()
     match content:
         case None | bool() | int() | float() | str() | bytes():

@@ -109,7 +109,7 @@ def compile_density(
 
         from alkbayes.inference.nuts.graph import density_and_gradient
 
-        # Whatever the user's own settings of PyTensor: nutpie calls in doubles, and the key knows nothing of them.
+        # Overrides the user's PyTensor settings: nutpie calls in doubles, and the key does not include them.
         with config.change_flags(floatX="float64"):
             made = density_and_gradient(build())
             names = {"N_DIM": size, "N_DATA": len(data), "density_and_gradient": made}
