@@ -166,8 +166,8 @@ class PriorChecks:
     cells
         A row for each combination of line and TKI generation with cohorts (a single row for a table without these
         columns): cell ("naive:first"), first_column, first_level, second_column, second_level, k, patients, responders,
-        observed (crude rate), median, low, high of the crude rate predicted from the priors for the same cohorts (95
-        %), below and above: its probability below 5 % and above 95 %; inside: True if the interval contains the
+        observed (crude rate), median, low, high (95 %) of the crude rate predicted from the priors for the same
+        cohorts, below and above: its probability below 5 % and above 95 %; inside: True if the interval contains the
         observed rate.
     statistics
         As for the posterior.

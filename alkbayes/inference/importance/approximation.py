@@ -21,7 +21,7 @@ from alkbayes.spec.priors import Normal, StudentT
 type Array = NDArray[np.float64]
 
 REWORKS = 3
-"""Newton steps of the approximation towards the posterior mode."""
+"""Newton steps of the approximation towards the posterior's centre."""
 FARTHEST = 15.0
 """Largest logit at which a likelihood is linearised: it would be flat beyond."""
 STUDENT_WIDTH = 1.5
@@ -107,7 +107,7 @@ class Approximation:
         )
 
     def reworked(self, psi: Array) -> "Approximation":
-        """Return the approximation about the posterior mode at scales `psi`, shape (scale,).
+        """Return the approximation about the posterior's centre at scales `psi`, shape (scale,).
 
         Each step linearises the cohorts' likelihoods at the logits of the previous approximation.
         """

@@ -147,7 +147,7 @@ class Round:
 
 
 def approximate(target: Target, rng: np.random.Generator) -> tuple[Approximation, Proposal]:
-    """Return the normal approximation about the posterior mode, and a proposal fitted to it."""
+    """Return the normal approximation about the posterior's centre, and a proposal fitted to it."""
     unit = _units(target)
     approximation = Approximation(target)
     approximation = approximation.reworked(_mode(approximation, unit / 2))
