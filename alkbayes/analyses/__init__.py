@@ -1,1 +1,1 @@
-"""The further analyses of the review: PFS, intracranial response, sequencing, resistance."""
+"""Further analyses of the review: PFS, intracranial response, sequencing, resistance."""

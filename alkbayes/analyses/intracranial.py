@@ -1,8 +1,8 @@
-"""Systemic and intracranial response side by side, and how the intracranial contrasts move with the priors.
+"""Systemic and intracranial response side by side, and the sensitivity of the intracranial contrasts to the priors.
 
-Three fits are laid beside each other: the systemic model on all cohorts; the intracranial model; and the intracranial
-model on the systemic counts of the same cohorts, so that like is compared with like and what differs is what is
-counted. Even then the patients differ: the one counts all of a cohort, the other those with measurable brain lesions.
+Three fits: the systemic model on all cohorts; the intracranial model; and the intracranial model on the systemic counts
+of the same cohorts, a like-for-like comparison of the two outcomes. The patients still differ: the systemic counts
+include all patients of a cohort, the intracranial ones those with measurable brain lesions.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ SYSTEMIC, SAME, BRAIN = "systemic", "systemic, same cohorts", "intracranial"
 SHOWN = (Estimand.TYPICAL, Estimand.MEAN)
 MAIN = "the model's own priors"
 FEW = 3
-"""Cohorts of a generation that are named one by one: what is said of it is said of these."""
+"""Cohorts up to which a generation has them listed by name."""
 
 CONTRAST_COLUMNS = (
     *(
@@ -62,21 +62,21 @@ CONTRAST_COLUMNS = (
 )
 
 FIXED_SD = 2.0
-"""Of the differences between generations where each has a parameter of its own."""
+"""Prior SD of the differences between generations when each has its own parameter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another prior of the intracranial model, or fewer cohorts.
+    """An alternative analysis: another prior for the intracranial model, or fewer cohorts.
 
     Attributes
     ----------
     name
-        What its rows are called.
+        Label of its rows.
     of_prior
-        Whether it changes a prior; otherwise it leaves cohorts out.
+        True if it changes a prior, False if it leaves cohorts out.
     edit
-        From model and table to changed ones.
+        Function from model and table to the changed ones.
     """
 
     name: str
@@ -91,21 +91,19 @@ class IntracranialAnalysis:
     Attributes
     ----------
     rates
-        Rows of :func:`alkbayes.estimates.rates.pooled_table` for `typical` and `mean`, with `side` before them:
-        "systemic", "systemic, same cohorts" or "intracranial". `patients` are those that the side counts.
+        Rows of :func:`alkbayes.estimates.rates.pooled_table` for `typical` and `mean`, preceded by `side`: "systemic",
+        "systemic, same cohorts" or "intracranial". `patients` are those counted for that side.
     contrasts
-        Each generation against each other in the intracranial model, under each alternative, the model as it is first:
-        columns alternative, of_prior (whether it changes a prior), cohorts, contrast ("third vs first"), first, second
-        (its two levels), scale and the other columns of :func:`alkbayes.estimates.rates.contrast_table`, with sd, and
-        mcse_prob of prob_better.
+        Contrasts between generations in the intracranial model, under its own priors first, then under each
+        alternative: columns alternative, of_prior (True if it changes a prior), cohorts, contrast ("third vs first"),
+        first, second (its two levels), scale and the other columns of
+        :func:`alkbayes.estimates.rates.contrast_table`, with sd, and mcse_prob of prob_better.
     left_out
         Alternatives that could not be fitted, each with the reason.
-    scaling
-        Power-scaling of the intracranial model.
     carried_by
-        What the evidence on generations rests on, in sentences.
+        Sentences on the cohorts and trials behind the comparison of generations.
     brain, systemic
-        The two fits that stand for themselves.
+        Fits of the intracranial and of the systemic model.
     """
 
     rates: pd.DataFrame
@@ -118,7 +116,7 @@ class IntracranialAnalysis:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What the two fits failed of the convergence gate."""
+        """Convergence failures of the two fits."""
         return (*self.systemic.diagnostics.failures, *self.brain.diagnostics.failures)
 
 
@@ -142,7 +140,7 @@ def _half_normal(sd: float) -> dict[str, str | float]:
 
 
 def _own_review(spec: "Spec", evidence: "Evidence") -> Change | Inapplicable:
-    """Keep the cohorts whose intracranial responses were read independently."""
+    """Keep the cohorts with independently reviewed intracranial responses."""
     return edits.only("ic_assessor", "irc")(spec, evidence)
 
 
@@ -157,7 +155,7 @@ ALTERNATIVES = (
     Alternative("lines apart: normal 0, 2", True, edits.first_fixed(2.0, WHY)),
     Alternative("read independently (ic_assessor irc)", False, _own_review),
 )
-"""What the contrasts are held against."""
+"""Alternative analyses for the contrasts between generations."""
 
 
 def intracranial_analysis(
@@ -168,23 +166,21 @@ def intracranial_analysis(
     settings: SamplerSettings | None = None,
     progress: Progress | None = None,
 ) -> IntracranialAnalysis:
-    """Fit both models by quadrature, the intracranial one under other priors too.
+    """Fit both models by quadrature, and the intracranial one under other priors too.
 
     Parameters
     ----------
     spec, evidence
-        The intracranial model and the table with its outcome.
+        Intracranial model, and the table with its outcome.
     systemic
         Model and table of the systemic response.
-    settings
-        Of every fit.
     progress
-        Called with the fits that are done and all of them.
+        Called with the number of fits done and the total.
 
     Raises
     ------
     SamplingError
-        If one of the three fits that stand side by side cannot be made.
+        If one of the three main fits fails.
     """
     settings = settings or SamplerSettings()
     total, done = 3 + len(ALTERNATIVES), 0
@@ -233,7 +229,7 @@ def intracranial_analysis(
 
 
 def _same_cohorts(systemic: "Evidence", brain: "Evidence") -> "Evidence":
-    """Return the systemic counts of the cohorts that have intracranial ones."""
+    """Return the systemic counts of the cohorts with intracranial ones."""
     kept = systemic.frame["cohort_id"].isin(brain.frame["cohort_id"])
     return systemic.part(kept.to_numpy())
 
@@ -260,7 +256,7 @@ def _contrasts(alternative: str, fit: Fit, *, of_prior: bool) -> pd.DataFrame:
 
 
 def _carried_by(evidence: "Evidence") -> Iterator[str]:
-    """Yield which cohorts a generation with few of them has, and which trials hold several generations."""
+    """Yield the cohorts of sparse generations, and the trials with several generations."""
     frame = evidence.frame
     for level in dict.fromkeys(frame[GENERATION]):
         members = frame[frame[GENERATION] == level]

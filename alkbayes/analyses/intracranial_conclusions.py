@@ -1,4 +1,4 @@
-"""Whether later generations do better in the brain, and whether priors decide that, in sentences of the numbers."""
+"""Conclusions on response in the brain by generation, and on their sensitivity to the prior."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -19,15 +19,15 @@ from alkbayes.text.wording import counted, points, ratio, share_of_draws
 from alkbayes.vocabulary import ALL, INTERVAL_PROB, NOT_RANDOMISED, label_of
 
 TAIL = (1 - INTERVAL_PROB) / 2
-"""A direction is settled where the probability of the other one is below this."""
+"""A direction is settled if the probability of the opposite one is below this."""
 MOST_LEFT = 0.5
-"""Share of its prior's SD that a correlation may have left if the data are to carry it."""
+"""Largest ratio of posterior to prior SD at which the data are said to inform the correlation."""
 
 type Row = Mapping[str, Any]
 
 
 def record_of(found: IntracranialAnalysis) -> dict[str, Any]:
-    """Return an analysis as values that JSON can hold: its tables, the conclusions, and what a reader must know."""
+    """Return the analysis as JSON values: tables, conclusions and notes."""
     return {
         "rates": records(found.rates),
         "contrasts": records(found.contrasts),
@@ -39,7 +39,7 @@ def record_of(found: IntracranialAnalysis) -> dict[str, Any]:
 
 
 def joint_record_of(found: JointFit, brain: Fit) -> dict[str, Any]:
-    """Return a joint fit as values that JSON can hold, beside the fit of the intracranial model alone."""
+    """Return the joint fit as JSON values, beside the intracranial model alone."""
     beside, gap = beside_separate(found, posterior_of(brain)), brain_less_body(found)
     return {
         "correlation": asdict(found.correlation),
@@ -53,7 +53,7 @@ def joint_record_of(found: JointFit, brain: Fit) -> dict[str, Any]:
 
 
 def conclusions(found: IntracranialAnalysis) -> list[str]:
-    """Return the answer, what each contrast depends on, what power-scaling says, and what carries it all."""
+    """Return the answer, the sensitivity of each contrast, the power-scaling, and the evidence behind it all."""
     differences = found.contrasts[found.contrasts["scale"] == "risk_difference"]
     if differences.empty:
         return ["The cohorts with intracranial counts are of one generation: there is nothing to compare."]
@@ -70,14 +70,10 @@ def conclusions(found: IntracranialAnalysis) -> list[str]:
 
 
 def joint_conclusions(found: JointFit, beside: pd.DataFrame, gap: pd.DataFrame) -> list[str]:
-    """Return whether the data carry a correlation, what it does to the intracranial numbers, and what it leaves out.
+    """Return the evidence for the correlation, its effect on the intracranial results, and its limits.
 
-    Parameters
-    ----------
-    found
-        The joint fit.
-    beside, gap
-        Of :func:`alkbayes.analyses.joint.beside_separate` and :func:`alkbayes.analyses.joint.brain_less_body`.
+    `beside` and `gap` come from :func:`alkbayes.analyses.joint.beside_separate` and
+    :func:`alkbayes.analyses.joint.brain_less_body`.
     """
     rho, generation = found.correlation, label_of(GENERATION)
     said = [
@@ -109,17 +105,17 @@ def joint_conclusions(found: JointFit, beside: pd.DataFrame, gap: pd.DataFrame) 
 
 
 def settled(probability: float) -> bool:
-    """Return whether a direction with this probability is settled, either way."""
+    """Return True if a direction with this probability is settled, either way."""
     return min(probability, 1 - probability) < TAIL
 
 
 def probability_text(probability: float) -> str:
-    """Return a probability for a reader; draws cannot tell 0 and 1 from what is next to them."""
+    """Return a probability for a reader, never as exactly 0 or 1: draws cannot show that."""
     return share_of_draws(probability).replace("< ", "below ").replace("> ", "above ")
 
 
 def carried(rho: Correlation, *, cohorts: int) -> str:
-    """Return whether the data carry the correlation: its sign is settled, and less than half of the prior's SD left."""
+    """Return whether the data inform the correlation: sign settled, and less than half of the prior SD left."""
     if settled(rho.prob_positive) and rho.sd_ratio < MOST_LEFT:
         way = "with" if rho.prob_positive > TAIL else "against"
         return (
@@ -136,7 +132,7 @@ def carried(rho: Correlation, *, cohorts: int) -> str:
 
 
 def _answer(differences: Sequence[Row]) -> str:
-    """Return the answer to the question by the model's own priors, and for how many contrasts every prior gives it."""
+    """Return the answer under the model's own priors, and the number of contrasts on which every prior agrees."""
     main = [row for row in differences if row["alternative"] == MAIN]
     each = ", ".join(f"{row['first']} than {row['second']} {probability_text(row['prob_better'])}" for row in main)
     by_main = [row["contrast"] for row in main if settled(row["prob_better"])]
@@ -158,13 +154,13 @@ def _answer(differences: Sequence[Row]) -> str:
 
 
 def _close(row: Row) -> bool:
-    """Return whether more draws might decide otherwise about a direction being settled."""
+    """Return True if more draws might change whether the direction is settled."""
     least = min(row["prob_better"], 1 - row["prob_better"])
     return bool(abs(least - TAIL) < BEYOND_NOISE * row["mcse_prob"])
 
 
 def _hangs_on(rows: Sequence[Row], odds: Row) -> str:
-    """Return a contrast under the model's own and other priors, and whether that matters."""
+    """Return a contrast under the model's own and the other priors, and whether the difference matters."""
     (main,) = [row for row in rows if row["alternative"] == MAIN]
     others = [row for row in rows if row["of_prior"] and row["alternative"] != MAIN]
     start = (
@@ -199,13 +195,13 @@ def _hangs_on(rows: Sequence[Row], odds: Row) -> str:
 
 
 def _moved(row: Row, main: Row) -> bool:
-    """Return whether another prior moves the median by more than half an SD, and by more than Monte Carlo error."""
+    """Return True if another prior moves the median by more than half an SD and more than Monte Carlo error."""
     noise = BEYOND_NOISE * float(np.hypot(row["mcse_median"], main["mcse_median"]))
     return bool(abs(row["median"] - main["median"]) > max(MOVED * main["sd"], noise))
 
 
 def _other_evidence(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield what becomes of a contrast where cohorts are left out."""
+    """Yield the contrast with cohorts left out."""
     for row in rows:
         if not row["of_prior"]:
             yield (
@@ -215,7 +211,7 @@ def _other_evidence(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _power_scaled(scaling: PowerScaling) -> str:
-    """Return which prior power-scaling flags for the contrasts of generations."""
+    """Return the priors flagged by power-scaling for the contrasts between generations."""
     contrasts = [
         found
         for found in scaling.sensitivities
@@ -235,7 +231,7 @@ def _power_scaled(scaling: PowerScaling) -> str:
 
 
 def _sceptical(found: Mapping[str, float]) -> str:
-    """Return what the correlation is under a prior that leans to 0."""
+    """Return the correlation under a prior that favours 0."""
     return (
         f"With a prior that leans to 0, LKJ(2), {_figure(found['median'])} ({_figure(found['low'])} to "
         f"{_figure(found['high'])}), probability {probability_text(found['prob_positive'])}."
@@ -243,7 +239,7 @@ def _sceptical(found: Mapping[str, float]) -> str:
 
 
 def _consequences(beside: Sequence[Row]) -> str:
-    """Return how far the intracranial numbers move, and whether they are known better."""
+    """Return how far the intracranial estimates move, and whether they become more precise."""
     moved = [row for row in beside if abs(row["shift_in_sds"]) > MOVED]
     largest = max(beside, key=lambda row: abs(row["shift_in_sds"]))
     widths = [row["width_ratio"] for row in beside]
@@ -257,10 +253,10 @@ def _consequences(beside: Sequence[Row]) -> str:
 
 
 def _overlap(found: JointFit) -> str:
-    """Return what it means that the same patients are in both counts.
+    """Return the consequence of the same patients being in both counts.
 
-    Of m patients who are among n, with a correlation phi of the two responses of a patient, the two observed rates have
-    the sampling correlation phi sqrt(m / n).
+    If m of n patients are in both, and phi is the correlation of the two responses of a patient, the sampling
+    correlation of the observed rates is phi sqrt(m / n).
     """
     joint = found.joint
     n = joint.first.n[joint.cohort_of]

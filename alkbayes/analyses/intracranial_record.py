@@ -1,4 +1,4 @@
-"""The analysis of intracranial response as JSON holds it: what its command prints and keeps beside a run."""
+"""JSON record of the intracranial analysis, printed by its command and kept beside a run."""
 
 from typing import Any, TypedDict
 
@@ -9,10 +9,9 @@ from alkbayes.text.json import finite_or_none
 
 
 class IntracranialRecord(TypedDict):
-    """Systemic and intracranial response side by side; a number that there is none of is None.
+    """JSON record of an :class:`alkbayes.analyses.intracranial.IntracranialAnalysis`, with its tables as rows.
 
-    `joint` is None where both responses were not fitted together. Rows are those of the tables of
-    :class:`alkbayes.analyses.intracranial.IntracranialAnalysis`.
+    Undefined numbers are None; `joint` is None without a joint fit.
     """
 
     rates: list[dict[str, Any]]
@@ -26,7 +25,7 @@ class IntracranialRecord(TypedDict):
 
 
 def intracranial_record(found: IntracranialAnalysis, joint: JointFit | None = None) -> IntracranialRecord:
-    """Return an analysis, with a joint fit where there is one, as values that JSON can hold."""
+    """Return the analysis, and the joint fit if there is one, as JSON values."""
     together = None if joint is None else joint_record_of(joint, found.brain)
     record: IntracranialRecord = finite_or_none(
         record_of(found) | {"joint": together, "failures": list(found.failures)}
@@ -35,6 +34,6 @@ def intracranial_record(found: IntracranialAnalysis, joint: JointFit | None = No
 
 
 def failures_of(record: IntracranialRecord) -> list[str]:
-    """Return what the two fits failed of the convergence gate, and the joint one."""
+    """Return the convergence failures of the two separate fits and the joint one."""
     joint = record["joint"]
     return [*record["failures"], *([] if joint is None else joint["diagnostics"]["failures"])]

@@ -1,4 +1,4 @@
-"""Systemic and intracranial response in one model, and what that tells beside a model of each."""
+"""Joint model of systemic and intracranial response, compared with a separate model for each."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -35,9 +35,9 @@ type Array = NDArray[np.float64]
 
 SHOWN = (Estimand.TYPICAL, Estimand.MEAN)
 BINS = 20
-"""Of (-1, 1), in which the posterior of rho is held against its uniform prior."""
+"""Number of bins of (-1, 1) in which the posterior of rho is compared with its uniform prior."""
 PRIOR_SD = 1 / np.sqrt(3)
-"""Of the uniform distribution on (-1, 1)."""
+"""SD of the uniform distribution on (-1, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,17 @@ class Correlation:
     Attributes
     ----------
     mean, median, sd, low, high
-        Of the posterior; low and high are the ends of the equal-tailed 95 % interval.
+        Posterior summary; low and high are the ends of the equal-tailed 95 % interval.
     mcse
         Monte Carlo standard error of the mean.
     prob_positive
-        Posterior probability that it is above 0, which is 0.5 in the prior.
+        Posterior probability of a correlation above 0; 0.5 in the prior.
     sd_ratio
-        Posterior over prior SD: 1 where the data say nothing.
+        Posterior SD over prior SD: 1 if the data are uninformative.
     information
-        Kullback-Leibler divergence of the posterior from the prior, in nats, from the shares of the posterior in 20
-        bins of equal width.
+        Kullback-Leibler divergence of the posterior from the prior, in nats, from `shares`.
     shares
-        These shares, from -1 to 1.
+        Posterior probability of each of 20 bins of equal width, from -1 to 1.
     """
 
     mean: float
@@ -80,15 +79,11 @@ class JointFit:
     Attributes
     ----------
     joint, draws
-        What was fitted, and its draws.
-    correlation
-        Of the deviations.
+        The joint model and its draws.
     diagnostics
-        The convergence verdict over all parameters.
-    settings
-        Of the try that is kept.
-    seconds
-        What compiling and sampling took.
+        Convergence verdict over all parameters.
+    settings, seconds
+        Sampler settings of the attempt kept, and its time for compiling and sampling.
     """
 
     joint: Joint
@@ -100,13 +95,13 @@ class JointFit:
 
     @property
     def brain(self) -> Posterior:
-        """The intracranial part, as estimates read it."""
+        """Posterior of the intracranial part."""
         return posterior_from(self.joint.second, flat(self.draws.second), seed=self.settings.seed)
 
     @property
     def body(self) -> Posterior:
-        """The systemic part over the profiles of the intracranial patients: the same cohorts and weights."""
-        # In the intracranial design, so that both are averaged alike; levels that it has not are not used.
+        """Posterior of the systemic part over the profiles of the intracranial patients: same cohorts, same weights."""
+        # In the intracranial design, so that both are averaged alike; levels absent from it are not used.
         return posterior_from(self.joint.second, flat(_over(self.joint, self.draws.first)), seed=self.settings.seed)
 
 
@@ -117,16 +112,16 @@ def fit_joint(
     settings: SamplerSettings | None = None,
     progress: "Progress | None" = None,
 ) -> JointFit:
-    """Fit the models of two fits together, with correlated deviations.
+    """Fit the two models jointly, with correlated deviations.
 
-    Chains that fail the convergence gate are sampled once more, as a single model's are.
+    Chains that fail the convergence gate are sampled once more, as for a single model.
 
     Raises
     ------
     SpecError
         If the models cannot be joined.
     SamplingError
-        If the sampler cannot run to its end.
+        If the sampler does not finish.
     """
     started = time.perf_counter()
     settings = settings or SamplerSettings()
@@ -146,7 +141,7 @@ def fit_joint(
 
 
 def correlation_of(rho: Array) -> Correlation:
-    """Return what draws of rho, shape (chain, draw), say beside its uniform prior."""
+    """Summarise draws of rho, shape (chain, draw), against its uniform prior."""
     shares = np.histogram(rho, bins=BINS, range=(-1.0, 1.0))[0] / rho.size
     there = shares[shares > 0]
     found = summarise(rho)
@@ -161,15 +156,15 @@ def correlation_of(rho: Array) -> Correlation:
 
 
 def sceptical(rho: Array) -> dict[str, float]:
-    """Return what draws of rho become under the prior LKJ(2), which leans to 0, by weights.
+    """Reweight draws of rho to the prior LKJ(2), which favours 0.
 
     Its density is proportional to 1 - rho^2 (Lewandowski, Kurowicka and Joe 2009, doi:10.1016/j.jmva.2009.04.008), so
-    that no draw weighs more than those at 0.
+    draws at 0 carry the largest weight.
 
     Returns
     -------
     dict
-        median, low and high, the ends of the 95 % interval, and prob_positive.
+        median, low and high (the ends of the 95 % interval), and prob_positive.
     """
     values = rho.ravel()
     weights = 1 - values**2
@@ -179,16 +174,16 @@ def sceptical(rho: Array) -> dict[str, float]:
 
 
 def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:
-    """Return the intracranial numbers of the joint model beside those of the intracranial model alone.
+    """Compare the intracranial estimates of the joint model with those of the intracranial model alone.
 
     Returns
     -------
     pandas.DataFrame
-        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, first and second (of a contrast, its levels) and measure (an
-        estimand, or a contrast's scale); median, sd, low, high of the joint model and, with `separate_` before them, of
-        the intracranial one alone; shift_in_sds, the difference of the medians in SDs of the latter, and width_ratio,
-        the width of the joint interval over that of the other, both on the scale of the number (of odds ratios on the
-        log scale); prob_better and separate_prob_better of contrasts. Rates are in [0, 1].
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, first and second (levels of a contrast) and measure (an estimand,
+        or the scale of a contrast); median, sd, low, high of the joint model and, prefixed `separate_`, of the
+        intracranial model alone; shift_in_sds, the difference of the medians in SDs of the separate model, and
+        width_ratio, the joint over the separate interval width, both on the log scale for odds ratios; prob_better and
+        separate_prob_better for contrasts. Rates are in [0, 1].
     """
     rows = []
     alone = {key: draws for key, _, draws in _numbers(separate)}
@@ -212,14 +207,14 @@ def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:
 
 
 def brain_less_body(found: JointFit) -> pd.DataFrame:
-    """Return how far the intracranial rate lies from the systemic one, of the same cohorts and weights.
+    """Return the intracranial minus the systemic rate, over the same cohorts and weights.
 
     Returns
     -------
     pandas.DataFrame
-        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, k, patients (with brain lesions, which are the weights of both),
-        systemic and intracranial (posterior medians of `mean`), difference, low, high (intracranial less systemic, in
-        [-1, 1]) and prob_higher, the probability that the intracranial rate is the higher one.
+        Columns `alkbayes.vocabulary.GROUP_COLUMNS`, k, patients (those with brain lesions, the weights of both rates),
+        systemic and intracranial (posterior medians of `mean`), difference, low, high (intracranial minus systemic, in
+        [-1, 1]) and prob_higher, the probability of a higher intracranial rate.
     """
     rows = []
     for (about, brain), (_, body) in zip(pooled_draws(found.brain), pooled_draws(found.body), strict=True):
@@ -235,14 +230,14 @@ def brain_less_body(found: JointFit) -> pd.DataFrame:
 
 
 def flat(draws: Mapping[str, Array]) -> dict[str, Array]:
-    """Return draws with chains and draws in one axis."""
+    """Return draws with chains and draws on one axis."""
     return {name: values.reshape(-1, *values.shape[2:]) for name, values in draws.items()}
 
 
 def _numbers(
     posterior: Posterior,
 ) -> Iterator[tuple[tuple[str, str | Contrast, str], dict[str, str | int | float | None], Array]]:
-    """Yield of each number what it is across models, what identifies it in a row, and its draws."""
+    """Yield for each estimate its key across models, its identifying columns, and its draws."""
     for row, draws in pooled_draws(posterior):
         if row["estimand"] in SHOWN:
             about = {name: row[name] for name in GROUP_COLUMNS} | dict.fromkeys(("first", "second"))
@@ -256,19 +251,19 @@ def _numbers(
 
 
 def _better(measure: str, draws: Array) -> float:
-    """Return the probability that the first level of a contrast is better; not a number for a rate."""
+    """Return the probability that the first level of a contrast is better; NaN for a rate."""
     return float((draws > NO_DIFFERENCE[measure]).mean()) if measure in NO_DIFFERENCE else float("nan")
 
 
 def _over(joint: Joint, first: Mapping[str, Array]) -> dict[str, Array]:
-    """Return draws of the first outcome's parameters as those of the second design would be."""
+    """Return draws of the first outcome's parameters under the names of the second design."""
     draws = {"alpha": first["alpha"], "p": first["p"][..., joint.cohort_of]}
     share = joint.second.n / joint.second.n.sum()
     second = {block.columns: block for block in joint.second.effects}
     for block in joint.first.effects:
         effects = level_effects(block, first)
         if (same := second.get(block.columns)) is None:
-            # Dropped from the second, whose cohorts are all of one level: this is that level's effect.
+            # Dropped from the second, whose cohorts share one level: this is that level's effect.
             draws["alpha"] = draws["alpha"] + effects[..., block.index[joint.cohort_of]] @ share
         else:
             draws[f"effect_{same.slug}"] = effects[..., [block.levels.index(level) for level in same.levels]]
@@ -282,7 +277,7 @@ def _sampled(
     draws = from_positions(joint, sampled.positions)
     named = {"rho": draws.rho}
     for prefix, found in (("systemic ", draws.first), ("intracranial ", draws.second)):
-        # Each number once: rates are logits on another scale, and contrasts are the levels' effects in other units.
+        # Each quantity once: rates are logits on another scale, and contrasts are the levels' effects in other units.
         named |= {f"{prefix}{name}": x for name, x in found.items() if name != "p" and not name.startswith("raw_")}
     posterior = xr.Dataset(
         {

@@ -1,7 +1,7 @@
-"""Median progression-free survival of a table: the mean of medians that reviews print, and a model beside it.
+"""Median progression-free survival: the weighted mean of medians that reviews report, beside a model.
 
-The model is fitted to every median and every bound, once more without the medians that were not reached, and once under
-each other assumption about printed medians.
+The model is fitted to every median and every bound, then without the medians not reached, and then under each
+alternative assumption about reported medians.
 """
 
 from collections.abc import Iterator
@@ -49,13 +49,13 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 DEFAULT_DRAWS = 8000
-"""Of the posterior; the command line has the same."""
+"""Posterior draws; the command line has the same default."""
 LEAST_DRAWS = 100
 PRIOR_DRAWS = 20_000
 ASSUMPTION_DRAWS = 2000
-"""Of a fit under other assumptions, at most: it is there to be compared, not quoted."""
+"""Maximum draws of a fit under other assumptions, which is for comparison and not for quotation."""
 REVIEW = {"naive": 13.8, "pretreated": 9.8}
-"""Weighted median PFS in months that the review printed."""
+"""Weighted median PFS in months as published in the review."""
 WITH_ERRORS = ["median", "low", "high", "mcse_median", "mcse_low", "mcse_high"]
 ASSUMPTION_COLUMNS = ["assumption", *GROUP_COLUMNS, *WITH_ERRORS, "failed"]
 WITHOUT = Assumptions("not reached left out", not_reached="left out")
@@ -76,10 +76,7 @@ CAUTIONS = (MEAN_NO_MEDIAN, DIFFERENT_FOLLOW_UP, RATIO_NO_HAZARD)
 
 
 class PfsRecord(TypedDict):
-    """What is said of median PFS as JSON holds it; a number that there is none of is None.
-
-    Rows are those of the tables of :class:`PfsResults`.
-    """
+    """JSON record of :class:`PfsResults`, with its tables as rows; undefined numbers are None."""
 
     evidence: dict[str, Any]
     model: str
@@ -100,39 +97,31 @@ class PfsRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class PfsResults:
-    """What is said of median PFS; months throughout.
+    """Results for median PFS, in months throughout.
 
     Attributes
     ----------
-    evidence
-        The table.
-    spec
-        The model.
     known
-        How many medians there are, how many were not reached, how many not reported.
+        Numbers of medians reported, not reached and not reported.
     weighted
-        Columns group, level, k, trials, patients, estimate, low, high, note (the mean of medians with its bootstrap
-        interval over trials); not_reached, the cohorts that it cannot use; at_least, the mean with these at their
-        bounds; review, what the published review printed (NaN where it printed nothing, and for other tables).
+        Columns group, level, k, trials, patients, estimate, low, high, note (mean of medians with its bootstrap
+        interval over trials); not_reached, the number of cohorts it cannot use; at_least, the mean with these at their
+        bounds; review, the value published in the review (NaN if it has none, and for other tables).
     pooled, contrasts, heterogeneity, cohorts
-        Of the model; see :mod:`alkbayes.estimates.medians`.
+        Results of the model; see :mod:`alkbayes.estimates.medians`.
     left_out
-        Columns group, level, estimand, k, median, low, high and their Monte Carlo errors (mcse_median, ...), and
-        the same with the ending "_without": without the medians that were not reached. No rows where all were reached.
+        Columns group, level, estimand, k, median, low, high and their Monte Carlo errors (mcse_median, ...), and the
+        same with the suffix "_without": without the medians not reached. Empty if all were reached.
     assumptions
-        Columns assumption, group, level, median, low, high and their Monte Carlo errors: `typical` of all cohorts and
-        of each level of the first effect, under other assumptions about printed medians; failed: what failed the gate
-        there, empty if nothing did.
+        Columns assumption, group, level, median, low, high and their Monte Carlo errors: `typical` for all cohorts and
+        each level of the first effect, under other assumptions about reported medians; failed: failures of the
+        convergence gate, empty if there are none.
     posterior
         Draws of the model, with the convergence gate.
     failures
-        What failed the gate in the fit of everything or in that without those not reached; empty if nothing did.
-    notes
-        Sentences on what the numbers come to.
-    cautions
-        How none of them may be read.
-    settings
-        Seed, draws and resamples.
+        Gate failures of the fit to everything or of that without medians not reached; empty if there are none.
+    notes, cautions
+        Sentences on the results, and warnings against misreading them.
     """
 
     evidence: "Evidence"
@@ -153,18 +142,18 @@ class PfsResults:
 
     @property
     def converged(self) -> bool:
-        """Whether the posterior passed its gate."""
+        """True if the posterior passed its gate."""
         return not self.failures
 
     @property
     def table(self) -> pd.DataFrame:
-        """The pooled medians with, in each row of a group, its mean of medians in columns `weighted_...`."""
+        """Pooled medians with each group's mean of medians in columns `weighted_...`."""
         key = ["group", "level"]
         weighted = self.weighted.drop(columns="not_reached").set_index(key).add_prefix("weighted_").reset_index()
         return self.pooled.merge(weighted, on=key).assign(converged=self.converged)
 
     def to_dict(self) -> PfsRecord:
-        """Return everything as values that JSON can hold."""
+        """Return everything as JSON values."""
         posterior, named = self.posterior, ("source", "sha256", "cohorts", "trials", "patients")
         record = PfsRecord(
             evidence={name: getattr(self.evidence, name) for name in named},
@@ -200,25 +189,25 @@ def pfs_results(
     seed: int = DEFAULT_SEED,
     draws: int = DEFAULT_DRAWS,
 ) -> PfsResults:
-    """Return what is said of median PFS.
+    """Analyse median PFS.
 
     Parameters
     ----------
     evidence
-        A table with columns of median PFS (alkbayes/data/SCHEMA.md) and those of the model.
+        Table with the columns for median PFS (alkbayes/data/SCHEMA.md) and those of the model.
     spec
-        The model; the bundled one if None.
+        Model; the bundled one if None.
     seed
-        Decides the draws and the resamples.
+        Random seed for draws and resamples.
     draws
-        Of the posterior.
+        Number of posterior draws.
 
     Raises
     ------
     UsageError
         If seed or draws are out of range.
     EvidenceError
-        If the table lacks a column, breaks a rule, or knows no median.
+        If the table lacks a column, breaks a rule, or has no median.
     SamplingError
         If no posterior could be drawn.
     """
@@ -268,7 +257,7 @@ def pfs_results(
 
 
 def other_assumptions(medians: Medians) -> tuple[Assumptions, ...]:
-    """Return the other assumptions about printed medians that change something in a table."""
+    """Return the alternative assumptions about reported medians that matter for this table."""
     kinds = {str(kind) for kind in medians.source}
     found = []
     if "patients" in kinds:
@@ -286,7 +275,7 @@ def other_assumptions(medians: Medians) -> tuple[Assumptions, ...]:
 
 
 def prior_table(evidence: "Evidence", spec: MedianSpec, *, seed: int = DEFAULT_SEED) -> pd.DataFrame:
-    """Return what a model's priors say of medians before any is read.
+    """Return the implications of a model's priors for medians.
 
     Returns
     -------
@@ -319,7 +308,7 @@ def _fitted(
 
 
 def _typical(pooled: pd.DataFrame, assumptions: Assumptions, posterior: MedianPosterior) -> pd.DataFrame:
-    """Return `typical` of all cohorts and of each level of the first effect, under these assumptions."""
+    """Return `typical` for all cohorts and each level of the first effect, under these assumptions."""
     first = list(dict.fromkeys(pooled["group"]))[:2]
     rows = pooled[(pooled["estimand"] == Estimand.TYPICAL) & pooled["group"].isin(first)]
     return rows.assign(assumption=assumptions.name, failed="; ".join(posterior.failures))
@@ -353,7 +342,7 @@ def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, se
 
 
 def _sentences(known: Known, medians: Medians, weighted: pd.DataFrame, left_out: pd.DataFrame) -> Iterator[str]:
-    """Yield what the numbers come to."""
+    """Yield sentences on the results."""
     yield (
         f"{known.medians} of {counted(known.cohorts, 'cohort')} have a median PFS: {known.both_limits} with both "
         f"limits of its interval, {known.one_limit} with one, {known.no_limit} with none. {_missed(known, medians)} "
@@ -389,7 +378,7 @@ def _sentences(known: Known, medians: Medians, weighted: pd.DataFrame, left_out:
 
 
 def _missed(known: Known, medians: Medians) -> str:
-    """Return what becomes of the medians that were not reached."""
+    """Return a sentence on the medians not reached."""
     if not known.not_reached and not known.unusable:
         return "Of none is it known that it was not reached."
     bounds = zip(medians.frame["cohort_id"], np.exp(medians.log_bound).tolist(), strict=True)

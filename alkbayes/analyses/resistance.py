@@ -1,8 +1,8 @@
-"""How many samples have an ALK resistance mutation after which inhibitor, from the few rows that there are.
+"""Prevalence of ALK resistance mutations after each inhibitor, from few data.
 
-Each question, a set of mutations in one assay, is one binomial model over its sets of samples, never over the same
-samples twice (:mod:`alkbayes.evidence.resistance`). Beside every number of the posterior stands the same number of the
-prior: with one row a level there is little between them, and a reader must see that.
+Each question, a set of mutations in one assay, is a binomial model over its sets of samples; no sample counts twice
+(:mod:`alkbayes.evidence.resistance`). Each posterior summary stands beside its prior counterpart: with one row per
+level they differ little, and a reader must see that.
 """
 
 from collections.abc import Iterator
@@ -39,17 +39,14 @@ AFTER = "after_generation"
 ANY = "any ALK mutation"
 SHOWN = (Estimand.TYPICAL, Estimand.MEAN, Estimand.NEXT_COHORT)
 FEW = 10
-"""Rows after one generation below which they are called few: an SD between fewer rests much on its prior."""
+"""Rows after one generation below which they are called few: the SD between fewer depends heavily on its prior."""
 PRIOR_DRAWS = 50_000
-"""The ends of a prior interval then move by less than a percentage point between seeds."""
+"""Enough for the ends of a prior interval to move by less than a percentage point between seeds."""
 INTERVALS = {"exact": IntervalMethod.CLOPPER_PEARSON, "jeffreys": IntervalMethod.JEFFREYS}
 
 
 class ResistanceRecord(TypedDict):
-    """What a table says of resistance mutations, as JSON holds it; a number that there is none of is None.
-
-    Rows are those of the tables of :class:`Resistance`.
-    """
+    """JSON record of :class:`Resistance`, with its tables as rows; undefined numbers are None."""
 
     few: list[str]
     gaps: list[str]
@@ -66,38 +63,34 @@ class ResistanceRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Resistance:
-    """What a table says of resistance mutations.
+    """Resistance mutations in a table; proportions are in [0, 1].
 
     Attributes
     ----------
-    table
-        The table.
     few, gaps
-        What there is and how little it is, and what there is not, in sentences that are to be said before any number;
-        the first of `few` sums it up.
+        Sentences on the amount of data and on the missing data, to be given before any estimate; the first of `few` is
+        the summary.
     rows
-        The table with, for each row, observed (n_with / n_biopsies), exact_low, exact_high (Clopper-Pearson) and
-        jeffreys_low, jeffreys_high, the ends of 95 % confidence intervals; and of a counted row also median, low, high
-        of its own prevalence given its question's other rows, with the 95 % credible interval, else NaN.
+        The table with observed (n_with / n_biopsies), exact_low, exact_high (Clopper-Pearson) and jeffreys_low,
+        jeffreys_high, the ends of 95 % confidence intervals; for rows with counts also median, low, high of the row's
+        prevalence given the other rows of its question, with the 95 % credible interval, else NaN.
     prevalence
         A row for each question, generation and estimand (`typical`, `mean`, `next_cohort`: the next set of samples).
         Columns mutation_set, assay, after_generation, agents, k (sets of samples), samples, with_mutation, estimand,
         mean, median, sd, low, high, their Monte Carlo errors, prior_median, prior_low, prior_high, and narrowed: the
-        share by which the 95 % interval is narrower than before any count was read.
+        fraction by which the data narrow the 95 % interval.
     spread
         A row for each question and parameter (tau_cohort: between sets of samples; sd_after_generation). Columns
-        mutation_set, assay, k, generations (how many), parameter, median, low, high, their Monte Carlo errors,
+        mutation_set, assay, k, generations (their number), parameter, median, low, high, their Monte Carlo errors,
         prior_median, prior_low, prior_high; SDs on the logit scale.
     responses
-        Response by mutation status where counts exist: the columns of the table with observed and the limits of rows.
+        Response by mutation status where counts exist: the columns of the table with observed and the limits of `rows`.
     printed
-        Rows of the same table with a printed percentage alone, which nothing is computed from.
+        Rows of that table with only a printed percentage, used in no calculation.
     findings
-        What the numbers say, in sentences.
+        Sentences on the results.
     failures
-        Why the posterior of a question is not to be used, in sentences; empty where each may be.
-
-    Proportions are in [0, 1].
+        Sentences on each posterior that must not be used; empty if all may.
     """
 
     table: ResistanceTable
@@ -112,7 +105,7 @@ class Resistance:
     failures: tuple[str, ...]
 
     def to_dict(self) -> ResistanceRecord:
-        """Return everything as values that JSON can hold."""
+        """Return everything as JSON values."""
         record = ResistanceRecord(
             few=list(self.few),
             gaps=list(self.gaps),
@@ -132,7 +125,7 @@ class Resistance:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One question, its rows, its posterior, and draws of its prior."""
+    """A question with its rows, posterior and prior draws."""
 
     mutation_set: str
     assay: str
@@ -147,14 +140,12 @@ class _Asked:
 
 
 def resistance_of(table: ResistanceTable, *, settings: SamplerSettings | None = None) -> Resistance:
-    """Return what a table says of resistance mutations.
+    """Analyse the resistance mutations in a table.
 
     Parameters
     ----------
     table
-        Checked. Response by mutation status is looked at beside the bundled one alone.
-    settings
-        Seed, chains and draws of each posterior.
+        A checked table. Response by mutation status is analysed for the bundled one only.
 
     Raises
     ------
@@ -195,7 +186,7 @@ def _ask(
     table: ResistanceTable,
     settings: SamplerSettings,
 ) -> _Asked:
-    """Fit the model to the rows of one question, each a set of samples of its own."""
+    """Fit the model to the rows of one question, each a separate set of samples."""
     responders, n = COUNTS
     cohorts = frame.rename(columns={"sample_set": "cohort_id", responders: "responders", n: "n"}).reset_index(drop=True)
     evidence = Evidence(cohorts, table.source, table.sha256, table.content)
@@ -205,15 +196,15 @@ def _ask(
 
 
 def _prior(design: Design, seed: int) -> Posterior:
-    """Return draws of a design's prior in the form of a posterior's."""
+    """Return prior draws of a design in the form of a posterior."""
     draws = from_prior(design, rng=np.random.default_rng([seed, 2]), draws=PRIOR_DRAWS)
     return posterior_from(design, {name: values[0] for name, values in draws.items()}, seed=seed)
 
 
 def _prevalence(asked: _Asked) -> Iterator[dict[str, Any]]:
-    """Yield the prevalence after each generation, before and after the counts."""
+    """Yield prior and posterior prevalence after each generation."""
     tables = pooled_table(asked.posterior, error_columns_of(asked.fit)), pooled_table(asked.prior)
-    # With one generation the model has no such effect, and all rows are of it.
+    # With one generation the model has no such effect, and all rows belong to it.
     group = AFTER if AFTER in asked.posterior.design.profiles else ALL
     for level in in_order(AFTER, asked.frame[AFTER]):
         agents = dict.fromkeys(asked.frame.loc[asked.frame[AFTER] == level, "after_agent"])
@@ -236,14 +227,14 @@ def _prevalence(asked: _Asked) -> Iterator[dict[str, Any]]:
 
 
 def _only(table: pd.DataFrame, values: dict[str, str]) -> dict[str, Any]:
-    """Return the one row that has these values."""
+    """Return the one row with these values."""
     found: list[dict[str, Any]] = [row for row in records(table) if values.items() <= row.items()]
     (row,) = found
     return row
 
 
 def _spread(asked: _Asked) -> Iterator[dict[str, Any]]:
-    """Yield the SDs between sets of samples and between generations, before and after the counts."""
+    """Yield prior and posterior SDs between sets of samples and between generations."""
     before = {row["parameter"]: row for row in records(heterogeneity_table(asked.prior))}
     for row in records(heterogeneity_table(asked.posterior, error_columns_of(asked.fit))):
         if not row["parameter"].startswith(("tau_", "sd_")):
@@ -260,14 +251,14 @@ def _spread(asked: _Asked) -> Iterator[dict[str, Any]]:
 
 
 def _rows(frame: pd.DataFrame, asked: list[_Asked]) -> pd.DataFrame:
-    """Return the table with the interval of each row by itself, and given the others of its question."""
+    """Return the table with the interval of each row, alone and given the other rows of its question."""
     rows = _with_limits(frame, *COUNTS)
     own = pd.concat([cohort_table(each.posterior).set_index(each.frame.index) for each in asked])
     return rows.join(own[["median", "low", "high"]])
 
 
 def _with_limits(frame: pd.DataFrame, count: str, n: str) -> pd.DataFrame:
-    """Return a table with the observed share of each row and its confidence limits, in [0, 1]."""
+    """Return a table with the observed proportion of each row and its confidence limits, in [0, 1]."""
     table = frame.assign(observed=frame[count] / frame[n])
     for name, method in INTERVALS.items():
         # A table without rows has no counts to check.
@@ -277,7 +268,7 @@ def _with_limits(frame: pd.DataFrame, count: str, n: str) -> pd.DataFrame:
 
 
 def _few(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield what there is and how little it is."""
+    """Yield sentences on the amount of data."""
     used = frame[frame["counted"]]
     most = int(used.groupby([*QUESTION, AFTER]).size().max())
     yield (
@@ -296,7 +287,7 @@ def _few(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def _gaps(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield what there is not, and which rows are the same samples."""
+    """Yield sentences on missing data and on rows with the same samples."""
     used = frame[frame["counted"]]
     of_any = used[used["mutation_set"] == ANY]
     agents = _agents()
@@ -319,7 +310,7 @@ def _agents() -> tuple[str, ...]:
 
 
 def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.DataFrame) -> Iterator[str]:
-    """Yield what the model says, beside what it said before any count."""
+    """Yield posterior results beside their prior."""
     for row in records(prevalence[prevalence["estimand"] == Estimand.MEAN]):
         yield (
             f"{shown(row['mutation_set'])} in {row['assay']} after {after_words(row[AFTER])}: mean prevalence "
@@ -347,5 +338,5 @@ def _percent(row: dict[str, float]) -> str:
 
 
 def after_words(level: str) -> str:
-    """Return what samples were taken after, for a sentence."""
+    """Return the treatment before sampling, worded for a sentence."""
     return "mixed inhibitors" if level == "mixed" else f"generation {level}"

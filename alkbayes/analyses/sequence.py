@@ -1,9 +1,8 @@
-"""Response rates by prior ALK TKI and TKI generation, also where no cohort has had the one after the other.
+"""Response rates by prior ALK TKI and TKI generation, including combinations without cohorts.
 
-A cell of the matrix with cohorts is averaged over its own patients, as in the table of pooled rates. One without is a
-prediction of the model, averaged over the lines of all patients with that prior TKI. Options after one prior
-TKI are compared over these patients too, the same for every option, so that a difference between two options is
-not one between the lines of their cohorts.
+A cell with cohorts is averaged over its own patients, as in the table of pooled rates. A cell without is a prediction
+of the model, averaged over the lines of all patients with that prior TKI. Options after one prior TKI are compared over
+these same patients, so that a difference between options does not reflect the lines of their cohorts.
 """
 
 import copy
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 MODEL = "sequence"
-"""What is fitted where there is no run."""
+"""Model fitted when no run is given."""
 EARLIER, GENERATION = "prior_alk_tki", "regimen_class"
 
 HISTORIES = {
@@ -57,21 +56,20 @@ HISTORIES = {
     "any": "ALK inhibitors of mixed kinds",
     "mixed": "an ALK inhibitor in some patients",
 }
-"""What a cohort has had before, for a sentence."""
+"""Treatment histories, worded for a sentence."""
 
 WEIGHTING = (
     "A cell with cohorts is averaged over its own patients' lines; one without over the lines of all patients with "
     "that prior TKI, and so is every comparison: its options do not differ in their lines."
 )
 SEVERAL = ("any", "mixed")
-"""Levels that are no history of a single patient."""
+"""Levels that are not the history of a single patient."""
 
 
 class SequenceRecord(TypedDict):
-    """What is left to gain after what, as JSON holds it; a number that there is none of is None.
+    """JSON record of :class:`Sequencing`, with its tables as rows; undefined numbers are None.
 
-    `run` is the folder that the fit was read from, None if it was made; `engine` what made its draws. Rows are those of
-    the tables of :class:`Sequencing`.
+    `run` is the folder of the fit, None for a new one; `engine` made the draws.
     """
 
     run: str | None
@@ -90,24 +88,18 @@ class SequenceRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Sequencing:
-    """What is left to gain after what.
+    """Response rates after each prior ALK TKI.
 
     Attributes
     ----------
-    fit
-        What it is said by.
     after
-        The prior TKI that the tables are cut to; None where they have all.
-    matrix
-        See :func:`sequence_table`.
-    options
-        See :func:`option_table`.
-    comparisons
-        See :func:`comparison_table`.
+        Prior TKI to which the tables are restricted; None for all.
+    matrix, options, comparisons
+        See :func:`sequence_table`, :func:`option_table` and :func:`comparison_table`.
     cautions
-        What a reader must know before any number, in sentences.
+        Warnings to be read before any estimate.
     findings
-        A sentence for each prior TKI, made of the numbers.
+        A sentence for each prior TKI.
     """
 
     fit: Fit
@@ -119,7 +111,7 @@ class Sequencing:
     findings: tuple[str, ...]
 
     def to_dict(self, *, run: str | None = None) -> SequenceRecord:
-        """Return everything as values that JSON can hold; `run` is the folder that the fit was read from."""
+        """Return everything as JSON values; `run` is the folder of the fit."""
         fit = self.fit
         record = SequenceRecord(
             run=run,
@@ -141,7 +133,7 @@ class Sequencing:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """A generation after a prior TKI, and the cohorts that have had it so."""
+    """A generation after a prior TKI, and its cohorts."""
 
     earlier: str
     generation: str
@@ -168,7 +160,7 @@ class _Option:
         }
 
     def averaged(self, posterior: Posterior, members: NDArray[np.bool_]) -> tuple[Array, Array, str]:
-        """Return predictors (draw, profile) of this option for these patients, their shares, and both in words."""
+        """Return predictors (draw, profile) of this option for these patients, their weights, and both in words."""
         design, weights = posterior.design, profile_weights(posterior, members)
         used = np.flatnonzero(weights)
         profiles = {name: values[used] for name, values in posterior.profiles.items()}
@@ -180,12 +172,7 @@ class _Option:
 
 
 def sequence_fit(evidence: "Evidence") -> Fit:
-    """Fit the bundled model of sequences to a table, by quadrature where it can be.
-
-    Parameters
-    ----------
-    evidence
-        A table with the columns that the model names.
+    """Fit the bundled model of sequences to a table with its columns, by quadrature if possible.
 
     Raises
     ------
@@ -196,19 +183,19 @@ def sequence_fit(evidence: "Evidence") -> Fit:
 
 
 def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
-    """Return all that is said of sequences by a fit of the model `sequence`, or of one like it.
+    """Return all results on sequences from a fit of the model `sequence`, or of a similar one.
 
     Parameters
     ----------
     fit
-        Of a model with effects of `prior_alk_tki` and `regimen_class`.
+        Fit of a model with effects of `prior_alk_tki` and `regimen_class`.
     after
-        A prior TKI that the tables are cut to; all if None.
+        Prior TKI to restrict the tables to; all if None.
 
     Raises
     ------
     UsageError
-        If the model has not both effects, or no cohort has had `after` before.
+        If the model lacks one of the effects, or no cohort has had `after` before.
     """
     posterior, frame, errors = posterior_of(fit), fit.evidence.frame, error_columns_of(fit)
     matrix = sequence_table(posterior, frame, errors, after=after)
@@ -227,31 +214,32 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
 def sequence_table(
     posterior: Posterior, frame: pd.DataFrame, errors: ErrorsOf | None = None, *, after: str | None = None
 ) -> pd.DataFrame:
-    """Return the response rate of every combination of a prior ALK TKI and a TKI generation.
+    """Return the response rate for every combination of prior ALK TKI and TKI generation.
 
     Parameters
     ----------
     posterior
-        Of a model with effects of both; of one whose cohorts are all alike in a column, that has none.
+        Posterior of a model with effects of both columns; one whose cohorts are all alike in a column has no effect of
+        it.
     frame
-        The table of cohorts, in the order of the posterior's.
+        Table of cohorts, in the order of the posterior.
     errors
-        What the Monte Carlo errors of draws are; without it the table has no columns of them.
+        Function for the Monte Carlo errors of draws; without it the table has no such columns.
     after
-        A prior TKI that the table is cut to; all if None.
+        Prior TKI to restrict the table to; all if None.
 
     Returns
     -------
     pandas.DataFrame
         A row for each cell and estimand (`typical`, `mean`, `next_cohort`). Columns earlier, generation, k, patients,
-        responders, observed (False: no cohort, a prediction), weights (over which profiles the cell is averaged),
-        estimand, mean, median, sd, low, high, in [0, 1], with the ends of the equal-tailed 95 % credible interval, of
-        `next_cohort` of the prediction interval.
+        responders, observed (False: no cohort, a prediction), weights (the profiles averaged over), estimand, mean,
+        median, sd, low, high, in [0, 1]; low and high are the ends of the equal-tailed 95 % credible interval, or of
+        the prediction interval for `next_cohort`.
 
     Raises
     ------
     UsageError
-        If the model has not both effects, or no cohort has had `after` before.
+        If the model lacks one of the effects, or no cohort has had `after` before.
     """
     options = list(_options(posterior, frame, after))
     # The seed of the pooled table, whose cells these are.
@@ -275,16 +263,16 @@ def option_table(
 ) -> pd.DataFrame:
     """Return the options after each prior TKI, over the same patients, with their ranks.
 
-    Only options with cohorts are ranked: one without would be ranked by its prior.
+    Only options with cohorts are ranked: the rank of one without would come from its prior.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of a cell as in :func:`sequence_table`, `weights` those of the row; mean, median, sd, low, high of the
-        estimand `mean` over the lines of all the row's patients; prob_best, mean_rank, rank_low and rank_high: the
-        posterior probability of the highest rate among the ranked options, the mean rank, and the ends of its
-        equal-tailed 95 % credible interval, 1 the highest (Salanti, Ades and Ioannidis 2011,
-        doi:10.1016/j.jclinepi.2010.03.016); NaN where an option has no cohorts or there is none other that has.
+        Columns of a cell as in :func:`sequence_table`, with `weights` of the row; mean, median, sd, low, high of the
+        estimand `mean` over the lines of all the row's patients; prob_best, the posterior probability of the highest
+        rate among the ranked options; mean_rank, rank_low and rank_high, the mean rank (1 is the highest rate) and the
+        ends of its equal-tailed 95 % credible interval (Salanti, Ades and Ioannidis 2011,
+        doi:10.1016/j.jclinepi.2010.03.016). Ranks are NaN for options without cohorts, and for one with no competitor.
 
     Raises
     ------
@@ -312,15 +300,15 @@ def option_table(
 def comparison_table(
     posterior: Posterior, frame: pd.DataFrame, errors: ErrorsOf | None = None, *, after: str | None = None
 ) -> pd.DataFrame:
-    """Return each option against each other after each prior TKI, over the same patients.
+    """Return pairwise comparisons of the options after each prior TKI, over the same patients.
 
     Returns
     -------
     pandas.DataFrame
         Columns earlier, contrast ("third vs second"), option, against, k, k_against, observed (False: one of the two
-        has no cohorts after that inhibitor, so that the comparison is a prediction), weights, scale ("odds_ratio", of
-        the odds of `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high, prob_better: the
-        posterior probability that the first option has the higher rate. With `errors` also Monte Carlo errors.
+        has no cohorts after that inhibitor, so the comparison is a prediction), weights, scale ("odds_ratio", from the
+        odds of `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high, prob_better: the
+        posterior probability of a higher rate with the first option. With `errors` also Monte Carlo errors.
 
     Raises
     ------
@@ -363,7 +351,7 @@ COMPARISON_COLUMNS = (
 def _options(posterior: Posterior, frame: pd.DataFrame, after: str | None) -> Iterator[_Option]:
     """Yield every combination, row by row of the matrix."""
     for column in (EARLIER, GENERATION):
-        # A model has no effect of a column whose cohorts are all alike, and needs none.
+        # A column with a single level has no effect in the model, and needs none.
         alike = column in frame and len(set(frame[column])) == 1 and frame[column].all()
         if column not in posterior.design.profiles and not alike:
             raise UsageError(
@@ -387,20 +375,20 @@ def _by_row(posterior: Posterior, frame: pd.DataFrame, after: str | None) -> Ite
 
 
 def _ranks(rates: Array) -> NDArray[np.intp]:
-    """Return the rank of each option in each draw, shape (draw, option), 1 the highest rate."""
+    """Return the rank of each option in each draw, shape (draw, option); 1 is the highest rate."""
     ranks: NDArray[np.intp] = (-rates).argsort(axis=1).argsort(axis=1) + 1
     return ranks
 
 
 def _rank_summary(ranks: NDArray[np.intp]) -> dict[str, float]:
-    # Ranks are whole numbers, and so are the ends of an interval of them.
+    # Ranks are integers, and so are the ends of their interval.
     low, _, high = equal_tailed(ranks, occurring=True)
     values = (float((ranks == 1).mean()), float(ranks.mean()), int(low), int(high))
     return dict(zip(RANK_COLUMNS, values, strict=True))
 
 
 def _cautions(matrix: pd.DataFrame, frame: pd.DataFrame) -> Iterator[str]:
-    """Yield what the cells rest on, and which levels of the field's words the table lacks."""
+    """Yield warnings on the evidence behind the cells, and the levels absent from the table."""
     cells = matrix[matrix["estimand"] == Estimand.MEAN]
     empty = int((~cells["observed"]).sum())
     one = int((cells["k"] == 1).sum())
@@ -420,12 +408,12 @@ def _cautions(matrix: pd.DataFrame, frame: pd.DataFrame) -> Iterator[str]:
 
 
 def history_words(earlier: str) -> str:
-    """Return what a cohort has had before, for a sentence; a level that we do not know as it stands."""
+    """Return a treatment history, worded for a sentence; an unknown level unchanged."""
     return HISTORIES.get(earlier, shown(earlier))
 
 
 def _finding(earlier: str, options: pd.DataFrame) -> str:
-    """Return what there is to choose from after a prior TKI, and how sure the order is."""
+    """Return the options after a prior TKI, and the certainty of their order."""
     seen = [row for row in records(options) if row["observed"]]
     names = [f"{shown(row['generation'])} (k = {row['k']:,})" for row in seen]
     start = f"After {history_words(earlier)} there are cohorts of {listed(names)}"

@@ -1,4 +1,4 @@
-"""How often 95 % intervals hold what they are about, over the replications of a study."""
+"""Coverage of 95 % intervals over the replications of a study."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,35 +21,32 @@ AIMS: tuple[tuple[PoolingMethod, Estimand, tuple[str, str]], ...] = (
     (PoolingMethod.REML_LOGIT_HK, Estimand.NEXT_COHORT, PREDICTION),
     (PoolingMethod.GLMM_ML, Estimand.NEXT_COHORT, PREDICTION),
 )
-"""What each classical interval is held against: what it aims at, and of the crude one also what it is taken for."""
+"""Estimands to compare each classical interval with: its own target and, for the crude one, what it is mistaken for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One interval over the replications of a study.
+    """Coverage of one interval over the replications of a study.
 
     Attributes
     ----------
     level
         "all", or a treatment line.
-    estimand
-        What it is held against.
-    method
-        "posterior", or a classical method.
-    replications
-        Those in which it has an interval.
-    without
-        Those in which it has none.
+    estimand, method
+        Quantity that the interval should cover; "posterior", or a classical method.
+    replications, without
+        Numbers of replications with an interval and without one.
     coverage
-        Share of the intervals that hold the true value, in [0, 1]; None where there are none.
+        Proportion of intervals that cover the true value; None if there are no intervals.
     se
-        Monte Carlo standard error of that, sqrt(c (1 - c) / replications).
+        Its Monte Carlo standard error, sqrt(c (1 - c) / replications).
     low, high
-        95 % interval (Wilson) of the coverage: what so few replications leave open.
+        95 % interval (Wilson) for the coverage.
     width
         Mean width of the intervals, a difference of proportions.
     bias
-        Mean of estimate less true value, a difference of proportions; None for `next_cohort`, which is one cohort.
+        Mean of estimate minus true value, a difference of proportions; None for `next_cohort`, which is a single
+        cohort.
     """
 
     level: str
@@ -66,19 +63,16 @@ class Coverage:
 
     @property
     def verdict(self) -> str:
-        """Whether 95 % lies within what the replications leave open: "", "below" or "above"."""
+        """Position of the coverage interval relative to 95 %: "below" or "above" it, or "" if it contains 95 %."""
         if self.low is None or self.high is None or self.low <= INTERVAL_PROB <= self.high:
             return ""
         return "below" if self.high < INTERVAL_PROB else "above"
 
 
 def coverage_of(records: Sequence[Mapping[str, Any]]) -> list[Coverage]:
-    """Return the coverage of every interval, by level and estimand, the posterior's before the classical ones.
+    """Return the coverage of every interval by level and estimand, the posterior before the classical methods.
 
-    Parameters
-    ----------
-    records
-        Of :func:`alkbayes.calibration.replications.replicate_study`, none of them failed.
+    `records` are successful ones of :func:`alkbayes.calibration.replications.replicate_study`.
     """
     levels = list(records[0]["classical"]) if records else []
     rows = []
@@ -112,7 +106,7 @@ def _covered(
     truths: Sequence[float],
     triples: Sequence[tuple[float | None, float | None, float | None]],
 ) -> Coverage:
-    """Return the coverage of estimates with their limits, None where a method has no answer."""
+    """Return the coverage for triples of estimate and limits, None where a method has no answer."""
     whole = [
         (truth, *triple) for truth, triple in zip(truths, triples, strict=True) if all(x is not None for x in triple)
     ]

@@ -1,7 +1,7 @@
-"""The fingerprint of a calibration study: small fits that come out otherwise where its posteriors would.
+"""Fingerprint of a calibration study: small fits that change whenever its posteriors would.
 
-A recorded study stands for the code as long as that code draws what it drew. So the fingerprint is of behaviour and
-not of text: code may move, be renamed or be rewritten, and a study stays valid while the numbers are the same.
+A recorded study stays valid as long as the code draws what it drew. The fingerprint therefore records behaviour, not
+text: code may move, be renamed or be rewritten.
 """
 
 import math
@@ -15,34 +15,31 @@ from alkbayes.spec.schema import Spec
 type Fingerprint = Mapping[str, Sequence[float]]
 
 FITS = {Engine.QUADRATURE: 2, Engine.NUTS: 4}
-"""Small replications that are made of a study's scenario, with the study's model and engine."""
+"""Number of small replications of a study's scenario, with the study's model and engine."""
 NUMBERS = ("truth", "mean", "low", "high")
-"""Of each quantity of a fit."""
+"""Values recorded for each quantity of a fit."""
 SEED = 40713
-"""Of these, whatever the study's own."""
+"""Random seed of these replications, whatever the study's own."""
 DIGITS = 9
-"""Significant ones that are kept."""
+"""Significant digits recorded."""
 TOLERANCE = 1e-5
-"""Relative, and absolute below 1. Another processor rounds otherwise: counts moved by 1e-14 of themselves move the
-positions of NUTS by up to 4e-7 in 700 steps, unless a step on the verge of a U-turn is taken or not: then the chain
-goes another way, as one of the first two fits of `sequence` does on some processors. Other draws move a mean by its
-Monte Carlo error, some 1e-2."""
+"""Relative, and absolute below 1. Processors round differently: a change of 1e-14 in the counts moves the positions of
+NUTS by up to 4e-7 in 700 steps, unless a step on the verge of a U-turn goes the other way; then the chains diverge from
+each other, as in one of the first two fits of `sequence` on some processors. Other draws move a mean by its Monte Carlo
+error, about 1e-2."""
 
 
 def fingerprint(study: Study) -> Fingerprint:
     """Return truth and posterior of a few small simulated tables.
 
-    Parameters
-    ----------
-    study
-        Its model, scenario and engine are looked at; its seed and number of draws are not.
+    Only model, scenario and engine of the study matter, not its seed and number of draws.
 
     Returns
     -------
     dict
-        For each quantity of :func:`alkbayes.calibration.replications.quantities_of` the true value, and posterior mean,
-        low and high end of the 95 % interval, one replication after another. Rates are proportions, other quantities on
-        the logit scale.
+        For each quantity of :func:`alkbayes.calibration.replications.quantities_of` the true value, posterior mean, and
+        ends of the 95 % interval, one replication after another. Rates are proportions, other quantities on the logit
+        scale.
 
     Raises
     ------
@@ -65,19 +62,10 @@ def _fingerprint(model: str, scenario: str, engine: Engine) -> Fingerprint:
 
 
 def differing(recorded: object, now: Fingerprint, engine: Engine = Engine.QUADRATURE) -> list[str]:
-    """Return the quantities whose numbers are not the same, in the order of `now`, then those that are recorded alone.
+    """Return the quantities whose values differ, in the order of `now`, then those only in `recorded`.
 
-    Chains may go another way by rounding alone: of a study by NUTS it is enough that all numbers of one fit are the
-    same, which those of code that draws otherwise never are.
-
-    Parameters
-    ----------
-    recorded
-        What a file says; all quantities differ where it is no fingerprint.
-    now
-        What this code makes.
-    engine
-        Of the study.
+    Rounding alone can send chains another way: with NUTS, agreement of all values of one fit is enough, since code that
+    samples differently never agrees. If `recorded` is not a fingerprint, all quantities differ.
     """
     if not isinstance(recorded, Mapping):
         return list(now)

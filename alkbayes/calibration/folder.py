@@ -1,7 +1,7 @@
-"""A study's folder: what the study is, and one line for each finished replication, added as it finishes.
+"""Folder of a study: the study itself, and one line per replication, added as it finishes.
 
-A study that was interrupted, or whose machine was, is gone on with by the same command: what stands there is kept, a
-last line that was cut short is not. A folder of another study, or of other code, is refused.
+The same command continues an interrupted study: finished lines are kept, a truncated last line is dropped. The folder
+of another study, or of other code, is refused.
 """
 
 import json
@@ -24,12 +24,12 @@ STUDY_FILE = "study.json"
 RECORDS_FILE = "replications.jsonl"
 SUMMARY_FILE = "summary.json"
 IDENTITY = ("schema", "model", "model_sha256", "scenario", "engine", "seed", "draws")
-"""What of the study's file must be the same for its replications to go together. How many there are to be is not among
-them: each has a random stream of its own, so that more can be added."""
+"""Entries of the study file that must agree for replications to belong together. Their number is not among them: each
+replication has its own random stream, so more can be added."""
 
 
 def described(study: Study, *, now: datetime) -> dict[str, Any]:
-    """Return what a study's file holds, but for the fingerprint, which is made when it is needed."""
+    """Return the contents of the study file, except for the fingerprint, made only when needed."""
     model = study.spec.model_dump_json(by_alias=True)
     return {
         "schema": SCHEMA,
@@ -51,23 +51,23 @@ class StudyFolder:
     Parameters
     ----------
     folder
-        Need not exist.
+        Path, which need not exist.
     study
-        What its replications are of.
+        The study replicated.
     now
-        When a new study starts.
+        Start time recorded for a new study.
 
     Attributes
     ----------
     described
-        What the study's file holds: of a study that goes on, from when and with what it was started.
+        Contents of the study file; for a continued study with its original start time and versions.
     records
-        The finished replications by number.
+        Finished replications by number.
 
     Raises
     ------
     RunError
-        If the folder holds something else, another study or one of other code, or cannot be written to.
+        If the folder holds anything else, another study or one of other code, or is not writable.
     """
 
     def __init__(self, folder: Path, study: Study, *, now: datetime) -> None:
@@ -88,13 +88,7 @@ class StudyFolder:
             ) from error
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Add finished replications; they are on the disk when this returns.
-
-        Raises
-        ------
-        RunError
-            If the disk refuses.
-        """
+        """Append finished replications and flush them to disk; RunError if that fails."""
         try:
             with (self.folder / RECORDS_FILE).open("a", encoding="utf-8") as file:
                 for given in records:
@@ -110,13 +104,7 @@ class StudyFolder:
             ) from error
 
     def write_summary(self, document: Mapping[str, Any]) -> None:
-        """Write the results beside the replications.
-
-        Raises
-        ------
-        RunError
-            If the disk refuses.
-        """
+        """Write the results beside the replications; RunError if that fails."""
         text = json.dumps(finite_or_none(dict(document)), indent=1, allow_nan=False)
         try:
             self._write(SUMMARY_FILE, _compact_lists(text) + "\n")
@@ -155,7 +143,7 @@ class StudyFolder:
         content = path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
-            # The line that was being written when the study was killed.
+            # The line being written when the study was killed.
             with path.open("r+b") as file:
                 file.truncate(len(whole))
         for number, line in enumerate(whole.splitlines(), 1):
@@ -174,7 +162,7 @@ class StudyFolder:
 
 
 def _compact_lists(text: str) -> str:
-    """Return indented JSON with each list of numbers in one line."""
+    """Return indented JSON with each list of numbers on one line."""
     import re
 
     return re.sub(r"\[[-+.\de,\s]+\]", lambda found: re.sub(r"\s+", "", found[0]), text)

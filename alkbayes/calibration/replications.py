@@ -1,8 +1,8 @@
-"""One replication of a calibration study: a table simulated, its posterior drawn, and the truth held against it.
+"""One replication of a calibration study: simulate a table, draw its posterior, compare it with the truth.
 
-Simulation-based calibration: where the parameters are drawn from the model's priors, the rank of a true value among
-independent posterior draws is uniform (Talts et al. 2018, arXiv:1804.06788; Cook, Gelman & Rubin 2006,
-doi:10.1198/106186006X136976), and a 95 % interval holds it in 95 % of the tables.
+Simulation-based calibration: with parameters drawn from the model's priors, the rank of a true value among independent
+posterior draws is uniform (Talts et al. 2018, arXiv:1804.06788; Cook, Gelman & Rubin 2006,
+doi:10.1198/106186006X136976), and a 95 % interval covers it in 95 % of the tables.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,35 +31,33 @@ from alkbayes.vocabulary import ALL
 type Array = NDArray[np.float64]
 
 KEPT = 99
-"""Posterior draws that a truth is ranked among, so that ranks go from 0 to 99. Ranks need independent draws: these are
-evenly spaced ones of all, whose effective sample size must be at least as large."""
+"""Posterior draws among which a true value is ranked, so that ranks run from 0 to 99. Ranks need independent draws:
+these are evenly spaced among all draws, whose effective sample size must be at least as large."""
 CHAINS = 2
 TUNE = 600
-"""Of each of NUTS's chains."""
+"""Warm-up draws of each NUTS chain."""
 LEAST_DRAWS = 2 * CHAINS * KEPT
-"""Of a posterior."""
+"""Minimum draws of a posterior."""
 LONGER = 8
-"""Times as many draws for chains that have fewer effective ones than ranks need."""
+"""Factor by which chains are lengthened if their effective sample size is too small for ranks."""
 CLASSICAL = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK, PoolingMethod.GLMM_ML)
 LINE = "line"
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What decides every replication of a study, beside its number.
+    """Settings that determine every replication of a study, given its number.
 
     Attributes
     ----------
-    spec
-        The model.
     scenario
-        Name of the cohorts and of what their responders are simulated with.
+        Name of the cohorts and the parameters for simulating their responders.
     engine
-        What draws the posteriors.
+        Engine for the posteriors.
     seed
-        Decides every table and every draw.
+        Random seed for tables and draws.
     draws
-        Of each posterior.
+        Draws of each posterior.
 
     Raises
     ------
@@ -81,26 +79,26 @@ class Study:
 
     @property
     def fixed(self) -> bool:
-        """Whether every table has the same parameters; then ranks say nothing, and coverage is the frequentist one."""
+        """True if every table has the same parameters: ranks are then meaningless, and coverage is frequentist."""
         return SCENARIOS[self.scenario].truth is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A posterior's draws.
+    """Posterior draws.
 
     Attributes
     ----------
     draws
         The variables of :func:`alkbayes.model.draws.complete`, axes (chain, draw, ...).
     engine
-        What drew them.
+        Engine that drew them.
     fallback_reason
-        Why that is another than was asked for; empty where it is not.
+        Reason for an engine other than requested; empty otherwise.
     chains
-        Whether successive draws depend on each other.
+        True if successive draws are dependent.
     divergences
-        Of the chains.
+        Number of divergent transitions.
     """
 
     draws: Draws
@@ -114,7 +112,7 @@ type Sampler = Callable[[Design, SamplerSettings], Drawn]
 
 
 def by_nuts(design: Design, settings: SamplerSettings, *, fallback_reason: str = "") -> Drawn:
-    """Sample a posterior; once more and longer where chains diverged, as a fit does."""
+    """Sample a posterior; like a fit, once more and longer if chains diverged."""
     from alkbayes.inference.nuts.sampler import NutsEngine, stricter
 
     sampler = NutsEngine(design)
@@ -127,9 +125,9 @@ def by_nuts(design: Design, settings: SamplerSettings, *, fallback_reason: str =
 
 
 def by_quadrature(design: Design, settings: SamplerSettings) -> Drawn:
-    """Integrate a posterior; fall back to NUTS where quadrature cannot, as a fit does.
+    """Integrate a posterior; like a fit, fall back to NUTS if quadrature fails.
 
-    Leaving those tables out would leave out the hard ones, and the ranks of the others need not be uniform.
+    Excluding those tables would exclude the hard ones, and the ranks of the others need not be uniform.
     """
     found = integrate(design, settings)
     if isinstance(found, Integrated):
@@ -141,36 +139,34 @@ SAMPLERS: Mapping[Engine, Sampler] = {Engine.NUTS: by_nuts, Engine.QUADRATURE: b
 
 
 def check_study(study: Study) -> None:
-    """Check, before anything is drawn, that tables can be simulated.
+    """Check before sampling that tables can be simulated.
 
     Raises
     ------
     UsageError
-        If the scenario fixes what the model has not.
+        If the scenario fixes parameters that the model lacks.
     """
     simulate(_design(study.spec, study.scenario), SCENARIOS[study.scenario].truth, rng=np.random.default_rng(0))
 
 
 def replicate_study(study: Study, number: int, *, sampler: Sampler | None = None) -> dict[str, Any]:
-    """Return one replication as plain values for JSON, the same wherever and whenever it is made.
+    """Return one replication as JSON values, the same wherever and whenever it is made.
 
     Parameters
     ----------
-    study
-        What is replicated.
     number
-        Which replication, from 0 on. It has a random stream of its own.
+        Number of the replication, from 0; each has its own random stream.
     sampler
-        What draws the posterior; that of the study's engine where there is none.
+        Function that draws the posterior; by default that of the study's engine.
 
     Returns
     -------
     dict
         `replication`; `engine`, `fallback_reason`, `divergences` and `ess` (the smallest over the quantities) of the
-        posterior; `quantities`: for each, its true value, the rank of that among the kept draws, and mean, low and high
-        end of the 95 % interval; `classical`: for each level of line and all, and each method, the estimate with
-        confidence and prediction limits. Rates are proportions, other quantities on the logit scale. Of a posterior
-        that could not be drawn there is `failed`, the reason, in place of all that.
+        posterior; `quantities`: true value, its rank among the kept draws, posterior mean and ends of the 95 % interval
+        of each; `classical`: estimate with confidence and prediction limits for each level of line and all, and each
+        method. Rates are proportions, other quantities on the logit scale. If the posterior could not be drawn,
+        `failed`, with the reason, replaces all of these.
     """
     rngs = [
         np.random.default_rng(stream) for stream in np.random.SeedSequence(study.seed, spawn_key=(number,)).spawn(3)
@@ -207,7 +203,7 @@ def replicate_study(study: Study, number: int, *, sampler: Sampler | None = None
 def quantities_of(design: Design, draws: Draws, groups: list[Group], *, seed: int) -> Iterator[tuple[str, Array]]:
     """Yield the global parameters and the four estimands of each group by name, axes (chain, draw, ...).
 
-    Those of `next_cohort` have cohorts to come in their last axis; the others are of one value a draw.
+    For `next_cohort` the last axis holds new cohorts; the others have one value per draw.
     """
     names = {item.name: item.coords for item in parameters(design) if not item.name.startswith(("z_", "raw_"))}
     names |= {f"effect_{block.slug}": block.levels for block in design.effects if block.free not in names}
@@ -223,22 +219,22 @@ def quantities_of(design: Design, draws: Draws, groups: list[Group], *, seed: in
 
 
 def _rank(truth: float, values: Array, rng: np.random.Generator) -> int:
-    """Return how many of the kept draws lie below the truth; among those equal to it its place is drawn."""
+    """Return the number of kept draws below the truth, with ties broken at random."""
     flat = values.reshape(-1, *values.shape[2:])
-    # Of a draw's cohorts to come one: they share the draw's parameters.
+    # One new cohort per draw: those of one draw share its parameters.
     one = flat if flat.ndim == 1 else flat[:, 0]
     kept = one[np.linspace(0, len(one) - 1, KEPT).astype(np.intp)]
     return int((kept < truth).sum() + rng.integers(0, (kept == truth).sum() + 1))
 
 
 def _interval(values: Array) -> dict[str, float]:
-    """Return mean and the ends of the equal-tailed 95 % interval."""
+    """Return the mean and the ends of the equal-tailed 95 % interval."""
     found = summarise(values)
     return {name: found[name] for name in ("mean", "low", "high")}
 
 
 def _ess(values: Array) -> float:
-    """Return the bulk effective sample size; of values that are all the same, as many as there are."""
+    """Return the bulk effective sample size; the number of values if all are the same."""
     one = values if values.ndim == 2 else values[..., 0]
     if (one == one.flat[0]).all():
         return float(one.size)
@@ -246,7 +242,7 @@ def _ess(values: Array) -> float:
 
 
 def _classical(design: Design, group: Group) -> dict[str, dict[str, float | None]]:
-    """Return what each classical method makes of the same counts."""
+    """Return the estimates of each classical method from the same counts."""
     responders, n = design.responders[group.members], design.n[group.members]
     fields = ("estimate", "low", "high", "prediction_low", "prediction_high")
     pooled = {method: asdict(pool(responders, n, method=method)) for method in CLASSICAL}

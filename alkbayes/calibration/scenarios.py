@@ -1,4 +1,4 @@
-"""Designs and truths that calibration studies simulate tables from, as data."""
+"""Designs and true parameters for calibration studies, as data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,22 +23,22 @@ EFFECTS: Effects = MappingProxyType(
         ),
     }
 )
-"""Differences of logits near those of the bundled evidence. An effect or a level that is not named has none."""
+"""Differences of logits close to those of the bundled evidence; 0 for effects and levels not named."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedTruth:
-    """Parameters that every table of a study is simulated with.
+    """Parameters from which every table of a study is simulated.
 
     Attributes
     ----------
     orr
-        Response rate, a proportion in (0, 1), in the middle of the heterogeneity, at the reference of fixed effects and
-        the average of exchangeable ones.
+        Response rate in (0, 1) at the centre of the heterogeneity, the reference of fixed effects and the average of
+        exchangeable ones.
     tau
-        SD on the scale of the link of all levels of heterogeneity together; each has the same share of the variance.
+        Total SD of all levels of heterogeneity, on the link scale; each level has an equal share of the variance.
     effects
-        By label of an effect, each level's difference on that scale.
+        For each effect label, the difference of each level on that scale.
     """
 
     orr: float
@@ -48,20 +48,18 @@ class FixedTruth:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Which cohorts a study's tables have, and what their responders are simulated with.
+    """Cohorts of a study's tables, and parameters for simulating their responders.
 
     Attributes
     ----------
-    what
-        In words.
     trials
-        Of the bundled table, those whose cohorts are taken; None for all.
+        Trials of the bundled table whose cohorts are used; None for all.
     lines
-        For each line, how many cohorts are taken at most, the first in the table; None for all.
+        Maximum number of cohorts of each line, the first in the table; None for all.
     patients
-        Of every cohort, or of each in the order of the table; None for the table's own numbers.
+        Patients of every cohort, or of each in table order; None for the table's own numbers.
     truth
-        None where each table has parameters of its own, drawn from the model's priors.
+        None if each table has parameters of its own, drawn from the model's priors.
     """
 
     what: str
@@ -76,7 +74,7 @@ UNBALANCED: Mapping[str, int] = MappingProxyType({"naive": 17, "pretreated": 2, 
 FEW: Mapping[str, int] = MappingProxyType({"naive": 3, "pretreated": 2, "mixed": 1})
 FROM_FIVE_TO_A_MILLION = (1_000_000, 20_000, 5, 300_000, 50, 10)
 USUAL = FixedTruth(orr=0.77, tau=0.7)
-"""Near the posterior medians of the bundled evidence."""
+"""Close to the posterior medians of the bundled evidence."""
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
@@ -102,20 +100,14 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
 
 
 def scenario_named(name: str) -> Scenario:
-    """Return the scenario of that name.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
+    """Return the scenario with this name; UsageError if there is none."""
     if name not in SCENARIOS:
         raise UsageError(f"found {name!r}; allowed: {', '.join(SCENARIOS)}.", parameter="scenario")
     return SCENARIOS[name]
 
 
 def evidence_of(name: str, spec: "Spec") -> Evidence:
-    """Return the cohorts of a scenario as a table; its responders are the bundled table's and mean nothing.
+    """Return the cohorts of a scenario as a table, with responders of the bundled table as placeholders.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Tables simulated from a model: parameters from its priors or fixed, and responders given these."""
+"""Tables simulated from a model: parameters drawn from its priors or fixed, then responders."""
 
 from dataclasses import replace
 
@@ -16,16 +16,7 @@ type Array = NDArray[np.float64]
 
 
 def simulate(design: Design, truth: FixedTruth | None, *, rng: np.random.Generator) -> tuple[Draws, Design]:
-    """Draw parameters and a table.
-
-    Parameters
-    ----------
-    design
-        Of the cohorts; its responders are not looked at.
-    truth
-        None for parameters from the priors.
-    rng
-        Source of randomness.
+    """Draw parameters, from the priors if `truth` is None, and a table; the responders of `design` are ignored.
 
     Returns
     -------
@@ -45,7 +36,7 @@ def simulate(design: Design, truth: FixedTruth | None, *, rng: np.random.Generat
 
 
 def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Generator) -> Draws:
-    """Return a fixed truth as one draw of a model's variables; the deviations of trials and cohorts are drawn.
+    """Return a fixed truth as one draw of a model's variables, with random deviations of trials and cohorts.
 
     Raises
     ------
@@ -63,7 +54,7 @@ def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Genera
         if block.sd_prior is None:
             free[block.free] = differences[1:][None, None, :]
         else:
-            # The SD of a zero-sum normal that the levels' effects are most likely from.
+            # The SD of a zero-sum normal most likely to produce the levels' effects.
             scale = float(np.sqrt((differences**2).sum() / (len(differences) - 1)))
             free[f"sd_{block.slug}"] = np.full((1, 1), scale)
             free[block.free] = (differences @ block.basis / (scale or 1.0))[None, None, :]

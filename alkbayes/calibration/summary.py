@@ -1,4 +1,4 @@
-"""What the replications of a study say: whether its ranks are uniform, and what its intervals cover."""
+"""Results of a study: uniformity of the ranks and coverage of the intervals."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,15 @@ from alkbayes.calibration.uniformity import ALPHA, Uniformity, judge_ranks
 
 
 def summarise_study(study: Study, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return a study's results as plain values for JSON, the same in whatever order its replications were made.
+    """Return a study's results as JSON values, regardless of the order of its replications.
 
     Returns
     -------
     dict
-        `replications`: finished ones; `engines`: how many posteriors each engine drew; `fallback_reason`: how many for
-        which reason; `diverged`: with divergences that a second try did not mend; `short`: with fewer effective draws
-        than are ranked; `failed`: how many for which reason; `ranks`: `kept`, `alpha`, `passed` and, of each quantity,
-        how uniform its ranks are, and the ranks; None where the parameters are fixed; `coverage`: of each interval.
+        Numbers of replications: `replications`, finished; `engines`, by engine; `fallback_reason`, by reason for NUTS
+        instead of quadrature; `diverged`, still divergent after the second attempt; `short`, with fewer effective draws
+        than ranks need; `failed`, by reason. `ranks`: `kept`, `alpha`, `passed` and, for each quantity, its ranks and
+        their uniformity; None with fixed parameters. `coverage` of each interval.
     """
     ordered = sorted(records, key=lambda record: int(record["replication"]))
     whole = [record for record in ordered if "failed" not in record]
@@ -36,7 +36,7 @@ def summarise_study(study: Study, records: Sequence[Mapping[str, Any]]) -> dict[
 
 
 def calibrated(judged: Sequence[Uniformity]) -> bool:
-    """Return the verdict on all quantities together, which uniform ranks fail with a probability of at most ALPHA."""
+    """Return the verdict on all quantities together; uniform ranks fail with probability at most ALPHA."""
     return all(item.adjusted >= ALPHA for item in judged)
 
 

@@ -1,11 +1,11 @@
-"""Whether ranks are uniform: the ECDF within its simultaneous envelope, with an exact p-value.
+"""Uniformity of ranks: the ECDF within its simultaneous envelope, with an exact p-value.
 
-The ECDF of N independent ranks, each uniform on 0, ..., L, is at every fraction j / (L + 1) a binomial count over N.
-The envelope is made of equal-tailed binomial intervals, as narrow as lets the whole ECDF lie within it with the
-probability asked for (Säilynoja, Bürkner & Vehtari 2022, doi:10.1007/s11222-022-10090-6). That probability is computed
-as there, from fraction to fraction: given the count at one, the rise to the next is binomial. ArviZ simulates the
-envelope, which gives no p-values as small as a correction for many quantities needs, and takes a count of zero, usual
-with few replications, for none.
+For N independent ranks, each uniform on 0, ..., L, the ECDF at every fraction j / (L + 1) is a binomial count over N.
+The envelope consists of equal-tailed binomial intervals, as narrow as possible with the requested probability of
+containing the whole ECDF (Säilynoja, Bürkner & Vehtari 2022, doi:10.1007/s11222-022-10090-6). As there, the probability
+is computed from fraction to fraction: given the count at one, the increment to the next is binomial. ArviZ simulates
+the envelope, which cannot give p-values as small as multiplicity correction needs, and takes a count of zero, common
+with few replications, for missing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,35 +20,31 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
 ALPHA = 0.05
-"""Probability that ranks of a calibrated posterior fail: their own envelope, and all together the study's verdict."""
+"""Probability that a calibrated posterior fails: for each quantity's own envelope, and for the study's verdict."""
 LEAST_TAIL = 1e-7
-"""Of a count at one fraction, below which the p-value is bounded instead of computed: such envelopes are wide."""
+"""Tail probability at one fraction below which the p-value is bounded, not computed: such envelopes are wide."""
 MOVED = 3.0
-"""Standard errors from which the mean or the spread of ranks is told to differ."""
+"""Standard errors at which the mean or spread of ranks is reported to differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uniformity:
-    """How uniform the ranks of one quantity are.
+    """Uniformity of the ranks of one quantity.
 
     Attributes
     ----------
-    quantity
-        Its name.
-    difference
-        Largest difference of the ECDF from uniform, with its sign, in [-1, 1].
-    at
-        Fraction in (0, 1) at which it is.
+    difference, at
+        Largest deviation of the ECDF from uniform, signed, in [-1, 1], and its fraction, in (0, 1).
     p
-        Probability that uniform ranks leave the envelope that these just leave.
+        Probability that uniform ranks leave the narrowest envelope that these leave.
     adjusted
-        The same by Holm's method for all quantities of the study.
+        p adjusted by Holm's method for all quantities of the study.
     inside
-        Whether the ECDF lies within its own 95 % envelope.
+        True if the ECDF lies within its own 95 % envelope.
     mean_z, spread_z
-        Mean, and variance, of the fractional ranks in standard errors from what uniform ones have.
+        Mean and variance of the fractional ranks, as deviations from uniform in standard errors.
     verdict
-        What the shape says, in words.
+        Interpretation of the shape.
     """
 
     quantity: str
@@ -63,7 +59,7 @@ class Uniformity:
 
 
 def judge_ranks(ranks: Mapping[str, Sequence[int]], *, kept: int) -> list[Uniformity]:
-    """Judge the ranks of each quantity among `kept` draws, whole numbers from 0 to `kept`."""
+    """Judge the ranks of each quantity among `kept` draws, integers from 0 to `kept`."""
     p_values = [p_uniform(np.asarray(values), kept=kept) for values in ranks.values()]
     adjusted = holm(p_values)
     return [
@@ -73,15 +69,15 @@ def judge_ranks(ranks: Mapping[str, Sequence[int]], *, kept: int) -> list[Unifor
 
 
 def p_uniform(ranks: Index, *, kept: int) -> float:
-    """Return the probability that uniform ranks leave the envelope that these just leave.
+    """Return the probability that uniform ranks leave the narrowest envelope that these leave.
 
-    It is exact from about 1e-5 on; a smaller one is an upper bound, by Bonferroni, which takes no time.
+    Exact down to about 1e-5; smaller values are upper bounds (Bonferroni), which cost no time.
     """
     counts, points = _counts(ranks, kept), _points(kept)
     tail = float(_tails(counts, len(ranks), points).min())
     if tail < LEAST_TAIL:
         return 2 * kept * tail
-    # By a hair above the tail itself, so that the envelope leaves just these counts out.
+    # Slightly above the tail itself, so that the envelope excludes just these counts.
     return 1.0 - _probability(*_limits(tail * (1 + 1e-9), len(ranks), points), len(ranks), points)
 
 
@@ -104,7 +100,7 @@ def envelope(count: int, *, kept: int, prob: float) -> tuple[Array, Array, Array
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number (Holm 1979), each the smallest level at which it is rejected."""
+    """Return p-values adjusted for multiplicity (Holm 1979), each the smallest level of rejection."""
     order = np.argsort(p_values)
     factors = len(p_values) - np.arange(len(p_values))
     adjusted = np.empty(len(p_values))
@@ -117,7 +113,7 @@ def _judged(name: str, ranks: Index, kept: int, p: float, adjusted: float) -> Un
     differences = _counts(ranks, kept) / count - points
     place = int(np.argmax(np.abs(differences)))
     fractions = (ranks + 0.5) / (kept + 1)
-    # Of a uniform number: variance 1/12, fourth central moment 1/80.
+    # A uniform number has variance 1/12 and fourth central moment 1/80.
     mean_z = (fractions.mean() - 0.5) * np.sqrt(12 * count)
     spread_z = (((fractions - 0.5) ** 2).mean() - 1 / 12) * np.sqrt(count / (1 / 80 - 1 / 144))
     return Uniformity(
@@ -134,7 +130,7 @@ def _judged(name: str, ranks: Index, kept: int, p: float, adjusted: float) -> Un
 
 
 def _verdict(mean_z: float, spread_z: float) -> str:
-    """Return what ranks that are too high, too low, too spread or too much in the middle say of the posterior."""
+    """Return the interpretation of ranks too high, too low, too dispersed or too central."""
     said = []
     if abs(mean_z) > MOVED:
         said.append("too low" if mean_z > 0 else "too high")
@@ -148,18 +144,18 @@ def _points(kept: int) -> Array:
 
 
 def _counts(ranks: Index, kept: int) -> Index:
-    """Return how many ranks lie below each fraction, shape (kept,)."""
+    """Return the number of ranks below each fraction, shape (kept,)."""
     return np.bincount(ranks, minlength=kept + 1).cumsum()[:-1]
 
 
 def _tails(counts: Index, count: int, points: Array) -> Array:
-    """Return the smaller tail probability of each count, that count included."""
+    """Return the smaller tail probability of each count, including that count."""
     return np.minimum(binom.cdf(counts, count, points), binom.sf(counts - 1, count, points))
 
 
 def _limits(tail: float, count: int, points: Array) -> tuple[Index, Index]:
-    """Return the smallest and the largest count at each fraction with more than or just `tail` on either side."""
-    # At least the tail, up to rounding, both ways alike: ppf is the smallest k with cdf(k) >= tail.
+    """Return the smallest and largest counts at each fraction with at least `tail` on either side."""
+    # At least the tail, up to rounding, on both sides: ppf is the smallest k with cdf(k) >= tail.
     low = np.asarray(binom.ppf(tail, count, points)).astype(np.intp)
     high = np.asarray(binom.isf(tail, count, points)).astype(np.intp)
     return low, high

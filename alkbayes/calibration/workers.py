@@ -1,4 +1,4 @@
-"""Replications on all cores of this machine, or on a Dask cluster that is there."""
+"""Replications on all cores of this machine, or on an existing Dask cluster."""
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ type Told = Callable[[int], None]
 
 CONNECT_SECONDS = 5
 WAITING = 4
-"""Replications handed out for each worker, so that none waits for work and little is lost."""
+"""Replications queued for each worker, so that none is idle and little is lost."""
 
 
 def run_study(
@@ -29,34 +29,32 @@ def run_study(
     scheduler: str | None = None,
     told: Told | None = None,
 ) -> list[dict[str, Any]]:
-    """Make the replications that a folder lacks, and return all.
+    """Make the replications missing from a folder, and return all.
 
     Parameters
     ----------
-    study, folder
-        What to replicate, and where finished replications are kept.
     replications
-        How many there are to be, those in the folder included.
+        Total number, including those in the folder.
     workers
-        Processes on this machine; not looked at where there is a scheduler.
+        Processes on this machine; ignored with a scheduler.
     scheduler
         Address of a Dask scheduler, such as tcp://host:8786.
     told
-        Called with the number of finished replications each time that it grows.
+        Called with the number of finished replications whenever it grows.
 
     Returns
     -------
     list
-        The records of replications 0, 1, ..., `replications` - 1, in that order.
+        Records of replications 0, 1, ..., `replications` - 1, in that order.
 
     Raises
     ------
     UsageError
         If the scheduler cannot be reached, has no workers, or Dask is not installed.
     SamplingError
-        If workers die again and again.
+        If workers die repeatedly.
     RunError
-        If a worker has other code than this process, or the disk refuses.
+        If a worker has other code than this process, or the disk fails.
     """
     broken = 0
     while left := [number for number in range(replications) if number not in folder.records]:
@@ -77,7 +75,7 @@ def run_study(
 
 
 def check_scheduler(address: str) -> None:
-    """Check, before anything is begun, that a Dask scheduler can be reached and has workers.
+    """Check in advance that a Dask scheduler can be reached and has workers.
 
     Raises
     ------
@@ -94,7 +92,7 @@ def replicate_here(study: Study, wanted: Fingerprint, number: int) -> dict[str, 
     Raises
     ------
     RunError
-        If the worker's code draws otherwise than that of the process that asks.
+        If the worker's code samples differently from that of the requesting process.
     """
     if differing(wanted, fingerprint(study), study.engine):
         raise RunError("a worker has another version of alkbayes. Install the same on every machine of the cluster.")
@@ -102,7 +100,7 @@ def replicate_here(study: Study, wanted: Fingerprint, number: int) -> dict[str, 
 
 
 def _finished(executor: Executor, study: Study, numbers: Iterable[int], *, at_once: int) -> Iterator[dict[str, Any]]:
-    """Yield records as they are finished, with `at_once` replications handed out at a time."""
+    """Yield records as they finish, with `at_once` replications in progress at a time."""
     wanted, remaining = fingerprint(study), iter(numbers)
     pending: set[Future[dict[str, Any]]] = set()
     while True:
@@ -118,13 +116,13 @@ def _finished(executor: Executor, study: Study, numbers: Iterable[int], *, at_on
             else:
                 faults.append(fault)
         if faults:
-            # After the others: what was finished beside it is kept.
+            # Raised last, so that replications finished meanwhile are kept.
             raise faults[0]
 
 
 @contextmanager
 def _local(workers: int) -> Iterator[tuple[Executor, int]]:
-    """Start processes that leave Ctrl-C to this one, and end them at the end, whatever they are at."""
+    """Start processes that leave Ctrl-C to this one, and end them on exit, even if busy."""
     others = set(multiprocessing.active_children())
     executor = new_pool(workers)
     try:
@@ -141,7 +139,7 @@ def _local(workers: int) -> Iterator[tuple[Executor, int]]:
 
 @contextmanager
 def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Connect to a Dask cluster, which goes on without us."""
+    """Connect to a Dask cluster, which continues without us."""
     try:
         from distributed import Client
         from distributed.scheduler import KilledWorker
@@ -171,7 +169,7 @@ def _cluster(address: str) -> Iterator[tuple[Executor, int]]:
                 "Finished replications are kept; the same command goes on."
             ) from error
         finally:
-            # Cancels what was not begun; Dask's own has no argument for that.
+            # Cancels what has not started; Dask's own has no argument for that.
             executor.shutdown(wait=False)
     finally:
         client.close()

@@ -1,7 +1,7 @@
 """Classical pooling of response rates, from the counts alone.
 
-Nothing here knows of a model, a sampler or a posterior: these are the numbers that a Bayesian result is held against,
-and they would be worth nothing as a check if they looked at it.
+No module here imports a model, a sampler or a posterior: as a check on a Bayesian result these estimates must be
+independent of it.
 """
 
 from alkbayes.classical.influence.diagnostics import Influence, influence

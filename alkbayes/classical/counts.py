@@ -6,7 +6,7 @@ import numpy.typing as npt
 from alkbayes.errors import EvidenceError
 
 type Floats = npt.NDArray[np.float64]
-"""An array of float64; its shape is said where it is used."""
+"""Array of float64; functions state its shape."""
 
 
 def checked_counts(responders: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -14,10 +14,8 @@ def checked_counts(responders: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats,
 
     Parameters
     ----------
-    responders
-        Responders of each cohort, a number or shape (k,).
-    n
-        Patients of each cohort, a number or shape (k,).
+    responders, n
+        Responders and patients of each cohort, a number or shape (k,).
 
     Returns
     -------
@@ -27,8 +25,8 @@ def checked_counts(responders: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Floats,
     Raises
     ------
     EvidenceError
-        If there is no cohort, the two differ in length, or some cohort breaks 0 <= responders <= n, n >= 1, or holds
-        what is not a whole number.
+        If there is no cohort, the lengths differ, or some cohort breaks 0 <= responders <= n, n >= 1, or has a value
+        that is not a whole number.
     """
     x, m = np.atleast_1d(np.asarray(responders, dtype=np.float64)), np.atleast_1d(np.asarray(n, dtype=np.float64))
     if x.ndim != 1 or x.shape != m.shape or x.size == 0:

@@ -1,4 +1,4 @@
-"""Sentences that several tables say of their cohorts."""
+"""Sentences on cohorts, shared by several tables."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ from alkbayes.text.wording import percent, percent_interval, variance
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NAMED_COHORTS = 10
-"""A note names so many cohorts and counts the rest."""
+"""Cohorts named in a note; further ones are counted."""
 FEW_DF = 2
 """With so few degrees of freedom the 97.5 % quantile of t is 12.7 or 4.3, and a t interval of little or no use."""
 FEW_DF_NOTE = (
@@ -21,15 +21,7 @@ FEW_DF_NOTE = (
 
 
 def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> str:
-    """Say which cohorts got a continuity correction; empty if none did.
-
-    Parameters
-    ----------
-    corrected
-        Which did, shape (k,), bool.
-    names
-        Of all cohorts, length k.
-    """
+    """Say which cohorts had a continuity correction (`corrected`, shape (k,), bool); empty if none had."""
     touched = [name for name, flag in zip(names, corrected, strict=True) if flag]
     if not touched:
         return ""
@@ -38,7 +30,7 @@ def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> s
 
 
 def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) -> str:
-    """Say which cohorts lack a value in some columns, beside the `kept` that have them; empty if none does."""
+    """Say which cohorts lack a value in some columns, beside the `kept` complete ones; empty if none does."""
     if not left_out:
         return ""
     value = f"no {columns[0]}" if len(columns) == 1 else f"no value in one of {', '.join(columns)}"
@@ -83,21 +75,13 @@ def rate_with_interval(estimate: float, low: float | None, high: float | None) -
 
 
 def tau2_parts_note(tau2: float | None, part: float | None, group: str) -> str:
-    """Say of which parts a tau2 of two levels is the sum; empty where there is one level.
-
-    Parameters
-    ----------
-    tau2, part
-        The sum, and the part between groups, squared scale.
-    group
-        What the cohorts are in, such as "trial".
-    """
+    """Say how a tau2 of two levels divides, with its `part` between groups such as "trial"; empty with one level."""
     if tau2 is None or part is None:
         return ""
     return f"tau2 is {variance(part)} between {group}s and {variance(tau2 - part)} between the cohorts of a {group}."
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
+    """Return the first names, and the number of others."""
     more = len(names) - NAMED_COHORTS
     return ", ".join(names[:NAMED_COHORTS]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Confidence intervals of one binomial proportion."""
+"""Confidence intervals for one binomial proportion."""
 
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ from alkbayes.vocabulary import INTERVAL_PROB
 
 
 class IntervalMethod(StrEnum):
-    """How an interval of one proportion is made; the values are what the command line and the tables call it."""
+    """Interval for one proportion; the values are its names on the command line and in tables."""
 
     WALD = "wald"
     WILSON = "wilson"
@@ -25,22 +25,22 @@ class IntervalMethod(StrEnum):
 def proportion_interval(
     responders: npt.ArrayLike, n: npt.ArrayLike, *, method: IntervalMethod, prob: float = INTERVAL_PROB
 ) -> tuple[Floats, Floats]:
-    """Return equal-tailed confidence limits of each proportion responders / n.
+    """Return equal-tailed confidence limits for each proportion responders / n.
 
-    Each method treats responders and non-responders alike, and its limits never fall as responders rise. The closed
-    forms are used, since `scipy.stats.binomtest` takes one cohort at a time and has three of the methods; the tests
-    hold the two together.
+    Each method treats responders and non-responders alike, and its limits never fall as responders rise. Closed forms
+    are used, since `scipy.stats.binomtest` takes one cohort at a time and has three of the methods; the tests compare
+    the two.
 
     Parameters
     ----------
     responders, n
         Counts, a number or shape (k,).
     method
-        `WALD`: normal approximation, clipped to [0, 1]; without width at 0/n and n/n. `WILSON`: inverted score test.
-        `WILSON_CC`: the same with continuity correction. `AGRESTI_COULL`: Wald's about Wilson's middle, clipped to
-        [0, 1]. `CLOPPER_PEARSON`: inverted exact test; covers at least `prob`. `JEFFREYS`: quantiles of
-        Beta(responders + 1/2, n - responders + 1/2). `MID_P`: the exact test inverted with half the probability of the
-        observed count. At 0/n the lower limit of every method is 0, and at n/n the upper one is 1.
+        `WALD`: normal approximation, clipped to [0, 1]; zero width at 0/n and n/n. `WILSON`: inverted score test.
+        `WILSON_CC`: the same with continuity correction. `AGRESTI_COULL`: Wald's about Wilson's centre, clipped to [0,
+        1]. `CLOPPER_PEARSON`: inverted exact test; coverage at least `prob`. `JEFFREYS`: quantiles of Beta(responders +
+        1/2, n - responders + 1/2). `MID_P`: the exact test inverted with half the probability of the observed count. At
+        0/n the lower limit of every method is 0, and at n/n the upper one is 1.
     prob
         Probability of the interval, in (0, 1).
 
@@ -52,7 +52,7 @@ def proportion_interval(
     Raises
     ------
     EvidenceError
-        If the counts are not counts (see `checked_counts`).
+        If the counts are invalid (see `checked_counts`).
     ValueError
         If `prob` is not between 0 and 1.
 
@@ -70,7 +70,7 @@ def proportion_interval(
 
 
 def _lower(x: Floats, n: Floats, method: IntervalMethod, tail: float) -> Floats:
-    """Return the lower limits; the upper ones are those of the non-responders, from 1 down."""
+    """Return the lower limits; the upper ones are 1 minus those of the non-responders."""
     z = -float(ndtri(tail))
     match method:
         case IntervalMethod.WALD:
@@ -90,25 +90,25 @@ def _lower(x: Floats, n: Floats, method: IntervalMethod, tail: float) -> Floats:
 
 
 def _wald(p: Floats, n: Floats, z: float) -> Floats:
-    """Return p less z standard errors, and no less than 0."""
+    """Return p minus z standard errors, at least 0."""
     return np.maximum(p - z * np.sqrt(p * (1 - p) / n), 0)
 
 
 def _wilson(x: Floats, n: Floats, z: float) -> Floats:
-    """Return Wilson's lower limit, as the product of both roots over the upper one: nothing cancels, 0 at x = 0."""
+    """Return Wilson's lower limit as the product of both roots over the upper one: no cancellation, 0 at x = 0."""
     upper_root = (x + z * z / 2 + z * np.sqrt(x * (n - x) / n + z * z / 4)) / (n + z * z)
     return np.asarray(x * x / (n * (n + z * z)) / upper_root, dtype=np.float64)
 
 
 def _beta_quantile(a: Floats, b: Floats, tail: float) -> Floats:
-    """Return the `tail` quantile of Beta(a, b), and the point that the distribution shrinks to where a or b is 0."""
+    """Return the `tail` quantile of Beta(a, b), or its limiting point mass if a or b is 0."""
     some = (a > 0) & (b > 0)
     return np.where(some, betaincinv(np.where(some, a, 1), np.where(some, b, 1), tail), np.where(a > 0, 1.0, 0.0))
 
 
 def _mid_p(x: Floats, n: Floats, tail: float) -> Floats:
-    """Return the rate at which more responders than x, and half of just x, have the probability `tail`; 0 at x = 0."""
-    from scipy.optimize.elementwise import find_root  # a fifth of a second that only this method needs
+    """Return the rate at which P(X > x) + P(X = x) / 2 equals `tail`; 0 at x = 0."""
+    from scipy.optimize.elementwise import find_root  # takes a fifth of a second; only this method needs it
 
     def excess(p: Floats, x: Floats, n: Floats) -> Floats:
         # P(X > x) is 0 at x = n, where there is no such beta distribution.
@@ -116,6 +116,6 @@ def _mid_p(x: Floats, n: Floats, tail: float) -> Floats:
         return np.asarray((betainc(x, n - x + 1, p) + more) / 2 - tail)
 
     some = np.maximum(x, 1)
-    # Between the limits of those who count all of x, and none of it.
+    # Between the limits with all of P(X = x) and with none of it.
     bracket = _beta_quantile(some, n - some + 1, tail), _beta_quantile(some + 1, n - some, tail)
     return np.where(x > 0, find_root(excess, bracket, args=(some, n)).x, 0.0)

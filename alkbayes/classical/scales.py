@@ -1,4 +1,4 @@
-"""The scales on which response rates are averaged: to each scale from counts, and the one way back to proportions."""
+"""Scales for averaging response rates: from counts to each scale, and back to proportions."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,9 +18,9 @@ FREEMAN_TUKEY_DISCOURAGED = (
 
 
 class Scale(StrEnum):
-    """The scale on which a method averages; estimates are given as proportions whatever it is.
+    """Scale on which a method averages; estimates are always given as proportions.
 
-    In metafor they are the measures PR, PLO, PAS, PLN and PFT.
+    In metafor the measures PR, PLO, PAS, PLN and PFT.
     """
 
     PROBABILITY = "probability"
@@ -31,7 +31,7 @@ class Scale(StrEnum):
 
 
 CORRECTED = frozenset({Scale.PROBABILITY, Scale.LOGIT, Scale.LOG})
-"""Scales on which a cohort with an empty cell has no value, or a sampling variance of 0, without a correction."""
+"""Scales on which a cohort with an empty cell needs a correction: no value, or a sampling variance of 0, without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Effects:
     vi
         Sampling variances of `yi`, shape (k,), squared scale; all positive.
     corrected
-        Whether 1/2 was added to both cells of a cohort, shape (k,), bool.
+        True for cohorts with 1/2 added to both cells, shape (k,), bool.
     """
 
     yi: Floats
@@ -56,9 +56,9 @@ class Effects:
 def effects(responders: npt.ArrayLike, n: npt.ArrayLike, *, scale: Scale) -> Effects:
     """Return the observed rates on a scale, with their sampling variances.
 
-    The rules are those of metafor's `escalc(measure=, add=1/2, to="only0")`. On the scales of `CORRECTED`, cohorts with
-    0/n or n/n, and no others, get 1/2 added to responders and to non-responders, for the rate and for its variance.
-    With x and m so corrected and p = x / m:
+    The rules are those of metafor's `escalc(measure=, add=1/2, to="only0")` (Viechtbauer 2010,
+    doi:10.18637/jss.v036.i03). On the scales of `CORRECTED`, only cohorts with 0/n or n/n get 1/2 added to responders
+    and to non-responders, for the rate and its variance. With x and m so corrected and p = x / m:
 
     - probability: p, variance p (1 - p) / m
     - logit: log(p / (1 - p)), variance 1 / x + 1 / (m - x)
@@ -67,23 +67,15 @@ def effects(responders: npt.ArrayLike, n: npt.ArrayLike, *, scale: Scale) -> Eff
     On the other two no count is ever corrected:
 
     - arcsine: asin(sqrt(p)), variance 1 / (4 n)
-    - freeman-tukey: half of asin(sqrt(x / (n + 1))) + asin(sqrt((x + 1) / (n + 1))), variance 1 / (4 n + 2)
+    - freeman-tukey: half of asin(sqrt(x / (n + 1))) + asin(sqrt((x + 1) / (n + 1))), variance 1 / (4 n + 2) (Freeman &
+      Tukey 1950, doi:10.1214/aoms/1177729756)
 
-    Parameters
-    ----------
-    responders, n
-        Counts, shape (k,).
-    scale
-        The scale.
+    Counts have shape (k,).
 
     Raises
     ------
     EvidenceError
-        If the counts are not counts (see `checked_counts`).
-
-    References
-    ----------
-    Viechtbauer (2010), doi:10.18637/jss.v036.i03; Freeman & Tukey (1950), doi:10.1214/aoms/1177729756.
+        If the counts are invalid (see `checked_counts`).
     """
     x, m = checked_counts(responders, n)
     corrected = ((x == 0) | (x == m)) & (scale in CORRECTED)
@@ -104,21 +96,19 @@ def effects(responders: npt.ArrayLike, n: npt.ArrayLike, *, scale: Scale) -> Eff
 
 
 def back_transform(y: npt.ArrayLike, *, scale: Scale, n: npt.ArrayLike | None = None) -> Floats:
-    """Return values on a scale as proportions; every way back to proportions in the package is this one.
+    """Return values on a scale as proportions, for the whole package.
 
-    It never decreases in `y` and lies in [0, 1]: what is beyond the end of a scale (a lower limit under 0, say) becomes
-    0 or 1, as in metafor's `transf.*` (which leaves rates of more than 1 on the log scale, and those beyond [0, 1] on
-    that of probabilities, as they are).
+    The result never decreases in `y` and lies in [0, 1]: values beyond the end of a scale (a lower limit below 0, say)
+    become 0 or 1, as in metafor's `transf.*` (which does not truncate on the log scale above 1 or on the probability
+    scale).
 
     Parameters
     ----------
     y
         Values, any shape, on the scale; infinities are its ends, NaN stays NaN.
-    scale
-        The scale.
     n
-        Patients of the cohorts that `y` sums up, a number or shape (k,): needed for the Freeman-Tukey scale, whose
-        inverse is taken at their harmonic mean, and for no other.
+        Patients of the cohorts behind `y`, a number or shape (k,): needed only for the Freeman-Tukey scale, whose
+        inverse uses their harmonic mean (Miller 1978, doi:10.1080/00031305.1978.10479283).
 
     Returns
     -------
@@ -128,11 +118,7 @@ def back_transform(y: npt.ArrayLike, *, scale: Scale, n: npt.ArrayLike | None = 
     Raises
     ------
     ValueError
-        If the scale needs `n` and there is none.
-
-    References
-    ----------
-    Miller (1978), doi:10.1080/00031305.1978.10479283.
+        If the scale needs `n` and it is missing.
     """
     values = np.asarray(y, dtype=np.float64)
     match scale:
@@ -151,7 +137,7 @@ def back_transform(y: npt.ArrayLike, *, scale: Scale, n: npt.ArrayLike | None = 
 
 
 def discouraged(scale: Scale) -> str:
-    """Return the sentence that warns of a scale wherever it is used; empty where there is nothing to warn of."""
+    """Return the warning attached to a scale; empty without one."""
     return FREEMAN_TUKEY_DISCOURAGED if scale is Scale.FREEMAN_TUKEY else ""
 
 
@@ -163,8 +149,8 @@ def _double_arcsine(x: Floats, n: Floats) -> Floats:
 def _inverse_double_arcsine(y: Floats, n: float) -> Floats:
     """Return the proportion whose Freeman-Tukey transform for n patients is y.
 
-    Miller's sign(cos 2y) sqrt(1 - (s + (s - 1/s) / n)²) with s = sin 2y, written as cos 2y times a root in which
-    nothing cancels: as it stands, it loses half of its digits about y = pi/4 and ceases to be monotone there.
+    Miller's sign(cos 2y) sqrt(1 - (s + (s - 1/s) / n)²) with s = sin 2y, rewritten as cos 2y times a root without
+    cancellation: the original loses half of its digits about y = pi/4 and is not monotone there.
     """
     low, high = _double_arcsine(np.array([0.0, n]), np.array([n, n]))
     cosine, sine = np.cos(2 * np.clip(y, low, high)), np.sin(2 * np.clip(y, low, high))

@@ -1,4 +1,4 @@
-"""Models of one table compared by how well they predict cohorts and trials that they have not seen."""
+"""Model comparison on one table by the predictive accuracy for left-out cohorts and trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ type Array = NDArray[np.float64]
 ERRORS_APART = 2.0
 """Standard errors below which a difference is within its error."""
 LEAST_DIFFERENCE = 4.0
-"""Of elpd, below which models predict so alike that its standard error is not to be trusted either (Sivula et al. 2020,
+"""Difference in elpd below which models predict so alike that its standard error is unreliable too (Sivula et al. 2020,
 doi:10.48550/arXiv.2008.10296)."""
 FEW = 100
 """Cohorts or trials below which the error of a difference is not normal, and its standard error too small (Sivula et
@@ -40,7 +40,7 @@ STACKED = "(stacked)"
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Runs compared.
+    """A comparison of runs.
 
     Attributes
     ----------
@@ -48,17 +48,17 @@ class Comparison:
         A row for each run and unit left out, best first. Columns left_out ("cohort": integrated leave-one-out by
         importance weights; "trial": exact refits), run, elpd and se, p (effective number of parameters), difference
         (from the best run, at most 0) and difference_se, weight (by stacking), mcse (Monte Carlo standard error of an
-        exact elpd; NaN of the other).
+        exact elpd, else NaN).
     pointwise
-        A row for each run and unit. Columns left_out, unit, run, elpd, pareto_k (NaN of exact refits).
+        A row for each run and unit. Columns left_out, unit, run, elpd, pareto_k (NaN for exact refits).
     stacked
-        A row for each headline number that all runs report and each run, and one for `run` "(stacked)": the mixture of
+        A row for each run and each headline estimate common to all runs, and one for `run` "(stacked)": the mixture of
         their posteriors with the weights of `weights_by`. Columns number, table, group, level, measure, run, weight,
         mean, sd, median, low, high; proportions in [0, 1], SDs on the logit scale, equal-tailed 95 % intervals.
     weights_by
-        "trial", or "cohort" where the table names no trials.
+        "trial", or "cohort" if the table names no trials.
     cautions
-        What a reader must know, in sentences.
+        Sentences of warning.
     """
 
     elpd: pd.DataFrame
@@ -68,7 +68,7 @@ class Comparison:
     cautions: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it, with its verdict, as values that JSON can hold."""
+        """Return everything, with the verdict, as JSON values."""
         return {
             "elpd": records(self.elpd),
             "weights_by": self.weights_by,
@@ -80,12 +80,12 @@ class Comparison:
 
 
 def check_comparable(fits: Mapping[str, Fit]) -> None:
-    """Check that all fits are of the same cohorts with the same counts.
+    """Check that all fits have the same cohorts with the same counts.
 
     Raises
     ------
     RunError
-        If they are not: an elpd is about the data that it predicts.
+        If they do not: elpds of different data are not comparable.
     UsageError
         If a model's deviations cannot be integrated out.
     """
@@ -113,18 +113,18 @@ def compare_fits(
     Parameters
     ----------
     fits
-        At least two, each under the name that tables give it.
+        At least two, by their names in tables.
     workers, progress
-        Of the refits without each trial; the result does not depend on them.
+        For the refits without each trial; the result does not depend on them.
 
     Raises
     ------
     RunError
-        If they are not of the same evidence.
+        If their evidence differs.
     UsageError
         If a model's deviations cannot be integrated out.
     SamplingError
-        If a refit cannot run to its end.
+        If the sampler does not finish a refit.
     """
     check_comparable(fits)
     by_cohort = {name: leave_one_cohort_out(fit, workers=workers) for name, fit in fits.items()}
@@ -185,14 +185,9 @@ def compared(elpds: Mapping[str, ELPDData]) -> pd.DataFrame:
 
 
 def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd.DataFrame:
-    """Return the headline numbers that all fits report, by each and by the mixture of their posteriors.
+    """Return the headline estimates common to all fits, from each and from the mixture of their posteriors.
 
-    Parameters
-    ----------
-    fits
-        Of one table.
-    weights
-        Of each, at least 0 and summing to one.
+    `weights` are those of the fits, at least 0 and summing to one.
     """
     # Over each row's own patients, which are the same in every model; a mix of other columns is not.
     posteriors = {name: posterior_of(replace(fit, standard=Standard.OWN)) for name, fit in fits.items()}
@@ -211,7 +206,7 @@ def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd
 
 
 def verdict(comparison: Comparison) -> tuple[str, ...]:
-    """Return in a sentence or two which run predicts best, and whether that is certain."""
+    """Return a sentence or two on the best-predicting run, and how certain that is."""
     rows = comparison.elpd[comparison.elpd["left_out"] == comparison.weights_by].to_dict(orient="records")
     best, *others = rows
     unit = comparison.weights_by
@@ -233,12 +228,12 @@ def verdict(comparison: Comparison) -> tuple[str, ...]:
 
 
 def is_apart(difference: float, error: float) -> bool:
-    """Return whether a difference of elpd, with its standard error, is large enough to say anything."""
+    """Return True if a difference in elpd is large enough, also against its standard error, to be meaningful."""
     return abs(difference) > ERRORS_APART * error and abs(difference) >= LEAST_DIFFERENCE
 
 
 def _monte_carlo_errors(refitted: Mapping[str, Sequence[Refitted]]) -> dict[str, float]:
-    """Return the Monte Carlo standard error of each run's elpd by trial; refits are independent of each other."""
+    """Return the Monte Carlo standard error of each run's elpd by trial; refits are independent."""
     return {name: float(np.sqrt(sum(each.elpd_mcse**2 for each in made))) for name, made in refitted.items()}
 
 
@@ -259,7 +254,7 @@ def _evidence(fit: Fit) -> str:
 
 
 def _bad_weights(by_cohort: Mapping[str, CohortsLeftOut]) -> list[str]:
-    """Return sentences on cohorts whose weights were not to be relied on."""
+    """Return sentences on cohorts with unreliable weights."""
     found = []
     for name, left_out in by_cohort.items():
         cohorts = left_out.loo.elpd_i["cohort"].to_numpy()
@@ -276,7 +271,7 @@ def _bad_weights(by_cohort: Mapping[str, CohortsLeftOut]) -> list[str]:
 
 
 def _too_close(table: pd.DataFrame, unit: str, *, units: int) -> list[str]:
-    """Return sentences on differences that say nothing."""
+    """Return sentences on differences too small to be meaningful."""
     best, *others = table.to_dict(orient="records")
     found = []
     for row in others:

@@ -1,14 +1,14 @@
-"""Columns that a model does not name: how unevenly they lie over what it names, and what they would add to it.
+"""Columns not in the model: their imbalance over its columns, and their predictive value.
 
-A column confounds a comparison of levels if its own levels lie unevenly over these and if response depends on it. The
-first is Cramér's V (of a number the correlation ratio), the second what the expected log predictive density of left-out
-cohorts gains when the model gets an effect of the column.
+A column confounds a comparison of levels if its own levels are distributed unevenly over these and if response depends
+on it. Imbalance is measured by Cramér's V (for a numeric column the correlation ratio), dependence by the gain in
+expected log predictive density of left-out cohorts from an effect of the column.
 
 The gain is computed in the normal approximation to each cohort's likelihood about the posterior mean of its linear
 predictor. With all effects and deviations integrated out, the cohorts are then normal given the standard deviations,
 and each cohort's density given the others has a closed form (Sundararajan and Keerthi 2001,
-doi:10.1162/08997660151134343). Draws of the standard deviations from their priors, the same without and with the
-column, are weighted by the evidence, and without each cohort by the inverse of its density as well.
+doi:10.1162/08997660151134343). Draws of the standard deviations from their priors, the same with and without the
+column, are weighted by the evidence, and for each left-out cohort also by the inverse of its density.
 """
 
 from collections.abc import Mapping
@@ -35,40 +35,40 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 OWN_OUTCOMES = ("orr_", "pfs_", "ic_")
-"""Beginnings of columns that hold results of the same patients: no history, and they may follow from the response."""
+"""Prefixes of columns with outcomes of the same patients, which may follow from the response."""
 NO_COVARIATES = frozenset({"cohort_id", "responders", "n", "trial"})
 SAME_AS_RATE = 0.95
-"""Rank correlation with the observed rates from which a number is taken for the response in other words."""
+"""Rank correlation with the observed rates from which a numeric column is taken to restate the response."""
 MOST_MISSING = 0.1
 COHORTS_A_LEVEL = 3
-"""Cohorts for each level at least, on average."""
+"""Minimum average number of cohorts per level."""
 MOST_LEVELS = 30
 MOST_UNGROUPED = 0.5
-"""Share of cohorts without a level, or with one of their trial alone, up to which a column groups them."""
+"""Maximum share of cohorts without a level, or with one found only in their trial, for a grouping column."""
 NUMBERS = 5
-"""Distinct values that a number has more of; fewer are levels."""
+"""A numeric column has more distinct values than this; fewer are levels."""
 MOST_COHORTS = 200
-"""Of a larger table the matrices take longer than a reader waits."""
+"""Larger tables would keep a reader waiting for the matrices."""
 MOST_POINTS, OPERATIONS = 500, 1e9
-"""Draws of the standard deviations at most, and these times the cube of the number of cohorts."""
+"""Maximum draws of the standard deviations, and maximum product of these with the cube of the number of cohorts."""
 SEED = 1
 ADDED = HalfNormal(dist="half_normal", sd=0.5)
-"""Prior of the standard deviation of an added effect, that of the bundled models' effects."""
+"""Prior for the standard deviation of an added effect, as in the bundled models."""
 CLEAR, SMALL = 2.0, 4.0
-"""Standard errors, and log densities, that a gain must exceed: a smaller one says little, and its standard error is too
-small (Sivula et al. 2020, arXiv:2008.10296)."""
+"""Thresholds for a gain, in standard errors and in log density: smaller ones mean little, and their standard error is
+too small (Sivula et al. 2020, arXiv:2008.10296)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unevenness:
-    """How unevenly a column lies over one that a model names.
+    """Imbalance of a column over a column of the model.
 
     Attributes
     ----------
     factor
         The model's column, by its name in results.
     measure
-        Cramér's V between the two, of a number the correlation ratio, in [0, 1].
+        Cramér's V between the two, or the correlation ratio for a numeric column, in [0, 1].
     """
 
     factor: str
@@ -77,19 +77,17 @@ class Unevenness:
 
 @dataclass(frozen=True, slots=True)
 class Unnamed:
-    """A column that would better a model.
+    """A column outside the model that would improve it.
 
     Attributes
     ----------
-    column
-        Of the table.
     uneven
-        How it lies over each of the model's columns, the most uneven first.
+        Imbalance over each of the model's columns, largest first.
     numeric
-        Whether it is taken as a number.
+        True if treated as numeric.
     gain, se
-        Of the expected log predictive density of cohorts left out one by one, were this column alone added, and its
-        standard error.
+        Gain in the expected log predictive density of cohorts left out one by one, if only this column were added, and
+        its standard error.
     """
 
     column: str
@@ -100,7 +98,7 @@ class Unnamed:
 
 
 class Reason(StrEnum):
-    """Why a column was not looked at."""
+    """Reason for not examining a column."""
 
     LEVELS = "levels"
     MISSING = "missing"
@@ -109,18 +107,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unexamined:
-    """A column that may better a model and was not looked at.
+    """A column outside the model that was not examined and may improve it.
 
     Attributes
     ----------
-    column
-        Of the table.
     reason
-        It has too many levels for the cohorts, too many cohorts are without it, or the table is too small or too large.
-    count
-        Its levels, the cohorts without it, or the cohorts of the table.
-    cohorts
-        Of the table.
+        Too many levels for the cohorts, too many cohorts without a level, or a table too small or too large.
+    count, cohorts
+        Number of levels, of cohorts without one, or of cohorts in the table; number of cohorts in the table.
     """
 
     column: str
@@ -130,7 +124,7 @@ class Unexamined:
 
 
 def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:
-    """Return the columns of a fit's table that would clearly better its model, the largest gain first."""
+    """Return the columns of a fit's table that would clearly improve its model, largest gain first."""
     frame, design = fit.evidence.frame, fit.design
     if not 2 * COHORTS_A_LEVEL <= len(design.cohorts) <= MOST_COHORTS:
         return ()
@@ -141,12 +135,12 @@ def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:
         with np.errstate(all="ignore"):
             gains = _gains(fit, {name: basis for name, (basis, _) in columns.items()})
     except np.linalg.LinAlgError:
-        # Draws that are no posterior have their own verdict; nothing can be said of columns then.
+        # Draws that failed the gate have their own verdict and say nothing about columns.
         return ()
     found = []
     for name, gain in gains.items():
         total, se = float(gain.sum()), float(np.sqrt(len(gain) * gain.var(ddof=1)))
-        # Written so that what is not a number is not told.
+        # Written so that NaN is not reported.
         if total > max(CLEAR * se, SMALL):
             numeric = columns[name][1]
             found.append(Unnamed(name, _unevenness(frame, name, design, numeric=numeric), numeric, total, se))
@@ -154,10 +148,10 @@ def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:
 
 
 def unexamined_columns(fit: "Fit") -> tuple[Unexamined, ...]:
-    """Return the columns of a fit's table that :func:`unnamed_columns` does not look at and that may matter.
+    """Return the columns of a fit's table that :func:`unnamed_columns` skips and that may matter.
 
-    Columns that tell cohorts apart more than they group them are left out (names, sources, notes): a level is a group
-    where cohorts of several trials have it.
+    Columns that identify cohorts instead of grouping them are omitted (names, sources, notes): a level is a group if
+    cohorts of several trials have it.
     """
     frame = fit.evidence.frame
     cohorts = len(frame)
@@ -172,7 +166,7 @@ def unexamined_columns(fit: "Fit") -> tuple[Unexamined, ...]:
         elif numbers is not None and _is_outcome(frame, numbers):
             continue
         elif _is_number(values.tolist()):
-            # What has a value for each cohort was looked at.
+            # Columns with a value for each cohort were examined.
             if MOST_MISSING < missing / cohorts <= MOST_UNGROUPED:
                 found.append(Unexamined(name, Reason.MISSING, missing, cohorts))
         elif levels > 1 and _ungrouped(frame, name) <= MOST_UNGROUPED:
@@ -189,7 +183,7 @@ def _candidates(fit: "Fit") -> list[str]:
 
 
 def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
-    """Return an effect of a column, (cohort, free), and whether it is one of a number; None where it can have none."""
+    """Return the effect of a column, (cohort, free), and whether it is numeric; None if there is no such effect."""
     values = frame[name].astype(str)
     missing = (values == "").to_numpy()
     if missing.mean() > MOST_MISSING:
@@ -208,7 +202,7 @@ def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
 
 
 def _is_outcome(frame: "pd.DataFrame", numbers: Array) -> bool:
-    """Return whether numbers are the counts or the observed rates in other words, or there is no rate to tell."""
+    """Return True if numbers restate the counts or observed rates, or there is no rate to compare."""
     if any(np.array_equal(numbers, count) for count in (frame["responders"], frame["n"] - frame["responders"])):
         return True
     known = ~np.isnan(numbers)
@@ -221,7 +215,7 @@ def _is_outcome(frame: "pd.DataFrame", numbers: Array) -> bool:
 
 
 def _numbers(cells: list[str]) -> Array | None:
-    """Return the cells as numbers, an empty one as NaN; None if one of them is no finite number."""
+    """Return the cells as numbers, NaN if empty; None if one of them is not a finite number."""
     try:
         numbers = np.array([float(cell) if cell else np.nan for cell in cells])
     except ValueError:
@@ -230,13 +224,13 @@ def _numbers(cells: list[str]) -> Array | None:
 
 
 def _is_number(cells: list[str]) -> bool:
-    """Return whether a column is taken as a number, and not as one of levels."""
+    """Return True if a column is treated as numeric instead of levels."""
     numbers = _numbers(cells)
     return numbers is not None and len(set(numbers[~np.isnan(numbers)].tolist())) > NUMBERS
 
 
 def _ungrouped(frame: "pd.DataFrame", name: str) -> float:
-    """Return the share of cohorts that have no level, or one that no other trial has."""
+    """Return the share of cohorts without a level, or with one found in no other trial."""
     trials = frame["cohort_id"]
     if "trial" in frame:
         trials = frame["trial"].where(frame["trial"] != "", frame["cohort_id"])
@@ -245,7 +239,7 @@ def _ungrouped(frame: "pd.DataFrame", name: str) -> float:
 
 
 def _gains(fit: "Fit", columns: Mapping[str, Array]) -> dict[str, Array]:
-    """Return what each cohort's log density given the others gains by an effect of each column, shapes (cohort,)."""
+    """Return the gain in each cohort's log density given the others from an effect of each column, shapes (cohort,)."""
     design = fit.design
     points = int(min(MOST_POINTS, OPERATIONS / len(design.cohorts) ** 3))
     sds, added = _standard_deviations(design, points)
@@ -280,12 +274,8 @@ def _gains(fit: "Fit", columns: Mapping[str, Array]) -> dict[str, Array]:
 def _left_out(weighted: Array, diagonal: Array, log_weights: Array) -> Array:
     """Return each cohort's log density given the others, shape (cohort,), up to a constant of the cohort.
 
-    Parameters
-    ----------
-    weighted, diagonal
-        The precision times the residuals, and its diagonal, of S values of the standard deviations, shape (S, cohort).
-    log_weights
-        Of these values given all cohorts, up to a constant, shape (S,).
+    `weighted` and `diagonal` are the precision times the residuals, and its diagonal, (S, cohort), for S values of the
+    standard deviations, `log_weights` (S,) those of the values given all cohorts.
     """
     log_density = 0.5 * np.log(diagonal) - 0.5 * weighted**2 / diagonal
     log_weights = log_weights - logsumexp(log_weights)
@@ -293,7 +283,7 @@ def _left_out(weighted: Array, diagonal: Array, log_weights: Array) -> Array:
 
 
 def _standard_deviations(design: Design, points: int) -> tuple[dict[str, Array], Array]:
-    """Return draws of a model's standard deviations by name, and of an added effect's, from their priors, (point,)."""
+    """Return prior draws of a model's standard deviations by name, and of an added effect's, (point,)."""
     rng = np.random.default_rng(SEED)
     priors = {f"sd_{block.slug}": block.sd_prior for block in design.effects if block.sd_prior is not None}
     priors |= {f"tau_{term.label}": term.sd_prior for term in design.heterogeneity}
@@ -302,7 +292,7 @@ def _standard_deviations(design: Design, points: int) -> tuple[dict[str, Array],
 
 
 def _stand_ins(fit: "Fit") -> tuple[Array, Array]:
-    """Return each cohort's working response less its prior mean, and its variance, on the scale of the link."""
+    """Return each cohort's working response minus its prior mean, and its variance, on the link scale."""
     design, draws = fit.design, fit.draws
     middle = draws["theta"].mean(axis=(0, 1))
     rate, slope = inverse(design.link, middle), inverse_derivative(design.link, middle)
@@ -329,13 +319,13 @@ def _covariance(design: Design, sds: Mapping[str, Array], point: int) -> Array:
 
 
 def _normal(prior: Prior) -> tuple[float, float]:
-    """Return mean and SD of the normal that stands in for a prior of a location."""
+    """Return mean and SD of the normal approximation to a location prior."""
     mean, sd = float(getattr(prior, "mean", 0.0)), float(getattr(prior, "sd", 1.0))
     return mean, STUDENT_WIDTH * sd if isinstance(prior, StudentT) else sd
 
 
 def _unevenness(frame: "pd.DataFrame", name: str, design: Design, *, numeric: bool) -> tuple[Unevenness, ...]:
-    """Return how unevenly a column lies over each of the model's, the most uneven first."""
+    """Return the imbalance of a column over each of the model's, largest first."""
     values = frame[name].astype(str).tolist()
     measured = [
         Unevenness(

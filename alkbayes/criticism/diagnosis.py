@@ -1,8 +1,8 @@
-"""Whether the numbers of a run can be relied on: what its draws are worth for each of them, and a verdict on each sign.
+"""Reliability of a run: the precision of its draws for each estimate, and a verdict on each diagnostic.
 
-The gate (:mod:`alkbayes.inference.convergence`) looks at the parameters and says passed or not. This module looks at
-every parameter and every reported number, says what each diagnostic found and what to do about it, and holds the gate,
-computed again from the draws, against what the run recorded.
+The gate (:mod:`alkbayes.inference.convergence`) checks the parameters and passes or fails. This module covers every
+parameter and every reported estimate, explains each diagnostic with advice, and recomputes the gate from the draws to
+compare it with the run's record.
 """
 
 from collections.abc import Iterator
@@ -42,37 +42,30 @@ from alkbayes.text.wording import joined
 type Array = NDArray[np.float64]
 
 PERCENT_MEASURES = ("risk_difference", "share")
-"""Measures beside pooled rates that are printed in percent."""
+"""Measures other than pooled rates that are printed in percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything that `alkbayes diagnose` says of a run.
+    """Results of `alkbayes diagnose`.
 
     Attributes
     ----------
-    engine
-        That made the draws.
     quantities
-        A row for each reported number and each parameter: kind ("reported" or "parameter"), name, headline (whether it
-        is one of the few that a reader takes away), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse,
-        mcse_median, mcse_low, mcse_high (Monte Carlo standard errors of mean, median and the ends of the 95 %
-        interval), percent (whether it is printed in percent), ratio (whether it is rounded on the log scale) and
-        decimals (that the errors support where it is printed; of a ratio those of its median). Rates and shares are
-        proportions in [0, 1]. Of draws by quadrature rhat is missing.
+        A row for each reported estimate and each parameter: kind ("reported" or "parameter"), name, headline (True for
+        headline estimates), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse, mcse_median, mcse_low,
+        mcse_high (Monte Carlo standard errors of mean, median and the ends of the 95 % interval), percent (True if
+        printed in percent), ratio (True if rounded on the log scale) and decimals (those supported by the errors as
+        printed; for a ratio those of its median). Rates and shares are proportions in [0, 1]. For draws by quadrature
+        rhat is missing.
     divergent
-        Where divergent transitions are: parameter and difference, the mean normal score of its divergent draws among
-        all draws; the largest first. Empty where there are none.
+        Location of divergent transitions, see :func:`where_divergent`; empty without any.
     ebfmi
-        Of each chain; empty of draws by quadrature.
+        E-BFMI of each chain; empty for draws by quadrature.
     depth
-        Largest tree depth and share of the transitions that were stopped at the sampler's limit; None by quadrature.
-    findings
-        One for each diagnostic.
-    gate
-        The convergence gate, computed again from the draws.
-    recorded
-        What the run recorded of it.
+        Largest tree depth and share of transitions stopped at the sampler's limit; None by quadrature.
+    gate, recorded
+        The convergence gate, recomputed from the draws and as recorded by the run.
     """
 
     engine: Engine
@@ -86,12 +79,12 @@ class Diagnosis:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Why the run must not be used, in words; empty if nothing speaks against it."""
+        """Reasons not to use the run, in words; empty if there are none."""
         return tuple(each.finding for each in self.findings if each.verdict is Verdict.FAILED)
 
     @property
     def conclusion(self) -> str:
-        """The final verdict, a sentence."""
+        """Final verdict, a sentence."""
         attention = [each.name for each in self.findings if each.verdict is Verdict.ATTENTION]
         if failed := [each.name for each in self.findings if each.verdict is Verdict.FAILED]:
             return f"Do not use the numbers of this run: {joined(failed)} failed."
@@ -100,7 +93,7 @@ class Diagnosis:
         return "The numbers of this run can be used: all diagnostics passed."
 
     def as_record(self) -> dict[str, Any]:
-        """Return the diagnosis as values that JSON can hold."""
+        """Return the diagnosis as JSON values."""
         return {
             "engine": self.engine,
             "usable": not self.failures,
@@ -119,13 +112,7 @@ class Diagnosis:
 
 
 def diagnosis_of(fit: Fit) -> Diagnosis:
-    """Return what a fit's draws are worth.
-
-    Parameters
-    ----------
-    fit
-        As it was read from a run's folder: what it says of its own convergence is compared with its draws.
-    """
+    """Diagnose a fit as read from a run's folder: its recorded convergence is compared with its draws."""
     gate = gate_of(fit)
     quantities = pd.DataFrame(_quantities(fit))
     divergent = pd.DataFrame(columns=["parameter", "difference"])
@@ -134,7 +121,7 @@ def diagnosis_of(fit: Fit) -> Diagnosis:
     stats = fit.tree["sample_stats"].to_dataset()
     if fit.provenance.weights is None:
         divergent = where_divergent(judged(fit.tree["posterior"].to_dataset()), stats["diverging"].to_numpy())
-        # Chains that stand still have no energy to divide by; that gives NaN, which fails.
+        # Constant chains have no energy to divide by; that gives NaN, which fails.
         with np.errstate(invalid="ignore", divide="ignore"):
             ebfmi = tuple(az.bfmi(stats["energy"].to_numpy()).tolist())
         depth = _depth(stats)
@@ -154,7 +141,7 @@ def diagnosis_of(fit: Fit) -> Diagnosis:
 
 
 def gate_of(fit: Fit) -> Diagnostics:
-    """Return the convergence gate, computed again from a fit's draws; of weights it takes what was recorded of them."""
+    """Return the convergence gate, recomputed from a fit's draws; for weights from their record."""
     posterior, stats = fit.tree["posterior"].to_dataset(), fit.tree["sample_stats"].to_dataset()
     if fit.provenance.weights is None:
         return diagnose(judged(posterior), stats)
@@ -176,14 +163,14 @@ def where_divergent(posterior: xr.Dataset, diverging: NDArray[np.bool_]) -> pd.D
     posterior
         Variables with dimensions (chain, draw, ...).
     diverging
-        Which transitions diverged, shape (chain, draw).
+        Mask of divergent transitions, shape (chain, draw).
 
     Returns
     -------
     pandas.DataFrame
-        Columns parameter and difference: the mean normal score, among all draws, of the divergent ones less that of
-        the others. Scores are those of ranks, so that an SD near zero counts as much as its logarithm would. The
-        largest difference first; empty without divergences, or where every transition diverged.
+        Columns parameter and difference: the mean normal score, among all draws, of the divergent ones minus that of
+        the others. Scores are those of ranks, so that an SD near zero counts as much as its logarithm would. Largest
+        difference first; empty without divergences, or if every transition diverged.
     """
     flags = diverging.ravel()
     rows = []

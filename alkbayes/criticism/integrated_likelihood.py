@@ -1,7 +1,7 @@
-"""The likelihood of cohorts and trials given the others, with the deviations integrated out.
+"""Likelihood of cohorts and trials given the others, with the deviations integrated out.
 
-With a random effect for each observation, p(y_i | theta_i) says next to nothing of how well a model predicts a cohort,
-and importance weights made of it are useless (Merkle, Furr and Rabe-Hesketh 2019, doi:10.1007/s11336-019-09679-0). With
+With a random effect for each observation, p(y_i | theta_i) is nearly uninformative on predictive accuracy, and
+importance weights based on it are useless (Merkle, Furr and Rabe-Hesketh 2019, doi:10.1007/s11336-019-09679-0). With
 phi the global parameters and L the likelihood with the deviations integrated out, the density of some cohorts A given
 phi and all other cohorts is
 
@@ -41,14 +41,14 @@ def check_covered(design: Design, *, model: str) -> None:
 
 
 def log_likelihood_given_others(design: Design, draws: Mapping[str, Array], left_out: Sequence[Index]) -> Array:
-    """Return log p(y_A | phi, y_-A) of some sets of cohorts A.
+    """Return log p(y_A | phi, y_-A) for some sets of cohorts A.
 
     Parameters
     ----------
     design
-        One that the target covers.
+        A design covered by the target.
     draws
-        The global parameters, axes (chain, draw, ...); those of a posterior with or without A.
+        Global parameters, axes (chain, draw, ...), from a posterior with or without A.
     left_out
         Positions of the cohorts of each A.
 
@@ -66,7 +66,7 @@ def log_likelihood_given_others(design: Design, draws: Mapping[str, Array], left
 
 
 def with_neighbours(design: Design, cohorts: Index) -> Index:
-    """Return the cohorts that are of one group with some of `cohorts`, these included, in ascending order."""
+    """Return all cohorts that share a group with some of `cohorts`, including these, in ascending order."""
     if design.group is None:
         return np.sort(cohorts)
     return np.flatnonzero(np.isin(design.group.index, design.group.index[cohorts]))
@@ -75,7 +75,7 @@ def with_neighbours(design: Design, cohorts: Index) -> Index:
 def positions(target: Target, draws: Mapping[str, Array]) -> tuple[Array, Array]:
     """Return the scales (S, scale) and coefficients (S, coefficient) of named draws, the inverse of `Target.named`.
 
-    Among the scales the correlation of a beta-binomial stands as the root of its odds.
+    A beta-binomial's correlation enters the scales as the root of its odds.
     """
     count = draws["alpha"].size
     psi = [
@@ -87,14 +87,14 @@ def positions(target: Target, draws: Mapping[str, Array]) -> tuple[Array, Array]
 
 
 class _Integrated:
-    """log L of some cohorts for all draws, computed once for each set that is asked for."""
+    """log L of sets of cohorts for all draws, each computed once."""
 
     def __init__(self, design: Design, draws: Mapping[str, Array]) -> None:
         self._design = design
         self._shape = draws["alpha"].shape
         target = Target(design)
         self._psi, self._b = positions(target, draws)
-        # As the target has it: no cohort's restriction changes it.
+        # As in the target: no cohort's restriction changes it.
         log_prior = target.log_scale_prior(self._psi)
         start = 0
         for item in target.coefficients:

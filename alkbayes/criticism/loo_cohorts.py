@@ -1,4 +1,4 @@
-"""Leave-one-cohort-out on the integrated likelihood: importance weights, and exact refits where these fail.
+"""Leave-one-cohort-out on the integrated likelihood: importance weights, and exact refits if these fail.
 
 Vehtari, Gelman and Gabry 2017, doi:10.1007/s11222-016-9696-4, with the likelihood of
 :mod:`alkbayes.criticism.integrated_likelihood`: a cohort is left out, the others of its trial are not.
@@ -27,18 +27,18 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class CohortsLeftOut:
-    """Leaving out each cohort in turn.
+    """Results of leaving out each cohort in turn.
 
     Attributes
     ----------
     loo
-        ArviZ's result with its pointwise values; those of cohorts in `refitted` are exact, and their k is 0.
+        ArviZ's result with its pointwise values; exact for cohorts in `refitted`, with a k of 0.
     pareto_k
-        Of the weights of each cohort, refitted or not, shape (cohort,).
+        Pareto k of each cohort's weights, refitted or not, shape (cohort,).
     log_weights
-        Of the fit's draws without each cohort, summing to one, shape (draw, cohort).
+        Log weights of the fit's draws without each cohort, normalised, shape (draw, cohort).
     refitted
-        For the positions of cohorts whose weights are not to be relied on, the posterior without each.
+        Posterior without each cohort whose weights are unreliable, by position.
     """
 
     loo: ELPDDataLOO
@@ -48,7 +48,7 @@ class CohortsLeftOut:
 
     @property
     def unreliable(self) -> list[int]:
-        """Positions of cohorts with a k above the threshold for which no refit converged."""
+        """Positions of cohorts with a k above the threshold and no converged refit."""
         bad = np.flatnonzero(~(self.loo.pareto_k.to_numpy() <= self.loo.good_k))
         return [int(cohort) for cohort in bad]
 
@@ -59,18 +59,18 @@ def leave_one_cohort_out(fit: Fit, *, workers: int | None = None, progress: Prog
     Parameters
     ----------
     fit
-        By any engine, of a model that the quadrature engine's target covers.
+        From any engine, of a model covered by the quadrature engine's target.
     workers, progress
         For the refits of cohorts whose Pareto k is above ArviZ's threshold.
 
     Raises
     ------
     EvidenceError
-        If there is but one cohort.
+        If there is only one cohort.
     UsageError
         If the model is not covered.
     SamplingError
-        If a refit cannot run to its end.
+        If the sampler does not finish a refit.
     """
     if len(fit.design.cohorts) < 2:
         raise EvidenceError(f"The table has one cohort, {fit.design.cohorts[0]}: without it, nothing is left to fit.")
@@ -79,7 +79,7 @@ def leave_one_cohort_out(fit: Fit, *, workers: int | None = None, progress: Prog
     pointwise = log_likelihood_given_others(fit.design, fit.draws, cohorts)
     found = by_importance(fit, pointwise)
     pareto_k = found.pareto_k.to_numpy().copy()
-    # Written so that a k that is not a number is refitted.
+    # Written so that a NaN k is refitted.
     bad = np.flatnonzero(~(pareto_k <= found.good_k))
     made = in_processes(refit, [without(fit, cohorts[cohort]) for cohort in bad], workers=workers, progress=progress)
     refitted = {
@@ -106,20 +106,20 @@ def by_importance(fit: Fit, pointwise: Array) -> ELPDDataLOO:
         }
     )
     with warnings.catch_warnings():
-        # Of weights that are not to be relied on: they are told by name, and refitted.
+        # On unreliable weights: these cohorts are named, and refitted.
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto", category=UserWarning)
         return az.loo(tree, pointwise=True, var_name=OUTCOME)
 
 
 def with_exact(found: ELPDDataLOO, exact: Mapping[int, float], *, lppd: Array) -> ELPDDataLOO:
-    """Return the result with exact values of some cohorts, as ArviZ's `reloo` has them.
+    """Return the result with exact values for some cohorts, as ArviZ's `reloo`.
 
     Parameters
     ----------
     found
-        By importance weights.
+        Result by importance weights.
     exact
-        For the positions of some cohorts, their log predictive density without them.
+        Log predictive density without the cohort, by position.
     lppd
         Log predictive density of each cohort with it, shape (cohort,).
     """
@@ -139,5 +139,5 @@ def with_exact(found: ELPDDataLOO, exact: Mapping[int, float], *, lppd: Array) -
 
 
 def log_mean(logs: Array) -> float:
-    """Return the log of the mean of numbers given by their logs, of any shape."""
+    """Return the log of the mean of exp(`logs`), of any shape."""
     return float(logsumexp(logs) - np.log(logs.size))

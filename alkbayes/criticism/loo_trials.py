@@ -1,4 +1,4 @@
-"""Exact leave-one-trial-out: what each trial does to the headline numbers, and how well the others predict it."""
+"""Exact leave-one-trial-out: each trial's influence on the headline estimates, and its prediction from the others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,31 +29,31 @@ from alkbayes.text.json import records
 type Array = NDArray[np.float64]
 
 NOISE = 2.0
-"""Monte Carlo errors that a move must exceed to be more than noise."""
+"""Monte Carlo errors above which a shift is more than noise."""
 LARGE = 1.0
-"""Posterior SDs of a move that is told of."""
+"""Posterior SDs from which a shift is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialsLeftOut:
-    """Leaving out each trial in turn.
+    """Results of leaving out each trial in turn.
 
     Attributes
     ----------
     moves
-        A row for each trial and headline number, the trial with the largest move first. Columns trial, cohorts,
+        A row for each trial and headline estimate, the trial with the largest shift first. Columns trial, cohorts,
         patients; number (its name), table, group, level, measure (see :class:`alkbayes.estimates.headline.Reported`);
         whole and without (posterior means with and without the trial), move (their difference), mcse (its Monte Carlo
-        standard error), move_sd (the move in posterior SDs of the whole fit) and beyond_noise, whether the move is more
-        than 2 mcse. Proportions are in [0, 1], SDs on the logit scale. `without` and what follows from it is NaN for a
-        number that is not defined without the trial.
+        standard error), move_sd (the shift in posterior SDs of the whole fit) and beyond_noise, True if the shift
+        exceeds 2 mcse. Proportions are in [0, 1], SDs on the logit scale. `without` and derived columns are NaN for an
+        estimate undefined without the trial.
     trials
         A row for each trial in the same order. Columns trial, cohorts, patients, responders, elpd (log predictive
-        density of all its cohorts given the other trials; NaN where the deviations cannot be integrated out),
-        elpd_mcse, largest (the largest move_sd beyond noise in absolute value, 0 if none), engine, failures (of the
-        refit's convergence gate) and lost (levels of effects that have cohorts in this trial alone).
+        density of all its cohorts given the other trials; NaN if the deviations cannot be integrated out), elpd_mcse,
+        largest (the largest move_sd beyond noise in absolute value, 0 without one), engine, failures (of the refit's
+        convergence gate) and lost (levels of effects found only in this trial).
     elpd
-        The elpd of all trials in the order of the table, as ArviZ compares them; None where there is none.
+        elpd of all trials in the order of the table, in ArviZ's form for comparison; None if unavailable.
     """
 
     moves: pd.DataFrame
@@ -61,7 +61,7 @@ class TrialsLeftOut:
     elpd: ELPDDataLOOKFold | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it, with its verdict, as values that JSON can hold."""
+        """Return everything, with the verdict, as JSON values."""
         elpd = None if self.elpd is None else {"elpd": float(self.elpd.elpd), "se": float(self.elpd.se)}
         return {
             "leave_one_trial_out": elpd,
@@ -73,7 +73,7 @@ class TrialsLeftOut:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutTrial:
-    """A trial, the design of all cohorts, and what a refit without the trial is made of."""
+    """A trial, the design of all cohorts, and the task of refitting without the trial."""
 
     trial: Trial
     design: Design
@@ -82,7 +82,7 @@ class LeftOutTrial:
 
 @dataclass(frozen=True, slots=True)
 class Refitted:
-    """What is kept of a refit: means of the headline numbers with their Monte Carlo errors, elpd, how it was made."""
+    """Results kept from a refit: means of the headline estimates with their Monte Carlo errors, elpd, engine."""
 
     means: dict[Key, tuple[float, float]]
     elpd: float
@@ -92,24 +92,18 @@ class Refitted:
 
 
 def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progress | None = None) -> TrialsLeftOut:
-    """Fit anew without each trial in turn: by quadrature, falling back to NUTS.
+    """Refit without each trial in turn: by quadrature, falling back to NUTS.
 
-    A level whose cohorts are all of the trial keeps its prior; a number of that level is not defined without the trial.
-    Numbers of all cohorts are averaged over the patients who are left.
-
-    Parameters
-    ----------
-    fit
-        By any engine.
-    workers, progress
-        See :func:`alkbayes.parallel.in_processes`; the result does not depend on them.
+    A level found only in that trial keeps its prior; its estimates are undefined without the trial. Estimates for all
+    cohorts are averaged over the remaining patients. `workers` and `progress`, see
+    :func:`alkbayes.parallel.in_processes`, do not affect the result.
 
     Raises
     ------
     EvidenceError
-        If the table names no trial, or has but one.
+        If the table names no trial, or only one.
     SamplingError
-        If a refit cannot run to its end.
+        If the sampler does not finish a refit.
     """
     trials = trials_to_leave_out(fit)
     tasks = tasks_of(fit, trials)
@@ -126,7 +120,7 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
             for number in numbers
         ]
     )
-    # Trials are told apart by their place: a cohort that stands for a trial may have the name of one.
+    # Trials are identified by position: a cohort without a trial may have the name of one.
     moves["place"] = np.repeat(np.arange(len(tasks)), len(numbers))
     largest = moves["move_sd"].abs().where(moves["beyond_noise"], 0.0).groupby(moves["place"]).max()
     table = pd.DataFrame([_trial_row(fit, task, found) for task, found in zip(tasks, made, strict=True)])
@@ -141,7 +135,7 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
 
 
 def without_trial(left_out: LeftOutTrial) -> Refitted:
-    """Fit without a trial, and keep what is asked of the posterior."""
+    """Fit without a trial, and keep the headline estimates and elpd."""
     fit = refit(left_out.task)
     error = mean_error_of(fit)
     means = {number.key: _mean(number, error) for number in headline_of(posterior_of(fit))}
@@ -149,7 +143,7 @@ def without_trial(left_out: LeftOutTrial) -> Refitted:
 
 
 def elpd_without_trial(left_out: LeftOutTrial) -> Refitted:
-    """Fit without a trial, and keep how well it is predicted; no headline numbers."""
+    """Fit without a trial, and keep only its elpd, no headline estimates."""
     fit = refit(left_out.task)
     return Refitted({}, *_predicted(left_out, fit), fit.provenance.engine, fit.diagnostics.failures)
 
@@ -160,7 +154,7 @@ def trials_to_leave_out(fit: Fit) -> tuple[Trial, ...]:
     Raises
     ------
     EvidenceError
-        If the table names no trial, or has but one.
+        If the table names no trial, or only one.
     """
     trials = trials_of(fit.evidence)
     if trials is None:
@@ -173,12 +167,12 @@ def trials_to_leave_out(fit: Fit) -> tuple[Trial, ...]:
 
 
 def tasks_of(fit: Fit, trials: Sequence[Trial]) -> list[LeftOutTrial]:
-    """Return what other processes need to leave out each of some trials."""
+    """Return the tasks of leaving out each of some trials, for other processes."""
     return [LeftOutTrial(trial, fit.design, without(fit, trial.cohorts)) for trial in trials]
 
 
 def elpd_of(fit: Fit, trials: Sequence[Trial], made: Sequence[Refitted]) -> ELPDDataLOOKFold:
-    """Return the elpd of all trials as a cross-validation of as many folds."""
+    """Return the elpd of all trials as a cross-validation with as many folds."""
     elpd_i = np.array([found.elpd for found in made])
     known = log_likelihood_given_others(fit.design, fit.draws, [trial.cohorts for trial in trials])
     size = known[..., 0].size
@@ -201,7 +195,7 @@ def elpd_of(fit: Fit, trials: Sequence[Trial], made: Sequence[Refitted]) -> ELPD
 
 
 def _predicted(left_out: LeftOutTrial, fit: Fit) -> tuple[float, float]:
-    """Return the log predictive density of a trial, and its Monte Carlo error; NaN where it cannot be computed."""
+    """Return the log predictive density of a trial, and its Monte Carlo error; NaN if not computable."""
     if unsupported(left_out.design):
         return np.nan, np.nan
     logs = log_likelihood_given_others(left_out.design, fit.draws, [left_out.trial.cohorts]).ravel()
@@ -211,7 +205,7 @@ def _predicted(left_out: LeftOutTrial, fit: Fit) -> tuple[float, float]:
 
 
 def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
-    """Return in sentences, a paragraph each, what the results depend on."""
+    """Return paragraphs on the trials that the results depend on."""
     moved = found.moves[found.moves["beyond_noise"]]
     large = moved[moved["move_sd"].abs() >= LARGE].to_dict(orient="records")
     sentences = []
@@ -242,7 +236,7 @@ def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
 
 
 def _mean(number: Reported, error: Callable[[Array], float]) -> tuple[float, float]:
-    """Return the posterior mean of a number and its Monte Carlo standard error."""
+    """Return the posterior mean of an estimate and its Monte Carlo standard error."""
     by_draw = number.draws.reshape(len(number.draws), -1).mean(axis=1)
     return float(by_draw.mean()), error(by_draw)
 

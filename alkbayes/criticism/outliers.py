@@ -1,4 +1,4 @@
-"""How each cohort's responders compare with what the others predict of it."""
+"""Each cohort's responders compared with their prediction from the other cohorts."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,33 +25,33 @@ from alkbayes.vocabulary import INTERVAL_PROB
 type Array = NDArray[np.float64]
 
 FALSE_DISCOVERY_RATE = 0.05
-"""Of the cohorts that are marked (Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)."""
+"""False discovery rate among flagged cohorts (Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x)."""
 NOMINAL = 0.05
-"""Of single p-values, to say how many are expected below it by chance."""
+"""Level of single p-values, for the number expected below it by chance."""
 GRID = 8193
-"""Rates at which a cohort's distribution function is computed; linear between them, it is off by less than 1e-4 up to
-3,000 patients."""
+"""Rates at which a cohort's distribution function is computed; linear interpolation has an error below 1e-4 up to 3,000
+patients."""
 REPLICATES = 4
 """Predicted numbers of responders for each draw."""
 
 
 def outlier_table(fit: Fit, left_out: CohortsLeftOut) -> pd.DataFrame:
-    """Return each cohort beside what the other cohorts, those of its trial among them, predict of it.
+    """Return each cohort beside its prediction from the others, including those of its trial.
 
     Returns
     -------
     pandas.DataFrame
-        The smallest p first. Columns cohort_id, the grouping column and the effects' columns, n, responders, observed
+        Smallest p first. Columns cohort_id, the grouping column and the effects' columns, n, responders, observed
         (responders / n); median, low and high of the predictive distribution of that proportion without the cohort,
         equal-tailed 95 %; p, the two-sided mid-p-value of the responders in that distribution, p_mcse, its Monte Carlo
-        standard error, p_swapped, the same if responders and non-responders were swapped, p_adjusted
-        (Benjamini-Hochberg) and outlying, whether that is at most 0.05; elpd, the log predictive density; pareto_k and
-        refitted, whether the numbers are from an exact refit. Proportions are in [0, 1].
+        standard error, p_swapped, the same with responders and non-responders swapped, p_adjusted (Benjamini-Hochberg)
+        and outlying, True if that is at most 0.05; elpd, the log predictive density; pareto_k and refitted, True for an
+        exact refit. Proportions are in [0, 1].
 
     Notes
     -----
     The mid-p-value P(Y < y) + P(Y = y) / 2 is the discrete counterpart of a probability integral transform (Marshall
-    and Spiegelhalter 2007, doi:10.1214/07-BA218, who screen units of hierarchical models by it). Two-sided is twice the
+    and Spiegelhalter 2007, doi:10.1214/07-BA218, use it to screen units of hierarchical models). Two-sided is twice the
     smaller tail.
     """
     design, draws_of_all = fit.design, fit.draws
@@ -86,13 +86,11 @@ def rates_given_others(design: Design, draws: Mapping[str, Array], cohort: int, 
     Parameters
     ----------
     design
-        Of all cohorts.
+        Design of all cohorts.
     draws
         At least the global parameters, axes (chain, draw, ...).
     cohort
-        Its position.
-    rng
-        Source of randomness.
+        Position of the cohort.
 
     Returns
     -------
@@ -115,14 +113,9 @@ def rates_given_others(design: Design, draws: Mapping[str, Array], cohort: int, 
 
 
 def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> dict[str, Any]:
-    """Return what leaving out each cohort tells, with its verdict, as values that JSON can hold.
+    """Return the results of leaving out each cohort, with the verdict, as JSON values.
 
-    Parameters
-    ----------
-    fit, left_out
-        As for :func:`outlier_table`.
-    table
-        What that returned.
+    `table` comes from :func:`outlier_table`.
     """
     loo = left_out.loo
     return {
@@ -138,7 +131,7 @@ def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> d
 
 
 def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:
-    """Return in sentences, a paragraph each, which cohorts do not fit, and what to look at."""
+    """Return paragraphs on the outlying cohorts, and how to follow them up."""
     below, count = int((table["p"] < NOMINAL).sum()), len(table)
     chance = (
         f"{below} of {counted(count, 'cohort')} {'has' if below == 1 else 'have'} p below {NOMINAL}, "
@@ -166,7 +159,7 @@ def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:
 
 
 def _compared(design: Design, cohort: int, rates: Array, weights: Array, rng: np.random.Generator) -> dict[str, float]:
-    """Return the predictive distribution in numbers, and where in it the observed responders lie."""
+    """Return a summary of the predictive distribution, and the position of the observed responders in it."""
     y, n = int(design.responders[cohort]), int(design.n[cohort])
     tails = mid_distribution(y, n, rates)
     mid, swapped = float(weights @ tails), float(weights @ mid_distribution(n - y, n, rates))

@@ -1,15 +1,15 @@
-"""Whether data like the observed are what the model expects: prior and posterior predictive checks.
+"""Prior and posterior predictive checks: observed data against data replicated from the model.
 
-Two kinds of replicated tables are held against the observed one. Those of the `same` cohorts keep each cohort's own
-rate: they fit nearly always, because that rate was shrunk towards the very counts. Those of `new` cohorts of new trials
-with the same profiles and sizes have their deviations drawn anew, trials with their cohorts together (the mixed
-predictive distribution of Marshall and Spiegelhalter 2007, doi:10.1214/07-BA218): these can fail, and tell whether
-line, generation and heterogeneity describe how cohorts differ. Both use the counts twice, to fit and to check, so that
-p-values are pulled towards one half, those of `new` cohorts by little where cohorts are many.
+Two kinds of replicated tables are compared with the observed one. Those of the `same` cohorts keep each cohort's own
+rate: they nearly always fit, since that rate was shrunk from these very counts. Those of `new` cohorts of new trials
+with the same profiles and sizes draw their deviations anew, trials with their cohorts together (the mixed predictive
+distribution of Marshall and Spiegelhalter 2007, doi:10.1214/07-BA218): these can fail, and show whether line,
+generation and heterogeneity describe how cohorts differ. Both use the counts twice, to fit and to check, so p-values
+are biased towards one half, for `new` cohorts only slightly if cohorts are many.
 
 A cohort's PIT value is the predictive probability of fewer responders than observed plus half that of as many (mid-p),
 or for tests of uniformity a uniformly drawn share of it (Czado, Gneiting and Held 2009,
-doi:10.1111/j.1541-0420.2009.01191.x), uniform if the predictive distribution is the one that the data are from.
+doi:10.1111/j.1541-0420.2009.01191.x); it is uniform if the predictive distribution is that of the data.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,21 +36,21 @@ type Counts = NDArray[np.int64]
 
 PRIOR_DRAWS = 4000
 INNER_PROB = 0.9
-"""Of the inner interval of a cohort, by which cohorts are counted as outside."""
+"""Probability of a cohort's inner interval, outside which cohorts are counted."""
 EXTREME = 0.025
-"""Of a predictive p-value, in either tail, from which it is called unusual."""
+"""Predictive p-value, in either tail, below which it is called unusual."""
 LEAST_UNIFORM = 0.05
-"""Of the p-value of uniformity."""
+"""Minimum p-value of uniformity."""
 LEAST_COHORTS = 8
-"""Fewer PIT values tell too little of their distribution to be tested."""
+"""Fewer PIT values are too few for a test of their distribution."""
 OUTSIDE = "cohorts outside 90 %"
 CELL_COLUMNS = ("line", "regimen_class")
 UNBELIEVED = (0.05, 0.95)
-"""Rates of a cell below and above which hardly any would be believed."""
+"""Cell rates below and above which hardly any are credible."""
 
 
 class Kind(StrEnum):
-    """What is replicated: these cohorts, or new cohorts of new trials with these profiles."""
+    """Replication of these cohorts, or of new cohorts of new trials with these profiles."""
 
     SAME = "same"
     NEW = "new"
@@ -58,23 +58,21 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A number of a table, observed and replicated.
+    """A test statistic of a table, observed and replicated.
 
     Attributes
     ----------
-    name
-        Of the statistic.
     kind
-        "same", "new" or "prior": what was replicated.
+        "same", "new" or "prior": the kind of replication.
     observed
-        Rates and their differences are proportions; `sd of the logits` is on the logit scale.
+        Observed value. Rates and their differences are proportions; `sd of the logits` is on the logit scale.
     median, low, high
-        Of the replicated tables: median and equal-tailed 95 % interval.
+        Median and equal-tailed 95 % interval of the replicated tables.
     p
-        Share of the replicated tables with a larger value, ties counted half: near 0 or 1 where the observed one is
+        Share of the replicated tables with a larger value, ties counted half: near 0 or 1 if the observed one is
         unusual.
     meaning
-        What it says, a sentence.
+        Its interpretation, a sentence.
     """
 
     name: str
@@ -88,9 +86,9 @@ class Statistic:
 
     @property
     def unusual(self) -> bool:
-        """Whether the observed value lies in the outer 5 % of the replicated ones.
+        """True if the observed value lies in the outer 5 % of the replicated ones.
 
-        Few of the `same` cohorts outside their intervals are to be expected: each rate was fitted to its own counts.
+        For `same` cohorts, few outside their intervals are expected: each rate was fitted to its own counts.
         """
         few_is_fine = self.name == OUTSIDE and self.kind == Kind.SAME
         return self.p < EXTREME or (self.p > 1 - EXTREME and not few_is_fine)
@@ -102,12 +100,10 @@ class Replicates:
 
     Attributes
     ----------
-    kind
-        Which.
     rates
-        The rate that each cohort's responders are drawn with, shape (draw, cohort).
+        Rate behind each cohort's responders, shape (draw, cohort).
     responders
-        Drawn, shape (draw, cohort).
+        Replicated responders, shape (draw, cohort).
     """
 
     kind: str
@@ -128,7 +124,7 @@ class PosteriorChecks:
         For either kind the p-value of the uniformity of the randomised PIT values over cohorts (Tesso et al. 2026,
         arXiv:2603.02928, by ArviZ), which allows for their dependence; None with fewer than 8 cohorts.
     pit
-        These values of either kind, shape (cohort,).
+        These values for either kind, shape (cohort,).
     statistics
         Each for either kind.
     """
@@ -140,7 +136,7 @@ class PosteriorChecks:
 
     @property
     def conclusion(self) -> str:
-        """What the checks come to, a sentence."""
+        """Conclusion of the checks, a sentence."""
         named = [f"{each.name} ({each.kind} cohorts)" for each in self.statistics if each.unusual]
         named += [
             f"the calibration over {kind} cohorts"
@@ -152,7 +148,7 @@ class PosteriorChecks:
         return "What was observed is what the model expects, by every statistic looked at."
 
     def as_record(self) -> dict[str, Any]:
-        """Return the checks as values that JSON can hold."""
+        """Return the checks as JSON values."""
         return {
             "conclusion": self.conclusion,
             "uniform": dict(self.uniform),
@@ -168,12 +164,13 @@ class PriorChecks:
     Attributes
     ----------
     cells
-        A row for each line by TKI generation that has cohorts (for a table without these columns one row for all):
-        cell ("naive:first"), first_column, first_level, second_column, second_level, k, patients, responders, observed
-        (crude rate), median, low, high of the crude rate that the priors predict for the same cohorts (95 %), below and
-        above: the share of it below 5 % and above 95 %; and inside: whether the observed one lies within the interval.
+        A row for each combination of line and TKI generation with cohorts (a single row for a table without these
+        columns): cell ("naive:first"), first_column, first_level, second_column, second_level, k, patients, responders,
+        observed (crude rate), median, low, high (95 %) of the crude rate predicted from the priors for the same
+        cohorts, below and above: its probability below 5 % and above 95 %; inside: True if the interval contains the
+        observed rate.
     statistics
-        As of the posterior.
+        As for the posterior.
     """
 
     cells: pd.DataFrame
@@ -181,7 +178,7 @@ class PriorChecks:
 
     @property
     def conclusion(self) -> str:
-        """What the checks come to, a sentence."""
+        """Conclusion of the checks, a sentence."""
         outside = self.cells.loc[~self.cells["inside"], "cell"].tolist()
         named = [f"the rate of {cell}" for cell in outside] + [each.name for each in self.statistics if each.unusual]
         if named:
@@ -189,7 +186,7 @@ class PriorChecks:
         return "What was observed lies within what the priors expect, in every cell and by every statistic."
 
     def as_record(self) -> dict[str, Any]:
-        """Return the checks as values that JSON can hold."""
+        """Return the checks as JSON values."""
         return {
             "conclusion": self.conclusion,
             "cells": records(self.cells),
@@ -198,7 +195,7 @@ class PriorChecks:
 
 
 def posterior_checks(fit: Fit) -> PosteriorChecks:
-    """Return the posterior predictive checks of a fit; the run's seed decides the replicated tables."""
+    """Return the posterior predictive checks of a fit, with the run's seed."""
     design = fit.design
     rng = np.random.default_rng([fit.provenance.settings.seed, 2])
     draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.draws.items()}
@@ -225,7 +222,7 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
 
 
 def prior_checks(fit: Fit) -> PriorChecks:
-    """Return the prior predictive checks of a fit's model; the run's seed decides the replicated tables."""
+    """Return the prior predictive checks of a fit's model, with the run's seed."""
     design = fit.design
     rng = np.random.default_rng([fit.provenance.settings.seed, 3])
     draws = {name: values[0] for name, values in from_prior(design, rng=rng, draws=PRIOR_DRAWS).items()}
@@ -260,14 +257,10 @@ def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: n
 
     Parameters
     ----------
-    design
-        Of the model.
     draws
         The variables of :func:`alkbayes.model.draws.complete`, axes (draw, ...).
     kind
-        Whether cohorts keep their rates, or deviations are drawn anew.
-    rng
-        Source of randomness.
+        Cohorts keep their rates, or deviations are drawn anew.
     """
     if kind is Kind.NEW:
         fresh = {
@@ -290,14 +283,8 @@ def predicted(design: Design, found: Replicates) -> dict[str, Array]:
 def tail_probabilities(design: Design, rates: Array) -> tuple[Array, Array]:
     """Return the predictive probabilities of fewer and of as many responders as each cohort had, shape (cohort,).
 
-    Averages of binomial probabilities over the draws: less noisy than counting replicated tables, and never zero.
-
-    Parameters
-    ----------
-    design
-        Holds the observed counts.
-    rates
-        Shape (draw, cohort).
+    Averages of binomial probabilities over `rates`, shape (draw, cohort): less noisy than counting replicated tables,
+    and never zero.
     """
     # The distribution's own functions: scipy.special.bdtr takes five times as long.
     up_to = np.asarray(binom.cdf(design.responders, design.n, rates)).mean(axis=0)
@@ -306,7 +293,7 @@ def tail_probabilities(design: Design, rates: Array) -> tuple[Array, Array]:
 
 
 def uniformity(pit: Array) -> float | None:
-    """Return the p-value of ArviZ's test of uniformity, None with too few values."""
+    """Return the p-value of ArviZ's test of uniformity; None with too few values."""
     if len(pit) < LEAST_COHORTS:
         return None
     tiny = np.finfo(np.float64).eps
@@ -334,7 +321,7 @@ def _statistics(fit: Fit, found: Replicates) -> Iterator[Statistic]:
 
 
 def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable[[Counts], Array], str]]:
-    """Yield names, functions of tables (table, cohort), and meanings of the test statistics."""
+    """Yield names, functions of tables (table, cohort), and interpretations of the test statistics."""
     n = fit.design.n
     if len(n) > 1:
         yield (
@@ -371,13 +358,13 @@ def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable
 
 
 def _cell(levels: Mapping[str, str]) -> dict[str, str | None]:
-    """Return what identifies a cell in a row."""
+    """Return the identifying columns of a cell."""
     row = group_row(levels)
     return {"cell": row.pop("level")} | {name: value for name, value in row.items() if name != "group"}
 
 
 def _cells(fit: Fit) -> Iterator[tuple[dict[str, str], NDArray[np.bool_]]]:
-    """Yield the cells that have cohorts, in order: the level of each column, and members."""
+    """Yield the cells with cohorts, in order: the level of each column, and members."""
     frame = fit.evidence.frame
     columns = [column for column in CELL_COLUMNS if column in frame]
     if not columns:

@@ -1,4 +1,4 @@
-"""Posteriors made anew without some cohorts."""
+"""Posteriors refitted without some cohorts."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,18 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """What a refit is made of.
+    """Inputs of a refit.
 
     Attributes
     ----------
-    spec
-        That of the fit.
+    spec, standard
+        Those of the fit.
     evidence, design
-        Without the cohorts that are left out. Effects have the levels of the whole table.
+        Without the cohorts left out. Effects have the levels of the whole table.
     settings
-        Those of the fit, with a seed of its own.
-    standard
-        That of the fit.
+        Those of the fit, with another seed.
     """
 
     spec: "Spec"
@@ -40,10 +38,9 @@ class Without:
 
 
 def without(fit: Fit, left_out: Index) -> Without:
-    """Return what a refit without some cohorts is made of.
+    """Return the inputs of a refit without some cohorts.
 
-    Its seed follows from the fit's and from which cohorts are left out: it is the same whoever computes it, and
-    whatever else is computed.
+    Its seed follows from the fit's and the cohorts left out, so it is reproducible in any process and order.
     """
     settings = fit.provenance.settings
     seed = int(np.random.SeedSequence([settings.seed, *left_out.tolist()]).generate_state(1)[0])
@@ -63,7 +60,7 @@ def refit(what: Without) -> Fit:
     Raises
     ------
     SamplingError
-        If the sampler cannot run to its end.
+        If the sampler does not finish.
     """
     return fit_model(
         what.spec,

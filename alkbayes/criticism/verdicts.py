@@ -1,4 +1,4 @@
-"""What each diagnostic of a run says, in a sentence, and what to do about it."""
+"""Verdict on each diagnostic of a run: a sentence, and advice."""
 
 import math
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from alkbayes.text.wording import capitalised
 LIMITS = Thresholds()
 REPORTED, PARAMETER = "reported", "parameter"
 MOST_DECIMALS = {True: 1, False: 2}
-"""Of what is printed in percent, and of the rest."""
+"""Maximum decimals, by whether a value is in percent."""
 MUCH_DEPTH = 0.01
-"""Share of transitions at the largest tree depth that is worth a remark."""
+"""Share of transitions at the largest tree depth that deserves a remark."""
 CLEAR_DIFFERENCE = 0.5
 """Mean normal score of the divergent draws from which they are said to lie on one side."""
 MANY_COPIES = 0.5
-"""Share of duplicates among the kept draws that is worth a remark."""
+"""Share of duplicates among the kept draws that deserves a remark."""
 
 
 class Verdict(StrEnum):
-    """Of one diagnostic: `attention` is no reason not to use a run, `failed` is one."""
+    """Verdict on one diagnostic: `attention` does not prevent the use of a run, `failed` does."""
 
     PASSED = "passed"
     ATTENTION = "attention"
@@ -36,18 +36,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one diagnostic says.
+    """Result of one diagnostic.
 
     Attributes
     ----------
-    name
-        The diagnostic.
-    verdict
-        What it comes to.
-    finding
-        What it says, a sentence.
+    name, finding
+        The diagnostic, and its result as a sentence.
     advice
-        What to do, a sentence; empty where nothing is to be done.
+        Advice, a sentence; empty if no action is needed.
     """
 
     name: str
@@ -57,7 +53,7 @@ class Finding:
 
     @property
     def with_advice(self) -> str:
-        """The finding, and on a line of its own what to do."""
+        """The finding, with advice on a separate line."""
         return f"{self.finding}\nWhat to do: {self.advice}" if self.advice else self.finding
 
 
@@ -68,12 +64,12 @@ def chain_findings(
     ebfmi: tuple[float, ...],
     depth: tuple[int, float] | None,
 ) -> Iterator[Finding]:
-    """Yield what the gate says of chains, and what to see beside it.
+    """Yield the gate's findings on chains, and further ones.
 
     For the arguments see :class:`alkbayes.criticism.diagnosis.Diagnosis`.
     """
     reported = quantities[quantities["kind"] == REPORTED]
-    # A diagnostic that is not a number is the worst: filled so that it wants attention.
+    # A NaN diagnostic is the worst: filled so that it calls for attention.
     largest = reported.iloc[int(reported["rhat"].fillna(np.inf).argmax())]
     more = {
         "R-hat": f"Largest of the reported numbers: {largest['rhat']:.3f}, {largest['name']}.",
@@ -100,7 +96,7 @@ def chain_findings(
 
 
 def _place(divergent: pd.DataFrame) -> str:
-    """Say where the divergent draws lie; nothing where none diverged."""
+    """Say where the divergent draws lie; empty without any."""
     if not len(divergent):
         return ""
     first = divergent.iloc[0]
@@ -112,7 +108,7 @@ def _place(divergent: pd.DataFrame) -> str:
 
 
 def weight_findings(gate: Diagnostics, weights: Weights, proposals: NDArray[np.integer]) -> Iterator[Finding]:
-    """Yield what the gate says of weighted draws; `proposals` says which weighted draw each kept one is."""
+    """Yield the gate's findings on weighted draws; `proposals` are the indices of the kept draws before resampling."""
     repeated = 1 - np.unique(proposals).size / proposals.size
     for check in gate.checks:
         yield _of_gate(check, "", well=check.name != "duplicates" or repeated <= MANY_COPIES)
@@ -127,7 +123,7 @@ def weight_findings(gate: Diagnostics, weights: Weights, proposals: NDArray[np.i
 
 
 def error_finding(quantities: pd.DataFrame) -> Finding:
-    """Say what the Monte Carlo errors leave of the printed digits."""
+    """Say how many printed digits the Monte Carlo errors support."""
     rates = quantities[(quantities["kind"] == REPORTED) & quantities["percent"]]
     errors = 100 * rates[["mcse_median", "mcse_low", "mcse_high"]]
     largest = errors.max(axis=1)
@@ -147,7 +143,7 @@ def error_finding(quantities: pd.DataFrame) -> Finding:
 
 
 def record_finding(gate: Diagnostics, recorded: Diagnostics) -> Finding:
-    """Say whether the gate, computed again, is the one that the run recorded."""
+    """Say whether the recomputed gate agrees with the run's record."""
     differ = gate.converged != recorded.converged or any(
         not _alike(getattr(gate, name), getattr(recorded, name))
         for name in ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "ebfmi_min")
@@ -170,7 +166,7 @@ def _of_gate(check: Check, more: str, *, well: bool) -> Finding:
 
 
 def _finding(name: str, good: bool, passed: str, failed: str, advice: str, *, well: bool = True) -> Finding:
-    """Return a finding; one that is good but not `well` wants attention."""
+    """Return a finding; one that is good but not `well` calls for attention."""
     if not good:
         return Finding(name, Verdict.FAILED, failed, advice)
     return Finding(name, Verdict.PASSED, passed) if well else Finding(name, Verdict.ATTENTION, passed, advice)

@@ -1,9 +1,9 @@
-"""Two posteriors of one model by different engines, number by number, in units of their Monte Carlo error.
+"""Agreement of two posteriors of one model from different engines, each estimate in units of Monte Carlo error.
 
-The error of a quantile is that of the probability below it over the density there. In the tails a dozen or two
-independent draws tell the density, so that it varies by a fourth from seed to seed, and a difference over it has the
-tails of a Student t. Quantiles are therefore compared as probabilities: of draws below the middle between both, whose
-error is known as well as that of a mean.
+The error of a quantile is that of the probability below it over the density there. In the tails the density rests on a
+dozen or two independent draws: it varies by a quarter from seed to seed, and a standardised difference has the tails of
+a Student t. Quantiles are therefore compared as probabilities, below the midpoint of the two, whose error is known as
+well as that of a mean.
 """
 
 from dataclasses import dataclass
@@ -38,24 +38,23 @@ if TYPE_CHECKING:
     from alkbayes.spec.schema import Spec
 
 FALSE_ALARM = 0.01
-"""Probability that two engines that agree have any number beyond the limit: Bonferroni's, so that it holds however the
-numbers depend on each other."""
+"""Probability that two agreeing engines have any value beyond the limit (Bonferroni, valid under any dependence)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrossCheck:
-    """How far two engines differ.
+    """Differences between two engines.
 
     Attributes
     ----------
     table
         Columns group, level, estimand, statistic (mean, sd, median, low, high), nuts, quadrature, error (Monte Carlo
-        standard error of the difference) and z, the difference in units of it; of a quantile that of the probabilities
-        below the middle between both, in units of its own error. Rates are proportions in [0, 1].
+        standard error of the difference) and z, the standardised difference; for a quantile that of the probabilities
+        below the midpoint of the two. Rates are proportions in [0, 1].
     limit
-        Largest |z| of engines that agree.
+        Largest |z| for agreement.
     failures
-        What either failed of its convergence gate.
+        Convergence failures of either.
     """
 
     table: pd.DataFrame
@@ -64,13 +63,13 @@ class CrossCheck:
 
     @property
     def beyond(self) -> pd.DataFrame:
-        """The rows whose difference is beyond the limit."""
-        # Written so that a value that is not a number is beyond.
+        """Rows with a difference beyond the limit."""
+        # Written so that NaN is beyond.
         return self.table[~(self.table["z"].abs() <= self.limit)]
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Why the engines do not confirm each other, in words; empty if they do."""
+        """Reasons why the engines do not confirm each other, in words; empty if they do."""
         if self.beyond.empty:
             return self.failures
         worst = self.table.iloc[int(self.table["z"].abs().fillna(np.inf).argmax())]
@@ -82,7 +81,7 @@ class CrossCheck:
         return (*self.failures, found)
 
     def as_record(self) -> dict[str, Any]:
-        """Return the comparison as values that JSON can hold."""
+        """Return the comparison as JSON values."""
         return {
             "numbers": len(self.table),
             "limit": self.limit,
@@ -109,14 +108,14 @@ def fit_both(
     Fit
         By the engine `keep`, or by NUTS if quadrature falls back to it.
     CrossCheck or None
-        None if it does.
+        None after such a fallback.
 
     Raises
     ------
     UsageError
-        If the model is none that quadrature covers.
+        If quadrature does not cover the model.
     SamplingError
-        If the sampler cannot run to its end.
+        If the sampler does not finish.
     """
     if why := unsupported(build_design(spec, evidence)):
         raise UsageError(
@@ -133,12 +132,12 @@ def fit_both(
 
 
 def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
-    """Compare the pooled numbers of a fit by NUTS and one by quadrature, of one model to one table.
+    """Compare the pooled estimates of a fit by NUTS and one by quadrature, of one model to one table.
 
     Raises
     ------
     ValueError
-        If they are not by these engines.
+        If the fits are from other engines.
     """
     engines = (sampled.provenance.engine, integrated.provenance.engine)
     if engines != (Engine.NUTS, Engine.QUADRATURE):
@@ -162,19 +161,19 @@ def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
 
 
 def differences(one: Array, other: Array, one_error: MeanError, other_error: MeanError) -> list[dict[str, Any]]:
-    """Return the statistics of two sets of draws, and what they differ by.
+    """Return the statistics of two sets of draws, and their differences.
 
     Parameters
     ----------
     one, other
-        By NUTS and by quadrature, shape (draw,) or (draw, replicate).
+        Draws by NUTS and by quadrature, shape (draw,) or (draw, replicate).
     one_error, other_error
-        Return the standard error of the mean of numbers of shape (draw,), of the one set and of the other.
+        Functions for the standard error of a mean of values of shape (draw,), for each set.
 
     Returns
     -------
     list
-        For each statistic the columns of :class:`CrossCheck` that are of it.
+        For each statistic its columns of :class:`CrossCheck`.
     """
     rows: list[dict[str, Any]] = []
     theirs = statistics(other, other_error)
@@ -186,7 +185,7 @@ def differences(one: Array, other: Array, one_error: MeanError, other_error: Mea
             middle = (value + second) / 2
             below, below_error = share_below(one, middle, one_error)
             also_below, also_error = share_below(other, middle, other_error)
-            # The higher a quantile, the less is below the middle.
+            # The higher a quantile, the lower the probability below the midpoint.
             difference, of_z = below - also_below, float(np.hypot(below_error, also_error))
         z = difference / of_z if of_z > 0 else (0.0 if difference == 0 else np.nan)
         rows.append({"statistic": name, "nuts": value, "quadrature": second, "error": both, "z": z})

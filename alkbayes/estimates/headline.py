@@ -1,4 +1,4 @@
-"""The numbers that a fit is reported by, each with its draws: what is judged, and compared across models and tables."""
+"""Reported estimates of a fit, with their draws, for diagnosis and for comparison across models and tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from alkbayes.vocabulary import ALL, Contrast, Estimand
 
 type Array = NDArray[np.float64]
 type Key = tuple[str, str, str | Contrast, str]
-"""What identifies a number across fits: its table, group, level (of a contrast the two levels) and measure."""
+"""Identifier of an estimate across fits: table, group, level (for a contrast the two levels) and measure."""
 
 POOLED = "pooled"
 CONTRAST = "contrast"
@@ -20,23 +20,23 @@ HETEROGENEITY = "heterogeneity"
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One reported number.
+    """One reported estimate.
 
     Attributes
     ----------
     table
-        "pooled", "contrast" or "heterogeneity": which table it stands in.
+        "pooled", "contrast" or "heterogeneity".
     group
-        Of a pooled rate "all", "line" and so on; of a contrast the label of its effect; else empty.
+        For a pooled rate "all", "line" and so on; for a contrast the label of its effect; else empty.
     level
-        Of a pooled rate its level; of a contrast "pretreated vs naive"; of the heterogeneity the parameter.
+        For a pooled rate its level; for a contrast "pretreated vs naive"; for heterogeneity the parameter.
     measure
-        Of a pooled rate the estimand; of a contrast its scale; of the heterogeneity "sd" or "share" or "correlation".
+        For a pooled rate the estimand; for a contrast its scale; for heterogeneity "sd" or "share" or "correlation".
     draws
-        Shape (draw,), chains one after the other; of `next_cohort` (draw, cohort to come). Rates and shares are
-        proportions in [0, 1], risk differences in [-1, 1], SDs on the scale of the link.
+        Shape (draw,), chains one after the other; for `next_cohort` (draw, new cohort). Rates and shares are
+        proportions in [0, 1], risk differences in [-1, 1], SDs on the link scale.
     contrast
-        What a contrast compares; None of any other number.
+        The levels of a contrast, else None.
     """
 
     table: str
@@ -48,7 +48,7 @@ class Reported:
 
     @property
     def name(self) -> str:
-        """What a reader calls it, such as "line naive, mean" or "line pretreated vs naive, odds ratio"."""
+        """Name for a reader, such as "line naive, mean" or "line pretreated vs naive, odds ratio"."""
         if self.table == HETEROGENEITY:
             return self.level
         place = self.level if self.group == ALL else f"{self.group} {self.level}"
@@ -56,12 +56,12 @@ class Reported:
 
     @property
     def key(self) -> Key:
-        """What identifies the number among those of a fit, and across fits."""
+        """Identifier of the estimate within a fit, and across fits."""
         return self.table, self.group, self.contrast or self.level, self.measure
 
 
 def reported_of(posterior: Posterior) -> Iterator[Reported]:
-    """Yield every number of the tables of pooled rates, contrasts and heterogeneity, in their order."""
+    """Yield every estimate in the tables of pooled rates, contrasts and heterogeneity, in order."""
     for row, draws in pooled_draws(posterior):
         yield Reported(POOLED, str(row["group"]), str(row["level"]), str(row["estimand"]), draws)
     for compared, scale, draws in contrast_draws(posterior):
@@ -72,14 +72,14 @@ def reported_of(posterior: Posterior) -> Iterator[Reported]:
 
 
 MEASURES = {"explained": "share", "i2": "share", "rho": "correlation"}
-"""What the parameters of heterogeneity are that are no SD."""
+"""Measures of the heterogeneity parameters that are not SDs."""
 
 
 def headline_of(posterior: Posterior) -> list[Reported]:
-    """Return the few of these that a reader takes away.
+    """Return the headline estimates.
 
     `mean` and `next_cohort` of all cohorts, `mean` of each level of the model's first effect, the risk differences
-    between these levels, and the heterogeneity of all levels together.
+    between these levels, and the total heterogeneity.
     """
     effects = [block.label for block in posterior.design.effects if len(block.columns) == 1]
     groups = (ALL, *effects[:1])

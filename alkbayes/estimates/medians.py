@@ -1,10 +1,10 @@
-"""Pooled median PFS, contrasts, heterogeneity and shrunken cohorts from a posterior of log medians; months throughout.
+"""Pooled median PFS, contrasts, heterogeneity and shrunken cohorts from a posterior of log medians, in months.
 
-Estimands have the names that those of response rates have:
+Estimands are named as for response rates:
 
-- `these_cohorts`: their patients, sum n_i m_i / sum n_i over the cohorts' own medians m_i. The twin of the
-  patient-weighted mean of medians that reviews print, with the medians that were not reached in it.
-- `typical`: a cohort in the middle of the heterogeneity, exp(mu).
+- `these_cohorts`: their patients, sum n_i m_i / sum n_i over the cohorts' own medians m_i. The counterpart of the
+  patient-weighted mean of medians in reviews, including medians not reached.
+- `typical`: a cohort at the centre of the heterogeneity, exp(mu).
 - `mean`: the average over trials and cohorts, E[exp(mu + deviation)] = exp(mu + tau^2 / 2).
 - `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
 
@@ -41,21 +41,15 @@ from alkbayes.vocabulary import Estimand
 type Array = NDArray[np.float64]
 
 NO_DIFFERENCE = {"median_ratio": 1.0, "months": 0.0}
-"""What each scale of a contrast says where two levels are alike."""
+"""Null value on each scale of a contrast."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Profiled:
     """A posterior with the profiles of its cohorts.
 
-    Attributes
-    ----------
-    profiles, profile_of_cohort
-        For each column the level of each profile, (profile,); the profile of each cohort, (cohort,).
-    predictors
-        Log median in the middle of the heterogeneity, shape (draw, profile).
-    total
-        SD of all heterogeneity, shape (draw,).
+    `profiles` holds the levels of each profile by column, (profile,); `profile_of_cohort` is (cohort,). `predictors` is
+    the log median at the centre of the heterogeneity, (draw, profile); `total` its total SD, (draw,).
     """
 
     posterior: MedianPosterior
@@ -77,7 +71,7 @@ def _profiled(posterior: MedianPosterior) -> _Profiled:
 
 
 def median_errors(posterior: MedianPosterior) -> ErrorsOf:
-    """Return the function that gives the Monte Carlo errors of a row's draws as the columns of a table."""
+    """Return a function from a row's draws to their Monte Carlo errors as table columns."""
     error = cluster_error(posterior.proposal)
 
     def columns(draws: Array) -> dict[str, float]:
@@ -92,19 +86,17 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int) -
 
     Parameters
     ----------
-    posterior
-        What the rows are made of.
-    medians
-        What it was made of.
+    posterior, medians
+        Posterior, and the medians it was fitted to.
     seed
-        Of the predictions.
+        Random seed for the predictions.
 
     Returns
     -------
     pandas.DataFrame
         Columns `alkbayes.vocabulary.GROUP_COLUMNS`, line, generation, k, not_reached, patients, weights, estimand,
         mean, median, sd, low, high and the Monte Carlo errors of mean, median, low and high (mcse, ...), in months. `k`
-        are the cohorts that the model used, `not_reached` those of them that are bounds; see
+        is the number of cohorts in the model, `not_reached` the number of these with only a bound; see
         :func:`alkbayes.estimates.rates.pooled_table`.
     """
     of = _profiled(posterior)
@@ -114,7 +106,7 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int) -
 
 
 def typical_medians(posterior: MedianPosterior) -> pd.DataFrame:
-    """Return `typical` alone, of all cohorts and of each level of the model's first effect.
+    """Return only `typical`, for all cohorts and for each level of the model's first effect.
 
     Returns
     -------
@@ -123,7 +115,7 @@ def typical_medians(posterior: MedianPosterior) -> pd.DataFrame:
     """
     of = _profiled(posterior)
     groups = list(groups_of(of.structure))
-    # All cohorts, and the levels of the effect that comes first.
+    # All cohorts, and the levels of the first effect.
     first = list(dict.fromkeys(tuple(group.levels) for group in groups))[:2]
     rows = []
     for group in (group for group in groups if tuple(group.levels) in first):
@@ -143,7 +135,7 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
         rho=None,
     )
     means = np.exp(of.predictors + of.total[:, None] ** 2 / 2)
-    # The same of all groups: a group's predictions do not depend on which other groups a table has.
+    # The same for all groups: a group's predictions do not depend on which other groups a table has.
     new = new_cohorts(heterogeneity, len(means), rng=np.random.default_rng([seed, 1]))
     for group in groups_of(structure):
         members, n = group.members, structure.n[group.members]
@@ -166,12 +158,12 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
 
 
 def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:
-    """Return each level against each other, of every effect of one column, averaged over the patients of both.
+    """Return contrasts between the levels of every one-column effect, averaged over the patients of both levels.
 
     Returns
     -------
     pandas.DataFrame
-        Columns column, contrast ("pretreated vs naive"), first, second (its two levels), scale ("median_ratio", of
+        Columns column, contrast ("pretreated vs naive"), first, second (its two levels), scale ("median_ratio", for
         `typical` medians; "months", the difference of `mean`), mean, median, low, high, prob_longer: the posterior
         probability that the first level has the longer median; and the Monte Carlo errors of mean, median, low and
         high.
@@ -192,15 +184,15 @@ def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:
 
 
 def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.DataFrame:
-    """Return how far the cohorts' medians differ.
+    """Return the heterogeneity of the cohorts' medians.
 
     Returns
     -------
     pandas.DataFrame
-        Columns parameter, mean, median, low, high: the tau of each level and of all together (`tau_total`), and
-        `sd_...`, the SD of each exchangeable effect, on the scale of log months; `explained`, the share in [0, 1] of
-        the variance between cohorts that the effects explain; `i2`, the share in [0, 1] of the observed variance that
-        is heterogeneity, neither without heterogeneity. And their Monte Carlo errors.
+        Columns parameter, mean, median, low, high: the tau of each level and the total (`tau_total`), and `sd_...`, the
+        SD of each exchangeable effect, on the scale of log months; `explained`, the share in [0, 1] of the variance
+        between cohorts that the effects explain; `i2`, the share in [0, 1] of the observed variance that is
+        heterogeneity; both omitted without heterogeneity. And their Monte Carlo errors.
     """
     of, errors = _profiled(posterior), median_errors(posterior)
     structure, draws = of.structure, posterior.draws
@@ -219,15 +211,15 @@ def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.Dat
 
 
 def median_cohorts(posterior: MedianPosterior, medians: Medians) -> pd.DataFrame:
-    """Return each cohort's printed and shrunken median.
+    """Return each cohort's reported and shrunken median.
 
     Returns
     -------
     pandas.DataFrame
         Columns cohort_id, the grouping column and the effects' columns, patients; observed, observed_low and
-        observed_high, as printed; bound, what a median that was not reached lies beyond; se (of the log) and se_source;
+        observed_high, as reported; bound, the lower bound of a median not reached; se (of the log) and se_source;
         expected, the posterior median of the typical median of its profile; mean, median, sd, low, high of its own.
-        What does not exist is NaN.
+        Missing values are NaN.
     """
     of, structure = _profiled(posterior), posterior.structure
     columns: dict[str, Any] = {"cohort_id": list(structure.cohorts)}

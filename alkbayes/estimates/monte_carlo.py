@@ -1,8 +1,8 @@
-"""Monte Carlo errors: how far a number would move if the posterior were computed again with another seed.
+"""Monte Carlo errors: how far an estimate would move if the posterior were recomputed with another seed.
 
-Draws of chains depend on each other, which their effective sample size tells (Vehtari et al. 2021,
-doi:10.1214/20-BA1221). Draws by quadrature are independent but for duplicates, and their chains are a split at random:
-for these the copies of one proposal are taken as a cluster.
+Draws of chains are autocorrelated, which their effective sample size reflects (Vehtari et al. 2021,
+doi:10.1214/20-BA1221). Draws by quadrature are independent except for duplicates, and their chains are a random split:
+for these the copies of one proposal are treated as a cluster.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from alkbayes.vocabulary import INTERVAL_PROB
 
 type Array = NDArray[np.float64]
 type MeanError = Callable[[Array], float]
-"""Returns the standard error of the mean of numbers of shape (draw,)."""
+"""Function for the standard error of a mean of values of shape (draw,)."""
 
 TAIL = (1 - INTERVAL_PROB) / 2
 QUANTILES = {"median": 0.5, "low": TAIL, "high": 1 - TAIL}
@@ -28,13 +28,7 @@ QUANTILES = {"median": 0.5, "low": TAIL, "high": 1 - TAIL}
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Monte Carlo standard errors of what a table says of draws, in the draws' unit.
-
-    Attributes
-    ----------
-    mean, median, low, high
-        Of the mean, the median and the ends of the equal-tailed 95 % interval.
-    """
+    """Monte Carlo standard errors of mean, median and ends of the equal-tailed 95 % interval, in the draws' unit."""
 
     mean: float
     median: float
@@ -44,16 +38,16 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What draws are worth for one number.
+    """Quality of draws for one estimate.
 
     Attributes
     ----------
     rhat
-        Rank-normalised split R-hat; None of draws by quadrature, whose chains are a split at random.
+        Rank-normalised split R-hat; None for draws by quadrature, whose chains are a random split.
     ess_bulk, ess_tail
-        Effective sample sizes for the middle, and the smaller of those for the 5 % and 95 % quantiles. Of draws by
-        quadrature, the independent draws that would give the same Monte Carlo error of the mean, and of the
-        probabilities below these quantiles.
+        Bulk effective sample size, and the smaller of those for the 5 % and 95 % quantiles. For draws by quadrature,
+        the number of independent draws with the same Monte Carlo error of the mean, and of the probabilities below
+        these quantiles.
     errors
         Monte Carlo standard errors.
     """
@@ -65,7 +59,7 @@ class Worth:
 
 
 def errors_of(fit: Fit) -> Callable[[Array], Errors]:
-    """Return the function that gives the Monte Carlo errors of a fit's draws of shape (draw,) or (draw, replicate)."""
+    """Return a function from draws of a fit, shape (draw,) or (draw, replicate), to their Monte Carlo errors."""
     error = mean_error_of(fit)
     shape = _shape(fit)
     chains = fit.provenance.engine is Engine.NUTS
@@ -80,7 +74,7 @@ def errors_of(fit: Fit) -> Callable[[Array], Errors]:
 
 
 def error_columns_of(fit: Fit) -> ErrorsOf:
-    """Return the function that gives these errors as the columns of a table."""
+    """Return a function from draws to these errors as table columns."""
     errors = errors_of(fit)
 
     def columns(draws: Array) -> dict[str, float]:
@@ -91,10 +85,10 @@ def error_columns_of(fit: Fit) -> ErrorsOf:
 
 
 def worth_of(fit: Fit) -> Callable[[Array], Worth]:
-    """Return the function that says what a fit's draws of shape (draw,) or (draw, replicate) are worth.
+    """Return a function from draws of a fit, shape (draw,) or (draw, replicate), to their quality.
 
-    Of several replicates for each draw, R-hat and bulk ESS are those of their mean, and the tail ESS that of the share
-    of them below the quantile.
+    With several replicates per draw, R-hat and bulk ESS are those of their mean, and the tail ESS that of the share of
+    them below the quantile.
     """
     errors, error, shape = errors_of(fit), mean_error_of(fit), _shape(fit)
     chains = fit.provenance.engine is Engine.NUTS
@@ -104,7 +98,7 @@ def worth_of(fit: Fit) -> Callable[[Array], Worth]:
         means = columns.mean(axis=1)
         below = [(columns <= limit).mean(axis=1) for limit in np.quantile(columns, TAILS)]
         found = errors(draws)
-        # Draws that stand still have no variance to divide by; that gives NaN, which no gate passes.
+        # Constant draws have no variance to divide by; that gives NaN, which no gate passes.
         with np.errstate(invalid="ignore", divide="ignore"):
             if not chains:
                 bulk = float(means.var() / np.float64(found.mean) ** 2)
@@ -126,19 +120,14 @@ def worth_of(fit: Fit) -> Callable[[Array], Worth]:
 
 
 def mean_error_of(fit: Fit) -> MeanError:
-    """Return the error of a mean of a fit's draws, by its engine."""
+    """Return the function for the error of a mean of a fit's draws, by its engine."""
     return chain_error(fit) if fit.provenance.engine is Engine.NUTS else duplicate_error(fit)
 
 
 def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, float]]:
     """Return mean, SD, median and the ends of the 95 % interval, each with its Monte Carlo standard error.
 
-    Parameters
-    ----------
-    draws
-        Shape (draw,) or (draw, replicate).
-    mean_error
-        Returns the standard error of the mean of numbers of shape (draw,).
+    `draws` have shape (draw,) or (draw, replicate).
     """
     columns = draws.reshape(len(draws), -1)
     mean, sd = float(columns.mean()), float(columns.std())
@@ -149,7 +138,7 @@ def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, fl
     }
     probs = np.array(list(QUANTILES.values()))
     values = np.quantile(columns, probs)
-    # The error of the probability below, carried over to the quantile by the draws' own distribution.
+    # The error of the probability below, mapped to the quantile by the draws' own distribution.
     reach = np.array([share_below(columns, float(value), mean_error)[1] for value in values])
     low, high = np.quantile(columns, [np.maximum(probs - reach, 0.0), np.minimum(probs + reach, 1.0)])
     for name, value, width in zip(QUANTILES, values, high - low, strict=True):
@@ -174,16 +163,16 @@ def chain_error(fit: Fit) -> MeanError:
 
 
 def duplicate_error(fit: Fit) -> MeanError:
-    """Return the error of a mean of resampled draws, those of one proposal taken as a cluster.
+    """Return the error of a mean of resampled draws, with those of one proposal as a cluster.
 
-    The number of copies of a proposal has its weight for its mean, so that the squares of the clusters' sums carry the
-    noise of the weights and that of the resampling. Of draws without duplicates it is that of independent ones.
+    The number of copies of a proposal has its weight as expectation, so the squared sums of the clusters contain the
+    noise of both weighting and resampling. Without duplicates it is the error of independent draws.
     """
     return cluster_error(fit.tree["sample_stats"]["proposal"].to_numpy().ravel())
 
 
 def cluster_error(proposal: NDArray[np.integer]) -> MeanError:
-    """Return the error of a mean of draws of shape (draw,), `proposal` being alike for duplicates."""
+    """Return the error of a mean of draws of shape (draw,); duplicates share a value of `proposal`."""
     _, cluster = np.unique(proposal, return_inverse=True)
 
     def error(values: Array) -> float:

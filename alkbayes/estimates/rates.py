@@ -1,16 +1,15 @@
 """Pooled response rates, contrasts, heterogeneity and shrunken cohorts from a posterior.
 
-Every pooled number has the name of its estimand:
+Every pooled rate has the name of its estimand:
 
-- `these_cohorts`: patients of these cohorts, sum n_i p_i / sum n_i. The finite-population twin of crude pooling.
-- `typical`: a cohort in the middle of the heterogeneity, the inverse of the link at mu.
+- `these_cohorts`: patients of these cohorts, sum n_i p_i / sum n_i. The finite-population counterpart of crude pooling.
+- `typical`: a cohort at the centre of the heterogeneity, the inverse link at mu.
 - `mean`: the average over trials and cohorts, E[inverse link of (mu + deviation)].
 - `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
 
 A group of cohorts that differ in another factor has no mu of its own. It is averaged over profiles (combinations of the
-levels of the model's effects) with the weights of patients, its own or those of :mod:`alkbayes.model.standardisation`:
-`typical` on the scale of the link, `mean` and `next_cohort` on the probability scale. `these_cohorts` is always over
-its own.
+levels of the model's effects) weighted by patients, its own or those of :mod:`alkbayes.model.standardisation`:
+`typical` on the link scale, `mean` and `next_cohort` on the probability scale. `these_cohorts` always uses its own.
 """
 
 import copy
@@ -46,48 +45,44 @@ from alkbayes.vocabulary import Estimand, Standard
 
 type Array = NDArray[np.float64]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
-"""Returns the Monte Carlo errors of a row's draws as the columns of a table."""
+"""Function from a row's draws to their Monte Carlo errors as table columns."""
 
 NO_DIFFERENCE = {"odds_ratio": 1.0, "risk_difference": 0.0}
-"""What each scale of a contrast says where two levels are alike."""
+"""Null value on each scale of a contrast."""
 
 ERROR_COLUMNS = ("mcse", "mcse_median", "mcse_low", "mcse_high")
-"""Monte Carlo standard errors in a table: of mean, median and the ends of the interval."""
+"""Monte Carlo standard errors of mean, median and the ends of the interval."""
 
 CONTRAST_COLUMNS = (
     *("column", "contrast", "first", "second", "over", "predicted"),
     *("scale", "mean", "median", "low", "high", "prob_better"),
 )
-"""Columns of the table of contrasts, but for Monte Carlo errors."""
+"""Columns of the table of contrasts, without Monte Carlo errors."""
 
 OWN_NAMES = frozenset({"mean", "median", "low", "high", *ERROR_COLUMNS})
-"""Columns that a row also has over its own patients."""
+"""Columns also given for a row's own patients."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """What estimates are made of: draws in one axis, and the profiles of the cohorts.
+    """Input of all estimates: draws on one axis, and the profiles of the cohorts.
 
     Attributes
     ----------
-    design
-        Of the model.
     draws
         The posterior's variables, axes (draw, ...).
     rates
         Response rate of each cohort, shape (draw, cohort).
-    profiles
-        For each column, the level of each profile, shape (profile,).
-    profile_of_cohort
-        Shape (cohort,).
+    profiles, profile_of_cohort
+        For each column, the level of each profile, shape (profile,); the profile of each cohort, shape (cohort,).
     predictors
-        Linear predictor in the middle of the heterogeneity, shape (draw, profile).
+        Linear predictor at the centre of the heterogeneity, shape (draw, profile).
     heterogeneity
-        What lies about it.
+        Distribution about it.
     seed
-        Of the predictions.
+        Random seed for predictive draws.
     standard
-        Over whose patients the rows of a column's levels are averaged, and its contrasts.
+        Patients over whom the rows of a column's levels, and its contrasts, are averaged.
     """
 
     design: Design
@@ -102,13 +97,13 @@ class Posterior:
 
 
 def posterior_of(fit: Fit) -> Posterior:
-    """Return what the functions of this module need of a fit."""
+    """Return the posterior of a fit in the form of this module."""
     draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.draws.items()}
     return replace(posterior_from(fit.design, draws, seed=fit.provenance.settings.seed), standard=fit.standard)
 
 
 def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> Posterior:
-    """Return what the functions of this module need, of draws with axes (draw, ...); `seed` is of the predictions."""
+    """Return a posterior from draws with axes (draw, ...); `seed` is for the predictive draws."""
     profiles, profile_of_cohort = distinct_profiles(design)
     return Posterior(
         design=design,
@@ -127,22 +122,20 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
 
     Parameters
     ----------
-    posterior
-        What the rows are made of.
     errors
-        What the Monte Carlo errors of draws are; without it the table has no columns of them.
+        Function for the Monte Carlo errors of draws; without it the table has no such columns.
 
     Returns
     -------
     pandas.DataFrame
         Columns `alkbayes.vocabulary.GROUP_COLUMNS`, line, generation, k, patients, responders, weights, estimand, mean,
         median, sd, low, high. Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 %
-        credible interval, of `next_cohort` those of the prediction interval. `weights` says over which profiles a row
-        is averaged, and by what share of its patients; it is empty where a group has one profile. With `errors` also
-        mcse, mcse_median, mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. By the
-        standard `same` also `over`, whose patients these are (empty: the row's own), `predicted`, the share in [0, 1]
-        of them with a combination that no cohort has, and own_mean, own_median, own_low and own_high, the row over its
-        own patients, with own_mcse and so on where there are `errors`.
+        credible interval, or of the prediction interval for `next_cohort`. `weights` lists the profiles a row is
+        averaged over with their share of its patients; it is empty for a single profile. With `errors` also mcse,
+        mcse_median, mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. With the
+        standard `same` also `over`, the patients averaged over (empty: the row's own), `predicted`, the share in [0, 1]
+        of them with a combination found in no cohort, and own_mean, own_median, own_low and own_high, the row over its
+        own patients, with own_mcse and so on if there are `errors`.
     """
     rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
     if posterior.standard is Standard.SAME:
@@ -161,13 +154,13 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
 def pooled_draws(
     posterior: Posterior, groups: Iterable[Group] | None = None
 ) -> Iterator[tuple[dict[str, str | int | float | None], Array]]:
-    """Yield what identifies each row of :func:`pooled_table`, and the draws that it sums up.
+    """Yield the identifying columns of each row of :func:`pooled_table`, for all groups by default, and its draws.
 
-    They have shape (draw,); those of `next_cohort` (draw, cohort to come). Where no groups are given, it is all.
+    Draws have shape (draw,); those of `next_cohort` (draw, new cohort).
     """
     design = posterior.design
     means = expected_rate(posterior.predictors, posterior.heterogeneity)
-    # The same of all groups: a group's predictions do not depend on which other groups a table has.
+    # The same for all groups: a group's predictions do not depend on which other groups a table has.
     rng = np.random.default_rng(posterior.seed)
     new = new_cohorts(posterior.heterogeneity, len(means), rng=rng)
     for group in groups_of(design) if groups is None else groups:
@@ -202,21 +195,20 @@ def pooled_draws(
 
 
 def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
-    """Return each level against each other, of every effect of one column, averaged over the same patients.
+    """Return contrasts between the levels of every one-column effect, averaged over the same patients.
 
-    The profiles of the patients of the two levels, by the standard `same` of those that the rows of both are averaged
-    over, are given the one level, then the other: the comparison holds the other factors fixed. It stays one between
-    trials that were not randomised against each other.
+    The patients of the two levels, or with the standard `same` those of both rows, are assigned first one level, then
+    the other: the comparison holds the other factors fixed. It remains one between trials that were not randomised
+    against each other.
 
     Returns
     -------
     pandas.DataFrame
-        Columns column, contrast ("pretreated vs naive"), first, second (its two levels), over, whose patients these are
-        (empty: those of both levels), predicted, the share in [0, 1] of them of whom at least one side has a
-        combination that no cohort has, scale
-        ("odds_ratio", of the odds of `typical`; "risk_difference", on `mean`, in [-1, 1]), mean, median, low, high,
-        prob_better: the posterior probability that the first level has the higher response rate. With `errors` also
-        those of :func:`pooled_table`, in units of the contrast's scale.
+        Columns column, contrast ("pretreated vs naive"), first, second (its two levels), over, the patients averaged
+        over (empty: those of both levels), predicted, the share in [0, 1] of them with a combination found in no cohort
+        on at least one side, scale ("odds_ratio", of the odds of `typical`; "risk_difference", on `mean`, in [-1, 1]),
+        mean, median, low, high, prob_better: the posterior probability that the first level has the higher response
+        rate. With `errors` also those of :func:`pooled_table`, in units of the contrast's scale.
     """
     rows = []
     for compared, scale, draws in contrast_draws(posterior):
@@ -229,7 +221,7 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
 
 
 def contrast_draws(posterior: Posterior) -> Iterator[tuple[Comparison, str, Array]]:
-    """Yield what each row of :func:`contrast_table` compares, its scale and its draws, shape (draw,)."""
+    """Yield the levels of each row of :func:`contrast_table`, its scale and its draws, shape (draw,)."""
     design = posterior.design
     # A profile is in the contrasts of its level with every other level; its rate takes most of the time.
     known: dict[bytes, Array] = {}
@@ -255,18 +247,18 @@ def profile_odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> 
 
 
 def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
-    """Return how far cohorts differ.
+    """Return the heterogeneity between cohorts.
 
     Returns
     -------
     pandas.DataFrame
-        Columns parameter, mean, median, low, high. Parameters are the tau of each level and of all together
-        (`tau_total`), SDs on the scale of the link; `sd_...`, the SD of each exchangeable effect; `rho`, the intraclass
-        correlation of a beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts on
-        the scale of the link that the effects explain; `i2`, the share in [0, 1] of the variance of the observed rates
-        on that scale that is heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186,
-        with the posterior's tau); a model without heterogeneity has neither share. With `errors` also those of
-        :func:`pooled_table`, in units of the parameter.
+        Columns parameter, mean, median, low, high. Parameters are the tau of each level and the total (`tau_total`),
+        SDs on the link scale; `sd_...`, the SD of each exchangeable effect; `rho`, the intraclass correlation of a
+        beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts on the link scale that the
+        effects explain; `i2`, the share in [0, 1] of the variance of the observed rates on that scale that is
+        heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186, with the posterior's
+        tau); a model without heterogeneity has neither share. With `errors` also those of :func:`pooled_table`, in
+        units of the parameter.
     """
     rows = []
     for parameter, draws in heterogeneity_draws(posterior):
@@ -277,7 +269,7 @@ def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) ->
 
 
 def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
-    """Yield each parameter of :func:`heterogeneity_table`, and the draws that its row sums up, shape (draw,)."""
+    """Yield each parameter of :func:`heterogeneity_table`, and its draws, shape (draw,)."""
     design, draws = posterior.design, posterior.draws
     values = {f"tau_{term.label}": draws[f"tau_{term.label}"] for term in design.heterogeneity}
     total = total_sd(design, draws)
@@ -303,8 +295,8 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
     pandas.DataFrame
         Columns cohort_id, the grouping column and the effects' columns, n, responders, observed (y / n), expected
         (posterior median of the typical rate of its profile), mean, median, sd, low, high of its own rate, and
-        shrinkage: how far its rate is drawn from the observed towards the expected, on the scale of the link, 0 to 1
-        (posterior mean of s² / (s² + tau²), s² the sampling variance on that scale). Rates are in [0, 1].
+        shrinkage from the observed towards the expected rate on the link scale, 0 to 1 (posterior mean of s² / (s² +
+        tau²), s² the sampling variance on that scale). Rates are in [0, 1].
     """
     design = posterior.design
     _, variance = empirical_predictors(design)
@@ -324,12 +316,12 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
 
 
 def profile_weights(posterior: Posterior, members: Mask) -> Array:
-    """Return the share of the members' patients that has each profile, shape (profile,)."""
+    """Return the share of the members' patients with each profile, shape (profile,)."""
     return patient_shares(posterior.design, members, posterior.profile_of_cohort)
 
 
 def with_errors(errors: ErrorsOf | None, draws: Array) -> dict[str, Any]:
-    """Return the Monte Carlo errors of a row's draws as columns; none where none are asked for."""
+    """Return the Monte Carlo errors of a row's draws as columns; empty without `errors`."""
     return {} if errors is None else dict(errors(draws))
 
 
@@ -338,6 +330,6 @@ def _error_columns(errors: ErrorsOf | None) -> list[str]:
 
 
 def typical_variance(variance: Array) -> float:
-    """Return the sampling variance that I² holds tau² against (Higgins and Thompson 2002, doi:10.1002/sim.1186)."""
+    """Return the sampling variance compared with tau² in I² (Higgins and Thompson 2002, doi:10.1002/sim.1186)."""
     weight = 1 / variance
     return float((len(weight) - 1) * weight.sum() / (weight.sum() ** 2 - (weight**2).sum()))

@@ -1,4 +1,4 @@
-"""Everything that a fit is reported by: the tables, and the document that `fit --json` prints and a run keeps."""
+"""Results of a fit: the tables, and the document printed by `fit --json` and kept in a run."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
 
 CLASSICAL_METHODS = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK_ADHOC, PoolingMethod.GLMM_ML)
-"""Kept beside the posterior: what is usually printed, what the field's guidance asks for, and the same model by maximum
+"""Kept beside the posterior: the usual published pooling, the field's recommended method, and the same model by maximum
 likelihood with one level of heterogeneity."""
 
 
@@ -37,12 +37,12 @@ class Results:
     Attributes
     ----------
     pooled, contrasts, heterogeneity, cohorts
-        See the functions of these names in :mod:`alkbayes.estimates.rates`; all but the cohorts with Monte Carlo
-        errors.
+        See the functions of these names in :mod:`alkbayes.estimates.rates`; with Monte Carlo errors except for the
+        cohorts.
     classical
-        See :func:`alkbayes.classical.pool_table`; of the same groups.
+        See :func:`alkbayes.classical.pool_table`; for the same groups.
     document
-        All but the cohorts, with what was fitted and the convergence verdict, as values that JSON can hold.
+        Everything except the cohorts, with the model and the convergence verdict, as JSON values.
     """
 
     pooled: pd.DataFrame
@@ -80,7 +80,7 @@ def results_of(fit: "Fit") -> Results:
             "link": fit.design.link,
             "outcome": asdict(evidence.outcome),
             "standard": str(fit.standard),
-            # Why this model, where nobody named one, and what it leaves out of the table: the command adds them.
+            # Why this model, if nobody named one, and which columns it leaves out: the command adds these.
             "chosen": None,
             "unnamed": None,
             "unexamined": None,
@@ -109,7 +109,7 @@ def results_of(fit: "Fit") -> Results:
 
 
 def _classical_groups(fit: "Fit") -> list[str | tuple[str, str]]:
-    """Return the columns and pairs of columns that the pooled table has groups of."""
+    """Return the columns and pairs of columns that define groups in the pooled table."""
     columns: list[str | tuple[str, str]] = list(fit.design.profiles)
     pairs = [block.columns for block in fit.design.effects if len(block.columns) == 2]
     if all(column in columns for column in STRATA):

@@ -1,1 +1,1 @@
-"""Ways from a design to draws of its posterior."""
+"""Inference: from a design to draws of its posterior."""

@@ -1,4 +1,4 @@
-"""Whether a posterior can be trusted: the convergence gate."""
+"""The convergence gate for posteriors."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -14,16 +14,16 @@ from alkbayes.text.json import finite_or_none
 from alkbayes.text.wording import counted
 
 TAILS = (0.05, 0.95)
-"""Quantiles of the tail ESS, as Vehtari et al. 2021 have them; ArviZ's own are those of another interval."""
+"""Quantiles of the tail ESS, as in Vehtari et al. 2021; ArviZ defaults to another interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What the posterior of every parameter must meet.
+    """Requirements for the posterior of every parameter.
 
     Rank-normalised split R-hat and effective sample sizes: Vehtari et al. 2021, doi:10.1214/20-BA1221. E-BFMI:
     Betancourt 2016, arXiv:1604.00695. Pareto k of importance weights: Vehtari et al. 2024, arXiv:1507.02646. The share
-    of the posterior that a proposal covers thinly is small beside the 2.5 % beyond an interval's end.
+    of the posterior that a proposal covers thinly is small relative to the 2.5 % beyond an interval's end.
     """
 
     rhat_max: float = 1.01
@@ -36,22 +36,20 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One criterion of the gate, and what it found.
+    """One criterion of the gate, and its result.
 
     Attributes
     ----------
     name
         The diagnostic: "R-hat", "bulk ESS", "Pareto k" ...
     passed
-        Whether the criterion is met; a value that is no number meets none.
-    value
-        The diagnostic's; NaN where it is no number.
-    threshold
-        What it is held against.
+        True if the criterion is met, which a non-finite value never does.
+    value, threshold
+        Value of the diagnostic, NaN if not finite, and its limit.
     sentence
-        What was found, without a full stop.
+        Result, without a full stop.
     advice
-        What to do where that is not good enough, a sentence.
+        Advice on failure, a sentence.
     """
 
     name: str
@@ -64,15 +62,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """The checks of a posterior, and the worst value of each diagnostic with the parameter that has it.
+    """The checks of a posterior, and the worst value of each diagnostic with its parameter.
 
-    Chains have no weights, and weighted draws no transitions: what an engine does not have is None.
+    Chains have no weights, and weighted draws no transitions: diagnostics that an engine lacks are None.
 
     Attributes
     ----------
     rhat_max, rhat_max_parameter
-        Largest R-hat. Where the chains are a random split of independent draws it is near 1 whatever these are worth,
-        and is not judged.
+        Largest R-hat. Not judged for chains that are a random split of independent draws: it is then near 1 whatever
+        their quality.
     ess_bulk_min, ess_bulk_min_parameter, ess_tail_min, ess_tail_min_parameter
         Smallest effective sample sizes.
     divergences
@@ -80,9 +78,9 @@ class Diagnostics:
     ebfmi_min
         Smallest energy Bayesian fraction of missing information of a chain.
     pareto_k, importance_ess
-        Shape of the tail and effective sample size of importance weights.
+        Tail shape and effective sample size of importance weights.
     checks
-        Of the gate; those that failed are among them.
+        All checks of the gate, passed or failed.
     """
 
     rhat_max: float
@@ -99,16 +97,16 @@ class Diagnostics:
 
     @property
     def converged(self) -> bool:
-        """Whether the gate was passed."""
+        """True if the gate was passed."""
         return not self.failures
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What failed, in words; empty if nothing did."""
+        """Failures, in words; empty if there are none."""
         return failures_of(self.checks)
 
     def as_record(self) -> dict[str, Any]:
-        """Return plain values for JSON; a diagnostic that is no number is None."""
+        """Return JSON values; a non-finite diagnostic is None."""
         numbers = asdict(self)
         checks = {"failures": self.failures, "checks": numbers.pop("checks")}
         record: dict[str, Any] = finite_or_none({"converged": self.converged} | numbers | checks)
@@ -116,7 +114,7 @@ class Diagnostics:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Return what was recorded; a diagnostic that every engine has and that was no number is NaN."""
+        """Return the recorded diagnostics; NaN for a non-finite one that every engine has."""
         everywhere = {name: _number(record[name]) for name in ("rhat_max", "ess_bulk_min", "ess_tail_min")}
         checks = tuple(Check(**(each | {"value": _number(each["value"])})) for each in record["checks"])
         kept = {name: value for name, value in record.items() if name not in {"converged", "failures"}}
@@ -137,22 +135,20 @@ def diagnose(
     thin_share: float | None = None,
     thresholds: Thresholds | None = None,
 ) -> Diagnostics:
-    """Hold a posterior against the convergence gate.
+    """Apply the convergence gate to a posterior.
 
     Parameters
     ----------
     posterior
-        Every variable is judged, with dimensions (chain, draw, ...); give what results are made of, or where draws were
-        weighted, what the weights are about.
+        Variables to be judged, all of them, with dimensions (chain, draw, ...): those behind the results, or for
+        weighted draws those that the weights concern.
     sample_stats
-        With `diverging` and `energy`; where the draws were weighted, with `proposal`, which is alike for duplicates.
+        With `diverging` and `energy`; for weighted draws with `proposal`, equal for duplicates.
     pareto_k, importance_ess, thin_share
-        Of draws that were weighted and resampled; None for chains.
-    thresholds
-        What must be met; the default gate if None.
+        For draws weighted and resampled; None for chains.
     """
     limits = thresholds or Thresholds()
-    # Chains that stand still have no variance to divide by; that gives NaN, which fails below.
+    # Constant chains have no variance to divide by; that gives NaN, which fails below.
     with np.errstate(invalid="ignore", divide="ignore"):
         rhat = _worst(az.rhat(posterior), largest=True)
         bulk = _worst(az.ess(posterior, method="bulk"), largest=False)
@@ -177,7 +173,7 @@ def _chain_checks(
     ebfmi: float,
     limits: Thresholds,
 ) -> tuple[Check, ...]:
-    """Return the checks of chains. Comparisons are written so that a value that is no number fails."""
+    """Return the checks of chains, with comparisons written so that NaN fails."""
     value, name = rhat
     return (
         _check(
@@ -236,18 +232,16 @@ def weight_checks(
     *,
     thin_share: float | None = None,
 ) -> tuple[Check, ...]:
-    """Return the checks of importance weights, and of the draws kept by them, whose chains are but a random split.
+    """Return the checks of importance weights, and of the draws kept by them, whose chains are just a random split.
 
     Parameters
     ----------
     pareto_k, ess
-        Of the weights; None where the latter is not known.
+        Diagnostics of the weights; ess is None if unknown.
     proposals
-        Which weighted draw each kept one is, of any shape.
-    limits
-        What must be met.
+        Index of the weighted draw behind each kept one, any shape.
     thin_share
-        Share of the posterior over which the proposal is thin; None where that is not looked at.
+        Share of the posterior over which the proposal is thin; None if not examined.
     """
     found = math.nan if ess is None else ess
     shown = "not known" if ess is None else f"{ess:,.0f}"
@@ -311,7 +305,7 @@ def _number(value: float | None) -> float:
 
 
 def _worst(statistic: xr.Dataset, *, largest: bool) -> tuple[float, str]:
-    """Return the worst value over all variables, and its variable and entry; what is not a number is worst of all."""
+    """Return the worst value over all variables, NaN being worst of all, with its variable and entry."""
     worst, name = (-np.inf if largest else np.inf), ""
     for variable, values in statistic.data_vars.items():
         array = values.to_numpy()

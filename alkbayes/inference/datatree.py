@@ -23,16 +23,14 @@ def build_tree(
 
     Parameters
     ----------
-    design
-        Of the model.
     draws
-        From the posterior, the variables of :func:`alkbayes.model.draws.complete`.
+        Posterior draws, the variables of :func:`alkbayes.model.draws.complete`.
     stats
-        The engine's statistics, under ArviZ's names where it has one, each of shape (chain, draw).
+        Statistics of the engine, under ArviZ's names if it has them, each of shape (chain, draw).
     seed
-        Decides the draws of the prior and of both predictive distributions.
+        Random seed for the draws of the prior and of both predictive distributions.
     attributes
-        Put on the root and on the posterior.
+        Attributes of the root and of the posterior.
 
     Returns
     -------
@@ -64,7 +62,7 @@ def build_tree(
 
 
 def dimensions(design: Design) -> dict[str, tuple[str, ...]]:
-    """Return the dimensions of each variable beside chain and draw."""
+    """Return the dimensions of each variable after chain and draw."""
     dims: dict[str, tuple[str, ...]] = {
         parameter.name: () if parameter.dim is None else (parameter.dim,) for parameter in parameters(design)
     }

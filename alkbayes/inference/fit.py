@@ -1,4 +1,4 @@
-"""From a model and a table to a posterior: the frozen `Fit`, which every later step reads."""
+"""From a model and a table to a posterior: the frozen `Fit`, read by every later step."""
 
 import warnings
 from collections.abc import Mapping
@@ -29,28 +29,26 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a posterior came about, so that it can be made again.
+    """Provenance of a posterior, sufficient to reproduce it.
 
     Attributes
     ----------
-    engine
-        What it was made with.
-    engine_asked
-        What was asked for.
+    engine, engine_asked
+        Engine used, and engine requested.
     fallback_reason
-        Why that is another; empty where it is not.
+        Reason for a fallback, else empty.
     settings
-        Of the try that is kept.
+        Sampler settings of the attempt kept.
     tries
-        1, or 2 where the first try failed the convergence gate.
+        1, or 2 if the first attempt failed the convergence gate.
     first_failures
-        What the first try failed, if there was a second.
+        Failures of the first attempt, if there was a second.
     weights
-        How draws by quadrature were weighted; None for chains.
+        Importance weights of draws by quadrature; None for chains.
     versions
-        Of Python's packages that the numbers depend on.
+        Versions of the Python packages that affect the results.
     seconds
-        What compiling, sampling or integrating took.
+        Time for compiling, sampling or integrating.
     """
 
     engine: Engine
@@ -64,7 +62,7 @@ class Provenance:
     seconds: Mapping[str, float]
 
     def as_record(self) -> dict[str, Any]:
-        """Return the fields as plain values for JSON."""
+        """Return the fields as JSON values."""
         return {
             "engine": self.engine,
             "engine_asked": self.engine_asked,
@@ -79,7 +77,7 @@ class Provenance:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Return what was recorded."""
+        """Return the recorded provenance."""
         return cls(
             engine=Engine(record["engine"]),
             engine_asked=Engine(record["engine_asked"]),
@@ -99,17 +97,13 @@ class Fit:
 
     Attributes
     ----------
-    spec, evidence, design
-        What was fitted.
     tree
         Groups posterior, sample_stats, prior, prior_predictive, posterior_predictive, log_likelihood, log_prior,
         observed_data and constant_data, with named coordinates.
     diagnostics
         The convergence verdict.
-    provenance
-        How it came about.
     standard
-        Over whose patients its rows are averaged.
+        Patients over whom its rows are averaged.
     """
 
     spec: "Spec"
@@ -141,37 +135,33 @@ def fit_model(
 ) -> Fit:
     """Fit a model to a table of cohorts.
 
-    A posterior that quadrature does not cover, or whose importance weights cannot be relied on, is sampled. Chains that
-    fail the convergence gate are sampled once more with smaller steps and longer tuning; what comes of that is returned
-    with its verdict, passed or not.
+    NUTS replaces quadrature for a posterior that it does not cover, or with unreliable importance weights. Chains that
+    fail the convergence gate are sampled once more with smaller steps and longer tuning, and returned with their
+    verdict, passed or not.
 
     Parameters
     ----------
     spec, evidence
-        Both checked; the table has every column that the model names.
-    engine
-        What makes the draws.
-    settings
-        Of the engine.
+        Checked model, and a checked table with every column that it names.
     design
-        In place of the one that the model lays over the table: with levels that these cohorts have not, or what no
-        model file declares. Of the same cohorts.
+        Replaces the model's own design of the table, for levels absent from these cohorts, or structure that no model
+        file declares. Must have the same cohorts.
     standard
-        Over whose patients the rows of what is returned are averaged; no draw depends on it.
+        Patients over whom the reported rows are averaged; no draw depends on it.
     progress
-        Called while it samples, from another thread.
+        Called during sampling, from another thread.
 
     Warns
     -----
     EngineWarning
-        If it falls back to another engine.
+        On fallback to another engine.
     ConvergenceWarning
-        If a second try is made.
+        On a second attempt.
 
     Raises
     ------
     SamplingError
-        If the sampler cannot run to its end.
+        If the sampler does not finish.
     """
     settings = settings or SamplerSettings()
     design = design or build_design(spec, evidence)
@@ -195,7 +185,7 @@ def _check_same_cohorts(design: Design, evidence: "Evidence") -> None:
 
 
 def judged(posterior: xr.Dataset) -> xr.Dataset:
-    """Return the variables that the convergence gate judges: all, but each number once.
+    """Return the variables judged by the convergence gate: all, but each quantity once.
 
     `p` is `theta` on another scale, and the contrasts of an exchangeable effect are its levels' effects in other units.
     """
@@ -203,7 +193,7 @@ def judged(posterior: xr.Dataset) -> xr.Dataset:
 
 
 def global_parameters(posterior: xr.Dataset) -> xr.Dataset:
-    """Return those of the judged variables that importance weights are about; the others are drawn given these."""
+    """Return the judged variables that importance weights concern; the others are drawn given these."""
     found = judged(posterior)
     return found[[name for name in found.data_vars if name != "theta" and not str(name).startswith("z_")]]
 

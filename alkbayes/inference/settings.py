@@ -1,4 +1,4 @@
-"""How a posterior is sampled."""
+"""Settings of the engines."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,12 +9,12 @@ from alkbayes.errors import UsageError
 DEFAULT_SEED = 20251
 MAX_SEED = 2**32 - 1
 MAX_STEPS = 100_000
-"""Of draws and of tuning steps in each chain."""
+"""Maximum draws, and maximum tuning steps, of each chain."""
 RECORDED_PACKAGES = ("alkbayes", "arviz-stats", "numba", "numpy", "nutpie", "pymc", "pytensor", "scipy", "xarray")
 
 
 class Engine(StrEnum):
-    """Ways from a model to draws from its posterior."""
+    """Engine that draws from a model's posterior."""
 
     NUTS = "nuts"
     QUADRATURE = "quadrature"
@@ -27,14 +27,14 @@ class SamplerSettings:
     Attributes
     ----------
     seed
-        Decides every draw, of the engine and of the predictions; the same seed and versions give the same numbers.
+        Random seed for all draws, including predictive ones; the same seed and versions give the same results.
     chains, draws
-        Number of chains, and of draws in each; quadrature has no chains and splits its draws at random.
+        Number of chains, and of draws in each; quadrature splits its draws into chains at random.
     tune
-        Tuning steps of each chain; for the No-U-Turn sampler alone.
+        Tuning steps of each chain; NUTS only.
     target_accept
-        For that sampler too: mean acceptance rate that the step size is tuned to. High, because a divergence costs more
-        than the time: the bundled models take 15 to 30 gradients a draw at 0.95.
+        Target mean acceptance rate for the step size; NUTS only. High, because a divergence costs more than the time:
+        the bundled models take 15 to 30 gradients per draw at 0.95.
 
     Raises
     ------
@@ -61,5 +61,5 @@ class SamplerSettings:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what numbers may depend on."""
+    """Return the versions of software that results may depend on."""
     return {package: version(package) for package in RECORDED_PACKAGES}

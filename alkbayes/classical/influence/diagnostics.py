@@ -1,9 +1,6 @@
-"""What one cohort does to an inverse-variance mean or regression: diagnostics of refits without it, as in metafor.
+"""Influence of one cohort on an inverse-variance mean or regression: diagnostics from refits without it, as in metafor.
 
-References
-----------
-Viechtbauer & Cheung (2010), doi:10.1002/jrsm.11, for the diagnostics; Baujat et al. (2002), doi:10.1002/sim.1221, for
-the plot.
+Diagnostics: Viechtbauer & Cheung (2010), doi:10.1002/jrsm.11; plot: Baujat et al. (2002), doi:10.1002/sim.1221.
 """
 
 from dataclasses import dataclass
@@ -21,37 +18,37 @@ from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator
 
 @dataclass(frozen=True, slots=True)
 class Influence:
-    """Diagnostics of each of k cohorts, in a regression on p coefficients; NaN where there is no refit without it.
+    """Influence diagnostics of each of k cohorts, in a regression on p coefficients; NaN without a refit.
 
-    "Deleted" is what a fit without the cohort, its tau2 estimated anew, gives; its variances carry the factor of the
-    Hartung-Knapp methods where the test is one of them.
+    "Deleted" refers to the fit without the cohort, with tau2 re-estimated; its variances include the Hartung-Knapp
+    factor if the test has one.
 
     Attributes
     ----------
     rstudent
-        Externally standardised residual: from the deleted prediction, over its own and the prediction's deviation,
-        shape (k,).
+        Externally standardised residual: distance from the deleted prediction over its standard deviation, that of the
+        prediction included, shape (k,).
     dffits
         Change of the cohort's fitted value, in deleted standard errors, shape (k,).
     cook
         Cook's distance: squared change of all coefficients, in units of the full fit's covariance, shape (k,).
     covariance_ratio
-        Determinant of the deleted coefficients' covariance over the full one, shape (k,); under 1 if the cohort makes
-        the fit less certain.
+        Determinant of the deleted coefficients' covariance over the full one, shape (k,); below 1 if the cohort makes
+        the fit less precise.
     tau2_deleted, q_deleted
         tau2 and residual Q of the fit without the cohort, shape (k,).
     hat, weight
-        Leverage, and share of all weights, both in [0, 1], of the full fit, shape (k,).
+        Leverage and share of all weights, both in [0, 1], of the full fit, shape (k,).
     dfbetas
         Change of each coefficient in deleted standard errors, shape (k, p).
     influential
-        Whether metafor would mark the cohort: |dffits| > 3 sqrt(p / (k - p)), cook beyond the median of chi-squared
-        with p degrees of freedom, hat > 3 p / k, or some |dfbetas| > 1; shape (k,), bool. A rule of thumb, no test.
+        True if metafor would flag the cohort: |dffits| > 3 sqrt(p / (k - p)), cook above the median of chi-squared with
+        p degrees of freedom, hat > 3 p / k, or some |dfbetas| > 1; shape (k,), bool. A rule of thumb, not a test.
     baujat_x, baujat_y
-        Baujat's coordinates: squared Pearson residual in the full fit (the cohort's part in Q, where there is one rate
-        for all), and squared change of its fitted value over the deleted variance of that, shape (k,).
+        Baujat's coordinates: squared Pearson residual in the full fit (the cohort's contribution to Q in a
+        common-effect model), and squared change of its fitted value over its deleted variance, shape (k,).
     messages
-        Why there is no refit without a cohort; empty where there is, length k.
+        Reason for a missing refit, else empty, length k.
     """
 
     rstudent: Floats
@@ -77,17 +74,9 @@ def influence(
     design: Floats | None = None,
     test: Test = Test.Z,
 ) -> Influence:
-    """Return the influence of each cohort, with one refit a cohort.
+    """Return the influence of each cohort, from one refit per cohort.
 
-    Parameters
-    ----------
-    yi, vi, estimator, design, test
-        As for :func:`alkbayes.classical.inverse_variance.regression.fit_regression`.
-
-    Raises
-    ------
-    ValueError
-        As `fit_regression` does.
+    Arguments and ValueError as for :func:`alkbayes.classical.inverse_variance.regression.fit_regression`.
     """
     matrix = np.ones((yi.size, 1)) if design is None else design
     k, p = matrix.shape
@@ -138,7 +127,7 @@ def _diagnostics(
 ) -> list[float] | None:
     """Return rstudent, dffits, cook, covariance ratio, tau2, Q, Baujat's y and the dfbetas of one cohort.
 
-    None where the factor of Hartung & Knapp is 0, which much is divided by.
+    None if the Hartung-Knapp factor, a divisor here, is 0.
     """
     row, kept = design[place], np.arange(yi.size) != place
     factor, factor_deleted = full.factor, deleted.factor

@@ -1,7 +1,7 @@
-"""What one cohort does to the binomial-normal model: influence diagnostics for counts.
+"""Influence of one cohort on the binomial-normal model: diagnostics for counts.
 
-A count has no known sampling variance to standardise a residual by, so residuals are Pearson's: the distance of the
-responders from their expectation, in standard deviations of the binomial-normal distribution.
+A count has no known sampling variance, so residuals are Pearson's: distance of the responders from their expectation,
+in standard deviations of the binomial-normal distribution.
 """
 
 from collections.abc import Sequence
@@ -17,21 +17,20 @@ from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, build, fit_glmm
 from alkbayes.likelihood.binomial_normal.cohort import hermite
 
 NODES = 81
-"""Quadrature nodes of the moments of a rate: error below 1e-6 up to a standard deviation of 3 on the logit scale."""
+"""Quadrature nodes for the moments of a rate: error below 1e-6 up to a standard deviation of 3 on the logit scale."""
 
 
 @dataclass(frozen=True, slots=True)
 class GlmmInfluence:
-    """Diagnostics of each of k cohorts, p fixed effects; NaN where there is no fit without the cohort.
+    """Influence diagnostics of each of k cohorts, with p fixed effects; NaN without a fit.
 
-    "Deleted" is what the fit without the cohort gives.
+    "Deleted" refers to the fit without the cohort.
 
     Attributes
     ----------
     rstudent
-        Externally standardised residual: responders less their expectation under the deleted fit, over the standard
-        deviation of a further cohort's count under it, its taus and the error of its fixed effects included, shape
-        (k,).
+        Externally standardised residual: responders minus their expectation under the deleted fit, over the standard
+        deviation of a new cohort's count, including its taus and the error of its fixed effects, shape (k,).
     cook
         Cook's distance: squared change of the fixed effects, in units of the full fit's covariance, shape (k,).
     covariance_ratio
@@ -41,10 +40,10 @@ class GlmmInfluence:
     dfbetas
         Change of each fixed effect in deleted standard errors, shape (k, p).
     baujat_x, baujat_y
-        As Baujat's coordinates: squared Pearson residual in the full fit, and squared change of the cohort's fitted
-        logit over the deleted variance of that, shape (k,).
+        Analogues of Baujat's coordinates: squared Pearson residual in the full fit, and squared change of the cohort's
+        fitted logit over its deleted variance, shape (k,).
     messages
-        Why there is no fit without a cohort; empty where there is, length k.
+        Reason for a missing fit, else empty, length k.
     """
 
     rstudent: Floats
@@ -73,12 +72,12 @@ def glmm_influence(
     responders, n, design, group
         As for :func:`alkbayes.classical.maximum_likelihood.glmm.fit_glmm`.
     rows
-        The fits without each cohort in turn, from `glmm_leave_one_out`; made here when None.
+        Fits without each cohort in turn, from `glmm_leave_one_out`; made here if None.
 
     Raises
     ------
     EvidenceError, ValueError
-        As `fit_glmm` does for all cohorts; ValueError also if `rows` are not one for each cohort.
+        As `fit_glmm` on all cohorts; ValueError also if `rows` has not one entry per cohort.
     """
     model = build(responders, n, design, group)
     k, p = model.design.shape
@@ -127,12 +126,12 @@ def glmm_influence(
 
 
 def _variance(fit: GlmmFit) -> float:
-    """Return the variance of a cohort's logit about its fixed effects, of all levels together."""
+    """Return the variance of a cohort's logit about its fixed effects, summed over levels."""
     return (fit.tau or 0.0) ** 2 + (fit.tau_group or 0.0) ** 2
 
 
 def _residual(count: float, patients: float, mean: float, variance: float) -> float:
-    """Return the Pearson residual of a count whose logit is normal: Var = n E[p (1 - p)] + n^2 Var[p]."""
+    """Return the Pearson residual of a count with a normal logit: Var = n E[p (1 - p)] + n^2 Var[p]."""
     points, logs = (np.array(each) for each in hermite(NODES))
     weights = np.exp(logs - points**2 / 2)
     p = expit(mean + np.sqrt(variance) * points)

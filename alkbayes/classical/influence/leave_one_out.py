@@ -1,4 +1,4 @@
-"""Pooling without one cohort, or without one trial, at a time, by any model."""
+"""Leave-one-out pooling by cohort or trial, for any model."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ UNIDENTIFIED = "no fit: a fixed effect rests on what is left out"
 
 @dataclass(frozen=True, slots=True)
 class LeftOut[Result]:
-    """What a model gives without one unit.
+    """Result of a model without one unit.
 
     Attributes
     ----------
     unit
-        What was left out: a label of `units`.
+        Label of the omitted unit.
     cohorts
         Positions of its cohorts, shape (any,).
     result
-        Without them, which may itself say that it did not converge; None where the model cannot be fitted to the rest.
+        Result without them, converged or not; None if the model cannot be fitted to the rest.
     message
-        Why not; empty where there is a result.
+        Reason for a missing result, else empty.
     """
 
     unit: str
@@ -53,23 +53,23 @@ def leave_one_out[Result](
     Parameters
     ----------
     pooled
-        From which cohorts are kept, shape (k,), bool, to a result.
+        Function from the mask of kept cohorts, shape (k,), bool, to a result.
     units
-        Unit of each cohort, length k: names of the cohorts to leave out one cohort at a time, of the trials to leave
-        out one trial at a time.
+        Unit of each cohort, length k: cohort names to leave out one cohort at a time, trial names for one trial at a
+        time.
     design
-        Fixed effects, shape (k, p), where the model has some: a unit without which they lose their full column rank has
-        no result.
+        Fixed effects, shape (k, p), if the model has any: no result for a unit without which they lose full column
+        rank.
     group
-        Group of each cohort, shape (k,), where the model has a level between groups: a unit without which no two
-        cohorts are of one group has no result.
+        Group of each cohort, shape (k,), if the model has a level between groups: no result for a unit without which no
+        two cohorts share a group.
     least
-        Cohorts that `pooled` needs.
+        Minimum number of cohorts for `pooled`.
 
     Returns
     -------
     tuple of LeftOut
-        One for each unit, in the order in which they first appear.
+        One for each unit, in order of first appearance.
     """
     labels = np.array([str(unit) for unit in units], dtype=object)
     groups = None if group is None else np.asarray(group)
@@ -95,19 +95,14 @@ def glmm_leave_one_out(
     design: Floats | None = None,
     group: npt.ArrayLike | None = None,
 ) -> tuple[LeftOut[GlmmFit], ...]:
-    """Fit the binomial-normal model without each unit in turn, each search begun at the fit of all.
+    """Fit the binomial-normal model without each unit in turn, starting each search at the fit to all cohorts.
 
     Parameters
     ----------
     responders, n, design, group
-        As for :func:`alkbayes.classical.maximum_likelihood.glmm.fit_glmm`.
+        As for :func:`alkbayes.classical.maximum_likelihood.glmm.fit_glmm`, also for its EvidenceError and ValueError.
     units
         As for `leave_one_out`.
-
-    Raises
-    ------
-    EvidenceError, ValueError
-        As `fit_glmm` does for all cohorts.
     """
     x, m = np.atleast_1d(np.asarray(responders)), np.atleast_1d(np.asarray(n))
     labels = None if group is None else np.asarray(group)

@@ -1,10 +1,8 @@
-"""Each cohort's rate given all of them: empirical-Bayes estimates, shrunk towards what the model expects of the cohort.
+"""Empirical-Bayes estimates of each cohort's rate, shrunk towards its expectation under the model.
 
-All take the estimated fixed effects and variances for known (those of the normal model give the mean its error), so
-that with few cohorts they are more certain than they should be.
+The estimated fixed effects and variances are taken as known (except for the error of the mean in the normal model), so
+precision is overstated with few cohorts.
 
-References
-----------
 Morris (1983), doi:10.1080/01621459.1983.10477920; Raudenbush & Bryk (1985), doi:10.3102/10769986010002075.
 """
 
@@ -30,11 +28,11 @@ from alkbayes.likelihood.binomial_normal.trials import Groups, joint_mode, outer
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NODES = 81
-"""Quadrature nodes of a cohort on its own: more than the likelihood needs, as moments weigh the tails."""
+"""Quadrature nodes for a single cohort: more than the likelihood needs, since moments weight the tails."""
 OUTER_NODES, INNER_NODES = 25, 21
-"""Of the two nested integrals of a group."""
+"""Quadrature nodes for the two nested integrals of a group."""
 MODE_TOLERANCE = 1e-6
-"""A mode is out by the square of this, in units of the integrand's width."""
+"""The error of a mode is the square of this, in units of the integrand's width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class ShrunkenRates:
     theta_mean, theta_sd
         Conditional mean and standard deviation of each cohort's logit, shape (k,).
     theta_mode
-        The logit at the joint mode of all random effects, which is what lme4's `ranef` gives, shape (k,).
+        Logit at the joint mode of all random effects, as from lme4's `ranef`, shape (k,).
     p_mean, p_sd
         Conditional mean and standard deviation of each cohort's rate, proportions, shape (k,).
     """
@@ -67,7 +65,7 @@ class ShrunkenEstimates:
     mean
         Prediction, shape (k,), scale of the estimates.
     se
-        Its standard error, with that of the fixed effects, shape (k,).
+        Its standard error, including that of the fixed effects, shape (k,).
     low, high
         Limits by the quantile of the fit's own intervals, shape (k,).
     """
@@ -80,14 +78,9 @@ class ShrunkenEstimates:
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """Of one integral over w for each cohort and parameter value, all of one shape.
+    """Log integral over w, relative to the saturated likelihood, and conditional moments of logit and rate.
 
-    Attributes
-    ----------
-    log
-        Logarithm of the integral relative to the saturated likelihood.
-    theta, theta_variance, p, p_variance
-        Conditional moments of logit and rate.
+    One for each cohort and parameter value, all of one shape.
     """
 
     log: Floats
@@ -107,20 +100,18 @@ def shrunken_rates(
 ) -> ShrunkenRates:
     """Return each cohort's logit and rate given its counts and, with groups, those of its group.
 
-    By adaptive quadrature of the exact conditional density, not by a normal approximation. A tau estimated at 0 leaves
-    every cohort at the rate that its fixed effects give, with a standard deviation of 0.
+    By adaptive quadrature of the exact conditional density, not by a normal approximation. If tau is estimated at 0,
+    every cohort has the rate of its fixed effects, with a standard deviation of 0.
 
     Parameters
     ----------
     responders, n, design, group
-        What `fit` was fitted to, see :func:`alkbayes.classical.maximum_likelihood.glmm.fit_glmm`.
-    fit
-        The fit.
+        Data of `fit`, as for :func:`alkbayes.classical.maximum_likelihood.glmm.fit_glmm`.
 
     Raises
     ------
     EvidenceError, ValueError
-        As `fit_glmm` does.
+        As `fit_glmm`.
     """
     model = build(responders, n, design, group)
     if not fit.converged or fit.tau is None:
@@ -157,9 +148,7 @@ def shrunken_estimates(
     Parameters
     ----------
     yi, vi, design
-        What `fit` was fitted to, see :func:`alkbayes.classical.inverse_variance.regression.fit_regression`.
-    fit
-        The fit.
+        Data of `fit`, as for :func:`alkbayes.classical.inverse_variance.regression.fit_regression`.
     prob
         Probability of the intervals, in (0, 1).
     """
@@ -202,7 +191,7 @@ def _moments(x: Floats, m: Floats, mu: Floats, tau: Floats, nodes: int) -> _Mome
 
 
 def _nested_moments(groups: Groups) -> _Moments:
-    """Return the moments of the cohorts of some groups, the group's deviation integrated out as well."""
+    """Return the moments of the cohorts of some groups, with the group's deviation integrated out as well."""
     inner = INNER_NODES if groups.tau_cohort.any() else 1
     outer = outer_integrand(groups, inner=inner)
     parts, logs = [], []
@@ -220,12 +209,12 @@ def _nested_moments(groups: Groups) -> _Moments:
 
 
 def _mixed(share: Floats, means: list[Floats], variances: list[Floats]) -> tuple[Floats, Floats]:
-    """Return mean and variance of a mixture with shares, means and variances of shape (part, ...)."""
+    """Return mean and variance of a mixture from shares, means and variances of shape (part, ...)."""
     mean = (share * means).sum(axis=0)
     variance = (share * (variances + (np.array(means) - mean) ** 2)).sum(axis=0)
     return np.asarray(mean), np.asarray(variance)
 
 
 def _columns(at: _Moments, mode: Floats) -> Floats:
-    """Return mean and SD of the logit, its mode, mean and SD of the rate, shape (5, cohort), of one parameter value."""
+    """Return mean, SD and mode of the logit, mean and SD of the rate, shape (5, cohort), at one parameter value."""
     return np.stack([at.theta, np.sqrt(at.theta_variance), mode, at.p, np.sqrt(at.p_variance)])[:, :, 0]

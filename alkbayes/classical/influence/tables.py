@@ -1,4 +1,4 @@
-"""Leave-one-out by every method over an evidence table, with the diagnostics and shrunken rates that the method has."""
+"""Leave-one-out by every method over an evidence table, with the method's diagnostics and shrunken rates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
 
 ADDED_NOTE = "Influential by the 1/2 added to its counts alone: not marked, as glmm-ml, which adds nothing, does not."
-"""What is said of a cohort whose empty cell makes it influential."""
+"""Note on a cohort that is influential only through its corrected empty cell."""
 LEAVE_OUT_COLUMNS = (
     "unit",
     "left_out",
@@ -67,34 +67,34 @@ NUMBERS = ("estimate", "low", "high", "tau2", "change", *DIAGNOSTICS)
 
 @dataclass(frozen=True, slots=True)
 class InfluenceTable:
-    """What leaving out each cohort, or each trial, does.
+    """Effect of leaving out each cohort, or each trial.
 
     Attributes
     ----------
     full
         All cohorts pooled.
     rows
-        Columns `INFLUENCE_COLUMNS`, one row a cohort or trial, the largest change first, those without a result last.
+        Columns `INFLUENCE_COLUMNS`, one row per cohort or trial, the largest change first, those without a result last.
 
-        - `unit` is "cohort" or "trial", `left_out` its name, `cohorts` how many it has, `patients` and `responders`
-          their summed counts and `observed` their crude rate.
-        - `estimate`, `low`, `high` and `tau2` are those of the other cohorts, as in `PooledProportion`, and `change` is
-          the estimate less that of all cohorts, a difference of proportions.
-        - `rstudent` to `baujat_y` are those of :mod:`alkbayes.classical.influence.diagnostics` for inverse-variance
-          methods and of :mod:`alkbayes.classical.influence.glmm` for `glmm-ml*`, which have no `dffits`, `hat`
-          and `weight`; NaN for other methods, and for trials.
+        - `unit` is "cohort" or "trial", `left_out` its name, `cohorts` its number of cohorts, `patients` and
+          `responders` their summed counts and `observed` their crude rate.
+        - `estimate`, `low`, `high` and `tau2` are those of the other cohorts, as in `PooledProportion`; `change` is the
+          estimate minus that of all cohorts, a difference of proportions.
+        - `rstudent` to `baujat_y` come from :mod:`alkbayes.classical.influence.diagnostics` for inverse-variance
+          methods and from :mod:`alkbayes.classical.influence.glmm` for `glmm-ml*`, which have no `dffits`, `hat` and
+          `weight`; NaN for other methods, and for trials.
         - `shrunken` is the cohort's rate given all cohorts: for inverse-variance methods with a variance between
-          cohorts the best linear unbiased prediction, transformed back with its 95 % limits; for `glmm-ml*` the
-          conditional mean of the rate, without limits, as they would take mean and tau for known. NaN for other
+          cohorts the best linear unbiased prediction, back-transformed with its 95 % limits; for `glmm-ml*` the
+          conditional mean of the rate, without limits, as they would treat mean and tau as known. NaN for other
           methods, and for trials.
-        - `influential` is metafor's rule of thumb, of which `glmm-ml*` have the parts on Cook's distance and DFBETAS;
-          None where there are no diagnostics. A cohort that got 1/2 in its empty cell is not marked where `glmm-ml`,
-          which adds nothing, does not mark it: `note` says so.
-        - `note` says why a row has no result, or what its pooling says and that of all cohorts does not.
+        - `influential` is metafor's rule of thumb, for `glmm-ml*` only on Cook's distance and DFBETAS; None without
+          diagnostics. A cohort with 1/2 added to its empty cell is not flagged, but noted, if `glmm-ml`, which adds
+          nothing, does not flag it.
+        - `note` gives the reason for a missing result, or notes specific to this row's pooling.
     note
-        Whether the method takes cohorts of one trial for independent, a sentence; empty if not.
+        Sentence on cohorts of one trial treated as independent; empty if they are not.
     added
-        Cohorts that the 1/2 added to their counts alone makes influential, which `rows` say in a note.
+        Cohorts influential only through the 1/2 added to their counts, also noted in `rows`.
     """
 
     full: PooledProportion
@@ -103,7 +103,7 @@ class InfluenceTable:
     added: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as values that JSON can hold, rates as proportions in [0, 1]."""
+        """Return everything as JSON values, rates as proportions in [0, 1]."""
         return {"full": self.full.as_row(), "left_out": records(self.rows), "note": self.note}
 
 
@@ -112,12 +112,8 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
 
     Parameters
     ----------
-    evidence
-        The cohorts.
-    method
-        How to pool.
     by_trial
-        Whether to leave out whole trials. A cohort without a trial stands for one of its own.
+        True to leave out whole trials. A cohort without a trial counts as one.
 
     Raises
     ------
@@ -163,14 +159,14 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
 
 
 def _second_level(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str] | None:
-    """Return the trials if the method is the binomial model of cohorts within them, and there are any that differ."""
+    """Return the trials if the method has a level between them and some trial has several cohorts."""
     if method is not PoolingMethod.GLMM_ML_TRIALS or trials is None or len(set(trials)) == len(trials):
         return None
     return trials
 
 
 def _trial_name(frame: pd.DataFrame, row: LeftOut[PooledProportion]) -> str:
-    """Return a trial's name; that of the cohort where it has none."""
+    """Return a trial's name, or the cohort's if it has none."""
     first = frame.iloc[int(row.cohorts[0])]
     return str(first["trial"] or first["cohort_id"])
 
@@ -194,14 +190,14 @@ def _pooled(
 
 
 def _filled(row: LeftOut[GlmmFit], method: PoolingMethod, x: Floats, m: Floats) -> LeftOut[PooledProportion]:
-    """Return what a fit of the binomial-normal model without a unit pools to."""
+    """Return the pooled rate from a fit of the binomial-normal model without a unit."""
     fit = row.result
     if fit is None:
         return LeftOut(row.unit, row.cohorts, None, row.message)
     kept = np.delete(np.arange(x.size), row.cohorts)
     counts = (kept.size, int(m[kept].sum()), int(x[kept].sum()))
     if counts[-1] in {0, counts[-2]}:
-        # As `pool` says of a rate of exactly 0 or 1, which has no fit.
+        # As `pool` reports for a rate of exactly 0 or 1, which has no fit.
         at_edge = pool(x[kept], m[kept], method=PoolingMethod.GLMM_ML)
         return LeftOut(row.unit, row.cohorts, replace(at_edge, method=method), "")
     blank = PooledProportion(method, scale_of(method), *counts)
@@ -214,14 +210,14 @@ def _filled(row: LeftOut[GlmmFit], method: PoolingMethod, x: Floats, m: Floats) 
 
 
 def _row(row: LeftOut[PooledProportion], full: PooledProportion, x: Floats, m: Floats) -> dict[str, object]:
-    """Return the columns that every method fills."""
+    """Return the columns common to all methods."""
     patients, responders = int(m[row.cohorts].sum()), int(x[row.cohorts].sum())
     pooled = row.result
     change = note = None
     if pooled is None:
         note = f"{capitalised(row.message)}."
     else:
-        # What is said of all cohorts need not be said again, but for why there is no result.
+        # Notes on all cohorts are not repeated, except for the reason for a missing result.
         note = "" if pooled.notes == full.notes and pooled.estimate is not None else pooled.note
         if pooled.estimate is not None and full.estimate is not None:
             change = pooled.estimate - full.estimate
@@ -255,7 +251,7 @@ def _normal(method: InverseVariance, x: Floats, m: Floats) -> dict[str, Floats |
     if method.estimator is None:
         return shown
     blup = shrunken_estimates(yi, vi, fit=fit_regression(yi, vi, estimator=method.estimator, test=method.test))
-    # One at a time, as a cohort's own number of patients is what the Freeman-Tukey scale needs to come back.
+    # One at a time: the Freeman-Tukey back-transformation needs the cohort's own number of patients.
     limits = np.column_stack([blup.mean, blup.low, blup.high])
     rates = [
         back_transform(row, scale=method.scale, n=patients) for row, patients in zip(limits, m[:, None], strict=True)

@@ -1,9 +1,9 @@
-"""Cluster-robust covariance of an inverse-variance mean or regression, for cohorts that are not independent.
+"""Cluster-robust covariance of an inverse-variance mean or regression, for dependent cohorts.
 
-The weights 1 / (vi + tau2) take cohorts for independent. The estimate stays as they make it; its covariance comes from
-the residuals, summed over the cohorts of each cluster (say, of a trial), and is right in large samples however cohorts
-of a cluster depend on each other. `CR2` takes out the bias that it has with few clusters when the weights are right;
-its t quantile has Satterthwaite's degrees of freedom.
+The weights 1 / (vi + tau2) treat cohorts as independent. The estimate keeps them; its covariance comes from the
+residuals, summed within each cluster (such as a trial), and is valid in large samples whatever the dependence within
+clusters. `CR2` removes its small-sample bias under correct weights; its t quantile has Satterthwaite's degrees of
+freedom.
 
 References
 ----------
@@ -26,17 +26,17 @@ from alkbayes.classical.inverse_variance.regression import ROUNDING, Omnibus, om
 from alkbayes.text.wording import counted
 
 LARGEST_CLUSTER = 1000
-"""CR2 takes the root of a matrix as large as the largest cluster: a second's work at this size."""
+"""CR2 takes the root of a matrix the size of the largest cluster: one second at this size."""
 SINGULAR = 1e-10
-"""An eigenvalue so small, relative to the largest there could be, is 0."""
+"""An eigenvalue below this fraction of the largest possible one is 0."""
 NULL = 1e-6
-"""A null direction of unit length has no part in an effect whose entry is smaller."""
+"""A null direction of unit length does not involve an effect whose entry is smaller."""
 FEW_DF = 4.0
-"""With fewer degrees of freedom the t approximation is known to be poor (Tipton 2015)."""
+"""With fewer degrees of freedom the t approximation is poor (Tipton 2015)."""
 
 
 class Correction(StrEnum):
-    """How the covariance is corrected for the number of clusters m."""
+    """Correction of the covariance for the number of clusters m."""
 
     CR0 = "cr0"
     CR1 = "cr1"
@@ -50,21 +50,21 @@ class RobustFit:
     Attributes
     ----------
     beta
-        Fixed effects, shape (p,); those of the inverse-variance model.
+        Fixed effects of the inverse-variance model, shape (p,).
     covariance
-        Their cluster-robust covariance, shape (p, p); NaN for those effects that have none, see `message`.
+        Their cluster-robust covariance, shape (p, p); NaN for effects without one, see `message`.
     df
         Degrees of freedom of each effect's t, shape (p,): Satterthwaite's with CR2, else m - p.
     clusters
         Number of clusters m.
     correction
-        The correction that was made, which may be less than was asked for: `message` then says why.
+        Correction applied, which may be weaker than requested: `message` then gives the reason.
     message
-        What a reader must know; empty if nothing.
+        Warning to the reader, or empty.
     omnibus
-        Test of all effects but that of a column of ones: with CR2 the approximate Hotelling test, as clubSandwich's
-        `Wald_test(test = "HTZ")`, which for one effect is its t test; else F with m - p degrees of freedom. None where
-        there is no other effect, one of them has no covariance, or the clusters are too few for it.
+        Joint test of all effects except that of a column of ones: with CR2 the approximate Hotelling test, as
+        clubSandwich's `Wald_test(test = "HTZ")`, equal to the t test for one effect; else F with m - p degrees of
+        freedom. None if there is no other effect, one of them has no covariance, or the clusters are too few.
     """
 
     beta: Floats
@@ -82,7 +82,7 @@ class RobustFit:
 
     @property
     def p_values(self) -> Floats:
-        """Two-sided p-values of each effect being 0, shape (p,)."""
+        """Two-sided p-values for effects of 0, shape (p,)."""
         return np.asarray(2 * stdtr(self.df, -np.abs(self.beta / self.se)), dtype=np.float64)
 
     def intervals(self, prob: float) -> Floats:
@@ -103,10 +103,10 @@ def cluster_robust(
     """Return an inverse-variance mean or regression with a cluster-robust covariance.
 
     The working model is that of the weights, independent cohorts with variances vi + tau2, as in clubSandwich's
-    `vcovCR(rma.uni(...), cluster, type)`; CR1 has metafor's factor m / (m - p). Where CR2 is not feasible (a cluster of
-    more than `LARGEST_CLUSTER` cohorts) CR1 takes its place. Without m > p clusters there is no result, and none for an
-    effect that rests on one cluster alone, whose residuals there are 0 whatever the truth, or whose clusters differ by
-    rounding alone; clubSandwich and metafor give a number for them, which is too small.
+    `vcovCR(rma.uni(...), cluster, type)`; CR1 has metafor's factor m / (m - p). CR1 replaces CR2 if that is not
+    feasible (a cluster of more than `LARGEST_CLUSTER` cohorts). There is no result unless m > p, and none for an effect
+    that rests on a single cluster, whose residuals are 0 whatever the truth, or whose clusters differ only by rounding;
+    clubSandwich and metafor return a value for these, which is too small.
 
     Parameters
     ----------
@@ -117,14 +117,12 @@ def cluster_robust(
     tau2
         Variance between cohorts in the weights, squared scale of `yi`; 0 for the common-effect model.
     design
-        Fixed effects, shape (k, p), of full column rank; a column of ones when None.
-    correction
-        The correction wanted.
+        Fixed effects, shape (k, p), of full column rank; a column of ones if None.
 
     Raises
     ------
     ValueError
-        If the arrays do not fit together, a variance is not positive, or the design lacks full column rank.
+        If the array shapes disagree, a variance is not positive, or the design lacks full column rank.
     """
     if not tau2 >= 0:
         raise ValueError(f"tau2 must be at least 0, got {tau2!r}")
@@ -158,7 +156,7 @@ def cluster_robust(
     if alone.any():
         covariance[alone], covariance[:, alone], df[alone] = np.nan, np.nan, np.nan
         messages.append("no interval for a fixed effect that rests on one cluster alone")
-    # Scores of rounding size say nothing of how far clusters differ.
+    # Scores of rounding size carry no information on differences between clusters.
     flat = np.diag(covariance) <= ROUNDING * np.diag(bread)
     if flat.any():
         covariance[flat], covariance[:, flat], df[flat] = np.nan, np.nan, np.nan
@@ -175,14 +173,14 @@ def cluster_robust(
 def _omnibus(
     beta: Floats, covariance: Floats, tested: NDArray[np.bool_], parts: "_Parts | None", df2: int
 ) -> Omnibus | None:
-    """Test that some effects are all 0: by the approximate Hotelling test, without `parts` by F with `df2`."""
+    """Test that the effects `tested` are all 0: approximate Hotelling test, or F with `df2` without `parts`."""
     plain = omnibus(beta, covariance, tested, df2=df2)
     if plain is None or parts is None:
         return plain
     q = plain.df1
     eta = parts.degrees_of_freedom(np.eye(beta.size)[tested])
     df = eta - q + 1
-    # Without that much left, the covariance may as well be singular: no test.
+    # With less left, the covariance may as well be singular: no test.
     if not df > 0:
         return None
     statistic = plain.statistic * df / eta
@@ -191,19 +189,11 @@ def _omnibus(
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What the m clusters put into the CR2 covariance, from which its own variance follows.
+    """Contributions of the m clusters to the CR2 covariance, which determine its own variance.
 
     A cluster adds u u' with u = a' e, a of shape (cohorts, p). With V the working covariance, Cov(u_j, u_l) is a_j' V
-    a_j for j = l, less (X' a_j)' bread (X' a_l).
-
-    Attributes
-    ----------
-    own
-        a_j' V a_j, shape (m, p, p).
-    shared
-        X' a_j, shape (m, p, p).
-    bread
-        Covariance of the effects under the working model, shape (p, p).
+    a_j for j = l (`own`, shape (m, p, p)), less (X' a_j)' bread (X' a_l) (`shared` is X' a_j, shape (m, p, p); `bread`,
+    shape (p, p), the covariance of the effects under the working model).
     """
 
     own: Floats
@@ -211,11 +201,11 @@ class _Parts:
     bread: Floats
 
     def degrees_of_freedom(self, contrast: Floats) -> float:
-        """Return eta of the Wishart that the covariance of `contrast` (shape (q, p)) times beta is taken for.
+        """Return the degrees of freedom eta of the Wishart approximation for `contrast` (shape (q, p)) times beta.
 
-        For the D of that contrast in units of its expectation, eta = q (q + 1) over the sum of the variances of D's
-        entries, which is that of tr(C)^2 + tr(C C) over all pairs of clusters, C = Cov(u_j, u_l); for q = 1 that is
-        Satterthwaite's. Work is linear in the clusters: nothing of size m x m is built.
+        With D the covariance of that contrast in units of its expectation, eta = q (q + 1) over the sum of the
+        variances of D's entries, which is that of tr(C)^2 + tr(C C) over all pairs of clusters, C = Cov(u_j, u_l);
+        Satterthwaite's for q = 1. Linear in the clusters: no m x m array.
         """
         own = contrast @ self.own @ contrast.T
         shared = self.shared @ contrast.T
@@ -240,9 +230,9 @@ def _squares(blocks: Floats) -> float:
 def _bias_reduced(
     design: Floats, v: Floats, bread: Floats, residuals: Floats, members: list[NDArray[np.intp]]
 ) -> tuple[Floats, _Parts]:
-    """Return the CR2 covariance, shape (p, p), and what its degrees of freedom are made of.
+    """Return the CR2 covariance, shape (p, p), and the parts for its degrees of freedom.
 
-    With V the working covariance, diagonal, a cluster's adjustment is A = V^(1/2) G^(-1/2) V^(1/2) with G = V^2 -
+    With V the diagonal working covariance, a cluster's adjustment is A = V^(1/2) G^(-1/2) V^(1/2) with G = V^2 -
     V^(1/2) X bread X' V^(1/2), and its score X' V^-1 A e.
     """
     p = len(bread)
@@ -264,10 +254,10 @@ def _bias_reduced(
 
 
 def _inverse_root(inner: Floats, scales: Floats) -> Floats:
-    """Return the symmetric inverse square root of D inner D, D being diagonal, or that of its pseudo-inverse.
+    """Return the symmetric (pseudo-)inverse square root of D inner D, D diagonal.
 
-    As many directions are null as `inner` has: next to a cohort of millions an honest eigenvalue of the whole looks
-    like rounding. Its root is found from singular values, which keep twice the digits of eigenvalues.
+    It has as many null directions as `inner`: beside a cohort of millions a true eigenvalue of the product looks like
+    rounding. The root comes from singular values, which keep twice the digits of eigenvalues.
     """
     values, vectors = np.linalg.eigh(inner)
     factor = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T * scales
@@ -278,7 +268,7 @@ def _inverse_root(inner: Floats, scales: Floats) -> Floats:
 
 
 def _rest_on_one_cluster(design: Floats, w: Floats, members: list[NDArray[np.intp]]) -> NDArray[np.bool_]:
-    """Return which fixed effects cannot be told without some one of the clusters, shape (p,)."""
+    """Return which fixed effects are not identified without some one cluster, shape (p,)."""
     information = design.T @ (w[:, None] * design)
     scale = np.sqrt(np.diag(information))
     without = np.array([information - design[each].T @ (w[each, None] * design[each]) for each in members])

@@ -1,4 +1,4 @@
-"""Estimates with known sampling variances, in groups that are not independent: checked arguments."""
+"""Checked estimates with known sampling variances, in dependent groups."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -22,7 +22,7 @@ class GroupedEstimates:
     design
         Fixed effects, shape (k, p), of full column rank.
     labels
-        Group of each cohort, 0, 1 and so on, shape (k,).
+        Group of each cohort, numbered from 0, shape (k,).
     """
 
     yi: Floats
@@ -37,7 +37,7 @@ class GroupedEstimates:
         Raises
         ------
         ValueError
-            If the arrays do not fit together, an estimate is not finite, a variance is not positive and finite, or the
+            If the array shapes disagree, an estimate is not finite, a variance is not positive and finite, or the
             design lacks full column rank.
         """
         y, v = (np.asarray(each, dtype=np.float64) for each in (yi, vi))

@@ -1,7 +1,7 @@
-"""How far cohorts differ beyond chance, and beyond what a design explains: Cochran's Q, I2 and H2.
+"""Heterogeneity beyond chance and beyond a design: Cochran's Q, I2 and H2.
 
-Everything works on estimates `yi` with known sampling variances `vi`; the variance between cohorts itself is estimated
-in :mod:`alkbayes.classical.inverse_variance.tau2`.
+All work on estimates `yi` with known sampling variances `vi`, shape (k,), and a design of shape (k, p) with full column
+rank, a column of ones if None. :mod:`alkbayes.classical.inverse_variance.tau2` estimates the variance between cohorts.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class CochranQ:
     Attributes
     ----------
     q
-        Weighted sum of squared distances from the common mean, or from what the design gives.
+        Weighted sum of squared distances from the common mean, or from the fitted values.
     df
         Degrees of freedom, k - p; p = 1 for a common mean.
     p
@@ -33,19 +33,7 @@ class CochranQ:
 
 
 def cochran_q(yi: Floats, vi: Floats, design: Floats | None = None) -> CochranQ:
-    """Return Cochran's Q of k cohorts about a design with p columns, k > p.
-
-    Parameters
-    ----------
-    yi, vi
-        Estimates and their sampling variances, shape (k,).
-    design
-        Shape (k, p), of full column rank; a column of ones when None.
-
-    References
-    ----------
-    Cochran (1954), doi:10.2307/3001666.
-    """
+    """Return Cochran's Q of k cohorts about a design with p columns, k > p (Cochran 1954, doi:10.2307/3001666)."""
     matrix = _or_ones(design, yi.size)
     q = float((WeightedDesign.of(matrix, 1 / vi).residuals(yi) ** 2).sum())
     df = yi.size - matrix.shape[1]
@@ -53,17 +41,8 @@ def cochran_q(yi: Floats, vi: Floats, design: Floats | None = None) -> CochranQ:
 
 
 def typical_variance(vi: Floats, design: Floats | None = None) -> float:
-    """Return the "typical" sampling variance s2 of Higgins & Thompson, as metafor extends it to a design.
+    """Return the "typical" sampling variance s2, as metafor extends it to a design with p < k columns.
 
-    Parameters
-    ----------
-    vi
-        Sampling variances, shape (k,).
-    design
-        Shape (k, p), of full column rank, p < k; a column of ones when None.
-
-    References
-    ----------
     Higgins & Thompson (2002), equation 9, doi:10.1002/sim.1186.
     """
     matrix = _or_ones(design, vi.size)
@@ -74,16 +53,13 @@ def typical_variance(vi: Floats, design: Floats | None = None) -> float:
 def i2_h2(tau2: float, vi: Floats, design: Floats | None = None) -> tuple[float, float]:
     """Return I2 = tau2 / (tau2 + s2), a proportion in [0, 1), and H2 = 1 + tau2 / s2, as metafor defines them.
 
-    With the DerSimonian-Laird tau2 this is the familiar (Q - df) / Q; with another estimator it follows that estimator.
-
-    References
-    ----------
-    Higgins & Thompson (2002), doi:10.1002/sim.1186; s2 is `typical_variance`.
+    s2 is `typical_variance`. With the DerSimonian-Laird tau2, I2 is the familiar (Q - df) / Q (Higgins & Thompson 2002,
+    doi:10.1002/sim.1186).
     """
     s2 = typical_variance(vi, design)
     return tau2 / (tau2 + s2), 1 + tau2 / s2
 
 
 def _or_ones(design: Floats | None, k: int) -> Floats:
-    """Return the design, or that of one mean for all."""
+    """Return the design, or a column of ones."""
     return np.ones((k, 1)) if design is None else design

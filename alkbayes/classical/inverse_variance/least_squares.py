@@ -1,7 +1,7 @@
 """Weighted least squares on a design, by an orthonormal basis of its columns.
 
-What metafor calls P, the k x k matrix W - W X (X'WX)^-1 X'W, is needed in traces and products only; each is had from
-the basis, so that nothing of size k x k is ever built.
+The k x k matrix that metafor calls P, W - W X (X'WX)^-1 X'W, is needed only in traces and products; these come from the
+basis, without any array of size k x k.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class WeightedDesign:
         return inverse @ inverse.T
 
     def residuals(self, yi: Floats) -> Floats:
-        """Return yi less what the design explains, times sqrt(W), shape (k,)."""
+        """Return yi minus the fitted values, times sqrt(W), shape (k,)."""
         scaled = np.sqrt(self.weights) * yi
         return scaled - self.basis @ (self.basis.T @ scaled)
 

@@ -1,7 +1,7 @@
 """Regression of estimates with known sampling variances, with or without a variance between cohorts.
 
-A pooled mean is the regression on a column of ones. Tests, intervals, and what is left of the heterogeneity follow
-metafor's `rma.uni`.
+A pooled mean is the regression on a column of ones. Tests, intervals and residual heterogeneity follow metafor's
+`rma.uni`.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator, estimate_tau
 from alkbayes.vocabulary import INTERVAL_PROB
 
 ROUNDING = 1e-20
-"""A mean squared residual, in units of the sampling variance, that is no more than rounding makes it."""
+"""Mean squared residual, in units of the sampling variance, up to which it is rounding error."""
 
 
 class Test(StrEnum):
-    """How coefficients are tested and their intervals made; the values are metafor's."""
+    """Test and confidence interval of coefficients; the values are metafor's."""
 
     Z = "z"
     T = "t"
@@ -40,16 +40,16 @@ class Prediction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Omnibus:
-    """A test that several coefficients are all 0.
+    """Joint test that several coefficients are 0.
 
     Attributes
     ----------
     statistic
         Q_M, compared with chi-squared; with `df2`, Q_M over `df1`, compared with F.
     df1
-        Coefficients tested.
+        Number of coefficients tested.
     df2
-        Denominator degrees of freedom, not always whole; None for chi-squared.
+        Denominator degrees of freedom, possibly fractional; None for chi-squared.
     p
         p-value.
     """
@@ -64,17 +64,17 @@ class Omnibus:
 class RegressionFit:
     """A regression of k estimates on p coefficients.
 
-    Where `converged` is False, the estimate of tau2 is not to be had: every number that depends on it is NaN or None.
+    If `converged` is False, tau2 could not be estimated: everything that depends on it is NaN or None.
 
     Attributes
     ----------
     beta
         Coefficients, shape (p,), scale of the estimates.
     covariance
-        Of `beta`, shape (p, p), with the factor of the Hartung-Knapp methods in it; NaN where that factor is rounding.
+        Covariance of `beta`, shape (p, p), including the Hartung-Knapp factor; NaN if that factor is rounding error.
     factor
-        What these methods multiply the covariance by: the mean squared residual in units of vi + tau2, for `AD_HOC` at
-        least 1. 1 for the other tests; 0 where the residuals are no more than rounding.
+        Hartung-Knapp factor of the covariance: the mean squared residual in units of vi + tau2, at least 1 for
+        `AD_HOC`. 1 for the other tests; 0 if the residuals are rounding error.
     low, high
         Limits of the confidence intervals, shape (p,); NaN without a covariance.
     df
@@ -82,24 +82,24 @@ class RegressionFit:
     tau2
         Variance between cohorts, squared scale of the estimates; 0 in a common-effect model.
     converged
-        Whether tau2 was found.
+        True if tau2 was found.
     weights
         1 / (vi + tau2), shape (k,).
     fitted
-        What the design gives for each cohort, shape (k,).
+        Fitted value of each cohort, shape (k,).
     q_e, q_e_df, q_e_p
-        Cochran's Q about the design, its degrees of freedom k - p, and p-value; None where k = p.
+        Cochran's Q about the design, its degrees of freedom k - p, and p-value; None if k = p.
     omnibus
-        Test of all coefficients but that of a column of ones; None where there is no other, or their covariance is
-        singular or not to be had.
+        Joint test of all coefficients except that of a column of ones; None if there is no other, or their covariance
+        is singular or missing.
     i2, h2
-        Share of the residual variation that is between cohorts, in [0, 1], and H2: from tau2, in a common-effect model
-        from Q (where H2 = Q / df may be under 1). None where k = p.
+        Proportion of the residual variation between cohorts, in [0, 1], and H2: from tau2, or from Q in a common-effect
+        model (where H2 = Q / df may be below 1). None if k = p.
     log_likelihood
-        For `ML` and the common-effect model the log-likelihood, for `REML` the restricted one; else None.
+        Log-likelihood for `ML` and the common-effect model, restricted one for `REML`; else None.
     r2
         Share of the tau2 of an intercept-only fit that the covariates explain, in [0, 1]. None without covariates or an
-        intercept, in a common-effect model, and where that fit has no tau2 to explain.
+        intercept, in a common-effect model, and if that tau2 is 0.
     """
 
     beta: Floats
@@ -151,20 +151,19 @@ def fit_regression(
     yi, vi
         Estimates and their sampling variances, shape (k,).
     design
-        Shape (k, p), of full column rank; a column of ones when None.
+        Shape (k, p), of full column rank; a column of ones if None.
     estimator
-        Of the variance between cohorts; None for the common-effect model, in which there is none.
+        Estimator of the variance between cohorts; None for the common-effect model.
     test
         `Z` normal, `T` t with k - p degrees of freedom; `KNAPP_HARTUNG` t, with the covariance times the weighted
-        residual sum of squares over k - p; `AD_HOC` the same, but never times less than 1.
+        residual sum of squares over k - p; `AD_HOC` the same with a factor of at least 1.
     prob
         Confidence level, in (0, 1).
 
     Raises
     ------
     ValueError
-        If the design does not have k rows and full column rank, or k <= p where a variance between cohorts or t is
-        asked for.
+        If the design does not have k rows and full column rank, or k <= p with a variance between cohorts or t.
 
     References
     ----------
@@ -186,7 +185,7 @@ def fit_regression(
     weighted = WeightedDesign.of(matrix, 1 / (vi + between))
     beta, residuals = weighted.coefficients(yi), weighted.residuals(yi)
     factor = _factor(residuals, k - p, test)
-    # Residuals of rounding size are no measure of anything: no standard error, and nothing that rests on one.
+    # Residuals of rounding size measure nothing: no standard error, and nothing derived from one.
     covariance = weighted.covariance() * (factor if factor > 0 else np.nan)
     df = None if test is Test.Z else k - p
     half = quantile(df, prob) * np.sqrt(np.diag(covariance))
@@ -217,19 +216,19 @@ def fit_regression(
 
 
 def omnibus(beta: Floats, covariance: Floats, tested: npt.NDArray[np.bool_], *, df2: int | None) -> Omnibus | None:
-    """Test that some coefficients are all 0; None where none is tested or their covariance is singular.
+    """Test that the coefficients `tested` are all 0; None if there are none or their covariance is singular.
 
     Parameters
     ----------
     beta, covariance
         Coefficients, shape (p,), and their covariance, shape (p, p).
     tested
-        Which of them, shape (p,), bool.
+        Mask, shape (p,), bool.
     df2
         Denominator degrees of freedom for F; None for chi-squared.
     """
     df1 = int(tested.sum())
-    # In units of each coefficient's standard error, so that those of the moderators do not matter.
+    # In standard errors of each coefficient, so that the units of the moderators do not matter.
     se = np.sqrt(np.diag(covariance)[tested])
     if df1 == 0 or not (se > 0).all():
         return None
@@ -245,7 +244,7 @@ def omnibus(beta: Floats, covariance: Floats, tested: npt.NDArray[np.bool_], *, 
 def prediction_interval(
     centre: float, se: float, tau2: float, *, k: int, kind: Prediction, prob: float = INTERVAL_PROB
 ) -> tuple[float, float] | None:
-    """Return the limits of a prediction interval for the mean of a further cohort, centre -/+ q sqrt(tau2 + se2).
+    """Return the limits of a prediction interval for the mean of a new cohort, centre -/+ q sqrt(tau2 + se2).
 
     Parameters
     ----------
@@ -253,23 +252,17 @@ def prediction_interval(
         Pooled mean of k cohorts with its standard error, on any scale.
     tau2
         Variance between cohorts, squared scale.
-    k
-        Number of cohorts.
     kind
-        The quantile q: `NORMAL`; `T_K_MINUS_2` as Higgins, Thompson & Spiegelhalter have it; `T_K_MINUS_1`, which
-        metafor 3.8 takes with t and Hartung-Knapp tests, and which goes with an interval by t.
+        Quantile q: `NORMAL`; `T_K_MINUS_2` (Higgins, Thompson & Spiegelhalter 2009,
+        doi:10.1111/j.1467-985X.2008.00552.x; Riley, Higgins & Deeks 2011, doi:10.1136/bmj.d549); `T_K_MINUS_1`, used by
+        metafor 3.8 with t and Hartung-Knapp tests, which matches a confidence interval by t.
     prob
         Probability, in (0, 1).
 
     Returns
     -------
     tuple of float, or None
-        On the scale of `centre`; None where t has no degree of freedom left.
-
-    References
-    ----------
-    Higgins, Thompson & Spiegelhalter (2009), doi:10.1111/j.1467-985X.2008.00552.x; Riley, Higgins & Deeks (2011),
-    doi:10.1136/bmj.d549.
+        On the scale of `centre`; None if t has no degree of freedom left.
     """
     df = {Prediction.NORMAL: None, Prediction.T_K_MINUS_1: k - 1, Prediction.T_K_MINUS_2: k - 2}[kind]
     if df is not None and df < 1:
@@ -279,7 +272,7 @@ def prediction_interval(
 
 
 def has_full_rank(design: Floats) -> bool:
-    """Return whether no column of a design (shape (k, p)) is a combination of the others, whatever their units."""
+    """Return True if no column of a design (shape (k, p)) is a combination of the others, whatever their units."""
     largest = np.abs(design).max(axis=0, initial=0.0)
     if not (np.isfinite(largest) & (largest > 0)).all():
         return False
@@ -288,13 +281,13 @@ def has_full_rank(design: Floats) -> bool:
 
 
 def quantile(df: float | None, prob: float) -> float:
-    """Return by how many standard errors a limit lies from its estimate: by t, or by the normal where df is None."""
+    """Return the distance of a limit from its estimate in standard errors: by t, or normal if df is None."""
     upper = (1 + prob) / 2
     return float(ndtri(upper) if df is None else stdtrit(df, upper))
 
 
 def _factor(residuals: Floats, df: int, test: Test) -> float:
-    """Return what Hartung & Knapp multiply the covariance by, 0 where that is rounding; 1 for the other tests."""
+    """Return the Hartung-Knapp factor of the covariance, 0 if it is rounding error; 1 for the other tests."""
     if test in {Test.Z, Test.T}:
         return 1.0
     factor = float(residuals @ residuals) / df
@@ -306,14 +299,14 @@ def _factor(residuals: Floats, df: int, test: Test) -> float:
 def _log_likelihood(
     tau2: float, yi: Floats, vi: Floats, design: Floats, estimator: Tau2Estimator | None
 ) -> float | None:
-    """Return the log-likelihood that the estimator has put at its maximum; None for one by moments."""
+    """Return the log-likelihood maximised by the estimator; None for a moment estimator."""
     if estimator not in {None, Tau2Estimator.ML, Tau2Estimator.REML}:
         return None
     return normal_log_likelihood(tau2, yi, vi, design, restricted=estimator is Tau2Estimator.REML)
 
 
 def _explained(tau2: float, yi: Floats, vi: Floats, design: Floats, estimator: Tau2Estimator | None) -> float | None:
-    """Return R2: the share of the tau2 about one mean that is gone about the design."""
+    """Return R2: the share of the tau2 about one mean explained by the design."""
     ones = np.ones(yi.size)
     if estimator is None or design.shape[1] == 1 or has_full_rank(np.column_stack([design, ones])):
         return None
@@ -322,7 +315,7 @@ def _explained(tau2: float, yi: Floats, vi: Floats, design: Floats, estimator: T
 
 
 def _unfound(yi: Floats, vi: Floats, design: Floats, test: Test) -> RegressionFit:
-    """Return a fit without tau2: what does not depend on it, and nothing else."""
+    """Return a fit without tau2, with only the values that do not depend on it."""
     k, p = design.shape
     residual = cochran_q(yi, vi, design)
     nothing = np.full(p, np.nan)

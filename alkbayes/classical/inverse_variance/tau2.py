@@ -1,6 +1,7 @@
-"""The variance between cohorts, tau2: its estimators, and an interval by the Q profile.
+"""Estimators of the variance between cohorts, tau2, and its Q-profile interval.
 
-All work about a design, so that a meta-regression and a pooled mean (a design of ones) are one case.
+All take `yi` and `vi`, estimates and their sampling variances, shape (k,), and a design, shape (k, p), of full column
+rank: a meta-regression, or with a column of ones a pooled mean.
 """
 
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from alkbayes.classical.inverse_variance.least_squares import WeightedDesign
 
 MAX_ITERATIONS = 200
 STEP_TOLERANCE = 1e-12
-"""Relative to tau2 plus the typical sampling variance: an iteration stops when a step is smaller."""
+"""Step at which an iteration stops, relative to tau2 plus the typical sampling variance."""
 
 
 class Tau2Estimator(StrEnum):
-    """How the variance between cohorts is estimated."""
+    """Estimator of the variance between cohorts."""
 
     DL = "dl"
     PM = "pm"
@@ -32,14 +33,14 @@ class Tau2Estimator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tau2:
-    """An estimate of the between-cohort variance.
+    """Estimate of the between-cohort variance.
 
     Attributes
     ----------
     tau2
-        Variance between cohorts, squared scale of `yi`, at least 0; the last iterate where `converged` is False.
+        Variance between cohorts, squared scale of `yi`, at least 0; the last iterate if `converged` is False.
     converged
-        Whether the estimator reached its tolerance; True for a closed form.
+        True if the estimator reached its tolerance, or has a closed form.
     """
 
     tau2: float
@@ -48,13 +49,13 @@ class Tau2:
 
 @dataclass(frozen=True, slots=True)
 class Tau2Interval:
-    """A confidence interval of the between-cohort variance, and those of I2 and H2 that follow from it.
+    """Confidence interval of the between-cohort variance, with the corresponding ones of I2 and H2.
 
     Attributes
     ----------
     low, high
-        Limits of tau2, squared scale of `yi`. Both None where the interval is empty: the cohorts differ by less than
-        chance makes them at tau2 = 0.
+        Limits of tau2, squared scale of `yi`. Both None if the interval is empty: the cohorts differ by less than
+        chance at tau2 = 0.
     i2_low, i2_high
         Limits of I2, proportions in [0, 1).
     h2_low, h2_high
@@ -72,28 +73,22 @@ class Tau2Interval:
 def estimate_tau2(
     yi: Floats, vi: Floats, design: Floats, estimator: Tau2Estimator, *, max_iterations: int = MAX_ITERATIONS
 ) -> Tau2:
-    """Return an estimate of the variance between cohorts that is left about a design, truncated at 0.
+    """Return an estimate of the residual variance between cohorts about a design, truncated at 0.
 
     `DL` DerSimonian & Laird, from Q; `HE` Hedges, from the unweighted variance; `HS` Hunter & Schmidt; `SJ` Sidik &
-    Jonkman, begun at the unweighted variance, never 0 where cohorts differ at all; `PM` Paule & Mandel, where the
-    generalised Q equals its expectation, which is also the empirical Bayes estimate; `ML` and `REML` (restricted)
+    Jonkman, starting from the unweighted variance, positive if cohorts differ at all; `PM` Paule & Mandel, which
+    equates the generalised Q with its expectation, also the empirical Bayes estimate; `ML` and `REML` (restricted)
     maximum likelihood.
 
     Parameters
     ----------
-    yi, vi
-        Estimates and their sampling variances, shape (k,).
-    design
-        Shape (k, p), of full column rank; a column of ones for one mean.
-    estimator
-        Which.
     max_iterations
-        Of `PM`, `ML` and `REML`; after so many the last value is returned with `converged=False`.
+        Limit for `PM`, `ML` and `REML`; at the limit the last value is returned with `converged=False`.
 
     Raises
     ------
     ValueError
-        If k <= p, which leaves nothing to estimate a variance from.
+        If k <= p, which leaves no degrees of freedom for a variance.
 
     References
     ----------
@@ -125,25 +120,12 @@ def estimate_tau2(
 
 
 def tau2_q_profile(yi: Floats, vi: Floats, design: Floats, *, prob: float) -> Tau2Interval:
-    """Return the interval of tau2 values at which the generalised Q is no surprise.
+    """Return the tau2 values compatible with the generalised Q (Viechtbauer 2007, doi:10.1002/sim.2514), p < k.
 
     Q(tau2), the weighted residual sum of squares about the design with weights 1 / (vi + tau2), is chi-squared with k -
-    p degrees of freedom at the true tau2 and falls as tau2 grows; the limits are where it crosses the two quantiles.
-    The lower one is 0 where Q(0) is under the upper quantile. It does not depend on an estimator of tau2, so that an
-    estimate may lie outside.
-
-    Parameters
-    ----------
-    yi, vi
-        Estimates and their sampling variances, shape (k,).
-    design
-        Shape (k, p), of full column rank, p < k.
-    prob
-        Confidence level, in (0, 1).
-
-    References
-    ----------
-    Viechtbauer (2007), doi:10.1002/sim.2514.
+    p degrees of freedom at the true tau2 and falls as tau2 grows; the limits are where it crosses the two quantiles at
+    confidence level `prob`. The lower one is 0 if Q(0) is below the upper quantile. The interval does not depend on an
+    estimator of tau2, so an estimate may lie outside.
     """
     k, p = design.shape
     tail = (1 - prob) / 2
@@ -157,7 +139,7 @@ def tau2_q_profile(yi: Floats, vi: Floats, design: Floats, *, prob: float) -> Ta
 
 
 def normal_log_likelihood(tau2: float, yi: Floats, vi: Floats, design: Floats, *, restricted: bool) -> float:
-    """Return the (restricted) log-likelihood of tau2, coefficients at their best, with all constants as in metafor."""
+    """Return the (restricted) log-likelihood of tau2, maximised over coefficients, with all constants as in metafor."""
     weighted = WeightedDesign.of(design, 1 / (vi + tau2))
     k, p = design.shape
     residuals = weighted.residuals(yi)
@@ -170,7 +152,7 @@ def normal_log_likelihood(tau2: float, yi: Floats, vi: Floats, design: Floats, *
 
 
 def _hedges(yi: Floats, vi: Floats, design: Floats) -> float:
-    """Return Hedges' estimate: the residual variance without weights less the expected sampling variance in it."""
+    """Return Hedges' estimate: the unweighted residual variance minus its expected sampling variance."""
     plain = WeightedDesign.of(design, np.ones_like(vi))
     residuals = plain.residuals(yi)
     excess = float(residuals @ residuals - vi @ (1 - plain.leverages()))
@@ -179,7 +161,7 @@ def _hedges(yi: Floats, vi: Floats, design: Floats) -> float:
 
 
 def _where_q_is(target: float, yi: Floats, vi: Floats, design: Floats, max_iterations: int) -> Tau2:
-    """Return the tau2 >= 0 at which the generalised Q has come down to a positive target; 0 where it begins under it.
+    """Return the tau2 >= 0 at which the generalised Q falls to a positive target; 0 if it starts below.
 
     Q falls and is convex in tau2, so Newton's steps from 0 rise to the root and never pass it.
     """
@@ -201,10 +183,9 @@ def _where_q_is(target: float, yi: Floats, vi: Floats, design: Floats, max_itera
 def _scoring(yi: Floats, vi: Floats, design: Floats, *, restricted: bool, max_iterations: int) -> Tau2:
     """Return the (restricted) maximum likelihood estimate by Fisher scoring.
 
-    As metafor does it, from the same start (Hedges' estimate) and with the same last look at tau2 = 0; three things are
-    stricter. The stopping rule is relative, so that cohorts of millions are not stopped at their start; a step that
-    lowers the likelihood is halved; a step below 0 goes to 0 and ends there if the score points outwards, where metafor
-    halves the step and stops a little above.
+    Like metafor from Hedges' estimate, with a check of tau2 = 0; but stricter: the stopping rule is relative (cohorts
+    of millions do not stop at the start), a step that lowers the likelihood is halved, and a step below 0 goes to 0 and
+    ends there if the score points outwards.
     """
 
     def loglik(value: float) -> float:

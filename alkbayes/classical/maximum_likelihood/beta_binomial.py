@@ -8,8 +8,6 @@ likelihood of a cohort is
 
 which is the binomial's at theta = 0 and has all its derivatives as plain sums.
 
-References
-----------
 Griffiths (1973), doi:10.2307/2529131; Kuss (2015), doi:10.1002/sim.6383.
 """
 
@@ -25,20 +23,20 @@ from alkbayes.classical.maximum_likelihood.glmm_likelihood import Maximum, maxim
 from alkbayes.likelihood.binomial_normal.cohort import saturated
 
 MAX_ITERATIONS = 100
-"""Newton steps."""
+"""Maximum Newton steps."""
 ROUNDING = 2e-14
-"""What it may do to the log-likelihood, per patient: the three products are sums of much larger logarithms."""
+"""Rounding error of the log-likelihood per patient: the three products are sums of much larger logarithms."""
 LARGEST_THETA = 1e8
-"""A rho beyond this theta is on its way to 1."""
+"""Beyond this theta, rho is taken to converge to 1."""
 EXACT_TERMS = 4096
-"""Terms of a product added one by one; the rest come from the Euler-Maclaurin formula, from here exact to 1e-13."""
+"""Terms of a product added one by one; beyond, the Euler-Maclaurin formula is exact to 1e-13."""
 PANEL_NODES = 12
-"""Gauss-Legendre nodes on each doubling of j: the integrand's nearest singularity is far enough for 1e-18."""
+"""Gauss-Legendre nodes on each doubling of j: the nearest singularity is far enough for an error of 1e-18."""
 
 
 @dataclass(frozen=True, slots=True)
 class BetaBinomialFit:
-    """A fitted beta-binomial model. What could not be found is NaN.
+    """A fitted beta-binomial model. Values that could not be found are NaN.
 
     Attributes
     ----------
@@ -47,18 +45,18 @@ class BetaBinomialFit:
     logit_se
         Standard error of logit(mu) from the inverse observed information; from that of mu alone at rho = 0.
     rho
-        Intraclass correlation, in [0, 1); NaN too where one cohort, or none of two patients, leaves it undefined.
+        Intraclass correlation, in [0, 1); also NaN if undefined: a single cohort, or none of two patients.
     rho_se
         Its standard error; NaN at rho = 0.
     log_likelihood
         At the maximum, binomial coefficients included.
     heterogeneity
-        Likelihood-ratio test of rho = 0. As 0 is a boundary, p is half of chi-squared's with one degree of freedom
-        (Self & Liang 1987, doi:10.1080/01621459.1987.10478472). None where rho is undefined or not found.
+        Likelihood-ratio test of rho = 0. As 0 is a boundary, p is half that of chi-squared with one degree of freedom
+        (Self & Liang 1987, doi:10.1080/01621459.1987.10478472). None if rho is undefined or not found.
     converged
-        Whether the numbers may be used.
+        True if the results may be used.
     message
-        Why not; empty where `converged`.
+        Reason why not, else empty.
     """
 
     mean: float
@@ -76,9 +74,9 @@ class BetaBinomialFit:
         return float(expit(centre - half)), float(expit(centre + half))
 
     def prediction(self, prob: float) -> tuple[float, float]:
-        """Return the limits between which a further cohort's true rate lies with this probability, proportions.
+        """Return the prediction limits for a new cohort's true rate, proportions.
 
-        Quantiles of the fitted beta distribution: the uncertainty of mu and rho is not in them. At rho = 0 both are mu.
+        Quantiles of the fitted beta distribution, without the uncertainty of mu and rho. At rho = 0 both are mu.
         """
         if not self.rho > 0:
             centre = self.mean if self.rho == 0 else float("nan")
@@ -91,7 +89,7 @@ class BetaBinomialFit:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """Points j and weights, so that sums over the factors of all cohorts are weighted sums, each shape (any,)."""
+    """Points j and weights that give sums over the factors of all cohorts, each shape (any,)."""
 
     points: Floats
     weights: Floats
@@ -114,20 +112,20 @@ def fit_beta_binomial(
 ) -> BetaBinomialFit:
     """Fit the beta-binomial model by maximum likelihood.
 
-    Cohorts at 0/n and n/n need nothing special. Where all of them are the one or the other the maximum is at a mean of
-    0 or 1, or at rho = 1: no result, with a message; nothing is raised.
+    Cohorts at 0/n and n/n need no special treatment. If all are at 0/n or n/n the maximum is at a mean of 0 or 1, or at
+    rho = 1: there is then no result but a message, not an error.
 
     Parameters
     ----------
     responders, n
         Counts, shape (k,).
     max_iterations
-        Newton steps to make at most.
+        Maximum Newton steps.
 
     Raises
     ------
     EvidenceError
-        If the counts are not counts (see `checked_counts`).
+        If the counts are invalid (see `checked_counts`).
     """
     x, m = checked_counts(responders, n)
     mean, patients = float(x.sum() / m.sum()), float(m.sum())
@@ -196,8 +194,8 @@ def _search(x: Floats, m: Floats, max_iterations: int, resolution: float) -> Max
 def _terms(counts: Floats) -> _Terms:
     """Return the factors j = 0 ... count - 1 of all cohorts together.
 
-    The Euler-Maclaurin formula about midpoints: the sum over j is the integral over half a unit further at both ends,
-    less a 24th of the rise of the derivative, which differences of two terms stand in for.
+    Euler-Maclaurin about midpoints: the sum over j is the integral extended by half a unit at both ends, minus a 24th
+    of the rise of the derivative, here a difference of two terms.
     """
     short = np.minimum(counts, EXACT_TERMS).astype(np.intp)
     above = short.size - np.cumsum(np.bincount(short, minlength=2))
@@ -223,6 +221,6 @@ def _with_rho(fit: BetaBinomialFit, rho: float, se: float, test: LikelihoodRatio
 
 
 def _lost(message: str) -> BetaBinomialFit:
-    """Return no result, and why."""
+    """Return a fit without a result, and the reason."""
     nan = float("nan")
     return BetaBinomialFit(nan, nan, nan, nan, nan, None, False, message)

@@ -3,11 +3,9 @@
     logit p_i = x_i' beta + tau z_i                           one level
     logit p_i = x_i' beta + tau_group v_group(i) + tau z_i    cohorts within groups, say arms within trials
 
-with z and v standard normal. The random effects are integrated out by
-:mod:`alkbayes.likelihood.binomial_normal.marginal`; this module finds the maximum, its standard errors and its tests.
-Intervals are in :mod:`alkbayes.classical.maximum_likelihood.profile`.
-
-Formulas: Stijnen, Hamza & Ozdemir (2010), doi:10.1002/sim.4040.
+with z and v standard normal (Stijnen, Hamza & Ozdemir 2010, doi:10.1002/sim.4040).
+:mod:`alkbayes.likelihood.binomial_normal.marginal` integrates the random effects out; this module finds the maximum,
+its standard errors and its tests; :mod:`alkbayes.classical.maximum_likelihood.profile` has the intervals.
 """
 
 from collections.abc import Mapping
@@ -26,21 +24,21 @@ from alkbayes.classical.scales import Scale, effects
 from alkbayes.likelihood.binomial_normal.marginal import Nodes
 
 NODES = 41
-"""Quadrature nodes to begin with; enough unless many cohorts stand at 0/n or n/n and tau is beyond 2 or so."""
+"""Initial quadrature nodes; enough unless many cohorts are at 0/n or n/n and tau is above about 2."""
 MAX_NODES = 330
-"""The nodes double until twice as many change nothing, up to here; from about 350 the outer weights underflow."""
+"""The nodes double until doubling changes nothing, up to here; from about 350 the outer weights underflow."""
 QUADRATURE_TOLERANCE = 1e-6
-"""By how much the log-likelihood of a fit may change with twice the nodes."""
+"""Largest change of a fit's log-likelihood on doubling the nodes."""
 MAX_ITERATIONS = 50
-"""Newton steps."""
+"""Maximum Newton steps."""
 PATIENCE = 12
-"""Newton steps before more nodes are taken; six are usual."""
+"""Newton steps before the nodes are increased; six are usual."""
 NESTED_NODES, NESTED_MOST = 15, 3600
-"""At most this many nodes for each of two nested integrals to begin with, and for both together at the end."""
+"""Maximum nodes for each of two nested integrals initially, and for both together finally."""
 SMALLEST_START = 0.05
-"""A search for a tau begins at least so far from 0, where the likelihood is even and has no slope."""
+"""Smallest start for a tau: at 0 the likelihood is even and has no slope."""
 FLAT = 25.0
-"""A logit beyond what any count of people can show (one in 7e10): an estimate out there is on its way to infinity."""
+"""A logit beyond what any count of people can show (one in 7e10): such an estimate is diverging to infinity."""
 
 
 class Level(StrEnum):
@@ -59,7 +57,7 @@ class LikelihoodRatio:
     statistic
         Twice the difference of the log-likelihoods, at least 0.
     df
-        Parameters that the smaller model lacks.
+        Difference in the number of parameters.
     p
         p-value.
     """
@@ -78,27 +76,26 @@ class GlmmFit:
     beta
         Fixed effects, shape (p,), logit scale.
     covariance
-        Their covariance from the inverse observed information of (beta, tau), shape (p, p); of beta alone where tau is
-        at its boundary 0 or not estimated; NaN where not `converged`.
+        Their covariance from the inverse observed information of (beta, tau), shape (p, p); of beta alone if tau is at
+        its boundary 0 or not estimated; NaN unless `converged`.
     tau
-        Between-cohort standard deviation, logit scale; None where k = p cohorts leave it undefined, or not found.
+        Between-cohort standard deviation, logit scale; None if undefined (k = p) or not found.
     log_likelihood
         At the maximum, binomial coefficients included.
     lr, lr_df, lr_p
         Likelihood-ratio test that the fixed effects explain all differences (tau = 0), against a rate for each cohort;
-        chi-squared with `lr_df` = k - rank(design). None where there are no degrees of freedom.
+        chi-squared with `lr_df` = k - rank(design). None without degrees of freedom.
     converged
-        Whether the numbers may be used.
+        True if the results may be used.
     message
-        Why not; empty where `converged`.
+        Reason why not, else empty.
     tau_group
         Between-group standard deviation, logit scale; None without groups.
     heterogeneity
-        For each level, the test that its tau is 0, the other level staying as it is; empty where not `converged`. As 0
-        is a boundary, the statistic is 0 for half of all data under the hypothesis and chi-squared with one degree of
-        freedom for the other: p is half of that chi-squared's (Self & Liang 1987,
-        doi:10.1080/01621459.1987.10478472). With two levels that is exact in large samples only if the other tau is
-        not 0 itself.
+        For each level, the test of a tau of 0 with the other level kept; empty unless `converged`. As 0 is a boundary,
+        the statistic under the hypothesis is 0 with probability 1/2, else chi-squared with one degree of freedom: p is
+        half that of chi-squared (Self & Liang 1987, doi:10.1080/01621459.1987.10478472). With two levels this is exact
+        in large samples only if the other tau is not 0.
     """
 
     beta: Floats
@@ -123,13 +120,13 @@ class Fitted:
     model
         Data and fixed effects.
     at
-        The maximum; its `phi` is whole, its Hessian of the parameters that are `free`.
+        The maximum; its `phi` is complete, its Hessian only over the `free` parameters.
     free
-        Parameters that are neither at their boundary nor undefined, shape of phi, bool.
+        Parameters neither at their boundary nor undefined, shape of phi, bool.
     nodes
-        With which the integrals are exact enough.
+        Nodes with which the integrals are accurate enough.
     message
-        Why the numbers cannot be used; empty where they can.
+        Reason why the results cannot be used, else empty.
     common
         Log-likelihood at tau = 0, relative to the saturated model.
     heterogeneity
@@ -157,29 +154,29 @@ def fit_glmm(
 ) -> GlmmFit:
     """Fit the binomial-normal model by maximum likelihood.
 
-    Needs no continuity correction. A maximum at infinity (every cohort at 0/n, say, or a covariate that separates them)
-    and any other failure give `converged=False` and a message; nothing is raised.
+    Needs no continuity correction. A maximum at infinity (every cohort at 0/n, or a covariate that separates them) or
+    any other failure gives `converged=False` and a message, not an error.
 
     Parameters
     ----------
     responders, n
         Counts, shape (k,).
     design
-        Fixed effects, shape (k, p), of full column rank; a column of ones when None.
+        Fixed effects, shape (k, p), of full column rank; a column of ones if None.
     group
         Group of each cohort, shape (k,), for a second level of heterogeneity between groups; None for one level.
     nodes
-        Quadrature nodes for each cohort; with groups, for each integral at most.
+        Quadrature nodes for each cohort; with groups, maximum for each integral.
     max_iterations
-        Newton steps to make at most.
+        Maximum Newton steps.
     start
-        A fit of the same model to nearly the same counts, say to one cohort more, for the search to begin at: that is
-        faster, and changes nothing else. One that did not converge is passed over.
+        Fit of the same model to nearly the same counts, such as one cohort more, as a starting point that only saves
+        time. Ignored if it did not converge.
 
     Raises
     ------
     EvidenceError
-        If the counts are not counts (see `checked_counts`).
+        If the counts are invalid (see `checked_counts`).
     ValueError
         If `design` does not have k rows and full column rank, `nodes` is not in 1 to 165, or `group` does not have k
         entries of which at least two agree.
@@ -198,7 +195,7 @@ def fit_glmm(
 
 
 def _orthogonal(design: Floats) -> tuple[Floats, Floats]:
-    """Return a basis of the columns, orthogonal and of mean square 1, and the matrix that gives the design from it."""
+    """Return a basis of the columns, orthogonal with mean square 1, and the matrix from it to the design."""
     largest = np.abs(design).max(axis=0)
     columns, upper = np.linalg.qr(design / largest)
     root = np.sqrt(len(design))
@@ -206,7 +203,7 @@ def _orthogonal(design: Floats) -> tuple[Floats, Floats]:
 
 
 def as_fit(fitted: Fitted) -> GlmmFit:
-    """Return what a reader wants of a model at its maximum."""
+    """Return the reported results of a model at its maximum."""
     model, at, message = fitted.model, fitted.at, fitted.message
     width = model.width
     df = model.n.size - width
@@ -228,10 +225,9 @@ def as_fit(fitted: Fitted) -> GlmmFit:
 
 
 def likelihood_ratio(smaller: GlmmFit, larger: GlmmFit) -> LikelihoodRatio:
-    """Test the covariates that one model has and another, nested in it and otherwise the same, has not.
+    """Test the additional covariates of the larger of two nested models, otherwise the same, by chi-squared.
 
-    Both must be of the same cohorts and levels. The statistic is compared with chi-squared with as many degrees of
-    freedom as there are covariates more.
+    Both must have the same cohorts and levels. The degrees of freedom are the number of additional covariates.
 
     Raises
     ------
@@ -250,7 +246,7 @@ def likelihood_ratio(smaller: GlmmFit, larger: GlmmFit) -> LikelihoodRatio:
 def build(
     responders: npt.ArrayLike, n: npt.ArrayLike, design: Floats | None, group: npt.ArrayLike | None
 ) -> BinomialNormal:
-    """Return the checked arguments of `fit_glmm`."""
+    """Return the model from checked arguments of `fit_glmm`."""
     x, m = checked_counts(responders, n)
     matrix = np.ones((x.size, 1)) if design is None else np.asarray(design, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != x.size or not has_full_rank(matrix):
@@ -270,7 +266,7 @@ def maximum_likelihood(
     max_iterations: int = MAX_ITERATIONS,
     start: GlmmFit | None = None,
 ) -> Fitted:
-    """Return the maximum of the likelihood; arguments are those of `fit_glmm`."""
+    """Return the maximum of the likelihood; arguments as for `fit_glmm`."""
     if not 1 <= nodes <= MAX_NODES // 2:
         raise ValueError(f"nodes must lie in 1 to {MAX_NODES // 2}, got {nodes}")
     common = _fit_common(model, max_iterations)
@@ -294,12 +290,12 @@ def maximum_likelihood(
 
 
 def _taus(fit: GlmmFit) -> Floats:
-    """Return the taus of a converged fit, (between cohorts, between groups), as a start: 0 would never be left."""
+    """Return the taus of a converged fit, (between cohorts, between groups), as a start, moved off 0."""
     return np.maximum([fit.tau or 0.0, fit.tau_group or 0.0], SMALLEST_START)
 
 
 def _fit_groups(model: BinomialNormal, one: Fitted, taus: Floats, nodes: int, max_iterations: int) -> Fitted:
-    """Return the maximum over both taus, begun at `taus` and the fixed effects without differences between groups."""
+    """Return the maximum over both taus, starting at `taus` and the fixed effects of the one-level fit."""
     phi = one.at.phi
     count = min(nodes, NESTED_NODES)
     without = _mask(model, (1,))
@@ -318,7 +314,7 @@ def _fit_groups(model: BinomialNormal, one: Fitted, taus: Floats, nodes: int, ma
 
 
 def _fit_common(model: BinomialNormal, max_iterations: int) -> Maximum:
-    """Return the maximum at tau = 0: a logistic regression, begun at weighted least squares of the observed logits."""
+    """Return the maximum at tau = 0: a logistic regression, started at weighted least squares of the logits."""
     observed = effects(model.responders, model.n, scale=Scale.LOGIT)
     root = 1 / np.sqrt(observed.vi)
     start = np.linalg.lstsq(model.design * root[:, None], observed.yi * root, rcond=None)[0]
@@ -328,7 +324,7 @@ def _fit_common(model: BinomialNormal, max_iterations: int) -> Maximum:
 
 
 def _tau_start(model: BinomialNormal, common: Maximum) -> Floats:
-    """Return beta of `common` and tau from the excess of the variance of the logits over their noise."""
+    """Return beta of `common`, and tau from the excess variance of the logits over their noise."""
     observed = effects(model.responders, model.n, scale=Scale.LOGIT)
     noise = float(observed.vi.mean())
     excess = float((observed.yi - model.design @ common.phi).var()) - noise
@@ -338,11 +334,11 @@ def _tau_start(model: BinomialNormal, common: Maximum) -> Floats:
 def _fit_from(
     model: BinomialNormal, free: NDArray[np.bool_], start: Floats, nodes: int, max_iterations: int
 ) -> tuple[Maximum, Nodes, str]:
-    """Return the maximum over the free parameters, the nodes it took, and why it cannot be used (empty if it can)."""
+    """Return the maximum over the free parameters, the nodes used, and why it is unusable (empty if it is not)."""
     phi, outer, inner = start, nodes, nodes
     while True:
         used = Nodes(outer, inner)
-        # A search that lasts has too few nodes to see its way: better soon with more than long with these.
+        # A long search points to too few nodes: better to restart soon with more.
         steps = max_iterations if 4 * max(outer, inner) > MAX_NODES else min(max_iterations, PATIENCE)
         found = maximise(model.restricted(phi, free, used), phi[free], steps, model.resolution)
         phi = phi.copy()
@@ -361,9 +357,9 @@ def _fit_from(
 
 
 def _coarse(model: BinomialNormal, phi: Floats, value: float, used: Nodes) -> tuple[bool, bool]:
-    """Return whether twice the outer, and twice the inner, nodes would change the likelihood.
+    """Return whether doubling the outer, and the inner, nodes would change the likelihood.
 
-    One by one, since many nodes for both cost their product, and a large tau asks for many on its own level alone.
+    Checked separately: the cost is the product of both, and a large tau needs many nodes on its own level only.
     """
     tolerance = QUADRATURE_TOLERANCE + model.resolution
     finer = (Nodes(2 * used.outer, used.inner), Nodes(used.outer, 2 * used.inner))
@@ -372,7 +368,7 @@ def _coarse(model: BinomialNormal, phi: Floats, value: float, used: Nodes) -> tu
 
 
 def _boundary_test(rise: float, model: BinomialNormal) -> LikelihoodRatio:
-    """Return the test of one tau at its boundary 0 from the rise of the log-likelihood."""
+    """Return the test of one tau at its boundary 0 from the increase in log-likelihood."""
     statistic = 2 * rise if rise > model.resolution else 0.0
     return LikelihoodRatio(statistic, 1, float(chdtrc(1, statistic)) / 2 if statistic else 1.0)
 
@@ -386,12 +382,12 @@ def _mask(model: BinomialNormal, taus: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def _padded(at: Maximum, model: BinomialNormal) -> Maximum:
-    """Return a maximum with the taus that it lacks at 0."""
+    """Return a maximum with 0 for the missing taus."""
     return replace(at, phi=np.append(at.phi, np.zeros(model.size - at.phi.size)))
 
 
 def _fault(at: Maximum, model: BinomialNormal) -> str:
-    """Return why a maximum cannot be used, empty if it can."""
+    """Return why a maximum cannot be used; empty if it can."""
     spread = np.abs(at.phi[model.width :])
     if np.abs(model.design @ at.phi[: model.width]).max() > FLAT or (spread > FLAT).any() or not np.isfinite(at.value):
         return "the likelihood has no maximum at finite values"

@@ -1,7 +1,7 @@
-"""The likelihood of the binomial-normal model with fixed effects, and Newton's method on it.
+"""Likelihood of the binomial-normal model with fixed effects, and its maximisation by Newton's method.
 
-Parameters phi are the fixed effects beta, then tau (between cohorts), then, where cohorts come in groups, tau_group
-(between groups). The likelihood is even in either tau, so nothing needs to be kept positive.
+Parameters phi are the fixed effects beta, then tau (between cohorts), then, with groups, tau_group (between groups).
+The likelihood is even in either tau, so there is no positivity constraint.
 """
 
 from collections.abc import Callable
@@ -16,24 +16,24 @@ from alkbayes.likelihood.binomial_normal.cohort import saturated
 from alkbayes.likelihood.binomial_normal.marginal import Nodes, cohort_marginal, log_marginal, marginal
 
 HALVINGS = 12
-"""How often a Newton step that does not climb is halved before the search gives up."""
+"""Maximum halvings of a Newton step that does not climb, before the search fails."""
 LONGEST_STEP = 5.0
-"""On the logit scale: a longer step, out of a flat stretch, is cut to this."""
+"""Maximum step on the logit scale; longer ones, out of a flat stretch, are cut."""
 DECREMENT_TOLERANCE = 1e-12
 """Newton stops when a further step would add less than this to the log-likelihood (half the squared step in SEs)."""
 DIFFERENCE = 1e-4
 """Step of the central differences of the gradient, logit scale."""
 
 AT_ZERO = 3
-"""Nodes at tau = 0, where the integrand is a polynomial of second degree in all that is wanted of it."""
+"""Nodes at tau = 0, where the required moments of the integrand are polynomials of second degree."""
 
 type Function = Callable[[Floats], tuple[float, Floats, Floats]]
-"""From parameters to value, gradient and Hessian."""
+"""Function from parameters to value, gradient and Hessian."""
 
 
 @dataclass(frozen=True, slots=True)
 class Maximum:
-    """Where `maximise` ended: parameters, value and second derivatives there, and whether it is a maximum."""
+    """End point of `maximise`: parameters, value and second derivatives, and whether it is a maximum."""
 
     phi: Floats
     value: float
@@ -52,7 +52,7 @@ class BinomialNormal:
     design
         Fixed effects, shape (k, p).
     group
-        Group of each cohort, shape (k,); None where there is one level only.
+        Group of each cohort, shape (k,); None with one level.
     """
 
     responders: Floats
@@ -72,13 +72,13 @@ class BinomialNormal:
 
     @property
     def constant(self) -> float:
-        """Log-likelihood of the saturated model, which values are relative to."""
+        """Log-likelihood of the saturated model, the reference for all values."""
         x, m = self.responders, self.n
         return float((gammaln(m + 1) - gammaln(x + 1) - gammaln(m - x + 1) + saturated(x, m)).sum())
 
     @property
     def resolution(self) -> float:
-        """What rounding may do to the log-likelihood: nothing to speak of, short of millions of patients."""
+        """Rounding error of the log-likelihood: negligible short of millions of patients."""
         return 1e-9 + 1e-15 * float(self.n.sum())
 
     def value(self, phi: Floats, nodes: Nodes) -> float:
@@ -96,7 +96,7 @@ class BinomialNormal:
         return float(at[0]) - self.constant
 
     def restricted(self, phi: Floats, free: NDArray[np.bool_], nodes: Nodes) -> Function:
-        """Return the likelihood as a function of the free parameters, the others being fixed at `phi`."""
+        """Return the likelihood as a function of the free parameters, with the others fixed at `phi`."""
 
         def function(values: Floats) -> tuple[float, Floats, Floats]:
             full = phi.copy()
@@ -127,9 +127,9 @@ class BinomialNormal:
         return float(cohort.value.sum()), np.append(design.T @ cohort.d_mu, cohort.d_tau.sum()), hessian
 
     def _two_levels(self, phi: Floats, free: NDArray[np.bool_], nodes: Nodes) -> tuple[float, Floats, Floats]:
-        """Return value and gradient, and the Hessian from differences of gradients, all in one call of the kernel.
+        """Return value, gradient, and Hessian from differences of gradients, in one call of the kernel.
 
-        Only what is free is moved: with a tau that stays at 0 the kernel has one integral less to do.
+        Only free parameters vary: a tau fixed at 0 spares the kernel an integral.
         """
         shifts = DIFFERENCE * np.eye(self.size)[free]
         rows = np.vstack([phi, phi + shifts, phi - shifts])
@@ -149,7 +149,7 @@ class BinomialNormal:
 
 
 def maximise(function: Function, start: Floats, max_iterations: int, resolution: float) -> Maximum:
-    """Maximise by Newton's method with curvature made negative and steps halved until they climb.
+    """Maximise by Newton's method, with curvature forced negative and steps halved until they climb.
 
     SciPy's optimisers stop on the size of the gradient, whose rounding error grows with the number of patients; the
     decrement used here is in units of log-likelihood, whatever the counts.

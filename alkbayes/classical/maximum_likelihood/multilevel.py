@@ -2,12 +2,9 @@
 
     y_i = x_i' beta + u_group(i) + v_i + e_i,   u ~ N(0, tau2_group), v ~ N(0, tau2_cohort), e_i ~ N(0, vi)
 
-by restricted or full maximum likelihood, as metafor's `rma.mv(yi, vi, random = ~ 1 | group/cohort)`. The likelihood and
-its derivatives are in :mod:`alkbayes.classical.maximum_likelihood.multilevel_likelihood`.
-
-References
-----------
-Konstantopoulos (2011), doi:10.1002/jrsm.35; Van den Noortgate et al. (2013), doi:10.3758/s13428-012-0261-6.
+by restricted or full maximum likelihood, as metafor's `rma.mv(yi, vi, random = ~ 1 | group/cohort)`; see
+Konstantopoulos (2011), doi:10.1002/jrsm.35, and Van den Noortgate et al. (2013), doi:10.3758/s13428-012-0261-6. The
+likelihood and its derivatives are in :mod:`alkbayes.classical.maximum_likelihood.multilevel_likelihood`.
 """
 
 from dataclasses import dataclass, replace
@@ -24,13 +21,13 @@ from alkbayes.classical.maximum_likelihood.glmm_likelihood import Maximum, maxim
 from alkbayes.classical.maximum_likelihood.multilevel_likelihood import NestedNormal
 
 MAX_ITERATIONS = 100
-"""Newton steps."""
+"""Maximum Newton steps."""
 INSEPARABLE = 1e-8
-"""Two variances whose expected information is so near to singular are one; a variance with as little has none."""
+"""Two variances whose expected information is this close to singular are one; a variance with as little has none."""
 FARTHEST = 1e4
-"""A limit of a standard deviation is looked for up to so many times its estimate, or the unit of the search."""
+"""Range of the search for a limit of a standard deviation, in multiples of its estimate or of the search unit."""
 LIMIT_TOLERANCE = 1e-10
-"""Of a limit of a standard deviation, in the unit of the search."""
+"""Tolerance of a limit of a standard deviation, in the search unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +39,23 @@ class MultilevelFit:
     beta
         Fixed effects, shape (p,).
     covariance
-        Their covariance, the variances between groups and cohorts taken as known, shape (p, p).
+        Their covariance given the variances between groups and cohorts, shape (p, p).
     tau2_group, tau2_cohort
         Variance between groups, and between the cohorts of a group.
     log_likelihood
-        Restricted log-likelihood, as metafor gives it (with half the logarithm of det X'X), or the full one.
+        Restricted log-likelihood, as in metafor (with half the logarithm of det X'X), or the full one.
     q, q_df, q_p
         Weighted sum of squared residuals of the model without heterogeneity, degrees of freedom k - p, p-value of
         chi-squared; metafor's QE.
     i2_group, i2_cohort
-        Share of the variation that is between groups, and between the cohorts of a group: tau2 / (tau2_group +
-        tau2_cohort + s2) with s2 = (k - p) / tr(P), the typical sampling variance, where P is the projection of the
-        model without heterogeneity (Cheung 2014, doi:10.1037/a0032968, with s2 of Higgins & Thompson 2002, equation 9,
-        doi:10.1002/sim.1186). Proportions.
+        Proportion of the variation between groups, and between the cohorts of a group: tau2 / (tau2_group + tau2_cohort
+        + s2) with s2 = (k - p) / tr(P), the typical sampling variance, where P is the projection of the model without
+        heterogeneity (Cheung 2014, doi:10.1037/a0032968, with s2 of Higgins & Thompson 2002, equation 9,
+        doi:10.1002/sim.1186).
     converged
-        Whether the numbers may be used; all but q are NaN otherwise.
+        True if the results may be used; all but q are NaN otherwise.
     message
-        Why not; empty where `converged`.
+        Reason why not, else empty.
     """
 
     beta: Floats
@@ -77,14 +74,14 @@ class MultilevelFit:
     def interval(self, at: npt.ArrayLike | None = None, *, prob: float, t: bool = False) -> tuple[float, float]:
         """Return the confidence limits of the mean at a row `at` of the design; by t with k - p df, or normal.
 
-        `at` has shape (p,); None is for one mean.
+        `at` has shape (p,); None means a single mean.
         """
         mean, variance = self._mean(at)
         half = quantile(self.q_df if t else None, prob) * float(np.sqrt(variance))
         return mean - half, mean + half
 
     def prediction(self, at: npt.ArrayLike | None = None, *, prob: float, t: bool = False) -> tuple[float, float]:
-        """Return the prediction limits for the true effect of a cohort of a further group, as metafor's `predict`."""
+        """Return the prediction limits for the true effect of a cohort of a new group, as metafor's `predict`."""
         mean, variance = self._mean(at)
         half = quantile(self.q_df if t else None, prob) * float(np.sqrt(variance + self.tau2_group + self.tau2_cohort))
         return mean - half, mean + half
@@ -106,18 +103,9 @@ class VarianceIntervals:
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """A model in a unit that makes its deviations about 1, and its maximum over the two standard deviations.
+    """A model scaled to deviations of about 1, and its maximum over (tau_group, tau_cohort) in that unit.
 
-    Attributes
-    ----------
-    model
-        The model of yi / unit and vi / unit^2.
-    unit
-        Typical sampling error or residual, whichever is larger.
-    at
-        The maximum; its `phi` is (tau_group, tau_cohort) in that unit.
-    message
-        Why it cannot be used; empty where it can.
+    `unit` is the typical sampling error or residual, whichever is larger; `message` is empty if the fit is usable.
     """
 
     model: NestedNormal
@@ -137,8 +125,8 @@ def fit_multilevel(
 ) -> MultilevelFit:
     """Fit the multilevel normal model by (restricted) maximum likelihood.
 
-    Work and memory are linear in the number of cohorts. Either variance, or both, may be estimated at 0. Data that
-    cannot tell the two variances apart, and a search that does not arrive, give `converged=False` and a message.
+    Work and memory are linear in the number of cohorts. Either variance, or both, may be estimated at 0. If the data do
+    not identify the two variances, or the search fails, the result has `converged=False` and a message.
 
     Parameters
     ----------
@@ -147,16 +135,16 @@ def fit_multilevel(
     group
         Group of each cohort, shape (k,).
     design
-        Fixed effects, shape (k, p), of full column rank; a column of ones when None.
+        Fixed effects, shape (k, p), of full column rank; a column of ones if None.
     restricted
-        Whether by restricted likelihood (REML).
+        True for restricted likelihood (REML).
     max_iterations
-        Newton steps to make at most.
+        Maximum Newton steps.
 
     Raises
     ------
     ValueError
-        If the arrays do not fit together, a variance is not positive, or the design lacks full column rank.
+        If the array shapes disagree, a variance is not positive, or the design lacks full column rank.
     """
     fitted = _maximum(_in_units(GroupedEstimates.of(yi, vi, group, design), restricted=restricted), max_iterations)
     model, unit = fitted.model, fitted.unit
@@ -196,18 +184,11 @@ def variance_intervals(
     design: Floats | None = None,
     restricted: bool = True,
 ) -> VarianceIntervals:
-    """Return the variances that a likelihood-ratio test would not reject, the other one at its best.
+    """Return profile-likelihood intervals of the two variances at confidence level `prob`.
 
     As metafor's `confint.rma.mv`: the limits are where the profile log-likelihood has fallen by half the `prob`
-    quantile of chi-squared with one degree of freedom. The lower limit is 0 where it does not fall so far on the way
-    there, the upper one infinite where it never does, and all are NaN where the fit cannot be used.
-
-    Parameters
-    ----------
-    yi, vi, group, design, restricted
-        As for :func:`fit_multilevel`.
-    prob
-        Confidence level, in (0, 1).
+    quantile of chi-squared with one degree of freedom. If it does not fall so far, the lower limit is 0 or the upper
+    one infinite; all are NaN if the fit cannot be used. Other arguments as for :func:`fit_multilevel`.
     """
     fitted = _maximum(_in_units(GroupedEstimates.of(yi, vi, group, design), restricted=restricted), MAX_ITERATIONS)
     if fitted.message:
@@ -219,7 +200,7 @@ def variance_intervals(
 
 
 def _in_units(data: GroupedEstimates, *, restricted: bool) -> tuple[NestedNormal, float]:
-    """Return the model in units of the typical sampling error or, where that is larger, residual, and that unit."""
+    """Return the model in units of the typical sampling error or residual, whichever is larger, and that unit."""
     k, p = data.design.shape
     residuals = WeightedDesign.of(data.design, 1 / data.vi).residuals(data.yi)
     excess = float(residuals @ residuals) / max(k - p, 1)
@@ -228,7 +209,7 @@ def _in_units(data: GroupedEstimates, *, restricted: bool) -> tuple[NestedNormal
 
 
 def _maximum(scaled: tuple[NestedNormal, float], max_iterations: int) -> _Fitted:
-    """Return the maximum of the likelihood over the two standard deviations, at the boundary where it is there."""
+    """Return the maximum of the likelihood over the two standard deviations, possibly at the boundary."""
     model, unit = scaled
     k, p = model.design.shape
     nowhere = Maximum(np.zeros(2), np.nan, np.full((2, 2), np.nan), converged=False)
@@ -240,7 +221,7 @@ def _maximum(scaled: tuple[NestedNormal, float], max_iterations: int) -> _Fitted
     best = none
     for free, start in (((0,), (1.0, 0.0)), ((1,), (0.0, 1.0)), ((0, 1), (0.7, 0.7))):
         found = _search(model, free, np.array(start), max_iterations)
-        # A boundary stands unless a point off it is higher by more than rounding can make it.
+        # A boundary stands unless an interior point is higher by more than rounding.
         if found.value > best.value + model.resolution:
             best = found
     if not (best.converged and np.isfinite(best.value)):
@@ -249,7 +230,7 @@ def _maximum(scaled: tuple[NestedNormal, float], max_iterations: int) -> _Fitted
 
 
 def _search(model: NestedNormal, free: tuple[int, ...], start: Floats, max_iterations: int) -> Maximum:
-    """Return the maximum over the standard deviations that are free, the other staying at its `start`."""
+    """Return the maximum over the free standard deviations, with the other fixed at its `start`."""
     chosen = list(free)
     at = maximise(model.along(start, chosen), start[chosen], max_iterations, model.resolution)
     phi = start.copy()
@@ -258,7 +239,7 @@ def _search(model: NestedNormal, free: tuple[int, ...], start: Floats, max_itera
 
 
 def _unidentified(model: NestedNormal) -> str:
-    """Return why the two variances cannot be told apart, from their expected information; empty if they can."""
+    """Return why the expected information cannot separate the two variances; empty if it can."""
     information = model.expected_information(np.ones(2))
     group, cohort = np.diag(information)
     if group <= INSEPARABLE * cohort:

@@ -1,13 +1,9 @@
-"""The (restricted) likelihood of the multilevel normal model, its derivatives by the two standard deviations.
+"""(Restricted) likelihood of the multilevel normal model, with derivatives by the two standard deviations.
 
 The covariance of a group's estimates is D + t 11' with D diagonal, so its inverse is known (Sherman & Morrison 1950,
-doi:10.1214/aoms/1177729893) and nothing larger than k x p is built. Derivatives are those of the exact likelihood, by
-the variances first and then by the standard deviations, in which the likelihood is even: nothing needs to be kept
-positive.
-
-References
-----------
-Harville (1977), doi:10.1080/01621459.1977.10480998.
+doi:10.1214/aoms/1177729893) and nothing larger than k x p is built. Derivatives are those of the exact likelihood
+(Harville 1977, doi:10.1080/01621459.1977.10480998), by the variances first and then by the standard deviations, in
+which the likelihood is even: there is no positivity constraint.
 """
 
 from dataclasses import dataclass
@@ -21,7 +17,7 @@ from alkbayes.classical.maximum_likelihood.glmm_likelihood import Function
 
 @dataclass(frozen=True, slots=True)
 class Residuals:
-    """Of the model without heterogeneity: weighted sum of squares, and the trace of its projection P."""
+    """Residuals of the model without heterogeneity: weighted sum of squares, and the trace of its projection P."""
 
     q: float
     trace: float
@@ -29,7 +25,7 @@ class Residuals:
 
 @dataclass(frozen=True, slots=True)
 class NestedNormal:
-    """Data and fixed effects, cohorts of a group side by side.
+    """Data and fixed effects, with cohorts sorted by group.
 
     Attributes
     ----------
@@ -42,7 +38,7 @@ class NestedNormal:
     index
         Group of each cohort, shape (k,), ascending.
     restricted
-        Whether the likelihood is the restricted one.
+        True for the restricted likelihood.
     """
 
     yi: Floats
@@ -56,7 +52,7 @@ class NestedNormal:
     def of(
         cls, yi: Floats, vi: Floats, design: Floats, labels: NDArray[np.intp], *, restricted: bool
     ) -> "NestedNormal":
-        """Return the model of cohorts in any order with groups labelled 0, 1 and so on."""
+        """Return the model of cohorts in any order with groups numbered from 0."""
         order = np.argsort(labels, kind="stable")
         index = labels[order]
         starts = np.flatnonzero(np.r_[True, np.diff(index) != 0])
@@ -64,7 +60,7 @@ class NestedNormal:
 
     @property
     def constant(self) -> float:
-        """What the log-likelihoods of `value` leave out: it depends on nothing that is estimated."""
+        """Constant omitted from the log-likelihoods of `value`, independent of all parameters."""
         k, p = self.design.shape
         if not self.restricted:
             return float(-k / 2 * np.log(2 * np.pi))
@@ -72,7 +68,7 @@ class NestedNormal:
 
     @property
     def resolution(self) -> float:
-        """What rounding may do to the log-likelihood."""
+        """Rounding error of the log-likelihood."""
         return 1e-12 * self.yi.size
 
     def value(self, phi: Floats) -> float:
@@ -85,13 +81,13 @@ class NestedNormal:
         return at.beta, at.covariance
 
     def without_heterogeneity(self) -> Residuals:
-        """Return what is left over when all differences are sampling error."""
+        """Return the residuals if all differences are sampling error."""
         at = self._at(np.zeros(2))
         trace = float((1 / self.vi).sum() - np.trace(at.covariance @ at.weighted.T @ at.weighted))
         return Residuals(float(at.residuals @ (self.yi - self.design @ at.beta)), trace)
 
     def along(self, phi: Floats, chosen: list[int]) -> Function:
-        """Return the log-likelihood as a function of some standard deviations, the others being fixed at `phi`."""
+        """Return the log-likelihood as a function of some standard deviations, with the others fixed at `phi`."""
 
         def function(values: Floats) -> tuple[float, Floats, Floats]:
             full = phi.copy()
@@ -108,7 +104,7 @@ class NestedNormal:
         return self._at(phi).products() / 2
 
     def _at(self, phi: Floats) -> "_Point":
-        """Return everything that the derivatives at (tau_group, tau_cohort) are made of."""
+        """Return the components of the derivatives at (tau_group, tau_cohort)."""
         t = float(phi[0]) ** 2
         w = 1 / (self.vi + float(phi[1]) ** 2)
         total = self.over_groups(w)
@@ -140,22 +136,16 @@ class _Point:
 
     Attributes
     ----------
-    model
-        What it is of.
     t
         Variance between groups.
     w
         1 / (vi + variance between cohorts), shape (k,).
     total, share
         Sum S of w over each group, and 1 / (1 + t S), shape (group,).
-    weighted
-        V^-1 X, shape (k, p).
-    covariance
-        (X' V^-1 X)^-1, shape (p, p).
-    beta
-        Generalised least squares, shape (p,).
-    residuals
-        P y = V^-1 (y - X beta), shape (k,).
+    weighted, covariance
+        V^-1 X, shape (k, p), and (X' V^-1 X)^-1, shape (p, p).
+    beta, residuals
+        Generalised least squares, shape (p,), and P y = V^-1 (y - X beta), shape (k,).
     value
         Log-likelihood without its constant.
     """

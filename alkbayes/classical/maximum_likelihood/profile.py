@@ -1,4 +1,4 @@
-"""Profile-likelihood intervals of the binomial-normal model, of fixed effects and of standard deviations."""
+"""Profile-likelihood intervals of the binomial-normal model: fixed effects and standard deviations."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from alkbayes.classical.maximum_likelihood.glmm import FLAT, MAX_ITERATIONS, Fit
 from alkbayes.classical.maximum_likelihood.glmm_likelihood import maximise
 
 PROFILE_TOLERANCE = 1e-7
-"""Of a limit, logit scale."""
+"""Tolerance of a limit, logit scale."""
 NEWTON_STEPS = 20
 NEWTON_TOLERANCE = 1e-9
-"""Of a limit and of the other parameters there, logit scale."""
+"""Tolerance of a limit and of the other parameters there, logit scale."""
 LONGEST_STEP = 2.0
-"""Logit scale."""
+"""Maximum step, logit scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class ProfileIntervals:
     beta
         Lower and upper limits of the fixed effects, shape (p, 2).
     tau
-        Of the between-cohort SD, shape (2,).
+        Limits of the between-cohort SD, shape (2,).
     tau_group
-        Of the between-group SD, shape (2,); None without groups.
+        Limits of the between-group SD, shape (2,); None without groups.
     """
 
     beta: Floats
@@ -47,19 +47,12 @@ def profile_intervals(
     design: Floats | None = None,
     group: npt.ArrayLike | None = None,
 ) -> ProfileIntervals:
-    """Return the values that a likelihood-ratio test would not reject, all other parameters at their best.
+    """Return profile-likelihood intervals at confidence level `prob`.
 
     The limits are where the profile log-likelihood has fallen by half the `prob` quantile of chi-squared with one
-    degree of freedom. A standard deviation whose profile does not fall so far on the way to 0 has the lower limit 0. A
-    limit is infinite where the profile never falls so far (beyond a logit of 25 nothing is looked for), and all are NaN
-    where the maximum cannot be used or tau is undefined.
-
-    Parameters
-    ----------
-    responders, n, design, group
-        As for :func:`alkbayes.classical.maximum_likelihood.glmm.fit_glmm`.
-    prob
-        Confidence level, in (0, 1).
+    degree of freedom. If it does not fall so far, the lower limit of a standard deviation is 0 and any other limit
+    infinite (the search ends at a logit of 25). All are NaN if the maximum cannot be used or tau is undefined. Other
+    arguments as for :func:`alkbayes.classical.maximum_likelihood.glmm.fit_glmm`.
     """
     fitted = maximum_likelihood(build(responders, n, design, group))
     limits = np.full((fitted.model.size, 2), np.nan)
@@ -75,17 +68,10 @@ def profile_intervals(
 
 
 def tau_interval(fitted: Fitted, *, prob: float) -> tuple[float, float] | None:
-    """Return the limits of tau alone, of a model with one level, by the quickest way.
+    """Return the limits of tau from :func:`profile_intervals`, for a model with one level, by the fastest method only.
 
-    They are those of :func:`profile_intervals`. None where Newton's method does not find them, as in tables where they
-    are nearly infinite, and where there is no maximum or tau is undefined; nothing slower is tried.
-
-    Parameters
-    ----------
-    fitted
-        The model at its maximum.
-    prob
-        Confidence level, in (0, 1).
+    None if Newton's method does not find them, as in tables where they are nearly infinite, and if there is no maximum
+    or tau is undefined. `prob` is the confidence level, in (0, 1).
     """
     if not fitted.heterogeneity or fitted.message:
         return None
@@ -129,11 +115,11 @@ class _Profile:
         return float(brentq(lambda value: self._excess(value, place, warm)[0], near, far, xtol=PROFILE_TOLERANCE))
 
     def reaches_zero(self, place: int) -> bool:
-        """Say whether a standard deviation of 0 would not be rejected."""
+        """Return True if a standard deviation of 0 would not be rejected."""
         return self._best[place] == 0 or self._excess(0.0, place, self._best)[0] >= 0
 
     def newton(self, place: int, sign: int) -> float | None:
-        """Return a limit by Newton's method on the likelihood and its slope in the others; None where that fails.
+        """Return a limit by Newton's method on the likelihood and its slope in the others; None if that fails.
 
         Venzon & Moolgavkar (1988), doi:10.2307/2347496.
         """
@@ -168,13 +154,13 @@ class _Profile:
         return None
 
     def _excess(self, value: float, place: int, start: Floats) -> tuple[float, Floats]:
-        """Return by how much the profile at a value exceeds the target, and the parameters there."""
+        """Return the excess of the profile at a value over the target, and the parameters there."""
         model = self._model
         phi = start.copy()
         phi[place] = value
         free = np.ones(model.size, dtype=np.bool_)
         free[place] = False
-        # A tau that starts at 0 stays there, the likelihood being even in it: begin beside it.
+        # A tau that starts at 0 stays there, since the likelihood is even in it: start beside it.
         taus = np.arange(model.size) >= model.width
         phi[taus & free & (np.abs(phi) < 1e-3)] = 0.05
         found = maximise(model.restricted(phi, free, self._nodes), phi[free], MAX_ITERATIONS, model.resolution)

@@ -1,4 +1,4 @@
-"""Regression of response rates whose cohorts lie within trials, by each method that allows for it."""
+"""Regression of response rates with cohorts within trials, by each method that allows for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from alkbayes.errors import EvidenceError
 from alkbayes.text.wording import capitalised
 
 CLUSTERED = (*CLUSTER_ROBUST, PoolingMethod.MULTILEVEL_LOGIT, PoolingMethod.GLMM_ML_TRIALS)
-"""Methods that allow for cohorts of one trial being alike."""
+"""Methods that allow for dependence between cohorts of a trial."""
 WITHOUT_TRIALS = {
     PoolingMethod.GLMM_ML_TRIALS: PoolingMethod.GLMM_ML,
     PoolingMethod.MULTILEVEL_LOGIT: PoolingMethod.REML_LOGIT,
 }
-"""What a method with two levels of heterogeneity is where every trial gives one cohort."""
+"""Equivalent of a method with two levels of heterogeneity if every trial has one cohort."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,20 @@ class ClusteredFit:
     Attributes
     ----------
     beta
-        Coefficients, shape (p,); NaN where `message` says why there is no result.
+        Coefficients, shape (p,); NaN without a result.
     covariance
-        Theirs, shape (p, p); NaN for a coefficient without a standard error.
+        Their covariance, shape (p, p); NaN for a coefficient without a standard error.
     df
         Degrees of freedom of each coefficient's t, shape (p,); infinite for the normal.
     tau2, tau2_trial
-        Variance between cohorts, of all levels together, and the part of it that is between trials; None for a method
-        without one.
+        Variance between cohorts, summed over levels, and its part between trials; None for a method without one.
     omnibus
-        Test of all coefficients but that of a column of ones, against a model without them: likelihood ratio, Q_M, or
-        F by the robust covariance. None where there is none to be had.
+        Joint test of all coefficients except that of a column of ones: likelihood ratio, Q_M, or F by the robust
+        covariance. None if unavailable.
     message
-        Why there is no result; empty where there is one.
+        Reason for a missing result, else empty.
     caution
-        What to bear in mind of the result, a sentence; empty if nothing.
+        A sentence of warning about the result, or empty.
     """
 
     beta: Floats
@@ -59,15 +58,7 @@ class ClusteredFit:
 
 
 def clustering_note(method: PoolingMethod, trials: Sequence[str] | None) -> str:
-    """Say that cohorts share trials and a method does not allow for it; empty where it does, or none do.
-
-    Parameters
-    ----------
-    method
-        How was pooled.
-    trials
-        Trial of each cohort; None where it is not known.
-    """
+    """Say that cohorts share trials and the method ignores it; empty if not. `trials` is None if unknown."""
     shared = shared_trials(trials)
     if not shared or method in CLUSTERED:
         return ""
@@ -75,7 +66,7 @@ def clustering_note(method: PoolingMethod, trials: Sequence[str] | None) -> str:
 
 
 def methods_note(methods: Sequence[PoolingMethod], trials: Sequence[str] | None) -> str:
-    """Say the same of several methods; empty where all of them allow for it, or no two cohorts are of one trial."""
+    """Say the same of several methods; empty if all allow for it, or no two cohorts share a trial."""
     allowing = [method for method in dict.fromkeys(methods) if method in CLUSTERED]
     shared = shared_trials(trials)
     if len(set(methods)) == 1:
@@ -88,7 +79,7 @@ def methods_note(methods: Sequence[PoolingMethod], trials: Sequence[str] | None)
 
 
 def shared_trials(trials: Sequence[str] | None) -> str:
-    """Say how many cohorts come from how many trials; empty where no two are of one trial, or it is not known."""
+    """Say how many cohorts come from how many trials; empty if no two share one, or that is unknown."""
     if trials is None or len(set(trials)) == len(trials):
         return ""
     number = len(set(trials))
@@ -96,13 +87,13 @@ def shared_trials(trials: Sequence[str] | None) -> str:
 
 
 def required_trials(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str]:
-    """Return the trials of cohorts that a method can tell from the cohorts themselves.
+    """Return the trials of the cohorts, checked as sufficient for the method.
 
     Raises
     ------
     EvidenceError
-        If the table does not name trials, or there is one alone, or none has two of the cohorts and the method needs
-        two levels of heterogeneity.
+        If the table names no trials, only one, or none with two cohorts and the method needs two levels of
+        heterogeneity.
     """
     if trials is None:
         raise EvidenceError(f"{method} needs a column trial, which says which cohorts are of one trial.")
@@ -126,12 +117,12 @@ def fit_clustered(
     responders, n
         Counts, shape (k,).
     trials
-        Trial of each cohort, length k, as `required_trials` returns them.
+        Trial of each cohort, length k, from `required_trials`.
     design
         Fixed effects, shape (k, p), of full column rank, whose columns span a constant.
     method
-        One of `CLUSTERED`. `glmm-ml-trials`: binomial, differences between trials and between the cohorts of a trial,
-        by maximum likelihood. `multilevel-logit`: the same of observed logits with known variances, by REML, normal
+        One of `CLUSTERED`. `glmm-ml-trials`: binomial, with differences between trials and between cohorts of a trial,
+        by maximum likelihood. `multilevel-logit`: the same for observed logits with known variances, by REML, normal
         intervals. `common-logit-cr2`, `reml-logit-cr2`: inverse-variance weights and a cluster-robust covariance.
     """
     if method is PoolingMethod.GLMM_ML_TRIALS:
@@ -145,7 +136,7 @@ def fit_clustered(
 def _binomial(x: Floats, m: Floats, trials: Sequence[str], design: Floats) -> ClusteredFit:
     each, p = np.unique(trials), design.shape[1]
     if each.size <= p and np.linalg.matrix_rank(np.column_stack([design, np.asarray(trials)[:, None] == each])) == p:
-        # REML says so by itself; ML would put tau_trial at 0, as if trials did not differ.
+        # REML itself reports this; ML would put tau_trial at 0, as if trials did not differ.
         return _nothing(p, "nothing shows how trials differ: the fixed effects are of the trials")
     fit, without = fit_glmm(x, m, design=design, group=trials), fit_glmm(x, m, group=trials)
     if not fit.converged or fit.tau is None or fit.tau_group is None:

@@ -1,4 +1,4 @@
-"""From columns of an evidence table to a design matrix whose coefficients have names."""
+"""Design matrix with named coefficients from columns of an evidence table."""
 
 import math
 import re
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 INTERCEPT = "intercept"
 NO_MODERATORS = frozenset({"cohort_id", "responders"})
-"""Columns that cannot explain a response rate: a name of each cohort, and what is to be explained."""
+"""Columns that cannot explain a response rate: the cohort's name, and the outcome itself."""
 ABOUT = re.compile(r"(?:ca\.?|circa|c\.|approx\.?|about|~|≈)?\s*([-+−]?[0-9][0-9.,]*)\s*(%?)", re.IGNORECASE)
-"""A number as a table may write it that is no plain one: "ca. 2005", "30%", "0,5". Not "<65", which may be a level."""
+"""A number in informal notation: "ca. 2005", "30%", "0,5". Not "<65", which may be a level."""
 NO_REFERENCES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -38,16 +38,14 @@ class Moderators:
     Attributes
     ----------
     columns
-        Columns of the table that were asked for.
+        Columns of the table requested.
     design
-        Shape (k, p): a column of ones, then for each moderator its numbers, or for each level but the reference a
-        column that is 1 in that level and 0 elsewhere.
+        Shape (k, p): a column of ones, then for each moderator its values, or an indicator column for each level except
+        the reference.
     names
-        Of the coefficients, length p: "intercept"; "line: mixed (against naive)"; "pfs_median (per unit)".
-    kept
-        Which rows of the table are in the design, in order, shape (k,), int.
-    cohorts
-        `cohort_id` of those rows, length k.
+        Names of the coefficients, length p: "intercept"; "line: mixed (against naive)"; "pfs_median (per unit)".
+    kept, cohorts
+        Rows of the table in the design, in order, shape (k,), int, and their `cohort_id`.
     left_out
         `cohort_id` of the cohorts with an empty cell in one of the columns.
     """
@@ -67,11 +65,10 @@ def moderators_of(
     levels: Collection[str] = (),
     references: Mapping[str, str] = NO_REFERENCES,
 ) -> Moderators:
-    """Return the design of some columns of a table.
+    """Return the design for some columns of a table.
 
-    A column is numeric if it is a count of the table, or each of its values is a number and the vocabulary does not
-    have it as a set of levels (a phase of "2" is a level). Numbers stand as they are: a coefficient is per unit of the
-    column.
+    A column is numeric if it is a count of the table, or if all its values are numbers and the vocabulary does not list
+    it as levels (a phase of "2" is a level). Numbers enter as they are: a coefficient is per unit of the column.
 
     Parameters
     ----------
@@ -80,18 +77,18 @@ def moderators_of(
     columns
         Moderators, each once, at least one.
     levels
-        Those of them whose numbers are levels, and stand in the order of their size.
+        Those whose numbers are levels, ordered by value.
     references
-        The level of a column that its others are compared with; without one its first.
+        Reference level of a column, by default its first.
 
     Raises
     ------
     EvidenceError
-        If a column is missing or cannot be a moderator, holds numbers and other cells, no cohort has values in all of
-        them, one does not vary or has no such reference level, they determine each other, or there are as many
-        coefficients as cohorts.
+        If a column is missing or cannot be a moderator, mixes numbers with other cells, does not vary or lacks the
+        reference level; if no cohort has values in all columns, they are collinear, or there are as many coefficients
+        as cohorts.
     UsageError
-        If `levels` or `references` name another column, or `references` one of numbers.
+        If `levels` or `references` name another column, or `references` a numeric one.
     """
     frame = evidence.frame
     wanted = tuple(dict.fromkeys(columns))
@@ -155,7 +152,7 @@ def moderators_of(
 def _block(
     column: str, label: str, values: "pd.Series[str]", *, as_levels: bool, reference: str | None
 ) -> tuple[Floats, list[str]]:
-    """Return the columns of one moderator, called `label`, and their names; none where it does not vary."""
+    """Return the columns of one moderator, called `label`, and their names; empty if it does not vary."""
     numbers = [_number(str(value)) for value in values]
     if not as_levels and column not in LEVELS and None not in numbers:
         if reference is not None:
@@ -182,7 +179,7 @@ def _block(
 
 
 def _number(cell: str) -> float | None:
-    """Return the finite number that a cell holds, or None."""
+    """Return the finite number in a cell, or None."""
     try:
         value = float(cell)
     except ValueError:
@@ -191,10 +188,9 @@ def _number(cell: str) -> float | None:
 
 
 def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
-    """Refuse columns that hold numbers and other cells, or numbers that are written in another way.
+    """Refuse columns that mix numbers with other cells or informal notation.
 
-    Levels are never made of such a column unasked: one cell "ca. 2005" would turn a trend over the years into as many
-    differences as there are years.
+    Treating them as levels would let one cell "ca. 2005" turn a trend over years into a difference per year.
     """
     for column in columns:
         pairs = zip(evidence.frame["cohort_id"], evidence.frame[column], strict=True)
@@ -214,7 +210,7 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
 
 
 def _advice(cell: str) -> str:
-    """Return what to do about a cell in a column of numbers that is none."""
+    """Return advice about a non-numeric cell in a column of numbers."""
     about = ABOUT.fullmatch(cell)
     if about is None or (number := _number(about[1].replace(",", ".").replace("−", "-"))) is None:
         return "Write a number, or leave the cell empty if it is not known."

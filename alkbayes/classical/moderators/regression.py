@@ -1,4 +1,4 @@
-"""Meta-regression of response rates on columns of an evidence table, by normal models and by the binomial one."""
+"""Meta-regression of response rates on columns of an evidence table, by normal and binomial models."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
 
 TRIAL = "trial"
-"""Column of the second level of heterogeneity where the method has cohorts within trials."""
+"""Column of the second level of heterogeneity for methods with cohorts within trials."""
 NOT_RANDOMISED = "Cohorts are not randomised between values of a moderator: a coefficient is no causal effect."
 
 
 LARGEST_EXPONENT = 700.0
-"""Beyond this e to a power is no number."""
+"""Above this, the exponential overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Coefficient:
     name
         "intercept", "line: mixed (against naive)" or "pfs_median (per unit)".
     estimate, se
-        With its standard error; None, as what follows, where the fit did not converge.
+        Estimate with its standard error; None, as the rest, if the fit did not converge.
     low, high
         Limits of the 95 % confidence interval.
     p
-        Two-sided p-value. None, as standard error and limits are, where the method has no standard error.
+        Two-sided p-value. None, as standard error and limits, if the method has no standard error.
     """
 
     name: str
@@ -62,41 +62,39 @@ class Coefficient:
 
 @dataclass(frozen=True, slots=True)
 class MetaRegression:
-    """A meta-regression. What a method does not define, or could not find, is None.
+    """A meta-regression. Values that a method does not define, or could not find, are None.
 
     Attributes
     ----------
     method, scale
-        How it was fitted, and on which scale its coefficients are.
+        Method, and scale of its coefficients.
     moderators
         Columns of the table.
     group
         Column of the second level of heterogeneity, or of the clusters of a robust covariance, if there is one.
-    k
-        Cohorts with a value in each moderator.
-    left_out
-        `cohort_id` of the others.
+    k, left_out
+        Number of cohorts with a value in each moderator, and `cohort_id` of the others.
     coefficients
-        The intercept first.
+        Coefficients, the intercept first.
     omnibus
-        Test of all coefficients but the intercept: Q_M by chi-squared or F, and for `glmm-ml` the likelihood-ratio
-        statistic by chi-squared.
+        Joint test of all coefficients except the intercept: Q_M by chi-squared or F, and for `glmm-ml` the
+        likelihood-ratio statistic by chi-squared.
     tau2, tau2_low, tau2_high
         Residual variance between cohorts, squared scale, with its 95 % Q-profile interval; with a second level the sum
         of that between groups and that between the cohorts of a group.
     tau2_group
         Residual variance between groups, squared logit scale, a part of `tau2`.
     i2, h2
-        Of the residual heterogeneity.
+        Measures of residual heterogeneity.
     q_e, q_e_df, q_e_p
         Test that the moderators explain all differences: Cochran's Q, and for `glmm-ml` the likelihood-ratio statistic
         against a rate for each cohort.
     r2
-        Share of the variance between cohorts (and groups) without moderators that is gone with them, in [0, 1].
+        Share of the variance between cohorts (and groups) explained by the moderators, in [0, 1].
     converged
-        Whether the numbers may be used.
+        True if the results may be used.
     note
-        What a reader must know, in sentences.
+        Sentences of warning to the reader.
     """
 
     method: PoolingMethod
@@ -121,11 +119,11 @@ class MetaRegression:
     note: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as values that JSON can hold; coefficients on the logit scale also as odds ratios."""
+        """Return everything as JSON values; coefficients on the logit scale also as odds ratios."""
         return asdict(self) | {"coefficients": [self._row(each) for each in self.coefficients]}
 
     def _row(self, coefficient: Coefficient) -> dict[str, Any]:
-        """Return a coefficient with its odds ratio, which an intercept is none of."""
+        """Return a coefficient with its odds ratio, except for an intercept."""
         ratio = self.scale is Scale.LOGIT and coefficient.name != INTERCEPT
         logs = (coefficient.estimate, coefficient.low, coefficient.high) if ratio else (None,) * 3
         ratios = zip(("odds_ratio", "odds_ratio_low", "odds_ratio_high"), map(_exponential, logs), strict=True)
@@ -148,22 +146,22 @@ def regress(
     evidence
         The cohorts. Those without a value in one of the columns are left out, named and counted.
     moderators
-        Columns; how they enter is said in :func:`alkbayes.classical.moderators.design.moderators_of`.
+        Columns, coded as by :func:`alkbayes.classical.moderators.design.moderators_of`.
     method
-        `glmm-ml`, an inverse-variance method, whose scale, estimator of tau2 and test are used, or one with cohorts
-        within trials (`clustering.CLUSTERED`), of which `glmm-ml-trials` is `glmm-ml` with the group "trial".
+        `glmm-ml`; an inverse-variance method, for its scale, estimator of tau2 and test; or one with cohorts within
+        trials (`clustering.CLUSTERED`), of which `glmm-ml-trials` is `glmm-ml` with the group "trial".
     group
         For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
     levels, references
-        As for `moderators_of`: columns whose numbers are levels, and the level that others are compared with.
+        As for `moderators_of`: columns with numbers as levels, and reference levels.
 
     Raises
     ------
     EvidenceError
-        If the columns cannot be regressed on (see `moderators_of`), or `group` is no column with two cohorts in one of
-        its values; for trials as `required_trials` says.
+        If the columns are unsuitable (see `moderators_of`), or `group` is not a column with two cohorts in one of its
+        values; for trials see `required_trials`.
     UsageError
-        If the method cannot regress, or has no second level; or as `moderators_of` does.
+        If the method cannot regress, or has no second level; or as `moderators_of`.
 
     References
     ----------
@@ -248,7 +246,7 @@ def _binomial_instead(found: Moderators, responders: Floats, n: Floats) -> Inste
 
 
 def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, ...]:
-    """Return the rows of a normal model."""
+    """Return the coefficients of a normal model."""
     columns = (fit.beta, fit.se, fit.low, fit.high, fit.p_values)
     rows = np.column_stack(columns).tolist()
     return tuple(
@@ -371,7 +369,7 @@ def _variance(fit: GlmmFit) -> float:
 
 
 def _groups(evidence: "Evidence", group: str, found: Moderators) -> Sequence[str]:
-    """Return the group of each cohort in the design; a cohort without a trial is one of its own."""
+    """Return the group of each cohort in the design; a cohort without a trial is its own group."""
     frame = evidence.frame
     if group == TRIAL:
         return required_trials(PoolingMethod.GLMM_ML_TRIALS, trial_labels(frame.iloc[found.kept]))
@@ -388,5 +386,5 @@ def _groups(evidence: "Evidence", group: str, found: Moderators) -> Sequence[str
 
 
 def _exponential(value: float | None) -> float | None:
-    """Return e to a power; None where there is no power, or no number for the result."""
+    """Return the exponential; None for None, and on overflow."""
     return None if value is None or value > LARGEST_EXPONENT else math.exp(value)

@@ -1,13 +1,12 @@
-"""Small-study effects: whether small cohorts show other response rates than large ones.
+"""Small-study effects: differences in response rate between small and large cohorts.
 
-Three regressions of the cohorts' logits on a function of their size. Size is what they regress on, and never the
-standard error as in Egger's own test: that of a logit is made from the very response rate, so that the two are
-correlated where nothing is amiss. The tests take cohorts for independent.
+Three regressions of the cohorts' logits on a function of cohort size, not on the standard error as in Egger's original
+test: the standard error of a logit depends on the response rate, so the two correlate even without bias. The tests
+treat cohorts as independent.
 
-There is no LFK index here. Its cut-offs take no account of chance: in simulations its rate of false alarms ran from 0
-to almost 30 %, depending on the number and size of studies and on the heterogeneity, and it found more than the usual
-tests only where it gave more false alarms. Schwarzer, Rücker & Semaca (2024), doi:10.1002/jrsm.1714, conclude that it
-should not be used.
+The LFK index is deliberately omitted. Its cut-offs ignore chance: in simulations its false positive rate ran from 0 to
+almost 30 %, depending on the number and size of studies and on the heterogeneity, and it detected more than the usual
+tests only when it gave more false alarms. Schwarzer, Rücker & Semaca (2024), doi:10.1002/jrsm.1714, advise against it.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from alkbayes.classical.scales import Scale, effects
 FEWEST_COHORTS = 10
 """Fewer cannot tell chance from asymmetry (Sterne et al. 2011, doi:10.1136/bmj.d4002)."""
 NO_SCATTER = 1e-12
-"""Weighted residual variance, 1 where sampling is all: below it there is nothing but the rounding of logits."""
+"""Weighted residual variance, 1 under sampling error alone, below which there is only the rounding of logits."""
 
 CAUTION = (
     "Weak evidence either way: single arms have no null value on one side of which unpublished ones would be missing, "
@@ -39,7 +38,7 @@ NOT_CONVERGED_NOTE = "The REML estimate of tau2 did not converge: no result."
 
 
 class SmallStudyTest(StrEnum):
-    """A test for small-study effects; the values are what the tables call it."""
+    """A test for small-study effects; the values are its names in tables."""
 
     EGGER = "egger"
     EGGER_REML = "egger-reml"
@@ -48,25 +47,23 @@ class SmallStudyTest(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SmallStudyEffect:
-    """A test for small-study effects. Without a result its numbers are None, and the note says why.
+    """A test for small-study effects. Without a result its numbers are None, and the note gives the reason.
 
     Attributes
     ----------
-    test
-        Which test.
-    k
-        Number of cohorts.
+    test, k
+        The test, and the number of cohorts.
     slope, se
-        Logit per unit of 1 / sqrt(n), for Peters' test of 1 / n, and its standard error. A slope above 0 says that
-        response rates are higher the smaller the cohort.
+        Logit per unit of 1 / sqrt(n), or of 1 / n for Peters' test, and its standard error. A positive slope means
+        higher response rates in smaller cohorts.
     statistic
         slope / se.
     df
-        Degrees of freedom of t; None where the statistic is compared with the normal.
+        Degrees of freedom of t; None for a normal statistic.
     p
-        Two-sided p-value that the slope is 0.
+        Two-sided p-value for a slope of 0.
     note
-        What a reader must know of it, in sentences; never empty.
+        Sentences of warning to the reader; never empty.
     """
 
     test: SmallStudyTest
@@ -80,17 +77,18 @@ class SmallStudyEffect:
 
 
 def small_study_effects(responders: npt.ArrayLike, n: npt.ArrayLike) -> tuple[SmallStudyEffect, ...]:
-    """Test whether the logits of k cohorts depend on the size of the cohort.
+    """Test for an association between the logits of k cohorts and cohort size.
 
     - `egger`: weighted linear regression on 1 / sqrt(n), weights 1 / variance of the logit, t with k - 2 degrees of
-      freedom; differences between cohorts widen the standard error by one factor. metafor's
-      `regtest(model="lm", predictor="sqrtninv")`.
+      freedom; differences between cohorts inflate the standard error by one factor. metafor's
+      `regtest(model="lm", predictor="sqrtninv")`; Egger et al. (1997), doi:10.1136/bmj.315.7109.629.
     - `egger-reml`: the same regression with a variance between cohorts, by REML, z. metafor's
-      `regtest(model="rma", predictor="sqrtninv")`. The one to prefer where cohorts differ: in simulations of two-arm
-      trials a variance between them kept the size of such a test, and one factor for all did not (Schwarzer, Rücker &
-      Semaca 2024).
+      `regtest(model="rma", predictor="sqrtninv")`. Preferable if cohorts differ: in simulations of heterogeneous
+      two-arm trials a variance component kept the size of such a test, and one factor for all did not (Schwarzer,
+      Rücker & Semaca 2024).
     - `peters`: weighted linear regression on 1 / n, t with k - 2 degrees of freedom; its weights, responders times
-      non-responders over n, are those of a logit. metafor's `regtest(model="lm", predictor="ninv")`.
+      non-responders over n, are those of a logit. metafor's `regtest(model="lm", predictor="ninv")`; Peters et al.
+      (2006), doi:10.1001/jama.295.6.676.
 
     Parameters
     ----------
@@ -101,23 +99,19 @@ def small_study_effects(responders: npt.ArrayLike, n: npt.ArrayLike) -> tuple[Sm
     Returns
     -------
     tuple of SmallStudyEffect
-        One for each of `SmallStudyTest`, in that order, whatever the counts; without a result under ten cohorts.
+        One for each `SmallStudyTest`, in that order, whatever the counts; without a result below ten cohorts.
 
     Raises
     ------
     EvidenceError
-        If the counts are not counts (see `checked_counts`).
-
-    References
-    ----------
-    Egger et al. (1997), doi:10.1136/bmj.315.7109.629; Peters et al. (2006), doi:10.1001/jama.295.6.676.
+        If the counts are invalid (see `checked_counts`).
     """
     x, m = checked_counts(responders, n)
     return tuple(_effect(test, x, m) for test in SmallStudyTest)
 
 
 def _effect(test: SmallStudyTest, x: Floats, m: Floats) -> SmallStudyEffect:
-    """Return one test of checked counts."""
+    """Return one test from checked counts."""
     blank = SmallStudyEffect(test=test, k=x.size)
     if x.size < FEWEST_COHORTS:
         return replace(blank, note=f"{FEW_NOTE} {CAUTION}")
@@ -130,7 +124,7 @@ def _effect(test: SmallStudyTest, x: Floats, m: Floats) -> SmallStudyEffect:
     if test is SmallStudyTest.EGGER_REML:
         fit = fit_regression(observed.yi, observed.vi, design=design, estimator=Tau2Estimator.REML)
     else:
-        # Weights known up to a factor, as lm() has them: the factor of Hartung & Knapp without a variance between.
+        # Weights known up to a factor, as in lm(): the Hartung-Knapp factor without a variance between cohorts.
         fit = fit_regression(observed.yi, observed.vi, design=design, estimator=None, test=Test.KNAPP_HARTUNG)
         if fit.h2 is not None and fit.h2 < NO_SCATTER:
             return replace(blank, note=f"{NO_SCATTER_NOTE} {CAUTION}")
@@ -143,6 +137,6 @@ def _effect(test: SmallStudyTest, x: Floats, m: Floats) -> SmallStudyEffect:
 
 
 def _corrected_note(corrected: int, k: int) -> str:
-    """Say that some of k cohorts were corrected, and what that does to a regression on size."""
+    """Say that some of k cohorts were corrected, and the effect on a regression on size."""
     have, their = ("has", "its logit depend") if corrected == 1 else ("have", "their logits depend")
     return f"{corrected} of {k} cohorts {have} no or only responders; the 1/2 added there makes {their} on size."

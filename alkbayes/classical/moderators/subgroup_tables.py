@@ -1,4 +1,4 @@
-"""Subgroups as tables: each level by its own variance between cohorts and by a shared one, with prediction."""
+"""Subgroup tables: each level with its own variance between cohorts and with a shared one, and prediction."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Heterogeneity(StrEnum):
-    """Which variance between cohorts the levels have."""
+    """Variance between cohorts for the levels."""
 
     SEPARATE = "separate"
     SHARED = "shared"
@@ -59,25 +59,24 @@ TEST_NUMBERS = ("statistic", "df1", "df2", "p")
 
 @dataclass(frozen=True, slots=True)
 class SubgroupTable:
-    """An analysis by subgroups, with a variance between cohorts for each level and with one for all.
+    """A subgroup analysis, with a variance between cohorts for each level and with a shared one.
 
     Attributes
     ----------
     column, method, scale
-        What was grouped by, and how was pooled.
+        Grouping column, pooling method and its scale.
     levels
-        Columns `LEVEL_COLUMNS`, one row a level and kind of heterogeneity; methods without a variance between cohorts
-        have one kind, "none", and those with cohorts within trials "shared" alone. `mean` and `se` are on the scale of
-        the method, `tau2` and its part `tau2_trial` on its square; rates are proportions in [0, 1] with 95 % limits.
-        The prediction interval is for a further cohort of the level: by the normal or t as in `pool`, with a shared
-        tau2 by t with the degrees of freedom of the regression on the levels.
-        What a method does not define, or could not find, is NaN, and `note` says why a level has no
-        result, or what `pool` says of such intervals: a tau2 of 0, a narrow Hartung-Knapp interval or none, a t
-        with one or two degrees of freedom, a cut limit.
+        Columns `LEVEL_COLUMNS`, one row per level and kind of heterogeneity; methods without a variance between cohorts
+        have only the kind "none", and those with cohorts within trials only "shared". `mean` and `se` are on the scale
+        of the method, `tau2` and its part `tau2_trial` on its square; rates are proportions in [0, 1] with 95 % limits.
+        The prediction interval is for a new cohort of the level: by the normal or t as in `pool`, with a shared tau2 by
+        t with the degrees of freedom of the regression on the levels. Undefined values are NaN; `note` gives the reason
+        for a missing result, or the warnings of `pool` on such intervals: a tau2 of 0, a narrow Hartung-Knapp interval
+        or none, a t with one or two degrees of freedom, a truncated limit.
     tests
-        Columns `TEST_COLUMNS`, one row a kind of heterogeneity: the test that all levels have one mean. `test` is
-        "Q_between" (chi-squared with `df1`), "Q_M" (the same), "F" (with `df1` and `df2`) or "LR" (chi-squared).
-        NaN where there is none. `note` is what a reader must know, in sentences.
+        Columns `TEST_COLUMNS`, one row per kind of heterogeneity: the test that all levels have one mean. `test` is
+        "Q_between" (chi-squared with `df1`), "Q_M" (the same), "F" (with `df1` and `df2`) or "LR" (chi-squared). NaN
+        without a test. `note` holds sentences of warning.
     left_out
         `cohort_id` of cohorts without a value in the column.
     level_notes, notes
@@ -94,7 +93,7 @@ class SubgroupTable:
     notes: tuple[tuple[Note, ...], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all but the notes as values that JSON can hold, rates as proportions in [0, 1]."""
+        """Return everything except the notes as JSON values, rates as proportions in [0, 1]."""
         return {
             "column": self.column,
             "method": self.method,
@@ -106,17 +105,9 @@ class SubgroupTable:
 
 
 def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) -> SubgroupTable:
-    """Pool each level of a column by its own tau2 and by a shared one, and test whether the levels differ.
+    """Pool each level of a column with its own tau2 and a shared one, and test for differences.
 
-    Parameters
-    ----------
-    evidence, column, method
-        As for :func:`alkbayes.classical.moderators.subgroups.subgroups`.
-
-    Raises
-    ------
-    EvidenceError, UsageError
-        As `subgroups` does.
+    Arguments and errors as for :func:`alkbayes.classical.moderators.subgroups.subgroups`.
     """
     if method in INVERSE_VARIANCE and INVERSE_VARIANCE[method].estimator is None:
         analyses = {Heterogeneity.NONE: subgroups(evidence, column, method=method, shared_tau2=False)}
@@ -225,7 +216,7 @@ def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> st
 
 
 def _test(kind: Heterogeneity, analysis: Subgroups) -> dict[str, object]:
-    """Return the test between levels as a row, but for its note."""
+    """Return the test between levels as a row, without its note."""
     between = analysis.between
     name = "Q_between"
     if kind is Heterogeneity.SHARED:

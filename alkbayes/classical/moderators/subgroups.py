@@ -1,4 +1,4 @@
-"""Response rates pooled in each level of a column, and the test whether the levels differ."""
+"""Response rates pooled in each level of a column, and the test for differences between levels."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -35,23 +35,23 @@ NO_RESULT = "No result with one tau2 for all levels: {}."
 
 @dataclass(frozen=True, slots=True)
 class Subgroup:
-    """The pooled rate of one level. What a method does not define, or could not find, is None.
+    """The pooled rate of one level. Values that a method does not define, or could not find, are None.
 
     Attributes
     ----------
     level
         Value of the column.
     k, patients, responders
-        Its cohorts, and their summed counts.
+        Number of cohorts, and their summed counts.
     mean, se
         Pooled mean and its standard error, scale of the method.
     estimate, low, high
         Pooled response rate with the limits of its 95 % confidence interval, proportions in [0, 1].
     tau2
-        Variance between its cohorts, squared scale; with a shared tau2 that of all levels. Of the methods with trials
-        the sum of that between trials and that between the cohorts of a trial.
+        Variance between its cohorts, squared scale, or the shared one. For methods with trials the sum of that between
+        trials and that between the cohorts of a trial.
     tau2_trial
-        Variance between trials, a part of `tau2`; None for methods that take no notice of trials.
+        Variance between trials, a part of `tau2`; None for methods that ignore trials.
     df
         Degrees of freedom of the t quantile of its interval; None for the normal one.
     """
@@ -72,28 +72,26 @@ class Subgroup:
 
 @dataclass(frozen=True, slots=True)
 class Subgroups:
-    """An analysis by subgroups.
+    """A subgroup analysis.
 
     Attributes
     ----------
-    column
-        What was grouped by.
-    method, scale
-        How was pooled, and on which scale.
+    column, method, scale
+        Grouping column, pooling method and its scale.
     shared_tau2
-        Whether the levels share one variance between cohorts.
+        True if the levels share one variance between cohorts.
     levels
         In the order of `vocabulary.in_order`.
     between
         Test that all levels have one mean. With a tau2 for each level, Q_between of the pooled means by chi-squared.
         With a shared one, that of the regression on the levels: Q_M by chi-squared or F, and for `glmm-ml*` the
-        likelihood-ratio statistic. None where a level has no standard error.
+        likelihood-ratio statistic. None if a level has no standard error.
     left_out
         `cohort_id` of cohorts without a value in the column.
     notes
-        What a reader must know.
+        Notes to the reader.
     fault
-        Why the model that the levels share has no result, a sentence; empty where it has one, or they share none.
+        Sentence on a failure of the shared model, else empty.
     """
 
     column: str
@@ -114,7 +112,7 @@ class Subgroups:
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Counts and levels of the cohorts that have one."""
+    """Counts and levels of the cohorts with a level."""
 
     responders: Floats
     n: Floats
@@ -124,11 +122,11 @@ class _Split:
 
     @property
     def cells(self) -> Floats:
-        """A column for each level, 1 in its cohorts, shape (k, level)."""
+        """Indicator column of each level, shape (k, level)."""
         return np.column_stack([self.of(level) for level in self.levels]).astype(np.float64)
 
     def of(self, level: str) -> npt.NDArray[np.bool_]:
-        """Return which cohorts are of a level, shape (k,)."""
+        """Return the mask of a level's cohorts, shape (k,)."""
         return np.asarray(self.labels == level, dtype=np.bool_)
 
     def blank(self, level: str) -> Subgroup:
@@ -139,29 +137,29 @@ class _Split:
 
 
 def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, shared_tau2: bool) -> Subgroups:
-    """Pool each level of a column and test whether the levels differ.
+    """Pool each level of a column and test for differences between levels.
 
     Parameters
     ----------
     evidence
         The cohorts. Those without a value in the column are left out, named and counted.
     column
-        What to group by, with at least two levels.
+        Grouping column, with at least two levels.
     method
         `glmm-ml`, an inverse-variance method, or one with cohorts within trials (`clustering.CLUSTERED`).
     shared_tau2
-        Whether the levels share one variance between cohorts, which suits levels of few cohorts, or each has its own.
-        Without a variance between cohorts (`common-*`) the two are the same. Methods with cohorts within trials share
-        it: a trial with cohorts in several levels makes levels pooled by themselves dependent.
+        True for one variance between cohorts shared by the levels, which suits levels of few cohorts. Irrelevant
+        without a variance between cohorts (`common-*`). Required for methods with cohorts within trials: a trial with
+        cohorts in several levels makes levels pooled separately dependent.
 
     Raises
     ------
     EvidenceError
-        If the table lacks the column, or its cohorts have fewer than two levels, or with a shared tau2 no level has
-        two; if the method is one with cohorts within trials and the table does not show any (see `required_trials`).
+        If the table lacks the column, its cohorts have fewer than two levels, or with a shared tau2 no level has two;
+        if the method has cohorts within trials and the table has none such (see `required_trials`).
     UsageError
-        If the method is another one, whose summed counts allow no test, or one with cohorts within trials and
-        `shared_tau2` is False.
+        If the method is another one, whose summed counts allow no test, or has cohorts within trials and `shared_tau2`
+        is False.
 
     References
     ----------
@@ -237,7 +235,7 @@ def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
 
 
 def _separate(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
-    """Pool each level by itself; compare the pooled means by their standard errors."""
+    """Pool each level separately; compare the pooled means by their standard errors."""
     levels = tuple(_alone(split, level, method) for level in split.levels)
     means = np.array([np.nan if level.mean is None else level.mean for level in levels])
     variances = np.array([np.nan if level.se is None else level.se**2 for level in levels])
@@ -249,7 +247,7 @@ def _separate(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...
 
 
 def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
-    """Return a level pooled by itself, as `pool` has it."""
+    """Return a level pooled separately, as by `pool`."""
     here, blank = split.of(level), split.blank(level)
     x, m = split.responders[here], split.n[here]
     row = pool(x, m, method=method)
@@ -307,7 +305,7 @@ def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | Non
 
 
 def _shared_clustered(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str, str]:
-    """Fit one model of cohorts within trials with a mean for each level; also return what to bear in mind of it."""
+    """Fit one model of cohorts within trials with a mean for each level; also return its warning."""
     trials = required_trials(method, split.trials)
     against_first = np.column_stack([np.ones(split.n.size), split.cells[:, 1:]])
     means, differences = (
@@ -328,7 +326,7 @@ def _shared_clustered(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgr
 
 
 def _binomial_fault(levels: tuple[Subgroup, ...], message: str) -> str:
-    """Say why the binomial-normal model of all levels has no result: mostly a level at a rate of 0 or 1."""
+    """Say why the binomial-normal model of all levels failed: mostly a level at a rate of 0 or 1."""
     for level in levels:
         if level.responders in {0, level.patients}:
             rate = "0" if level.responders == 0 else "1"
@@ -348,7 +346,7 @@ def _filled(
     df: float | None,
     tau2: float | None,
 ) -> Subgroup:
-    """Return a level with its mean, transformed back with its limits; without these where it has no standard error."""
+    """Return a level with its back-transformed mean and limits; without limits if it has no standard error."""
     se = _number(se)
     half = None if se is None else quantile(df, INTERVAL_PROB) * se
     values = [mean] if half is None else [mean, mean - half, mean + half]
@@ -369,12 +367,12 @@ def _filled(
 
 
 def _number(value: float | None) -> float | None:
-    """Return a number; None where there is none."""
+    """Return a float; None for None and NaN."""
     return None if value is None or np.isnan(value) else float(value)
 
 
 def _no_test(levels: tuple[Subgroup, ...]) -> str:
-    """Say that there is no test between levels, and which of them have no standard error to test by."""
+    """Say that there is no test between levels, and which of them lack a standard error."""
     without = [level.level for level in levels if level.se is None]
     why = f": {', '.join(without)} {'has' if len(without) == 1 else 'have'} no standard error" if without else ""
     return f"No test between levels{why}."

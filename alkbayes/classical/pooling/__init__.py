@@ -1,1 +1,1 @@
-"""One pooled rate by each method, and where the methods disagree."""
+"""One pooled rate by each method, and disagreements between methods."""

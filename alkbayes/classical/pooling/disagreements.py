@@ -1,7 +1,6 @@
-"""Where classical methods disagree, and which property explains it.
+"""Disagreements between classical methods, and the property that explains them.
 
-Methods are compared in pairs that differ in one property alone, so that what lies between their answers comes from that
-property and no other.
+Methods are compared in pairs that differ in one property, so that any difference in results is due to that property.
 """
 
 from collections.abc import Mapping
@@ -14,13 +13,13 @@ from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.vocabulary import GROUP_COLUMNS
 
 POINTS = 0.01
-"""Estimates that differ by this much, a proportion, disagree."""
+"""Difference between estimates, a proportion, from which they disagree."""
 WIDTH_RATIO = 1.25
-"""Confidence intervals of which one is this many times as wide as the other disagree."""
+"""Ratio of widths from which two confidence intervals disagree."""
 
 
 class Property(StrEnum):
-    """In what the methods of a pair differ."""
+    """Property in which the methods of a pair differ."""
 
     HETEROGENEITY = "heterogeneity left out"
     MEDIAN = "median against mean"
@@ -47,7 +46,7 @@ EXPLANATIONS: Mapping[Property, str] = {
     Property.ESTIMATOR: "the estimators of the variance between cohorts differ, and with it the weights",
     Property.TEST: "the estimate is the same; one interval allows for tau2 being an estimate",
 }
-"""What a reader is told of each property."""
+"""Explanation of each property for the reader."""
 
 _Method = PoolingMethod
 PAIRS: tuple[tuple[Property, PoolingMethod, PoolingMethod], ...] = (
@@ -81,14 +80,14 @@ PAIRS: tuple[tuple[Property, PoolingMethod, PoolingMethod], ...] = (
 """Pairs of methods that differ in one property."""
 
 ADDING = frozenset({Property.APPROXIMATION, Property.TRANSFORMATION})
-"""Properties of which one side may add 1/2 to empty cells and the other not."""
+"""Properties for which one method may add 1/2 to empty cells and the other not."""
 
 DISAGREEMENT_COLUMNS = (*GROUP_COLUMNS, "property", "method", "other", "difference", "width_ratio", "explanation")
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An estimate and the width of its confidence interval, proportions; NaN where there is none."""
+    """An estimate and the width of its confidence interval, proportions; NaN if missing."""
 
     estimate: float
     width: float
@@ -98,20 +97,16 @@ class _Answer:
 def disagreements(pooled: pd.DataFrame) -> pd.DataFrame:
     """Find the pairs of methods in a pooled table that disagree.
 
-    A pair disagrees if the estimates lie `POINTS` or more apart, or if one confidence interval is `WIDTH_RATIO` times
-    as wide as the other or wider. A pair of which one has no result is passed over.
-
-    Parameters
-    ----------
-    pooled
-        As :func:`alkbayes.classical.pooling.tables.pool_table` gives it.
+    A pair disagrees if the estimates differ by `POINTS` or more, or if one confidence interval is at least
+    `WIDTH_RATIO` times as wide as the other. Pairs with a missing result are skipped. `pooled` is a table from
+    :func:`alkbayes.classical.pooling.tables.pool_table`.
 
     Returns
     -------
     DataFrame
         Columns `DISAGREEMENT_COLUMNS`, in the order of the groups and levels of `pooled` and of `PAIRS`. `difference`
-        is the estimate of `other` less that of `method`, a proportion; `width_ratio` the width of the interval of
-        `other` over that of `method`, NaN where one has none.
+        is the estimate of `other` minus that of `method`, a proportion; `width_ratio` the width of the interval of
+        `other` over that of `method`, NaN if one has none.
     """
     rows = []
     for group, part in pooled.groupby(list(GROUP_COLUMNS), sort=False, dropna=False):
@@ -129,7 +124,7 @@ def disagreements(pooled: pd.DataFrame) -> pd.DataFrame:
             apart = abs(difference) >= POINTS
             if not apart and not ratio >= WIDTH_RATIO and not ratio <= 1 / WIDTH_RATIO:
                 continue
-            # Of a pair that both average by scale or likelihood, the 1/2 of one alone is what weighs.
+            # In a pair differing in scale or likelihood, the deciding factor is the 1/2 added by one of them.
             added = what in ADDING and one.corrected != two.corrected
             why = Property.ZERO_CELLS if added else what
             rows.append((*group, why, method, other, difference, ratio, EXPLANATIONS[why]))

@@ -1,4 +1,4 @@
-"""The classical ways to pool response rates, each as what it is made of."""
+"""Classical pooling methods, each defined by its components."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from alkbayes.classical.scales import Scale
 
 
 class PoolingMethod(StrEnum):
-    """A classical way to pool response rates; the values are what the command line and the tables call it."""
+    """A classical pooling method; the values are its names on the command line and in tables."""
 
     CRUDE_WALD = "crude-wald"
     CRUDE_WILSON = "crude-wilson"
@@ -51,18 +51,18 @@ class PoolingMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InverseVariance:
-    """A method that transforms the observed rates and averages them by their inverse variances.
+    """A method that averages transformed observed rates by their inverse variances.
 
     Attributes
     ----------
     scale
-        Of the averaging.
+        Scale of the averaging.
     estimator
-        Of the variance between cohorts; None for one rate for all.
+        Estimator of the variance between cohorts; None for a common-effect method.
     test
-        How the confidence interval is made.
+        Test behind the confidence interval.
     prediction
-        Quantile of the prediction interval; None where there is no variance between cohorts.
+        Quantile of the prediction interval; None without a variance between cohorts.
     """
 
     scale: Scale
@@ -80,7 +80,7 @@ CRUDE_INTERVALS: Mapping[PoolingMethod, IntervalMethod] = {
     PoolingMethod.CRUDE_JEFFREYS: IntervalMethod.JEFFREYS,
     PoolingMethod.CRUDE_MID_P: IntervalMethod.MID_P,
 }
-"""Methods that take the summed counts for one sample, and their intervals."""
+"""Methods that treat the summed counts as one sample, and their intervals."""
 
 
 def _common(scale: Scale) -> InverseVariance:
@@ -89,7 +89,7 @@ def _common(scale: Scale) -> InverseVariance:
 
 
 def _random(estimator: Tau2Estimator, scale: Scale = Scale.LOGIT, test: Test = Test.Z) -> InverseVariance:
-    """Return a random-effects method with metafor's prediction interval, of the quantile of the confidence limits."""
+    """Return a random-effects method with metafor's prediction interval, by the quantile of the confidence limits."""
     return InverseVariance(scale, estimator, test, Prediction.NORMAL if test is Test.Z else Prediction.T_K_MINUS_1)
 
 
@@ -116,16 +116,16 @@ INVERSE_VARIANCE: Mapping[PoolingMethod, InverseVariance] = {
     PoolingMethod.REML_LOG: _random(Tau2Estimator.REML, Scale.LOG),
     PoolingMethod.REML_FREEMAN_TUKEY: _random(Tau2Estimator.REML, Scale.FREEMAN_TUKEY),
 }
-"""Inverse-variance methods, and what they are made of."""
+"""Inverse-variance methods, and their components."""
 
 CLUSTER_ROBUST: Mapping[PoolingMethod, Tau2Estimator | None] = {
     PoolingMethod.COMMON_LOGIT_CR2: None,
     PoolingMethod.REML_LOGIT_CR2: Tau2Estimator.REML,
 }
-"""Inverse-variance methods whose interval takes trials for clusters, and their estimators as in `InverseVariance`."""
+"""Inverse-variance methods with trials as clusters, and their estimators as in `InverseVariance`."""
 
 ALL_METHODS = tuple(PoolingMethod)
-"""All methods, in the order in which they are shown."""
+"""All methods, in display order."""
 
 DEFAULT_METHODS = (
     PoolingMethod.CRUDE_WALD,
@@ -138,8 +138,8 @@ DEFAULT_METHODS = (
     PoolingMethod.REML_LOGIT_HK_ADHOC,
     PoolingMethod.GLMM_ML,
 )
-"""What is pooled by unless something is asked for; never a method on a discouraged scale, and never the unmodified
-Hartung-Knapp variance, which has two cohorts that agree by chance look like proof."""
+"""Default methods; never one on a discouraged scale, and never the unmodified Hartung-Knapp variance, with which two
+cohorts that agree by chance look like proof."""
 
 
 def scale_of(method: PoolingMethod) -> Scale:

@@ -1,6 +1,6 @@
-"""Pooling by a model: binomial likelihoods, and trials that give several cohorts.
+"""Pooling by a model: binomial likelihoods, and trials with several cohorts.
 
-Each function fills in a blank row of one method; a model that finds no answer says why in its note.
+Each function fills in a blank row of one method; a model without a result gives the reason in its note.
 """
 
 from collections.abc import Sequence
@@ -136,7 +136,7 @@ def fill_cluster_robust(
     trials: Sequence[str] | None,
     names: Sequence[str],
 ) -> PooledProportion:
-    """Fill in an inverse-variance mean whose interval allows for cohorts of one trial being alike (CR2)."""
+    """Fill in an inverse-variance mean whose interval allows for dependence within trials (CR2)."""
     notes = notes_of(correction_note(observed.corrected, names), *blank.notes)
     if trials is None or len(set(trials)) == 1:
         return replace(blank, notes=notes_of(*notes, NO_TRIALS_NOTE if trials is None else ONE_TRIAL_NOTE))

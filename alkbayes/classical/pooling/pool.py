@@ -65,7 +65,7 @@ NO_HTS_NOTE = Note(
     NoteKind.PREDICTION, "A prediction interval by t with k - 2 degrees of freedom needs at least three cohorts."
 )
 ESTIMATOR_NAMES = {Tau2Estimator.PM: "Paule-Mandel", Tau2Estimator.ML: "ML", Tau2Estimator.REML: "REML"}
-"""What a note calls the estimators that can fail to converge."""
+"""Names in notes of the estimators that can fail to converge."""
 
 
 def pool(
@@ -85,31 +85,31 @@ def pool(
     method
         `crude-*`: the summed counts with an interval of one proportion. `common-*`: inverse-variance mean of the
         transformed rates. `dl-*`, `reml-*` and so on: the same with a variance between cohorts by that estimator (see
-        `estimate_tau2`), z interval; with `-t` t with k - 1 degrees of freedom, with `-hk` that and the variance of
-        Hartung & Knapp, which cohorts that agree by chance make far too small, with `-hk-adhoc` that variance where it
-        is the larger one, with `-cr2` the cluster-robust variance and Satterthwaite's degrees of freedom, trials being
-        the clusters. `multilevel-logit`: cohorts within trials by REML. `glmm-ml`, `glmm-ml-trials`: the
-        binomial-normal model by maximum likelihood, of cohorts or of cohorts within trials. `beta-binomial-ml`: that
-        model by maximum likelihood. On the scales that need it, cohorts with an empty cell get 1/2 in both (see
-        `effects`); the note names them. A prediction interval is pooled mean -/+ quantile * sqrt(tau2 + se2), with the
-        quantile of the confidence interval, in `reml-logit-hts` with that of t with k - 2 degrees of freedom, and in
-        `beta-binomial-ml` from the fitted beta distribution.
+        `estimate_tau2`), z interval; with `-t` t with k - 1 degrees of freedom; with `-hk` also the Hartung-Knapp
+        variance, far too small for cohorts that agree by chance; with `-hk-adhoc` that variance only if it is the
+        larger one; with `-cr2` the cluster-robust variance and Satterthwaite's degrees of freedom, with trials as
+        clusters. `multilevel-logit`: cohorts within trials by REML. `glmm-ml`, `glmm-ml-trials`: the binomial-normal
+        model by maximum likelihood, of cohorts or of cohorts within trials. `beta-binomial-ml`: that model by maximum
+        likelihood. On the scales that need it, cohorts with an empty cell get 1/2 in both (see `effects`); the note
+        names them. A prediction interval is pooled mean -/+ quantile * sqrt(tau2 + se2), with the quantile of the
+        confidence interval, in `reml-logit-hts` that of t with k - 2 degrees of freedom, and in `beta-binomial-ml` from
+        the fitted beta distribution.
     cohorts
-        Names of the cohorts for notes, length k; their positions from 1 when None.
+        Names of the cohorts for notes, length k; their positions from 1 if None.
     trials
-        Trial of each cohort, length k; None where it is not known, which the methods that need it say.
+        Trial of each cohort, length k; None if unknown, which the methods that need it report.
 
     Returns
     -------
     PooledProportion
-        Always: a method that finds no answer says why in its note.
+        Always: a method without a result gives the reason in its note.
 
     Raises
     ------
     EvidenceError
-        If the counts are not counts (see `checked_counts`).
+        If the counts are invalid (see `checked_counts`).
     ValueError
-        If `cohorts` or `trials` does not name one for each cohort.
+        If `cohorts` or `trials` does not have one entry per cohort.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What every classical method gives: a pooled response rate, and how it is filled in."""
+"""Result of every classical method: a pooled response rate, and how it is filled in."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -21,46 +21,43 @@ Z = quantile(None, INTERVAL_PROB)
 
 @dataclass(frozen=True, slots=True)
 class PooledProportion:
-    """A pooled response rate. What a method does not define, or could not find, is None.
+    """A pooled response rate. Values that a method does not define, or could not find, are None.
 
     Attributes
     ----------
-    method
-        How it was pooled.
-    scale
-        Scale of the pooling and of `tau2`.
+    method, scale
+        Pooling method, and the scale of the pooling and of `tau2`.
     k, patients, responders
         Number of cohorts, and their summed counts.
     estimate
-        Pooled response rate, a proportion in [0, 1]: the pooled mean, transformed back. On any scale but `probability`
-        it is that of a cohort in the middle of the distribution, not the average over cohorts.
+        Pooled response rate, a proportion in [0, 1]: the back-transformed pooled mean. On any scale except
+        `probability` it is the rate of a cohort at the centre of the distribution, not the average over cohorts.
     low, high
         Limits of its 95 % confidence interval, proportions.
     prediction_low, prediction_high
-        Limits of the 95 % prediction interval for the rate of a further cohort, proportions.
+        Limits of the 95 % prediction interval for the rate of a new cohort, proportions.
     tau2
-        Variance between cohorts, squared `scale`; of the methods with trials the sum of that between trials and that
+        Variance between cohorts, squared `scale`; for methods with trials the sum of that between trials and that
         between the cohorts of a trial.
     i2, h2
-        Share of the variation that is between cohorts, a proportion in [0, 1], and H2 >= 1; for `common-*` from Q
-        (where H2 = Q / df may be under 1), else from `tau2`. None for `glmm-ml`, whose sampling variances are not known
-        numbers.
+        Proportion of the variation between cohorts, in [0, 1], and H2 >= 1; for `common-*` from Q (where H2 = Q / df
+        may be below 1), else from `tau2`. None for `glmm-ml`, which has no known sampling variances.
     q, q_df, q_p
         Cochran's Q of the observed rates on `scale`, its degrees of freedom and p-value. None for `glmm-ml`: its
-        likelihood-ratio test is another statistic, to be had from `fit_glmm`.
+        likelihood-ratio test is another statistic, available from `fit_glmm`.
     tau2_low, tau2_high, i2_low, i2_high, h2_low, h2_high
-        Limits of the 95 % Q-profile intervals. They follow from Q and not from `tau2`, which may lie outside. Of
-        `glmm-ml` those of tau2 by profile likelihood, where they are finite. None for `common-*`, which have
-        no tau2, and for the other models.
+        Limits of the 95 % Q-profile intervals. They follow from Q and not from `tau2`, which may lie outside. For
+        `glmm-ml` those of tau2 by profile likelihood, if finite. None for `common-*`, which have no tau2, and for the
+        other models.
     tau2_trial
-        Variance between trials, a part of `tau2`. None for methods that take no notice of trials.
+        Variance between trials, a part of `tau2`. None for methods that ignore trials.
     rho
-        Intraclass correlation of `beta-binomial-ml`, in [0, 1): the variance between cohorts' rates is
+        Intraclass correlation of `beta-binomial-ml`, in [0, 1): rates vary between cohorts with the variance
         rho * mean * (1 - mean).
     corrected
-        Number of cohorts that got 1/2 in both cells; None for methods that never do that.
+        Number of cohorts with 1/2 added to both cells; None for methods that never do that.
     notes
-        What a reader must know of this row.
+        Notes to the reader.
     """
 
     method: PoolingMethod
@@ -92,7 +89,7 @@ class PooledProportion:
 
     @property
     def note(self) -> str:
-        """The notes as one text; empty if there are none."""
+        """The notes as one text; empty without notes."""
         return text_of(self.notes)
 
     def as_row(self) -> dict[str, Any]:
@@ -104,18 +101,18 @@ class PooledProportion:
 def with_interval(
     filled: PooledProportion, centre: float, half: float | None, prediction: tuple[float, float] | None, n: Floats
 ) -> PooledProportion:
-    """Fill in estimate and limits, back-transformed.
+    """Fill in back-transformed estimate and limits.
 
     Parameters
     ----------
     filled
-        What is known so far; its `scale` is that of the other arguments.
+        Row so far; its `scale` is that of the other arguments.
     centre, half
-        Pooled mean, and half its confidence interval; None where there is none.
+        Pooled mean, and half the width of its confidence interval, or None.
     prediction
-        Prediction limits; None where there are none.
+        Prediction limits, or None.
     n
-        Patients of each cohort, shape (k,), which the Freeman-Tukey scale needs to come back.
+        Patients of each cohort, shape (k,), for the inverse of the Freeman-Tukey transform.
     """
     values = [centre]
     if half is not None:

@@ -23,7 +23,7 @@ DEFAULT_BY = ("line", "regimen_class")
 WHOLE = "all"
 """Group and level of the whole table."""
 COUNTS = frozenset({"n", "responders"})
-"""Columns that are pooled, so that nothing can be grouped by them."""
+"""Pooled columns, which cannot define groups."""
 POOL_COLUMNS = (*GROUP_COLUMNS, *(field.name for field in fields(PooledProportion) if field.name != "notes"), "note")
 """Columns of a pooled table, in order."""
 NUMBERS = POOL_COLUMNS[POOL_COLUMNS.index("estimate") : POOL_COLUMNS.index("note")]
@@ -56,30 +56,27 @@ def pool_table(
 
     Parameters
     ----------
-    evidence
-        The cohorts.
     by
-        Columns to group by; a pair of columns groups by the levels of both at once. None stands for line and TKI
-        generation, as far as the table has them; a column that is named must be there.
+        Grouping columns; a pair of columns groups by both at once. None means line and TKI generation, if the table has
+        them; a named column must exist.
     methods
-        What to pool by, each once, in the order of the rows.
+        Pooling methods, each once, in the order of the rows.
 
     Returns
     -------
     DataFrame
-        Columns `POOL_COLUMNS`, one row a group, level and method. `group` is "all" (its `level` too), then a column's
+        Columns `POOL_COLUMNS`, one row per group, level and method. `group` is "all" (its `level` too), then a column's
         name in results ("line", "generation"), or two joined ("line:generation", with levels such as "naive:first");
-        `first_column`, `first_level`, `second_column` and `second_level` are the same as values.
-        Levels stand in the order of `vocabulary.in_order`; a pair of levels without cohorts has no row, and a cohort
-        whose value is empty stands in none. Proportions are in [0, 1], `tau2` is on the logit scale, and what a method
-        does not define is NaN.
+        `first_column`, `first_level`, `second_column` and `second_level` are the same as values. Levels are in the
+        order of `vocabulary.in_order`; a pair of levels without cohorts has no row, and a cohort with an empty value
+        belongs to none. Proportions are in [0, 1], `tau2` is on the logit scale, and undefined values are NaN.
 
     Raises
     ------
     EvidenceError
         If the table lacks a column of `by`, or no cohort has a value there.
     UsageError
-        If a pair names one column twice, or two groups of `by` would carry the same name in results.
+        If a pair names one column twice, or two groups of `by` would have the same name in results.
     """
     return frame_of(pool_groups(evidence, by=by, methods=methods))
 
@@ -114,7 +111,7 @@ def frame_of(rows: Sequence[PooledGroup]) -> pd.DataFrame:
 def _groups(
     by: Sequence[str | tuple[str, str]], frame: pd.DataFrame, available: Sequence[str]
 ) -> list[tuple[str, ...]]:
-    """Return what to group by as tuples of columns, each once; refuse what is not there or would be ambiguous."""
+    """Return the groupings as tuples of columns, each once; refuse missing or ambiguous ones."""
     groups = list(dict.fromkeys((item,) if isinstance(item, str) else tuple(item) for item in by))
     missing = dict.fromkeys(column for group in groups for column in group if column not in available)
     if counts := [column for column in missing if column in COUNTS and column in frame]:
@@ -141,19 +138,19 @@ def _groups(
 
 
 def _name(group: tuple[str, ...], frame: pd.DataFrame) -> str:
-    """Return what a group is called in results."""
+    """Return the name of a group in results."""
     return joined_key(label_of(column, frame.columns) for column in group)
 
 
 def _stated(frame: pd.DataFrame, group: tuple[str, ...]) -> "pd.Series[bool]":
-    """Return which cohorts have a value in each column of a group."""
+    """Return the mask of cohorts with a value in each column of a group."""
     return (frame[list(group)] != "").all(axis=1)
 
 
 def _parts(
     frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame, str]]:
-    """Yield what identifies a group in a row, its cohorts, and what to say of cohorts that it leaves out."""
+    """Yield the identifying columns of a group, its cohorts, and the note on cohorts left out."""
     yield dict(group_row({})), frame, ""
     for group in groups:
         stated = frame[_stated(frame, group)]

@@ -1,1 +1,1 @@
-"""Published numbers: how a headline was made, means of medians."""
+"""Published numbers: audits of headline rates, means of medians."""

@@ -1,8 +1,8 @@
-"""How a published headline was made: which interval of one proportion, on which counts, gives its printed numbers.
+"""Audit of a published headline: which interval for one proportion, on which counts, gives its printed numbers.
 
-A pooled response rate is often printed with an interval and a number of patients. If an interval of one proportion on
-summed counts gives the same digits, the interval takes all patients for one sample: no difference between cohorts is in
-it. The comparison is exact up to rounding; nothing is known of the cohorts, and nothing is assumed of them.
+A pooled response rate is often printed with an interval and a number of patients. If an interval for one proportion on
+summed counts gives the same digits, it treats all patients as one sample and ignores differences between cohorts. The
+comparison is exact up to rounding, and assumes nothing about the cohorts.
 """
 
 from bisect import bisect_left, bisect_right
@@ -29,22 +29,12 @@ LEAVES_OUT = (
 )
 MOST_PATIENTS = 10**9
 SLACK = 1e-10
-"""By which a computed limit may miss the edge of what rounds to a printed one: its own rounding error, at most."""
+"""Tolerance of a computed limit at the edge of the rounding range of a printed one: its largest rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What was printed.
-
-    Attributes
-    ----------
-    estimate, low, high
-        The rate and the limits of its interval.
-    n
-        Patients.
-    prob
-        Probability of the interval, in (0, 1).
-    """
+    """A printed rate (`estimate`) of `n` patients with the limits of its interval, of probability `prob` in (0, 1)."""
 
     estimate: Printed
     low: Printed
@@ -54,12 +44,12 @@ class Headline:
 
     @property
     def beyond(self) -> bool:
-        """Whether a limit lies below 0 or above 100 %, where no response rate is."""
+        """True if a limit lies below 0 or above 100 %."""
         return self.low.value < 0 or self.high.value > 1
 
     @property
     def symmetric(self) -> bool:
-        """Whether both limits may be as far from the rate, given how they were rounded."""
+        """True if both limits may be equally far from the rate, given their rounding."""
         apart = self.low.value + self.high.value - 2 * self.estimate.value
         units = (number.most - number.least for number in (self.low, self.high, self.estimate, self.estimate))
         return abs(apart) <= sum(units) / 2
@@ -67,7 +57,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number worked out from printed ones: from them as they stand, and its extremes over what rounds to them."""
+    """A number derived from printed ones: its value as they stand, and its extremes given their rounding."""
 
     value: float
     least: float
@@ -76,17 +66,17 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class MethodAudit:
-    """Whether an interval of one proportion gives what was printed.
+    """Comparison of an interval for one proportion with the printed numbers.
 
     Attributes
     ----------
     method
-        How the interval is made.
+        Interval method.
     first, last
-        The fewest and the most responders with which it gives all three printed numbers, and so does every count
-        between them; None if no count does.
+        Smallest and largest number of responders that give all three printed numbers, as do all counts between; None if
+        no count does.
     low, high
-        Its own limits on the count nearest to the printed rate, proportions.
+        Its limits on the count nearest to the printed rate, proportions.
     """
 
     method: IntervalMethod
@@ -97,24 +87,23 @@ class MethodAudit:
 
     @property
     def counts(self) -> int:
-        """How many counts of responders give all three printed numbers."""
+        """Number of counts of responders that give all three printed numbers."""
         return 0 if self.first is None or self.last is None else self.last - self.first + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """What the width of the printed interval says.
+    """Information in the width of the printed interval.
 
     Attributes
     ----------
     se_ratio
-        Standard error that the width implies, over that of a binomial proportion of as many patients.
+        Standard error implied by the width, over that of a binomial proportion with as many patients.
     effective_patients
-        Patients of one sample whose binomial interval is as wide, n / se_ratio**2; `most` may be infinite.
+        Sample size whose binomial interval has that width, n / se_ratio**2; `most` may be infinite.
     tau
-        Standard deviation between cohorts that a random-effects interval of this width has, logit scale; None without a
-        number of cohorts, and where a limit lies beyond 0 or 100 %. 0 where the interval is no wider than a binomial
-        one.
+        Standard deviation between cohorts implied by a random-effects interval of this width, logit scale; None without
+        a number of cohorts, or with a limit outside 0 to 100 %. 0 if the interval is no wider than a binomial one.
     """
 
     se_ratio: Range
@@ -131,7 +120,7 @@ class Split:
     first, second
         Printed rates of the two parts.
     share
-        Share of the patients, in [0, 1], that the first part must have.
+        Implied proportion of patients in the first part, in [0, 1].
     """
 
     first: Printed
@@ -141,22 +130,20 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """How a headline was made.
+    """Audit of a headline.
 
     Attributes
     ----------
-    headline
-        What was printed.
     cohorts
-        Number of cohorts, if it was given.
+        Number of cohorts, if given.
     counts
         Every count of responders whose rate rounds to the printed one; may be empty.
     nearest
-        The count whose rate is nearest to the printed one.
+        Count whose rate is nearest to the printed one.
     methods
-        Each interval of one proportion.
+        Each interval for one proportion.
     width
-        None where a rate of 0 or 100 %, or a limit there, says nothing of a standard error.
+        None if a rate or limit of 0 or 100 % gives no information on a standard error.
     split
         None if no split was given.
     """
@@ -171,7 +158,7 @@ class Audit:
 
     @property
     def reproduced_by(self) -> tuple[IntervalMethod, ...]:
-        """The methods that give what was printed on some count of responders."""
+        """Methods that give the printed numbers on some count of responders."""
         return tuple(method.method for method in self.methods if method.counts)
 
     @property
@@ -181,17 +168,14 @@ class Audit:
 
     @property
     def method_rows(self) -> list[dict[str, Any]]:
-        """What each method gives, limits as proportions in [0, 1]."""
+        """Results of each method, limits as proportions in [0, 1]."""
         names = ("method", "counts", "first", "last", "low", "high")
         return [{name: getattr(method, name) for name in names} for method in self.methods]
 
     def to_dict(self, comparison: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return all of it as values that JSON can hold, rates as proportions in [0, 1].
+        """Return everything as JSON values, rates as proportions in [0, 1].
 
-        Parameters
-        ----------
-        comparison
-            The interval that cohorts as different as known ones would give; None where there is none.
+        `comparison` is the interval for cohorts as different as known ones, or None.
         """
         headline = self.headline
         printed = {name: getattr(headline, name) for name in ("estimate", "low", "high")}
@@ -232,12 +216,12 @@ def audit_headline(
     cohorts: int | None = None,
     split: Sequence[str] = (),
 ) -> Audit:
-    """Find which intervals of one proportion, on which counts, give the printed numbers, and what their width says.
+    """Find the intervals for one proportion, and the counts, that give the printed numbers, and interpret the width.
 
     Parameters
     ----------
     estimate, low, high
-        Percentages as printed: the digits say how they were rounded, so "58" and "58.0" are not the same.
+        Percentages as printed: the digits define the rounding, so "58" and "58.0" differ.
     n
         Patients, from 1 to `MOST_PATIENTS`.
     level
@@ -247,20 +231,20 @@ def audit_headline(
         of equal size, whose pooled logit has the variance (tau2 + cohorts / (n p (1 - p))) / cohorts; with cohorts of
         unequal size the same width needs a smaller tau.
     split
-        None, or the printed percentages of two parts of the patients.
+        Printed percentages of two parts of the patients, or empty.
 
     Raises
     ------
     UsageError
-        If a number is not what it should be, or they contradict each other; the message says which.
+        If a number is invalid, or they contradict each other; the message says which.
 
     Notes
     -----
-    For each method both limits rise with the count of responders, as long as they are cut off at 0 and 100 %. So the
-    counts that give the printed limits are neighbours, and are found by bisection, however many patients there are. The
-    ratio of standard errors is one of widths on the probability scale: of a Wald interval it is exactly 1, and of the
-    other methods it comes to 1 as the counts grow. tau is read on the logit scale, on which random-effects intervals
-    are mostly made; a binomial interval of few patients with a rate near 0 or 100 %, read so, may show some.
+    For each method both limits rise with the count of responders, as long as they are cut off at 0 and 100 %. The
+    counts that give the printed limits are therefore consecutive, and found by bisection. The ratio of standard errors
+    is one of widths on the probability scale: exactly 1 for a Wald interval, and tending to 1 for the other methods as
+    counts grow. tau is on the logit scale, the usual one for random-effects intervals; a binomial interval for few
+    patients with a rate near 0 or 100 % may give a positive tau.
     """
     headline = _headline(estimate, low, high, n, level)
     if cohorts is not None and not 2 <= cohorts <= n:
@@ -282,16 +266,14 @@ def audit_headline(
 
 
 def random_effects_interval(headline: Headline, *, cohorts: int, tau: float) -> tuple[float, float]:
-    """Return the interval that the printed rate would have over cohorts of equal size that differ by `tau`.
+    """Return the interval of the printed rate over cohorts of equal size that differ by `tau`.
 
     Parameters
     ----------
     headline
-        With a rate between 0 and 100 %, both excluded.
-    cohorts
-        Their number.
+        Headline with a rate strictly between 0 and 100 %.
     tau
-        Standard deviation between them, logit scale.
+        Standard deviation between cohorts, logit scale.
 
     Returns
     -------
@@ -305,7 +287,7 @@ def random_effects_interval(headline: Headline, *, cohorts: int, tau: float) -> 
 
 
 def _headline(estimate: str, low: str, high: str, n: int, level: str) -> Headline:
-    """Return what was printed, or refuse what cannot have been."""
+    """Return the printed headline, or refuse an impossible one."""
     if not 1 <= n <= MOST_PATIENTS:
         raise UsageError(f"The number of patients must be a whole number from 1 to {MOST_PATIENTS:,}; got {n:,}.")
     names = ("The estimate", "The lower limit", "The upper limit")
@@ -328,7 +310,7 @@ def _headline(estimate: str, low: str, high: str, n: int, level: str) -> Headlin
 
 
 def _audit_method(method: IntervalMethod, headline: Headline, counts: range, nearest: int) -> MethodAudit:
-    """Return the counts, out of those that give the printed rate, whose limits round to the printed ones."""
+    """Return the counts, among those that give the printed rate, whose limits round to the printed ones."""
     low, high = (partial(_limit, headline=headline, method=method, side=side) for side in (0, 1))
     if beyond := method is IntervalMethod.WALD and headline.beyond:
         counts = _beyond(counts, headline)
@@ -345,10 +327,10 @@ def _audit_method(method: IntervalMethod, headline: Headline, counts: range, nea
 
 
 def _beyond(counts: range, headline: Headline) -> range:
-    """Return the counts on which Wald's interval, not cut off, gives printed limits of which one is beyond 0 or 100 %.
+    """Return the counts whose unclipped Wald interval gives printed limits with one outside 0 to 100 %.
 
-    Next to 0 and n its limits do not rise with the count, so that each count is tried. Its limit is beyond where fewer
-    than z**2 patients respond, or fewer do not, and these are few.
+    Near 0 and n its limits are not monotone in the count, so each count is tried. A limit can be outside only with
+    fewer than z**2 responders or non-responders, so these are few.
     """
     few = ceil(_z(headline) ** 2)
     tried = (*range(counts.start, min(counts.stop, few)), *range(max(counts.start, headline.n - few), counts.stop))
@@ -369,12 +351,12 @@ def _limit(count: int, *, headline: Headline, method: IntervalMethod, side: int)
 
 
 def _width(headline: Headline, cohorts: int | None) -> Width | None:
-    """Return what the width of the printed interval says, if it says anything."""
+    """Return the information in the width of the printed interval, if any."""
     rate, low, high = headline.estimate, headline.low, headline.high
     if low.value == 0 or high.value == 1 or not 0 < rate.least < rate.most < 1:
         return None
     half = Fraction(1, 2)
-    # Where p (1 - p) is least and greatest among the rates that round to the printed one.
+    # The smallest and largest p (1 - p) among the rates that round to the printed one.
     rates = (rate.least, rate.most, min(max(rate.least, half), rate.most))
 
     def over_rounding(reading: Callable[[Fraction, Fraction, Fraction], float]) -> Range:
@@ -389,7 +371,7 @@ def _width(headline: Headline, cohorts: int | None) -> Width | None:
     return Width(
         se_ratio=ratio,
         effective_patients=Range(*patients),
-        # Beyond 0 and 100 % there are no logits.
+        # Outside 0 to 100 % there are no logits.
         tau=None
         if cohorts is None or headline.beyond
         else over_rounding(partial(_tau, headline=headline, cohorts=cohorts)),
@@ -397,7 +379,7 @@ def _width(headline: Headline, cohorts: int | None) -> Width | None:
 
 
 def _se_ratio(low: Fraction, high: Fraction, p: Fraction, *, headline: Headline) -> float:
-    """Return the standard error that an interval has over that of a proportion p, probability scale."""
+    """Return the standard error of an interval over that of a proportion p, probability scale."""
     return float(high - low) / (2 * _z(headline)) / sqrt(p * (1 - p) / headline.n)
 
 
@@ -408,7 +390,7 @@ def _tau(low: Fraction, high: Fraction, p: Fraction, *, headline: Headline, coho
 
 
 def _split(rate: Printed, texts: Sequence[str]) -> Split:
-    """Return what share of the patients the first of two parts must have."""
+    """Return the implied share of the patients in the first of two parts."""
     if len(texts) != 2:
         raise UsageError(f"A split has two parts; got {len(texts)}: {', '.join(texts)}.")
     first, second = (read_percent(text, f"The rate of part {place}") for place, text in enumerate(texts, 1))

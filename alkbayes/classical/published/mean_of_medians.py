@@ -1,8 +1,8 @@
-"""The patient-weighted mean of cohorts' medians, as reviews print it, with a bootstrap interval over trials.
+"""Patient-weighted mean of cohorts' medians, as reviews report it, with a bootstrap interval over trials.
 
-It is no median of the pooled patients, and uses neither the intervals of the medians nor any model. Trials are
-resampled whole, so that cohorts of one trial stay together (a cluster bootstrap; Davison and Hinkley 1997, section 3.8,
-doi:10.1017/CBO9780511802843), and the interval is the percentile one (section 5.3).
+It is not the median of the pooled patients, and uses neither the intervals of the medians nor a model. Trials are
+resampled whole, so that their cohorts stay together (a cluster bootstrap; Davison and Hinkley 1997, section 3.8,
+doi:10.1017/CBO9780511802843), with a percentile interval (section 5.3).
 """
 
 import math
@@ -18,7 +18,7 @@ type Array = NDArray[np.float64]
 
 RESAMPLES = 10_000
 FEW = 10
-"""Trials below which the interval is called too narrow: resampling so few hardly varies them."""
+"""Number of trials below which the interval is called too narrow: resampling so few hardly varies them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,10 @@ class WeightedMean:
 
     Attributes
     ----------
-    k, trials, patients
-        What it is of.
     estimate, low, high
-        Months; low and high are the ends of the 95 % confidence interval. NaN where there is none.
+        Months; low and high are the ends of the 95 % confidence interval. NaN if undefined.
     note
-        What a reader must know of it; empty if nothing.
+        Warning to the reader, or empty.
     """
 
     k: int
@@ -52,20 +50,9 @@ def weighted_mean(
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> WeightedMean:
-    """Return the mean of medians, weighted by patients.
+    """Return the patient-weighted mean of medians (months), with all arrays of shape (cohort,).
 
-    Parameters
-    ----------
-    medians
-        Months, shape (cohort,).
-    patients
-        Shape (cohort,).
-    trials
-        Of each cohort.
-    rng
-        Draws the resamples.
-    resamples
-        How many.
+    `rng` draws the bootstrap `resamples`.
     """
     names, index = np.unique(np.array(trials, dtype=np.str_), return_inverse=True)
     count = len(names)

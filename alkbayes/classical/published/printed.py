@@ -1,4 +1,4 @@
-"""Percentages as printed: what they may have been before they were rounded."""
+"""Percentages as printed, and the values that round to them."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from fractions import Fraction
 from alkbayes.errors import UsageError
 
 MOST_DECIMALS = 6
-"""More than any report prints; beyond it the limits of an interval are not computed exactly enough to be compared."""
+"""More than any report prints; beyond it interval limits are not accurate enough for comparison."""
 
 PERCENT = re.compile(r"([-−]?)(\d{1,3})(?:\.(\d+))?(%?)", re.ASCII)
 
@@ -19,14 +19,14 @@ class Printed:
     Attributes
     ----------
     text
-        As it was printed, without a percent sign.
+        Printed text, without a percent sign.
     value
-        The proportion that it states, in [0, 1] but for limits beyond.
+        Proportion stated, in [0, 1] except for limits.
     least, most
-        Between which a proportion lies that is rounded to it: half a unit of the last digit printed to either side,
-        both ends included, since rules differ on which way a half goes. They may lie outside [0, 1].
+        Range of proportions that round to it: half a unit of the last digit printed to either side, both ends included,
+        since rules for ties differ. May lie outside [0, 1].
     signed
-        Whether it had a percent sign.
+        True if it had a percent sign.
     """
 
     text: str
@@ -37,22 +37,22 @@ class Printed:
 
 
 def read_percent(text: str, name: str, *, beyond: bool = False) -> Printed:
-    """Return the percentage that a text states; its trailing zeros count as printed digits.
+    """Parse a percentage; trailing zeros count as printed digits.
 
     Parameters
     ----------
     text
         Such as "58.5", "58", "58.50" or "58.5%".
     name
-        What to call it in a message.
+        Its name in messages.
     beyond
-        Whether it may lie below 0 or above 100 %, from -100 to 200 %, as a limit of a symmetric interval may.
+        True to allow -100 to 200 %, as for the limits of a symmetric interval.
 
     Raises
     ------
     UsageError
-        If it is not a plain decimal number in its range, 0 to 100 unless it may lie beyond, or has more than
-        `MOST_DECIMALS` decimals.
+        If it is not a plain decimal number in its range, by default 0 to 100, or has more than `MOST_DECIMALS`
+        decimals.
     """
     found = PERCENT.fullmatch(text.strip())
     if found is None or (found[1] and not beyond):

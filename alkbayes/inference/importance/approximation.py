@@ -1,7 +1,7 @@
-"""The posterior of the global parameters with a normal stand-in for each cohort's likelihood.
+"""Posterior of the global parameters with a normal approximation to each cohort's likelihood.
 
-Given the scales, the coefficients are then exactly normal, and the density of the scales has a closed form. Proposals
-are made from it; nothing that is reported rests on it.
+Given the scales, the coefficients are then exactly normal, and the density of the scales has a closed form. It serves
+for proposals only; no reported estimate depends on it.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from alkbayes.spec.priors import Normal, StudentT
 type Array = NDArray[np.float64]
 
 REWORKS = 3
-"""Newton steps of the stand-ins towards the posterior's middle."""
+"""Newton steps of the approximation towards the posterior's centre."""
 FARTHEST = 15.0
-"""Logit of a rate beyond which no likelihood is linearised: it would be flat there."""
+"""Largest logit at which a likelihood is linearised: it would be flat beyond."""
 STUDENT_WIDTH = 1.5
-"""SD of the normal that stands in for a Student t prior, in units of its scale."""
+"""SD of the normal approximation to a Student t prior, in units of its scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Conditional:
     factor
         Lower Cholesky factor of the precision, shape (S, coefficient, coefficient).
     log_evidence
-        Log density of the scales in that approximation, their prior included, up to a constant, shape (S,).
+        Log density of the scales in that approximation, including their prior, up to a constant, shape (S,).
     """
 
     mean: Array
@@ -47,21 +47,14 @@ class Conditional:
     log_evidence: Array
 
     def draw(self, rng: np.random.Generator, mixture: Mixture) -> tuple[Array, Array, Array]:
-        """Draw coefficients in units of this distribution, one of each.
-
-        Parameters
-        ----------
-        rng
-            Source of randomness.
-        mixture
-            Of u = factor' (b - mean), which is standard normal as far as the approximation holds.
+        """Draw coefficients from a mixture for u = factor' (b - mean), standard normal if the approximation holds.
 
         Returns
         -------
         b, u
             Shape (S, coefficient).
         log_density
-            Of b, shape (S,).
+            Log density of b, shape (S,).
         """
         # A mixture's draws come component by component, and those of the scales do too.
         u = rng.permutation(draw(rng, mixture, len(self.mean)))
@@ -71,14 +64,14 @@ class Conditional:
 
 
 class Approximation:
-    """A target with a normal stand-in for the likelihood of each cohort's logit.
+    """A target with a normal approximation to the likelihood of each cohort's logit.
 
     Attributes
     ----------
     target
-        What is approximated.
+        The target.
     logit, variance
-        Of the stand-ins, shape (cohort,); at first the empirical logits.
+        Mean and variance of the approximations, shape (cohort,); by default from the empirical logits.
     """
 
     def __init__(self, target: Target, logit: Array | None = None, variance: Array | None = None) -> None:
@@ -89,7 +82,7 @@ class Approximation:
         cohorts, columns = target.matrix.shape
         self._products = (target.matrix[:, :, None] * target.matrix[:, None, :]).reshape(cohorts, columns**2)
         index = np.zeros(0, dtype=np.intp) if target.group_index is None else target.group_index
-        # A cohort that is alone in its group has both deviations to itself; the others share the group's.
+        # A cohort alone in its group has both deviations to itself; the others share the group's.
         sizes = np.bincount(index)
         shared = np.flatnonzero(sizes[index] > 1)
         self._alone = np.setdiff1d(np.arange(len(index)), shared)
@@ -114,9 +107,9 @@ class Approximation:
         )
 
     def reworked(self, psi: Array) -> "Approximation":
-        """Return the approximation about the posterior's middle at scales `psi`, shape (scale,).
+        """Return the approximation about the posterior's centre at scales `psi`, shape (scale,).
 
-        Each step linearises the cohorts' likelihoods where the approximation before it has their logits.
+        Each step linearises the cohorts' likelihoods at the logits of the previous approximation.
         """
         at = self
         for _ in range(REWORKS):
@@ -137,15 +130,15 @@ class Approximation:
         farthest = link_function(design.link, expit(np.array([-FARTHEST, FARTHEST])))
         theta = np.clip(eta + tau_cohort**2 * weight * residual, *farthest)
         p = inverse(design.link, theta)
-        # What the rate changes with theta, in units of the logit's p (1 - p).
+        # Derivative of the rate by theta, in units of the logit's p (1 - p).
         change = 1.0 if design.link is Link.LOGIT else inverse_derivative(design.link, theta) / (p * (1 - p))
-        # Half a patient more of either kind keeps a cohort of none or all from running away.
+        # Half a patient more of either kind keeps a cohort with 0/n or n/n from diverging.
         information = (design.n + 1) * p * (1 - p) * change
         logit = theta + (design.responders + 0.5 - (design.n + 1) * p) / information
         return Approximation(target, logit, 1 / (information * change))
 
     def _taus(self, psi: Array) -> tuple[Array, Array]:
-        """Return the standard deviations of groups and cohorts, or of the normals that stand in for Student t's."""
+        """Return the standard deviations of groups and cohorts, or of the normal approximations to Student t's."""
         design = self.target.design
         group, cohort = (
             tau if term is None else np.sqrt(score_of(term).variance) * tau
@@ -154,7 +147,7 @@ class Approximation:
         return group, cohort
 
     def _variance(self, psi: Array) -> Array:
-        """Return the variances of the stand-ins, inflated where patients are correlated, shape (S, cohort) or one."""
+        """Return the variances of the approximations, inflated for correlated patients, shape (S, cohort) or one."""
         if self.target.design.rho_prior is None:
             return self.variance[None, :]
         inflated: Array = sampling_variance(self.target.design.n, self.variance, self.target.rho(psi)[:, None])
@@ -192,7 +185,7 @@ class Approximation:
 
 
 def _normal_prior(item: Parameter) -> tuple[Array, Array]:
-    """Return the mean and precision of each entry's prior, or of the normal that stands in for it."""
+    """Return the mean and precision of each entry's prior, or of its normal approximation."""
     match item.prior:
         case Normal(mean=mean, sd=sd):
             precision = 1 / sd**2

@@ -1,17 +1,15 @@
-"""The posterior without chains: deviations integrated out by quadrature, global parameters by importance sampling.
+"""Posterior without chains: deviations integrated out by quadrature, global parameters by importance sampling.
 
-Given the global parameters, cohorts are independent within their trial and trials are independent, so the deviations
-of trials and cohorts are integrated out in nested one-dimensional integrals
-(:mod:`alkbayes.likelihood.binomial_normal.marginal`). What is left are a few scales and the coefficients. The scales
-are proposed from a mixture of folded Student t's, fitted to an approximation in which each cohort's likelihood is
-normal; the coefficients given the scales from their conditional distribution in that approximation, with heavier tails.
-The weights are exact, and Pareto-smoothed. Last, the deviations are drawn given each draw of the rest, from their own
-conditional distributions.
+Given the global parameters, cohorts are independent within their trial and trials are independent, so the deviations of
+trials and cohorts are integrated out in nested one-dimensional integrals
+(:mod:`alkbayes.likelihood.binomial_normal.marginal`). The remaining global parameters are proposed as in
+:mod:`alkbayes.inference.importance.proposals`. The weights are exact, and Pareto-smoothed. Finally, the deviations are
+drawn given each draw of the rest, from their own conditional distributions.
 
-Where the weights show that the proposal misses part of the posterior, it is fitted to the weighted draws and tried
-again. Weights tell nothing of a part that their own draws have not met. So draws of another proposal, over all orders
-of magnitude of the scales, are weighted too, and say how much of the posterior the first one covers too thinly. Where
-that is too much, the other takes its place; where that does not help, the engine says so and brings nothing.
+If the weights show that the proposal misses part of the posterior, it is refitted to the weighted draws. Weights say
+nothing about a region without draws. So draws of another proposal, over all orders of magnitude of the scales, are
+weighted too, and give the share of the posterior that the first one covers too thinly. If that is too large, the other
+proposal replaces it; if that does not help, the engine reports it and returns no draws.
 """
 
 import time
@@ -41,38 +39,39 @@ from alkbayes.model.design import Design
 from alkbayes.model.draws import Draws, complete
 
 SURPLUS = 1.5
-"""Weighted draws for each draw that is kept: the more, the fewer of those kept are duplicates."""
+"""Weighted draws per draw kept; a larger surplus means fewer duplicates."""
 LEAST_WEIGHTED = 2000
-"""However few draws are wanted, this many are weighted: the weights' diagnostics need them."""
+"""Minimum number of weighted draws, for the weights' diagnostics."""
 CHECK_FINENESS = Fineness(Nodes(outer=31, inner=25), Rule(points=25, drop=25.0, tolerance=1e-5), tabulated=False)
-"""How exactly log L is computed once more, for some draws."""
+"""Accuracy of the second computation of log L, for some draws."""
 PROBING = 1
-"""Beside the seed, of the stream of the draws that look for what the proposal misses: they change no other draw."""
+"""Stream of the draws that look for regions missed by the proposal; separate, so that they change no other draw."""
 MOST_ERROR = 0.01
-"""Of log L, standard deviation over the posterior: it moves no mean by more than a hundredth of a posterior SD."""
+"""Largest standard deviation of the error of log L over the posterior: shifts no mean by more than a hundredth of a
+posterior SD."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How the draws came about.
+    """Importance weights behind the draws.
 
     Attributes
     ----------
     pareto_k, ess
         Tail shape and effective sample size of the weights.
     weighted
-        Draws that were weighted.
+        Number of weighted draws.
     duplicates
-        Of the draws that were kept, those that repeat the global parameters of another one.
+        Number of kept draws that repeat the global parameters of another one.
     rounds
-        Rounds of as many weighted draws, each of another proposal.
+        Number of rounds of as many weighted draws, each from another proposal.
     components
-        Of the scales' proposal that was used.
+        Number of components of the scales' final proposal.
     thin_share
-        Of the posterior, beyond ten times that proposal's density, less three standard errors where it took more draws
-        to tell.
+        Share of the posterior beyond ten times that proposal's density, minus three standard errors if it took more
+        draws.
     quadrature_error
-        Standard deviation over the posterior of the error of log L that the quadrature's finite nodes leave.
+        Standard deviation over the posterior of the quadrature error of log L.
     """
 
     pareto_k: float
@@ -87,21 +86,19 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Integrated:
-    """What the engine brought.
+    """Draws from the engine.
 
     Attributes
     ----------
     draws
-        Equally weighted draws of every variable, axes (chain, draw, ...). They are independent but for duplicates, and
-        the chains a split of them at random.
+        Equally weighted draws of every variable, axes (chain, draw, ...), independent except for duplicates; chains are
+        a random split.
     stats
         Each of shape (chain, draw): `lp`, the log posterior density of the global parameters, up to a constant, with
-        the deviations integrated out; `log_weight`, before resampling and relative to equal weights; `proposal`, which
-        of the weighted draws it is: those of one number are duplicates.
-    weights
-        How they came about.
+        the deviations integrated out; `log_weight`, before resampling and relative to equal weights; `proposal`, the
+        index of the weighted draw, equal for duplicates.
     seconds
-        What it took.
+        Time taken.
     """
 
     draws: Draws
@@ -112,12 +109,12 @@ class Integrated:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """Why a fit falls back to NUTS: the engine is not for this posterior.
+    """Fallback to NUTS for a posterior unsuited to the engine.
 
     Attributes
     ----------
     reason
-        A sentence's end: "the quadrature engine does not cover ...".
+        End of a sentence: "the quadrature engine does not cover ...".
     """
 
     reason: str
@@ -126,19 +123,10 @@ class Fallback:
 def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds | None = None) -> Integrated | Fallback:
     """Draw from the posterior of a design.
 
-    Parameters
-    ----------
-    design
-        Any; one that is not covered falls back to NUTS.
-    settings
-        Seed, chains and draws; tuning and target acceptance mean nothing here.
-    limits
-        What the weights must meet; the default gate if None.
-
     Returns
     -------
     Integrated or Fallback
-        The latter where the design is not covered or no proposal has weights that can be relied on.
+        The latter if the design is not covered or no proposal has reliable weights.
     """
     started = time.perf_counter()
     limits = limits or Thresholds()
@@ -149,7 +137,7 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
     wanted = settings.chains * settings.draws
     count = max(int(SURPLUS * wanted), LEAST_WEIGHTED)
     try:
-        # What overflows gives a weight of zero or one that is not finite, and either shows in the diagnostics.
+        # Overflow gives a weight that is zero or not finite, and either shows in the diagnostics.
         with np.errstate(all="ignore"):
             approximation, proposal = approximate(target, rng)
             rounds = sample(approximation, proposal, rng, count=count)
@@ -201,8 +189,8 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
 
 
 def fault(found: Round, thin: float, limits: Thresholds) -> str:
-    """Return why weighted draws are not to be relied on; empty where they are."""
-    # Written so that a value that is not a number is a fault.
+    """Return why weighted draws are unreliable; empty if they are not."""
+    # Written so that NaN is a fault.
     if not found.pareto_k <= limits.pareto_k_max:
         return (
             f"Pareto k is {found.pareto_k:.2f}, above {limits.pareto_k_max}: the importance weights are not to be "
@@ -221,7 +209,7 @@ def fault(found: Round, thin: float, limits: Thresholds) -> str:
 
 
 def quadrature_error(target: Target, found: Round, chosen: Index) -> float:
-    """Return the standard deviation of the error of log L at some draws; what all have in common weighs nothing."""
+    """Return the standard deviation of the error of log L at some draws; a common error does not matter."""
     with np.errstate(all="ignore"):
         finer = target.log_density(found.psi[chosen], found.b[chosen], fineness=CHECK_FINENESS)
     return float(np.std(finer - found.lp[chosen]))

@@ -1,12 +1,12 @@
-"""The posterior of a model of log medians without chains.
+"""Posterior of a model of log medians without chains.
 
-Given the scales, log medians are jointly normal with every coefficient and deviation integrated out. A median that was
-not reached adds the probability that its estimate lies beyond a bound, given the others: the estimates are drawn one
-after the other from their truncated normals, and the product of the probabilities on the way is an unbiased estimate
-of the joint one (the GHK simulator: Geweke 1991; Hajivassiliou, McFadden and Ruud 1996,
-doi:10.1016/0304-4076(94)01716-6). With that product in the weights, draws of the scales and of these estimates together
-are weighted exactly (importance sampling squared: Tran et al. 2013, arXiv:1309.3339). Given both, the coefficients,
-then the groups' deviations, then the cohorts' are drawn from their normal distributions.
+Given the scales, log medians are jointly normal with every coefficient and deviation integrated out. A median not
+reached adds the probability that its estimate lies beyond a bound, given the others: the estimates are drawn one after
+the other from their truncated normals, and the product of the probabilities along the way is an unbiased estimate of
+the joint one (the GHK simulator: Geweke 1991; Hajivassiliou, McFadden and Ruud 1996, doi:10.1016/0304-4076(94)01716-6).
+With that product in the weights, joint draws of the scales and of these estimates are weighted exactly (importance
+sampling squared: Tran et al. 2013, arXiv:1309.3339). Given both, the coefficients, then the groups' deviations, then
+the cohorts' are drawn from their normal distributions.
 """
 
 from collections.abc import Iterator
@@ -39,17 +39,17 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
 PIECE = 200_000
-"""Numbers of one array, what a processor keeps near."""
+"""Maximum size of an array, to fit a processor's cache."""
 LEAST_PIECE = 32
-"""Parameter values of one, however many cohorts there are."""
+"""Minimum number of parameter values in it, however many the cohorts."""
 PILOT = 1000
-"""Draws of a round that only looks for a proposal; the first is of the prior."""
+"""Draws of a round that only looks for a proposal; the first is from the prior."""
 PILOTS = (1,) * 10
-"""Components of the proposals that are tried on so many, one after the other until the weights are good."""
+"""Components of the proposals tried in such rounds, in turn until the weights are good."""
 MIXTURES = (1, 3, 5)
-"""And on all draws."""
+"""Components of the proposals tried with all draws."""
 SURPLUS = 1.5
-"""Weighted draws for each that is kept."""
+"""Weighted draws for each draw kept."""
 LEAST_WEIGHTED = 2000
 
 
@@ -59,17 +59,15 @@ class MedianPosterior:
 
     Attributes
     ----------
-    structure
-        Of the model.
     draws
         Axes (draw, ...): scales, coefficients and deviations under their names, and `theta`, the log of each cohort's
         median, shape (draw, cohort).
     proposal
-        Which of the weighted draws each is, shape (draw,): those of one number are duplicates of scales and estimates.
+        Index of the weighted draw behind each, shape (draw,): equal for duplicates of scales and estimates.
     pareto_k, ess, weighted
-        Of the weights, and how many there were.
+        Tail shape, effective sample size and number of the weights.
     checks
-        Of the convergence gate.
+        Checks of the convergence gate.
     """
 
     structure: Structure
@@ -82,12 +80,12 @@ class MedianPosterior:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What failed, in words; empty if nothing did."""
+        """Failures, in words; empty if there are none."""
         return failures_of(self.checks)
 
     @property
     def converged(self) -> bool:
-        """Whether the gate was passed."""
+        """True if the gate was passed."""
         return not self.failures
 
 
@@ -108,19 +106,19 @@ class _Round:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What log medians say of the coefficients, for S values of the scales.
+    """Distribution of the coefficients given log medians, for S values of the scales.
 
     Attributes
     ----------
     mean, factor
-        Of the coefficients: their mean, (S, coefficient), and the lower Cholesky factor of their precision.
+        Mean, (S, coefficient), and lower Cholesky factor of the precision of the coefficients.
     log_density
-        Of the log medians, coefficients and deviations integrated out, (S,).
+        Log density of the log medians, with coefficients and deviations integrated out, (S,).
     weight, pull, slope
-        Of each group, sums over its cohorts of the weights, of these times the log medians, (S, group), and times the
+        For each group, sums over its cohorts of the weights, of these times the log medians, (S, group), and times the
         columns of the coefficients, (S, group, coefficient).
     shared
-        Variance that is left of the group's deviation when the coefficients are known, (S, group).
+        Remaining variance of the group's deviation given the coefficients, (S, group).
     """
 
     mean: Array
@@ -138,7 +136,7 @@ class LogMedians:
     Attributes
     ----------
     structure, medians
-        Effects and heterogeneity over the cohorts, and what is known of their medians.
+        Effects and heterogeneity over the cohorts, and the data on their medians.
     scales
         Names and priors of the standard deviations, in the order of psi.
     """
@@ -161,7 +159,7 @@ class LogMedians:
         ]
         self._scale_of: Index = np.repeat(positions, sizes)
         self._known: Index = np.flatnonzero(medians.reached)
-        # The farthest bound first: what lies beyond it makes the others likely, so that the weights vary less. With 16
+        # The farthest bound first: given it, the others are likely, so that the weights vary less. With 16
         # to 43 bounds that is two to eight times the effective draws.
         missed = np.flatnonzero(~medians.reached)
         self._missed: Index = missed[np.argsort(-medians.log_bound[missed], kind="stable")]
@@ -186,21 +184,14 @@ class LogMedians:
         return b
 
     def log_likelihood(self, psi: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Return the log likelihood of scales, without bias of its exponential, and the log medians that go with it.
-
-        Parameters
-        ----------
-        psi
-            Shape (S, scale).
-        rng
-            Draws the estimates that lie beyond a bound.
+        """Return the log of an unbiased estimate of the likelihood of scales (S, scale), and the matching log medians.
 
         Returns
         -------
         log_likelihood
-            Shape (S,); exact where every median was reached.
+            Shape (S,); exact if every median was reached.
         y
-            Log medians, shape (S, cohort): known ones, and draws of the others.
+            Log medians, shape (S, cohort): known ones, and draws of those beyond a bound.
         """
         value, y = np.zeros(len(psi)), np.tile(self.medians.log_median, (len(psi), 1))
         for rows in self._pieces(len(psi)):
@@ -256,7 +247,7 @@ class LogMedians:
         return drawn
 
     def _given(self, psi: Array, y: Array, cohorts: Index) -> "_Given":
-        """Return what some log medians say of the coefficients, deviations integrated out group by group.
+        """Return the coefficients given some log medians, with deviations integrated out group by group.
 
         Sherman and Morrison 1950, doi:10.1214/aoms/1177729893.
         """
@@ -307,7 +298,7 @@ class LogMedians:
         return np.hstack([psi, np.ones((len(psi), 1))])[:, self._scale_of]
 
     def _tau(self, psi: Array, term: HeterogeneityBlock | None) -> Array:
-        """Return the standard deviation of a level of heterogeneity, (S,); 0 where the model has no such level."""
+        """Return the standard deviation of a level of heterogeneity, (S,); 0 if the model lacks it."""
         return np.zeros(len(psi)) if term is None else psi[:, list(self.scales).index(f"tau_{term.label}")]
 
     def _pieces(self, count: int) -> Iterator[slice]:
@@ -317,7 +308,7 @@ class LogMedians:
 
 
 def prior_medians(structure: Structure, medians: Medians, *, seed: int, draws: int) -> MedianPosterior:
-    """Return draws of the prior in the form of a posterior's, without `theta`: what the priors say of medians."""
+    """Return prior draws in the form of a posterior, without `theta`."""
     target, rng = LogMedians(structure, medians), np.random.default_rng([seed, 3])
     psi, b = target.draw_prior(rng, draws), target.draw_coefficients(rng, draws)
     return MedianPosterior(structure, target.named(psi, b), np.arange(draws), 0.0, float(draws), draws, ())
@@ -332,14 +323,12 @@ def sample_medians(
     ----------
     structure
         Effects and heterogeneity over the cohorts of `medians`; coefficients have normal priors.
-    medians
-        What is known.
     seed
-        Decides every draw.
+        Random seed for all draws.
     draws
-        How many are kept.
+        Number of draws kept.
     limits
-        What the weights must meet; the default gate if None.
+        Requirements for the weights; the default gate if None.
 
     Raises
     ------
@@ -349,7 +338,7 @@ def sample_medians(
     target, rng = LogMedians(structure, medians), np.random.default_rng([seed, 0])
     count = max(int(SURPLUS * draws), LEAST_WEIGHTED)
     try:
-        # What overflows gives a weight of zero or one that is not finite, and either shows in the diagnostics.
+        # Overflow gives a weight that is zero or not finite, and either shows in the diagnostics.
         with np.errstate(all="ignore"):
             found = _weighted(target, rng, count)
     except np.linalg.LinAlgError as error:
@@ -367,7 +356,7 @@ def sample_medians(
 
 
 def _weighted(target: LogMedians, rng: np.random.Generator, count: int) -> _Round:
-    """Return the best of some rounds of `count` weighted draws."""
+    """Return the best of several rounds of `count` weighted draws."""
     if not target.scales:
         return _weigh(target, None, rng, count)
     tried = [_weigh(target, None, rng, PILOT)]
@@ -389,13 +378,13 @@ def _fitted(found: _Round, components: int, rng: np.random.Generator) -> Mixture
 
 
 def _weigh(target: LogMedians, mixture: Mixture | None, rng: np.random.Generator, count: int) -> _Round:
-    """Return weighted draws of a mixture of scales, or of their prior."""
+    """Return weighted draws from a mixture for the scales, or from their prior."""
     psi = target.draw_prior(rng, count) if mixture is None else draw(rng, mixture, count)
     ratio, y = target.log_likelihood(psi, rng)
     if mixture is not None:
         ratio = ratio + target.log_prior(psi) - log_density(psi, mixture)
     if np.ptp(ratio) == 0:
-        # Nothing is left to weigh: no scales, and no bounds.
+        # Nothing is left to weight: no scales, and no bounds.
         return _Round(psi, y, np.full(count, -np.log(count)), -np.inf, float(count))
     log_weights, pareto_k = smooth(ratio)
     return _Round(psi, y, log_weights, pareto_k, effective(log_weights))

@@ -1,4 +1,4 @@
-"""Proposals of the global parameters, their exact weights, and how a proposal is bettered until the weights are good.
+"""Proposals for the global parameters, their exact weights, and refitting until the weights are good.
 
 The scales are proposed from a mixture of folded Student t's, fitted to an approximation in which each cohort's
 likelihood is normal; the coefficients given the scales from their conditional distribution in that approximation, with
@@ -39,64 +39,62 @@ GOOD_K = 0.5
 GOOD_SHARE = 0.3
 """Effective share of the weighted draws below which it is refitted too."""
 SCALE_NU, COEFFICIENT_NU = 6.0, 20.0
-"""Degrees of freedom of the proposals: heavier tails than the posterior's, not so heavy as to waste draws. Given the
-scales the coefficients are nearly normal."""
+"""Degrees of freedom of the proposals: tails heavier than the posterior's, but not so heavy as to waste draws. Given
+the scales the coefficients are nearly normal."""
 REFITTED_NU = 8.0
-"""Of the coefficients' proposal once it is fitted to weighted draws, which tell little of the tails."""
+"""Degrees of freedom of the coefficients' proposal once fitted to weighted draws, which say little of the tails."""
 WIDE_SHARE, WIDE_NU, WIDE = 0.1, 4.0, 2.0
-"""Share, degrees of freedom and width of a component of the coefficients' proposal that is there for what is not: where
-every cohort of a level has no responders, its logit has the prior's tail on one side (Hesterberg 1995,
-doi:10.1080/00401706.1995.10484303)."""
+"""Share, degrees of freedom and width of a defensive component of the coefficients' proposal (Hesterberg 1995,
+doi:10.1080/00401706.1995.10484303): the logit of a level whose cohorts have no responders has the prior's tail on one
+side."""
 PILOTS, PILOT = 2, 1000
-"""Rounds in the approximation, which cost next to nothing, and the draws of each."""
+"""Rounds in the approximation, at almost no cost, and the draws of each."""
 MANY = 2000
-"""Cohorts from which on time is saved: by fewer draws of a trial round and, where log L does not mind, fewer nodes."""
+"""Cohorts from which time is saved by fewer draws in a trial round and, if log L permits, fewer nodes."""
 TRIAL, LEAST_TRIAL = 1000, 300
-"""Draws of a trial round, of a usual table and of one with many cohorts."""
+"""Draws of a trial round, for a usual table and for one with many cohorts."""
 TRIALS = (1, 1, 1, 3)
-"""Components of proposals that are tried, one after the other until the weights are good, before all draws are made:
-with thousands of cohorts the posterior is narrow, and the approximation beside it."""
+"""Components of the proposals tried, in turn until the weights are good, before all draws are made: with thousands of
+cohorts the narrow posterior lies away from the approximation."""
 LEAST_EFFECTIVE = 20.0
-"""Draws that a proposal is refitted to, in effect: of fewer, a covariance tells nothing."""
+"""Minimum effective draws for refitting a proposal: fewer determine no covariance."""
 TRIAL_FINENESS = Fineness(Nodes(outer=5, inner=5), Rule(points=9, drop=8.0, tolerance=0.1), tabulated=True)
 """Error of log L about 0.003 on the bundled evidence: enough to find a proposal, and three times as fast."""
 FEWER_NODES, NEGLIGIBLE = USUAL._replace(nodes=Nodes(outer=7, inner=7)), 1e-5
-"""Nodes that do where they change log L by no more than this, standard deviation over the posterior, at half the work.
-What all draws have in common weighs nothing."""
+"""Fewer nodes, at half the work, if they change log L by at most this standard deviation over the posterior; a common
+error does not matter."""
 MIXTURES = (1, 3, 5)
-"""Components of the proposals that are refitted to exact weights, one after the other until the weights are good."""
+"""Components of the proposals refitted to exact weights, in turn until the weights are good."""
 LOG_COMPONENTS = (4, 6, 8)
-"""Components of proposals of the scales' logarithms."""
+"""Components of proposals for the log scales."""
 WIDE_LOGS = ((-0.5, 0.8), (-3.0, 2.5))
-"""Centre, from the logarithm of the prior's scale, and width of components for scales as large as the prior has them,
-and for small ones."""
+"""Centre (relative to the log of the prior's scale) and width of components for scales as large as in the prior, and
+for small ones."""
 POOL, PROBES, MORE_PROBES = 1000, 500, 4000
-"""Draws of either half of what a broad proposal is fitted to in the approximation, and those that are weighted: few at
-first, and more where these say that the proposal is thin, which a single draw of theirs may."""
+"""Draws of each half of the sample to which a broad proposal is fitted in the approximation, and draws weighted: few at
+first, and more if these suggest a thin proposal, which a single one of them may."""
 SURE = 3.0
-"""Standard errors by which more draws must say so."""
+"""Standard errors by which more draws must confirm it."""
 LOG_NU = 20.0
-"""Degrees of freedom there. Heavier tails reach scales so large that no number holds their precision."""
+"""Degrees of freedom on the log scale. Heavier tails reach scales whose precision overflows."""
 THIN = 10.0
-"""A proposal is thin where the posterior's density is more than so many times its own."""
+"""A proposal is thin where the posterior density exceeds its own by more than this factor."""
 CHECKED = 50
-"""Draws whose log L is computed once more, with fewer nodes or more."""
+"""Draws whose log L is recomputed with fewer or more nodes."""
 MODE_BOUNDS = (-4.0, 4.0)
-"""Of a scale's logarithm, in units of its prior's scale: a scale may be best at zero, and the search stops before."""
+"""Bounds of a log scale, in units of its prior's scale: the mode may be at zero, and the search stops before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Mixtures of the scales, and of the coefficients in units of their approximate distribution given the scales.
+    """Mixtures for the scales, and for the coefficients in units of their approximate distribution given the scales.
 
     Attributes
     ----------
     scales
-        Of the scales, folded; or of their logarithms.
+        Mixture for the scales, folded, or for their logarithms if `logarithmic`.
     coefficients
-        Of the coefficients.
-    logarithmic
-        Whether `scales` is of logarithms.
+        Mixture for the coefficients.
     """
 
     scales: Mixture
@@ -124,13 +122,13 @@ class Round:
     Attributes
     ----------
     proposal
-        What they were drawn from.
+        Their proposal.
     psi, b, u
         Scales, coefficients, and these in the units of :class:`Proposal`.
     lp, log_weights
-        Log posterior density and weights that sum to one, shape (S,).
+        Log posterior density, and normalised log weights, shape (S,).
     pareto_k, ess
-        Of the weights.
+        Tail shape and effective sample size of the weights.
     """
 
     proposal: Proposal
@@ -144,12 +142,12 @@ class Round:
 
     @property
     def good(self) -> bool:
-        """Whether no better proposal is sought."""
+        """True if no better proposal is sought."""
         return self.pareto_k <= GOOD_K and self.ess >= GOOD_SHARE * len(self.lp)
 
 
 def approximate(target: Target, rng: np.random.Generator) -> tuple[Approximation, Proposal]:
-    """Return the normal approximation about the posterior's middle, and a proposal fitted to it."""
+    """Return the normal approximation about the posterior's centre, and a proposal fitted to it."""
     unit = _units(target)
     approximation = Approximation(target)
     approximation = approximation.reworked(_mode(approximation, unit / 2))
@@ -194,9 +192,9 @@ def sample(approximation: Approximation, proposal: Proposal, rng: np.random.Gene
 def probe(approximation: Approximation, proposal: Proposal, rng: np.random.Generator, *, count: int = PROBES) -> Round:
     """Return weighted draws of the scales over all their orders of magnitude.
 
-    Weights tell nothing of what their own draws have not met. The proposal of these is a mixture on the log scale, with
-    two wide components, fitted to the approximation wherever a scale may be: a scale that cohorts hardly tell from zero
-    has a density like its inverse's over two or three orders of magnitude, and no t with one width has tails for that.
+    Weights say nothing about regions without draws. The proposal here is a mixture on the log scale, with two wide
+    components, fitted to the approximation over all possible scales: a scale barely distinguishable from zero has a
+    density like its inverse's over two or three orders of magnitude, for which no t of one width has the tails.
     """
     unit = np.log(_units(approximation.target))
     wide = tuple(
@@ -216,8 +214,7 @@ def look_for_thin(
 ) -> tuple[Round, float]:
     """Return draws of `probe`, and the share of the posterior that a proposal covers thinly.
 
-    A share above `most` is looked at again with more draws, and then is what they leave of it less `SURE` standard
-    errors.
+    A share above `most` is checked with more draws, and is then their estimate minus `SURE` standard errors.
     """
     seen = probe(approximation, proposal, rng)
     share = thin_share(seen, proposal)
@@ -230,14 +227,14 @@ def look_for_thin(
 def thin_share(seen: Round, proposal: Proposal, *, errors: float = 0.0) -> float:
     """Return the share of the posterior, by the draws of `probe`, beyond `THIN` times a proposal's density.
 
-    It is about what would be lost if no weight could be larger than that. So many standard `errors` of it are taken
-    off, those of a ratio of weighted sums.
+    This is roughly the loss if no weight could exceed `THIN`. `errors` standard errors (of a ratio of weighted sums)
+    are subtracted.
     """
     log_ratio = seen.log_weights + np.log(len(seen.lp))
     for one, sign in ((seen.proposal, 1.0), (proposal, -1.0)):
         log_ratio = log_ratio + sign * (one.log_density_of_scales(seen.psi) + log_density(seen.u, one.coefficients))
     beyond = -np.expm1(np.minimum(np.log(THIN) - log_ratio, 0.0))
-    # What is not a number is beyond.
+    # NaN counts as beyond.
     weights, beyond = np.exp(seen.log_weights), np.nan_to_num(beyond, nan=1.0)
     share = float(weights @ beyond)
     return max(share - errors * float(np.sqrt((weights * (beyond - share)) @ (weights * (beyond - share)))), 0.0)
@@ -259,7 +256,7 @@ def sample_broadly(
 
 
 def _broad(logs: Array, log_weights: Array, before: Proposal, components: int, rng: np.random.Generator) -> Proposal:
-    """Return a proposal fitted to weighted logarithms of scales, with the wide components of the one before."""
+    """Return a proposal fitted to weighted log scales, with the wide components of the previous one."""
     fitted = refit(logs, log_weights, components=components, nu=LOG_NU, folded=False, rng=rng)
     wide = before.scales[-len(WIDE_LOGS) :]
     parts = [(part, (1 - WIDE_SHARE * len(wide)) * part.weight) for part in fitted]
@@ -268,13 +265,13 @@ def _broad(logs: Array, log_weights: Array, before: Proposal, components: int, r
 
 
 def enough(target: Target, found: Round, chosen: Index) -> Fineness:
-    """Return how exactly deviations must be integrated out for log L at some draws."""
+    """Return the integration accuracy needed for log L at some draws."""
     with np.errstate(all="ignore"):
         full, fewer = (
             target.log_density(found.psi[chosen], found.b[chosen], fineness=fineness)
             for fineness in (USUAL, FEWER_NODES)
         )
-    # Written so that a value that is not a number takes all nodes.
+    # Written so that NaN takes all nodes.
     return FEWER_NODES if np.std(fewer - full) <= NEGLIGIBLE else USUAL
 
 
@@ -291,7 +288,7 @@ class Weighted(Protocol):
 
     @property
     def pareto_k(self) -> float:
-        """Shape of the weights' tail."""
+        """Tail shape of the weights."""
 
     @property
     def ess(self) -> float:
@@ -323,7 +320,7 @@ def weigh(
 
 
 def _units(target: Target) -> Array:
-    """Return the scale of each scale's prior, shape (scale,)."""
+    """Return the prior's scale for each scale, shape (scale,)."""
     return np.array(
         [
             float(root_odds(np.array(item.prior.a / (item.prior.a + item.prior.b))))
@@ -335,7 +332,7 @@ def _units(target: Target) -> Array:
 
 
 def _mode(approximation: Approximation, start: Array) -> Array:
-    """Return the scales with the highest density in the approximation, or near it: the pilots mend what it lacks."""
+    """Return the scales near the mode of the approximation; the pilot rounds correct any error."""
     from scipy.optimize import minimize
 
     unit = _units(approximation.target)

@@ -1,9 +1,9 @@
-"""The log posterior of a model's global parameters, with the deviations of trials and cohorts integrated out.
+"""Log posterior of a model's global parameters, with the deviations of trials and cohorts integrated out.
 
-Global parameters are of two kinds. The scales psi are the standard deviations, of the exchangeable effects and of the
-heterogeneity, and of a beta-binomial the root of its odds of rho, which is like one. The coefficients b are linear in
-theta: the intercept, the fixed effects and the standardised exchangeable effects, so that eta = X (c b) with c one, or
-the standard deviation of the column's effect.
+There are two kinds of global parameters. The scales psi are the standard deviations of the exchangeable effects and of
+the heterogeneity, and for a beta-binomial the root of the odds of rho, which behaves like one. The coefficients b are
+linear in theta: the intercept, the fixed effects and the standardised exchangeable effects, so that eta = X (c b) with
+c one, or the standard deviation of the column's effect.
 """
 
 from collections.abc import Iterator
@@ -32,20 +32,20 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
 PIECE = 2_000_000
-"""Parameter values times cohorts of one array; of 10,000 cohorts, 200 values at once."""
+"""Maximum of parameter values times cohorts in one array; for 10,000 cohorts, 200 values at once."""
 MOST_SCALES = 8
 """The proposal is folded in each scale: its density has two to that power terms."""
 
 
 class Fineness(NamedTuple):
-    """How exactly deviations are integrated out.
+    """Accuracy of integrating deviations out.
 
     Attributes
     ----------
     nodes
-        Of the binomial-normal model of logits.
+        For the binomial-normal model of logits.
     rule, tabulated
-        Of all others: the lattices, and whether cohorts' integrals may come from a table.
+        For all others: the lattices, and whether cohorts' integrals may come from a table.
     """
 
     nodes: Nodes
@@ -57,7 +57,7 @@ USUAL = Fineness(NODES, varied.RULE, tabulated=True)
 
 
 def unsupported(design: Design) -> str:
-    """Return what about a design the target does not cover; empty where it covers it."""
+    """Return the feature of a design that the target does not cover; empty if it covers all."""
     scales = len(design.heterogeneity) + sum(block.sd_prior is not None for block in design.effects)
     scales += design.rho_prior is not None
     if scales == 0:
@@ -66,12 +66,12 @@ def unsupported(design: Design) -> str:
 
 
 def root_odds(rho: Array) -> Array:
-    """Return sqrt(rho / (1 - rho)), which is to a beta-binomial what tau is to a normal model."""
+    """Return sqrt(rho / (1 - rho)), the counterpart of tau in a beta-binomial."""
     return np.sqrt(rho / (1 - rho))
 
 
 def rho_of(root: Array) -> Array:
-    """Return the intraclass correlation whose odds have this root."""
+    """Return the intraclass correlation from the root of its odds."""
     return root**2 / (1 + root**2)
 
 
@@ -80,12 +80,10 @@ class Target:
 
     Attributes
     ----------
-    design
-        Of the model.
     scales
-        The standard deviations, and rho where there is one, in the order of psi.
+        Standard deviations, and rho in a beta-binomial, in the order of psi.
     coefficients
-        The parameters whose entries make up b, in its order.
+        Parameters whose entries make up b, in its order.
     matrix
         X, shape (cohort, coefficient).
     scale_of
@@ -109,12 +107,12 @@ class Target:
 
     @property
     def group_index(self) -> Index | None:
-        """Group of each cohort, or None where the model has no such level."""
+        """Group of each cohort, or None if the model has no such level."""
         return None if self.design.group is None else self.design.group.index
 
     @property
     def binomial_normal(self) -> bool:
-        """Whether the likelihood is binomial, of logits, with normal deviations: that of the fast path."""
+        """True for the fast path: a binomial likelihood of logits with normal deviations."""
         design = self.design
         normal = all(score_of(term).normal for term in design.heterogeneity)
         return design.link is Link.LOGIT and design.rho_prior is None and normal
@@ -145,7 +143,7 @@ class Target:
 
     @cached_property
     def table(self) -> Table | None:
-        """The cohorts' integrals, where they are nested and the same for all parameter values."""
+        """The cohorts' integrals, if they are nested and the same for all parameter values."""
         design = self.design
         if design.group is None or design.cohort is None or design.rho_prior is not None:
             return None
@@ -177,7 +175,7 @@ class Target:
         density = np.zeros(len(psi))
         for column, item in enumerate(self.scales):
             if item.name == "rho":
-                # The root's: rho's times what rho changes with the root.
+                # Jacobian of rho by its root.
                 root = psi[:, column]
                 density += item.prior.log_density(rho_of(root)) + np.log(2 * root) - 2 * np.log1p(root**2)
             else:
@@ -229,11 +227,11 @@ class Target:
         return eta
 
     def factors(self, psi: Array) -> Array:
-        """Return what each coefficient is multiplied by, shape (S, coefficient)."""
+        """Return the multiplier of each coefficient, shape (S, coefficient)."""
         return np.hstack([psi, np.ones((len(psi), 1))])[:, self.scale_of]
 
     def taus(self, psi: Array) -> tuple[Array, Array]:
-        """Return the standard deviations of groups and cohorts, each (S,); 0 for a level that the model has not."""
+        """Return the standard deviations of groups and cohorts, each (S,); 0 for a level absent from the model."""
         names = [item.name for item in self.scales]
         group, cohort = self.design.group, self.design.cohort
         none = np.zeros(len(psi))

@@ -1,4 +1,4 @@
-"""Importance sampling: mixtures to propose from, Pareto-smoothed weights, refitting and resampling."""
+"""Importance sampling: mixture proposals, Pareto-smoothed weights, refitting and resampling."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -12,32 +12,32 @@ type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
 EM_STEPS = 10
-"""Of a mixture's refit; it need not be the best one, since the weights put right what it leaves."""
+"""EM steps of a mixture's refit, which need not be optimal: the weights correct it."""
 LEAST_SHARE = 0.05
-"""Least weight of a component before they are made to sum to one, and share of the whole covariance that is mixed into
-each one's own: no component dies or collapses onto a few draws."""
+"""Minimum weight of a component before normalisation, and share of the whole covariance mixed into each one's own: no
+component vanishes or collapses onto a few draws."""
 SINGULAR = 1e-8
-"""Added to the variances, in units of their mean, where draws may lie in a plane."""
+"""Added to the variances, in units of their mean, in case the draws lie in a plane."""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
     """A multivariate Student t; or one folded at zero in every direction, the distribution of |x|.
 
-    A posterior of standard deviations goes on evenly beyond zero in each of them, so that folding leaves no edge there.
+    A posterior of standard deviations extends evenly beyond zero in each of them, so folding leaves no edge there.
 
     Attributes
     ----------
     weight
         Share in a mixture.
     mean
-        Of x, shape (d,).
+        Location of x, shape (d,).
     factor
         Lower Cholesky factor of x's scale matrix, shape (d, d).
     nu
         Degrees of freedom.
     folded
-        Whether it is of |x|.
+        True for |x|.
     """
 
     weight: float
@@ -77,7 +77,7 @@ def log_density(x: Array, mixture: Mixture) -> Array:
 
 
 def draw(rng: np.random.Generator, mixture: Mixture, count: int) -> Array:
-    """Return `count` draws of a mixture, of each component its share up to rounding, shape (count, d)."""
+    """Return `count` draws of a mixture, from each component its share up to rounding, shape (count, d)."""
     edges = np.floor(np.cumsum([0.0] + [part.weight for part in mixture]) * count + 0.5).astype(int)
     edges[-1] = count
     return np.concatenate(
@@ -86,29 +86,29 @@ def draw(rng: np.random.Generator, mixture: Mixture, count: int) -> Array:
 
 
 def smooth(log_ratios: Array) -> tuple[Array, float]:
-    """Return Pareto-smoothed log weights that sum to one, shape (S,), and the shape k of their tail.
+    """Return normalised Pareto-smoothed log weights, shape (S,), and the shape k of their tail.
 
-    Vehtari et al. 2024, arXiv:1507.02646. Ratios that are not finite (a density that underflows) count as zero.
+    Vehtari et al. 2024, arXiv:1507.02646. Non-finite ratios (a density that underflows) count as zero.
     """
     from arviz_stats.base import array_stats
 
     log_ratios = np.where(np.isfinite(log_ratios), log_ratios, np.finfo(np.float64).min / 1e4)
-    # ArviZ's function takes log likelihoods and weighs by their inverse, as leave-one-out needs it.
+    # ArviZ's function takes log likelihoods and weights by their inverse, as for leave-one-out.
     log_weights, k = array_stats.psislw(-(log_ratios - log_ratios.max()))
     normalised: Array = log_weights - logsumexp(log_weights)
     return normalised, float(k)
 
 
 def effective(log_weights: Array) -> float:
-    """Return the effective sample size of weights that sum to one: the inverse of the sum of their squares (Kish)."""
+    """Return the effective sample size of normalised log weights: the inverse of the sum of squared weights (Kish)."""
     return float(np.exp(-logsumexp(2 * log_weights)))
 
 
 def tempered(log_weights: Array, *, least: float) -> Array:
-    """Return weights that sum to one, raised to the largest power at most 1 that leaves `least` effective draws.
+    """Return normalised weights, raised to the largest power at most 1 that leaves `least` effective draws.
 
-    Where a proposal lies beside its target, one or two draws have all the weight, and say where the target is no better
-    than the way towards it (Koblents and Miguez 2015, doi:10.1007/s11222-013-9440-2).
+    If a proposal misses its target, one or two draws have all the weight, and show only the direction of the target
+    (Koblents and Miguez 2015, doi:10.1007/s11222-013-9440-2).
     """
     if effective(log_weights) >= least:
         return log_weights
@@ -128,16 +128,12 @@ def refit(
 
     Parameters
     ----------
-    x
-        Shape (S, d).
-    log_weights
-        Summing to one, shape (S,).
+    x, log_weights
+        Draws, shape (S, d), and their normalised log weights, shape (S,).
     components
-        Of the mixture; their first centres are drawn with the weights.
+        Number of components; their first centres are drawn by weight with `rng`.
     nu, folded
-        Of every component.
-    rng
-        Draws the centres.
+        Common to all components.
     """
     weights = np.exp(log_weights)
     mean = weights @ x
@@ -158,18 +154,10 @@ def refit(
 
 
 def resample(weights: Array, wanted: int, rng: np.random.Generator) -> Index:
-    """Return positions, each as often as its weight times `wanted`, rounded up or down at random.
+    """Return positions in ascending order, each as often as its weight times `wanted`, rounded up or down at random.
 
-    Systematic resampling (Kitagawa 1996, doi:10.2307/1390750): nothing is repeated whose weight is below 1 / `wanted`.
-
-    Parameters
-    ----------
-    weights
-        Summing to one, shape (S,).
-    wanted
-        Number of positions, in ascending order.
-    rng
-        Gives one uniform number.
+    Systematic resampling (Kitagawa 1996, doi:10.2307/1390750) of normalised weights, shape (S,): no draw with a weight
+    below 1 / `wanted` is repeated.
     """
     points = (rng.random() + np.arange(wanted)) / wanted
     return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)

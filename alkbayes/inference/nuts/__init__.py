@@ -1,4 +1,4 @@
-"""The PyMC model, compiled and sampled by nutpie. PyMC and PyTensor are imported here alone."""
+"""The PyMC model, compiled and sampled by nutpie; the only package that imports PyMC and PyTensor."""
 
 import sys
 

@@ -1,9 +1,9 @@
-"""Native code kept on disk between runs, under a key of everything that it was made from.
+"""Native code cached on disk between runs, under a key of everything it was compiled from.
 
-Compiling a density takes longer than sampling it, and most of that is PyMC and PyTensor building the graph that names
-it. The key here names what the graph is built from instead: the design's structure and priors, the source that turns
-them into a density, and the versions of all that works on them. A second fit of the same model to a table of the same
-structure then needs neither package.
+Compiling a density takes longer than sampling it, and most of that is PyMC and PyTensor building its graph. The key is
+made from the inputs of the graph instead: the design's structure and priors, the source that turns them into a density,
+and the versions of all packages involved. A second fit of the same model to a table of the same structure then needs
+neither package.
 """
 
 import contextlib
@@ -26,50 +26,38 @@ from platformdirs import user_cache_path
 from pydantic import BaseModel
 
 KEPT = 50
-"""Folders, of some 0.7 MB each; the oldest goes when there is one more."""
+"""Maximum number of folders, about 0.7 MB each; the oldest is deleted first."""
 PACKAGES = ("alkbayes", "llvmlite", "numba", "numpy", "pymc", "pytensor", "scipy")
 
 
 def key_of(*contents: object) -> str:
-    """Return a name for code made from `contents`, the same in every process.
+    """Return a cache key for code made from `contents`, the same in every process.
 
-    Parameters
-    ----------
-    contents
-        What decides it beside the versions of packages, Python and machine: arrays, texts, bytes, numbers, and
-        containers and dataclasses of these.
+    Besides the versions of packages, Python and machine it depends on `contents`: arrays, texts, bytes, numbers, and
+    containers and dataclasses of these.
 
     Raises
     ------
     TypeError
-        If they hold something else.
+        If they contain anything else.
     """
     digest = sha256(_environment().encode())
     for piece in _pieces(contents):
-        # With its length, so that no two lists of pieces run together to the same bytes.
+        # With its length, so that no two lists of pieces concatenate to the same bytes.
         digest.update(f"{len(piece)}:".encode() + piece)
     return digest.hexdigest()
 
 
 class Shelf:
-    """The folder of one key.
-
-    Attributes
-    ----------
-    folder
-        Where its code is kept; need not exist.
-    """
+    """The cache folder of one key, which need not exist."""
 
     def __init__(self, key: str) -> None:
         self.folder = user_cache_path("alkbayes", appauthor=False) / "native" / key
 
     def load(self, sources: Mapping[str, tuple[str, Any]]) -> tuple[Any, ...] | None:
-        """Return the native functions that :meth:`compile` kept, or None where there are none that can be loaded.
+        """Return the native functions kept by :meth:`compile`, or None if they cannot be loaded.
 
-        Parameters
-        ----------
-        sources
-            Of each function by its name: the Python source and the numba signature.
+        `sources` gives the Python source and the numba signature of each function by name.
         """
         if not all(self._path(name).exists() for name in sources):
             return None
@@ -77,7 +65,7 @@ class Shelf:
             # Without the names that a source refers to numba can load it, but not compile it.
             found = tuple(self._native(name, *source, {}) for name, source in sources.items())
         except (NumbaError, OSError, EOFError, PickleError, ValueError, LookupError, AttributeError, ImportError):
-            # Damaged or of another make: what is there must not stand in the way of what is compiled now.
+            # Damaged or incompatible: it must not block the code compiled now.
             shutil.rmtree(self.folder, ignore_errors=True)
             return None
         with contextlib.suppress(OSError):
@@ -85,7 +73,7 @@ class Shelf:
         return found
 
     def compile(self, sources: Mapping[str, tuple[str, Any]], names: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the native functions, compiled with `names` in reach and, where the disk lets us, kept."""
+        """Return the native functions, compiled with `names` in scope and kept if the disk permits."""
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             for name, (source, _) in sources.items():
@@ -98,7 +86,7 @@ class Shelf:
 
     def _native(self, name: str, source: str, signature: Any, names: Mapping[str, Any]) -> Any:
         path = self._path(name)
-        # numba finds the module by its name when it loads the code, and the code by the file that the source is in.
+        # numba finds the module by its name when it loads the code, and the code by the file of its source.
         known = {"__name__": __name__, "carray": numba.carray, "isfinite": np.isfinite, **names}
         exec(compile(source, str(path), "exec"), known)  # noqa: S102  ours: one of two constants
         return numba.cfunc(signature, cache=path.exists())(known[name])
@@ -119,7 +107,7 @@ def _environment() -> str:
 
 
 def _pieces(content: object) -> list[bytes]:
-    """Return a content's type and value as bytes, parts one by one."""
+    """Return the type and value of a content as bytes, part by part."""
     kind = type(content).__qualname__.encode()
     match content:
         case None | bool() | int() | float() | str() | bytes():
@@ -127,7 +115,7 @@ def _pieces(content: object) -> list[bytes]:
         case np.ndarray():
             return [kind, str((content.dtype.str, content.shape)).encode(), np.ascontiguousarray(content).tobytes()]
         case tuple() | list() | BaseModel():
-            # A pydantic model is iterated over as pairs of name and value.
+            # Iterating over a pydantic model gives pairs of name and value.
             parts: list[object] = list(content)
         case Mapping():
             parts = [part for item in content.items() for part in item]

@@ -1,9 +1,9 @@
-"""A design's log density and gradient as native code that nutpie calls.
+"""Log density and gradient of a design as native code for nutpie.
 
-`nutpie.compile_pymc_model` does the same for any model and compiles its two glue functions anew in every process,
-which takes longer than everything else together. Ours need no error path (the density of a checked design raises
-nothing) and no computed outputs (the draws are mapped to the parameters in numpy), so they are small; and they are
-kept on disk with the density that they call (:mod:`alkbayes.inference.nuts.cache`).
+`nutpie.compile_pymc_model` does the same for any model and compiles its two glue functions anew in every process, which
+takes longer than everything else together. Ours need no error path (the density of a checked design raises nothing) and
+no computed outputs (numpy maps the draws to the parameters), so they are small; and they are kept on disk with the
+density that they call (:mod:`alkbayes.inference.nuts.cache`).
 """
 
 import importlib.util
@@ -45,7 +45,7 @@ def expand(dim, expanded, position_, out_, user_data_):
         out_[i] = position_[i]
     return 0
 """
-# nutpie's signatures, but that the pointer to whatever the user wants is one to doubles: the data. A positive code
+# nutpie's signatures, except that the user's pointer is one to doubles: the data. A positive code
 # makes the sampler reject the step.
 _DOUBLES = numba.types.CPointer(numba.types.double)
 _LOG_DENSITY_TYPE = numba.types.int64(numba.types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, _DOUBLES)
@@ -61,16 +61,16 @@ MADE_BY = (
     "alkbayes.model.parametrisation",
     "alkbayes.spec.priors",
 )
-"""The modules whose source decides what the density of a design is."""
+"""Modules whose source determines the density of a design."""
 
 
 def compile_design(design: Design) -> CompiledPyMCModel:
-    """Compile a design's density for nutpie, or load it where it was compiled before.
+    """Compile a design's density for nutpie, or load it from the cache.
 
     Returns
     -------
     CompiledPyMCModel
-        Its draws are of one variable, `unconstrained`: what the sampler sees of the free parameters, raveled and joined
+        Its draws are of one variable, `unconstrained`: the free parameters on the sampler's scale, raveled and joined
         in the order of :func:`alkbayes.model.design.parameters`.
     """
 
@@ -86,30 +86,30 @@ def compile_design(design: Design) -> CompiledPyMCModel:
 def compile_density(
     structure: object, data: NDArray[np.float64], *, size: int, made_by: Sequence[str], build: "Callable[[], Model]"
 ) -> CompiledPyMCModel:
-    """Compile a model's density for nutpie, or load it where it was compiled before.
+    """Compile a model's density for nutpie, or load it from the cache.
 
     Parameters
     ----------
     structure
-        Decides the code, with `made_by`: whatever the density depends on but the data.
+        Everything the density depends on except the data.
     data
         The counts, as the density takes them.
     size
-        Of the sampler's position.
+        Dimension of the sampler's position.
     made_by
-        Names of the modules whose source decides what the density is.
+        Names of the modules whose source determines the density.
     build
-        Called where nothing is kept.
+        Called if nothing is cached.
     """
     shelf = Shelf(key_of(structure, _sources(made_by)))
     functions = shelf.load(SOURCES)
     if functions is None:
-        # Not above: PyMC takes a second to import, and is not needed for code that is kept.
+        # Not above: PyMC takes a second to import, and is not needed for cached code.
         from pytensor.configdefaults import config
 
         from alkbayes.inference.nuts.graph import density_and_gradient
 
-        # Whatever the user's own settings of PyTensor: nutpie calls in doubles, and the key knows nothing of them.
+        # Overrides the user's PyTensor settings: nutpie calls in doubles, and the key does not include them.
         with config.change_flags(floatX="float64"):
             made = density_and_gradient(build())
             names = {"N_DIM": size, "N_DATA": len(data), "density_and_gradient": made}
@@ -151,6 +151,6 @@ def data_of(*designs: Design) -> NDArray[np.float64]:
 
 
 def _sources(modules: Sequence[str]) -> tuple[bytes, ...]:
-    """Return the source of each module, which need not be imported for that."""
+    """Return the source of each module, without importing it."""
     found = (importlib.util.find_spec(name) for name in modules)
     return tuple(Path(str(spec and spec.origin)).read_bytes() for spec in found)

@@ -1,4 +1,4 @@
-"""A PyMC model's log density and gradient as one function of one vector, compiled by PyTensor with numba."""
+"""Log density and gradient of a PyMC model as one function of one vector, compiled by PyTensor with numba."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,21 +14,18 @@ from pytensor.graph.replace import clone_replace
 def density_and_gradient(model: pm.Model) -> Any:
     """Compile the log density of a model and its gradient.
 
-    Parameters
-    ----------
-    model
-        Its free variables, as the sampler sees them, are raveled and joined in the order of `model.free_RVs`, its
-        shared data in the order in which they were made.
+    The free variables of `model` on the sampler's scale are raveled and joined in the order of `model.free_RVs`, its
+    shared data in order of creation.
 
     Returns
     -------
     numba dispatcher
-        Of a position, shape (parameter,), and the data, shape (datum,): the log density and its gradient, arrays of
-        shapes () and (parameter,).
+        Function of a position, shape (parameter,), and the data, shape (datum,): the log density and its gradient,
+        arrays of shapes () and (parameter,).
     """
     order = [variable.name for variable in model.free_RVs]
     given = [variable.name for variable in model.data_vars]
-    # The dimensions alone: the data stay what they are given when it is called.
+    # The dimensions alone: the data stay as given in the call.
     frozen = freeze_dims_and_data(model, data=[])
     # By name: a model whose dimensions were frozen lists its variables in another order.
     values = [frozen.rvs_to_values[frozen[name]] for name in order]

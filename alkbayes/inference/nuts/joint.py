@@ -1,4 +1,4 @@
-"""The No-U-Turn sampler for two outcomes together: their log density as native code, kept as that of one design is."""
+"""The No-U-Turn sampler for the joint model of two outcomes, with its density cached like that of one design."""
 
 import time
 from dataclasses import replace
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pymc import Model
 
 JOINT_MADE_BY = (*MADE_BY, "alkbayes.model.joint", "alkbayes.inference.nuts.joint_model")
-"""The modules whose source decides the density."""
+"""Modules whose source determines the density."""
 
 
 class JointEngine(NutsEngine):
-    """Samples two designs with correlated deviations; the model is compiled once, however often it samples."""
+    """Sampler for two designs with correlated deviations; compiled once, however often it samples."""
 
     def __init__(self, joint: Joint) -> None:
         started = time.perf_counter()
@@ -27,12 +27,12 @@ class JointEngine(NutsEngine):
 
 
 def compile_joint(joint: Joint) -> CompiledPyMCModel:
-    """Compile the density of two outcomes for nutpie, or load it where it was compiled before.
+    """Compile the density of two outcomes for nutpie, or load it from the cache.
 
     Returns
     -------
     CompiledPyMCModel
-        Its draws are of one variable, what the sampler sees of the free parameters in the order of
+        Its draws are of one variable: the free parameters on the sampler's scale in the order of
         :func:`alkbayes.model.joint.from_positions`.
     """
 

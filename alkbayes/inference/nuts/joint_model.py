@@ -1,4 +1,4 @@
-"""Two outcomes with correlated deviations as one PyMC model; nothing is compiled or sampled here."""
+"""Two outcomes with correlated deviations as one PyMC model, neither compiled nor sampled here."""
 
 import pymc as pm
 import pytensor.tensor as pt
@@ -8,15 +8,15 @@ from alkbayes.model.joint import Joint
 from alkbayes.model.parametrisation import counts_of
 
 SECOND = "second_"
-"""Stands before the names of the second outcome's variables."""
+"""Prefix of the second outcome's variables."""
 
 
 def build_joint_model(joint: Joint) -> pm.Model:
     """Build the PyMC model of two outcomes.
 
     Its free variables are those of the first design, `rho`, and those of the second, whose deviations are the
-    innovations e: they have a standard normal prior, and few patients say little of them. Shared data are those of
-    :func:`alkbayes.model.parametrisation.counts_of`, of the first design and then of the second.
+    innovations e: they have a standard normal prior, and few patients inform them. Shared data are those of
+    :func:`alkbayes.model.parametrisation.counts_of`, for the first design and then for the second.
     """
     second = joint.second
     model = build_model(joint.first)
@@ -37,7 +37,7 @@ def build_joint_model(joint: Joint) -> pm.Model:
         own = pt.sqrt(1 - rho**2)
         taus = [variable(f"{SECOND}tau_{term.label}", term.sd_prior) for term in second.heterogeneity]
         for term, tau, of in zip(second.heterogeneity, taus, (joint.group_of, joint.cohort_of), strict=True):
-            # Of cohorts it is there already, the same.
+            # The cohort dimension exists already, and is the same.
             model.add_coord(f"{SECOND}{term.label}", term.units)
             e = pm.Normal(f"{SECOND}z_{term.label}", 0.0, 1.0, dims=f"{SECOND}{term.label}")
             eta = eta + tau * (rho * model[f"z_{term.label}"][of] + own * e)[term.index]

@@ -1,4 +1,4 @@
-"""A design as a PyMC model with named dimensions; nothing is compiled or sampled here."""
+"""A design as a PyMC model with named dimensions, neither compiled nor sampled here."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -33,11 +33,11 @@ from alkbayes.spec.priors import (
 )
 
 FAR_OUT = -30.0
-"""Normal score below which its tail is a series with an error below 1e-11; erfc is 0 from -38 on."""
+"""Normal score below which the tail is a series with an error below 1e-11; erfc is 0 from -38 on."""
 
 
 class Conditioned(Transform):  # type: ignore[misc]
-    """Sees a variable in units of its conditional distribution, whose mean and precision are its last two parameters.
+    """Transform to units of a variable's conditional distribution; mean and precision are its last two parameters.
 
     See :mod:`alkbayes.model.parametrisation`.
     """
@@ -46,7 +46,7 @@ class Conditioned(Transform):  # type: ignore[misc]
     ndim_supp = 0
 
     def forward(self, value: Any, *inputs: Any) -> Any:
-        """Return what the sampler sees."""
+        """Return the value on the sampler's scale."""
         mean, precision = inputs[-2:]
         return (value - mean) * pt.sqrt(precision)
 
@@ -61,7 +61,7 @@ class Conditioned(Transform):  # type: ignore[misc]
 
 
 class NormalScore(Transform):  # type: ignore[misc]
-    """Sees a positive variable as the normal score of an exponential distribution.
+    """Transform of a positive variable to the normal score of an exponential distribution.
 
     See :func:`alkbayes.model.parametrisation.positive_from_score`.
     """
@@ -73,7 +73,7 @@ class NormalScore(Transform):  # type: ignore[misc]
         self.scale = scale
 
     def forward(self, value: Any, *inputs: Any) -> Any:  # noqa: ARG002
-        """Return what the sampler sees."""
+        """Return the value on the sampler's scale."""
         return pt.sqrt(2.0) * pt.erfcinv(2 * pt.exp(-value / self.scale))
 
     def backward(self, value: Any, *inputs: Any) -> Any:  # noqa: ARG002
@@ -93,8 +93,8 @@ def build_model(design: Design) -> pm.Model:
     """Build the PyMC model of a design.
 
     Its free variables are those of :func:`alkbayes.model.design.parameters`, by name and in that order. Dimensions are
-    `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the linear predictor of
-    each cohort. What depends on the counts are the shared variables of
+    `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the linear predictor of each
+    cohort. Everything that depends on the counts is in the shared variables of
     :func:`alkbayes.model.parametrisation.counts_of`.
     """
     coords: dict[str, tuple[str, ...]] = {"cohort": design.cohorts}
@@ -130,7 +130,7 @@ def build_model(design: Design) -> pm.Model:
 
 
 def _rates(link: Link, theta: Any) -> tuple[Any, Any]:
-    """Return the response rate and 1 less it; neither is 0, however far out, as both shape a beta distribution."""
+    """Return the response rate and 1 minus it; neither is ever 0, since both shape a beta distribution."""
     match link:
         case Link.LOGIT:
             # 1 - p would be 0 from a logit of 37 on.
@@ -150,7 +150,7 @@ def _binomial(link: Link, counts: Mapping[str, Any], theta: Any) -> None:
         pm.Binomial("responders", n=counts["n"], logit_p=theta, **given)
         return
 
-    # PyMC's own density knows a rate, and log(1 - rate) is infinite where the rate is 1 in double precision.
+    # PyMC's own density takes a rate, and log(1 - rate) is infinite if the rate rounds to 1 in double precision.
     def logp(value: Any, theta: Any, n: Any) -> Any:
         log_p, log_q = _log_rates(link, theta)
         return binomln(n, value) + value * log_p + (n - value) * log_q
@@ -170,8 +170,8 @@ def _log_rates(link: Link, theta: Any) -> tuple[Any, Any]:
 
 
 def _log_lower_tail(x: Any) -> Any:
-    """Return log Phi(x), far out by its asymptotic series (Abramowitz and Stegun 1964, 26.2.12)."""
-    # Each branch gets values of its own side only: a branch not taken must have a gradient all the same.
+    """Return log Phi(x), in the far tail by its asymptotic series (Abramowitz and Stegun 1964, 26.2.12)."""
+    # Each branch gets values of its own side only: even a branch not taken needs a finite gradient.
     near, far = pt.maximum(x, FAR_OUT), pt.minimum(x, FAR_OUT)
     u = 1 / far**2
     series = pt.log1p(u * (-1 + u * (3 + u * (-15 + 105 * u))))
@@ -203,7 +203,7 @@ def _sums_of(group: HeterogeneityBlock) -> Callable[[Any], Any]:
 
 
 def _conditioned(name: str, prior: Normal | StudentT, moments: Any, *, dims: str | None = None) -> Any:
-    """Add a free variable with a prior, which the sampler sees in units of its conditional mean and precision."""
+    """Add a free variable with a prior, sampled in units of its conditional mean and precision."""
 
     def logp(value: Any, mean: Any, precision: Any) -> Any:  # noqa: ARG001
         if isinstance(prior, StudentT):
@@ -226,7 +226,7 @@ def _conditioned(name: str, prior: Normal | StudentT, moments: Any, *, dims: str
 
 
 def variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
-    """Add a free variable with a prior to the model of the context."""
+    """Add a free variable with a prior to the current model."""
     match prior:
         case Normal():
             return pm.Normal(name, prior.mean, prior.sd, dims=dims)
@@ -248,7 +248,7 @@ def variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
 
 
 def _root_sum_of_squares(name: str, prior: RootSumOfSquares, options: Mapping[str, Any]) -> Any:
-    """Return a scale with the density of :class:`alkbayes.spec.priors.RootSumOfSquares`, by the same rule."""
+    """Return a scale with the density of :class:`alkbayes.spec.priors.RootSumOfSquares`."""
     cosines, sines, log_weights = ANGLES
 
     def logp(value: Any) -> Any:

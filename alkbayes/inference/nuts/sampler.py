@@ -18,7 +18,7 @@ from alkbayes.model.design import Design
 
 type Array = NDArray[np.float64]
 type Progress = Callable[[int, int, int], None]
-"""Called now and then with the draws finished, the draws to do (tuning included) and the divergences so far."""
+"""Called from time to time with draws finished, draws in total (tuning included) and divergences so far."""
 
 POLL_SECONDS = 0.05
 
@@ -32,12 +32,12 @@ SAMPLE_STATS = {
     "mean_tree_accept": "acceptance_rate",
     "maxdepth_reached": "reached_max_treedepth",
 }
-"""nutpie's sampler statistics that are kept, and what ArviZ's schema calls them."""
+"""nutpie's sampler statistics that are kept, and their names in ArviZ's schema."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What the sampler brought.
+    """Output of the sampler.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Sampled:
     stats
         Sampler statistics under ArviZ's names, each of shape (chain, draw).
     compile_seconds, sample_seconds
-        What each part took.
+        Time for each part.
     """
 
     positions: Array
@@ -57,7 +57,7 @@ class Sampled:
 
 
 class NutsEngine:
-    """Samples one design; the model is compiled once, however often it samples."""
+    """Sampler for one design; compiled once, however often it samples."""
 
     def __init__(self, design: Design) -> None:
         started = time.perf_counter()
@@ -70,7 +70,7 @@ class NutsEngine:
         Raises
         ------
         SamplingError
-            If no chain finds a point to start from, or the sampler stops by itself.
+            If no chain finds a starting point, or the sampler stops by itself.
         """
         started = time.perf_counter()
 
@@ -121,27 +121,23 @@ def _wait(sampler: Any) -> Any:
 
 
 def stricter(settings: SamplerSettings) -> SamplerSettings:
-    """Return the settings of the second try: smaller steps, and twice the tuning as far as settings allow it."""
+    """Return the settings of the second attempt: smaller steps, and twice the tuning within the settings' limits."""
     tune = min(2 * settings.tune, MAX_STEPS)
     return replace(settings, target_accept=1 - (1 - settings.target_accept) / 5, tune=tune)
 
 
 @dataclass(frozen=True, slots=True)
 class Tried[T]:
-    """What sampling brought, at the first try or the second.
+    """Result of sampling, at the first attempt or the second.
 
     Attributes
     ----------
-    result
-        Of the last try.
-    diagnostics
-        Of the last try, whether it converged or not.
-    settings
-        Of the last try.
+    result, diagnostics, settings
+        Those of the last attempt, converged or not.
     tries
         1 or 2.
     first_failures
-        What the first try failed, in words; empty if it was the last.
+        Failures of the first attempt, in words; empty if it was the last.
     """
 
     result: T
@@ -157,21 +153,21 @@ def sample_until_converged[T](
     *,
     of: str,
 ) -> Tried[T]:
-    """Sample, and once more with :func:`stricter` settings where the convergence gate is failed.
+    """Sample, and once more with :func:`stricter` settings if the convergence gate fails.
 
     Parameters
     ----------
     sample
-        Samples with settings, and judges the draws.
+        Function that samples with given settings, and diagnoses the draws.
     settings
-        Of the first try.
+        Settings of the first attempt.
     of
-        What is sampled, as the subject of a sentence.
+        Object of the sampling, as the subject of a sentence.
 
     Warns
     -----
     ConvergenceWarning
-        If a second try is made.
+        On a second attempt.
     """
     result, diagnostics = sample(settings)
     if diagnostics.converged:
