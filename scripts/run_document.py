@@ -11,10 +11,14 @@ ROOT = Path(__file__).parents[1]
 HEAD = """\
 # `run.json`, field by field
 
-What `fit --json` and `summary --json` print (with `run`, the folder, in addition) and `run.json` keeps. Rates and
-probabilities are proportions in [0, 1]; heterogeneity is on the scale of the link; a number that does not exist is
-null. Its JSON Schema is [`alkbayes/runs/run.schema.json`](../alkbayes/runs/run.schema.json). The CSV files of a run
-have the same columns. This page and the schema are made by `python scripts/run_document.py`.
+The document in `run.json`, which `fit --json` and `summary --json` also print, with the folder as an additional field
+`run`. Rates and probabilities are proportions in [0, 1], heterogeneity is on the scale of the link, and undefined
+numbers are null. The JSON Schema is [`alkbayes/runs/run.schema.json`](../alkbayes/runs/run.schema.json). The CSV files
+of a run have the same columns. `python scripts/run_document.py` generates this page and the schema.
+
+Results have other names for some columns of the table: group `generation` is the column `regimen_class`, and group
+`prior_tki` is the column `prior_alk_tki`. A column `generation` beside `regimen_class` is `agent_generation`; without
+`regimen_class` it keeps its name.
 """
 
 
@@ -37,7 +41,7 @@ def _record(title: str, record: dict[str, Any]) -> Iterator[str]:
     yield f"## {title}\n\n{record['description']}\n\n| field | type | what it is |\n|---|---|---|"
     needed = set(record["required"])
     for name, field in record["properties"].items():
-        there = "" if name in needed else " (where there is one)"
+        there = "" if name in needed else " (optional)"
         yield f"| `{name}`{there} | {_type(field)} | {field.get('description', '')} |"
     yield ""
 

@@ -1,7 +1,7 @@
-"""The document of a run, field by field with its unit: what `fit --json` prints and `run.json` keeps.
+"""The document of a run, field by field with its unit: what `fit --json` prints and `run.json` contains.
 
-Rates and probabilities are proportions in [0, 1], heterogeneity is on the scale of the link, and a number that does not
-exist is null. The JSON Schema beside this module is made of these types.
+Rates and probabilities are proportions in [0, 1], heterogeneity is on the scale of the link, and undefined numbers are
+null. The JSON Schema beside this module is generated from these types.
 """
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -24,10 +24,10 @@ type Fraction = Annotated[float | None, Field(ge=0, le=1)]
 class OutcomeRecord(TypedDict):
     """What was counted."""
 
-    responders: Annotated[str, Field(description="column of the patients who had the event")]
-    n: Annotated[str, Field(description="column of the patients who were counted")]
-    label: Annotated[str, Field(description="what responders over patients is called")]
-    patients: Annotated[str, Field(description="who is counted")]
+    responders: Annotated[str, Field(description="column with the number of responders")]
+    n: Annotated[str, Field(description="column with the number of patients")]
+    label: Annotated[str, Field(description="name of the rate, responders over patients")]
+    patients: Annotated[str, Field(description="which patients are counted")]
 
 
 @closed
@@ -36,10 +36,10 @@ class EvidenceRecord(TypedDict):
 
     source: Annotated[str, Field(description='"bundled", or the path of the file')]
     cohorts: int
-    trials: Annotated[int | None, Field(description="null where the table does not say of which trial a cohort is")]
+    trials: Annotated[int | None, Field(description="null if the table does not name trials")]
     patients: int
     responders: int
-    sha256: Annotated[str, Field(description="of the file")]
+    sha256: Annotated[str, Field(description="SHA-256 of the file")]
 
 
 @closed
@@ -50,26 +50,26 @@ class CheckRecord(TypedDict):
     passed: bool
     value: float | None
     threshold: float
-    sentence: Annotated[str, Field(description="what was found, in words")]
-    advice: Annotated[str, Field(description="what to do where it failed")]
+    sentence: Annotated[str, Field(description="the finding in words")]
+    advice: Annotated[str, Field(description="what to do if it failed")]
 
 
 @closed
 class DiagnosticsRecord(TypedDict):
-    """The convergence gate: its verdict, and the worst value of each diagnostic with the parameter that has it."""
+    """The convergence gate: its verdict, and the worst value of each diagnostic with its parameter."""
 
     converged: bool
     rhat_max: float | None
     rhat_max_parameter: str
-    ess_bulk_min: Annotated[float | None, Field(description="draws")]
+    ess_bulk_min: Annotated[float | None, Field(description="effective draws")]
     ess_bulk_min_parameter: str
-    ess_tail_min: Annotated[float | None, Field(description="draws")]
+    ess_tail_min: Annotated[float | None, Field(description="effective draws")]
     ess_tail_min_parameter: str
-    divergences: Annotated[int | None, Field(description="transitions; null by quadrature")]
+    divergences: Annotated[int | None, Field(description="divergent transitions; null by quadrature")]
     ebfmi_min: Annotated[float | None, Field(description="null by quadrature")]
-    pareto_k: Annotated[float | None, Field(description="of the importance weights; null by NUTS")]
-    importance_ess: Annotated[float | None, Field(description="draws; null by NUTS")]
-    failures: Annotated[list[str], Field(description="the sentences of the checks that failed")]
+    pareto_k: Annotated[float | None, Field(description="Pareto k of the importance weights; null by NUTS")]
+    importance_ess: Annotated[float | None, Field(description="effective draws; null by NUTS")]
+    failures: Annotated[list[str], Field(description="sentences of the checks that failed")]
     checks: list[CheckRecord]
 
 
@@ -80,12 +80,14 @@ class GroupRow(TypedDict):
     group: Annotated[
         str,
         Field(
-            description='"all", a column, or two joined by a colon; regimen_class is called generation here, '
-            "prior_alk_tki prior_tki"
+            description='"all", a column, or two joined by a colon; `generation` is the column `regimen_class` of the '
+            "table, `prior_tki` is `prior_alk_tki`"
         ),
     ]
     level: Annotated[str, Field(description='"all", a level, or two joined by a colon')]
-    first_column: Annotated[str | None, Field(description="the column, or the first of two")]
+    first_column: Annotated[
+        str | None, Field(description="the column, or the first of two, under the same names as in `group`")
+    ]
     first_level: str | None
     second_column: str | None
     second_level: str | None
@@ -103,25 +105,25 @@ class ErrorsRow(TypedDict):
 
 @closed
 class PooledRow(GroupRow, ErrorsRow):
-    """A pooled rate; of levels over the same patients also `over` to `own_mcse_high`."""
+    """A pooled rate. With levels over the same patients it also has `over`, `predicted` and `own_…`."""
 
     line: str | None
     generation: str | None
-    k: Annotated[int, Field(description="cohorts")]
+    k: Annotated[int, Field(description="number of cohorts")]
     patients: int
     responders: int
-    weights: Annotated[str, Field(description="the profiles that are averaged over, in percent of patients")]
-    over: NotRequired[Annotated[str, Field(description="whose patients these are; empty: the row's own")]]
+    weights: Annotated[str, Field(description="the profiles averaged over, in percent of patients")]
+    over: NotRequired[Annotated[str, Field(description="the patients averaged over; empty: the row's own")]]
     predicted: NotRequired[
-        Annotated[float, Field(ge=0, le=1, description="share of them with a combination that no cohort has")]
+        Annotated[float, Field(ge=0, le=1, description="share of these patients with a combination that no cohort has")]
     ]
     estimand: Estimand
     mean: Proportion
     median: Proportion
     sd: Annotated[float, Field(ge=0, description="posterior SD, a proportion")]
-    low: Annotated[float, Field(ge=0, le=1, description="end of the equal-tailed 95 % interval")]
-    high: Annotated[float, Field(ge=0, le=1, description="end of the equal-tailed 95 % interval")]
-    own_mean: NotRequired[Annotated[float, Field(ge=0, le=1, description="the same over the row's own patients")]]
+    low: Annotated[float, Field(ge=0, le=1, description="lower limit of the equal-tailed 95 % interval")]
+    high: Annotated[float, Field(ge=0, le=1, description="upper limit of the equal-tailed 95 % interval")]
+    own_mean: NotRequired[Annotated[float, Field(ge=0, le=1, description="the mean over the row's own patients")]]
     own_median: NotRequired[Proportion]
     own_low: NotRequired[Proportion]
     own_high: NotRequired[Proportion]
@@ -133,7 +135,7 @@ class PooledRow(GroupRow, ErrorsRow):
 
 @closed
 class HeterogeneityRow(ErrorsRow):
-    """A parameter of how far cohorts differ: SDs on the scale of the link, `explained`, `i2` and `rho` in [0, 1]."""
+    """A measure of heterogeneity: SDs on the scale of the link; `explained`, `i2` and `rho` in [0, 1]."""
 
     parameter: str
     mean: float
@@ -150,12 +152,17 @@ class ContrastRow(ErrorsRow):
     contrast: Annotated[str, Field(description='"FIRST vs SECOND", for readers')]
     first: str
     second: str
-    over: Annotated[str, Field(description="whose patients these are; empty: those of both levels")]
+    over: Annotated[str, Field(description="the patients averaged over; empty: those of both levels")]
     predicted: Annotated[
-        float, Field(ge=0, le=1, description="share of them of whom at least one side is a prediction alone")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="share of these patients for whom either side is a prediction",
+        ),
     ]
     scale: Literal["odds_ratio", "risk_difference"]
-    mean: Annotated[float, Field(description="a ratio; or a difference of proportions, first less second")]
+    mean: Annotated[float, Field(description="an odds ratio, or a difference of proportions, first minus second")]
     median: float
     low: float
     high: float
@@ -176,7 +183,7 @@ class NoteRecord(TypedDict):
 
 @closed
 class ClassicalRow(GroupRow):
-    """Classical pooling of a group by a method; what a method does not define is null."""
+    """Classical pooling of a group by one method; statistics that the method does not define are null."""
 
     method: str
     scale: str
@@ -200,7 +207,7 @@ class ClassicalRow(GroupRow):
     i2_high: Fraction
     h2_low: float | None
     h2_high: float | None
-    tau2_trial: Annotated[float | None, Field(description="the part of tau2 between trials")]
+    tau2_trial: Annotated[float | None, Field(description="the part of tau2 that is between trials")]
     rho: Fraction
     corrected: Annotated[float | None, Field(description="cohorts with 1/2 added to both counts")]
     note: Annotated[str, Field(description="all notes as one text")]
@@ -209,26 +216,26 @@ class ClassicalRow(GroupRow):
 
 @closed
 class UnevennessRecord(TypedDict):
-    """How unevenly a column lies over one of the model's."""
+    """How unevenly a column is distributed over a column of the model."""
 
     factor: str
-    measure: Annotated[float, Field(ge=0, le=1, description="Cramér's V, or the correlation ratio of a number")]
+    measure: Annotated[float, Field(ge=0, le=1, description="Cramér's V, or the correlation ratio for numbers")]
 
 
 @closed
 class UnnamedRecord(TypedDict):
-    """A column that the model does not name and that would improve it."""
+    """A column that is not in the model and would improve it."""
 
     column: str
     uneven: list[UnevennessRecord]
     numeric: bool
-    gain: Annotated[float, Field(description="of the elpd, leaving cohorts out")]
+    gain: Annotated[float, Field(description="gain in leave-one-cohort-out elpd")]
     se: float
 
 
 @closed
 class UnexaminedRecord(TypedDict):
-    """A column that was not looked at."""
+    """A column that was not tested."""
 
     column: str
     reason: str
@@ -238,22 +245,22 @@ class UnexaminedRecord(TypedDict):
 
 @closed
 class CrossCheckRow(GroupRow):
-    """Quadrature less NUTS."""
+    """The difference of one number between engines, quadrature minus NUTS."""
 
     estimand: str
     statistic: str
     quadrature: float
     nuts: float
     error: Annotated[float | None, Field(description="Monte Carlo standard error of the difference")]
-    z: Annotated[float | None, Field(description="in units of the Monte Carlo error of the difference")]
+    z: Annotated[float | None, Field(description="the difference in units of its Monte Carlo error")]
 
 
 @closed
 class CrossCheckRecord(TypedDict):
-    """The two engines side by side; of a fit that fell back to NUTS, `faults` alone."""
+    """The two engines side by side; only `faults` if the fit fell back to NUTS."""
 
     numbers: NotRequired[int]
-    limit: NotRequired[Annotated[float, Field(description="largest z that is allowed")]]
+    limit: NotRequired[Annotated[float, Field(description="largest z allowed")]]
     false_alarm: NotRequired[Proportion]
     largest: NotRequired[float]
     faults: list[str]
@@ -262,27 +269,27 @@ class CrossCheckRecord(TypedDict):
 
 @closed
 class SettingsRecord(TypedDict):
-    """What the draws were made with."""
+    """The settings of the sampler."""
 
     seed: int
     chains: int
-    draws: Annotated[int, Field(description="of each chain")]
-    tune: Annotated[int, Field(description="steps of each chain")]
+    draws: Annotated[int, Field(description="draws per chain")]
+    tune: Annotated[int, Field(description="tuning steps per chain")]
     target_accept: Proportion
 
 
 @closed
 class WeightsRecord(TypedDict):
-    """How weighted draws came about."""
+    """How the draws were weighted."""
 
     pareto_k: float
     ess: float
-    weighted: Annotated[int, Field(description="draws that were weighted")]
-    duplicates: Annotated[int, Field(description="draws kept that repeat the global parameters of another")]
+    weighted: Annotated[int, Field(description="number of weighted draws")]
+    duplicates: Annotated[int, Field(description="kept draws that repeat the global parameters of another")]
     rounds: int
-    components: Annotated[int, Field(description="of the proposal of the scales")]
-    thin_share: Annotated[float, Field(description="of the posterior, beyond ten times the proposal's density")]
-    quadrature_error: Annotated[float, Field(description="SD over the posterior of the error of log L")]
+    components: Annotated[int, Field(description="mixture components of the proposal for the SDs")]
+    thin_share: Annotated[float, Field(description="share of the posterior beyond ten times the proposal's density")]
+    quadrature_error: Annotated[float, Field(description="SD of the error of log L over the posterior")]
 
 
 @closed
@@ -294,24 +301,27 @@ class ProvenanceRecord(TypedDict):
     fallback_reason: Annotated[str | None, Field(description="why quadrature fell back to NUTS")]
     settings: SettingsRecord
     tries: int
-    first_failures: Annotated[list[str], Field(description="why a second try was made")]
+    first_failures: Annotated[list[str], Field(description="why a second attempt was made")]
     weights: Annotated[WeightsRecord | None, Field(description="null by NUTS")]
     versions: dict[str, str]
-    seconds: Annotated[dict[str, float], Field(description="wall time of each part")]
+    seconds: Annotated[dict[str, float], Field(description="wall time of each step")]
 
 
 @closed
 class FitDocument(TypedDict):
-    """What a fit is reported by."""
+    """The results of a fit."""
 
     model: str
     question: str
     link: Literal["logit", "probit", "cloglog"]
     outcome: OutcomeRecord
-    standard: Annotated[Standard, Field(description="over whose patients levels are averaged")]
-    chosen: Annotated[str | None, Field(description="why this model, where none was named")]
-    unnamed: Annotated[list[UnnamedRecord] | None, Field(description="null where it was not looked for")]
-    unexamined: Annotated[list[UnexaminedRecord] | None, Field(description="null where it was not looked for")]
+    standard: Annotated[
+        Standard,
+        Field(description="over whose patients levels are averaged: the same ones, or each level's own"),
+    ]
+    chosen: Annotated[str | None, Field(description="why this model was chosen, if none was named")]
+    unnamed: Annotated[list[UnnamedRecord] | None, Field(description="null if not tested")]
+    unexamined: Annotated[list[UnexaminedRecord] | None, Field(description="null if not tested")]
     engine: Engine
     evidence: EvidenceRecord
     diagnostics: DiagnosticsRecord
@@ -320,20 +330,20 @@ class FitDocument(TypedDict):
     contrasts: list[ContrastRow]
     classical: list[ClassicalRow]
     notes: list[str]
-    note_kinds: Annotated[list[str], Field(description="of each note, what it is about")]
+    note_kinds: Annotated[list[str], Field(description="the subject of each note")]
     provenance: ProvenanceRecord
     cross_check: NotRequired[CrossCheckRecord]
 
 
 @closed
 class RunDocument(FitDocument):
-    """What `run.json` holds."""
+    """The contents of `run.json`."""
 
     schema: Literal[2]
     command: Annotated[str, Field(description="the command line that made the run")]
     written: Annotated[str, Field(description="local time, ISO 8601")]
     files: Annotated[dict[str, str], Field(description="SHA-256 of every other file of the run")]
-    content_sha256: Annotated[str, Field(description="of all that")]
+    content_sha256: Annotated[str, Field(description="SHA-256 of everything else in this document")]
 
 
 def json_schema() -> dict[str, Any]:
