@@ -17,6 +17,7 @@ from alkbayes.classical.pooling.tables import POOL_COLUMNS
 from alkbayes.cli import Group
 from alkbayes.cli.classical.pool import command
 from alkbayes.cli.shared.output import print_markdown
+from alkbayes.evidence.table import RECONSTRUCTION
 
 app = typer.Typer(cls=Group)
 app.callback()(lambda: None)
@@ -166,8 +167,7 @@ def test_the_table_for_a_reader_fits_100_columns_and_says_each_note_once() -> No
     assert max(len(line) for line in lines if not is_text(line)) <= 100
     assert lines[:2] == [
         "Evidence: bundled",
-        "The bundled table is a reconstruction of the published review's, near it and not equal to it (sources of every "
-        "row: alkbayes/data/sources.csv).",
+        RECONSTRUCTION,
     ]
     words = [" ".join(line.split()) for line in lines]
     naive = words.index("by line, naive: 17 cohorts, 1,231/1,612")

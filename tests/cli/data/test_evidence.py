@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from alkbayes.cli import Group
 from alkbayes.cli.data.evidence import command
-from alkbayes.evidence.table import composition, read_evidence
+from alkbayes.evidence.table import RECONSTRUCTION, composition, read_evidence
 from alkbayes.text.json import records
 
 OWN = Path(__file__).parents[2] / "fixtures" / "evidence" / "own_table.csv"
@@ -34,8 +34,7 @@ def test_the_bundled_table_for_a_reader() -> None:
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert lines[:6] == [
         "Evidence: bundled",
-        "The bundled table is a reconstruction of the published review's, near it and not equal to it (sources of every "
-        "row: alkbayes/data/sources.csv).",
+        RECONSTRUCTION,
         f"sha256: {read_evidence().sha256}",
         "63 cohorts of 42 trials, 5,645 patients, 3,397 responders: crude ORR 60.2 %",
         "low certainty: 15 cohorts, 834 patients",
