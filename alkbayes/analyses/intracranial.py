@@ -272,6 +272,6 @@ def _carried_by(evidence: "Evidence") -> Iterator[str]:
     if trials:
         named = f" ({', '.join(several)})" if several else ""
         yield (
-            f"{counted(len(several), 'trial')} of {len(trials)}{named} {'holds' if len(several) == 1 else 'hold'} "
-            "cohorts of several generations; all else compares trials with trials."
+            f"{counted(len(several), 'trial')} of {len(trials)}{named} {'has' if len(several) == 1 else 'have'} "
+            "cohorts of several generations; all other comparisons are between trials."
         )

@@ -148,7 +148,7 @@ def _answer(differences: Sequence[Row]) -> str:
     close = [row["contrast"] for row in main if _close(row)]
     return (
         f"Do later generations do better in the brain? Probability that a generation does better: {each}. Settled "
-        f"(above {1 - TAIL:g} either way) by the model's own priors: {_listed(by_main)}; by every prior tried: "
+        f"(above {1 - TAIL:g} either way) under the model's own priors: {_listed(by_main)}; under every prior tried: "
         f"{_listed(always)}.{f' Within Monte Carlo error of that limit: {_listed(close)}.' if close else ''}"
     )
 

@@ -61,7 +61,7 @@ ASSUMPTION_COLUMNS = ["assumption", *GROUP_COLUMNS, *WITH_ERRORS, "failed"]
 WITHOUT = Assumptions("not reached left out", not_reached="left out")
 
 MEAN_NO_MEDIAN = (
-    "A mean of medians is not the median of the pooled patients, and its bootstrap interval knows nothing of how "
+    "A mean of medians is not the median of the pooled patients, and its bootstrap interval ignores how "
     "uncertain each median is."
 )
 DIFFERENT_FOLLOW_UP = (
@@ -346,7 +346,7 @@ def _sentences(known: Known, medians: Medians, weighted: pd.DataFrame, left_out:
     yield (
         f"{known.medians} of {counted(known.cohorts, 'cohort')} have a median PFS: {known.both_limits} with both "
         f"limits of its interval, {known.one_limit} with one, {known.no_limit} with none. {_missed(known, medians)} "
-        f"{known.not_reported} have none that was read."
+        f"For {known.not_reported} none was extracted."
     )
     if known.no_limit or known.not_reached:
         yield (
@@ -365,15 +365,15 @@ def _sentences(known: Known, medians: Medians, weighted: pd.DataFrame, left_out:
                 continue
             plain = next(r for r in records(weighted) if (r["group"], r["level"]) == ("line", row["level"]))
             yield (
-                f"{row['level']}: leaving the {counted(int(missed), 'cohort')} not reached out takes the typical "
-                f"median from {row['median']:.1f} to {row['median_without']:.1f} months; the mean of medians leaves "
-                f"them out ({plain['estimate']:.1f}), and would be at least {plain['at_least']:.1f} with them."
+                f"{row['level']}: without the {counted(int(missed), 'cohort')} not reached, the typical median changes "
+                f"from {row['median']:.1f} to {row['median_without']:.1f} months; the mean of medians leaves them out "
+                f"({plain['estimate']:.1f}), and would be at least {plain['at_least']:.1f} with them."
             )
     printed = [row for row in records(weighted) if row["review"] is not None]
     for row in printed:
         yield (
-            f"{row['level']}: the review printed a weighted median of {row['review']:.1f} months; of this table it is "
-            f"{row['estimate']:.1f} ({row['low']:.1f}-{row['high']:.1f})."
+            f"{row['level']}: the review printed a weighted median of {row['review']:.1f} months; in this table it is "
+            f"{row['estimate']:.1f} ({row['low']:.1f}–{row['high']:.1f})."
         )
 
 

@@ -272,9 +272,9 @@ def _few(frame: pd.DataFrame) -> Iterator[str]:
     used = frame[frame["counted"]]
     most = int(used.groupby([*QUESTION, AFTER]).size().max())
     yield (
-        f"{'Few rows: ' if most < FEW else ''}{counted(len(frame), 'count')} from "
+        f"{'Sparse data: ' if most < FEW else ''}{counted(len(frame), 'count')} from "
         f"{counted(frame['sample_set'].nunique(), 'set')} of samples, on "
-        f"{counted(len(used[list(QUESTION)].drop_duplicates()), 'question')} that are not pooled with each other. "
+        f"{counted(len(used[list(QUESTION)].drop_duplicates()), 'question')} that are not pooled together. "
         f"No question has more than {counted(most, 'row')} after one generation of inhibitor."
     )
     for (mutation_set, assay), rows in used.groupby(list(QUESTION), sort=False):

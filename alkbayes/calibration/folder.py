@@ -9,7 +9,6 @@ import os
 import platform
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,10 @@ replication has its own random stream, so more can be added."""
 
 def described(study: Study, *, now: datetime) -> dict[str, Any]:
     """Return the contents of the study file, except for the fingerprint, made only when needed."""
-    model = study.spec.model_dump_json(by_alias=True)
     return {
         "schema": SCHEMA,
         "model": study.spec.name,
-        "model_sha256": sha256(model.encode()).hexdigest(),
+        "model_sha256": study.spec.content_sha256,
         "scenario": study.scenario,
         "engine": str(study.engine),
         "seed": study.seed,

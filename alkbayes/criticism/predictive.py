@@ -327,17 +327,17 @@ def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable
         yield (
             "SD of the logits",
             lambda counts: np.log((counts + 0.5) / (n - counts + 0.5)).std(axis=1, ddof=1),
-            "how far the observed rates differ, by chance and in truth: if unusual, the heterogeneity is misjudged",
+            "spread of the observed rates, chance included; if unusual, the model misjudges heterogeneity",
         )
     yield (
         "smallest ORR",
         lambda counts: (counts / n).min(axis=1),
-        "the worst cohort: if unusual, the model has no room for it, or it is not like the others",
+        "lowest observed rate; if unusual, the model cannot accommodate it, or the cohort is outlying",
     )
     yield (
         "largest ORR",
         lambda counts: (counts / n).max(axis=1),
-        "the best cohort: if unusual, the model has no room for it, or it is not like the others",
+        "highest observed rate; if unusual, the model cannot accommodate it, or the cohort is outlying",
     )
     frame = fit.evidence.frame
     if "line" in frame:
@@ -348,12 +348,12 @@ def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable
                 lambda counts: (
                     counts[:, naive].sum(axis=1) / n[naive].sum() - counts[:, treated].sum(axis=1) / n[treated].sum()
                 ),
-                "the crude difference between lines: if unusual, the model lacks the line, or its prior holds it back",
+                "crude difference between lines; if unusual, the model lacks an effect of line, or shrinks it too much",
             )
     yield (
         OUTSIDE,
         lambda counts: ((counts < low) | (counts > high)).sum(axis=1).astype(np.float64),
-        "cohorts outside their 90 % interval: if too many, the intervals are too narrow; if too few, too wide",
+        "number outside their 90 % interval; too many: intervals too narrow; too few: too wide",
     )
 
 

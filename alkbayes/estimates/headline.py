@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.estimates.rates import Posterior, contrast_draws, heterogeneity_draws, pooled_draws
+from alkbayes.text.names import column_title
 from alkbayes.vocabulary import ALL, Contrast, Estimand
 
 type Array = NDArray[np.float64]
@@ -51,7 +52,7 @@ class Reported:
         """Name for a reader, such as "line naive, mean" or "line pretreated vs naive, odds ratio"."""
         if self.table == HETEROGENEITY:
             return self.level
-        place = self.level if self.group == ALL else f"{self.group} {self.level}"
+        place = self.level if self.group == ALL else f"{column_title(self.group)} {self.level}"
         return f"{place}, {self.measure.replace('_', ' ')}"
 
     @property

@@ -23,7 +23,7 @@ BUNDLED = "bundled"
 """`Evidence.source` of the table in the package."""
 
 RECONSTRUCTION = (
-    "The bundled table is a reconstruction of the published review's, near it and not equal to it "
+    "The bundled table reconstructs that of the published review: close to it, but not identical "
     "(sources of every row: alkbayes/data/sources.csv)."
 )
 """What a reader of any number made of the bundled table must know."""
@@ -199,7 +199,7 @@ def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.Da
         )
     counts = {key: cells[has].astype(np.int64).to_numpy() for key, cells in (("responders", responders), ("n", n))}
     without = int((~has).sum())
-    notes = [f"Counted are {outcome.responders} of {outcome.n}: {outcome.patients}"]
+    notes = [f"Outcome: {outcome.responders} of {outcome.n}: {outcome.patients}"]
     if without:
         verb, theirs = ("does", "it has") if without == 1 else ("do", "they have")
         notes.append(

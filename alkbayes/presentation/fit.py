@@ -20,6 +20,7 @@ from alkbayes.text.wording import (
     rate,
     ratio,
     size,
+    unsigned_zero,
 )
 from alkbayes.vocabulary import ALL, slug_of
 
@@ -329,7 +330,7 @@ def _contrast(scales: Mapping[str, ContrastRow]) -> tuple[str, ...]:
 
 def _figure(value: float | None, digits: int) -> str:
     """Return a diagnostic as text; chains that do not move leave some undefined."""
-    return "not a number" if value is None else f"{value:.{digits}f}"
+    return "not a number" if value is None else unsigned_zero(value, digits)
 
 
 def _least_ess(found: DiagnosticsRecord) -> str:

@@ -66,7 +66,7 @@ def _rates(record: "IntracranialRecord") -> ReaderTable:
         ("", *sides),
         tuple(rows),
         notes=(
-            "k: cohorts; behind it responders/patients. In brackets: 95 % credible intervals.",
+            "k: cohorts, then responders/patients. In brackets: 95 % credible intervals.",
             "systemic: all patients of a cohort; intracranial: those with measurable brain lesions.",
             "typical: a cohort in the middle; mean: the average over cohorts.",
         ),
@@ -84,7 +84,7 @@ def _contrasts(record: "IntracranialRecord") -> Iterator[ReaderTable]:
         return
     names = list(dict.fromkeys(row["contrast"] for row in rows))
     yield ReaderTable(
-        "Generations in the brain, by prior and cohorts: difference of means in points",
+        "Intracranial contrasts of generations by prior: difference of means in points",
         ("", *map(shown, names)),
         tuple(
             (alternative, *(_difference(found[name]) if name in found else "–" for name in names))

@@ -29,10 +29,10 @@ POOLED_NOTES = (
     "typical: a cohort in the middle of the distribution, with its 95 % credible interval.",
     "mean: the average over trials and cohorts, with its credible interval.",
     "next cohort: prediction interval, where the median of a new cohort of a new trial may lie.",
-    "k: cohorts with a median, and after + those whose median was not reached, which the model has as bounds.",
+    "k: cohorts with a median + cohorts whose median was not reached, which enter the model as bounds.",
 )
 LEFT_OUT_NOTES = (
-    "typical: by the model; without: by the model, from the medians that were reached alone.",
+    "typical: by the model; without: by the model, from reached medians only.",
     "mean of medians: without those not reached; at least: with these at their bounds.",
     "by model: mean of the cohorts' own medians given all (these_cohorts), with its credible interval.",
 )
@@ -116,7 +116,7 @@ def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
         )
         cells.append((typical, numbers))
     yield ReaderTable(
-        "What leaving out the medians that were not reached does, months",
+        "Effect of leaving out medians not reached, months",
         ("", "k", "typical", "typical, without", "mean of medians", "at least", "by model"),
         tuple(_under_titles(cells)),
         notes=LEFT_OUT_NOTES,
@@ -147,7 +147,7 @@ def _heterogeneity(record: "PfsRecord") -> Iterator[ReaderTable]:
         rows.append((shown(row["parameter"]), text))
     if rows:
         headings = ("", "median (95 % credible interval)")
-        title = "How far cohorts differ, SDs of log months"
+        title = "Heterogeneity, SDs of log months"
         yield ReaderTable(title, headings, tuple(rows), notes=(EXPLAINED,))
 
 

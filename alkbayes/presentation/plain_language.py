@@ -62,12 +62,12 @@ CAUTION = (
     "given patient."
 )
 SINGLE_ARMS = (
-    "Cohorts are single arms: their rates describe these trials, compare no treatments, and say nothing of what a drug "
-    "would do for a given patient."
+    "Cohorts are single arms: their rates describe these trials. They do not compare treatments, and do not show what "
+    "a drug would do for a given patient."
 )
 REBUILT = (
-    "The table is a reconstruction of the published review's from registries, articles and abstracts; it is near the "
-    "review's and not equal to it."
+    "The table reconstructs that of the published review from registries, articles and abstracts; it is close to the "
+    "review's, but not identical."
 )
 
 
@@ -134,7 +134,7 @@ def _next_cohort(overall: Mapping[str, PooledRow]) -> str:
     following = overall["next_cohort"]
     times = _width(following) / _width(overall["mean"])
     ends = limits(following, between=" and ")
-    lead = "Single cohorts differ by more than that interval tells: the" if times >= APART else "The"
+    lead = "Individual cohorts vary more than that interval suggests: the" if times >= APART else "The"
     return (
         f"{lead} response rate of a new cohort of a new trial may lie between {ends} % ({PROB} % prediction interval), "
         f"a range {times:.1f} times as wide."
@@ -203,13 +203,13 @@ def _differences(
     settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
     if not settled:
         none = "The difference" if len(rows) == 1 else f"None of the {len(rows)} differences"
-        yield f"{none} between {title}{mix} is {'not ' if len(rows) == 1 else ''}settled: either sign stays possible."
+        yield f"{none} between {title}{mix} is {'not ' if len(rows) == 1 else ''}settled: either sign remains possible."
         return
     settled.sort(key=lambda row: -abs(row["median"]))
     said = [_difference(column, row) for row in settled[:MOST_NAMED]]
     yield f"The rate{mix} is {joined(said)}."
     if (more := len(settled) - MOST_NAMED) > 0:
-        yield f"{more} more of these differences {'are' if more > 1 else 'is'} settled, too."
+        yield f"{counted(more, 'further difference')} {'are' if more > 1 else 'is'} also settled."
     if rest := len(rows) - len(settled):
         yield f"{rest} of the {len(rows)} differences between {title} {'are' if rest > 1 else 'is'} not settled."
 

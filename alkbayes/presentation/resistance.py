@@ -88,7 +88,7 @@ def _prevalence(record: "ResistanceRecord") -> ReaderTable:
         tuple(cells),
         notes=(
             "typical, mean: with 95 % credible intervals. next: prediction interval of another set of samples.",
-            "prior: what the model says of the mean before any count.",
+            "prior: 95 % prior interval of the mean.",
         ),
     )
 
@@ -106,9 +106,9 @@ def _spread(record: "ResistanceRecord") -> ReaderTable:
                 size_text(row, prefix="prior_"),
             )
         )
-    alone = f"{ALONE}: one row a generation says next to nothing of this SD: it rests on its prior."
+    alone = f"{ALONE}: one row per generation says almost nothing about this SD: it rests on its prior."
     return ReaderTable(
-        "How far sets of samples and generations differ: SD on the logit scale",
+        "Heterogeneity between sets of samples and between generations, SD on the logit scale",
         ("", "rows", "between", "SD", "before any count"),
         tuple(rows),
         words=(2,),

@@ -24,18 +24,18 @@ UNEVEN = 0.1
 
 OWN_ROWS = "Each row is averaged over its own patients"
 SAME_PATIENTS = (
-    "Typical, mean and next cohort of the levels of a column are over the same patients, which stand above them, so "
-    "that levels can be compared; crude and inverse-variance are over each level's own."
+    "Within a block, typical, mean and next cohort are over the patients named in its heading, so that levels can be "
+    "compared; crude and inverse-variance rates are over each level's own patients."
 )
 OWN_PATIENTS = (
-    "Each level is over its own patients, who differ in the other columns, so that levels cannot be compared by their "
-    "rows; a contrast is over the patients of both its levels."
+    "Each level is over its own patients, who differ in the other columns, so rows cannot be compared; each contrast "
+    "is over the patients of both its levels."
 )
 NOT_ALL = (
-    "Not so the levels of {columns}: no combination of the other columns is possible with all of them, so that their "
-    "rows cannot be compared, and their contrasts are predictions."
+    "The levels of {columns} cannot be compared by their rows: no combination of the other columns occurs with all of "
+    "them, and their contrasts are predictions."
 )
-NOT_COMPARED = "each level over its own patients, as no combination of the other columns is possible with all of them"
+NOT_COMPARED = "each level over its own patients, as no combination of the other columns occurs with all of them"
 
 UNEXAMINED = {
     "levels": "{count} levels in {cohorts} cohorts",
@@ -64,7 +64,7 @@ def standard_lines(document: Document) -> list[str]:
     if not apart:
         return same
     listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in apart.items())
-    return [*same, f"Over their own patients, who differ in the other columns, means would be {listed}."]
+    return [*same, f"Over their own patients, who differ in the other columns, the means are {listed}."]
 
 
 def unnamed_lines(document: Document) -> list[str]:
@@ -81,7 +81,7 @@ def unnamed_lines(document: Document) -> list[str]:
     lines = []
     if found:
         lines.append(
-            "Not in the model, and what each alone would add to the log predictive density of left-out cohorts: "
+            "Not in the model, with the gain in log predictive density of left-out cohorts from adding each alone: "
             f"{'; '.join(found)}."
         )
     passed_over = [
@@ -89,7 +89,7 @@ def unnamed_lines(document: Document) -> list[str]:
         for row in document.get("unexamined") or []
     ]
     if passed_over:
-        lines.append(f"Not in the model, and not looked at: {listed(passed_over)}.")
+        lines.append(f"Not in the model and not examined: {listed(passed_over)}.")
     return lines
 
 
@@ -129,7 +129,7 @@ def prediction_lines(document: Document) -> list[str]:
         return []
     listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in marked.items())
     meant = (
-        f"{PARTLY_PREDICTED} predicted by the model for the patients with a combination that no cohort has "
+        f"{PARTLY_PREDICTED} predicted by the model for patients with a combination of levels that no cohort has "
         f"({WHOLLY_PREDICTED} for all of them): {listed}"
     )
     return [meant]

@@ -120,15 +120,15 @@ def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
     sentences = []
     if names := grid.not_reproduced:
         sentences.append(
-            f"The run's own model, fitted again, does not give its {' and '.join(names)} up to Monte Carlo error: find "
-            "out why before anything else here is believed."
+            f"A refit of the run's own model does not reproduce its {joined(names)} within Monte Carlo error: resolve "
+            "this before using anything else here."
         )
     sentences += [_family(grid, family) for family in FAMILIES]
     sentences += _directions(grid)
     sentences.append(_priors(grid, scaling))
     for status, what in ((Status.NOT_CONVERGED, "did not converge"), (Status.FAILED, "could not be fitted")):
         if out := [outcome.name for outcome in grid.outcomes if outcome.status is status]:
-            sentences.append(f"{joined(out)} {what}: nothing above rests on {'it' if len(out) == 1 else 'them'}.")
+            sentences.append(f"{joined(out)} {what} and {'is' if len(out) == 1 else 'are'} not used above.")
     return sentences
 
 
@@ -160,7 +160,7 @@ def _family(grid: Grid, family: Family) -> str:
         f"{abs(shift.in_sds):.1f} SD)"
         for name, number, shift in moving
     )
-    verb, most = ("moves", "") if len(moving) == 1 else ("move", " (in brackets the one that it moves most)")
+    verb, most = ("moves", "") if len(moving) == 1 else ("move", " (the one moved most in brackets)")
     sentence = (
         f"{FAMILIES[family]}: {len(moving)} of {_alternatives(len(used))} {verb} a headline number by more than {HALF}"
         f"{most}: {each}."
@@ -180,7 +180,7 @@ def _chance(grid: Grid, used: Sequence[Outcome]) -> str:
         if more:
             beyond.append(f"{outcome.name} ({', '.join(more)})")
     found = "; ".join(beyond) or "none"
-    return f" By more than leaving out as many cohorts at random would (twice its SD): {found}."
+    return f" Beyond chance (twice the SD from leaving out as many cohorts at random): {found}."
 
 
 def _directions(grid: Grid) -> Iterator[str]:

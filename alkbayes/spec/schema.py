@@ -1,8 +1,10 @@
 """Model files: strictly validated TOML declarations without code."""
 
 import difflib
+import json
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +24,8 @@ SCHEMA = 1
 LOG_MEDIAN = "log_median"
 """Family of models for medians, :mod:`alkbayes.spec.medians`."""
 COHORT = "cohort_id"
+PROSE = frozenset({"question", "why"})
+"""Keys of a model file that are for readers only."""
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
     | {"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"}
@@ -163,6 +167,12 @@ class Declaration[L: Record](Record):
         named += [term.column for term in self.heterogeneity if term.column != COHORT]
         return tuple(dict.fromkeys(named))
 
+    @property
+    def content_sha256(self) -> str:
+        """Hash of the keys stated in the file, except for the prose (`question`, `why`), which no number depends on."""
+        stated = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return sha256(json.dumps(_without_prose(stated), sort_keys=True).encode()).hexdigest()
+
 
 class Spec(Declaration[Likelihood]):
     """Model file for response rates: outcome, effects and priors.
@@ -179,6 +189,16 @@ class Spec(Declaration[Likelihood]):
 
     def _own_faults(self) -> Iterator[str]:
         return _outcome_faults(self)
+
+
+def _without_prose(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _without_prose(entry) for key, entry in value.items() if key not in PROSE}
+        case list():
+            return [_without_prose(entry) for entry in value]
+        case _:
+            return value
 
 
 def effect_label(columns: Sequence[str], table: Iterable[str]) -> str:

@@ -69,8 +69,8 @@ def share_of_draws(share: float) -> str:
 
 def unsigned_zero(value: float, digits: int = 2) -> str:
     """Return a number with a true minus if negative, but no sign if it prints as zero."""
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    text = f"{value:,.{digits}f}"
+    return text.removeprefix("-") if round(value, digits) == 0 else text.replace("-", "−")
 
 
 def figure(value: float | None, digits: int = 2) -> str:

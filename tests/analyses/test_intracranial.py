@@ -132,7 +132,7 @@ def test_what_carries_it_is_named(found: IntracranialAnalysis) -> None:
             "rests on these."
         ),
         "Generation third is 2 cohorts of 20 patients: d1 7/12, e1 6/8. Every contrast with it rests on these.",
-        "1 trial of 5 (A) holds cohorts of several generations; all else compares trials with trials.",
+        "1 trial of 5 (A) has cohorts of several generations; all other comparisons are between trials.",
     )
 
 

@@ -55,8 +55,8 @@ def test_a_direction_that_every_prior_settles() -> None:
     answer, contrast, *_ = said(rows_of(MAIN, 0.3, 0.99), rows_of("wide", 0.31, 0.995), rows_of("narrow", 0.27, 0.98))
     assert answer == (
         "Do later generations do better in the brain? Probability that a generation does better: third than first "
-        "0.990. Settled (above 0.975 either way) by the model's own priors: third vs first; by every prior tried: "
-        "third vs first."
+        "0.990. Settled (above 0.975 either way) under the model's own priors: third vs first; under every prior "
+        "tried: third vs first."
     )
     assert contrast == (
         "third vs first: difference of means +30 points (+10 to +50), odds ratio 2.00 (0.50–8.00), probability that "
@@ -69,7 +69,8 @@ def test_a_direction_that_is_settled_the_other_way_is_settled() -> None:
     # Nothing is presumed: later generations may do worse.
     answer, contrast, *_ = said(rows_of(MAIN, -0.3, 0.004), rows_of("wide", -0.3, 0.003))
     assert (
-        "third than first 0.004. Settled (above 0.975 either way) by the model's own priors: third vs first" in answer
+        "third than first 0.004. Settled (above 0.975 either way) under the model's own priors: third vs first"
+        in answer
     )
     assert "−30 points (−50 to −10)" in contrast
     assert "does not matter: its direction is settled with every one" in contrast
@@ -77,7 +78,7 @@ def test_a_direction_that_is_settled_the_other_way_is_settled() -> None:
 
 def test_a_prior_that_unsettles_matters() -> None:
     answer, contrast, *_ = said(rows_of(MAIN, 0.2, 0.98), rows_of("narrow", 0.18, 0.96), rows_of("wide", 0.21, 0.99))
-    assert answer.endswith("by the model's own priors: third vs first; by every prior tried: none.")
+    assert answer.endswith("under the model's own priors: third vs first; under every prior tried: none.")
     assert contrast.endswith('The prior matters: its direction is no longer settled with "narrow".')
 
 
@@ -118,7 +119,7 @@ def test_alternatives_of_fewer_cohorts_decide_nothing_about_priors() -> None:
     answer, contrast, fewer, *_ = said(
         rows_of(MAIN, 0.3, 0.99), rows_of("wide", 0.3, 0.99), rows_of("irc", 0.05, 0.6, of_prior=False)
     )
-    assert "by every prior tried: third vs first" in answer
+    assert "under every prior tried: third vs first" in answer
     assert "The prior does not matter" in contrast
     assert fewer == "third vs first, irc: +5 points (−15 to +25), probability 0.600, from 6 cohorts."
 

@@ -63,7 +63,7 @@ def test_what_is_not_reached_counts_only_in_the_model(bundled: PfsResults) -> No
     assert line["median"] > line["median_without"] + 2
     third = sides.loc[("line:generation", "naive:third", "typical")]
     assert np.isnan(third["median_without"])
-    assert any(note.startswith("naive: leaving the 4 cohorts not reached out") for note in bundled.notes)
+    assert any(note.startswith("naive: without the 4 cohorts not reached, the typical") for note in bundled.notes)
 
 
 def test_a_shrunken_bound_is_compatible_with_the_later_report(bundled: PfsResults) -> None:

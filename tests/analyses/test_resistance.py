@@ -33,7 +33,7 @@ def of(table: pd.DataFrame, **values: str) -> dict:
 
 def test_how_little_there_is_is_said_first(found: Resistance) -> None:
     assert found.few[0] == (
-        "Few rows: 9 counts from 6 sets of samples, on 6 questions that are not pooled with each other. No question "
+        "Sparse data: 9 counts from 6 sets of samples, on 6 questions that are not pooled together. No question "
         "has more than 3 rows after one generation of inhibitor."
     )
     assert found.few[1] == (

@@ -108,7 +108,7 @@ def test_the_evidence_is_named_by_its_sums_and_its_hash(default_results: Results
     }
     notes = " ".join(default_results.document["notes"])
     assert "not randomised" in notes
-    assert "reconstruction of the published review's" in notes
+    assert "reconstructs that of the published review" in notes
 
 
 @pytest.mark.slow

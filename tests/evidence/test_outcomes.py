@@ -53,7 +53,7 @@ def test_the_bundled_table_has_the_cohorts_that_its_columns_say() -> None:
     assert evidence.content == path.read_bytes()
     rest = raw[raw["ic_n"].isna()]
     assert evidence.notes == (
-        "Counted are ic_responders of ic_n: patients with measurable baseline CNS disease.",
+        "Outcome: ic_responders of ic_n: patients with measurable baseline CNS disease.",
         (
             f"{len(rest)} of 63 cohorts do not report them and are left out; they have {rest['n'].sum():,} of the "
             "5,645 patients of the table."

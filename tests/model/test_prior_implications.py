@@ -18,18 +18,18 @@ from alkbayes.spec.schema import Spec, model_names, model_path, models_folder, r
 
 README = models_folder() / "README.md"
 MODELS = Path(__file__).parents[1] / "fixtures" / "models" / "good"
-FACTOR = r"odds apart by a factor of ([\d.]+) in the middle, below ([\d.]+) with 95 %"
-DEVIATION = r"sd is ([\d.]+) in the middle, below ([\d.]+) with 95 %"
+FACTOR = r"median odds ratio ([\d.]+), 95 % below ([\d.]+)"
+DEVIATION = r"their SD: median ([\d.]+), 95 % below ([\d.]+)"
 DISTRIBUTION_OF = {"logit": stats.logistic, "probit": stats.norm, "cloglog": stats.gumbel_l}
 """Each link is the quantile function of a distribution."""
 KINDS = {
-    "rate": r"95 % of the prior mass between an ORR of (\d+) % and (\d+) %",
+    "rate": r"95 % of the prior mass between (?:an ORR of )?(\d+) % and (\d+) %",
     "odds": r"an odds ratio against naive cohorts between 1/(\d+) and (\d+)",
-    "cohorts": rf"two cohorts of two trials: {FACTOR}",
+    "cohorts": rf"cohorts of different trials: {FACTOR}",
     "units": FACTOR,
     "sd": DEVIATION,
-    "rho": r"one cohort: ([\d.]+) in the middle, below ([\d.]+) with 95 %",
-    "rho_sd": r"in the middle and at an ORR of one half, a logit sd of ([\d.]+) between cohorts",
+    "rho": r"one cohort: median ([\d.]+), 95 % below ([\d.]+)",
+    "rho_sd": r"the median, at an ORR of one half, is a logit SD of ([\d.]+) between cohorts",
 }
 """Ways in which a `why` may state a number."""
 

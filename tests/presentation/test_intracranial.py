@@ -28,7 +28,7 @@ def record(*, prob_better: float = 0.9, mcse_prob: float = 0.001, **errors: floa
         "power_scaling": {},
         "left_out": {},
         "conclusions": ["Yes."],
-        "notes": ["Counted are some.", NOT_RANDOMISED],
+        "notes": ["Outcome: some.", NOT_RANDOMISED],
         "joint": None,
         "failures": [],
     }
@@ -81,5 +81,5 @@ def test_what_failed_stands_above_its_numbers() -> None:
 
 
 def test_what_is_counted_is_said_where_no_table_has_said_it() -> None:
-    assert counted_parts(record()) == (Sentence("Counted are some."),)
+    assert counted_parts(record()) == (Sentence("Outcome: some."),)
     assert [part for part in intracranial_parts(record()) if part == Sentence(NOT_RANDOMISED, strong=True)]

@@ -158,7 +158,7 @@ def test_what_a_model_leaves_out_is_one_line_the_strongest_first() -> None:
     found = [row, row | {"column": "her2", "uneven": [], "numeric": False, "gain": 5.2, "se": 2.2}]
     (told,) = unnamed_lines({"unnamed": found})
     assert told == (
-        "Not in the model, and what each alone would add to the log predictive density of left-out cohorts: age +12 "
+        "Not in the model, with the gain in log predictive density of left-out cohorts from adding each alone: age +12 "
         "(SE 4), uneven over TKI generation (correlation ratio 0.61) and line (0.28); her2 +5 (SE 2)."
     )
     assert unnamed_lines({"unnamed": []}) == unnamed_lines({"unnamed": None}) == unnamed_lines({}) == []
@@ -172,7 +172,7 @@ def test_columns_that_were_not_looked_at_are_named_with_the_reason() -> None:
     ]
     (told,) = unnamed_lines({"unnamed": [], "unexamined": rows})
     assert told == (
-        "Not in the model, and not looked at: tumour (11 levels in 19 cohorts), age (4 of 19 cohorts without it) and "
+        "Not in the model and not examined: tumour (11 levels in 19 cohorts), age (4 of 19 cohorts without it) and "
         "region (250 cohorts)."
     )
     assert set(UNEXAMINED) == set(Reason)

@@ -43,17 +43,17 @@ def test_every_number_in_a_why_is_right() -> None:
         r'^why = "(.*)"$', PATH.read_text(encoding="utf-8"), re.MULTILINE
     )
     low, middle, high = np.exp(stats.norm(2.5, 1.0).ppf([0.025, 0.5, 0.975]))
-    assert f"{middle:.0f} months in the middle, with 95 % between {low:.1f} and {high:.0f}" in intercept
+    assert f"median PFS {middle:.0f} months, 95 % between {low:.1f} and {high:.0f}" in intercept
     assert f"between 1/{(ratio := np.exp(stats.norm(0, 0.75).ppf(0.975))):.1f} and {ratio:.1f}" in line
     rng = np.random.default_rng(1)
     sd = np.abs(rng.normal(0.0, 0.5, 400_000))
     apart = np.exp(np.abs(sd * np.sqrt(2) * rng.standard_normal(len(sd))))
     for why in (generation, trial):
-        said = re.search(r"medians apart by a factor of ([\d.]+) in the middle, below ([\d.]+) with 95 %", why)
+        said = re.search(r"median ratio of medians ([\d.]+), 95 % below ([\d.]+)", why)
         # Rounded to a tenth; 400,000 draws know the factor at 95 % to 0.01.
         assert [float(number) for number in said.groups()] == pytest.approx(np.quantile(apart, [0.5, 0.95]), abs=0.06)
     sds = stats.halfnorm(scale=0.5).ppf([0.5, 0.95])
-    assert f"their sd is {sds[0]:.2f} in the middle, below {sds[1]:.2f} with 95 %" in generation
+    assert f"their SD: median {sds[0]:.2f}, 95 % below {sds[1]:.2f}" in generation
 
 
 @pytest.mark.parametrize(

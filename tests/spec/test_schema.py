@@ -406,3 +406,20 @@ def test_any_bytes_are_a_model_or_refused(tmp_path_factory: pytest.TempPathFacto
     path.write_bytes(content)
     with pytest.raises(SpecError):
         read_spec(path)
+
+
+def test_the_content_of_a_model_is_all_but_its_prose(tmp_path: Path) -> None:
+    text = model_path(DEFAULT_MODEL).read_text(encoding="utf-8")
+    model = tmp_path / "own.toml"
+
+    def content(changed: str) -> str:
+        model.write_text(changed, encoding="utf-8")
+        return read_spec(model).content_sha256
+
+    whole = content(text)
+    prose = [line for line in text.splitlines() if line.startswith(("question", "why"))]
+    assert len(prose) > 5
+    for line in prose:
+        assert content(text.replace(line, f'{line.split(" = ")[0]} = "other words"')) == whole
+    assert content(text.replace("sd = 0.5", "sd = 0.6", 1)) != whole
+    assert content(text.replace(f'name = "{DEFAULT_MODEL}"', 'name = "own"')) != whole

@@ -50,7 +50,7 @@ def test_a_reader_sees_rates_contrasts_the_answer_and_the_joint_model(printed: t
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())
     for words in (
-        "Counted are ic_responders of ic_n: patients with measurable baseline CNS disease.",
+        "Outcome: ic_responders of ic_n: patients with measurable baseline CNS disease.",
         "2 of 8 cohorts do not report them and are left out; they have 63 of the 365 patients of the table.",
         "k 8, 206/365 k 6, 185/302 k 6, 38/74",
         "Do later generations do better in the brain?",
@@ -157,9 +157,9 @@ def test_the_run_keeps_the_whole_table_and_counts_the_outcome(run: Path, brain_t
     [
         (("summary",), "Pooled intracranial ORR, %"),
         (("diagnose",), "Verdict: "),
-        (("predictive",), "Counted are ic_responders of ic_n"),
-        (("predictive", "--prior"), "Counted are ic_responders of ic_n"),
-        (("outliers",), "Counted are ic_responders of ic_n"),
+        (("predictive",), "Outcome: ic_responders of ic_n"),
+        (("predictive", "--prior"), "Outcome: ic_responders of ic_n"),
+        (("outliers",), "Outcome: ic_responders of ic_n"),
         (("outliers", "--by-trial"), "generation third"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -210,12 +210,12 @@ def test_classical_commands_count_the_outcome_of_a_model(
     assert of_model.exit_code == 0, of_model.stderr
     assert of_model.stdout == alkbayes(*arguments, "--data", plain, "--json").stdout
     shown = alkbayes(*arguments, "--data", brain_table, "--outcome", "intracranial").stdout
-    assert "Counted are ic_responders of ic_n" in shown
+    assert "Outcome: ic_responders of ic_n" in shown
 
 
 def test_pooling_of_the_same_outcome(alkbayes: Call, brain_table: Path) -> None:
     arguments = ("pool", "--data", brain_table, "--outcome", "intracranial", "--method", "crude-wilson")
     rows = json.loads(alkbayes(*arguments, "--json").stdout)["pooled"]
     assert (rows[0]["k"], rows[0]["patients"], rows[0]["responders"]) == (6, 74, 38)
-    assert "Counted are ic_responders of ic_n" in alkbayes(*arguments).stdout
+    assert "Outcome: ic_responders of ic_n" in alkbayes(*arguments).stdout
     assert alkbayes("pool", "--outcome", "intracraniel").exit_code == 4

@@ -45,7 +45,7 @@ def test_json_and_csv_are_the_same_rows(alkbayes: Command) -> None:
 def test_what_a_reader_sees_fits_and_starts_with_how_little_it_is(columns: int) -> None:
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["resistance"])
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("Few rows: 9 counts from 6 sets of samples")
+    assert result.stdout.startswith("Sparse data: 9 counts from 6 sets of samples")
     # A sentence stands on one line where no terminal wraps it, and has no two spaces in it.
     rows = [line.rstrip() for line in result.stdout.splitlines() if "  " in line.strip() or "─" in line]
     assert len(rows) > 20
@@ -84,7 +84,7 @@ def test_the_figure_is_written_and_not_overwritten(alkbayes: Command, tmp_path: 
     result = alkbayes("resistance", "--plot", path, "--json")
     assert (result.exit_code, result.stderr) == (0, f"Figure: {path}\n")
     assert json.loads(result.stdout)
-    assert "Few rows: 9 counts" in path.read_text(encoding="utf-8")
+    assert "Sparse data: 9 counts" in path.read_text(encoding="utf-8")
     again = alkbayes("resistance", "--plot", path)
     assert (again.exit_code, again.stdout) == (2, "")
     assert "is there already" in again.stderr

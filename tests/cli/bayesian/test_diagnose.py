@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from alkbayes.cli import app
 from alkbayes.criticism import diagnosis
+from alkbayes.text.names import column_title
 
 type Command = Callable[..., Result]
 
@@ -40,7 +41,7 @@ def test_json_is_one_document_that_says_all(alkbayes: Command, json_run, quadrat
         document = json.loads(alkbayes("summary", folder, "--json").stdout)
         # The errors of the tables and those of the diagnosis are one thing.
         for row in document["pooled"]:
-            place = row["level"] if row["group"] == "all" else f"{row['group']} {row['level']}"
+            place = row["level"] if row["group"] == "all" else f"{column_title(row['group'])} {row['level']}"
             number = rows[f"{place}, {row['estimand'].replace('_', ' ')}"]
             for name in ("mean", "median", "low", "high", "mcse", "mcse_median", "mcse_low", "mcse_high"):
                 assert number[name] == pytest.approx(row[name], rel=1e-9), name

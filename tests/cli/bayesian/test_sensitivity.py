@@ -163,7 +163,7 @@ def test_a_reader_sees_shifts_what_is_left_out_and_why(alkbayes: Command, run: P
     joined = " ".join(lines)
     assert "Not applicable: differences normal 1: it changes nothing: the model has this prior" in joined
     assert "What the conclusions depend on - Priors: none of 1 alternative moves" in joined
-    assert "reconstruction" in joined
+    assert "reconstructs" in joined
 
 
 def test_a_run_that_did_not_converge_is_refused(alkbayes: Command, failed_run) -> None:  # type: ignore[no-untyped-def]

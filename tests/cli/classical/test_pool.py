@@ -188,7 +188,7 @@ def test_one_method_keeps_its_counts() -> None:
 def test_a_table_of_ones_own(own: Path) -> None:
     result = run("--data", own)
     assert result.exit_code == 0
-    assert "reconstruction" not in result.stdout
+    assert "reconstructs" not in result.stdout
     assert "2 cohorts" in result.stdout
     assert "by line" not in result.stdout
     pooled = json.loads(run("--data", own, "--json", "--method", "reml-logit").stdout)["pooled"]

@@ -42,7 +42,7 @@ def test_the_table_for_a_reader_fits_and_has_the_caution_once(columns: int) -> N
     assert max(len(line.rstrip()) for line in result.stdout.splitlines()) <= columns
     assert "…" not in result.stdout
     text = " ".join(result.stdout.split())
-    assert "reconstruction" in text
+    assert "reconstructs" in text
     assert text.count("Weak evidence either way") == 1
     assert "t(61) = −0.71" in text
     assert "z = −1.08" in text

@@ -48,7 +48,7 @@ def test_the_table_for_a_reader_fits(columns: int) -> None:
     lines = [line.rstrip() for line in result.stdout.splitlines()]
     assert max(map(len, lines)) <= columns
     assert "…" not in result.stdout
-    assert "reconstruction" in result.stdout
+    assert "reconstructs" in result.stdout
     assert any("neladalkib" in line and "78/253" in line for line in lines)
 
 
@@ -68,7 +68,7 @@ def test_levels_without_a_result_say_why(tmp_path: Path, alkbayes: Command) -> N
     result = alkbayes("subgroups", "site", "--data", path, "--method", "glmm-ml")
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())
-    assert "reconstruction" not in text
+    assert "reconstructs" not in text
     assert "x: Each group with its own tau2: maximum likelihood gives a rate of exactly 0" in text
     assert "[b], x: One tau2 for all groups: maximum likelihood gives a rate of exactly 0 in x" in text
     assert "Between levels, one tau2 for all: no test" in text

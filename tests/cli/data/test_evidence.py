@@ -96,7 +96,7 @@ def test_csv() -> None:
 def test_an_own_table_leaves_out_what_it_does_not_have() -> None:
     result = run("--data", OWN)
     assert result.exit_code == 0
-    assert "reconstruction" not in result.stdout
+    assert "reconstructs" not in result.stdout
     assert "certainty" not in result.stdout
     assert "inferred" not in result.stdout
     assert "3 cohorts of 3 trials, 87 patients, 44 responders: crude ORR 50.6 %" in result.stdout

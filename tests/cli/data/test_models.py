@@ -73,7 +73,7 @@ def test_the_list_as_json() -> None:
     assert [model["name"] for model in document["models"]] == [*model_names(), "pfs"]
     assert document["models"][0] == {
         "name": "sequence",
-        "question": "Pooled ORR by earlier ALK inhibitor and TKI generation: what is left after what",
+        "question": "Pooled ORR by treatment line, prior ALK TKI and TKI generation, cohorts within trials",
         "columns": ["line", "prior_alk_tki", "regimen_class", "trial"],
         "default": True,
     }

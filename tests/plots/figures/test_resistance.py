@@ -29,7 +29,7 @@ def test_rows_and_what_the_model_says_stand_at_their_numbers(found: Resistance, 
         assert rate_text(row) in words
     # One row of 11 samples: the error of its limits leaves no decimal, in the figure as in the terminal.
     assert "30 (15–57)" in words
-    assert "Few rows: 9 counts from 6 sets of samples" in words
+    assert "Sparse data: 9 counts from 6 sets of samples" in words
     assert seen.overlaps() == []
     assert seen.outside() == []
 

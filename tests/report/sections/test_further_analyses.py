@@ -96,7 +96,7 @@ def test_medians_are_those_of_the_command(section: Section, kept: Path) -> None:
     # What the table's patient-weighted mean of naive medians comes to, by hand from its rows.
     assert mean.split("\n")[0] == f"{plain['estimate']:.1f}" == "14.3"
     assert float(shown.split("\n")[0]) == pytest.approx(typical["median"], abs=0.51)
-    left_out = rows(section, "What leaving out the medians that were not reached does, months")
+    left_out = rows(section, "Effect of leaving out medians not reached, months")
     with_them, without_them = left_out["naive"][1:3]
     assert float(with_them.split("\n")[0]) > float(without_them.split("\n")[0])
 
@@ -107,7 +107,7 @@ def test_intracranial_rates_stand_beside_systemic_ones(section: Section, kept: P
     assert brain == "k 3, 20/56"
     assert same.startswith("k 3, ")
     assert systemic.startswith("k 10, ")
-    by_prior = rows(section, "Generations in the brain, by prior and cohorts: difference of means in points")
+    by_prior = rows(section, "Intracranial contrasts of generations by prior: difference of means in points")
     assert len(by_prior) == len({row["alternative"] for row in document(kept, "intracranial")["contrasts"]})
 
 
@@ -120,7 +120,7 @@ def test_sequences_mark_what_no_cohort_has_had(section: Section) -> None:
 def test_resistance_says_first_how_little_there_is(section: Section) -> None:
     first = section.blocks[section.blocks.index(Heading("Resistance mutations")) + 1]
     assert isinstance(first, Paragraph)
-    assert str(first.pieces[0]).startswith("Few rows: 9 counts from 6 sets of samples")
+    assert str(first.pieces[0]).startswith("Sparse data: 9 counts from 6 sets of samples")
     assert first.strong
     # Clopper-Pearson's limits of 7 of 20, by scipy.stats.binomtest(7, 20).proportion_ci(method="exact").
     lorlatinib = rows(section, "Each row by itself: samples with a mutation, %")["lorlatinib"]
