@@ -26,12 +26,6 @@ ALL = "all"
 TOTAL = "total"
 """Heterogeneity of all levels together, and the term that merges two a table cannot separate."""
 
-NOT_RANDOMISED = (
-    "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
-    "treatment effect."
-)
-"""Caveat for readers of any contrast."""
-
 
 class Line(StrEnum):
     """Treatment history of a cohort."""

@@ -26,7 +26,7 @@ def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> s
     if not touched:
         return ""
     which = f"cohort {_listed(touched)}" if len(touched) == 1 else f"cohorts {_listed(touched)}"
-    return f"1/2 was added to responders and non-responders of {which}, where one of them is 0."
+    return f"1/2 was added to events and non-events of {which}, where one of them is 0."
 
 
 def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) -> str:

@@ -20,7 +20,6 @@ from alkbayes.evidence.rules import STRATA
 from alkbayes.evidence.table import RECONSTRUCTION
 from alkbayes.text.json import records
 from alkbayes.text.notes import Note, NoteKind, notes_of
-from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
@@ -64,7 +63,7 @@ def results_of(fit: "Fit") -> Results:
         *fit.evidence.notes,
         *fit.design.notes,
         *table_cautions(fit.evidence),
-        *([Note(NoteKind.NOT_RANDOMISED, NOT_RANDOMISED)] if len(contrasts) else []),
+        *([Note(NoteKind.NOT_RANDOMISED, fit.evidence.outcome.not_randomised)] if len(contrasts) else []),
         *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if fit.evidence.bundled else []),
     )
     evidence = fit.evidence

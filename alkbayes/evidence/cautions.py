@@ -35,12 +35,12 @@ def _totals(evidence: Evidence) -> Iterator[str]:
     """Yield a sentence for each row with the sums of the others."""
     if evidence.cohorts < LEAST_ROWS:
         return
-    frame = evidence.frame[["cohort_id", "responders", "n"]]
+    frame, outcome = evidence.frame[["cohort_id", "responders", "n"]], evidence.outcome
     for cohort, responders, n in frame.itertuples(index=False, name=None):
         if (2 * responders, 2 * n) == (evidence.responders, evidence.patients):
             yield (
-                f"Cohort {quoted(cohort)} has the sums of all others, {responders:,} responders of {n:,} patients: if "
-                "it is their total, delete the row, or every patient is counted twice."
+                f"Cohort {quoted(cohort)} has the sums of all others, {responders:,} {outcome.events} of {n:,} "
+                f"{outcome.units}: if it is their total, delete the row, or every {outcome.unit} is counted twice."
             )
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import betaln, gammainc
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import Evidence
 from alkbayes.text.names import shown
 from alkbayes.text.wording import counted
@@ -43,15 +44,15 @@ def possible_duplicates(evidence: Evidence) -> tuple[str, ...]:
     tuple of str
         In the order of the table; the sixth and later ones are counted in one last sentence.
     """
-    frame = evidence.frame
+    frame, outcome = evidence.frame, evidence.outcome
     several = frame[
         (frame["n"] >= LEAST_PATIENTS) & (frame["responders"] > 0) & (frame["responders"] < frame["n"])
     ].reset_index(drop=True)
     pairs = list(_cohorts(several))
     named, expected = _beyond_chance(several, [int(one["n"]) for one, _ in pairs])
-    found = [*_trials(frame), *(_same_counts(*pair) for pair in pairs if int(pair[0]["n"]) >= named)]
+    found = [*_trials(frame), *(_same_counts(*pair, outcome) for pair in pairs if int(pair[0]["n"]) >= named)]
     if len(found) > MOST_SHOWN:
-        found[MOST_SHOWN:] = [f"{len(found) - MOST_SHOWN} more pairs may be the same patients."]
+        found[MOST_SHOWN:] = [f"{len(found) - MOST_SHOWN} more pairs may be the same {outcome.units}."]
     if pairs:
         verb = "has" if len(pairs) == 1 else "have"
         found.append(
@@ -83,12 +84,12 @@ def _cohorts(frame: pd.DataFrame) -> Iterator[tuple[Row, Row]]:
         yield one, other
 
 
-def _same_counts(one: Row, other: Row) -> str:
+def _same_counts(one: Row, other: Row, outcome: Outcome) -> str:
     trials = one.get("trial", ""), other.get("trial", "")
     where = f" of trials {shown(trials[0])} and {shown(trials[1])}" if all(trials) else ""
     return (
         f"Cohorts {shown(one['cohort_id'])} and {shown(other['cohort_id'])}{where} both have {one['responders']} "
-        f"responders of {one['n']} patients: if they are the same patients, keep one of them."
+        f"{outcome.events} of {one['n']} {outcome.units}: if they are the same {outcome.units}, keep one of them."
     )
 
 

@@ -94,8 +94,8 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
         row = {name: record.cells[place] for name, place in places.items()}
         cohort = row.get("cohort_id", "")
         if "cohort_id" in row:
-            yield from _id_faults(record, cohort, first_lines)
-        yield from _count_faults(record.line, cohort, row, ORR)
+            yield from _id_faults(record, cohort, first_lines, outcome)
+        yield from _count_faults(record.line, cohort, row, outcome if outcome.usual else ORR)
         yield from _outcome_faults(record.line, cohort, row, outcome)
         # A cohort that is left out needs no levels.
         required = needed if states(row, outcome) else BASIC_COLUMNS
@@ -123,14 +123,14 @@ def _too_large(digits: str) -> bool:
     return len(significant) > len(str(LARGEST_COUNT)) or int(significant or "0") > LARGEST_COUNT
 
 
-def _id_faults(record: Record, cohort: str, first_lines: dict[str, int]) -> Iterator[Fault]:
+def _id_faults(record: Record, cohort: str, first_lines: dict[str, int], outcome: Outcome) -> Iterator[Fault]:
     """Yield what is wrong with a cohort's id, and note the line where the id first stands."""
     if is_missing(cohort):
         found = _as_found(cohort)
         yield Fault(record.line, found, "any text that no other row has", column="cohort_id")
     elif cohort in first_lines:
         found = f"the id of line {first_lines[cohort]} again"
-        advice = "Delete one of the rows, or rename it if these are other patients."
+        advice = f"Delete one of the rows, or rename it if these are other {outcome.units}."
         yield Fault(record.line, found, "each id once", advice, cohort=cohort, column="cohort_id")
     else:
         first_lines[cohort] = record.line
@@ -158,16 +158,16 @@ def _count_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Outco
     n = count_of(row[name_n]) if name_n in row else None
     responders = count_of(row[name_r]) if name_r in row else None
     if name_r in row and responders is None:
-        found, advice = _not_a_count(row[name_r], unknown)
+        found, advice = _not_a_count(row[name_r], unknown, outcome)
         yield Fault(line, found, f"a whole number from 0 to {name_n}", advice, cohort=cohort, column=name_r)
     if name_n in row and n is None:
-        found, advice = _not_a_count(row[name_n], unknown)
+        found, advice = _not_a_count(row[name_n], unknown, outcome)
         yield Fault(line, found, "a whole number of 1 or more", advice, cohort=cohort, column=name_n)
     if n == 0 and outcome.usual:
-        advice = "Leave out a cohort without patients."
+        advice = f"Leave out a cohort without {outcome.units}."
         yield Fault(line, quoted(row[name_n]), "a whole number of 1 or more", advice, cohort=cohort, column=name_n)
     elif n is not None and responders is not None and responders > n:
-        found = f"{responders} responders among {n} patients"
+        found = f"{responders} {outcome.events} among {n} {outcome.units}"
         advice = "Check both counts, and that their columns are not swapped."
         yield Fault(line, found, f"a whole number from 0 to {n}", advice, cohort=cohort, column=name_r)
 
@@ -177,7 +177,7 @@ def _as_found(cell: str) -> str:
     return quoted(cell) if cell else "nothing"
 
 
-def _not_a_count(cell: str, unknown: str) -> tuple[str, str]:
+def _not_a_count(cell: str, unknown: str, outcome: Outcome) -> tuple[str, str]:
     """Return what was found in a cell that holds no count, and what to do; `unknown` where no number is known."""
     if cell.casefold() in NOT_KNOWN:
         return _as_found(cell), unknown
@@ -186,7 +186,7 @@ def _not_a_count(cell: str, unknown: str) -> tuple[str, str]:
     if re.match(r"[-−–]\s*[0-9]", cell):
         advice = "A count cannot be negative."
     elif cell.endswith("%"):
-        advice = "Give the number of patients, not the rate."
+        advice = f"Give the number of {outcome.units}, not the rate."
     elif re.fullmatch(r"[0-9]{1,3}([,'’_\s][0-9]{3})+", cell):
         advice = f"Write it in digits alone: {re.sub('[^0-9]', '', cell)}."
     elif re.fullmatch(r"[0-9]{1,3}(\.[0-9]{3})+", cell):

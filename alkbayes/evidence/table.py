@@ -204,7 +204,7 @@ def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.Da
         verb, theirs = ("does", "it has") if without == 1 else ("do", "they have")
         notes.append(
             f"{without} of {len(frame)} cohorts {verb} not report them and {'is' if without == 1 else 'are'} left out; "
-            f"{theirs} {_total(frame.loc[~has, 'n']):,} of the {_total(frame['n']):,} patients of the table"
+            f"{theirs} {_total(frame.loc[~has, 'n']):,} of the {_total(frame['n']):,} {outcome.units} of the table"
         )
     return frame[has].reset_index(drop=True).assign(**counts), tuple(f"{note}." for note in notes)
 

@@ -24,10 +24,16 @@ type Fraction = Annotated[float | None, Field(ge=0, le=1)]
 class OutcomeRecord(TypedDict):
     """What was counted."""
 
-    responders: Annotated[str, Field(description="column with the number of responders")]
-    n: Annotated[str, Field(description="column with the number of patients")]
+    responders: Annotated[str, Field(description="column with the number of responders, or other events")]
+    n: Annotated[str, Field(description="column with the number of patients, or other units")]
     label: Annotated[str, Field(description="name of the rate, responders over patients")]
-    patients: Annotated[str, Field(description="which patients are counted")]
+    patients: Annotated[str, Field(description="which patients, or what else, are counted")]
+    short: Annotated[str, Field(description="the rate as a heading")]
+    event: Annotated[str, Field(description="one of what `responders` counts")]
+    events: Annotated[str, Field(description="several of them")]
+    had: Annotated[str, Field(description="what happened to them, a verb in the past")]
+    unit: Annotated[str, Field(description="one of what `n` counts")]
+    units: Annotated[str, Field(description="several of them")]
 
 
 @closed

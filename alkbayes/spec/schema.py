@@ -15,7 +15,7 @@ from alkbayes.errors import SpecError
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.spec.faults import as_written, fault, faults_of
 from alkbayes.spec.files import family_of, read_declaration
-from alkbayes.spec.outcome import Column, OutcomeTable
+from alkbayes.spec.outcome import NOUNS, Column, OutcomeTable
 from alkbayes.spec.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.text.names import near_miss
 from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, TOTAL, joined_key, label_of, slug_of
@@ -24,7 +24,7 @@ SCHEMA = 1
 LOG_MEDIAN = "log_median"
 """Family of models for medians, :mod:`alkbayes.spec.medians`."""
 COHORT = "cohort_id"
-PROSE = frozenset({"question", "why"})
+PROSE = frozenset({"question", "why", *NOUNS})
 """Keys of a model file that are for readers only."""
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
@@ -169,7 +169,7 @@ class Declaration[L: Record](Record):
 
     @property
     def content_sha256(self) -> str:
-        """Hash of the keys stated in the file, except for the prose (`question`, `why`), which no number depends on."""
+        """Hash of the keys stated in the file, except for the prose (`PROSE`), which no number depends on."""
         stated = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return sha256(json.dumps(_without_prose(stated), sort_keys=True).encode()).hexdigest()
 

@@ -59,7 +59,7 @@ def test_groups_have_a_title_above_their_levels(document: dict) -> None:
 def test_what_pool_says_of_an_inverse_variance_interval_stands_under_the_table(document: dict) -> None:
     notes = fit_tables.inverse_variance_notes(document)
     assert notes[0] == (
-        "Inverse-variance (overall, mixed, second, mixed : second): 1/2 was added to responders and non-responders of "
+        "Inverse-variance (overall, mixed, second, mixed : second): 1/2 was added to events and non-events of "
         "cohort brig101-crizotinib-naive, where one of them is 0."
     )
     # Two experimental cohorts, 0.5 to 98.6 %; each interval that is better is said once, in one sentence.

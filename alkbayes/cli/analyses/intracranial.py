@@ -9,7 +9,7 @@ from alkbayes.cli.shared.common import console_for, evidence_for, keep
 from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.errors import ConvergenceError
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.evidence.outcomes import ORR
 
 if TYPE_CHECKING:
     from alkbayes.analyses.intracranial import IntracranialAnalysis
@@ -101,6 +101,6 @@ def _draw(found: "IntracranialAnalysis", path: Path) -> None:
     failed = f"NOT CONVERGED, not to be used: {'; '.join(found.failures)}" if found.failures else ""
     evidence = found.brain.evidence
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, NOT_RANDOMISED)
+    notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, ORR.not_randomised)
     for file in save_figures(intracranial(found.rates, Caption(notes, failed)), path):
         print_note(f"Figure: {file}")

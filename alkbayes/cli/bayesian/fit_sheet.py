@@ -12,6 +12,7 @@ from alkbayes.presentation.fit import (
     contrast_rows,
     heterogeneity_rows,
     inverse_variance_notes,
+    outcome_of,
     pooled_rows,
     shows_whole_percents,
     subject,
@@ -80,7 +81,7 @@ def _show_contrasts(console: "Console", document: "FitDocument") -> None:
             say(console, f"{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
         else:
             print_table(console, contrasts, space=True)
-    for line in contrast_notes(document["contrasts"]):
+    for line in contrast_notes(document["contrasts"], outcome_of(document)):
         say(console, line, hang=2)
 
 

@@ -24,7 +24,6 @@ from alkbayes.presentation.fit import contrast_notes, predicted_mark
 from alkbayes.text.json import records
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
-from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +71,8 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure
     if table.empty:
         raise ValueError("there are no contrasts to draw")
     rows = _rows(table)
-    notes = (READING, *(f"{note}." for note in contrast_notes(records(table))), NOT_RANDOMISED)
+    marked = (f"{note}." for note in contrast_notes(records(table), caption.outcome))
+    notes = (READING, *marked, caption.outcome.not_randomised)
     frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=notes)
     pages = chunks(rows, int(frame.room / ROW_MM))
     figures = []

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.rules import STRATA
 from alkbayes.text.json import records
 from alkbayes.text.names import is_pair
@@ -18,7 +19,7 @@ PAIR = joined_key(label_of(column) for column in STRATA)
 CONTINUED = " (continued)"
 OWN = "own_"
 """Prefix of columns for a row over its own patients, if the row itself is over others'."""
-NOT_COMPARED = "A summary is over its own cohorts' patients: no comparison."
+NOT_COMPARED = "A summary is over its own cohorts' {o.units}: no comparison."
 """Note on a forest whose run compares levels over the same patients."""
 
 
@@ -97,9 +98,9 @@ def over_own_patients(pooled: pd.DataFrame) -> pd.DataFrame:
     return pooled.assign(**{str(name).removeprefix(OWN): pooled[name] for name in own})
 
 
-def summary_notes(pooled: pd.DataFrame) -> tuple[str, ...]:
+def summary_notes(pooled: pd.DataFrame, outcome: Outcome) -> tuple[str, ...]:
     """Return notes on a forest's summaries, none if every row is over its own patients."""
-    return (NOT_COMPARED,) if any(str(name).startswith(OWN) for name in pooled) else ()
+    return (NOT_COMPARED.format(o=outcome),) if any(str(name).startswith(OWN) for name in pooled) else ()
 
 
 def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
@@ -154,7 +155,7 @@ class Weights:
     meaning: str
 
 
-def weights_of(cohorts: pd.DataFrame) -> Weights:
+def weights_of(cohorts: pd.DataFrame, outcome: Outcome) -> Weights:
     """Return each cohort's share of the information on a mean logit, or of the patients if that is undefined.
 
     As in random-effects pooling (DerSimonian and Laird 1986, doi:10.1016/0197-2456(86)90046-2), the information is
@@ -170,7 +171,7 @@ def weights_of(cohorts: pd.DataFrame) -> Weights:
                 "variance and τ the total heterogeneity on the logit scale.",
             )
     patients = cohorts["n"].to_numpy(dtype=np.float64)
-    return Weights(patients / patients.sum(), "Weight: share of all patients.")
+    return Weights(patients / patients.sum(), f"Weight: share of all {outcome.units}.")
 
 
 def column_named(table: pd.DataFrame, label: str) -> str:

@@ -9,7 +9,7 @@ from alkbayes.presentation.fit import notes_in
 from alkbayes.report.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
 from alkbayes.runs.run import EVIDENCE_FILE, MODEL_FILE, POSTERIOR_FILE, RUN_FILE
 from alkbayes.text.notes import NoteKind
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
     from alkbayes.plots.source import RunTables
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 LIMITS = (
     (
-        "Single arms describe. Responses were counted without a control group, and criteria, assessors and years "
-        "differ between trials: a pooled rate summarises what was reported and does not forecast a patient's response."
+        "Single arms describe. {responses} were counted without a control group, and criteria, assessors and years "
+        "differ between trials: a pooled rate summarises what was reported and does not forecast a {o.unit}'s "
+        "{o.response}."
     ),
     (
         "The posterior holds given the model and its priors. The sections on sensitivity and on the fit say how far it "
@@ -40,7 +41,9 @@ def limits_section(tables: "RunTables") -> Section:
     """Return the limitations, those of every such analysis and those the run noted."""
     said_anyway = {NoteKind.NOT_RANDOMISED, NoteKind.RECONSTRUCTION}
     notes = [note.text for note in notes_in(tables.document) if note.kind not in said_anyway]
-    said = [NOT_RANDOMISED, *LIMITS]
+    outcome = tables.outcome
+    limits = (line.format(o=outcome, responses=capitalised(outcome.responses)) for line in LIMITS)
+    said = [outcome.not_randomised, *limits]
     if tables.evidence.bundled:
         said.append(RECONSTRUCTION)
     return Section("limits", "Limits", (Bullets(tuple((line,) for line in (*said, *notes))),))

@@ -23,7 +23,7 @@ from alkbayes.report.pictures import picture
 from alkbayes.report.sections.forest import forest_of
 from alkbayes.text.names import is_pair
 from alkbayes.text.wording import capitalised
-from alkbayes.vocabulary import NOT_RANDOMISED, Standard
+from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,11 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     if heterogeneity_priors(fit.design, draws=1):
         blocks.append(figure_of(tables, "heterogeneity"))
     if len(tables.contrasts):
-        blocks += [Heading("Contrasts"), Paragraph((NOT_RANDOMISED,), strong=True), *_contrasts(document)]
+        blocks += [
+            Heading("Contrasts"),
+            Paragraph((tables.outcome.not_randomised,), strong=True),
+            *_contrasts(document),
+        ]
         blocks.append(figure_of(tables, "contrasts"))
     blocks += [
         Heading("Every cohort"),

@@ -168,7 +168,7 @@ def test_none_and_all(method: PoolingMethod, counts: tuple[list[int], list[int]]
 
 def test_the_correction_is_noted_with_the_cohorts_names() -> None:
     result = pool([0, 5, 9], [9, 10, 9], method=PoolingMethod.REML_LOGIT, cohorts=["a-1", "b-2", "c-3"])
-    assert "1/2 was added to responders and non-responders of cohorts a-1, c-3" in result.note
+    assert "1/2 was added to events and non-events of cohorts a-1, c-3" in result.note
     assert "b-2" not in result.note
     assert "of cohort 1," in pool([0, 5], [9, 10], method=PoolingMethod.DL_LOGIT).note
     assert "1/2" not in pool([0, 5], [9, 10], method=PoolingMethod.GLMM_ML).note

@@ -143,7 +143,7 @@ def test_nothing_is_said_of_prediction_intervals_which_are_not_shown(
     text = alkbayes("influence", "--data", path, "--method", method).stdout
     assert "prediction" not in text
     if method.startswith("reml"):
-        assert "1/2 was added to responders and non-responders of cohort d" in text
+        assert "1/2 was added to events and non-events of cohort d" in text
 
 
 def test_a_cut_limit_is_told_where_it_is_shown(alkbayes: Command, tmp_path: Path) -> None:
