@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.classical.published.mean_of_medians import RESAMPLES, weighted_mean
 from alkbayes.errors import UsageError
 from alkbayes.estimates.medians import (
@@ -32,7 +33,7 @@ from alkbayes.evidence.medians import (
     medians_of,
 )
 from alkbayes.evidence.outcomes import ORR
-from alkbayes.evidence.table import RECONSTRUCTION, trial_labels
+from alkbayes.evidence.table import trial_labels
 from alkbayes.inference.importance.medians import MedianPosterior, prior_medians, sample_medians
 from alkbayes.inference.settings import DEFAULT_SEED, MAX_SEED, MAX_STEPS
 from alkbayes.model.design import Structure, build_structure

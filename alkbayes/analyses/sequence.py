@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.words import HISTORIES
 from alkbayes.errors import UsageError
 from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import (
@@ -49,15 +50,6 @@ type Array = NDArray[np.float64]
 MODEL = "sequence"
 """Model fitted when no run is given."""
 EARLIER, GENERATION = "prior_alk_tki", "regimen_class"
-
-HISTORIES = {
-    "none": "no ALK inhibitor",
-    "crizotinib": "crizotinib",
-    "second": "a second-generation inhibitor",
-    "any": "ALK inhibitors of mixed kinds",
-    "mixed": "an ALK inhibitor in some patients",
-}
-"""Treatment histories, worded for a sentence."""
 
 WEIGHTING = (
     "A cell with cohorts is averaged over its own patients' lines; one without over the lines of all patients with "

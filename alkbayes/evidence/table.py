@@ -22,12 +22,6 @@ from alkbayes.vocabulary import GROUP_COLUMNS, group_row, in_order, is_missing, 
 BUNDLED = "bundled"
 """`Evidence.source` of the table in the package."""
 
-RECONSTRUCTION = (
-    "The bundled table reconstructs that of the published review: close to it, but not identical "
-    "(sources of every row: alkbayes/data/sources.csv)."
-)
-"""What a reader of any number made of the bundled table must know."""
-
 COMPOSITION_COLUMNS = (*STRATA, "prior_alk_tki", "agent", "certainty", "assessor_basis")
 """Columns that `composition` counts by, in its order."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.likelihood.links import Link
 from alkbayes.model.identification import check_reference, heterogeneity_note, level_note
 from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
@@ -139,6 +140,8 @@ class Structure:
         Level of each cohort, shape (cohort,), by column used in an effect.
     labels
         Name of each table column in results.
+    units
+        Name of those that `n` counts.
     notes
         Notes to the reader on how this table meets this model.
     """
@@ -151,6 +154,7 @@ class Structure:
     cohort: HeterogeneityBlock | None
     profiles: Mapping[str, NDArray[np.str_]]
     labels: Mapping[str, str]
+    units: str
     notes: tuple[str, ...]
 
     @property
@@ -232,7 +236,7 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
 def build_design(spec: "Spec", evidence: "Evidence") -> Design:
     """Lay a model over a checked table of cohorts with every column in `spec.columns`."""
     frame = evidence.frame
-    laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64))
+    laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64), units=evidence.outcome.units)
     return Design(
         **{part.name: getattr(laid, part.name) for part in fields(laid)},
         responders=frame["responders"].to_numpy(dtype=np.float64),
@@ -241,10 +245,11 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
     )
 
 
-def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -> Structure:
+def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *, units: str = ORR.units) -> Structure:
     """Lay the effects and the heterogeneity of a model over the rows of a table.
 
-    `frame` has one row per cohort and every column in `spec.columns`; `n`, shape (cohort,), is the number of patients.
+    `frame` has one row per cohort and every column in `spec.columns`; `n`, shape (cohort,), is the number of patients,
+    or of other `units`.
     """
     effects, notes = [], []
     labels = {column: label_of(column, frame.columns) for column in frame.columns}
@@ -287,6 +292,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
         cohort=cohort,
         profiles={column: frame[column].to_numpy(dtype=np.str_) for column in columns},
         labels=labels,
+        units=units,
         notes=tuple(filter(None, notes)),
     )
 

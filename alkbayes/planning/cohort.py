@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from alkbayes.errors import UsageError
 from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
 from alkbayes.model.profiles import Group, profile_predictors
 from alkbayes.text.names import column_title, shown
@@ -37,6 +38,8 @@ class PlannedCohort:
         Numbers in the table with these levels.
     rates
         Draws of the true response rate, proportions, shape (draw, future cohort).
+    outcome
+        What its rate counts.
     """
 
     levels: Mapping[str, str]
@@ -45,6 +48,7 @@ class PlannedCohort:
     cohorts: int
     patients: int
     rates: Array
+    outcome: Outcome
 
     @property
     def seen(self) -> bool:
@@ -63,9 +67,8 @@ class PlannedCohort:
             return ""
         over = "these cohorts" if self.seen else "the whole table"
         weights = f": {self.weights}" if self.weights else ""
-        return (
-            f"Left open: {', '.join(map(column_title, self.averaged))}; averaged over the patients of {over}{weights}."
-        )
+        left = ", ".join(map(column_title, self.averaged))
+        return f"Left open: {left}; averaged over the {self.outcome.units} of {over}{weights}."
 
 
 def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
@@ -107,6 +110,7 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
         cohorts=int(members.sum()),
         patients=int(fit.design.n[members].sum()),
         rates=rates,
+        outcome=fit.evidence.outcome,
     )
 
 

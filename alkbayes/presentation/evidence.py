@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import column_title, shown
 from alkbayes.text.wording import percent
@@ -12,8 +13,8 @@ GROUPS = ("line", "generation", "prior_tki", "agent", "line:generation")
 NOT_GIVEN = "(not given)"
 
 
-def group_rows(groups: Sequence[Mapping[str, Any]]) -> ReaderTable:
-    """Return cohorts, patients, responders and crude rate by level of each column.
+def group_rows(groups: Sequence[Mapping[str, Any]], outcome: Outcome) -> ReaderTable:
+    """Return cohorts, both counts and crude rate by level of each column.
 
     `groups` are records of :func:`alkbayes.evidence.table.composition`.
     """
@@ -25,7 +26,8 @@ def group_rows(groups: Sequence[Mapping[str, Any]]) -> ReaderTable:
         for row in of_group:
             counts = (f"{row[name]:,}" for name in ("cohorts", "patients", "responders"))
             rows.append((f" {_level(row)}", *counts, percent(row["orr"])))
-    return ReaderTable("Cohorts by group", ("", "cohorts", "patients", "responders", "crude ORR, %"), tuple(rows))
+    headings = ("", "cohorts", outcome.units, outcome.events, f"crude {outcome.short}, %")
+    return ReaderTable("Cohorts by group", headings, tuple(rows))
 
 
 def _level(row: Mapping[str, Any]) -> str:

@@ -83,6 +83,12 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def with_article(noun: str) -> str:
+    """Return a noun with "a" or "an", by its first letter, or the name of that letter in an abbreviation."""
+    vowels = "AEFHILMNORSX" if noun[:2].isupper() else "AEIOUaeiou"
+    return f"{'an' if noun[:1] in vowels else 'a'} {noun}"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, as "1 cohort" or "12 cohorts"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.errors import RunError, UsageError
-from alkbayes.evidence.table import RECONSTRUCTION
 from alkbayes.plots.kinds import KINDS
 from alkbayes.plots.page.layout import MM
 from alkbayes.plots.source import RunTables, warning

@@ -93,7 +93,7 @@ def _joint(found: "IntracranialAnalysis") -> "JointFit":
 
 def _draw(found: "IntracranialAnalysis", path: Path) -> None:
     """Draw the rates, and report the file on stderr."""
-    from alkbayes.evidence.table import RECONSTRUCTION
+    from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.plots.figures.intracranial import intracranial
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption

@@ -163,7 +163,7 @@ def command(
 
 def _show(run: Path, fit: "Fit", found: "Prediction", fault: str) -> None:
     """Print a prediction; `fault` is the reason not to use it, or empty."""
-    from alkbayes.evidence.table import RECONSTRUCTION
+    from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.presentation.prediction import prediction_parts
     from alkbayes.text.names import shown
 

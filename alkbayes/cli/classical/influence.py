@@ -82,7 +82,7 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         say(console, f"Without one of {counted(len(found), unit)}: {_range(found)}")
         chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
         # Without tau2 on a narrow terminal: its range is printed above.
-        left_out = left_out_rows(chosen, unit=unit, variances=console.width >= WIDTH)
+        left_out = left_out_rows(chosen, unit=unit, variances=console.width >= WIDTH, outcome=evidence.outcome)
         columns = left_out.headings
         print_table(console, left_out)
         _show_rest(console, [row for row in found if row not in chosen], diagnosed="Cook" in columns)

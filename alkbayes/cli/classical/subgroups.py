@@ -67,7 +67,7 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     console = console_for(evidence)
     say(console, f"Subgroups by {shown(label_of(table.column, evidence.frame.columns))}, {table.method}")
     levels, tests = records(table.levels), records(table.tests)
-    print_table(console, level_rows(levels, [test["heterogeneity"] for test in tests]))
+    print_table(console, level_rows(levels, [test["heterogeneity"] for test in tests], evidence.outcome))
     if table.levels["tau2_trial"].notna().any():
         say(console, f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
     for test in tests:

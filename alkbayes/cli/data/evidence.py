@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.shared.common import console_for
-from alkbayes.cli.shared.options import Csv, Data, Json
+from alkbayes.cli.shared.common import console_for, evidence_counted
+from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
@@ -22,14 +22,16 @@ Plot = Annotated[
     typer.Option(
         "--plot",
         metavar="FILE",
-        help="Plot patients by year, line and generation, and every observed rate (PNG, SVG or PDF).",
+        help="Plot the composition of the table, and every observed rate (PNG, SVG or PDF).",
         show_default=False,
     ),
 ]
 MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
 
 
-def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv = False) -> None:
+def command(
+    data: Data = None, outcome: OutcomeOf = None, plot: Plot = None, json_: Json = False, csv: Csv = False
+) -> None:
     """Contents of the evidence table: cohorts, patients and responders by group, with cautions.
 
     Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf
@@ -43,9 +45,9 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
         check_free([plot])
     with working("reading"):
         from alkbayes.evidence.cautions import table_cautions
-        from alkbayes.evidence.table import composition, read_evidence
+        from alkbayes.evidence.table import composition
 
-        evidence = read_evidence(data)
+        evidence = evidence_counted(data, outcome)
         groups = composition(evidence)
     if plot is not None:
         with working("drawing"):
@@ -63,17 +65,18 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
 
 def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path]:
     """Draw the composition and return the files."""
+    from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.evidence.cautions import table_cautions
     from alkbayes.evidence.composition import patients_by_year
-    from alkbayes.evidence.table import RECONSTRUCTION
     from alkbayes.plots.figures.evidence import composition_figure, observed_forest
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    caption = Caption((f"Evidence: {evidence.source}.", *reconstruction, *table_cautions(evidence)))
+    notes = (f"Evidence: {evidence.source}.", *reconstruction, *table_cautions(evidence))
+    caption = Caption(notes, outcome=evidence.outcome)
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
-    heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}"
+    heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {evidence.outcome.units_of(evidence.patients)}"
     pages = composition_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
     return save_figures([*pages, *observed_forest(evidence.frame, caption)], path)
 
@@ -88,18 +91,19 @@ def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the composition for a reader."""
     from alkbayes.presentation.evidence import group_rows
 
-    console = console_for(evidence)
+    console, outcome = console_for(evidence), evidence.outcome
     say(console, f"sha256: {evidence.sha256}")
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
     say(
         console,
-        f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}, "
-        f"{counted(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %",
+        f"{counted(evidence.cohorts, 'cohort')}{trials}, {outcome.units_of(evidence.patients)}, "
+        f"{outcome.events_of(evidence.responders)}: crude {outcome.short} {percent(evidence.orr)} %",
     )
     for row in groups:
         if mark := MARKED.get((row["group"], row["level"])):
-            say(console, f"{mark}: {counted(row['cohorts'], 'cohort')}, {counted(row['patients'], 'patient')}")
-    table = group_rows(groups)
+            say(console, f"{mark}: {counted(row['cohorts'], 'cohort')}, {outcome.units_of(row['patients'])}")
+    table = group_rows(groups, outcome)
     if table.rows:
         print_table(console, table, space=True)
-    say(console, "Crude ORR is all responders over all patients. It is not a pooled estimate.")
+    over = f"all {outcome.events} over all {outcome.units}"
+    say(console, f"Crude {outcome.short} is {over}. It is not a pooled estimate.")

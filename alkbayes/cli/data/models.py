@@ -16,6 +16,7 @@ from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alkbayes.evidence.outcomes import Outcome
     from alkbayes.spec.schema import Spec
 
 Name = Annotated[
@@ -67,7 +68,7 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
         return
     typer.echo(path.read_text(encoding="utf-8-sig"), nl=False)
     if implied is not None:
-        _show_implied(records(implied))
+        _show_implied(records(implied), spec.outcome)
 
 
 def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
@@ -141,14 +142,14 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")
 
 
-def _show_implied(rows: list[dict[str, Any]]) -> None:
+def _show_implied(rows: list[dict[str, Any]], outcome: "Outcome") -> None:
     """Print the prior implications on stderr: stdout has only the model file."""
-    from alkbayes.presentation.priors import READING, implication_rows
+    from alkbayes.presentation.priors import implication_rows, reading
 
     console = message_console()
     console.print()
     say(console, "What these priors imply before any data:")
-    for table in implication_rows(rows):
+    for table in implication_rows(rows, outcome):
         print_table(console, table)
-    for line in READING:
+    for line in reading(outcome):
         say(console, line)

@@ -78,8 +78,8 @@ def evidence_for(
 
 def headline(evidence: "Evidence") -> list[str]:
     """Return the lines above the numbers: their source, and possible double counting."""
+    from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.evidence.cautions import table_cautions
-    from alkbayes.evidence.table import RECONSTRUCTION
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
     return [f"Evidence: {evidence.source}", *evidence.notes, *reconstruction, *table_cautions(evidence)]

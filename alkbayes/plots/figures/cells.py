@@ -40,7 +40,7 @@ from alkbayes.plots.page.style import (
 )
 from alkbayes.presentation.fit import PARTLY_PREDICTED, group_heading, is_standardised
 from alkbayes.text.json import records
-from alkbayes.text.names import is_pair
+from alkbayes.text.names import GROUP_TITLES, is_pair
 from alkbayes.vocabulary import ALL
 
 ROW_MM = 4.4
@@ -131,7 +131,7 @@ def _rows(pooled: pd.DataFrame, outcome: Outcome) -> list[_Row]:
         done |= {pair} if compared else {outer, pair}
     rest = [group for group in groups if group not in done and group not in pairs]
     for group in rest:
-        heading = f"By {HEADINGS.get(group, group.replace('_', ' '))}"
+        heading = f"By {GROUP_TITLES.get(group, group.replace('_', ' '))}"
         rows.append(_Row(group_heading(group, table, outcome) if compared else heading, None, 0.0))
         for level in groups[group]:
             mark = f" {PARTLY_PREDICTED}" if (group, level) in predicted else ""
@@ -141,7 +141,7 @@ def _rows(pooled: pd.DataFrame, outcome: Outcome) -> list[_Row]:
 
 def _outer_name(label: str, level: str) -> str:
     name = group_name(label, level)
-    return name if name != level else f"{HEADINGS.get(label, label.replace('_', ' '))}: {level}"
+    return name if name != level else f"{GROUP_TITLES.get(label, label.replace('_', ' '))}: {level}"
 
 
 def _predicted(pooled: pd.DataFrame) -> set[tuple[str, str]]:
@@ -152,6 +152,3 @@ def _predicted(pooled: pd.DataFrame) -> set[tuple[str, str]]:
 def _notes(pooled: pd.DataFrame, outcome: Outcome) -> tuple[str, ...]:
     compared = (COMPARED.format(o=outcome),) if is_standardised(records(pooled)) else ()
     return (*compared, PREDICTED) if _predicted(pooled) else compared
-
-
-HEADINGS = {"generation": "TKI generation", "prior_tki": "prior ALK TKI"}

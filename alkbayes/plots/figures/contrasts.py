@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from alkbayes.plots.figures.cells import HEADINGS
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
@@ -22,6 +21,7 @@ from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, Caption, styled
 from alkbayes.presentation.fit import contrast_notes, predicted_mark
 from alkbayes.text.json import records
+from alkbayes.text.names import GROUP_TITLES
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
 
@@ -92,7 +92,7 @@ def _rows(table: pd.DataFrame) -> list[_Row]:
     rows = []
     for column, of_column in table.groupby("column", sort=False):
         name = str(column)
-        rows.append(_Row(HEADINGS.get(name, name.replace("_", " "))))
+        rows.append(_Row(GROUP_TITLES.get(name, name.replace("_", " "))))
         for _, pair in of_column.groupby(["first", "second"], sort=False):
             scales = {record["scale"]: record for record in records(pair)}
             difference = scales["risk_difference"]

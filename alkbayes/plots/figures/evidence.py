@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from alkbayes.alk.words import COUNTED_BY
 from alkbayes.evidence.composition import CUTOFF, PUBLICATION, UNKNOWN
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.rules import STRATA
@@ -85,9 +86,7 @@ def composition_figure(
     trials". Returns no page for a table without any of these.
     """
     panels = [
-        (label_of(column), title)
-        for column, title in zip(STRATA, ("Treatment line", "TKI generation"), strict=True)
-        if (groups["group"] == label_of(column)).any()
+        (label_of(column), title) for column, title in COUNTED_BY.items() if (groups["group"] == label_of(column)).any()
     ]
     dated = bool(years["year"].notna().any())
     if not dated and not panels:

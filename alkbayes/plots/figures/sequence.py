@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from alkbayes.alk.words import SHORT_HISTORIES
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
     fitted,
@@ -32,13 +33,6 @@ LABEL_PT = 5.2
 COLOURS = "Blues"
 DARKEST = 0.65
 """Share of the colour map used, so that dark numbers stand out on all of it."""
-NAMES = {
-    "none": "none",
-    "crizotinib": "crizotinib",
-    "second": "second generation",
-    "any": "any, kinds mixed",
-    "mixed": "in some patients",
-}
 READING = (
     "In each cell the mean response rate over cohorts (posterior median) and its 95 % credible interval, %; next: the "
     "95 % prediction interval of the next cohort's rate; k cohorts. A cell with cohorts is averaged over its own "
@@ -73,7 +67,7 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
     axes.set_xticks([at + 0.5 for at in range(len(columns))], [fitted(name, room, LABEL_PT) for name in columns])
     axes.set_yticks(
         [at + 0.5 for at in range(len(rows))],
-        ["\n".join(wrapped(NAMES.get(name, name), LEFT_MM - MARGIN_MM - 3.5, LABEL_PT)) for name in rows],
+        ["\n".join(wrapped(SHORT_HISTORIES.get(name, name), LEFT_MM - MARGIN_MM - 3.5, LABEL_PT)) for name in rows],
     )
     axes.tick_params(labelsize=LABEL_PT)
     axes.set_xlabel("TKI generation", weight="bold", labelpad=3)

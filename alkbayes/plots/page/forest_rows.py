@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.words import GROUP_NAMES
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.rules import STRATA
@@ -209,19 +210,4 @@ def _of(cohorts: pd.DataFrame, order: Sequence[int]) -> list[Row]:
 
 def group_name(label: str, level: str) -> str:
     """Return a group's stand-alone name, such as "First-generation TKI"."""
-    if label == label_of("regimen_class") and level in {"first", "second", "third"}:
-        return f"{level.capitalize()}-generation TKI"
-    if label == label_of("line") and level in {"naive", "pretreated", "mixed"}:
-        return {"naive": "Treatment-naive", "pretreated": "Pretreated", "mixed": "Mixed lines"}[level]
-    if label == label_of("prior_alk_tki") and level in HISTORIES:
-        return HISTORIES[level]
-    return level.capitalize() if label == label_of("regimen_class") else level
-
-
-HISTORIES = {
-    "none": "No prior ALK TKI",
-    "crizotinib": "After crizotinib",
-    "second": "After a second-gen. TKI",
-    "any": "After several ALK TKIs",
-    "mixed": "Some after an ALK TKI",
-}
+    return GROUP_NAMES.get((label, level), level)

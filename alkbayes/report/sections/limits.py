@@ -3,7 +3,7 @@
 import shlex
 from typing import TYPE_CHECKING
 
-from alkbayes.evidence.table import RECONSTRUCTION
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.inference.settings import Engine
 from alkbayes.presentation.fit import notes_in
 from alkbayes.report.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text

@@ -11,9 +11,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.cli import Group
 from alkbayes.cli.data.evidence import command
-from alkbayes.evidence.table import RECONSTRUCTION, composition, read_evidence
+from alkbayes.evidence.table import composition, read_evidence
 from alkbayes.text.json import records
 
 OWN = Path(__file__).parents[2] / "fixtures" / "evidence" / "own_table.csv"

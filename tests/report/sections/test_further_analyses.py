@@ -160,7 +160,7 @@ def test_what_was_not_run_is_named_with_its_command(run: SimpleNamespace) -> Non
     (listing,) = [block for block in section.blocks if isinstance(block, Listing)]
     assert listing.text.splitlines() == [
         *(f"alkbayes {name} --for {run.folder}" for name in NAMES),
-        f"alkbayes predict {run.folder} --n PATIENTS",
+        f"alkbayes predict {run.folder} --n N",
     ]
     assert set(NAMES) < set(COMMANDS)
 
