@@ -193,7 +193,8 @@ def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.Da
         )
     counts = {key: cells[has].astype(np.int64).to_numpy() for key, cells in (("responders", responders), ("n", n))}
     without = int((~has).sum())
-    notes = [f"Outcome: {outcome.responders} of {outcome.n}: {outcome.patients}"]
+    exactly = "" if outcome.patients == outcome.n else f": {outcome.patients}"
+    notes = [f"Outcome: {outcome.responders} of {outcome.n}{exactly}"]
     if without:
         verb, theirs = ("does", "it has") if without == 1 else ("do", "they have")
         notes.append(
