@@ -113,7 +113,7 @@ def shift_sentences(found: "SensitivityRecord", outcome: Outcome) -> Iterator[Se
         yield Sentence(f"Not applicable: {', '.join(names)}: {reason}")
     over = f"Overall is averaged over the {outcome.units} of each alternative"
     yield Sentence(
-        f"{over}, and moves with their mix. An earlier line is not randomised: no difference is a treatment effect."
+        f"{over}, and moves with their mix. Levels are not randomised: no difference is a treatment effect."
         if found["effects"]
         else f"{over}."
     )

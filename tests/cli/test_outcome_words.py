@@ -1,4 +1,4 @@
-"""Other outcomes than a response, by every command that takes their table or run: each speaks of them in their own words.
+"""Other outcomes than a response, by every command that takes their table or run: each uses the outcome's own words.
 
 Adverse events of patients, and infections of catheters. Names of columns, keys and files are not words of a reader: CSV
 headers and JSON keys are left out, and so is the model file that a report prints.
@@ -87,10 +87,7 @@ def words_of(text: str, case: Case) -> list[str]:
     for path in (case.table, case.model, case.other):
         text = text.replace(str(path), "")
     text = re.sub(rf"\b({'|'.join(COLUMNS)})\b (of|and) \b({'|'.join(COLUMNS)})\b", "", text)
-    return [
-        text[max(0, found.start() - 60) : found.end() + 60]
-        for found in re.finditer(case.unwanted, text)
-    ]
+    return [text[max(0, found.start() - 60) : found.end() + 60] for found in re.finditer(case.unwanted, text)]
 
 
 def values(document: Any, key: str = "") -> Iterator[str]:
@@ -142,7 +139,7 @@ def of_a_run(run: Path, other: Path) -> dict[str, tuple[str | Path, ...]]:
 
 
 def test_the_words_are_found_where_they_are(fitted: Fitted) -> None:
-    unwanted = "ORR 50 %, 12 responders, a response; ALK TKI; TKI generation; treatment line".split("; ")
+    unwanted = ("ORR 50 %", "12 responders", "a response", "ALK", "TKI", "TKI generation", "treatment line")
     assert all(words_of(text, fitted.case) for text in unwanted)
     assert not words_of("responsible; current; ORRIN", fitted.case)
     assert bool(words_of("Patients", fitted.case)) == ("patient" in fitted.case.unwanted)

@@ -15,6 +15,7 @@ from alkbayes.model.design import build_design
 from alkbayes.spec.schema import model_path, read_spec
 
 BRAIN = Outcome("ic_responders", "ic_n", "intracranial ORR", "patients with measurable baseline CNS disease")
+NEUTRAL = ("rate", "event", "events", "had the event")
 HEADER = "cohort_id,responders,n,ic_responders,ic_n,line\n"
 KEEP_EMPTY = "If a cohort does not say, leave both cells empty."
 
@@ -168,11 +169,25 @@ def test_a_model_says_what_it_counts() -> None:
     ("table", "expected"),
     [
         ({"responders": "responders", "n": "n"}, ORR),
-        ({"responders": "a", "n": "b"}, Outcome("a", "b", "a / b", "patients counted in b")),
-        ({"responders": "a", "n": "b", "label": "DCR", "patients": "all"}, Outcome("a", "b", "DCR", "all")),
+        ({"responders": "a", "n": "b"}, Outcome("a", "b", "a / b", "patients counted in b", *NEUTRAL)),
+        (
+            {"responders": "a", "n": "b", "label": "DCR", "patients": "all treated patients"},
+            Outcome("a", "b", "DCR", "all treated patients", *NEUTRAL),
+        ),
+        (
+            {"responders": "responders", "n": "n", "label": "infection rate", "patients": "catheters"},
+            Outcome("responders", "n", "infection rate", "catheters", *NEUTRAL, unit="catheter", units="catheters"),
+        ),
+        (
+            {"responders": "a", "n": "b", "events": "infections", "had": "were infected", "units": "people"},
+            Outcome(
+                *("a", "b", "a / b", "patients counted in b", "rate", "infection", "infections", "were infected"),
+                *("people", "people"),
+            ),
+        ),
     ],
 )
-def test_what_a_model_file_leaves_out_is_the_columns(
+def test_what_a_model_file_leaves_out_is_neutral(
     table: dict[str, str], expected: Outcome, spec_of: Callable[..., Any]
 ) -> None:
     assert spec_of(outcome=table).outcome == expected

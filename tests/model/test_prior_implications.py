@@ -1,7 +1,7 @@
 """What priors imply: against closed forms, against the numbers that the model files state, and in the README."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit, ndtri
 
-from alkbayes.evidence.table import read_evidence
+from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.model.prior_implications import COLUMNS, LIMITS, prior_implications
 from alkbayes.spec.schema import Spec, model_names, model_path, models_folder, read_spec
 
@@ -34,14 +34,10 @@ KINDS = {
 """Ways in which a `why` may state a number."""
 
 
-def implied(name: str) -> pd.DataFrame:
-    spec = read_spec(model_path(name))
-    return prior_implications(spec, read_evidence(columns=spec.columns, outcome=spec.outcome))
-
-
 @pytest.fixture(scope="module")
-def tables() -> dict[str, pd.DataFrame]:
-    return {name: implied(name) for name in model_names()}
+def tables(evidence_for: Callable[[Spec], Evidence]) -> dict[str, pd.DataFrame]:
+    specs = (read_spec(model_path(name)) for name in model_names())
+    return {spec.name: prior_implications(spec, evidence_for(spec)) for spec in specs}
 
 
 def row(table: pd.DataFrame, of: str, scale: str, quantity: str | None = None) -> SimpleNamespace:

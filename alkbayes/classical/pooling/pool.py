@@ -39,7 +39,7 @@ from alkbayes.classical.scales import Effects, discouraged, effects
 from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.vocabulary import INTERVAL_PROB
 
-CRUDE_NOTE = "Summed counts: the interval takes all cohorts for one sample and leaves out the differences between them."
+CRUDE_NOTE = "Summed counts: the interval takes them for one sample and leaves out the differences between cohorts."
 COMMON_NOTE = "Takes one rate for all cohorts: the interval leaves out the differences between them."
 SINGLE_NOTE = Note(
     NoteKind.PREDICTION, "One cohort cannot show how cohorts differ: no heterogeneity and no prediction interval."

@@ -91,22 +91,24 @@ def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
 
 def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
     """Return the prior implications; None if the bundled table lacks a column of a user's model."""
+    from alkbayes.evidence.outcomes import ORR
     from alkbayes.evidence.table import read_evidence
     from alkbayes.model.prior_implications import prior_implications
 
-    try:
-        evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
-    except EvidenceError:
-        if data is not None:
-            raise
-        columns = ", ".join(_columns(spec))
-        typer.echo(
-            f"note: what the priors imply is left out: the bundled table has not all of {columns} for each cohort. "
-            "Give your table: --data FILE.",
-            err=True,
-        )
-        return None
-    return prior_implications(spec, evidence)
+    # What priors imply depends on the levels, not on the counts, which the bundled table may lack.
+    for outcome in (spec.outcome, ORR):
+        try:
+            return prior_implications(spec, read_evidence(data, columns=spec.columns, outcome=outcome))
+        except EvidenceError:
+            if data is not None:
+                raise
+    columns = ", ".join(_columns(spec))
+    typer.echo(
+        f"note: what the priors imply is left out: the bundled table has not all of {columns} for each cohort. "
+        "Give your table: --data FILE.",
+        err=True,
+    )
+    return None
 
 
 def _columns(spec: "Spec") -> list[str]:

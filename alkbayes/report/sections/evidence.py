@@ -73,15 +73,11 @@ def evidence_section(
         Flow(tuple(_steps(evidence, left_out))),
         *([_not_included()] if evidence.bundled else []),
         *(Paragraph((note,), strong=True) for note in table_cautions(evidence)),
-        Heading("What the cohorts are"),
-        Table(group_rows(records(groups), outcome)),
-        picture(
-            "evidence",
-            "What is in the table",
-            f"{capitalised(outcome.units)} by {joined(['year', *_counted_by(evidence)])}: {heading}.",
-            figure,
-        ),
     ]
+    if (by_group := group_rows(records(groups), outcome)).rows:
+        blocks += [Heading("What the cohorts are"), Table(by_group)]
+    counted_by = f"{capitalised(outcome.units)} by {joined(['year', *_counted_by(evidence)])}: {heading}."
+    blocks.append(picture("evidence", "What is in the table", counted_by, figure))
     if found := tuple(_qualities(evidence)):
         blocks += [Heading("Of what quality"), Bullets(found)]
     if sources:

@@ -107,7 +107,7 @@ def test_common_effect_defines_no_tau2_and_no_prediction() -> None:
     result = pool(X, N, method=PoolingMethod.COMMON_LOGIT)
     assert result.tau2 is result.prediction_low is result.prediction_high is None
     assert result.q is not None
-    assert "one response rate" in result.note
+    assert "one rate for all cohorts" in result.note
 
 
 @pytest.mark.parametrize("method", RANDOM)
