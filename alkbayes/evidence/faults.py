@@ -1,6 +1,6 @@
 """What is wrong with an evidence table: one line a fault, in words that can be read aloud."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from alkbayes.errors import EvidenceError
@@ -18,7 +18,7 @@ class Fault:
     Attributes
     ----------
     line
-        Line of the file on which the record starts, counted from 1.
+        Line of the file, or row of the sheet, on which the record starts, counted from 1.
     found, allowed
         What stands there and what may; both complete "found …" and "allowed: …".
     advice
@@ -34,22 +34,35 @@ class Fault:
     cohort: str = ""
     column: str = ""
 
-    def text(self, name: str) -> str:
-        """Return the fault as one line; `name` is the file's."""
-        place = [name, f"line {self.line}"]
+    def text(self, name: str, *, unit: str = "line", columns: Mapping[str, str] | None = None) -> str:
+        """Return the fault as one line.
+
+        Parameters
+        ----------
+        name
+            The file's.
+        unit
+            How its places are counted, "line" or "row".
+        columns
+            The file's own names for columns, where they differ.
+        """
+        place = [name, f"{unit} {self.line}"]
         if self.cohort:
             place.append(f"cohort {quoted(self.cohort)}")
         if self.column:
-            place.append(f"column {shown(self.column)}")
+            own = (columns or {}).get(self.column)
+            place.append(f"column {shown(self.column)}" if own is None else f"column {shown(own)} ({self.column})")
         return f"{', '.join(place)}: found {self.found}; allowed: {self.allowed}. {self.advice}".rstrip()
 
 
-def refusal(name: str, faults: Iterable[Fault]) -> EvidenceError:
-    """Return the error that lists `faults` by line, the first twenty in full; `name` is the file's."""
+def refusal(
+    name: str, faults: Iterable[Fault], *, unit: str = "line", columns: Mapping[str, str] | None = None
+) -> EvidenceError:
+    """Return the error that lists `faults` by line, the first twenty in full; parameters as of :meth:`Fault.text`."""
     in_order = sorted(faults, key=lambda fault: fault.line)
     many = len(in_order)
     lines = [f"{name} has {counted(many, 'fault')}; nothing was computed."]
-    lines += [f"  {fault.text(name)}" for fault in in_order[:MOST_SHOWN]]
+    lines += [f"  {fault.text(name, unit=unit, columns=columns)}" for fault in in_order[:MOST_SHOWN]]
     if many > MOST_SHOWN:
         rest = many - MOST_SHOWN
         lines.append(f"  … and {counted(rest, 'more fault')}.")

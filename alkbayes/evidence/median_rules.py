@@ -7,8 +7,8 @@ wait for them.
 import re
 from collections.abc import Iterator, Mapping
 
-from alkbayes.evidence.csv import Table
 from alkbayes.evidence.faults import Fault
+from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import count_of
 from alkbayes.text.names import near_miss, plain, quoted
 from alkbayes.vocabulary import PfsStatus
@@ -20,7 +20,7 @@ LONGEST = 600.0
 """Months; more are days or a slip."""
 ALLOWED = f"months, a number above 0 and at most {LONGEST:.0f}, or nothing"
 NOT_REACHED = {"nr", "ne", "notreached", "notestimable", "na", "inf", "infinity"}
-"""How a paper prints that a median or a limit was not reached, as `evidence_faults.plain` leaves it."""
+"""How a paper prints that a median or a limit was not reached, as `text.names.plain` leaves it."""
 STATUS_SAID_OTHERWISE = {"nr": "not_reached", "ne": "not_reached", "notestimable": "not_reached"} | dict.fromkeys(
     ("na", "unknown", "missing"), "not_reported"
 )

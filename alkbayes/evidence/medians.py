@@ -26,10 +26,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence.csv import decode, read_table
-from alkbayes.evidence.faults import refusal
 from alkbayes.evidence.median_rules import BEYOND, HIGH, LOW, MEDIAN, PATIENTS, STATUS, months_of, pfs_faults, status_of
 from alkbayes.evidence.rules import BASIC_COLUMNS, header_faults, row_faults
+from alkbayes.evidence.table import table_of
 from alkbayes.vocabulary import PfsStatus
 
 if TYPE_CHECKING:
@@ -168,15 +167,14 @@ def check_medians(evidence: "Evidence", *, columns: "Sequence[str]") -> None:
     EvidenceError
         If a column is missing or a cell breaks a rule, with every fault by its line; or if no median is known.
     """
-    name = "the bundled table" if evidence.bundled else evidence.source
-    table = read_table(decode(evidence.content, name), name, expected=BASIC_COLUMNS)
+    table = table_of(evidence)
     needed = (*BASIC_COLUMNS, *columns)
     if faults := [*header_faults(table, (*needed, MEDIAN)), *row_faults(table, needed), *pfs_faults(table)]:
-        raise refusal(name, faults)
+        raise table.refusal(faults)
     if not any(_is_known(row) for row in _rows(evidence)):
         raise EvidenceError(
-            f"{name}: no cohort has a median PFS: {MEDIAN} is empty in every row, and no median that was not reached "
-            f"has a bound in {LOW} or {BEYOND}. There is nothing to pool."
+            f"{table.name}: no cohort has a median PFS: {MEDIAN} is empty in every row, and no median that was not "
+            f"reached has a bound in {LOW} or {BEYOND}. There is nothing to pool."
         )
 
 

@@ -40,6 +40,9 @@ class EvidenceRecord(TypedDict):
     patients: int
     responders: int
     sha256: Annotated[str, Field(description="of the file")]
+    file: Annotated[str, Field(description="the copy of the file in the run's folder")]
+    sheet: Annotated[str | None, Field(description="of a workbook; null for any other file")]
+    columns: Annotated[dict[str, str], Field(description="the file's own name for a column, where it has another")]
 
 
 @closed

@@ -53,7 +53,7 @@ def unsampled() -> Callable[[str], Fit]:
             patch.setattr("alkbayes.inference.nuts.sampler.NutsEngine", Unsampled)
             # Draws that are made up do not pass the gate of every model.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return fit_model(spec, read_evidence(columns=spec.columns), settings=SETTINGS)
+            return fit_model(spec, read_evidence(needed=spec.columns), settings=SETTINGS)
 
     return make
 

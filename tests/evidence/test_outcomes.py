@@ -32,7 +32,7 @@ def give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pat
 
 def faults(path: Path, outcome: Outcome = BRAIN) -> list[str]:
     with pytest.raises(EvidenceError) as caught:
-        read_evidence(path, columns=["line"], outcome=outcome)
+        read_evidence(path, needed=["line"], outcome=outcome)
     return [line.strip().removeprefix("trials.csv, ") for line in str(caught.value).splitlines()[1:]]
 
 
@@ -72,7 +72,7 @@ def test_a_cohort_with_empty_cells_or_without_such_patients_is_left_out_and_need
     give: Callable[[str], Path],
 ) -> None:
     rows = "a,1,9,1,3,naive\nb,1,9,,,\nc,1,9,0,0,\nd,1,9,,0,\ne,2,9,0,4,mixed\n"
-    evidence = read_evidence(give(rows), columns=["line"], outcome=BRAIN)
+    evidence = read_evidence(give(rows), needed=["line"], outcome=BRAIN)
     assert evidence.frame["cohort_id"].tolist() == ["a", "e"]
     assert evidence.frame[["responders", "n"]].to_numpy().tolist() == [[1, 3], [0, 4]]
     assert evidence.frame.index.tolist() == [0, 1]
@@ -160,7 +160,7 @@ def test_a_model_says_what_it_counts() -> None:
     assert spec.outcome == BRAIN
     assert spec.outcome.title == "Intracranial ORR"
     assert read_spec(model_path("line-generation")).outcome == ORR
-    evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
+    evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)
     assert build_design(spec, evidence).n.sum() == 434
 
 
@@ -183,7 +183,7 @@ def test_alternatives_about_the_usual_counts_say_nothing_of_others() -> None:
     from alkbayes.sensitivity.edits import Inapplicable
 
     spec = read_spec(model_path("intracranial"))
-    evidence: Evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
+    evidence: Evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)
     for name in ("independent review", "confirmed responses", "stated counts"):
         found = apply(BY_NAME[name], spec, evidence)
         assert isinstance(found, Inapplicable)

@@ -46,7 +46,7 @@ def give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Give:
 def refusal(path: Path, *columns: str) -> str:
     """Return the message with which a table is refused."""
     with pytest.raises(EvidenceError) as caught:
-        read_evidence(path, columns=columns)
+        read_evidence(path, needed=columns)
     assert caught.value.exit_code == 3
     return str(caught.value)
 
@@ -65,7 +65,7 @@ def faults(path: Path, *columns: str) -> list[str]:
 
 def test_own_table_with_quoted_newlines_names_that_look_empty_and_blanks_around_counts() -> None:
     path = FIXTURES / "own_table.csv"
-    evidence = read_evidence(path, columns=["line", "regimen_class"])
+    evidence = read_evidence(path, needed=["line", "regimen_class"])
     frame = evidence.frame
     assert frame.columns.tolist() == ["cohort_id", "trial", "line", "regimen_class", "agent", "n", "responders", "note"]
     assert frame["cohort_id"].tolist() == ["Ward A, 2019", "Ward B", "Ward C"]
@@ -101,7 +101,7 @@ def test_own_table_with_quoted_newlines_names_that_look_empty_and_blanks_around_
     ],
 )
 def test_the_same_table_in_another_dress(give: Give, content: bytes) -> None:
-    evidence = read_evidence(give(content), columns=["line"])
+    evidence = read_evidence(give(content), needed=["line"])
     assert evidence.frame.to_dict("list") == {"cohort_id": ["a"], "responders": [3], "n": [10], "line": ["naive"]}
     assert evidence.sha256 == sha256(content).hexdigest()
 
@@ -120,7 +120,7 @@ def test_a_cohort_without_a_trial_counts_as_one_where_others_have_names(give: Gi
 def test_large_counts_and_their_sums(give: Give) -> None:
     largest = 2**63 - 1
     path = give(f"{HEADER}a,10000000,10000000,naive\nb,0,{largest},naive\nc,{largest},{largest},mixed\n")
-    evidence = read_evidence(path, columns=["line"])
+    evidence = read_evidence(path, needed=["line"])
     assert evidence.frame["n"].tolist() == [10_000_000, largest, largest]
     assert evidence.patients == 2 * largest + 10_000_000
     assert composition(evidence)["patients"].tolist() == [largest + 10_000_000, largest]
@@ -398,7 +398,7 @@ def test_many_columns_are_not_all_listed(give: Give) -> None:
 
 def test_the_bundled_table_lacks_a_column() -> None:
     with pytest.raises(EvidenceError) as caught:
-        read_evidence(columns=["stage"])
+        read_evidence(needed=["stage"])
     head, fault = str(caught.value).split("\n")
     assert head == "the bundled table has 1 fault; nothing was computed."
     assert fault.startswith("  the bundled table, line 1, column stage: found no such column, only cohort_id, trial, ")
@@ -684,7 +684,7 @@ def test_a_table_that_was_read_and_written_is_read_as_the_same(give: Give, rows:
 )
 def test_whatever_stands_in_a_file_it_is_read_or_refused(give: Give, content: bytes) -> None:
     try:
-        frame = read_evidence(give(content), columns=["line"]).frame
+        frame = read_evidence(give(content), needed=["line"]).frame
     except EvidenceError as error:
         message = str(error)
     else:
@@ -789,7 +789,7 @@ SCHEMA: dict[str, str | set[str]] = {
 @pytest.fixture(scope="module")
 def bundled() -> pd.DataFrame:
     """Return the bundled table."""
-    return read_evidence(columns=[name for name in SCHEMA if name in LEVELS and name != "generation"]).frame
+    return read_evidence(needed=[name for name in SCHEMA if name in LEVELS and name != "generation"]).frame
 
 
 def numbers(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:

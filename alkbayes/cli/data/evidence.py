@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.shared.common import console_for
-from alkbayes.cli.shared.options import Csv, Data, Json
+from alkbayes.cli.shared.options import Csv, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
+from alkbayes.evidence.sources import TableSource
 from alkbayes.text.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ Plot = Annotated[
 MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
 
 
-def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv = False) -> None:
+@reads_table
+def command(data: TableSource | None = None, plot: Plot = None, json_: Json = False, csv: Csv = False) -> None:
     """Contents of the evidence table: cohorts, patients and responders by group, with cautions.
 
     Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf

@@ -104,7 +104,7 @@ def test_a_model_as_json() -> None:
     assert list(document) == ["model", "prior_implications"]
     spec = read_spec(model_path("line"))
     assert parse_spec(document["model"], source="printed") == spec
-    assert document["prior_implications"] == records(prior_implications(spec, read_evidence(columns=spec.columns)))
+    assert document["prior_implications"] == records(prior_implications(spec, read_evidence(needed=spec.columns)))
     assert document["prior_implications"][0]["apart"] is None
 
 

@@ -1,0 +1,60 @@
+"""Data frames as tables: those of pandas, and Parquet files."""
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alkbayes.errors import EvidenceError
+from alkbayes.evidence.records import Record, Table, assembled
+
+PARQUET = b"PAR1"
+"""How a Parquet file begins."""
+
+
+def read_parquet(content: bytes, name: str) -> Table:
+    """Return the table in a Parquet file; `name` is the file's.
+
+    Raises
+    ------
+    EvidenceError
+        If it cannot be read.
+    """
+    try:
+        frame = pd.read_parquet(io.BytesIO(content))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise EvidenceError(
+            f"{name} looks like a Parquet file but cannot be read ({reason}). Write it again."
+        ) from error
+    return table_of_frame(frame, name)
+
+
+def table_of_frame(frame: pd.DataFrame, name: str) -> Table:
+    """Return a data frame as a table; an index that has a name is its first column."""
+    if any(label is not None for label in frame.index.names):
+        frame = frame.reset_index()
+    header = Record(0, tuple(str(column).strip() for column in frame.columns))
+    columns = [list(map(_text, frame.iloc[:, place])) for place in range(frame.shape[1])]
+    rows = zip(*columns, strict=True)
+    records = [Record(at, cells) for at, cells in enumerate(rows, start=1) if any(cells)]
+    return assembled([header, *records], name, unit="row")
+
+
+def as_csv(table: Table) -> bytes:
+    """Return a table as the bytes of a CSV file in UTF-8."""
+    lines = io.StringIO(newline="")
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerows(record.cells for record in (table.header, *table.records))
+    return lines.getvalue().encode()
+
+
+def _text(value: Any) -> str:
+    """Return what a cell holds; a whole number without decimals, nothing where it is missing."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return ""
+    if isinstance(value, float | np.floating) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()

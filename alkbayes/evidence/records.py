@@ -1,0 +1,130 @@
+"""A table as its file has it: records that know where they stand, under a header of names."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from alkbayes.errors import EvidenceError
+from alkbayes.evidence.faults import Fault, refusal
+from alkbayes.text.names import quoted
+
+LEAST_COLUMNS = 3
+"""Cells of a header below which a row with a single cell is not taken for a title above it."""
+
+ROWS = "an evidence table has a header and a row for each cohort."
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The cells of one record, stripped of surrounding blanks, and the line of the file on which it starts."""
+
+    line: int
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file's header, its records with as many cells as the header, and the faults of all others.
+
+    Attributes
+    ----------
+    name
+        The file's name in messages, with the sheet where it is a workbook.
+    header, records, faults
+        What was read, and what could not be.
+    unit
+        How places are counted: "line" of a text file, "row" of a workbook or a data frame.
+    notes
+        What a reader must know about how the file was read, in sentences.
+    sheet
+        Of a workbook; None for any other file.
+    columns
+        Names of the header, each with the file's own name for the column, where the two differ.
+    """
+
+    name: str
+    header: Record
+    records: tuple[Record, ...]
+    faults: tuple[Fault, ...]
+    unit: str = "line"
+    notes: tuple[str, ...] = ()
+    sheet: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def refusal(self, faults: Iterable[Fault]) -> EvidenceError:
+        """Return the error that lists faults, with places and names as the user sees them."""
+        return refusal(self.name, faults, unit=self.unit, columns=self.columns)
+
+    def column(self, name: str) -> list[str]:
+        """Return the cells of a column."""
+        place = self.header.cells.index(name)
+        return [record.cells[place] for record in self.records]
+
+
+def assembled(
+    items: Iterable[Record | Fault],
+    name: str,
+    *,
+    unit: str = "line",
+    notes: Sequence[str] = (),
+    sheet: str | None = None,
+    separator: str = "comma",
+) -> Table:
+    """Return a table of records, the first of which is its header; titles above it are left out.
+
+    Raises
+    ------
+    EvidenceError
+        If there is no header, or it cannot be read.
+    """
+    header, titles, rest = _header(list(items), name, unit)
+    records = [item for item in rest if isinstance(item, Record)]
+    faults = [item for item in rest if isinstance(item, Fault)]
+    faults += [_ragged(record, header, separator) for record in records if len(record.cells) != len(header.cells)]
+    table = Table(
+        name=name,
+        header=header,
+        records=tuple(record for record in records if len(record.cells) == len(header.cells)),
+        faults=tuple(faults),
+        unit=unit,
+        notes=(*notes, *titles),
+        sheet=sheet,
+    )
+    return _without_empty_end(table)
+
+
+def _header(items: list[Record | Fault], name: str, unit: str) -> tuple[Record, list[str], list[Record | Fault]]:
+    """Return the header, a note on each title above it, and the items below it."""
+    titles: list[str] = []
+    for place, item in enumerate(items):
+        if isinstance(item, Fault):
+            raise EvidenceError(item.text(name, unit=unit))
+        below = items[place + 1] if place + 1 < len(items) else None
+        alone = [cell for cell in item.cells if cell]
+        if len(alone) > 1 or not isinstance(below, Record) or _filled(below) < LEAST_COLUMNS:
+            return item, titles, items[place + 1 :]
+        titles.append(f"Passed over as a title: {unit} {item.line}, {quoted(alone[0])}.")
+    raise EvidenceError(f"{name} holds no column names; {ROWS}")
+
+
+def _filled(record: Record) -> int:
+    return sum(map(bool, record.cells))
+
+
+def _without_empty_end(table: Table) -> Table:
+    """Return a table without the columns at its end that have neither name nor cells: spreadsheets write such."""
+    filled = (place for record in (table.header, *table.records) for place, cell in enumerate(record.cells) if cell)
+    width = 1 + max(filled, default=-1)
+    header, *records = (replace(record, cells=record.cells[:width]) for record in (table.header, *table.records))
+    return replace(table, header=header, records=tuple(records))
+
+
+def _ragged(record: Record, header: Record, separator: str) -> Fault:
+    """Return the fault of a record that has more or fewer cells than the header."""
+    many, needed = len(record.cells), len(header.cells)
+    advice = f"Write a {separator} for each empty cell too."
+    if many > needed:
+        advice = f'Put quotation marks around a cell with a {separator} in it, as in "Japan, Korea"'
+        advice += ", and write 1234 rather than 1,234 and 2.5 rather than 2,5." if separator == "comma" else "."
+    cohort = record.cells[0] if header.cells[0] == "cohort_id" else ""
+    fields = "1 field" if many == 1 else f"{many} fields"
+    return Fault(record.line, fields, f"{needed}, as in the header", advice, cohort=cohort)
