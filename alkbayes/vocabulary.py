@@ -172,8 +172,11 @@ LEVELS: dict[str, tuple[str, ...]] = {
 }
 """Columns whose values are a fixed set, in the order in which they are shown."""
 
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nr", "-", "–", "—", ".", "?"})
+FORMULA_ERRORS = frozenset({"#n/a", "#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!", "#spill!", "#calc!"})
+"""What a spreadsheet shows, in capitals, where a formula has no result."""
+MISSING = FORMULA_ERRORS | {"", "na", "n/a", "nan", "nr", "-", "–", "—", ".", "?"}
 """How a table says in any of its columns, in either case, that a value is missing: R writes NA, SAS a point."""
+
 IMPOSSIBLE = frozenset(
     frozenset({("line", str(line)), ("prior_alk_tki", str(earlier))})
     for line, histories in {

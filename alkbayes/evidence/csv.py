@@ -79,7 +79,7 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
     if wide := _wide_encoding(content):
         new = Path(name).with_name(f"{Path(name).stem}-utf8.csv")
         command = f"iconv -f {wide} -t UTF-8 {quote(name)} > {quote(str(new))}"
-        raise EvidenceError(f"{name} is saved as {wide}; allowed: UTF-8. {AS_CSV}, or run: {command}")
+        raise EvidenceError(f"{name} is saved as {wide}; an evidence table is UTF-8. {AS_CSV}, or run: {command}")
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
         text, note = content.decode("utf-8"), ""

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.median_rules import BEYOND, HIGH, LOW, MEDIAN, PATIENTS, STATUS, months_of, pfs_faults, status_of
+from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.rules import BASIC_COLUMNS, header_faults, row_faults
 from alkbayes.evidence.table import table_of
 from alkbayes.vocabulary import PfsStatus
@@ -159,7 +160,7 @@ class Known:
     skewed: tuple[str, ...]
 
 
-def check_medians(evidence: "Evidence", *, columns: "Sequence[str]") -> None:
+def check_medians(evidence: "Evidence", *, needed: "Sequence[str]") -> None:
     """Check the columns of median PFS, and those that a model needs.
 
     Raises
@@ -168,8 +169,8 @@ def check_medians(evidence: "Evidence", *, columns: "Sequence[str]") -> None:
         If a column is missing or a cell breaks a rule, with every fault by its line; or if no median is known.
     """
     table = table_of(evidence)
-    needed = (*BASIC_COLUMNS, *columns)
-    if faults := [*header_faults(table, (*needed, MEDIAN)), *row_faults(table, needed), *pfs_faults(table)]:
+    wanted = (*BASIC_COLUMNS, *(name for name in needed if name != TRIAL))
+    if faults := [*header_faults(table, (*wanted, MEDIAN)), *row_faults(table, wanted), *pfs_faults(table)]:
         raise table.refusal(faults)
     if not any(_is_known(row) for row in _rows(evidence)):
         raise EvidenceError(

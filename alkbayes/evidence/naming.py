@@ -64,6 +64,7 @@ def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Ta
         header=header,
         faults=(*table.faults, *faults),
         columns={name: source for source, name in names.items()},
+        own=own,
         notes=(*table.notes, *_renaming_notes(names)),
     )
     return result if COHORT in header.cells or faults else _with_ids(result)
@@ -91,7 +92,7 @@ def _mapping_faults(table: Table, columns: Mapping[str, str]) -> Iterator[Fault]
 def _candidates(name: str, free: Sequence[str]) -> list[str]:
     """Return the columns that may be meant by a name, the likeliest first."""
     same = [each for each in free if plain(each) == plain(name)]
-    if name in {RESPONDERS, N} and len(same) > 1:
+    if name in {RESPONDERS, N} and len(set(same)) > 1:
         return same  # n and N: in many tables the events and the total
     if name in free:
         return [name]
@@ -146,7 +147,7 @@ def _with_ids(table: Table) -> Table:
     records = zip(table.records, ids, strict=True)
     return replace(
         table,
-        header=Record(table.header.line, (COHORT, *table.header.cells)),
-        records=tuple(Record(record.line, (name, *record.cells)) for record, name in records),
+        header=Record(table.header.line, (*table.header.cells, COHORT)),
+        records=tuple(Record(record.line, (*record.cells, name)) for record, name in records),
         notes=(*table.notes, note),
     )

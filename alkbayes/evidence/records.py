@@ -39,6 +39,8 @@ class Table:
         Of a workbook; None for any other file.
     columns
         Names of the header, each with the file's own name for the column, where the two differ.
+    own
+        The header of the file, once the columns have other names.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Table:
     notes: tuple[str, ...] = ()
     sheet: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
 
     def refusal(self, faults: Iterable[Fault]) -> EvidenceError:
         """Return the error that lists faults, with places and names as the user sees them."""

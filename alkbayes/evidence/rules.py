@@ -8,7 +8,7 @@ from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.records import Record, Table
 from alkbayes.text.names import listed, near_miss, quoted
-from alkbayes.vocabulary import LEVELS, MISSING, is_missing
+from alkbayes.vocabulary import FORMULA_ERRORS, LEVELS, MISSING, is_missing
 
 BASIC_COLUMNS = ("cohort_id", "responders", "n")
 """A cohort's name and counts: columns of every table, once it is read."""
@@ -44,9 +44,6 @@ LEVELS_SAID_OTHERWISE: dict[str, dict[str, str]] = {
 WHOLE = re.compile(r"([0-9]+)(?:\.00?)?")
 """A count as a cell writes it."""
 
-ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#SPILL!", "#CALC!", "#GETTING_DATA"}
-"""What a spreadsheet shows where a formula has no result."""
-
 NOT_KNOWN = MISSING | {"none", "null", "unknown"}
 """How a table says that a number is not known. In other columns "none" and "unknown" are levels."""
 
@@ -54,7 +51,7 @@ NO_COUNTS = {
     r"[-−–]\s*[0-9](.|\s)*": "A count cannot be negative.",
     r"(.|\s)*%": "Give the number of patients, not the rate.",
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*": (
-        "That is a date, which spreadsheets make of entries such as 3/10: type the count in a cell formatted as a number."
+        "That is a date, which spreadsheets make of entries such as 3/10: type the count into a cell for numbers."
     ),
     r"[0-9]{1,3}([,'’_\s][0-9]{3})+": "Write it in digits alone: {digits}.",
     r"[0-9]{1,3}(\.[0-9]{3})+": "Write it in digits alone; the point may stand for a decimal or for thousands.",
@@ -87,8 +84,9 @@ def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
             others = (name for name in named if name not in needed)
             guess = next((name for name in others if near_miss(name, [column])), None)
             advice = f"Did you mean the column {quoted(guess)}? " if guess else ""
-            advice += f'If it has another name, say so under "columns", as in {column}={guess or "NAME"}.'
-            found = f"no such column, only {listed([table.columns.get(name, name) for name in named])}"
+            if guess or column in BASIC_COLUMNS:
+                advice += f'If it has another name, say so under "columns", as in {column}={guess or "NAME"}.'
+            found = f"no such column, only {listed(tuple(filter(None, table.own)) or named)}"
             yield Fault(line, found, f"a header with {listed(needed)}", advice, column=column)
     if not table.records and not table.faults:
         yield Fault(line, "a header and no rows below it", "one row or more, one for each cohort")
@@ -115,8 +113,9 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
 
 
 def _uses(table: Table, place: int, levels: Sequence[str]) -> bool:
-    """Return whether a column has some of the levels that the field knows; another one has its own words."""
-    return any(record.cells[place] in levels for record in table.records)
+    """Return whether a column has some of the levels that the field knows, or nothing; another has its own words."""
+    found = {record.cells[place] for record in table.records if not is_missing(record.cells[place])}
+    return not found or not found.isdisjoint(levels)
 
 
 def states(row: Mapping[str, str], outcome: Outcome) -> bool:
@@ -197,11 +196,9 @@ def _as_found(cell: str) -> str:
 def _not_a_count(cell: str, unknown: str) -> tuple[str, str]:
     """Return what was found in a cell that holds no count, and what to do; `unknown` where no number is known."""
     if cell.casefold() in NOT_KNOWN:
-        return _as_found(cell), unknown
+        return _as_found(cell), FORMULA if cell.casefold() in FORMULA_ERRORS else unknown
     if WHOLE.fullmatch(cell):
         return quoted(cell), f"The largest count that can be held is {LARGEST_COUNT}."
-    if cell in ERRORS:
-        return quoted(cell), FORMULA
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?[eE]\+?[0-9]{1,2}", cell):
         value = Decimal(cell)
         whole_value = value <= LARGEST_COUNT and value == int(value)
@@ -232,8 +229,6 @@ def _level_fault(
         return Fault(
             line, _as_found(value), allowed, f"{word}The model needs it for each cohort.", cohort=cohort, column=column
         )
-    if value in ERRORS:
-        return Fault(line, quoted(value), "a value, or nothing", FORMULA, cohort=cohort, column=column)
     guess = None if value in levels else near_miss(value, levels, LEVELS_SAID_OTHERWISE.get(column))
     if guess is None:
         return None

@@ -267,7 +267,7 @@ def _trial_notes(frame: pd.DataFrame) -> tuple[str, ...]:
     if len(without) == len(frame):
         return ("The table names no trials: each cohort counts as a trial of its own.",) if len(frame) > 1 else ()
     verb = "names no trial and counts as one" if len(without) == 1 else "name no trial and count each as one"
-    advice = "If they belong to a trial of the table, write its name in their rows too."
+    advice = "Where one belongs to a trial of the table, write the trial's name in its row too."
     return (f"{counted(len(without), 'cohort')} {verb} of its own: {listed(without.tolist())}. {advice}",)
 
 

@@ -21,7 +21,7 @@ def faults(tmp_path: Path, *rows: str) -> list[str]:
     path.write_text(HEADER + FIRST + "".join(f"c{at},C,naive,first,40,20,{row}\n" for at, row in enumerate(rows)))
     evidence = read_evidence(path)
     with pytest.raises(EvidenceError) as caught:
-        check_medians(evidence, columns=())
+        check_medians(evidence, needed=())
     return [line.removeprefix(f"  {path}, line ") for line in str(caught.value).splitlines()[1:]]
 
 
@@ -91,9 +91,10 @@ def test_a_table_without_medians_says_what_is_lacking(tmp_path: Path) -> None:
 
 def test_a_model_s_column_may_not_be_empty(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
-    path.write_text("cohort_id,trial,n,responders,pfs_median\na,,40,20,9\n")
-    with pytest.raises(EvidenceError, match=r"column trial: found nothing"):
-        check_medians(read_evidence(path), needed=("trial",))
+    path.write_text("cohort_id,trial,line,n,responders,pfs_median\na,,,40,20,9\n")
+    with pytest.raises(EvidenceError, match=r"column line: found nothing"):
+        check_medians(read_evidence(path), needed=("line", "trial"))
+    check_medians(read_evidence(path), needed=("trial",))
 
 
 def test_response_rates_do_not_wait_for_medians(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_one_of_the_columns_may_be_a_usual_one(give: Callable[[str], Path]) -> N
 
 
 def test_faults_of_the_counts_are_named_by_line_and_column(give: Callable[[str], Path]) -> None:
-    rows = "a,1,9,1,,naive\nb,1,9,,3,naive\nc,1,9,4,3,naive\nd,1,9,NA,3,naive\ne,1,9,1,0,naive\nf,1,9,1,3.0,naive\n"
+    rows = "a,1,9,1,,naive\nb,1,9,,3,naive\nc,1,9,4,3,naive\nd,1,9,NA,3,naive\ne,1,9,1,0,naive\nf,1,9,1,3.5,naive\n"
     swapped = "Check both counts, and that their columns are not swapped."
     both = f"or nothing in either. {KEEP_EMPTY}"
     where, found = zip(*(fault.split(": found ") for fault in faults(give(rows))), strict=True)
@@ -112,12 +112,13 @@ def test_faults_of_the_counts_are_named_by_line_and_column(give: Callable[[str],
         f"4 responders among 3 patients; allowed: a whole number from 0 to 3. {swapped}",
         f'"NA"; allowed: a whole number, as ic_n has one, {both}',
         f"1 responders among 0 patients; allowed: a whole number from 0 to 0. {swapped}",
-        '"3.0"; allowed: a whole number of 1 or more. Write it without decimals: 3.',
+        '"3.5"; allowed: a whole number of 1 or more. A count has no decimals. If the source gives only a rate, work the '
+        "count out from it.",
     )
 
 
 def test_a_cohort_with_the_outcome_needs_its_levels(give: Callable[[str], Path]) -> None:
-    assert faults(give("a,1,9,1,3,\nb,1,9,,,naiv\n")) == [
+    assert faults(give("a,1,9,1,3,\nb,1,9,,,naiv\nc,1,9,1,3,mixed\n")) == [
         (
             'line 2, cohort "a", column line: found nothing; allowed: naive, pretreated, mixed. The model needs it for '
             "each cohort."
@@ -126,9 +127,14 @@ def test_a_cohort_with_the_outcome_needs_its_levels(give: Callable[[str], Path])
     ]
 
 
-def test_the_usual_counts_are_needed_whatever_is_counted(give: Callable[[str], Path]) -> None:
-    (fault,) = faults(give("a,,9,1,3,naive\n"))
-    assert fault.startswith('line 2, cohort "a", column responders: found nothing; ')
+def test_the_usual_counts_do_not_matter_where_others_are_counted(give: Callable[[str], Path], tmp_path: Path) -> None:
+    evidence = read_evidence(give("a,,9,1,3,naive\nb,NR,x,2,4,naive\nc,1,9,,,naive\n"), outcome=BRAIN)
+    assert evidence.frame[["cohort_id", "responders", "n"]].to_numpy().tolist() == [["a", 1, 3], ["b", 2, 4]]
+    assert "1 of 3 cohorts does not report them and is left out." in evidence.notes
+    bare = tmp_path / "bare.csv"
+    bare.write_text("cohort_id,infections,catheters\na,0,116\nb,1,44\n", encoding="utf-8")
+    counted = read_evidence(bare, outcome=Outcome("infections", "catheters")).frame
+    assert counted[["responders", "n"]].to_numpy().tolist() == [[0, 116], [1, 44]]
 
 
 def test_a_fault_of_a_usual_column_is_named_once(give: Callable[[str], Path]) -> None:
