@@ -101,6 +101,7 @@ def test_one_of_the_columns_may_be_a_usual_one(give: Callable[[str], Path]) -> N
 def test_faults_of_the_counts_are_named_by_line_and_column(give: Callable[[str], Path]) -> None:
     rows = "a,1,9,1,,naive\nb,1,9,,3,naive\nc,1,9,4,3,naive\nd,1,9,NA,3,naive\ne,1,9,1,0,naive\nf,1,9,1,3.5,naive\n"
     swapped = "Check both counts, and that their columns are not swapped."
+    decimals = "A count has no decimals. If the source gives only a rate, work the count out from it."
     both = f"or nothing in either. {KEEP_EMPTY}"
     where, found = zip(*(fault.split(": found ") for fault in faults(give(rows))), strict=True)
     columns = ("ic_n", "ic_responders", "ic_responders", "ic_responders", "ic_responders", "ic_n")
@@ -112,8 +113,7 @@ def test_faults_of_the_counts_are_named_by_line_and_column(give: Callable[[str],
         f"4 responders among 3 patients; allowed: a whole number from 0 to 3. {swapped}",
         f'"NA"; allowed: a whole number, as ic_n has one, {both}',
         f"1 responders among 0 patients; allowed: a whole number from 0 to 0. {swapped}",
-        '"3.5"; allowed: a whole number of 1 or more. A count has no decimals. If the source gives only a rate, work the '
-        "count out from it.",
+        f'"3.5"; allowed: a whole number of 1 or more. {decimals}',
     )
 
 

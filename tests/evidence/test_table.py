@@ -365,15 +365,17 @@ def test_columns_are_missing(give: Give) -> None:
     assert faults(give("ident,responder rate,nn\na,1,2\n"), "line", "trial") == [
         f"line 1, column responders: {found} cohort_id, responders, n and line. {other} responders=NAME.",
         f"line 1, column n: {found} cohort_id, responders, n and line. {other} n=NAME.",
-        f"line 1, column line: {found} cohort_id, responders, n and line. {other} line=NAME.",
+        f"line 1, column line: {found} cohort_id, responders, n and line.",
     ]
 
 
 def test_a_misspelt_column(give: Give) -> None:
     assert faults(give("cohort_id,respnders,n\na,1,2\n")) == [
-        "line 1, column responders: found no such column, only cohort_id, respnders and n; allowed: a header with "
-        'cohort_id, responders and n. Did you mean the column "respnders"? If it has another name, say so under '
-        '"columns", as in responders=respnders.'
+        (
+            "line 1, column responders: found no such column, only cohort_id, respnders and n; allowed: a header with "
+            'cohort_id, responders and n. Did you mean the column "respnders"? If it has another name, say so under '
+            '"columns", as in responders=respnders.'
+        )
     ]
 
 
@@ -544,7 +546,8 @@ ROWS = "an evidence table has a header and a row for each cohort."
         pytest.param(
             b"PAR1 and no more",
             "trials.csv looks like Parquet but cannot be read (Could not open Parquet input source '<Buffer>': Parquet "
-            "magic bytes not found in footer. Either the file is corrupted or this is not a parquet file). Write it again.",
+            "magic bytes not found in footer. Either the file is corrupted or this is not a parquet file). "
+            "Write it again.",
             id="Parquet",
         ),
     ],
