@@ -10,6 +10,7 @@ from alkbayes.evidence.duplicates import possible_duplicates
 from alkbayes.evidence.rules import BASIC_COLUMNS
 from alkbayes.evidence.table import Evidence
 from alkbayes.text.names import listed, quoted
+from alkbayes.vocabulary import LEVELS
 
 LEAST_ROWS = 3
 """Of two rows each has the sums of all others where they are alike."""
@@ -23,12 +24,13 @@ def table_cautions(evidence: Evidence) -> tuple[str, ...]:
     -------
     tuple of str
         A row with the sums of all others; values of a column that differ in case, blanks or Unicode form only, the
-        first five of them; and what `possible_duplicates` says.
+        first five of them; values that the field does not know beside some that it does; and what
+        `possible_duplicates` says.
     """
     spellings = list(_spellings(evidence.frame))
     if len(spellings) > MOST_SHOWN:
         spellings[MOST_SHOWN:] = [f"{len(spellings) - MOST_SHOWN} more values are spelt in two ways."]
-    return (*_totals(evidence), *spellings, *possible_duplicates(evidence))
+    return (*_totals(evidence), *spellings, *_strangers(evidence.frame), *possible_duplicates(evidence))
 
 
 def _totals(evidence: Evidence) -> Iterator[str]:
@@ -63,4 +65,17 @@ def _spellings(frame: pd.DataFrame) -> Iterator[str]:
             yield (
                 f"Column {column}: {names} differ only in {what} and count as {len(values)} values. If they are one, "
                 "write them alike."
+            )
+
+
+def _strangers(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each column of the field's levels that has others among them."""
+    for column, levels in LEVELS.items():
+        values = [value for value in dict.fromkeys(frame[column]) if value] if column in frame else []
+        others = [value for value in values if value not in levels]
+        if others and len(others) < len(values):
+            verb = "is a level" if len(others) == 1 else "are levels"
+            yield (
+                f"Column {column}: {listed([quoted(value) for value in others])} {verb} beside "
+                f"{listed([value for value in values if value in levels])}. If one of these is meant, write it so."
             )

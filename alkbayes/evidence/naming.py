@@ -118,7 +118,7 @@ def _tells_apart(cells: Sequence[str]) -> bool:
 
 def _ambiguous(table: Table, name: str, candidates: Sequence[str]) -> Fault:
     found = f"{listed(candidates)}, each of which may be meant"
-    advice = f'Say under "columns" which it is, as in {name}={candidates[0]}.'
+    advice = f'Say under "columns" which it is, as in {name}={candidates[-1]}.'
     return Fault(table.header.line, found, "one column", advice, column=name)
 
 

@@ -1,7 +1,7 @@
 """A table as its file has it: records that know where they stand, under a header of names."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.faults import Fault, refusal
@@ -83,7 +83,7 @@ def assembled(
     records = [item for item in rest if isinstance(item, Record)]
     faults = [item for item in rest if isinstance(item, Fault)]
     faults += [_ragged(record, header, separator) for record in records if len(record.cells) != len(header.cells)]
-    table = Table(
+    return Table(
         name=name,
         header=header,
         records=tuple(record for record in records if len(record.cells) == len(header.cells)),
@@ -92,7 +92,6 @@ def assembled(
         notes=(*notes, *titles),
         sheet=sheet,
     )
-    return _without_empty_end(table)
 
 
 def _header(items: list[Record | Fault], name: str, unit: str) -> tuple[Record, list[str], list[Record | Fault]]:
@@ -111,14 +110,6 @@ def _header(items: list[Record | Fault], name: str, unit: str) -> tuple[Record, 
 
 def _filled(record: Record) -> int:
     return sum(map(bool, record.cells))
-
-
-def _without_empty_end(table: Table) -> Table:
-    """Return a table without the columns at its end that have neither name nor cells: spreadsheets write such."""
-    filled = (place for record in (table.header, *table.records) for place, cell in enumerate(record.cells) if cell)
-    width = 1 + max(filled, default=-1)
-    header, *records = (replace(record, cells=record.cells[:width]) for record in (table.header, *table.records))
-    return replace(table, header=header, records=tuple(records))
 
 
 def _ragged(record: Record, header: Record, separator: str) -> Fault:

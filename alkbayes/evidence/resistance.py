@@ -176,7 +176,11 @@ def _frame(table: Table) -> pd.DataFrame:
     """Return the records of a table without faults as `ResistanceTable.frame` has them."""
     columns = zip(*(record.cells for record in table.records), strict=True)
     frame = pd.DataFrame(
-        {name: pd.Series(list(cells), dtype="str") for name, cells in zip(table.header.cells, columns, strict=True)}
+        {
+            name: pd.Series(list(cells), dtype="str")
+            for name, cells in zip(table.header.cells, columns, strict=True)
+            if name
+        }
     )
     for name, value in OPTIONAL.items():
         if name not in frame:

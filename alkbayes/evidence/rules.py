@@ -68,7 +68,11 @@ KEEP_EMPTY = "If a cohort does not say, leave both cells empty."
 def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
     """Yield what is wrong with the header: names that are missing, empty or there twice; and a table without rows."""
     line, names = table.header.line, table.header.cells
-    if unnamed := [str(place) for place, name in enumerate(names, start=1) if not name]:
+    filled = [any(cells) for cells in zip(*(record.cells for record in table.records), strict=True)] or [True] * len(
+        names
+    )
+    # Spreadsheets write columns without any name or cell.
+    if unnamed := [str(place) for place, name in enumerate(names, start=1) if not name and filled[place - 1]]:
         columns = "column" if len(unnamed) == 1 else "columns"
         it = "it" if len(unnamed) == 1 else "them"
         found = f"no name for {columns} {listed(unnamed)} of {len(names)}"
@@ -79,8 +83,9 @@ def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
         if len(places) > 1:
             found = f"this name for columns {listed(places)}"
             yield Fault(line, found, "each name once", "Rename or delete all but one.", column=name)
+    told = {fault.column for fault in table.faults}
     for column in needed:
-        if column not in named:
+        if column not in named and column not in told:
             others = (name for name in named if name not in needed)
             guess = next((name for name in others if near_miss(name, [column])), None)
             advice = f"Did you mean the column {quoted(guess)}? " if guess else ""

@@ -379,7 +379,7 @@ def _counts(levels: Mapping[str, str], frame: pd.DataFrame) -> dict[str, object]
 
 def _frame(table: Table, outcome: Outcome) -> pd.DataFrame:
     """Return the records of a table without faults as `Evidence.frame` has them, but for counts that are not usual."""
-    columns = {name: pd.Series(table.column(name), dtype="str") for name in table.header.cells}
+    columns = {name: pd.Series(table.column(name), dtype="str") for name in table.header.cells if name}
     counts = {name: _counts_in(columns[name]) for name in outcome.columns if outcome.usual}
     blank = {name: cells.where(~cells.map(is_missing), "") for name, cells in columns.items() if name not in counts}
     return pd.DataFrame({name: counts[name] if name in counts else blank[name] for name in columns})

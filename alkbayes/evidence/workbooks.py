@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from xml.etree import ElementTree as ET
 
@@ -17,6 +18,7 @@ from python_calamine import (
 )
 
 from alkbayes.errors import EvidenceError
+from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.records import ROWS, Record, Table, assembled
 from alkbayes.text.names import listed, near_miss, plain, quoted
 from alkbayes.text.wording import counted
@@ -71,14 +73,17 @@ def read_workbook(content: bytes, name: str, *, sheet: str | None, expected: Seq
     for (row, column), text in _as_shown(content, chosen).items():
         if row < len(rows) and column < len(rows[row]):
             rows[row][column] = text
-    merged = _unmerged(found, rows)
+    merged = list(_unmerged(found, rows))
     others = [each for each in workbook.sheet_names if each != chosen]
     if others:
         notes.insert(0, f"Sheet {quoted(chosen)} is read; the workbook also has {listed(others)}.")
     records = (Record(at, tuple(row)) for at, row in enumerate(rows, start=1) if any(row))
     if not any(map(any, rows)):
         raise EvidenceError(f"{where} is empty; {ROWS}")
-    return assembled(records, where, unit="row", notes=(*notes, *merged), sheet=chosen)
+    notes += [each for each in merged if isinstance(each, str)]
+    faults = [each for each in merged if isinstance(each, Fault)]
+    table = assembled(records, where, unit="row", notes=notes, sheet=chosen)
+    return replace(table, faults=(*table.faults, *faults))
 
 
 def _chosen(
@@ -129,7 +134,7 @@ def _text(cell: object) -> str:
 def _date_notes(sheet: CalamineSheet, rows: Cells) -> list[str]:
     """Return a note on each column that has dates beside other values: Excel makes a date of "1/2"."""
     values = sheet.to_python(skip_empty_area=False)
-    first = next((at for at, row in enumerate(rows) if sum(map(bool, row)) > 1), 0)
+    first = _header_row(rows)
     notes = []
     for place, name in enumerate(rows[first] if rows else []):
         dates = [at for at, row in enumerate(values) if at > first and isinstance(row[place], date)]
@@ -143,14 +148,29 @@ def _date_notes(sheet: CalamineSheet, rows: Cells) -> list[str]:
     return notes
 
 
-def _unmerged(sheet: CalamineSheet, rows: Cells) -> Iterator[str]:
-    """Write the value of cells that are merged down a column into each of their rows, and yield a note on it."""
+def _unmerged(sheet: CalamineSheet, rows: Cells) -> Iterator[str | Fault]:
+    """Write the text of cells that are merged down a column into each of their rows, and yield a note on it.
+
+    A number is a fault: nothing says whether it is each row's or the sum of all.
+    """
+    header = _header_row(rows)
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
-        if left != right or top == bottom or bottom >= len(rows) or not rows[top][left]:
+        value = rows[top][left] if bottom < len(rows) else ""
+        if left != right or top == bottom or top <= header or not value:
+            continue
+        if value[0].isdigit():
+            found = f"cells that are merged over the rows {top + 1} to {bottom + 1}"
+            advice = "Unmerge them, and write each row's own number."
+            yield Fault(top + 1, found, "one number for each row", advice, column=rows[header][left])
             continue
         for row in range(top + 1, bottom + 1):
-            rows[row][left] = rows[top][left]
-        yield f"Merged cells: {quoted(rows[top][left])} counts for each of the rows {top + 1} to {bottom + 1}."
+            rows[row][left] = value
+        yield f"Merged cells: {quoted(value)} counts for each of the rows {top + 1} to {bottom + 1}."
+
+
+def _header_row(rows: Cells) -> int:
+    """Return where the first row with several cells stands: the header, whatever titles are above it."""
+    return next((at for at, row in enumerate(rows) if sum(map(bool, row)) > 1), 0)
 
 
 def _as_shown(content: bytes, sheet: str) -> Mapping[Place, str]:
@@ -199,7 +219,8 @@ def _percent_styles(archive: zipfile.ZipFile) -> set[str]:
     if "xl/styles.xml" not in archive.namelist():
         return set()
     styles = list(ET.fromstring(archive.read("xl/styles.xml")))  # noqa: S314
-    codes = {each.get("numFmtId"): each.get("formatCode", "") for part in styles for each in part.iter()}
+    own = [each for part in styles if _tag(part) == "numFmts" for each in part]
+    codes = {each.get("numFmtId"): each.get("formatCode", "") for each in own}
     formats = next(([*part] for part in styles if _tag(part) == "cellXfs"), [])
     return {
         str(number)

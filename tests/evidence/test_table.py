@@ -416,7 +416,7 @@ def test_the_bundled_table_lacks_a_column() -> None:
 
 def test_names_of_columns_that_are_there_twice_or_empty(give: Give) -> None:
     assert faults(give("cohort_id,n,responders,n,,\na,0,1,x,,y\n")) == [
-        "line 1: found no name for columns 5 and 6 of 6; allowed: a name for each column. Name them, or delete them.",
+        "line 1: found no name for column 6 of 6; allowed: a name for each column. Name it, or delete it.",
         "line 1, column n: found this name for columns 2 and 4; allowed: each name once. Rename or delete all but one.",
     ]
 

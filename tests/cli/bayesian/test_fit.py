@@ -60,6 +60,9 @@ EVIDENCE = {
     "patients": COUNT,
     "responders": COUNT,
     "sha256": TEXT,
+    "file": TEXT,
+    "sheet": (NoneType,),
+    "columns": (dict,),
 }
 DIAGNOSTICS = {
     "converged": (bool,),
@@ -200,6 +203,9 @@ def test_the_document_says_what_was_fitted(json_run, own_table: Path) -> None:
         "patients": 343,
         "responders": 203,
         "sha256": sha256(own_table.read_bytes()).hexdigest(),
+        "file": "evidence.csv",
+        "sheet": None,
+        "columns": {},
     }
     settings = document["provenance"]["settings"]
     assert (settings["seed"], settings["chains"], settings["draws"]) == (7, 4, 1000)
