@@ -154,7 +154,13 @@ def test_levels_of_one_cohort_are_named(spec_of: Any, table_of: Any) -> None:
     assert note.startswith("line: every level has one cohort")
 
 
-@pytest.mark.parametrize(("reference", "guess"), [("nosuch", ""), ("crizotinb", ' Did you mean "crizotinib"?')])
+@pytest.mark.parametrize(
+    ("reference", "guess"),
+    [
+        ("nosuch", " Rename a level of the table, or the reference in the model."),
+        ("crizotinb", ' Did you mean "crizotinib"?'),
+    ],
+)
 def test_a_reference_that_no_cohort_has_is_an_error(
     reference: str, guess: str, spec_of: Any, table_of: Callable[..., Any]
 ) -> None:
