@@ -24,7 +24,7 @@ def read_parquet(content: bytes, name: str) -> Table:
     """
     try:
         frame = pd.read_parquet(io.BytesIO(content))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, NotImplementedError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise EvidenceError(f"{name} looks like Parquet but cannot be read ({reason}). Write it again.") from error
     return table_of_frame(frame, name)

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -28,6 +29,9 @@ FIRST_ROWS = 10
 
 BUILT_IN_PERCENT = {"9", "10"}
 """Numbers of Excel's own formats 0% and 0.00%."""
+
+DAMAGED = (CalamineError, zipfile.BadZipFile, zlib.error, ET.ParseError, EOFError, NotImplementedError)
+"""What reading a damaged workbook raises."""
 
 type Cells = list[list[str]]
 type Place = tuple[int, int]
@@ -62,15 +66,17 @@ def read_workbook(content: bytes, name: str, *, sheet: str | None, expected: Seq
         chosen = _chosen(workbook, name, sheet, visible, expected)
         found = workbook.get_sheet_by_name(chosen)
         rows, where = _texts(found), f"{name}, sheet {quoted(chosen)}"
-        notes = _date_notes(found, rows)
+        notes, shown = _date_notes(found, rows), _as_shown(content, chosen)
     except PasswordError as error:
         raise EvidenceError(f"{name} is protected by a password. Save a copy without one, and give that.") from error
-    except CalamineError as error:
-        raise EvidenceError(
-            f"{name} looks like a workbook but cannot be read as one ({error}); allowed: .xlsx, .xlsb, .xls and .ods. "
-            "Open it in Excel or LibreOffice, save it as .xlsx or CSV, and give that file."
-        ) from error
-    for (row, column), text in _as_shown(content, chosen).items():
+    except DAMAGED as error:
+        raise _unreadable(name, error) from error
+    except BaseException as error:
+        # What calamine raises where it meets the unexpected in a damaged .xls; Rust has it be no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _unreadable(name, error) from error
+    for (row, column), text in shown.items():
         if row < len(rows) and column < len(rows[row]):
             rows[row][column] = text
     merged = list(_unmerged(found, rows))
@@ -84,6 +90,14 @@ def read_workbook(content: bytes, name: str, *, sheet: str | None, expected: Seq
     faults = [each for each in merged if isinstance(each, Fault)]
     table = assembled(records, where, unit="row", notes=notes, sheet=chosen)
     return replace(table, faults=(*table.faults, *faults))
+
+
+def _unreadable(name: str, error: BaseException) -> EvidenceError:
+    """Return the error for a file that begins as a workbook does and goes on otherwise."""
+    return EvidenceError(
+        f"{name} looks like a workbook but cannot be read as one ({error}); allowed: .xlsx, .xlsb, .xls and .ods. "
+        "Open it in Excel or LibreOffice, save it as .xlsx or CSV, and give that file."
+    )
 
 
 def _chosen(

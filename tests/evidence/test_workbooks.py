@@ -67,6 +67,19 @@ def test_an_empty_workbook_and_an_empty_sheet(tmp_path: Path, xlsx: Callable[...
             read_evidence(path, sheet=sheet)
 
 
+def test_a_damaged_workbook_is_refused(tmp_path: Path, xlsx: Callable[..., bytes]) -> None:
+    whole = xlsx({"Cohorts": TABLE})
+    refused = 0
+    for place in range(4, len(whole), 97):
+        content = bytearray(whole)
+        content[place : place + 3] = b"\xff\x00\x07"
+        try:
+            read_evidence(give(tmp_path, bytes(content)))
+        except EvidenceError:
+            refused += 1
+    assert refused > 20
+
+
 def test_rows_are_those_of_the_sheet(made: Callable[..., Path]) -> None:
     def fill(_: Any, sheet: Any) -> None:
         sheet.write(0, 1, "Table 2. Responses by cohort")
