@@ -1,4 +1,4 @@
-"""Text files of records: the encoding, the separator and the quotation marks, each told from the file itself."""
+"""Text files: encoding, separator and decimal mark are detected from the file itself."""
 
 import codecs
 import csv
@@ -21,15 +21,15 @@ TEXT_CONTROLS = b"\t\n\v\f\r"
 """Control characters that a text file may hold."""
 
 BINARY_SHARE = 0.01
-"""Share of other control characters from which a file that is not UTF-8 is called binary rather than Windows-1252."""
+"""Share of other control characters above which a file that is not UTF-8 is binary rather than Windows-1252."""
 
 WORD_ENDS = ' ,;"\t\r\n'
 
 FIRST_LINES = 10
-"""Lines among which the header is looked for."""
+"""Number of lines searched for the header."""
 
 SAMPLE = 8192
-"""Bytes from which the kind of a file is told."""
+"""Number of bytes examined to tell the kind of file."""
 
 AS_CSV = 'In Excel choose File > Save As > "CSV UTF-8 (Comma delimited)"'
 
@@ -49,7 +49,7 @@ def read_text(content: bytes, name: str, *, expected: Sequence[str]) -> Table:
     name
         The file's name, for messages.
     expected
-        Names of columns, in any spelling, by which the separator is told where the header leaves it open.
+        Column names, in any spelling, that help to tell the separator.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def read_text(content: bytes, name: str, *, expected: Sequence[str]) -> Table:
 
 
 def decode(content: bytes, name: str) -> tuple[str, str]:
-    """Return the text of a file, and a note on its encoding where that is not UTF-8.
+    """Return the text of a file, with a note on the encoding unless it is UTF-8.
 
     Raises
     ------
@@ -94,13 +94,13 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
 
 
 def _line_at(content: bytes, position: int) -> int:
-    """Return the number of the line on which the byte at `position` stands."""
+    """Return the line number of the byte at `position`."""
     before = content[:position].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return before.count(b"\n") + 1
 
 
 def _wide_encoding(content: bytes) -> str | None:
-    """Return the name of the encoding that takes two or four bytes for each letter, if it is one."""
+    """Return the name of the encoding if it uses two or four bytes per character."""
     if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "UTF-32"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -113,7 +113,7 @@ def _wide_encoding(content: bytes) -> str | None:
 
 
 def _as_windows(content: bytes, position: int, name: str) -> tuple[str, str]:
-    """Return the text of a file whose byte at `position` is not UTF-8, read as Windows-1252, and a note on that."""
+    """Decode a file as Windows-1252 after UTF-8 failed at `position`, and return a note on it."""
     sample = content[:SAMPLE]
     controls = sum(byte < ord(" ") and byte not in TEXT_CONTROLS for byte in sample)
     if controls > BINARY_SHARE * len(sample):
@@ -139,9 +139,9 @@ def _as_windows(content: bytes, position: int, name: str) -> tuple[str, str]:
 
 
 def _separator(text: str, expected: Sequence[str]) -> str:
-    """Return the separator of a text: the one that finds most of the expected columns, then the most columns.
+    """Return the separator that finds most of the expected columns; in a tie, the most columns.
 
-    A title may stand above the header, so that more than the first line is looked at.
+    More than the first line is searched, since a title may stand above the header.
     """
     wanted = set(map(plain, expected))
     lines = [line for line in text.splitlines() if line.strip()][:FIRST_LINES]
@@ -154,7 +154,7 @@ def _separator(text: str, expected: Sequence[str]) -> str:
 
 
 def _split(text: str, mark: str) -> Iterator[Record | Fault]:
-    """Yield the records that are not blank, and a fault for each one that cannot be split."""
+    """Yield every record that is not blank, or a fault if it cannot be split."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True, skipinitialspace=mark != "\t")
     while True:
         line = reader.line_num + 1
@@ -179,10 +179,10 @@ def _split(text: str, mark: str) -> Iterator[Record | Fault]:
 
 
 def _with_decimal_points(table: Table) -> Table:
-    """Return a table that is not separated by commas with points for the decimal commas of its numbers.
+    """Replace decimal commas by points, in a table that is not separated by commas.
 
-    Only in columns of nothing but numbers: elsewhere a comma is a comma. Three digits after each comma of a column may
-    be thousands, and stay.
+    Columns of numbers only. If every comma in a column precedes exactly three digits, it may mark thousands: such a
+    column is left alone.
     """
     columns = list(zip(*(record.cells for record in table.records), strict=True))
     changed = []

@@ -1,4 +1,4 @@
-"""What is wrong with an evidence table: one line a fault, in words that can be read aloud."""
+"""Faults of an evidence table, one line each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from alkbayes.text.names import quoted, shown
 from alkbayes.text.wording import counted
 
 MOST_SHOWN = 20
-"""Faults that a message spells out; of the rest it gives the number."""
+"""Number of faults spelt out in a message; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a table.
+    """A single fault of a table.
 
     Attributes
     ----------
     line
         Line of the file, or row of the sheet, on which the record starts, counted from 1.
     found, allowed
-        What stands there and what may; both complete "found …" and "allowed: …".
+        What was found and what is allowed, to follow "found" and "allowed:".
     advice
-        What to do, in whole sentences; empty where it is plain.
+        What to do, in whole sentences; may be empty.
     cohort, column
-        Which cell; empty where the fault is not one cell's.
+        The cell; empty if the fault is not in a single cell.
     """
 
     line: int

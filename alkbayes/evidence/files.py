@@ -1,4 +1,4 @@
-"""Files of tables: their bytes, and by what these begin with, how they are read."""
+"""Files that hold tables: reading the bytes, and telling the format from them."""
 
 import shlex
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from alkbayes.evidence.records import Table
 from alkbayes.text.names import quoted
 
 OLE, ZIP, OPEN_DOCUMENT = b"\xd0\xcf\x11\xe0", b"PK\x03\x04", b"application/vnd.oasis.opendocument.spreadsheet"
-"""How files of .xls begin, those of other workbooks, and what those of .ods have near the beginning."""
+"""First bytes of .xls files and of other workbooks, and a string near the start of .ods files."""
 
 OTHERS = {b"\x1f\x8b": "a gzip archive", b"%PDF": "a PDF", b"{\\rtf": "a text document (RTF)"}
 
@@ -39,7 +39,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_records(content: bytes, name: str, *, expected: Sequence[str], sheet: str | None = None) -> Table:
-    """Return the table in a file, told by its content to be a workbook, Parquet or text.
+    """Return the table in a file; the content tells a workbook from Parquet and text.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def read_records(content: bytes, name: str, *, expected: Sequence[str], sheet: s
     name
         The file's name, for messages.
     expected
-        Names of columns, in any spelling, by which a header is known.
+        Column names, in any spelling, that identify a header.
     sheet
         Of a workbook; None takes the one that holds a table.
 
@@ -74,7 +74,7 @@ def read_records(content: bytes, name: str, *, expected: Sequence[str], sheet: s
 
 
 def file_name(stem: str, content: bytes) -> str:
-    """Return a name for a file of this content, with the ending that goes with it."""
+    """Return a file name with the right extension for the content."""
     if content.startswith(ZIP):
         return f"{stem}.ods" if OPEN_DOCUMENT in content[:200] else f"{stem}.xlsx"
     if content.startswith(OLE):

@@ -1,4 +1,4 @@
-"""Data frames as tables: those of pandas, and Parquet files."""
+"""Pandas data frames and Parquet files as tables."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from alkbayes.errors import EvidenceError
 from alkbayes.evidence.records import Record, Table, assembled
 
 PARQUET = b"PAR1"
-"""How a Parquet file begins."""
+"""First bytes of a Parquet file."""
 
 
 def read_parquet(content: bytes, name: str) -> Table:
@@ -31,7 +31,7 @@ def read_parquet(content: bytes, name: str) -> Table:
 
 
 def table_of_frame(frame: pd.DataFrame, name: str) -> Table:
-    """Return a data frame as a table; an index that has a name is its first column."""
+    """Return a data frame as a table; a named index becomes the first column."""
     if any(label is not None for label in frame.index.names):
         frame = frame.reset_index()
     header = Record(0, tuple(str(column).strip() for column in frame.columns))
@@ -50,7 +50,7 @@ def as_csv(table: Table) -> bytes:
 
 
 def _text(value: Any) -> str:
-    """Return what a cell holds; a whole number without decimals, nothing where it is missing."""
+    """Return a cell as text: whole numbers without decimals, missing values as an empty string."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return ""
     if isinstance(value, float | np.floating) and value.is_integer():

@@ -1,4 +1,4 @@
-"""Which column of a file is which: as the user says, or by names that everybody uses."""
+"""Column names: as mapped by the user, or by well-known synonyms."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,36 +12,35 @@ from alkbayes.vocabulary import is_missing
 COHORT, TRIAL, RESPONDERS, N = "cohort_id", "trial", "responders", "n"
 
 STUDY = ("study", "studyid", "studyname")
-"""Names for a trial, or for a cohort where each trial has one; as `text.names.plain` leaves them."""
+"""Names for a column of trials, or of cohorts if no trial has two; as `text.names.plain` leaves them."""
 WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
     COHORT: ("cohort", "studlab", "slab", *STUDY, "label", "author", "authors", "name", "id"),
     TRIAL: (*STUDY, "trialid", "trialname"),
     RESPONDERS: ("event", "events", "events1", "xi", "r", "responses", "responder"),
     N: ("total", "total1", "totals", "ni", "patients"),
 }
-"""Other names for a column, as meta, metafor, RBesT, RevMan, MetaInsight and Excel have them; the likeliest first."""
+"""Synonyms used by meta, metafor, RBesT, RevMan, MetaInsight and in Excel, the likeliest first."""
 
 EXPECTED = (*WELL_KNOWN, *(name for names in WELL_KNOWN.values() for name in names))
-"""Names by which a header is known."""
+"""Names that identify a header."""
 
 
 def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Table:
-    """Return a table whose columns have the names that this package knows.
+    """Return a table with its columns renamed to the names used in this package.
 
     Parameters
     ----------
     table
         As it was read.
     needed
-        Names that the table should have; of these another spelling is taken too.
+        Columns needed; other spellings of them are accepted.
     columns
-        Names, each with the file's own name for the column, that are to be used whatever the columns are called.
+        The user's mapping from names used here to the column names of the file.
 
     Returns
     -------
     Table
-        With a `cohort_id` in any case, made of the trials or of the rows' numbers if need be; with notes on all that
-        was renamed, and with faults where that is not possible.
+        With a `cohort_id`, generated if need be, and with notes on what was renamed or faults if that failed.
     """
     own = table.header.cells
     faults = list(_mapping_faults(table, columns))
@@ -71,12 +70,12 @@ def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Ta
 
 
 def _taken(own: Sequence[str], name: str, columns: Mapping[str, str]) -> bool:
-    """Return whether a name that a column is to have is that of another, which keeps it."""
+    """Return whether another column already has this name and keeps it."""
     return name in own and name not in columns.values()
 
 
 def _mapping_faults(table: Table, columns: Mapping[str, str]) -> Iterator[Fault]:
-    """Yield what is wrong with the names that the user gave."""
+    """Yield faults in the user's mapping."""
     own, line = table.header.cells, table.header.line
     for name, source in columns.items():
         if source not in own:
@@ -90,7 +89,7 @@ def _mapping_faults(table: Table, columns: Mapping[str, str]) -> Iterator[Fault]
 
 
 def _candidates(name: str, free: Sequence[str]) -> list[str]:
-    """Return the columns that may be meant by a name, the likeliest first."""
+    """Return the columns that may be meant, the likeliest first."""
     same = [each for each in free if plain(each) == plain(name)]
     if name in {RESPONDERS, N} and len(set(same)) > 1:
         return same  # n and N: in many tables the events and the total
@@ -102,7 +101,7 @@ def _candidates(name: str, free: Sequence[str]) -> list[str]:
 
 
 def _label(table: Table, name: str, candidates: list[str]) -> list[str]:
-    """Return the column that names cohorts or trials, in a list; empty where none does."""
+    """Return the column with the names of cohorts or trials, as a list of at most one."""
     if name in candidates or not candidates:
         return candidates[:1]
     if name == TRIAL:
@@ -128,7 +127,7 @@ def _renaming_notes(names: Mapping[str, str]) -> Iterator[str]:
 
 
 def _with_ids(table: Table) -> Table:
-    """Return a table with a column of ids: the trial, numbered where it has several cohorts; else the row's number."""
+    """Add cohort names to a table: the trial, numbered within trials of several cohorts; else row numbers."""
     if TRIAL in table.header.cells:
         trials = table.column(TRIAL)
         many, seen = Counter(trials), dict[tuple[str, ...], str]()

@@ -1,4 +1,4 @@
-"""A table as its file has it: records that know where they stand, under a header of names."""
+"""A table as read from a file: a header, and records that know their place in the file."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from alkbayes.evidence.faults import Fault, refusal
 from alkbayes.text.names import quoted
 
 LEAST_COLUMNS = 3
-"""Cells of a header below which a row with a single cell is not taken for a title above it."""
+"""Number of cells in a row from which a single cell above it is taken for a title."""
 
 ROWS = "an evidence table has a header and a row for each cohort."
 
@@ -23,7 +23,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's header, its records with as many cells as the header, and the faults of all others.
+    """A header, the records that match it in length, and faults for those that do not.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Table:
     own: tuple[str, ...] = ()
 
     def refusal(self, faults: Iterable[Fault]) -> EvidenceError:
-        """Return the error that lists faults, with places and names as the user sees them."""
+        """Return an error that lists faults by the places and column names of the file."""
         return refusal(self.name, faults, unit=self.unit, columns=self.columns)
 
     def column(self, name: str) -> list[str]:
@@ -72,7 +72,7 @@ def assembled(
     sheet: str | None = None,
     separator: str = "comma",
 ) -> Table:
-    """Return a table of records, the first of which is its header; titles above it are left out.
+    """Return a table whose header is the first record; titles above it are skipped.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def assembled(
 
 
 def _header(items: list[Record | Fault], name: str, unit: str) -> tuple[Record, list[str], list[Record | Fault]]:
-    """Return the header, a note on each title above it, and the items below it."""
+    """Return the header, notes on titles above it, and the items below it."""
     titles: list[str] = []
     for place, item in enumerate(items):
         if isinstance(item, Fault):
@@ -113,7 +113,7 @@ def _filled(record: Record) -> int:
 
 
 def _ragged(record: Record, header: Record, separator: str) -> Fault:
-    """Return the fault of a record that has more or fewer cells than the header."""
+    """Return the fault of a record longer or shorter than the header."""
     many, needed = len(record.cells), len(header.cells)
     advice = f"Write a {separator} for each empty cell too."
     if many > needed:

@@ -1,4 +1,4 @@
-"""What a table of cohorts must obey, and what to say where it does not."""
+"""Rules for tables of cohorts."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,15 +42,15 @@ LEVELS_SAID_OTHERWISE: dict[str, dict[str, str]] = {
 """Other words for a level, as `text.names.plain` leaves them. Not "TKI-naive": that may follow chemotherapy."""
 
 TOTALS = {"total", "totals", "sum", "overall", "all", "pooled", "summary", "gesamt", "totaal"}
-"""What a row of totals is called, as `text.names.plain` leaves it."""
+"""Labels of a row of totals, as `text.names.plain` leaves them."""
 LEAST_ROWS = 2
-"""Of two rows each has the sums of all others where they are alike."""
+"""With two rows alike, each would be the sum of the others."""
 
 WHOLE = re.compile(r"([0-9]+)(?:\.00?)?")
-"""A count as a cell writes it."""
+"""How a count may be written."""
 
 NOT_KNOWN = MISSING | {"none", "null", "unknown"}
-"""How a table says that a number is not known. In other columns "none" and "unknown" are levels."""
+"""Words for an unknown number. In other columns "none" and "unknown" are levels."""
 
 NO_COUNTS = {
     r"[-−–]\s*[0-9](.|\s)*": "A count cannot be negative.",
@@ -63,7 +63,7 @@ NO_COUNTS = {
     r"[0-9]*[.,][0-9]+": "A count has no decimals. If the source gives only a rate, work the count out from it.",
     r"(.|\s)*": "Write it in digits alone.",
 }
-"""Cells that hold no count, by the first pattern that they match, and what to do."""
+"""Advice on cells that are not counts, by the first pattern that matches."""
 
 FORMULA = "A formula in this cell has no result: correct it, or write the value."
 KEEP_OUT = "If the number is not known, leave the cohort out."
@@ -71,7 +71,7 @@ KEEP_EMPTY = "If a cohort does not say, leave both cells empty."
 
 
 def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
-    """Yield what is wrong with the header: names that are missing, empty or there twice; and a table without rows."""
+    """Yield faults of the header (names missing, empty or repeated) and of a table without rows."""
     line, names = table.header.line, table.header.cells
     filled = [any(cells) for cells in zip(*(record.cells for record in table.records), strict=True)] or [True] * len(
         names
@@ -103,7 +103,7 @@ def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
 
 
 def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> Iterator[Fault]:
-    """Yield what is wrong with the rows, cell by cell and between rows, in the columns that the header has once."""
+    """Yield faults of the rows, within cells and between rows, in columns that occur once."""
     names = table.header.cells
     places = {name: place for place, name in enumerate(names) if names.count(name) == 1}
     first_lines: dict[str, int] = {}
@@ -124,7 +124,7 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
 
 
 def _total_faults(table: Table, places: Mapping[str, int], outcome: Outcome) -> Iterator[Fault]:
-    """Yield a fault for each row that is called a total and has the sums of all others."""
+    """Yield a fault for a row that is labelled as a total and has the sums of all others."""
     if not {"cohort_id", *outcome.columns} <= set(places):
         return
     rows = [[record.cells[places[name]] for name in ("cohort_id", *outcome.columns)] for record in table.records]
@@ -138,7 +138,7 @@ def _total_faults(table: Table, places: Mapping[str, int], outcome: Outcome) -> 
 
 
 def _uses(table: Table, place: int, levels: Sequence[str]) -> bool:
-    """Return whether a column has some of the levels that the field knows, or nothing; another has its own words."""
+    """Return whether a column uses the field's own levels, or is blank."""
     found = {record.cells[place] for record in table.records if not is_missing(record.cells[place])}
     return not found or not found.isdisjoint(levels)
 
@@ -150,10 +150,9 @@ def states(row: Mapping[str, str], outcome: Outcome) -> bool:
 
 
 def count_of(cell: str) -> int | None:
-    """Return the count that a cell holds; None if it is no whole number in digits or does not fit into an int64.
+    """Return the count in a cell; None unless it is a whole number in digits that fits into an int64.
 
-    One or two zeros behind a decimal point are what pandas and R write in a column that has missing values; three may
-    be thousands.
+    12.0 and 12.00 are accepted: pandas writes so in a column with missing values. 12.000 may be thousands.
     """
     digits = WHOLE.fullmatch(cell)
     return None if digits is None or _too_large(digits[1]) else int(digits[1])
@@ -166,7 +165,7 @@ def _too_large(digits: str) -> bool:
 
 
 def _id_faults(record: Record, unit: str, cohort: str, first_lines: dict[str, int]) -> Iterator[Fault]:
-    """Yield what is wrong with a cohort's id, and note where the id first stands."""
+    """Yield faults of a cohort's id, and record its first occurrence."""
     if is_missing(cohort):
         found = _as_found(cohort)
         yield Fault(record.line, found, "any text that no other row has", column="cohort_id")
@@ -179,7 +178,7 @@ def _id_faults(record: Record, unit: str, cohort: str, first_lines: dict[str, in
 
 
 def _outcome_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Outcome) -> Iterator[Fault]:
-    """Yield what is wrong with a row's counts of an outcome that not every cohort has."""
+    """Yield faults of a row's counts for an outcome that some cohorts may lack."""
     own = [name for name in outcome.columns if name in row and name not in ORR.columns]
     given = [name for name in own if not is_missing(row[name])]
     if not given or (count_of(row.get(outcome.n, "")) == 0 and row.get(outcome.responders) in {"", "0"}):
@@ -193,7 +192,7 @@ def _outcome_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Out
 
 
 def _count_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Outcome) -> Iterator[Fault]:
-    """Yield what is wrong with a row's two counts, each by itself and against each other."""
+    """Yield faults of a row's two counts, singly and together."""
     name_r, name_n = outcome.columns
     unknown = KEEP_OUT if outcome.usual else KEEP_EMPTY
     n = count_of(row[name_n]) if name_n in row else None
@@ -214,12 +213,12 @@ def _count_faults(line: int, cohort: str, row: Mapping[str, str], outcome: Outco
 
 
 def _as_found(cell: str) -> str:
-    """Return a cell without a value as a message shows it."""
+    """Return a missing value as shown in messages."""
     return quoted(cell) if cell else "nothing"
 
 
 def _not_a_count(cell: str, unknown: str) -> tuple[str, str]:
-    """Return what was found in a cell that holds no count, and what to do; `unknown` where no number is known."""
+    """Describe a cell that is not a count, and return advice: `unknown` if it is a missing value."""
     if cell.casefold() in NOT_KNOWN:
         return _as_found(cell), FORMULA if cell.casefold() in FORMULA_ERRORS else unknown
     if WHOLE.fullmatch(cell):
@@ -235,14 +234,14 @@ def _not_a_count(cell: str, unknown: str) -> tuple[str, str]:
 def _level_fault(
     line: int, cohort: str, column: str, value: str, levels: Sequence[str], *, needed: bool
 ) -> Fault | None:
-    """Return what is wrong with a cell that is neither id nor count, if anything.
+    """Return the fault of a cell that is neither id nor count, if any.
 
     Parameters
     ----------
     line, cohort, column, value
         Of the cell.
     levels
-        That the field knows for the column, where the table uses its words; a misspelt one is a fault.
+        The field's own levels, if the column uses them: near misses are faults.
     needed
         Whether the model needs a value.
     """

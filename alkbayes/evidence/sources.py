@@ -1,4 +1,4 @@
-"""A table as a user names it: the file, the sheet of a workbook, and which column is which."""
+"""Where a table comes from: file, sheet, and column mapping."""
 
 import csv
 import io
@@ -10,21 +10,21 @@ from alkbayes.errors import UsageError
 from alkbayes.text.names import quoted
 
 STANDARD_INPUT = "standard input"
-"""What a table that was piped in is called."""
+"""Name of a table that was piped in."""
 
 EXAMPLE = "cohort_id=studlab,responders=event,n=n"
 
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """Where a table is, and how it is to be read.
+    """Where a table is and how to read it.
 
     Attributes
     ----------
     path
         The file; None where it was piped in.
     columns
-        Names of columns, each with the file's own name for it.
+        Mapping from names used here to the column names of the file.
     sheet
         Of a workbook.
     content
@@ -38,9 +38,9 @@ class TableSource:
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Return which column is which, from text such as "cohort_id=studlab,responders=event,n=n".
+    """Parse a column mapping such as "cohort_id=studlab,responders=event,n=n".
 
-    A pair with a comma in it stands in quotation marks, as in CSV.
+    Quote a pair that contains a comma, as in CSV.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def parse_columns(text: str) -> dict[str, str]:
 
 
 def columns_text(columns: Mapping[str, str]) -> str:
-    """Return which column is which as text that :func:`parse_columns` reads."""
+    """Return a column mapping as text that :func:`parse_columns` reads."""
     line = io.StringIO(newline="")
     csv.writer(line, lineterminator="").writerow(f"{name}={own}" for name, own in columns.items())
     return line.getvalue()

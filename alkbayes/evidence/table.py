@@ -26,7 +26,7 @@ BUNDLED = "bundled"
 """`Evidence.source` of the table in the package."""
 BUNDLED_NAME = "the bundled table"
 FRAME = "the data frame"
-"""`Evidence.source` of a table that was no file."""
+"""`Evidence.source` of a data frame."""
 
 RECONSTRUCTION = (
     "The bundled table is a reconstruction of the published review's, near it and not equal to it "
@@ -120,12 +120,12 @@ class Evidence:
 
     @property
     def file(self) -> str:
-        """What a copy of the file is called, such as "evidence.csv": by what it is, not by what the user called it."""
+        """Name for a copy of the file, such as "evidence.csv", by its actual format."""
         return file_name("evidence", self.content)
 
 
 def trial_labels(frame: pd.DataFrame) -> tuple[str, ...] | None:
-    """Return which trial each cohort is of; a cohort without a trial is a trial of its own.
+    """Return a label for the trial of each cohort; a cohort without a trial is a trial of its own.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def trial_labels(frame: pd.DataFrame) -> tuple[str, ...] | None:
 
 
 def trial_names(frame: pd.DataFrame) -> list[str]:
-    """Return the name of each cohort's trial; a cohort without a trial is one of its own, under its own name.
+    """Return the trial's name for each cohort; a cohort without a trial is one of its own, by its own name.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def _checked(
     needed: Sequence[str],
     outcome: Outcome,
 ) -> Evidence:
-    """Return the evidence in a table that was read, without faults."""
+    """Check a table of records and return it as evidence."""
     wanted = tuple(dict.fromkeys((COHORT, *outcome.columns, *(name for name in needed if name != TRIAL))))
     table = named(records, wanted, columns)
     if faults := [*table.faults, *header_faults(table, wanted), *row_faults(table, wanted, outcome)]:
@@ -246,7 +246,7 @@ def _checked(
 
 
 def table_of(evidence: Evidence) -> Table:
-    """Return the table of records that a checked one was made of, with the lines on which they stand."""
+    """Return the records behind a checked table, with their places in the file."""
     name = BUNDLED_NAME if evidence.bundled else evidence.source
     records = read_records(
         evidence.content, name, sheet=evidence.sheet, expected=(*EXPECTED, *evidence.columns.values())
@@ -255,12 +255,12 @@ def table_of(evidence: Evidence) -> Table:
 
 
 def lines_of(table: Table) -> dict[str, int]:
-    """Return the line of the file on which each cohort stands."""
+    """Return the line or row of each cohort in the file."""
     return dict(zip(table.column(COHORT), (record.line for record in table.records), strict=True))
 
 
 def _trial_notes(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return a sentence on the cohorts that are trials of their own; nothing if each names its trial."""
+    """Return a sentence on cohorts that count as trials of their own, if any."""
     without = frame[COHORT] if TRIAL not in frame else frame.loc[frame[TRIAL] == "", COHORT]
     if without.empty:
         return ()
@@ -272,7 +272,7 @@ def _trial_notes(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _decimal_notes(table: Table, outcome: Outcome) -> tuple[str, ...]:
-    """Return a sentence on the counts that are written with decimals, such as 12.0; nothing if there are none."""
+    """Return a sentence on counts written with decimals, such as 12.0, if any."""
     found = [
         f"{name} ({counted(len(cells), 'cell')}, the first {quoted(cells[0])})"
         for name in outcome.columns
@@ -282,7 +282,7 @@ def _decimal_notes(table: Table, outcome: Outcome) -> tuple[str, ...]:
 
 
 def _missing_notes(table: Table) -> tuple[str, ...]:
-    """Return a sentence that names the words that were read as missing values, and where; nothing if there are none."""
+    """Return a sentence on the words that were read as missing values, if any."""
     columns = zip(*(record.cells for record in table.records), strict=True)
     found = []
     for name, cells in zip(table.header.cells, columns, strict=True):
@@ -293,7 +293,7 @@ def _missing_notes(table: Table) -> tuple[str, ...]:
 
 
 def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the cohorts that have an outcome, with its counts, and what is to be said of the others."""
+    """Return the cohorts that report an outcome, with its counts, and notes on the others."""
     if outcome.usual:
         return frame, ()
     responders, n = (frame[column] for column in outcome.columns)
@@ -378,7 +378,7 @@ def _counts(levels: Mapping[str, str], frame: pd.DataFrame) -> dict[str, object]
 
 
 def _frame(table: Table, outcome: Outcome) -> pd.DataFrame:
-    """Return the records of a table without faults as `Evidence.frame` has them, but for counts that are not usual."""
+    """Return the records as a data frame; only the usual counts are converted to numbers."""
     columns = {name: pd.Series(table.column(name), dtype="str") for name in table.header.cells if name}
     counts = {name: _counts_in(columns[name]) for name in outcome.columns if outcome.usual}
     blank = {name: cells.where(~cells.map(is_missing), "") for name, cells in columns.items() if name not in counts}
@@ -386,5 +386,5 @@ def _frame(table: Table, outcome: Outcome) -> pd.DataFrame:
 
 
 def _counts_in(cells: "pd.Series[str]") -> NDArray[np.int64]:
-    """Return the counts of cells that hold nothing else."""
+    """Convert cells that are known to hold counts."""
     return np.array([count_of(cell) for cell in cells.tolist()], dtype=np.int64)

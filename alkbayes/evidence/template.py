@@ -1,4 +1,4 @@
-"""A workbook to fill in: an empty table of cohorts, and a sheet that explains its columns."""
+"""A workbook to fill in: an empty table of cohorts and an explanation of its columns."""
 
 import io
 
@@ -8,7 +8,7 @@ from alkbayes.evidence.outcomes import ORR
 
 COHORTS, EXPLAINED = "Cohorts", "Columns"
 MOST_ROWS = 1000
-"""Rows of the table whose counts are checked as they are typed."""
+"""Number of rows whose counts Excel validates on entry."""
 
 COLUMNS = {
     "cohort_id": ("always", "A name for the cohort that no other row has: the first author and year, or the arm."),

@@ -1,4 +1,4 @@
-"""Sheets of workbooks: which one is read, and its cells as the user sees them."""
+"""Workbooks: choosing the sheet, and reading its cells as the user sees them."""
 
 import io
 import re
@@ -25,13 +25,13 @@ from alkbayes.text.names import listed, near_miss, plain, quoted
 from alkbayes.text.wording import counted
 
 FIRST_ROWS = 10
-"""Rows among which the header of a sheet is looked for."""
+"""Number of rows searched for the header."""
 
 BUILT_IN_PERCENT = {"9", "10"}
-"""Numbers of Excel's own formats 0% and 0.00%."""
+"""Ids of Excel's built-in formats 0% and 0.00%."""
 
 DAMAGED = (CalamineError, zipfile.BadZipFile, zlib.error, ET.ParseError, EOFError, NotImplementedError)
-"""What reading a damaged workbook raises."""
+"""Exceptions raised for damaged workbooks."""
 
 type Cells = list[list[str]]
 type Place = tuple[int, int]
@@ -47,9 +47,9 @@ def read_workbook(content: bytes, name: str, *, sheet: str | None, expected: Seq
     name
         The file's name, for messages.
     sheet
-        The sheet's name. None takes the only visible one that has a table, by `expected`.
+        The sheet's name. Default: the only visible sheet with a table.
     expected
-        Names of columns, in any spelling, by which a table is known.
+        Column names, in any spelling, that identify a table.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def read_workbook(content: bytes, name: str, *, sheet: str | None, expected: Seq
 
 
 def _unreadable(name: str, error: BaseException) -> EvidenceError:
-    """Return the error for a file that begins as a workbook does and goes on otherwise."""
+    """Return the error for a file that looks like a workbook but is damaged."""
     return EvidenceError(
         f"{name} looks like a workbook but cannot be read as one ({error}); allowed: .xlsx, .xlsb, .xls and .ods. "
         "Open it in Excel or LibreOffice, save it as .xlsx or CSV, and give that file."
@@ -124,18 +124,18 @@ def _chosen(
 
 
 def _knows(sheet: CalamineSheet, wanted: set[str]) -> bool:
-    """Return whether one of the first rows of a sheet has two of the expected names at least."""
+    """Return whether one of the first rows has at least two of the expected names."""
     rows = sheet.to_python(skip_empty_area=False, nrows=FIRST_ROWS)
     return any(len(wanted.intersection(plain(_text(cell)) for cell in row)) > 1 for row in rows)
 
 
 def _texts(sheet: CalamineSheet) -> Cells:
-    """Return the cells of a sheet from its first row and column on, as text without surrounding blanks."""
+    """Return all cells of a sheet as stripped text."""
     return [[_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
 
 
 def _text(cell: object) -> str:
-    """Return what a cell holds; a whole number without decimals, whatever its format."""
+    """Return a cell as text; whole numbers without decimals."""
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, float):
@@ -146,7 +146,7 @@ def _text(cell: object) -> str:
 
 
 def _date_notes(sheet: CalamineSheet, rows: Cells) -> list[str]:
-    """Return a note on each column that has dates beside other values: Excel makes a date of "1/2"."""
+    """Return a note on each column that mixes dates with other values: Excel turns "1/2" into a date."""
     values = sheet.to_python(skip_empty_area=False)
     first = _header_row(rows)
     notes = []
@@ -163,9 +163,9 @@ def _date_notes(sheet: CalamineSheet, rows: Cells) -> list[str]:
 
 
 def _unmerged(sheet: CalamineSheet, rows: Cells) -> Iterator[str | Fault]:
-    """Write the text of cells that are merged down a column into each of their rows, and yield a note on it.
+    """Copy the text of vertically merged cells into each row, and yield a note on it.
 
-    A number is a fault: nothing says whether it is each row's or the sum of all.
+    A merged number is a fault, since it may be the value of each row or their sum.
     """
     header = _header_row(rows)
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
@@ -183,14 +183,14 @@ def _unmerged(sheet: CalamineSheet, rows: Cells) -> Iterator[str | Fault]:
 
 
 def _header_row(rows: Cells) -> int:
-    """Return where the first row with several cells stands: the header, whatever titles are above it."""
+    """Return the position of the header: the first row with several cells."""
     return next((at for at, row in enumerate(rows) if sum(map(bool, row)) > 1), 0)
 
 
 def _as_shown(content: bytes, sheet: str) -> Mapping[Place, str]:
     """Return the cells of an .xlsx sheet that hold an error or a percentage, as the user sees them.
 
-    The errors of formulas are read as empty cells otherwise, and 30 % as 0.3.
+    Calamine returns errors as empty cells, and 30 % as 0.3.
     """
     shown: dict[Place, str] = {}
     if not zipfile.is_zipfile(io.BytesIO(content)):
@@ -212,7 +212,7 @@ def _as_shown(content: bytes, sheet: str) -> Mapping[Place, str]:
 
 
 def _sheet_path(archive: zipfile.ZipFile, sheet: str) -> str | None:
-    """Return where a sheet lies in an .xlsx file; None in a workbook of another kind."""
+    """Return the path of a sheet within an .xlsx file; None for other workbooks."""
     names = set(archive.namelist())
     if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= names:
         return None
@@ -229,7 +229,7 @@ def _sheet_path(archive: zipfile.ZipFile, sheet: str) -> str | None:
 
 
 def _percent_styles(archive: zipfile.ZipFile) -> set[str]:
-    """Return the numbers of the cell styles of an .xlsx file that show a percentage."""
+    """Return the indices of the cell styles that show percentages."""
     if "xl/styles.xml" not in archive.namelist():
         return set()
     styles = list(ET.fromstring(archive.read("xl/styles.xml")))  # noqa: S314
