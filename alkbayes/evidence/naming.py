@@ -21,6 +21,9 @@ WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
 }
 """Synonyms used by meta, metafor, RBesT, RevMan, MetaInsight and in Excel, the likeliest first."""
 
+STRATIFIERS = ("line", "regimen_class", "prior_alk_tki")
+"""Columns of the default models, recognised in any case even before a model is chosen."""
+
 EXPECTED = (*WELL_KNOWN, *(name for names in WELL_KNOWN.values() for name in names))
 """Names that identify a header."""
 
@@ -45,7 +48,7 @@ def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Ta
     own = table.header.cells
     faults = list(_mapping_faults(table, columns))
     renamed = {name: source for name, source in columns.items() if source in own and not _taken(own, name, columns)}
-    for name in dict.fromkeys((COHORT, TRIAL, *needed)):
+    for name in dict.fromkeys((COHORT, TRIAL, *needed, *STRATIFIERS)):
         if name in columns:
             continue
         free = [each for each in own if each and each not in renamed.values()]

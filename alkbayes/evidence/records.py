@@ -1,7 +1,7 @@
 """A table as read from a file: a header, and records that know their place in the file."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.faults import Fault, refusal
@@ -81,6 +81,9 @@ def assembled(
     """
     header, titles, rest = _header(list(items), name, unit)
     records = [item for item in rest if isinstance(item, Record)]
+    if _numbers_rows(header, records):
+        header, *records = (replace(record, cells=record.cells[1:]) for record in (header, *records))
+        titles.append("Passed over: a first column without a name, which numbers the rows.")
     faults = [item for item in rest if isinstance(item, Fault)]
     faults += [_ragged(record, header, separator) for record in records if len(record.cells) != len(header.cells)]
     return Table(
@@ -106,6 +109,14 @@ def _header(items: list[Record | Fault], name: str, unit: str) -> tuple[Record, 
             return item, titles, items[place + 1 :]
         titles.append(f"Passed over as a title: {unit} {item.line}, {quoted(alone[0])}.")
     raise EvidenceError(f"{name} holds no column names; {ROWS}")
+
+
+def _numbers_rows(header: Record, records: Sequence[Record]) -> bool:
+    """Return whether the first column has no name and counts from 0 or 1, as R and pandas write row names."""
+    if header.cells[0] or not records or len(header.cells) == 1:
+        return False
+    first = [record.cells[0] for record in records]
+    return any(first == [str(number) for number in range(start, start + len(first))] for start in (0, 1))
 
 
 def _filled(record: Record) -> int:

@@ -55,6 +55,12 @@ def test_names_that_everybody_uses(tmp_path: Path, header: str, columns: dict[st
     assert again.frame.equals(evidence.frame)
 
 
+def test_a_study_beside_names_of_cohorts_is_the_trial(tmp_path: Path) -> None:
+    evidence = read(tmp_path, "cohort_id,Study,responders,n,Line,Phase\na,S,3,10,1L,2\nb,S,4,12,2L+,3\n")
+    assert evidence.columns == {"trial": "Study", "line": "Line"}
+    assert (evidence.trials, evidence.frame["Phase"].tolist()) == (1, ["2", "3"])
+
+
 def test_revman() -> None:
     evidence = read_evidence(STRANGERS / "revman.csv")
     assert cells(evidence) == [["ORR", 12, 40]]

@@ -433,8 +433,15 @@ def test_names_of_columns_that_are_there_twice_or_empty(give: Give) -> None:
     ]
 
 
-def test_row_numbers_saved_as_a_column_without_a_name(give: Give) -> None:
-    assert faults(give(",cohort_id,responders,n\n0,a,1,2\n")) == [
+@pytest.mark.parametrize("first", [0, 1])
+def test_row_numbers_saved_as_a_column_without_a_name(give: Give, first: int) -> None:
+    evidence = read_evidence(give(f",cohort_id,responders,n\n{first},a,1,2\n{first + 1},b,1,2\n"))
+    assert evidence.frame.columns.tolist() == ["cohort_id", "responders", "n"]
+    assert evidence.notes[0] == "Passed over: a first column without a name, which numbers the rows."
+
+
+def test_a_first_column_without_a_name_that_does_not_number_the_rows(give: Give) -> None:
+    assert faults(give(",cohort_id,responders,n\n3,a,1,2\n5,b,1,2\n")) == [
         "line 1: found no name for column 1 of 4; allowed: a name for each column. Name it, or delete it."
     ]
 
