@@ -170,7 +170,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "assay": ("tissue", "plasma", "unknown"),
     "counted": ("yes", "no"),
 }
-"""Columns whose values are a fixed set, in the order in which they are shown."""
+"""Levels that the bundled tables and models know, in the order in which they are shown; a table may have its own."""
 
 FORMULA_ERRORS = frozenset({"#n/a", "#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!", "#spill!", "#calc!"})
 """What a spreadsheet shows, in capitals, where a formula has no result."""
