@@ -50,8 +50,9 @@ class Fault:
         if self.cohort:
             place.append(f"cohort {quoted(self.cohort)}")
         if self.column:
-            own = (columns or {}).get(self.column)
-            place.append(f"column {shown(self.column)}" if own is None else f"column {shown(own)} ({self.column})")
+            own = (columns or {}).get(self.column, self.column)
+            same = own == self.column
+            place.append(f"column {shown(own)}" if same else f"column {shown(own)} ({self.column})")
         return f"{', '.join(place)}: found {self.found}; allowed: {self.allowed}. {self.advice}".rstrip()
 
 

@@ -65,7 +65,7 @@ def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Ta
         table,
         header=header,
         faults=(*table.faults, *faults),
-        columns={name: source for source, name in names.items()},
+        columns=renamed,
         own=own,
         notes=(*table.notes, *_renaming_notes(names)),
     )

@@ -38,7 +38,7 @@ class Table:
     sheet
         Of a workbook; None for any other file.
     columns
-        Names of the header, each with the file's own name for the column, where the two differ.
+        Names of the header, each with the file's own name for the column, where the two differ or the user says so.
     own
         The header of the file, once the columns have other names.
     """

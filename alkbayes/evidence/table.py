@@ -63,7 +63,7 @@ class Evidence:
     sheet
         The sheet of a workbook; None for any other file.
     columns
-        Columns of the frame, each with the file's own name for it, where the two differ.
+        Columns of the frame, each with the file's own name for it, where the two differ or the user says so.
     """
 
     frame: pd.DataFrame
@@ -160,7 +160,7 @@ def trial_names(frame: pd.DataFrame) -> list[str]:
 
 
 def read_evidence(
-    table: Path | pd.DataFrame | TableSource | None = None,
+    table: Path | str | pd.DataFrame | TableSource | None = None,
     *,
     columns: Mapping[str, str] | None = None,
     sheet: str | None = None,
@@ -201,8 +201,10 @@ def read_evidence(
         path, content = table.path, table.content
         columns, sheet = columns or table.columns, sheet or table.sheet
     else:
-        path, content = (table if isinstance(table, Path) else None), None
+        path, content = (Path(table) if isinstance(table, str | Path) else None), None
     if isinstance(table, pd.DataFrame):
+        if sheet is not None:
+            raise EvidenceError(f"{FRAME} has no sheets, so that {quoted(sheet)} cannot be read from it.")
         records, name = table_of_frame(table, FRAME), FRAME
         content = as_csv(records)
     else:

@@ -109,6 +109,8 @@ def test_a_data_frame() -> None:
         "age": ["62.5", ""],
     }
     assert (evidence.source, evidence.content) == ("the data frame", b"study,event,n,age\nA,3,10,62.5\nB,4,12,\n")
+    with pytest.raises(EvidenceError, match='the data frame has no sheets, so that "A" cannot be read'):
+        read_evidence(frame, sheet="A")
     named = frame.set_index("study")
     assert read_evidence(named, columns={"responders": "event"}).frame.equals(evidence.frame)
     assert lines_of(table_of(evidence)) == {"A": 2, "B": 3}
@@ -139,6 +141,12 @@ def test_a_file_that_only_looks_like_a_workbook(tmp_path: Path) -> None:
         with pytest.raises(EvidenceError, match="looks like a workbook but cannot be read as one") as caught:
             read(tmp_path, content)
         assert "allowed: .xlsx, .xlsb, .xls and .ods" in str(caught.value)
+
+
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    path = tmp_path / "trials.csv"
+    path.write_text(TEXT, encoding="utf-8")
+    assert read_evidence(str(path)).frame.to_dict("list") == EXPECTED
 
 
 def test_the_name_of_a_copy() -> None:

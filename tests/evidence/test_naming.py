@@ -76,6 +76,7 @@ def test_two_arms_of_a_study_are_cohorts_of_a_trial(tmp_path: Path) -> None:
         ["B", "B", "drug"],
     ]
     assert evidence.trials == 2
+    assert read_evidence(tmp_path / "trials.csv", columns=evidence.columns).frame.equals(evidence.frame)
     assert evidence.notes[1] == (
         "The table has no column of names for cohorts: they are named by trial, and numbered within it."
     )
@@ -124,6 +125,15 @@ def test_small_n_and_large_n_are_not_taken_for_one_another(tmp_path: Path) -> No
         'Say under "columns" which it is, as in n=N.'
     )
     assert cells(read(tmp_path, "study,n,N\na,3,10\n", columns={"responders": "n", "n": "N"})) == [["a", 3, 10]]
+
+
+def test_a_name_that_the_user_settles_stays_settled(tmp_path: Path) -> None:
+    evidence = read(tmp_path, "study,events,n,N\na,3,10,99\n", columns={"n": "n"})
+    assert cells(evidence, "responders", "n", "N") == [[3, 10, "99"]]
+    assert evidence.columns == {"n": "n", "cohort_id": "study", "responders": "events"}
+    assert read_evidence(tmp_path / "trials.csv", columns=evidence.columns).frame.equals(evidence.frame)
+    (fault,) = faults(tmp_path, "study,events,n,N\na,0,0,99\n", columns={"n": "n"})
+    assert fault.startswith('line 2, cohort "a", column n: found "0"')
 
 
 def test_several_columns_that_may_be_meant(tmp_path: Path) -> None:
