@@ -196,7 +196,7 @@ def make_case(name: str) -> Case:
         spec, evidence = make_spec(**VARIANTS[name]), make_evidence()
     else:
         spec = read_spec(model_path(name))
-        evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
+        evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)
     return Case(name, spec, evidence, build_design(spec, evidence))
 
 

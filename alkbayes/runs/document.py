@@ -39,7 +39,10 @@ class EvidenceRecord(TypedDict):
     trials: Annotated[int | None, Field(description="null if the table does not name trials")]
     patients: int
     responders: int
-    sha256: Annotated[str, Field(description="SHA-256 of the file")]
+    sha256: Annotated[str, Field(description="of the file")]
+    file: Annotated[str, Field(description="the copy of the file in the run's folder")]
+    sheet: Annotated[str | None, Field(description="of a workbook; null for any other file")]
+    columns: Annotated[dict[str, str], Field(description="the file's own name for a column, where it has another")]
 
 
 @closed

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.options import Data, Json
+from alkbayes.cli.shared.options import Json, reads_table
 from alkbayes.cli.shared.output import message_console, no_color, print_json, shows_progress
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, TakenError
+from alkbayes.evidence.sources import TableSource
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.vocabulary import DEFAULT_MODEL, Standard
 
@@ -59,9 +60,10 @@ NoCheck = Annotated[
 ]
 
 
+@reads_table
 def command(
     model: Model = None,
-    data: Data = None,
+    data: TableSource | None = None,
     out: Out = None,
     standard: StandardOf = None,
     seed: Seed = DEFAULTS.seed,
@@ -94,7 +96,7 @@ def command(
     path = model_path(chosen.name if chosen is not None else str(model))
     spec = read_spec(path)
     model_file = path.read_bytes()
-    evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
+    evidence = read_evidence(data, needed=spec.columns, outcome=spec.outcome)
     check_place(out or free_run_folder(spec.name, now=started))
     # A named model keeps the rows it always had, except the default model, whose rows are meant for comparison.
     standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)

@@ -1,18 +1,72 @@
 """Options common to several commands."""
 
+import inspect
+import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from alkbayes.cli.shared import completion as completing
+from alkbayes.errors import UsageError
+from alkbayes.evidence.sources import EXAMPLE, TableSource, parse_columns
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", metavar="FILE", help="Evidence table (CSV). Default: the bundled trials.", show_default=False
-    ),
-]
+PIPED = Path("-")
+
+TABLE_OPTIONS = {
+    "data": Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="Evidence table: CSV, .xlsx, .xls, .ods or Parquet; - for stdin. Default: the bundled trials.",
+            show_default=False,
+        ),
+    ],
+    "table_columns": Annotated[
+        str | None,
+        typer.Option("--columns", metavar="NAME=COLUMN,…", help=f"Columns of FILE: {EXAMPLE}.", show_default=False),
+    ],
+    "table_sheet": Annotated[
+        str | None, typer.Option("--sheet", metavar="NAME", help="Sheet of a workbook FILE.", show_default=False)
+    ],
+}
+"""The options that name a table, by the parameters that Typer sees."""
+
+
+def reads_table(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that name a table: its parameter `data`, a `TableSource`, stands for all of them."""
+    signature = inspect.signature(command)
+
+    @wraps(command)
+    def with_table(*, data: Path | None, table_columns: str | None, table_sheet: str | None, **others: Any) -> None:
+        command(data=_table_source(data, table_columns, table_sheet), **others)
+
+    parameters = []
+    for parameter in signature.parameters.values():
+        own = TABLE_OPTIONS if parameter.name == "data" else {parameter.name: parameter.annotation}
+        parameters += [parameter.replace(name=name, annotation=annotation) for name, annotation in own.items()]
+    with_table.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_table.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_table
+
+
+def _table_source(path: Path | None, columns: str | None, sheet: str | None) -> TableSource | None:
+    """Return the table that the options name; None for the bundled one. What is piped in is read here, once."""
+    if path is None:
+        if given := [name for name, value in (("columns", columns), ("sheet", sheet)) if value is not None]:
+            raise UsageError("is about a table of your own. Give it too: --data FILE.", parameter=given[0])
+        return None
+    content = None
+    if path == PIPED:
+        if sys.stdin.isatty():
+            raise UsageError("- reads the table from standard input, and nothing is piped in.", parameter="data")
+        content = sys.stdin.buffer.read()
+    return TableSource(None if path == PIPED else path, parse_columns(columns) if columns else {}, sheet, content)
+
+
 OutcomeOf = Annotated[
     str | None,
     typer.Option(

@@ -153,7 +153,7 @@ from alkbayes.inference.nuts.compiled import compile_design
 from alkbayes.evidence.table import read_evidence
 from alkbayes.spec.schema import model_path, read_spec
 spec = read_spec(model_path(sys.argv[1]))
-design = build_design(spec, read_evidence(columns=spec.columns))
+design = build_design(spec, read_evidence(needed=spec.columns))
 for design in (design, replace(design, n=design.n + 1))[:int(sys.argv[2])]:
     compiled = compile_design(design)
     position = np.linspace(-1, 1, compiled.n_dim)
