@@ -95,6 +95,7 @@ def results_of(fit: "Fit") -> Results:
                 "file": evidence.file,
                 "sheet": evidence.sheet,
                 "columns": dict(evidence.columns),
+                **evidence.selection.as_record(),
             },
             "diagnostics": fit.diagnostics.as_record(),
             "pooled": records(pooled),

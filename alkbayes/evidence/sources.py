@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alkbayes.errors import UsageError
+from alkbayes.evidence.selection import ALL_COHORTS, Selection
 from alkbayes.text.names import quoted
 
 STANDARD_INPUT = "standard input"
@@ -17,24 +18,32 @@ EXAMPLE = "cohort_id=studlab,responders=event,n=n"
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """Where a table is and how to read it.
+    """Where a table is, how to read it, and which of its cohorts to use.
 
     Attributes
     ----------
     path
-        The file; None where it was piped in.
+        The file; None where it was piped in, and for the bundled table.
     columns
         Mapping from names used here to the column names of the file.
     sheet
         Of a workbook.
     content
         Bytes that were piped in; None where there is a file.
+    selection
+        Which cohorts to use.
     """
 
     path: Path | None
     columns: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
     content: bytes | None = None
+    selection: Selection = ALL_COHORTS
+
+    @property
+    def bundled(self) -> bool:
+        """Whether this is the bundled table."""
+        return self.path is None and self.content is None
 
 
 def parse_columns(text: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from alkbayes.evidence.naming import COHORT, EXPECTED, TRIAL, named
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import STRATA, WHOLE, count_of, header_faults, row_faults, states
+from alkbayes.evidence.selection import ALL_COHORTS, Selection, selected
 from alkbayes.evidence.sources import STANDARD_INPUT, TableSource
 from alkbayes.text.names import listed, quoted
 from alkbayes.text.wording import counted
@@ -64,6 +65,8 @@ class Evidence:
         The sheet of a workbook; None for any other file.
     columns
         Columns of the frame, each with the file's own name for it, where the two differ or the user says so.
+    selection
+        Which of its cohorts the user chose, with the reason.
     """
 
     frame: pd.DataFrame
@@ -75,6 +78,7 @@ class Evidence:
     part_of: "Evidence | None" = None
     sheet: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    selection: Selection = ALL_COHORTS
 
     def part(self, kept: NDArray[np.intp] | NDArray[np.bool_]) -> "Evidence":
         """Return the table of some cohorts, in the order of the whole one.
@@ -166,6 +170,7 @@ def read_evidence(
     sheet: str | None = None,
     needed: Sequence[str] = (),
     outcome: Outcome = ORR,
+    selection: Selection = ALL_COHORTS,
 ) -> Evidence:
     """Read an evidence table, check it whole, and hash it.
 
@@ -185,6 +190,8 @@ def read_evidence(
     outcome
         What is counted. Of another than the usual one, cohorts with two empty cells or without such patients are left
         out, and need no other columns.
+    selection
+        Which cohorts to use; the others are checked too.
 
     Returns
     -------
@@ -196,10 +203,13 @@ def read_evidence(
     EvidenceError
         If the file cannot be read as such a table or breaks a rule. The message lists every fault by its line. Or if
         no cohort has the outcome.
+    UsageError
+        If the selection does not fit the table.
     """
     if isinstance(table, TableSource):
         path, content = table.path, table.content
         columns, sheet = columns or table.columns, sheet or table.sheet
+        selection = selection or table.selection
     else:
         path, content = (Path(table) if isinstance(table, str | Path) else None), None
     if isinstance(table, pd.DataFrame):
@@ -218,7 +228,15 @@ def read_evidence(
             content, name, sheet=sheet, expected=(*EXPECTED, *outcome.columns, *(columns or {}).values())
         )
     source = {BUNDLED_NAME: BUNDLED, BUNDLED: f"./{BUNDLED}"}.get(name, name)
-    return _checked(records, source, content, columns or {}, needed, outcome)
+    return _selected(_checked(records, source, content, columns or {}, needed, outcome), selection)
+
+
+def _selected(evidence: Evidence, selection: Selection) -> Evidence:
+    """Return the chosen cohorts of a table; the whole table if none are chosen."""
+    if not selection:
+        return evidence
+    kept, notes = selected(evidence.frame, selection)
+    return replace(evidence.part(kept), notes=(*evidence.notes, *notes), selection=selection)
 
 
 def _checked(

@@ -43,6 +43,9 @@ class EvidenceRecord(TypedDict):
     file: Annotated[str, Field(description="the copy of the file in the run's folder")]
     sheet: Annotated[str | None, Field(description="of a workbook; null for any other file")]
     columns: Annotated[dict[str, str], Field(description="the file's own name for a column, where it has another")]
+    where: Annotated[str, Field(description="condition that selected cohorts; empty: none")]
+    exclude: Annotated[list[str], Field(description="cohorts left out by name")]
+    reason: Annotated[str, Field(description="reason for the selection, as stated")]
 
 
 @closed

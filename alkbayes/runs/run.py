@@ -223,12 +223,17 @@ def run_evidence(
     EvidenceError
         If the table lacks these columns or this outcome.
     """
+    from alkbayes.evidence.selection import Selection
     from alkbayes.evidence.table import read_evidence
 
-    # Runs of earlier versions have a CSV file with the names of this package.
-    record: dict[str, Any] = {"file": "evidence.csv", "sheet": None, "columns": {}, **document["evidence"]}
+    record = document["evidence"]
     evidence = read_evidence(
-        folder / record["file"], columns=record["columns"], sheet=record["sheet"], needed=needed, outcome=outcome
+        folder / record["file"],
+        columns=record["columns"],
+        sheet=record["sheet"],
+        needed=needed,
+        outcome=outcome,
+        selection=Selection(record["where"], tuple(record["exclude"]), record["reason"]),
     )
     return replace(evidence, source=record["source"])
 

@@ -117,7 +117,10 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path
 def _totals(evidence: "Evidence") -> dict[str, Any]:
     """Return what the whole table comes to."""
     names = ("source", "sheet", "sha256", "cohorts", "trials", "patients", "responders", "orr")
-    return {name: getattr(evidence, name) for name in names} | {"columns": dict(evidence.columns)}
+    return {name: getattr(evidence, name) for name in names} | {
+        "columns": dict(evidence.columns),
+        **evidence.selection.as_record(),
+    }
 
 
 def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:

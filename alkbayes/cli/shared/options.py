@@ -11,6 +11,8 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.errors import UsageError
+from alkbayes.evidence.selection import EXAMPLE as CONDITION
+from alkbayes.evidence.selection import Selection
 from alkbayes.evidence.sources import EXAMPLE, TableSource, parse_columns
 
 PIPED = Path("-")
@@ -32,6 +34,20 @@ TABLE_OPTIONS = {
     "table_sheet": Annotated[
         str | None, typer.Option("--sheet", metavar="NAME", help="Sheet of a workbook FILE.", show_default=False)
     ],
+    "table_where": Annotated[
+        str | None,
+        typer.Option(
+            "--where", metavar="CONDITION", help=f"Use these cohorts only: '{CONDITION}'.", show_default=False
+        ),
+    ],
+    "table_exclude": Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="COHORT", help="Leave out this cohort; repeatable.", show_default=False),
+    ],
+    "table_reason": Annotated[
+        str | None,
+        typer.Option("--reason", metavar="TEXT", help="Reason for --where or --exclude, kept.", show_default=False),
+    ],
 }
 """The options that name a table, by the parameters that Typer sees."""
 
@@ -41,8 +57,18 @@ def reads_table(command: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(command)
 
     @wraps(command)
-    def with_table(*, data: Path | None, table_columns: str | None, table_sheet: str | None, **others: Any) -> None:
-        command(data=_table_source(data, table_columns, table_sheet), **others)
+    def with_table(
+        *,
+        data: Path | None,
+        table_columns: str | None,
+        table_sheet: str | None,
+        table_where: str | None,
+        table_exclude: list[str] | None,
+        table_reason: str | None,
+        **others: Any,
+    ) -> None:
+        selection = _selection(table_where, table_exclude or [], table_reason)
+        command(data=_table_source(data, table_columns, table_sheet, selection), **others)
 
     parameters = []
     for parameter in signature.parameters.values():
@@ -53,18 +79,32 @@ def reads_table(command: Callable[..., None]) -> Callable[..., None]:
     return with_table
 
 
-def _table_source(path: Path | None, columns: str | None, sheet: str | None) -> TableSource | None:
+def _selection(where: str | None, exclude: list[str], reason: str | None) -> Selection:
+    """Return the cohorts that the options choose."""
+    if where is not None and not where.strip():
+        raise UsageError(f"found nothing; allowed: a condition such as {CONDITION}.", parameter="where")
+    selection = Selection(where or "", tuple(dict.fromkeys(exclude)), (reason or "").strip())
+    if reason is not None and not selection:
+        raise UsageError("needs a selection. Give --where or --exclude too.", parameter="reason")
+    return selection
+
+
+def _table_source(
+    path: Path | None, columns: str | None, sheet: str | None, selection: Selection
+) -> TableSource | None:
     """Return the table that the options name; None for the bundled one. What is piped in is read here, once."""
     if path is None:
         if given := [name for name, value in (("columns", columns), ("sheet", sheet)) if value is not None]:
             raise UsageError("is about a table of your own. Give it too: --data FILE.", parameter=given[0])
-        return None
+        return TableSource(None, selection=selection) if selection else None
     content = None
     if path == PIPED:
         if sys.stdin.isatty():
             raise UsageError("- reads the table from standard input, and nothing is piped in.", parameter="data")
         content = sys.stdin.buffer.read()
-    return TableSource(None if path == PIPED else path, parse_columns(columns) if columns else {}, sheet, content)
+    return TableSource(
+        None if path == PIPED else path, parse_columns(columns) if columns else {}, sheet, content, selection
+    )
 
 
 OutcomeOf = Annotated[
