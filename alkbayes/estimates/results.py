@@ -105,6 +105,7 @@ def results_of(fit: "Fit") -> Results:
                 row | {"notes": [note.as_record() for note in group.pooled.notes]}
                 for row, group in zip(records(classical), groups, strict=True)
             ],
+            "exceedance": [],
             "notes": [note.text for note in notes],
             "note_kinds": [str(note.kind) for note in notes],
             "provenance": fit.provenance.as_record(),

@@ -314,6 +314,17 @@ class ProvenanceRecord(TypedDict):
 
 
 @closed
+class ExceedanceRow(GroupRow):
+    """The probability that a rate exceeds a limit."""
+
+    estimand: Literal["typical", "mean", "next_cohort"]
+    over: Annotated[str, Field(description="the patients averaged over; empty: the row's own")]
+    above: Annotated[float, Field(gt=0, lt=1, description="the limit, a proportion")]
+    probability: Annotated[float, Field(ge=0, le=1)]
+    mcse: Annotated[float, Field(ge=0, description="Monte Carlo standard error of the probability")]
+
+
+@closed
 class FitDocument(TypedDict):
     """The results of a fit."""
 
@@ -335,6 +346,7 @@ class FitDocument(TypedDict):
     heterogeneity: list[HeterogeneityRow]
     contrasts: list[ContrastRow]
     classical: list[ClassicalRow]
+    exceedance: Annotated[list[ExceedanceRow], Field(description="empty if no limit was asked for")]
     notes: list[str]
     note_kinds: Annotated[list[str], Field(description="the subject of each note")]
     provenance: ProvenanceRecord

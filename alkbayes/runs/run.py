@@ -39,6 +39,7 @@ PARTS = (
     "heterogeneity",
     "contrasts",
     "classical",
+    "exceedance",
     "notes",
     "note_kinds",
     "provenance",

@@ -107,6 +107,15 @@ def _table_source(
     )
 
 
+Above = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--above",
+        metavar="RATE",
+        help="Also show the probability of a rate above this, in percent or below 1 as a proportion; repeatable.",
+        show_default=False,
+    ),
+]
 OutcomeOf = Annotated[
     str | None,
     typer.Option(
@@ -136,3 +145,15 @@ Plots = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV to stdout, nothing else.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown to stdout.")]
+
+
+def limits_of(above: list[float] | None) -> list[float]:
+    """Return the limits of `--above` as proportions, each once."""
+    for value in above or ():
+        if not (0 < value < 1 or 1 < value < 100):
+            raise UsageError(
+                f"found {value:g}; allowed: a percentage above 1 and below 100, such as 50, or a proportion above 0 "
+                "and below 1, such as 0.5.",
+                parameter="above",
+            )
+    return list(dict.fromkeys(value if value < 1 else value / 100 for value in above or ()))

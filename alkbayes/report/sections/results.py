@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from alkbayes.errors import FigureError
 from alkbayes.model.prior_implications import heterogeneity_priors
 from alkbayes.plots.kinds import KINDS
+from alkbayes.presentation.exceedance import exceedance_tables
 from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     Document,
@@ -14,6 +15,7 @@ from alkbayes.presentation.fit import (
     contrasts_by_column,
     heterogeneity_rows,
     inverse_variance_notes,
+    outcome_of,
     pooled_rows,
     shows_whole_percents,
 )
@@ -61,6 +63,8 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         Table(pooled_rows(document), notes),
         *_weights(document),
     ]
+    exceeded = exceedance_tables(document["exceedance"], document["pooled"], label=outcome_of(document).label)
+    blocks += map(Table, exceeded)
     if document["heterogeneity"]:
         said = text("Heterogeneity between trials and cohorts, and how much of it the effects explain.")
         blocks += [Heading("Heterogeneity"), said, Table(heterogeneity_rows(document))]
