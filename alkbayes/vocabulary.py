@@ -159,10 +159,13 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "assay": ("tissue", "plasma", "unknown"),
     "counted": ("yes", "no"),
 }
-"""Columns with a fixed set of values, in display order."""
+"""Levels that the bundled tables and models know, in the order in which they are shown; a table may have its own."""
 
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nr", "-", "–", "—", ".", "?"})
-"""Codes for a missing value in any column, case-insensitive: R writes NA, SAS a dot."""
+FORMULA_ERRORS = frozenset({"#n/a", "#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!", "#spill!", "#calc!"})
+"""What a spreadsheet shows, in capitals, where a formula has no result."""
+MISSING = FORMULA_ERRORS | {"", "na", "n/a", "nan", "nr", "-", "–", "—", ".", "?"}
+"""How a table says in any of its columns, in either case, that a value is missing: R writes NA, SAS a point."""
+
 IMPOSSIBLE = frozenset(
     frozenset({("line", str(line)), ("prior_alk_tki", str(earlier))})
     for line, histories in {

@@ -199,7 +199,7 @@ OF_OTHER_TABLES = ("complete-response", "grade3-adverse-events", "serious-advers
 def read_for(spec: Spec) -> Evidence:
     """Return the bundled table for a model, or a made-up one for a model of other counts."""
     path = OUTCOMES / "adverse-events.csv" if spec.name in OF_OTHER_TABLES else None
-    return read_evidence(path, columns=spec.columns, outcome=spec.outcome)
+    return read_evidence(path, needed=spec.columns, outcome=spec.outcome)
 
 
 @pytest.fixture(scope="session")

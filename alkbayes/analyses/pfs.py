@@ -217,7 +217,7 @@ def pfs_results(
         if not low <= value <= high:
             raise UsageError(f"--{name}: found {value}; allowed: {low} to {high:,}.")
     spec = spec or read_median_spec(model_path(MEDIAN_MODEL))
-    check_medians(evidence, columns=spec.columns)
+    check_medians(evidence, needed=spec.columns)
     medians = medians_of(evidence)
     known = known_of(evidence, medians)
     structure = build_structure(spec, medians.frame, medians.patients)
@@ -284,7 +284,7 @@ def prior_table(evidence: "Evidence", spec: MedianSpec, *, seed: int = DEFAULT_S
     pandas.DataFrame
         Columns quantity ("typical median, months"; "ratio of medians"), of, median, low, high.
     """
-    check_medians(evidence, columns=spec.columns)
+    check_medians(evidence, needed=spec.columns)
     medians = medians_of(evidence)
     structure = build_structure(spec, medians.frame, medians.patients)
     prior = prior_medians(structure, medians, seed=seed, draws=PRIOR_DRAWS)

@@ -117,7 +117,7 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
         If the bundled table lacks a column of the model.
     """
     scenario = scenario_named(name)
-    bundled = read_evidence(columns=spec.columns)
+    bundled = read_evidence(needed=spec.columns)
     frame = bundled.frame
     if scenario.trials is not None:
         frame = frame[frame["trial"].isin(scenario.trials)]

@@ -91,6 +91,10 @@ def results_of(fit: "Fit") -> Results:
                 "patients": evidence.patients,
                 "responders": evidence.responders,
                 "sha256": evidence.sha256,
+                "file": evidence.file,
+                "sheet": evidence.sheet,
+                "columns": dict(evidence.columns),
+                **evidence.selection.as_record(),
             },
             "diagnostics": fit.diagnostics.as_record(),
             "pooled": records(pooled),
@@ -100,6 +104,7 @@ def results_of(fit: "Fit") -> Results:
                 row | {"notes": [note.as_record() for note in group.pooled.notes]}
                 for row, group in zip(records(classical), groups, strict=True)
             ],
+            "exceedance": [],
             "notes": [note.text for note in notes],
             "note_kinds": [str(note.kind) for note in notes],
             "provenance": fit.provenance.as_record(),

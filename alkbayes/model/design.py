@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.outcomes import ORR
+from alkbayes.evidence.table import trial_names
 from alkbayes.likelihood.links import Link
 from alkbayes.model.identification import check_reference, heterogeneity_note, level_note
 from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
@@ -253,7 +255,10 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
     """
     effects, notes = [], []
     labels = {column: label_of(column, frame.columns) for column in frame.columns}
-    names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
+    names = [
+        f"tau_{label_of(term.column, frame.columns)}"
+        for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)
+    ]
     names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
     for position, effect in enumerate(spec.effect):
         if isinstance(effect, FixedEffect):
@@ -274,7 +279,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
                 f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "
                 "has no such effect"
             )
-    terms = [_heterogeneity_block(term, frame, labels[term.column]) for term in spec.heterogeneity]
+    terms = [_heterogeneity_block(term, frame, label_of(term.column, frame.columns)) for term in spec.heterogeneity]
     group = next((term for term in terms if term.label != label_of(COHORT)), None)
     cohort = next((term for term in terms if term.label == label_of(COHORT)), None)
     normal = all(isinstance(term.unit_prior, Normal) for term in terms)
@@ -357,7 +362,7 @@ def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
 
 
 def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", label: str) -> HeterogeneityBlock:
-    values = frame[term.column].tolist()
+    values = trial_names(frame) if term.column == TRIAL else frame[term.column].tolist()
     units = tuple(values) if term.column == COHORT else tuple(sorted(set(values)))
     return HeterogeneityBlock(
         label=label,

@@ -51,5 +51,5 @@ def _lack(frame: "pd.DataFrame", column: str) -> str:
     if empty := values.count(""):
         return f"{counted(empty, 'cohort')} without {column}"
     if unknown := [value for value in in_order(column, values) if value not in LEVELS.get(column, values)]:
-        return f"{quoted(unknown[0])} for {column} (allowed: {listed(LEVELS[column])})"
+        return f"{quoted(unknown[0])} for {column} (bundled models know {listed(LEVELS[column])})"
     return ""

@@ -24,7 +24,7 @@ def posterior(posterior_from):
     from alkbayes.model.draws import from_prior
 
     spec = read_spec(model_path("sequence"))
-    design = build_design(spec, read_evidence(columns=spec.columns))
+    design = build_design(spec, read_evidence(needed=spec.columns))
     draws = from_prior(design, rng=np.random.default_rng(2), draws=60)
     free = {name: values for name, values in draws.items() if not name.startswith("effect_")}
     return posterior_from(design, {name: values for name, values in free.items() if name not in {"theta", "p"}})
@@ -184,7 +184,7 @@ b,B,pretreated,crizotinib,second,30,18
 def fit_to(path, text: str):
     path.write_text(text, encoding="utf-8")
     spec = read_spec(model_path("sequence"))
-    evidence = read_evidence(path, columns=spec.columns)
+    evidence = read_evidence(path, needed=spec.columns)
     return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(draws=500))
 
 

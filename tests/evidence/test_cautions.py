@@ -54,11 +54,13 @@ def test_many_are_counted(tmp_path: Path) -> None:
     assert said[5] == "3 more values are spelt in two ways."
 
 
-def test_a_row_of_totals_is_named() -> None:
-    (said,) = table_cautions(read_evidence(STRANGERS / "csv_total_row.csv"))
+def test_a_row_that_may_be_of_totals_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text((STRANGERS / "csv_total_row.csv").read_text().replace("Total", "AURA and others"))
+    (said,) = table_cautions(read_evidence(path))
     assert said == (
-        'Cohort "Total" has the sums of all others, 819 responders of 1,186 patients: if it is their total, delete the '
-        "row, or every patient is counted twice."
+        'Cohort "AURA and others" has the sums of all others, 819 responders of 1,186 patients: if it is their total, '
+        "delete the row, or every patient is counted twice."
     )
 
 
@@ -66,3 +68,15 @@ def test_two_rows_are_no_total_of_each_other(tmp_path: Path) -> None:
     assert cautions(tmp_path, "a,A,x,3,19", "b,B,x,3,19") == ()
     assert len(cautions(tmp_path, "a,A,x,3,19", "b,B,x,1,9", "c,C,x,2,10")) == 1
     assert cautions(tmp_path, "a,A,x,4,19", "b,B,x,1,9", "c,C,x,2,10") == ()
+
+
+def test_levels_that_the_field_does_not_know_are_named_beside_those_that_it_knows(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("cohort_id,line,phase,responders,n\na,naive,II,1,9\nb,TKI-naive,2,2,8\nc,mixed,1b/2a,3,7\n")
+    assert table_cautions(read_evidence(path)) == (
+        'Column line: "TKI-naive" is a level beside naive and mixed. If one of these is meant, write it so.',
+        'Column phase: "II" and "1b/2a" are levels beside 2. If one of these is meant, write it so.',
+    )
+    own = tmp_path / "1l.csv"
+    own.write_text("cohort_id,line,responders,n\na,1L,1,9\nb,2L+,2,8\n")
+    assert table_cautions(read_evidence(own)) == ()

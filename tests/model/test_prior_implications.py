@@ -129,7 +129,7 @@ def test_next_cohort_and_differences_between_cohorts_agree_with_a_second_account
 
 def test_the_same_seed_gives_the_same_table_and_another_seed_another() -> None:
     spec = read_spec(model_path("line"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     first, again, other = (prior_implications(spec, evidence, draws=1500, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert not np.isclose(first["median"], other["median"], rtol=1e-9).any()
@@ -137,7 +137,7 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another() -> None:
 
 def test_counts_are_not_read() -> None:
     spec = read_spec(model_path("line-generation"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     swapped = replace(evidence, frame=evidence.frame.assign(responders=0, n=1))
     pd.testing.assert_frame_equal(
         prior_implications(spec, evidence, draws=500), prior_implications(spec, swapped, draws=500)
@@ -146,7 +146,7 @@ def test_counts_are_not_read() -> None:
 
 def test_a_table_without_the_reference_and_one_with_a_single_level() -> None:
     spec = read_spec(model_path("line-by-generation"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     frame = evidence.frame
     later = prior_implications(spec, replace(evidence, frame=frame[frame["line"] != "naive"]), draws=5000)
     assert later["of"].tolist()[:4] == [

@@ -28,7 +28,7 @@ SIZES = (25, 40)
 def fitted(model: str, evidence: Evidence | None = None) -> Fit:
     spec = read_spec(model_path(model))
     settings = SamplerSettings(seed=3, chains=4, draws=250)
-    table = read_evidence(columns=spec.columns) if evidence is None else evidence
+    table = read_evidence(needed=spec.columns) if evidence is None else evidence
     return fit_model(spec, table, engine=Engine.QUADRATURE, settings=settings)
 
 

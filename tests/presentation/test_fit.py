@@ -16,7 +16,7 @@ from alkbayes.spec.schema import model_path, read_spec
 def document() -> dict:
     spec = read_spec(model_path("line-generation"))
     settings = SamplerSettings(seed=11, chains=4, draws=250)
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     return results_of(fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)).document
 
 

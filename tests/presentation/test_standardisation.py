@@ -31,7 +31,7 @@ type Document = dict[str, Any]
 def fitted(model: str, standard: Standard) -> Document:
     spec = read_spec(model_path(model))
     settings = SamplerSettings(seed=11, chains=4, draws=250)
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, standard=standard)
     return results_of(fit).document
 

@@ -21,7 +21,7 @@ def test_every_alternative_has_a_name_of_its_own_and_says_what_and_why() -> None
 @pytest.mark.parametrize("model", model_names())
 def test_every_alternative_applies_to_every_bundled_model_or_says_why_not(model: str) -> None:
     spec = read_spec(model_path(model))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     found = {name: apply(alternative, spec, evidence) for name, alternative in BY_NAME.items()}
     for name, analysis in found.items():
         if isinstance(analysis, Inapplicable):

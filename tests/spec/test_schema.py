@@ -274,7 +274,7 @@ def test_a_model_with_a_column_of_one_s_own_on_a_table_of_one_s_own(tmp_path: Pa
     )
     spec = read_spec(GOOD / "region.toml")
     assert spec.columns == ("line", "region", "trial")
-    design = build_design(spec, read_evidence(table, columns=spec.columns))
+    design = build_design(spec, read_evidence(table, needed=spec.columns))
     line, region = design.effects
     assert (line.levels, line.label, line.index.tolist()) == (("naive", "pretreated", "mixed"), "line", [0, 1, 0, 2])
     assert (region.levels, region.label) == (("islands", "north", "south coast"), "region")
@@ -293,7 +293,7 @@ def test_the_table_must_have_the_columns_of_the_model(tmp_path: Path) -> None:
     table = tmp_path / "mine.csv"
     table.write_text("cohort_id,trial,line,n,responders\na,T1,naive,30,20\n", encoding="utf-8")
     with pytest.raises(EvidenceError, match="column region: found no such column"):
-        read_evidence(table, columns=read_spec(GOOD / "region.toml").columns)
+        read_evidence(table, needed=read_spec(GOOD / "region.toml").columns)
 
 
 def test_the_readme_s_example_is_the_tested_one_and_its_keys_are_all() -> None:

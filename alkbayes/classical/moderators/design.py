@@ -13,8 +13,8 @@ import numpy.typing as npt
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import has_full_rank
 from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.evidence.faults import Fault, refusal
-from alkbayes.evidence.table import lines_of
+from alkbayes.evidence.faults import Fault
+from alkbayes.evidence.table import lines_of, table_of
 from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.vocabulary import LEVELS, in_order, label_of
 
@@ -198,14 +198,14 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
         others = {cohort: cell for cohort, cell in cells.items() if _number(cell) is None}
         if not others or (len(others) == len(cells) and not all(map(ABOUT.fullmatch, others.values()))):
             continue
-        lines = lines_of(evidence)
+        table = table_of(evidence)
+        lines = lines_of(table)
         faults = [
             Fault(lines[cohort], quoted(cell), "a number, or nothing", _advice(cell), cohort=cohort, column=column)
             for cohort, cell in others.items()
         ]
-        name = "the bundled table" if evidence.bundled else evidence.source
         raise EvidenceError(
-            f"{refusal(name, faults)}\nTo take all cells of {column} as levels, numbers too, name it among the levels."
+            f"{table.refusal(faults)}\nTo take all cells of {column} as levels, numbers too, name it among the levels."
         )
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import console_for, evidence_for, keep
-from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
+from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.errors import ConvergenceError
 from alkbayes.evidence.outcomes import ORR
+from alkbayes.evidence.sources import TableSource
 
 if TYPE_CHECKING:
     from alkbayes.analyses.intracranial import IntracranialAnalysis
@@ -31,8 +32,9 @@ Plot = Annotated[
 ]
 
 
+@reads_table
 def command(
-    data: Data = None,
+    data: TableSource | None = None,
     joint: JointToo = False,
     plot: Plot = None,
     for_run: ForRun = None,
@@ -47,7 +49,7 @@ def command(
     from alkbayes.spec.schema import model_path, read_spec
 
     specs = read_spec(model_path(SYSTEMIC_MODEL)), read_spec(model_path(MODEL))
-    systemic, brain = (evidence_for(data, for_run, columns=spec.columns, outcome=spec.outcome) for spec in specs)
+    systemic, brain = (evidence_for(data, for_run, needed=spec.columns, outcome=spec.outcome) for spec in specs)
     if plot is not None:
         from alkbayes.plots.files import figure_format
         from alkbayes.runs.places import check_free

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
     from alkbayes.planning.trial import Prediction
 
-Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned number of patients; repeatable.")]
+Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned number of patients, or of what the run counts; repeatable.")]
 OfLine = Annotated[
     str | None,
     typer.Option(
@@ -45,7 +45,7 @@ Above = Annotated[
     typer.Option(
         "--above",
         metavar="RATE",
-        help="Show the probability of a response rate above this proportion (0.6 for 60 %); repeatable. "
+        help="Show the probability of a rate above this proportion (0.6 for 60 %); repeatable. "
         "Default: the null.",
         show_default=False,
     ),
@@ -55,8 +55,8 @@ Null = Annotated[
     typer.Option(
         "--null",
         metavar="RATE",
-        help="Null response rate, a proportion: shows operating characteristics of a trial that succeeds if "
-        "P(ORR > null | data) > threshold.",
+        help="Null rate, a proportion: shows operating characteristics of a trial that succeeds if "
+        "P(rate > null | data) > threshold.",
         show_default=False,
     ),
 ]
@@ -180,7 +180,7 @@ def _show(run: Path, fit: "Fit", found: "Prediction", fault: str) -> None:
 def _sizes(n: list[int]) -> list[int]:
     """Return the planned sizes without duplicates."""
     if wrong := [each for each in n if not 1 <= each <= MOST_PATIENTS]:
-        raise UsageError(f"--n: found {wrong[0]}; a cohort has 1 to {MOST_PATIENTS:,} patients.")
+        raise UsageError(f"--n: found {wrong[0]}; allowed: 1 to {MOST_PATIENTS:,}.")
     sizes = list(dict.fromkeys(n))
     if len(sizes) > MOST_SIZES:
         raise UsageError(f"--n: found {len(sizes)} sizes; at most {MOST_SIZES} are compared at once.")
@@ -202,7 +202,7 @@ def _check_design(null: float | None, threshold: float | None) -> None:
     if threshold is not None:
         _proportion("--threshold", threshold, open_=True)
         if null is None:
-            raise UsageError("--threshold is of a design, which needs the response rate to exceed. Give --null too.")
+            raise UsageError("--threshold is of a design, which needs the rate to exceed. Give --null too.")
 
 
 def _levels(line: str | None, generation: str | None, at: list[str]) -> dict[str, str]:

@@ -11,10 +11,11 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
+from alkbayes.evidence.sources import TableSource
 from alkbayes.text.wording import counted, percent, percent_interval, variance
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ READING = {
 }
 
 
+@reads_table
 def command(
-    data: Data = None,
+    data: TableSource | None = None,
     method: Method = DEFAULT_METHOD,
     outcome: OutcomeOf = None,
     by_trial: ByTrial = False,

@@ -13,11 +13,12 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import fits, print_table
 from alkbayes.errors import UsageError
+from alkbayes.evidence.sources import TableSource
 from alkbayes.text.wording import figure, p_equals, percent, variance
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ DISPENSABLE = ("SE", "odds ratio", "95 % CI")
 """Columns dropped on a narrow terminal, in this order."""
 
 
+@reads_table
 def command(
     columns: Columns,
-    data: Data = None,
+    data: TableSource | None = None,
     levels: Levels = None,
     reference: References = None,
     method: Method = DEFAULT_METHOD,

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.shared.common import console_for, evidence_counted
-from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
+from alkbayes.errors import UsageError
+from alkbayes.evidence.sources import TableSource
 from alkbayes.text.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -26,17 +28,37 @@ Plot = Annotated[
         show_default=False,
     ),
 ]
+New = Annotated[
+    Path | None,
+    typer.Option(
+        "--new",
+        metavar="FILE",
+        help="Write a workbook (.xlsx) to fill in, with a sheet that explains the columns; read no table.",
+        show_default=False,
+    ),
+]
 MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
 
 
+@reads_table
 def command(
-    data: Data = None, outcome: OutcomeOf = None, plot: Plot = None, json_: Json = False, csv: Csv = False
+    data: TableSource | None = None,
+    outcome: OutcomeOf = None,
+    plot: Plot = None,
+    new: New = None,
+    json_: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Contents of the evidence table: cohorts, patients and responders by group, with cautions.
 
     Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf
     """
     check_format(json_=json_, csv=csv)
+    if new is not None:
+        if data is not None:
+            raise UsageError("--new writes an empty table, and --data reads one. Give one of them.")
+        _write_template(new)
+        return
     if plot is not None:
         from alkbayes.plots.files import figure_format
         from alkbayes.runs.places import check_free
@@ -56,11 +78,23 @@ def command(
             print_note(f"Figure: {file}")
     if json_:
         warnings = list(table_cautions(evidence))
-        print_json({"evidence": _totals(evidence), "groups": records(groups), "warnings": warnings})
+        totals, notes = _totals(evidence), list(evidence.notes)
+        print_json({"evidence": totals, "groups": records(groups), "notes": notes, "warnings": warnings})
     elif csv:
         print_csv(groups)
     else:
         _show(evidence, records(groups))
+
+
+def _write_template(path: Path) -> None:
+    """Write a workbook to fill in."""
+    from alkbayes.evidence.template import template
+    from alkbayes.runs.places import format_of, new_files
+
+    format_of(path, None, {"xlsx": ("xlsx",)}, "a workbook")
+    with new_files(path, [path]) as places:
+        places[0].write_bytes(template())
+    print_note(f"Workbook: {path}. Fill in its first sheet; the second explains the columns.")
 
 
 def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path]:
@@ -82,16 +116,21 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path
 
 
 def _totals(evidence: "Evidence") -> dict[str, Any]:
-    """Return the totals of the table."""
-    names = ("source", "sha256", "cohorts", "trials", "patients", "responders", "orr")
-    return {name: getattr(evidence, name) for name in names}
+    """Return what the whole table comes to."""
+    names = ("source", "sheet", "sha256", "cohorts", "trials", "patients", "responders", "orr")
+    return {name: getattr(evidence, name) for name in names} | {
+        "columns": dict(evidence.columns),
+        **evidence.selection.as_record(),
+    }
 
 
 def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the composition for a reader."""
-    from alkbayes.presentation.evidence import group_rows
+    from alkbayes.presentation.evidence import group_rows, understood
 
     console, outcome = console_for(evidence), evidence.outcome
+    if not evidence.bundled:
+        say(console, understood(evidence))
     say(console, f"sha256: {evidence.sha256}")
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
     say(

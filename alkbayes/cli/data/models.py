@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.options import Data, Json
+from alkbayes.cli.shared.options import Json, reads_table
 from alkbayes.cli.shared.output import message_console, print_json, print_note, reader_console, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.sources import TableSource
 from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ Name = Annotated[
 ]
 
 
-def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
+@reads_table
+def command(name: Name = None, data: TableSource | None = None, json_: Json = False) -> None:
     """Bundled models; or one model file, with what its priors imply for response rates.
 
     Levels of columns come from the table. A bundled model is a good start for one of your own.
@@ -71,14 +73,14 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
         _show_implied(records(implied), spec.outcome)
 
 
-def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
-    """Print a model for medians, and its prior implications."""
+def _show_median_model(path: Path, data: "TableSource | None", *, json_: bool) -> None:
+    """Print a model of medians, and what its priors say of these."""
     from alkbayes.analyses.pfs import prior_table
     from alkbayes.evidence.table import read_evidence
     from alkbayes.spec.medians import read_median_spec
 
     spec = read_median_spec(path)
-    implied = records(prior_table(read_evidence(data, columns=spec.columns), spec))
+    implied = records(prior_table(read_evidence(data, needed=spec.columns), spec))
     if json_:
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": implied})
         return
@@ -89,8 +91,8 @@ def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
         typer.echo(f"  {row['quantity']}, {row['of']}: {interval}", err=True)
 
 
-def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
-    """Return the prior implications; None if the bundled table lacks a column of a user's model."""
+def _implied(spec: "Spec", data: "TableSource | None") -> "pd.DataFrame | None":
+    """Return what the priors imply; None where the bundled table lacks a column of a user's model."""
     from alkbayes.evidence.outcomes import ORR
     from alkbayes.evidence.table import read_evidence
     from alkbayes.model.prior_implications import prior_implications
@@ -98,7 +100,7 @@ def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
     # What priors imply depends on the levels, not on the counts, which the bundled table may lack.
     for outcome in (spec.outcome, ORR):
         try:
-            return prior_implications(spec, read_evidence(data, columns=spec.columns, outcome=outcome))
+            return prior_implications(spec, read_evidence(data, needed=spec.columns, outcome=outcome))
         except EvidenceError:
             if data is not None:
                 raise

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from alkbayes.errors import FigureError
 from alkbayes.model.prior_implications import heterogeneity_priors
 from alkbayes.plots.kinds import KINDS
+from alkbayes.presentation.exceedance import exceedance_tables
 from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     Document,
@@ -63,6 +64,8 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         Table(pooled_rows(document), notes),
         *_weights(document),
     ]
+    exceeded = exceedance_tables(document["exceedance"], document["pooled"], outcome_of(document))
+    blocks += map(Table, exceeded)
     if document["heterogeneity"]:
         said = text("Heterogeneity between trials and cohorts, and how much of it the effects explain.")
         blocks += [Heading("Heterogeneity"), said, Table(heterogeneity_rows(document))]

@@ -32,7 +32,7 @@ def _compared_once(once: Callable[..., None]) -> None:
 @pytest.fixture(scope="module")
 def fit() -> Fit:
     spec = read_spec(model_path("sequence"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(seed=3, draws=250))
 
 

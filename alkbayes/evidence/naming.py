@@ -1,0 +1,155 @@
+"""Column names: as mapped by the user, or by well-known synonyms."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from alkbayes.evidence.faults import Fault
+from alkbayes.evidence.records import Record, Table
+from alkbayes.text.names import listed, near_miss, plain, quoted
+from alkbayes.vocabulary import is_missing
+
+COHORT, TRIAL, RESPONDERS, N = "cohort_id", "trial", "responders", "n"
+
+STUDY = ("study", "studyid", "studyname")
+"""Names for a column of trials, or of cohorts if no trial has two; as `text.names.plain` leaves them."""
+WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
+    COHORT: ("cohort", "studlab", "slab", *STUDY, "label", "author", "authors", "name", "id"),
+    TRIAL: (*STUDY, "trialid", "trialname"),
+    RESPONDERS: ("event", "events", "events1", "xi", "r", "responses", "responder"),
+    N: ("total", "total1", "totals", "ni", "patients"),
+}
+"""Synonyms used by meta, metafor, RBesT, RevMan, MetaInsight and in Excel, the likeliest first."""
+
+STRATIFIERS = ("line", "regimen_class", "prior_alk_tki")
+"""Columns of the default models, recognised in any case even before a model is chosen."""
+
+EXPECTED = (*WELL_KNOWN, *(name for names in WELL_KNOWN.values() for name in names))
+"""Names that identify a header."""
+
+
+def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Table:
+    """Return a table with its columns renamed to the names used in this package.
+
+    Parameters
+    ----------
+    table
+        As it was read.
+    needed
+        Columns needed; other spellings of them are accepted.
+    columns
+        The user's mapping from names used here to the column names of the file.
+
+    Returns
+    -------
+    Table
+        With a `cohort_id`, generated if need be, and with notes on what was renamed or faults if that failed.
+    """
+    own = table.header.cells
+    faults = list(_mapping_faults(table, columns))
+    renamed = {name: source for name, source in columns.items() if source in own and not _taken(own, name, columns)}
+    for name in dict.fromkeys((COHORT, TRIAL, *needed, *STRATIFIERS)):
+        if name in columns:
+            continue
+        free = [each for each in own if each and each not in renamed.values()]
+        candidates = _candidates(name, free)
+        if name in {COHORT, TRIAL}:
+            candidates = _label(table, name, candidates)
+        if len(candidates) > 1:
+            faults.append(_ambiguous(table, name, candidates))
+        elif candidates and candidates[0] != name:
+            renamed[name] = candidates[0]
+    names = {source: name for name, source in renamed.items() if source != name}
+    header = replace(table.header, cells=tuple(names.get(each, each) for each in own))
+    result = replace(
+        table,
+        header=header,
+        faults=(*table.faults, *faults),
+        columns=renamed,
+        own=own,
+        notes=(*table.notes, *_renaming_notes(names)),
+    )
+    return result if COHORT in header.cells or faults else _with_ids(result)
+
+
+def _taken(own: Sequence[str], name: str, columns: Mapping[str, str]) -> bool:
+    """Return whether another column already has this name and keeps it."""
+    return name in own and name not in columns.values()
+
+
+def _mapping_faults(table: Table, columns: Mapping[str, str]) -> Iterator[Fault]:
+    """Yield faults in the user's mapping."""
+    own, line = table.header.cells, table.header.line
+    for name, source in columns.items():
+        if source not in own:
+            guess = near_miss(source, filter(None, own))
+            advice = f"Did you mean {quoted(guess)}?" if guess else ""
+            found = f"no such column, to be read as {name}"
+            yield Fault(line, found, f"a column of the table: {listed([*filter(None, own)])}", advice, column=source)
+        elif _taken(own, name, columns):
+            advice = f"Give the other a name too, as in {name}_2={name}, or delete one of them."
+            yield Fault(line, f"two columns that claim this name, {source} and {name}", "one", advice, column=name)
+
+
+def _candidates(name: str, free: Sequence[str]) -> list[str]:
+    """Return the columns that may be meant, the likeliest first."""
+    same = [each for each in free if plain(each) == plain(name)]
+    if name in {RESPONDERS, N} and len(set(same)) > 1:
+        return same  # n and N: in many tables the events and the total
+    if name in free:
+        return [name]
+    if same or name not in WELL_KNOWN:
+        return same
+    return [each for word in WELL_KNOWN[name] for each in free if plain(each) == word]
+
+
+def _label(table: Table, name: str, candidates: list[str]) -> list[str]:
+    """Return the column with the names of cohorts or trials, as a list of at most one."""
+    if name in candidates or not candidates:
+        return candidates[:1]
+    if name == TRIAL:
+        return candidates[:1]
+    unique = [each for each in candidates if _tells_apart(table.column(each))]
+    # A study that stands in several rows is a trial with several cohorts.
+    return (unique or [each for each in candidates if plain(each) not in STUDY])[:1]
+
+
+def _tells_apart(cells: Sequence[str]) -> bool:
+    return len(set(cells)) == len(cells) and not any(map(is_missing, cells))
+
+
+def _ambiguous(table: Table, name: str, candidates: Sequence[str]) -> Fault:
+    found = f"{listed(candidates)}, each of which may be meant"
+    advice = f'Say under "columns" which it is, as in {name}={candidates[-1]}.'
+    return Fault(table.header.line, found, "one column", advice, column=name)
+
+
+def _renaming_notes(names: Mapping[str, str]) -> Iterator[str]:
+    if names:
+        yield f"Columns of the file: {listed([f'{source} is read as {name}' for source, name in names.items()])}."
+
+
+def _with_ids(table: Table) -> Table:
+    """Add cohort names to a table: the trial, numbered within trials of several cohorts; else row numbers."""
+    if TRIAL in table.header.cells:
+        trials = table.column(TRIAL)
+        many, seen = Counter(trials), dict[tuple[str, ...], str]()
+        numbers: Counter[str] = Counter()
+        for trial, record in zip(trials, table.records, strict=True):
+            # Two rows that are the same in each cell are one cohort twice, which is a fault of its own.
+            if record.cells not in seen:
+                numbers[trial] += 1
+                alone = many[trial] == 1 and not is_missing(trial)
+                seen[record.cells] = trial if alone else f"{'cohort' if is_missing(trial) else trial} {numbers[trial]}"
+        ids = [seen[record.cells] for record in table.records]
+        note = "The table has no column of names for cohorts: they are named by trial, and numbered within it."
+    else:
+        ids = [str(number) for number in range(1, len(table.records) + 1)]
+        note = "The table has no column of names for cohorts: they are named by number, in the order of the rows."
+    records = zip(table.records, ids, strict=True)
+    return replace(
+        table,
+        header=Record(table.header.line, (*table.header.cells, COHORT)),
+        records=tuple(Record(record.line, (*record.cells, name)) for record, name in records),
+        notes=(*table.notes, note),
+    )
