@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import MEDIAN_MODEL
 from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.classical.published.mean_of_medians import RESAMPLES, weighted_mean
 from alkbayes.errors import UsageError
@@ -43,7 +44,7 @@ from alkbayes.spec.schema import model_path
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import GROUP_COLUMNS, MEDIAN_MODEL, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence

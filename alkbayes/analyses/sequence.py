@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.alk.words import HISTORIES
 from alkbayes.errors import UsageError
 from alkbayes.estimates.monte_carlo import error_columns_of
@@ -40,7 +41,7 @@ from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, near_miss, quoted, shown
 from alkbayes.text.wording import percent, percent_interval, probability
-from alkbayes.vocabulary import LEVELS, Estimand, in_order, label_of
+from alkbayes.vocabulary import Estimand, in_order, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence

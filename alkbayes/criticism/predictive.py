@@ -23,6 +23,7 @@ from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from alkbayes.alk.levels import Line
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
 from alkbayes.model.design import Design
@@ -30,7 +31,7 @@ from alkbayes.model.draws import complete, from_prior
 from alkbayes.model.predictive import response_rates
 from alkbayes.model.summary import equal_tailed
 from alkbayes.text.json import records
-from alkbayes.vocabulary import INTERVAL_PROB, Line, group_row, in_order, label_of
+from alkbayes.vocabulary import INTERVAL_PROB, group_row, in_order, label_of
 
 type Array = NDArray[np.float64]
 type Counts = NDArray[np.int64]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from alkbayes.alk.levels import STRATA
 from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.classical import PoolingMethod
 from alkbayes.classical.pooling.tables import frame_of, pool_groups
@@ -17,7 +18,6 @@ from alkbayes.estimates.rates import (
     posterior_of,
 )
 from alkbayes.evidence.cautions import table_cautions
-from alkbayes.evidence.rules import STRATA
 from alkbayes.text.json import records
 from alkbayes.text.notes import Note, NoteKind, notes_of
 

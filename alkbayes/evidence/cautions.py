@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.evidence.duplicates import possible_duplicates
 from alkbayes.evidence.rules import BASIC_COLUMNS
 from alkbayes.evidence.table import Evidence
 from alkbayes.text.names import listed, quoted
-from alkbayes.vocabulary import LEVELS
 
 LEAST_ROWS = 3
 """With two rows alike, each would be the sum of the others."""

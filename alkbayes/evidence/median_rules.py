@@ -6,11 +6,11 @@ They are checked only when medians are analysed: a fault in them should not stop
 import re
 from collections.abc import Iterator, Mapping
 
+from alkbayes.alk.levels import PfsStatus
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import count_of
 from alkbayes.text.names import near_miss, plain, quoted
-from alkbayes.vocabulary import PfsStatus
 
 MEDIAN, LOW, HIGH, BEYOND = "pfs_median", "pfs_ci_low", "pfs_ci_high", "pfs_beyond"
 PATIENTS, STATUS = "pfs_n", "pfs_status"

@@ -25,12 +25,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import PfsStatus
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.median_rules import BEYOND, HIGH, LOW, MEDIAN, PATIENTS, STATUS, months_of, pfs_faults, status_of
 from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.rules import BASIC_COLUMNS, header_faults, row_faults
 from alkbayes.evidence.table import table_of
-from alkbayes.vocabulary import PfsStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.files import read_bytes, read_records
 from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import count_of, header_faults
 from alkbayes.evidence.table import BUNDLED
 from alkbayes.text.names import near_miss, plain, quoted
-from alkbayes.vocabulary import LEVELS, is_missing
+from alkbayes.vocabulary import is_missing
 
 QUESTION = ("mutation_set", "assay")
 COUNTS = ("n_with", "n_biopsies")

@@ -4,42 +4,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from alkbayes.alk.levels import LEVELS, LEVELS_SAID_OTHERWISE, STRATA
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.records import Record, Table
 from alkbayes.text.names import listed, near_miss, plain, quoted
-from alkbayes.vocabulary import FORMULA_ERRORS, LEVELS, MISSING, is_missing
+from alkbayes.vocabulary import FORMULA_ERRORS, MISSING, is_missing
 
 BASIC_COLUMNS = ("cohort_id", "responders", "n")
 """A cohort's name and counts: columns of every table, once it is read."""
 
-STRATA = ("line", "regimen_class")
-"""Columns that reports stratify on: a misspelt level is a fault even where no model needs the column."""
-
 LARGEST_COUNT = 2**63 - 1
 """What an int64 holds."""
-
-LEVELS_SAID_OTHERWISE: dict[str, dict[str, str]] = {
-    "line": {
-        "untreated": "naive",
-        "previouslyuntreated": "naive",
-        "treatmentnaive": "naive",
-        "previouslytreated": "pretreated",
-    },
-    "regimen_class": {
-        "1": "first",
-        "1st": "first",
-        "firstgeneration": "first",
-        "2": "second",
-        "2nd": "second",
-        "secondgeneration": "second",
-        "3": "third",
-        "3rd": "third",
-        "thirdgeneration": "third",
-        "combo": "combination",
-    },
-}
-"""Other words for a level, as `text.names.plain` leaves them. Not "TKI-naive": that may follow chemotherapy."""
 
 TOTALS = {"total", "totals", "sum", "overall", "all", "pooled", "summary", "gesamt", "totaal"}
 """Labels of a row of totals, as `text.names.plain` leaves them."""

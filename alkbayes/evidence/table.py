@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import STRATA
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.files import file_name, read_bytes, read_records
 from alkbayes.evidence.frames import as_csv, table_of_frame
 from alkbayes.evidence.naming import COHORT, EXPECTED, TRIAL, named
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.records import Table
-from alkbayes.evidence.rules import STRATA, WHOLE, count_of, header_faults, row_faults, states
+from alkbayes.evidence.rules import WHOLE, count_of, header_faults, row_faults, states
 from alkbayes.evidence.selection import ALL_COHORTS, Selection, selected
 from alkbayes.evidence.sources import STANDARD_INPUT, TableSource
 from alkbayes.text.names import listed, quoted

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.errors import SpecError
 from alkbayes.spec.faults import fault
 from alkbayes.text.names import column_title, listed, near_miss, quoted
-from alkbayes.vocabulary import LEVELS, TOTAL
+from alkbayes.vocabulary import TOTAL
 
 type Index = NDArray[np.intp]
 

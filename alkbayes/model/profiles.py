@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes.evidence.rules import STRATA
+from alkbayes.alk.levels import STRATA
 from alkbayes.model.design import Index, Structure, level_codes
 from alkbayes.model.draws import linear_predictor
 from alkbayes.model.standardisation import common_support, in_words

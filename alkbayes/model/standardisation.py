@@ -13,10 +13,11 @@ if there are none, each level keeps its own patients.
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import IMPOSSIBLE
 from alkbayes.alk.words import PATIENTS_OF
 from alkbayes.model.design import Structure
 from alkbayes.text.names import column_title
-from alkbayes.vocabulary import IMPOSSIBLE, in_order
+from alkbayes.vocabulary import in_order
 
 type Mask = NDArray[np.bool_]
 

@@ -13,7 +13,9 @@ from alkbayes.vocabulary import ALL, Estimand
 COLUMNS = {Estimand.TYPICAL: "typical", Estimand.MEAN: "mean", Estimand.NEXT_COHORT: "next cohort"}
 
 
-def exceedance_tables(rows: Iterable[ExceedanceRow], pooled: Sequence[PooledRow], outcome: Outcome) -> list[ReaderTable]:
+def exceedance_tables(
+    rows: Iterable[ExceedanceRow], pooled: Sequence[PooledRow], outcome: Outcome
+) -> list[ReaderTable]:
     """Return a table for each limit.
 
     Parameters
@@ -35,8 +37,5 @@ def exceedance_tables(rows: Iterable[ExceedanceRow], pooled: Sequence[PooledRow]
         name = level_name(found[Estimand.TYPICAL])
         chances = (probability(found[estimand]["probability"]) for estimand in COLUMNS)
         of_limit.append((name if group == ALL else f" {name}", *chances))
-    headings = ("", *COLUMNS.values())
-    return [
-        ReaderTable(f"Posterior probability that the {outcome.label} exceeds {100 * limit:g} %", headings, tuple(of_limit))
-        for limit, of_limit in cells.items()
-    ]
+    headings, event = ("", *COLUMNS.values()), f"Posterior probability that the {outcome.label} exceeds"
+    return [ReaderTable(f"{event} {100 * limit:g} %", headings, tuple(of_limit)) for limit, of_limit in cells.items()]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from alkbayes.alk.levels import Line
 from alkbayes.model.design import Design, build_design
 from alkbayes.sensitivity import edits
 from alkbayes.sensitivity.edits import Edit, Inapplicable
 from alkbayes.spec.schema import FixedEffect
-from alkbayes.vocabulary import Line
 
 if TYPE_CHECKING:
     import pandas as pd

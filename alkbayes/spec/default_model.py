@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alkbayes.alk.levels import DEFAULT_MODELS, LEVELS
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.text.names import listed, quoted
 from alkbayes.text.wording import counted, joined
-from alkbayes.vocabulary import DEFAULT_MODELS, LEVELS, in_order
+from alkbayes.vocabulary import in_order
 
 if TYPE_CHECKING:
     import pandas as pd

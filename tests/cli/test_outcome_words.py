@@ -39,6 +39,7 @@ class Case:
     model: str
     other: str
     column: str
+    left_out: str
     unwanted: str
 
 
@@ -48,6 +49,7 @@ CASES = {
         str(FIXTURES / "catheters.toml"),
         str(FIXTURES / "catheters-by-size.toml"),
         "size",
+        "s1",
         rf"{OF_THE_REVIEW}|(?i:patients?)",
     ),
     "serious adverse events": Case(
@@ -55,6 +57,7 @@ CASES = {
         "serious-adverse-events",
         str(FIXTURES / "serious-adverse-events-by-dose.toml"),
         "dose",
+        "a1",
         OF_THE_REVIEW,
     ),
 }
@@ -121,6 +124,7 @@ def of_a_table(case: Case) -> dict[str, tuple[str | Path, ...]]:
         "influence": ("influence", *given),
         "influence --by-trial": ("influence", "--by-trial", "--method", "glmm-ml", *given),
         "small-study": ("small-study", *given),
+        "--exclude": ("pool", *given, "--exclude", case.left_out),
         "models": ("models", case.other, "--data", case.table),
     }
 
@@ -128,7 +132,7 @@ def of_a_table(case: Case) -> dict[str, tuple[str | Path, ...]]:
 def of_a_run(run: Path, other: Path) -> dict[str, tuple[str | Path, ...]]:
     """Return every command that takes a run and is quick."""
     return {
-        "summary": ("summary", run),
+        "summary": ("summary", run, "--above", "0.05"),
         "summary --plain": ("summary", "--plain", run),
         "diagnose": ("diagnose", run),
         "predictive": ("predictive", run),

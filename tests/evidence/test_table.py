@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import composition, lines_of, read_evidence, table_of, trial_labels
 from alkbayes.model.restriction import trials_of
 from alkbayes.text.names import near_miss, shown
-from alkbayes.vocabulary import GROUP_COLUMNS, LEVELS, is_missing
+from alkbayes.vocabulary import GROUP_COLUMNS, is_missing
 
 STRANGERS = Path(__file__).parents[1] / "fixtures" / "strangers"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "evidence"

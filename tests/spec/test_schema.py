@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alkbayes.alk.levels import DEFAULT_MODEL
 from alkbayes.errors import EvidenceError, SpecError
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.model.design import build_design
 from alkbayes.spec.faults import as_written
 from alkbayes.spec.priors import Record
 from alkbayes.spec.schema import RESERVED, Spec, model_names, model_path, models_folder, parse_spec, read_spec
-from alkbayes.vocabulary import DEFAULT_MODEL
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "models"
 BAD = sorted((FIXTURES / "bad").glob("*.toml"))

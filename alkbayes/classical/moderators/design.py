@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import has_full_rank
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.table import lines_of, table_of
 from alkbayes.text.names import listed, near_miss, quoted
-from alkbayes.vocabulary import LEVELS, in_order, label_of
+from alkbayes.vocabulary import in_order, label_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alkbayes.alk.levels import MEDIAN_MODEL
 from alkbayes.cli.shared.common import console_for, evidence_for, keep
 from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
@@ -12,7 +13,6 @@ from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
 from alkbayes.evidence.sources import TableSource
 from alkbayes.inference.settings import DEFAULT_SEED
-from alkbayes.vocabulary import MEDIAN_MODEL
 
 if TYPE_CHECKING:
     from alkbayes.analyses.pfs import PfsResults

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.alk.levels import DEFAULT_MODEL
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Above, Json, limits_of, reads_table
 from alkbayes.cli.shared.output import message_console, no_color, print_json, records, shows_progress
@@ -13,7 +14,7 @@ from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, TakenError
 from alkbayes.evidence.sources import TableSource
 from alkbayes.inference.settings import Engine, SamplerSettings
-from alkbayes.vocabulary import DEFAULT_MODEL, Standard
+from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
     from alkbayes.planning.trial import Prediction
 
-Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned number of patients, or of what the run counts; repeatable.")]
+Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned number of patients; repeatable.")]
 OfLine = Annotated[
     str | None,
     typer.Option(
@@ -45,8 +45,7 @@ Above = Annotated[
     typer.Option(
         "--above",
         metavar="RATE",
-        help="Show the probability of a rate above this proportion (0.6 for 60 %); repeatable. "
-        "Default: the null.",
+        help="Show the probability of a rate above this proportion (0.6 for 60 %); repeatable. Default: the null.",
         show_default=False,
     ),
 ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.alk.levels import DEFAULT_MODEL, MEDIAN_MODEL
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Json, reads_table
 from alkbayes.cli.shared.output import message_console, print_json, print_note, reader_console, records, say
@@ -12,7 +13,6 @@ from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.sources import TableSource
-from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd

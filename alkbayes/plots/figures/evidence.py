@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from alkbayes.alk.levels import STRATA
 from alkbayes.alk.words import COUNTED_BY
 from alkbayes.evidence.composition import CUTOFF, PUBLICATION, UNKNOWN
 from alkbayes.evidence.outcomes import Outcome
-from alkbayes.evidence.rules import STRATA
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import CONTINUED, Rank, Row, exact_limits, group_name, pages_of
 from alkbayes.plots.page.layout import (

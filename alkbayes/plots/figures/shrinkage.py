@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from alkbayes.evidence.rules import STRATA
+from alkbayes.alk.levels import STRATA
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
     foot_lines,

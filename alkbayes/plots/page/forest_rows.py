@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import STRATA
 from alkbayes.alk.words import GROUP_NAMES
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.evidence.outcomes import Outcome
-from alkbayes.evidence.rules import STRATA
 from alkbayes.text.json import records
 from alkbayes.text.names import is_pair
 from alkbayes.vocabulary import ALL, joined_key, label_of

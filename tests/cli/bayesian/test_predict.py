@@ -149,7 +149,7 @@ def test_a_run_that_did_not_converge_is_marked(alkbayes: Command, failed_run, tm
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--n", "0"), "--n: found 0; a cohort has 1 to 2,000 patients"),
+        (("--n", "0"), "--n: found 0; allowed: 1 to 2,000"),
         (("--n", "-3"), "--n: found -3"),
         (("--n", "2001"), "--n: found 2001"),
         (tuple(f"--n={n}" for n in range(1, 8)), "--n: found 7 sizes; at most 6"),
