@@ -1,8 +1,10 @@
 """Results of a fit: the tables, and the document printed by `fit --json` and kept in a run."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from alkbayes.alk.levels import STRATA
@@ -11,17 +13,23 @@ from alkbayes.classical import PoolingMethod
 from alkbayes.classical.pooling.tables import frame_of, pool_groups
 from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import (
+    Array,
+    DrawnRow,
     cohort_table,
     contrast_table,
     heterogeneity_table,
+    pooled_draws,
     pooled_table,
     posterior_of,
 )
 from alkbayes.evidence.cautions import table_cautions
 from alkbayes.text.json import records
 from alkbayes.text.notes import Note, NoteKind, notes_of
+from alkbayes.vocabulary import ALL
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from alkbayes.inference.fit import Fit
 
 CLASSICAL_METHODS = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK_ADHOC, PoolingMethod.GLMM_ML)
@@ -40,6 +48,9 @@ class Results:
         cohorts.
     classical
         See :func:`alkbayes.classical.pool_table`; for the same groups.
+    estimands
+        Draws of the pooled rates, proportions in [0, 1]: a variable for each estimand with the dimensions chain, draw
+        and group, whose coordinate is such as "all" or "line naive". `next_cohort` has one new cohort for each draw.
     document
         Everything except the cohorts, with the model and the convergence verdict, as JSON values.
     """
@@ -49,13 +60,15 @@ class Results:
     heterogeneity: pd.DataFrame
     cohorts: pd.DataFrame
     classical: pd.DataFrame
+    estimands: "xr.Dataset"
     document: dict[str, Any]
 
 
 def results_of(fit: "Fit") -> Results:
     """Return the tables of a fit."""
     posterior, errors = posterior_of(fit), error_columns_of(fit)
-    pooled, contrasts = pooled_table(posterior, errors), contrast_table(posterior, errors)
+    drawn = list(pooled_draws(posterior))
+    pooled, contrasts = pooled_table(posterior, errors, drawn), contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
     groups = pool_groups(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
     classical = frame_of(groups)
@@ -73,6 +86,7 @@ def results_of(fit: "Fit") -> Results:
         heterogeneity=heterogeneity,
         cohorts=cohorts,
         classical=classical,
+        estimands=_estimands(fit, drawn),
         document={
             "model": fit.spec.name,
             "question": fit.spec.question,
@@ -109,6 +123,24 @@ def results_of(fit: "Fit") -> Results:
             "note_kinds": [str(note.kind) for note in notes],
             "provenance": fit.provenance.as_record(),
         },
+    )
+
+
+def _estimands(fit: "Fit", drawn: Sequence[DrawnRow]) -> "xr.Dataset":
+    """Return the draws of pooled rates with the chains and draws of the posterior."""
+    import xarray as xr
+
+    index = fit.tree["posterior"].coords
+    shape = index.sizes["chain"], index.sizes["draw"]
+    draws: dict[str, list[Array]] = {}
+    places: dict[str, None] = {}
+    for row, values in drawn:
+        places[ALL if row["group"] == ALL else f"{row['group']} {row['level']}"] = None
+        one = values if values.ndim == 1 else values[:, 0]
+        draws.setdefault(str(row["estimand"]), []).append(one.reshape(shape))
+    return xr.Dataset(
+        {name: (("chain", "draw", "group"), np.stack(columns, axis=-1)) for name, columns in draws.items()},
+        coords={"chain": index["chain"], "draw": index["draw"], "group": list(places)},
     )
 
 

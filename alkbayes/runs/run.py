@@ -113,6 +113,8 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
     RunError
         If it cannot be written.
     """
+    import xarray as xr
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with beside(folder) as place:
@@ -122,7 +124,9 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
                 getattr(results, name).to_csv(place / f"{name}.csv", index=False)
             # In memory first: after a disk-full error HDF5 closes the file again at exit, and crashes the process.
             posterior = io.BytesIO()
-            fit.tree.to_netcdf(posterior, engine="h5netcdf")
+            tree = fit.tree.copy()
+            tree["estimands"] = xr.DataTree(results.estimands)
+            tree.to_netcdf(posterior, engine="h5netcdf")
             (place / POSTERIOR_FILE).write_bytes(posterior.getbuffer())
             files = {path.name: file_hash(path) for path in sorted(place.iterdir())}
             written = datetime.now().astimezone().isoformat(timespec="seconds")

@@ -44,6 +44,7 @@ DOCUMENT = {
     "heterogeneity": (list,),
     "contrasts": (list,),
     "classical": (list,),
+    "exceedance": (list,),
     "notes": (list,),
     "note_kinds": (list,),
     "provenance": (dict,),
@@ -63,6 +64,9 @@ EVIDENCE = {
     "file": TEXT,
     "sheet": (NoneType,),
     "columns": (dict,),
+    "where": TEXT,
+    "exclude": (list,),
+    "reason": TEXT,
 }
 DIAGNOSTICS = {
     "converged": (bool,),
@@ -207,6 +211,9 @@ def test_the_document_says_what_was_fitted(json_run, own_table: Path) -> None:
         "file": "evidence.csv",
         "sheet": None,
         "columns": {},
+        "where": "",
+        "exclude": [],
+        "reason": "",
     }
     settings = document["provenance"]["settings"]
     assert (settings["seed"], settings["chains"], settings["draws"]) == (7, 4, 1000)

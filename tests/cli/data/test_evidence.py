@@ -73,6 +73,9 @@ def test_json() -> None:
         "responders": 3397,
         "orr": 3397 / 5645,
         "columns": {},
+        "where": "",
+        "exclude": [],
+        "reason": "",
     }
     assert document["groups"] == records(composition(read_evidence()))
     assert document["groups"][0] == {
