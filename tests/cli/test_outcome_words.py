@@ -23,7 +23,10 @@ from alkbayes.spec.schema import model_path
 type Command = Callable[..., Result]
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "outcomes"
-OF_THE_REVIEW = r"\bORRs?\b|\bALK\b|(?i:\brespon(?!sib)\w*|\bTKIs?\b|generation|treatment line)"
+OF_THE_REVIEW = (
+    r"\bORRs?\b|\bALK\b|(?i:\brespon(?!sib)\w*|\bTKIs?\b|generation|treatment line)"
+    r"|alkbayes (pfs|intracranial|sequence|resistance)"
+)
 FITTED = ("--engine", "quadrature", "--draws", "250", "--seed", "3")
 COLUMNS = {"responders", "n", "sae_events", "sae_n", "g3_events", "g3_n", "cr", "ic_responders"}
 """Names of columns, which a message may need."""
@@ -143,7 +146,16 @@ def of_a_run(run: Path, other: Path) -> dict[str, tuple[str | Path, ...]]:
 
 
 def test_the_words_are_found_where_they_are(fitted: Fitted) -> None:
-    unwanted = ("ORR 50 %", "12 responders", "a response", "ALK", "TKI", "TKI generation", "treatment line")
+    unwanted = (
+        "ORR 50 %",
+        "12 responders",
+        "a response",
+        "ALK",
+        "TKI",
+        "TKI generation",
+        "treatment line",
+        "alkbayes pfs",
+    )
     assert all(words_of(text, fitted.case) for text in unwanted)
     assert not words_of("responsible; current; ORRIN", fitted.case)
     assert bool(words_of("Patients", fitted.case)) == ("patient" in fitted.case.unwanted)

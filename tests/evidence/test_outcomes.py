@@ -1,6 +1,7 @@
 """Other counts than responders and n: which cohorts have them, what is refused, and who reads them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,18 @@ def test_what_a_model_file_leaves_out_is_neutral(
     table: dict[str, str], expected: Outcome, spec_of: Callable[..., Any]
 ) -> None:
     assert spec_of(outcome=table).outcome == expected
+
+
+def test_nouns_of_other_outcomes_than_a_response() -> None:
+    infections = Outcome("a", "b", "infection rate", "catheters", "rate", "infection", "infections", "were infected")
+    infections = replace(infections, unit="catheter", units="catheters")
+    assert (infections.rate, infections.response, infections.responses) == ("infection rate", "infection", "infections")
+    assert (infections.others, infections.who) == ("other catheters", "which")
+    assert (infections.events_of(1), infections.events_of(1200)) == ("1 infection", "1,200 infections")
+    assert (infections.units_of(1), infections.units_of(0)) == ("1 catheter", "0 catheters")
+    assert "different trials, catheters and years" in infections.not_randomised
+    assert (ORR.rate, ORR.response, ORR.responses) == ("response rate", "response", "responses")
+    assert (ORR.others, ORR.who) == ("non-responders", "who")
 
 
 def test_alternatives_about_the_usual_counts_say_nothing_of_others() -> None:

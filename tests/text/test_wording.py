@@ -122,3 +122,8 @@ def test_small_probabilities_are_printed_as_smaller(
 def test_points_have_a_sign_and_a_true_minus() -> None:
     assert [wording.points(value) for value in (None, 0.031, -0.126, 0.0004)] == ["–", "+3", "−13", "0"]
     assert wording.points(-0.0315, 2) == "−3.15"
+
+
+def test_a_noun_has_the_article_of_its_first_sound() -> None:
+    nouns = ("responder", "infection", "event", "ORR", "SAE rate", "CR rate", "response rate")
+    assert [wording.with_article(noun).split()[0] for noun in nouns] == ["a", "an", "an", "an", "an", "a", "a"]
