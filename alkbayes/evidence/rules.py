@@ -65,8 +65,8 @@ KEEP_OUT = "If the number is not known, leave the cohort out."
 KEEP_EMPTY = "If a cohort does not say, leave both cells empty."
 
 
-def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
-    """Yield faults of the header (names missing, empty or repeated) and of a table without rows."""
+def header_faults(table: Table) -> Iterator[Fault]:
+    """Yield faults of the header (names empty or repeated) and of a table without rows."""
     line, names = table.header.line, table.header.cells
     filled = [any(cells) for cells in zip(*(record.cells for record in table.records), strict=True)] or [True] * len(
         names
@@ -83,16 +83,6 @@ def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
         if len(places) > 1:
             found = f"this name for columns {listed(places)}"
             yield Fault(line, found, "each name once", "Rename or delete all but one.", column=name)
-    told = {fault.column for fault in table.faults}
-    for column in needed:
-        if column not in named and column not in told:
-            others = (name for name in named if name not in needed)
-            guess = next((name for name in others if near_miss(name, [column])), None)
-            advice = f"Did you mean the column {quoted(guess)}? " if guess else ""
-            if guess or column in BASIC_COLUMNS:
-                advice += f'If it has another name, say so under "columns", as in {column}={guess or "NAME"}.'
-            found = f"no such column, only {listed(tuple(filter(None, table.own)) or named)}"
-            yield Fault(line, found, f"a header with {listed(needed)}", advice, column=column)
     if not table.records and not table.faults:
         yield Fault(line, "a header and no rows below it", "one row or more, one for each cohort")
 

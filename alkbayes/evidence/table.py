@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.files import file_name, read_bytes, read_records
 from alkbayes.evidence.frames import as_csv, table_of_frame
-from alkbayes.evidence.naming import COHORT, EXPECTED, TRIAL, named
+from alkbayes.evidence.naming import COHORT, EXPECTED, TRIAL, absent_faults, named
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import STRATA, WHOLE, count_of, header_faults, row_faults, states
@@ -250,7 +250,8 @@ def _checked(
     """Check a table of records and return it as evidence."""
     wanted = tuple(dict.fromkeys((COHORT, *outcome.columns, *(name for name in needed if name != TRIAL))))
     table = named(records, wanted, columns)
-    if faults := [*table.faults, *header_faults(table, wanted), *row_faults(table, wanted, outcome)]:
+    absent = absent_faults(table, wanted, of_model=needed)
+    if faults := [*table.faults, *header_faults(table), *absent, *row_faults(table, wanted, outcome)]:
         raise table.refusal(faults)
     frame, notes = _of_outcome(_frame(table, outcome), outcome, table.name)
     return Evidence(
