@@ -168,7 +168,7 @@ def check_medians(evidence: "Evidence", *, needed: "Sequence[str]") -> None:
     EvidenceError
         If a column is missing or a cell breaks a rule, with every fault by its line; or if no median is known.
     """
-    table = table_of(evidence)
+    table = table_of(evidence, (*needed, MEDIAN))
     wanted = (*BASIC_COLUMNS, *(name for name in needed if name != TRIAL))
     absent = absent_faults(table, (*wanted, MEDIAN), of_model=needed)
     if faults := [*header_faults(table), *absent, *row_faults(table, wanted), *pfs_faults(table)]:

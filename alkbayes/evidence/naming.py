@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from alkbayes.errors import EvidenceError, Setting
 from alkbayes.evidence.faults import NAME_COLUMNS, Fault
+from alkbayes.evidence.levels import with_known_levels
 from alkbayes.evidence.records import Record, Table
 from alkbayes.text.names import listed, near_miss, plain, quoted
 from alkbayes.vocabulary import LEVELS, is_missing
@@ -36,7 +37,7 @@ LEAST_LETTERS = 5
 
 
 def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Table:
-    """Return a table with its columns renamed to the names used in this package.
+    """Return a table with its columns renamed to the names used in this package, and their known levels spelt as here.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Ta
         elif candidates and candidates[0] != name:
             renamed[name] = candidates[0]
     for name in needed:
-        if name not in {COHORT, *own, *renamed, *guessed, *columns}:
+        if name not in {COHORT, TRIAL, *own, *renamed, *guessed, *columns}:
             others = [each for each in _free(own, renamed, guessed) if each not in needed]
             if guess := likely_column(name, others):
                 guessed[name] = guess
@@ -85,6 +86,7 @@ def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Ta
         guessed=guessed,
         notes=(*table.notes, *_renaming_notes(names)),
     )
+    result = with_known_levels(result, {*needed, *STRATIFIERS})
     return result if COHORT in {*result.header.cells, *columns} else _with_ids(result)
 
 

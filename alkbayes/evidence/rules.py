@@ -221,9 +221,15 @@ def _level_fault(
             return None
         word = f"{quoted(value)} says that it is missing. " if value else ""
         return Fault(
-            line, _as_found(value), allowed, f"{word}The model needs it for each cohort.", cohort=cohort, column=column
+            line,
+            _as_found(value),
+            f"{allowed} or a level of your own" if levels else allowed,
+            f"{word}The model needs it for each cohort.",
+            cohort=cohort,
+            column=column,
         )
     guess = None if value in levels else near_miss(value, levels, LEVELS_SAID_OTHERWISE.get(column))
     if guess is None:
         return None
-    return Fault(line, quoted(value), allowed, f"Did you mean {quoted(guess)}?", cohort=cohort, column=column)
+    advice = f"Write `{guess}`; levels of your own are allowed but must not resemble these."
+    return Fault(line, quoted(value), allowed, advice, cohort=cohort, column=column)

@@ -266,13 +266,21 @@ def _checked(
     )
 
 
-def table_of(evidence: Evidence) -> Table:
-    """Return the records behind a checked table, with their places in the file."""
+def table_of(evidence: Evidence, needed: Sequence[str] = ()) -> Table:
+    """Return the records behind a checked table, with their places in the file.
+
+    Parameters
+    ----------
+    evidence
+        As it was read.
+    needed
+        Columns needed beside `cohort_id` and the outcome's own two, which may be missing.
+    """
     name = BUNDLED_NAME if evidence.bundled else evidence.source
     records = read_records(
         evidence.content, name, sheet=evidence.sheet, expected=(*EXPECTED, *evidence.columns.values())
     )
-    return named(records, (COHORT, *evidence.outcome.columns), evidence.columns)
+    return named(records, (COHORT, *evidence.outcome.columns, *needed), evidence.columns)
 
 
 def lines_of(table: Table) -> dict[str, int]:

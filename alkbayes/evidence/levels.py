@@ -1,0 +1,42 @@
+"""Levels that the bundled models know, in another case or with other blanks."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from alkbayes.evidence.records import Record, Table
+from alkbayes.text.names import listed, quoted
+from alkbayes.vocabulary import LEVELS
+
+
+def with_known_levels(table: Table, columns: Collection[str]) -> Table:
+    """Return a table with "Naive" and "pre treated" written as the levels they are, and a note that says so.
+
+    Parameters
+    ----------
+    table
+        With its columns named.
+    columns
+        Those whose levels are read so; any other column keeps its own.
+    """
+    names = table.header.cells
+    records, notes = [list(record.cells) for record in table.records], list(table.notes)
+    for place, name in enumerate(names):
+        if name not in columns or name not in LEVELS or names.count(name) > 1:
+            continue
+        known = {_folded(level): str(level) for level in LEVELS[name]}
+        found: dict[str, str] = {}
+        for cells in records:
+            level = known.get(_folded(cells[place]), cells[place])
+            if level != cells[place]:
+                found[cells[place]], cells[place] = level, level
+        if found:
+            said = listed([f"{quoted(cell)} is read as {level}" for cell, level in found.items()])
+            notes.append(f"Column {table.columns.get(name, name)}: {said}.")
+    whole = zip(table.records, records, strict=True)
+    return replace(
+        table, records=tuple(Record(record.line, tuple(cells)) for record, cells in whole), notes=tuple(notes)
+    )
+
+
+def _folded(value: str) -> str:
+    return "".join(value.casefold().split())
