@@ -23,19 +23,20 @@ def with_known_levels(table: Table, columns: Collection[str]) -> Table:
     for place, name in enumerate(names):
         if name not in columns or name not in LEVELS or names.count(name) > 1:
             continue
-        known = {_folded(level): str(level) for level in LEVELS[name]}
-        found: dict[str, str] = {}
+        levels = {cell: known_level(name, cell) for cell in dict.fromkeys(cells[place] for cells in records)}
         for cells in records:
-            level = known.get(_folded(cells[place]), cells[place])
-            if level != cells[place]:
-                found[cells[place]], cells[place] = level, level
-        if found:
-            said = listed([f"{quoted(cell)} is read as {level}" for cell, level in found.items()])
-            notes.append(f"Column {table.columns.get(name, name)}: {said}.")
+            cells[place] = levels[cells[place]]
+        if said := [f"{quoted(cell)} is read as {level}" for cell, level in levels.items() if cell != level]:
+            notes.append(f"Column {table.columns.get(name, name)}: {listed(said)}.")
     whole = zip(table.records, records, strict=True)
     return replace(
         table, records=tuple(Record(record.line, tuple(cells)) for record, cells in whole), notes=tuple(notes)
     )
+
+
+def known_level(column: str, value: str) -> str:
+    """Return the known level of a column that a value is but for case and blanks; the value itself if there is none."""
+    return next((str(level) for level in LEVELS.get(column, ()) if _folded(level) == _folded(value)), value)
 
 
 def _folded(value: str) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.errors import UsageError
+from alkbayes.evidence.levels import known_level
 from alkbayes.evidence.naming import COHORT
 from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.text.wording import counted
@@ -212,5 +213,7 @@ class _Condition:
                     f"text in quotation marks, as in {name} == {unreadable[0]}",
                 )
             cells = numbers.tolist()
+        elif value not in cells:
+            value = known_level(name, value)  # as the file spells a level that is read as a known one
         holds = np.array([compare(cell, value) for cell in cells], dtype=np.bool_)
         return _Truth(holds & stated, ~holds & stated)

@@ -124,8 +124,8 @@ def test_a_cohort_with_the_outcome_needs_its_levels(give: Callable[[str], Path])
             "The model needs it for each cohort."
         ),
         (
-            'line 3, cohort "b", column line: found "naiv"; allowed: naive, pretreated, mixed. Write `naive`; levels of '
-            "your own are allowed but must not resemble these."
+            'line 3, cohort "b", column line: found "naiv"; allowed: naive, pretreated, mixed. Write `naive`; levels '
+            "of your own are allowed but must not resemble these."
         ),
     ]
 

@@ -44,6 +44,10 @@ FRAME = pd.DataFrame(
         ('not (line == "naive" or n < 25)', "cef"),
         ('not (line == "naive" and year < 2012)', "bcdef"),
         ('year == "2015"', "b"),
+        # A table whose line is "Naive" is read with "naive".
+        ('line == "Naive"', "ab"),
+        ('line != "Naive"', "cef"),
+        ('line not in ("NAIVE", "mixed")', "cf"),
     ],
 )
 def test_cohorts_that_satisfy_a_condition(where: str, kept: str) -> None:
