@@ -149,6 +149,16 @@ def test_a_workbook_to_fill_in_is_never_written_over_a_file(here: Path) -> None:
     assert run("evidence", "--data", "mine.xlsx").exit_code == 3
 
 
+def test_a_workbook_for_a_model_has_its_columns(here: Path) -> None:
+    from python_calamine import CalamineWorkbook
+
+    assert run("evidence", "--new", "brain.xlsx", "--outcome", "intracranial").exit_code == 0
+    header = CalamineWorkbook.from_path("brain.xlsx").get_sheet_by_index(0).to_python()
+    assert header == [["cohort_id", "trial", "ic_responders", "ic_n", "regimen_class", "line"]]
+    assert run("evidence", "--new", "none.xlsx", "--outcome", "nothing").exit_code == 4
+    assert not Path("none.xlsx").exists()
+
+
 def test_an_outcome_of_its_own_two_columns(here: Path) -> None:
     Path("m.toml").write_text((STRANGERS / "crbsi.toml").read_text())
     lines = (STRANGERS / "crbsi.csv").read_text().splitlines()
