@@ -122,7 +122,7 @@ def command(
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     from alkbayes.runs.run import read_fit, read_run
 
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold

@@ -65,7 +65,7 @@ def command(
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     with working("reading"):
         from alkbayes.evidence.cautions import table_cautions
         from alkbayes.evidence.table import composition
