@@ -10,10 +10,36 @@ from alkbayes.alk.levels import LEVELS
 from alkbayes.evidence.duplicates import possible_duplicates
 from alkbayes.evidence.rules import BASIC_COLUMNS
 from alkbayes.evidence.table import Evidence
-from alkbayes.text.names import listed, quoted
+from alkbayes.text.names import listed, plain, quoted
 
 LEAST_ROWS = 3
 """With two rows alike, each would be the sum of the others."""
+TOTALS = frozenset(
+    {
+        "total",
+        "totals",
+        "grandtotal",
+        "totalgeneral",
+        "subtotal",
+        "soustotal",
+        "sum",
+        "sums",
+        "overall",
+        "pooled",
+        "all",
+        "allpatients",
+        "gesamt",
+        "gesamtsumme",
+        "summe",
+        "zwischensumme",
+        "totaal",
+        "totale",
+        "somme",
+        "somma",
+        "suma",
+    }
+)
+"""Names of a row of totals or subtotals, as `text.names.plain` leaves them."""
 MOST_SHOWN = 5
 
 
@@ -23,8 +49,8 @@ def table_cautions(evidence: Evidence) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        On a row with the sums of all others; on values that differ only in case, blanks or Unicode form (the first
-        five); on unfamiliar levels among familiar ones; and on possible duplicates.
+        On a row that has the sums of all others, or is called a total; on values that differ only in case, blanks or
+        Unicode form (the first five); on unfamiliar levels among familiar ones; and on possible duplicates.
     """
     spellings = list(_spellings(evidence.frame))
     if len(spellings) > MOST_SHOWN:
@@ -33,16 +59,27 @@ def table_cautions(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _totals(evidence: Evidence) -> Iterator[str]:
-    """Yield a sentence for each row with the sums of the others."""
-    if evidence.cohorts < LEAST_ROWS:
-        return
-    frame, outcome = evidence.frame[["cohort_id", "responders", "n"]], evidence.outcome
-    for cohort, responders, n in frame.itertuples(index=False, name=None):
-        if (2 * responders, 2 * n) == (evidence.responders, evidence.patients):
+    """Yield a sentence for each row that has the sums of the others, or is called a total."""
+    frame, outcome = evidence.frame, evidence.outcome
+    trials = frame["trial"] if "trial" in frame else frame["cohort_id"]
+    for cohort, trial, responders, n in zip(frame["cohort_id"], trials, frame["responders"], frame["n"], strict=True):
+        rest = evidence.responders - responders, evidence.patients - n
+        if evidence.cohorts >= LEAST_ROWS and rest == (responders, n):
             yield (
                 f"Cohort {quoted(cohort)} has the sums of all others, {responders:,} {outcome.events} of {n:,} "
                 f"{outcome.units}: if it is their total, delete the row, or every {outcome.unit} is counted twice."
             )
+        elif evidence.cohorts > 1 and (_is_total(cohort) or _is_total(trial)):
+            yield (
+                f"Cohort {quoted(cohort)} is called a total and has {responders:,} {outcome.events} of {n:,} "
+                f"{outcome.units}; all others together have {rest[0]:,} of {rest[1]:,}. If it adds up other rows, "
+                f"delete it, or their {outcome.units} are counted twice."
+            )
+
+
+def _is_total(name: str) -> bool:
+    """Return whether a row's name is that of a total, as in "Total (95% CI)"."""
+    return plain(name.partition("(")[0]) in TOTALS
 
 
 def _spellings(frame: pd.DataFrame) -> Iterator[str]:

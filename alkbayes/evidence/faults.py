@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from alkbayes.errors import EvidenceError
+from alkbayes.errors import EvidenceError, Setting
 from alkbayes.text.names import quoted, shown
 from alkbayes.text.wording import counted
 
 MOST_SHOWN = 20
 """Number of faults spelt out in a message; the rest are counted."""
+NAME_COLUMNS = "Name columns as in:"
+"""Last words of a message that the remedy completes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Fault:
         What to do, in whole sentences; may be empty.
     cohort, column
         The cell; empty if the fault is not in a single cell.
+    meant
+        The file's own name of the column that may be meant by `column`, where that is not found.
     """
 
     line: int
@@ -33,6 +37,7 @@ class Fault:
     advice: str = ""
     cohort: str = ""
     column: str = ""
+    meant: str = ""
 
     def text(self, name: str, *, unit: str = "line", columns: Mapping[str, str] | None = None) -> str:
         """Return the fault as one line.
@@ -50,7 +55,7 @@ class Fault:
         if self.cohort:
             place.append(f"cohort {quoted(self.cohort)}")
         if self.column:
-            own = (columns or {}).get(self.column, self.column)
+            own = self.column if self.meant else (columns or {}).get(self.column, self.column)
             same = own == self.column
             place.append(f"column {shown(own)}" if same else f"column {shown(own)} ({self.column})")
         return f"{', '.join(place)}: found {self.found}; allowed: {self.allowed}. {self.advice}".rstrip()
@@ -67,4 +72,7 @@ def refusal(
     if many > MOST_SHOWN:
         rest = many - MOST_SHOWN
         lines.append(f"  … and {counted(rest, 'more fault')}.")
-    return EvidenceError("\n".join(lines))
+    meant = {fault.column: fault.meant for fault in in_order if fault.meant}
+    if not meant:
+        return EvidenceError("\n".join(lines))
+    return EvidenceError("\n".join((*lines, NAME_COLUMNS)), remedy=Setting("columns", meant))

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from alkbayes.alk.levels import PfsStatus
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.median_rules import BEYOND, HIGH, LOW, MEDIAN, PATIENTS, STATUS, months_of, pfs_faults, status_of
-from alkbayes.evidence.naming import TRIAL
+from alkbayes.evidence.naming import TRIAL, absent_faults
 from alkbayes.evidence.rules import BASIC_COLUMNS, header_faults, row_faults
 from alkbayes.evidence.table import table_of
 
@@ -168,9 +168,10 @@ def check_medians(evidence: "Evidence", *, needed: "Sequence[str]") -> None:
     EvidenceError
         If a column is missing or a cell breaks a rule, with every fault by its line; or if no median is known.
     """
-    table = table_of(evidence)
+    table = table_of(evidence, (*needed, MEDIAN))
     wanted = (*BASIC_COLUMNS, *(name for name in needed if name != TRIAL))
-    if faults := [*header_faults(table, (*wanted, MEDIAN)), *row_faults(table, wanted), *pfs_faults(table)]:
+    absent = absent_faults(table, (*wanted, MEDIAN), of_model=needed)
+    if faults := [*header_faults(table), *absent, *row_faults(table, wanted), *pfs_faults(table)]:
         raise table.refusal(faults)
     if not any(_is_known(row) for row in _rows(evidence)):
         raise EvidenceError(

@@ -41,6 +41,9 @@ class Table:
         Names of the header, each with the file's own name for the column, where the two differ or the user says so.
     own
         The header of the file, once the columns have other names.
+    guessed
+        Needed columns that the file lacks, each with the file's name of the one that may be meant. It has the needed
+        name here, so that its cells can be checked; a table with guesses is never used.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Table:
     sheet: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     own: tuple[str, ...] = ()
+    guessed: Mapping[str, str] = field(default_factory=dict)
 
     def refusal(self, faults: Iterable[Fault]) -> EvidenceError:
         """Return an error that lists faults by the places and column names of the file."""

@@ -8,7 +8,7 @@ from alkbayes.alk.levels import LEVELS, LEVELS_SAID_OTHERWISE, STRATA
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.records import Record, Table
-from alkbayes.text.names import listed, near_miss, plain, quoted
+from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.vocabulary import FORMULA_ERRORS, MISSING, is_missing
 
 BASIC_COLUMNS = ("cohort_id", "responders", "n")
@@ -17,10 +17,6 @@ BASIC_COLUMNS = ("cohort_id", "responders", "n")
 LARGEST_COUNT = 2**63 - 1
 """What an int64 holds."""
 
-TOTALS = {"total", "totals", "sum", "overall", "all", "pooled", "summary", "gesamt", "totaal"}
-"""Labels of a row of totals, as `text.names.plain` leaves them."""
-LEAST_ROWS = 2
-"""With two rows alike, each would be the sum of the others."""
 
 WHOLE = re.compile(r"([0-9]+)(?:\.00?)?")
 """How a count may be written."""
@@ -46,8 +42,8 @@ KEEP_OUT = "If the number is not known, leave the cohort out."
 KEEP_EMPTY = "If a cohort does not say, leave both cells empty."
 
 
-def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
-    """Yield faults of the header (names missing, empty or repeated) and of a table without rows."""
+def header_faults(table: Table) -> Iterator[Fault]:
+    """Yield faults of the header (names empty or repeated) and of a table without rows."""
     line, names = table.header.line, table.header.cells
     filled = [any(cells) for cells in zip(*(record.cells for record in table.records), strict=True)] or [True] * len(
         names
@@ -64,16 +60,6 @@ def header_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
         if len(places) > 1:
             found = f"this name for columns {listed(places)}"
             yield Fault(line, found, "each name once", "Rename or delete all but one.", column=name)
-    told = {fault.column for fault in table.faults}
-    for column in needed:
-        if column not in named and column not in told:
-            others = (name for name in named if name not in needed)
-            guess = next((name for name in others if near_miss(name, [column])), None)
-            advice = f"Did you mean the column {quoted(guess)}? " if guess else ""
-            if guess or column in BASIC_COLUMNS:
-                advice += f'If it has another name, say so under "columns", as in {column}={guess or "NAME"}.'
-            found = f"no such column, only {listed(tuple(filter(None, table.own)) or named)}"
-            yield Fault(line, found, f"a header with {listed(needed)}", advice, column=column)
     if not table.records and not table.faults:
         yield Fault(line, "a header and no rows below it", "one row or more, one for each cohort")
 
@@ -84,7 +70,6 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
     places = {name: place for place, name in enumerate(names) if names.count(name) == 1}
     first_lines: dict[str, int] = {}
     closed = {name: levels for name, levels in LEVELS.items() if name in places and _uses(table, places[name], levels)}
-    yield from _total_faults(table, places, outcome)
     for record in table.records:
         row = {name: record.cells[place] for name, place in places.items()}
         cohort = row.get("cohort_id", "")
@@ -97,20 +82,6 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
             levels = closed.get(column, ()) if column in {*needed, *STRATA} else ()
             if fault := _level_fault(record.line, cohort, column, row[column], levels, needed=column in required):
                 yield fault
-
-
-def _total_faults(table: Table, places: Mapping[str, int], outcome: Outcome) -> Iterator[Fault]:
-    """Yield a fault for a row that is labelled as a total and has the sums of all others."""
-    if not {"cohort_id", *outcome.columns} <= set(places):
-        return
-    rows = [[record.cells[places[name]] for name in ("cohort_id", *outcome.columns)] for record in table.records]
-    counts = [(count_of(row[1]) or 0, count_of(row[2]) or 0) for row in rows]
-    sums = tuple(map(sum, zip(*counts, strict=True)))
-    for record, (cohort, *_), found in zip(table.records, rows, counts, strict=True):
-        if plain(cohort) in TOTALS and len(rows) > LEAST_ROWS and sums == (2 * found[0], 2 * found[1]):
-            shown_counts = f"the sums of all other rows, {found[0]:,} of {found[1]:,}"
-            advice = "Delete this row, or every one is counted twice."
-            yield Fault(record.line, shown_counts, "rows of cohorts alone", advice, cohort=cohort)
 
 
 def _uses(table: Table, place: int, levels: Sequence[str]) -> bool:
@@ -229,9 +200,15 @@ def _level_fault(
             return None
         word = f"{quoted(value)} says that it is missing. " if value else ""
         return Fault(
-            line, _as_found(value), allowed, f"{word}The model needs it for each cohort.", cohort=cohort, column=column
+            line,
+            _as_found(value),
+            f"{allowed} or a level of your own" if levels else allowed,
+            f"{word}The model needs it for each cohort.",
+            cohort=cohort,
+            column=column,
         )
     guess = None if value in levels else near_miss(value, levels, LEVELS_SAID_OTHERWISE.get(column))
     if guess is None:
         return None
-    return Fault(line, quoted(value), allowed, f"Did you mean {quoted(guess)}?", cohort=cohort, column=column)
+    advice = f"Write `{guess}`; levels of your own are allowed but must not resemble these."
+    return Fault(line, quoted(value), allowed, advice, cohort=cohort, column=column)

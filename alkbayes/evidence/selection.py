@@ -13,7 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.errors import UsageError
+from alkbayes.evidence.levels import known_level
 from alkbayes.evidence.naming import COHORT
+from alkbayes.evidence.sources import CONDITION, Selection
 from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import is_missing
@@ -21,7 +23,6 @@ from alkbayes.vocabulary import is_missing
 type Mask = NDArray[np.bool_]
 """Whether each cohort is meant, shape (cohort,)."""
 
-EXAMPLE = 'region == "Asia" and year >= 2015'
 IN_BACKTICKS = re.compile(r"`([^`]*)`")
 type Compare = Callable[[Any, Any], bool]
 COMPARISONS: dict[type[ast.cmpop], Compare] = {
@@ -32,36 +33,6 @@ COMPARISONS: dict[type[ast.cmpop], Compare] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which cohorts of a table to use.
-
-    Attributes
-    ----------
-    where
-        Condition on columns, such as 'region == "Asia" and year >= 2015'; empty for all cohorts. A comparison with a
-        missing value neither holds nor fails, nor does its negation.
-    exclude
-        Names of cohorts to leave out.
-    reason
-        Reason for the selection, as the user states it.
-    """
-
-    where: str = ""
-    exclude: tuple[str, ...] = ()
-    reason: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.where or self.exclude)
-
-    def as_record(self) -> dict[str, str | list[str]]:
-        """Return the selection as values that JSON can hold."""
-        return {"where": self.where, "exclude": list(self.exclude), "reason": self.reason}
-
-
-ALL_COHORTS = Selection()
 
 
 def selected(frame: pd.DataFrame, selection: Selection) -> tuple[Mask, tuple[str, ...]]:
@@ -139,7 +110,7 @@ class _Condition:
         self.names.append(found[1])
         return f"_{len(self.names) - 1}_"
 
-    def _fault(self, what: str, allowed: str = f"comparisons of columns, as in {EXAMPLE}") -> UsageError:
+    def _fault(self, what: str, allowed: str = f"comparisons of columns, as in {CONDITION}") -> UsageError:
         return UsageError(
             f"found {quoted(self.text)}, {what}; allowed: {allowed}. Put text in quotation marks, and a column with "
             "blanks or signs in its name in backticks.",
@@ -212,5 +183,7 @@ class _Condition:
                     f"text in quotation marks, as in {name} == {unreadable[0]}",
                 )
             cells = numbers.tolist()
+        elif value not in cells:
+            value = known_level(name, value)  # as the file spells a level that is read as a known one
         holds = np.array([compare(cell, value) for cell in cells], dtype=np.bool_)
         return _Truth(holds & stated, ~holds & stated)

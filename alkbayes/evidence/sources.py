@@ -7,13 +7,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alkbayes.errors import UsageError
-from alkbayes.evidence.selection import ALL_COHORTS, Selection
 from alkbayes.text.names import quoted
 
 STANDARD_INPUT = "standard input"
 """Name of a table that was piped in."""
 
 EXAMPLE = "cohort_id=studlab,responders=event,n=n"
+CONDITION = 'region == "Asia" and year >= 2015'
+"""Examples of a column mapping and of a condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cohorts of a table to use.
+
+    Attributes
+    ----------
+    where
+        Condition on columns, such as 'region == "Asia" and year >= 2015'; empty for all cohorts. A comparison with a
+        missing value neither holds nor fails, nor does its negation.
+    exclude
+        Names of cohorts to leave out.
+    reason
+        Reason for the selection, as the user states it.
+    """
+
+    where: str = ""
+    exclude: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.where or self.exclude)
+
+    def as_record(self) -> dict[str, str | list[str]]:
+        """Return the selection as values that JSON can hold."""
+        return {"where": self.where, "exclude": list(self.exclude), "reason": self.reason}
+
+
+ALL_COHORTS = Selection()
 
 
 @dataclass(frozen=True, slots=True)

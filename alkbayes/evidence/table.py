@@ -14,12 +14,12 @@ from alkbayes.alk.levels import STRATA
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.files import file_name, read_bytes, read_records
 from alkbayes.evidence.frames import as_csv, table_of_frame
-from alkbayes.evidence.naming import COHORT, EXPECTED, TRIAL, named
+from alkbayes.evidence.naming import COHORT, EXPECTED, TRIAL, absent_faults, named
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import WHOLE, count_of, header_faults, row_faults, states
-from alkbayes.evidence.selection import ALL_COHORTS, Selection, selected
-from alkbayes.evidence.sources import STANDARD_INPUT, TableSource
+from alkbayes.evidence.selection import selected
+from alkbayes.evidence.sources import ALL_COHORTS, STANDARD_INPUT, Selection, TableSource
 from alkbayes.text.names import listed, quoted
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import GROUP_COLUMNS, group_row, in_order, is_missing, label_of
@@ -245,7 +245,8 @@ def _checked(
     """Check a table of records and return it as evidence."""
     wanted = tuple(dict.fromkeys((COHORT, *outcome.columns, *(name for name in needed if name != TRIAL))))
     table = named(records, wanted, columns)
-    if faults := [*table.faults, *header_faults(table, wanted), *row_faults(table, wanted, outcome)]:
+    absent = absent_faults(table, wanted, of_model=needed)
+    if faults := [*table.faults, *header_faults(table), *absent, *row_faults(table, wanted, outcome)]:
         raise table.refusal(faults)
     frame, notes = _of_outcome(_frame(table, outcome), outcome, table.name)
     return Evidence(
@@ -260,13 +261,21 @@ def _checked(
     )
 
 
-def table_of(evidence: Evidence) -> Table:
-    """Return the records behind a checked table, with their places in the file."""
+def table_of(evidence: Evidence, needed: Sequence[str] = ()) -> Table:
+    """Return the records behind a checked table, with their places in the file.
+
+    Parameters
+    ----------
+    evidence
+        As it was read.
+    needed
+        Columns needed beside `cohort_id` and the outcome's own two, which may be missing.
+    """
     name = BUNDLED_NAME if evidence.bundled else evidence.source
     records = read_records(
         evidence.content, name, sheet=evidence.sheet, expected=(*EXPECTED, *evidence.columns.values())
     )
-    return named(records, (COHORT, *evidence.outcome.columns), evidence.columns)
+    return named(records, (COHORT, *evidence.outcome.columns, *needed), evidence.columns)
 
 
 def lines_of(table: Table) -> dict[str, int]:

@@ -18,7 +18,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from alkbayes.errors import EvidenceError
+from alkbayes.errors import EvidenceError, Setting
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.records import ROWS, Record, Table, assembled
 from alkbayes.text.names import listed, near_miss, plain, quoted
@@ -116,7 +116,8 @@ def _chosen(
     if len(tables or filled) > 1:
         raise EvidenceError(
             f"{name} has {counted(len(tables or filled), 'sheet')} that may hold the table: "
-            f"{listed(tables or filled)}. Name the one to read."
+            f"{listed(tables or filled)}. Name the one to read, as in:",
+            remedy=Setting("sheet", (tables or filled)[0]),
         )
     if not filled:
         raise EvidenceError(f"{name} is empty; {ROWS}")

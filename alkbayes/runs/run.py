@@ -228,7 +228,7 @@ def run_evidence(
     EvidenceError
         If the table lacks these columns or this outcome.
     """
-    from alkbayes.evidence.selection import Selection
+    from alkbayes.evidence.sources import Selection
     from alkbayes.evidence.table import read_evidence
 
     record = document["evidence"]

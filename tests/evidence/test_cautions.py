@@ -80,3 +80,44 @@ def test_levels_that_the_field_does_not_know_are_named_beside_those_that_it_know
     own = tmp_path / "1l.csv"
     own.write_text("cohort_id,line,responders,n\na,1L,1,9\nb,2L+,2,8\n")
     assert table_cautions(read_evidence(own)) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Total",
+        "TOTALS:",
+        " sum ",
+        "Overall",
+        "Pooled",
+        "Sub-total",
+        "All",
+        "Gesamt",
+        "Summe",
+        "Total général",
+        "Total (95% CI)",
+    ],
+)
+@pytest.mark.parametrize("column", ["cohort_id", "Study"])
+def test_a_row_called_a_total_is_named_whatever_its_counts(tmp_path: Path, name: str, column: str) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"{column};Responders;N\nA;5;20\nB;9;30\nC;9;21\n{name};24;71\n", encoding="utf-8")
+    assert table_cautions(read_evidence(path)) == (
+        (
+            f'Cohort "{name.strip()}" is called a total and has 24 responders of 71 patients; all others together have '
+            "23 of 71. If it adds up other rows, delete it, or their patients are counted twice."
+        ),
+    )
+
+
+def test_a_total_below_a_single_cohort_and_one_in_the_column_of_trials(tmp_path: Path) -> None:
+    (said,) = cautions(tmp_path, "a,A,x,5,20", "Total,,x,5,21")
+    assert said.startswith('Cohort "Total" is called a total and has 5 responders of 21 patients; all others ')
+    (said,) = cautions(tmp_path, "a,A,x,5,20", "b,B,x,9,30", "c,Overall,x,15,50")
+    assert said.startswith('Cohort "c" is called a total and has 15 responders of 50 patients')
+
+
+def test_a_cohort_with_a_longer_name_or_alone_is_no_total(tmp_path: Path) -> None:
+    rows = ("a,TOTAL-1,x,5,20", "Overall survivors,B,all,9,30", "c,C,total,4,11")
+    assert cautions(tmp_path, *rows) == ()
+    assert cautions(tmp_path, "Total,Total,x,5,20") == ()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.errors import EvidenceError, Setting, UsageError
+from alkbayes.evidence.naming import likely_column
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.sources import TableSource, columns_text, parse_columns
 from alkbayes.evidence.table import Evidence, read_evidence, table_of
@@ -18,10 +19,15 @@ def read(folder: Path, content: str, **more: object) -> Evidence:
     return read_evidence(path, **more)
 
 
-def faults(folder: Path, content: str, **more: object) -> list[str]:
+def refused(folder: Path, content: str, **more: object) -> EvidenceError:
     with pytest.raises(EvidenceError) as caught:
         read(folder, content, **more)
-    return [line.removeprefix(f"  {folder}/trials.csv, ") for line in str(caught.value).splitlines()[1:]]
+    return caught.value
+
+
+def faults(folder: Path, content: str, **more: object) -> list[str]:
+    lines = str(refused(folder, content, **more)).splitlines()[1:]
+    return [line.removeprefix(f"  {folder}/trials.csv, ") for line in lines if line.startswith("  ")]
 
 
 def cells(evidence: Evidence, *columns: str) -> list[list[object]]:
@@ -121,9 +127,10 @@ def test_two_columns_may_change_names(tmp_path: Path) -> None:
 def test_small_n_and_large_n_are_not_taken_for_one_another(tmp_path: Path) -> None:
     found = faults(tmp_path, "study,n,N\na,3,10\n")
     assert found[0] == (
-        "line 1, column n: found n and N, each of which may be meant; allowed: one column. "
-        'Say under "columns" which it is, as in n=N.'
+        "line 1, column n: found n and N, each of which may be meant; allowed: one column. Say which it is."
     )
+    remedy = refused(tmp_path, "study,events,n,N\na,2,3,10\n").remedy
+    assert remedy == Setting("columns", {"n": "N"})
     assert cells(read(tmp_path, "study,n,N\na,3,10\n", columns={"responders": "n", "n": "N"})) == [["a", 3, 10]]
 
 
@@ -147,8 +154,8 @@ def test_names_that_are_not_there_or_taken(tmp_path: Path) -> None:
     content = "cohort_id,responders,n,deaths\na,3,10,4\n"
     assert faults(tmp_path, content, columns={"n": "total", "responders": "deaths"}) == [
         (
-            "line 1, column total: found no such column, to be read as n; allowed: a column of the table: cohort_id, "
-            "responders, n and deaths."
+            'line 1, column n: found no column "total" in the table; allowed: one of cohort_id, responders, n and '
+            "deaths."
         ),
         (
             "line 1, column responders: found two columns that claim this name, deaths and responders; allowed: one. "
@@ -164,6 +171,67 @@ def test_names_that_are_not_there_or_taken(tmp_path: Path) -> None:
 def test_a_fault_names_the_column_of_the_file(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, "studlab,event,n\na,11,10\n")
     assert fault.startswith('line 2, cohort "a", column event (responders): found 11 responders among 10 patients;')
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "meant"),
+    [
+        ("line", ["age", "Treatment line"], "Treatment line"),
+        ("line", ["line_of_therapy"], "line_of_therapy"),
+        ("line", ["baseline", "Linear"], None),
+        ("prior_alk_tki", ["Prior TKI"], "Prior TKI"),
+        ("prior_alk_tki", ["Prior chemo", "TKI"], None),
+        ("regimen_class", ["Class"], None),
+        ("responders", ["Responders (n)"], "Responders (n)"),
+        ("responders", ["No. of events"], "No. of events"),
+        ("responders", ["response rate"], None),
+        ("n", ["Responders (n)", "age (n)"], None),
+        ("n", ["Responders (n)", "N treated"], "N treated"),
+        ("n", ["Number of patients"], "Number of patients"),
+        ("stage", ["Stage (UICC)"], "Stage (UICC)"),
+        ("stage", ["phase"], None),
+    ],
+)
+def test_a_column_that_may_be_meant(name: str, columns: list[str], meant: str | None) -> None:
+    assert likely_column(name, columns) == meant
+
+
+def test_the_rows_of_columns_that_may_be_meant_are_checked_too(tmp_path: Path) -> None:
+    content = "study,Treatment line,Responders (n),Total patients\na,niave,5,20\nb,mixed,40,30\nc,,x,21\nd,mixed,4,\n"
+    own = "study, Treatment line, Responders (n) and Total patients"
+    found = faults(tmp_path, content, needed=["line"])
+    assert [fault.split("; allowed")[0] for fault in found] == [
+        *(f"line 1, column {name}: found no such column, only {own}" for name in ("responders", "n", "line")),
+        'line 2, cohort "a", column Treatment line (line): found "niave"',
+        'line 3, cohort "b", column Responders (n) (responders): found 40 responders among 30 patients',
+        'line 4, cohort "c", column Responders (n) (responders): found "x"',
+        'line 4, cohort "c", column Treatment line (line): found nothing',
+        'line 5, cohort "d", column Total patients (n): found nothing',
+    ]
+    columns = {"responders": "Responders (n)", "n": "Total patients", "line": "Treatment line"}
+    remedy = refused(tmp_path, content, needed=["line"]).remedy
+    assert remedy == Setting("columns", columns)
+    # What is suggested leaves the faults of the rows alone.
+    assert faults(tmp_path, content, needed=["line"], columns=columns) == found[3:]
+
+
+def test_the_rows_of_a_misspelt_column_of_the_users_are_checked_too(tmp_path: Path) -> None:
+    content = "study,deaths,n\na,11,10\n"
+    found = faults(tmp_path, content, columns={"responders": "Deahts"})
+    assert [fault.split("; allowed")[0] for fault in found] == [
+        'line 1, column responders: found no column "Deahts" in the table',
+        'line 2, cohort "a", column deaths (responders): found 11 responders among 10 patients',
+    ]
+    assert refused(tmp_path, content, columns={"responders": "Deahts"}).remedy == Setting(
+        "columns", {"responders": "deaths"}
+    )
+
+
+def test_a_column_of_the_users_that_is_not_there_is_told_once(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, "study,events,total,x\na,3,10,1\n", columns={"n": "treated"})
+    assert (
+        fault == 'line 1, column n: found no column "treated" in the table; allowed: one of study, events, total and x.'
+    )
 
 
 def test_an_outcome_of_other_columns_takes_no_well_known_names(tmp_path: Path) -> None:

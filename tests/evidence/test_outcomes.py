@@ -122,10 +122,13 @@ def test_faults_of_the_counts_are_named_by_line_and_column(give: Callable[[str],
 def test_a_cohort_with_the_outcome_needs_its_levels(give: Callable[[str], Path]) -> None:
     assert faults(give("a,1,9,1,3,\nb,1,9,,,naiv\nc,1,9,1,3,mixed\n")) == [
         (
-            'line 2, cohort "a", column line: found nothing; allowed: naive, pretreated, mixed. The model needs it for '
-            "each cohort."
+            'line 2, cohort "a", column line: found nothing; allowed: naive, pretreated, mixed or a level of your own. '
+            "The model needs it for each cohort."
         ),
-        'line 3, cohort "b", column line: found "naiv"; allowed: naive, pretreated, mixed. Did you mean "naive"?',
+        (
+            'line 3, cohort "b", column line: found "naiv"; allowed: naive, pretreated, mixed. Write `naive`; levels '
+            "of your own are allowed but must not resemble these."
+        ),
     ]
 
 

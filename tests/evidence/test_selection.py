@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from alkbayes.cli import app
 from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.evidence.selection import Selection, selected
+from alkbayes.evidence.selection import selected
+from alkbayes.evidence.sources import Selection
 from alkbayes.evidence.table import read_evidence
 
 FRAME = pd.DataFrame(
@@ -44,6 +45,10 @@ FRAME = pd.DataFrame(
         ('not (line == "naive" or n < 25)', "cef"),
         ('not (line == "naive" and year < 2012)', "bcdef"),
         ('year == "2015"', "b"),
+        # A table whose line is "Naive" is read with "naive".
+        ('line == "Naive"', "ab"),
+        ('line != "Naive"', "cef"),
+        ('line not in ("NAIVE", "mixed")', "cf"),
     ],
 )
 def test_cohorts_that_satisfy_a_condition(where: str, kept: str) -> None:

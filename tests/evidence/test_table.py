@@ -55,6 +55,7 @@ def refusal(path: Path, *columns: str) -> str:
 def faults(path: Path, *columns: str) -> list[str]:
     """Return the faults of a table, without the file's name in front; the first line must count them."""
     head, *lines = refusal(path, *columns).split("\n")
+    lines = [line for line in lines if not line.startswith("Name columns as in: ")]
     many = len(lines)
     assert head == f"trials.csv has {many} {'fault' if many == 1 else 'faults'}; nothing was computed."
     assert all(line.startswith("  trials.csv, ") for line in lines)
@@ -241,18 +242,6 @@ def test_a_cohort_without_patients(give: Give) -> None:
     ]
 
 
-def test_a_row_that_is_called_a_total_and_is_one() -> None:
-    path = STRANGERS / "csv_total_row.csv"
-    assert refusal(path).split("\n")[1] == (
-        f'  {path}, line 7, cohort "Total": found the sums of all other rows, 819 of 1,186; allowed: rows of cohorts '
-        "alone. Delete this row, or every one is counted twice."
-    )
-
-
-def test_a_row_that_is_called_a_total_and_is_none(give: Give) -> None:
-    assert read_evidence(give("cohort_id,responders,n\na,1,5\nb,2,6\nAll,4,11\n")).cohorts == 3
-
-
 # ids, levels, columns
 
 
@@ -273,7 +262,6 @@ def test_ids_that_are_empty_or_there_again(give: Give) -> None:
 @pytest.mark.parametrize(
     ("cell", "found", "meant"),
     [
-        ("Naive", '"Naive"', "naive"),
         ("naïve ", '"naïve"', "naive"),
         ("niave", '"niave"', "naive"),
         ("naive\u200b", r'"naive\u200b"', "naive"),
@@ -285,11 +273,35 @@ def test_ids_that_are_empty_or_there_again(give: Give) -> None:
 @pytest.mark.parametrize("columns", [(), ("line",)])
 def test_a_misspelt_line(give: Give, cell: str, found: str, meant: str, columns: tuple[str, ...]) -> None:
     assert faults(give(f"{HEADER}a,1,2,{cell}\nb,1,2,mixed\n"), *columns) == [
-        (f'line 2, cohort "a", column line: found {found}; allowed: naive, pretreated, mixed. Did you mean "{meant}"?')
+        (
+            f'line 2, cohort "a", column line: found {found}; allowed: naive, pretreated, mixed. Write `{meant}`; '
+            "levels of your own are allowed but must not resemble these."
+        )
     ]
 
 
-@pytest.mark.parametrize("levels", [("1L", "2L+"), ("Naive", "Untreated"), ("TKI-naive", "mixed"), ("second", "mixed")])
+@pytest.mark.parametrize("columns", [(), ("line",)])
+def test_a_known_level_in_another_case_or_with_other_blanks_is_that_level(give: Give, columns: tuple[str, ...]) -> None:
+    path = give(
+        "cohort_id,responders,n,Line,region\na,1,2,Naive,EU\nb,1,3,NAIVE,eu\nc,1,4,naive,US\nd,1,5,Pre treated,US\n"
+    )
+    evidence = read_evidence(path, needed=columns)
+    assert evidence.frame["line"].tolist() == ["naive", "naive", "naive", "pretreated"]
+    assert evidence.frame["region"].tolist() == ["EU", "eu", "US", "US"]
+    said = '"Naive" is read as naive, "NAIVE" is read as naive and "Pre treated" is read as pretreated'
+    assert f"Column Line: {said}." in evidence.notes
+    assert evidence.content == path.read_bytes()
+
+
+def test_other_columns_are_read_so_where_the_model_needs_them(give: Give) -> None:
+    path = give("cohort_id,responders,n,assessor\na,1,2,IRC\nb,1,3,Central\n")
+    assert read_evidence(path).frame["assessor"].tolist() == ["IRC", "Central"]
+    assert read_evidence(path, needed=["assessor"]).frame["assessor"].tolist() == ["irc", "Central"]
+
+
+@pytest.mark.parametrize(
+    "levels", [("1L", "2L+"), ("1L-naive", "Untreated"), ("TKI-naive", "mixed"), ("second", "mixed")]
+)
 @pytest.mark.parametrize("columns", [(), ("line",)])
 def test_a_line_in_words_of_its_own(give: Give, levels: tuple[str, str], columns: tuple[str, ...]) -> None:
     path = give(f"{HEADER}a,1,2,{levels[0]}\nb,1,2,{levels[1]}\n")
@@ -301,7 +313,8 @@ def test_generations_among_other_classes(give: Give) -> None:
     assert faults(give(f"{header}a,1,2,2nd\nb,1,2,bispecific\nc,1,2,first\n")) == [
         (
             'line 2, cohort "a", column regimen_class: found "2nd"; '
-            'allowed: first, second, third, combination, experimental. Did you mean "second"?'
+            "allowed: first, second, third, combination, experimental. Write `second`; levels of your own are allowed "
+            "but must not resemble these."
         )
     ]
     assert read_evidence(give(f"{header}a,1,2,crizotinib\nb,1,2,alectinib\n")).cohorts == 2
@@ -313,7 +326,8 @@ def test_a_misspelt_level_of_another_column_is_a_fault_where_the_model_needs_it(
     assert faults(path, "prior_alk_tki") == [
         (
             'line 2, cohort "a", column prior_alk_tki: found "crizotinb"; '
-            'allowed: none, crizotinib, second, any, mixed. Did you mean "crizotinib"?'
+            "allowed: none, crizotinib, second, any, mixed. Write `crizotinib`; levels of your own are allowed but "
+            "must not resemble these."
         )
     ]
 
@@ -321,7 +335,7 @@ def test_a_misspelt_level_of_another_column_is_a_fault_where_the_model_needs_it(
 def test_a_needed_column_is_empty(give: Give) -> None:
     assert faults(give("cohort_id,responders,n,line,trial\na,1,2,, \n"), "line", "trial") == [
         (
-            'line 2, cohort "a", column line: found nothing; allowed: naive, pretreated, mixed. '
+            'line 2, cohort "a", column line: found nothing; allowed: naive, pretreated, mixed or a level of your own. '
             "The model needs it for each cohort."
         )
     ]
@@ -334,10 +348,9 @@ def test_a_word_for_missing_is_a_missing_value_in_every_column(give: Give, word:
     assert evidence.frame.loc[0, ["line", "trial", "region", "ic_responders", "ic_n"]].tolist() == [""] * 5
     cells = ", ".join(f'{name} ("{word}", 1 cell)' for name in ("line", "trial", "region", "ic_responders"))
     assert evidence.notes == (f'Read as missing, like blank cells: {cells} and ic_n ("{word}", 1 cell).',)
+    allowed = "allowed: naive, pretreated, mixed or a level of your own"
     advice = f'"{word}" says that it is missing. The model needs it for each cohort.'
-    assert faults(path, "line", "trial") == [
-        f'line 2, cohort "a", column line: found "{word}"; allowed: naive, pretreated, mixed. {advice}'
-    ]
+    assert faults(path, "line", "trial") == [f'line 2, cohort "a", column line: found "{word}"; {allowed}. {advice}']
 
 
 @pytest.mark.parametrize("word", ["none", "None", "unknown", "no", "North America", "nar", "--"])
@@ -373,21 +386,21 @@ def test_where_each_cohort_stands_in_the_file(give: Give) -> None:
 
 
 def test_columns_are_missing(give: Give) -> None:
-    found = "found no such column, only ident, responder rate and nn; allowed: a header with"
-    other = 'If it has another name, say so under "columns", as in'
-    assert faults(give("ident,responder rate,nn\na,1,2\n"), "line", "trial") == [
-        f"line 1, column responders: {found} cohort_id, responders, n and line. {other} responders=NAME.",
-        f"line 1, column n: {found} cohort_id, responders, n and line. {other} n=NAME.",
-        f"line 1, column line: {found} cohort_id, responders, n and line.",
+    found = "found no such column, only ident, rate and nn; allowed: a header with responders, n and line."
+    path = give("ident,rate,nn\na,1,2\n")
+    assert faults(path, "line", "trial") == [
+        f"line 1, column responders: {found}",
+        f"line 1, column n: {found}",
+        f"line 1, column line: {found} Choose a model that needs no line (`alkbayes models`).",
     ]
+    assert refusal(path).split("\n")[-1] == "Name columns as in: columns={'responders': 'COLUMN', 'n': 'COLUMN'}"
 
 
 def test_a_misspelt_column(give: Give) -> None:
     assert faults(give("cohort_id,respnders,n\na,1,2\n")) == [
         (
             "line 1, column responders: found no such column, only cohort_id, respnders and n; allowed: a header with "
-            'cohort_id, responders and n. Did you mean the column "respnders"? If it has another name, say so under '
-            '"columns", as in responders=respnders.'
+            'responders and n. Did you mean the column "respnders"?'
         )
     ]
 
@@ -396,8 +409,7 @@ def test_a_missing_column_does_not_hide_the_faults_of_the_rows(give: Give) -> No
     assert faults(give("cohort_id,n\na,0\na,12.5\n")) == [
         (
             "line 1, column responders: found no such column, only cohort_id and n; "
-            "allowed: a header with cohort_id, responders and n. "
-            'If it has another name, say so under "columns", as in responders=NAME.'
+            "allowed: a header with responders and n."
         ),
         f'line 2, cohort "a", column n: found "0"; {PATIENTS} Leave out a cohort without patients.',
         (
@@ -413,9 +425,7 @@ def test_many_columns_are_not_all_listed(give: Give) -> None:
     (fault,) = faults(give(f"cohort_id,responders,{header}\na,1{',' * 200}\n"))
     listed = "cohort_id, responders, " + ", ".join(f"x{i}" for i in range(10))
     assert fault == (
-        f"line 1, column n: found no such column, only {listed} and 190 more; "
-        "allowed: a header with cohort_id, responders and n. "
-        'If it has another name, say so under "columns", as in n=NAME.'
+        f"line 1, column n: found no such column, only {listed} and 190 more; allowed: a header with responders and n."
     )
 
 

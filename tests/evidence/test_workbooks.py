@@ -49,7 +49,9 @@ def test_several_sheets_that_may_be_meant(tmp_path: Path, xlsx: Callable[..., by
     path = give(tmp_path, xlsx({"2019": TABLE, "2020": TABLE[:2], "Notes": [["x"]]}))
     with pytest.raises(EvidenceError) as caught:
         read_evidence(path)
-    assert str(caught.value) == f"{path} has 2 sheets that may hold the table: 2019 and 2020. Name the one to read."
+    assert str(caught.value) == (
+        f"{path} has 2 sheets that may hold the table: 2019 and 2020. Name the one to read, as in: sheet='2019'"
+    )
     assert read_evidence(path, sheet="2020").cohorts == 1
 
 

@@ -15,6 +15,7 @@ from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import has_full_rank
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.faults import Fault
+from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import lines_of, table_of
 from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.vocabulary import in_order, label_of
@@ -97,9 +98,7 @@ def moderators_of(
     if not wanted:
         raise EvidenceError(f"A meta-regression needs a moderator. Columns of the table: {', '.join(available)}.")
     if missing := [column for column in wanted if column not in available]:
-        raise EvidenceError(
-            f"The evidence table has no column {', '.join(missing)} to regress on. Its columns: {', '.join(available)}."
-        )
+        raise no_such_column(missing, available, "to regress on")
     if strangers := dict.fromkeys(column for column in (*levels, *references) if column not in wanted):
         raise UsageError(f"{listed([*strangers])} cannot have levels here; regressed on: {listed(wanted)}.")
     _check_numbers(evidence, [column for column in wanted if column not in {*levels, *LEVELS, "n"}])

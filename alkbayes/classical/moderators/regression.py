@@ -19,6 +19,7 @@ from alkbayes.classical.notes import correction_note, left_out_note, standard_er
 from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.notes import Instead, text_of
 from alkbayes.text.wording import ratio_figure
@@ -374,7 +375,7 @@ def _groups(evidence: "Evidence", group: str, found: Moderators) -> Sequence[str
     if group == TRIAL:
         return required_trials(PoolingMethod.GLMM_ML_TRIALS, trial_labels(frame.iloc[found.kept]))
     if group not in frame.columns:
-        raise EvidenceError(f"The evidence table has no column {group} to group by. It has {', '.join(frame.columns)}.")
+        raise no_such_column([group], frame.columns.tolist(), "to group by")
     labels = [str(label) for label in frame[group].iloc[found.kept]]
     if "" in labels:
         raise EvidenceError(f"{labels.count('')} of the {len(labels)} cohorts of the meta-regression have no {group}.")

@@ -16,6 +16,7 @@ from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, 
 from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.notes import Note, notes_of, text_of
 from alkbayes.vocabulary import INTERVAL_PROB, in_order
@@ -212,9 +213,7 @@ def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
     frame = evidence.frame
     available = [name for name in frame.columns if name not in {"cohort_id", "responders", "n"}]
     if column not in available:
-        raise EvidenceError(
-            f"The evidence table has no column {column} to group by. Its columns: {', '.join(available)}."
-        )
+        raise no_such_column([column], available, "to group by")
     stated = (frame[column] != "").to_numpy(dtype=np.bool_)
     part = frame[stated]
     levels = in_order(column, part[column])

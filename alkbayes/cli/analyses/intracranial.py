@@ -55,7 +55,7 @@ def command(
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     from alkbayes.analyses.intracranial import intracranial_analysis
     from alkbayes.analyses.intracranial_record import failures_of, intracranial_record
     from alkbayes.cli.shared.progress import counted

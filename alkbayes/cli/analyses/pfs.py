@@ -52,7 +52,7 @@ def command(
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     from alkbayes.spec.medians import read_median_spec
     from alkbayes.spec.schema import model_path
 

@@ -121,20 +121,27 @@ def command(
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     from alkbayes.runs.run import read_fit, read_run
 
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     document = read_run(run)
     fit = read_fit(run)
-    from alkbayes.planning.cohort import planned_cohort
+    from alkbayes.planning.cohort import NoEffectError, planned_cohort
     from alkbayes.planning.trial import predict
     from alkbayes.plots.source import RunTables, warning
 
+    try:
+        planned = planned_cohort(fit, asked)
+    except NoEffectError as error:
+        option = {"line": "--line", "generation": "--generation"}.get(
+            error.name, f"--at {error.name}={asked[error.name]}"
+        )
+        raise UsageError(f"{error.message}, or omit `{option}`.") from error
     with working("predicting"):
         found = predict(
             fit,
-            planned_cohort(fit, asked),
+            planned,
             sizes=sizes,
             above=limits or ([] if null is None else [null]),
             robust_weight=robust,

@@ -33,7 +33,8 @@ New = Annotated[
     typer.Option(
         "--new",
         metavar="FILE",
-        help="Write a workbook (.xlsx) to fill in, with a sheet that explains the columns; read no table.",
+        help="Write a workbook (.xlsx) to fill in, with a sheet that explains the columns (--outcome MODEL: with "
+        "those of the model); read no table.",
         show_default=False,
     ),
 ]
@@ -57,14 +58,14 @@ def command(
     if new is not None:
         if data is not None:
             raise UsageError("--new writes an empty table, and --data reads one. Give one of them.")
-        _write_template(new)
+        _write_template(new, outcome)
         return
     if plot is not None:
         from alkbayes.plots.files import figure_format
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     with working("reading"):
         from alkbayes.evidence.cautions import table_cautions
         from alkbayes.evidence.table import composition
@@ -86,14 +87,16 @@ def command(
         _show(evidence, records(groups))
 
 
-def _write_template(path: Path) -> None:
-    """Write a workbook to fill in."""
+def _write_template(path: Path, model: str | None) -> None:
+    """Write a workbook to fill in, with the columns of a model if one is given."""
     from alkbayes.evidence.template import template
     from alkbayes.runs.places import format_of, new_files
+    from alkbayes.spec.schema import model_path, read_spec
 
     format_of(path, None, {"xlsx": ("xlsx",)}, "a workbook")
+    spec = None if model is None else read_spec(model_path(model))
     with new_files(path, [path]) as places:
-        places[0].write_bytes(template())
+        places[0].write_bytes(template() if spec is None else template(spec.outcome, spec.columns))
     print_note(f"Workbook: {path}. Fill in its first sheet; the second explains the columns.")
 
 

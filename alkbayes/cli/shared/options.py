@@ -11,9 +11,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.errors import UsageError
-from alkbayes.evidence.selection import EXAMPLE as CONDITION
-from alkbayes.evidence.selection import Selection
-from alkbayes.evidence.sources import EXAMPLE, TableSource, parse_columns
+from alkbayes.evidence.sources import CONDITION, EXAMPLE, Selection, TableSource, parse_columns
 
 PIPED = Path("-")
 
@@ -28,8 +26,10 @@ TABLE_OPTIONS = {
         ),
     ],
     "table_columns": Annotated[
-        str | None,
-        typer.Option("--columns", metavar="NAME=COLUMN,…", help=f"Columns of FILE: {EXAMPLE}.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            "--columns", metavar="NAME=COLUMN,…", help=f"Columns of FILE: {EXAMPLE}; repeatable.", show_default=False
+        ),
     ],
     "table_sheet": Annotated[
         str | None, typer.Option("--sheet", metavar="NAME", help="Sheet of a workbook FILE.", show_default=False)
@@ -60,7 +60,7 @@ def reads_table(command: Callable[..., None]) -> Callable[..., None]:
     def with_table(
         *,
         data: Path | None,
-        table_columns: str | None,
+        table_columns: list[str] | None,
         table_sheet: str | None,
         table_where: str | None,
         table_exclude: list[str] | None,
@@ -90,11 +90,11 @@ def _selection(where: str | None, exclude: list[str], reason: str | None) -> Sel
 
 
 def _table_source(
-    path: Path | None, columns: str | None, sheet: str | None, selection: Selection
+    path: Path | None, columns: list[str] | None, sheet: str | None, selection: Selection
 ) -> TableSource | None:
     """Return the table that the options name; None for the bundled one. What is piped in is read here, once."""
     if path is None:
-        if given := [name for name, value in (("columns", columns), ("sheet", sheet)) if value is not None]:
+        if given := [name for name, value in (("columns", columns or None), ("sheet", sheet)) if value is not None]:
             raise UsageError("is about a table of your own. Give it too: --data FILE.", parameter=given[0])
         return TableSource(None, selection=selection) if selection else None
     content = None
@@ -103,7 +103,7 @@ def _table_source(
             raise UsageError("- reads the table from standard input, and nothing is piped in.", parameter="data")
         content = sys.stdin.buffer.read()
     return TableSource(
-        None if path == PIPED else path, parse_columns(columns) if columns else {}, sheet, content, selection
+        None if path == PIPED else path, parse_columns(",".join(columns)) if columns else {}, sheet, content, selection
     )
 
 

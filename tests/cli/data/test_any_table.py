@@ -107,15 +107,6 @@ def test_a_workbook_is_kept_whole_and_read_again_by_its_sheet_and_columns(book: 
     )
 
 
-def test_a_run_of_an_earlier_version_has_csv_and_no_names(here: Path) -> None:
-    from alkbayes.runs.run import run_evidence
-
-    Path("run").mkdir()
-    Path("run/evidence.csv").write_text("cohort_id,responders,n\na,1,2\n")
-    evidence = run_evidence(Path("run"), {"evidence": {"source": "mine.csv"}})  # type: ignore[typeddict-item]
-    assert (evidence.source, evidence.cohorts) == ("mine.csv", 1)
-
-
 @pytest.mark.parametrize("command", ["pool", "influence", "small-study", "evidence"])
 def test_commands_read_an_old_workbook(command: str) -> None:
     result = run(command, "--data", OLD, "--json")
@@ -147,6 +138,16 @@ def test_a_workbook_to_fill_in_is_never_written_over_a_file(here: Path) -> None:
     assert "mine.xlsx: is there already; nothing is overwritten." in again.stderr
     assert Path("mine.xlsx").read_bytes() == content
     assert run("evidence", "--data", "mine.xlsx").exit_code == 3
+
+
+def test_a_workbook_for_a_model_has_its_columns(here: Path) -> None:
+    from python_calamine import CalamineWorkbook
+
+    assert run("evidence", "--new", "brain.xlsx", "--outcome", "intracranial").exit_code == 0
+    header = CalamineWorkbook.from_path("brain.xlsx").get_sheet_by_index(0).to_python()
+    assert header == [["cohort_id", "trial", "ic_responders", "ic_n", "regimen_class", "line"]]
+    assert run("evidence", "--new", "none.xlsx", "--outcome", "nothing").exit_code == 4
+    assert not Path("none.xlsx").exists()
 
 
 def test_an_outcome_of_its_own_two_columns(here: Path) -> None:
@@ -216,6 +217,7 @@ def test_levels_of_ones_own_in_a_bundled_model(here: Path) -> None:
 
 def test_a_terminal_is_not_read_from(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from alkbayes.cli.shared import options
+    from alkbayes.evidence.sources import ALL_COHORTS
 
     class Terminal:
         def isatty(self) -> bool:
@@ -223,4 +225,54 @@ def test_a_terminal_is_not_read_from(here: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(options.sys, "stdin", Terminal())
     with pytest.raises(options.UsageError, match="reads the table from standard input, and nothing is piped in"):
-        options._table_source(Path("-"), None, None)
+        options._table_source(Path("-"), None, None, ALL_COHORTS)
+
+
+STRANGE = "study,Treatment line,Responders (n),n\na,naive,3,10\nb,mixed,5,12\nc,naive,2,9\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit", "line", *QUICK, "--out", "run"),
+        ("pool", "--by", "line"),
+        ("subgroups", "line"),
+        ("regress", "line"),
+    ],
+)
+def test_a_column_that_may_be_meant_is_offered_as_it_is_typed(here: Path, arguments: tuple[str, ...]) -> None:
+    Path("t.csv").write_text(STRANGE)
+    result = run(*arguments, "--data", "t.csv", "--columns", "responders=Responders (n)")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.endswith('Name columns as in: --columns "line=Treatment line"\n')
+    assert "cohort_id, responders" not in result.stderr
+    assert [*here.iterdir()] == [Path(here, "t.csv")]
+    columns = ("--columns", "responders=Responders (n)", "--columns", "line=Treatment line")
+    both = run(*arguments, "--data", "t.csv", *columns)
+    assert both.exit_code == 0, both.stderr
+
+
+def test_a_name_of_the_users_own_that_is_misspelt_is_offered_without_an_option(here: Path) -> None:
+    Path("t.csv").write_text("study,region,responders,n\na,EU,3,10\nb,US,5,12\n")
+    result = run("pool", "--by", "regoin", "--data", "t.csv")
+    assert result.stderr.endswith('Its columns: cohort_id, region. Did you mean "region"?\n')
+
+
+def test_without_such_a_column_another_model_is_named(here: Path) -> None:
+    Path("t.csv").write_text("study,responders,n\na,3,10\n")
+    result = run("fit", "line", "--data", "t.csv")
+    assert result.stderr.endswith(
+        "allowed: a header with responders, n and line. Choose a model that needs no line (`alkbayes models`).\n"
+    )
+
+
+def test_messages_name_options(book: Path) -> None:
+    result = run("evidence", "--data", book)
+    assert result.stderr.endswith("Name the one to read, as in: --sheet 2019\n")
+    Path("t.csv").write_text("study,n,N\na,3,10\n")
+    result = run("evidence", "--data", "t.csv")
+    assert result.stderr.endswith("Name columns as in: --columns n=N,responders=COLUMN\n")
+    Path("t.csv").write_text('study,"$, all events",n\na,3,10\n')
+    result = run("evidence", "--data", "t.csv")
+    assert result.stderr.endswith("Name columns as in: --columns '\"responders=$, all events\"'\n")
+    assert run("evidence", "--data", "t.csv", "--columns", '"responders=$, all events"').exit_code == 0

@@ -184,6 +184,7 @@ def test_it_is_drawn_where_that_is_asked_for(tmp_path: Path) -> None:
     again = run("--plot", path)
     assert again.exit_code == 2
     assert "evidence.pdf: is there already" in again.stderr
+    assert again.stderr.endswith("choose another name with --plot\n")
     assert again.stdout == ""
     assert run("--plot", tmp_path / "evidence.docx").exit_code == 2
 
