@@ -7,7 +7,7 @@ from decimal import Decimal
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.records import Record, Table
-from alkbayes.text.names import listed, near_miss, plain, quoted
+from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.vocabulary import FORMULA_ERRORS, LEVELS, MISSING, is_missing
 
 BASIC_COLUMNS = ("cohort_id", "responders", "n")
@@ -40,11 +40,6 @@ LEVELS_SAID_OTHERWISE: dict[str, dict[str, str]] = {
     },
 }
 """Other words for a level, as `text.names.plain` leaves them. Not "TKI-naive": that may follow chemotherapy."""
-
-TOTALS = {"total", "totals", "sum", "overall", "all", "pooled", "summary", "gesamt", "totaal"}
-"""Labels of a row of totals, as `text.names.plain` leaves them."""
-LEAST_ROWS = 2
-"""With two rows alike, each would be the sum of the others."""
 
 WHOLE = re.compile(r"([0-9]+)(?:\.00?)?")
 """How a count may be written."""
@@ -108,7 +103,6 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
     places = {name: place for place, name in enumerate(names) if names.count(name) == 1}
     first_lines: dict[str, int] = {}
     closed = {name: levels for name, levels in LEVELS.items() if name in places and _uses(table, places[name], levels)}
-    yield from _total_faults(table, places, outcome)
     for record in table.records:
         row = {name: record.cells[place] for name, place in places.items()}
         cohort = row.get("cohort_id", "")
@@ -121,20 +115,6 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
             levels = closed.get(column, ()) if column in {*needed, *STRATA} else ()
             if fault := _level_fault(record.line, cohort, column, row[column], levels, needed=column in required):
                 yield fault
-
-
-def _total_faults(table: Table, places: Mapping[str, int], outcome: Outcome) -> Iterator[Fault]:
-    """Yield a fault for a row that is labelled as a total and has the sums of all others."""
-    if not {"cohort_id", *outcome.columns} <= set(places):
-        return
-    rows = [[record.cells[places[name]] for name in ("cohort_id", *outcome.columns)] for record in table.records]
-    counts = [(count_of(row[1]) or 0, count_of(row[2]) or 0) for row in rows]
-    sums = tuple(map(sum, zip(*counts, strict=True)))
-    for record, (cohort, *_), found in zip(table.records, rows, counts, strict=True):
-        if plain(cohort) in TOTALS and len(rows) > LEAST_ROWS and sums == (2 * found[0], 2 * found[1]):
-            shown_counts = f"the sums of all other rows, {found[0]:,} of {found[1]:,}"
-            advice = "Delete this row, or every one is counted twice."
-            yield Fault(record.line, shown_counts, "rows of cohorts alone", advice, cohort=cohort)
 
 
 def _uses(table: Table, place: int, levels: Sequence[str]) -> bool:

@@ -240,18 +240,6 @@ def test_a_cohort_without_patients(give: Give) -> None:
     ]
 
 
-def test_a_row_that_is_called_a_total_and_is_one() -> None:
-    path = STRANGERS / "csv_total_row.csv"
-    assert refusal(path).split("\n")[1] == (
-        f'  {path}, line 7, cohort "Total": found the sums of all other rows, 819 of 1,186; allowed: rows of cohorts '
-        "alone. Delete this row, or every one is counted twice."
-    )
-
-
-def test_a_row_that_is_called_a_total_and_is_none(give: Give) -> None:
-    assert read_evidence(give("cohort_id,responders,n\na,1,5\nb,2,6\nAll,4,11\n")).cohorts == 3
-
-
 # ids, levels, columns
 
 
