@@ -4,21 +4,42 @@ Any other exception is a bug and keeps its traceback.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Argument that avoids an error.
+
+    Attributes
+    ----------
+    purpose
+        Infinitive with what it does, such as "To treat dose as a factor".
+    parameter, value
+        Parameter of the library, the name of an option too, and its value on the command line.
+    """
+
+    purpose: str
+    parameter: str
+    value: str
 
 
 class AlkbayesError(Exception):
     """Root of the errors that a user can fix.
 
     The message says what is wrong, where, what was found, what is allowed and what to do. `parameter`, which precedes
-    it, is set for errors in a single parameter's value.
+    it, is set for errors in a single parameter's value; `remedy`, which follows it, where another argument avoids the
+    error.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, parameter: str | None = None) -> None:
-        super().__init__(message if parameter is None else f"{parameter}: {message}")
-        self.message, self.parameter = message, parameter
+    def __init__(self, message: str, *, parameter: str | None = None, remedy: Remedy | None = None) -> None:
+        before = "" if parameter is None else f"{parameter}: "
+        after = "" if remedy is None else f"\n{remedy.purpose}: {remedy.parameter}=[{remedy.value!r}]"
+        super().__init__(f"{before}{message}{after}")
+        self.message, self.parameter, self.remedy = message, parameter, remedy
 
 
 class AlkbayesWarning(UserWarning):

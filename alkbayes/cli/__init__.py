@@ -3,6 +3,7 @@
 Heavy imports stand inside commands, so that `alkbayes --help` does not wait for PyMC.
 """
 
+import shlex
 import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -41,10 +42,15 @@ class Group(TyperGroup):
 
 
 def _spelled(error: AlkbayesError) -> str:
-    """Return an error's message with its parameter as an option."""
-    if error.parameter is None:
-        return str(error)
-    return f"--{error.parameter.replace('_', '-')}: {error.message}"
+    """Return an error's message with its parameters as options."""
+    before = "" if error.parameter is None else f"{_option(error.parameter)}: "
+    remedy = error.remedy
+    after = "" if remedy is None else f"\n{remedy.purpose}: {_option(remedy.parameter)} {shlex.quote(remedy.value)}"
+    return f"{before}{error.message}{after}"
+
+
+def _option(parameter: str) -> str:
+    return f"--{parameter.replace('_', '-')}"
 
 
 def _print_warning(otherwise: Callable[..., None]) -> Callable[..., None]:

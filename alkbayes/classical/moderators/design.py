@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import has_full_rank
-from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.errors import EvidenceError, Remedy, UsageError
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.table import lines_of, table_of
 from alkbayes.text.names import listed, near_miss, quoted
@@ -157,8 +157,7 @@ def _block(
     if not as_levels and column not in LEVELS and None not in numbers:
         if reference is not None:
             raise UsageError(
-                f"{column} is a column of numbers, which have no reference level. To take them as levels, "
-                f"name {column} among the levels."
+                f"{column} is a column of numbers, which have no reference level.", remedy=_as_factor(column)
             )
         block = np.array(numbers, dtype=np.float64)
         return block[:, None], [f"{label} (per unit)"] if np.ptp(block) > 0 else []
@@ -204,9 +203,12 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
             Fault(lines[cohort], quoted(cell), "a number, or nothing", _advice(cell), cohort=cohort, column=column)
             for cohort, cell in others.items()
         ]
-        raise EvidenceError(
-            f"{table.refusal(faults)}\nTo take all cells of {column} as levels, numbers too, name it among the levels."
-        )
+        raise EvidenceError(table.refusal(faults), remedy=_as_factor(column))
+
+
+def _as_factor(column: str) -> Remedy:
+    """Return the argument that makes a column of numbers a factor."""
+    return Remedy(f"To treat {column} as a factor, each value a level", "levels", column)
 
 
 def _advice(cell: str) -> str:

@@ -16,6 +16,8 @@ from alkbayes.evidence.table import read_evidence
 
 type Command = Callable[..., Result]
 
+STRANGERS = Path(__file__).parents[2] / "fixtures" / "strangers"
+
 
 def test_json_is_the_regression_with_odds_ratios(alkbayes: Command) -> None:
     result = alkbayes("regress", "line", "regimen_class", "--json")
@@ -147,6 +149,26 @@ def test_a_fit_without_a_result_says_so(tmp_path: Path, alkbayes: Command) -> No
     document = json.loads(alkbayes("regress", "dose", "--data", path, "--method", "glmm-ml", "--json").stdout)
     assert document["regression"]["converged"] is False
     assert document["regression"]["coefficients"][1]["odds_ratio"] is None
+
+
+@pytest.mark.parametrize(
+    ("column", "table", "options", "code"),
+    [
+        ("mixed", "regress_bad.csv", (), 3),
+        ("year_na", "na_moderator.csv", ("--reference", "year_na=2005"), 2),
+    ],
+)
+def test_numbers_that_may_be_levels_name_the_option_that_makes_them_so(
+    alkbayes: Command, column: str, table: str, options: tuple[str, ...], code: int
+) -> None:
+    asked = ("regress", column, "--data", str(STRANGERS / table), *options)
+    result = alkbayes(*asked)
+    assert result.exit_code == code
+    advice = result.stderr.rstrip().split("\n")[-1]
+    assert advice == f"To treat {column} as a factor, each value a level: --levels {column}"
+    followed = alkbayes(*asked, *advice.rsplit(": ", 1)[1].split())
+    assert (followed.exit_code, followed.stderr) == (0, "")
+    assert f"{column}: 2006 (against " in followed.stdout
 
 
 def test_levels_and_references_are_chosen(alkbayes: Command) -> None:
