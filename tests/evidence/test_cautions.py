@@ -60,9 +60,10 @@ def test_a_row_of_totals_is_named_and_used(tmp_path: Path, name: str) -> None:
     path.write_text((STRANGERS / "csv_total_row.csv").read_text().replace("Total", name))
     evidence = read_evidence(path)
     assert (evidence.cohorts, evidence.responders, evidence.patients) == (6, 2 * 819, 2 * 1186)
-    assert table_cautions(evidence) == (
+    (said,) = table_cautions(evidence)
+    assert said == (
         f'Cohort "{name}" has the sums of all others, 819 responders of 1,186 patients: if it is their total, delete '
-        "the row, or every patient is counted twice.",
+        "the row, or every patient is counted twice."
     )
 
 

@@ -203,7 +203,7 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
             Fault(lines[cohort], quoted(cell), "a number, or nothing", _advice(cell), cohort=cohort, column=column)
             for cohort, cell in others.items()
         ]
-        raise EvidenceError(table.refusal(faults), remedy=_as_factor(column))
+        raise EvidenceError(table.refusal(faults).message, remedy=_as_factor(column))
 
 
 def _as_factor(column: str) -> Remedy:

@@ -16,7 +16,7 @@ from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likeli
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.moderators.design import INTERCEPT, NO_REFERENCES, Moderators, moderators_of
 from alkbayes.classical.notes import correction_note, left_out_note, standard_error_note, tau2_parts_note
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import trial_labels
@@ -77,7 +77,7 @@ class MetaRegression:
     coefficients
         Coefficients, the intercept first.
     omnibus
-        Joint test of all coefficients except the intercept: Q_M by chi-squared or F, and for `glmm-ml` the
+        Joint test of all coefficients except the intercept: Q_M by chi-squared or F, and for `glmm-ml*` the
         likelihood-ratio statistic by chi-squared.
     tau2, tau2_low, tau2_high
         Residual variance between cohorts, squared scale, with its 95 % Q-profile interval; with a second level the sum
@@ -87,7 +87,7 @@ class MetaRegression:
     i2, h2
         Measures of residual heterogeneity.
     q_e, q_e_df, q_e_p
-        Test that the moderators explain all differences: Cochran's Q, and for `glmm-ml` the likelihood-ratio statistic
+        Test that the moderators explain all differences: Cochran's Q, and for `glmm-ml*` the likelihood-ratio statistic
         against a rate for each cohort.
     r2
         Share of the variance between cohorts (and groups) explained by the moderators, in [0, 1].
@@ -171,16 +171,19 @@ def regress(
     able = (*INVERSE_VARIANCE, PoolingMethod.GLMM_ML, *CLUSTERED)
     if method not in able:
         raise UsageError(f"{method} cannot regress. Methods that can: {', '.join(able)}.")
-    if method is PoolingMethod.GLMM_ML_TRIALS and group in {None, TRIAL}:
-        method, group = PoolingMethod.GLMM_ML, TRIAL
-    if group is not None and method is not PoolingMethod.GLMM_ML:
+    if method is PoolingMethod.GLMM_ML and group == TRIAL:
+        method = PoolingMethod.GLMM_ML_TRIALS
+    given = TRIAL if method is PoolingMethod.GLMM_ML_TRIALS else None
+    if group not in {None, given} and method is not PoolingMethod.GLMM_ML:
         raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
+    group = group or given
     found = moderators_of(evidence, moderators, levels=levels, references=references)
     part = evidence.frame.iloc[found.kept]
     responders, n = part["responders"].to_numpy(float), part["n"].to_numpy(float)
     trials = trial_labels(part)
-    if method is PoolingMethod.GLMM_ML:
-        result = _binomial(found, responders, n, group, None if group is None else _groups(evidence, group, found))
+    if method in BINOMIAL_NORMAL:
+        labels = None if group is None else _groups(evidence, group, found)
+        result = _binomial(found, responders, n, method, group, labels)
     elif method in CLUSTERED:
         return _clustered(found, responders, n, method, required_trials(method, trials))
     else:
@@ -310,7 +313,12 @@ def _clustered(
 
 
 def _binomial(
-    found: Moderators, responders: Floats, n: Floats, group: str | None, labels: Sequence[str] | None
+    found: Moderators,
+    responders: Floats,
+    n: Floats,
+    method: PoolingMethod,
+    group: str | None,
+    labels: Sequence[str] | None,
 ) -> MetaRegression:
     """Fit the binomial-normal model with and without the moderators."""
     fit = fit_glmm(responders, n, design=found.design, group=labels)
@@ -340,8 +348,8 @@ def _binomial(
         p = float(2 * ndtr(-abs(beta / se)))
         rows.append(Coefficient(name, beta, se, beta - half * se, beta + half * se, p))
     return MetaRegression(
-        method=PoolingMethod.GLMM_ML,
-        scale=scale_of(PoolingMethod.GLMM_ML),
+        method=method,
+        scale=scale_of(method),
         moderators=found.columns,
         group=group,
         k=n.size,

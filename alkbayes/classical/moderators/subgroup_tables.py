@@ -12,7 +12,7 @@ from alkbayes.classical.inverse_variance.regression import Prediction, Test, pre
 from alkbayes.classical.moderators.clustering import CLUSTERED
 from alkbayes.classical.moderators.subgroups import Subgroup, Subgroups, subgroups
 from alkbayes.classical.notes import correction_note, standard_error_note
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.pooling.models import binomial_instead
 from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE, pool
 from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
@@ -208,7 +208,7 @@ def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups) -> 
 
 def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> str:
     """Say which cohorts got a continuity correction."""
-    if method in {PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS}:
+    if method in BINOMIAL_NORMAL:
         return ""
     part = evidence.frame[evidence.frame[column] != ""]
     counts = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
@@ -220,7 +220,7 @@ def _test(kind: Heterogeneity, analysis: Subgroups) -> dict[str, object]:
     between = analysis.between
     name = "Q_between"
     if kind is Heterogeneity.SHARED:
-        name = "LR" if analysis.method in {PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS} else "Q_M"
+        name = "LR" if analysis.method in BINOMIAL_NORMAL else "Q_M"
     if between is not None and between.df2 is not None:
         name = "F"
     numbers = {"statistic": None, "df1": None, "df2": None, "p": None} if between is None else asdict(between)

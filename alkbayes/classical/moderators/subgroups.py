@@ -12,7 +12,7 @@ from alkbayes.classical.inverse_variance.regression import Omnibus, Test, fit_re
 from alkbayes.classical.maximum_likelihood.glmm import fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.notes import left_out_note
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
@@ -314,7 +314,7 @@ def _shared_clustered(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgr
     )
     levels = tuple(split.blank(level) for level in split.levels)
     if means.message:
-        counts = method is PoolingMethod.GLMM_ML_TRIALS
+        counts = method in BINOMIAL_NORMAL
         fault = _binomial_fault(levels, means.message) if counts else NO_RESULT.format(means.message)
         return levels, None, fault, ""
     filled = []

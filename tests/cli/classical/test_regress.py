@@ -111,7 +111,16 @@ def test_the_binomial_model_takes_cohorts_within_trials(alkbayes: Command) -> No
     expected = regress(read_evidence(), ["line"], method=PoolingMethod.GLMM_ML, group="trial")
     assert document["group"] == "trial"
     assert document["tau2_group"] == pytest.approx(expected.tau2_group)
-    assert "cohorts within trials" in alkbayes("regress", "line", "--method", "glmm-ml-trials").stdout
+    text = " ".join(alkbayes("regress", "line", "--method", "glmm-ml-trials").stdout.split())
+    assert "Meta-regression of 63 cohorts, glmm-ml-trials, cohorts within trials, logit scale" in text
+    assert (text.count("likelihood ratio = "), text.count("Q_")) == (2, 0)
+
+
+@pytest.mark.parametrize("method", [method for method in PoolingMethod if not method.startswith(("crude", "beta"))])
+def test_every_method_goes_by_the_name_that_was_given(alkbayes: Command, method: str) -> None:
+    for command, key in (("regress", "regression"), ("subgroups", "subgroups")):
+        document = json.loads(alkbayes(command, "line", "--method", method, "--json").stdout)
+        assert document[key]["method"] == method
 
 
 def test_glmers_numbers_are_printed_of_three_kinds_of_event_in_five_studies(alkbayes: Command) -> None:
