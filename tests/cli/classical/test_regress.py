@@ -76,6 +76,12 @@ def test_a_small_coefficient_keeps_two_digits_of_its_error(alkbayes: Command) ->
     assert f"{record['se']:.2g}" in row
 
 
+def test_an_estimate_near_zero_has_the_decimals_of_its_error(alkbayes: Command) -> None:
+    lines = alkbayes("regress", "region", "--data", str(STRANGERS / "na_moderator.csv")).stdout.splitlines()
+    (row,) = [line.split() for line in lines if line.startswith(" intercept")]
+    assert row == ["intercept", "0.00", "0.40", "−0.94", "to", "0.94", "0.993"]
+
+
 @pytest.mark.parametrize("scale", [1e-9, 1e-6, 1.0, 1e6, 1e9])
 def test_name_estimate_and_p_are_always_there(tmp_path: Path, scale: float) -> None:
     path = tmp_path / "own.csv"
