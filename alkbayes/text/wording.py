@@ -99,6 +99,11 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def sentence(clause: str) -> str:
+    """Return a clause as a sentence; empty if it is."""
+    return f"{capitalised(clause)}." if clause else ""
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, as "1 cohort" or "12 cohorts"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

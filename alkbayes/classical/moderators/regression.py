@@ -15,13 +15,14 @@ from alkbayes.classical.inverse_variance.tau2 import Tau2Interval, tau2_q_profil
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.moderators.design import INTERCEPT, NO_REFERENCES, Moderators, moderators_of
-from alkbayes.classical.notes import correction_note, left_out_note, standard_error_note, tau2_parts_note
+from alkbayes.classical.notes import NO_TAU2, correction_note, left_out_note, standard_error_note, tau2_parts_note
 from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.pooling.models import binomial_levels
 from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.notes import Instead, text_of
-from alkbayes.text.wording import ratio_figure
+from alkbayes.text.wording import p_equals, ratio_figure
 from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
@@ -233,19 +234,29 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
     )
 
 
-def _binomial_instead(found: Moderators, responders: Floats, n: Floats) -> Instead:
-    """Return the odds ratios of the binomial model, or name the method to use where it has no result either."""
-    fit = fit_glmm(responders, n, design=found.design)
+def _binomial_instead(found: Moderators, responders: Floats, n: Floats, trials: Sequence[str] | None = None) -> Instead:
+    """Return the odds ratios of the binomial model with their test, or name another method if it has no result.
+
+    `trials` is the trial of each cohort for a method that allows for it, else None.
+    """
+    method, group = binomial_levels(trials)
+    fit = fit_glmm(responders, n, design=found.design, group=group)
+    if not fit.converged and group is not None:
+        return _binomial_instead(found, responders, n)
     if not fit.converged:
         return Instead(f"{PoolingMethod.REML_LOGIT}, by z, as the binomial model, glmm-ml, has no result", "")
     half = quantile(None, INTERVAL_PROB) * np.sqrt(np.diag(fit.covariance))
-    odds = (
+    said = [
         f"{name} {ratio_figure(middle)} ({ratio_figure(low)}–{ratio_figure(high)})"
         for name, middle, low, high in zip(
             found.names[1:], *np.exp([fit.beta, fit.beta - half, fit.beta + half])[:, 1:], strict=True
         )
-    )
-    return Instead(f"the odds ratios of the binomial model, {PoolingMethod.GLMM_ML}", ", ".join(odds))
+    ]
+    alone = fit_glmm(responders, n, group=group)
+    if alone.converged:
+        said.append(f"likelihood ratio {p_equals(likelihood_ratio(alone, fit).p)}")
+    caution = NO_TAU2 if fit.tau is not None and _variance(fit) == 0 else ""
+    return Instead(f"the odds ratios of the binomial model, {method}", ", ".join(said), caution)
 
 
 def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, ...]:
@@ -282,6 +293,7 @@ def _clustered(
         [
             f"No result: {fit.message}." if fit.message else "",
             fit.caution,
+            fit.note(lambda: _binomial_instead(found, responders, n, trials), effects_of=slice(None), tested=True),
             tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
             correction_note(observed.corrected, found.cohorts),
             left_out_note(found.columns, found.left_out, n.size),

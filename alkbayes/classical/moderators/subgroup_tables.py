@@ -188,7 +188,7 @@ def _cautions(
         by_hts = made_of is not None and made_of.prediction is Prediction.T_K_MINUS_2
         notes.append(NO_SPREAD_HTS_NOTE if by_hts else NO_SPREAD_NOTE)
     if made_of is None:
-        return notes
+        return [*notes, level.caution]
     if made_of.test is not Test.Z and k > 1 and level.tau2 is not None:
         x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
         vi = effects(x, m, scale=made_of.scale).vi

@@ -7,7 +7,9 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import chi2_contingency, fisher_exact, norm
 from typer.testing import CliRunner, Result
 
 from alkbayes.classical import PoolingMethod, regress
@@ -138,6 +140,32 @@ def test_glmers_numbers_are_printed_of_three_kinds_of_event_in_five_studies(alkb
     major, minor = [row for row in words if row[:1] == ["AE:"]]
     assert (intercept[1], major[4], minor[4]) == ("−3.29", "1.01", "1.91")
     assert "Residual heterogeneity: tau2 0.066" in [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize("method", ["reml-logit-cr2", "common-logit-cr2"])
+def test_a_cluster_robust_error_below_that_of_the_model_is_not_believed(alkbayes: Command, method: str) -> None:
+    """15/60 against 24/61: the likelihood ratio of the 2 x 2 table, and Woolf's interval of its odds ratio."""
+    data = str(STRANGERS / "same_rate.csv")
+    table = np.array([[15, 45], [24, 37]])
+    p = chi2_contingency(table, correction=False, lambda_="log-likelihood").pvalue
+    assert fisher_exact(table).pvalue > p > 0.08
+    odds, half = 24 * 45 / (15 * 37), norm.ppf(0.975) * math.sqrt((1 / table).sum())
+    low, high = (math.exp(math.log(odds) + sign * half) for sign in (-1, 1))
+    right = f"glmm-ml: arm: y (against x) {odds:.2f} ({low:.2f}–{high:.2f}), likelihood ratio p = {p:.3f}."
+    said = " ".join(alkbayes("regress", "arm", "--data", data, "--method", method).stdout.split())
+    assert "cluster-robust standard error is smaller here than the model-based one" in said
+    assert "1.97 degrees of freedom, 4.4 standard errors either side, is of little use." in said
+    assert f"See the odds ratios of the binomial model, {right} There, tau2 is estimated at 0" in said
+    said = " ".join(alkbayes("subgroups", "arm", "--data", data, "--method", method).stdout.split())
+    assert "cluster-robust standard error is smaller here than the model-based one" in said
+    assert f"See the likelihood-ratio test of the binomial model, glmm-ml: p = {p:.3f}." in said
+    # Each level has what `pool` says of it, and no other's.
+    assert "x: The clusters do not differ at all" in said
+    assert said.count("The clusters do not differ at all") == 1
+    assert "The cluster-robust interval is narrower here than the plain one, and may be far too sure. See that" in said
+    # 42 trials, errors above those of the model: nothing to say.
+    for command in ("regress", "subgroups"):
+        assert "cluster-robust" not in alkbayes(command, "line", "--method", method).stdout
 
 
 def test_a_method_that_ignores_trials_says_so(alkbayes: Command) -> None:
