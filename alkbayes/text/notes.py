@@ -94,12 +94,14 @@ class SharedNote[Row]:
         """Whether the wording names the rows, as their results differ."""
         return len(set(self.results.values())) > 1
 
-    def worded(self, name: Callable[[Row], str] = str) -> str:
+    def worded(self, name: Callable[[Row], str] = str, where: str = "in") -> str:
         """Return the note with the result of each row, such as "See glmm-ml: 24.1 (15.2–36.0) in x, 30.2 (…) in y."."""
         if not self.source:
             return self.text
         named = {name(row): result for row, result in self.results.items()}
-        told = [f"{result} in {row}" for row, result in named.items()] if self.names_rows else [*named.values()][:1]
+        told = (
+            [f"{result} {where} {row}" for row, result in named.items()] if self.names_rows else [*named.values()][:1]
+        )
         return _sentences(self.text, see(self.source, ", ".join(told)), *self._cautions(named_rows=name))
 
     def _cautions(self, named_rows: Callable[[Row], str]) -> Iterator[str]:
