@@ -42,6 +42,28 @@ def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> s
     return f"1/2 was added to responders and non-responders of {which}, where one of them is 0."
 
 
+def separation_note(separated: npt.NDArray[np.bool_], names: Sequence[str], *, corrected: bool) -> str:
+    """Say which odds ratios the counts alone put at 0 or infinity; empty if none.
+
+    Parameters
+    ----------
+    separated
+        Mask of the coefficients, shape (p,), bool.
+    names
+        Their names, length p.
+    corrected
+        True if 1/2 was added to empty cells, which gives them an estimate.
+    """
+    found = [name for name, flag in zip(names, separated, strict=True) if flag]
+    if not found:
+        return ""
+    named = f"Complete separation: the counts alone give no finite odds ratio for {_listed(found)}."
+    through = (
+        "The one printed exists only through the added 1/2 and is arbitrary in size, as are its interval and p-value."
+    )
+    return f"{named} {through}" if corrected else named
+
+
 def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) -> str:
     """Say which cohorts lack a value in some columns, beside the `kept` complete ones; empty if none does."""
     if not left_out:

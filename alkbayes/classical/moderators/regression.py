@@ -13,9 +13,17 @@ from alkbayes.classical.inverse_variance.heterogeneity import cochran_q
 from alkbayes.classical.inverse_variance.regression import Omnibus, RegressionFit, fit_regression, quantile
 from alkbayes.classical.inverse_variance.tau2 import Tau2Interval, tau2_q_profile
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likelihood_ratio
+from alkbayes.classical.maximum_likelihood.separation import separated
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.moderators.design import INTERCEPT, NO_REFERENCES, Moderators, moderators_of
-from alkbayes.classical.notes import NO_TAU2, correction_note, left_out_note, standard_error_note, tau2_parts_note
+from alkbayes.classical.notes import (
+    NO_TAU2,
+    correction_note,
+    left_out_note,
+    separation_note,
+    standard_error_note,
+    tau2_parts_note,
+)
 from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.pooling.models import binomial_levels
 from alkbayes.classical.scales import Scale, discouraged, effects
@@ -205,6 +213,7 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
             "" if fit.converged else "The estimate of tau2 did not converge: no result.",
             standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
             correction_note(observed.corrected, found.cohorts),
+            _separation(found, responders, n, method),
             left_out_note(found.columns, found.left_out, yi.size),
             discouraged(made_of.scale),
             NOT_RANDOMISED,
@@ -259,6 +268,14 @@ def _binomial_instead(found: Moderators, responders: Floats, n: Floats, trials: 
     return Instead(f"the odds ratios of the binomial model, {method}", ", ".join(said), caution)
 
 
+def _separation(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod) -> str:
+    """Say which odds ratios the counts alone put at 0 or infinity."""
+    if scale_of(method) is not Scale.LOGIT:
+        return ""
+    infinite = separated(responders, n, found.design)[1:]
+    return separation_note(infinite, found.names[1:], corrected=method not in BINOMIAL_NORMAL)
+
+
 def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, ...]:
     """Return the coefficients of a normal model."""
     columns = (fit.beta, fit.se, fit.low, fit.high, fit.p_values)
@@ -296,6 +313,7 @@ def _clustered(
             fit.note(lambda: _binomial_instead(found, responders, n, trials), effects_of=slice(None), tested=True),
             tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
             correction_note(observed.corrected, found.cohorts),
+            _separation(found, responders, n, method),
             left_out_note(found.columns, found.left_out, n.size),
             NOT_RANDOMISED,
         ]
@@ -344,6 +362,7 @@ def _binomial(
     note = text_of(
         [
             "" if fit.converged else f"No result: {fit.message}.",
+            _separation(found, responders, n, method),
             f"No test of the moderators and no R2: without them {alone.message}." if untested else "",
             left_out_note(found.columns, found.left_out, n.size),
             tau2_parts_note(total, part, group or ""),

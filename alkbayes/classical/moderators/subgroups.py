@@ -20,6 +20,7 @@ from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import trial_labels
+from alkbayes.text.names import listed
 from alkbayes.text.notes import Instead, Note, notes_of, text_of
 from alkbayes.text.wording import p_equals
 from alkbayes.vocabulary import INTERVAL_PROB, in_order
@@ -197,6 +198,7 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
         FEW_NOTE if few else "",
         "" if between is not None else _no_test(levels),
         *cautions,
+        _separation(levels, method),
         clustering_note(method, split.trials),
         left_out_note([column], left_out, split.n.size),
         discouraged(scale),
@@ -399,6 +401,19 @@ def _filled(
 def _number(value: float | None) -> float | None:
     """Return a float; None for None and NaN."""
     return None if value is None or np.isnan(value) else float(value)
+
+
+def _separation(levels: tuple[Subgroup, ...], method: PoolingMethod) -> str:
+    """Say which levels have a logit only through the continuity correction."""
+    if method in BINOMIAL_NORMAL or scale_of(method) is not Scale.LOGIT:
+        return ""
+    found = [level.level for level in levels if level.responders in {0, level.patients}]
+    if not found:
+        return ""
+    return (
+        f"Complete separation: none or all respond in {listed(found)}, whose logit exists only through the added 1/2. "
+        "Its size is arbitrary, and so is the test between levels."
+    )
 
 
 def _no_test(levels: tuple[Subgroup, ...]) -> str:

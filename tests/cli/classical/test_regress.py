@@ -168,6 +168,20 @@ def test_a_cluster_robust_error_below_that_of_the_model_is_not_believed(alkbayes
         assert "cluster-robust" not in alkbayes(command, "line", "--method", method).stdout
 
 
+@pytest.mark.parametrize("method", ["reml-logit-hk-adhoc", "reml-logit", "reml-logit-cr2", "common-logit"])
+def test_an_odds_ratio_of_the_added_half_alone_is_said_to_be_arbitrary(alkbayes: Command, method: str) -> None:
+    data = str(STRANGERS / "separ.csv")
+    said = " ".join(alkbayes("regress", "grp", "--data", data, "--method", method).stdout.split())
+    named = "Complete separation: the counts alone give no finite odds ratio for grp: b (against a)."
+    assert f"{named} The one printed exists only through the added 1/2 and is arbitrary in size" in said
+    said = " ".join(alkbayes("subgroups", "grp", "--data", data, "--method", method).stdout.split())
+    assert said.count("Complete separation: none or all respond in a and b") == 1
+    # The binomial model prints no odds ratio, and one empty cohort among others separates nothing.
+    assert named in " ".join(alkbayes("regress", "grp", "--data", data, "--method", "glmm-ml").stdout.split())
+    for command in ("regress", "subgroups"):
+        assert "separation" not in alkbayes(command, "line", "--method", method).stdout
+
+
 def test_a_method_that_ignores_trials_says_so(alkbayes: Command) -> None:
     note = "63 cohorts come from 42 trials; {} takes them as independent. glmm-ml-trials does not."
     assert note.format("reml-logit-hk-adhoc") in " ".join(alkbayes("regress", "line").stdout.split())
