@@ -13,10 +13,11 @@ class Setting:
     """A parameter that mends an error, with a value where one is known."""
 
     parameter: str
-    value: str | Mapping[str, str] | None = None
+    value: str | tuple[str, ...] | Mapping[str, str] | None = None
 
     def __str__(self) -> str:
-        return self.parameter if self.value is None else f"{self.parameter}={self.value!r}"
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return self.parameter if value is None else f"{self.parameter}={value!r}"
 
 
 class AlkbayesError(Exception):

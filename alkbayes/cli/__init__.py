@@ -58,11 +58,20 @@ def _given(setting: Setting) -> str:
     option = _option(setting.parameter)
     if setting.value is None:
         return option
-    text = setting.value if isinstance(setting.value, str) else columns_text(setting.value)
+    match setting.value:
+        case tuple() as values:
+            return " ".join(f"{option} {_quoted(value)}" for value in values)
+        case str() as value:
+            return f"{option} {_quoted(value)}"
+        case columns:
+            return f"{option} {_quoted(columns_text(columns))}"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as it is typed in a shell; double quotes are understood by all, but do not protect everything."""
     if not re.search(r"[^\w@%+=:,./-]", text):
-        return f"{option} {text}"
-    # Double quotes are understood by every shell, but do not protect all characters.
-    return f"{option} {shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'}"
+        return text
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _print_warning(otherwise: Callable[..., None]) -> Callable[..., None]:

@@ -264,7 +264,9 @@ def inverse_variance_notes(document: Document) -> list[str]:
 def _notes_in(row: ClassicalRow) -> Iterator[Note]:
     for record in row["notes"]:
         if record["kind"] != NoteKind.PREDICTION:
-            instead = Instead(record["source"], record["result"]) if record["source"] else None
+            instead = (
+                Instead(record["source"], record["result"], record.get("caution", "")) if record["source"] else None
+            )
             yield Note(NoteKind(record["kind"]), record["text"], instead)
 
 

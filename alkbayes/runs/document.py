@@ -191,6 +191,7 @@ class NoteRecord(TypedDict):
     text: str
     source: Annotated[str, Field(description="the method to use instead; empty: none")]
     result: Annotated[str, Field(description="its rate with interval, in percent")]
+    caution: NotRequired[Annotated[str, Field(description="a limit of this result itself; empty: none")]]
 
 
 @closed

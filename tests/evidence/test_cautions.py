@@ -54,13 +54,16 @@ def test_many_are_counted(tmp_path: Path) -> None:
     assert said[5] == "3 more values are spelt in two ways."
 
 
-def test_a_row_that_may_be_of_totals_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["Total", "AURA and others"])
+def test_a_row_of_totals_is_named_and_used(tmp_path: Path, name: str) -> None:
     path = tmp_path / "own.csv"
-    path.write_text((STRANGERS / "csv_total_row.csv").read_text().replace("Total", "AURA and others"))
-    (said,) = table_cautions(read_evidence(path))
+    path.write_text((STRANGERS / "csv_total_row.csv").read_text().replace("Total", name))
+    evidence = read_evidence(path)
+    assert (evidence.cohorts, evidence.responders, evidence.patients) == (6, 2 * 819, 2 * 1186)
+    (said,) = table_cautions(evidence)
     assert said == (
-        'Cohort "AURA and others" has the sums of all others, 819 responders of 1,186 patients: if it is their total, '
-        "delete the row, or every patient is counted twice."
+        f'Cohort "{name}" has the sums of all others, 819 responders of 1,186 patients: if it is their total, delete '
+        "the row, or every patient is counted twice."
     )
 
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from alkbayes.classical.notes import NO_TAU2
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
@@ -70,8 +71,16 @@ def test_what_pool_says_of_an_inverse_variance_interval_stands_under_the_table(d
     assert f"{100 * found['estimate']:.1f} ({interval}) in experimental" in few
     assert few.startswith("Inverse-variance: A t interval with one or two degrees of freedom, 12.7 or 4.3 standard")
     rows = [row for row in document["classical"] if row["method"] == fit_tables.INVERSE_VARIANCE]
-    named = [part.partition(") in ")[2] for part in few.partition("glmm-ml: ")[2].rstrip(".").split(", ")]
+    advised, caution, without_tau2 = few.partition(f" {NO_TAU2.removesuffix('.')}")
+    named = [part.partition(") in ")[2] for part in advised.partition("glmm-ml: ")[2].rstrip(".").split(", ")]
     assert named == [row["level"].replace(":", " : ") for row in rows if "of little use" in row["note"]]
+    assert caution
+    zero = [
+        row["level"].replace(":", " : ")
+        for row in document["classical"]
+        if row["method"] == "glmm-ml" and row["tau2"] == 0
+    ]
+    assert without_tau2 == f" ({', '.join(name for name in named if name in zero)})."
     assert not [note for note in notes if "prediction interval" in note]
     assert len(notes) < len({row["note"] for row in rows} - {""})
 

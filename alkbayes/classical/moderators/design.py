@@ -13,7 +13,7 @@ import numpy.typing as npt
 from alkbayes.alk.levels import LEVELS
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import has_full_rank
-from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.errors import EvidenceError, Setting, UsageError
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import lines_of, table_of
@@ -157,8 +157,8 @@ def _block(
     if not as_levels and column not in LEVELS and None not in numbers:
         if reference is not None:
             raise UsageError(
-                f"{column} is a column of numbers, which have no reference level. To take them as levels, "
-                f"name {column} among the levels."
+                f"{column} is a column of numbers, which have no reference level.\n{_as_factor(column)}",
+                remedy=Setting("levels", (column,)),
             )
         block = np.array(numbers, dtype=np.float64)
         return block[:, None], [f"{label} (per unit)"] if np.ptp(block) > 0 else []
@@ -205,8 +205,13 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
             for cohort, cell in others.items()
         ]
         raise EvidenceError(
-            f"{table.refusal(faults)}\nTo take all cells of {column} as levels, numbers too, name it among the levels."
+            f"{table.refusal(faults).message}\n{_as_factor(column)}", remedy=Setting("levels", (column,))
         )
+
+
+def _as_factor(column: str) -> str:
+    """Return what stands before the setting that makes a column of numbers a factor."""
+    return f"To treat {column} as a factor, each value a level:"
 
 
 def _advice(cell: str) -> str:

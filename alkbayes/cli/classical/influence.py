@@ -1,5 +1,6 @@
 """`alkbayes influence`: influence of single cohorts or trials on the pooled rate."""
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,8 @@ from alkbayes.evidence.sources import TableSource
 from alkbayes.text.wording import counted, percent, percent_interval, variance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from alkbayes.classical.influence.tables import InfluenceTable
@@ -96,9 +99,25 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
             say(console, f"None{refitted} is influential by metafor's rule of thumb.")
         for name in [row["left_out"] for row in found if row["left_out"] in table.added]:
             say(console, f"{shown(name)}: {ADDED_NOTE}")
-    for note in (_note(table.full), table.note):
+    for note in (*_on_intervals(table), _note(table.full), table.note):
         if note:
             say(console, note)
+
+
+def _on_intervals(table: "InfluenceTable") -> "Iterator[str]":
+    """Yield why rows lack an interval, or have one of little use, with the result to use instead."""
+    from alkbayes.text.names import shown
+    from alkbayes.text.notes import shared_notes
+
+    doubted = [
+        (shown(name), [note for note in notes if note.instead])
+        for name, estimate, notes in zip(table.rows["left_out"], table.rows["estimate"], table.row_notes, strict=True)
+        if not math.isnan(estimate)
+    ]
+    for note in shared_notes(doubted[:SHOWN]):
+        any_one = "any one of " if len(note.results) > 1 else ""
+        whose = "" if note.names_rows else f"Without {any_one}{', '.join(note.results)}: "
+        yield f"{whose}{note.worded(where='without')}"
 
 
 def _note(full: "PooledProportion") -> str:
