@@ -26,11 +26,14 @@ ALL = "all"
 TOTAL = "total"
 """Heterogeneity of all levels together, and the term that merges two a table cannot separate."""
 
-NOT_RANDOMISED = (
-    "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
-    "treatment effect."
-)
-"""Caveat for readers of any contrast."""
+
+def not_randomised(trials: int | None) -> str:
+    """Return the caveat for readers of any contrast; `trials` is the number of trials, None if the table names none."""
+    units = "trials" if trials is not None and trials > 1 else "cohorts"
+    return (
+        f"Cohorts are not randomised between levels: a contrast compares different {units}, patients and years, and is "
+        "no treatment effect."
+    )
 
 
 class Line(StrEnum):

@@ -16,7 +16,7 @@ from alkbayes.sensitivity.power_scaling import PowerScaling
 from alkbayes.sensitivity.table import BEYOND_NOISE, MOVED
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, points, ratio, share_of_draws
-from alkbayes.vocabulary import ALL, INTERVAL_PROB, NOT_RANDOMISED, label_of
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, label_of, not_randomised
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A direction is settled if the probability of the opposite one is below this."""
@@ -34,7 +34,8 @@ def record_of(found: IntracranialAnalysis) -> dict[str, Any]:
         "power_scaling": found.scaling.as_record(),
         "left_out": found.left_out,
         "conclusions": conclusions(found),
-        "notes": [*found.brain.evidence.notes, NOT_RANDOMISED],
+        "notes": list(found.brain.evidence.notes),
+        "caveat": not_randomised(found.brain.evidence.trials),
     }
 
 

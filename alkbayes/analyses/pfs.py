@@ -41,7 +41,7 @@ from alkbayes.spec.schema import model_path
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import GROUP_COLUMNS, MEDIAN_MODEL, NOT_RANDOMISED, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, MEDIAN_MODEL, Estimand, not_randomised
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -249,7 +249,7 @@ def pfs_results(
         notes=(*_sentences(known, medians, weighted, left_out), *structure.notes),
         cautions=notes_of(
             *CAUTIONS,
-            *([Note(NoteKind.NOT_RANDOMISED, NOT_RANDOMISED)] if len(contrasts) else []),
+            *([Note(NoteKind.NOT_RANDOMISED, not_randomised(evidence.trials))] if len(contrasts) else []),
             *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if evidence.bundled else []),
         ),
         settings={"seed": seed, "draws": draws, "resamples": RESAMPLES},

@@ -38,7 +38,7 @@ from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, near_miss, quoted, shown
 from alkbayes.text.wording import percent, percent_interval, probability
-from alkbayes.vocabulary import LEVELS, NOT_RANDOMISED, Estimand, in_order, label_of
+from alkbayes.vocabulary import LEVELS, Estimand, in_order, label_of, not_randomised
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -206,7 +206,7 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
         matrix=matrix,
         options=options,
         comparisons=comparison_table(posterior, frame, errors, after=after),
-        cautions=(NOT_RANDOMISED, *_cautions(matrix, frame)),
+        cautions=(not_randomised(fit.evidence.trials), *_cautions(matrix, frame)),
         findings=tuple(_finding(str(earlier), of) for earlier, of in options.groupby("earlier", sort=False)),
     )
 

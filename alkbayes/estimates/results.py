@@ -20,7 +20,7 @@ from alkbayes.evidence.rules import STRATA
 from alkbayes.evidence.table import RECONSTRUCTION
 from alkbayes.text.json import records
 from alkbayes.text.notes import Note, NoteKind, notes_of
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.vocabulary import not_randomised
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
@@ -64,7 +64,7 @@ def results_of(fit: "Fit") -> Results:
         *fit.evidence.notes,
         *fit.design.notes,
         *table_cautions(fit.evidence),
-        *([Note(NoteKind.NOT_RANDOMISED, NOT_RANDOMISED)] if len(contrasts) else []),
+        *([Note(NoteKind.NOT_RANDOMISED, not_randomised(fit.evidence.trials))] if len(contrasts) else []),
         *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if fit.evidence.bundled else []),
     )
     evidence = fit.evidence
@@ -100,6 +100,7 @@ def results_of(fit: "Fit") -> Results:
             "diagnostics": fit.diagnostics.as_record(),
             "pooled": records(pooled),
             "heterogeneity": records(heterogeneity),
+            "heterogeneity_unit": fit.design.new_unit,
             "contrasts": records(contrasts),
             "classical": [
                 row | {"notes": [note.as_record() for note in group.pooled.notes]}

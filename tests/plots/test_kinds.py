@@ -14,7 +14,7 @@ from alkbayes.plots.page.layout import MM
 from alkbayes.plots.source import RunTables, warning
 from alkbayes.runs.run import read_run
 from alkbayes.text.notes import NoteKind
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.vocabulary import not_randomised
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_notes_stand_about_every_figure_that_of_the_bundled_table_first(tables: 
     noted = RunTables(run.folder, tables.document | notes)
     assert noted.caption.notes[1:] == ("made anew.", "look alike.")
     assert RECONSTRUCTION in tables.caption.notes
-    assert NOT_RANDOMISED not in tables.caption.notes
+    assert not_randomised(tables.trials) not in tables.caption.notes
 
 
 def test_figures_may_lie_in_the_folder(run, tmp_path: Path) -> None:

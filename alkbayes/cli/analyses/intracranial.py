@@ -10,7 +10,7 @@ from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.errors import ConvergenceError
 from alkbayes.evidence.sources import TableSource
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.vocabulary import not_randomised
 
 if TYPE_CHECKING:
     from alkbayes.analyses.intracranial import IntracranialAnalysis
@@ -103,6 +103,7 @@ def _draw(found: "IntracranialAnalysis", path: Path) -> None:
     failed = f"NOT CONVERGED, not to be used: {'; '.join(found.failures)}" if found.failures else ""
     evidence = found.brain.evidence
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, NOT_RANDOMISED)
+    caveat = not_randomised(evidence.trials)
+    notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, caveat)
     for file in save_figures(intracranial(found.rates, Caption(notes, failed)), path):
         print_note(f"Figure: {file}")

@@ -24,7 +24,7 @@ from alkbayes.presentation.fit import contrast_notes, predicted_mark
 from alkbayes.text.json import records
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.vocabulary import not_randomised
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,10 +59,11 @@ class _Row:
 
 
 @styled
-def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
+def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION, *, trials: int | None = None) -> list[Figure]:
     """Draw the contrasts of a fit, two columns wide (180 mm).
 
     `table` is a :func:`alkbayes.estimates.rates.contrast_table`; the pages show differences in percentage points.
+    `trials` is the number of trials compared, None if the table names none.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure
     if table.empty:
         raise ValueError("there are no contrasts to draw")
     rows = _rows(table)
-    notes = (READING, *(f"{note}." for note in contrast_notes(records(table))), NOT_RANDOMISED)
+    notes = (READING, *(f"{note}." for note in contrast_notes(records(table))), not_randomised(trials))
     frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=notes)
     pages = chunks(rows, int(frame.room / ROW_MM))
     figures = []

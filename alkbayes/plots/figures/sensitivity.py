@@ -46,7 +46,7 @@ from alkbayes.plots.page.style import (
 from alkbayes.sensitivity.alternatives import FAMILY_NAMES
 from alkbayes.sensitivity.table import AGAIN, Status
 from alkbayes.text.wording import signed
-from alkbayes.vocabulary import ALL, NOT_RANDOMISED, Estimand
+from alkbayes.vocabulary import ALL, Estimand, not_randomised
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -108,15 +108,18 @@ class _Panel:
 
 
 @styled
-def sensitivity(alternatives: Sequence[Record], caption: Caption = NO_CAPTION) -> list[Figure]:
+def sensitivity(
+    alternatives: Sequence[Record], caption: Caption = NO_CAPTION, *, trials: int | None = None
+) -> list[Figure]:
     """Draw the shifts of a run's headline numbers under every alternative, two columns wide (180 mm).
 
     `alternatives` is from :func:`alkbayes.sensitivity.table.grid_records`, rates in [0, 1]. The pages show the means of
     all cohorts and of each level and the first difference between levels, in percent and percentage points, and the
-    heterogeneity on the scale of the model.
+    heterogeneity on the scale of the model. `trials` is the number of trials compared, None if the
+    table names none.
     """
     panels = [_panel(number, alternatives) for number in _drawn(alternatives[0]["numbers"])]
-    differences = [NOT_RANDOMISED] if any(panel.table == CONTRAST for panel in panels) else []
+    differences = [not_randomised(trials)] if any(panel.table == CONTRAST for panel in panels) else []
     notes = foot_lines((READING, *differences, *_failed(alternatives), *caption.notes), DOUBLE_MM)
     head, foot = head_mm(caption), key_mm([text for _, text in _key(alternatives)], WIDTH_MM) + foot_mm(notes)
     pages = _pages(panels, TALLEST_MM - head - foot)

@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from alkbayes.plots.figures.contrasts import contrasts
 from alkbayes.text.wording import probability
-from alkbayes.vocabulary import NOT_RANDOMISED, Contrast
+from alkbayes.vocabulary import Contrast, not_randomised
 
 
 def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
@@ -37,9 +37,10 @@ def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
         assert probability(better) in seen.words
 
 
-def test_it_says_that_cohorts_were_not_randomised(run, see) -> None:
-    text = " ".join(see(contrasts(run.results.contrasts)[0]).words)
-    assert NOT_RANDOMISED in text
+@pytest.mark.parametrize("trials", [1, 42])
+def test_it_says_that_cohorts_were_not_randomised(run, see, trials: int) -> None:
+    text = " ".join(see(contrasts(run.results.contrasts, trials=trials)[0]).words)
+    assert not_randomised(trials) in text
     assert "not randomised" in text.partition("95 %")[0]
 
 
