@@ -127,12 +127,15 @@ class PosteriorChecks:
         These values for either kind, shape (cohort,).
     statistics
         Each for either kind.
+    unit
+        What a new cohort has a new one of, such as "trial"; None if the model has no such heterogeneity.
     """
 
     cohorts: pd.DataFrame
     uniform: Mapping[str, float | None]
     pit: Mapping[str, Array]
     statistics: tuple[Statistic, ...]
+    unit: str | None
 
     @property
     def conclusion(self) -> str:
@@ -218,6 +221,7 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
         uniform={kind: uniformity(pit) for kind, pit in pits.items()},
         pit=pits,
         statistics=tuple(statistics),
+        unit=fit.design.new_unit,
     )
 
 

@@ -14,6 +14,7 @@ from alkbayes.text.wording import (
     decimals_of,
     difference,
     limits,
+    new_cohort,
     percent,
     percent_interval,
     probability,
@@ -34,17 +35,14 @@ EXPLAINED = {
     "rho": "intraclass correlation of the patients of a cohort",
 }
 SHARES = ("explained", "i2")
-COLUMN_MEANINGS = (
+CLASSICAL_MEANINGS = (
     ("crude", "all responders over all patients (Wilson interval): ignores heterogeneity between cohorts"),
     (
         "inverse-variance",
         "REML on the logit scale, from the counts alone, with a Hartung-Knapp interval (factor held at 1 or above)",
     ),
-    ("typical", "a cohort in the middle of the distribution, with its credible interval"),
-    ("mean", "the average over trials and cohorts, with its credible interval"),
-    ("next cohort", "prediction interval: where the response rate of a new cohort of a new trial may lie"),
 )
-"""Meanings of the columns in the table of pooled rates."""
+"""Meanings of the classical columns in the table of pooled rates."""
 OWN_MIX = (
     "own mix",
     "over each level's own patients, who also differ in the other columns: not for comparing levels",
@@ -85,11 +83,25 @@ def pooled_rows(document: Document) -> ReaderTable:
 
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     """Return the meaning of each column in the table of pooled rates."""
+    new = new_cohort(document["heterogeneity_unit"])
     return (
-        (*COLUMN_MEANINGS[:2], OWN_MIX, *COLUMN_MEANINGS[2:])
-        if is_standardised(document["pooled"])
-        else COLUMN_MEANINGS
+        *CLASSICAL_MEANINGS,
+        *([OWN_MIX] if is_standardised(document["pooled"]) else []),
+        ("typical", "a cohort in the middle of the distribution, with its credible interval"),
+        ("mean", f"the average over {varying_units(document)}, with its credible interval"),
+        ("next cohort", f"prediction interval: where the response rate of {new} may lie"),
     )
+
+
+def varying_units(document: Document) -> str:
+    """Return the units that an average is over: cohorts, and what they are nested in if the model tells these apart."""
+    unit = document["heterogeneity_unit"]
+    return "cohorts" if unit is None else f"{shown(unit)}s and cohorts"
+
+
+def cohorts_vary(document: Document) -> bool:
+    """Return whether the model has any variance between cohorts of the same levels."""
+    return any(row["parameter"].startswith("tau_") or row["parameter"] == "rho" for row in document["heterogeneity"])
 
 
 def heterogeneity_rows(document: Document) -> ReaderTable:
@@ -308,7 +320,8 @@ def _meaning(parameter: str, document: Document) -> str:
     """Return the meaning of a standard deviation, with a placeholder for the link."""
     kind, _, label = parameter.partition("_")
     if kind == "tau":
-        return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the {{link}} scale"
+        unit = document["heterogeneity_unit"] if label == "cohort" else None
+        return f"between {label}s{'' if unit is None else f' of one {unit}'}, SD on the {{link}} scale"
     # A parameter's name replaces the colon of a group, and of column names, by an underscore.
     effect = next((row for row in document["pooled"] if slug_of(row["group"]) == label), None)
     columns = column_title(label) if effect is None else columns_title(effect)

@@ -4,17 +4,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alkbayes.evidence.table import BUNDLED
+from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.presentation.fit import (
     ALL_PREDICTED,
     Document,
+    cohorts_vary,
     contrasts_by_column,
     cross_check_faults,
     outcome_of,
     pooled_by_level,
+    varying_units,
 )
 from alkbayes.runs.document import ContrastRow, PooledRow
 from alkbayes.text.names import is_pair, shown
-from alkbayes.text.wording import counted, difference_size, joined, limits, percent, percent_interval, rate
+from alkbayes.text.wording import counted, difference_size, joined, limits, new_cohort, percent, percent_interval, rate
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
 TAIL = (1 - INTERVAL_PROB) / 2
@@ -57,13 +60,12 @@ PROB = f"{100 * INTERVAL_PROB:.0f}"
 
 NOT_TO_BE_USED = "The posterior of this analysis failed its convergence gate, so that none of its numbers may be used"
 CAUTION = (
-    "Patients were not randomised between treatment lines, between TKI generations or between trials: a difference may "
-    "come from the patients, the years or how responses were assessed, and does not show what a drug would do for a "
-    "given patient."
+    "Patients were not randomised between {units}: a difference may come from the patients, the years or how responses "
+    "were assessed, and does not show what a drug would do for a given patient."
 )
 SINGLE_ARMS = (
-    "Cohorts are single arms: their rates describe these trials. They do not compare treatments, and do not show what "
-    "a drug would do for a given patient."
+    "Cohorts are single arms: their rates describe these patients. They do not compare treatments, and do not show "
+    "what a drug would do for a given patient."
 )
 REBUILT = (
     "The table reconstructs that of the published review from registries, articles and abstracts; it is close to the "
@@ -101,10 +103,10 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
     middle, interval = rate(overall["mean"])
     mix = " for the mix of these patients" if len(pooled) > 1 else ""
     average = (
-        f"Averaged over trials and cohorts{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
+        f"Averaged over {varying_units(document)}{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
         f"{interval} %): given the model and its priors, the average lies in that interval with {PROB} % probability."
     )
-    yield [average, _next_cohort(overall), *_crude(document, overall)]
+    yield [average, *_next_cohort(document, overall), *_crude(document, overall)]
     contrasts = contrasts_by_column(document)
     means = (estimands["mean"] for estimands in pooled.values())
     columns = dict.fromkeys(row["group"] for row in means if row["group"] != ALL and not is_pair(row))
@@ -112,7 +114,15 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
         differences = _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
         yield [*_levels(column, pooled), *differences]
     rebuilt = [REBUILT] if evidence["source"] == BUNDLED else []
-    yield [*_left_out(document), CAUTION if contrasts else SINGLE_ARMS, *rebuilt]
+    yield [*_left_out(document), _caution(document, list(contrasts)), *rebuilt]
+
+
+def _caution(document: Document, columns: list[str]) -> str:
+    if not columns:
+        return SINGLE_ARMS
+    trials = ["trials"] if (document["evidence"]["trials"] or 0) > 1 else []
+    *others, last = [*(_titles(column)[1] for column in columns), *trials]
+    return CAUTION.format(units=f"{', '.join(others)} or {last}" if others else last)
 
 
 def _left_out(document: Document) -> Iterator[str]:
@@ -129,16 +139,18 @@ def _width(row: Mapping[str, Any]) -> float:
     return float(row["high"]) - float(row["low"])
 
 
-def _next_cohort(overall: Mapping[str, PooledRow]) -> str:
-    """Return a sentence on the next cohort; it never says that cohorts are alike, which few cohorts cannot show."""
+def _next_cohort(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str]:
+    """Yield sentences on the next cohort; they never say that cohorts are alike, which few cohorts cannot show."""
     following = overall["next_cohort"]
     times = _width(following) / _width(overall["mean"])
     ends = limits(following, between=" and ")
     lead = "Individual cohorts vary more than that interval suggests: the" if times >= APART else "The"
-    return (
-        f"{lead} response rate of a new cohort of a new trial may lie between {ends} % ({PROB} % prediction interval), "
-        f"a range {times:.1f} times as wide."
+    yield (
+        f"{lead} response rate of {new_cohort(document['heterogeneity_unit'])} may lie between {ends} % ({PROB} % "
+        f"prediction interval), a range {times:.1f} times as wide."
     )
+    if not cohorts_vary(document):
+        yield NO_VARIANCE
 
 
 def _crude(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str]:

@@ -6,7 +6,15 @@ from typing import Any
 from alkbayes.planning.responders import MOST_PATIENTS
 from alkbayes.planning.trial import POWERS, STEADY_SHARE, Prediction
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
-from alkbayes.text.wording import counted, figure, percent, percent_interval, planned_decimals, shared_decimals
+from alkbayes.text.wording import (
+    counted,
+    figure,
+    new_cohort,
+    percent,
+    percent_interval,
+    planned_decimals,
+    shared_decimals,
+)
 
 BELOW_NULL, STEP = 0.1, 0.05
 """Distance below the null of the first true response rate in the table of power, and step."""
@@ -34,7 +42,7 @@ def cohort_sentences(found: Prediction) -> Iterator[Sentence]:
     cohort = found.cohort
     cohorts = f"{counted(cohort.cohorts, 'cohort')} of {counted(cohort.patients, 'patient')}"
     like = f"The table has {cohorts} like it" if cohort.seen else "NO COHORT OF THE TABLE IS LIKE IT"
-    yield Sentence(f"Planned: a new cohort of a new trial, {cohort.name}. {like}.")
+    yield Sentence(f"Planned: {new_cohort(cohort.unit)}, {cohort.name}. {like}.")
     if cohort.left_open:
         yield Sentence(cohort.left_open)
     yield from (Sentence(note, strong=True) for note in found.notes)

@@ -20,6 +20,7 @@ from alkbayes.report.sections.results import figure_of, results_section
 from alkbayes.report.sections.sensitivity import sensitivity_section
 from alkbayes.report.sections.sources import KEYS, bundled_sources, cited
 from alkbayes.runs.run import read_run
+from alkbayes.text.wording import new_cohort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     known = bundled_sources() if evidence.bundled else {}
     named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
     used = cited(named, known | dict(sources or {}))
-    question = (text(f"{document['question']}."), text(ASKED))
+    question = (text(f"{document['question']}."), text(ASKED.format(new=new_cohort(document["heterogeneity_unit"]))))
     return Report(
         title=f"{outcome_of(document).title} of ALK inhibitors, pooled",
         subtitle=document["question"],
@@ -68,7 +69,6 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
 
 
 ASKED = (
-    "Three rates are asked for, and never mixed up: how a typical cohort does, how cohorts do on average, and what "
-    "the next cohort of a new trial may show. A fourth, of these very patients, is in the tables of the run as "
-    "these_cohorts."
+    "The report keeps three questions apart: how a typical cohort responds, how cohorts respond on average, and how "
+    "{new} may respond. A fourth rate, that of the patients in these cohorts, is in the run's tables as these_cohorts."
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alkbayes.text.digits import ratio_decimals, supported_decimals
+from alkbayes.text.names import shown
 
 RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS, MONTH_DECIMALS = 1, 2, 0, 1
 """Maximum decimals of rates in percent, SDs, shares and months; larger Monte Carlo errors reduce them."""
@@ -86,6 +87,11 @@ def capitalised(text: str) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, as "1 cohort" or "12 cohorts"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def new_cohort(unit: str | None) -> str:
+    """Return the future cohort of a model in whose heterogeneity it has a new `unit`, such as "trial"; None: none."""
+    return "a new cohort" if unit is None else f"a new cohort of a new {shown(unit)}"
 
 
 def joined(parts: Sequence[str]) -> str:
