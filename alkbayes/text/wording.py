@@ -147,11 +147,13 @@ def rate_text(row: Mapping[str, Any]) -> str:
     return "{} ({})".format(*rate(row))
 
 
-def size(row: Mapping[str, Any], *, prefix: str = "", most: int = OTHER_DECIMALS) -> tuple[str, str]:
-    """Return the median and interval of an SD or a number of months; `prefix` is that of the columns ("prior_")."""
-    names = tuple(f"{prefix}{name}" for name in ("median", "low", "high"))
-    digits = decimals_of(row, most=most, of=names)
-    median, low, high = (unsigned_zero(row[name], digits) for name in names)
+def size(row: Mapping[str, Any], *, prefix: str = "") -> tuple[str, str]:
+    """Return the median and interval of an SD, each number to its own precision, as the ends may differ by powers of 10.
+
+    `prefix` is that of the columns ("prior_").
+    """
+    names = (f"{prefix}{name}" for name in ("median", "low", "high"))
+    median, low, high = (ratio_figure(row[name], row.get(f"mcse_{name}")) for name in names)
     return median, f"{low}–{high}"
 
 
@@ -162,11 +164,13 @@ def size_text(row: Mapping[str, Any], *, prefix: str = "") -> str:
 
 def months(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return the median and interval of a number of months."""
-    return size(row, most=MONTH_DECIMALS)
+    digits = decimals_of(row, most=MONTH_DECIMALS)
+    median, low, high = (unsigned_zero(row[name], digits) for name in ("median", "low", "high"))
+    return median, f"{low}–{high}"
 
 
 def ratio_figure(value: float, error: float | None = None) -> str:
-    """Return a ratio, rounded on the log scale as its Monte Carlo error allows; never 0 unless it is 0."""
+    """Return a ratio, or another positive number such as an SD, rounded on the log scale as its Monte Carlo error allows; never 0 unless it is 0."""
     if value <= 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = ratio_decimals(value, error)
