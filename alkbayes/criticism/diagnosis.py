@@ -59,8 +59,8 @@ class Diagnosis:
         headline estimates), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse, mcse_median, mcse_low,
         mcse_high (Monte Carlo standard errors of mean, median and the ends of the 95 % interval), percent (True if
         printed in percent), ratio (True if rounded on the log scale) and decimals (those supported by the errors as
-        printed; on the log scale those of the median). Rates and shares are proportions in [0, 1]. For draws by quadrature
-        rhat is missing.
+        printed; on the log scale those of the median). Rates and shares are proportions in [0, 1]. For draws by
+        quadrature rhat is missing.
     divergent
         Location of divergent transitions, see :func:`where_divergent`; empty without any.
     ebfmi

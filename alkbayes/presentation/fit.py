@@ -61,6 +61,7 @@ SIDE_PREDICTED = (
     f"combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
 """Meaning of the marks of contrasts."""
+MEDIANS = "Estimates of the model are posterior medians with equal-tailed 95 % intervals."
 WHOLE_PERCENTS = "Whole percentages: the Monte Carlo error does not support a decimal; more draws would."
 
 

@@ -148,9 +148,9 @@ def rate_text(row: Mapping[str, Any]) -> str:
 
 
 def size(row: Mapping[str, Any], *, prefix: str = "") -> tuple[str, str]:
-    """Return the median and interval of an SD, each number to its own precision, as the ends may differ by powers of 10.
+    """Return the median and interval of an SD, each number to its own precision.
 
-    `prefix` is that of the columns ("prior_").
+    The ends may differ by powers of ten. `prefix` is that of the columns ("prior_").
     """
     names = (f"{prefix}{name}" for name in ("median", "low", "high"))
     median, low, high = (ratio_figure(row[name], row.get(f"mcse_{name}")) for name in names)
@@ -162,6 +162,24 @@ def size_text(row: Mapping[str, Any], *, prefix: str = "") -> str:
     return "{} ({})".format(*size(row, prefix=prefix))
 
 
+def headline(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a headline number's median and interval by its `measure`, with the same decimals in every command."""
+    match row["measure"]:
+        case "sd" | "correlation":
+            return size(row)
+        case "risk_difference":
+            return difference(row)
+        case _:
+            return rate(row)
+
+
+def moved_by(shift: float, error: float | None, measure: str) -> str:
+    """Return the shift of a headline number with its sign: in percentage points, or for an SD on its own scale."""
+    if measure in ("sd", "correlation"):
+        return signed(shift, supported_decimals((error,), most=OTHER_DECIMALS))
+    return points(shift, shared_decimals((error,)))
+
+
 def months(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return the median and interval of a number of months."""
     digits = decimals_of(row, most=MONTH_DECIMALS)
@@ -170,7 +188,7 @@ def months(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def ratio_figure(value: float, error: float | None = None) -> str:
-    """Return a ratio, or another positive number such as an SD, rounded on the log scale as its Monte Carlo error allows; never 0 unless it is 0."""
+    """Return a ratio or an SD, rounded on the log scale as its Monte Carlo error allows; never 0 unless it is 0."""
     if value <= 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = ratio_decimals(value, error)

@@ -20,6 +20,7 @@ from alkbayes.criticism.comparison import (
 from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
 from alkbayes.criticism.loo_trials import leave_one_trial_out
 from alkbayes.errors import RunError, UsageError
+from alkbayes.estimates.results import results_of
 from alkbayes.inference.fit import fit_model, global_parameters
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design
@@ -125,6 +126,12 @@ def test_stacked_numbers_are_those_of_a_mixture(fits: dict[str, Any]) -> None:
     table = stacked_numbers(fits, weights).set_index(["number", "run"])
     # The models share what is about all cohorts; levels of the line are not in both.
     assert set(table.index.get_level_values("number")) == {"all, mean", "all, next cohort", "tau_total"}
+    for name, fit in fits.items():
+        # As `fit` prints them, with their errors.
+        pooled = results_of(fit).pooled.set_index(["group", "estimand"]).loc[("all", "mean")]
+        row = table.loc[("all, mean", name)]
+        for column in ("median", "low", "high", "mcse_median", "mcse_low", "mcse_high"):
+            assert row[column] == pytest.approx(pooled[column])
     rng = np.random.default_rng(1)
     for number in ("all, mean", "tau_total"):
         parts = table.loc[number]

@@ -51,8 +51,10 @@ def test_a_model_without_variance_says_what_its_prediction_interval_leaves_out(b
 
 def test_one_trial_and_levels_of_one_cohort_are_said_of_such_a_model_too(basket: Any) -> None:
     assert basket["notes"][:3] == [
-        "tumour: ATC, Cholangiocarcinoma, ECD/LCH and NSCLC have one cohort each: nothing shows how cohorts of these "
-        "levels differ.",
+        (
+            "tumour: ATC, Cholangiocarcinoma, ECD/LCH and NSCLC have one cohort each: nothing shows how cohorts of "
+            "these levels differ."
+        ),
         NO_VARIANCE,
         ONE_TRIAL,
     ]

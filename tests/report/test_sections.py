@@ -157,9 +157,12 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
                 "verdict": ["No trial moves a number."],
                 "trials": [{"trial": "T1", "cohorts": 2, "patients": 31, "largest": -1.25}],
                 "moves": [
-                    {"trial": "T1", "number": "all, mean", "measure": "mean", "whole": 0.6, "without": 0.57}
+                    {"trial": "T1", "number": "all, mean", "measure": "mean"}
+                    | {"median": 0.6, "low": 0.55, "high": 0.64, "mcse_low": 0.004}
+                    | {"without_median": 0.57, "without_low": 0.5, "without_high": 0.6, "mcse_without_low": 0.001}
                     | {"move": -0.03, "mcse": 0.0012, "move_sd": -1.25, "beyond_noise": True},
-                    {"trial": "T1", "number": "tau_total", "measure": "sd", "whole": 0.6, "without": 0.61}
+                    {"trial": "T1", "number": "tau_total", "measure": "sd", "median": 0.6, "low": 0.5, "high": 0.7}
+                    | {"without_median": 0.61, "without_low": 0.5, "without_high": 0.7}
                     | {"move": 0.01, "mcse": 0.008, "move_sd": 0.2, "beyond_noise": False},
                 ],
             }
@@ -176,7 +179,7 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
                     | {"difference_se": 1.4, "weight": 0.25},
                 ],
                 "stacked": [
-                    {"number": "all, mean", "measure": "mean", "run": "a", "mean": 0.6, "low": 0.55, "high": 0.64}
+                    {"number": "all, mean", "measure": "mean", "run": "a", "median": 0.6, "low": 0.55, "high": 0.64}
                 ],
             }
         },
@@ -193,7 +196,7 @@ def test_what_was_run_is_shown_and_what_was_not_is_named(kept: RunTables) -> Non
     assert least["odd"] == ("1/20", "5.0", "50.0", "20.0–80.0", "< 0.001 *", "−9.1", "exact")
     assert [cell.strip() for cell in least["even"]] == ["10/20", "50.0", "50.0", "20.0–80.0", "0.900", "−2.0", "0.31"]
     assert table(section, "Trials whose removal moves a headline number most")["T1"] == (
-        *("2", "31", "all, mean", "60.0", "57.0", "−3.00", "0.12", "−1.25"),
+        *("2", "31", "all, mean", "60", "57.0", "−3.0", "0.12", "−1.25"),
     )
     predicts = table(section, "How well each model predicts what is left out")
     assert predicts["a"] == ("−232.7", "19.6", "31.0", "−1.6", "1.4", "0.25")

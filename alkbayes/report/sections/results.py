@@ -8,6 +8,7 @@ from alkbayes.model.prior_implications import heterogeneity_priors
 from alkbayes.plots.kinds import KINDS
 from alkbayes.presentation.exceedance import exceedance_tables
 from alkbayes.presentation.fit import (
+    MEDIANS,
     WHOLE_PERCENTS,
     Document,
     cohorts_vary,
@@ -53,9 +54,8 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     """Return the results section."""
     document = tables.document
     evidence = tables.evidence
-    notes = tuple(f"{name}: {meaning}." for name, meaning in column_meanings(document)) + tuple(
-        inverse_variance_notes(document)
-    )
+    meanings = (f"{name}: {meaning}." for name, meaning in column_meanings(document))
+    notes: tuple[str, ...] = (*meanings, MEDIANS, *inverse_variance_notes(document))
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
     if any(map(is_pair, document["pooled"])):

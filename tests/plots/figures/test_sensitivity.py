@@ -114,7 +114,8 @@ def test_one_number_that_never_moves_has_an_axis(alternatives: Records, see) -> 
     flat = copy.deepcopy(alternatives[:2])
     for record in flat:
         record["numbers"] = [
-            number(record, "all, mean") | {"low": 0.5, "median": 0.5, "high": 0.5, "shift": 0.0, "shift_in_sds": 0.0}
+            number(record, "all, mean")
+            | {"low": 0.5, "median": 0.5, "high": 0.5, "shift": 0.0, "shift_error": 0.0, "shift_in_sds": 0.0}
         ]
     (page,) = sensitivity(flat)
     low, high = page.axes[0].get_xlim()
