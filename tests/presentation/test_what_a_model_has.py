@@ -11,7 +11,7 @@ from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.identification import NO_VARIANCE, ONE_TRIAL
-from alkbayes.presentation.fit import column_meanings
+from alkbayes.presentation.fit import column_meanings, heterogeneity_rows
 from alkbayes.presentation.key_results import key_results
 from alkbayes.presentation.plain_language import summary
 from alkbayes.spec.schema import Spec, read_spec
@@ -66,6 +66,17 @@ def test_a_contrast_within_one_trial_compares_no_trials(basket: Any) -> None:
     assert "different trials, patients" in not_randomised(2)
     assert "different cohorts, patients" in not_randomised(None)
     assert "Patients were not randomised between levels of tumour: a difference" in summary(basket)
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"), [([TRIAL, COHORT], "between cohorts of one trial, SD"), ([COHORT], "between cohorts, SD")]
+)
+def test_tau_cohort_is_within_trials_only_where_the_model_has_trials(
+    terms: list[Any], said: str, spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
+) -> None:
+    rows = heterogeneity_rows(fitted(spec_of(heterogeneity=terms), table_of(NESTED))).rows
+    meanings = {name: meaning for name, *_, meaning in rows}
+    assert meanings["tau_cohort"] == f"{said} on the logit scale"
 
 
 @pytest.mark.parametrize(

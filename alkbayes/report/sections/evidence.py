@@ -67,6 +67,7 @@ def evidence_section(
         Clauses on cohorts in the file that the model excluded, with reasons.
     """
     groups = composition(evidence)
+    by_group = group_rows(records(groups))
     heading = _total(evidence)
     figure = composition_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
     blocks: list[Block] = [
@@ -74,7 +75,7 @@ def evidence_section(
             (
                 ("table", (evidence.source,)),
                 ("sha256 of the file", (Verbatim(evidence.sha256),)),
-                ("what is in it", (f"{heading}, {counted(evidence.responders, 'responder')}",)),
+                ("content", (f"{heading}, {counted(evidence.responders, 'responder')}",)),
                 ("crude ORR", (f"{percent(evidence.orr)} %: all responders over all patients, no pooled estimate",)),
             )
         )
@@ -86,11 +87,11 @@ def evidence_section(
         Flow(tuple(_steps(evidence, left_out))),
         *([_not_included()] if evidence.bundled else []),
         *(Paragraph((note,), strong=True) for note in table_cautions(evidence)),
-        Heading("What the cohorts are"),
-        Table(group_rows(records(groups))),
+        Heading("Composition of the evidence"),
+        *([Table(by_group)] if by_group.rows else []),
         picture(
             "evidence",
-            "What is in the table",
+            "Composition of the evidence",
             f"Patients by year, treatment line and TKI generation: {heading}.",
             figure,
         ),
