@@ -22,6 +22,7 @@ from alkbayes.model.restriction import Trial, trials_of
 from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress, in_processes
 from alkbayes.text.json import records
+from alkbayes.text.names import shown
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import Standard
 
@@ -136,7 +137,11 @@ def compare_fits(
     cautions = _bad_weights(by_cohort)
     trials = trials_of(next(iter(fits.values())).evidence)
     refitted: dict[str, list[Refitted]] = {}
-    if trials is not None and len(trials) > 1:
+    if trials is None:
+        cautions.append("Trials are not left out in turn: the table does not say which cohorts are of one trial.")
+    elif len(trials) == 1:
+        cautions.append(f"Trials are not left out in turn: all cohorts are of one trial, {shown(trials[0].name)}.")
+    else:
         refitted = refit_without_trials(fits, trials, workers=workers, progress=progress)
         elpds[TRIAL] = {name: elpd_of(fit, trials, refitted[name]) for name, fit in fits.items()}
         cautions += [
