@@ -26,6 +26,7 @@ from alkbayes.model.restriction import Trial, trials_of, vanished_levels
 from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress, in_processes
 from alkbayes.text.json import records
+from alkbayes.text.wording import signed
 
 type Array = NDArray[np.float64]
 type Summary = dict[str, float]
@@ -217,16 +218,16 @@ def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
     if moved.empty:
         sentences.append("No headline number moves beyond its Monte Carlo error, whichever trial is left out.")
     elif large:
-        numbers = "; ".join(f"{row['number']} without {row['trial']} ({row['move_sd']:+.1f})" for row in large)
+        numbers = "; ".join(f"{row['number']} without {row['trial']} ({signed(row['move_sd'])} SD)" for row in large)
         sentences.append(
-            f"By a posterior SD or more move, in posterior SDs: {numbers}. Report these numbers with and without the "
-            "trial, and look at its counts and its classification."
+            f"Shifts of a posterior SD or more: {numbers}. Report these numbers with and without the trial, and check "
+            "its counts and classification."
         )
     else:
         most = max(moved.to_dict(orient="records"), key=lambda row: abs(row["move_sd"]))
         sentences.append(
             f"No headline number moves by a posterior SD, whichever trial is left out. The largest move is that of "
-            f"{most['number']} without {most['trial']}, {most['move_sd']:+.2f} posterior SDs."
+            f"{most['number']} without {most['trial']}, {signed(most['move_sd'], 2)} posterior SDs."
         )
     for row in found.trials.to_dict(orient="records"):
         if row["lost"]:

@@ -105,8 +105,8 @@ def shift_sentences(found: "SensitivityRecord") -> Iterator[Sentence]:
     for reason, names in reasons.items():
         yield Sentence(f"Not applicable: {', '.join(names)}: {reason}")
     yield Sentence(
-        "Overall is averaged over the patients of each alternative, and moves with their mix. An earlier line is not "
-        "randomised: no difference is a treatment effect."
+        "Overall is averaged over the patients of each alternative, and moves with their mix. Cohorts are not "
+        "randomised between levels: no difference is a treatment effect."
         if found["effects"]
         else "Overall is averaged over the patients of each alternative."
     )

@@ -140,7 +140,7 @@ def test_a_level_that_vanishes_with_its_trial_is_told(spec: Any, table_of: Any) 
 def test_the_verdict_tells_of_large_moves_alone(left_out: Any) -> None:
     first = verdict(left_out)[0]
     large = left_out.moves[left_out.moves["beyond_noise"] & (left_out.moves["move_sd"].abs() >= 1)]
-    assert first.startswith("By a posterior SD or more move") == (not large.empty)
+    assert first.startswith("Shifts of a posterior SD or more: ") == (not large.empty)
     shrunk = replace(left_out, moves=left_out.moves.assign(move_sd=left_out.moves["move_sd"] / 10))
     assert verdict(shrunk)[0].startswith("No headline number moves by a posterior SD")
     still = replace(left_out, moves=left_out.moves.assign(beyond_noise=False))
