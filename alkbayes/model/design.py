@@ -20,7 +20,7 @@ from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import trial_names
 from alkbayes.likelihood.links import Link
-from alkbayes.model.identification import check_reference, heterogeneity_note, level_note
+from alkbayes.model.identification import ONE_TRIAL, check_reference, heterogeneity_note, level_note
 from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.spec.schema import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity
 from alkbayes.text.names import column_title
@@ -164,6 +164,11 @@ class Structure:
         """Levels of heterogeneity in the model, group before cohort."""
         return tuple(block for block in (self.group, self.cohort) if block is not None)
 
+    @property
+    def new_unit(self) -> str | None:
+        """Name of the units, such as "trial", of which a future cohort has a new one; None if the model has none."""
+        return None if self.group is None else self.group.unit
+
 
 @dataclass(frozen=True, slots=True)
 class Design(Structure):
@@ -272,8 +277,8 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
                     f"{column_title(block.label)}: no cohort has the reference level {block.levels[0]!r}, so the "
                     "intercept rests on its prior and on the differences' priors"
                 )
-            if names and len(block.columns) == 1:
-                notes.append(level_note(block.label, block.levels, block.index))
+            if len(block.columns) == 1:
+                notes.append(level_note(block.label, block.levels, block.index, heterogeneous=bool(names)))
         else:
             notes.append(
                 f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "
@@ -287,6 +292,8 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
         group, cohort = _merged(group, cohort), None
     index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
     notes.append(heterogeneity_note(names, index, group=unit, merged=merged))
+    if len(frame) > 1 and all(term.column != TRIAL for term in spec.heterogeneity):
+        notes.append(ONE_TRIAL if len(set(trial_names(frame))) == 1 else "")
     columns = dict.fromkeys(column for block in effects for column in block.columns)
     return Structure(
         cohorts=tuple(frame[COHORT]),

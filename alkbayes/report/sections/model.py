@@ -1,17 +1,18 @@
 """Model section of a report: equation, priors with their reasons, and prior implications."""
 
-from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+from alkbayes.model.design import Design
 from alkbayes.model.prior_implications import prior_implications
 from alkbayes.presentation.priors import implication_rows, prior_text, reading
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Equation, Heading, Section, Table, text
-from alkbayes.spec.schema import BetaBinomial, FixedEffect, Spec, StudentTHeterogeneity, effect_label
+from alkbayes.spec.priors import StudentT
+from alkbayes.spec.schema import BetaBinomial, Spec
 from alkbayes.text.json import records
 from alkbayes.text.names import column_title
-from alkbayes.vocabulary import label_of, slug_of
+from alkbayes.text.wording import joined
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
@@ -25,30 +26,31 @@ PARAMETER_OF_LINK = {
 
 
 def model_section(fit: "Fit") -> Section:
-    """Return the model section of a fit: the assumptions before any data."""
-    spec, columns, outcome = fit.spec, fit.evidence.frame.columns, fit.evidence.outcome
+    """Return the model section of a fit: the assumptions before any data, as they were fitted to its table."""
+    spec, design, outcome = fit.spec, fit.design, fit.evidence.outcome
     implied = implication_rows(records(prior_implications(spec, fit.evidence)), outcome)
     names = {"logit": "logistic", "probit": "probit", "cloglog": "complementary log-log"}
     blocks: list[Block] = [
         text(
-            f"A hierarchical {names[spec.likelihood.link]} model of the {outcome.events} of each cohort. Cohorts are "
-            "not taken for copies of one another: what the named columns do not explain differs between them, and the "
-            "model says by how much."
-            if spec.heterogeneity or isinstance(spec.likelihood, BetaBinomial)
-            else f"A {names[spec.likelihood.link]} model of the {outcome.events} of each cohort, in which cohorts of "
-            "the same levels have the same rate.",
+            f"A hierarchical {names[design.link]} model of the {outcome.events} of each cohort. Cohorts are not taken "
+            "for copies of one another: what the named columns do not explain differs between them, and the model says by "
+            "how much."
+            if design.heterogeneity or design.rho_prior
+            else f"A {names[design.link]} model of the {outcome.events} of each cohort, in which cohorts of the same "
+            "levels have the same rate.",
         ),
-        equation_of(spec, columns),
+        *(text(note) for note in design.notes),
+        equation_of(design),
         text(
-            f"r {outcome.events} of n {outcome.units} in cohort i; θ is on the scale of the {spec.likelihood.link}: "
-            f"the {PARAMETER_OF_LINK[spec.likelihood.link].format(o=outcome)}."
+            f"r {outcome.events} of n {outcome.units} in cohort i; θ is on the scale of the {design.link}: the "
+            f"{PARAMETER_OF_LINK[design.link].format(o=outcome)}."
         ),
         Heading("Priors, with their reasons"),
         Table(
             ReaderTable(
                 "Priors",
                 ("parameter", "prior", "what it is", "reason given in the model file"),
-                tuple(prior_rows(spec, columns)),
+                tuple(prior_rows(spec, design)),
                 words=(1, 2, 3),
             ),
             ("Scales are those of the model. Normal and Student t: mean and SD (scale); half-: folded at zero.",),
@@ -60,55 +62,55 @@ def model_section(fit: "Fit") -> Section:
     return Section("model", "Model", tuple(blocks))
 
 
-def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, str]]:
-    """Return name (with the columns of a table), prior, meaning and reason for each parameter with a prior."""
+def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
+    """Return name, prior, meaning and reason for each parameter with a prior of a model laid over a table."""
     start = "every fixed effect at its reference, every other at its average"
-    rows = [("alpha", prior_text(spec.intercept.prior), f"intercept: {start}", spec.intercept.why)]
-    for effect in spec.effect:
-        label = effect_label(effect.columns, table)
-        slug = slug_of(label)
-        title = column_title(label)
-        if isinstance(effect, FixedEffect):
-            what = f"difference of each level of {title} from {effect.reference}"
-            rows.append((f"beta_{slug}", prior_text(effect.prior), what, effect.why))
+    rows = [("alpha", prior_text(design.intercept_prior), f"intercept: {start}", spec.intercept.why)]
+    why = {effect.columns: effect.why for effect in spec.effect}
+    for block in design.effects:
+        title = column_title(block.label)
+        if block.sd_prior is None:
+            what = f"difference of each level of {title} from {block.levels[0]}"
+            rows.append((f"beta_{block.slug}", prior_text(block.prior), what, why[block.columns]))
         else:
             what = f"SD between the levels of {title}, which are exchangeable"
-            rows.append((f"sd_{slug}", prior_text(effect.sd_prior), what, effect.why))
+            rows.append((f"sd_{block.slug}", prior_text(block.sd_prior), what, why[block.columns]))
     if isinstance(spec.likelihood, BetaBinomial):
         what = f"intraclass correlation of the {spec.outcome.units} of a cohort"
         rows.append(("rho", prior_text(spec.likelihood.rho_prior), what, spec.likelihood.why))
-    for term in spec.heterogeneity:
-        label = label_of(term.column, table)
-        kind = f"Student t with {term.nu:g} degrees of freedom" if isinstance(term, StudentTHeterogeneity) else "normal"
-        what = f"heterogeneity between {label}s ({kind}): its {'scale' if kind != 'normal' else 'SD'}"
-        rows.append((f"tau_{label}", prior_text(term.sd_prior), what, term.why))
+    reasons = {design.labels[term.column]: term.why for term in spec.heterogeneity}
+    for term in design.heterogeneity:
+        unit = term.unit_prior
+        kind = f"Student t with {unit.nu:g} degrees of freedom" if isinstance(unit, StudentT) else "normal"
+        units = joined([f"{label}s" for label in term.merged or (term.label,)])
+        what = f"heterogeneity between {units}{' together' if term.merged else ''} ({kind}): its "
+        what += "scale" if isinstance(unit, StudentT) else "SD"
+        reason = "; ".join(f"tau_{label}: {reasons[label]}" for label in term.merged) or reasons[term.label]
+        rows.append((f"tau_{term.label}", prior_text(term.sd_prior), what, reason))
     return rows
 
 
-def equation_of(spec: Spec, table: Iterable[str]) -> Equation:
-    """Return the definition of the model with the columns of a table, one line per level."""
-    beta_binomial = isinstance(spec.likelihood, BetaBinomial)
+def equation_of(design: Design) -> Equation:
+    """Return the definition of a model laid over a table, one line per level."""
     r, n, p, theta = (_sub(letter, "i") for letter in ("r", "n", "p", "θ"))
+    beta_binomial = design.rho_prior is not None
     counts = _call("BetaBinomial", n, p, ("ρ", r"\rho")) if beta_binomial else _call("Binomial", n, p)
     terms = [("<mi>α</mi>", r"\alpha")]
     below = []
-    for effect in spec.effect:
-        name = effect_label(effect.columns, table)
-        letter = ("β", r"\beta") if isinstance(effect, FixedEffect) else ("u", "u")
-        terms.append(_level(letter, name))
-        if not isinstance(effect, FixedEffect):
-            below.append(_follows(_level(("u", "u"), name, index=False), _zero_sum(name)))
-    for term in spec.heterogeneity:
-        name = label_of(term.column, table)
-        terms.append(_level(("v", "v"), name))
-        scale = _named(("τ", r"\tau"), name)
-        if isinstance(term, StudentTHeterogeneity):
-            drawn = _call(f"t{term.nu:g}", ("<mn>0</mn>", "0"), scale)
+    for block in design.effects:
+        terms.append(_level(("β", r"\beta") if block.sd_prior is None else ("u", "u"), block.label))
+        if block.sd_prior is not None:
+            below.append(_follows(_level(("u", "u"), block.label, index=False), _zero_sum(block.label)))
+    for term in design.heterogeneity:
+        terms.append(_level(("v", "v"), term.label))
+        scale = _named(("τ", r"\tau"), term.label)
+        if isinstance(term.unit_prior, StudentT):
+            drawn = _call(f"t{term.unit_prior.nu:g}", ("<mn>0</mn>", "0"), scale)
         else:
             drawn = _call("Normal", ("<mn>0</mn>", "0"), _squared(scale))
-        below.append(_follows(_level(("v", "v"), name, index=False), drawn))
+        below.append(_follows(_level(("v", "v"), term.label, index=False), drawn))
     plus = "<mo>+</mo>".join(mathml for mathml, _ in terms), " + ".join(latex for _, latex in terms)
-    link = _call(spec.likelihood.link, p)
+    link = _call(design.link, p)
     lines = [
         _follows(r, counts),
         _equal(link, theta),

@@ -64,7 +64,7 @@ def test_the_reader_sees_a_verdict_on_each_sign_and_the_headline(alkbayes: Comma
     assert "Verdict: The numbers of this run can be used" in text
     for sign in ("R-hat passed", "bulk ESS passed", "divergences passed", "E-BFMI passed", "Monte Carlo error passed"):
         assert sign in text
-    assert "all, next cohort" in text
+    assert "overall, next cohort" in text
     assert "What to do" not in text
 
 
