@@ -33,8 +33,8 @@ def model_section(fit: "Fit") -> Section:
     blocks: list[Block] = [
         text(
             f"A hierarchical {names[design.link]} model of the {outcome.events} of each cohort. Cohorts are not taken "
-            "for copies of one another: what the named columns do not explain differs between them, and the model says by "
-            "how much."
+            "for copies of one another: what the named columns do not explain differs between them, and the model says "
+            "by how much."
             if design.heterogeneity or design.rho_prior
             else f"A {names[design.link]} model of the {outcome.events} of each cohort, in which cohorts of the same "
             "levels have the same rate.",
