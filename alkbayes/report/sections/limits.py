@@ -44,8 +44,8 @@ def limits_section(tables: "RunTables") -> Section:
         *([outcome.not_randomised(tables.trials)] if document["contrasts"] else []),
         (
             f"Single arms describe. {capitalised(outcome.responses)} were counted without a control group, and "
-            f"criteria, assessors and years differ between {units}: a pooled rate summarises what was reported and does "
-            f"not forecast a {outcome.unit}'s {outcome.response}."
+            f"criteria, assessors and years differ between {units}: a pooled rate summarises what was reported and "
+            f"does not forecast a {outcome.unit}'s {outcome.response}."
         ),
         *LIMITS,
     ]
