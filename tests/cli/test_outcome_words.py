@@ -188,7 +188,7 @@ def test_plain_language_names_the_event_and_those_who_had_it(fitted: Fitted, alk
     told = alkbayes("summary", "--plain", fitted.runs[0]).stdout
     if fitted.case.column == "size":
         assert "27 of 2,495 catheters were infected." in told
-        assert "Catheters were not randomised between levels of size or between trials" in told
+        assert "Catheters were not randomised between levels of size or trials" in told
     else:
         assert "163 of 614 treated patients had a serious adverse event." in told
 

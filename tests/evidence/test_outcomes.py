@@ -210,7 +210,7 @@ def test_nouns_of_other_outcomes_than_a_response() -> None:
     assert (infections.others, infections.who) == ("other catheters", "which")
     assert (infections.events_of(1), infections.events_of(1200)) == ("1 infection", "1,200 infections")
     assert (infections.units_of(1), infections.units_of(0)) == ("1 catheter", "0 catheters")
-    assert "different trials, catheters and years" in infections.not_randomised
+    assert "different trials, catheters and years" in infections.not_randomised(2)
     assert (ORR.rate, ORR.response, ORR.responses) == ("response rate", "response", "responses")
     assert (ORR.others, ORR.who) == ("non-responders", "who")
 

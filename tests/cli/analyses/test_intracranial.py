@@ -83,14 +83,14 @@ def test_the_tables_fit_a_terminal_of_80_columns(document: dict[str, Any], monke
 
 def test_the_document_has_every_table_as_proportions(document: dict[str, Any]) -> None:
     assert list(document) == [
-        *("rates", "contrasts", "power_scaling", "left_out", "conclusions", "notes", "joint", "failures"),
+        *("rates", "contrasts", "power_scaling", "left_out", "conclusions", "notes", "caveat", "joint", "failures"),
     ]
     assert document["joint"] is None
     sides = list(dict.fromkeys(row["side"] for row in document["rates"]))
     assert sides == ["systemic", "systemic, same cohorts", "intracranial"]
     assert all(0 < row["low"] < row["median"] < row["high"] < 1 for row in document["rates"])
     assert len({row["alternative"] for row in document["contrasts"]}) == 9
-    assert document["notes"][-1].startswith("Cohorts are not randomised between levels")
+    assert document["caveat"].startswith("Cohorts are not randomised between levels")
     assert document["conclusions"][0].startswith("Do later generations do better in the brain?")
 
 

@@ -55,6 +55,7 @@ DOCUMENT = {
     "content_sha256": TEXT,
     "run": TEXT,
 }
+OUTCOME = ("responders", "n", "label", "patients", "short", "event", "events", "had", "unit", "units")
 EVIDENCE = {
     "source": TEXT,
     "cohorts": COUNT,
@@ -183,7 +184,7 @@ def test_json_is_one_document_with_the_promised_keys(json_run) -> None:
     assert json_run.result.stderr == ""
     document = json_run.document
     check(document, DOCUMENT)
-    check(document["outcome"], dict.fromkeys(("responders", "n", "label", "patients"), TEXT))
+    check(document["outcome"], dict.fromkeys(OUTCOME, TEXT))
     check(document["evidence"], EVIDENCE)
     check(document["diagnostics"], DIAGNOSTICS)
     for name, contract in (
@@ -446,6 +447,7 @@ def test_the_posterior_opens_in_xarray_and_arviz_without_this_package(json_run, 
             "log_prior",
             "observed_data",
             "constant_data",
+            "estimands",
         ]
     )
     assert plain["coords"] == {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
@@ -22,7 +23,9 @@ STRANGERS = Path(__file__).parents[2] / "fixtures" / "strangers"
 
 def bundled(name: str) -> tuple[Spec, Design]:
     spec = read_spec(model_path(name))
-    return spec, build_design(spec, read_evidence(needed=spec.columns, outcome=spec.outcome))
+    # The bundled table counts neither adverse events nor complete responses: the design is the same for responses.
+    outcome = spec.outcome if spec.outcome.columns in (ORR.columns, ("ic_responders", "ic_n")) else ORR
+    return spec, build_design(spec, read_evidence(needed=spec.columns, outcome=outcome))
 
 
 class Balance(HTMLParser):
