@@ -9,6 +9,7 @@ import numpy as np
 
 from alkbayes.errors import UsageError
 from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.model.covariates import stated_cohorts
 
 if TYPE_CHECKING:
     from alkbayes.spec.schema import Spec
@@ -117,7 +118,7 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
         If the bundled table lacks a column of the model.
     """
     scenario = scenario_named(name)
-    bundled = read_evidence(columns=spec.columns)
+    bundled = stated_cohorts(spec, read_evidence(columns=spec.needed))
     frame = bundled.frame
     if scenario.trials is not None:
         frame = frame[frame["trial"].isin(scenario.trials)]

@@ -52,7 +52,9 @@ def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Genera
     for block in design.effects:
         differences = _differences(block, truth)
         if block.sd_prior is None:
-            free[block.free] = differences[1:][None, None, :]
+            # Numbers and interactions have no effect.
+            given = np.zeros(block.basis.shape[1]) if block.numbers or block.factors else differences[1:]
+            free[block.free] = given[None, None, :]
         else:
             # The SD of a zero-sum normal most likely to produce the levels' effects.
             scale = float(np.sqrt((differences**2).sum() / (len(differences) - 1)))

@@ -110,8 +110,11 @@ def results_of(fit: "Fit") -> Results:
 
 def _classical_groups(fit: "Fit") -> list[str | tuple[str, str]]:
     """Return the columns and pairs of columns that define groups in the pooled table."""
-    columns: list[str | tuple[str, str]] = list(fit.design.profiles)
-    pairs = [block.columns for block in fit.design.effects if len(block.columns) == 2]
+    of_levels = [block for block in fit.design.effects if not block.numbers]
+    columns: list[str | tuple[str, str]] = [
+        column for column in fit.design.profiles if column not in fit.design.numbers
+    ]
+    pairs = [block.columns for block in of_levels if len(block.columns) == 2]
     if all(column in columns for column in STRATA):
         pairs = [STRATA, *(pair for pair in pairs if pair != STRATA)]
     return columns + [(first, second) for first, second in pairs]

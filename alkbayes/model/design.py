@@ -4,23 +4,33 @@ The engines, the predictive draws and the estimates all read this structure::
 
     theta_i = alpha + sum_f beta_f[i] + sum_g sd_g (Q_g raw_g)[i] + tau_trial z_trial[i] + tau_cohort z_cohort[i]
 
-where p_i is the inverse link of theta_i and `Q_g` an orthonormal basis of the zero-sum vectors: the effects of an
-exchangeable column average zero over its levels, and the intercept is their mean.
+where beta_f[i] is the coefficient of the level of cohort i, or of a number the slope times (value - centre) / scale;
+interactions of the two kinds are products. p_i is the inverse link of theta_i and `Q_g` an orthonormal basis of the
+zero-sum vectors: the effects of an exchangeable column average zero over its levels, and the intercept is their mean.
 """
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.errors import EvidenceError
+from alkbayes.evidence.numbers import number_in
 from alkbayes.likelihood.links import Link
-from alkbayes.model.identification import check_reference, heterogeneity_note, level_note
+from alkbayes.model.identification import check_reference, heterogeneity_note, level_note, number_note
 from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
-from alkbayes.spec.schema import COHORT, BetaBinomial, FixedEffect, StudentTHeterogeneity
-from alkbayes.text.names import column_title
+from alkbayes.spec.schema import (
+    COHORT,
+    BetaBinomial,
+    FixedEffect,
+    Interaction,
+    NumericEffect,
+    StudentTHeterogeneity,
+)
+from alkbayes.text.names import column_title, listed, quoted
 from alkbayes.vocabulary import TOTAL, in_order, joined_key, label_of, slug_of
 
 if TYPE_CHECKING:
@@ -36,6 +46,29 @@ STANDARD_NORMAL = Normal(dist="normal", mean=0.0, sd=1.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """Scale of a numeric column: the effect is zero at `centre`, and its slope per `scale`, in words `step`."""
+
+    centre: float
+    scale: float
+    step: str
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Values one step apart: the centre, and the one above it."""
+        return number_text(self.centre), number_text(self.centre + self.scale)
+
+    def scaled(self, values: NDArray[np.str_]) -> Array:
+        """Return distances from the centre in steps."""
+        return (values.astype(np.float64) - self.centre) / self.scale
+
+
+def number_text(value: float) -> str:
+    """Return a number as the text that stands for it among levels: "21" for 21.0."""
+    return f"{value + 0.0:.15g}"
+
+
+@dataclass(frozen=True, slots=True)
 class EffectBlock:
     """One effect of a model.
 
@@ -46,16 +79,21 @@ class EffectBlock:
     columns
         Evidence columns that define the levels.
     levels
-        All levels in display order; a fixed effect starts with its reference.
+        All levels in display order; a fixed effect starts with its reference. For a number, its distinct values.
     index
         Level of each cohort, shape (cohort,).
     basis
         Matrix from free parameters to level effects, shape (level, free): for a fixed effect the identity without the
-        reference's column, for an exchangeable one an orthonormal basis of the zero-sum vectors.
+        reference's column, for a number its distance from the centre in steps, for an exchangeable effect an
+        orthonormal basis of the zero-sum vectors.
     prior
-        Prior of each free parameter of a fixed effect; standard normal for an exchangeable one.
+        Prior of each free parameter; standard normal for an exchangeable effect.
     sd_prior
-        Prior of the SD of an exchangeable effect; None for a fixed effect.
+        Prior of the SD of an exchangeable effect; None for all others.
+    numbers
+        The numeric ones among its columns.
+    factors
+        The two effects that an interaction without pooling is the product of.
     """
 
     label: str
@@ -65,6 +103,8 @@ class EffectBlock:
     basis: Array
     prior: Prior
     sd_prior: Prior | None
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    factors: tuple["EffectBlock", ...] = ()
 
     @property
     def slug(self) -> str:
@@ -79,10 +119,38 @@ class EffectBlock:
     @property
     def free_coords(self) -> tuple[str, ...]:
         """Names of the entries of the free parameters."""
+        if self.factors:
+            return tuple(map(joined_key, itertools.product(*(factor.free_coords for factor in self.factors))))
+        if self.numbers:
+            return tuple(number.step for number in self.numbers.values())
         if self.sd_prior is None:
             # There are fewer than levels if a level is a mixture of others without a parameter of its own.
             return self.levels[1 : 1 + self.basis.shape[1]]
         return tuple(f"contrast {number}" for number in range(1, self.basis.shape[1] + 1))
+
+    def over(self, profiles: Mapping[str, NDArray[np.str_]]) -> "EffectBlock":
+        """Return the effect over other cohorts, `index` their levels; with their values, if a number defines levels.
+
+        `profiles` has the level of each by column, shape (profile,).
+        """
+        if not self.numbers:
+            return replace(self, index=level_codes(self.levels, self.columns, profiles))
+        rows = [joined_key(row) for row in zip(*(profiles[column].tolist() for column in self.columns), strict=True)]
+        first = {row: place for place, row in reversed([*enumerate(rows)])}
+        levels = tuple(sorted(first, key=_by_value if len(self.columns) == 1 else str))
+        place = {level: code for code, level in enumerate(levels)}
+        basis = self.rows(profiles)[[first[level] for level in levels]]
+        return replace(self, levels=levels, basis=basis, index=np.array([place[row] for row in rows], dtype=np.intp))
+
+    def rows(self, profiles: Mapping[str, NDArray[np.str_]]) -> Array:
+        """Return the row of the basis for each profile, shape (profile, free)."""
+        if self.factors:
+            one, two = (factor.rows(profiles) for factor in self.factors)
+            product: Array = (one[:, :, None] * two[:, None, :]).reshape(len(one), -1)
+            return product
+        if self.numbers:
+            return np.column_stack([number.scaled(profiles[column]) for column, number in self.numbers.items()])
+        return self.basis[level_codes(self.levels, self.columns, profiles)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +200,15 @@ class Structure:
     intercept_prior
         Prior of alpha.
     effects
-        Fixed and exchangeable effects in the order of the model file.
+        Effects in the order of the model file, interactions without pooling last.
     group, cohort
         The two levels of heterogeneity, either of which may be absent.
     profiles
         Level of each cohort, shape (cohort,), by column used in an effect.
     labels
         Name of each table column in results.
+    numbers
+        The numeric ones among the columns of `profiles`, whose levels are numbers as text.
     notes
         Notes to the reader on how this table meets this model.
     """
@@ -151,6 +221,7 @@ class Structure:
     cohort: HeterogeneityBlock | None
     profiles: Mapping[str, NDArray[np.str_]]
     labels: Mapping[str, str]
+    numbers: Mapping[str, Number]
     notes: tuple[str, ...]
 
     @property
@@ -246,18 +317,27 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
 
     `frame` has one row per cohort and every column in `spec.columns`; `n`, shape (cohort,), is the number of patients.
     """
-    effects, notes = [], []
+    effects: list[EffectBlock] = []
+    notes: list[str] = []
+    numbers = {effect.column: Number(effect.centre, effect.scale, effect.step) for effect in spec.numbers}
+    levels_of = _levels_of(spec, frame)
     labels = {column: label_of(column, frame.columns) for column in frame.columns}
     names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
     names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
-    for position, effect in enumerate(spec.effect):
+    # The effects that an interaction multiplies come before it.
+    for position, effect in sorted(enumerate(spec.effect), key=lambda each: isinstance(each[1], Interaction)):
         if isinstance(effect, FixedEffect):
             column = effect.columns[0]
             check_reference(spec.name, position, column, effect.reference, in_order(column, frame[column].tolist()))
-        block = _effect_block(effect, frame, labels)
+        block = _effect_block(effect, levels_of, labels, effects, numbers)
+        if block is None:
+            continue  # a factor with nothing to compare, which has its own note
         if (only := _only_level(block, frame)) is None:
             effects.append(block)
-            if block.sd_prior is None and not (block.index == 0).any():
+            if isinstance(effect, NumericEffect):
+                notes.append(number_note(block.label, block.levels, *numbers[effect.column].ends))
+                continue
+            if isinstance(effect, FixedEffect) and not (block.index == 0).any():
                 notes.append(
                     f"{column_title(block.label)}: no cohort has the reference level {block.levels[0]!r}, so the "
                     "intercept rests on its prior and on the differences' priors"
@@ -278,6 +358,8 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
     index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
     notes.append(heterogeneity_note(names, index, group=unit, merged=merged))
     columns = dict.fromkeys(column for block in effects for column in block.columns)
+    if averaged := [column_title(labels[column]) for column in columns if column in numbers]:
+        notes.append(f"Rates are averaged over the patients' values of {listed(averaged)}, each cohort's its own.")
     return Structure(
         cohorts=tuple(frame[COHORT]),
         n=n,
@@ -285,8 +367,9 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
         effects=tuple(effects),
         group=group,
         cohort=cohort,
-        profiles={column: frame[column].to_numpy(dtype=np.str_) for column in columns},
+        profiles={column: levels_of[column] for column in columns},
         labels=labels,
+        numbers={column: number for column, number in numbers.items() if column in columns},
         notes=tuple(filter(None, notes)),
     )
 
@@ -314,8 +397,56 @@ def level_codes(levels: tuple[str, ...], columns: tuple[str, ...], profiles: Map
     return np.array([position[joined_key(row)] for row in rows], dtype=np.intp)
 
 
-def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, str]) -> EffectBlock:
-    profiles = {column: frame[column].to_numpy(dtype=np.str_) for column in effect.columns}
+def _levels_of(spec: "Declaration[Any]", frame: "pd.DataFrame") -> dict[str, NDArray[np.str_]]:
+    """Return the level of each cohort by column used in an effect, numbers in one notation.
+
+    Raises
+    ------
+    EvidenceError
+        If a cell of a numeric column holds no number.
+    """
+    found = {
+        column: frame[column].to_numpy(dtype=np.str_)
+        for column in dict.fromkeys(column for effect in spec.effect for column in effect.columns)
+    }
+    for effect in spec.numbers:
+        values = list(map(number_in, found[effect.column].tolist()))
+        for cohort, cell, value in zip(frame[COHORT], found[effect.column].tolist(), values, strict=True):
+            if value is None:
+                place = f"cohort {quoted(cohort)}, column {effect.column}"
+                raise EvidenceError(f"{place}: found {quoted(cell)}; allowed: a number.")
+        found[effect.column] = np.array([number_text(value) for value in values if value is not None], dtype=np.str_)
+    return found
+
+
+def _effect_block(
+    effect: "Effect",
+    levels_of: Mapping[str, NDArray[np.str_]],
+    labels: Mapping[str, str],
+    before: Sequence[EffectBlock],
+    numbers: Mapping[str, Number],
+) -> EffectBlock | None:
+    """Return an effect over the cohorts; None for an interaction of which a factor is not among the effects before."""
+    profiles = {column: levels_of[column] for column in effect.columns}
+    label = joined_key(labels[column] for column in effect.columns)
+    if isinstance(effect, NumericEffect | Interaction):
+        by_column = {block.columns[0]: block for block in before if len(block.columns) == 1}
+        if isinstance(effect, Interaction) and any(column not in by_column for column in effect.columns):
+            return None
+        factors = tuple(by_column[column] for column in effect.columns) if isinstance(effect, Interaction) else ()
+        # Combinations without cohorts keep their prior; of a number there are only the values of the table.
+        seed = EffectBlock(
+            label=label,
+            columns=effect.columns,
+            levels=tuple(map(joined_key, itertools.product(*(factor.levels for factor in factors)))),
+            index=np.zeros(0, dtype=np.intp),
+            basis=_product(factors[0].basis, factors[1].basis) if factors else np.zeros((0, 1)),
+            prior=effect.prior,
+            sd_prior=None,
+            numbers={column: numbers[column] for column in effect.columns if column in numbers},
+            factors=factors,
+        )
+        return seed.over(profiles)
     observed = [in_order(column, values.tolist()) for column, values in profiles.items()]
     if isinstance(effect, FixedEffect):
         levels: tuple[str, ...] = (effect.reference, *(level for level in observed[0] if level != effect.reference))
@@ -325,7 +456,7 @@ def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, 
         levels = tuple(map(joined_key, itertools.product(*observed)))
         basis, prior, sd_prior = zero_sum_basis(len(levels)), STANDARD_NORMAL, effect.sd_prior
     return EffectBlock(
-        label=joined_key(labels[column] for column in effect.columns),
+        label=label,
         columns=effect.columns,
         levels=levels,
         index=level_codes(levels, effect.columns, profiles),
@@ -335,13 +466,23 @@ def _effect_block(effect: "Effect", frame: "pd.DataFrame", labels: Mapping[str, 
     )
 
 
+def _product(one: Array, two: Array) -> Array:
+    """Return the basis over all pairs of levels, the second varying fastest."""
+    return np.asarray(np.kron(one, two), dtype=np.float64)
+
+
+def _by_value(level: str) -> float:
+    return float(level)
+
+
 def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
     """Return the only level of an effect with nothing to compare, else None.
 
     An interaction with a one-level column would duplicate the other column's effect. A fixed effect whose one level is
-    not the reference keeps its coefficient: the intercept still means the reference.
+    not the reference, or a number that is not the centre, keeps its coefficient: the intercept still means the
+    reference.
     """
-    if block.basis.shape[1] == 0:
+    if not block.basis.any():
         return block.levels[0]
     if len(block.columns) > 1:
         for column in block.columns:

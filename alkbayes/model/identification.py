@@ -76,6 +76,22 @@ def level_note(label: str, levels: Sequence[str], index: Index) -> str:
     )
 
 
+def number_note(label: str, values: Sequence[str], centre: str, above: str) -> str:
+    """Return a note on a number whose slope or intercept the table hardly informs, empty if there is none.
+
+    `values` are its distinct values in order, `centre` and `above` one step apart.
+    """
+    title, low, high = column_title(label), values[0], values[-1]
+    if len(values) == 1:
+        return f"{title}: every cohort has {low}, so that its slope rests on its prior."
+    if not float(low) <= float(centre) <= float(high):
+        return (
+            f"{title}: its centre, {centre}, is outside the table's values, {low} to {high}, so that the intercept and "
+            f"the rates at {centre} and {above} are extrapolations."
+        )
+    return ""
+
+
 def check_reference(model: str, position: int, column: str, reference: str, levels: Sequence[str]) -> None:
     """Check that a fixed effect's reference is a level of its column.
 

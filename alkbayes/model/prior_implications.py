@@ -18,11 +18,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.likelihood.links import Link, inverse, link_function, odds_ratio
-from alkbayes.model.design import Design, build_design, level_codes, parameters
+from alkbayes.model.covariates import stated_cohorts
+from alkbayes.model.design import Design, EffectBlock, build_design, parameters
 from alkbayes.model.draws import from_prior, linear_predictor, total_sd
 from alkbayes.model.predictive import cohort_rates
 from alkbayes.model.summary import equal_tailed
-from alkbayes.vocabulary import Estimand
+from alkbayes.vocabulary import Contrast, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -60,7 +61,7 @@ type Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Two levels of a column, and profiles that differ in it alone."""
+    """Two levels of a column, or two values of a number, and profiles that differ in it alone."""
 
     name: str
     level: int
@@ -95,7 +96,8 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
 
         quantity
             "typical", the rate of a cohort at zero deviation; "next_cohort", a cohort of a new trial; "levels", two
-            levels of an effect compared at zero deviation; "heterogeneity", two new trials or cohorts of one profile
+            levels of an effect compared at zero deviation, or two values of a number: one step apart, and the largest
+            and smallest of the table; "heterogeneity", two new trials or cohorts of one profile
             compared; "parameter".
         of
             Profile, comparison or parameter.
@@ -110,7 +112,7 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
         limit_low, limit_high, outside
             Limits of credible values, and the prior probability outside them, in [0, 1].
     """
-    stage = _stage(build_design(spec, evidence))
+    stage = _stage(build_design(spec, stated_cohorts(spec, evidence)))
     chunks: dict[Key, list[Array]] = {}
     rng = np.random.default_rng(seed)
     for start in range(0, draws, CHUNK):
@@ -138,36 +140,75 @@ def heterogeneity_priors(design: Design, *, draws: int = DRAWS, seed: int = SEED
 
 def _stage(design: Design) -> _Stage:
     single = [block for block in design.effects if len(block.columns) == 1]
-    observed = {
-        block.columns[0]: [level for level in block.levels if (design.profiles[block.columns[0]] == level).any()]
-        for block in single
-    }
+    observed = {block.columns[0]: _shown_levels(design, block) for block in single}
     base = {column: levels[0] for column, levels in observed.items()}
     label = {block.columns[0]: block.label for block in single}
-    profiles, comparisons = [base], []
+    profiles = [base]
+    comparisons: list[_Comparison] = []
     shown = {_profile_name(base, label): 0}
     for block in single:
         column = block.columns[0]
-        # Two non-reference levels differ by more than either does from the reference.
-        levels = observed[column][: 3 if block.sd_prior is None else 2]
+        levels = observed[column]
         place = {levels[0]: 0}
         for level in levels[1:]:
             place[level] = len(profiles)
             profiles.append(base | {column: level})
+        if block.numbers:
+            comparisons += _stepped(block, place)
+            continue
         if block.sd_prior is None and len(levels) > 1:
             shown[_profile_name(profiles[place[levels[1]]], label)] = place[levels[1]]
         for against, level in itertools.pairwise(levels):
             name = f"{block.label} {level} vs {against}"
             comparisons.append(_Comparison(name, place[level], place[against]))
-    average = ", ".join(
-        f"{block.label} {block.levels[0]}" if block.sd_prior is None else f"average {block.label}" for block in single
-    )
+    for block in design.effects:
+        if block.factors and all(len(observed[column]) > 1 for column in block.columns):
+            # At a reference or a centre there is no interaction.
+            column, crossed = block.columns
+            places = []
+            for level in observed[column][:2]:
+                places.append(len(profiles))
+                profiles.append(base | {column: level, crossed: observed[crossed][1]})
+            against, level = observed[column][:2]
+            step = design.numbers[column].step if column in design.numbers else ""
+            contrast = Contrast(label[column], level, against, step)
+            name = f"{label[column]} {contrast.name}, {label[crossed]} {observed[crossed][1]}"
+            comparisons.append(_Comparison(name, places[1], places[0]))
+    average = ", ".join(_middle_name(block, base) for block in single)
     return _Stage(
         design=_made_up(design, profiles),
         profiles=shown,
         comparisons=tuple(comparisons),
         average="" if average in shown else average,
     )
+
+
+def _shown_levels(design: Design, block: EffectBlock) -> list[str]:
+    """Return the levels compared: a number's centre, one step above, and the ends of the table if not among these."""
+    if block.numbers:
+        ends = next(iter(block.numbers.values())).ends
+        return [*dict.fromkeys((*ends, block.levels[0], block.levels[-1]))]
+    observed = [level for level in block.levels if (design.profiles[block.columns[0]] == level).any()]
+    # Two non-reference levels differ by more than either does from the reference.
+    return observed[: 3 if block.sd_prior is None else 2]
+
+
+def _stepped(block: EffectBlock, place: Mapping[str, int]) -> Iterator[_Comparison]:
+    """Yield a number compared at values one step apart, and at the ends of the table."""
+    number = next(iter(block.numbers.values()))
+    pairs = {number.ends: number.step}
+    if len(block.levels) > 1:
+        pairs.setdefault((block.levels[0], block.levels[-1]), "the range of the table")
+    for (low, high), step in pairs.items():
+        name = f"{block.label} {Contrast(block.label, high, low, step).name}"
+        yield _Comparison(name, place[high], place[low])
+
+
+def _middle_name(block: EffectBlock, base: Mapping[str, str]) -> str:
+    """Return the intercept's level of a column."""
+    if block.sd_prior is not None:
+        return f"average {block.label}"
+    return f"{block.label} {base[block.columns[0]] if block.numbers else block.levels[0]}"
 
 
 def _profile_name(profile: Mapping[str, str], label: Mapping[str, str]) -> str:
@@ -186,9 +227,7 @@ def _made_up(design: Design, profiles: Sequence[Mapping[str, str]]) -> Design:
         cohorts=cohorts,
         responders=np.zeros(len(rows)),
         n=np.zeros(len(rows)),  # no patients treated: the rates are those of the prior
-        effects=tuple(
-            replace(block, index=level_codes(block.levels, block.columns, levels)) for block in design.effects
-        ),
+        effects=tuple(block.over(levels) for block in design.effects),
         group=None if group is None else replace(group, units=("0", "1"), index=unit),
         cohort=None if cohort is None else replace(cohort, units=cohorts, index=np.arange(len(rows), dtype=np.intp)),
         profiles=levels,

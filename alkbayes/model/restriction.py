@@ -43,6 +43,7 @@ def vanished_levels(design: Design, kept: Index) -> tuple[str, ...]:
     return tuple(
         f"{block.label} {level}"
         for block in design.effects
+        if not block.numbers
         for code, level in enumerate(block.levels)
         if (block.index == code).any() and not (block.index[kept] == code).any()
     )

@@ -111,6 +111,9 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
     for column in columns:
         differences = _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
         yield [*_levels(column, pooled), *differences]
+    for column in contrasts:
+        if column not in columns:
+            yield [*_along(column, contrasts[column])]
     rebuilt = [REBUILT] if evidence["source"] == BUNDLED else []
     yield [*_left_out(document), CAUTION if contrasts else SINGLE_ARMS, *rebuilt]
 
@@ -218,6 +221,22 @@ def _difference(column: str, row: ContrastRow) -> str:
     first, second = (_name(column, row[side]) for side in ("first", "second"))
     word = "lower" if row["median"] < 0 else "higher"
     return f"{difference_size(row)} {word} in {first} than in {second}"
+
+
+def _along(column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]]) -> Iterator[str]:
+    """Return sentences on a number: how the rate changes with it where the sign is settled."""
+    rows = [scales["risk_difference"] for scales in contrasts.values()]
+    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
+    title = joined([shown(part) for part in column.split(":")])
+    if not settled:
+        yield f"Whether the rate rises or falls with {title} is not settled."
+        return
+    said = [
+        f"{difference_size(row)} {'lower' if row['median'] < 0 else 'higher'} at {shown(row['first'])} than at "
+        f"{shown(row['second'])}"
+        for row in settled[:MOST_NAMED]
+    ]
+    yield f"By {title}, compared over the same patients, the rate is {joined(said)}."
 
 
 def _titles(column: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import difflib
 import json
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,8 +15,8 @@ from alkbayes.errors import SpecError
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.spec.faults import as_written, fault, faults_of
 from alkbayes.spec.files import family_of, read_declaration
-from alkbayes.spec.outcome import Column, OutcomeTable
-from alkbayes.spec.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
+from alkbayes.spec.outcome import Column, OutcomeTable, Phrase
+from alkbayes.spec.priors import Finite, LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.text.names import near_miss
 from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, TOTAL, joined_key, label_of, slug_of
 
@@ -24,7 +24,7 @@ SCHEMA = 1
 LOG_MEDIAN = "log_median"
 """Family of models for medians, :mod:`alkbayes.spec.medians`."""
 COHORT = "cohort_id"
-PROSE = frozenset({"question", "why"})
+PROSE = frozenset({"question", "step", "why"})
 """Keys of a model file that are for readers only."""
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
@@ -86,6 +86,43 @@ class FixedEffect(Record):
         return (self.column,)
 
 
+class NumericEffect(Record):
+    """Straight line in a number on the scale of the link, zero at its centre; the prior is for one step.
+
+    `step` says the step in words, such as "per 10 years".
+    """
+
+    kind: Literal["numeric"]
+    column: Column
+    centre: Finite
+    scale: Positive
+    step: Phrase = Field(description='the scale in words, such as "per 10 years", 60 characters at most')
+    missing: Literal["refuse", "leave_out"] = "refuse"
+    prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 0.5 }')
+    why: Why
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Evidence columns that define the effect."""
+        return (self.column,)
+
+
+class Interaction(Record):
+    """Products of two fixed or numeric effects, each with a coefficient of its own, without pooling."""
+
+    kind: Literal["interaction"]
+    column: Annotated[list[Column], Field(min_length=2, max_length=2)] = Field(
+        description="a list of the names of two columns"
+    )
+    prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 0.5 }')
+    why: Why
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Evidence columns that define the effect."""
+        return tuple(self.column)
+
+
 class ExchangeableEffect(Record):
     """Levels drawn from one normal distribution; several columns define an interaction."""
 
@@ -122,7 +159,7 @@ class StudentTHeterogeneity(Record):
 
 
 Likelihood = Annotated[Binomial | BetaBinomial, Field(discriminator="family")]
-Effect = Annotated[FixedEffect | ExchangeableEffect, Field(discriminator="kind")]
+Effect = Annotated[FixedEffect | NumericEffect | ExchangeableEffect | Interaction, Field(discriminator="kind")]
 Heterogeneity = Annotated[NormalHeterogeneity | StudentTHeterogeneity, Field(discriminator="distribution")]
 
 
@@ -168,8 +205,19 @@ class Declaration[L: Record](Record):
         return tuple(dict.fromkeys(named))
 
     @property
+    def numbers(self) -> tuple[NumericEffect, ...]:
+        """Effects of numbers."""
+        return tuple(effect for effect in self.effect if isinstance(effect, NumericEffect))
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns in which no cell may be empty: all but numbers, which :mod:`alkbayes.model.covariates` checks."""
+        numeric = {effect.column for effect in self.numbers}
+        return tuple(column for column in self.columns if column not in numeric)
+
+    @property
     def content_sha256(self) -> str:
-        """Hash of the keys stated in the file, except for the prose (`question`, `why`), which no number depends on."""
+        """Hash of the keys stated in the file, except for the prose (`PROSE`), which no number depends on."""
         stated = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return sha256(json.dumps(_without_prose(stated), sort_keys=True).encode()).hexdigest()
 
@@ -242,7 +290,7 @@ def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
 
 def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
     """Yield faults between effects, and unknown reference levels."""
-    single = {effect.columns[0] for effect in spec.effect if len(effect.columns) == 1}
+    single = {effect.columns[0]: effect for effect in spec.effect if len(effect.columns) == 1}
     first: dict[frozenset[str], int] = {}
     for position, effect in enumerate(spec.effect):
         path, columns = f"effect[{position}].column", frozenset(effect.columns)
@@ -257,6 +305,8 @@ def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
         if alone := [as_written(column) for column in dict.fromkeys(effect.columns) if column not in single]:
             allowed = "two columns that each have an effect of their own beside it"
             yield fault(path, found, allowed, f"Add an [[effect]] of {' and one of '.join(alone)}.")
+        elif kind := _wrong_kind(effect, single):
+            yield fault(path, found, *kind)
         levels = LEVELS.get(effect.columns[0], ())
         if isinstance(effect, FixedEffect) and levels and effect.reference not in levels:
             guess = near_miss(effect.reference, levels)
@@ -265,6 +315,20 @@ def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
             yield fault(
                 f"effect[{position}].reference (of {as_written(effect.column)})", found, ", ".join(levels), advice
             )
+
+
+def _wrong_kind(effect: Effect, single: Mapping[str, Effect]) -> tuple[str, str] | None:
+    """Return what is allowed and what to do if an interaction is of effects that it cannot combine."""
+    others = [single[column] for column in effect.columns]
+    if isinstance(effect, Interaction) and any(isinstance(other, ExchangeableEffect) for other in others):
+        advice = 'Levels that are exchangeable have interactions that are: kind = "exchangeable", with an sd_prior.'
+        return 'two columns whose own effects are "fixed" or "numeric"', advice
+    if len(others) > 1 and isinstance(effect, ExchangeableEffect):
+        numbers = [as_written(other.column) for other in others if isinstance(other, NumericEffect)]
+        if numbers:
+            advice = 'kind = "interaction", with a prior, is for numbers.'
+            return "two columns of levels", f"Numbers in this model: {', '.join(numbers)}; {advice}"
+    return None
 
 
 def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:

@@ -91,10 +91,11 @@ def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
 def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
     """Return the prior implications; None if the bundled table lacks a column of a user's model."""
     from alkbayes.evidence.table import read_evidence
+    from alkbayes.model.covariates import stated_cohorts
     from alkbayes.model.prior_implications import prior_implications
 
     try:
-        evidence = read_evidence(data, columns=spec.columns, outcome=spec.outcome)
+        evidence = stated_cohorts(spec, read_evidence(data, columns=spec.needed, outcome=spec.outcome))
     except EvidenceError:
         if data is not None:
             raise

@@ -8,7 +8,16 @@ from alkbayes.model.prior_implications import prior_implications
 from alkbayes.presentation.priors import READING, implication_rows, prior_text
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Equation, Heading, Section, Table, text
-from alkbayes.spec.schema import BetaBinomial, FixedEffect, Spec, StudentTHeterogeneity, effect_label
+from alkbayes.spec.schema import (
+    BetaBinomial,
+    ExchangeableEffect,
+    FixedEffect,
+    Interaction,
+    NumericEffect,
+    Spec,
+    StudentTHeterogeneity,
+    effect_label,
+)
 from alkbayes.text.json import records
 from alkbayes.text.names import column_title
 from alkbayes.vocabulary import label_of, slug_of
@@ -63,6 +72,8 @@ def model_section(fit: "Fit") -> Section:
 def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, str]]:
     """Return name (with the columns of a table), prior, meaning and reason for each parameter with a prior."""
     start = "every fixed effect at its reference, every other at its average"
+    if spec.numbers:
+        start = "every fixed effect at its reference, every number at its centre, every other effect at its average"
     rows = [("alpha", prior_text(spec.intercept.prior), f"intercept: {start}", spec.intercept.why)]
     for effect in spec.effect:
         label = effect_label(effect.columns, table)
@@ -70,6 +81,12 @@ def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, st
         title = column_title(label)
         if isinstance(effect, FixedEffect):
             what = f"difference of each level of {title} from {effect.reference}"
+            rows.append((f"beta_{slug}", prior_text(effect.prior), what, effect.why))
+        elif isinstance(effect, NumericEffect):
+            what = f"slope of {title}, {effect.step}: zero at {effect.centre:.15g}, one step is {effect.scale:.15g}"
+            rows.append((f"beta_{slug}", prior_text(effect.prior), what, effect.why))
+        elif isinstance(effect, Interaction):
+            what = f"interaction of {title}: each product of a difference or slope of one with one of the other"
             rows.append((f"beta_{slug}", prior_text(effect.prior), what, effect.why))
         else:
             what = f"SD between the levels of {title}, which are exchangeable"
@@ -94,9 +111,10 @@ def equation_of(spec: Spec, table: Iterable[str]) -> Equation:
     below = []
     for effect in spec.effect:
         name = effect_label(effect.columns, table)
-        letter = ("β", r"\beta") if isinstance(effect, FixedEffect) else ("u", "u")
-        terms.append(_level(letter, name))
-        if not isinstance(effect, FixedEffect):
+        pooled = isinstance(effect, ExchangeableEffect)
+        letter = ("u", "u") if pooled else ("β", r"\beta")
+        terms.append(_sloped(effect, name) if isinstance(effect, NumericEffect) else _level(letter, name))
+        if pooled:
             below.append(_follows(_level(("u", "u"), name, index=False), _zero_sum(name)))
     for term in spec.heterogeneity:
         name = label_of(term.column, table)
@@ -140,6 +158,17 @@ def _named(letter: _Term, name: str) -> _Term:
 def _level(letter: _Term, name: str, *, index: bool = True) -> _Term:
     at = f"{name}[i]" if index else name
     return _named(letter, at)
+
+
+def _sloped(effect: NumericEffect, name: str) -> _Term:
+    """Return a slope times the distance from the centre in steps."""
+    slope, value = _named(("β", r"\beta"), name), _named(("x", "x"), f"{name}[i]")
+    centre, scale = f"{effect.centre:.15g}", f"{effect.scale:.15g}"
+    top = f"{value[0]}<mo>−</mo><mn>{centre}</mn>", f"{value[1]} - {centre}"
+    return (
+        f"{slope[0]}<mfrac><mrow>{top[0]}</mrow><mn>{scale}</mn></mfrac>",
+        rf"{slope[1]} \frac{{{top[1]}}}{{{scale}}}",
+    )
 
 
 def _squared(term: _Term) -> _Term:
