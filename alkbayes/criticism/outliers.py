@@ -58,7 +58,7 @@ def outlier_table(fit: Fit, left_out: CohortsLeftOut) -> pd.DataFrame:
     columns = {"cohort_id": list(design.cohorts)}
     if design.group is not None:
         columns[design.group.unit] = [design.group.units[unit] for unit in design.group.index]
-    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.profiles.items()})
+    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.covariates.items()})
     table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
     table["observed"] = design.responders / design.n
     rows = []

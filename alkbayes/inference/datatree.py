@@ -92,8 +92,8 @@ def _dataset(design: Design, variables: Mapping[str, NDArray[Any]]) -> xr.Datase
 
 def _constant_data(design: Design) -> xr.Dataset:
     variables: dict[str, tuple[str, NDArray[Any]]] = {"n": ("cohort", design.n.astype(np.int64))}
-    for column, levels in design.profiles.items():
-        variables[column] = ("cohort", levels)
+    for column, values in design.covariates.items():
+        variables[column] = ("cohort", values)
     if design.group is not None:
         variables[f"{design.group.unit}_of_cohort"] = ("cohort", np.array(design.group.units)[design.group.index])
     return xr.Dataset(variables, coords={"cohort": list(design.cohorts)})

@@ -229,6 +229,14 @@ class Structure:
         """Levels of heterogeneity in the model, group before cohort."""
         return tuple(block for block in (self.group, self.cohort) if block is not None)
 
+    @property
+    def covariates(self) -> dict[str, NDArray[np.str_] | Array]:
+        """Value of each cohort by column used in an effect: a level, or a number, shape (cohort,)."""
+        return {
+            column: levels.astype(np.float64) if column in self.numbers else levels
+            for column, levels in self.profiles.items()
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Design(Structure):

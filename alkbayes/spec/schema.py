@@ -320,14 +320,14 @@ def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
 def _wrong_kind(effect: Effect, single: Mapping[str, Effect]) -> tuple[str, str] | None:
     """Return what is allowed and what to do if an interaction is of effects that it cannot combine."""
     others = [single[column] for column in effect.columns]
-    if isinstance(effect, Interaction) and any(isinstance(other, ExchangeableEffect) for other in others):
-        advice = 'Levels that are exchangeable have interactions that are: kind = "exchangeable", with an sd_prior.'
+    numbers = [as_written(other.column) for other in others if isinstance(other, NumericEffect)]
+    pooled = [as_written(other.column) for other in others if isinstance(other, ExchangeableEffect)]
+    if isinstance(effect, Interaction) and pooled:
+        fixed = f'make {" and ".join(pooled)} "fixed"'
+        advice = f"M{fixed[1:]}." if numbers else f'Use kind = "exchangeable" with an sd_prior, or {fixed}.'
         return 'two columns whose own effects are "fixed" or "numeric"', advice
-    if len(others) > 1 and isinstance(effect, ExchangeableEffect):
-        numbers = [as_written(other.column) for other in others if isinstance(other, NumericEffect)]
-        if numbers:
-            advice = 'kind = "interaction", with a prior, is for numbers.'
-            return "two columns of levels", f"Numbers in this model: {', '.join(numbers)}; {advice}"
+    if isinstance(effect, ExchangeableEffect) and len(others) > 1 and numbers:
+        return "two columns of levels", f'For {" and ".join(numbers)} use kind = "interaction" with a prior.'
     return None
 
 

@@ -19,6 +19,7 @@ Z = np.linspace(-8.5, 8.5, 341)
 LOG_WEIGHTS = stats.norm.logpdf(Z) + np.log(Z[1] - Z[0])
 COVERED = ("no-heterogeneity", "group-only", "cohort-only", "half-student-t", "exponential", "student-t-locations")
 COVERED += ("student-t-group", "student-t-both", "beta-binomial-alone", "beta-binomial-trials")
+COVERED += ("number", "number-by-level", "levels-by-levels", "number-by-number")
 COVERED += ("interaction", "line-generation", "agent", "sequence")
 
 
