@@ -91,6 +91,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
             CROSSED | {"column": ["year", "age"]},
         ],
     },
+    "by-level": {
+        "effect": [FIXED_LINE],
+        "heterogeneity": [
+            TRIAL | {"by": "region", "spread_prior": {"dist": "exponential", "mean": 0.6}},
+            COHORT | {"by": "line", "spread_prior": HALF_NORMAL},
+        ],
+    },
+    "cohorts-by-level": {"heterogeneity": [COHORT | {"by": "regimen_class", "spread_prior": HALF_NORMAL}]},
+    "student-t-by-level": {
+        "effect": [GENERATION],
+        "heterogeneity": [TRIAL | STUDENT | {"by": "region", "spread_prior": HALF_NORMAL}, COHORT],
+    },
     "beta-binomial-alone": {
         "likelihood": {"family": "beta_binomial", "rho_prior": {"dist": "beta", "a": 1.5, "b": 7.0}},
     },
@@ -118,6 +130,7 @@ f1 F pretreated second 33 20
 NUMBERS = {
     "age": ["52", "61.5", "60", "70.0", "45", "58", "66", "49.25", "63", "61.5"],
     "year": ["2004", "2009", "2011", "2015", "2015", "1998", "2020", "2021", "2007", "2012"],
+    "region": ["asia", "asia", "europe", "europe", "asia", "us", "us", "us", "asia", "europe"],
 }
 """Further columns of that table."""
 
@@ -300,6 +313,7 @@ def named(design: Design, draws: Mapping[str, np.ndarray], chain: int, draw: int
     """Return one draw with the names of its entries: name -> value, or name -> {entry: value}."""
     entries = {parameter.name: parameter.coords for parameter in parameters(design)}
     entries |= {f"effect_{block.slug}": block.levels for block in design.effects}
+    entries |= {term.of_level: term.by.levels for term in design.heterogeneity if term.by is not None}
     return {
         name: float(values[chain, draw])
         if entries.get(name) is None
@@ -358,6 +372,15 @@ def log_joint(spec: Spec, frame: pd.DataFrame, draw: Mapping[str, Any]) -> float
         tau, z = draw[f"tau_{label}"], draw[f"z_{label}"]
         unit = stats.norm() if term.distribution == "normal" else stats.t(term.nu)
         total += frozen(term.sd_prior).logpdf(tau) + unit.logpdf(list(z.values())).sum()
+        if term.by is not None:
+            by, spread = labels.get(term.by, term.by), draw[f"spread_{label}"]
+            taus, raw = draw[f"tau_{label}_by_{by}"], np.array(list(draw[f"raw_tau_{label}"].values()))
+            total += frozen(term.spread_prior).logpdf(spread) + stats.norm.logpdf(raw).sum()
+            # Logs of the taus: a zero-sum normal about that of tau.
+            logs = np.log(list(taus.values())) - np.log(tau)
+            assert logs.sum() == pytest.approx(0.0, abs=1e-9 * (1 + spread))
+            assert (logs**2).sum() == pytest.approx(spread**2 * (raw**2).sum(), rel=1e-7, abs=1e-12)
+            tau = frame[term.by].map(taus).to_numpy()
         theta = theta + tau * frame[term.column].map(z).to_numpy()
     n, y = frame["n"].to_numpy(), frame["responders"].to_numpy()
     p = DISTRIBUTION_OF[spec.likelihood.link].cdf(theta)

@@ -111,9 +111,7 @@ def results_of(fit: "Fit") -> Results:
 def _classical_groups(fit: "Fit") -> list[str | tuple[str, str]]:
     """Return the columns and pairs of columns that define groups in the pooled table."""
     of_levels = [block for block in fit.design.effects if not block.numbers]
-    columns: list[str | tuple[str, str]] = [
-        column for column in fit.design.profiles if column not in fit.design.numbers
-    ]
+    columns: list[str | tuple[str, str]] = list(dict.fromkeys(name for block in of_levels for name in block.columns))
     pairs = [block.columns for block in of_levels if len(block.columns) == 2]
     if all(column in columns for column in STRATA):
         pairs = [STRATA, *(pair for pair in pairs if pair != STRATA)]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.numbers import number_in
 from alkbayes.likelihood.links import Link
-from alkbayes.model.identification import check_reference, heterogeneity_note, level_note, number_note
+from alkbayes.model.identification import check_reference, heterogeneity_note, level_note, number_note, spread_note
 from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.spec.schema import (
     COHORT,
@@ -154,6 +154,45 @@ class EffectBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class ByLevel:
+    """Levels that each have their own tau: log tau of a level is log tau plus spread times a zero-sum normal.
+
+    Attributes
+    ----------
+    column, label
+        Evidence column, and its name in results.
+    levels
+        Levels in display order.
+    of_unit
+        Level of each unit, shape (unit,).
+    spread_prior
+        Prior of the SD of the logs.
+    """
+
+    column: str
+    label: str
+    levels: tuple[str, ...]
+    of_unit: Index
+    spread_prior: Prior
+
+    @property
+    def basis(self) -> Array:
+        """Orthonormal basis of the zero-sum vectors of the levels, shape (level, level - 1)."""
+        return zero_sum_basis(len(self.levels))
+
+    @property
+    def units(self) -> dict[str, int]:
+        """Number of units of each level."""
+        counts = np.bincount(self.of_unit, minlength=len(self.levels))
+        return dict(zip(self.levels, counts.tolist(), strict=True))
+
+    @property
+    def free_coords(self) -> tuple[str, ...]:
+        """Names of the free parameters of the logs."""
+        return tuple(f"contrast {number}" for number in range(1, len(self.levels)))
+
+
+@dataclass(frozen=True, slots=True)
 class HeterogeneityBlock:
     """Unexplained heterogeneity between the units of a column.
 
@@ -168,7 +207,9 @@ class HeterogeneityBlock:
     unit_prior
         Prior of each standardised deviation: standard normal or standard Student t.
     sd_prior
-        Prior of tau, the SD (Student t: scale) on the scale of the link.
+        Prior of tau, the SD (Student t: scale) on the scale of the link; by level, of the geometric mean of the taus.
+    by
+        Levels with a tau of their own; None if all units share one.
     merged
         Labels of the two terms merged here. If every group has one cohort, the data identify only the sum of both
         deviations, with SD sqrt(tau_group^2 + tau_cohort^2).
@@ -179,12 +220,18 @@ class HeterogeneityBlock:
     index: Index
     unit_prior: Normal | StudentT
     sd_prior: Prior
+    by: ByLevel | None = None
     merged: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
         """Name of one unit, such as "trial"."""
         return self.merged[0] if self.merged else self.label
+
+    @property
+    def of_level(self) -> str:
+        """Name of the taus of the levels; "tau_cohort_by_line"."""
+        return f"tau_{self.label}" if self.by is None else f"tau_{self.label}_by_{self.by.label}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +251,7 @@ class Structure:
     group, cohort
         The two levels of heterogeneity, either of which may be absent.
     profiles
-        Level of each cohort, shape (cohort,), by column used in an effect.
+        Level of each cohort, shape (cohort,), by column used in an effect or with heterogeneity by level.
     labels
         Name of each table column in results.
     numbers
@@ -300,7 +347,12 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
         listed.append(Parameter(block.free, f"{block.slug}_contrast", block.free_coords, block.prior, "real"))
     if design.rho_prior is not None:
         listed.append(Parameter("rho", None, None, design.rho_prior, "unit"))
-    listed += [Parameter(f"tau_{term.label}", None, None, term.sd_prior, "positive") for term in design.heterogeneity]
+    for term in design.heterogeneity:
+        listed.append(Parameter(f"tau_{term.label}", None, None, term.sd_prior, "positive"))
+        if term.by is not None:
+            spread = Parameter(f"spread_{term.label}", None, None, term.by.spread_prior, "positive")
+            coords, dim = term.by.free_coords, f"tau_{term.label}_contrast"
+            listed += [spread, Parameter(f"raw_tau_{term.label}", dim, coords, STANDARD_NORMAL, "real")]
     if not design.effects:
         listed.append(intercept)
     for term in design.heterogeneity:
@@ -325,47 +377,27 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
 
     `frame` has one row per cohort and every column in `spec.columns`; `n`, shape (cohort,), is the number of patients.
     """
-    effects: list[EffectBlock] = []
-    notes: list[str] = []
     numbers = {effect.column: Number(effect.centre, effect.scale, effect.step) for effect in spec.numbers}
     levels_of = _levels_of(spec, frame)
     labels = {column: label_of(column, frame.columns) for column in frame.columns}
+    effects, notes = _effects_of(spec, frame, levels_of, labels, numbers)
     names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
     names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
-    # The effects that an interaction multiplies come before it.
-    for position, effect in sorted(enumerate(spec.effect), key=lambda each: isinstance(each[1], Interaction)):
-        if isinstance(effect, FixedEffect):
-            column = effect.columns[0]
-            check_reference(spec.name, position, column, effect.reference, in_order(column, frame[column].tolist()))
-        block = _effect_block(effect, levels_of, labels, effects, numbers)
-        if block is None:
-            continue  # a factor with nothing to compare, which has its own note
-        if (only := _only_level(block, frame)) is None:
-            effects.append(block)
-            if isinstance(effect, NumericEffect):
-                notes.append(number_note(block.label, block.levels, *numbers[effect.column].ends))
-                continue
-            if isinstance(effect, FixedEffect) and not (block.index == 0).any():
-                notes.append(
-                    f"{column_title(block.label)}: no cohort has the reference level {block.levels[0]!r}, so the "
-                    "intercept rests on its prior and on the differences' priors"
-                )
-            if names and len(block.columns) == 1:
-                notes.append(level_note(block.label, block.levels, block.index))
-        else:
-            notes.append(
-                f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "
-                "has no such effect"
-            )
-    terms = [_heterogeneity_block(term, frame, labels[term.column]) for term in spec.heterogeneity]
+    terms = [_heterogeneity_block(term, frame, labels) for term in spec.heterogeneity]
     group = next((term for term in terms if term.label != label_of(COHORT)), None)
     cohort = next((term for term in terms if term.label == label_of(COHORT)), None)
-    normal = all(isinstance(term.unit_prior, Normal) for term in terms)
+    normal = all(isinstance(term.unit_prior, Normal) and term.by is None for term in terms)
     if merged := group is not None and cohort is not None and normal and len(group.units) == len(frame):
         group, cohort = _merged(group, cohort), None
     index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
     notes.append(heterogeneity_note(names, index, group=unit, merged=merged))
-    columns = dict.fromkeys(column for block in effects for column in block.columns)
+    notes += [
+        spread_note(f"tau_{term.label}", term.unit, term.by.label, term.by.units)
+        for term in terms
+        if term.by is not None
+    ]
+    of_effects = dict.fromkeys(column for block in effects for column in block.columns)
+    columns = of_effects | dict.fromkeys(term.by.column for term in terms if term.by is not None)
     if averaged := [column_title(labels[column]) for column in columns if column in numbers]:
         notes.append(f"Rates are averaged over the patients' values of {listed(averaged)}, each cohort's its own.")
     return Structure(
@@ -405,18 +437,56 @@ def level_codes(levels: tuple[str, ...], columns: tuple[str, ...], profiles: Map
     return np.array([position[joined_key(row)] for row in rows], dtype=np.intp)
 
 
+def _effects_of(
+    spec: "Declaration[Any]",
+    frame: "pd.DataFrame",
+    levels_of: Mapping[str, NDArray[np.str_]],
+    labels: Mapping[str, str],
+    numbers: Mapping[str, Number],
+) -> tuple[list[EffectBlock], list[str]]:
+    """Return the effects of a model over a table, and notes on them."""
+    effects: list[EffectBlock] = []
+    notes: list[str] = []
+    varies = bool(spec.heterogeneity) or isinstance(spec.likelihood, BetaBinomial)
+    # The effects that an interaction multiplies come before it.
+    for position, effect in sorted(enumerate(spec.effect), key=lambda each: isinstance(each[1], Interaction)):
+        if isinstance(effect, FixedEffect):
+            column = effect.columns[0]
+            check_reference(spec.name, position, column, effect.reference, in_order(column, frame[column].tolist()))
+        block = _effect_block(effect, levels_of, labels, effects, numbers)
+        if block is None:
+            continue  # a factor with nothing to compare, which has its own note
+        if (only := _only_level(block, frame)) is None:
+            effects.append(block)
+            if isinstance(effect, NumericEffect):
+                notes.append(number_note(block.label, block.levels, *numbers[effect.column].ends))
+                continue
+            if isinstance(effect, FixedEffect) and not (block.index == 0).any():
+                notes.append(
+                    f"{column_title(block.label)}: no cohort has the reference level {block.levels[0]!r}, so the "
+                    "intercept rests on its prior and on the differences' priors"
+                )
+            if varies and len(block.columns) == 1:
+                notes.append(level_note(block.label, block.levels, block.index))
+        else:
+            notes.append(
+                f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "
+                "has no such effect"
+            )
+    return effects, notes
+
+
 def _levels_of(spec: "Declaration[Any]", frame: "pd.DataFrame") -> dict[str, NDArray[np.str_]]:
-    """Return the level of each cohort by column used in an effect, numbers in one notation.
+    """Return the level of each cohort by column of an effect or with heterogeneity by level, numbers in one notation.
 
     Raises
     ------
     EvidenceError
         If a cell of a numeric column holds no number.
     """
-    found = {
-        column: frame[column].to_numpy(dtype=np.str_)
-        for column in dict.fromkeys(column for effect in spec.effect for column in effect.columns)
-    }
+    columns = [column for effect in spec.effect for column in effect.columns]
+    columns += [term.by for term in spec.heterogeneity if term.by is not None]
+    found = {column: frame[column].to_numpy(dtype=np.str_) for column in dict.fromkeys(columns)}
     for effect in spec.numbers:
         values = list(map(number_in, found[effect.column].tolist()))
         for cohort, cell, value in zip(frame[COHORT], found[effect.column].tolist(), values, strict=True):
@@ -499,20 +569,51 @@ def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
     return None
 
 
-def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", label: str) -> HeterogeneityBlock:
+def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", labels: Mapping[str, str]) -> HeterogeneityBlock:
     values = frame[term.column].tolist()
     units = tuple(values) if term.column == COHORT else tuple(sorted(set(values)))
+    index = level_codes(units, (term.column,), {term.column: np.array(values, dtype=np.str_)})
     return HeterogeneityBlock(
-        label=label,
+        label=labels[term.column],
         units=units,
-        index=level_codes(units, (term.column,), {term.column: np.array(values, dtype=np.str_)}),
+        index=index,
         unit_prior=(
             StudentT(dist="student_t", nu=term.nu, mean=0.0, sd=1.0)
             if isinstance(term, StudentTHeterogeneity)
             else STANDARD_NORMAL
         ),
         sd_prior=term.sd_prior,
+        by=_by_level(term, frame, labels, units, index),
     )
+
+
+def _by_level(
+    term: "Heterogeneity", frame: "pd.DataFrame", labels: Mapping[str, str], units: Sequence[str], index: Index
+) -> ByLevel | None:
+    """Return the levels with a tau of their own; None if the model has none, or all cohorts have one level.
+
+    Raises
+    ------
+    EvidenceError
+        If a unit has cohorts of several levels: its deviation would have several SDs.
+    """
+    if term.by is None or term.spread_prior is None:
+        return None
+    levels = in_order(term.by, frame[term.by].tolist())
+    if len(levels) == 1:
+        return None
+    codes = level_codes(levels, (term.by,), {term.by: frame[term.by].to_numpy(dtype=np.str_)})
+    for unit, name in enumerate(units):
+        if len(several := np.unique(codes[index == unit])) > 1:
+            raise EvidenceError(
+                f"{term.column} {quoted(name)}: found cohorts with {term.by} "
+                f"{listed([levels[code] for code in several])}; allowed: one level of {term.by}, as the model has the "
+                f"heterogeneity between the values of {term.column} differ by {term.by}. Delete that by; for "
+                f'column = "{COHORT}" it is always possible.'
+            )
+    of_unit = np.zeros(len(units), dtype=np.intp)
+    of_unit[index] = codes
+    return ByLevel(term.by, labels[term.by], levels, of_unit, term.spread_prior)
 
 
 def _merged(group: HeterogeneityBlock, cohort: HeterogeneityBlock) -> HeterogeneityBlock:

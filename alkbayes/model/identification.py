@@ -1,6 +1,6 @@
 """Limits of identification: parameters that a table cannot separate, or that rest on their prior."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,21 @@ def number_note(label: str, values: Sequence[str], centre: str, above: str) -> s
             f"the rates at {centre} and {above} are extrapolations."
         )
     return ""
+
+
+def spread_note(tau: str, unit: str, label: str, units: Mapping[str, int]) -> str:
+    """Return a note on levels whose own tau rests on the others', empty if there are none.
+
+    `units` is the number of units of each level.
+    """
+    few = [level for level, size in units.items() if size < 2]
+    if not few:
+        return ""
+    own = "its tau rests" if len(few) == 1 else "their taus rest"
+    return (
+        f"{tau} by {column_title(label)}: {listed(few)} {'has' if len(few) == 1 else 'have'} one {unit}"
+        f"{'' if len(few) == 1 else ' each'}: {own} on the other levels and on the priors."
+    )
 
 
 def check_reference(model: str, position: int, column: str, reference: str, levels: Sequence[str]) -> None:

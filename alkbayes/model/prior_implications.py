@@ -19,8 +19,16 @@ from numpy.typing import NDArray
 
 from alkbayes.likelihood.links import Link, inverse, link_function, odds_ratio
 from alkbayes.model.covariates import stated_cohorts
-from alkbayes.model.design import Design, EffectBlock, build_design, parameters
-from alkbayes.model.draws import from_prior, linear_predictor, total_sd
+from alkbayes.model.design import (
+    Design,
+    EffectBlock,
+    HeterogeneityBlock,
+    Index,
+    build_design,
+    level_codes,
+    parameters,
+)
+from alkbayes.model.draws import from_prior, level_taus, linear_predictor, tau_draws, total_sd, unit_taus
 from alkbayes.model.predictive import cohort_rates
 from alkbayes.model.summary import equal_tailed
 from alkbayes.vocabulary import Contrast, Estimand
@@ -46,6 +54,7 @@ LIMITS = {
     "probit_sd": (0.0, 1.05),
     "cloglog_sd": (0.0, 1.35),
     "correlation": (0.0, 0.5),
+    "sd_ratio": (0.2, 5.0),
 }
 """Range of credible values by scale; hardly any cohort of this field lies beyond. A total heterogeneity of 2 on the
 logit scale spreads cohorts from 2 to 98 % around a typical rate of one half; the limits for other links match."""
@@ -103,7 +112,7 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
             Profile, comparison or parameter.
         scale
             "proportion", in [0, 1]; "risk_difference", in [-1, 1]; "odds_ratio"; "correlation"; by the model's
-            link "logit_sd", "probit_sd" or "cloglog_sd".
+            link "logit_sd", "probit_sd" or "cloglog_sd"; "sd_ratio", of the taus of two levels.
         median, low, high
             Prior median and ends of the central 95 % interval.
         apart
@@ -128,13 +137,16 @@ def heterogeneity_priors(design: Design, *, draws: int = DRAWS, seed: int = SEED
     the table. SDs are on the logit scale; `tau_total` combines all levels.
     """
     rng = np.random.default_rng(seed)
-    values = {
-        parameter.name: parameter.prior.draw(rng, (draws,))
+    drawn = {
+        parameter.name: parameter.prior.draw(rng, (draws,) if parameter.coords is None else (draws, parameter.size))
         for parameter in parameters(design)
-        if parameter.support != "real"
+        if parameter.support != "real" or parameter.name.startswith("raw_tau_")
     }
+    values = {name: value for name, value in drawn.items() if value.ndim == 1}
+    for term in design.heterogeneity:
+        values |= tau_draws(term, drawn)
     if len(design.heterogeneity) > 1:
-        values["tau_total"] = total_sd(design, values | {"alpha": np.zeros(draws)})
+        values["tau_total"] = total_sd(design, drawn | {"alpha": np.zeros(draws)})
     return values
 
 
@@ -143,6 +155,10 @@ def _stage(design: Design) -> _Stage:
     observed = {block.columns[0]: _shown_levels(design, block) for block in single}
     base = {column: levels[0] for column, levels in observed.items()}
     label = {block.columns[0]: block.label for block in single}
+    by_level = [term.by for term in design.heterogeneity if term.by is not None]
+    # All levels have the same prior.
+    base = {by.column: by.levels[0] for by in by_level} | base
+    label |= {by.column: by.label for by in by_level}
     profiles = [base]
     comparisons: list[_Comparison] = []
     shown = {_profile_name(base, label): 0}
@@ -163,17 +179,13 @@ def _stage(design: Design) -> _Stage:
             comparisons.append(_Comparison(name, place[level], place[against]))
     for block in design.effects:
         if block.factors and all(len(observed[column]) > 1 for column in block.columns):
-            # At a reference or a centre there is no interaction.
+            # At a reference or a centre there is no interaction: the second column is at another level.
             column, crossed = block.columns
-            places = []
-            for level in observed[column][:2]:
-                places.append(len(profiles))
-                profiles.append(base | {column: level, crossed: observed[crossed][1]})
-            against, level = observed[column][:2]
+            (against, level), other = observed[column][:2], observed[crossed][1]
             step = design.numbers[column].step if column in design.numbers else ""
-            contrast = Contrast(label[column], level, against, step)
-            name = f"{label[column]} {contrast.name}, {label[crossed]} {observed[crossed][1]}"
-            comparisons.append(_Comparison(name, places[1], places[0]))
+            name = f"{label[column]} {Contrast(label[column], level, against, step).name}, {label[crossed]} {other}"
+            comparisons.append(_Comparison(name, len(profiles) + 1, len(profiles)))
+            profiles += [base | {column: value, crossed: other} for value in (against, level)]
     average = ", ".join(_middle_name(block, base) for block in single)
     return _Stage(
         design=_made_up(design, profiles),
@@ -228,10 +240,21 @@ def _made_up(design: Design, profiles: Sequence[Mapping[str, str]]) -> Design:
         responders=np.zeros(len(rows)),
         n=np.zeros(len(rows)),  # no patients treated: the rates are those of the prior
         effects=tuple(block.over(levels) for block in design.effects),
-        group=None if group is None else replace(group, units=("0", "1"), index=unit),
-        cohort=None if cohort is None else replace(cohort, units=cohorts, index=np.arange(len(rows), dtype=np.intp)),
+        group=None if group is None else _units_of(group, ("0", "1"), unit, levels),
+        cohort=None if cohort is None else _units_of(cohort, cohorts, np.arange(len(rows), dtype=np.intp), levels),
         profiles=levels,
     )
+
+
+def _units_of(
+    term: HeterogeneityBlock, units: tuple[str, ...], index: Index, levels: Mapping[str, NDArray[np.str_]]
+) -> HeterogeneityBlock:
+    """Return heterogeneity between hypothetical units, each of the level of its first cohort."""
+    if term.by is None:
+        return replace(term, units=units, index=index)
+    _, first = np.unique(index, return_index=True)
+    codes = level_codes(term.by.levels, (term.by.column,), levels)[first]
+    return replace(term, units=units, index=index, by=replace(term.by, of_unit=codes))
 
 
 def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator[tuple[Key, Array]]:
@@ -252,14 +275,24 @@ def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator
         yield from _compared(link, "levels", comparison.name, *sides)
     for name, one, other in _units(design, sample, middle[:, 0], cohorts):
         yield from _compared(link, "heterogeneity", name, one, other)
+    for name, scale, values in _parameters(design, sample):
+        yield ("parameter", name, scale), values
+
+
+def _parameters(design: Design, sample: Mapping[str, Array]) -> Iterator[tuple[str, str, Array]]:
+    """Yield name, scale and draws of each standard deviation, or ratio of two, and correlation."""
     names = [f"tau_{term.label}" for term in design.heterogeneity]
     names += [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
     for name in names:
-        yield ("parameter", name, f"{link}_sd"), sample[name]
+        yield name, f"{design.link}_sd", sample[name]
+    for term in design.heterogeneity:
+        if term.by is not None:
+            taus, (one, other) = level_taus(term, sample), term.by.levels[:2]
+            yield f"tau_{term.label}, {term.by.label} {other} over {one}", "sd_ratio", taus[:, 1] / taus[:, 0]
     if len(design.heterogeneity) > 1:
-        yield ("parameter", "tau_total", f"{link}_sd"), total_sd(design, sample)
+        yield "tau_total", f"{design.link}_sd", total_sd(design, sample)
     if design.rho_prior is not None:
-        yield ("parameter", "rho", "correlation"), sample["rho"]
+        yield "rho", "correlation", sample["rho"]
 
 
 def _units(
@@ -269,7 +302,7 @@ def _units(
     group = design.group
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
-        deviations = sample[f"tau_{group.label}"][:, None] * sample[f"z_{group.label}"]
+        deviations = unit_taus(group, sample) * sample[f"z_{group.label}"]
         yield f"another {group.unit}", middle + deviations[:, 1], middle + deviations[:, 0]
         if cohorts_differ:
             yield f"another cohort of the same {group.label}", cohorts[:, 1], cohorts[:, 0]

@@ -86,6 +86,8 @@ class Comparison:
         Share of patients with each profile, shape (profile,).
     one, other
         Linear predictors with the first and with the second level, shape (draw, profile).
+    given
+        The profiles with the first, and with the second level, by column, shape (profile,).
     seen
         Whether the table has cohorts of a profile with both levels, shape (profile,).
     over
@@ -96,6 +98,7 @@ class Comparison:
     share: Array
     one: Array
     other: Array
+    given: tuple[Mapping[str, NDArray[np.str_]], Mapping[str, NDArray[np.str_]]]
     seen: Mask
     over: str
 
@@ -181,18 +184,20 @@ def compared_levels(
             same = standard is Standard.SAME and bool(support.any())
             weights = patient_shares(design, support if same else members, profile_of_cohort)
             used = np.flatnonzero(weights)
-            sides = []
+            sides, profiles_of = [], []
             seen = np.ones(len(used), dtype=np.bool_)
             for value in (level, reference):
                 given = {name: values[used] for name, values in profiles.items()}
                 given[column] = np.full(len(used), value)
                 sides.append(profile_predictors(design, draws, given, count=len(used)))
+                profiles_of.append(given)
                 seen &= [row in had for row in _rows(_of_levels(design, given))]
             yield Comparison(
                 contrast=Contrast(block.label, first=level, second=reference),
                 share=weights[used],
                 one=sides[0],
                 other=sides[1],
+                given=(profiles_of[0], profiles_of[1]),
                 seen=seen,
                 over=in_words(design, column, support) if same else "",
             )
@@ -217,16 +222,18 @@ def _stepped(
             continue
         weights = patient_shares(design, members, profile_of_cohort)
         used = np.flatnonzero(weights)
-        sides, names = [], []
+        sides, names, profiles_of = [], [], []
         for value in reversed(number.ends):
             given = {name: values[used] for name, values in profiles.items()} | {column: np.full(len(used), value)}
             sides.append(profile_predictors(design, draws, given, count=len(used)))
+            profiles_of.append(given)
             names.append(joined_key(value if name == column else level for name in block.columns))
         yield Comparison(
             contrast=Contrast(block.label, first=names[0], second=names[1], step=number.step),
             share=weights[used],
             one=sides[0],
             other=sides[1],
+            given=(profiles_of[0], profiles_of[1]),
             seen=np.ones(len(used), dtype=np.bool_),
             over=f"the patients with {design.labels[crossed[0]]} {level}" if crossed else ALL_PATIENTS,
         )

@@ -16,6 +16,7 @@ from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
 from alkbayes.evidence.numbers import number_in
 from alkbayes.inference.fit import Fit
 from alkbayes.model.design import number_text
+from alkbayes.model.predictive import heterogeneity_of
 from alkbayes.model.profiles import Group, profile_predictors
 from alkbayes.text.names import column_title, shown
 from alkbayes.vocabulary import Estimand, Standard, in_order
@@ -181,4 +182,5 @@ def _given(posterior: Posterior, columns: Mapping[str, str]) -> Posterior:
         profiles=profiles,
         profile_of_cohort=place_of[posterior.profile_of_cohort],
         predictors=profile_predictors(design, posterior.draws, profiles, count=len(distinct)),
+        heterogeneity=heterogeneity_of(design, posterior.draws, profiles),
     )

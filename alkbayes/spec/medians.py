@@ -65,6 +65,8 @@ def _not_normal(spec: MedianSpec) -> Iterator[str]:
         if not isinstance(term, NormalHeterogeneity):
             path = f"heterogeneity[{position}].distribution"
             yield fault(path, f"found {as_written(term.distribution)}", '"normal"', REASON)
+        if term.by is not None:
+            yield fault(f"heterogeneity[{position}].by", "found it in a model of medians", "only for response rates")
 
 
 def read_median_spec(path: Path) -> MedianSpec:

@@ -3,7 +3,7 @@
 import difflib
 import json
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -140,20 +140,32 @@ class ExchangeableEffect(Record):
 
 
 class NormalHeterogeneity(Record):
-    """Normal heterogeneity between the units of a column, on the scale of the link."""
+    """Normal heterogeneity between the units of a column, on the scale of the link.
+
+    With `by` each level of that column has its own tau; the logs of these are exchangeable about that of `sd_prior`,
+    with an SD of `spread_prior`.
+    """
 
     distribution: Literal["normal"]
     column: Column
+    by: Column | None = Field(default=None, description="the name of a column of levels")
+    spread_prior: ScalePrior | None = Field(
+        default=None, description='a prior such as { dist = "half_normal", sd = 0.5 }, only beside by'
+    )
     sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
     why: Why
 
 
 class StudentTHeterogeneity(Record):
-    """Student t heterogeneity between the units of a column, on the scale of the link, robust to outlying units."""
+    """Student t heterogeneity between the units of a column, robust to outlying units; otherwise as the normal one."""
 
     distribution: Literal["student_t"]
     nu: Positive
     column: Column
+    by: Column | None = Field(default=None, description="the name of a column of levels")
+    spread_prior: ScalePrior | None = Field(
+        default=None, description='a prior such as { dist = "half_normal", sd = 0.5 }, only beside by'
+    )
     sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
     why: Why
 
@@ -202,6 +214,7 @@ class Declaration[L: Record](Record):
         """Required evidence columns besides the basic ones and the outcome's, without duplicates."""
         named = [column for effect in self.effect for column in effect.columns]
         named += [term.column for term in self.heterogeneity if term.column != COHORT]
+        named += [term.by for term in self.heterogeneity if term.by is not None]
         return tuple(dict.fromkeys(named))
 
     @property
@@ -260,6 +273,8 @@ def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
         yield from ((f"effect[{position}].column", column) for column in effect.columns)
     for position, term in enumerate(spec.heterogeneity):
         yield f"heterogeneity[{position}].column", term.column
+        if term.by is not None:
+            yield f"heterogeneity[{position}].by", term.by
 
 
 def _outcome_faults(spec: Spec) -> Iterator[str]:
@@ -279,8 +294,8 @@ def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
     first = {column: path for path, column in reversed([*_declared(spec)])}
     for column, path in first.items():
         if column == COHORT:
-            if path.startswith("effect"):
-                advice = "How cohorts differ stands under [[heterogeneity]]."
+            if path.startswith("effect") or path.endswith(".by"):
+                advice = "How cohorts differ stands under [[heterogeneity]]." if path.startswith("effect") else ""
                 yield fault(path, f"found {as_written(column)}", "a column whose values several cohorts share", advice)
         elif column in RESERVED or label_of(column) in RESERVED:
             found = f"found {as_written(column)}, a name with a meaning of its own"
@@ -347,9 +362,26 @@ def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:
         if term.column in effects and term.column != COHORT:
             also = f"{found}, which effect[{effects[term.column]}] has too"
             yield fault(path, also, "a column that has no effect", "Delete one of the two.")
+        yield from _by_faults(position, term, {effect.column for effect in spec.numbers})
         if term.column == COHORT and isinstance(spec.likelihood, BetaBinomial):
             beside = f'{found} beside the family "beta_binomial", by which cohorts differ already'
             yield fault(path, beside, "a column that groups cohorts, such as trial")
+
+
+def _by_faults(position: int, term: Heterogeneity, numbers: Collection[str]) -> Iterator[str]:
+    """Yield faults of a heterogeneity by level."""
+    path = f"heterogeneity[{position}]"
+    if term.by is None and term.spread_prior is not None:
+        yield fault(f"{path}.spread_prior", "found it without by", "only beside by, the column whose levels differ")
+    if term.by is None:
+        return
+    if term.spread_prior is None:
+        needed = 'a prior such as { dist = "half_normal", sd = 0.5 }, for the SD of the logs of the taus'
+        yield f"{path}.spread_prior (of {as_written(term.column)}): is missing; needed: {needed}."
+    if term.by == term.column:
+        yield fault(f"{path}.by", f"found {as_written(term.by)}, as in column", "a column of levels")
+    elif term.by in numbers:
+        yield fault(f"{path}.by", f"found {as_written(term.by)}, a number", "a column of levels")
 
 
 def _collisions(spec: Declaration[Any]) -> Iterator[str]:
@@ -361,7 +393,11 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
         parts.append((f"effect[{position}]", as_written(effect.column), names))
     for position, term in enumerate(spec.heterogeneity):
         label = label_of(term.column, spec.columns)
-        parts.append((f"heterogeneity[{position}]", as_written(term.column), {label, f"tau_{label}", f"z_{label}"}))
+        names = {label, f"tau_{label}", f"z_{label}"}
+        if term.by is not None:
+            of_level = f"tau_{label}_by_{label_of(term.by, spec.columns)}"
+            names |= {f"spread_{label}", f"raw_tau_{label}", of_level, f"{of_level}_level", f"tau_{label}_contrast"}
+        parts.append((f"heterogeneity[{position}]", as_written(term.column), names))
     taken = dict.fromkeys((TOTAL, f"tau_{TOTAL}", f"z_{TOTAL}"), "the heterogeneity in all")
     for path, column, names in parts:
         if clash := sorted(names & taken.keys()):

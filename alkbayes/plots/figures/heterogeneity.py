@@ -119,9 +119,13 @@ def title_of(name: str) -> str:
     """Return the panel title of a parameter."""
     if name in NAMES:
         return NAMES[name]
+    kind, _, label = name.partition("_")
+    if kind == "spread":
+        return f"SD of log tau between {label.replace('_', ' ')}s"
+    if kind == "tau" and "[" in label:
+        return f"between {label.rstrip(']').replace('[', 's, ')}"
     if name.startswith("tau_cohort"):
         return "between cohorts of one trial"
-    kind, _, label = name.partition("_")
     if kind == "tau":
         return f"between {label.replace('_', ' ')}s"
     # A parameter's name replaces the colon of a group by an underscore.

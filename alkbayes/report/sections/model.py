@@ -98,6 +98,13 @@ def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, st
         label = label_of(term.column, table)
         kind = f"Student t with {term.nu:g} degrees of freedom" if isinstance(term, StudentTHeterogeneity) else "normal"
         what = f"heterogeneity between {label}s ({kind}): its {'scale' if kind != 'normal' else 'SD'}"
+        if term.by is not None and term.spread_prior is not None:
+            by = column_title(label_of(term.by, table))
+            what += f", each level of {by} with its own; this prior is for their geometric mean"
+            rows.append((f"tau_{label}", prior_text(term.sd_prior), what, term.why))
+            spread = f"SD of the logs of the taus between {label}s over the levels of {by}"
+            rows.append((f"spread_{label}", prior_text(term.spread_prior), spread, term.why))
+            continue
         rows.append((f"tau_{label}", prior_text(term.sd_prior), what, term.why))
     return rows
 
@@ -119,12 +126,19 @@ def equation_of(spec: Spec, table: Iterable[str]) -> Equation:
     for term in spec.heterogeneity:
         name = label_of(term.column, table)
         terms.append(_level(("v", "v"), name))
-        scale = _named(("τ", r"\tau"), name)
+        by = None if term.by is None else label_of(term.by, table)
+        scale = _named(("τ", r"\tau"), name if by is None else f"{name}, {by}")
         if isinstance(term, StudentTHeterogeneity):
             drawn = _call(f"t{term.nu:g}", ("<mn>0</mn>", "0"), scale)
         else:
             drawn = _call("Normal", ("<mn>0</mn>", "0"), _squared(scale))
         below.append(_follows(_level(("v", "v"), name, index=False), drawn))
+        if by is not None:
+            logs = f"<mi>log</mi>{scale[0]}", rf"\log {scale[1]}"
+            centre = _named(("τ", r"\tau"), name)
+            middle = f"<mi>log</mi>{centre[0]}<mo>+</mo>", rf"\log {centre[1]} + "
+            zero_sum = _zero_sum(f"{name}, {by}")
+            below.append(_follows(logs, (middle[0] + zero_sum[0], middle[1] + zero_sum[1])))
     plus = "<mo>+</mo>".join(mathml for mathml, _ in terms), " + ".join(latex for _, latex in terms)
     link = _call(spec.likelihood.link, p)
     lines = [
