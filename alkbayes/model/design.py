@@ -390,7 +390,14 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
     if merged := group is not None and cohort is not None and normal and len(group.units) == len(frame):
         group, cohort = _merged(group, cohort), None
     index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
-    notes.append(heterogeneity_note(names, index, group=unit, merged=merged))
+    apart = "the shapes of their distributions" if all(term.by is None for term in terms) else "what differs by level"
+    notes.append(heterogeneity_note(names, index, group=unit, merged=merged, apart=apart))
+    notes += [
+        f"{column_title(labels[declared.by])}: every cohort is {str(levels_of[declared.by][0])!r}, so that the "
+        f"heterogeneity between {term.label}s has one tau."
+        for declared, term in zip(spec.heterogeneity, terms, strict=True)
+        if declared.by is not None and term.by is None
+    ]
     notes += [
         spread_note(f"tau_{term.label}", term.unit, term.by.label, term.by.units)
         for term in terms

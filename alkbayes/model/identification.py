@@ -13,7 +13,14 @@ from alkbayes.vocabulary import LEVELS, TOTAL
 type Index = NDArray[np.intp]
 
 
-def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged: bool) -> str:
+def heterogeneity_note(
+    names: Sequence[str],
+    index: Index,
+    *,
+    group: str,
+    merged: bool,
+    apart: str = "the shapes of their distributions",
+) -> str:
     """Return a note on heterogeneity that a table cannot separate, empty if it can.
 
     Parameters
@@ -26,6 +33,8 @@ def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged
         Name of a group, such as "trial"; empty if the model has none.
     merged
         Whether one term, tau_total, replaces two.
+    apart
+        What tells two terms apart that are not merged though every group gives one cohort.
     """
     if not names:
         return ""
@@ -44,8 +53,8 @@ def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged
             )
         if len(names) > 1:
             return (
-                f"Every {group} gives one cohort, so that {both} are hardly separable: only the shapes of their "
-                "distributions tell them apart."
+                f"Every {group} gives one cohort, so that {both} are hardly separable: only {apart} "
+                f"{'tell' if apart.startswith('the') else 'tells'} them apart."
             )
     if len(np.unique(index)) == 1:
         return (

@@ -45,7 +45,9 @@ why = "a test"
 [[heterogeneity]]
 column = "cohort_id"
 distribution = "normal"
+by = "line"
 sd_prior = { dist = "half_normal", sd = 0.5 }
+spread_prior = { dist = "half_normal", sd = 0.25 }
 why = "a test"
 """
 TABLE = """\
@@ -109,7 +111,10 @@ def test_summary_report_and_figures_say_what_a_number_is(alkbayes: Command, run:
     assert r"\beta_{\text{age}} \frac{x_{\text{age[i]}} - 60}{10}" in text
     assert "age 70 vs 52 (the range of the table)" in text
     assert "Rates are averaged over the patients' values of age, each cohort's its own." in text
-    for kind in ("contrasts", "forest"):
+    assert "SD of the logs of the taus between cohorts over the levels of line" in text
+    assert r"\log \tau_{\text{cohort, line}} \sim \log \tau_{\text{cohort}} + " in text
+    assert "between cohorts with line pretreated, SD on the logit scale" in text
+    for kind in ("contrasts", "forest", "heterogeneity", "shrinkage"):
         drawn = alkbayes("plot", run, kind, "--out", tmp_path / f"{kind}.svg")
         assert drawn.exit_code == 0, drawn.output
     assert "70 vs 60 (per 10 years)" in (tmp_path / "contrasts.svg").read_text(encoding="utf-8")
