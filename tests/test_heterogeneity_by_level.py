@@ -17,7 +17,9 @@ from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.settings import Engine
 from alkbayes.model.design import build_design
+from alkbayes.model.draws import from_prior
 from alkbayes.model.prior_implications import heterogeneity_priors, prior_implications
+from alkbayes.vocabulary import Standard
 
 HERE = Path(__file__).parent
 SPREAD = {"spread_prior": {"dist": "half_normal", "sd": 0.5}}
@@ -171,6 +173,24 @@ def test_every_estimate_takes_the_tau_of_its_own_level(
         assert cohorts.loc[cohort, "shrinkage"] == pytest.approx(variance / (variance + tau[level] ** 2))
 
 
+def test_a_column_that_only_tells_taus_apart_makes_no_contrast_a_prediction(
+    spec_of: SpecOf, table_of: Callable[..., Evidence], posterior_from: Any
+) -> None:
+    line = {"column": "line", "kind": "fixed", "reference": "naive"} | WIDE
+    rows = "a A naive first 10 6\nb B naive first 30 10\nc C pretreated second 60 20\nd D pretreated second 20 3"
+    design = build_design(
+        spec_of(effect=[line], heterogeneity=[COHORT | SPREAD | {"by": "regimen_class"}]), table_of(rows)
+    )
+    assert design.level_columns == ("line",)
+    draws = from_prior(design, rng=np.random.default_rng(1), draws=50)
+    posterior = posterior_from(design, draws, standard=Standard.SAME)
+    assert set(contrast_table(posterior)["predicted"]) == {0.0}
+    means = pooled_table(posterior).set_index(["level", "estimand"])
+    assert means.loc[("naive", "mean"), "over"] == "the patients of all cohorts"
+    assert means.loc[("naive", "mean"), "weights"] == "second 66.7 %; first 33.3 %"
+    assert set(pooled_table(posterior)["group"]) == {"all", "line"}
+
+
 # where table and model do not fit, and what priors imply
 
 
@@ -194,9 +214,7 @@ def test_a_trial_of_two_levels_has_no_tau_of_its_own(spec_of: SpecOf, table_of: 
     trial = COHORT | SPREAD | {"column": "trial", "by": "line"}
     with pytest.raises(EvidenceError) as caught:
         build_design(spec_of(heterogeneity=[trial]), table_of("a A naive first 10 6\nb A mixed first 30 10"))
-    assert str(caught.value).startswith(
-        'trial "A": found cohorts with line naive and mixed; allowed: one level of line'
-    )
+    assert str(caught.value).startswith('trial "A": found cohorts with line naive and mixed; allowed: one level, as')
 
 
 def test_prior_implications_have_the_ratio_of_two_levels_taus(

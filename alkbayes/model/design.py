@@ -277,6 +277,12 @@ class Structure:
         return tuple(block for block in (self.group, self.cohort) if block is not None)
 
     @property
+    def level_columns(self) -> tuple[str, ...]:
+        """Columns of `profiles` whose levels have effects: neither numbers nor columns that only tell taus apart."""
+        columns = dict.fromkeys(column for block in self.effects for column in block.columns)
+        return tuple(column for column in columns if column not in self.numbers)
+
+    @property
     def covariates(self) -> dict[str, NDArray[np.str_] | Array]:
         """Value of each cohort by column used in an effect: a level, or a number, shape (cohort,)."""
         return {
@@ -614,9 +620,9 @@ def _by_level(
         if len(several := np.unique(codes[index == unit])) > 1:
             raise EvidenceError(
                 f"{term.column} {quoted(name)}: found cohorts with {term.by} "
-                f"{listed([levels[code] for code in several])}; allowed: one level of {term.by}, as the model has the "
-                f"heterogeneity between the values of {term.column} differ by {term.by}. Delete that by; for "
-                f'column = "{COHORT}" it is always possible.'
+                f"{listed([levels[code] for code in several])}; allowed: one level, as the heterogeneity of "
+                f"{term.column} has by = {quoted(term.by)} in the model. Delete that by; with column = "
+                f"{quoted(COHORT)} it is always possible."
             )
     of_unit = np.zeros(len(units), dtype=np.intp)
     of_unit[index] = codes

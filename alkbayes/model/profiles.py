@@ -145,7 +145,7 @@ def groups_of(design: Structure) -> Iterator[Group]:
         for level in block.levels:
             if (members := design.profiles[block.columns[0]] == level).any():
                 yield Group({block.label: level}, members)
-    pairs = [STRATA] if all(column in design.profiles for column in STRATA) else []
+    pairs = [STRATA] if set(STRATA) <= set(design.level_columns) else []
     pairs += [block.columns for block in of_levels if len(block.columns) == 2 and block.columns != STRATA]
     order = {block.columns[0]: block.levels for block in single}
     for first, second in pairs:
@@ -169,7 +169,7 @@ def compared_levels(
     is compared at its centre and one step above it over all patients, and in an interaction with levels over those of
     each level; other numbers stay as they are.
     """
-    had = _combinations(design, profiles)
+    had = set(_levels(design, profiles))
     for block in design.effects:
         if block.numbers:
             yield from _stepped(design, draws, profiles, profile_of_cohort, block)
@@ -191,7 +191,7 @@ def compared_levels(
                 given[column] = np.full(len(used), value)
                 sides.append(profile_predictors(design, draws, given, count=len(used)))
                 profiles_of.append(given)
-                seen &= [row in had for row in _rows(_of_levels(design, given))]
+                seen &= [row in had for row in _levels(design, given)]
             yield Comparison(
                 contrast=Contrast(block.label, first=level, second=reference),
                 share=weights[used],
@@ -260,12 +260,12 @@ def mix_of(
         merged: dict[tuple[str, ...], float] = {}
         for row, share in zip(_rows(given), weights[used], strict=True):
             merged[row] = merged.get(row, 0.0) + float(share)
-        had = _combinations(design, profiles)
+        had = set(_levels(design, profiles))
         mixed = {name: np.array(levels) for name, levels in zip(given, zip(*merged, strict=True), strict=True)}
         return Mix(
             profiles=mixed,
             share=np.array(list(merged.values())),
-            seen=np.array([row in had for row in _rows(_of_levels(design, mixed))]),
+            seen=np.array([row in had for row in _levels(design, mixed)]),
             over=in_words(design, columns[0], kept),
         )
     weights = patient_shares(design, group.members, profile_of_cohort)
@@ -278,14 +278,11 @@ def mix_of(
     )
 
 
-def _of_levels(design: Structure, profiles: Mapping[str, NDArray[np.str_]]) -> dict[str, NDArray[np.str_]]:
-    """Return the profiles without numbers: a model predicts at a new number as it does at those of the table."""
-    return {column: values for column, values in profiles.items() if column not in design.numbers}
-
-
-def _combinations(design: Structure, profiles: Mapping[str, NDArray[np.str_]]) -> set[tuple[str, ...]]:
-    """Return the combinations of levels that cohorts have, whatever their numbers."""
-    return set(_rows(_of_levels(design, profiles)))
+def _levels(design: Structure, profiles: Mapping[str, NDArray[np.str_]]) -> Iterator[tuple[str, ...]]:
+    """Yield the levels of each profile that have effects; at a new number a model predicts as at those of the table."""
+    count = len(next(iter(profiles.values()), ()))
+    rows = list(_rows({column: profiles[column] for column in design.level_columns}))
+    return iter(rows or [()] * count)
 
 
 def _rows(profiles: Mapping[str, NDArray[np.str_]]) -> Iterator[tuple[str, ...]]:
@@ -308,7 +305,8 @@ def describe_weights(design: Structure, profiles: Mapping[str, NDArray[np.str_]]
     """
     used = np.flatnonzero(weights)
     # The defining levels are the same in all profiles of the group and not repeated.
-    varying = [column for column in _of_levels(design, profiles) if design.labels[column] not in group.levels]
+    hidden = {*group.levels, *(design.labels[column] for column in design.numbers)}
+    varying = [column for column in profiles if design.labels[column] not in hidden]
     shares: dict[tuple[str, ...], float] = {}
     for profile in used:
         levels = tuple(str(profiles[column][profile]) for column in varying)

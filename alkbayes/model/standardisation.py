@@ -32,13 +32,13 @@ PATIENTS = {
 def common_support(design: Structure, column: str) -> Mask:
     """Return a mask of the cohorts in the common support of a column's levels, shape (cohort,).
 
-    Their levels of every other column are possible with all levels of the column in the table; any number is. The mask
-    is empty if there is no such cohort, or no other column.
+    Their levels of every other column are possible with all levels of the column in the table; any number is, and any
+    level without an effect. The mask is empty if there is no such cohort, or no other column.
     """
     others = [other for other in design.profiles if other != column]
     kept = np.full(len(design.cohorts), bool(others), dtype=np.bool_)
     levels = set(design.profiles[column].tolist())
-    for other in (each for each in others if each not in design.numbers):
+    for other in (each for each in design.level_columns if each != column):
         pairs = set(zip(design.profiles[column].tolist(), design.profiles[other].tolist(), strict=True))
         tied = _nested(pairs)
         possible = {
@@ -58,7 +58,12 @@ def in_words(design: Structure, column: str, kept: Mask) -> str:
     parts = []
     for other, levels in design.profiles.items():
         left = in_order(other, levels[kept].tolist())
-        if other not in {column, *design.numbers} and not kept.all() and len(left) < len(set(levels.tolist())):
+        if (
+            other != column
+            and other in design.level_columns
+            and not kept.all()
+            and len(left) < len(set(levels.tolist()))
+        ):
             parts.append((other, left))
     # Leaving a level out may also empty possible ones: the text names only the columns that decide it.
     decisive = [(other, left) for other, left in parts if _excludes(design, column, other)]
