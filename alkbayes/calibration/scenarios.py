@@ -39,7 +39,8 @@ class FixedTruth:
     tau
         Total SD of all levels of heterogeneity, on the link scale; each level has an equal share of the variance.
     effects
-        For each effect label, the difference of each level on that scale.
+        For each effect label, the difference of each level on that scale. Numbers and interactions without pooling have
+        no effect, and levels with a tau of their own the same tau.
     """
 
     orr: float

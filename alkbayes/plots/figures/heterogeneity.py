@@ -107,7 +107,7 @@ def heterogeneity(
             loc="left",
             pad=2,
         )
-        axes.set_xlabel("correlation" if name == "rho" else "SD on the logit scale")
+        axes.set_xlabel({"rho": "correlation", "spread": "SD of logs"}.get(name.split("_")[0], "SD on the logit scale"))
         if place % ACROSS == 0:
             axes.set_ylabel("density")
     write_key(figure, MARGIN_MM, head + body, width, key)
