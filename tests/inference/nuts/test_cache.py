@@ -204,7 +204,8 @@ def test_the_modules_that_make_the_density_are_all_named() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     # Of these only `model.design` takes anything, and what it makes of it is in the design.
-    data = {"errors", "vocabulary", "evidence.outcomes", "model.identification", "inference.nuts.cache"}
+    data = {"errors", "vocabulary", "evidence.numbers", "evidence.outcomes", "model.identification"}
+    data |= {"inference.nuts.cache"}
     data |= {"spec.faults", "spec.files", "spec.outcome", "spec.schema"}
     data |= {"text.digits", "text.json", "text.names", "text.wording"}
     named = {name.removeprefix("alkbayes.") for name in (*MADE_BY, *JOINT_MADE_BY)}
