@@ -4,21 +4,35 @@ Any other exception is a bug and keeps its traceback.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A parameter that mends an error, with a value where one is known."""
+
+    parameter: str
+    value: str | tuple[str, ...] | Mapping[str, str] | None = None
+
+    def __str__(self) -> str:
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return self.parameter if value is None else f"{self.parameter}={value!r}"
 
 
 class AlkbayesError(Exception):
     """Root of the errors that a user can fix.
 
     The message says what is wrong, where, what was found, what is allowed and what to do. `parameter`, which precedes
-    it, is set for errors in a single parameter's value.
+    it, is set for errors in a single parameter's value; `remedy`, which ends it, where a parameter mends the error.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, parameter: str | None = None) -> None:
-        super().__init__(message if parameter is None else f"{parameter}: {message}")
-        self.message, self.parameter = message, parameter
+    def __init__(self, message: str, *, parameter: str | None = None, remedy: Setting | None = None) -> None:
+        whole = message if remedy is None else f"{message} {remedy}"
+        super().__init__(whole if parameter is None else f"{parameter}: {whole}")
+        self.message, self.parameter, self.remedy = message, parameter, remedy
 
 
 class AlkbayesWarning(UserWarning):

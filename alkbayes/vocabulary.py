@@ -1,23 +1,13 @@
-"""Vocabulary of the field: columns, ordered levels, estimands, and the common interval probability."""
+"""Words of every analysis: estimands, groups and their order, and the common interval probability."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from alkbayes.alk.levels import LEVELS, RESULT_NAMES
+
 INTERVAL_PROB = 0.95
 """Probability of every credible, confidence and prediction interval; all are equal-tailed."""
-
-DEFAULT_MODELS = ("sequence", "line-generation", "line", "prior-tki", "generation", "overall")
-"""Candidates for the model of `alkbayes fit`: the first whose columns the table has.
-
-Generation comes last among single columns: its rates reflect a drug's era as much as its effect.
-"""
-
-DEFAULT_MODEL = DEFAULT_MODELS[0]
-"""Default model for the bundled table."""
-
-MEDIAN_MODEL = "pfs"
-"""Model of `alkbayes pfs`, the only bundled one for medians rather than response rates."""
 
 
 ALL = "all"
@@ -25,48 +15,6 @@ ALL = "all"
 
 TOTAL = "total"
 """Heterogeneity of all levels together, and the term that merges two a table cannot separate."""
-
-NOT_RANDOMISED = (
-    "Cohorts are not randomised between levels: a contrast compares different trials, patients and years, and is no "
-    "treatment effect."
-)
-"""Caveat for readers of any contrast."""
-
-
-class Line(StrEnum):
-    """Treatment history of a cohort."""
-
-    NAIVE = "naive"
-    PRETREATED = "pretreated"
-    MIXED = "mixed"
-
-
-class RegimenClass(StrEnum):
-    """Stratification of the review; shown as "TKI generation"."""
-
-    FIRST = "first"
-    SECOND = "second"
-    THIRD = "third"
-    COMBINATION = "combination"
-    EXPERIMENTAL = "experimental"
-
-
-class PriorAlkTki(StrEnum):
-    """Prior ALK TKI exposure of a cohort."""
-
-    NONE = "none"
-    CRIZOTINIB = "crizotinib"
-    SECOND = "second"
-    ANY = "any"
-    MIXED = "mixed"
-
-
-class PfsStatus(StrEnum):
-    """Status of a cohort's median progression-free survival."""
-
-    REACHED = "reached"
-    NOT_REACHED = "not_reached"
-    NOT_REPORTED = "not_reported"
 
 
 class Estimand(StrEnum):
@@ -152,42 +100,13 @@ def group_row(levels: Mapping[str, str]) -> dict[str, str | None]:
 GROUP_COLUMNS = tuple(group_row({}))
 """Table columns that identify a group of cohorts."""
 
-LEVELS: dict[str, tuple[str, ...]] = {
-    "line": tuple(Line),
-    "regimen_class": tuple(RegimenClass),
-    "prior_alk_tki": tuple(PriorAlkTki),
-    "phase": ("1", "1/2", "2", "3", "4"),
-    "generation": ("1", "2", "3", "4"),
-    "prior_chemo": ("none", "some", "all", "unknown"),
-    "assessor": ("irc", "investigator"),
-    "analysis_set": ("itt", "evaluable"),
-    "confirmed": ("yes", "no", "unknown"),
-    "certainty": ("high", "low"),
-    "after_generation": ("1", "2", "3", "4", "mixed"),
-    "assay": ("tissue", "plasma", "unknown"),
-    "counted": ("yes", "no"),
-}
-"""Columns with a fixed set of values, in display order."""
+FORMULA_ERRORS = frozenset({"#n/a", "#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!", "#spill!", "#calc!"})
+"""What a spreadsheet shows, in capitals, where a formula has no result."""
+MISSING = FORMULA_ERRORS | {"", "na", "n/a", "nan", "nr", "-", "–", "—", ".", "?"}
+"""How a table says in any of its columns, in either case, that a value is missing: R writes NA, SAS a point."""
 
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nr", "-", "–", "—", ".", "?"})
-"""Codes for a missing value in any column, case-insensitive: R writes NA, SAS a dot."""
-IMPOSSIBLE = frozenset(
-    frozenset({("line", str(line)), ("prior_alk_tki", str(earlier))})
-    for line, histories in {
-        # Naive patients have had no ALK TKI; in a mixed cohort, not all have had one.
-        Line.NAIVE: (PriorAlkTki.CRIZOTINIB, PriorAlkTki.SECOND, PriorAlkTki.ANY, PriorAlkTki.MIXED),
-        Line.MIXED: (PriorAlkTki.CRIZOTINIB, PriorAlkTki.SECOND, PriorAlkTki.ANY),
-    }.items()
-    for earlier in histories
-)
-"""Pairs of levels of two columns, each as (column, level), that exclude each other by definition."""
 
-LABELS: dict[str, str] = {
-    "regimen_class": "generation",
-    "generation": "agent_generation",
-    "cohort_id": "cohort",
-    "prior_alk_tki": "prior_tki",
-}
+LABELS = RESULT_NAMES | {"cohort_id": "cohort"}
 """Names of columns in results, if different from the table."""
 
 

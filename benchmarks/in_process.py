@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="no table by number of cohorts")
     arguments = parser.parse_args()
     spec = read_spec(model_path(arguments.model))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     responders, n = (evidence.frame[name].to_numpy() for name in ("responders", "n"))
     fit = seconds(lambda: fit_model(spec, evidence, engine=Engine.QUADRATURE))
     glmm = seconds(lambda: fit_glmm(responders, n))

@@ -27,7 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     spec = read_spec(model_path(arguments.model))
-    design = build_design(spec, read_evidence(columns=spec.columns))
+    design = build_design(spec, read_evidence(needed=spec.columns))
     with textbook(design) if arguments.textbook else build_model(design):
         pm.sample(
             draws=arguments.draws,

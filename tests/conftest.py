@@ -237,12 +237,28 @@ class Case:
         return np.random.default_rng(seed).normal(0.0, scale, (1, count, self.size))
 
 
+OUTCOMES = Path(__file__).parent / "fixtures" / "outcomes"
+OF_OTHER_TABLES = ("complete-response", "grade3-adverse-events", "serious-adverse-events")
+"""Bundled models of counts that the bundled table has not."""
+
+
+def read_for(spec: Spec) -> Evidence:
+    """Return the bundled table for a model, or a made-up one for a model of other counts."""
+    path = OUTCOMES / "adverse-events.csv" if spec.name in OF_OTHER_TABLES else None
+    return read_evidence(path, needed=spec.columns, outcome=spec.outcome)
+
+
+@pytest.fixture(scope="session")
+def evidence_for() -> Callable[[Spec], Evidence]:
+    return read_for
+
+
 def make_case(name: str) -> Case:
     if name in VARIANTS:
         spec, evidence = make_spec(**VARIANTS[name]), make_evidence(**NUMBERS)
     else:
         spec = read_spec(model_path(name))
-        evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
+        evidence = read_for(spec)
     return Case(name, spec, evidence, build_design(spec, evidence))
 
 

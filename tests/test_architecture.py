@@ -33,7 +33,7 @@ ONLY_IN = {
 """Libraries, each with the one package that may import it."""
 
 BAYESIAN = {"arviz", "arviz_base", "arviz_stats", "numba", "nutpie", "pymc", "pytensor", "xarray"}
-CLASSICAL_MAY_IMPORT = {"errors", "vocabulary", "text", "evidence", "likelihood", "classical"}
+CLASSICAL_MAY_IMPORT = {"errors", "alk", "vocabulary", "text", "evidence", "likelihood", "classical"}
 
 OPTION = re.compile(r"(?<![\w-])--[a-z]")
 

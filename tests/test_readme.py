@@ -39,7 +39,7 @@ def test_the_output_in_the_readme_is_what_the_command_prints(
     monkeypatch.setenv("COLUMNS", "100")
     chosen = default_model(read_evidence().frame)
     spec = read_spec(model_path(chosen.name))
-    fit = fit_model(spec, read_evidence(columns=spec.columns), standard=Standard.SAME)
+    fit = fit_model(spec, read_evidence(needed=spec.columns), standard=Standard.SAME)
     left_out = {
         "unnamed": [asdict(each) for each in unnamed_columns(fit)],
         "unexamined": [asdict(each) for each in unexamined_columns(fit)],

@@ -11,12 +11,13 @@ from alkbayes.analyses.intracranial import GENERATION, MAIN, IntracranialAnalysi
 from alkbayes.analyses.joint import PRIOR_SD, Correlation, JointFit, beside_separate, brain_less_body, sceptical
 from alkbayes.estimates.headline import CONTRAST
 from alkbayes.estimates.rates import posterior_of
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.inference.fit import Fit
 from alkbayes.sensitivity.power_scaling import PowerScaling
 from alkbayes.sensitivity.table import BEYOND_NOISE, MOVED
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, points, ratio, share_of_draws
-from alkbayes.vocabulary import ALL, INTERVAL_PROB, NOT_RANDOMISED, label_of
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, label_of
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """A direction is settled if the probability of the opposite one is below this."""
@@ -34,7 +35,7 @@ def record_of(found: IntracranialAnalysis) -> dict[str, Any]:
         "power_scaling": found.scaling.as_record(),
         "left_out": found.left_out,
         "conclusions": conclusions(found),
-        "notes": [*found.brain.evidence.notes, NOT_RANDOMISED],
+        "notes": [*found.brain.evidence.notes, ORR.not_randomised],
     }
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import MEDIAN_MODEL
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.classical.published.mean_of_medians import RESAMPLES, weighted_mean
 from alkbayes.errors import UsageError
 from alkbayes.estimates.medians import (
@@ -31,7 +33,8 @@ from alkbayes.evidence.medians import (
     known_of,
     medians_of,
 )
-from alkbayes.evidence.table import RECONSTRUCTION, trial_labels
+from alkbayes.evidence.outcomes import ORR
+from alkbayes.evidence.table import trial_labels
 from alkbayes.inference.importance.medians import MedianPosterior, prior_medians, sample_medians
 from alkbayes.inference.settings import DEFAULT_SEED, MAX_SEED, MAX_STEPS
 from alkbayes.model.design import Structure, build_structure
@@ -41,7 +44,7 @@ from alkbayes.spec.schema import model_path
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import GROUP_COLUMNS, MEDIAN_MODEL, NOT_RANDOMISED, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -215,7 +218,7 @@ def pfs_results(
         if not low <= value <= high:
             raise UsageError(f"--{name}: found {value}; allowed: {low} to {high:,}.")
     spec = spec or read_median_spec(model_path(MEDIAN_MODEL))
-    check_medians(evidence, columns=spec.columns)
+    check_medians(evidence, needed=spec.columns)
     medians = medians_of(evidence)
     known = known_of(evidence, medians)
     structure = build_structure(spec, medians.frame, medians.patients)
@@ -249,7 +252,7 @@ def pfs_results(
         notes=(*_sentences(known, medians, weighted, left_out), *structure.notes),
         cautions=notes_of(
             *CAUTIONS,
-            *([Note(NoteKind.NOT_RANDOMISED, NOT_RANDOMISED)] if len(contrasts) else []),
+            *([Note(NoteKind.NOT_RANDOMISED, ORR.not_randomised)] if len(contrasts) else []),
             *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if evidence.bundled else []),
         ),
         settings={"seed": seed, "draws": draws, "resamples": RESAMPLES},
@@ -282,7 +285,7 @@ def prior_table(evidence: "Evidence", spec: MedianSpec, *, seed: int = DEFAULT_S
     pandas.DataFrame
         Columns quantity ("typical median, months"; "ratio of medians"), of, median, low, high.
     """
-    check_medians(evidence, columns=spec.columns)
+    check_medians(evidence, needed=spec.columns)
     medians = medians_of(evidence)
     structure = build_structure(spec, medians.frame, medians.patients)
     prior = prior_medians(structure, medians, seed=seed, draws=PRIOR_DRAWS)

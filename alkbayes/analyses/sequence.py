@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import LEVELS
+from alkbayes.alk.words import HISTORIES
 from alkbayes.errors import UsageError
 from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import (
@@ -27,6 +29,7 @@ from alkbayes.estimates.rates import (
     profile_weights,
     with_errors,
 )
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.settings import Engine
 from alkbayes.likelihood.links import inverse
@@ -38,7 +41,7 @@ from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, near_miss, quoted, shown
 from alkbayes.text.wording import percent, percent_interval, probability
-from alkbayes.vocabulary import LEVELS, NOT_RANDOMISED, Estimand, in_order, label_of
+from alkbayes.vocabulary import Estimand, in_order, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -48,15 +51,6 @@ type Array = NDArray[np.float64]
 MODEL = "sequence"
 """Model fitted when no run is given."""
 EARLIER, GENERATION = "prior_alk_tki", "regimen_class"
-
-HISTORIES = {
-    "none": "no ALK inhibitor",
-    "crizotinib": "crizotinib",
-    "second": "a second-generation inhibitor",
-    "any": "ALK inhibitors of mixed kinds",
-    "mixed": "an ALK inhibitor in some patients",
-}
-"""Treatment histories, worded for a sentence."""
 
 WEIGHTING = (
     "A cell with cohorts is averaged over its own patients' lines; one without over the lines of all patients with "
@@ -206,7 +200,7 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
         matrix=matrix,
         options=options,
         comparisons=comparison_table(posterior, frame, errors, after=after),
-        cautions=(NOT_RANDOMISED, *_cautions(matrix, frame)),
+        cautions=(ORR.not_randomised, *_cautions(matrix, frame)),
         findings=tuple(_finding(str(earlier), of) for earlier, of in options.groupby("earlier", sort=False)),
     )
 

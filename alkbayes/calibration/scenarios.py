@@ -119,7 +119,7 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
         If the bundled table lacks a column of the model.
     """
     scenario = scenario_named(name)
-    bundled = stated_cohorts(spec, read_evidence(columns=spec.needed))
+    bundled = stated_cohorts(spec, read_evidence(needed=spec.needed))
     frame = bundled.frame
     if scenario.trials is not None:
         frame = frame[frame["trial"].isin(scenario.trials)]

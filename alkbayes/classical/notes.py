@@ -5,19 +5,32 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import Test, quantile
 from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod
 from alkbayes.text.notes import Instead, Note, NoteKind
-from alkbayes.text.wording import percent, percent_interval, variance
+from alkbayes.text.wording import percent, percent_interval, sentence, variance
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NAMED_COHORTS = 10
 """Cohorts named in a note; further ones are counted."""
-FEW_DF = 2
-"""With so few degrees of freedom the 97.5 % quantile of t is 12.7 or 4.3, and a t interval of little or no use."""
+FEW_DF = 3
+"""With fewer degrees of freedom the 97.5 % quantile of t is above 3.2, and a t interval of little or no use."""
 FEW_DF_NOTE = (
     "A t interval with one or two degrees of freedom, 12.7 or 4.3 standard errors either side, is of little use."
 )
+SAME_DF = 0.005
+"""Degrees of freedom this close to a whole number are printed as that number."""
+ROUGH_DF = 4
+"""With fewer degrees of freedom Satterthwaite's approximation is poor (Tipton 2015, doi:10.1037/met0000011)."""
+ROUGH_DF_NOTE = f"Fewer than {ROUGH_DF} degrees of freedom: the interval is rough."
+NARROW_CR2 = "The cluster-robust interval is narrower here than the plain one, and may be far too sure."
+SMALLER_CR2 = (
+    "The cluster-robust standard error is smaller here than the model-based one: intervals and p-values that rest on "
+    "it may be far too sure."
+)
+NO_TAU2 = "There, tau2 is estimated at 0, which ignores heterogeneity that few cohorts cannot rule out."
+"""Caution on the result of the binomial model to use instead."""
 
 
 def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> str:
@@ -26,7 +39,29 @@ def correction_note(corrected: npt.NDArray[np.bool_], names: Sequence[str]) -> s
     if not touched:
         return ""
     which = f"cohort {_listed(touched)}" if len(touched) == 1 else f"cohorts {_listed(touched)}"
-    return f"1/2 was added to responders and non-responders of {which}, where one of them is 0."
+    return f"1/2 was added to events and non-events of {which}, where one of them is 0."
+
+
+def separation_note(separated: npt.NDArray[np.bool_], names: Sequence[str], *, corrected: bool) -> str:
+    """Say which odds ratios the counts alone put at 0 or infinity; empty if none.
+
+    Parameters
+    ----------
+    separated
+        Mask of the coefficients, shape (p,), bool.
+    names
+        Their names, length p.
+    corrected
+        True if 1/2 was added to empty cells, which gives them an estimate.
+    """
+    found = [name for name, flag in zip(names, separated, strict=True) if flag]
+    if not found:
+        return ""
+    named = f"Complete separation: the counts alone give no finite odds ratio for {_listed(found)}."
+    through = (
+        "The one printed exists only through the added 1/2 and is arbitrary in size, as are its interval and p-value."
+    )
+    return f"{named} {through}" if corrected else named
 
 
 def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) -> str:
@@ -66,7 +101,44 @@ def standard_error_note(
         )
         held = f"{method}-adhoc holds the Hartung-Knapp factor at 1 or above."
         return Note(NoteKind.OTHER, f"{fault} {held}", instead())
-    return Note(NoteKind.OTHER, FEW_DF_NOTE, instead()) if df <= FEW_DF else None
+    return Note(NoteKind.OTHER, FEW_DF_NOTE, instead()) if df < FEW_DF else None
+
+
+def cluster_robust_note(
+    se: Floats, model_se: Floats, df: Floats, instead: Callable[[], Instead], *, without: str, tested: bool
+) -> Note | None:
+    """Say where cluster-robust standard errors are missing, may be too small, or their t is of little use.
+
+    Parameters
+    ----------
+    se, model_se, df
+        Cluster-robust and model-based standard errors, and degrees of freedom, of the effects, shape (p,).
+    instead
+        Gives the result to use instead; called only where it is needed, as it takes a fit.
+    without
+        As in :class:`alkbayes.classical.inverse_variance.cluster_robust.RobustFit`.
+    tested
+        True if p-values are shown, which are too sure already where an interval by t is not.
+    """
+    known = np.isfinite(se)
+    few = float(df[known].min(initial=np.inf))
+    reach = np.array([quantile(float(each), INTERVAL_PROB) for each in df[known]])
+    faults = []
+    if few < FEW_DF:
+        faults.append(
+            FEW_DF_NOTE
+            if abs(few - round(few)) < SAME_DF
+            else f"A t interval with {few:.2f} degrees of freedom, {quantile(few, INTERVAL_PROB):.1f} standard errors "
+            "either side, is of little use."
+        )
+    if tested and (se < model_se)[known].any():
+        faults.append(SMALLER_CR2)
+    elif (reach * se[known] < quantile(None, INTERVAL_PROB) * model_se[known]).any():
+        faults.append(NARROW_CR2)
+    rough = ROUGH_DF_NOTE if FEW_DF <= few < ROUGH_DF else ""
+    lacking = "" if known.all() else sentence(without)
+    text = " ".join(filter(None, [lacking, rough, *faults]))
+    return Note(NoteKind.OTHER, text, instead() if lacking or faults else None) if text else None
 
 
 def rate_with_interval(estimate: float, low: float | None, high: float | None) -> str:

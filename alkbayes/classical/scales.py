@@ -10,10 +10,9 @@ from scipy.special import expit
 from alkbayes.classical.counts import Floats, checked_counts
 
 FREEMAN_TUKEY_DISCOURAGED = (
-    "The Freeman-Tukey double arcsine is discouraged: it depends on the number of patients, so that cohorts of "
-    "different sizes share no way back to a proportion, and the usual one, by the harmonic mean of the sizes, can put "
-    "the pooled rate far from what the cohorts show (Schwarzer et al. 2019, doi:10.1002/jrsm.1348; Röver & Friede "
-    "2022, doi:10.1002/jrsm.1591)."
+    "The Freeman-Tukey double arcsine is discouraged: it depends on n, so that cohorts of different sizes share no "
+    "way back to a proportion, and the usual one, by the harmonic mean of the sizes, can put the pooled rate far from "
+    "what the cohorts show (Schwarzer et al. 2019, doi:10.1002/jrsm.1348; Röver & Friede 2022, doi:10.1002/jrsm.1591)."
 )
 
 

@@ -3,6 +3,8 @@
 Heavy imports stand inside commands, so that `alkbayes --help` does not wait for PyMC.
 """
 
+import re
+import shlex
 import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -16,7 +18,8 @@ from alkbayes.cli.classical import audit, influence, pool, regress, small_study,
 from alkbayes.cli.data import evidence, models
 from alkbayes.cli.output import plot, report
 from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
-from alkbayes.errors import AlkbayesError, AlkbayesWarning
+from alkbayes.errors import AlkbayesError, AlkbayesWarning, Setting
+from alkbayes.evidence.sources import columns_text
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C by shell convention: 128 plus the signal number."""
@@ -41,10 +44,34 @@ class Group(TyperGroup):
 
 
 def _spelled(error: AlkbayesError) -> str:
-    """Return an error's message with its parameter as an option."""
-    if error.parameter is None:
-        return str(error)
-    return f"--{error.parameter.replace('_', '-')}: {error.message}"
+    """Return an error's message with its parameters as options."""
+    before = "" if error.parameter is None else f"{_option(error.parameter)}: "
+    return f"{before}{error.message}{'' if error.remedy is None else f' {_given(error.remedy)}'}"
+
+
+def _option(parameter: str) -> str:
+    return f"--{parameter.replace('_', '-')}"
+
+
+def _given(setting: Setting) -> str:
+    """Return a setting as it is typed in a shell."""
+    option = _option(setting.parameter)
+    if setting.value is None:
+        return option
+    match setting.value:
+        case tuple() as values:
+            return " ".join(f"{option} {_quoted(value)}" for value in values)
+        case str() as value:
+            return f"{option} {_quoted(value)}"
+        case columns:
+            return f"{option} {_quoted(columns_text(columns))}"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as it is typed in a shell; double quotes are understood by all, but do not protect everything."""
+    if not re.search(r"[^\w@%+=:,./-]", text):
+        return text
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _print_warning(otherwise: Callable[..., None]) -> Callable[..., None]:

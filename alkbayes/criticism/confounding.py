@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 type Array = NDArray[np.float64]
 
-OWN_OUTCOMES = ("orr_", "pfs_", "ic_")
+OWN_OUTCOMES = ("orr_", "pfs_", "ic_", "sae_", "g3_")
 """Prefixes of columns with outcomes of the same patients, which may follow from the response."""
 NO_COVARIATES = frozenset({"cohort_id", "responders", "n", "trial"})
 SAME_AS_RATE = 0.95

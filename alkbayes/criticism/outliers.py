@@ -12,6 +12,7 @@ from scipy.stats import false_discovery_control
 
 from alkbayes.criticism.integrated_likelihood import positions, with_neighbours
 from alkbayes.criticism.loo_cohorts import CohortsLeftOut
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
 from alkbayes.inference.importance.target import Target
 from alkbayes.model.design import Design
@@ -126,12 +127,12 @@ def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> d
         "good_k": float(loo.good_k),
         "below": int((table["p"] < NOMINAL).sum()),
         "expected_below": NOMINAL * len(table),
-        "verdict": list(verdict(table, model=fit.spec.name)),
+        "verdict": list(verdict(table, model=fit.spec.name, outcome=fit.evidence.outcome)),
         "cohorts": records(table),
     }
 
 
-def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:
+def verdict(table: pd.DataFrame, *, model: str, outcome: Outcome) -> tuple[str, ...]:
     """Return paragraphs on the outlying cohorts, and how to follow them up."""
     below, count = int((table["p"] < NOMINAL).sum()), len(table)
     chance = (
@@ -145,11 +146,11 @@ def verdict(table: pd.DataFrame, *, model: str) -> tuple[str, ...]:
     sentences = [f"{share} (false discovery rate {100 * FALSE_DISCOVERY_RATE:.0f} %). {chance}"]
     for row in found:
         told = (
-            f"{row['cohort_id']}: {row['responders']} of {row['n']} responded, {100 * row['observed']:.1f} %; the "
+            f"{row['cohort_id']}: {row['responders']} of {row['n']} {outcome.had}, {100 * row['observed']:.1f} %; the "
             f"others predict {100 * row['median']:.1f} % ({100 * row['low']:.1f}–{100 * row['high']:.1f})."
         )
         if row["p_swapped"] >= NOMINAL:
-            told += f" With responders and non-responders swapped it would fit (p = {row['p_swapped']:.2f})."
+            told += f" With {outcome.events} and {outcome.others} swapped it would fit (p = {row['p_swapped']:.2f})."
         sentences.append(told)
     sentences.append(
         "Look at the counts in their sources first, then at how the cohort is classified. If both are right, it "

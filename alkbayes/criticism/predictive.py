@@ -23,13 +23,15 @@ from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from alkbayes.alk.levels import Line
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
 from alkbayes.model.design import Design
 from alkbayes.model.draws import complete, from_prior
 from alkbayes.model.predictive import response_rates
 from alkbayes.model.summary import equal_tailed
 from alkbayes.text.json import records
-from alkbayes.vocabulary import INTERVAL_PROB, Line, group_row, in_order, label_of
+from alkbayes.vocabulary import INTERVAL_PROB, group_row, in_order, label_of
 
 type Array = NDArray[np.float64]
 type Counts = NDArray[np.int64]
@@ -49,6 +51,14 @@ UNBELIEVED = (0.05, 0.95)
 """Cell rates below and above which hardly any are credible."""
 
 
+class Scale(StrEnum):
+    """What a test statistic is: a proportion or a difference of two, a count, or an SD."""
+
+    RATE = "rate"
+    COUNT = "count"
+    SD = "sd"
+
+
 class Kind(StrEnum):
     """Replication of these cohorts, or of new cohorts of new trials with these profiles."""
 
@@ -62,10 +72,12 @@ class Statistic:
 
     Attributes
     ----------
+    scale
+        What it is; an SD is on the logit scale.
     kind
         "same", "new" or "prior": the kind of replication.
     observed
-        Observed value. Rates and their differences are proportions; `sd of the logits` is on the logit scale.
+        Observed value.
     median, low, high
         Median and equal-tailed 95 % interval of the replicated tables.
     p
@@ -76,6 +88,7 @@ class Statistic:
     """
 
     name: str
+    scale: Scale
     kind: str
     observed: float
     median: float
@@ -127,12 +140,15 @@ class PosteriorChecks:
         These values for either kind, shape (cohort,).
     statistics
         Each for either kind.
+    outcome
+        What the cohorts count.
     """
 
     cohorts: pd.DataFrame
     uniform: Mapping[str, float | None]
     pit: Mapping[str, Array]
     statistics: tuple[Statistic, ...]
+    outcome: Outcome
 
     @property
     def conclusion(self) -> str:
@@ -169,12 +185,13 @@ class PriorChecks:
         observed (crude rate), median, low, high (95 %) of the crude rate predicted from the priors for the same
         cohorts, below and above: its probability below 5 % and above 95 %; inside: True if the interval contains the
         observed rate.
-    statistics
+    statistics, outcome
         As for the posterior.
     """
 
     cells: pd.DataFrame
     statistics: tuple[Statistic, ...]
+    outcome: Outcome
 
     @property
     def conclusion(self) -> str:
@@ -218,6 +235,7 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
         uniform={kind: uniformity(pit) for kind, pit in pits.items()},
         pit=pits,
         statistics=tuple(statistics),
+        outcome=fit.evidence.outcome,
     )
 
 
@@ -249,7 +267,7 @@ def prior_checks(fit: Fit) -> PriorChecks:
                 "inside": bool(low <= observed <= high),
             }
         )
-    return PriorChecks(cells=pd.DataFrame(rows), statistics=tuple(_statistics(fit, found)))
+    return PriorChecks(pd.DataFrame(rows), tuple(_statistics(fit, found)), fit.evidence.outcome)
 
 
 def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: np.random.Generator) -> Replicates:
@@ -304,12 +322,13 @@ def _statistics(fit: Fit, found: Replicates) -> Iterator[Statistic]:
     """Yield the test statistics of the observed table against replicated ones."""
     design = fit.design
     low, _, high = equal_tailed(found.responders, prob=INNER_PROB, occurring=True, axis=0)
-    for name, of, meaning in _measures(fit, low, high):
+    for name, scale, of, meaning in _measures(fit, low, high):
         values = of(found.responders)
         observed = float(of(design.responders[None].astype(np.int64))[0])
         ends = equal_tailed(values, prob=INTERVAL_PROB, occurring=True, axis=0)
         yield Statistic(
             name=name,
+            scale=scale,
             kind=found.kind,
             observed=observed,
             median=float(ends[1]),
@@ -320,22 +339,25 @@ def _statistics(fit: Fit, found: Replicates) -> Iterator[Statistic]:
         )
 
 
-def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable[[Counts], Array], str]]:
-    """Yield names, functions of tables (table, cohort), and interpretations of the test statistics."""
-    n = fit.design.n
+def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Scale, Callable[[Counts], Array], str]]:
+    """Yield names, scales, functions of tables (table, cohort), and interpretations of the test statistics."""
+    n, short = fit.design.n, fit.evidence.outcome.short
     if len(n) > 1:
         yield (
             "SD of the logits",
+            Scale.SD,
             lambda counts: np.log((counts + 0.5) / (n - counts + 0.5)).std(axis=1, ddof=1),
             "spread of the observed rates, chance included; if unusual, the model misjudges heterogeneity",
         )
     yield (
-        "smallest ORR",
+        f"smallest {short}",
+        Scale.RATE,
         lambda counts: (counts / n).min(axis=1),
         "lowest observed rate; if unusual, the model cannot accommodate it, or the cohort is outlying",
     )
     yield (
-        "largest ORR",
+        f"largest {short}",
+        Scale.RATE,
         lambda counts: (counts / n).max(axis=1),
         "highest observed rate; if unusual, the model cannot accommodate it, or the cohort is outlying",
     )
@@ -345,6 +367,7 @@ def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable
         if naive.any() and treated.any():
             yield (
                 "naive less pretreated",
+                Scale.RATE,
                 lambda counts: (
                     counts[:, naive].sum(axis=1) / n[naive].sum() - counts[:, treated].sum(axis=1) / n[treated].sum()
                 ),
@@ -352,6 +375,7 @@ def _measures(fit: Fit, low: Array, high: Array) -> Iterator[tuple[str, Callable
             )
     yield (
         OUTSIDE,
+        Scale.COUNT,
         lambda counts: ((counts < low) | (counts > high)).sum(axis=1).astype(np.float64),
         "number outside their 90 % interval; too many: intervals too narrow; too few: too wide",
     )

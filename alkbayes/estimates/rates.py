@@ -117,13 +117,21 @@ def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> 
     )
 
 
-def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:
+type DrawnRow = tuple[dict[str, str | int | float | None], Array]
+"""Identifying columns of a row of :func:`pooled_table`, and its draws."""
+
+
+def pooled_table(
+    posterior: Posterior, errors: ErrorsOf | None = None, drawn: Iterable[DrawnRow] | None = None
+) -> pd.DataFrame:
     """Return the pooled response rates of every group, a row for each estimand.
 
     Parameters
     ----------
     errors
         Function for the Monte Carlo errors of draws; without it the table has no such columns.
+    drawn
+        The rows of :func:`pooled_draws`, if they are at hand.
 
     Returns
     -------
@@ -137,7 +145,7 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
         of them with a combination found in no cohort, and own_mean, own_median, own_low and own_high, the row over its
         own patients, with own_mcse and so on if there are `errors`.
     """
-    rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in pooled_draws(posterior)]
+    rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in drawn or pooled_draws(posterior)]
     if posterior.standard is Standard.SAME:
         # Other rows are over their own patients already.
         single = [group for group in groups_of(posterior.design) if len(group.levels) == 1]
@@ -151,9 +159,7 @@ def pooled_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def pooled_draws(
-    posterior: Posterior, groups: Iterable[Group] | None = None
-) -> Iterator[tuple[dict[str, str | int | float | None], Array]]:
+def pooled_draws(posterior: Posterior, groups: Iterable[Group] | None = None) -> Iterator[DrawnRow]:
     """Yield the identifying columns of each row of :func:`pooled_table`, for all groups by default, and its draws.
 
     Draws have shape (draw,); those of `next_cohort` (draw, new cohort).

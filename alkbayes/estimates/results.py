@@ -1,28 +1,35 @@
 """Results of a fit: the tables, and the document printed by `fit --json` and kept in a run."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from alkbayes.alk.levels import STRATA
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.classical import PoolingMethod
 from alkbayes.classical.pooling.tables import frame_of, pool_groups
 from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import (
+    Array,
+    DrawnRow,
     cohort_table,
     contrast_table,
     heterogeneity_table,
+    pooled_draws,
     pooled_table,
     posterior_of,
 )
 from alkbayes.evidence.cautions import table_cautions
-from alkbayes.evidence.rules import STRATA
-from alkbayes.evidence.table import RECONSTRUCTION
 from alkbayes.text.json import records
 from alkbayes.text.notes import Note, NoteKind, notes_of
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.vocabulary import ALL
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from alkbayes.inference.fit import Fit
 
 CLASSICAL_METHODS = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK_ADHOC, PoolingMethod.GLMM_ML)
@@ -41,6 +48,9 @@ class Results:
         cohorts.
     classical
         See :func:`alkbayes.classical.pool_table`; for the same groups.
+    estimands
+        Draws of the pooled rates, proportions in [0, 1]: a variable for each estimand with the dimensions chain, draw
+        and group, whose coordinate is such as "all" or "line naive". `next_cohort` has one new cohort for each draw.
     document
         Everything except the cohorts, with the model and the convergence verdict, as JSON values.
     """
@@ -50,13 +60,15 @@ class Results:
     heterogeneity: pd.DataFrame
     cohorts: pd.DataFrame
     classical: pd.DataFrame
+    estimands: "xr.Dataset"
     document: dict[str, Any]
 
 
 def results_of(fit: "Fit") -> Results:
     """Return the tables of a fit."""
     posterior, errors = posterior_of(fit), error_columns_of(fit)
-    pooled, contrasts = pooled_table(posterior, errors), contrast_table(posterior, errors)
+    drawn = list(pooled_draws(posterior))
+    pooled, contrasts = pooled_table(posterior, errors, drawn), contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
     groups = pool_groups(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
     classical = frame_of(groups)
@@ -64,7 +76,7 @@ def results_of(fit: "Fit") -> Results:
         *fit.evidence.notes,
         *fit.design.notes,
         *table_cautions(fit.evidence),
-        *([Note(NoteKind.NOT_RANDOMISED, NOT_RANDOMISED)] if len(contrasts) else []),
+        *([Note(NoteKind.NOT_RANDOMISED, fit.evidence.outcome.not_randomised)] if len(contrasts) else []),
         *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if fit.evidence.bundled else []),
     )
     evidence = fit.evidence
@@ -74,6 +86,7 @@ def results_of(fit: "Fit") -> Results:
         heterogeneity=heterogeneity,
         cohorts=cohorts,
         classical=classical,
+        estimands=_estimands(fit, drawn),
         document={
             "model": fit.spec.name,
             "question": fit.spec.question,
@@ -92,6 +105,10 @@ def results_of(fit: "Fit") -> Results:
                 "patients": evidence.patients,
                 "responders": evidence.responders,
                 "sha256": evidence.sha256,
+                "file": evidence.file,
+                "sheet": evidence.sheet,
+                "columns": dict(evidence.columns),
+                **evidence.selection.as_record(),
             },
             "diagnostics": fit.diagnostics.as_record(),
             "pooled": records(pooled),
@@ -101,10 +118,29 @@ def results_of(fit: "Fit") -> Results:
                 row | {"notes": [note.as_record() for note in group.pooled.notes]}
                 for row, group in zip(records(classical), groups, strict=True)
             ],
+            "exceedance": [],
             "notes": [note.text for note in notes],
             "note_kinds": [str(note.kind) for note in notes],
             "provenance": fit.provenance.as_record(),
         },
+    )
+
+
+def _estimands(fit: "Fit", drawn: Sequence[DrawnRow]) -> "xr.Dataset":
+    """Return the draws of pooled rates with the chains and draws of the posterior."""
+    import xarray as xr
+
+    index = fit.tree["posterior"].coords
+    shape = index.sizes["chain"], index.sizes["draw"]
+    draws: dict[str, list[Array]] = {}
+    places: dict[str, None] = {}
+    for row, values in drawn:
+        places[ALL if row["group"] == ALL else f"{row['group']} {row['level']}"] = None
+        one = values if values.ndim == 1 else values[:, 0]
+        draws.setdefault(str(row["estimand"]), []).append(one.reshape(shape))
+    return xr.Dataset(
+        {name: (("chain", "draw", "group"), np.stack(columns, axis=-1)) for name, columns in draws.items()},
+        coords={"chain": index["chain"], "draw": index["draw"], "group": list(places)},
     )
 
 

@@ -1,1 +1,1 @@
-"""Tables of cohorts: read, checked, hashed."""
+"""Tables of cohorts: reading, checking and hashing."""

@@ -1,4 +1,4 @@
-"""What a reader of a table must know before any number: values spelt in two ways, a row of totals, cohorts twice."""
+"""Cautions about a table: values spelt in two ways, a possible row of totals, possible duplicates."""
 
 import unicodedata
 from collections import defaultdict
@@ -6,48 +6,86 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.evidence.duplicates import possible_duplicates
 from alkbayes.evidence.rules import BASIC_COLUMNS
 from alkbayes.evidence.table import Evidence
-from alkbayes.text.names import listed, quoted
+from alkbayes.text.names import listed, plain, quoted
 
 LEAST_ROWS = 3
-"""Of two rows each has the sums of all others where they are alike."""
+"""With two rows alike, each would be the sum of the others."""
+TOTALS = frozenset(
+    {
+        "total",
+        "totals",
+        "grandtotal",
+        "totalgeneral",
+        "subtotal",
+        "soustotal",
+        "sum",
+        "sums",
+        "overall",
+        "pooled",
+        "all",
+        "allpatients",
+        "gesamt",
+        "gesamtsumme",
+        "summe",
+        "zwischensumme",
+        "totaal",
+        "totale",
+        "somme",
+        "somma",
+        "suma",
+    }
+)
+"""Names of a row of totals or subtotals, as `text.names.plain` leaves them."""
 MOST_SHOWN = 5
 
 
 def table_cautions(evidence: Evidence) -> tuple[str, ...]:
-    """Return what no check of a single row can see, in sentences.
+    """Return cautions that take more than one row to see, one sentence each.
 
     Returns
     -------
     tuple of str
-        A row with the sums of all others; values of a column that differ in case, blanks or Unicode form only, the
-        first five of them; and what `possible_duplicates` says.
+        On a row that has the sums of all others, or is called a total; on values that differ only in case, blanks or
+        Unicode form (the first five); on unfamiliar levels among familiar ones; and on possible duplicates.
     """
     spellings = list(_spellings(evidence.frame))
     if len(spellings) > MOST_SHOWN:
         spellings[MOST_SHOWN:] = [f"{len(spellings) - MOST_SHOWN} more values are spelt in two ways."]
-    return (*_totals(evidence), *spellings, *possible_duplicates(evidence))
+    return (*_totals(evidence), *spellings, *_strangers(evidence.frame), *possible_duplicates(evidence))
 
 
 def _totals(evidence: Evidence) -> Iterator[str]:
-    """Yield a sentence for each row with the sums of the others."""
-    if evidence.cohorts < LEAST_ROWS:
-        return
-    frame = evidence.frame[["cohort_id", "responders", "n"]]
-    for cohort, responders, n in frame.itertuples(index=False, name=None):
-        if (2 * responders, 2 * n) == (evidence.responders, evidence.patients):
+    """Yield a sentence for each row that has the sums of the others, or is called a total."""
+    frame, outcome = evidence.frame, evidence.outcome
+    trials = frame["trial"] if "trial" in frame else frame["cohort_id"]
+    for cohort, trial, responders, n in zip(frame["cohort_id"], trials, frame["responders"], frame["n"], strict=True):
+        rest = evidence.responders - responders, evidence.patients - n
+        if evidence.cohorts >= LEAST_ROWS and rest == (responders, n):
             yield (
-                f"Cohort {quoted(cohort)} has the sums of all others, {responders:,} responders of {n:,} patients: if "
-                "it is their total, delete the row, or every patient is counted twice."
+                f"Cohort {quoted(cohort)} has the sums of all others, {responders:,} {outcome.events} of {n:,} "
+                f"{outcome.units}: if it is their total, delete the row, or every {outcome.unit} is counted twice."
+            )
+        elif evidence.cohorts > 1 and (_is_total(cohort) or _is_total(trial)):
+            yield (
+                f"Cohort {quoted(cohort)} is called a total and has {responders:,} {outcome.events} of {n:,} "
+                f"{outcome.units}; all others together have {rest[0]:,} of {rest[1]:,}. If it adds up other rows, "
+                f"delete it, or their {outcome.units} are counted twice."
             )
 
 
-def _spellings(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence for each set of values of one column that a reader would take for one.
+def _is_total(name: str) -> bool:
+    """Return whether a row's name is that of a total, as in "Total (95% CI)"."""
+    return plain(name.partition("(")[0]) in TOTALS
 
-    Only of trials, and of columns whose values are shared by two cohorts on average: others are free text.
+
+def _spellings(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each set of values in one column that look the same to a reader.
+
+    Trials and columns of levels only (two cohorts to a value, on average); the rest is free text.
     """
     for column in (name for name in frame if name not in BASIC_COLUMNS):
         alike: dict[str, list[str]] = defaultdict(list)
@@ -63,4 +101,17 @@ def _spellings(frame: pd.DataFrame) -> Iterator[str]:
             yield (
                 f"Column {column}: {names} differ only in {what} and count as {len(values)} values. If they are one, "
                 "write them alike."
+            )
+
+
+def _strangers(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each column that mixes the field's levels with others."""
+    for column, levels in LEVELS.items():
+        values = [value for value in dict.fromkeys(frame[column]) if value] if column in frame else []
+        others = [value for value in values if value not in levels]
+        if others and len(others) < len(values):
+            verb = "is a level" if len(others) == 1 else "are levels"
+            yield (
+                f"Column {column}: {listed([quoted(value) for value in others])} {verb} beside "
+                f"{listed([value for value in values if value in levels])}. If one of these is meant, write it so."
             )

@@ -1,4 +1,4 @@
-"""When the cohorts of a table were read out."""
+"""Data cut-offs and publication years of the cohorts in a table."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ def patients_by_year(evidence: Evidence) -> pd.DataFrame:
 
 
 def _dated(evidence: Evidence) -> Iterator[tuple[int | None, str, int]]:
-    """Yield the year of each cohort, what it is the year of, and its patients."""
+    """Yield the year of each cohort, the basis for it, and the number of patients."""
     published = _published() if evidence.bundled else {}
     for row in evidence.frame.to_dict(orient="records"):
         cutoff = YEAR.match(str(row.get("cutoff", "")))
@@ -49,7 +49,7 @@ def _dated(evidence: Evidence) -> Iterator[tuple[int | None, str, int]]:
 
 
 def _published() -> dict[str, int]:
-    """Return the year of each source of the bundled table that has one."""
+    """Return the publication year of each source of the bundled table, where known."""
     text = files("alkbayes").joinpath("data", "sources.csv").read_text(encoding="utf-8")
     records = csv.DictReader(io.StringIO(text))
     return {record["source_id"]: int(record["year"]) for record in records if YEAR.fullmatch(record["year"])}

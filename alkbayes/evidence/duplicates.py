@@ -1,4 +1,4 @@
-"""Cohorts that may be the same patients twice, under two names: what no check of a single row can see."""
+"""Possible duplicates: cohorts that may be the same patients under two names."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -8,20 +8,21 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import betaln, gammainc
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import Evidence
 from alkbayes.text.names import shown
 from alkbayes.text.wording import counted
 
 ALIKE = ("agent", "line", "phase")
-"""Columns in which two cohorts must not differ to be taken for one, where a table has them and both say something."""
+"""Columns in which duplicates must not differ, if the table has them and both cells are filled."""
 LEAST_PATIENTS = 20
 """Smaller cohorts have the same counts by chance too often."""
 MOST_SHOWN = 5
 LEAST_SURPRISE = 0.1
-"""Probability with which chance may make a table without such cohorts alarm."""
+"""Probability of a false alarm in a table without duplicates."""
 
 LARGEST_SUMMED = 1000
-"""Patients up to which the probability of equal counts is summed."""
+"""Largest cohort for which the probability of equal counts is summed exactly."""
 LEAST_SPREAD, LEAST_SHAPE = 1e-6, 0.1
 """Of the beta distribution of rates: one of no variance is no beta distribution, nor one of nothing but 0 and 1."""
 
@@ -43,15 +44,15 @@ def possible_duplicates(evidence: Evidence) -> tuple[str, ...]:
     tuple of str
         In the order of the table; the sixth and later ones are counted in one last sentence.
     """
-    frame = evidence.frame
+    frame, outcome = evidence.frame, evidence.outcome
     several = frame[
         (frame["n"] >= LEAST_PATIENTS) & (frame["responders"] > 0) & (frame["responders"] < frame["n"])
     ].reset_index(drop=True)
     pairs = list(_cohorts(several))
     named, expected = _beyond_chance(several, [int(one["n"]) for one, _ in pairs])
-    found = [*_trials(frame), *(_same_counts(*pair) for pair in pairs if int(pair[0]["n"]) >= named)]
+    found = [*_trials(frame), *(_same_counts(*pair, outcome) for pair in pairs if int(pair[0]["n"]) >= named)]
     if len(found) > MOST_SHOWN:
-        found[MOST_SHOWN:] = [f"{len(found) - MOST_SHOWN} more pairs may be the same patients."]
+        found[MOST_SHOWN:] = [f"{len(found) - MOST_SHOWN} more pairs may be the same {outcome.units}."]
     if pairs:
         verb = "has" if len(pairs) == 1 else "have"
         found.append(
@@ -83,17 +84,17 @@ def _cohorts(frame: pd.DataFrame) -> Iterator[tuple[Row, Row]]:
         yield one, other
 
 
-def _same_counts(one: Row, other: Row) -> str:
+def _same_counts(one: Row, other: Row, outcome: Outcome) -> str:
     trials = one.get("trial", ""), other.get("trial", "")
     where = f" of trials {shown(trials[0])} and {shown(trials[1])}" if all(trials) else ""
     return (
         f"Cohorts {shown(one['cohort_id'])} and {shown(other['cohort_id'])}{where} both have {one['responders']} "
-        f"responders of {one['n']} patients: if they are the same patients, keep one of them."
+        f"{outcome.events} of {one['n']} {outcome.units}: if they are the same {outcome.units}, keep one of them."
     )
 
 
 def _beyond_chance(frame: pd.DataFrame, sizes: Sequence[int]) -> tuple[float, float]:
-    """Return from how many patients on equal pairs are more than chance makes, and how many it makes in all.
+    """Return the size from which equal pairs outnumber chance, and the number of pairs that chance predicts.
 
     Large cohorts have the same counts by chance less often than small ones, so that one pair of 500 patients says
     more than ten of 30. The largest pair, the two largest, four, eight and so on are compared with the number that
@@ -153,7 +154,7 @@ def _rates(frame: pd.DataFrame) -> tuple[float, float]:
 
 
 def _candidates(frame: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return each number of patients that cohorts share, and how many pairs of them nothing tells apart."""
+    """Return each cohort size that occurs more than once, and the number of pairs with no distinguishing column."""
     columns = [name for name in ALIKE if name in frame]
     sizes, pairs = [], []
     for n, group in frame.groupby("n"):
@@ -174,7 +175,7 @@ def _candidates(frame: pd.DataFrame) -> tuple[Floats, Floats]:
 
 
 def _alike(frame: pd.DataFrame, keys: list[str], unless: tuple[str, ...]) -> Iterator[tuple[Row, Row]]:
-    """Yield each row that is like an earlier one in `keys` and not told apart by another column, with that one."""
+    """Yield pairs of rows that agree in `keys` and differ in no distinguishing column."""
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for record in frame.astype(str).to_dict("records"):
         row = {str(name): str(value) for name, value in record.items()}
@@ -186,5 +187,5 @@ def _alike(frame: pd.DataFrame, keys: list[str], unless: tuple[str, ...]) -> Ite
 
 
 def _told_apart(one: Row, other: Row, columns: tuple[str, ...]) -> bool:
-    """Return whether two rows differ in a column that both say something in."""
+    """Return whether two rows differ in a column that is filled in for both."""
     return any(one[name] != other[name] and one[name] and other[name] for name in columns if name in one)

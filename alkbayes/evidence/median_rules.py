@@ -1,33 +1,32 @@
-"""What the columns of median progression-free survival (PFS) must obey, and what to say where they do not.
+"""Rules for the columns of median progression-free survival (PFS).
 
-They are checked where medians are asked for, not whenever a table is read: nothing that is about response rates should
-wait for them.
+They are checked only when medians are analysed: a fault in them should not stop an analysis of response rates.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 
-from alkbayes.evidence.csv import Table
+from alkbayes.alk.levels import PfsStatus
 from alkbayes.evidence.faults import Fault
+from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import count_of
 from alkbayes.text.names import near_miss, plain, quoted
-from alkbayes.vocabulary import PfsStatus
 
 MEDIAN, LOW, HIGH, BEYOND = "pfs_median", "pfs_ci_low", "pfs_ci_high", "pfs_beyond"
 PATIENTS, STATUS = "pfs_n", "pfs_status"
 MONTHS = (MEDIAN, LOW, HIGH, BEYOND)
 LONGEST = 600.0
-"""Months; more are days or a slip."""
+"""Longest plausible median in months; anything longer is in days or a typing error."""
 ALLOWED = f"months, a number above 0 and at most {LONGEST:.0f}, or nothing"
 NOT_REACHED = {"nr", "ne", "notreached", "notestimable", "na", "inf", "infinity"}
-"""How a paper prints that a median or a limit was not reached, as `evidence_faults.plain` leaves it."""
+"""How a paper prints that a median or a limit was not reached, as `text.names.plain` leaves it."""
 STATUS_SAID_OTHERWISE = {"nr": "not_reached", "ne": "not_reached", "notestimable": "not_reached"} | dict.fromkeys(
     ("na", "unknown", "missing"), "not_reported"
 )
 
 
 def months_of(cell: str) -> float | None:
-    """Return the months that a cell holds; None if it is no plain decimal above 0, or far too large."""
+    """Return the number of months in a cell; None unless it is a plain decimal above 0 of plausible size."""
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?|\.[0-9]+", cell):
         return None
     months = float(cell)
@@ -35,12 +34,12 @@ def months_of(cell: str) -> float | None:
 
 
 def status_of(row: Mapping[str, str]) -> str:
-    """Return what a row says of its median; where it has no status, what its median says."""
+    """Return the status of the median, inferred from the median itself if the status is blank."""
     return row.get(STATUS) or (PfsStatus.REACHED if row.get(MEDIAN) else PfsStatus.NOT_REPORTED)
 
 
 def pfs_faults(table: Table) -> Iterator[Fault]:
-    """Yield what is wrong with the columns of median PFS, cell by cell and between those of a row."""
+    """Yield faults in the columns of median PFS, within cells and between the cells of a row."""
     names = table.header.cells
     places = {name: place for place, name in enumerate(names) if names.count(name) == 1}
     for record in table.records:
@@ -66,7 +65,7 @@ def _cell_faults(line: int, row: Mapping[str, str]) -> Iterator[Fault]:
 
 
 def _advice(column: str, cell: str) -> str:
-    """Return what to do about a cell that holds no months."""
+    """Return advice on a cell that does not hold a number of months."""
     if plain(cell) in NOT_REACHED:
         if column == MEDIAN:
             return f"Leave it empty, and write {PfsStatus.NOT_REACHED} in the column {STATUS}."
@@ -83,7 +82,7 @@ def _advice(column: str, cell: str) -> str:
 
 
 def _row_faults(line: int, row: Mapping[str, str]) -> Iterator[Fault]:
-    """Yield what does not go together in a row each of whose cells is in order."""
+    """Yield contradictions within a row whose cells are valid by themselves."""
     cohort, status = row.get("cohort_id", ""), status_of(row)
     median, low, high, beyond = (months_of(row.get(column, "")) for column in MONTHS)
 

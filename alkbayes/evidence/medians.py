@@ -1,4 +1,4 @@
-"""Printed medians as what a model can use: logs with standard errors, and bounds where a median was not reached.
+"""Published medians as model input: logs with standard errors, and bounds for medians not reached.
 
 A printed 95 % interval (low, high) of a median m gives log m the standard error
 
@@ -25,12 +25,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import PfsStatus
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence.csv import decode, read_table
-from alkbayes.evidence.faults import refusal
 from alkbayes.evidence.median_rules import BEYOND, HIGH, LOW, MEDIAN, PATIENTS, STATUS, months_of, pfs_faults, status_of
+from alkbayes.evidence.naming import TRIAL, absent_faults
 from alkbayes.evidence.rules import BASIC_COLUMNS, header_faults, row_faults
-from alkbayes.vocabulary import PfsStatus
+from alkbayes.evidence.table import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ BASE = Assumptions("as reported")
 
 @dataclass(frozen=True, slots=True)
 class Medians:
-    """The cohorts whose median, or a bound of it, is known, in the order of the table; logs of months.
+    """Cohorts with a known median or a bound on it, in table order; medians as logs of months.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class Medians:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """How much a table says of medians, in cohorts.
+    """Number of cohorts by what the table reports about their medians.
 
     Attributes
     ----------
@@ -160,7 +160,7 @@ class Known:
     skewed: tuple[str, ...]
 
 
-def check_medians(evidence: "Evidence", *, columns: "Sequence[str]") -> None:
+def check_medians(evidence: "Evidence", *, needed: "Sequence[str]") -> None:
     """Check the columns of median PFS, and those that a model needs.
 
     Raises
@@ -168,20 +168,20 @@ def check_medians(evidence: "Evidence", *, columns: "Sequence[str]") -> None:
     EvidenceError
         If a column is missing or a cell breaks a rule, with every fault by its line; or if no median is known.
     """
-    name = "the bundled table" if evidence.bundled else evidence.source
-    table = read_table(decode(evidence.content, name), name, expected=BASIC_COLUMNS)
-    needed = (*BASIC_COLUMNS, *columns)
-    if faults := [*header_faults(table, (*needed, MEDIAN)), *row_faults(table, needed), *pfs_faults(table)]:
-        raise refusal(name, faults)
+    table = table_of(evidence, (*needed, MEDIAN))
+    wanted = (*BASIC_COLUMNS, *(name for name in needed if name != TRIAL))
+    absent = absent_faults(table, (*wanted, MEDIAN), of_model=needed)
+    if faults := [*header_faults(table), *absent, *row_faults(table, wanted), *pfs_faults(table)]:
+        raise table.refusal(faults)
     if not any(_is_known(row) for row in _rows(evidence)):
         raise EvidenceError(
-            f"{name}: no cohort has a median PFS: {MEDIAN} is empty in every row, and no median that was not reached "
-            f"has a bound in {LOW} or {BEYOND}. There is nothing to pool."
+            f"{table.name}: no cohort has a median PFS: {MEDIAN} is empty in every row, and no median that was not "
+            f"reached has a bound in {LOW} or {BEYOND}. There is nothing to pool."
         )
 
 
 def medians_of(evidence: "Evidence", assumptions: Assumptions = BASE) -> Medians:
-    """Return the medians of a checked table as a model can use them."""
+    """Return the medians of a checked table as model input."""
     rows = _rows(evidence)
     known = [place for place, row in enumerate(rows) if _is_known(row)]
     if assumptions.not_reached == "left out":
@@ -225,7 +225,7 @@ def medians_of(evidence: "Evidence", assumptions: Assumptions = BASE) -> Medians
 
 
 def known_of(evidence: "Evidence", medians: Medians) -> Known:
-    """Return how much a table says of medians; `medians` is all of it."""
+    """Return the number of cohorts by what is reported; `medians` must be of the whole table."""
     statuses = [status_of(row) for row in _cells(evidence.frame)]
     names, rows = evidence.frame["cohort_id"].tolist(), _rows(evidence)
     missed = [at for at, status in enumerate(statuses) if status == PfsStatus.NOT_REACHED]
@@ -261,7 +261,7 @@ def _rows(evidence: "Evidence") -> list[dict[str, float | None]]:
 
 
 def _cells(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """Return the cells of each row that say something of medians."""
+    """Return the cells of each row that concern medians."""
     named = [name for name in (MEDIAN, LOW, HIGH, BEYOND, PATIENTS, STATUS) if name in frame]
     return [dict(zip(named, cells, strict=True)) for cells in zip(*(frame[name] for name in named), strict=True)]
 
@@ -275,7 +275,7 @@ def _is_known(row: dict[str, float | None]) -> bool:
 
 
 def _constant(se: Array, patients: Array) -> float:
-    """Return c of the imputed standard errors, from those that are printed."""
+    """Estimate the constant c of imputed standard errors from the published ones."""
     return float(np.median(se * np.sqrt(patients))) if len(se) >= LEAST_INTERVALS else EXPONENTIAL
 
 

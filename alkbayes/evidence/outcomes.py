@@ -1,26 +1,43 @@
-"""What is counted: the columns of a table that hold responders and patients, and what a reader calls them."""
+"""What is counted: the two columns of a table, and every word that a reader is told of them."""
 
 from dataclasses import dataclass
+
+PEOPLE = frozenset({"adult", "child", "man", "participant", "patient", "person", "woman"})
+"""Units that "who" refers to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A binomial outcome of the cohorts of a table.
+    """A binomial outcome of the cohorts of a table: its columns, and its nouns as a sentence has them.
 
     Attributes
     ----------
     responders, n
         Columns of the two counts.
     label
-        What responders over patients is called in the middle of a sentence.
+        The rate, in full.
     patients
-        Who is counted in `n`.
+        Who or what is counted in `n`, exactly.
+    short
+        The rate as a heading.
+    event, events
+        What is counted in `responders`, one and several.
+    had
+        What happened to those counted in `responders`, a verb in the past.
+    unit, units
+        Who or what is counted in `n` in a word, one and several.
     """
 
     responders: str = "responders"
     n: str = "n"
     label: str = "objective response rate"
     patients: str = "patients"
+    short: str = "ORR"
+    event: str = "responder"
+    events: str = "responders"
+    had: str = "responded"
+    unit: str = "patient"
+    units: str = "patients"
 
     @property
     def columns(self) -> tuple[str, str]:
@@ -29,13 +46,59 @@ class Outcome:
 
     @property
     def usual(self) -> bool:
-        """Whether it is the one that every table has for each cohort."""
+        """Whether its columns are those that every table has for each cohort."""
         return self.columns == ("responders", "n")
 
     @property
     def title(self) -> str:
         """The label at the beginning of a line."""
         return self.label[:1].upper() + self.label[1:]
+
+    @property
+    def of_response(self) -> bool:
+        """Whether responders are counted, of which there is more to say: a response, non-responders."""
+        return self.event == ORR.event
+
+    @property
+    def rate(self) -> str:
+        """The rate in running text."""
+        return "response rate" if self.of_response else self.label
+
+    @property
+    def response(self) -> str:
+        """The event itself."""
+        return "response" if self.of_response else self.event
+
+    @property
+    def responses(self) -> str:
+        """Several of them."""
+        return "responses" if self.of_response else self.events
+
+    @property
+    def others(self) -> str:
+        """The units that had no event."""
+        return f"non-{self.events}" if self.of_response else f"other {self.units}"
+
+    @property
+    def who(self) -> str:
+        """The relative pronoun for the units."""
+        return "who" if self.unit in PEOPLE else "which"
+
+    @property
+    def not_randomised(self) -> str:
+        """Caveat for readers of any contrast."""
+        return (
+            f"Cohorts are not randomised between levels: a contrast compares different trials, {self.units} and years, "
+            "and is no treatment effect."
+        )
+
+    def events_of(self, count: int) -> str:
+        """Return a count of events, as "1 responder" or "12 responders"."""
+        return f"{count:,} {self.event if count == 1 else self.events}"
+
+    def units_of(self, count: int) -> str:
+        """Return a count of units, as "1 patient" or "12 patients"."""
+        return f"{count:,} {self.unit if count == 1 else self.units}"
 
 
 ORR = Outcome()

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from alkbayes.evidence.csv import Table, decode, read_bytes, read_table
-from alkbayes.evidence.faults import Fault, refusal
+from alkbayes.alk.levels import LEVELS
+from alkbayes.evidence.faults import Fault
+from alkbayes.evidence.files import read_bytes, read_records
+from alkbayes.evidence.naming import absent_faults
+from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import count_of, header_faults
 from alkbayes.evidence.table import BUNDLED
 from alkbayes.text.names import near_miss, plain, quoted
-from alkbayes.vocabulary import LEVELS, is_missing
+from alkbayes.vocabulary import is_missing
 
 QUESTION = ("mutation_set", "assay")
 COUNTS = ("n_with", "n_biopsies")
@@ -63,7 +66,8 @@ def read_resistance(path: Path | None = None) -> ResistanceTable:
     Parameters
     ----------
     path
-        A CSV file in UTF-8 with a header; None for the bundled table. Columns as in `data/SCHEMA.md`.
+        A file as of :func:`alkbayes.evidence.table.read_evidence`; None for the bundled table. Columns as in
+        `data/SCHEMA.md`.
 
     Raises
     ------
@@ -78,9 +82,9 @@ def read_resistance(path: Path | None = None) -> ResistanceTable:
         name = str(path)
         source = name if name != BUNDLED else f"./{name}"
         content = read_bytes(path)
-    table = read_table(decode(content, name), name, expected=NEEDED)
-    if faults := [*table.faults, *header_faults(table, NEEDED), *_row_faults(table)]:
-        raise refusal(name, faults)
+    table = read_records(content, name, expected=NEEDED)
+    if faults := [*table.faults, *header_faults(table), *absent_faults(table, NEEDED), *_row_faults(table)]:
+        raise table.refusal(faults)
     return ResistanceTable(_frame(table), source, sha256(content).hexdigest(), content)
 
 
@@ -174,7 +178,11 @@ def _frame(table: Table) -> pd.DataFrame:
     """Return the records of a table without faults as `ResistanceTable.frame` has them."""
     columns = zip(*(record.cells for record in table.records), strict=True)
     frame = pd.DataFrame(
-        {name: pd.Series(list(cells), dtype="str") for name, cells in zip(table.header.cells, columns, strict=True)}
+        {
+            name: pd.Series(list(cells), dtype="str")
+            for name, cells in zip(table.header.cells, columns, strict=True)
+            if name
+        }
     )
     for name, value in OPTIONAL.items():
         if name not in frame:

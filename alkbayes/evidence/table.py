@@ -1,7 +1,7 @@
 """Reading, checking and hashing an evidence table, and its composition."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -10,23 +10,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import STRATA
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence.csv import Table, decode, read_bytes, read_table
-from alkbayes.evidence.faults import refusal
+from alkbayes.evidence.files import file_name, read_bytes, read_records
+from alkbayes.evidence.frames import as_csv, table_of_frame
+from alkbayes.evidence.naming import COHORT, EXPECTED, TRIAL, absent_faults, named
 from alkbayes.evidence.outcomes import ORR, Outcome
-from alkbayes.evidence.rules import BASIC_COLUMNS, STRATA, header_faults, row_faults, states
+from alkbayes.evidence.records import Table
+from alkbayes.evidence.rules import WHOLE, count_of, header_faults, row_faults, states
+from alkbayes.evidence.selection import selected
+from alkbayes.evidence.sources import ALL_COHORTS, STANDARD_INPUT, Selection, TableSource
 from alkbayes.text.names import listed, quoted
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import GROUP_COLUMNS, group_row, in_order, is_missing, label_of
 
 BUNDLED = "bundled"
 """`Evidence.source` of the table in the package."""
-
-RECONSTRUCTION = (
-    "The bundled table reconstructs that of the published review: close to it, but not identical "
-    "(sources of every row: alkbayes/data/sources.csv)."
-)
-"""What a reader of any number made of the bundled table must know."""
+BUNDLED_NAME = "the bundled table"
+FRAME = "the data frame"
+"""`Evidence.source` of a data frame."""
 
 COMPOSITION_COLUMNS = (*STRATA, "prior_alk_tki", "agent", "certainty", "assessor_basis")
 """Columns that `composition` counts by, in its order."""
@@ -39,21 +41,27 @@ class Evidence:
     Attributes
     ----------
     frame
-        One row a cohort that has the outcome, in the order of the file. `cohort_id` is text, `responders` and `n` are
-        the outcome's counts, int64 with 0 <= responders <= n and n >= 1; every other column is text as it stands in the
-        file but for surrounding blanks, empty where the value is missing (`vocabulary.MISSING`).
+        One row for each cohort that has the outcome, in the order of the file. `cohort_id` is text; `responders` and
+        `n` are the outcome's counts, int64 with 0 <= responders <= n and n >= 1; every other column is text as the file
+        has it, without surrounding blanks, and empty where the value is missing (`vocabulary.MISSING`).
     source
-        Where the table came from: the path as the user gave it, or "bundled".
+        Where the table came from: the path as the user gave it, "bundled", "standard input" or "the data frame".
     sha256
         Hash of the file's bytes.
     content
-        The file's bytes, so that a run can keep an exact copy.
+        The file's bytes, so that a run can keep an exact copy; a data frame's are those of a CSV file.
     outcome
         What `responders` and `n` of the frame count.
     notes
-        What a reader must know of how these were chosen, in sentences; nothing where they are the usual ones.
+        What a reader must know about how the table was read, in sentences; empty where there is nothing to say.
     part_of
         The whole table, where this is some of its cohorts; `source`, `sha256` and `content` are the whole table's.
+    sheet
+        The sheet of a workbook; None for any other file.
+    columns
+        Columns of the frame, each with the file's own name for it, where the two differ or the user says so.
+    selection
+        Which of its cohorts the user chose, with the reason.
     """
 
     frame: pd.DataFrame
@@ -63,6 +71,9 @@ class Evidence:
     outcome: Outcome = ORR
     notes: tuple[str, ...] = ()
     part_of: "Evidence | None" = None
+    sheet: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    selection: Selection = ALL_COHORTS
 
     def part(self, kept: NDArray[np.intp] | NDArray[np.bool_]) -> "Evidence":
         """Return the table of some cohorts, in the order of the whole one.
@@ -110,9 +121,14 @@ class Evidence:
         """Whether this is the table in the package."""
         return self.source == BUNDLED
 
+    @property
+    def file(self) -> str:
+        """Name for a copy of the file, such as "evidence.csv", by its actual format."""
+        return file_name("evidence", self.content)
+
 
 def trial_labels(frame: pd.DataFrame) -> tuple[str, ...] | None:
-    """Return which trial each cohort is of; a cohort without a trial is a trial of its own.
+    """Return a label for the trial of each cohort; a cohort without a trial is a trial of its own.
 
     Parameters
     ----------
@@ -131,55 +147,170 @@ def trial_labels(frame: pd.DataFrame) -> tuple[str, ...] | None:
     return tuple(f"trial {trial}" if trial else f"cohort {cohort}" for trial, cohort in pairs)
 
 
-def read_evidence(path: Path | None = None, *, columns: Sequence[str] = (), outcome: Outcome = ORR) -> Evidence:
+def trial_names(frame: pd.DataFrame) -> list[str]:
+    """Return the trial's name for each cohort; a cohort without a trial is one of its own, by its own name.
+
+    Parameters
+    ----------
+    frame
+        Columns `cohort_id` and `trial`, which may be missing.
+    """
+    cohorts = frame[COHORT].tolist()
+    trials = frame[TRIAL].tolist() if TRIAL in frame else [""] * len(cohorts)
+    taken = set(trials)
+    alone = [f"{cohort} (no trial)" if cohort in taken else cohort for cohort in cohorts]
+    return [trial or own for trial, own in zip(trials, alone, strict=True)]
+
+
+def read_evidence(
+    table: Path | str | pd.DataFrame | TableSource | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    needed: Sequence[str] = (),
+    outcome: Outcome = ORR,
+    selection: Selection = ALL_COHORTS,
+) -> Evidence:
     """Read an evidence table, check it whole, and hash it.
 
     Parameters
     ----------
-    path
-        A CSV file in UTF-8 with a header; None for the bundled table.
+    table
+        A CSV file (separated by commas, semicolons or tabs; UTF-8 or Windows-1252), a workbook (.xlsx, .xlsb, .xls,
+        .ods) or a Parquet file, by its content, whatever it is called; a data frame; None for the bundled table.
     columns
-        Columns needed beside `cohort_id`, `responders` and `n`. They may not be empty in any row, and hold a value of
-        `vocabulary.LEVELS` where that has the column.
+        Names of columns, each with the table's own name for it, as in ``{"responders": "event"}``. Well-known names
+        need not be given.
+    sheet
+        Of a workbook. Default: the one that holds a table.
+    needed
+        Columns needed beside `cohort_id` and the outcome's own two. They may not be empty in any row, but for `trial`:
+        a cohort without one is a trial of its own.
     outcome
         What is counted. Of another than the usual one, cohorts with two empty cells or without such patients are left
-        out, and need no `columns`.
+        out, and need no other columns.
+    selection
+        Which cohorts to use; the others are checked too.
 
     Returns
     -------
     Evidence
-        The cohorts in the order of the file.
+        The cohorts in the order of the table.
 
     Raises
     ------
     EvidenceError
         If the file cannot be read as such a table or breaks a rule. The message lists every fault by its line. Or if
         no cohort has the outcome.
+    UsageError
+        If the selection does not fit the table.
     """
-    if path is None:
-        name, source = "the bundled table", BUNDLED
-        content = files("alkbayes").joinpath("data", "cohorts.csv").read_bytes()
+    if isinstance(table, TableSource):
+        path, content = table.path, table.content
+        columns, sheet = columns or table.columns, sheet or table.sheet
+        selection = selection or table.selection
     else:
-        name = str(path)
-        source = name if name != BUNDLED else f"./{name}"  # a file that a user calls so is still the user's
-        content = read_bytes(path)
-    needed = tuple(dict.fromkeys((*BASIC_COLUMNS, *outcome.columns, *columns)))
-    table = read_table(decode(content, name), name, expected=BASIC_COLUMNS)
-    if faults := [*table.faults, *header_faults(table, needed), *row_faults(table, needed, outcome)]:
-        raise refusal(name, faults)
-    frame, notes = _of_outcome(_frame(table), outcome, name)
-    return Evidence(frame, source, sha256(content).hexdigest(), content, outcome, (*notes, *_missing_notes(table)))
+        path, content = (Path(table) if isinstance(table, str | Path) else None), None
+    if isinstance(table, pd.DataFrame):
+        if sheet is not None:
+            raise EvidenceError(f"{FRAME} has no sheets, so that {quoted(sheet)} cannot be read from it.")
+        records, name = table_of_frame(table, FRAME), FRAME
+        content = as_csv(records)
+    else:
+        if content is not None:
+            name = STANDARD_INPUT
+        elif path is not None:
+            name, content = str(path), read_bytes(path)
+        else:
+            name, content = BUNDLED_NAME, files("alkbayes").joinpath("data", "cohorts.csv").read_bytes()
+        records = read_records(
+            content, name, sheet=sheet, expected=(*EXPECTED, *outcome.columns, *(columns or {}).values())
+        )
+    source = {BUNDLED_NAME: BUNDLED, BUNDLED: f"./{BUNDLED}"}.get(name, name)
+    return _selected(_checked(records, source, content, columns or {}, needed, outcome), selection)
 
 
-def lines_of(evidence: Evidence) -> dict[str, int]:
-    """Return the line of the file on which each cohort stands."""
-    table = read_table(decode(evidence.content, evidence.source), evidence.source, expected=BASIC_COLUMNS)
-    place = table.header.cells.index("cohort_id")
-    return {record.cells[place]: record.line for record in table.records}
+def _selected(evidence: Evidence, selection: Selection) -> Evidence:
+    """Return the chosen cohorts of a table; the whole table if none are chosen."""
+    if not selection:
+        return evidence
+    kept, notes = selected(evidence.frame, selection)
+    return replace(evidence.part(kept), notes=(*evidence.notes, *notes), selection=selection)
+
+
+def _checked(
+    records: Table,
+    source: str,
+    content: bytes,
+    columns: Mapping[str, str],
+    needed: Sequence[str],
+    outcome: Outcome,
+) -> Evidence:
+    """Check a table of records and return it as evidence."""
+    wanted = tuple(dict.fromkeys((COHORT, *outcome.columns, *(name for name in needed if name != TRIAL))))
+    table = named(records, wanted, columns)
+    absent = absent_faults(table, wanted, of_model=needed)
+    if faults := [*table.faults, *header_faults(table), *absent, *row_faults(table, wanted, outcome)]:
+        raise table.refusal(faults)
+    frame, notes = _of_outcome(_frame(table, outcome), outcome, table.name)
+    return Evidence(
+        frame=frame,
+        source=source,
+        sha256=sha256(content).hexdigest(),
+        content=content,
+        outcome=outcome,
+        notes=(*table.notes, *notes, *_decimal_notes(table, outcome), *_missing_notes(table), *_trial_notes(frame)),
+        sheet=table.sheet,
+        columns=table.columns,
+    )
+
+
+def table_of(evidence: Evidence, needed: Sequence[str] = ()) -> Table:
+    """Return the records behind a checked table, with their places in the file.
+
+    Parameters
+    ----------
+    evidence
+        As it was read.
+    needed
+        Columns needed beside `cohort_id` and the outcome's own two, which may be missing.
+    """
+    name = BUNDLED_NAME if evidence.bundled else evidence.source
+    records = read_records(
+        evidence.content, name, sheet=evidence.sheet, expected=(*EXPECTED, *evidence.columns.values())
+    )
+    return named(records, (COHORT, *evidence.outcome.columns, *needed), evidence.columns)
+
+
+def lines_of(table: Table) -> dict[str, int]:
+    """Return the line or row of each cohort in the file."""
+    return dict(zip(table.column(COHORT), (record.line for record in table.records), strict=True))
+
+
+def _trial_notes(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return a sentence on cohorts that count as trials of their own, if any."""
+    without = frame[COHORT] if TRIAL not in frame else frame.loc[frame[TRIAL] == "", COHORT]
+    if without.empty:
+        return ()
+    if len(without) == len(frame):
+        return ("The table names no trials: each cohort counts as a trial of its own.",) if len(frame) > 1 else ()
+    verb = "names no trial and counts as one" if len(without) == 1 else "name no trial and count each as one"
+    advice = "Where one belongs to a trial of the table, write the trial's name in its row too."
+    return (f"{counted(len(without), 'cohort')} {verb} of its own: {listed(without.tolist())}. {advice}",)
+
+
+def _decimal_notes(table: Table, outcome: Outcome) -> tuple[str, ...]:
+    """Return a sentence on counts written with decimals, such as 12.0, if any."""
+    found = [
+        f"{name} ({counted(len(cells), 'cell')}, the first {quoted(cells[0])})"
+        for name in outcome.columns
+        if (cells := [cell for cell in table.column(name) if WHOLE.fullmatch(cell) and not cell.isdigit()])
+    ]
+    return (f"Read as whole numbers: {listed(found)}.",) if found else ()
 
 
 def _missing_notes(table: Table) -> tuple[str, ...]:
-    """Return a sentence that names the words that were read as missing values, and where; nothing if there are none."""
+    """Return a sentence on the words that were read as missing values, if any."""
     columns = zip(*(record.cells for record in table.records), strict=True)
     found = []
     for name, cells in zip(table.header.cells, columns, strict=True):
@@ -190,10 +321,10 @@ def _missing_notes(table: Table) -> tuple[str, ...]:
 
 
 def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the cohorts that have an outcome, with its counts, and what is to be said of the others."""
+    """Return the cohorts that report an outcome, with its counts, and notes on the others."""
     if outcome.usual:
         return frame, ()
-    responders, n = (frame[column].astype("str") for column in outcome.columns)
+    responders, n = (frame[column] for column in outcome.columns)
     pairs = zip(responders.tolist(), n.tolist(), strict=True)
     has = np.array([states(dict(zip(outcome.columns, pair, strict=True)), outcome) for pair in pairs], dtype=np.bool_)
     if not has.any():
@@ -201,15 +332,21 @@ def _of_outcome(frame: pd.DataFrame, outcome: Outcome, name: str) -> tuple[pd.Da
             f"{name}: no cohort has numbers in the columns {' and '.join(outcome.columns)}, which the model counts. "
             "Fill them in for the cohorts that report them, or take another model."
         )
-    counts = {key: cells[has].astype(np.int64).to_numpy() for key, cells in (("responders", responders), ("n", n))}
+    counts = {key: _counts_in(cells[has]) for key, cells in (("responders", responders), ("n", n))}
     without = int((~has).sum())
-    notes = [f"Outcome: {outcome.responders} of {outcome.n}: {outcome.patients}"]
+    exactly = "" if outcome.patients == outcome.n else f": {outcome.patients}"
+    notes = [f"Outcome: {outcome.responders} of {outcome.n}{exactly}"]
     if without:
         verb, theirs = ("does", "it has") if without == 1 else ("do", "they have")
-        notes.append(
-            f"{without} of {len(frame)} cohorts {verb} not report them and {'is' if without == 1 else 'are'} left out; "
-            f"{theirs} {_total(frame.loc[~has, 'n']):,} of the {_total(frame['n']):,} patients of the table"
+        left_out = (
+            f"{without} of {len(frame)} cohorts {verb} not report them and {'is' if without == 1 else 'are'} left out"
         )
+        every = [count_of(cell) for cell in frame["n"].tolist()] if "n" in frame else [None]
+        patients = [count for count in every if count is not None]
+        if len(patients) == len(frame):
+            lost = sum(count for count, kept in zip(patients, has, strict=True) if not kept)
+            left_out += f"; {theirs} {lost:,} of the {sum(patients):,} {outcome.units} of the table"
+        notes.append(left_out)
     return frame[has].reset_index(drop=True).assign(**counts), tuple(f"{note}." for note in notes)
 
 
@@ -269,14 +406,14 @@ def _counts(levels: Mapping[str, str], frame: pd.DataFrame) -> dict[str, object]
     }
 
 
-def _frame(table: Table) -> pd.DataFrame:
-    """Return the records of a table without faults as `Evidence.frame` has them."""
-    columns = zip(*(record.cells for record in table.records), strict=True)
-    return pd.DataFrame(
-        {
-            name: np.array([int(cell) for cell in cells], dtype=np.int64)
-            if name in {"responders", "n"}
-            else pd.Series(["" if is_missing(cell) else cell for cell in cells], dtype="str")
-            for name, cells in zip(table.header.cells, columns, strict=True)
-        }
-    )
+def _frame(table: Table, outcome: Outcome) -> pd.DataFrame:
+    """Return the records as a data frame; only the usual counts are converted to numbers."""
+    columns = {name: pd.Series(table.column(name), dtype="str") for name in table.header.cells if name}
+    counts = {name: _counts_in(columns[name]) for name in outcome.columns if outcome.usual}
+    blank = {name: cells.where(~cells.map(is_missing), "") for name, cells in columns.items() if name not in counts}
+    return pd.DataFrame({name: counts[name] if name in counts else blank[name] for name in columns})
+
+
+def _counts_in(cells: "pd.Series[str]") -> NDArray[np.int64]:
+    """Convert cells that are known to hold counts."""
+    return np.array([count_of(cell) for cell in cells.tolist()], dtype=np.int64)

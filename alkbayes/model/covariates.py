@@ -6,9 +6,9 @@ A model file says of each number whether a cohort without it stops the analysis 
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence.faults import Fault, refusal
+from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.numbers import NUMBER_OR_NOTHING, number_advice, number_in
-from alkbayes.evidence.table import Evidence, lines_of
+from alkbayes.evidence.table import BUNDLED_NAME, Evidence, lines_of, table_of
 from alkbayes.text.names import column_title, listed, quoted
 from alkbayes.vocabulary import label_of
 
@@ -35,7 +35,7 @@ def stated_cohorts(spec: "Declaration[Any]", evidence: Evidence) -> Evidence:
     """
     if not spec.numbers:
         return evidence
-    name = "the bundled table" if evidence.bundled else evidence.source
+    name = BUNDLED_NAME if evidence.bundled else evidence.source
     if absent := [effect.column for effect in spec.numbers if effect.column not in evidence.frame]:
         has = listed([str(column) for column in evidence.frame.columns])
         raise EvidenceError(
@@ -43,9 +43,9 @@ def stated_cohorts(spec: "Declaration[Any]", evidence: Evidence) -> Evidence:
         )
     found = [(effect, *cell) for effect in spec.numbers for cell in _faulty(effect, evidence.frame)]
     if found:
-        lines = lines_of(evidence)
-        raise refusal(
-            name,
+        table = table_of(evidence)
+        lines = lines_of(table)
+        raise table.refusal(
             [
                 Fault(
                     lines[cohort],

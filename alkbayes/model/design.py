@@ -18,7 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.errors import EvidenceError
+from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.numbers import number_in
+from alkbayes.evidence.outcomes import ORR
+from alkbayes.evidence.table import trial_names
 from alkbayes.likelihood.links import Link
 from alkbayes.model.identification import check_reference, heterogeneity_note, level_note, number_note, spread_note
 from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
@@ -256,6 +259,8 @@ class Structure:
         Name of each table column in results.
     numbers
         The numeric ones among the columns of `profiles`, whose levels are numbers as text.
+    units
+        Name of those that `n` counts.
     notes
         Notes to the reader on how this table meets this model.
     """
@@ -269,6 +274,7 @@ class Structure:
     profiles: Mapping[str, NDArray[np.str_]]
     labels: Mapping[str, str]
     numbers: Mapping[str, Number]
+    units: str
     notes: tuple[str, ...]
 
     @property
@@ -369,7 +375,7 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
 def build_design(spec: "Spec", evidence: "Evidence") -> Design:
     """Lay a model over a checked table of cohorts with every column in `spec.columns`."""
     frame = evidence.frame
-    laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64))
+    laid = build_structure(spec, frame, frame["n"].to_numpy(dtype=np.float64), units=evidence.outcome.units)
     return Design(
         **{part.name: getattr(laid, part.name) for part in fields(laid)},
         responders=frame["responders"].to_numpy(dtype=np.float64),
@@ -378,14 +384,17 @@ def build_design(spec: "Spec", evidence: "Evidence") -> Design:
     )
 
 
-def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -> Structure:
+def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *, units: str = ORR.units) -> Structure:
     """Lay the effects and the heterogeneity of a model over the rows of a table.
 
-    `frame` has one row per cohort and every column in `spec.columns`; `n`, shape (cohort,), is the number of patients.
+    `frame` has one row per cohort and every column in `spec.columns`; `n`, shape (cohort,), is the number of patients,
+    or of other `units`.
     """
     numbers = {effect.column: Number(effect.centre, effect.scale, effect.step) for effect in spec.numbers}
     levels_of = _levels_of(spec, frame)
-    labels = {column: label_of(column, frame.columns) for column in frame.columns}
+    # The table may lack trials.
+    named = dict.fromkeys((*frame.columns, *(term.column for term in spec.heterogeneity)))
+    labels = {column: label_of(column, frame.columns) for column in named}
     effects, notes = _effects_of(spec, frame, levels_of, labels, numbers)
     names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
     names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
@@ -412,7 +421,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
     of_effects = dict.fromkeys(column for block in effects for column in block.columns)
     columns = of_effects | dict.fromkeys(term.by.column for term in terms if term.by is not None)
     if averaged := [column_title(labels[column]) for column in columns if column in numbers]:
-        notes.append(f"Rates are averaged over the patients' values of {listed(averaged)}, each cohort's its own.")
+        notes.append(f"Rates are averaged over the {units}' values of {listed(averaged)}, each cohort's its own.")
     return Structure(
         cohorts=tuple(frame[COHORT]),
         n=n,
@@ -423,6 +432,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array) -
         profiles={column: levels_of[column] for column in columns},
         labels=labels,
         numbers={column: number for column, number in numbers.items() if column in columns},
+        units=units,
         notes=tuple(filter(None, notes)),
     )
 
@@ -583,7 +593,7 @@ def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
 
 
 def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", labels: Mapping[str, str]) -> HeterogeneityBlock:
-    values = frame[term.column].tolist()
+    values = trial_names(frame) if term.column == TRIAL else frame[term.column].tolist()
     units = tuple(values) if term.column == COHORT else tuple(sorted(set(values)))
     index = level_codes(units, (term.column,), {term.column: np.array(values, dtype=np.str_)})
     return HeterogeneityBlock(

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.errors import SpecError
 from alkbayes.spec.faults import fault
 from alkbayes.text.names import column_title, listed, near_miss, quoted
-from alkbayes.vocabulary import LEVELS, TOTAL
+from alkbayes.vocabulary import TOTAL
 
 type Index = NDArray[np.intp]
 
@@ -119,21 +120,32 @@ def spread_note(tau: str, unit: str, label: str, units: Mapping[str, int]) -> st
 def check_reference(model: str, position: int, column: str, reference: str, levels: Sequence[str]) -> None:
     """Check that a fixed effect's reference is a level of its column.
 
-    A known level may be without cohorts: the intercept still means it. Any other word is a misspelling. `position`
-    counts effects in the model file; `levels` are those in the table.
+    A level that the field knows may be without cohorts where the others are known too: the intercept still means it.
+    In a column of other words nothing says what it is.
+
+    Parameters
+    ----------
+    model
+        Its name.
+    position
+        Of the effect in the model file.
+    column, reference
+        Of the effect.
+    levels
+        That the cohorts have.
 
     Raises
     ------
     SpecError
-        If no cohort has the reference, and it is not a known level of the column.
+        If no cohort has the reference, and it is not among levels that the field knows.
     """
-    if reference in levels or reference in LEVELS.get(column, ()):
+    if reference in levels or {reference, *levels} <= set(LEVELS.get(column, ())):
         return
     guess = near_miss(reference, levels)
     line = fault(
         f"effect[{position}].reference (of {quoted(column)})",
         f"found {quoted(reference)}, which no cohort of the table has",
         listed(levels),
-        f"Did you mean {quoted(guess)}?" if guess else "",
+        f"Did you mean {quoted(guess)}?" if guess else "Rename a level of the table, or the reference in the model.",
     )
     raise SpecError(f"model {model}: it does not fit this table ([0] is the first):\n  {line}")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes.evidence.rules import STRATA
+from alkbayes.alk.levels import STRATA
 from alkbayes.model.design import EffectBlock, Index, Structure
 from alkbayes.model.draws import linear_predictor
-from alkbayes.model.standardisation import ALL_PATIENTS, common_support, in_words
+from alkbayes.model.standardisation import common_support, in_words, of_all_cohorts
 from alkbayes.vocabulary import ALL, Contrast, Standard, group_row, joined_key
 
 type Array = NDArray[np.float64]
@@ -235,7 +235,7 @@ def _stepped(
             other=sides[1],
             given=(profiles_of[0], profiles_of[1]),
             seen=np.ones(len(used), dtype=np.bool_),
-            over=f"the patients with {design.labels[crossed[0]]} {level}" if crossed else ALL_PATIENTS,
+            over=f"the {design.units} with {design.labels[crossed[0]]} {level}" if crossed else of_all_cohorts(design),
         )
 
 

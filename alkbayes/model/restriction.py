@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alkbayes.evidence.table import trial_labels
+from alkbayes.evidence.table import trial_labels, trial_names
 from alkbayes.model.design import Design, HeterogeneityBlock, Index
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def trials_of(evidence: "Evidence") -> tuple[Trial, ...] | None:
     found: dict[str, list[int]] = {}
     for position, label in enumerate(labels):
         found.setdefault(label, []).append(position)
-    names = [trial or cohort for trial, cohort in evidence.frame[["trial", "cohort_id"]].itertuples(index=False)]
+    names = trial_names(evidence.frame)
     return tuple(Trial(names[cohorts[0]], np.array(cohorts, dtype=np.intp)) for cohorts in found.values())
 
 

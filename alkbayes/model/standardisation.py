@@ -13,20 +13,13 @@ if there are none, each level keeps its own patients.
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import IMPOSSIBLE
+from alkbayes.alk.words import PATIENTS_OF
 from alkbayes.model.design import Structure
 from alkbayes.text.names import column_title
-from alkbayes.vocabulary import IMPOSSIBLE, in_order
+from alkbayes.vocabulary import in_order
 
 type Mask = NDArray[np.bool_]
-
-ALL_PATIENTS = "the patients of all cohorts"
-PATIENTS = {
-    ("line", "naive"): "treatment-naive patients",
-    ("line", "pretreated"): "pretreated patients",
-    ("prior_alk_tki", "none"): "patients without a prior ALK TKI",
-    ("prior_alk_tki", "crizotinib"): "patients after crizotinib",
-}
-"""Names of patients whose column has one level."""
 
 
 def common_support(design: Structure, column: str) -> Mask:
@@ -53,6 +46,11 @@ def common_support(design: Structure, column: str) -> Mask:
     return kept
 
 
+def of_all_cohorts(design: Structure) -> str:
+    """Return what the patients of all cohorts are called."""
+    return f"the {design.units} of all cohorts"
+
+
 def in_words(design: Structure, column: str, kept: Mask) -> str:
     """Return a name for the patients of :func:`common_support`, such as "pretreated patients"."""
     parts = []
@@ -68,11 +66,12 @@ def in_words(design: Structure, column: str, kept: Mask) -> str:
     # Leaving a level out may also empty possible ones: the text names only the columns that decide it.
     decisive = [(other, left) for other, left in parts if _excludes(design, column, other)]
     if not decisive:
-        return ALL_PATIENTS
-    if len(decisive) == len(decisive[0][1]) == 1 and (words := PATIENTS.get((decisive[0][0], decisive[0][1][0]))):
-        return words
+        return of_all_cohorts(design)
+    (first, of_first), *more = decisive
+    if not more and len(of_first) == 1 and (words := PATIENTS_OF.get((design.labels[first], of_first[0]))):
+        return words.format(units=design.units)
     listed = [f"{column_title(design.labels[other])} {' or '.join(left)}" for other, left in decisive]
-    return f"the patients with {' and '.join(listed)}"
+    return f"the {design.units} with {' and '.join(listed)}"
 
 
 def _excludes(design: Structure, column: str, other: str) -> bool:

@@ -14,14 +14,28 @@ from numpy.typing import NDArray
 from alkbayes.errors import UsageError
 from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
 from alkbayes.evidence.numbers import number_in
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
 from alkbayes.model.design import number_text
 from alkbayes.model.predictive import heterogeneity_of
 from alkbayes.model.profiles import Group, profile_predictors
+from alkbayes.spec.schema import model_names, model_path, read_spec
 from alkbayes.text.names import column_title, shown
-from alkbayes.vocabulary import Estimand, Standard, in_order
+from alkbayes.vocabulary import Estimand, Standard, in_order, label_of
 
 type Array = NDArray[np.float64]
+
+
+class NoEffectError(UsageError):
+    """Planned cohort with a level of a column of which the run's model has no effect; `name` is the column's."""
+
+    def __init__(self, name: str, model: str) -> None:
+        other = _model_with(name)
+        example = "" if other is None else f", e.g. `alkbayes fit {other}`"
+        super().__init__(
+            f"this run's model ({shown(model)}) has no effect of {shown(name)}; fit a model that has one{example}"
+        )
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,8 @@ class PlannedCohort:
         Numbers in the table with these levels.
     rates
         Draws of the true response rate, proportions, shape (draw, future cohort).
+    outcome
+        What its rate counts.
     """
 
     levels: Mapping[str, str]
@@ -48,6 +64,7 @@ class PlannedCohort:
     cohorts: int
     patients: int
     rates: Array
+    outcome: Outcome
 
     @property
     def seen(self) -> bool:
@@ -66,9 +83,8 @@ class PlannedCohort:
             return ""
         over = "these cohorts" if self.seen else "the whole table"
         weights = f": {self.weights}" if self.weights else ""
-        return (
-            f"Left open: {', '.join(map(column_title, self.averaged))}; averaged over the patients of {over}{weights}."
-        )
+        left = ", ".join(map(column_title, self.averaged))
+        return f"Left open: {left}; averaged over the {self.outcome.units} of {over}{weights}."
 
 
 def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
@@ -78,8 +94,10 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
 
     Raises
     ------
+    NoEffectError
+        If the model has no effect of a column.
     UsageError
-        If the model has no such column, or the column no such level.
+        If a column has no such level.
     """
     allowed, labels = levels_of(fit), fit.design.labels
     levels: dict[str, str] = {}
@@ -114,6 +132,7 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
         cohorts=int(members.sum()),
         patients=int(fit.design.n[members].sum()),
         rates=rates,
+        outcome=fit.evidence.outcome,
     )
 
 
@@ -157,11 +176,17 @@ def _column(name: str, columns: tuple[str, ...], fit: Fit) -> str:
         return by_label[name]
     if name in columns:
         return name
-    has = f"has {', '.join(by_label)}" if by_label else "has none"
-    raise UsageError(
-        f"{shown(name)} is no column of the effects of this run's model ({shown(fit.spec.name)} {has}). "
-        "What a model does not distinguish it cannot predict apart: fit one that has the column."
-    )
+    raise NoEffectError(name, fit.spec.name)
+
+
+def _model_with(name: str) -> str | None:
+    """Return the bundled model with an effect of a column, and of as few others as possible."""
+    columns = {
+        model: {column for effect in read_spec(model_path(model)).effect for column in effect.columns}
+        for model in model_names()
+    }
+    having = [model for model, each in columns.items() if name in {*each, *map(label_of, each)}]
+    return min(having, key=lambda model: len(columns[model]), default=None)
 
 
 def _given(posterior: Posterior, columns: Mapping[str, str]) -> Posterior:

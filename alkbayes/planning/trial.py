@@ -38,7 +38,7 @@ type Array = NDArray[np.float64]
 
 NOT_RANDOMISED_TRIALS = (
     "The cohorts of the table were not randomised to their levels: this is a prediction for a trial that selects, "
-    "treats and assesses patients as theirs did, and compares no treatments."
+    "treats and assesses {o.units} as theirs did, and compares no treatments."
 )
 """Caveat for readers of a prediction."""
 SHOWN_SIZES = (10, 20, 40, 80, 160, 320, 640)
@@ -153,7 +153,7 @@ class Prediction:
             found.append("A prior falls from one end of the scale: its ELIR is negative and means nothing.")
         if any(prior.sizes.modes > 1 for prior in self.priors):
             found.append("A prior has several modes: its ESS is ill-defined, and Morita's is at the highest of them.")
-        return [*found, NOT_RANDOMISED_TRIALS]
+        return [*found, NOT_RANDOMISED_TRIALS.format(o=self.cohort.outcome)]
 
     @property
     def characteristics(self) -> list[dict[str, Any]]:

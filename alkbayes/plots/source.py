@@ -87,18 +87,18 @@ class RunTables:
     @property
     def caption(self) -> Caption:
         """Caption for every figure of the run."""
-        document, evidence = self.document, self.document["evidence"]
+        document, evidence, outcome = self.document, self.document["evidence"], self.outcome
         trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
         source = "bundled evidence" if evidence["source"] == BUNDLED else f"evidence {evidence['source']}"
         made_of = (
             f"Model {document['model']}; {source}, {counted(evidence['cohorts'], 'cohort')}{trials}, "
-            f"{counted(evidence['responders'], 'responder')} of {counted(evidence['patients'], 'patient')}."
+            f"{outcome.events_of(evidence['responders'])} of {outcome.units_of(evidence['patients'])}."
         )
         # Notes on the bundled table first: with very many notes, a page has room for the first only.
         notes = [note for note in notes_in(document) if note.kind is not NoteKind.NOT_RANDOMISED]
         notes.sort(key=lambda note: note.kind is not NoteKind.RECONSTRUCTION)
         said = (note.text if note.text.endswith((".", ")")) else f"{note.text}." for note in notes)
-        return Caption((made_of, *said), warning(document), self.outcome)
+        return Caption((made_of, *said), warning(document), outcome)
 
 
 def _frame(rows: "Sequence[Mapping[str, object]]") -> "pd.DataFrame":

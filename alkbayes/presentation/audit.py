@@ -88,8 +88,8 @@ def _verdict(audit: Audit) -> str:
             f"({len(audit.reproduced_by)} of {len(audit.methods)} methods). It shows no differences between cohorts."
         )
     if not audit.counts:
-        return f"none of these. No number of responders among {patients} is {audit.headline.estimate.text} %."
-    return f"none of these. No binomial interval on any number of responders among {patients} gives the three numbers."
+        return f"not reproduced. No number of responders among {patients} is {audit.headline.estimate.text} %."
+    return f"not reproduced. No binomial interval on any number of responders among {patients} gives all three."
 
 
 def _span(first: int, last: int) -> str:

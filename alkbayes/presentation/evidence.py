@@ -1,19 +1,24 @@
 """Composition of the table of cohorts, for readers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alkbayes.evidence.naming import COHORT, TRIAL
+from alkbayes.evidence.outcomes import ORR, Outcome
+from alkbayes.evidence.table import Evidence
 from alkbayes.presentation.tables import ReaderTable
-from alkbayes.text.names import column_title, shown
-from alkbayes.text.wording import percent
+from alkbayes.text.names import column_title, listed, shown
+from alkbayes.text.wording import counted, percent
 
 GROUPS = ("line", "generation", "prior_tki", "agent", "line:generation")
-"""Columns, and a pair of columns, by which cohorts are counted."""
+"""Columns, and the pair of columns, that cohorts are counted by."""
+NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?")
 NOT_GIVEN = "(not given)"
 
 
-def group_rows(groups: Sequence[Mapping[str, Any]]) -> ReaderTable:
-    """Return cohorts, patients, responders and crude rate by level of each column.
+def group_rows(groups: Sequence[Mapping[str, Any]], outcome: Outcome) -> ReaderTable:
+    """Return cohorts, both counts and crude rate by level of each column.
 
     `groups` are records of :func:`alkbayes.evidence.table.composition`.
     """
@@ -25,7 +30,33 @@ def group_rows(groups: Sequence[Mapping[str, Any]]) -> ReaderTable:
         for row in of_group:
             counts = (f"{row[name]:,}" for name in ("cohorts", "patients", "responders"))
             rows.append((f" {_level(row)}", *counts, percent(row["orr"])))
-    return ReaderTable("Cohorts by group", ("", "cohorts", "patients", "responders", "crude ORR, %"), tuple(rows))
+    headings = ("", "cohorts", outcome.units, outcome.events, f"crude {outcome.short}, %")
+    return ReaderTable("Cohorts by group", headings, tuple(rows))
+
+
+def understood(evidence: Evidence) -> str:
+    """Return which columns of a table say what, by the names that they have there, in a sentence."""
+    own, frame = evidence.columns, evidence.frame
+    counts = [own.get(name, name) for name in evidence.outcome.columns]
+    parts = [f"{shown(counts[0])} of {shown(counts[1])} is counted"]
+    parts += [
+        f"{shown(own.get(name, name))} names the {what}"
+        for name, what in ((COHORT, "cohorts"), (TRIAL, "trials"))
+        if name in frame
+    ]
+    known = {COHORT, TRIAL, *ORR.columns, *evidence.outcome.columns}
+    others = [
+        f"{own.get(name, name)} ({_kind(frame[name].tolist())})" for name in frame.columns.tolist() if name not in known
+    ]
+    return f"Columns: {'; '.join(parts)}{f'; also {listed(others)}' if others else ''}."
+
+
+def _kind(cells: Sequence[str]) -> str:
+    """Return what a column holds: numbers, or how many levels."""
+    stated = {cell for cell in cells if cell}
+    if not stated:
+        return "blank"
+    return "numbers" if all(map(NUMBER.fullmatch, stated)) else counted(len(stated), "level")
 
 
 def _level(row: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from alkbayes.evidence.outcomes import Outcome
+from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.presentation.tables import ReaderTable, rows_by
 from alkbayes.runs.document import ClassicalRow, ContrastRow, DiagnosticsRecord, FitDocument, PooledRow
 from alkbayes.text.names import column_title, columns_title, is_pair, level_name, shown
@@ -31,36 +31,36 @@ EXPLAINED = {
     "tau_total": "all heterogeneity together, SD on the {link} scale",
     "explained": "share of the variance between cohorts that the effects explain",
     "i2": "I², share of the observed variance that is heterogeneity",
-    "rho": "intraclass correlation of the patients of a cohort",
+    "rho": "intraclass correlation of the {o.units} of a cohort",
 }
 SHARES = ("explained", "i2")
 COLUMN_MEANINGS = (
-    ("crude", "all responders over all patients (Wilson interval): ignores heterogeneity between cohorts"),
+    ("crude", "all {o.events} over all {o.units} (Wilson interval): ignores heterogeneity between cohorts"),
     (
         "inverse-variance",
         "REML on the logit scale, from the counts alone, with a Hartung-Knapp interval (factor held at 1 or above)",
     ),
     ("typical", "a cohort in the middle of the distribution, with its credible interval"),
     ("mean", "the average over trials and cohorts, with its credible interval"),
-    ("next cohort", "prediction interval: where the response rate of a new cohort of a new trial may lie"),
+    ("next cohort", "prediction interval: where the {o.rate} of a new cohort of a new trial may lie"),
 )
-"""Meanings of the columns in the table of pooled rates."""
+"""Meanings of the columns in the table of pooled rates, `o` the outcome."""
 OWN_MIX = (
     "own mix",
-    "over each level's own patients, who also differ in the other columns: not for comparing levels",
+    "over each level's own {o.units}, {o.who} also differ in the other columns: not for comparing levels",
 )
 """Heading over classical columns if the others are over the same patients."""
 INVERSE_VARIANCE = "reml-logit-hk-adhoc"
 """Classical method of the inverse-variance column."""
-OWN_PATIENTS = "each over its own patients"
+OVER_ITS_OWN = "each over its own {o.units}"
 """Patients of rows that are not for comparison."""
 PARTLY_PREDICTED = "*"
 """Mark of a row averaged over combinations of levels that no cohort has, among others."""
 WHOLLY_PREDICTED, ALL_PREDICTED = "**", 1 - 1e-9
 """Mark of a contrast predicted for all patients, and the share from which it is, allowing for rounding."""
 SIDE_PREDICTED = (
-    f"{PARTLY_PREDICTED} for some of the patients, one side or both are predicted by the model, as no cohort has the "
-    f"combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
+    f"{PARTLY_PREDICTED} for some of the {{o.units}}, one side or both are predicted by the model, as no cohort has "
+    f"the combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
 """Meaning of the marks of contrasts."""
 WHOLE_PERCENTS = "Whole percentages: the Monte Carlo error does not support a decimal; more draws would."
@@ -68,12 +68,12 @@ WHOLE_PERCENTS = "Whole percentages: the Monte Carlo error does not support a de
 
 def pooled_rows(document: Document) -> ReaderTable:
     """Return the pooled rates of a fit beside the classical ones, in percent."""
-    classical = ("crude", "inverse-\nvariance")
+    outcome, classical = outcome_of(document), ("crude", "inverse-\nvariance")
     if is_standardised(document["pooled"]):
         classical = ("crude,\nown mix", "inverse-\nvariance,\nown mix")
     return ReaderTable(
-        title=f"Pooled {outcome_of(document).label}, %",
-        headings=("", "k", "patients\nresponders", *classical, "typical", "mean", "next cohort"),
+        title=f"Pooled {outcome.label}, %",
+        headings=("", "k", f"{outcome.units}\n{outcome.events}", *classical, "typical", "mean", "next cohort"),
         rows=tuple(_pooled(document)),
         folded={
             f" {level_name(row)}": f" {shown(str(row['first_level']))}:\n  {shown(str(row['second_level']))}"
@@ -85,11 +85,9 @@ def pooled_rows(document: Document) -> ReaderTable:
 
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     """Return the meaning of each column in the table of pooled rates."""
-    return (
-        (*COLUMN_MEANINGS[:2], OWN_MIX, *COLUMN_MEANINGS[2:])
-        if is_standardised(document["pooled"])
-        else COLUMN_MEANINGS
-    )
+    outcome, own_mix = outcome_of(document), (OWN_MIX,) if is_standardised(document["pooled"]) else ()
+    meanings = (*COLUMN_MEANINGS[:2], *own_mix, *COLUMN_MEANINGS[2:])
+    return tuple((name, meaning.format(o=outcome)) for name, meaning in meanings)
 
 
 def heterogeneity_rows(document: Document) -> ReaderTable:
@@ -97,7 +95,9 @@ def heterogeneity_rows(document: Document) -> ReaderTable:
     rows = []
     for row in document["heterogeneity"]:
         name = row["parameter"]
-        meaning = EXPLAINED.get(name, _meaning(name, document)).format(link=document.get("link", "logit"))
+        meaning = EXPLAINED.get(name, _meaning(name, document)).format(
+            link=document.get("link", "logit"), o=outcome_of(document)
+        )
         if name in SHARES:
             digits = decimals_of(row, most=SHARE_DECIMALS, unit=100)
             interval = percent_interval(row["low"], row["high"], digits)
@@ -121,9 +121,9 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
     ]
 
 
-def contrast_notes(contrasts: Iterable[ContrastRow]) -> list[str]:
+def contrast_notes(contrasts: Iterable[ContrastRow], outcome: Outcome) -> list[str]:
     """Return the meaning of the marks in these contrasts, if any."""
-    return [SIDE_PREDICTED] if any(map(is_partly_predicted, contrasts)) else []
+    return [SIDE_PREDICTED.format(o=outcome)] if any(map(is_partly_predicted, contrasts)) else []
 
 
 def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, ContrastRow]]]:
@@ -139,13 +139,13 @@ def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, Poole
     return rows_by(document["pooled"], "group", "level", "estimand")
 
 
-def group_heading(group: str, pooled: Sequence[PooledRow]) -> str:
+def group_heading(group: str, pooled: Sequence[PooledRow], outcome: Outcome) -> str:
     """Return the heading of a group; if levels are comparable, with the patients they are averaged over."""
     if not is_standardised(pooled):
         return column_title(group)
     over = patients_of(group, pooled)
     columns = columns_title(next(row for row in pooled if row["group"] == group))
-    return f"By {columns}, {f'over {over}' if over else OWN_PATIENTS}"
+    return f"By {columns}, {f'over {over}' if over else OVER_ITS_OWN.format(o=outcome)}"
 
 
 def patients_of(group: str, pooled: Iterable[PooledRow]) -> str:
@@ -189,12 +189,13 @@ def subject(document: Document) -> list[str]:
     """Return sentences on the model and the evidence."""
     evidence = document["evidence"]
     trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
-    counts = (
-        f"{counted(evidence['cohorts'], 'cohort')}{trials}, {counted(evidence['responders'], 'responder')} of "
-        f"{counted(evidence['patients'], 'patient')}"
-    )
     outcome = outcome_of(document)
-    counted_are = [] if outcome.usual else [f"Outcome: {outcome.label}; patients below are {outcome.patients}"]
+    counts = (
+        f"{counted(evidence['cohorts'], 'cohort')}{trials}, {outcome.events_of(evidence['responders'])} of "
+        f"{outcome.units_of(evidence['patients'])}"
+    )
+    exactly = "" if outcome.patients == outcome.units else f"; {outcome.units} below are {outcome.patients}"
+    counted_are = [] if outcome == ORR else [f"Outcome: {outcome.label}{exactly}"]
     # The reason for the model if it is the default.
     chosen = f", as {why}" if (why := document.get("chosen")) else ""
     return [
@@ -263,7 +264,9 @@ def inverse_variance_notes(document: Document) -> list[str]:
 def _notes_in(row: ClassicalRow) -> Iterator[Note]:
     for record in row["notes"]:
         if record["kind"] != NoteKind.PREDICTION:
-            instead = Instead(record["source"], record["result"]) if record["source"] else None
+            instead = (
+                Instead(record["source"], record["result"], record.get("caution", "")) if record["source"] else None
+            )
             yield Note(NoteKind(record["kind"]), record["text"], instead)
 
 
@@ -272,7 +275,7 @@ def _pooled(document: Document) -> Iterator[tuple[str, ...]]:
     previous = ALL
     for (group, level), estimands in pooled_by_level(document).items():
         if group != previous:
-            yield (group_heading(group, document["pooled"]),)
+            yield (group_heading(group, document["pooled"], outcome_of(document)),)
         previous = group
         typical = estimands["typical"]
         yield (

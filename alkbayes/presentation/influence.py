@@ -3,31 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import shown
 from alkbayes.text.wording import figure, percent, percent_interval, points, variance
 
-ALWAYS = frozenset({"ORR %", "without", "95 % CI", "change"})
-"""Headings common to all methods."""
-MARK = "*"
+RATE, MARK = "rate", "*"
 OPTIONAL = {"shrunken": "shrunk", "rstudent": "resid.", "cook": "Cook", "tau2": "tau2"}
 """Headings specific to some methods."""
 
 
-def left_out_rows(rows: Sequence[Mapping[str, Any]], *, unit: str, variances: bool) -> ReaderTable:
+def left_out_rows(rows: Sequence[Mapping[str, Any]], *, unit: str, variances: bool, outcome: Outcome) -> ReaderTable:
     """Return the results without each cohort or trial, in the columns that have values.
 
     `rows` are records of :func:`alkbayes.classical.influence.tables.influence_table`, `unit` is "cohort" or "trial",
     and `variances` adds a column of tau2.
     """
-    has = {heading for name, heading in OPTIONAL.items() if any(row[name] is not None for row in rows)}
-    has -= set() if variances else {"tau2"}
+    unused = {heading for name, heading in OPTIONAL.items() if all(row[name] is None for row in rows)}
+    unused |= set() if variances else {"tau2"}
     marked = (MARK,) if any(row["influential"] for row in rows) else ()
-    order = ("ORR %", "shrunk", "without", "95 % CI", "tau2", "change", "resid.", "Cook")
-    headings = (*(heading for heading in order if heading in ALWAYS | has), *marked)
+    order = (RATE, "shrunk", "without", "95 % CI", "tau2", "change", "resid.", "Cook")
+    headings = (*(heading for heading in order if heading not in unused), *marked)
     return ReaderTable(
         "",
-        (f"{unit} left out", *headings),
+        (f"{unit} left out", *(f"{outcome.short} %" if heading == RATE else heading for heading in headings)),
         tuple((_name(row), *(_cells(row)[heading] for heading in headings)) for row in rows),
     )
 
@@ -39,7 +38,7 @@ def _name(row: Mapping[str, Any]) -> str:
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "ORR %": percent(row["observed"]),
+        RATE: percent(row["observed"]),
         "shrunk": percent(row["shrunken"]),
         "without": percent(row["estimate"]),
         "95 % CI": percent_interval(row["low"], row["high"]),

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, Title, not_converged, rows_by
 from alkbayes.text.digits import supported_decimals
 from alkbayes.text.names import level_name, shown
 from alkbayes.text.wording import difference, rate_text
-from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
     from alkbayes.analyses.intracranial_record import IntracranialRecord
@@ -18,7 +18,7 @@ PROBABILITY_DECIMALS = 3
 
 def counted_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
     """Return the outcome counted and the cohorts without it, if not already stated."""
-    return tuple(Sentence(note) for note in record["notes"] if note != NOT_RANDOMISED)
+    return tuple(Sentence(note) for note in record["notes"] if note != ORR.not_randomised)
 
 
 def intracranial_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
@@ -38,7 +38,7 @@ def intracranial_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
         *_contrasts(record),
         *map(Sentence, record["conclusions"]),
         *together,
-        Sentence(NOT_RANDOMISED, strong=True),
+        Sentence(ORR.not_randomised, strong=True),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from alkbayes.presentation.fit import (
-    OWN_PATIENTS,
+    OVER_ITS_OWN,
     PARTLY_PREDICTED,
     WHOLLY_PREDICTED,
     Document,
@@ -35,7 +35,7 @@ from alkbayes.vocabulary import ALL, INTERVAL_PROB
 MOST_LEVELS = 5
 """Maximum levels of the first effect listed one by one; of more, only the lowest and highest."""
 PROB = f"{100 * INTERVAL_PROB:.0f} %"
-PREDICTED = {PARTLY_PREDICTED: "predicted for some of these patients", WHOLLY_PREDICTED: "predicted for all of these"}
+PREDICTED = {PARTLY_PREDICTED: "predicted for some of these {o.units}", WHOLLY_PREDICTED: "predicted for all of these"}
 """Meanings of the marks of levels."""
 
 
@@ -82,10 +82,12 @@ def _by_level(
         for level, row in rows
     )
     over = patients_of(column, document["pooled"])
-    told = f"{each}. Percent, {f'over {over}' if over else OWN_PATIENTS}"
+    outcome = outcome_of(document)
+    own = OVER_ITS_OWN.format(o=outcome)
+    told = f"{each}. Percent, {f'over {over}' if over else own}"
     told += ", lowest and highest level." if several else "."
     meanings = "; ".join(f"{mark} {meaning}" for mark, meaning in PREDICTED.items() if mark in marks.values())
-    return f"By {column_title(column)}", f"{told} {meanings}." if meanings else told
+    return f"By {column_title(column)}", f"{told} {meanings.format(o=outcome)}." if meanings else told
 
 
 def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:

@@ -16,5 +16,5 @@ def model_rows(listed: Sequence[Mapping[str, Any]]) -> ReaderTable:
             for row in listed
         ),
         words=(1, 2),
-        notes=("* what `alkbayes fit` fits. Every model also needs cohort_id, responders and n.",),
+        notes=("* what `alkbayes fit` fits. All need cohort_id; responders and n, unless it counts others.",),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import shown
 from alkbayes.text.wording import counted, figure, p_value, percent, percent_interval, points
@@ -17,29 +18,29 @@ SCALES_OF_SD = ("sd", "correlation")
 """Measures other than rates."""
 
 
-def outlier_parts(found: Document) -> Iterator[Part]:
+def outlier_parts(found: Document, outcome: Outcome) -> Iterator[Part]:
     """Yield the outlying cohorts, and a table of the least expected."""
     yield Sentence(
         f"Each cohort left out in turn, model {shown(found['model'])}: elpd {figure(found['elpd'], 1)} "
         f"(SE {figure(found['se'], 1)}), effective parameters {figure(found['p'], 1)}; {_weights(found)}."
     )
     yield from (Sentence(paragraph) for paragraph in found["verdict"])
-    yield outlier_rows(found)
+    yield outlier_rows(found, outcome)
 
 
-def outlier_rows(found: Document) -> ReaderTable:
+def outlier_rows(found: Document, outcome: Outcome) -> ReaderTable:
     """Return the least expected cohorts, and all marked ones, with their predictions from the others."""
     rows = found["cohorts"]
     chosen = [row for place, row in enumerate(rows) if place < SHOWN or row["outlying"]]
     marked = any(row["outlying"] for row in chosen)
     return ReaderTable(
         title=f"The {len(chosen)} least expected of {counted(len(rows), 'cohort')}; rates in %",
-        headings=("cohort", "responders", "observed", "predicted", "95 %", "p", "elpd", "k"),
+        headings=("cohort", outcome.events, "observed", "predicted", "95 %", "p", "elpd", "k"),
         rows=tuple(_outlier(row, marked=marked) for row in chosen),
         notes=(
             *_others([row["p"] for row in rows if row not in chosen]),
             "predicted: what the others give, those of its trial too: median and 95 % interval.",
-            "p: two-sided mid-p-value of the responders in that prediction.",
+            f"p: two-sided mid-p-value of the {outcome.events} in that prediction.",
             f"k: Pareto k of the weights without it; above {found['good_k']:.1f}, it is refitted, and exact.",
             *(["*: beyond chance among so many comparisons (Benjamini-Hochberg, 0.05)."] if marked else []),
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from alkbayes.evidence.table import RECONSTRUCTION
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.presentation.fit import SHARES
 from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, rows_by
 from alkbayes.text.names import column_title, level_name, shown

@@ -1,8 +1,11 @@
 """Plain-language summary of a fit, composed from its numbers without presuming their direction."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from alkbayes.alk.review import REBUILT
+from alkbayes.alk.words import COHORTS_OF, SINGULAR_AND_PLURAL
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import BUNDLED
 from alkbayes.presentation.fit import (
     ALL_PREDICTED,
@@ -14,7 +17,7 @@ from alkbayes.presentation.fit import (
 )
 from alkbayes.runs.document import ContrastRow, PooledRow
 from alkbayes.text.names import is_pair, shown
-from alkbayes.text.wording import counted, difference_size, joined, limits, percent, percent_interval, rate
+from alkbayes.text.wording import capitalised, counted, difference_size, joined, limits, percent, percent_interval, rate
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
 TAIL = (1 - INTERVAL_PROB) / 2
@@ -31,43 +34,16 @@ NOT_OBSERVED = ", predicted and not observed"
 APART = 1.5
 """Ratio of the widths of prediction interval and interval of the mean from which cohorts are said to differ."""
 
-NAMES = {
-    ("line", "naive"): "treatment-naive cohorts",
-    ("line", "pretreated"): "pretreated cohorts",
-    ("line", "mixed"): "cohorts of mixed lines",
-    ("generation", "first"): "first-generation TKIs",
-    ("generation", "second"): "second-generation TKIs",
-    ("generation", "third"): "third-generation TKIs",
-    ("generation", "combination"): "combination regimens",
-    ("generation", "experimental"): "experimental agents",
-    ("prior_tki", "none"): "cohorts without a prior ALK TKI",
-    ("prior_tki", "crizotinib"): "cohorts after crizotinib",
-    ("prior_tki", "second"): "cohorts after a second-generation TKI",
-    ("prior_tki", "any"): "cohorts after ALK TKIs of several kinds",
-    ("prior_tki", "mixed"): "cohorts of which some had an ALK TKI",
-}
-TITLES = {
-    "line": ("treatment line", "treatment lines"),
-    "generation": ("TKI generation", "TKI generations"),
-    "prior_tki": ("prior ALK TKI", "kinds of prior ALK TKI"),
-}
-"""Singular and plural names of an effect's levels."""
-
 PROB = f"{100 * INTERVAL_PROB:.0f}"
 
 NOT_TO_BE_USED = "The posterior of this analysis failed its convergence gate, so that none of its numbers may be used"
 CAUTION = (
-    "Patients were not randomised between treatment lines, between TKI generations or between trials: a difference may "
-    "come from the patients, the years or how responses were assessed, and does not show what a drug would do for a "
-    "given patient."
+    "{units} were not randomised {between}or between trials: a difference may come from the {o.units}, the years or "
+    "how {o.responses} were assessed, and does not show what a treatment would do for a given {o.unit}."
 )
 SINGLE_ARMS = (
     "Cohorts are single arms: their rates describe these trials. They do not compare treatments, and do not show what "
-    "a drug would do for a given patient."
-)
-REBUILT = (
-    "The table reconstructs that of the published review from registries, articles and abstracts; it is close to the "
-    "review's, but not identical."
+    "a treatment would do for a given {o.unit}."
 )
 
 
@@ -95,27 +71,36 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
     trials = "" if evidence["trials"] is None else f" of {counted(evidence['trials'], 'trial')}"
     counts = (
         f"In {counted(evidence['cohorts'], 'cohort')}{trials}, {evidence['responders']:,} of "
-        f"{evidence['patients']:,} {outcome.patients} responded."
+        f"{evidence['patients']:,} {outcome.patients} {outcome.had}."
     )
     yield [counts]
     middle, interval = rate(overall["mean"])
-    mix = " for the mix of these patients" if len(pooled) > 1 else ""
+    mix = f" for the mix of these {outcome.units}" if len(pooled) > 1 else ""
     average = (
         f"Averaged over trials and cohorts{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
         f"{interval} %): given the model and its priors, the average lies in that interval with {PROB} % probability."
     )
-    yield [average, _next_cohort(overall), *_crude(document, overall)]
+    yield [average, _next_cohort(overall, outcome), *_crude(document, overall)]
     contrasts = contrasts_by_column(document)
     means = (estimands["mean"] for estimands in pooled.values())
     columns = dict.fromkeys(row["group"] for row in means if row["group"] != ALL and not is_pair(row))
     for column in columns:
         differences = _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
-        yield [*_levels(column, pooled), *differences]
+        yield [*_levels(column, pooled, outcome), *differences]
     for column in contrasts:
         if column not in columns:
-            yield [*_along(column, contrasts[column])]
+            yield [*_along(column, contrasts[column], outcome)]
     rebuilt = [REBUILT] if evidence["source"] == BUNDLED else []
-    yield [*_left_out(document), CAUTION if contrasts else SINGLE_ARMS, *rebuilt]
+    yield [*_left_out(document), _caution(contrasts, outcome), *rebuilt]
+
+
+def _caution(columns: Iterable[str], outcome: Outcome) -> str:
+    """Return that nothing was randomised; `columns` are those with contrasts."""
+    parts = dict.fromkeys(part for column in columns for part in column.split(":"))
+    if not (of := [_titles(part)[1] for part in parts]):
+        return SINGLE_ARMS.format(o=outcome)
+    between = "".join(f"between {each}, " for each in of).removesuffix(", ") + " "
+    return CAUTION.format(o=outcome, units=capitalised(outcome.units), between=between)
 
 
 def _left_out(document: Document) -> Iterator[str]:
@@ -123,8 +108,8 @@ def _left_out(document: Document) -> Iterator[str]:
     if names := [shown(row["column"]) for row in document.get("unnamed") or []]:
         columns, it = ("columns {} tell", "them") if len(names) > 1 else ("column {} tells", "it")
         yield (
-            f"The table's {columns.format(joined(names))} response rates apart, and this model does not use {it}: a "
-            f"difference between groups may be due to {it}."
+            f"The table's {columns.format(joined(names))} {outcome_of(document).rate}s apart, and this model does not "
+            f"use {it}: a difference between groups may be due to {it}."
         )
 
 
@@ -132,15 +117,15 @@ def _width(row: Mapping[str, Any]) -> float:
     return float(row["high"]) - float(row["low"])
 
 
-def _next_cohort(overall: Mapping[str, PooledRow]) -> str:
+def _next_cohort(overall: Mapping[str, PooledRow], outcome: Outcome) -> str:
     """Return a sentence on the next cohort; it never says that cohorts are alike, which few cohorts cannot show."""
     following = overall["next_cohort"]
     times = _width(following) / _width(overall["mean"])
     ends = limits(following, between=" and ")
     lead = "Individual cohorts vary more than that interval suggests: the" if times >= APART else "The"
     return (
-        f"{lead} response rate of a new cohort of a new trial may lie between {ends} % ({PROB} % prediction interval), "
-        f"a range {times:.1f} times as wide."
+        f"{lead} {outcome.rate} of a new cohort of a new trial may lie between {ends} % ({PROB} % prediction "
+        f"interval), a range {times:.1f} times as wide."
     )
 
 
@@ -151,12 +136,12 @@ def _crude(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str
     times = _width(overall["mean"]) / _width(row)
     narrower = f" and is {times:.1f} times narrower" if round(times, 1) > 1 else ""
     yield (
-        f"Adding up all patients gives {percent(row['estimate'])} % ({PROB} % confidence interval "
+        f"Adding up all {outcome_of(document).units} gives {percent(row['estimate'])} % ({PROB} % confidence interval "
         f"{percent_interval(row['low'], row['high'])} %), which ignores the differences between cohorts{narrower}."
     )
 
 
-def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow]]) -> Iterator[str]:
+def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow]], outcome: Outcome) -> Iterator[str]:
     rows = [(level, estimands["mean"]) for (group, level), estimands in pooled.items() if group == column]
     if len(rows) > MOST_LEVELS:
         yield f"The average rates of {len(rows)} levels of {column} are in the table."
@@ -168,17 +153,19 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow
         for middle, interval in [rate(row)]
     ]
     if not any(row.get("over") for _, row in rows):
-        yield f"By {_titles(column)[0]}, each over its own patients, the average response rate is {joined(each)}."
+        over = f"each over its own {outcome.units}"
+        yield f"By {_titles(column)[0]}, {over}, the average {outcome.rate} is {joined(each)}."
         return
     same = next(row["over"] for _, row in rows if row.get("over"))
-    yield f"By {_titles(column)[0]}, each over the same patients ({same}), the average response rate is {joined(each)}."
+    over = f"each over the same {outcome.units} ({same})"
+    yield f"By {_titles(column)[0]}, {over}, the average {outcome.rate} is {joined(each)}."
     if wholly:
         names = joined([_name(column, level) for level, _ in rows if level in wholly])
-        yield f"In {names} all of that is the model's prediction: no cohort of that level had such patients."
+        yield f"In {names} all of that is the model's prediction: no cohort of that level had such {outcome.units}."
     much = [level for level, row in rows if row["predicted"] >= MUCH_PREDICTED and level not in wholly]
     if partly := [_name(column, level) for level in much]:
         yield (
-            f"In {joined(partly)} much of that is the model's prediction: at least a quarter of these patients "
+            f"In {joined(partly)} much of that is the model's prediction: at least a quarter of these {outcome.units} "
             "resemble none of that level's cohorts."
         )
     own = [
@@ -188,8 +175,8 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow
     ]
     if own:
         yield (
-            f"Over its own patients the rate is {joined(own)}: these levels differ from the others in the patients "
-            "treated, too."
+            f"Over its own {outcome.units} the rate is {joined(own)}: these levels differ from the others in their "
+            f"{outcome.units}, too."
         )
 
 
@@ -223,7 +210,9 @@ def _difference(column: str, row: ContrastRow) -> str:
     return f"{difference_size(row)} {word} in {first} than in {second}"
 
 
-def _along(column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]]) -> Iterator[str]:
+def _along(
+    column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]], outcome: Outcome
+) -> Iterator[str]:
     """Return sentences on a number: how the rate changes with it where the sign is settled."""
     rows = [scales["risk_difference"] for scales in contrasts.values()]
     settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
@@ -236,12 +225,12 @@ def _along(column: str, contrasts: Mapping[tuple[str, str], Mapping[str, Contras
         f"{shown(row['second'])}"
         for row in settled[:MOST_NAMED]
     ]
-    yield f"By {title}, compared over the same patients, the rate is {joined(said)}."
+    yield f"By {title}, compared over the same {outcome.units}, the rate is {joined(said)}."
 
 
 def _titles(column: str) -> tuple[str, str]:
-    return TITLES.get(column, (column, f"levels of {column}"))
+    return SINGULAR_AND_PLURAL.get(column, (column, f"levels of {column}"))
 
 
 def _name(column: str, level: str) -> str:
-    return NAMES.get((column, level), f"{column} {level}")
+    return COHORTS_OF.get((column, level), f"{column} {level}")

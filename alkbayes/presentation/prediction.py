@@ -3,10 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.planning.responders import MOST_PATIENTS
 from alkbayes.planning.trial import POWERS, STEADY_SHARE, Prediction
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
-from alkbayes.text.wording import counted, figure, percent, percent_interval, planned_decimals, shared_decimals
+from alkbayes.text.wording import (
+    capitalised,
+    counted,
+    figure,
+    percent,
+    percent_interval,
+    planned_decimals,
+    shared_decimals,
+    with_article,
+)
 
 BELOW_NULL, STEP = 0.1, 0.05
 """Distance below the null of the first true response rate in the table of power, and step."""
@@ -32,7 +42,7 @@ def prediction_parts(found: Prediction) -> Iterator[Part]:
 def cohort_sentences(found: Prediction) -> Iterator[Sentence]:
     """Yield the planned cohort, similar cohorts in the table, and caveats."""
     cohort = found.cohort
-    cohorts = f"{counted(cohort.cohorts, 'cohort')} of {counted(cohort.patients, 'patient')}"
+    cohorts = f"{counted(cohort.cohorts, 'cohort')} of {cohort.outcome.units_of(cohort.patients)}"
     like = f"The table has {cohorts} like it" if cohort.seen else "NO COHORT OF THE TABLE IS LIKE IT"
     yield Sentence(f"Planned: a new cohort of a new trial, {cohort.name}. {like}.")
     if cohort.left_open:
@@ -42,16 +52,16 @@ def cohort_sentences(found: Prediction) -> Iterator[Sentence]:
 
 def rate_rows(found: Prediction) -> ReaderTable:
     """Return the true rate of the planned cohort and the predicted observed rates, in percent."""
-    rate, places = found.rate, planned_decimals(found.rate)
+    rate, places, outcome = found.rate, planned_decimals(found.rate), found.cohort.outcome
     true = (percent(rate["mean"], places), percent(rate["median"], places), percent(rate["sd"], places))
     return ReaderTable(
-        title="Response rate of the planned cohort, %",
-        headings=("", "mean", "median", "SD", "95 % prediction\ninterval", "responders"),
+        title=f"{capitalised(outcome.rate)} of the planned cohort, %",
+        headings=("", "mean", "median", "SD", "95 % prediction\ninterval", outcome.events),
         rows=(
             ("true rate of the cohort", *true, percent_interval(rate["low"], rate["high"], places), ""),
             *(
                 (
-                    f"observed in {counted(row['n'], 'patient')}",
+                    f"observed in {outcome.units_of(row['n'])}",
                     percent(row["mean"] / row["n"], places),
                     percent(row["median"] / row["n"], places),
                     "",
@@ -62,10 +72,10 @@ def rate_rows(found: Prediction) -> ReaderTable:
             ),
         ),
         notes=(
-            "true rate: the rate behind the planned cohort's responders (next_cohort of the run).",
+            f"true rate: the rate behind the planned cohort's {outcome.events} (next_cohort of the run).",
             (
-                "observed: responders over patients, which vary around the true rate by chance; as counts are whole "
-                "numbers, the interval covers 95 % or more."
+                f"observed: {outcome.events} over {outcome.units}, which vary around the true rate by chance; as "
+                "counts are whole numbers, the interval covers 95 % or more."
             ),
         ),
     )
@@ -77,7 +87,7 @@ def exceeding_rows(found: Prediction) -> ReaderTable:
     places = shared_decimals(row["mcse"] for row in rows)
     cells = {(row["above"], row["n"]): percent(row["probability"], places) for row in rows}
     return ReaderTable(
-        title="Probability of a response rate above a limit, %",
+        title=f"Probability of {with_article(found.cohort.outcome.rate)} above a limit, %",
         headings=("", "true rate", *(f"observed\nn = {n:,}" for n in sizes)),
         rows=tuple(
             (f"above {100 * limit:g} %", *(cells[limit, n] for n in (None, *sizes)))
@@ -89,15 +99,16 @@ def exceeding_rows(found: Prediction) -> ReaderTable:
 def interval_rows(found: Prediction) -> ReaderTable:
     """Return the prediction intervals of the observed rate by size, and the size from which they hardly narrow."""
     planned = {row["n"] for row in found.planned}
-    rate = found.rate
+    rate, outcome = found.rate, found.cohort.outcome
+    half = with_article(outcome.event)
     true = percent_interval(rate["low"], rate["high"], planned_decimals(rate))
     return ReaderTable(
-        title="95 % prediction interval of the observed response rate by size of the cohort, %",
-        headings=("", "responders", "observed rate", "narrower if doubled"),
+        title=f"95 % prediction interval of the observed {outcome.rate} by size of the cohort, %",
+        headings=("", outcome.events, "observed rate", "narrower if doubled"),
         rows=(
             *(
                 (
-                    f"{counted(row['n'], 'patient')}{', planned' if row['n'] in planned else ''}",
+                    f"{outcome.units_of(row['n'])}{', planned' if row['n'] in planned else ''}",
                     _counts(row),
                     percent_interval(row["low"], row["high"], 0),
                     # Among many draws, noise may widen an interval slightly.
@@ -108,24 +119,24 @@ def interval_rows(found: Prediction) -> ReaderTable:
             ("limit", "", true, "0"),
         ),
         notes=(
-            steady_sentence(found.steady),
+            steady_sentence(found.steady, outcome),
             "limit: interval of the true rate. No sample size narrows it further, because trials differ.",
-            "narrower: reduction in width, each count spread evenly over half a responder either way.",
+            f"narrower: reduction in width, each count spread evenly over half {half} either way.",
         ),
     )
 
 
-def steady_sentence(steady: int | None) -> str:
+def steady_sentence(steady: int | None, outcome: Outcome) -> str:
     """Return a sentence on the size from which doubling the cohort hardly narrows the interval, if there is one."""
     share = f"{100 * STEADY_SHARE:g} %"
     if steady is None:
-        return f"Doubling the cohort narrows the interval by {share} or more up to {MOST_PATIENTS:,} patients."
-    return f"From {steady:,} patients on, doubling narrows the interval by less than {share}."
+        return f"Doubling the cohort narrows the interval by {share} or more up to {MOST_PATIENTS:,} {outcome.units}."
+    return f"From {steady:,} {outcome.units} on, doubling narrows the interval by less than {share}."
 
 
 def prior_rows(found: Prediction) -> ReaderTable:
     """Return priors for the trial's own analysis, with their densities below the table."""
-    fitted = found.fitted
+    fitted, units = found.fitted, found.cohort.outcome.units
     # A fitted prior is only as precise as the draws.
     places = planned_decimals(found.rate)
     records = [prior.as_record() for prior in found.priors]
@@ -150,26 +161,29 @@ def prior_rows(found: Prediction) -> ReaderTable:
                 f"{percent(fitted.distance, 2)} points of theirs, Kullback-Leibler divergence {fitted.divergence:.4f}."
             ),
             "95 % interval: equal-tailed, of the true rate under the prior; the MAP prior approximates the one above.",
-            "ESS: effective sample size of the prior, in patients; of the three, ELIR is predictively consistent.",
+            f"ESS: effective sample size of the prior, in {units}; of the three, ELIR is predictively consistent.",
         ),
     )
 
 
 def design_rows(found: Prediction) -> ReaderTable:
     """Return the operating characteristics under each prior, in percent."""
-    first, rows = found.designs[0][1], found.characteristics
+    first, rows, outcome = found.designs[0][1], found.characteristics, found.cohort.outcome
     # Given the critical number, error and power are exact; predictions are as precise as the draws.
     places = planned_decimals(found.rate)
-    impossible = ["–: no success even if all patients respond."]
+    impossible = [f"–: no success even if all {outcome.units} {'respond' if outcome.of_response else outcome.had}."]
     return ReaderTable(
-        title=(f"Single-arm design: success if P(ORR > {100 * first.null:g} % | responders) > {first.threshold:g}; %"),
+        title=(
+            f"Single-arm design: success if P({outcome.short} > {100 * first.null:g} % | {outcome.events}) > "
+            f"{first.threshold:g}; %"
+        ),
         headings=(
             "prior",
             "n",
-            "responders\nneeded",
+            f"{outcome.events}\nneeded",
             "type I\nerror",
             "success\npredicted",
-            *(f"ORR for\n{100 * power:.0f} % power" for power in POWERS),
+            *(f"{outcome.short} for\n{100 * power:.0f} % power" for power in POWERS),
         ),
         rows=tuple(
             (
@@ -193,7 +207,7 @@ def design_rows(found: Prediction) -> ReaderTable:
 
 def success_rows(found: Prediction) -> ReaderTable:
     """Return power by true response rate under the first prior, in percent."""
-    name = found.priors[0].name
+    name, outcome = found.priors[0].name, found.cohort.outcome
     designs = [design for prior, design in found.designs if prior == name]
     null = designs[0].null
     rows, step = [], 0
@@ -206,8 +220,8 @@ def success_rows(found: Prediction) -> ReaderTable:
         if min(success) > SURE:
             break
     return ReaderTable(
-        title=f"Probability of success by true response rate, {name}; %",
-        headings=("true ORR", *(f"n = {design.n:,}" for design in designs)),
+        title=f"Probability of success by true {outcome.rate}, {name}; %",
+        headings=(f"true {outcome.short}", *(f"n = {design.n:,}" for design in designs)),
         rows=tuple(rows),
         notes=("At the null it is the type I error. predict.json has the curves of every prior.",),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alkbayes.criticism.predictive import PosteriorChecks, PriorChecks, Statistic
+from alkbayes.criticism.predictive import PosteriorChecks, PriorChecks, Scale, Statistic
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import level_name, shown
 from alkbayes.text.wording import (
@@ -16,8 +16,6 @@ from alkbayes.text.wording import (
     unsigned_zero,
 )
 
-IN_PERCENT = ("smallest ORR", "largest ORR", "naive less pretreated")
-COUNTS = ("cohorts outside 90 %",)
 READING = "p: proportion of replicated tables with a larger value, ties count half; *: in the outer 5 %."
 
 SHOWN = 15
@@ -61,11 +59,11 @@ def cohort_rows(found: PosteriorChecks) -> ReaderTable:
 
 def cell_rows(found: PriorChecks) -> ReaderTable:
     """Return the prior predictions of each cell, in percent."""
-    rows = found.as_record()["cells"]
+    rows, outcome = found.as_record()["cells"], found.outcome
     outside = [] if all(row["inside"] for row in rows) else ["*: outside the interval."]
     return ReaderTable(
-        title="Crude response rate of each cell, predicted by the priors for the same cohorts; %",
-        headings=("cell", "k", "patients", "observed", "median", "95 %", "below 5", "above 95"),
+        title=f"Crude {outcome.rate} of each cell, predicted by the priors for the same cohorts; %",
+        headings=("cell", "k", outcome.units, "observed", "median", "95 %", "below 5", "above 95"),
         rows=tuple(map(_cell, rows)),
         notes=(
             "below 5, above 95: probability in percent that the cell's rate is below 5 or above 95 %.",
@@ -80,11 +78,11 @@ def statistic_rows(statistics: Sequence[Statistic], *, of: str = "") -> ReaderTa
     rows = []
     for name in dict.fromkeys(each.name for each in statistics):
         for place, each in enumerate(reversed([each for each in statistics if each.name == name])):
-            replicated = f"{_value(name, each.median)} ({_value(name, each.low)} to {_value(name, each.high)})"
+            replicated = f"{_value(each, each.median)} ({_value(each, each.low)} to {_value(each, each.high)})"
             rows.append(
                 (
                     "" if place else name,
-                    _value(name, each.observed),
+                    _value(each, each.observed),
                     *([str(each.kind)] if several else []),
                     replicated,
                     f"{share_of_draws(each.p)}{'*' if each.unusual else ' '}",
@@ -100,10 +98,14 @@ def _meanings(statistics: Sequence[Statistic]) -> tuple[str, ...]:
     return tuple(f"{name}: {meaning}." for name, meaning in {each.name: each.meaning for each in statistics}.items())
 
 
-def _value(name: str, value: float) -> str:
-    if name in IN_PERCENT:
-        return percent(value).replace("-", "−")
-    return f"{value:.0f}" if name in COUNTS else unsigned_zero(value)
+def _value(of: Statistic, value: float) -> str:
+    match of.scale:
+        case Scale.RATE:
+            return percent(value).replace("-", "−")
+        case Scale.COUNT:
+            return f"{value:.0f}"
+        case Scale.SD:
+            return unsigned_zero(value)
 
 
 def _calibrated(kind: str, p: float) -> str:

@@ -3,24 +3,30 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.spec.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.text.names import shown
-from alkbayes.text.wording import percent, percent_interval
+from alkbayes.text.wording import percent, percent_interval, with_article
 
 SHOWN = ("proportion", "risk_difference")
 """Scales that readers have an opinion on, in display order."""
 
 TITLES = {
-    "typical": "typical ORR",
-    "next_cohort": "next cohort's ORR",
-    "levels": "typical ORR, apart",
-    "heterogeneity": "ORR, apart",
+    "typical": "typical {o.short}",
+    "next_cohort": "next cohort's {o.short}",
+    "levels": "typical {o.short}, apart",
+    "heterogeneity": "{o.short}, apart",
 }
-READING = (
-    "Extreme: the share of the prior at an ORR below 1 or above 99 %, or at a difference beyond 50 points.",
-    "One level, or pair of levels, stands for all that have the same prior.",
-)
+
+
+def reading(outcome: Outcome) -> tuple[str, str]:
+    """Return how to read the tables of :func:`implication_rows`, in two sentences."""
+    rate = with_article(outcome.short)
+    return (
+        f"Extreme: the share of the prior at {rate} below 1 or above 99 %, or at a difference beyond 50 points.",
+        "One level, or pair of levels, stands for all that have the same prior.",
+    )
 
 
 def prior_text(prior: Prior) -> str:
@@ -42,7 +48,7 @@ def prior_text(prior: Prior) -> str:
             return f"root of {prior_text(prior.first)}² + {prior_text(prior.second)}²"
 
 
-def implication_rows(implied: Iterable[Mapping[str, Any]]) -> list[ReaderTable]:
+def implication_rows(implied: Iterable[Mapping[str, Any]], outcome: Outcome) -> list[ReaderTable]:
     """Return the prior implications as a table of rates and one of differences, in percent.
 
     `implied` are rows of :func:`alkbayes.model.prior_implications.prior_implications`.
@@ -52,7 +58,7 @@ def implication_rows(implied: Iterable[Mapping[str, Any]]) -> list[ReaderTable]:
     for scale in SHOWN:
         cells, title = [], ""
         for row in (row for row in rows if row["scale"] == scale):
-            before, title = title, TITLES[row["quantity"]]
+            before, title = title, TITLES[row["quantity"]].format(o=outcome)
             cells.append(("" if title == before else title, shown(row["of"]), *_numbers(row)))
         if cells:
             found.append(ReaderTable("", ("%", "of", "middle", "95 %", "extreme"), tuple(cells), words=(1,)))

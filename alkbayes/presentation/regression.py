@@ -1,15 +1,14 @@
 """Coefficients of a meta-regression, for readers."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from alkbayes.presentation.tables import ReaderTable
-from alkbayes.text.wording import figure, p_value, ratio_figure
+from alkbayes.text.digits import error_decimals
+from alkbayes.text.wording import OTHER_DECIMALS, beside_error, figure, p_value, ratio_figure
 
-LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e5
-"""Range of numbers printed without an exponent."""
 MOST_DECIMALS = 8
+"""Maximum decimals of an odds ratio."""
 
 
 def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[str] = ()) -> ReaderTable:
@@ -35,39 +34,25 @@ def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[s
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     """Return a coefficient's cells by heading, with decimals according to its standard error."""
-    digits = _decimals(row["se"])
+    se = row["se"]
+    estimate, error, low, high = (beside_error(row[name], se) for name in ("estimate", "se", "low", "high"))
     ratio = ""
     if row["odds_ratio"] is not None:
-        low, high = row["odds_ratio_low"], row["odds_ratio_high"]
-        limits = "–" if low is None or high is None else f"{_ratio(low, digits)}–{_ratio(high, digits)}"
-        ratio = f"{_ratio(row['odds_ratio'], digits)} ({limits})"
+        middle, *ends = (row[name] for name in ("odds_ratio", "odds_ratio_low", "odds_ratio_high"))
+        limits = "–" if None in ends else "–".join(_ratio(end, se) for end in ends)
+        ratio = f"{_ratio(middle, se)} ({limits})"
     return {
-        "estimate": _figure(row["estimate"], digits),
-        "SE": _figure(row["se"], digits),
-        "95 % CI": _interval(row["low"], row["high"], digits, " to "),
+        "estimate": estimate,
+        "SE": error,
+        "95 % CI": "–" if row["low"] is None or row["high"] is None else f"{low} to {high}",
         "p": p_value(row["p"]),
         "odds ratio": ratio,
     }
 
 
-def _ratio(value: float, digits: int) -> str:
+def _ratio(value: float, se: float | None) -> str:
     """Return an odds ratio, rounded on the log scale, with more decimals for a precise logarithm."""
-    return ratio_figure(value) if digits <= 2 else _figure(value, digits)
-
-
-def _interval(low: float | None, high: float | None, digits: int, joint: str) -> str:
-    """Return an interval; a dash if missing."""
-    return "–" if low is None or high is None else f"{_figure(low, digits)}{joint}{_figure(high, digits)}"
-
-
-def _figure(value: float | None, digits: int) -> str:
-    """Return a number as text, with three digits and an exponent if these decimals do not suit it."""
-    text = figure(value, digits)
-    if not value or (LEAST_PLAIN <= abs(value) <= LARGEST_PLAIN and text.strip("−0.")):
-        return text
-    return f"{value:.3g}".replace("-", "−")
-
-
-def _decimals(se: float | None) -> int:
-    """Return the number of decimals that show two digits of a standard error, at least two."""
-    return 2 if se is None or se <= 0 else min(max(2, 1 - math.floor(math.log10(se))), MOST_DECIMALS)
+    if not se or error_decimals(se) <= OTHER_DECIMALS:
+        return ratio_figure(value)
+    digits = error_decimals(value * se)
+    return ratio_figure(value) if digits > MOST_DECIMALS else figure(value, max(0, digits))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable, Sentence
 from alkbayes.sensitivity.alternatives import FAMILY_NAMES, Family
 from alkbayes.sensitivity.table import Status
@@ -60,7 +61,9 @@ def scaling_rows(found: "SensitivityRecord") -> ReaderTable:
     )
 
 
-def shift_rows(found: "SensitivityRecord", *, patients: bool = True, estimates: bool = True) -> ReaderTable:
+def shift_rows(
+    found: "SensitivityRecord", outcome: Outcome, *, patients: bool = True, estimates: bool = True
+) -> ReaderTable:
     """Return the shifts of the numbers under each fitted alternative.
 
     `patients` adds a column of patients, `estimates` the number itself before its shift.
@@ -80,18 +83,18 @@ def shift_rows(found: "SensitivityRecord", *, patients: bool = True, estimates: 
         rows.append((f"{name}{mark}", *_sizes(row, patients=patients), *_cells(row, numbers, estimates=estimates)))
     return ReaderTable(
         title=f"Alternatives: {of} from the main fit in percentage points; next cohort: 95 % interval",
-        headings=("", "k", *(["patients"] if patients else []), *map(_heading, numbers)),
+        headings=("", "k", *([outcome.units] if patients else []), *map(_heading, numbers)),
         rows=tuple(rows),
         notes=(f"{MOVED}  more than half a posterior SD of the main fit's number, and more than Monte Carlo error",),
     )
 
 
-def shift_sentences(found: "SensitivityRecord") -> Iterator[Sentence]:
+def shift_sentences(found: "SensitivityRecord", outcome: Outcome) -> Iterator[Sentence]:
     """Yield notes on the shifts: alternatives that failed, lost a level or do not apply, with reasons."""
     if found["over_own"]:
         yield Sentence(
-            "Each level is over its own patients here: an alternative may leave out cohorts, and with them the mix "
-            "that levels share."
+            f"Each level is over its own {outcome.units} here: an alternative may leave out cohorts, and with them the "
+            "mix that levels share."
         )
     reasons: dict[str, list[str]] = {}
     for row in found["alternatives"][2:]:
@@ -108,15 +111,15 @@ def shift_sentences(found: "SensitivityRecord") -> Iterator[Sentence]:
             yield Sentence(f"{name}: leaves no cohort with {', '.join(row['gone'])}")
     for reason, names in reasons.items():
         yield Sentence(f"Not applicable: {', '.join(names)}: {reason}")
+    over = f"Overall is averaged over the {outcome.units} of each alternative"
     yield Sentence(
-        "Overall is averaged over the patients of each alternative, and moves with their mix. An earlier line is not "
-        "randomised: no difference is a treatment effect."
+        f"{over}, and moves with their mix. Levels are not randomised: no difference is a treatment effect."
         if found["effects"]
-        else "Overall is averaged over the patients of each alternative."
+        else f"{over}."
     )
 
 
-def largest_rows(found: "SensitivityRecord") -> ReaderTable:
+def largest_rows(found: "SensitivityRecord", outcome: Outcome) -> ReaderTable:
     """Return the alternative that shifts each number most."""
     rows = tuple(
         (row["number"], row["alternative"], _shift(row), unsigned_zero(row["shift_in_sds"], 1))
@@ -127,7 +130,7 @@ def largest_rows(found: "SensitivityRecord") -> ReaderTable:
         ("number", "alternative", "shift", "in posterior SDs"),
         rows,
         words=(1,),
-        notes=("Shifts of rates and differences in points; each level is over its own patients.",),
+        notes=(f"Shifts of rates and differences in points; each level is over its own {outcome.units}.",),
     )
 
 

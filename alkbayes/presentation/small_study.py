@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from alkbayes.classical import SmallStudyEffect
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
-from alkbayes.text.wording import counted, figure, p_value
+from alkbayes.text.wording import beside_error, counted, figure, p_value
 
 MEANINGS = {
     "egger": "on 1/sqrt(n), weights of sampling alone",
@@ -31,8 +31,8 @@ def _cells(effect: SmallStudyEffect) -> tuple[str, ...]:
     return (
         str(effect.test),
         MEANINGS[effect.test],
-        figure(effect.slope),
-        figure(effect.se),
+        beside_error(effect.slope, effect.se),
+        beside_error(effect.se, effect.se),
         "–" if effect.statistic is None else f"{kind} = {figure(effect.statistic)}",
         p_value(effect.p),
     )

@@ -8,6 +8,7 @@ from alkbayes.presentation.fit import (
     Document,
     contrasts_by_column,
     is_partly_predicted,
+    outcome_of,
     patients_of,
     weight_lines,
 )
@@ -22,20 +23,20 @@ APART = 0.03
 UNEVEN = 0.1
 """Cramér's V, or correlation ratio, from which a column is called unevenly distributed over another."""
 
-OWN_ROWS = "Each row is averaged over its own patients"
+OWN_ROWS = "Each row is averaged over its own {o.units}"
 SAME_PATIENTS = (
-    "Within a block, typical, mean and next cohort are over the patients named in its heading, so that levels can be "
-    "compared; crude and inverse-variance rates are over each level's own patients."
+    "Within a block, typical, mean and next cohort are over the {o.units} named in its heading, so that levels can be "
+    "compared; crude and inverse-variance rates are over each level's own {o.units}."
 )
 OWN_PATIENTS = (
-    "Each level is over its own patients, who differ in the other columns, so rows cannot be compared; each contrast "
-    "is over the patients of both its levels."
+    "Each level is over its own {o.units}, {o.who} differ in the other columns, so rows cannot be compared; each "
+    "contrast is over the {o.units} of both its levels."
 )
 NOT_ALL = (
     "The levels of {columns} cannot be compared by their rows: no combination of the other columns occurs with all of "
     "them, and their contrasts are predictions."
 )
-NOT_COMPARED = "each level over its own patients, as no combination of the other columns occurs with all of them"
+NOT_COMPARED = "each level over its own {o.units}, as no combination of the other columns occurs with all of them"
 
 UNEXAMINED = {
     "levels": "{count} levels in {cohorts} cohorts",
@@ -50,10 +51,10 @@ def standard_lines(document: Document) -> list[str]:
 
     There are none if no row mixes combinations of levels.
     """
-    rows = list(_standardised(document))
+    rows, outcome = list(_standardised(document)), outcome_of(document)
     if not rows:
-        return [OWN_PATIENTS] if any(row["weights"] for row in _single(document)) else []
-    same = [SAME_PATIENTS]
+        return [OWN_PATIENTS.format(o=outcome)] if any(row["weights"] for row in _single(document)) else []
+    same = [SAME_PATIENTS.format(o=outcome)]
     if alone := dict.fromkeys(row["group"] for row in _single(document) if row["weights"] and not row["over"]):
         same.append(NOT_ALL.format(columns=joined([column_title(column) for column in alone])))
     apart: dict[str, list[str]] = {}
@@ -64,7 +65,8 @@ def standard_lines(document: Document) -> list[str]:
     if not apart:
         return same
     listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in apart.items())
-    return [*same, f"Over their own patients, who differ in the other columns, the means are {listed}."]
+    own = f"Over their own {outcome.units}, {outcome.who} differ in the other columns"
+    return [*same, f"{own}, the means are {listed}."]
 
 
 def unnamed_lines(document: Document) -> list[str]:
@@ -95,8 +97,9 @@ def unnamed_lines(document: Document) -> list[str]:
 
 def averaging(document: Document) -> tuple[str, list[str]]:
     """Return the heading and lines of averaging weights; no lines if no row mixes combinations of levels."""
+    outcome = outcome_of(document)
     if document.get("standard") != Standard.SAME:
-        return OWN_ROWS, weight_lines(document)
+        return OWN_ROWS.format(o=outcome), weight_lines(document)
     lines = []
     seen = set()
     for row in _single(document):
@@ -106,8 +109,8 @@ def averaging(document: Document) -> tuple[str, list[str]]:
         if row["over"]:
             lines.append(f"{column_title(row['group'])}: {row['over']} ({row['weights']})")
         elif row["weights"]:
-            lines.append(f"{column_title(row['group'])}: {NOT_COMPARED}")
-    return "The levels of a column are averaged over these patients", lines
+            lines.append(f"{column_title(row['group'])}: {NOT_COMPARED.format(o=outcome)}")
+    return f"The levels of a column are averaged over these {outcome.units}", lines
 
 
 def contrast_patients(document: Document) -> list[str]:
@@ -116,7 +119,8 @@ def contrast_patients(document: Document) -> list[str]:
     over = [
         f"{column_title(column)}, {over}" for column in columns if (over := patients_of(column, document["pooled"]))
     ]
-    return [f"Contrasts are over these patients: {'; '.join(over)}."] if over else []
+    units = outcome_of(document).units
+    return [f"Contrasts are over these {units}: {'; '.join(over)}."] if over else []
 
 
 def prediction_lines(document: Document) -> list[str]:
@@ -128,8 +132,9 @@ def prediction_lines(document: Document) -> list[str]:
     if not marked:
         return []
     listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in marked.items())
+    units = outcome_of(document).units
     meant = (
-        f"{PARTLY_PREDICTED} predicted by the model for patients with a combination of levels that no cohort has "
+        f"{PARTLY_PREDICTED} predicted by the model for {units} with a combination of levels that no cohort has "
         f"({WHOLLY_PREDICTED} for all of them): {listed}"
     )
     return [meant]

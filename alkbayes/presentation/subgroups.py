@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import shown
 from alkbayes.text.wording import percent, percent_interval, variance
@@ -15,13 +16,14 @@ HEADINGS = {
 """Heading by kind of heterogeneity."""
 
 
-def level_rows(levels: Sequence[Mapping[str, Any]], kinds: Iterable[str]) -> ReaderTable:
+def level_rows(levels: Sequence[Mapping[str, Any]], kinds: Iterable[str], outcome: Outcome) -> ReaderTable:
     """Return the pooled results of each level under each kind of heterogeneity."""
     rows: list[tuple[str, ...]] = []
     for kind in kinds:
         rows.append((HEADINGS[kind],))
         rows += [_level(row) for row in levels if row["heterogeneity"] == kind]
-    headings = ("", "cohorts", "responders\n/ patients", "ORR %", "95 % CI", "prediction", "tau2")
+    counts = f"{outcome.events}\n/ {outcome.units}"
+    headings = ("", "cohorts", counts, f"{outcome.short} %", "95 % CI", "prediction", "tau2")
     return ReaderTable("", headings, tuple(rows))
 
 

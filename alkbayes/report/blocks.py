@@ -205,14 +205,15 @@ class Axis:
 class Forest:
     """Forest of cohorts that can be sorted, filtered and expanded.
 
-    `axes` and `reference`, the position of the overall mean, are by scale; `filters` are columns with their values;
-    `notes` explain how to read the forest.
+    `axes` and `reference`, the position of the overall mean, are by scale; `counts` are the names of the two counts;
+    `filters` are columns with their values; `notes` explain how to read the forest.
     """
 
     kind: ClassVar[str] = "forest"
     title: str
     rows: tuple[ForestRow, ...]
     axes: tuple[Axis, ...]
+    counts: tuple[str, str]
     filters: tuple[tuple[str, tuple[str, ...]], ...]
     reference: tuple[tuple[str, float], ...]
     notes: tuple[str, ...]

@@ -6,6 +6,7 @@ Kruschke 2021, doi:10.1038/s41562-021-01177-7.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alkbayes.alk.review import OF_DRUGS
 from alkbayes.plots.source import RunTables, warning
 from alkbayes.presentation.fit import outcome_of
 from alkbayes.presentation.key_results import key_results
@@ -43,9 +44,9 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     known = bundled_sources() if evidence.bundled else {}
     named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
     used = cited(named, known | dict(sources or {}))
-    question = (text(f"{document['question']}."), text(ASKED))
+    question = (text(f"{document['question']}."), text(ASKED.format(units=tables.outcome.units)))
     return Report(
-        title=f"{outcome_of(document).title} of ALK inhibitors, pooled",
+        title=f"{outcome_of(document).title}{OF_DRUGS if evidence.bundled else ''}, pooled",
         subtitle=document["question"],
         warning=warning(document),
         key_results=key_results(document),
@@ -69,6 +70,6 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
 
 ASKED = (
     "Three rates are asked for, and never mixed up: how a typical cohort does, how cohorts do on average, and what "
-    "the next cohort of a new trial may show. A fourth, of these very patients, is in the tables of the run as "
+    "the next cohort of a new trial may show. A fourth, of these very {units}, is in the tables of the run as "
     "these_cohorts."
 )

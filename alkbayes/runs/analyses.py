@@ -21,7 +21,7 @@ COMMANDS = {
     "intracranial": "alkbayes intracranial --for {run}",
     "sequence": "alkbayes sequence --for {run}",
     "resistance": "alkbayes resistance --for {run}",
-    "predict": "alkbayes predict {run} --n PATIENTS",
+    "predict": "alkbayes predict {run} --n N",
 }
 """Analyses that can be stored, with the command that stores each in a run's folder."""
 
@@ -68,9 +68,9 @@ def kept_analysis(folder: Path, name: str) -> dict[str, Any] | None:
     RunError
         If it was made from another run or by another version, or cannot be read.
     """
-    path = _path(folder, name)
-    if not path.exists():
+    if not is_kept(folder, name):
         return None
+    path = _path(folder, name)
     again = f"Make it again: {command_for(name, folder)}"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -88,6 +88,11 @@ def kept_analysis(folder: Path, name: str) -> dict[str, Any] | None:
     if not isinstance(document := kept.get("document"), dict):
         raise RunError(f"{path}: has no document, so it is not what alkbayes keeps. {again}")
     return document
+
+
+def is_kept(folder: Path, name: str) -> bool:
+    """Return whether a run has this analysis, usable or not."""
+    return _path(folder, name).exists()
 
 
 def command_for(name: str, folder: Path) -> str:

@@ -24,10 +24,16 @@ type Fraction = Annotated[float | None, Field(ge=0, le=1)]
 class OutcomeRecord(TypedDict):
     """What was counted."""
 
-    responders: Annotated[str, Field(description="column with the number of responders")]
-    n: Annotated[str, Field(description="column with the number of patients")]
+    responders: Annotated[str, Field(description="column with the number of responders, or other events")]
+    n: Annotated[str, Field(description="column with the number of patients, or other units")]
     label: Annotated[str, Field(description="name of the rate, responders over patients")]
-    patients: Annotated[str, Field(description="which patients are counted")]
+    patients: Annotated[str, Field(description="which patients, or what else, are counted")]
+    short: Annotated[str, Field(description="the rate as a heading")]
+    event: Annotated[str, Field(description="one of what `responders` counts")]
+    events: Annotated[str, Field(description="several of them")]
+    had: Annotated[str, Field(description="what happened to them, a verb in the past")]
+    unit: Annotated[str, Field(description="one of what `n` counts")]
+    units: Annotated[str, Field(description="several of them")]
 
 
 @closed
@@ -39,7 +45,13 @@ class EvidenceRecord(TypedDict):
     trials: Annotated[int | None, Field(description="null if the table does not name trials")]
     patients: int
     responders: int
-    sha256: Annotated[str, Field(description="SHA-256 of the file")]
+    sha256: Annotated[str, Field(description="of the file")]
+    file: Annotated[str, Field(description="the copy of the file in the run's folder")]
+    sheet: Annotated[str | None, Field(description="of a workbook; null for any other file")]
+    columns: Annotated[dict[str, str], Field(description="the file's own name for a column, where it has another")]
+    where: Annotated[str, Field(description="condition that selected cohorts; empty: none")]
+    exclude: Annotated[list[str], Field(description="cohorts left out by name")]
+    reason: Annotated[str, Field(description="reason for the selection, as stated")]
 
 
 @closed
@@ -179,6 +191,7 @@ class NoteRecord(TypedDict):
     text: str
     source: Annotated[str, Field(description="the method to use instead; empty: none")]
     result: Annotated[str, Field(description="its rate with interval, in percent")]
+    caution: NotRequired[Annotated[str, Field(description="a limit of this result itself; empty: none")]]
 
 
 @closed
@@ -308,6 +321,17 @@ class ProvenanceRecord(TypedDict):
 
 
 @closed
+class ExceedanceRow(GroupRow):
+    """The probability that a rate exceeds a limit."""
+
+    estimand: Literal["typical", "mean", "next_cohort"]
+    over: Annotated[str, Field(description="the patients averaged over; empty: the row's own")]
+    above: Annotated[float, Field(gt=0, lt=1, description="the limit, a proportion")]
+    probability: Annotated[float, Field(ge=0, le=1)]
+    mcse: Annotated[float, Field(ge=0, description="Monte Carlo standard error of the probability")]
+
+
+@closed
 class FitDocument(TypedDict):
     """The results of a fit."""
 
@@ -329,6 +353,7 @@ class FitDocument(TypedDict):
     heterogeneity: list[HeterogeneityRow]
     contrasts: list[ContrastRow]
     classical: list[ClassicalRow]
+    exceedance: Annotated[list[ExceedanceRow], Field(description="empty if no limit was asked for")]
     notes: list[str]
     note_kinds: Annotated[list[str], Field(description="the subject of each note")]
     provenance: ProvenanceRecord

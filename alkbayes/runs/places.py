@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from alkbayes.errors import UsageError
+from alkbayes.errors import Setting, UsageError
 
 
 def format_of(path: Path | None, asked: str | None, formats: Mapping[str, Sequence[str]], what: str) -> str:
@@ -40,8 +40,15 @@ def format_of(path: Path | None, asked: str | None, formats: Mapping[str, Sequen
     return found
 
 
-def check_free(paths: Sequence[Path]) -> None:
+def check_free(paths: Sequence[Path], parameter: str | None = None) -> None:
     """Check that none of the paths exists.
+
+    Parameters
+    ----------
+    paths
+        Files and folders to be written.
+    parameter
+        The one that chooses them, if any.
 
     Raises
     ------
@@ -49,9 +56,10 @@ def check_free(paths: Sequence[Path]) -> None:
         If one does.
     """
     if taken := [path for path in paths if path.exists() or path.is_symlink()]:
-        raise UsageError(
-            f"{taken[0]}: is there already; nothing is overwritten. Remove it, or choose a name that is free."
-        )
+        fault = f"{taken[0]}: is there already; nothing is overwritten. Remove it, or choose"
+        if parameter is None:
+            raise UsageError(f"{fault} a name that is free.")
+        raise UsageError(f"{fault} another name with", remedy=Setting(parameter))
 
 
 @contextmanager

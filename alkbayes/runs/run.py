@@ -26,7 +26,6 @@ SCHEMA = 2
 RUN_FILE = "run.json"
 POSTERIOR_FILE = "posterior.nc"
 MODEL_FILE = "model.toml"
-EVIDENCE_FILE = "evidence.csv"
 RUNS_FOLDER = Path("runs")
 PARTS = (
     "model",
@@ -40,6 +39,7 @@ PARTS = (
     "heterogeneity",
     "contrasts",
     "classical",
+    "exceedance",
     "notes",
     "note_kinds",
     "provenance",
@@ -113,16 +113,20 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
     RunError
         If it cannot be written.
     """
+    import xarray as xr
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with beside(folder) as place:
             (place / MODEL_FILE).write_bytes(model_file)
-            (place / EVIDENCE_FILE).write_bytes(fit.evidence.content)
+            (place / fit.evidence.file).write_bytes(fit.evidence.content)
             for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
                 getattr(results, name).to_csv(place / f"{name}.csv", index=False)
             # In memory first: after a disk-full error HDF5 closes the file again at exit, and crashes the process.
             posterior = io.BytesIO()
-            fit.tree.to_netcdf(posterior, engine="h5netcdf")
+            tree = fit.tree.copy()
+            tree["estimands"] = xr.DataTree(results.estimands)
+            tree.to_netcdf(posterior, engine="h5netcdf")
             (place / POSTERIOR_FILE).write_bytes(posterior.getbuffer())
             files = {path.name: file_hash(path) for path in sorted(place.iterdir())}
             written = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -208,22 +212,35 @@ def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_evidence(
-    folder: Path, document: "RunDocument", *, columns: Sequence[str] = (), outcome: "Outcome" = ORR
+    folder: Path, document: "RunDocument", *, needed: Sequence[str] = (), outcome: "Outcome" = ORR
 ) -> "Evidence":
     """Return the table that a run was fitted to, under its original name, not that of the run's copy.
 
-    `document` is from :func:`read_run`; `columns` and `outcome` are as for
-    :func:`alkbayes.evidence.table.read_evidence`.
+    Parameters
+    ----------
+    folder, document
+        Of the run, as :func:`read_run` returned it.
+    needed, outcome
+        As of :func:`alkbayes.evidence.table.read_evidence`.
 
     Raises
     ------
     EvidenceError
         If the table lacks these columns or this outcome.
     """
+    from alkbayes.evidence.sources import Selection
     from alkbayes.evidence.table import read_evidence
 
-    evidence = read_evidence(folder / EVIDENCE_FILE, columns=columns, outcome=outcome)
-    return replace(evidence, source=document["evidence"]["source"])
+    record = document["evidence"]
+    evidence = read_evidence(
+        folder / record["file"],
+        columns=record["columns"],
+        sheet=record["sheet"],
+        needed=needed,
+        outcome=outcome,
+        selection=Selection(record["where"], tuple(record["exclude"]), record["reason"]),
+    )
+    return replace(evidence, source=record["source"])
 
 
 def read_fit(folder: Path) -> "Fit":
@@ -247,7 +264,7 @@ def read_fit(folder: Path) -> "Fit":
     document = read_run(folder)
     try:
         spec = read_spec(folder / MODEL_FILE)
-        evidence = run_evidence(folder, document, columns=spec.needed, outcome=spec.outcome)
+        evidence = run_evidence(folder, document, needed=spec.needed, outcome=spec.outcome)
         evidence = stated_cohorts(spec, evidence)
     except (SpecError, EvidenceError) as error:
         raise RunError(

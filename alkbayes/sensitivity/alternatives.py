@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from alkbayes.alk.levels import Line
 from alkbayes.model.design import Design, build_design
 from alkbayes.sensitivity import edits
 from alkbayes.sensitivity.edits import Edit, Inapplicable
 from alkbayes.spec.schema import FixedEffect
-from alkbayes.vocabulary import Line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +68,10 @@ class Alternative:
         Reviewer's question behind it.
     edit
         Function from the main model and table to the changed ones.
+    column
+        Column of the table that it is about, if any: a table without it is not asked.
+    of_responses
+        Whether it is about how responses were counted: another outcome is not asked.
     assumed
         Levels whose numbers follow from the assumption itself rather than from data.
     """
@@ -77,7 +81,14 @@ class Alternative:
     change: str
     why: str
     edit: Edit
+    column: str | None = None
+    of_responses: bool = False
     assumed: tuple[str, ...] = ()
+
+    def concerns(self, evidence: "Evidence") -> bool:
+        """Return whether the question makes sense for a table and its outcome."""
+        has = self.column is None or self.column in evidence.frame
+        return has and (evidence.outcome.of_response or not self.of_responses)
 
 
 def _tau_alternative(name: str, dist: dict[str, str | float], why: str) -> Alternative:
@@ -109,6 +120,7 @@ def _mixture_alternative(share: float) -> Alternative:
         "mix on the scale of rates",
         "Do mixed cohorts, which say little of either line, need a parameter of their own?",
         edits.mixture(share),
+        column="line",
         assumed=(Line.MIXED,),
     )
 
@@ -149,6 +161,8 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "cohorts with assessor irc",
         "Do investigators see more responses?",
         edits.only("assessor", "irc"),
+        column="assessor",
+        of_responses=True,
     ),
     Alternative(
         "intention to treat",
@@ -156,6 +170,8 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "cohorts with analysis_set itt",
         "Do evaluable patients respond more often?",
         edits.only("analysis_set", "itt"),
+        column="analysis_set",
+        of_responses=True,
     ),
     Alternative(
         "stated counts",
@@ -163,6 +179,7 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "cohorts with count_basis stated",
         "Do counts that were worked out from percentages matter?",
         edits.only("count_basis", "stated"),
+        column="count_basis",
     ),
     Alternative(
         "confirmed responses",
@@ -170,6 +187,8 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "cohorts with confirmed yes",
         "Do responses that need no confirmation matter?",
         edits.only("confirmed", "yes"),
+        column="confirmed",
+        of_responses=True,
     ),
     Alternative(
         "no phase 1",
@@ -177,6 +196,7 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "cohorts of phase 1 left out",
         "Do cohorts of dose finding matter?",
         edits.without("phase", "1"),
+        column="phase",
     ),
     Alternative(
         "no phase 1 or 1/2",
@@ -184,6 +204,7 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "cohorts of phase 1 and 1/2 left out",
         "Do small early trials matter?",
         edits.without("phase", "1", "1/2"),
+        column="phase",
     ),
     Alternative(
         "high certainty",
@@ -191,6 +212,7 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "cohorts with certainty high",
         "Do second-hand, interim or assumed figures matter?",
         edits.only("certainty", "high"),
+        column="certainty",
     ),
     Alternative(
         "mixed lines left out",
@@ -198,6 +220,7 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "cohorts with line mixed left out",
         "Do cohorts that mix lines matter to the rest?",
         edits.without("line", "mixed"),
+        column="line",
     ),
     *(_mixture_alternative(share) for share in (0.25, 0.5, 0.75)),
     Alternative(
@@ -206,6 +229,7 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "naive is no prior ALK TKI, pretreated any, mixed some patients; chemotherapy does not count",
         "Is it the prior ALK TKI, or any prior therapy?",
         edits.line_by_tki,
+        column="prior_alk_tki",
     ),
     Alternative(
         "Student t cohorts",

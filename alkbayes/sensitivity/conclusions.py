@@ -118,10 +118,15 @@ def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
     power-scaling; and unusable alternatives.
     """
     sentences = []
-    if names := grid.not_reproduced:
+    if missed := grid.not_reproduced:
+        each = "; ".join(
+            f"{number.spoken} {shift_text(number, shift.by[shift.largest])}, "
+            f"{abs(shift.by[shift.largest]) / shift.errors[shift.largest]:.1f} Monte Carlo errors"
+            for number, shift in missed
+        )
         sentences.append(
-            f"A refit of the run's own model does not reproduce its {joined(names)} within Monte Carlo error: resolve "
-            "this before using anything else here."
+            f"A refit of the run's own model differs by more than Monte Carlo error allows ({each}): one of the two "
+            "fits is off. Fit the run again with more draws before you rely on shifts of that size."
         )
     sentences += [_family(grid, family) for family in FAMILIES]
     sentences += _directions(grid)

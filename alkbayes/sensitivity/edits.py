@@ -11,27 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, ndtri
 
+from alkbayes.alk.levels import LEVELS, LINE_BY_TKI, Line
 from alkbayes.errors import SpecError
 from alkbayes.evidence.table import Evidence
 from alkbayes.model.design import Design, EffectBlock
 from alkbayes.spec.schema import COHORT, FixedEffect, Spec, parse_spec
 from alkbayes.text.names import listed, plain, quoted
-from alkbayes.vocabulary import LEVELS, Line, PriorAlkTki
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LINE = "line"
 PRIOR_ALK_TKI = "prior_alk_tki"
-
-LINE_BY_TKI = {
-    PriorAlkTki.NONE: Line.NAIVE,
-    PriorAlkTki.CRIZOTINIB: Line.PRETREATED,
-    PriorAlkTki.SECOND: Line.PRETREATED,
-    PriorAlkTki.ANY: Line.PRETREATED,
-    PriorAlkTki.MIXED: Line.MIXED,
-}
-"""Treatment line implied by prior ALK TKIs alone, whatever the chemotherapy."""
 
 OF_RESPONDERS = frozenset({"assessor", "analysis_set", "confirmed", "count_basis"})
 """Columns that describe the usual counts, not those of another outcome."""

@@ -20,7 +20,7 @@ from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import Design, build_design
 from alkbayes.parallel import Progress, in_processes
-from alkbayes.sensitivity.alternatives import BY_NAME, apply
+from alkbayes.sensitivity.alternatives import ALTERNATIVES, BY_NAME, apply
 from alkbayes.sensitivity.edits import Inapplicable
 from alkbayes.sensitivity.table import AGAIN, Estimate, Grid, Outcome, Status
 from alkbayes.vocabulary import Standard
@@ -81,7 +81,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
 def run_grid(
     fit: Fit,
     *,
-    names: Sequence[str] = tuple(BY_NAME),
+    names: Sequence[str] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Grid:
@@ -92,7 +92,7 @@ def run_grid(
     fit
         Fit of the run.
     names
-        Names of the alternatives.
+        Names of the alternatives; by default all that make sense for the table and its outcome.
     workers
         Number of processes; by default one per processor. One runs in this process. Results are the same.
     progress
@@ -104,6 +104,8 @@ def run_grid(
         If alternatives need MCMC, which takes longer.
     """
     settings = SamplerSettings(seed=fit.provenance.settings.seed)
+    if names is None:
+        names = [alternative.name for alternative in ALTERNATIVES if alternative.concerns(fit.evidence)]
     outcomes: dict[str, Outcome] = {}
     fast: list[str] = []
     slow: list[str] = []

@@ -24,8 +24,8 @@ BEYOND_NOISE = 2.0
 """Shift in Monte Carlo errors below which it is called noise."""
 BEYOND_CHANCE = 2.0
 """Shift, in SDs of the effect of dropping as many cohorts at random, from which it exceeds chance."""
-FALSE_ALARM = 0.01
-"""Probability that an agreeing refit of the main model is reported as disagreeing."""
+FALSE_ALARM = 0.001
+"""Probability that an agreeing refit of the main model is reported as disagreeing (Bonferroni over its numbers)."""
 
 
 COMMON = ("alternative", "family", "status", "reason", "engine", "cohorts", "patients")
@@ -213,13 +213,16 @@ class Grid:
         )
 
     @property
-    def not_reproduced(self) -> tuple[str, ...]:
-        """Numbers that a refit of the run's own model does not reproduce up to Monte Carlo error."""
-        shifts = {number.name: self.shift(self.again, number.key) for number in self.numbers}
-        judged = [(name, found, which) for name, found in shifts.items() if found for which in found.shown]
-        limit = float(-ndtri(FALSE_ALARM / 2 / max(len(judged), 1)))
-        names = [name for name, found, which in judged if abs(found.by[which]) > limit * found.errors[which]]
-        return tuple(dict.fromkeys(names))
+    def not_reproduced(self) -> tuple[tuple[Estimate, Shift], ...]:
+        """Numbers that a refit of the run's own model does not reproduce up to Monte Carlo error, with their shifts."""
+        shifts = [(number, found) for number in self.numbers if (found := self.shift(self.again, number.key))]
+        judged = sum(len(found.shown) for _, found in shifts)
+        limit = float(-ndtri(FALSE_ALARM / 2 / max(judged, 1)))
+        return tuple(
+            (number, found)
+            for number, found in shifts
+            if any(abs(found.by[which]) > limit * found.errors[which] for which in found.shown)
+        )
 
 
 def grid_table(grid: Grid) -> pd.DataFrame:

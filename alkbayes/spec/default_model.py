@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alkbayes.alk.levels import DEFAULT_MODELS, LEVELS
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.text.names import listed, quoted
 from alkbayes.text.wording import counted, joined
-from alkbayes.vocabulary import DEFAULT_MODELS, LEVELS, in_order
+from alkbayes.vocabulary import in_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,5 +52,5 @@ def _lack(frame: "pd.DataFrame", column: str) -> str:
     if empty := values.count(""):
         return f"{counted(empty, 'cohort')} without {column}"
     if unknown := [value for value in in_order(column, values) if value not in LEVELS.get(column, values)]:
-        return f"{quoted(unknown[0])} for {column} (allowed: {listed(LEVELS[column])})"
+        return f"{quoted(unknown[0])} for {column} (bundled models know {listed(LEVELS[column])})"
     return ""

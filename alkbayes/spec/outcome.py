@@ -15,24 +15,52 @@ Column = Annotated[
         description="the name of a column (letters, digits and _, no digit first, 60 characters at most)",
     ),
 ]
-Phrase = Annotated[
-    str,
-    Field(pattern=r"^\P{C}*[^\p{C}\s]\P{C}*$", max_length=60),
-]
+LONGEST, LONGEST_HEADING = 60, 20
+"""Characters of a phrase, and of a noun that also stands over a column of a table."""
+_PHRASE = r"^\P{C}*[^\p{C}\s]\P{C}*$"
+_ALLOWED = "a text on one line, {} characters at most, not empty"
+Phrase = Annotated[str, Field(pattern=_PHRASE, max_length=LONGEST)]
+Heading = Annotated[str, Field(pattern=_PHRASE, max_length=LONGEST_HEADING)]
 
 
 class OutcomeTable(Record):
-    """Columns of responders and patients, and their names."""
+    """Columns of the two counts, and what to call them."""
 
     responders: Column
     n: Column
-    label: Phrase | None = Field(default=None, description="a text on one line, 60 characters at most, not empty")
-    patients: Phrase | None = Field(default=None, description="a text on one line, 60 characters at most, not empty")
+    label: Phrase | None = Field(default=None, description=_ALLOWED.format(LONGEST))
+    patients: Phrase | None = Field(default=None, description=_ALLOWED.format(LONGEST))
+    short: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
+    event: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
+    events: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
+    had: Phrase | None = Field(default=None, description=_ALLOWED.format(LONGEST))
+    unit: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
+    units: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
 
     @property
     def outcome(self) -> Outcome:
-        """Outcome, named after its columns if the file gives no name."""
-        usual = (self.responders, self.n) == ORR.columns
-        label = self.label or (ORR.label if usual else f"{self.responders} / {self.n}")
-        patients = self.patients or (ORR.patients if usual else f"patients counted in {self.n}")
-        return Outcome(self.responders, self.n, label, patients)
+        """Outcome: in the words of the file, and where it has none, of events, or of ORR if it only names its columns.
+
+        The patients of a longer phrase, such as "patients with brain lesions", are patients in a word.
+        """
+        given = {name: word for name in NOUNS if (word := getattr(self, name)) is not None}
+        if (self.responders, self.n) == ORR.columns and not given:
+            return ORR
+        patients = given.get("patients", f"{ORR.units} counted in {self.n}")
+        units = given.get("units", ORR.units if ORR.units in patients.split() else patients)
+        event = given.get("event", given.get("events", "events").removesuffix("s"))
+        defaults = {
+            "label": f"{self.responders} / {self.n}",
+            "patients": patients,
+            "short": "rate",
+            "event": event,
+            "events": f"{event}s",
+            "had": "had the event",
+            "unit": units.removesuffix("s"),
+            "units": units,
+        }
+        return Outcome(self.responders, self.n, **(defaults | given))
+
+
+NOUNS = tuple(name for name in OutcomeTable.model_fields if name not in ("responders", "n"))
+"""Keys that say what to call the outcome: no number depends on them."""

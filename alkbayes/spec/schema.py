@@ -11,20 +11,21 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from alkbayes.alk.levels import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL
 from alkbayes.errors import SpecError
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.spec.faults import as_written, fault, faults_of
 from alkbayes.spec.files import family_of, read_declaration
-from alkbayes.spec.outcome import Column, OutcomeTable, Phrase
+from alkbayes.spec.outcome import NOUNS, Column, OutcomeTable, Phrase
 from alkbayes.spec.priors import Finite, LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.text.names import near_miss
-from alkbayes.vocabulary import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL, TOTAL, joined_key, label_of, slug_of
+from alkbayes.vocabulary import TOTAL, joined_key, label_of, slug_of
 
 SCHEMA = 1
 LOG_MEDIAN = "log_median"
 """Family of models for medians, :mod:`alkbayes.spec.medians`."""
 COHORT = "cohort_id"
-PROSE = frozenset({"question", "step", "why"})
+PROSE = frozenset({"question", "step", "why", *NOUNS})
 """Keys of a model file that are for readers only."""
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}

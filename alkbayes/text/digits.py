@@ -47,6 +47,11 @@ def ratio_decimals(value: float, error: float | None = None) -> int:
     return decimals
 
 
+def error_decimals(se: float) -> int:
+    """Return the number of decimals that shows two digits of a standard error; negative for tens and more."""
+    return 1 - math.floor(math.log10(se))
+
+
 def whole_numbers_hold(error: float) -> bool:
     """Return whether the last digit of an integer exceeds Monte Carlo noise: an error of at most 2.9."""
     return error <= NOISE * 10

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
+from alkbayes.alk import words
 from alkbayes.vocabulary import ALL
 
 LONGEST_SHOWN = 60
@@ -17,14 +18,7 @@ SHORTEST_SLIP = 4
 """Minimum number of letters in a word checked for misspelling."""
 
 
-GROUP_TITLES = {
-    ALL: "overall",
-    "line": "line",
-    "generation": "TKI generation",
-    "line:generation": "line : TKI generation",
-    "prior_tki": "prior ALK TKI",
-    "prior_tki:generation": "prior ALK TKI : TKI generation",
-}
+GROUP_TITLES = {ALL: "overall"} | words.GROUP_TITLES
 """Headings of columns, and of pairs of columns, above their levels."""
 
 

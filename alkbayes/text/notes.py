@@ -1,7 +1,7 @@
 """Notes on a result: values that are told apart by their kind, and become text when they are printed."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
@@ -25,10 +25,18 @@ class Instead:
         The method, as a sentence names it.
     result
         Its rate, or ratios, with interval, as printed; may be empty.
+    caution
+        A sentence on a limit of this result itself, or empty.
     """
 
     source: str
     result: str
+    caution: str = ""
+
+    @property
+    def said(self) -> str:
+        """The sentences that send a reader there."""
+        return _sentences(see(self.source, self.result), self.caution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +60,12 @@ class Note:
     @property
     def said(self) -> str:
         """The sentences as printed, with the result to use instead."""
-        return self.text if self.instead is None else f"{self.text} {see(self.instead.source, self.instead.result)}"
+        return self.text if self.instead is None else _sentences(self.text, self.instead.said)
 
     def as_record(self) -> dict[str, str]:
         """Return the note as values that JSON can hold."""
         instead = self.instead or Instead("", "")
-        return {"kind": str(self.kind), "text": self.text, "source": instead.source, "result": instead.result}
+        return {"kind": str(self.kind), "text": self.text, **asdict(instead)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +80,36 @@ class SharedNote[Row]:
         The method to use instead; empty if there is none.
     results
         The result to use instead by row, empty strings where there is none.
+    cautions
+        The caution on that result by row, or an empty string.
     """
 
     text: str
     source: str
     results: Mapping[Row, str]
+    cautions: Mapping[Row, str]
 
     @property
     def names_rows(self) -> bool:
         """Whether the wording names the rows, as their results differ."""
         return len(set(self.results.values())) > 1
 
-    def worded(self, name: Callable[[Row], str] = str) -> str:
+    def worded(self, name: Callable[[Row], str] = str, where: str = "in") -> str:
         """Return the note with the result of each row, such as "See glmm-ml: 24.1 (15.2–36.0) in x, 30.2 (…) in y."."""
         if not self.source:
             return self.text
         named = {name(row): result for row, result in self.results.items()}
-        told = [f"{result} in {row}" for row, result in named.items()] if self.names_rows else [*named.values()][:1]
-        return f"{self.text} {see(self.source, ', '.join(told))}"
+        told = (
+            [f"{result} {where} {row}" for row, result in named.items()] if self.names_rows else [*named.values()][:1]
+        )
+        return _sentences(self.text, see(self.source, ", ".join(told)), *self._cautions(named_rows=name))
+
+    def _cautions(self, named_rows: Callable[[Row], str]) -> Iterator[str]:
+        """Yield each caution once, with its rows if it is not about all of them."""
+        for caution in dict.fromkeys(filter(None, self.cautions.values())):
+            rows = dict.fromkeys(named_rows(row) for row, each in self.cautions.items() if each == caution)
+            about_all = len(set(self.cautions.values())) == 1
+            yield caution if about_all else f"{caution.removesuffix('.')} ({', '.join(rows)})."
 
 
 def notes_of(*said: Note | str | None) -> tuple[Note, ...]:
@@ -109,9 +129,21 @@ def see(source: str, result: str) -> str:
 
 def shared_notes[Row](notes: Iterable[tuple[Row, Iterable[Note]]]) -> list[SharedNote[Row]]:
     """Return the distinct notes of the rows of a table, in order of first appearance, each with its rows."""
-    results: dict[tuple[str, str], dict[Row, str]] = {}
+    found: dict[tuple[str, str], dict[Row, Instead]] = {}
     for row, said in notes:
         for note in said:
             instead = note.instead or Instead("", "")
-            results.setdefault((note.text, instead.source), {})[row] = instead.result
-    return [SharedNote(text, source, rows) for (text, source), rows in results.items()]
+            found.setdefault((note.text, instead.source), {})[row] = instead
+    return [
+        SharedNote(
+            text,
+            source,
+            {row: each.result for row, each in rows.items()},
+            {row: each.caution for row, each in rows.items()},
+        )
+        for (text, source), rows in found.items()
+    ]
+
+
+def _sentences(*said: str) -> str:
+    return " ".join(filter(None, said))

@@ -4,13 +4,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from alkbayes.text.digits import ratio_decimals, supported_decimals
+from alkbayes.text.digits import error_decimals, ratio_decimals, supported_decimals
 
 RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS, MONTH_DECIMALS = 1, 2, 0, 1
 """Maximum decimals of rates in percent, SDs, shares and months; larger Monte Carlo errors reduce them."""
 LEAST_PLAIN, LARGEST_PLAIN = 1e-4, 1e6
 """Range of ratios printed without an exponent."""
 
+LEAST_ERROR, LARGEST_ERROR = 1e-5, 1e5
+"""Range of standard errors printed, with their estimates, without an exponent."""
 LEAST_P = 0.001
 """Smallest probability printed; others are printed as less than this."""
 LEAST_VARIANCE = 1e-6
@@ -78,9 +80,34 @@ def figure(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else unsigned_zero(value, digits)
 
 
+def beside_error(value: float | None, se: float | None) -> str:
+    """Return an estimate, a limit or the standard error itself, rounded as the error of the estimate allows.
+
+    Two digits of the standard error, at least two decimals; with an exponent where it is very small or large. A dash
+    if missing.
+    """
+    if value is None or not se:
+        return figure(value)
+    digits = error_decimals(se)
+    if LEAST_ERROR <= se <= LARGEST_ERROR:
+        return figure(value, max(OTHER_DECIMALS, digits))
+    return f"{round(value, digits) + 0.0:.3g}".replace("-", "−")
+
+
 def capitalised(text: str) -> str:
     """Return a text with a capital first letter, otherwise unchanged."""
     return text[:1].upper() + text[1:]
+
+
+def with_article(noun: str) -> str:
+    """Return a noun with "a" or "an", by its first letter, or the name of that letter in an abbreviation."""
+    vowels = "AEFHILMNORSX" if noun[:2].isupper() else "AEIOUaeiou"
+    return f"{'an' if noun[:1] in vowels else 'a'} {noun}"
+
+
+def sentence(clause: str) -> str:
+    """Return a clause as a sentence; empty if it is."""
+    return f"{capitalised(clause)}." if clause else ""
 
 
 def counted(count: int, noun: str) -> str:

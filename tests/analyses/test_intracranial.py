@@ -25,7 +25,7 @@ SETTINGS = SamplerSettings(seed=3, draws=500)
 
 def read(name: str, path: Path | None) -> tuple[Spec, Evidence]:
     spec = read_spec(model_path(name))
-    return spec, read_evidence(path, columns=spec.columns, outcome=spec.outcome)
+    return spec, read_evidence(path, needed=spec.columns, outcome=spec.outcome)
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def together(brain_table: Path) -> Together:
     fits = []
     for name in ("line-generation", "intracranial"):
         spec = read_spec(model_path(name))
-        evidence = read_evidence(brain_table, columns=spec.columns, outcome=spec.outcome)
+        evidence = read_evidence(brain_table, needed=spec.columns, outcome=spec.outcome)
         fits.append(fit_model(spec, evidence, engine=Engine.QUADRATURE))
     return Together(*fits, fit_joint(*fits, settings=SamplerSettings(seed=5, draws=1500)))
 

@@ -151,7 +151,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
 
 def test_what_the_priors_say_before_any_median() -> None:
     spec = read_median_spec(model_path("pfs"))
-    table = prior_table(read_evidence(columns=spec.columns), spec).set_index("of")
+    table = prior_table(read_evidence(needed=spec.columns), spec).set_index("of")
     # What the reasons of the model file say: 1.7 to 86 months, a ratio to 4.3, generations to 4.7; 20,000 draws.
     naive, ratio = table.loc["line naive"], table.loc["line pretreated vs naive"]
     assert naive["median"] == pytest.approx(np.exp(2.5), rel=0.03)

@@ -10,12 +10,12 @@ from scipy.special import expit
 from alkbayes.analyses.sequence import comparison_table, option_table, sequence_table, sequencing_of
 from alkbayes.errors import UsageError
 from alkbayes.estimates.rates import pooled_table
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design
 from alkbayes.spec.schema import model_path, read_spec
-from alkbayes.vocabulary import NOT_RANDOMISED
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def posterior(posterior_from):
     from alkbayes.model.draws import from_prior
 
     spec = read_spec(model_path("sequence"))
-    design = build_design(spec, read_evidence(columns=spec.columns))
+    design = build_design(spec, read_evidence(needed=spec.columns))
     draws = from_prior(design, rng=np.random.default_rng(2), draws=60)
     free = {name: values for name, values in draws.items() if not name.startswith("effect_")}
     return posterior_from(design, {name: values for name, values in free.items() if name not in {"theta", "p"}})
@@ -184,7 +184,7 @@ b,B,pretreated,crizotinib,second,30,18
 def fit_to(path, text: str):
     path.write_text(text, encoding="utf-8")
     spec = read_spec(model_path("sequence"))
-    evidence = read_evidence(path, columns=spec.columns)
+    evidence = read_evidence(path, needed=spec.columns)
     return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(draws=500))
 
 
@@ -203,7 +203,7 @@ def test_a_single_cell_is_shown_and_compared_with_nothing(tmp_path) -> None:
 
 def test_what_a_reader_must_know_stands_first(tmp_path) -> None:
     found = sequencing_of(fit_to(tmp_path / "row.csv", ONE_ROW + "c,C,mixed,mixed,third,50,20\n"))
-    assert found.cautions[0] == NOT_RANDOMISED
+    assert found.cautions[0] == ORR.not_randomised
     assert found.cautions[1].startswith("2 of 4 cells have no cohorts: their rates are predictions of the model")
     assert found.cautions[2] == "1 cell rests on one cohort."
     assert "no history of a patient: mixed (an ALK inhibitor in some patients)." in found.cautions[4]

@@ -48,7 +48,7 @@ def centred_funnel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "table.csv").write_text(THREE_TRIALS, encoding="utf-8")
     (home / "model.toml").write_text(ONE_HETEROGENEITY, encoding="utf-8")
     spec = read_spec(home / "model.toml")
-    evidence = read_evidence(home / "table.csv", columns=spec.columns)
+    evidence = read_evidence(home / "table.csv", needed=spec.columns)
     design = build_design(spec, evidence)
     settings = SamplerSettings(seed=2, chains=4, draws=500, tune=500)
     with pm.Model():

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from alkbayes.alk.levels import DEFAULT_MODELS
 from alkbayes.calibration.fingerprint import differing, fingerprint
 from alkbayes.calibration.replications import Study
 from alkbayes.calibration.scenarios import SCENARIOS
 from alkbayes.calibration.uniformity import judge_ranks
 from alkbayes.inference.settings import Engine
 from alkbayes.spec.schema import model_path, read_spec
-from alkbayes.vocabulary import DEFAULT_MODELS
 
 RECORDED = Path(__file__).parents[2] / "validation" / "sbc"
 OLD = "line-generation"

@@ -37,7 +37,7 @@ def test_unbalanced_lines_are() -> None:
     assert frame["line"].value_counts().to_dict() == {"naive": 17, "pretreated": 2, "mixed": 1}
 
 
-@pytest.mark.parametrize("model", [name for name in model_names() if name != "intracranial"])
+@pytest.mark.parametrize("model", [name for name in model_names() if read_spec(model_path(name)).outcome.usual])
 def test_every_bundled_model_has_a_design_of_the_smallest(model: str) -> None:
     spec = read_spec(model_path(model))
     assert len(build_design(spec, evidence_of("three-trials", spec)).cohorts) == 11

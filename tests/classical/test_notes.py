@@ -11,7 +11,7 @@ NAMES = [f"c{i}" for i in range(1, 14)]
 def test_corrected_cohorts_are_named_up_to_ten() -> None:
     assert correction_note(np.zeros(13, dtype=bool), NAMES) == ""
     one = correction_note(np.arange(13) == 4, NAMES)
-    assert one == "1/2 was added to responders and non-responders of cohort c5, where one of them is 0."
+    assert one == "1/2 was added to events and non-events of cohort c5, where one of them is 0."
     assert "of cohorts c1, c2, " in correction_note(np.ones(13, dtype=bool), NAMES)
     assert "c10 and 3 more, where" in correction_note(np.ones(13, dtype=bool), NAMES)
 

@@ -20,7 +20,7 @@ SETTINGS = SamplerSettings(seed=11, chains=4, draws=250)
 
 
 def quick(spec: Spec) -> Fit:
-    return fit_model(spec, read_evidence(columns=spec.columns), engine=Engine.QUADRATURE, settings=SETTINGS)
+    return fit_model(spec, read_evidence(needed=spec.columns), engine=Engine.QUADRATURE, settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")

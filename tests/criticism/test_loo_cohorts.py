@@ -14,6 +14,7 @@ from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
 from alkbayes.criticism.loo_cohorts import by_importance, leave_one_cohort_out, log_mean, with_exact
 from alkbayes.criticism.outliers import mid_distribution, outlier_table, two_sided, verdict
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.inference.fit import fit_model, global_parameters
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design
@@ -156,10 +157,10 @@ def test_mid_distributions_are_scipys() -> None:
 
 
 def test_the_verdict_names_who_does_not_fit_and_nobody_else(plain: Any, extreme: Any) -> None:
-    (alone,) = verdict(outlier_table(plain, leave_one_cohort_out(plain)), model="m")
+    (alone,) = verdict(outlier_table(plain, leave_one_cohort_out(plain)), model="m", outcome=ORR)
     assert alone.startswith("No cohort is at odds with m")
     assert "0.4 are expected by chance" in alone
-    first, told, advice = verdict(outlier_table(extreme, leave_one_cohort_out(extreme)), model="m")
+    first, told, advice = verdict(outlier_table(extreme, leave_one_cohort_out(extreme)), model="m", outcome=ORR)
     assert first.startswith("1 of 8 cohorts does not fit m (false discovery rate 5 %)")
     assert told.startswith("c7: 190 of 200 responded, 95.0 %; the others predict ")
     assert "swapped" not in told, "10 of 200 would not fit either"

@@ -36,7 +36,7 @@ def quadrature(spec: Any, evidence: Any) -> Fit:
 def bundled() -> Callable[[str], Fit]:
     def make(model: str) -> Fit:
         spec = read_spec(model_path(model))
-        return quadrature(spec, read_evidence(columns=spec.columns))
+        return quadrature(spec, read_evidence(needed=spec.columns))
 
     return make
 

@@ -18,7 +18,7 @@ from alkbayes.spec.schema import model_path, read_spec
 @pytest.fixture(scope="module", params=["line-generation", "overall", "beta-binomial", "sequence"])
 def posterior(request: pytest.FixtureRequest, posterior_from: Callable[..., Posterior]) -> Posterior:
     spec = read_spec(model_path(request.param))
-    design = build_design(spec, read_evidence(columns=spec.columns))
+    design = build_design(spec, read_evidence(needed=spec.columns))
     return posterior_from(design, from_prior(design, rng=np.random.default_rng(1), draws=50))
 
 
@@ -46,7 +46,7 @@ def test_the_headline_is_a_few_of_them(posterior: Posterior) -> None:
 
 def test_the_headline_of_the_default_model(posterior_from: Callable[..., Posterior]) -> None:
     spec = read_spec(model_path("line-generation"))
-    design = build_design(spec, read_evidence(columns=spec.columns))
+    design = build_design(spec, read_evidence(needed=spec.columns))
     posterior = posterior_from(design, from_prior(design, rng=np.random.default_rng(1), draws=10))
     assert [number.name for number in headline_of(posterior)] == [
         "all, mean",

@@ -364,7 +364,7 @@ def test_a_skewed_interval_is_equal_tailed() -> None:
 def histories(posterior_from: Any) -> Any:
     """The model `sequence` on the bundled table, with draws of its priors for a posterior; and its table."""
     spec = read_spec(model_path("sequence"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     design = build_design(spec, evidence)
     draws = from_prior(design, rng=np.random.default_rng(4), draws=40)
     return posterior_from(design, draws, standard=Standard.SAME), evidence.frame

@@ -21,7 +21,7 @@ def faults(tmp_path: Path, *rows: str) -> list[str]:
     path.write_text(HEADER + FIRST + "".join(f"c{at},C,naive,first,40,20,{row}\n" for at, row in enumerate(rows)))
     evidence = read_evidence(path)
     with pytest.raises(EvidenceError) as caught:
-        check_medians(evidence, columns=())
+        check_medians(evidence, needed=())
     return [line.removeprefix(f"  {path}, line ") for line in str(caught.value).splitlines()[1:]]
 
 
@@ -76,24 +76,25 @@ def test_all_faults_stand_in_one_error_by_line(tmp_path: Path) -> None:
 def test_what_is_allowed(tmp_path: Path, cells: str) -> None:
     path = tmp_path / "own.csv"
     path.write_text(HEADER + FIRST + f"c,C,naive,first,40,20,{cells}\n")
-    check_medians(read_evidence(path), columns=("line", "trial"))
+    check_medians(read_evidence(path), needed=("line", "trial"))
 
 
 def test_a_table_without_medians_says_what_is_lacking(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("cohort_id,n,responders\na,40,20\n")
     with pytest.raises(EvidenceError, match=r"column pfs_median: found no such column, only cohort_id, n and"):
-        check_medians(read_evidence(path), columns=())
+        check_medians(read_evidence(path), needed=())
     path.write_text("cohort_id,n,responders,pfs_median,pfs_status\na,40,20,,not_reached\n")
     with pytest.raises(EvidenceError, match=r"no cohort has a median PFS.*There is nothing to pool"):
-        check_medians(read_evidence(path), columns=())
+        check_medians(read_evidence(path), needed=())
 
 
 def test_a_model_s_column_may_not_be_empty(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
-    path.write_text("cohort_id,trial,n,responders,pfs_median\na,,40,20,9\n")
-    with pytest.raises(EvidenceError, match=r"column trial: found nothing"):
-        check_medians(read_evidence(path), columns=("trial",))
+    path.write_text("cohort_id,trial,line,n,responders,pfs_median\na,,,40,20,9\n")
+    with pytest.raises(EvidenceError, match=r"column line: found nothing"):
+        check_medians(read_evidence(path), needed=("line", "trial"))
+    check_medians(read_evidence(path), needed=("trial",))
 
 
 def test_response_rates_do_not_wait_for_medians(tmp_path: Path) -> None:

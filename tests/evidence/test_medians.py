@@ -36,7 +36,7 @@ def own(tmp_path: Path, rows: str = ROWS) -> Evidence:
     path = tmp_path / "own.csv"
     path.write_text(HEADER + rows)
     evidence = read_evidence(path)
-    check_medians(evidence, columns=())
+    check_medians(evidence, needed=())
     return evidence
 
 

@@ -1,6 +1,7 @@
 """Other counts than responders and n: which cohorts have them, what is refused, and who reads them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from alkbayes.model.design import build_design
 from alkbayes.spec.schema import model_path, read_spec
 
 BRAIN = Outcome("ic_responders", "ic_n", "intracranial ORR", "patients with measurable baseline CNS disease")
+NEUTRAL = ("rate", "event", "events", "had the event")
 HEADER = "cohort_id,responders,n,ic_responders,ic_n,line\n"
 KEEP_EMPTY = "If a cohort does not say, leave both cells empty."
 
@@ -32,7 +34,7 @@ def give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pat
 
 def faults(path: Path, outcome: Outcome = BRAIN) -> list[str]:
     with pytest.raises(EvidenceError) as caught:
-        read_evidence(path, columns=["line"], outcome=outcome)
+        read_evidence(path, needed=["line"], outcome=outcome)
     return [line.strip().removeprefix("trials.csv, ") for line in str(caught.value).splitlines()[1:]]
 
 
@@ -72,7 +74,7 @@ def test_a_cohort_with_empty_cells_or_without_such_patients_is_left_out_and_need
     give: Callable[[str], Path],
 ) -> None:
     rows = "a,1,9,1,3,naive\nb,1,9,,,\nc,1,9,0,0,\nd,1,9,,0,\ne,2,9,0,4,mixed\n"
-    evidence = read_evidence(give(rows), columns=["line"], outcome=BRAIN)
+    evidence = read_evidence(give(rows), needed=["line"], outcome=BRAIN)
     assert evidence.frame["cohort_id"].tolist() == ["a", "e"]
     assert evidence.frame[["responders", "n"]].to_numpy().tolist() == [[1, 3], [0, 4]]
     assert evidence.frame.index.tolist() == [0, 1]
@@ -99,8 +101,9 @@ def test_one_of_the_columns_may_be_a_usual_one(give: Callable[[str], Path]) -> N
 
 
 def test_faults_of_the_counts_are_named_by_line_and_column(give: Callable[[str], Path]) -> None:
-    rows = "a,1,9,1,,naive\nb,1,9,,3,naive\nc,1,9,4,3,naive\nd,1,9,NA,3,naive\ne,1,9,1,0,naive\nf,1,9,1,3.0,naive\n"
+    rows = "a,1,9,1,,naive\nb,1,9,,3,naive\nc,1,9,4,3,naive\nd,1,9,NA,3,naive\ne,1,9,1,0,naive\nf,1,9,1,3.5,naive\n"
     swapped = "Check both counts, and that their columns are not swapped."
+    decimals = "A count has no decimals. If the source gives only a rate, work the count out from it."
     both = f"or nothing in either. {KEEP_EMPTY}"
     where, found = zip(*(fault.split(": found ") for fault in faults(give(rows))), strict=True)
     columns = ("ic_n", "ic_responders", "ic_responders", "ic_responders", "ic_responders", "ic_n")
@@ -112,23 +115,31 @@ def test_faults_of_the_counts_are_named_by_line_and_column(give: Callable[[str],
         f"4 responders among 3 patients; allowed: a whole number from 0 to 3. {swapped}",
         f'"NA"; allowed: a whole number, as ic_n has one, {both}',
         f"1 responders among 0 patients; allowed: a whole number from 0 to 0. {swapped}",
-        '"3.0"; allowed: a whole number of 1 or more. Write it without decimals: 3.',
+        f'"3.5"; allowed: a whole number of 1 or more. {decimals}',
     )
 
 
 def test_a_cohort_with_the_outcome_needs_its_levels(give: Callable[[str], Path]) -> None:
-    assert faults(give("a,1,9,1,3,\nb,1,9,,,naiv\n")) == [
+    assert faults(give("a,1,9,1,3,\nb,1,9,,,naiv\nc,1,9,1,3,mixed\n")) == [
         (
-            'line 2, cohort "a", column line: found nothing; allowed: naive, pretreated, mixed. The model needs it for '
-            "each cohort."
+            'line 2, cohort "a", column line: found nothing; allowed: naive, pretreated, mixed or a level of your own. '
+            "The model needs it for each cohort."
         ),
-        'line 3, cohort "b", column line: found "naiv"; allowed: naive, pretreated, mixed. Did you mean "naive"?',
+        (
+            'line 3, cohort "b", column line: found "naiv"; allowed: naive, pretreated, mixed. Write `naive`; levels '
+            "of your own are allowed but must not resemble these."
+        ),
     ]
 
 
-def test_the_usual_counts_are_needed_whatever_is_counted(give: Callable[[str], Path]) -> None:
-    (fault,) = faults(give("a,,9,1,3,naive\n"))
-    assert fault.startswith('line 2, cohort "a", column responders: found nothing; ')
+def test_the_usual_counts_do_not_matter_where_others_are_counted(give: Callable[[str], Path], tmp_path: Path) -> None:
+    evidence = read_evidence(give("a,,9,1,3,naive\nb,NR,x,2,4,naive\nc,1,9,,,naive\n"), outcome=BRAIN)
+    assert evidence.frame[["cohort_id", "responders", "n"]].to_numpy().tolist() == [["a", 1, 3], ["b", 2, 4]]
+    assert "1 of 3 cohorts does not report them and is left out." in evidence.notes
+    bare = tmp_path / "bare.csv"
+    bare.write_text("cohort_id,infections,catheters\na,0,116\nb,1,44\n", encoding="utf-8")
+    counted = read_evidence(bare, outcome=Outcome("infections", "catheters")).frame
+    assert counted[["responders", "n"]].to_numpy().tolist() == [[0, 116], [1, 44]]
 
 
 def test_a_fault_of_a_usual_column_is_named_once(give: Callable[[str], Path]) -> None:
@@ -160,7 +171,7 @@ def test_a_model_says_what_it_counts() -> None:
     assert spec.outcome == BRAIN
     assert spec.outcome.title == "Intracranial ORR"
     assert read_spec(model_path("line-generation")).outcome == ORR
-    evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
+    evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)
     assert build_design(spec, evidence).n.sum() == 434
 
 
@@ -168,14 +179,40 @@ def test_a_model_says_what_it_counts() -> None:
     ("table", "expected"),
     [
         ({"responders": "responders", "n": "n"}, ORR),
-        ({"responders": "a", "n": "b"}, Outcome("a", "b", "a / b", "patients counted in b")),
-        ({"responders": "a", "n": "b", "label": "DCR", "patients": "all"}, Outcome("a", "b", "DCR", "all")),
+        ({"responders": "a", "n": "b"}, Outcome("a", "b", "a / b", "patients counted in b", *NEUTRAL)),
+        (
+            {"responders": "a", "n": "b", "label": "DCR", "patients": "all treated patients"},
+            Outcome("a", "b", "DCR", "all treated patients", *NEUTRAL),
+        ),
+        (
+            {"responders": "responders", "n": "n", "label": "infection rate", "patients": "catheters"},
+            Outcome("responders", "n", "infection rate", "catheters", *NEUTRAL, unit="catheter", units="catheters"),
+        ),
+        (
+            {"responders": "a", "n": "b", "events": "infections", "had": "were infected", "units": "people"},
+            Outcome(
+                *("a", "b", "a / b", "patients counted in b", "rate", "infection", "infections", "were infected"),
+                *("people", "people"),
+            ),
+        ),
     ],
 )
-def test_what_a_model_file_leaves_out_is_the_columns(
+def test_what_a_model_file_leaves_out_is_neutral(
     table: dict[str, str], expected: Outcome, spec_of: Callable[..., Any]
 ) -> None:
     assert spec_of(outcome=table).outcome == expected
+
+
+def test_nouns_of_other_outcomes_than_a_response() -> None:
+    infections = Outcome("a", "b", "infection rate", "catheters", "rate", "infection", "infections", "were infected")
+    infections = replace(infections, unit="catheter", units="catheters")
+    assert (infections.rate, infections.response, infections.responses) == ("infection rate", "infection", "infections")
+    assert (infections.others, infections.who) == ("other catheters", "which")
+    assert (infections.events_of(1), infections.events_of(1200)) == ("1 infection", "1,200 infections")
+    assert (infections.units_of(1), infections.units_of(0)) == ("1 catheter", "0 catheters")
+    assert "different trials, catheters and years" in infections.not_randomised
+    assert (ORR.rate, ORR.response, ORR.responses) == ("response rate", "response", "responses")
+    assert (ORR.others, ORR.who) == ("non-responders", "who")
 
 
 def test_alternatives_about_the_usual_counts_say_nothing_of_others() -> None:
@@ -183,7 +220,7 @@ def test_alternatives_about_the_usual_counts_say_nothing_of_others() -> None:
     from alkbayes.sensitivity.edits import Inapplicable
 
     spec = read_spec(model_path("intracranial"))
-    evidence: Evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
+    evidence: Evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)
     for name in ("independent review", "confirmed responses", "stated counts"):
         found = apply(BY_NAME[name], spec, evidence)
         assert isinstance(found, Inapplicable)

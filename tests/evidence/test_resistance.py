@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.resistance import COUNTS, QUESTION, read_resistance, read_responses
-from alkbayes.vocabulary import LEVELS
 
 HEADER = "mutation_set,after_agent,after_generation,assay,n_biopsies,n_with,sample_set,may_overlap,counted\n"
 type Give = Callable[[str], Path]

@@ -70,7 +70,7 @@ def exact(responders: np.ndarray, n: np.ndarray, *, sd: float) -> dict[str, tupl
 )
 def test_one_term_for_two_has_the_posterior_of_the_two(name: str, engine: Engine) -> None:
     spec = read_spec(model_path("overall"))
-    evidence = read_evidence(STRANGERS / f"{name}.csv", columns=spec.columns)
+    evidence = read_evidence(STRANGERS / f"{name}.csv", needed=spec.columns)
     fit = fit_model(spec, evidence, engine=engine, settings=SamplerSettings(draws=2000))
     assert fit.diagnostics.converged
     assert [parameter.name for parameter in parameters(fit.design)] == ["tau_total", "alpha", "z_total"]
@@ -154,7 +154,13 @@ def test_levels_of_one_cohort_are_named(spec_of: Any, table_of: Any) -> None:
     assert note.startswith("line: every level has one cohort")
 
 
-@pytest.mark.parametrize(("reference", "guess"), [("nosuch", ""), ("crizotinb", ' Did you mean "crizotinib"?')])
+@pytest.mark.parametrize(
+    ("reference", "guess"),
+    [
+        ("nosuch", " Rename a level of the table, or the reference in the model."),
+        ("crizotinb", ' Did you mean "crizotinib"?'),
+    ],
+)
 def test_a_reference_that_no_cohort_has_is_an_error(
     reference: str, guess: str, spec_of: Any, table_of: Callable[..., Any]
 ) -> None:

@@ -1,7 +1,7 @@
 """What priors imply: against closed forms, against the numbers that the model files state, and in the README."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit, ndtri
 
-from alkbayes.evidence.table import read_evidence
+from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.model.prior_implications import COLUMNS, LIMITS, prior_implications
 from alkbayes.spec.schema import Spec, model_names, model_path, models_folder, read_spec
 
@@ -34,14 +34,10 @@ KINDS = {
 """Ways in which a `why` may state a number."""
 
 
-def implied(name: str) -> pd.DataFrame:
-    spec = read_spec(model_path(name))
-    return prior_implications(spec, read_evidence(columns=spec.columns, outcome=spec.outcome))
-
-
 @pytest.fixture(scope="module")
-def tables() -> dict[str, pd.DataFrame]:
-    return {name: implied(name) for name in model_names()}
+def tables(evidence_for: Callable[[Spec], Evidence]) -> dict[str, pd.DataFrame]:
+    specs = (read_spec(model_path(name)) for name in model_names())
+    return {spec.name: prior_implications(spec, evidence_for(spec)) for spec in specs}
 
 
 def row(table: pd.DataFrame, of: str, scale: str, quantity: str | None = None) -> SimpleNamespace:
@@ -133,7 +129,7 @@ def test_next_cohort_and_differences_between_cohorts_agree_with_a_second_account
 
 def test_the_same_seed_gives_the_same_table_and_another_seed_another() -> None:
     spec = read_spec(model_path("line"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     first, again, other = (prior_implications(spec, evidence, draws=1500, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert not np.isclose(first["median"], other["median"], rtol=1e-9).any()
@@ -141,7 +137,7 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another() -> None:
 
 def test_counts_are_not_read() -> None:
     spec = read_spec(model_path("line-generation"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     swapped = replace(evidence, frame=evidence.frame.assign(responders=0, n=1))
     pd.testing.assert_frame_equal(
         prior_implications(spec, evidence, draws=500), prior_implications(spec, swapped, draws=500)
@@ -150,7 +146,7 @@ def test_counts_are_not_read() -> None:
 
 def test_a_table_without_the_reference_and_one_with_a_single_level() -> None:
     spec = read_spec(model_path("line-by-generation"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     frame = evidence.frame
     later = prior_implications(spec, replace(evidence, frame=frame[frame["line"] != "naive"]), draws=5000)
     assert later["of"].tolist()[:4] == [

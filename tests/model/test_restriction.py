@@ -1,14 +1,17 @@
 """A design of some of its cohorts, and which cohorts are of one trial."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from alkbayes.evidence.table import read_evidence, trial_names
 from alkbayes.model.densities import log_prior
 from alkbayes.model.design import build_design, parameters
 from alkbayes.model.draws import from_prior
 from alkbayes.model.restriction import restricted, trials_of, vanished_levels
+from alkbayes.spec.schema import model_path, read_spec
 
 KEPT = np.array([1, 3, 6, 8], dtype=np.intp)
 
@@ -74,6 +77,23 @@ def test_a_cohort_without_a_trial_stands_for_one_of_its_own(table_of: Any) -> No
     evidence.frame["trial"] = evidence.frame["trial"].replace(".", "")
     found = trials_of(evidence)
     assert found is not None
-    assert [(trial.name, trial.cohorts.tolist()) for trial in found] == [("A", [0, 3]), ("b", [1]), ("A", [2])]
+    assert [(trial.name, trial.cohorts.tolist()) for trial in found] == [
+        ("A", [0, 3]),
+        ("b", [1]),
+        ("A (no trial)", [2]),
+    ]
     evidence.frame["trial"] = ""
     assert trials_of(evidence) is None
+
+
+def test_a_cohort_without_a_trial_keeps_its_name_unless_a_trial_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("cohort_id,trial,responders,n\nA,,1,9\nb,A,2,8\nc,A,3,7\nd,,4,9\n", encoding="utf-8")
+    evidence = read_evidence(path)
+    assert trial_names(evidence.frame) == ["A (no trial)", "A", "A", "d"]
+    trials = trials_of(evidence)
+    assert trials is not None
+    assert {trial.name: trial.cohorts.tolist() for trial in trials} == {"A (no trial)": [0], "A": [1, 2], "d": [3]}
+    group = build_design(read_spec(model_path("overall")), evidence).group
+    assert group is not None
+    assert (group.units, group.index.tolist()) == (("A", "A (no trial)", "d"), [1, 0, 0, 2])

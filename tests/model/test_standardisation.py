@@ -15,7 +15,7 @@ from alkbayes.spec.schema import model_path, read_spec
 @pytest.fixture(scope="module")
 def bundled() -> Design:
     spec = read_spec(model_path("sequence"))
-    return build_design(spec, read_evidence(columns=spec.columns))
+    return build_design(spec, read_evidence(needed=spec.columns))
 
 
 @pytest.mark.parametrize(

@@ -118,11 +118,13 @@ def test_the_seed_decides(default: Any) -> None:
 def test_names_and_levels_are_given_in_the_error(default: Any, case_of: Any) -> None:
     with pytest.raises(UsageError, match=r"generation: found 'fourth'; .* has: first, second, third, combination, exp"):
         planned_cohort(default, {"generation": "fourth"})
-    with pytest.raises(UsageError, match=r"agent is no column .*line-generation has line, generation"):
+    with pytest.raises(
+        UsageError, match=r"model \(line-generation\) has no effect of agent; .*, e\.g\. `alkbayes fit agent`$"
+    ):
         planned_cohort(default, {"agent": "alectinib"})
-    with pytest.raises(UsageError, match=r"trial is no column"):
+    with pytest.raises(UsageError, match=r"has no effect of trial; fit a model that has one$"):
         planned_cohort(default, {"trial": "ALEX"})
-    with pytest.raises(UsageError, match=r"line is no column .*overall has none"):
+    with pytest.raises(UsageError, match=r"model \(overall\) has no effect of line; .*, e\.g\. `alkbayes fit line`$"):
         planned_cohort(fit_of(case_of("overall")), {"line": "naive"})
     with pytest.raises(UsageError, match="given twice"):
         planned_cohort(default, {"generation": "third", "regimen_class": "second"})

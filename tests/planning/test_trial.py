@@ -11,6 +11,7 @@ from scipy import stats
 
 from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import pooled_table, posterior_of
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
@@ -27,7 +28,7 @@ SIZES = (25, 40)
 def fitted(model: str, evidence: Evidence | None = None) -> Fit:
     spec = read_spec(model_path(model))
     settings = SamplerSettings(seed=3, chains=4, draws=250)
-    table = read_evidence(columns=spec.columns) if evidence is None else evidence
+    table = read_evidence(needed=spec.columns) if evidence is None else evidence
     return fit_model(spec, table, engine=Engine.QUADRATURE, settings=settings)
 
 
@@ -147,7 +148,7 @@ def test_the_record_is_json(found: Prediction) -> None:
     assert document["exceeding"][1]["n"] == 25
     assert isinstance(document["exceeding"][1]["n"], int)
     assert document["priors"][2]["ess_morita"] is None
-    assert document["notes"] == [NOT_RANDOMISED_TRIALS]
+    assert document["notes"] == [NOT_RANDOMISED_TRIALS.format(o=ORR)]
     pd.testing.assert_frame_equal(
         pd.DataFrame(document["distribution"]), found.distribution.reset_index(drop=True), check_dtype=False
     )

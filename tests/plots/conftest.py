@@ -44,7 +44,7 @@ HOSTILE = (
 
 def fitted(model: str, folder: Path) -> SimpleNamespace:
     spec = read_spec(model_path(model))
-    evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
+    evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)
     fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SETTINGS)
     results = results_of(fit)
     write_run(folder, fit, results, model_file=model_path(model).read_bytes(), command="alkbayes fit")

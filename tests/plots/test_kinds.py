@@ -7,14 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.errors import RunError, UsageError
-from alkbayes.evidence.table import RECONSTRUCTION
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.plots.kinds import KINDS
 from alkbayes.plots.page.layout import MM
 from alkbayes.plots.source import RunTables, warning
 from alkbayes.runs.run import read_run
 from alkbayes.text.notes import NoteKind
-from alkbayes.vocabulary import NOT_RANDOMISED
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_notes_stand_about_every_figure_that_of_the_bundled_table_first(tables: 
     noted = RunTables(run.folder, tables.document | notes)
     assert noted.caption.notes[1:] == ("made anew.", "look alike.")
     assert RECONSTRUCTION in tables.caption.notes
-    assert NOT_RANDOMISED not in tables.caption.notes
+    assert ORR.not_randomised not in tables.caption.notes
 
 
 def test_figures_may_lie_in_the_folder(run, tmp_path: Path) -> None:

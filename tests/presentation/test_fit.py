@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from alkbayes.classical.notes import NO_TAU2
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
@@ -16,7 +17,7 @@ from alkbayes.spec.schema import model_path, read_spec
 def document() -> dict:
     spec = read_spec(model_path("line-generation"))
     settings = SamplerSettings(seed=11, chains=4, draws=250)
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     return results_of(fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)).document
 
 
@@ -59,7 +60,7 @@ def test_groups_have_a_title_above_their_levels(document: dict) -> None:
 def test_what_pool_says_of_an_inverse_variance_interval_stands_under_the_table(document: dict) -> None:
     notes = fit_tables.inverse_variance_notes(document)
     assert notes[0] == (
-        "Inverse-variance (overall, mixed, second, mixed : second): 1/2 was added to responders and non-responders of "
+        "Inverse-variance (overall, mixed, second, mixed : second): 1/2 was added to events and non-events of "
         "cohort brig101-crizotinib-naive, where one of them is 0."
     )
     # Two experimental cohorts, 0.5 to 98.6 %; each interval that is better is said once, in one sentence.
@@ -70,8 +71,16 @@ def test_what_pool_says_of_an_inverse_variance_interval_stands_under_the_table(d
     assert f"{100 * found['estimate']:.1f} ({interval}) in experimental" in few
     assert few.startswith("Inverse-variance: A t interval with one or two degrees of freedom, 12.7 or 4.3 standard")
     rows = [row for row in document["classical"] if row["method"] == fit_tables.INVERSE_VARIANCE]
-    named = [part.partition(") in ")[2] for part in few.partition("glmm-ml: ")[2].rstrip(".").split(", ")]
+    advised, caution, without_tau2 = few.partition(f" {NO_TAU2.removesuffix('.')}")
+    named = [part.partition(") in ")[2] for part in advised.partition("glmm-ml: ")[2].rstrip(".").split(", ")]
     assert named == [row["level"].replace(":", " : ") for row in rows if "of little use" in row["note"]]
+    assert caution
+    zero = [
+        row["level"].replace(":", " : ")
+        for row in document["classical"]
+        if row["method"] == "glmm-ml" and row["tau2"] == 0
+    ]
+    assert without_tau2 == f" ({', '.join(name for name in named if name in zero)})."
     assert not [note for note in notes if "prediction interval" in note]
     assert len(notes) < len({row["note"] for row in rows} - {""})
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.presentation.intracranial import counted_parts, intracranial_parts
 from alkbayes.presentation.tables import ReaderTable, Sentence, Title
-from alkbayes.vocabulary import NOT_RANDOMISED, group_row
+from alkbayes.vocabulary import group_row
 
 RATE = {"group": "all", "level": "all", "k": 3, "responders": 20, "patients": 56, "median": 0.375, "low": 0.2}
 EXACT = {"mcse_median": 0.0001, "mcse_low": 0.0001, "mcse_high": 0.0001}
@@ -28,7 +29,7 @@ def record(*, prob_better: float = 0.9, mcse_prob: float = 0.001, **errors: floa
         "power_scaling": {},
         "left_out": {},
         "conclusions": ["Yes."],
-        "notes": ["Outcome: some.", NOT_RANDOMISED],
+        "notes": ["Outcome: some.", ORR.not_randomised],
         "joint": None,
         "failures": [],
     }
@@ -82,4 +83,4 @@ def test_what_failed_stands_above_its_numbers() -> None:
 
 def test_what_is_counted_is_said_where_no_table_has_said_it() -> None:
     assert counted_parts(record()) == (Sentence("Outcome: some."),)
-    assert [part for part in intracranial_parts(record()) if part == Sentence(NOT_RANDOMISED, strong=True)]
+    assert [part for part in intracranial_parts(record()) if part == Sentence(ORR.not_randomised, strong=True)]

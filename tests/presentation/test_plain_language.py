@@ -21,7 +21,7 @@ type Document = dict[str, Any]
 def fitted() -> Document:
     spec = read_spec(model_path("line-generation"))
     settings = SamplerSettings(seed=11, chains=4, draws=250)
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     return results_of(fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)).document
 
 

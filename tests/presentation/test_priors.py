@@ -2,6 +2,7 @@
 
 import pytest
 
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.presentation.priors import implication_rows, prior_text
 from alkbayes.spec.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, StudentT
 
@@ -27,7 +28,7 @@ def test_rates_and_differences_stand_apart_and_a_title_stands_once() -> None:
     row |= {"apart": None, "outside": 0.002}
     apart = row | {"quantity": "levels", "of": "b vs a", "scale": "risk_difference", "low": -0.36, "high": 0.36}
     apart |= {"apart": 0.104}
-    rates, differences = implication_rows([row, row | {"of": "line mixed"}, apart, row | {"scale": "odds_ratio"}])
+    rates, differences = implication_rows([row, row | {"of": "line mixed"}, apart, row | {"scale": "odds_ratio"}], ORR)
     assert rates.rows == (
         ("typical ORR", "line naive", "50", "5–95", "0.2"),
         ("", "line mixed", "50", "5–95", "0.2"),

@@ -7,6 +7,7 @@ import pytest
 
 from alkbayes.criticism.confounding import Reason
 from alkbayes.estimates.results import results_of
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
@@ -30,7 +31,7 @@ type Document = dict[str, Any]
 def fitted(model: str, standard: Standard) -> Document:
     spec = read_spec(model_path(model))
     settings = SamplerSettings(seed=11, chains=4, draws=250)
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, standard=standard)
     return results_of(fit).document
 
@@ -114,10 +115,10 @@ def test_contrasts_of_which_a_side_is_predicted_are_marked(compared: Document) -
     assert marks["generation", "second vs first"] == "*"
     # Patients both after several ALK TKIs and after none are of no cohort, whatever their generation.
     assert marks["prior_tki", "any vs none"] == "**"
-    (note,) = contrast_notes(compared["contrasts"])
+    (note,) = contrast_notes(compared["contrasts"], ORR)
     assert note.startswith("* for some of the patients, one side or both are predicted")
     whole = [row | {"predicted": 0.0} for row in compared["contrasts"]]
-    assert contrast_notes(whole) == []
+    assert contrast_notes(whole, ORR) == []
     assert not any("*" in row[0] for table in contrast_rows(compared | {"contrasts": whole}) for row in table.rows)
 
 
@@ -143,7 +144,7 @@ def test_contrasts_of_a_figure_are_told_over_whom_they_are(compared: Document) -
 
 def test_rows_over_their_own_patients_are_told_as_before() -> None:
     document = fitted("line-generation", Standard.OWN)
-    assert standard_lines(document) == [OWN_PATIENTS]
+    assert standard_lines(document) == [OWN_PATIENTS.format(o=ORR)]
     assert contrast_patients(document) == []
     assert prediction_lines(document) == unnamed_lines(document) == []
     what, lines = averaging(document)

@@ -46,7 +46,7 @@ def fitted(folder: Path, table: Path | None = None) -> SimpleNamespace:
     """Fit the default model without chains and write the run."""
     model = model_path("line-generation")
     spec = read_spec(model)
-    evidence = read_evidence(table, columns=spec.columns)
+    evidence = read_evidence(table, needed=spec.columns)
     fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SETTINGS)
     results = results_of(fit)
     write_run(folder, fit, results, model_file=model.read_bytes(), command="alkbayes fit --seed 11")

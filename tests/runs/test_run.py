@@ -33,7 +33,7 @@ RATES = xr.Dataset({"p": ("cohort", [0.5, 0.25])}, coords={"cohort": ["a", "b"]}
 
 # What a fit and its results are to write_run: a table's bytes, a tree, five frames and a document.
 FIT: Any = SimpleNamespace(
-    evidence=SimpleNamespace(content=b"cohort_id,n,responders\r\na,4,3\r\n"),
+    evidence=SimpleNamespace(content=b"cohort_id,n,responders\r\na,4,3\r\n", file="evidence.csv"),
     tree=xr.DataTree.from_dict({"posterior": RATES}),
 )
 FRAMES = {name: pd.DataFrame({"name": [name, "é"], "value": [0.1, 0.2]}) for name in TABLES}
@@ -52,10 +52,11 @@ REPORTED |= {
     "contrasts": [],
     "classical": [],
     "notes": [],
+    "exceedance": [],
     "note_kinds": [],
     "provenance": {},
 }
-RESULTS: Any = SimpleNamespace(**FRAMES, document=REPORTED)
+RESULTS: Any = SimpleNamespace(**FRAMES, estimands=RATES, document=REPORTED)
 
 
 def write(folder: Path) -> dict[str, Any]:
@@ -351,7 +352,7 @@ def test_a_fit_is_read_back_as_it_was(tmp_path: Path, own_table: Path, engine: E
     path = model_path(model)
     spec = read_spec(path)
     table = own_table if engine is Engine.NUTS else None
-    evidence = read_evidence(table, columns=spec.columns)
+    evidence = read_evidence(table, needed=spec.columns)
     settings = SamplerSettings(seed=3, chains=2, draws=400, tune=300)
     fit = fit_model(spec, evidence, engine=engine, settings=settings)
     written = write_run(tmp_path / "run", fit, results_of(fit), model_file=path.read_bytes(), command="alkbayes fit")
@@ -363,7 +364,7 @@ def test_a_fit_is_read_back_as_it_was(tmp_path: Path, own_table: Path, engine: E
     )
     assert again.provenance.as_record() == fit.provenance.as_record()
     assert again.diagnostics == fit.diagnostics
-    assert set(again.tree.children) == set(fit.tree.children)
+    assert set(again.tree.children) == {*fit.tree.children, "estimands"}
     # Everything that was reported comes out of it again, to the last digit.
     document = results_of(again).document
     assert document == {name: written[name] for name in document}
@@ -381,7 +382,7 @@ def test_a_run_without_a_parameter_that_this_version_fits_is_refused(tmp_path: P
     spec = read_spec(model_path("overall"))
     table = tmp_path / "two.csv"
     table.write_text("cohort_id,trial,responders,n\na,A,10,40\nb,B,16,41\n", encoding="utf-8")
-    evidence = read_evidence(table, columns=spec.columns)
+    evidence = read_evidence(table, needed=spec.columns)
     # As earlier versions did: a term for the trials and one for their only cohorts.
     design = build_design(spec, evidence)
     apart = lay_together(design, design).first

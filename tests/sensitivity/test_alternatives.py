@@ -1,9 +1,11 @@
 """The alternatives together: their names, and which apply to a model and a table."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.sensitivity.alternatives import ALTERNATIVES, BY_NAME, AlternativeAnalysis, Family, apply
 from alkbayes.sensitivity.edits import Inapplicable
@@ -21,7 +23,7 @@ def test_every_alternative_has_a_name_of_its_own_and_says_what_and_why() -> None
 @pytest.mark.parametrize("model", model_names())
 def test_every_alternative_applies_to_every_bundled_model_or_says_why_not(model: str) -> None:
     spec = read_spec(model_path(model))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     found = {name: apply(alternative, spec, evidence) for name, alternative in BY_NAME.items()}
     for name, analysis in found.items():
         if isinstance(analysis, Inapplicable):
@@ -84,3 +86,19 @@ def test_an_alternative_must_not_leave_one_cohort_of_two(
 ) -> None:
     table = table_of("a A naive first 40 12\nb B naive first 41 16", phase=["1", "2"])
     assert apply(BY_NAME["no phase 1"], spec_of(), table) == Inapplicable("it leaves 1 of 2 cohorts, fewer than 2")
+
+
+def test_a_table_is_asked_about_its_own_columns_and_about_responses_where_these_are_counted(
+    table_of: Callable[..., Evidence],
+) -> None:
+    def asked(evidence: Evidence) -> set[str]:
+        return {alternative.name for alternative in ALTERNATIVES if alternative.concerns(evidence)}
+
+    always = {alternative.name for alternative in ALTERNATIVES if alternative.column is None}
+    assert {"tau half-normal 1", "intercept normal 3", "beta-binomial"} <= always
+    assert asked(read_evidence()) == {*BY_NAME}
+    small = table_of("a A naive first 40 12\nb B naive first 41 16", assessor=["irc", "investigator"])
+    lines = {alternative.name for alternative in ALTERNATIVES if alternative.column == "line"}
+    assert asked(small) == {*always, *lines, "independent review"}
+    events = replace(small, outcome=replace(ORR, event="event"), frame=small.frame.drop(columns="line"))
+    assert asked(events) == always

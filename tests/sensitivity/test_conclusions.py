@@ -116,7 +116,12 @@ def test_a_run_that_is_not_reproduced_comes_first() -> None:
     again = outcome("main model again", MAIN | {NAIVE: 0.72}, 0.01)
     grid = Grid(outcome("main", MAIN, 0.01), again, ())
     first = conclusions(grid, PowerScaling((), "integrated", 0.05, 0.001, 0.01))[0]
-    assert first.startswith("A refit of the run's own model does not reproduce its line naive, mean")
+    # 0.72 less 0.70 over 0.0005 times the root of two.
+    assert first == (
+        "A refit of the run's own model differs by more than Monte Carlo error allows (line naive mean +2.0 points, "
+        "28.3 Monte Carlo errors): one of the two fits is off. Fit the run again with more draws before you rely on "
+        "shifts of that size."
+    )
 
 
 def test_a_flagged_prior_is_named_with_the_numbers_that_hang_on_it() -> None:

@@ -29,7 +29,7 @@ def spec() -> Spec:
 
 @pytest.fixture(scope="module")
 def evidence(spec: Spec) -> Evidence:
-    return read_evidence(columns=spec.columns)
+    return read_evidence(needed=spec.columns)
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def test_noise_alone_stays_below_the_noise_that_is_told() -> None:
 @pytest.fixture(scope="module")
 def fit() -> Fit:
     spec = read_spec(model_path("line-generation"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(seed=3, draws=500))
 
 

@@ -37,7 +37,7 @@ def spec() -> Spec:
 
 @pytest.fixture(scope="module")
 def evidence(spec: Spec) -> Evidence:
-    return read_evidence(columns=spec.columns)
+    return read_evidence(needed=spec.columns)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_another_seed_gives_the_same_numbers_up_to_monte_carlo_error(fit: Fit) -
 def test_the_same_again_is_of_the_same_patients_as_the_run() -> None:
     spec = read_spec(model_path("sequence"))
     settings = SamplerSettings(seed=11, draws=500)
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     run = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, standard=Standard.SAME)
     grid = run_grid(run, names=(), workers=1)
     assert grid.not_reproduced == ()

@@ -7,7 +7,7 @@ from alkbayes.evidence.table import read_evidence
 from alkbayes.spec.default_model import Chosen, default_model
 
 LINES, GENERATIONS, HISTORIES = ["naive", "pretreated"], ["first", "second"], ["none", "crizotinib"]
-ALLOWED = "allowed: none, crizotinib, second, any and mixed"
+ALLOWED = "bundled models know none, crizotinib, second, any and mixed"
 
 
 def frame(**columns: list[str]) -> pd.DataFrame:

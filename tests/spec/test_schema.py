@@ -5,6 +5,7 @@ Each file in `fixtures/models/bad` has one thing wrong; the file beside it that 
 
 import copy
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alkbayes.alk.levels import DEFAULT_MODEL
 from alkbayes.errors import EvidenceError, SpecError
-from alkbayes.evidence.table import read_evidence
+from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.model.design import build_design
 from alkbayes.spec.faults import as_written
 from alkbayes.spec.priors import Record
-from alkbayes.spec.schema import RESERVED, model_names, model_path, models_folder, parse_spec, read_spec
-from alkbayes.vocabulary import DEFAULT_MODEL
+from alkbayes.spec.schema import RESERVED, Spec, model_names, model_path, models_folder, parse_spec, read_spec
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "models"
 BAD = sorted((FIXTURES / "bad").glob("*.toml"))
@@ -74,14 +75,17 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def test_the_bundled_models_with_the_default_first() -> None:
     assert model_names() == (
         "sequence",
-        *("agent", "beta-binomial", "cloglog", "generation", "intracranial", "line", "line-by-generation"),
-        *("line-generation", "overall", "prior-tki", "probit", "robust"),
+        *("agent", "beta-binomial", "cloglog", "complete-response", "generation", "grade3-adverse-events"),
+        *("intracranial", "line", "line-by-generation", "line-generation", "overall", "prior-tki", "probit", "robust"),
+        "serious-adverse-events",
     )
     assert model_names()[0] == DEFAULT_MODEL
 
 
 @pytest.mark.parametrize("name", model_names())
-def test_a_bundled_model_is_valid_has_its_file_s_name_and_gives_reasons(name: str) -> None:
+def test_a_bundled_model_is_valid_has_its_file_s_name_and_gives_reasons(
+    name: str, evidence_for: Callable[[Spec], Evidence]
+) -> None:
     path = model_path(name)
     spec = read_spec(path)
     assert path == models_folder() / f"{spec.name}.toml"
@@ -91,7 +95,7 @@ def test_a_bundled_model_is_valid_has_its_file_s_name_and_gives_reasons(name: st
     assert all(len(reason.split()) > 4 for reason in reasons)
     text = path.read_text(encoding="utf-8")
     assert text.count("prior = ") == text.count("why = ") == len(reasons)
-    notes = build_design(spec, read_evidence(columns=spec.columns, outcome=spec.outcome)).notes
+    notes = build_design(spec, evidence_for(spec)).notes
     assert [note.split(" have ")[0] for note in notes] == (
         ["agent: asp3026, ensartinib and neladalkib"] if name == "agent" else []
     )
@@ -270,7 +274,7 @@ def test_a_model_with_a_column_of_one_s_own_on_a_table_of_one_s_own(tmp_path: Pa
     )
     spec = read_spec(GOOD / "region.toml")
     assert spec.columns == ("line", "region", "trial")
-    design = build_design(spec, read_evidence(table, columns=spec.columns))
+    design = build_design(spec, read_evidence(table, needed=spec.columns))
     line, region = design.effects
     assert (line.levels, line.label, line.index.tolist()) == (("naive", "pretreated", "mixed"), "line", [0, 1, 0, 2])
     assert (region.levels, region.label) == (("islands", "north", "south coast"), "region")
@@ -289,7 +293,7 @@ def test_the_table_must_have_the_columns_of_the_model(tmp_path: Path) -> None:
     table = tmp_path / "mine.csv"
     table.write_text("cohort_id,trial,line,n,responders\na,T1,naive,30,20\n", encoding="utf-8")
     with pytest.raises(EvidenceError, match="column region: found no such column"):
-        read_evidence(table, columns=read_spec(GOOD / "region.toml").columns)
+        read_evidence(table, needed=read_spec(GOOD / "region.toml").columns)
 
 
 def test_the_readme_s_example_is_the_tested_one_and_its_keys_are_all() -> None:

@@ -37,3 +37,16 @@ def test_notes_that_rows_share_are_said_once_with_the_result_of_each() -> None:
     # One result for all is given once, without names.
     assert shared_notes([("a", (one,)), ("b", (one,))])[0].worded() == one.said
     assert nameless.said == "Too narrow. See glmm-ml."
+
+
+def test_a_caution_on_the_result_to_use_instead_is_said_once_with_its_rows() -> None:
+    zero, other = (
+        Note(NoteKind.OTHER, "Too narrow.", Instead("glmm-ml", result, caution))
+        for result, caution in (("32.1 (22.9–43.0)", "There, tau2 is 0."), ("40.0 (3.1–90.4)", ""))
+    )
+    assert zero.said == "Too narrow. See glmm-ml: 32.1 (22.9–43.0). There, tau2 is 0."
+    assert zero.as_record()["caution"] == "There, tau2 is 0."
+    (some,) = shared_notes([("a", (zero,)), ("b", (other,))])
+    assert some.worded(str.upper).endswith("40.0 (3.1–90.4) in B. There, tau2 is 0 (A).")
+    (all_rows,) = shared_notes([("a", (zero,)), ("b", (zero,))])
+    assert all_rows.worded() == zero.said

@@ -122,3 +122,32 @@ def test_small_probabilities_are_printed_as_smaller(
 def test_points_have_a_sign_and_a_true_minus() -> None:
     assert [wording.points(value) for value in (None, 0.031, -0.126, 0.0004)] == ["–", "+3", "−13", "0"]
     assert wording.points(-0.0315, 2) == "−3.15"
+
+
+def test_a_noun_has_the_article_of_its_first_sound() -> None:
+    nouns = ("responder", "infection", "event", "ORR", "SAE rate", "CR rate", "response rate")
+    assert [wording.with_article(noun).split()[0] for noun in nouns] == ["a", "an", "an", "an", "an", "a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("value", "se", "printed"),
+    [
+        (0.00375, 0.40, "0.00"),
+        (-0.00375, 0.40, "0.00"),
+        (0.40, 0.40, "0.40"),
+        (0.665748, 0.019434, "0.666"),
+        (1.2345, 3.4, "1.23"),
+        (-0.00012, 0.000038, "−0.000120"),
+        (1234.5, 0.2, "1,234.50"),
+        (4.32e-9, 1.2e-9, "4.3e−09"),
+        (-4.3e-11, 1.2e-9, "0"),
+        (1.2e-9, 1.2e-9, "1.2e−09"),
+        (7.64e8, 1.2e7, "7.64e+08"),
+        (None, 0.4, "–"),
+        (-1.0986, None, "−1.10"),
+    ],
+)
+def test_an_estimate_has_the_decimals_of_its_standard_error(
+    value: float | None, se: float | None, printed: str
+) -> None:
+    assert wording.beside_error(value, se) == printed

@@ -36,7 +36,7 @@ SETTINGS = {"chains": 4, "draws": 250, "tune": 400}
 def fitted(name: str) -> Fit:
     """Return the fit of a bundled model to the bundled table."""
     spec = read_spec(model_path(name))
-    evidence = read_evidence(columns=spec.columns, outcome=spec.outcome)
+    evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)
     return fit_model(spec, evidence, engine=Engine.QUADRATURE)
 
 

@@ -59,7 +59,7 @@ def evidence_of(y: NDArray[np.int64], n: NDArray[np.int64], trial: NDArray[np.in
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         path.write_text("\n".join(["cohort_id,trial,responders,n", *rows]) + "\n", encoding="utf-8")
-        return read_evidence(path, columns=spec.columns)
+        return read_evidence(path, needed=spec.columns)
 
 
 def exact_quantiles(

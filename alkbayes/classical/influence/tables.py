@@ -24,8 +24,8 @@ from alkbayes.classical.scales import back_transform, effects
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.json import records
-from alkbayes.text.notes import notes_of, text_of
-from alkbayes.text.wording import capitalised
+from alkbayes.text.notes import Note, notes_of, text_of
+from alkbayes.text.wording import sentence
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -91,6 +91,8 @@ class InfluenceTable:
           diagnostics. A cohort with 1/2 added to its empty cell is not flagged, but noted, if `glmm-ml`, which adds
           nothing, does not flag it.
         - `note` gives the reason for a missing result, or notes specific to this row's pooling.
+    row_notes
+        Notes on each row, of which `rows` has the text.
     note
         Sentence on cohorts of one trial treated as independent; empty if they are not.
     added
@@ -99,6 +101,7 @@ class InfluenceTable:
 
     full: PooledProportion
     rows: pd.DataFrame
+    row_notes: tuple[tuple[Note, ...], ...]
     note: str
     added: tuple[str, ...]
 
@@ -142,6 +145,7 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
         if method in INVERSE_VARIANCE and not by_trial and x.size > 1:
             cohort_rows = _normal(INVERSE_VARIANCE[method], x, m)
     table = pd.DataFrame([_row(row, full, x, m) for row in without])
+    said = [_row_notes(row, full) for row in without]
     table["unit"] = "trial" if by_trial else "cohort"
     if by_trial:
         table["left_out"] = [_trial_name(frame, row) for row in without]
@@ -149,13 +153,14 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
         table[column] = cohort_rows.get(column, np.nan)
     table["influential"] = cohort_rows.get("influential", None)
     added = np.asarray(cohort_rows.get("added", np.zeros(len(table))), dtype=np.bool_)
-    if added.any():
-        table.loc[added, "note"] = [text_of([note, ADDED_NOTE]) for note in table.loc[added, "note"]]
+    said = [notes_of(*notes, ADDED_NOTE if mark else "") for notes, mark in zip(said, added, strict=True)]
+    table["note"] = [text_of(notes) for notes in said]
     table = table.astype(dict.fromkeys(NUMBERS, "float64"))
     table = table.sort_values("change", key=np.abs, ascending=False, kind="stable", na_position="last")
     rows = table[list(INFLUENCE_COLUMNS)].reset_index(drop=True)
+    row_notes = tuple(said[place] for place in table.index)
     marked = tuple(table.loc[np.flatnonzero(added), "left_out"].sort_index())
-    return InfluenceTable(full, rows, clustering_note(method, trials), marked)
+    return InfluenceTable(full, rows, row_notes, clustering_note(method, trials), marked)
 
 
 def _second_level(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str] | None:
@@ -213,14 +218,9 @@ def _row(row: LeftOut[PooledProportion], full: PooledProportion, x: Floats, m: F
     """Return the columns common to all methods."""
     patients, responders = int(m[row.cohorts].sum()), int(x[row.cohorts].sum())
     pooled = row.result
-    change = note = None
-    if pooled is None:
-        note = f"{capitalised(row.message)}."
-    else:
-        # Notes on all cohorts are not repeated, except for the reason for a missing result.
-        note = "" if pooled.notes == full.notes and pooled.estimate is not None else pooled.note
-        if pooled.estimate is not None and full.estimate is not None:
-            change = pooled.estimate - full.estimate
+    change = None
+    if pooled is not None and pooled.estimate is not None and full.estimate is not None:
+        change = pooled.estimate - full.estimate
     return {
         "left_out": row.unit,
         "cohorts": row.cohorts.size,
@@ -232,8 +232,14 @@ def _row(row: LeftOut[PooledProportion], full: PooledProportion, x: Floats, m: F
         "high": pooled and pooled.high,
         "tau2": pooled and pooled.tau2,
         "change": change,
-        "note": note,
     }
+
+
+def _row_notes(row: LeftOut[PooledProportion], full: PooledProportion) -> tuple[Note, ...]:
+    """Return the notes on a row: those on all cohorts only if they give the reason for a missing result."""
+    if row.result is None:
+        return notes_of(sentence(row.message))
+    return () if row.result.notes == full.notes and row.result.estimate is not None else row.result.notes
 
 
 def _normal(method: InverseVariance, x: Floats, m: Floats) -> dict[str, Floats | NDArray[np.object_]]:

@@ -31,8 +31,6 @@ SINGULAR = 1e-10
 """An eigenvalue below this fraction of the largest possible one is 0."""
 NULL = 1e-6
 """A null direction of unit length does not involve an effect whose entry is smaller."""
-FEW_DF = 4.0
-"""With fewer degrees of freedom the t approximation is poor (Tipton 2015)."""
 
 
 class Correction(StrEnum):
@@ -52,15 +50,18 @@ class RobustFit:
     beta
         Fixed effects of the inverse-variance model, shape (p,).
     covariance
-        Their cluster-robust covariance, shape (p, p); NaN for effects without one, see `message`.
+        Their cluster-robust covariance, shape (p, p); NaN for effects without one, see `without`.
     df
-        Degrees of freedom of each effect's t, shape (p,): Satterthwaite's with CR2, else m - p.
+        Degrees of freedom of each effect's t, shape (p,): Satterthwaite's with CR2, else m - p. The approximation is
+        poor below 4 (Tipton 2015).
     clusters
         Number of clusters m.
     correction
-        Correction applied, which may be weaker than requested: `message` then gives the reason.
-    message
-        Warning to the reader, or empty.
+        Correction applied, which may be weaker than requested: `caution` then gives the reason.
+    without
+        Reason why some effects have no covariance, or empty.
+    caution
+        Warning about the whole result, or empty.
     omnibus
         Joint test of all effects except that of a column of ones: with CR2 the approximate Hotelling test, as
         clubSandwich's `Wald_test(test = "HTZ")`, equal to the t test for one effect; else F with m - p degrees of
@@ -72,7 +73,8 @@ class RobustFit:
     df: Floats
     clusters: int
     correction: Correction
-    message: str
+    without: str
+    caution: str
     omnibus: Omnibus | None = None
 
     @property
@@ -136,14 +138,14 @@ def cluster_robust(
         lost = np.full(p, np.nan)
         least = max(2, p + 1)
         why = f"cluster-robust intervals of {counted(p, 'fixed effect')} need at least {least} clusters, found {m}"
-        return RobustFit(beta, np.full((p, p), np.nan), lost, m, correction, why)
+        return RobustFit(beta, np.full((p, p), np.nan), lost, m, correction, why, "")
     residuals = y - matrix @ beta
     members = data.members()
-    messages = []
+    without, caution = [], []
     largest = max(each.size for each in members)
     if correction is Correction.CR2 and largest > LARGEST_CLUSTER:
         correction = Correction.CR1
-        messages.append(f"CR1 in place of CR2: a cluster of {largest} cohorts is too large for it")
+        caution.append(f"CR1 in place of CR2: a cluster of {largest} cohorts is too large for it")
     parts = None
     if correction is Correction.CR2:
         covariance, parts = _bias_reduced(matrix, v, bread, residuals, members)
@@ -155,19 +157,17 @@ def cluster_robust(
     alone = _rest_on_one_cluster(matrix, w, members)
     if alone.any():
         covariance[alone], covariance[:, alone], df[alone] = np.nan, np.nan, np.nan
-        messages.append("no interval for a fixed effect that rests on one cluster alone")
+        without.append("no interval for a fixed effect that rests on one cluster alone")
     # Scores of rounding size carry no information on differences between clusters.
     flat = np.diag(covariance) <= ROUNDING * np.diag(bread)
     if flat.any():
         covariance[flat], covariance[:, flat], df[flat] = np.nan, np.nan, np.nan
-        messages.append("the clusters do not differ at all, which leaves an interval without width: none is given")
-    if (df < FEW_DF).any():
-        messages.append(f"fewer than {FEW_DF:g} degrees of freedom: the interval is rough")
+        without.append("the clusters do not differ at all, which leaves an interval without width: none is given")
     tested = ~np.all(matrix == 1, axis=0)
     test = _omnibus(beta, covariance, tested, parts, m - p)
     if test is None and tested.any() and np.isfinite(covariance[tested]).all():
-        messages.append("too few clusters to test all effects together")
-    return RobustFit(beta, covariance, df, m, correction, "; ".join(messages), test)
+        caution.append("too few clusters to test all effects together")
+    return RobustFit(beta, covariance, df, m, correction, "; ".join(without), "; ".join(caution), test)
 
 
 def _omnibus(

@@ -1,6 +1,6 @@
 """Regression of response rates with cohorts within trials, by each method that allows for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,12 @@ from alkbayes.classical.inverse_variance.cluster_robust import cluster_robust
 from alkbayes.classical.inverse_variance.regression import Omnibus, fit_regression, omnibus
 from alkbayes.classical.maximum_likelihood.glmm import fit_glmm, likelihood_ratio
 from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
+from alkbayes.classical.notes import cluster_robust_note
 from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, PoolingMethod, scale_of
 from alkbayes.classical.scales import effects
 from alkbayes.errors import EvidenceError
-from alkbayes.text.wording import capitalised
+from alkbayes.text.notes import Instead, Note
+from alkbayes.text.wording import sentence
 
 CLUSTERED = (*CLUSTER_ROBUST, PoolingMethod.MULTILEVEL_LOGIT, PoolingMethod.GLMM_ML_TRIALS)
 """Methods that allow for dependence between cohorts of a trial."""
@@ -38,13 +40,18 @@ class ClusteredFit:
         Degrees of freedom of each coefficient's t, shape (p,); infinite for the normal.
     tau2, tau2_trial
         Variance between cohorts, summed over levels, and its part between trials; None for a method without one.
+    model_se
+        Standard errors of the coefficients by the model, shape (p,): smaller or larger than those of a cluster-robust
+        `covariance`, else the same.
     omnibus
         Joint test of all coefficients except that of a column of ones: likelihood ratio, Q_M, or F by the robust
         covariance. None if unavailable.
     message
         Reason for a missing result, else empty.
     caution
-        A sentence of warning about the result, or empty.
+        A sentence of warning about the whole result, or empty.
+    without
+        Reason why some coefficients have no standard error, or empty.
     """
 
     beta: Floats
@@ -52,9 +59,23 @@ class ClusteredFit:
     df: Floats
     tau2: float | None
     tau2_trial: float | None
+    model_se: Floats
     omnibus: Omnibus | None
     message: str
     caution: str
+    without: str = ""
+
+    @property
+    def se(self) -> Floats:
+        """Standard errors, shape (p,); NaN for a coefficient without one."""
+        return np.sqrt(np.diag(self.covariance))
+
+    def note(self, instead: Callable[[], Instead], *, effects_of: slice, tested: bool) -> Note | None:
+        """Return the warning about some of the coefficients, as `cluster_robust_note`."""
+        each = effects_of
+        return cluster_robust_note(
+            self.se[each], self.model_se[each], self.df[each], instead, without=self.without, tested=tested
+        )
 
 
 def clustering_note(method: PoolingMethod, trials: Sequence[str] | None) -> str:
@@ -148,6 +169,7 @@ def _binomial(x: Floats, m: Floats, trials: Sequence[str], design: Floats) -> Cl
         df=np.full(fit.beta.size, np.inf),
         tau2=fit.tau**2 + fit.tau_group**2,
         tau2_trial=fit.tau_group**2,
+        model_se=np.sqrt(np.diag(fit.covariance)),
         omnibus=None if test is None else Omnibus(test.statistic, test.df, None, test.p),
         message="",
         caution="" if without.converged else f"No likelihood-ratio test: with one mean for all {without.message}.",
@@ -164,6 +186,7 @@ def _multilevel(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats) -
         df=np.full(fit.beta.size, np.inf),
         tau2=fit.tau2_group + fit.tau2_cohort,
         tau2_trial=fit.tau2_group,
+        model_se=np.sqrt(np.diag(fit.covariance)),
         omnibus=omnibus(fit.beta, fit.covariance, ~np.all(design == 1, axis=0), df2=None),
         message="",
         caution="",
@@ -182,13 +205,15 @@ def _robust(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats, metho
         df=fit.df,
         tau2=None if estimator is None else weighted.tau2,
         tau2_trial=None,
+        model_se=weighted.se,
         omnibus=fit.omnibus,
         message="",
-        caution=f"{capitalised(fit.message)}." if fit.message else "",
+        caution=sentence(fit.caution),
+        without=fit.without,
     )
 
 
 def _nothing(p: int, message: str) -> ClusteredFit:
     """Return a fit without a result."""
     nan = np.full(p, np.nan)
-    return ClusteredFit(nan, np.full((p, p), np.nan), nan, None, None, None, message, "")
+    return ClusteredFit(nan, np.full((p, p), np.nan), nan, None, None, nan, None, message, "")

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import has_full_rank
-from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.evidence.faults import Fault, refusal
+from alkbayes.errors import EvidenceError, Setting, UsageError
+from alkbayes.evidence.faults import Fault
+from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.numbers import ABOUT, NUMBER_OR_NOTHING, number_advice, number_in
-from alkbayes.evidence.table import lines_of
+from alkbayes.evidence.table import lines_of, table_of
 from alkbayes.text.names import listed, near_miss, quoted
-from alkbayes.vocabulary import LEVELS, in_order, label_of
+from alkbayes.vocabulary import in_order, label_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +95,7 @@ def moderators_of(
     if not wanted:
         raise EvidenceError(f"A meta-regression needs a moderator. Columns of the table: {', '.join(available)}.")
     if missing := [column for column in wanted if column not in available]:
-        raise EvidenceError(
-            f"The evidence table has no column {', '.join(missing)} to regress on. Its columns: {', '.join(available)}."
-        )
+        raise no_such_column(missing, available, "to regress on")
     if strangers := dict.fromkeys(column for column in (*levels, *references) if column not in wanted):
         raise UsageError(f"{listed([*strangers])} cannot have levels here; regressed on: {listed(wanted)}.")
     _check_numbers(evidence, [column for column in wanted if column not in {*levels, *LEVELS, "n"}])
@@ -154,8 +154,8 @@ def _block(
     if not as_levels and column not in LEVELS and None not in numbers:
         if reference is not None:
             raise UsageError(
-                f"{column} is a column of numbers, which have no reference level. To take them as levels, "
-                f"name {column} among the levels."
+                f"{column} is a column of numbers, which have no reference level.\n{_as_factor(column)}",
+                remedy=Setting("levels", (column,)),
             )
         block = np.array(numbers, dtype=np.float64)
         return block[:, None], [f"{label} (per unit)"] if np.ptp(block) > 0 else []
@@ -186,15 +186,20 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
         others = {cohort: cell for cohort, cell in cells.items() if number_in(cell) is None}
         if not others or (len(others) == len(cells) and not all(map(ABOUT.fullmatch, others.values()))):
             continue
-        lines = lines_of(evidence)
+        table = table_of(evidence)
+        lines = lines_of(table)
         faults = [
             Fault(lines[cohort], quoted(cell), NUMBER_OR_NOTHING, number_advice(cell), cohort=cohort, column=column)
             for cohort, cell in others.items()
         ]
-        name = "the bundled table" if evidence.bundled else evidence.source
         raise EvidenceError(
-            f"{refusal(name, faults)}\nTo take all cells of {column} as levels, numbers too, name it among the levels."
+            f"{table.refusal(faults).message}\n{_as_factor(column)}", remedy=Setting("levels", (column,))
         )
+
+
+def _as_factor(column: str) -> str:
+    """Return what stands before the setting that makes a column of numbers a factor."""
+    return f"To treat {column} as a factor, each value a level:"
 
 
 def _dependent(design: Floats, names: Sequence[str]) -> list[str]:

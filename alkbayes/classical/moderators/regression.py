@@ -13,15 +13,25 @@ from alkbayes.classical.inverse_variance.heterogeneity import cochran_q
 from alkbayes.classical.inverse_variance.regression import Omnibus, RegressionFit, fit_regression, quantile
 from alkbayes.classical.inverse_variance.tau2 import Tau2Interval, tau2_q_profile
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likelihood_ratio
+from alkbayes.classical.maximum_likelihood.separation import separated
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.moderators.design import INTERCEPT, NO_REFERENCES, Moderators, moderators_of
-from alkbayes.classical.notes import correction_note, left_out_note, standard_error_note, tau2_parts_note
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.notes import (
+    NO_TAU2,
+    correction_note,
+    left_out_note,
+    separation_note,
+    standard_error_note,
+    tau2_parts_note,
+)
+from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.pooling.models import binomial_levels
 from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.notes import Instead, text_of
-from alkbayes.text.wording import ratio_figure
+from alkbayes.text.wording import p_equals, ratio_figure
 from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
@@ -77,7 +87,7 @@ class MetaRegression:
     coefficients
         Coefficients, the intercept first.
     omnibus
-        Joint test of all coefficients except the intercept: Q_M by chi-squared or F, and for `glmm-ml` the
+        Joint test of all coefficients except the intercept: Q_M by chi-squared or F, and for `glmm-ml*` the
         likelihood-ratio statistic by chi-squared.
     tau2, tau2_low, tau2_high
         Residual variance between cohorts, squared scale, with its 95 % Q-profile interval; with a second level the sum
@@ -87,7 +97,7 @@ class MetaRegression:
     i2, h2
         Measures of residual heterogeneity.
     q_e, q_e_df, q_e_p
-        Test that the moderators explain all differences: Cochran's Q, and for `glmm-ml` the likelihood-ratio statistic
+        Test that the moderators explain all differences: Cochran's Q, and for `glmm-ml*` the likelihood-ratio statistic
         against a rate for each cohort.
     r2
         Share of the variance between cohorts (and groups) explained by the moderators, in [0, 1].
@@ -171,16 +181,19 @@ def regress(
     able = (*INVERSE_VARIANCE, PoolingMethod.GLMM_ML, *CLUSTERED)
     if method not in able:
         raise UsageError(f"{method} cannot regress. Methods that can: {', '.join(able)}.")
-    if method is PoolingMethod.GLMM_ML_TRIALS and group in {None, TRIAL}:
-        method, group = PoolingMethod.GLMM_ML, TRIAL
-    if group is not None and method is not PoolingMethod.GLMM_ML:
+    if method is PoolingMethod.GLMM_ML and group == TRIAL:
+        method = PoolingMethod.GLMM_ML_TRIALS
+    given = TRIAL if method is PoolingMethod.GLMM_ML_TRIALS else None
+    if group not in {None, given} and method is not PoolingMethod.GLMM_ML:
         raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
+    group = group or given
     found = moderators_of(evidence, moderators, levels=levels, references=references)
     part = evidence.frame.iloc[found.kept]
     responders, n = part["responders"].to_numpy(float), part["n"].to_numpy(float)
     trials = trial_labels(part)
-    if method is PoolingMethod.GLMM_ML:
-        result = _binomial(found, responders, n, group, None if group is None else _groups(evidence, group, found))
+    if method in BINOMIAL_NORMAL:
+        labels = None if group is None else _groups(evidence, group, found)
+        result = _binomial(found, responders, n, method, group, labels)
     elif method in CLUSTERED:
         return _clustered(found, responders, n, method, required_trials(method, trials))
     else:
@@ -201,6 +214,7 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
             "" if fit.converged else "The estimate of tau2 did not converge: no result.",
             standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
             correction_note(observed.corrected, found.cohorts),
+            _separation(found, responders, n, method),
             left_out_note(found.columns, found.left_out, yi.size),
             discouraged(made_of.scale),
             NOT_RANDOMISED,
@@ -230,19 +244,37 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
     )
 
 
-def _binomial_instead(found: Moderators, responders: Floats, n: Floats) -> Instead:
-    """Return the odds ratios of the binomial model, or name the method to use where it has no result either."""
-    fit = fit_glmm(responders, n, design=found.design)
+def _binomial_instead(found: Moderators, responders: Floats, n: Floats, trials: Sequence[str] | None = None) -> Instead:
+    """Return the odds ratios of the binomial model with their test, or name another method if it has no result.
+
+    `trials` is the trial of each cohort for a method that allows for it, else None.
+    """
+    method, group = binomial_levels(trials)
+    fit = fit_glmm(responders, n, design=found.design, group=group)
+    if not fit.converged and group is not None:
+        return _binomial_instead(found, responders, n)
     if not fit.converged:
         return Instead(f"{PoolingMethod.REML_LOGIT}, by z, as the binomial model, glmm-ml, has no result", "")
     half = quantile(None, INTERVAL_PROB) * np.sqrt(np.diag(fit.covariance))
-    odds = (
+    said = [
         f"{name} {ratio_figure(middle)} ({ratio_figure(low)}–{ratio_figure(high)})"
         for name, middle, low, high in zip(
             found.names[1:], *np.exp([fit.beta, fit.beta - half, fit.beta + half])[:, 1:], strict=True
         )
-    )
-    return Instead(f"the odds ratios of the binomial model, {PoolingMethod.GLMM_ML}", ", ".join(odds))
+    ]
+    alone = fit_glmm(responders, n, group=group)
+    if alone.converged:
+        said.append(f"likelihood ratio {p_equals(likelihood_ratio(alone, fit).p)}")
+    caution = NO_TAU2 if fit.tau is not None and _variance(fit) == 0 else ""
+    return Instead(f"the odds ratios of the binomial model, {method}", ", ".join(said), caution)
+
+
+def _separation(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod) -> str:
+    """Say which odds ratios the counts alone put at 0 or infinity."""
+    if scale_of(method) is not Scale.LOGIT:
+        return ""
+    infinite = separated(responders, n, found.design)[1:]
+    return separation_note(infinite, found.names[1:], corrected=method not in BINOMIAL_NORMAL)
 
 
 def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, ...]:
@@ -279,8 +311,10 @@ def _clustered(
         [
             f"No result: {fit.message}." if fit.message else "",
             fit.caution,
+            fit.note(lambda: _binomial_instead(found, responders, n, trials), effects_of=slice(None), tested=True),
             tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
             correction_note(observed.corrected, found.cohorts),
+            _separation(found, responders, n, method),
             left_out_note(found.columns, found.left_out, n.size),
             NOT_RANDOMISED,
         ]
@@ -310,7 +344,12 @@ def _clustered(
 
 
 def _binomial(
-    found: Moderators, responders: Floats, n: Floats, group: str | None, labels: Sequence[str] | None
+    found: Moderators,
+    responders: Floats,
+    n: Floats,
+    method: PoolingMethod,
+    group: str | None,
+    labels: Sequence[str] | None,
 ) -> MetaRegression:
     """Fit the binomial-normal model with and without the moderators."""
     fit = fit_glmm(responders, n, design=found.design, group=labels)
@@ -324,6 +363,7 @@ def _binomial(
     note = text_of(
         [
             "" if fit.converged else f"No result: {fit.message}.",
+            _separation(found, responders, n, method),
             f"No test of the moderators and no R2: without them {alone.message}." if untested else "",
             left_out_note(found.columns, found.left_out, n.size),
             tau2_parts_note(total, part, group or ""),
@@ -340,8 +380,8 @@ def _binomial(
         p = float(2 * ndtr(-abs(beta / se)))
         rows.append(Coefficient(name, beta, se, beta - half * se, beta + half * se, p))
     return MetaRegression(
-        method=PoolingMethod.GLMM_ML,
-        scale=scale_of(PoolingMethod.GLMM_ML),
+        method=method,
+        scale=scale_of(method),
         moderators=found.columns,
         group=group,
         k=n.size,
@@ -374,7 +414,7 @@ def _groups(evidence: "Evidence", group: str, found: Moderators) -> Sequence[str
     if group == TRIAL:
         return required_trials(PoolingMethod.GLMM_ML_TRIALS, trial_labels(frame.iloc[found.kept]))
     if group not in frame.columns:
-        raise EvidenceError(f"The evidence table has no column {group} to group by. It has {', '.join(frame.columns)}.")
+        raise no_such_column([group], frame.columns.tolist(), "to group by")
     labels = [str(label) for label in frame[group].iloc[found.kept]]
     if "" in labels:
         raise EvidenceError(f"{labels.count('')} of the {len(labels)} cohorts of the meta-regression have no {group}.")

@@ -27,12 +27,12 @@ NO_SCATTER = 1e-12
 
 CAUTION = (
     "Weak evidence either way: single arms have no null value on one side of which unpublished ones would be missing, "
-    "and small and large cohorts differ in their patients too (Hunter et al. 2014, "
+    "and small and large cohorts differ in other ways too (Hunter et al. 2014, "
     "doi:10.1016/j.jclinepi.2014.03.003; Sterne et al. 2011, doi:10.1136/bmj.d4002)."
 )
 FEW_NOTE = f"Fewer than {FEWEST_COHORTS} cohorts cannot tell asymmetry from chance: no result."
-ALL_CORRECTED_NOTE = "Every cohort has no or only responders, and its logit is one of its size alone: no result."
-ONE_SIZE_NOTE = "All cohorts have the same number of patients: no result."
+ALL_CORRECTED_NOTE = "Every cohort has no or only events, and its logit is one of its size alone: no result."
+ONE_SIZE_NOTE = "All cohorts have the same size: no result."
 NO_SCATTER_NOTE = "The logits lie on the line to their last digit, which leaves nothing to test against: no result."
 NOT_CONVERGED_NOTE = "The REML estimate of tau2 did not converge: no result."
 
@@ -139,4 +139,4 @@ def _effect(test: SmallStudyTest, x: Floats, m: Floats) -> SmallStudyEffect:
 def _corrected_note(corrected: int, k: int) -> str:
     """Say that some of k cohorts were corrected, and the effect on a regression on size."""
     have, their = ("has", "its logit depend") if corrected == 1 else ("have", "their logits depend")
-    return f"{corrected} of {k} cohorts {have} no or only responders; the 1/2 added there makes {their} on size."
+    return f"{corrected} of {k} cohorts {have} no or only events; the 1/2 added there makes {their} on size."

@@ -12,9 +12,9 @@ from alkbayes.classical.inverse_variance.regression import Prediction, Test, pre
 from alkbayes.classical.moderators.clustering import CLUSTERED
 from alkbayes.classical.moderators.subgroups import Subgroup, Subgroups, subgroups
 from alkbayes.classical.notes import correction_note, standard_error_note
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
 from alkbayes.classical.pooling.models import binomial_instead
-from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE, pool
+from alkbayes.classical.pooling.pool import NO_HTS_NOTE, NO_SPREAD_HTS_NOTE, SINGLE_NOTE, pool, single_test_note
 from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
 from alkbayes.classical.scales import Scale, back_transform, effects
 from alkbayes.text.json import records
@@ -71,8 +71,8 @@ class SubgroupTable:
         of the method, `tau2` and its part `tau2_trial` on its square; rates are proportions in [0, 1] with 95 % limits.
         The prediction interval is for a new cohort of the level: by the normal or t as in `pool`, with a shared tau2 by
         t with the degrees of freedom of the regression on the levels. Undefined values are NaN; `note` gives the reason
-        for a missing result, or the warnings of `pool` on such intervals: a tau2 of 0, a narrow Hartung-Knapp interval
-        or none, a t with one or two degrees of freedom, a truncated limit.
+        for a missing result or interval, or the warnings of `pool` on such intervals: a tau2 of 0, a narrow
+        Hartung-Knapp or cluster-robust interval or none, a t with few degrees of freedom, a truncated limit.
     tests
         Columns `TEST_COLUMNS`, one row per kind of heterogeneity: the test that all levels have one mean. `test` is
         "Q_between" (chi-squared with `df1`), "Q_M" (the same), "F" (with `df1` and `df2`) or "LR" (chi-squared). NaN
@@ -184,13 +184,20 @@ def _cautions(
     """Return what `pool` would say of the intervals of a level with `k` - 1 degrees of freedom."""
     notes: list[Note | None] = []
     made_of = INVERSE_VARIANCE.get(method)
+    random = made_of is None or made_of.prediction is not None
+    if k == 1 and random:
+        notes.append(SINGLE_NOTE)
     if level.tau2 == 0 and prediction[0] is not None:
         by_hts = made_of is not None and made_of.prediction is Prediction.T_K_MINUS_2
         notes.append(NO_SPREAD_HTS_NOTE if by_hts else NO_SPREAD_NOTE)
     if made_of is None:
-        return notes
-    if made_of.test is not Test.Z and k > 1 and level.tau2 is not None:
-        x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
+        return [*notes, level.caution]
+    if made_of.prediction is Prediction.T_K_MINUS_2 and 1 < k < 3:
+        notes.append(NO_HTS_NOTE)
+    x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
+    if k == 1:
+        notes.append(single_test_note(made_of.test, x, m))
+    elif made_of.test is not Test.Z and level.tau2 is not None:
         vi = effects(x, m, scale=made_of.scale).vi
         factor = 0.0 if level.se is None else level.se**2 * float((1 / (vi + level.tau2)).sum())
         notes.append(standard_error_note(method, factor, k - 1, lambda: binomial_instead(x, m)))
@@ -208,7 +215,7 @@ def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups) -> 
 
 def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> str:
     """Say which cohorts got a continuity correction."""
-    if method in {PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS}:
+    if method in BINOMIAL_NORMAL:
         return ""
     part = evidence.frame[evidence.frame[column] != ""]
     counts = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
@@ -220,7 +227,7 @@ def _test(kind: Heterogeneity, analysis: Subgroups) -> dict[str, object]:
     between = analysis.between
     name = "Q_between"
     if kind is Heterogeneity.SHARED:
-        name = "LR" if analysis.method in {PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS} else "Q_M"
+        name = "LR" if analysis.method in BINOMIAL_NORMAL else "Q_M"
     if between is not None and between.df2 is not None:
         name = "F"
     numbers = {"statistic": None, "df1": None, "df2": None, "p": None} if between is None else asdict(between)

@@ -1,6 +1,8 @@
 """Response rates pooled in each level of a column, and the test for differences between levels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +13,17 @@ from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.regression import Omnibus, Test, fit_regression, quantile
 from alkbayes.classical.maximum_likelihood.glmm import fit_glmm, likelihood_ratio
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
-from alkbayes.classical.notes import left_out_note
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.notes import NO_TAU2, left_out_note
+from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.pooling.models import binomial_instead, binomial_levels
 from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.scales import Scale, back_transform, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import trial_labels
-from alkbayes.text.notes import Note, notes_of, text_of
+from alkbayes.text.names import listed
+from alkbayes.text.notes import Instead, Note, notes_of, text_of
+from alkbayes.text.wording import p_equals
 from alkbayes.vocabulary import INTERVAL_PROB, in_order
 
 if TYPE_CHECKING:
@@ -54,6 +60,8 @@ class Subgroup:
         Variance between trials, a part of `tau2`; None for methods that ignore trials.
     df
         Degrees of freedom of the t quantile of its interval; None for the normal one.
+    caution
+        Warning about its cluster-robust standard error, if there is one.
     """
 
     level: str
@@ -68,6 +76,7 @@ class Subgroup:
     tau2: float | None
     tau2_trial: float | None = None
     df: float | None = None
+    caution: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +180,14 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     if method in CLUSTERED and not shared_tau2:
         raise UsageError(f"{method} has one model for all levels, as a trial may have cohorts in several of them.")
     split, left_out = _split(evidence, column)
-    fault = caution = ""
+    fault = ""
+    cautions: tuple[Note, ...] = ()
     if not shared_tau2:
         levels, between = _separate(split, method)
     elif split.n.size == len(split.levels):
         raise EvidenceError(f"Each {column} has one cohort: there is no variance between cohorts to share.")
     elif method in CLUSTERED:
-        levels, between, fault, caution = _shared_clustered(split, method)
+        levels, between, fault, cautions = _shared_clustered(split, method)
     elif method is PoolingMethod.GLMM_ML:
         levels, between, fault = _shared_binomial(split)
     else:
@@ -188,7 +198,8 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     notes = notes_of(
         FEW_NOTE if few else "",
         "" if between is not None else _no_test(levels),
-        caution,
+        *cautions,
+        _separation(levels, method),
         clustering_note(method, split.trials),
         left_out_note([column], left_out, split.n.size),
         discouraged(scale),
@@ -212,9 +223,7 @@ def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
     frame = evidence.frame
     available = [name for name in frame.columns if name not in {"cohort_id", "responders", "n"}]
     if column not in available:
-        raise EvidenceError(
-            f"The evidence table has no column {column} to group by. Its columns: {', '.join(available)}."
-        )
+        raise no_such_column([column], available, "to group by")
     stated = (frame[column] != "").to_numpy(dtype=np.bool_)
     part = frame[stated]
     levels = in_order(column, part[column])
@@ -304,8 +313,10 @@ def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | Non
     return levels, Omnibus(test.statistic, test.df, None, test.p), fault
 
 
-def _shared_clustered(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str, str]:
-    """Fit one model of cohorts within trials with a mean for each level; also return its warning."""
+def _shared_clustered(
+    split: _Split, method: PoolingMethod
+) -> tuple[tuple[Subgroup, ...], Omnibus | None, str, tuple[Note, ...]]:
+    """Fit one model of cohorts within trials with a mean for each level; also return warnings."""
     trials = required_trials(method, split.trials)
     against_first = np.column_stack([np.ones(split.n.size), split.cells[:, 1:]])
     means, differences = (
@@ -314,15 +325,35 @@ def _shared_clustered(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgr
     )
     levels = tuple(split.blank(level) for level in split.levels)
     if means.message:
-        counts = method is PoolingMethod.GLMM_ML_TRIALS
+        counts = method in BINOMIAL_NORMAL
         fault = _binomial_fault(levels, means.message) if counts else NO_RESULT.format(means.message)
-        return levels, None, fault, ""
+        return levels, None, fault, ()
     filled = []
-    for level, mean, variance, df in zip(levels, means.beta, np.diag(means.covariance), means.df, strict=True):
+    for place, (level, mean, variance, df) in enumerate(
+        zip(levels, means.beta, np.diag(means.covariance), means.df, strict=True)
+    ):
         se = float(np.sqrt(variance)) if variance > 0 else None
         row = _filled(level, split, method, float(mean), se, None if np.isinf(df) else float(df), means.tau2)
-        filled.append(replace(row, tau2_trial=means.tau2_trial))
-    return tuple(filled), differences.omnibus, "", means.caution
+        here = split.of(level.level)
+        doubt = means.note(
+            partial(binomial_instead, split.responders[here], split.n[here], np.asarray(trials)[here].tolist()),
+            effects_of=slice(place, place + 1),
+            tested=False,
+        )
+        filled.append(replace(row, tau2_trial=means.tau2_trial, caution=doubt))
+    doubt = differences.note(partial(_binomial_test, split, trials), effects_of=slice(1, None), tested=True)
+    return tuple(filled), differences.omnibus, "", notes_of(means.caution, doubt)
+
+
+def _binomial_test(split: _Split, trials: Sequence[str]) -> Instead:
+    """Return the likelihood-ratio test of the binomial model between levels, or name its method without one."""
+    method, group = binomial_levels(trials)
+    one, means = (fit_glmm(split.responders, split.n, design=design, group=group) for design in (None, split.cells))
+    source = f"the likelihood-ratio test of the binomial model, {method}"
+    if not (one.converged and means.converged):
+        return Instead(source, "")
+    caution = NO_TAU2 if means.tau == 0 and not means.tau_group else ""
+    return Instead(source, p_equals(likelihood_ratio(one, means).p), caution)
 
 
 def _binomial_fault(levels: tuple[Subgroup, ...], message: str) -> str:
@@ -369,6 +400,19 @@ def _filled(
 def _number(value: float | None) -> float | None:
     """Return a float; None for None and NaN."""
     return None if value is None or np.isnan(value) else float(value)
+
+
+def _separation(levels: tuple[Subgroup, ...], method: PoolingMethod) -> str:
+    """Say which levels have a logit only through the continuity correction."""
+    if method in BINOMIAL_NORMAL or scale_of(method) is not Scale.LOGIT:
+        return ""
+    found = [level.level for level in levels if level.responders in {0, level.patients}]
+    if not found:
+        return ""
+    return (
+        f"Complete separation: none or all respond in {listed(found)}, whose logit exists only through the added 1/2. "
+        "Its size is arbitrary, and so is the test between levels."
+    )
 
 
 def _no_test(levels: tuple[Subgroup, ...]) -> str:

@@ -124,6 +124,9 @@ CLUSTER_ROBUST: Mapping[PoolingMethod, Tau2Estimator | None] = {
 }
 """Inverse-variance methods with trials as clusters, and their estimators as in `InverseVariance`."""
 
+BINOMIAL_NORMAL = frozenset({PoolingMethod.GLMM_ML, PoolingMethod.GLMM_ML_TRIALS})
+"""Methods of the binomial likelihood with normal heterogeneity: no correction of counts, likelihood-ratio tests."""
+
 ALL_METHODS = tuple(PoolingMethod)
 """All methods, in display order."""
 

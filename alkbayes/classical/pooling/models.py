@@ -16,13 +16,13 @@ from alkbayes.classical.maximum_likelihood.beta_binomial import fit_beta_binomia
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
 from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
 from alkbayes.classical.maximum_likelihood.profile import tau_interval
-from alkbayes.classical.notes import correction_note, rate_with_interval, tau2_parts_note
+from alkbayes.classical.notes import NO_TAU2, cluster_robust_note, correction_note, rate_with_interval, tau2_parts_note
 from alkbayes.classical.pooling.methods import PoolingMethod, scale_of
 from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.classical.scales import Effects
 from alkbayes.text.notes import Instead, Note, NoteKind, notes_of
-from alkbayes.text.wording import capitalised
+from alkbayes.text.wording import sentence
 from alkbayes.vocabulary import INTERVAL_PROB
 
 NO_TRIALS_NOTE = "No result: the table does not say which cohorts are of one trial."
@@ -31,7 +31,8 @@ ONE_EACH_NOTE = "No result: every trial gives one cohort, so that trials and coh
 MEAN_NOTE = "The estimate is the mean of the cohorts' rates, where the logit methods give the rate in their middle."
 BETA_PREDICTION_NOTE = Note(NoteKind.PREDICTION, "The prediction interval takes mean and rho for known.")
 NO_RHO_NOTE = "rho was estimated at 0, which few cohorts cannot show: no prediction interval."
-NARROW_CR2 = "The cluster-robust interval is narrower here than the plain one, and may be far too sure."
+SUMMED = "Summed counts ignore heterogeneity, which few cohorts cannot rule out."
+"""Caution on the result of the summed counts to use instead."""
 CLUSTERED_COMMON_NOTE = (
     "The interval allows for differences between trials; the mean is weighted as if there were none."
 )
@@ -47,25 +48,35 @@ def fill_glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion
     return filled if limits is None else replace(filled, tau2_low=limits[0] ** 2, tau2_high=limits[1] ** 2)
 
 
-def binomial_instead(x: Floats, m: Floats) -> Instead:
-    """Return the result of the counts themselves: of the binomial model, or where it has none of their sum."""
+def binomial_levels(trials: Sequence[str] | None) -> tuple[PoolingMethod, Sequence[str] | None]:
+    """Return the binomial model that allows for cohorts of one trial where there are any, and its groups."""
+    if trials is not None and 1 < len(set(trials)) < len(trials):
+        return PoolingMethod.GLMM_ML_TRIALS, trials
+    return PoolingMethod.GLMM_ML, None
+
+
+def binomial_instead(x: Floats, m: Floats, trials: Sequence[str] | None = None) -> Instead:
+    """Return the result of the counts themselves: of the binomial model, or where it has none of their sum.
+
+    `trials` is the trial of each cohort for a method that allows for it, else None.
+    """
+    method, group = binomial_levels(trials)
+    fit = fit_glmm(x, m, group=group)
+    tau2 = None if fit.tau is None else fit.tau**2 + (fit.tau_group or 0.0) ** 2
     blank = PooledProportion(
-        method=PoolingMethod.GLMM_ML,
-        scale=scale_of(PoolingMethod.GLMM_ML),
-        k=x.size,
-        patients=int(m.sum()),
-        responders=int(x.sum()),
+        method=method, scale=scale_of(method), k=x.size, patients=int(m.sum()), responders=int(x.sum()), tau2=tau2
     )
-    found = _filled_glmm(blank, fit_glmm(x, m), m)
+    found = _filled_glmm(blank, fit, m)
     if found.estimate is not None:
         interval = rate_with_interval(found.estimate, found.low, found.high)
-        return Instead(f"that of the binomial model, {found.method}", interval)
+        return Instead(f"that of the binomial model, {method}", interval, NO_TAU2 if tau2 == 0 else "")
     (low,), (high,) = proportion_interval(
         blank.responders, blank.patients, method=IntervalMethod.CLOPPER_PEARSON, prob=INTERVAL_PROB
     )
     return Instead(
         f"the exact one of the summed counts, {PoolingMethod.CRUDE_CLOPPER_PEARSON}",
         rate_with_interval(blank.responders / blank.patients, float(low), float(high)),
+        SUMMED if x.size > 1 else "",
     )
 
 
@@ -145,17 +156,21 @@ def fill_cluster_robust(
     if not fit.converged:
         return replace(filled, notes=notes_of(*notes, "The REML estimate of tau2 did not converge: no result."))
     robust = cluster_robust(observed.yi, observed.vi, trials, tau2=fit.tau2)
-    message = f"{capitalised(robust.message)}." if robust.message else ""
     common = CLUSTERED_COMMON_NOTE if estimator is None else ""
-    filled = replace(filled, tau2=None if estimator is None else fit.tau2, notes=notes_of(*notes, common, message))
+    doubt = cluster_robust_note(
+        robust.se, fit.se, robust.df, lambda: binomial_instead(x, n, trials), without=robust.without, tested=False
+    )
+    filled = replace(
+        filled,
+        tau2=None if estimator is None else fit.tau2,
+        notes=notes_of(*notes, common, sentence(robust.caution), doubt),
+    )
     centre, se = float(fit.beta[0]), float(robust.se[0])
     if np.isnan(se):
         return with_interval(filled, centre, None, None, n)
     half = float(robust.intervals(INTERVAL_PROB)[0, 1]) - centre
     no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
-    too_narrow = half < Z * float(fit.se[0])
-    narrow = Note(NoteKind.OTHER, NARROW_CR2, binomial_instead(x, n)) if too_narrow else None
-    filled = replace(filled, notes=notes_of(*filled.notes, no_spread, narrow))
+    filled = replace(filled, notes=notes_of(*filled.notes, no_spread))
     if estimator is None:
         return with_interval(filled, centre, half, None, n)
     # The quantile of the confidence interval, as everywhere else.

@@ -39,10 +39,8 @@ from alkbayes.classical.scales import Effects, discouraged, effects
 from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.vocabulary import INTERVAL_PROB
 
-CRUDE_NOTE = (
-    "Summed counts: the interval takes all patients for one sample and leaves out the differences between cohorts."
-)
-COMMON_NOTE = "Takes one response rate for all cohorts: the interval leaves out the differences between them."
+CRUDE_NOTE = "Summed counts: the interval takes them for one sample and leaves out the differences between cohorts."
+COMMON_NOTE = "Takes one rate for all cohorts: the interval leaves out the differences between them."
 SINGLE_NOTE = Note(
     NoteKind.PREDICTION, "One cohort cannot show how cohorts differ: no heterogeneity and no prediction interval."
 )
@@ -170,9 +168,7 @@ def _inverse_variance(
     yi, vi, k = observed.yi, observed.vi, blank.k
     corrected = correction_note(observed.corrected, names)
     if k == 1:
-        single = SINGLE_TEST_NOTES.get(method.test)
-        none = None if single is None else Note(NoteKind.OTHER, single, binomial_instead(x, n))
-        filled = replace(blank, notes=notes_of(corrected, *blank.notes, none))
+        filled = replace(blank, notes=notes_of(corrected, *blank.notes, single_test_note(method.test, x, n)))
         half = float(Z * np.sqrt(vi[0])) if method.test is Test.Z else None
         return _with_discouraged(with_interval(filled, float(yi[0]), half, None, n))
     fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
@@ -191,6 +187,12 @@ def _inverse_variance(
     return _with_discouraged(
         replace(filled, notes=notes_of(*filled.notes, *_cautions(filled, fit, x, n, predicted=prediction is not None)))
     )
+
+
+def single_test_note(test: Test, x: Floats, n: Floats) -> Note | None:
+    """Say that one cohort has no interval by t; None if the test has one by z."""
+    single = SINGLE_TEST_NOTES.get(test)
+    return None if single is None else Note(NoteKind.OTHER, single, binomial_instead(x, n))
 
 
 def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool) -> list[Note | None]:

@@ -11,6 +11,7 @@ from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod
 from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.pooling.result import PooledProportion
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.names import listed
 from alkbayes.text.notes import notes_of
@@ -117,9 +118,7 @@ def _groups(
     if counts := [column for column in missing if column in COUNTS and column in frame]:
         raise UsageError(f"{' and '.join(counts)} cannot be grouped by: that is what is pooled.")
     if missing:
-        raise EvidenceError(
-            f"The evidence table has no column {', '.join(missing)} to group by. Its columns: {', '.join(available)}."
-        )
+        raise no_such_column([*missing], available, "to group by")
     if twice := [":".join(group) for group in groups if len(set(group)) < len(group)]:
         raise UsageError(f"{', '.join(twice)} names one column twice. A pair needs two columns.")
     if empty := [_name(group, frame) for group in groups if not _stated(frame, group).any()]:

@@ -21,7 +21,7 @@ from alkbayes.classical.published.printed import Printed, read_percent
 from alkbayes.classical.scales import Scale, back_transform
 from alkbayes.errors import UsageError
 
-NONE_OF_THESE = "none of these"
+NOT_REPRODUCED = "not reproduced"
 REPRODUCED = "reproduced"
 LEAVES_OUT = (
     "An interval of one proportion takes all patients for one sample. It leaves out that cohorts differ in their true "
@@ -163,8 +163,8 @@ class Audit:
 
     @property
     def verdict(self) -> str:
-        """`REPRODUCED` or `NONE_OF_THESE`."""
-        return REPRODUCED if self.reproduced_by else NONE_OF_THESE
+        """`REPRODUCED` or `NOT_REPRODUCED`."""
+        return REPRODUCED if self.reproduced_by else NOT_REPRODUCED
 
     @property
     def method_rows(self) -> list[dict[str, Any]]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import console_for, evidence_for, keep
-from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
+from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.errors import ConvergenceError
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.evidence.outcomes import ORR
+from alkbayes.evidence.sources import TableSource
 
 if TYPE_CHECKING:
     from alkbayes.analyses.intracranial import IntracranialAnalysis
@@ -31,8 +32,9 @@ Plot = Annotated[
 ]
 
 
+@reads_table
 def command(
-    data: Data = None,
+    data: TableSource | None = None,
     joint: JointToo = False,
     plot: Plot = None,
     for_run: ForRun = None,
@@ -47,13 +49,13 @@ def command(
     from alkbayes.spec.schema import model_path, read_spec
 
     specs = read_spec(model_path(SYSTEMIC_MODEL)), read_spec(model_path(MODEL))
-    systemic, brain = (evidence_for(data, for_run, columns=spec.columns, outcome=spec.outcome) for spec in specs)
+    systemic, brain = (evidence_for(data, for_run, needed=spec.columns, outcome=spec.outcome) for spec in specs)
     if plot is not None:
         from alkbayes.plots.files import figure_format
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     from alkbayes.analyses.intracranial import intracranial_analysis
     from alkbayes.analyses.intracranial_record import failures_of, intracranial_record
     from alkbayes.cli.shared.progress import counted
@@ -93,7 +95,7 @@ def _joint(found: "IntracranialAnalysis") -> "JointFit":
 
 def _draw(found: "IntracranialAnalysis", path: Path) -> None:
     """Draw the rates, and report the file on stderr."""
-    from alkbayes.evidence.table import RECONSTRUCTION
+    from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.plots.figures.intracranial import intracranial
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption
@@ -101,6 +103,6 @@ def _draw(found: "IntracranialAnalysis", path: Path) -> None:
     failed = f"NOT CONVERGED, not to be used: {'; '.join(found.failures)}" if found.failures else ""
     evidence = found.brain.evidence
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, NOT_RANDOMISED)
+    notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, ORR.not_randomised)
     for file in save_figures(intracranial(found.rates, Caption(notes, failed)), path):
         print_note(f"Figure: {file}")

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alkbayes.alk.levels import MEDIAN_MODEL
 from alkbayes.cli.shared.common import console_for, evidence_for, keep
-from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
+from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
+from alkbayes.evidence.sources import TableSource
 from alkbayes.inference.settings import DEFAULT_SEED
-from alkbayes.vocabulary import MEDIAN_MODEL
 
 if TYPE_CHECKING:
     from alkbayes.analyses.pfs import PfsResults
@@ -30,9 +31,10 @@ Plot = Annotated[
 ]
 
 
+@reads_table
 def command(
     model: Model = MEDIAN_MODEL,
-    data: Data = None,
+    data: TableSource | None = None,
     seed: Seed = DEFAULT_SEED,
     draws: Draws = DEFAULT_DRAWS,
     plot: Plot = None,
@@ -50,12 +52,12 @@ def command(
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     from alkbayes.spec.medians import read_median_spec
     from alkbayes.spec.schema import model_path
 
     spec = read_median_spec(model_path(model))
-    evidence = evidence_for(data, for_run, columns=spec.columns)
+    evidence = evidence_for(data, for_run, needed=spec.columns)
     with working("fitting the medians"):
         from alkbayes.analyses.pfs import pfs_results
 

@@ -60,7 +60,7 @@ def command(
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     from alkbayes.evidence.resistance import read_resistance
 
     if for_run is not None:

@@ -7,11 +7,12 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import evidence_for, headline, keep
-from alkbayes.cli.shared.options import Csv, Data, ForRun, Json
+from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.evidence.sources import TableSource
 
 if TYPE_CHECKING:
     from alkbayes.analyses.sequence import SequenceRecord
@@ -42,10 +43,11 @@ After = Annotated[
 ]
 
 
+@reads_table
 def command(
     run: MaybeRun = None,
     after: After = None,
-    data: Data = None,
+    data: TableSource | None = None,
     for_run: ForRun = None,
     json_: Json = False,
     csv: Csv = False,
@@ -81,15 +83,15 @@ def command(
         )
 
 
-def _fit(run: Path | None, data: Path | None, for_run: Path | None) -> "Fit":
-    """Return the fit of a run, or else fit the bundled model."""
+def _fit(run: Path | None, data: "TableSource | None", for_run: Path | None) -> "Fit":
+    """Return the fit of a run; where there is none, fit the bundled model."""
     if run is not None:
         from alkbayes.runs.run import read_fit
 
         return read_fit(run)
     from alkbayes.spec.schema import model_path, read_spec
 
-    evidence = evidence_for(data, for_run, columns=read_spec(model_path(MODEL)).columns)
+    evidence = evidence_for(data, for_run, needed=read_spec(model_path(MODEL)).columns)
     from alkbayes.analyses.sequence import sequence_fit
 
     with working(f"fitting the model {MODEL}"):

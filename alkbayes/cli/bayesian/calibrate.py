@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.alk.levels import DEFAULT_MODEL
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.options import Json
 from alkbayes.cli.shared.output import QUIET, message_console, no_color, print_json, reader_console, say, shows_progress
 from alkbayes.cli.shared.reader import print_table
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.inference.settings import DEFAULT_SEED, Engine
-from alkbayes.vocabulary import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from alkbayes.calibration.workers import Told

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.alk.levels import DEFAULT_MODEL
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.options import Data, Json
-from alkbayes.cli.shared.output import message_console, no_color, print_json, shows_progress
+from alkbayes.cli.shared.options import Above, Json, limits_of, reads_table
+from alkbayes.cli.shared.output import message_console, no_color, print_json, records, shows_progress
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, TakenError
+from alkbayes.evidence.sources import TableSource
 from alkbayes.inference.settings import Engine, SamplerSettings
-from alkbayes.vocabulary import DEFAULT_MODEL, Standard
+from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from alkbayes.inference.fit import Fit
     from alkbayes.inference.nuts.sampler import Progress
 
 DEFAULTS = SamplerSettings()
@@ -59,9 +62,10 @@ NoCheck = Annotated[
 ]
 
 
+@reads_table
 def command(
     model: Model = None,
-    data: Data = None,
+    data: TableSource | None = None,
     out: Out = None,
     standard: StandardOf = None,
     seed: Seed = DEFAULTS.seed,
@@ -71,6 +75,7 @@ def command(
     engine: EngineName = Engine.NUTS,
     cross_check: CrossCheckToo = False,
     no_check: NoCheck = False,
+    above: Above = None,
     json_: Json = False,
 ) -> None:
     """Bayesian meta-analysis: fit a hierarchical model; pooled rates beside classical pooling.
@@ -79,7 +84,7 @@ def command(
     """
     import shlex
     import sys
-    from dataclasses import asdict, replace
+    from dataclasses import replace
     from datetime import datetime
 
     from alkbayes.evidence.table import read_evidence
@@ -90,17 +95,17 @@ def command(
 
     # Input errors are found before any heavy import, let alone sampling.
     settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
+    limits = limits_of(above)
     started = datetime.now().astimezone()
     chosen = default_model(read_evidence(data).frame) if model is None else None
     path = model_path(chosen.name if chosen is not None else str(model))
     spec = read_spec(path)
     model_file = path.read_bytes()
-    evidence = stated_cohorts(spec, read_evidence(data, columns=spec.needed, outcome=spec.outcome))
+    evidence = stated_cohorts(spec, read_evidence(data, needed=spec.needed, outcome=spec.outcome))
     check_place(out or free_run_folder(spec.name, now=started))
     # A named model keeps the rows it always had, except the default model, whose rows are meant for comparison.
     standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
 
-    from alkbayes.criticism.confounding import unexamined_columns, unnamed_columns
     from alkbayes.estimates.results import results_of
     from alkbayes.inference.fit import fit_model
 
@@ -115,10 +120,7 @@ def command(
         else:
             fit = fit_model(spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress)
     results = results_of(fit)
-    added: dict[str, Any] = {"chosen": None if chosen is None else chosen.why}
-    if not no_check:
-        added["unnamed"] = [asdict(each) for each in unnamed_columns(fit)]
-        added["unexamined"] = [asdict(each) for each in unexamined_columns(fit)]
+    added = {"chosen": None if chosen is None else chosen.why, **_asked_for(fit, limits, check=not no_check)}
     results = replace(results, document=results.document | added)
     if cross_check:
         fell_back = {"faults": [f"quadrature fell back to NUTS: {fit.provenance.fallback_reason}"]}
@@ -149,6 +151,22 @@ def command(
 
     if faults := cross_check_faults(written):
         raise ConvergenceError(f"the cross-check failed: {'; '.join(faults)}. The results are in {folder}.")
+
+
+def _asked_for(fit: "Fit", limits: list[float], *, check: bool) -> dict[str, Any]:
+    """Return parts of the document that take time: columns outside the model, and probabilities of exceeding limits."""
+    from dataclasses import asdict
+
+    from alkbayes.criticism.confounding import unexamined_columns, unnamed_columns
+    from alkbayes.estimates.exceedance import exceedance_table
+
+    found: dict[str, Any] = {}
+    if check:
+        found["unnamed"] = [asdict(each) for each in unnamed_columns(fit)]
+        found["unexamined"] = [asdict(each) for each in unexamined_columns(fit)]
+    if limits:
+        found["exceedance"] = records(exceedance_table(fit, limits))
+    return found
 
 
 @contextmanager

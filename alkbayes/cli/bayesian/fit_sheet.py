@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from alkbayes.cli.shared.output import reader_console, say
 from alkbayes.cli.shared.reader import print_parts, print_table
 from alkbayes.presentation.cross_check import cross_check_parts
+from alkbayes.presentation.exceedance import exceedance_tables
 from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     column_meanings,
@@ -12,6 +13,7 @@ from alkbayes.presentation.fit import (
     contrast_rows,
     heterogeneity_rows,
     inverse_variance_notes,
+    outcome_of,
     pooled_rows,
     shows_whole_percents,
     subject,
@@ -36,6 +38,8 @@ def show_fit(document: "FitDocument", run: object) -> None:
         failed = line.startswith("failed: ")
         say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
     _show_pooled(console, document)
+    for table in exceedance_tables(document["exceedance"], document["pooled"], outcome_of(document)):
+        print_table(console, table, space=True)
     if document["heterogeneity"]:
         print_table(console, heterogeneity_rows(document), space=True)
     _show_contrasts(console, document)
@@ -80,7 +84,7 @@ def _show_contrasts(console: "Console", document: "FitDocument") -> None:
             say(console, f"{len(contrasts.rows)} {_lower(contrasts.title)} are in contrasts.csv.")
         else:
             print_table(console, contrasts, space=True)
-    for line in contrast_notes(document["contrasts"]):
+    for line in contrast_notes(document["contrasts"], outcome_of(document)):
         say(console, line, hang=2)
 
 

@@ -57,7 +57,7 @@ def _cohorts(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
     else:
         from alkbayes.presentation.outliers import outlier_parts
 
-        print_parts(console_for(fit.evidence), outlier_parts(document["outliers"]))
+        print_parts(console_for(fit.evidence), outlier_parts(document["outliers"], fit.evidence.outcome))
 
 
 def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:

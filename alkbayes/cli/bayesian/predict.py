@@ -45,8 +45,7 @@ Above = Annotated[
     typer.Option(
         "--above",
         metavar="RATE",
-        help="Show the probability of a response rate above this proportion (0.6 for 60 %); repeatable. "
-        "Default: the null.",
+        help="Show the probability of a rate above this proportion (0.6 for 60 %); repeatable. Default: the null.",
         show_default=False,
     ),
 ]
@@ -55,8 +54,8 @@ Null = Annotated[
     typer.Option(
         "--null",
         metavar="RATE",
-        help="Null response rate, a proportion: shows operating characteristics of a trial that succeeds if "
-        "P(ORR > null | data) > threshold.",
+        help="Null rate, a proportion: shows operating characteristics of a trial that succeeds if "
+        "P(rate > null | data) > threshold.",
         show_default=False,
     ),
 ]
@@ -122,20 +121,27 @@ def command(
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     from alkbayes.runs.run import read_fit, read_run
 
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     document = read_run(run)
     fit = read_fit(run)
-    from alkbayes.planning.cohort import planned_cohort
+    from alkbayes.planning.cohort import NoEffectError, planned_cohort
     from alkbayes.planning.trial import predict
     from alkbayes.plots.source import RunTables, warning
 
+    try:
+        planned = planned_cohort(fit, asked)
+    except NoEffectError as error:
+        option = {"line": "--line", "generation": "--generation"}.get(
+            error.name, f"--at {error.name}={asked[error.name]}"
+        )
+        raise UsageError(f"{error.message}, or omit `{option}`.") from error
     with working("predicting"):
         found = predict(
             fit,
-            planned_cohort(fit, asked),
+            planned,
             sizes=sizes,
             above=limits or ([] if null is None else [null]),
             robust_weight=robust,
@@ -163,7 +169,7 @@ def command(
 
 def _show(run: Path, fit: "Fit", found: "Prediction", fault: str) -> None:
     """Print a prediction; `fault` is the reason not to use it, or empty."""
-    from alkbayes.evidence.table import RECONSTRUCTION
+    from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.presentation.prediction import prediction_parts
     from alkbayes.text.names import shown
 
@@ -180,7 +186,7 @@ def _show(run: Path, fit: "Fit", found: "Prediction", fault: str) -> None:
 def _sizes(n: list[int]) -> list[int]:
     """Return the planned sizes without duplicates."""
     if wrong := [each for each in n if not 1 <= each <= MOST_PATIENTS]:
-        raise UsageError(f"--n: found {wrong[0]}; a cohort has 1 to {MOST_PATIENTS:,} patients.")
+        raise UsageError(f"--n: found {wrong[0]}; allowed: 1 to {MOST_PATIENTS:,}.")
     sizes = list(dict.fromkeys(n))
     if len(sizes) > MOST_SIZES:
         raise UsageError(f"--n: found {len(sizes)} sizes; at most {MOST_SIZES} are compared at once.")
@@ -202,7 +208,7 @@ def _check_design(null: float | None, threshold: float | None) -> None:
     if threshold is not None:
         _proportion("--threshold", threshold, open_=True)
         if null is None:
-            raise UsageError("--threshold is of a design, which needs the response rate to exceed. Give --null too.")
+            raise UsageError("--threshold is of a design, which needs the rate to exceed. Give --null too.")
 
 
 def _levels(line: str | None, generation: str | None, at: list[str]) -> dict[str, str]:

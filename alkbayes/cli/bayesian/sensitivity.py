@@ -62,9 +62,11 @@ def _show(run: "Path", fit: "Fit", found: "SensitivityRecord") -> None:
     say(console, f"Model: {fit.spec.name} ({fit.spec.question})")
     say(console, f"Run: {run}")
     print_table(console, scaling_rows(found), space=True)
-    whole, shorter = shift_rows(found), shift_rows(found, patients=console.width >= WIDTH, estimates=False)
+    outcome = fit.evidence.outcome
+    whole = shift_rows(found, outcome)
+    shorter = shift_rows(found, outcome, patients=console.width >= WIDTH, estimates=False)
     print_table(console, whole if fits(console, whole) else shorter, space=True)
-    print_parts(console, shift_sentences(found))
+    print_parts(console, shift_sentences(found, outcome))
     console.print()
     say(console, "What the conclusions depend on")
     for sentence in found["conclusions"]:

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Json, Run
-from alkbayes.cli.shared.output import print_json, print_text
+from alkbayes.cli.shared.options import Above, Json, Run, limits_of
+from alkbayes.cli.shared.output import print_json, print_text, records
 from alkbayes.errors import ConvergenceError, UsageError
 
 Plain = Annotated[bool, typer.Option("--plain", help="Print a summary in plain language instead.")]
 
 
-def command(run: Run, plain: Plain = False, json_: Json = False) -> None:
+def command(run: Run, plain: Plain = False, above: Above = None, json_: Json = False) -> None:
     """Results of a finished run, after a check that its files are unchanged.
 
     Example: alkbayes summary runs/line-generation-20261122-101500
@@ -20,7 +20,13 @@ def command(run: Run, plain: Plain = False, json_: Json = False) -> None:
 
     if plain and json_:
         raise UsageError("--plain and --json exclude each other: one document goes to stdout. Give one of them.")
+    limits = limits_of(above)
     document = read_run(run)
+    if limits:
+        from alkbayes.estimates.exceedance import exceedance_table
+        from alkbayes.runs.run import read_fit
+
+        document = {**document, "exceedance": records(exceedance_table(read_fit(run), limits))}
     if json_:
         print_json({**document, "run": str(run)})
     elif plain:

@@ -1,5 +1,6 @@
 """`alkbayes influence`: influence of single cohorts or trials on the pooled rate."""
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,13 +12,16 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
+from alkbayes.evidence.sources import TableSource
 from alkbayes.text.wording import counted, percent, percent_interval, variance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from alkbayes.classical.influence.tables import InfluenceTable
@@ -36,8 +40,9 @@ READING = {
 }
 
 
+@reads_table
 def command(
-    data: Data = None,
+    data: TableSource | None = None,
     method: Method = DEFAULT_METHOD,
     outcome: OutcomeOf = None,
     by_trial: ByTrial = False,
@@ -82,7 +87,7 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         say(console, f"Without one of {counted(len(found), unit)}: {_range(found)}")
         chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
         # Without tau2 on a narrow terminal: its range is printed above.
-        left_out = left_out_rows(chosen, unit=unit, variances=console.width >= WIDTH)
+        left_out = left_out_rows(chosen, unit=unit, variances=console.width >= WIDTH, outcome=evidence.outcome)
         columns = left_out.headings
         print_table(console, left_out)
         _show_rest(console, [row for row in found if row not in chosen], diagnosed="Cook" in columns)
@@ -94,9 +99,25 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
             say(console, f"None{refitted} is influential by metafor's rule of thumb.")
         for name in [row["left_out"] for row in found if row["left_out"] in table.added]:
             say(console, f"{shown(name)}: {ADDED_NOTE}")
-    for note in (_note(table.full), table.note):
+    for note in (*_on_intervals(table), _note(table.full), table.note):
         if note:
             say(console, note)
+
+
+def _on_intervals(table: "InfluenceTable") -> "Iterator[str]":
+    """Yield why rows lack an interval, or have one of little use, with the result to use instead."""
+    from alkbayes.text.names import shown
+    from alkbayes.text.notes import shared_notes
+
+    doubted = [
+        (shown(name), [note for note in notes if note.instead])
+        for name, estimate, notes in zip(table.rows["left_out"], table.rows["estimate"], table.row_notes, strict=True)
+        if not math.isnan(estimate)
+    ]
+    for note in shared_notes(doubted[:SHOWN]):
+        any_one = "any one of " if len(note.results) > 1 else ""
+        whose = "" if note.names_rows else f"Without {any_one}{', '.join(note.results)}: "
+        yield f"{whose}{note.worded(where='without')}"
 
 
 def _note(full: "PooledProportion") -> str:

@@ -7,10 +7,11 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import evidence_counted, method_named
-from alkbayes.cli.shared.options import Csv, Data, Json, Markdown, OutcomeOf
+from alkbayes.cli.shared.options import Csv, Json, Markdown, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import UsageError
+from alkbayes.evidence.sources import TableSource
 
 By = Annotated[
     list[str] | None,
@@ -41,8 +42,9 @@ Methods = Annotated[
 Every = Annotated[bool, typer.Option("--all", help="Use every method, and explain where methods disagree.")]
 
 
+@reads_table
 def command(
-    data: Data = None,
+    data: TableSource | None = None,
     by: By = None,
     method: Methods = None,
     every: Every = False,

@@ -53,9 +53,9 @@ def print_sheet_as_markdown(sheet: Sheet) -> None:
     for line in headline(sheet.evidence):
         print_text(line)
     print_text("")
-    marks = sheet.marks
+    marks, outcome = sheet.marks, sheet.evidence.outcome
     print_markdown(
-        ("group", "level", "cohorts", "responders", "patients", "method", *NUMBERS, "note"),
+        ("group", "level", "cohorts", outcome.events, outcome.units, "method", *NUMBERS, "note"),
         [
             (*(row[name] for name in LABELS), row["method"], *numbers(row), marks.get(row["note"], ""))
             for row in sheet.rows

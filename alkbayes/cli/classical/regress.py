@@ -13,11 +13,12 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import fits, print_table
 from alkbayes.errors import UsageError
+from alkbayes.evidence.sources import TableSource
 from alkbayes.text.wording import figure, p_equals, percent, variance
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ DISPENSABLE = ("SE", "odds ratio", "95 % CI")
 """Columns dropped on a narrow terminal, in this order."""
 
 
+@reads_table
 def command(
     columns: Columns,
-    data: Data = None,
+    data: TableSource | None = None,
     levels: Levels = None,
     reference: References = None,
     method: Method = DEFAULT_METHOD,
@@ -99,7 +101,7 @@ def _references(given: Sequence[str]) -> dict[str, str]:
 
 def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Evidence") -> None:
     """Print a meta-regression for a reader."""
-    from alkbayes.classical import PoolingMethod
+    from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL
 
     console = console_for(evidence)
     within = f", cohorts within {found.group}s" if found.group else ""
@@ -108,7 +110,7 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     say(console, f"Moderators: {_omnibus(found)}")
     say(console, f"Residual heterogeneity: {_residual(found)}")
     if found.q_e is not None:
-        name = "likelihood ratio" if found.method is PoolingMethod.GLMM_ML else "Q_E"
+        name = "likelihood ratio" if found.method in BINOMIAL_NORMAL else "Q_E"
         say(console, f"Test of it: {name} = {figure(found.q_e)}, df {found.q_e_df}, {p_equals(found.q_e_p)}")
     if found.r2 is not None:
         say(console, f"R2: {percent(found.r2, 0)} % of the variance between cohorts goes with the moderators")
@@ -130,14 +132,14 @@ def _coefficient_rows(console: "Console", rows: list[dict[str, Any]]) -> "Reader
 
 def _omnibus(found: "MetaRegression") -> str:
     """Return the test of all moderators as text."""
-    from alkbayes.classical import PoolingMethod
+    from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL
 
     test = found.omnibus
     if test is None:
         return "no test"
     if test.df2 is not None:
         return f"F = {figure(test.statistic)}, df {test.df1} and {degrees(test.df2)}, {p_equals(test.p)}"
-    name = "likelihood ratio" if found.method is PoolingMethod.GLMM_ML else "Q_M"
+    name = "likelihood ratio" if found.method in BINOMIAL_NORMAL else "Q_M"
     return f"{name} = {figure(test.statistic)}, df {test.df1}, {p_equals(test.p)}"
 
 

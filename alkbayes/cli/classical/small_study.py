@@ -3,13 +3,15 @@
 from dataclasses import asdict
 
 from alkbayes.cli.shared.common import console_for, evidence_counted
-from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
+from alkbayes.evidence.sources import TableSource
 
 
-def command(data: Data = None, outcome: OutcomeOf = None, json_: Json = False, csv: Csv = False) -> None:
+@reads_table
+def command(data: TableSource | None = None, outcome: OutcomeOf = None, json_: Json = False, csv: Csv = False) -> None:
     """Small-study effects: Egger's test, with and without between-study variance, and Peters' test.
 
     Example: alkbayes small-study --json

@@ -14,10 +14,11 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Data, Json, OutcomeOf
+from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
+from alkbayes.evidence.sources import TableSource
 from alkbayes.text.notes import shared_notes, text_of
 from alkbayes.text.wording import figure, p_equals
 
@@ -31,9 +32,10 @@ MARKS = {"separate": "Each group with its own tau2", "shared": "One tau2 for all
 TESTS = {"Q_between": "Q_between", "Q_M": "Q_M", "F": "F", "LR": "likelihood ratio"}
 
 
+@reads_table
 def command(
     column: Column,
-    data: Data = None,
+    data: TableSource | None = None,
     method: Method = DEFAULT_METHOD,
     outcome: OutcomeOf = None,
     json_: Json = False,
@@ -67,7 +69,7 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     console = console_for(evidence)
     say(console, f"Subgroups by {shown(label_of(table.column, evidence.frame.columns))}, {table.method}")
     levels, tests = records(table.levels), records(table.tests)
-    print_table(console, level_rows(levels, [test["heterogeneity"] for test in tests]))
+    print_table(console, level_rows(levels, [test["heterogeneity"] for test in tests], evidence.outcome))
     if table.levels["tau2_trial"].notna().any():
         say(console, f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
     for test in tests:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.shared.common import console_for
-from alkbayes.cli.shared.options import Csv, Data, Json
+from alkbayes.cli.shared.common import console_for, evidence_counted
+from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
+from alkbayes.errors import UsageError
+from alkbayes.evidence.sources import TableSource
 from alkbayes.text.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -22,30 +24,53 @@ Plot = Annotated[
     typer.Option(
         "--plot",
         metavar="FILE",
-        help="Plot patients by year, line and generation, and every observed rate (PNG, SVG or PDF).",
+        help="Plot the composition of the table, and every observed rate (PNG, SVG or PDF).",
+        show_default=False,
+    ),
+]
+New = Annotated[
+    Path | None,
+    typer.Option(
+        "--new",
+        metavar="FILE",
+        help="Write a workbook (.xlsx) to fill in, with a sheet that explains the columns (--outcome MODEL: with "
+        "those of the model); read no table.",
         show_default=False,
     ),
 ]
 MARKED = {("certainty", "low"): "low certainty", ("assessor_basis", "inferred"): "inferred assessor"}
 
 
-def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv = False) -> None:
+@reads_table
+def command(
+    data: TableSource | None = None,
+    outcome: OutcomeOf = None,
+    plot: Plot = None,
+    new: New = None,
+    json_: Json = False,
+    csv: Csv = False,
+) -> None:
     """Contents of the evidence table: cohorts, patients and responders by group, with cautions.
 
     Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf
     """
     check_format(json_=json_, csv=csv)
+    if new is not None:
+        if data is not None:
+            raise UsageError("--new writes an empty table, and --data reads one. Give one of them.")
+        _write_template(new, outcome)
+        return
     if plot is not None:
         from alkbayes.plots.files import figure_format
         from alkbayes.runs.places import check_free
 
         figure_format(plot, None)
-        check_free([plot])
+        check_free([plot], "plot")
     with working("reading"):
         from alkbayes.evidence.cautions import table_cautions
-        from alkbayes.evidence.table import composition, read_evidence
+        from alkbayes.evidence.table import composition
 
-        evidence = read_evidence(data)
+        evidence = evidence_counted(data, outcome)
         groups = composition(evidence)
     if plot is not None:
         with working("drawing"):
@@ -54,52 +79,73 @@ def command(data: Data = None, plot: Plot = None, json_: Json = False, csv: Csv 
             print_note(f"Figure: {file}")
     if json_:
         warnings = list(table_cautions(evidence))
-        print_json({"evidence": _totals(evidence), "groups": records(groups), "warnings": warnings})
+        totals, notes = _totals(evidence), list(evidence.notes)
+        print_json({"evidence": totals, "groups": records(groups), "notes": notes, "warnings": warnings})
     elif csv:
         print_csv(groups)
     else:
         _show(evidence, records(groups))
 
 
+def _write_template(path: Path, model: str | None) -> None:
+    """Write a workbook to fill in, with the columns of a model if one is given."""
+    from alkbayes.evidence.template import template
+    from alkbayes.runs.places import format_of, new_files
+    from alkbayes.spec.schema import model_path, read_spec
+
+    format_of(path, None, {"xlsx": ("xlsx",)}, "a workbook")
+    spec = None if model is None else read_spec(model_path(model))
+    with new_files(path, [path]) as places:
+        places[0].write_bytes(template() if spec is None else template(spec.outcome, spec.columns))
+    print_note(f"Workbook: {path}. Fill in its first sheet; the second explains the columns.")
+
+
 def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path]:
     """Draw the composition and return the files."""
+    from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.evidence.cautions import table_cautions
     from alkbayes.evidence.composition import patients_by_year
-    from alkbayes.evidence.table import RECONSTRUCTION
     from alkbayes.plots.figures.evidence import composition_figure, observed_forest
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    caption = Caption((f"Evidence: {evidence.source}.", *reconstruction, *table_cautions(evidence)))
+    notes = (f"Evidence: {evidence.source}.", *reconstruction, *table_cautions(evidence))
+    caption = Caption(notes, outcome=evidence.outcome)
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
-    heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}"
+    heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {evidence.outcome.units_of(evidence.patients)}"
     pages = composition_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
     return save_figures([*pages, *observed_forest(evidence.frame, caption)], path)
 
 
 def _totals(evidence: "Evidence") -> dict[str, Any]:
-    """Return the totals of the table."""
-    names = ("source", "sha256", "cohorts", "trials", "patients", "responders", "orr")
-    return {name: getattr(evidence, name) for name in names}
+    """Return what the whole table comes to."""
+    names = ("source", "sheet", "sha256", "cohorts", "trials", "patients", "responders", "orr")
+    return {name: getattr(evidence, name) for name in names} | {
+        "columns": dict(evidence.columns),
+        **evidence.selection.as_record(),
+    }
 
 
 def _show(evidence: "Evidence", groups: list[dict[str, Any]]) -> None:
     """Print the composition for a reader."""
-    from alkbayes.presentation.evidence import group_rows
+    from alkbayes.presentation.evidence import group_rows, understood
 
-    console = console_for(evidence)
+    console, outcome = console_for(evidence), evidence.outcome
+    if not evidence.bundled:
+        say(console, understood(evidence))
     say(console, f"sha256: {evidence.sha256}")
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
     say(
         console,
-        f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}, "
-        f"{counted(evidence.responders, 'responder')}: crude ORR {percent(evidence.orr)} %",
+        f"{counted(evidence.cohorts, 'cohort')}{trials}, {outcome.units_of(evidence.patients)}, "
+        f"{outcome.events_of(evidence.responders)}: crude {outcome.short} {percent(evidence.orr)} %",
     )
     for row in groups:
         if mark := MARKED.get((row["group"], row["level"])):
-            say(console, f"{mark}: {counted(row['cohorts'], 'cohort')}, {counted(row['patients'], 'patient')}")
-    table = group_rows(groups)
+            say(console, f"{mark}: {counted(row['cohorts'], 'cohort')}, {outcome.units_of(row['patients'])}")
+    table = group_rows(groups, outcome)
     if table.rows:
         print_table(console, table, space=True)
-    say(console, "Crude ORR is all responders over all patients. It is not a pooled estimate.")
+    over = f"all {outcome.events} over all {outcome.units}"
+    say(console, f"Crude {outcome.short} is {over}. It is not a pooled estimate.")

@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alkbayes.alk.levels import DEFAULT_MODEL, MEDIAN_MODEL
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.options import Data, Json
+from alkbayes.cli.shared.options import Json, reads_table
 from alkbayes.cli.shared.output import message_console, print_json, print_note, reader_console, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
 from alkbayes.errors import EvidenceError, UsageError
-from alkbayes.vocabulary import DEFAULT_MODEL, MEDIAN_MODEL
+from alkbayes.evidence.sources import TableSource
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alkbayes.evidence.outcomes import Outcome
     from alkbayes.spec.schema import Spec
 
 Name = Annotated[
@@ -29,7 +31,8 @@ Name = Annotated[
 ]
 
 
-def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
+@reads_table
+def command(name: Name = None, data: TableSource | None = None, json_: Json = False) -> None:
     """Bundled models; or one model file, with what its priors imply for response rates.
 
     Levels of columns come from the table. A bundled model is a good start for one of your own.
@@ -67,17 +70,17 @@ def command(name: Name = None, data: Data = None, json_: Json = False) -> None:
         return
     typer.echo(path.read_text(encoding="utf-8-sig"), nl=False)
     if implied is not None:
-        _show_implied(records(implied))
+        _show_implied(records(implied), spec.outcome)
 
 
-def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
-    """Print a model for medians, and its prior implications."""
+def _show_median_model(path: Path, data: "TableSource | None", *, json_: bool) -> None:
+    """Print a model of medians, and what its priors say of these."""
     from alkbayes.analyses.pfs import prior_table
     from alkbayes.evidence.table import read_evidence
     from alkbayes.spec.medians import read_median_spec
 
     spec = read_median_spec(path)
-    implied = records(prior_table(read_evidence(data, columns=spec.columns), spec))
+    implied = records(prior_table(read_evidence(data, needed=spec.columns), spec))
     if json_:
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": implied})
         return
@@ -88,25 +91,28 @@ def _show_median_model(path: Path, data: Path | None, *, json_: bool) -> None:
         typer.echo(f"  {row['quantity']}, {row['of']}: {interval}", err=True)
 
 
-def _implied(spec: "Spec", data: Path | None) -> "pd.DataFrame | None":
-    """Return the prior implications; None if the bundled table lacks a column of a user's model."""
+def _implied(spec: "Spec", data: "TableSource | None") -> "pd.DataFrame | None":
+    """Return what the priors imply; None where the bundled table lacks a column of a user's model."""
+    from alkbayes.evidence.outcomes import ORR
     from alkbayes.evidence.table import read_evidence
     from alkbayes.model.covariates import stated_cohorts
     from alkbayes.model.prior_implications import prior_implications
 
-    try:
-        evidence = stated_cohorts(spec, read_evidence(data, columns=spec.needed, outcome=spec.outcome))
-    except EvidenceError:
-        if data is not None:
-            raise
-        columns = ", ".join(_columns(spec))
-        typer.echo(
-            f"note: what the priors imply is left out: the bundled table has not all of {columns} for each cohort. "
-            "Give your table: --data FILE.",
-            err=True,
-        )
-        return None
-    return prior_implications(spec, evidence)
+    # What priors imply depends on the levels, not on the counts, which the bundled table may lack.
+    for outcome in (spec.outcome, ORR):
+        try:
+            evidence = stated_cohorts(spec, read_evidence(data, needed=spec.needed, outcome=outcome))
+            return prior_implications(spec, evidence)
+        except EvidenceError:
+            if data is not None:
+                raise
+    columns = ", ".join(_columns(spec))
+    typer.echo(
+        f"note: what the priors imply is left out: the bundled table has not all of {columns} for each cohort. "
+        "Give your table: --data FILE.",
+        err=True,
+    )
+    return None
 
 
 def _columns(spec: "Spec") -> list[str]:
@@ -142,14 +148,14 @@ def _show_all(listed: list[dict[str, Any]]) -> None:
     say(console, "One in full: alkbayes models NAME. Fit one: alkbayes fit NAME.")
 
 
-def _show_implied(rows: list[dict[str, Any]]) -> None:
+def _show_implied(rows: list[dict[str, Any]], outcome: "Outcome") -> None:
     """Print the prior implications on stderr: stdout has only the model file."""
-    from alkbayes.presentation.priors import READING, implication_rows
+    from alkbayes.presentation.priors import implication_rows, reading
 
     console = message_console()
     console.print()
     say(console, "What these priors imply before any data:")
-    for table in implication_rows(rows):
+    for table in implication_rows(rows, outcome):
         print_table(console, table)
-    for line in READING:
+    for line in reading(outcome):
         say(console, line)

@@ -55,7 +55,7 @@ def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, j
         ending = figure_format(out, format_)
         tables = RunTables(run, read_run(run))
         path = run / f"{kind}.{ending}" if out is None else out
-        check_free([path])
+        check_free([path], "out")
         try:
             pages = KINDS[kind].draw(tables)
         except FigureError as error:

@@ -54,7 +54,7 @@ def command(run: Run, out: Out = None, format_: Format = None, sources: Sources 
     kind = report_format(out, format_)
     path = run / f"report.{kind}" if out is None else out
     document = read_run(run)
-    check_free(places(path, kind))
+    check_free(places(path, kind), "out")
     known = {} if sources is None else read_sources(sources)
     with working("writing the report"):
         from alkbayes.report.document import report_of

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from alkbayes.classical import PoolingMethod
     from alkbayes.evidence.outcomes import Outcome
+    from alkbayes.evidence.sources import TableSource
     from alkbayes.evidence.table import Evidence
 
 Method = Annotated[
@@ -45,8 +46,8 @@ def method_named(name: str) -> "PoolingMethod":
     return PoolingMethod(name)
 
 
-def evidence_counted(data: Path | None, outcome: str | None) -> "Evidence":
-    """Return the table with the counts of a model's outcome, by default objective responses."""
+def evidence_counted(data: "TableSource | None", outcome: str | None) -> "Evidence":
+    """Return the table with the counts of a model's outcome, the usual ones if there is no model."""
     from alkbayes.evidence.outcomes import ORR
     from alkbayes.evidence.table import read_evidence
     from alkbayes.spec.schema import model_path, read_spec
@@ -55,7 +56,7 @@ def evidence_counted(data: Path | None, outcome: str | None) -> "Evidence":
 
 
 def evidence_for(
-    data: Path | None, run: Path | None, *, columns: "Sequence[str]" = (), outcome: "Outcome | None" = None
+    data: "TableSource | None", run: Path | None, *, needed: "Sequence[str]" = (), outcome: "Outcome | None" = None
 ) -> "Evidence":
     """Return the table of a run, or without one that of `--data`.
 
@@ -70,16 +71,16 @@ def evidence_for(
 
     counted = ORR if outcome is None else outcome
     if run is None:
-        return read_evidence(data, columns=columns, outcome=counted)
+        return read_evidence(data, needed=needed, outcome=counted)
     if data is not None:
         raise UsageError("--for takes the table of its run, and --data names another. Give one of them.")
-    return run_evidence(run, read_run(run), columns=columns, outcome=counted)
+    return run_evidence(run, read_run(run), needed=needed, outcome=counted)
 
 
 def headline(evidence: "Evidence") -> list[str]:
     """Return the lines above the numbers: their source, and possible double counting."""
+    from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.evidence.cautions import table_cautions
-    from alkbayes.evidence.table import RECONSTRUCTION
 
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
     return [f"Evidence: {evidence.source}", *evidence.notes, *reconstruction, *table_cautions(evidence)]

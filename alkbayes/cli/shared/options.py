@@ -1,16 +1,119 @@
 """Options common to several commands."""
 
+import inspect
+import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from alkbayes.cli.shared import completion as completing
+from alkbayes.errors import UsageError
+from alkbayes.evidence.sources import CONDITION, EXAMPLE, Selection, TableSource, parse_columns
 
-Data = Annotated[
-    Path | None,
+PIPED = Path("-")
+
+TABLE_OPTIONS = {
+    "data": Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="Evidence table: CSV, .xlsx, .xls, .ods or Parquet; - for stdin. Default: the bundled trials.",
+            show_default=False,
+        ),
+    ],
+    "table_columns": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns", metavar="NAME=COLUMN,…", help=f"Columns of FILE: {EXAMPLE}; repeatable.", show_default=False
+        ),
+    ],
+    "table_sheet": Annotated[
+        str | None, typer.Option("--sheet", metavar="NAME", help="Sheet of a workbook FILE.", show_default=False)
+    ],
+    "table_where": Annotated[
+        str | None,
+        typer.Option(
+            "--where", metavar="CONDITION", help=f"Use these cohorts only: '{CONDITION}'.", show_default=False
+        ),
+    ],
+    "table_exclude": Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="COHORT", help="Leave out this cohort; repeatable.", show_default=False),
+    ],
+    "table_reason": Annotated[
+        str | None,
+        typer.Option("--reason", metavar="TEXT", help="Reason for --where or --exclude, kept.", show_default=False),
+    ],
+}
+"""The options that name a table, by the parameters that Typer sees."""
+
+
+def reads_table(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that name a table: its parameter `data`, a `TableSource`, stands for all of them."""
+    signature = inspect.signature(command)
+
+    @wraps(command)
+    def with_table(
+        *,
+        data: Path | None,
+        table_columns: list[str] | None,
+        table_sheet: str | None,
+        table_where: str | None,
+        table_exclude: list[str] | None,
+        table_reason: str | None,
+        **others: Any,
+    ) -> None:
+        selection = _selection(table_where, table_exclude or [], table_reason)
+        command(data=_table_source(data, table_columns, table_sheet, selection), **others)
+
+    parameters = []
+    for parameter in signature.parameters.values():
+        own = TABLE_OPTIONS if parameter.name == "data" else {parameter.name: parameter.annotation}
+        parameters += [parameter.replace(name=name, annotation=annotation) for name, annotation in own.items()]
+    with_table.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_table.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_table
+
+
+def _selection(where: str | None, exclude: list[str], reason: str | None) -> Selection:
+    """Return the cohorts that the options choose."""
+    if where is not None and not where.strip():
+        raise UsageError(f"found nothing; allowed: a condition such as {CONDITION}.", parameter="where")
+    selection = Selection(where or "", tuple(dict.fromkeys(exclude)), (reason or "").strip())
+    if reason is not None and not selection:
+        raise UsageError("needs a selection. Give --where or --exclude too.", parameter="reason")
+    return selection
+
+
+def _table_source(
+    path: Path | None, columns: list[str] | None, sheet: str | None, selection: Selection
+) -> TableSource | None:
+    """Return the table that the options name; None for the bundled one. What is piped in is read here, once."""
+    if path is None:
+        if given := [name for name, value in (("columns", columns or None), ("sheet", sheet)) if value is not None]:
+            raise UsageError("is about a table of your own. Give it too: --data FILE.", parameter=given[0])
+        return TableSource(None, selection=selection) if selection else None
+    content = None
+    if path == PIPED:
+        if sys.stdin.isatty():
+            raise UsageError("- reads the table from standard input, and nothing is piped in.", parameter="data")
+        content = sys.stdin.buffer.read()
+    return TableSource(
+        None if path == PIPED else path, parse_columns(",".join(columns)) if columns else {}, sheet, content, selection
+    )
+
+
+Above = Annotated[
+    list[float] | None,
     typer.Option(
-        "--data", metavar="FILE", help="Evidence table (CSV). Default: the bundled trials.", show_default=False
+        "--above",
+        metavar="RATE",
+        help="Also show the probability of a rate above this, in percent or below 1 as a proportion; repeatable.",
+        show_default=False,
     ),
 ]
 OutcomeOf = Annotated[
@@ -42,3 +145,15 @@ Plots = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV to stdout, nothing else.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown to stdout.")]
+
+
+def limits_of(above: list[float] | None) -> list[float]:
+    """Return the limits of `--above` as proportions, each once."""
+    for value in above or ():
+        if not (0 < value < 1 or 1 < value < 100):
+            raise UsageError(
+                f"found {value:g}; allowed: a percentage above 1 and below 100, such as 50, or a proportion above 0 "
+                "and below 1, such as 0.5.",
+                parameter="above",
+            )
+    return list(dict.fromkeys(value if value < 1 else value / 100 for value in above or ()))

@@ -17,6 +17,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from pickle import PickleError
+from tokenize import TokenError
 from typing import Any
 
 import numba
@@ -27,6 +28,8 @@ from pydantic import BaseModel
 
 KEPT = 50
 """Maximum number of folders, about 0.7 MB each; the oldest is deleted first."""
+VANISHED = (OSError, RuntimeError, TokenError)
+"""Errors of numba if the file of the source is gone."""
 PACKAGES = ("alkbayes", "llvmlite", "numba", "numpy", "pymc", "pytensor", "scipy")
 
 
@@ -64,7 +67,7 @@ class Shelf:
         try:
             # Without the names that a source refers to numba can load it, but not compile it.
             found = tuple(self._native(name, *source, {}) for name, source in sources.items())
-        except (NumbaError, OSError, EOFError, PickleError, ValueError, LookupError, AttributeError, ImportError):
+        except (NumbaError, EOFError, PickleError, ValueError, LookupError, AttributeError, ImportError, *VANISHED):
             # Damaged or incompatible: it must not block the code compiled now.
             shutil.rmtree(self.folder, ignore_errors=True)
             return None
@@ -82,14 +85,18 @@ class Shelf:
                     partial.write_text(source, encoding="utf-8")
                     partial.replace(self._path(name))
             self._make_room()
-        return tuple(self._native(name, *source, names) for name, source in sources.items())
+        try:
+            return tuple(self._native(name, *source, names) for name, source in sources.items())
+        except VANISHED:
+            # Another process, making room, deleted the folder meanwhile.
+            return tuple(self._native(name, *source, names, keep=False) for name, source in sources.items())
 
-    def _native(self, name: str, source: str, signature: Any, names: Mapping[str, Any]) -> Any:
+    def _native(self, name: str, source: str, signature: Any, names: Mapping[str, Any], *, keep: bool = True) -> Any:
         path = self._path(name)
         # numba finds the module by its name when it loads the code, and the code by the file of its source.
         known = {"__name__": __name__, "carray": numba.carray, "isfinite": np.isfinite, **names}
         exec(compile(source, str(path), "exec"), known)  # noqa: S102  ours: one of two constants
-        return numba.cfunc(signature, cache=path.exists())(known[name])
+        return numba.cfunc(signature, cache=keep and path.exists())(known[name])
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.py"

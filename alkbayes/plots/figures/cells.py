@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import group_name
 from alkbayes.plots.page.layout import (
@@ -39,7 +40,7 @@ from alkbayes.plots.page.style import (
 )
 from alkbayes.presentation.fit import PARTLY_PREDICTED, group_heading, is_standardised
 from alkbayes.text.json import records
-from alkbayes.text.names import is_pair
+from alkbayes.text.names import GROUP_TITLES, is_pair
 from alkbayes.vocabulary import ALL
 
 ROW_MM = 4.4
@@ -49,7 +50,7 @@ PLOT_RIGHT_MM = SINGLE_MM - 3.5
 AXIS_MM = 7.0
 KEY_MM = SINGLE_MM - 2 * MARGIN_MM
 TITLE = "Pooled {}, by group"
-COMPARED = "Levels under a heading with “over” are over the patients named there; all other rows over their own."
+COMPARED = "Levels under a heading with “over” are over the {o.units} named there; all other rows over their own."
 PREDICTED = f"{PARTLY_PREDICTED} in part predicted by the model, where no cohort has the combination of levels."
 
 
@@ -68,8 +69,8 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
 
     `pooled` is a :func:`alkbayes.estimates.rates.pooled_table` with rates in [0, 1]; the pages are in percent.
     """
-    rows = _rows(pooled)
-    notes = foot_lines((*_notes(pooled), *caption.notes), SINGLE_MM)
+    rows = _rows(pooled, caption.outcome)
+    notes = foot_lines((*_notes(pooled, caption.outcome), *caption.notes), SINGLE_MM)
     texts = [text for _, text in marks.summary_key()]
     room = KEY_MM - text_mm(TITLE.format(""), TITLE_PT, bold=True)
     title = TITLE.format(fitted(caption.outcome.label, room, TITLE_PT, bold=True))
@@ -105,7 +106,7 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     return figures
 
 
-def _rows(pooled: pd.DataFrame) -> list[_Row]:
+def _rows(pooled: pd.DataFrame, outcome: Outcome) -> list[_Row]:
     """Return all cohorts, the two-way cells of an interaction (or line by TKI generation), and levels of other effects.
 
     Standardised levels of the first column stand together, not above cells averaged over other patients.
@@ -130,8 +131,8 @@ def _rows(pooled: pd.DataFrame) -> list[_Row]:
         done |= {pair} if compared else {outer, pair}
     rest = [group for group in groups if group not in done and group not in pairs]
     for group in rest:
-        heading = f"By {HEADINGS.get(group, group.replace('_', ' '))}"
-        rows.append(_Row(group_heading(group, table) if compared else heading, None, 0.0))
+        heading = f"By {GROUP_TITLES.get(group, group.replace('_', ' '))}"
+        rows.append(_Row(group_heading(group, table, outcome) if compared else heading, None, 0.0))
         for level in groups[group]:
             mark = f" {PARTLY_PREDICTED}" if (group, level) in predicted else ""
             rows.append(_Row(f"{group_name(group, level)}{mark}", (group, level), 2.0))
@@ -140,7 +141,7 @@ def _rows(pooled: pd.DataFrame) -> list[_Row]:
 
 def _outer_name(label: str, level: str) -> str:
     name = group_name(label, level)
-    return name if name != level else f"{HEADINGS.get(label, label.replace('_', ' '))}: {level}"
+    return name if name != level else f"{GROUP_TITLES.get(label, label.replace('_', ' '))}: {level}"
 
 
 def _predicted(pooled: pd.DataFrame) -> set[tuple[str, str]]:
@@ -148,9 +149,6 @@ def _predicted(pooled: pd.DataFrame) -> set[tuple[str, str]]:
     return set(marked[["group", "level"]].itertuples(index=False, name=None))
 
 
-def _notes(pooled: pd.DataFrame) -> tuple[str, ...]:
-    compared = (COMPARED,) if is_standardised(records(pooled)) else ()
+def _notes(pooled: pd.DataFrame, outcome: Outcome) -> tuple[str, ...]:
+    compared = (COMPARED.format(o=outcome),) if is_standardised(records(pooled)) else ()
     return (*compared, PREDICTED) if _predicted(pooled) else compared
-
-
-HEADINGS = {"generation": "TKI generation", "prior_tki": "prior ALK TKI"}

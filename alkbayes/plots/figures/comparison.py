@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, CRUDE_INTERVALS, INVERSE_VARIANCE, PoolingMethod
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
@@ -36,7 +37,7 @@ COLUMNS = (
 """Position, alignment and heading of each text column."""
 BAYESIAN = "Bayesian model (credible intervals)"
 ESTIMANDS = {
-    Estimand.THESE_COHORTS: "these cohorts: the patients of these cohorts",
+    Estimand.THESE_COHORTS: "these cohorts: the {o.units} of these cohorts",
     Estimand.TYPICAL: "typical: a cohort in the middle",
     Estimand.MEAN: "mean: the average over cohorts",
 }
@@ -62,7 +63,7 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
     `pooled` is a :func:`alkbayes.estimates.rates.pooled_table`, `classical` an :func:`alkbayes.classical.pool_table`,
     both with rates in [0, 1]; the page is in percent.
     """
-    rows = _rows(pooled, classical)
+    rows = _rows(pooled, classical, caption.outcome)
     posterior = {"marker": "o", "markersize": 3, "markerfacecolor": BLUE, "markeredgewidth": 0, "linewidth": 0.9}
     observed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.5, "linewidth": 0.6}
     key = [
@@ -100,14 +101,14 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
     return [figure]
 
 
-def _rows(pooled: pd.DataFrame, classical: pd.DataFrame) -> list[_Row]:
+def _rows(pooled: pd.DataFrame, classical: pd.DataFrame, outcome: Outcome) -> list[_Row]:
     """Return the rows: the model's estimands, then the methods by family."""
     of_all = {row["estimand"]: row for row in records(pooled[pooled["group"] == ALL])}
     following = of_all[Estimand.NEXT_COHORT]
     rows = [_Row(BAYESIAN, heading=True)]
     for estimand, label in ESTIMANDS.items():
         record = of_all[estimand]
-        row = _Row(label, _numbers(record), pooled=rate_text(record), bayesian=True)
+        row = _Row(label.format(o=outcome), _numbers(record), pooled=rate_text(record), bayesian=True)
         if estimand is Estimand.MEAN:
             row = replace(row, prediction=_numbers(following)[1:], predicted=limits(following))
         rows.append(row)

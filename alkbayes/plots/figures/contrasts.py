@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from alkbayes.plots.figures.cells import HEADINGS
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
@@ -22,9 +21,9 @@ from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, Caption, styled
 from alkbayes.presentation.fit import contrast_notes, predicted_mark
 from alkbayes.text.json import records
+from alkbayes.text.names import GROUP_TITLES
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
-from alkbayes.vocabulary import NOT_RANDOMISED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +71,8 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure
     if table.empty:
         raise ValueError("there are no contrasts to draw")
     rows = _rows(table)
-    notes = (READING, *(f"{note}." for note in contrast_notes(records(table))), NOT_RANDOMISED)
+    marked = (f"{note}." for note in contrast_notes(records(table), caption.outcome))
+    notes = (READING, *marked, caption.outcome.not_randomised)
     frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=notes)
     pages = chunks(rows, int(frame.room / ROW_MM))
     figures = []
@@ -92,7 +92,7 @@ def _rows(table: pd.DataFrame) -> list[_Row]:
     rows = []
     for column, of_column in table.groupby("column", sort=False):
         name = str(column)
-        rows.append(_Row(HEADINGS.get(name, name.replace("_", " "))))
+        rows.append(_Row(GROUP_TITLES.get(name, name.replace("_", " "))))
         for _, pair in of_column.groupby(["first", "second"], sort=False):
             scales = {record["scale"]: record for record in records(pair)}
             difference = scales["risk_difference"]

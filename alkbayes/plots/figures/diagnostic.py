@@ -28,6 +28,7 @@ from alkbayes.plots.page.layout import (
 )
 from alkbayes.plots.page.marks import in_percent
 from alkbayes.plots.page.style import BLUE, GREY, INK, NO_CAPTION, SINGLE_MM, SMALL_PT, Caption, styled
+from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -94,7 +95,7 @@ def funnel(
             kept.append(size)
     axes.set_yticks(1 / np.sqrt(np.array(kept, dtype=np.float64)), [f"{size:,}" for size in kept])
     axes.set_xlabel("Observed rate, %")
-    axes.set_ylabel("Patients (scale of 1/√n)")
+    axes.set_ylabel(f"{capitalised(caption.outcome.units)} (scale of 1/√n)")
     depth = np.linspace(1e-6, deepest, 200)
     variance = depth**2 / (pooled * (1 - pooled))
     for extra, dash, name in ((0.0, CHANCE, "chance"), (tau2, ALL, "all")):

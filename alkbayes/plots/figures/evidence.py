@@ -1,4 +1,4 @@
-"""Evidence table before any model: patients by year, line and generation, and every observed rate."""
+"""Evidence table before any model: patients by year and by level, and every observed rate."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -8,8 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from alkbayes.alk.levels import STRATA
+from alkbayes.alk.words import COUNTED_BY
 from alkbayes.evidence.composition import CUTOFF, PUBLICATION, UNKNOWN
-from alkbayes.evidence.rules import STRATA
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import CONTINUED, Rank, Row, exact_limits, group_name, pages_of
 from alkbayes.plots.page.layout import (
@@ -43,7 +45,7 @@ from alkbayes.plots.page.style import (
     estimate,
     styled,
 )
-from alkbayes.text.wording import counted
+from alkbayes.text.wording import capitalised, counted
 from alkbayes.vocabulary import in_order, label_of
 
 if TYPE_CHECKING:
@@ -70,12 +72,6 @@ NAME_MM = 48.0
 COUNTS_MM = 66.0
 PLOT_MM = (70.0, 152.0)
 OBSERVED_MM = DOUBLE_MM - MARGIN_MM
-COLUMNS = (
-    (MARGIN_MM, "left", ("", "Cohort")),
-    (COUNTS_MM, "right", ("responders", "/ patients")),
-    (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
-)
-"""Position, alignment and heading of each text column."""
 KEY = "observed rate, exact (Clopper-Pearson) 95 % confidence interval"
 
 
@@ -83,16 +79,14 @@ KEY = "observed rate, exact (Clopper-Pearson) 95 % confidence interval"
 def composition_figure(
     groups: pd.DataFrame, years: pd.DataFrame, *, heading: str, caption: Caption = NO_CAPTION
 ) -> list[Figure]:
-    """Draw patients by year, line and TKI generation, two columns wide (180 mm).
+    """Draw patients by year and by level of the field's columns, two columns wide (180 mm).
 
     `groups` is a :func:`alkbayes.evidence.table.composition`, `years` from
     :func:`alkbayes.evidence.composition.patients_by_year`, and `heading` describes the table, such as "63 cohorts of 42
-    trials". Returns no page for a table without years, lines and generations.
+    trials". Returns no page for a table without any of these.
     """
     panels = [
-        (label_of(column), title)
-        for column, title in zip(STRATA, ("Treatment line", "TKI generation"), strict=True)
-        if (groups["group"] == label_of(column)).any()
+        (label_of(column), title) for column, title in COUNTED_BY.items() if (groups["group"] == label_of(column)).any()
     ]
     dated = bool(years["year"].notna().any())
     if not dated and not panels:
@@ -104,10 +98,10 @@ def composition_figure(
     width = DOUBLE_MM - 2 * MARGIN_MM
     head = head_mm(caption) + 3.0
     figure = new_page(DOUBLE_MM, head + PANEL_MM + BELOW_MM + (key_mm(texts, width) if dated else 0) + foot_mm(notes))
-    write_head(figure, f"Patients in the table: {heading}", caption)
+    write_head(figure, f"{capitalised(caption.outcome.units)} in the table: {heading}", caption)
     if dated:
         by_year = place_axes(figure, 13.0, head, 80.0 if panels else 160.0, PANEL_MM)
-        _draw_years(by_year, years, bases)
+        _draw_years(by_year, years, bases, caption.outcome)
         write_key(figure, MARGIN_MM, head + PANEL_MM + BELOW_MM, width, key)
     left = LEVELS_MM[0] if dated else MARGIN_MM + LEVEL_NAME_MM
     bars = sum((groups["group"] == group).sum() for group, _ in panels)
@@ -124,7 +118,7 @@ def composition_figure(
     return [figure]
 
 
-def _draw_years(axes: "Axes", years: pd.DataFrame, bases: Sequence[str]) -> None:
+def _draw_years(axes: "Axes", years: pd.DataFrame, bases: Sequence[str], outcome: Outcome) -> None:
     """Draw patients by year as bars, stacked by basis of the year."""
     known = years.dropna(subset=["year"])
     span = list(range(int(known["year"].min()), int(known["year"].max()) + 1)) if len(known) else []
@@ -148,7 +142,7 @@ def _draw_years(axes: "Axes", years: pd.DataFrame, bases: Sequence[str]) -> None
     axes.set_ylim(0, 1.06 * base.max())
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set_ylabel("Patients")
+    axes.set_ylabel(capitalised(outcome.units))
 
 
 def _draw_levels(axes: "Axes", groups: pd.DataFrame, group: str, left: float) -> None:
@@ -174,12 +168,17 @@ def observed_forest(frame: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[
     `frame` is `Evidence.frame`, grouped by line and TKI generation if available; rates are in percent.
     """
     look: Look = {"markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.5, "linewidth": 0.6}
+    outcome = caption.outcome
     page = RowPage(
-        "Observed objective response rate of every cohort",
+        f"Observed {outcome.label} of every cohort",
         caption,
-        COLUMNS,
+        (
+            (MARGIN_MM, "left", ("", "Cohort")),
+            (COUNTS_MM, "right", (outcome.events, f"/ {outcome.units}")),
+            (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
+        ),
         lambda: [(key_line(marker="s", **look), KEY)],
-        notes=("Nothing is pooled here. Areas are by patients.",),
+        notes=(f"Nothing is pooled here. Areas are by {outcome.units}.",),
     )
     pages = pages_of(list(_rows(frame)), page.room / ROW_MM)
     low, high = exact_limits(frame)
@@ -189,7 +188,7 @@ def observed_forest(frame: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[
         figure = page.figure(body, number=number, of=len(pages))
         axes = page.axes(figure, PLOT_MM, body, body / ROW_MM)
         percent_axis(axes)
-        axes.set_xlabel("Objective response rate, %")
+        axes.set_xlabel(f"{outcome.title}, %")
         _draw_observed(axes, rows, frame, low, high)
         figures.append(figure)
     return figures

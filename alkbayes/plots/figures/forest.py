@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import (
     CONTINUED,
@@ -32,7 +33,7 @@ from alkbayes.plots.page.layout import (
     percent_axis,
 )
 from alkbayes.plots.page.marks import in_percent
-from alkbayes.plots.page.rows import RowPage
+from alkbayes.plots.page.rows import Columns, RowPage
 from alkbayes.plots.page.style import (
     BAND,
     BLUE,
@@ -63,14 +64,6 @@ POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
 """Right edges of the numeric columns."""
 PLOT_LEFT_MM = 69.0
 PLOT_RIGHT_MM = 129.0
-COLUMNS = (
-    (MARGIN_MM, "left", ("", "Cohort")),
-    (COUNTS_MM, "right", ("responders", "/ patients")),
-    (WEIGHT_MM, "right", ("weight", "%")),
-    (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
-    (POSTERIOR_MM, "right", ("posterior median", "% (95 % interval)")),
-)
-"""Position, alignment and heading of each text column."""
 DASHES = (0, (3, 2))
 APART = 0.21
 """Offset of the observed rate above a row's middle, and of the posterior rate below it."""
@@ -96,6 +89,7 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
     `pooled` and `cohorts` are tables of :func:`alkbayes.estimates.rates.pooled_table` and
     :func:`alkbayes.estimates.rates.cohort_table`, with rates in [0, 1]; the pages are in percent.
     """
+    outcome = caption.outcome
     low, high = exact_limits(cohorts)
     tables = _Tables(
         # A diamond summarises the cohorts under it.
@@ -103,14 +97,25 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
         cohorts=cohorts,
         low=low,
         high=high,
-        weights=weights_of(cohorts),
+        weights=weights_of(cohorts, outcome),
     )
     # Joined to the first note, whose line has room.
-    first = " ".join((*caption.notes[:1], *summary_notes(pooled)))
+    first = " ".join((*caption.notes[:1], *summary_notes(pooled, outcome)))
     notes = (*filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
-    page = RowPage(f"{caption.outcome.title}{TITLE}", replace(caption, notes=notes), COLUMNS, _key)
+    page = RowPage(f"{outcome.title}{TITLE}", replace(caption, notes=notes), _columns(outcome), _key)
     pages = pages_of(forest_rows(pooled, cohorts), page.room / ROW_MM)
     return [_page(rows, tables, page, number=number, of=len(pages)) for number, rows in enumerate(pages, 1)]
+
+
+def _columns(outcome: Outcome) -> Columns:
+    """Return position, alignment and heading of each text column."""
+    return (
+        (MARGIN_MM, "left", ("", "Cohort")),
+        (COUNTS_MM, "right", (outcome.events, f"/ {outcome.units}")),
+        (WEIGHT_MM, "right", ("weight", "%")),
+        (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
+        (POSTERIOR_MM, "right", ("posterior median", "% (95 % interval)")),
+    )
 
 
 def _key() -> list[tuple["Artist", str]]:

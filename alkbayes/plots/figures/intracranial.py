@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alkbayes.plots.figures.cells import HEADINGS
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import group_name
 from alkbayes.plots.page.layout import (
@@ -21,6 +20,7 @@ from alkbayes.plots.page.marks import in_percent
 from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import DOUBLE_MM, GREY, NO_CAPTION, SMALL_PT, TEXT_PT, Caption, Look, styled
 from alkbayes.text.json import records
+from alkbayes.text.names import GROUP_TITLES
 from alkbayes.text.wording import capitalised, rate_text
 from alkbayes.vocabulary import ALL, Estimand
 
@@ -76,7 +76,7 @@ def _rows(side: pd.DataFrame) -> list[tuple[str, str, str]]:
         if group == ALL:
             continue
         if group != previous:
-            heading = HEADINGS.get(group, group) if second is None else f"{first} and {second}"
+            heading = GROUP_TITLES.get(group, group) if second is None else f"{first} and {second}"
             rows.append((group, "", f"By {heading.replace('_', ' ')}"))
         previous = group
         name = group_name(first, row["first_level"])

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.figures.heterogeneity import FILL
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
@@ -38,6 +39,7 @@ from alkbayes.plots.page.style import (
     Look,
     styled,
 )
+from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +71,7 @@ def prediction_figure(found: "Prediction", caption: Caption = NO_CAPTION) -> lis
     `found` is from :func:`alkbayes.planning.trial.predict`. The page has a panel for each planned size, one for the
     prior and, with a null, one for the design.
     """
-    sizes = list(found.responders)
+    outcome, sizes = caption.outcome, list(found.responders)
     panels = len(sizes) + 1 + bool(found.designs)
     rows = -(-panels // ACROSS)
     notes = foot_lines((*filter(None, [found.cohort.left_open]), *found.notes, *caption.notes), DOUBLE_MM)
@@ -94,18 +96,20 @@ def prediction_figure(found: "Prediction", caption: Caption = NO_CAPTION) -> lis
     first = {design.n: design for name, design in found.designs if name == found.priors[0].name}
     for row in found.planned:
         interval = f"{row['responders_low']:,}–{row['responders_high']:,}"
-        heading = f"Responders of {row['n']:,}: {row['median']:,} ({interval})"
-        _draw_responders(next_axes(heading), found.responders[row["n"]], row, first.get(row["n"]))
-    _draw_prior(next_axes("True rate: draws and prior"), found)
+        heading = f"{capitalised(outcome.events)} of {row['n']:,}: {row['median']:,} ({interval})"
+        _draw_responders(next_axes(heading), found.responders[row["n"]], row, first.get(row["n"]), outcome)
+    _draw_prior(next_axes("True rate: draws and prior"), found, outcome)
     if found.designs:
-        _draw_success(next_axes(f"Success, {found.priors[0].name} prior"), list(first.values()))
+        _draw_success(next_axes(f"Success, {found.priors[0].name} prior"), list(first.values()), outcome)
     write_key(figure, MARGIN_MM, head + body, width, key)
     write_foot(figure, notes)
     return [figure]
 
 
-def _draw_responders(axes: "Axes", probabilities: Array, row: dict[str, Any], design: "SingleArmDesign | None") -> None:
-    """Draw the predictive distribution of the number of responders, filled within the interval."""
+def _draw_responders(
+    axes: "Axes", probabilities: Array, row: dict[str, Any], design: "SingleArmDesign | None", outcome: Outcome
+) -> None:
+    """Draw the predictive distribution of the number of events, filled within the interval."""
     n = len(probabilities) - 1
     counts = np.arange(n + 1)
     inside = (counts >= row["responders_low"]) & (counts <= row["responders_high"])
@@ -118,11 +122,11 @@ def _draw_responders(axes: "Axes", probabilities: Array, row: dict[str, Any], de
     if design is not None and design.critical is not None:
         axes.axvline(design.critical - 0.5, gid=f"critical-{n}", **NEEDED)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
-    axes.set_xlabel("responders")
+    axes.set_xlabel(outcome.events)
     axes.set_ylabel("probability, %")
 
 
-def _draw_prior(axes: "Axes", found: "Prediction") -> None:
+def _draw_prior(axes: "Axes", found: "Prediction", outcome: Outcome) -> None:
     """Draw the histogram of the draws under the mixture and the robust prior."""
     rates = found.cohort.rates
     edges = np.linspace(0.0, 1.0, BINS + 1)
@@ -137,11 +141,11 @@ def _draw_prior(axes: "Axes", found: "Prediction") -> None:
         axes.plot(in_percent(grid), found.priors[0].mixture.density(grid), gid="robust", **ROBUST)
     percent_axis(axes)
     axes.set_ylim(0, 1.15 * float(height.max()))
-    axes.set_xlabel("true response rate, %")
+    axes.set_xlabel(f"true {outcome.rate}, %")
     axes.set_ylabel("density")
 
 
-def _draw_success(axes: "Axes", designs: "list[SingleArmDesign]") -> None:
+def _draw_success(axes: "Axes", designs: "list[SingleArmDesign]", outcome: Outcome) -> None:
     """Draw the probability of success by true rate, one line per number of patients."""
     orr = np.linspace(0.0, 1.0, 501)
     for place, design in enumerate(designs):
@@ -157,7 +161,7 @@ def _draw_success(axes: "Axes", designs: "list[SingleArmDesign]") -> None:
     percent_axis(axes)
     axes.set_ylim(0, 102)
     axes.set_yticks(range(0, 101, 20))
-    axes.set_xlabel("true response rate, %")
+    axes.set_xlabel(f"true {outcome.rate}, %")
     axes.set_ylabel("probability of success, %")
 
 

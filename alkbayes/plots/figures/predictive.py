@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
@@ -17,7 +18,7 @@ from alkbayes.plots.page.layout import (
     percent_axis,
 )
 from alkbayes.plots.page.marks import in_percent
-from alkbayes.plots.page.rows import RowPage
+from alkbayes.plots.page.rows import Columns, RowPage
 from alkbayes.plots.page.style import (
     BLUE,
     DOUBLE_MM,
@@ -31,7 +32,7 @@ from alkbayes.plots.page.style import (
 )
 from alkbayes.text.json import records
 from alkbayes.text.names import level_name
-from alkbayes.text.wording import counted, percent
+from alkbayes.text.wording import capitalised, counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -46,32 +47,17 @@ OBSERVED_MM = 138.0
 PREDICTED_MM = 164.0
 LAST_MM = DOUBLE_MM - MARGIN_MM
 """Right edges of the numeric columns, and sides of the axes."""
-COLUMNS = (
-    (MARGIN_MM, "left", ("", "Cohort")),
-    (COUNTS_MM, "right", ("responders", "/ patients")),
-    (OBSERVED_MM, "right", ("observed", "%")),
-    (PREDICTED_MM, "right", ("new cohort, median", "% (95 % interval)")),
-    (LAST_MM, "right", ("PIT", "value")),
-)
-CELL_COLUMNS = (
-    (MARGIN_MM, "left", ("", "Cell")),
-    (COUNTS_MM, "right", ("responders", "/ patients")),
-    (OBSERVED_MM, "right", ("observed", "%")),
-    (PREDICTED_MM, "right", ("prior, median", "% (95 % interval)")),
-    (LAST_MM, "right", ("cohorts", "")),
-)
-"""Position, alignment and heading of each text column."""
 INNER: Look = {"facecolor": "#9fb0bd", "edgecolor": "none"}
 OUTSIDE: Look = {"marker": "D", "facecolor": ORANGE, "edgecolor": INK, "linewidth": 0.5}
 READING = (
     "A new cohort is one of a new trial with the cohort's profile and size; its intervals are those of observed rates, "
-    "the chance in its responders included. One of ten observed rates should lie outside the 90 % interval: here "
+    "the chance in its {o.events} included. One of ten observed rates should lie outside the 90 % interval: here "
     "{found} of {cohorts}. The same cohort again has its own rate, which was shrunk towards these counts: its interval "
     "nearly always fits. PIT: probability of a lower rate in a new such cohort."
 )
 CELL_READING = (
     "Crude rates that the priors alone predict for the same cohorts, before any count is read, the chance in their "
-    "responders included."
+    "{o.events} included."
 )
 
 
@@ -84,9 +70,10 @@ def predictive(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Fig
     """
     table = cohorts.sort_values(["observed", "cohort_id"], ascending=[False, True], kind="stable", ignore_index=True)
     outside = ((table["observed"] < table["new_low90"]) | (table["observed"] > table["new_high90"])).to_numpy()
-    reading = READING.format(found=int(outside.sum()), cohorts=counted(len(table), "cohort"))
-    title = "Observed response rate of every cohort, and what the model predicts"
-    frame = RowPage(title, caption, COLUMNS, _key, notes=(reading,))
+    reading = READING.format(found=int(outside.sum()), cohorts=counted(len(table), "cohort"), o=caption.outcome)
+    title = f"Observed {caption.outcome.rate} of every cohort, and what the model predicts"
+    columns = _columns(caption.outcome, "Cohort", "new cohort, median", ("PIT", "value"))
+    frame = RowPage(title, caption, columns, _key, notes=(reading,))
     pages = chunks(range(len(table)), int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
@@ -102,8 +89,10 @@ def prior_cells(cells: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
 
     `cells` is that of :class:`alkbayes.criticism.predictive.PriorChecks`, rates in [0, 1]; pages are in percent.
     """
-    title = "Response rate of each cell before any count is read"
-    frame = RowPage(title, caption, CELL_COLUMNS, _prior_key, notes=(CELL_READING,))
+    outcome = caption.outcome
+    title = f"{capitalised(outcome.rate)} of each cell before any count is read"
+    columns = _columns(outcome, "Cell", "prior, median", ("cohorts", ""))
+    frame = RowPage(title, caption, columns, _prior_key, notes=(CELL_READING.format(o=outcome),))
     pages = chunks(range(len(cells)), int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
@@ -127,8 +116,19 @@ def _page(frame: RowPage, rows: int, *, number: int, of: int) -> tuple[Figure, "
     figure = frame.figure(body, number=number, of=of)
     axes = frame.axes(figure, PLOT_MM, body, rows)
     percent_axis(axes)
-    axes.set_xlabel("Objective response rate, %")
+    axes.set_xlabel(f"{frame.caption.outcome.title}, %")
     return figure, axes
+
+
+def _columns(outcome: Outcome, of: str, predicted: str, last: tuple[str, str]) -> Columns:
+    """Return position, alignment and heading of each text column."""
+    return (
+        (MARGIN_MM, "left", ("", of)),
+        (COUNTS_MM, "right", (outcome.events, f"/ {outcome.units}")),
+        (OBSERVED_MM, "right", ("observed", "%")),
+        (PREDICTED_MM, "right", (predicted, "% (95 % interval)")),
+        (LAST_MM, "right", last),
+    )
 
 
 def _observed_key() -> "Artist":

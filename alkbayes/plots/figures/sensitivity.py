@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY, POOLED
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
     HEADINGS_MM,
@@ -46,7 +47,7 @@ from alkbayes.plots.page.style import (
 from alkbayes.sensitivity.alternatives import FAMILY_NAMES
 from alkbayes.sensitivity.table import AGAIN, Status
 from alkbayes.text.wording import signed
-from alkbayes.vocabulary import ALL, NOT_RANDOMISED, Estimand
+from alkbayes.vocabulary import ALL, Estimand
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -115,8 +116,8 @@ def sensitivity(alternatives: Sequence[Record], caption: Caption = NO_CAPTION) -
     all cohorts and of each level and the first difference between levels, in percent and percentage points, and the
     heterogeneity on the scale of the model.
     """
-    panels = [_panel(number, alternatives) for number in _drawn(alternatives[0]["numbers"])]
-    differences = [NOT_RANDOMISED] if any(panel.table == CONTRAST for panel in panels) else []
+    panels = [_panel(number, alternatives, caption.outcome) for number in _drawn(alternatives[0]["numbers"])]
+    differences = [caption.outcome.not_randomised] if any(panel.table == CONTRAST for panel in panels) else []
     notes = foot_lines((READING, *differences, *_failed(alternatives), *caption.notes), DOUBLE_MM)
     head, foot = head_mm(caption), key_mm([text for _, text in _key(alternatives)], WIDTH_MM) + foot_mm(notes)
     pages = _pages(panels, TALLEST_MM - head - foot)
@@ -143,7 +144,7 @@ def _drawn(numbers: Sequence[Record]) -> list[Record]:
     return [*pooled, *contrasts[:1], *(each for each in numbers if each["table"] == HETEROGENEITY)]
 
 
-def _panel(main: Record, alternatives: Sequence[Record]) -> _Panel:
+def _panel(main: Record, alternatives: Sequence[Record], outcome: Outcome) -> _Panel:
     def found(record: Record) -> Record | None:
         return next((each for each in record["numbers"] if all(each[name] == main[name] for name in KEY)), None)
 
@@ -159,7 +160,7 @@ def _panel(main: Record, alternatives: Sequence[Record]) -> _Panel:
     place = "All cohorts" if main["group"] == ALL else f"{main['group']} {main['level']}"
     match main["table"]:
         case "pooled":
-            title, axis = f"{place}: mean objective response rate", "Objective response rate, %"
+            title, axis = f"{place}: mean {outcome.label}", f"{outcome.title}, %"
         case "contrast":
             title, axis = f"{place}: difference of mean rates", "Difference, percentage points"
         case _:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from alkbayes.alk.words import SHORT_HISTORIES
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
     fitted,
@@ -23,7 +24,7 @@ from alkbayes.plots.page.layout import (
 from alkbayes.plots.page.style import GREY, INK, NO_CAPTION, SINGLE_MM, SMALL_PT, TEXT_PT, Caption, styled
 from alkbayes.text.json import records
 from alkbayes.text.wording import percent, percent_interval
-from alkbayes.vocabulary import NOT_RANDOMISED, Estimand
+from alkbayes.vocabulary import Estimand
 
 LEFT_MM = 18.0
 CELL_MM = 12.5
@@ -32,13 +33,6 @@ LABEL_PT = 5.2
 COLOURS = "Blues"
 DARKEST = 0.65
 """Share of the colour map used, so that dark numbers stand out on all of it."""
-NAMES = {
-    "none": "none",
-    "crizotinib": "crizotinib",
-    "second": "second generation",
-    "any": "any, kinds mixed",
-    "mixed": "in some patients",
-}
 READING = (
     "In each cell the mean response rate over cohorts (posterior median) and its 95 % credible interval, %; next: the "
     "95 % prediction interval of the next cohort's rate; k cohorts. A cell with cohorts is averaged over its own "
@@ -55,7 +49,7 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
     """
     means, following = (_by_cell(table, estimand) for estimand in (Estimand.MEAN, Estimand.NEXT_COHORT))
     rows, columns = list(dict.fromkeys(table["earlier"])), list(dict.fromkeys(table["generation"]))
-    notes = foot_lines((READING, NOT_RANDOMISED, *caption.notes), SINGLE_MM)
+    notes = foot_lines((READING, caption.outcome.not_randomised, *caption.notes), SINGLE_MM)
     head = head_mm(caption) + 2 * line_mm(TEXT_PT)
     body = len(rows) * CELL_MM
     figure = new_page(SINGLE_MM, head + body + 1.0 + foot_mm(notes))
@@ -73,7 +67,7 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]
     axes.set_xticks([at + 0.5 for at in range(len(columns))], [fitted(name, room, LABEL_PT) for name in columns])
     axes.set_yticks(
         [at + 0.5 for at in range(len(rows))],
-        ["\n".join(wrapped(NAMES.get(name, name), LEFT_MM - MARGIN_MM - 3.5, LABEL_PT)) for name in rows],
+        ["\n".join(wrapped(SHORT_HISTORIES.get(name, name), LEFT_MM - MARGIN_MM - 3.5, LABEL_PT)) for name in rows],
     )
     axes.tick_params(labelsize=LABEL_PT)
     axes.set_xlabel("TKI generation", weight="bold", labelpad=3)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from alkbayes.evidence.rules import STRATA
+from alkbayes.alk.levels import STRATA
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
     foot_lines,
@@ -37,7 +37,7 @@ SMALLEST = 3.0
 CROWD = 120
 """Number of cohorts above which marks get smaller."""
 READING = (
-    "Vertical lines are 95 % credible intervals of the cohorts' rates; areas are by patients. On the dashed line, a "
+    "Vertical lines are 95 % credible intervals of the cohorts' rates; areas are by {units}. On the dashed line, a "
     "rate is as observed; the further from it, the more it is shrunk towards cohorts like it."
 )
 
@@ -49,7 +49,7 @@ def shrinkage(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     `cohorts` is a :func:`alkbayes.estimates.rates.cohort_table` with rates in [0, 1]; the page is in percent. Markers
     differ by line, if available.
     """
-    notes = foot_lines((READING, *caption.notes), SINGLE_MM)
+    notes = foot_lines((READING.format(units=caption.outcome.units), *caption.notes), SINGLE_MM)
     line = STRATA[0]
     levels = in_order(line, cohorts[line].astype(str)) if line in cohorts else ()
     key = _key(levels)
@@ -57,7 +57,7 @@ def shrinkage(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     width = SINGLE_MM - 2 * MARGIN_MM
     head = head_mm(caption)
     figure = new_page(SINGLE_MM, head + SIDE_MM + AXIS_MM + key_mm(texts, width) + foot_mm(notes))
-    write_head(figure, "Observed and shrunken response rates", caption)
+    write_head(figure, f"Observed and shrunken {caption.outcome.rate}s", caption)
     axes = place_axes(figure, LEFT_MM, head, SIDE_MM, SIDE_MM)
     percent_axis(axes)
     axes.set_ylim(0, 100)

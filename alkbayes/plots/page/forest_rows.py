@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import STRATA
+from alkbayes.alk.words import GROUP_NAMES
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
-from alkbayes.evidence.rules import STRATA
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.text.json import records
 from alkbayes.text.names import is_pair
 from alkbayes.vocabulary import ALL, joined_key, label_of
@@ -18,7 +20,7 @@ PAIR = joined_key(label_of(column) for column in STRATA)
 CONTINUED = " (continued)"
 OWN = "own_"
 """Prefix of columns for a row over its own patients, if the row itself is over others'."""
-NOT_COMPARED = "A summary is over its own cohorts' patients: no comparison."
+NOT_COMPARED = "A summary is over its own cohorts' {o.units}: no comparison."
 """Note on a forest whose run compares levels over the same patients."""
 
 
@@ -97,9 +99,9 @@ def over_own_patients(pooled: pd.DataFrame) -> pd.DataFrame:
     return pooled.assign(**{str(name).removeprefix(OWN): pooled[name] for name in own})
 
 
-def summary_notes(pooled: pd.DataFrame) -> tuple[str, ...]:
+def summary_notes(pooled: pd.DataFrame, outcome: Outcome) -> tuple[str, ...]:
     """Return notes on a forest's summaries, none if every row is over its own patients."""
-    return (NOT_COMPARED,) if any(str(name).startswith(OWN) for name in pooled) else ()
+    return (NOT_COMPARED.format(o=outcome),) if any(str(name).startswith(OWN) for name in pooled) else ()
 
 
 def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
@@ -154,7 +156,7 @@ class Weights:
     meaning: str
 
 
-def weights_of(cohorts: pd.DataFrame) -> Weights:
+def weights_of(cohorts: pd.DataFrame, outcome: Outcome) -> Weights:
     """Return each cohort's share of the information on a mean logit, or of the patients if that is undefined.
 
     As in random-effects pooling (DerSimonian and Laird 1986, doi:10.1016/0197-2456(86)90046-2), the information is
@@ -170,7 +172,7 @@ def weights_of(cohorts: pd.DataFrame) -> Weights:
                 "variance and τ the total heterogeneity on the logit scale.",
             )
     patients = cohorts["n"].to_numpy(dtype=np.float64)
-    return Weights(patients / patients.sum(), "Weight: share of all patients.")
+    return Weights(patients / patients.sum(), f"Weight: share of all {outcome.units}.")
 
 
 def column_named(table: pd.DataFrame, label: str) -> str:
@@ -208,19 +210,4 @@ def _of(cohorts: pd.DataFrame, order: Sequence[int]) -> list[Row]:
 
 def group_name(label: str, level: str) -> str:
     """Return a group's stand-alone name, such as "First-generation TKI"."""
-    if label == label_of("regimen_class") and level in {"first", "second", "third"}:
-        return f"{level.capitalize()}-generation TKI"
-    if label == label_of("line") and level in {"naive", "pretreated", "mixed"}:
-        return {"naive": "Treatment-naive", "pretreated": "Pretreated", "mixed": "Mixed lines"}[level]
-    if label == label_of("prior_alk_tki") and level in HISTORIES:
-        return HISTORIES[level]
-    return level.capitalize() if label == label_of("regimen_class") else level
-
-
-HISTORIES = {
-    "none": "No prior ALK TKI",
-    "crizotinib": "After crizotinib",
-    "second": "After a second-gen. TKI",
-    "any": "After several ALK TKIs",
-    "mixed": "Some after an ALK TKI",
-}
+    return GROUP_NAMES.get((label, level), level)

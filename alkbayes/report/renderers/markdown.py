@@ -136,7 +136,7 @@ def _fold(block: Fold, figures: str) -> Iterator[str]:
 def _forest(block: Forest, _figures: str) -> Iterator[str]:
     """Yield the cohorts as a table, in percent."""
     names = [name for name, _ in block.filters]
-    headings = ["cohort", *names, "responders/patients", "observed (exact 95 %)", "given all cohorts (95 % credible)"]
+    headings = ["cohort", *names, "/".join(block.counts), "observed (exact 95 %)", "given all cohorts (95 % credible)"]
     rows = []
     for row in block.rows:
         mark = row.marks[0] if row.marks else None

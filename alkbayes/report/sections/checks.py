@@ -26,9 +26,9 @@ def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
     found = posterior_checks(fit)
     blocks: list[Block] = [Paragraph((found.conclusion,), strong=True), *blocks_of(posterior_parts(found))]
     # Drawn from these checks: the kinds of figures would replicate the table again for each.
-    blocks.append(shown("predictive", predictive(found.cohorts, tables.caption)))
+    blocks.append(shown("predictive", predictive(found.cohorts, tables.caption), tables.outcome))
     if len(found.cohorts) >= LEAST_COHORTS:
-        blocks.append(shown("calibration", calibration(found.pit, found.uniform, tables.caption)))
+        blocks.append(shown("calibration", calibration(found.pit, found.uniform, tables.caption), tables.outcome))
     return Section("fit", "Does the model fit these cohorts?", tuple(blocks))
 
 
@@ -43,7 +43,7 @@ def classical_section(tables: "RunTables") -> Section:
     blocks: list[Block] = [
         text(
             "From the counts alone, never from the posterior. A method that leaves the differences between cohorts "
-            "out has a narrow interval that holds for these patients only."
+            f"out has a narrow interval that holds for these {tables.outcome.units} only."
         ),
         figure_of(tables, "comparison"),
         Fold(

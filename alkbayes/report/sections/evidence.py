@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from alkbayes.alk.review import RECONSTRUCTION, REVIEW
+from alkbayes.alk.words import COUNTED_BY, QUALITIES
 from alkbayes.evidence.cautions import table_cautions
 from alkbayes.evidence.composition import patients_by_year
-from alkbayes.evidence.table import RECONSTRUCTION, Evidence, composition
+from alkbayes.evidence.table import Evidence, composition
 from alkbayes.plots.figures.evidence import composition_figure
 from alkbayes.presentation.evidence import group_rows
 from alkbayes.report.blocks import (
@@ -26,28 +28,12 @@ from alkbayes.report.blocks import (
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.sources import Source
 from alkbayes.text.json import records
-from alkbayes.text.wording import counted, joined, percent
+from alkbayes.text.wording import capitalised, counted, joined, percent
 from alkbayes.vocabulary import in_order
 
 if TYPE_CHECKING:
     from alkbayes.plots.page.style import Caption
     from alkbayes.report.blocks import Block
-
-REVIEW = (
-    "The review whose table it reconstructs reports 66 cohorts of 41 trials, 6,382 patients, and a pooled ORR of "
-    "58.5 % (57.3–59.7), which is the interval of one proportion on summed counts."
-)
-QUALITIES: Mapping[tuple[str, str], str] = {
-    ("certainty", "low"): "rest on second-hand, interim or assumed statements (low certainty)",
-    ("assessor", "irc"): "had their responses read by independent review",
-    ("assessor", "investigator"): "had their responses read by investigators",
-    ("assessor_basis", "inferred"): "have that reader inferred from the trial's design",
-    ("analysis_set", "evaluable"): "count evaluable patients alone in the denominator",
-    ("count_basis", "derived"): "have their responders worked out from a printed rate",
-    ("confirmed", "unknown"): "do not say whether responses had to be confirmed",
-    ("confirmed", "no"): "count unconfirmed responses",
-}
-"""Quality columns, and the end of a sentence for each value."""
 
 
 def evidence_section(
@@ -67,15 +53,16 @@ def evidence_section(
         Clauses on cohorts in the file that the model excluded, with reasons.
     """
     groups = composition(evidence)
-    heading = _total(evidence)
+    heading, outcome = _total(evidence), evidence.outcome
     figure = composition_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
+    over = f"all {outcome.events} over all {outcome.units}"
     blocks: list[Block] = [
         Facts(
             (
                 ("table", (evidence.source,)),
                 ("sha256 of the file", (Verbatim(evidence.sha256),)),
-                ("what is in it", (f"{heading}, {counted(evidence.responders, 'responder')}",)),
-                ("crude ORR", (f"{percent(evidence.orr)} %: all responders over all patients, no pooled estimate",)),
+                ("what is in it", (f"{heading}, {outcome.events_of(evidence.responders)}",)),
+                (f"crude {outcome.short}", (f"{percent(evidence.orr)} %: {over}, no pooled estimate",)),
             )
         )
     ]
@@ -86,15 +73,11 @@ def evidence_section(
         Flow(tuple(_steps(evidence, left_out))),
         *([_not_included()] if evidence.bundled else []),
         *(Paragraph((note,), strong=True) for note in table_cautions(evidence)),
-        Heading("What the cohorts are"),
-        Table(group_rows(records(groups))),
-        picture(
-            "evidence",
-            "What is in the table",
-            f"Patients by year, treatment line and TKI generation: {heading}.",
-            figure,
-        ),
     ]
+    if (by_group := group_rows(records(groups), outcome)).rows:
+        blocks += [Heading("What the cohorts are"), Table(by_group)]
+    counted_by = f"{capitalised(outcome.units)} by {joined(['year', *_counted_by(evidence)])}: {heading}."
+    blocks.append(picture("evidence", "What is in the table", counted_by, figure))
     if found := tuple(_qualities(evidence)):
         blocks += [Heading("Of what quality"), Bullets(found)]
     if sources:
@@ -112,7 +95,13 @@ def evidence_section(
 
 def _total(evidence: Evidence) -> str:
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
-    return f"{counted(evidence.cohorts, 'cohort')}{trials}, {counted(evidence.patients, 'patient')}"
+    return f"{counted(evidence.cohorts, 'cohort')}{trials}, {evidence.outcome.units_of(evidence.patients)}"
+
+
+def _counted_by(evidence: Evidence) -> list[str]:
+    """Return the columns by which the figure counts, as a sentence has them."""
+    there = [title for column, title in COUNTED_BY.items() if column in evidence.frame]
+    return [f"{title[:1].lower()}{title[1:]}" if title[1:2].islower() else title for title in there]
 
 
 def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -120,10 +109,11 @@ def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str,
     if left_out:
         yield "Cohorts of the file", ()
     yield f"In the analysis: {_total(evidence)}", left_out
+    units_of = evidence.outcome.units_of
     if "line" in evidence.frame:
         patients = evidence.frame.groupby("line")["n"]
         parts = [
-            f"{line}: {counted(int(patients.size()[line]), 'cohort')}, {counted(int(patients.sum()[line]), 'patient')}"
+            f"{line}: {counted(int(patients.size()[line]), 'cohort')}, {units_of(int(patients.sum()[line]))}"
             for line in in_order("line", set(evidence.frame["line"]) - {""})
         ]
         if parts:
@@ -140,11 +130,12 @@ def _not_included() -> Bullets:
 
 
 def _qualities(evidence: Evidence) -> Iterator[Pieces]:
-    frame = evidence.frame
+    frame, outcome = evidence.frame, evidence.outcome
     for (column, value), what in QUALITIES.items():
         if column in frame and (count := int((frame[column] == value).sum())):
             patients = int(frame.loc[frame[column] == value, "n"].sum())
-            yield (f"{count} of {counted(evidence.cohorts, 'cohort')} ({counted(patients, 'patient')}) {what}.",)
+            of = f"{count} of {counted(evidence.cohorts, 'cohort')} ({outcome.units_of(patients)})"
+            yield (f"{of} {what.format(o=outcome)}.",)
 
 
 def _source(source: Source) -> Pieces:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from alkbayes.alk.words import COLUMN_TITLES
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page.forest_rows import (
     Rank,
     column_named,
@@ -29,15 +31,9 @@ if TYPE_CHECKING:
 PERCENT, LOGIT = "percent", "logit"
 LOGITS = 5.0
 """Limit of the strip on either side; values beyond are drawn at its edge."""
-AXES = (
-    Axis(PERCENT, "response rate, %", tuple((f"{tick}", float(tick)) for tick in range(0, 101, 20))),
-    Axis(
-        LOGIT,
-        "logit",
-        tuple(
-            (f"{tick:+d}".replace("-", "−").replace("+0", "0"), 50 + 50 * tick / LOGITS) for tick in (-4, -2, 0, 2, 4)
-        ),
-    ),
+PERCENT_TICKS = tuple((f"{tick}", float(tick)) for tick in range(0, 101, 20))
+LOGIT_TICKS = tuple(
+    (f"{tick:+d}".replace("-", "−").replace("+0", "0"), 50 + 50 * tick / LOGITS) for tick in (-4, -2, 0, 2, 4)
 )
 NOTES = (
     (
@@ -52,31 +48,6 @@ NOTES = (
 )
 NOT_DETAILS = frozenset({"cohort_id", "responders", "n", KEYS})
 """Columns shown elsewhere in a row."""
-TITLES = {
-    "regimen_class": "TKI generation (as pooled)",
-    "generation": "generation of the agent",
-    "registry_id": "registry",
-    "prior_alk_tki": "prior ALK TKI",
-    "prior_chemo": "prior chemotherapy",
-    "partner": "given with",
-    "assessor": "responses read by",
-    "assessor_basis": "reader of responses",
-    "analysis_set": "denominator",
-    "confirmed": "responses confirmed",
-    "orr_reported": "ORR as printed, %",
-    "orr_ci_low": "printed interval from, %",
-    "orr_ci_high": "printed interval to, %",
-    "cutoff": "data cut-off",
-    "count_basis": "responder count",
-    "pfs_median": "median PFS, months",
-    "pfs_ci_low": "its interval from",
-    "pfs_ci_high": "its interval to",
-    "pfs_n": "patients in the PFS analysis",
-    "ic_assessor": "intracranial responses read by",
-    "ic_n": "with measurable CNS disease",
-    "ic_responders": "intracranial responders",
-}
-"""Titles of columns in a cohort's details, if different from the name."""
 
 
 def forest_of(
@@ -92,7 +63,8 @@ def forest_of(
     `cohorts`, and `sources` come from :func:`alkbayes.report.sections.sources.cited`.
     """
     low, high = exact_limits(cohorts)
-    weights = weights_of(cohorts)
+    outcome = evidence.outcome
+    weights = weights_of(cohorts, outcome)
     exact = list(zip(low.tolist(), high.tolist(), strict=True))
     rates = {(row["group"], row["level"], row["estimand"]): row for row in records(over_own_patients(pooled))}
     overall = rates[ALL, ALL, "mean"]
@@ -115,19 +87,20 @@ def forest_of(
                 exact=exact[row.cohort],
                 weight=float(weights.share[row.cohort]),
                 columns=columns,
-                details=_details(facts.get(record["cohort_id"], {}), record, sources),
+                details=_details(facts.get(record["cohort_id"], {}), record, sources, outcome),
             )
 
     return Forest(
         title="Every cohort, observed and given all cohorts",
         rows=tuple(rows()),
-        axes=AXES,
+        axes=(Axis(PERCENT, f"{outcome.rate}, %", PERCENT_TICKS), Axis(LOGIT, "logit", LOGIT_TICKS)),
+        counts=(outcome.events, outcome.units),
         filters=tuple(
             (column_title(label).replace("_", " "), tuple(dict.fromkeys(str(value) for value in cohorts[column])))
             for label, column in zip(labels, columns, strict=True)
         ),
         reference=((PERCENT, _at(overall["median"], PERCENT)), (LOGIT, _at(overall["median"], LOGIT))),
-        notes=(*NOTES, weights.meaning, *summary_notes(pooled)),
+        notes=(*NOTES, weights.meaning, *summary_notes(pooled, outcome)),
     )
 
 
@@ -218,11 +191,14 @@ def _cohort_mark(record: Mapping[str, Any], exact: tuple[float, float], scale: s
 
 
 def _details(
-    facts: Mapping[str, Any], record: Mapping[str, Any], sources: Mapping[str, tuple[int, Source]]
+    facts: Mapping[str, Any], record: Mapping[str, Any], sources: Mapping[str, tuple[int, Source]], outcome: Outcome
 ) -> tuple[tuple[str, Pieces], ...]:
     """Return a cohort's sources, and its table values other than counts in table order."""
     known: list[tuple[str, Pieces]] = [
-        (TITLES.get(column, column.replace("_", " ")), registered(value) if column == REGISTRY else linked(value))
+        (
+            COLUMN_TITLES.get(column, column.replace("_", " ")).format(o=outcome),
+            registered(value) if column == REGISTRY else linked(value),
+        )
         for column, value in facts.items()
         if column not in NOT_DETAILS and isinstance(value, str) and value
     ]

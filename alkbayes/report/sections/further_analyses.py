@@ -1,10 +1,12 @@
 """Further analyses computed for the run: median PFS, intracranial response, sequences and resistance."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from alkbayes.alk.review import ANALYSES
 from alkbayes.plots.figures.intracranial import intracranial
 from alkbayes.plots.figures.pfs import pfs_forest
 from alkbayes.plots.figures.resistance import resistance
@@ -18,6 +20,7 @@ from alkbayes.report.blocks import Heading, Section, blocks_of
 from alkbayes.report.pictures import picture
 from alkbayes.report.sections.planned_trial import planned_blocks
 from alkbayes.report.sections.sensitivity import kept_blocks
+from alkbayes.runs.analyses import is_kept
 
 if TYPE_CHECKING:
     from alkbayes.analyses.intracranial_record import IntracranialRecord
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
 def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
     """Return the stored results for outcomes beyond the run's own."""
-    notes = Caption(tables.caption.notes[1:])
+    notes = replace(tables.caption, notes=tables.caption.notes[1:], warning="")
     parts: dict[str, Callable[[Any], Iterator[Block]]] = {
         "pfs": lambda found: _pfs(found, notes),
         "intracranial": lambda found: _intracranial(found, notes),
@@ -39,7 +42,13 @@ def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
         "resistance": lambda found: _resistance(found, notes),
         "predict": lambda found: planned_blocks(fit, found, notes),
     }
-    return Section("beyond", "Beyond this outcome", kept_blocks(tables.folder, parts))
+    columns = tables.evidence.frame.columns
+    asked = {
+        name: part
+        for name, part in parts.items()
+        if is_kept(tables.folder, name) or all(column in columns for column in ANALYSES.get(name, ()))
+    }
+    return Section("beyond", "Beyond this outcome", kept_blocks(tables.folder, asked))
 
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

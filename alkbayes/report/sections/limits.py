@@ -3,13 +3,14 @@
 import shlex
 from typing import TYPE_CHECKING
 
-from alkbayes.evidence.table import RECONSTRUCTION
+from alkbayes.alk.review import RECONSTRUCTION
+from alkbayes.evidence.sources import columns_text
 from alkbayes.inference.settings import Engine
 from alkbayes.presentation.fit import notes_in
 from alkbayes.report.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
-from alkbayes.runs.run import EVIDENCE_FILE, MODEL_FILE, POSTERIOR_FILE, RUN_FILE
+from alkbayes.runs.run import MODEL_FILE, POSTERIOR_FILE, RUN_FILE
 from alkbayes.text.notes import NoteKind
-from alkbayes.vocabulary import NOT_RANDOMISED
+from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
     from alkbayes.plots.source import RunTables
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 LIMITS = (
     (
-        "Single arms describe. Responses were counted without a control group, and criteria, assessors and years "
-        "differ between trials: a pooled rate summarises what was reported and does not forecast a patient's response."
+        "Single arms describe. {responses} were counted without a control group, and criteria, assessors and years "
+        "differ between trials: a pooled rate summarises what was reported and does not forecast a {o.unit}'s "
+        "{o.response}."
     ),
     (
         "The posterior holds given the model and its priors. The sections on sensitivity and on the fit say how far it "
@@ -40,7 +42,9 @@ def limits_section(tables: "RunTables") -> Section:
     """Return the limitations, those of every such analysis and those the run noted."""
     said_anyway = {NoteKind.NOT_RANDOMISED, NoteKind.RECONSTRUCTION}
     notes = [note.text for note in notes_in(tables.document) if note.kind not in said_anyway]
-    said = [NOT_RANDOMISED, *LIMITS]
+    outcome = tables.outcome
+    limits = (line.format(o=outcome, responses=capitalised(outcome.responses)) for line in LIMITS)
+    said = [outcome.not_randomised, *limits]
     if tables.evidence.bundled:
         said.append(RECONSTRUCTION)
     return Section("limits", "Limits", (Bullets(tuple((line,) for line in (*said, *notes))),))
@@ -52,7 +56,14 @@ def reproduce_section(tables: "RunTables") -> Section:
     provenance = document["provenance"]
     settings = provenance["settings"]
     asked = provenance["engine_asked"]
-    again = ["alkbayes", "fit", MODEL_FILE, "--data", EVIDENCE_FILE, "--engine", asked]
+    evidence = tables.evidence
+    again = ["alkbayes", "fit", MODEL_FILE, "--data", evidence.file]
+    again += [] if evidence.sheet is None else ["--sheet", evidence.sheet]
+    again += ["--columns", columns_text(evidence.columns)] if evidence.columns else []
+    again += ["--where", evidence.selection.where] if evidence.selection.where else []
+    again += [word for name in evidence.selection.exclude for word in ("--exclude", name)]
+    again += ["--reason", evidence.selection.reason] if evidence.selection.reason else []
+    again += ["--engine", asked]
     again += ["--standard", document["standard"]]
     again += [word for name in ("seed", "chains", "draws") for word in (f"--{name}", str(settings[name]))]
     if asked == Engine.NUTS:
@@ -67,7 +78,7 @@ def reproduce_section(tables: "RunTables") -> Section:
         ),
         Listing(document["command"], "console"),
         text(
-            f"The run's folder holds the model ({MODEL_FILE}), the table ({EVIDENCE_FILE}), the posterior "
+            f"The run's folder holds the model ({MODEL_FILE}), the table ({evidence.file}), the posterior "
             f"({POSTERIOR_FILE}, which ArviZ opens) and all tables. Beside a copy of it these commands reproduce it:"
         ),
         Listing(commands, "console"),

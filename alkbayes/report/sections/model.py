@@ -5,7 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from alkbayes.model.prior_implications import prior_implications
-from alkbayes.presentation.priors import READING, implication_rows, prior_text
+from alkbayes.presentation.priors import implication_rows, prior_text, reading
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.report.blocks import Equation, Heading, Section, Table, text
 from alkbayes.spec.schema import (
@@ -27,30 +27,30 @@ if TYPE_CHECKING:
     from alkbayes.report.blocks import Block
 
 PARAMETER_OF_LINK = {
-    "logit": "log odds of response",
-    "probit": "normal score of the response rate",
-    "cloglog": "complementary log-log of the response rate",
+    "logit": "log odds of {o.response}",
+    "probit": "normal score of the {o.rate}",
+    "cloglog": "complementary log-log of the {o.rate}",
 }
 
 
 def model_section(fit: "Fit") -> Section:
     """Return the model section of a fit: the assumptions before any data."""
-    spec, columns = fit.spec, fit.evidence.frame.columns
-    implied = implication_rows(records(prior_implications(spec, fit.evidence)))
+    spec, columns, outcome = fit.spec, fit.evidence.frame.columns, fit.evidence.outcome
+    implied = implication_rows(records(prior_implications(spec, fit.evidence)), outcome)
     names = {"logit": "logistic", "probit": "probit", "cloglog": "complementary log-log"}
     blocks: list[Block] = [
         text(
-            f"A hierarchical {names[spec.likelihood.link]} model of the responders of each cohort. Cohorts are not "
-            "taken for copies of one another: what the named columns do not explain differs between them, and the "
+            f"A hierarchical {names[spec.likelihood.link]} model of the {outcome.events} of each cohort. Cohorts are "
+            "not taken for copies of one another: what the named columns do not explain differs between them, and the "
             "model says by how much."
             if spec.heterogeneity or isinstance(spec.likelihood, BetaBinomial)
-            else f"A {names[spec.likelihood.link]} model of the responders of each cohort, in which cohorts of the "
-            "same levels have the same rate.",
+            else f"A {names[spec.likelihood.link]} model of the {outcome.events} of each cohort, in which cohorts of "
+            "the same levels have the same rate.",
         ),
         equation_of(spec, columns),
         text(
-            f"r responders of n patients in cohort i; θ is on the scale of the {spec.likelihood.link}: the "
-            f"{PARAMETER_OF_LINK[spec.likelihood.link]}."
+            f"r {outcome.events} of n {outcome.units} in cohort i; θ is on the scale of the {spec.likelihood.link}: "
+            f"the {PARAMETER_OF_LINK[spec.likelihood.link].format(o=outcome)}."
         ),
         Heading("Priors, with their reasons"),
         Table(
@@ -64,7 +64,7 @@ def model_section(fit: "Fit") -> Section:
         ),
         Heading("What the priors imply before any data, %"),
         *(Table(table) for table in implied),
-        *(text(note) for note in READING),
+        *(text(note) for note in reading(outcome)),
     ]
     return Section("model", "Model", tuple(blocks))
 
@@ -92,7 +92,7 @@ def prior_rows(spec: Spec, table: Iterable[str]) -> list[tuple[str, str, str, st
             what = f"SD between the levels of {title}, which are exchangeable"
             rows.append((f"sd_{slug}", prior_text(effect.sd_prior), what, effect.why))
     if isinstance(spec.likelihood, BetaBinomial):
-        what = "intraclass correlation of the patients of a cohort"
+        what = f"intraclass correlation of the {spec.outcome.units} of a cohort"
         rows.append(("rho", prior_text(spec.likelihood.rho_prior), what, spec.likelihood.why))
     for term in spec.heterogeneity:
         label = label_of(term.column, table)

@@ -36,5 +36,7 @@ def planned_blocks(fit: "Fit", kept: Row, notes: "Caption") -> "Iterator[Block]"
     )
     yield Heading("A planned trial")
     yield from blocks_of(prediction_parts(found))
-    description = "Probabilities of each number of responders, the prior over the draws, and success by true rate."
+    description = (
+        f"Probabilities of each number of {notes.outcome.events}, the prior over the draws, and success by true rate."
+    )
     yield picture("predict", "A planned trial", description, prediction_figure(found, notes))

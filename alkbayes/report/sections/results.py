@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from alkbayes.errors import FigureError
 from alkbayes.model.prior_implications import heterogeneity_priors
 from alkbayes.plots.kinds import KINDS
+from alkbayes.presentation.exceedance import exceedance_tables
 from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     Document,
@@ -14,6 +15,7 @@ from alkbayes.presentation.fit import (
     contrasts_by_column,
     heterogeneity_rows,
     inverse_variance_notes,
+    outcome_of,
     pooled_rows,
     shows_whole_percents,
 )
@@ -23,11 +25,12 @@ from alkbayes.report.pictures import picture
 from alkbayes.report.sections.forest import forest_of
 from alkbayes.text.names import is_pair
 from alkbayes.text.wording import capitalised
-from alkbayes.vocabulary import NOT_RANDOMISED, Standard
+from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from alkbayes.evidence.outcomes import Outcome
     from alkbayes.inference.fit import Fit
     from alkbayes.plots.files import Page
     from alkbayes.plots.source import RunTables
@@ -35,13 +38,13 @@ if TYPE_CHECKING:
     from alkbayes.report.sections.sources import Source
 
 CELLS = (
-    "Rows under a heading of two columns are its cells: the cohorts with both levels, over their own patients. "
+    "Rows under a heading of two columns are its cells: the cohorts with both levels, over their own {o.units}. "
     "Combinations without cohorts are not shown."
 )
 MOST_CONTRASTS = 40
 """Contrasts of one effect shown expanded; more are collapsed."""
-OF_MEAN = "Differences are of the mean, over the patients of the two levels together."
-OF_ROWS = "Differences are of the mean, over the patients that the rows of these levels are averaged over."
+OF_MEAN = "Differences are of the mean, over the {o.units} of the two levels together."
+OF_ROWS = "Differences are of the mean, over the {o.units} that the rows of these levels are averaged over."
 
 
 def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tuple[int, Source]]") -> Section:
@@ -54,20 +57,26 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
     if any(map(is_pair, document["pooled"])):
-        notes = (*notes, CELLS)
+        notes = (*notes, CELLS.format(o=tables.outcome))
     notes = (*notes, *prediction_lines(document))
     blocks: list[Block] = [
         *(text(line) for line in (*unnamed_lines(document), *standard_lines(document))),
         Table(pooled_rows(document), notes),
         *_weights(document),
     ]
+    exceeded = exceedance_tables(document["exceedance"], document["pooled"], outcome_of(document))
+    blocks += map(Table, exceeded)
     if document["heterogeneity"]:
         said = text("Heterogeneity between trials and cohorts, and how much of it the effects explain.")
         blocks += [Heading("Heterogeneity"), said, Table(heterogeneity_rows(document))]
     if heterogeneity_priors(fit.design, draws=1):
         blocks.append(figure_of(tables, "heterogeneity"))
     if len(tables.contrasts):
-        blocks += [Heading("Contrasts"), Paragraph((NOT_RANDOMISED,), strong=True), *_contrasts(document)]
+        blocks += [
+            Heading("Contrasts"),
+            Paragraph((tables.outcome.not_randomised,), strong=True),
+            *_contrasts(document),
+        ]
         blocks.append(figure_of(tables, "contrasts"))
     blocks += [
         Heading("Every cohort"),
@@ -80,15 +89,15 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
 def figure_of(tables: "RunTables", kind: str) -> "Picture | Paragraph":
     """Return a run's figure by kind, or why it has none."""
     try:
-        return shown(kind, KINDS[kind].draw(tables))
+        return shown(kind, KINDS[kind].draw(tables), tables.outcome)
     except FigureError as error:
         return text(f"No figure `{kind}`: {error}")
 
 
-def shown(kind: str, pages: "Sequence[Page]") -> "Picture":
+def shown(kind: str, pages: "Sequence[Page]", outcome: "Outcome") -> "Picture":
     """Return drawn pages as a picture by kind."""
     shows = KINDS[kind].shows
-    return picture(kind, capitalised(shows), DESCRIPTIONS[kind], pages)
+    return picture(kind, capitalised(shows), DESCRIPTIONS[kind].format(o=outcome), pages)
 
 
 DESCRIPTIONS = {
@@ -97,7 +106,7 @@ DESCRIPTIONS = {
     "contrasts": "Odds ratios and differences with intervals; its numbers are those of the tables of contrasts.",
     "shrinkage": "One point for each cohort, observed rate across, posterior median upwards; numbers as in the forest.",
     "comparison": "One row for each method, with confidence and prediction intervals, the model's own at the top.",
-    "funnel": "One point for each cohort, observed rate across and number of patients upwards.",
+    "funnel": "One point for each cohort, observed rate across and number of {o.units} upwards.",
     "baujat": "One point for each cohort, its share of the heterogeneity across and what leaving it out does upwards.",
     "predictive": "One row for each cohort, its observed rate and the predicted intervals.",
     "calibration": "Share of cohorts below each level of the predictive distribution, with the band it may lie in.",
@@ -119,9 +128,11 @@ def _weights(document: Document) -> "list[Block]":
 
 def _contrasts(document: Document) -> "list[Block]":
     found: list[Block] = []
-    of = OF_ROWS if document.get("standard") == Standard.SAME else OF_MEAN
+    outcome = outcome_of(document)
+    of = (OF_ROWS if document.get("standard") == Standard.SAME else OF_MEAN).format(o=outcome)
     for column, table in zip(contrasts_by_column(document), contrast_rows(document), strict=True):
-        marked = contrast_notes(row for row in document["contrasts"] if row["column"] == column)
+        rows = (row for row in document["contrasts"] if row["column"] == column)
+        marked = contrast_notes(rows, outcome)
         shown = Table(table, (of, *marked))
         found.append(shown if len(table.rows) <= MOST_CONTRASTS else Fold(table.title, (shown,)))
     return found

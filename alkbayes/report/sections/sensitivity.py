@@ -32,7 +32,9 @@ def sensitivity_section(tables: "RunTables") -> Section:
     """Return the stored analyses of what a run's conclusions depend on."""
     parts: dict[str, Callable[[Any], Iterable[Block]]] = {
         "sensitivity": lambda found: _alternatives(found["sensitivity"], tables),
-        "outliers": lambda found: _titled("Cohorts that the others do not predict", outlier_parts(found["outliers"])),
+        "outliers": lambda found: _titled(
+            "Cohorts that the others do not predict", outlier_parts(found["outliers"], tables.outcome)
+        ),
         "outliers-by-trial": lambda found: _titled("Without each trial", trial_parts(found["by_trial"])),
         "compare": lambda found: _titled("Other models of the same table", comparison_parts(found["comparison"])),
     }
@@ -59,14 +61,15 @@ def kept_blocks(folder: Path, parts: "Mapping[str, Callable[[Any], Iterable[Bloc
 
 
 def _alternatives(found: "SensitivityRecord", tables: "RunTables") -> "list[Block]":
+    outcome = tables.outcome
     fitted = sum(row["status"] == "fitted" for row in asked_of(found))
     return [
         Heading("Other priors, data and models"),
         text(f"{counted(fitted, 'alternative')} of the same analysis, each fitted anew. What conclusions depend on:"),
         Bullets(tuple((sentence,) for sentence in found["conclusions"])),
         figure_of(tables, "sensitivity"),
-        *blocks_of((scaling_rows(found), shift_rows(found), *shift_sentences(found))),
-        *blocks_of((largest_rows(found), change_rows(found))),
+        *blocks_of((scaling_rows(found), shift_rows(found, outcome), *shift_sentences(found, outcome))),
+        *blocks_of((largest_rows(found, outcome), change_rows(found))),
     ]
 
 

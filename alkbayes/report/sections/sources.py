@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence.csv import decode, read_bytes
+from alkbayes.evidence.csv import decode
+from alkbayes.evidence.files import read_bytes
 from alkbayes.report.blocks import Link, Piece, Pieces
 
 KEYS = "source_id"
@@ -63,7 +64,7 @@ def read_sources(path: Path) -> dict[str, Source]:
     EvidenceError
         If it cannot be read, or has no column `source_id`.
     """
-    text = decode(read_bytes(path), str(path))
+    text, _ = decode(read_bytes(path), str(path))
     header = next(csv.reader(io.StringIO(text)), [])
     if KEYS not in (name.strip() for name in header):
         raise EvidenceError(

@@ -93,7 +93,7 @@ def test_cells_among_numbers_that_are_none_are_refused_or_levels_on_demand(
         f"{path} has 2 faults; nothing was computed.",
         f'  {path}, line 5, cohort "d", column dose: found "{odd}"; allowed: a number, or nothing. {advice}',
         f'  {path}, line 7, cohort "f", column dose: found "{odd}"; allowed: a number, or nothing. {advice}',
-        "To take all cells of dose as levels, numbers too, name it among the levels.",
+        "To treat dose as a factor, each value a level: levels=['dose']",
     ]
     found = moderators_of(evidence, ["dose"], levels=["dose"], references={"dose": "10"})
     assert set(found.names[1:]) == {f"dose: {level} (against 10)" for level in ("2", odd)}

@@ -165,7 +165,7 @@ def test_cohorts_left_out_and_corrected_are_named_and_nothing_is_causal(table: M
     result = regress(evidence, ["line"], method=PoolingMethod.REML_LOGIT)
     assert (result.k, result.left_out) == (4, ("d",))
     assert "1 of 5 cohorts has no line and is left out: d." in result.note
-    assert "non-responders of cohort a," in result.note
+    assert "events and non-events of cohort a," in result.note
     assert result.note.endswith(ours.NOT_RANDOMISED)
     binomial = regress(evidence, ["line"], method=PoolingMethod.GLMM_ML)
     assert "1/2" not in binomial.note

@@ -54,10 +54,10 @@ def test_empty_cells_are_said() -> None:
     added = "the 1/2 added there makes"
     assert said["debruin2009"] == CAUTION
     assert said["pritz1997"] == (
-        f"2 of 14 cohorts have no or only responders; {added} their logits depend on size. {CAUTION}"
+        f"2 of 14 cohorts have no or only events; {added} their logits depend on size. {CAUTION}"
     )
     assert said["nielweise2007-control"] == (
-        f"1 of 18 cohorts has no or only responders; {added} its logit depend on size. {CAUTION}"
+        f"1 of 18 cohorts has no or only events; {added} its logit depend on size. {CAUTION}"
     )
 
 

@@ -13,6 +13,7 @@ from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, PooledProportion, P
 from alkbayes.classical.inverse_variance import regression
 from alkbayes.classical.inverse_variance.tau2 import Tau2, tau2_q_profile
 from alkbayes.classical.maximum_likelihood.profile import profile_intervals
+from alkbayes.classical.notes import NO_TAU2
 from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, CRUDE_INTERVALS, INVERSE_VARIANCE, scale_of
 from alkbayes.classical.scales import discouraged, effects
 from alkbayes.errors import EvidenceError
@@ -107,7 +108,7 @@ def test_common_effect_defines_no_tau2_and_no_prediction() -> None:
     result = pool(X, N, method=PoolingMethod.COMMON_LOGIT)
     assert result.tau2 is result.prediction_low is result.prediction_high is None
     assert result.q is not None
-    assert "one response rate" in result.note
+    assert "one rate for all cohorts" in result.note
 
 
 @pytest.mark.parametrize("method", RANDOM)
@@ -168,7 +169,7 @@ def test_none_and_all(method: PoolingMethod, counts: tuple[list[int], list[int]]
 
 def test_the_correction_is_noted_with_the_cohorts_names() -> None:
     result = pool([0, 5, 9], [9, 10, 9], method=PoolingMethod.REML_LOGIT, cohorts=["a-1", "b-2", "c-3"])
-    assert "1/2 was added to responders and non-responders of cohorts a-1, c-3" in result.note
+    assert "1/2 was added to events and non-events of cohorts a-1, c-3" in result.note
     assert "b-2" not in result.note
     assert "of cohort 1," in pool([0, 5], [9, 10], method=PoolingMethod.DL_LOGIT).note
     assert "1/2" not in pool([0, 5], [9, 10], method=PoolingMethod.GLMM_ML).note
@@ -217,7 +218,10 @@ def test_two_cohorts_without_a_responder_are_not_sure_of_it() -> None:
         assert "one or two degrees of freedom, 12.7 or 4.3 standard errors either side" in result.note
         # 1 - 0.025**(1/20) is the exact upper limit of 0/20; the binomial model has no result here.
         assert pytest.approx(0.168, abs=5e-4) == 1 - 0.025 ** (1 / 20)
-        assert result.note.endswith("See the exact one of the summed counts, crude-clopper-pearson: 0.0 (0.0–16.8).")
+        assert result.note.endswith(
+            "See the exact one of the summed counts, crude-clopper-pearson: 0.0 (0.0–16.8). Summed counts ignore "
+            "heterogeneity, which few cohorts cannot rule out."
+        )
 
 
 def test_what_stands_in_for_a_useless_interval_is_a_result_of_its_method() -> None:
@@ -225,7 +229,9 @@ def test_what_stands_in_for_a_useless_interval_is_a_result_of_its_method() -> No
         useless = pool(*counts, method=PoolingMethod.REML_LOGIT_HK_ADHOC)
         other = pool(*counts, method=PoolingMethod.GLMM_ML)
         said = f"glmm-ml: {100 * other.estimate:.1f} ({100 * other.low:.1f}–{100 * other.high:.1f})."
-        assert useless.note.endswith(f"See that of the binomial model, {said}")
+        assert f"See that of the binomial model, {said}" in useless.note
+        (instead,) = [note.instead for note in useless.notes if note.instead]
+        assert (instead.caution == NO_TAU2) == (other.tau2 == 0) == useless.note.endswith(NO_TAU2)
     # One cohort: an odds of 3/7, and a standard error of sqrt(1/12 + 1/28), as the binomial likelihood has it.
     half = 1.959964 * math.sqrt(1 / 12 + 1 / 28)
     low, high = (100 * expit(logit(0.3) + side * half) for side in (-1, 1))
@@ -240,6 +246,23 @@ def test_a_cluster_robust_interval_that_is_too_narrow_is_noted() -> None:
     )
     assert sharp.high - sharp.low < plain.high - plain.low
     assert "cluster-robust interval is narrower here than the plain one" in sharp.note
+
+
+def test_the_maximum_of_two_cohorts_without_excess_variance_is_the_crude_rate_and_said_to_be() -> None:
+    """10/40 and 16/41 differ by less than chance: the binomial likelihood is that of 26/81, 32.1 %, tau2 0."""
+    se = math.sqrt(1 / 26 + 1 / 55)
+    low, high = (100 * expit(logit(26 / 81) + sign * norm.ppf(0.975) * se) for sign in (-1, 1))
+    note = pool([10, 16], [40, 41], method=PoolingMethod.REML_LOGIT_HK_ADHOC).note
+    assert note.endswith(f"glmm-ml: {100 * 26 / 81:.1f} ({low:.1f}–{high:.1f}). {NO_TAU2}")
+    assert NO_TAU2 not in pool([5, 116], [119, 170], method=PoolingMethod.REML_LOGIT_HK_ADHOC).note
+
+
+def test_cohorts_of_one_trial_are_told_of_the_binomial_model_that_allows_for_it() -> None:
+    x, n, trials = [8, 16, 9], [20, 41, 30], ["T3", "T3", "T4"]
+    robust = pool(x, n, method=PoolingMethod.REML_LOGIT_CR2, trials=trials)
+    nested = pool(x, n, method=PoolingMethod.GLMM_ML_TRIALS, trials=trials)
+    said = f"{100 * nested.estimate:.1f} ({100 * nested.low:.1f}–{100 * nested.high:.1f})"
+    assert f"See that of the binomial model, glmm-ml-trials: {said}." in robust.note
 
 
 @pytest.mark.parametrize("method", [method for method in RANDOM if method is not PoolingMethod.SJ_LOGIT])

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest, norm
 
 from alkbayes.classical import IntervalMethod, audit_headline, proportion_interval
-from alkbayes.classical.published.audit import NONE_OF_THESE, REPRODUCED, Audit, random_effects_interval
+from alkbayes.classical.published.audit import NOT_REPRODUCED, REPRODUCED, Audit, random_effects_interval
 from alkbayes.errors import UsageError
 
 REVIEW = ("58.5", "57.3", "59.7")
@@ -95,7 +95,7 @@ def test_the_reviews_interval_holds_no_heterogeneity() -> None:
 
 def test_a_wider_interval_is_none_of_these_and_says_how_much_wider() -> None:
     audit = audit_headline("58.5", "50.0", "67.0", n=PATIENTS)
-    assert audit.verdict == NONE_OF_THESE
+    assert audit.verdict == NOT_REPRODUCED
     assert audit.reproduced_by == ()
     assert len(audit.counts) == 6
     assert {(m.first, m.last, m.counts) for m in audit.methods} == {(None, None, 0)}
@@ -112,7 +112,7 @@ def test_the_tau_that_made_an_interval_is_found_again(tau: float, cohorts: int) 
     half = 1.959963984540054 * np.sqrt((tau**2 + cohorts / (n * 0.585 * 0.415)) / cohorts)
     low, high = expit(logit(0.585) - half), expit(logit(0.585) + half)
     audit = audit_headline("58.50", rounded(low, 2), rounded(high, 2), n=n, cohorts=cohorts)
-    assert audit.verdict == NONE_OF_THESE
+    assert audit.verdict == NOT_REPRODUCED
     assert audit.width is not None
     assert audit.width.tau is not None
     assert audit.width.tau.least <= tau <= audit.width.tau.most
@@ -167,7 +167,7 @@ def test_many_patients_take_no_longer(n: int, text: tuple[str, str, str]) -> Non
 
 def test_a_rate_that_no_count_gives() -> None:
     audit = audit_headline("58.5", "26.0", "85.0", n=10)
-    assert (len(audit.counts), audit.nearest, audit.verdict) == (0, 6, NONE_OF_THESE)
+    assert (len(audit.counts), audit.nearest, audit.verdict) == (0, 6, NOT_REPRODUCED)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_wald_interval_beyond_all_or_none_is_found(count: int, n: int, level: 
 def test_a_pooled_interval_on_the_raw_scale_goes_beyond_all_patients() -> None:
     """97.8 % (93.5-102.2) of 200 patients: half of 8.7 points over 1.96 is 2.22, of a binomial rate 1.037 points."""
     audit = audit_headline("97.8", "93.5", "102.2", n=200, cohorts=6)
-    assert audit.verdict == NONE_OF_THESE
+    assert audit.verdict == NOT_REPRODUCED
     assert audit.headline.symmetric
     assert audit.width is not None
     assert audit.width.se_ratio.value == pytest.approx(0.087 / 2 / 1.959964 / math.sqrt(0.978 * 0.022 / 200), rel=1e-6)
@@ -254,7 +254,7 @@ def test_another_level() -> None:
     low, high = proportion_interval(3733, PATIENTS, method=IntervalMethod.WILSON, prob=0.9)
     printed = (REVIEW[0], rounded(low[0]), rounded(high[0]))
     assert IntervalMethod.WILSON in audit_headline(*printed, n=PATIENTS, level="90").reproduced_by
-    assert audit_headline(*printed, n=PATIENTS).verdict == NONE_OF_THESE
+    assert audit_headline(*printed, n=PATIENTS).verdict == NOT_REPRODUCED
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from typer.testing import CliRunner, Result
 from alkbayes.analyses import sequence
 from alkbayes.cli import app
 from alkbayes.estimates.results import results_of
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.convergence import Check
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.runs.run import write_run
 from alkbayes.spec.schema import model_path, read_spec
-from alkbayes.vocabulary import NOT_RANDOMISED
 
 type Command = Callable[..., Result]
 
@@ -32,7 +32,7 @@ def _compared_once(once: Callable[..., None]) -> None:
 @pytest.fixture(scope="module")
 def fit() -> Fit:
     spec = read_spec(model_path("sequence"))
-    evidence = read_evidence(columns=spec.columns)
+    evidence = read_evidence(needed=spec.columns)
     return fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(seed=3, draws=250))
 
 
@@ -50,7 +50,7 @@ def test_json_and_csv_are_the_same_matrix(alkbayes: Command, run: Path) -> None:
     result = alkbayes("sequence", run, "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     found = json.loads(result.stdout)
-    assert found["cautions"][0] == NOT_RANDOMISED
+    assert found["cautions"][0] == ORR.not_randomised
     assert len(found["matrix"]) == 75
     assert len(found["comparisons"]) == 100
     assert sum(not row["observed"] for row in found["options"]) == 11
@@ -78,7 +78,7 @@ def test_what_a_reader_sees_fits_and_starts_with_the_caution(
     run: Path, columns: int, arguments: tuple[str, ...]
 ) -> None:
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["sequence", str(run), *arguments])
-    assert " ".join(result.stdout.split()).startswith(NOT_RANDOMISED)
+    assert " ".join(result.stdout.split()).startswith(ORR.not_randomised)
     # A sentence stands on one line where no terminal wraps it, and has no two spaces in it.
     rows = [line.rstrip() for line in result.stdout.splitlines() if "  " in line.strip() or "─" in line]
     assert len(rows) > 15

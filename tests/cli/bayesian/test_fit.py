@@ -44,6 +44,7 @@ DOCUMENT = {
     "heterogeneity": (list,),
     "contrasts": (list,),
     "classical": (list,),
+    "exceedance": (list,),
     "notes": (list,),
     "note_kinds": (list,),
     "provenance": (dict,),
@@ -60,6 +61,12 @@ EVIDENCE = {
     "patients": COUNT,
     "responders": COUNT,
     "sha256": TEXT,
+    "file": TEXT,
+    "sheet": (NoneType,),
+    "columns": (dict,),
+    "where": TEXT,
+    "exclude": (list,),
+    "reason": TEXT,
 }
 DIAGNOSTICS = {
     "converged": (bool,),
@@ -201,6 +208,12 @@ def test_the_document_says_what_was_fitted(json_run, own_table: Path) -> None:
         "patients": 343,
         "responders": 203,
         "sha256": sha256(own_table.read_bytes()).hexdigest(),
+        "file": "evidence.csv",
+        "sheet": None,
+        "columns": {},
+        "where": "",
+        "exclude": [],
+        "reason": "",
     }
     settings = document["provenance"]["settings"]
     assert (settings["seed"], settings["chains"], settings["draws"]) == (7, 4, 1000)
@@ -490,7 +503,7 @@ def test_a_posterior_that_fails_its_gate_is_written_marked_and_refused(failed_ru
         (["--data", "missing.csv"], 3, "missing.csv"),
         (["--data", "bad.csv"], 3, "bad.csv, line 3"),
         (
-            ["overall", "--data", "plain.csv"],
+            ["line", "--data", "plain.csv"],
             3,
             "no such column, only cohort_id, responders and n; allowed: a header with ",
         ),
@@ -530,12 +543,20 @@ def never(*_: object, **__: object) -> None:
     raise AssertionError("it went on to sample")
 
 
-def test_a_table_without_trials_is_told_which_column_is_missing(alkbayes, tmp_path: Path) -> None:
+def test_a_table_without_trials_has_one_heterogeneity_term(alkbayes, tmp_path: Path) -> None:
     path = tmp_path / "plain.csv"
     path.write_text("cohort_id,responders,n\na,1,2\nb,1,2\n", encoding="utf-8")
-    result = alkbayes("fit", "overall", "--data", path, "--out", tmp_path / "run")
-    assert result.exit_code == 3
-    assert f"{path}, line 1, column trial: found no such column" in result.stderr
+    options = ("--engine", "quadrature", "--draws", "300", "--json")
+    result = alkbayes("fit", "overall", "--data", path, "--out", tmp_path / "run", *options)
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["evidence"]["trials"] is None
+    assert [row["parameter"] for row in document["heterogeneity"] if row["parameter"].startswith("tau")] == [
+        "tau_total"
+    ]
+    notes = " ".join(document["notes"])
+    assert "The table names no trials: each cohort counts as a trial of its own." in notes
+    assert "one heterogeneity term, tau_total, is fitted" in notes
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a place that nobody may write to, such as Linux has")

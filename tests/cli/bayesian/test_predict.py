@@ -149,7 +149,7 @@ def test_a_run_that_did_not_converge_is_marked(alkbayes: Command, failed_run, tm
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--n", "0"), "--n: found 0; a cohort has 1 to 2,000 patients"),
+        (("--n", "0"), "--n: found 0; allowed: 1 to 2,000"),
         (("--n", "-3"), "--n: found -3"),
         (("--n", "2001"), "--n: found 2001"),
         (tuple(f"--n={n}" for n in range(1, 8)), "--n: found 7 sizes; at most 6"),
@@ -164,7 +164,10 @@ def test_a_run_that_did_not_converge_is_marked(alkbayes: Command, failed_run, tm
         (("--n", "40", "--above", "1.2"), "--above: found 1.2"),
         (("--n", "40", "--above", "inf"), "--above: found inf"),
         (("--n", "40", "--line", "fourth"), "line: found 'fourth'; this run's model has: naive, pretreated."),
-        (("--n", "40", "--at", "agent=x"), "agent is no column of the effects of this run's model"),
+        (
+            ("--n", "40", "--at", "agent=x"),
+            "has no effect of agent; fit a model that has one, e.g. `alkbayes fit agent`, or omit `--at agent=x`.",
+        ),
         (("--n", "40", "--at", "agent"), "--at: found 'agent'; give COLUMN=LEVEL"),
         (("--n", "40", "--at", "=x"), "--at: found '=x'"),
         (("--n", "40", "--line", "naive", "--at", "line=naive"), "'line': its level is given twice"),
@@ -178,6 +181,17 @@ def test_bad_requests_are_usage_errors(alkbayes: Command, json_run, arguments: t
     result = alkbayes("predict", json_run.folder, *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
+
+
+def test_a_run_without_the_column_names_a_model_that_has_it(alkbayes: Command, own_table: Path, tmp_path: Path) -> None:
+    quick = ("--engine", "quadrature", "--draws", "300", "--no-check", "--out", tmp_path / "run")
+    assert alkbayes("fit", "overall", "--data", own_table, *quick).exit_code == 0
+    result = alkbayes("predict", tmp_path / "run", "--n", "40", "--line", "naive")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: this run's model (overall) has no effect of line; fit a model that has one, e.g. `alkbayes fit line`, "
+        "or omit `--line`.\n"
+    )
 
 
 def test_what_is_no_run_is_said(alkbayes: Command, tmp_path: Path) -> None:

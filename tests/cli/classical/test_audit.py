@@ -59,9 +59,9 @@ def test_the_review_at_a_glance() -> None:
     assert "about 2,755." in text
 
 
-def test_none_of_these() -> None:
+def test_not_reproduced() -> None:
     text = text_of(*WIDE)
-    assert "Verdict: none of these. No binomial interval on any number of responders among 6,382 patients gives" in text
+    assert "Verdict: not reproduced. No binomial interval on any number of responders among 6,382 patients" in text
     assert "wald none 0 57.284–59.702" in text
     assert "as of one sample of 129 patients." in text
     assert "Heterogeneity: Some; the number of cohorts would say how much." in text
@@ -72,7 +72,7 @@ def test_none_of_these() -> None:
 
 def test_a_narrower_interval_is_no_random_effects_interval() -> None:
     text = text_of("--estimate", "58.5", "--low", "58.4", "--high", "58.6", "--n", "6382", "--cohorts", "66")
-    assert "Verdict: none of these." in text
+    assert "Verdict: not reproduced. No binomial interval" in text
     assert (
         "Heterogeneity: None. Read as a random-effects interval over 66 cohorts of equal size: tau 0.00 (0.00–0.00"
         in text
@@ -82,7 +82,7 @@ def test_a_narrower_interval_is_no_random_effects_interval() -> None:
 
 def test_a_rate_that_no_count_gives_has_no_table() -> None:
     text = text_of("--estimate", "58.5", "--low", "26", "--high", "85", "--n", "10")
-    assert "none of these. No number of responders among 10 patients is 58.5 %." in text
+    assert "Verdict: not reproduced. No number of responders among 10 patients is 58.5 %." in text
     assert "wald" not in text
 
 
@@ -131,7 +131,7 @@ def test_json_is_one_document() -> None:
 
 def test_json_of_what_no_method_gives() -> None:
     audit = json.loads(run(*WIDE, "--json").stdout)["audit"]
-    assert (audit["verdict"], audit["reproduced_by"]) == ("none of these", [])
+    assert (audit["verdict"], audit["reproduced_by"]) == ("not reproduced", [])
     assert audit["methods"][0]["first"] is None
     assert audit["comparison"] is audit["split"] is audit["leaves_out"] is audit["width"]["tau"] is None
     audit = json.loads(run("--estimate", "0", "--low", "0", "--high", "17", "--n", "20", "--json").stdout)["audit"]

@@ -3,14 +3,19 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from scipy.special import expit, logit
+from scipy.stats import norm
 from typer.testing import CliRunner, Result
 
 from alkbayes.classical.influence.tables import INFLUENCE_COLUMNS
 from alkbayes.cli import app
+
+STRANGERS = Path(__file__).parents[2] / "fixtures" / "strangers"
 
 type Command = Callable[..., Result]
 
@@ -143,7 +148,7 @@ def test_nothing_is_said_of_prediction_intervals_which_are_not_shown(
     text = alkbayes("influence", "--data", path, "--method", method).stdout
     assert "prediction" not in text
     if method.startswith("reml"):
-        assert "1/2 was added to responders and non-responders of cohort d" in text
+        assert "1/2 was added to events and non-events of cohort d" in text
 
 
 def test_a_cut_limit_is_told_where_it_is_shown(alkbayes: Command, tmp_path: Path) -> None:
@@ -177,3 +182,32 @@ def test_bad_requests_have_their_exit_codes(alkbayes: Command, tmp_path: Path) -
         result = alkbayes("influence", *arguments)
         assert (result.exit_code, result.stdout) == (code, "")
         assert message in result.stderr
+
+
+def test_a_rate_of_one_cohort_says_why_it_has_no_interval(alkbayes: Command) -> None:
+    """10/40 and 16/41: logit(r/n) -/+ 1.96 sqrt(1/r + 1/(n - r)) in percent, the binomial likelihood of one cohort."""
+    intervals = {}
+    for name, (x, n) in {"b": (10, 40), "a": (16, 41)}.items():
+        half = norm.ppf(0.975) * math.sqrt(1 / x + 1 / (n - x))
+        low, high = (100 * expit(logit(x / n) + sign * half) for sign in (-1, 1))
+        intervals[name] = f"{100 * x / n:.1f} ({low:.1f}–{high:.1f})"
+    text = " ".join(alkbayes("influence", "--data", str(STRANGERS / "two.csv")).stdout.split())
+    assert (
+        "The Hartung-Knapp interval needs at least two cohorts. See that of the binomial model, glmm-ml: "
+        f"{intervals['b']} without b, {intervals['a']} without a."
+    ) in text
+    assert "needs at least two cohorts" not in alkbayes("influence").stdout
+    # One result for all is said once.
+    zero = " ".join(alkbayes("influence", "--data", str(STRANGERS / "zero_two.csv")).stdout.split())
+    exact = 100 * (1 - 0.025 ** (1 / 10))
+    assert (
+        "Without any one of a, b: The Hartung-Knapp interval needs at least two cohorts. See the exact one of the "
+        f"summed counts, crude-clopper-pearson: 0.0 (0.0–{exact:.1f})."
+    ) in zero
+
+
+def test_an_interval_of_three_cohorts_is_said_to_be_of_little_use(alkbayes: Command) -> None:
+    text = " ".join(alkbayes("influence", "--data", str(STRANGERS / "same_rate.csv")).stdout.split())
+    assert "A t interval with one or two degrees of freedom" in text
+    for name in "abcd":
+        assert f") without {name}" in text

@@ -11,13 +11,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.classical import DEFAULT_METHODS, PoolingMethod
 from alkbayes.classical.pooling.disagreements import DISAGREEMENT_COLUMNS
 from alkbayes.classical.pooling.tables import POOL_COLUMNS
 from alkbayes.cli import Group
 from alkbayes.cli.classical.pool import command
 from alkbayes.cli.shared.output import print_markdown
-from alkbayes.evidence.table import RECONSTRUCTION
 
 app = typer.Typer(cls=Group)
 app.callback()(lambda: None)

@@ -7,7 +7,9 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import chi2_contingency, fisher_exact, norm
 from typer.testing import CliRunner, Result
 
 from alkbayes.classical import PoolingMethod, regress
@@ -15,6 +17,8 @@ from alkbayes.cli import app
 from alkbayes.evidence.table import read_evidence
 
 type Command = Callable[..., Result]
+
+STRANGERS = Path(__file__).parents[2] / "fixtures" / "strangers"
 
 
 def test_json_is_the_regression_with_odds_ratios(alkbayes: Command) -> None:
@@ -74,6 +78,12 @@ def test_a_small_coefficient_keeps_two_digits_of_its_error(alkbayes: Command) ->
     assert f"{record['se']:.2g}" in row
 
 
+def test_an_estimate_near_zero_has_the_decimals_of_its_error(alkbayes: Command) -> None:
+    lines = alkbayes("regress", "region", "--data", str(STRANGERS / "na_moderator.csv")).stdout.splitlines()
+    (row,) = [line.split() for line in lines if line.startswith(" intercept")]
+    assert row == ["intercept", "0.00", "0.40", "−0.94", "to", "0.94", "0.993"]
+
+
 @pytest.mark.parametrize("scale", [1e-9, 1e-6, 1.0, 1e6, 1e9])
 def test_name_estimate_and_p_are_always_there(tmp_path: Path, scale: float) -> None:
     path = tmp_path / "own.csv"
@@ -109,7 +119,16 @@ def test_the_binomial_model_takes_cohorts_within_trials(alkbayes: Command) -> No
     expected = regress(read_evidence(), ["line"], method=PoolingMethod.GLMM_ML, group="trial")
     assert document["group"] == "trial"
     assert document["tau2_group"] == pytest.approx(expected.tau2_group)
-    assert "cohorts within trials" in alkbayes("regress", "line", "--method", "glmm-ml-trials").stdout
+    text = " ".join(alkbayes("regress", "line", "--method", "glmm-ml-trials").stdout.split())
+    assert "Meta-regression of 63 cohorts, glmm-ml-trials, cohorts within trials, logit scale" in text
+    assert (text.count("likelihood ratio = "), text.count("Q_")) == (2, 0)
+
+
+@pytest.mark.parametrize("method", [method for method in PoolingMethod if not method.startswith(("crude", "beta"))])
+def test_every_method_goes_by_the_name_that_was_given(alkbayes: Command, method: str) -> None:
+    for command, key in (("regress", "regression"), ("subgroups", "subgroups")):
+        document = json.loads(alkbayes(command, "line", "--method", method, "--json").stdout)
+        assert document[key]["method"] == method
 
 
 def test_glmers_numbers_are_printed_of_three_kinds_of_event_in_five_studies(alkbayes: Command) -> None:
@@ -121,6 +140,46 @@ def test_glmers_numbers_are_printed_of_three_kinds_of_event_in_five_studies(alkb
     major, minor = [row for row in words if row[:1] == ["AE:"]]
     assert (intercept[1], major[4], minor[4]) == ("−3.29", "1.01", "1.91")
     assert "Residual heterogeneity: tau2 0.066" in [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize("method", ["reml-logit-cr2", "common-logit-cr2"])
+def test_a_cluster_robust_error_below_that_of_the_model_is_not_believed(alkbayes: Command, method: str) -> None:
+    """15/60 against 24/61: the likelihood ratio of the 2 x 2 table, and Woolf's interval of its odds ratio."""
+    data = str(STRANGERS / "same_rate.csv")
+    table = np.array([[15, 45], [24, 37]])
+    p = chi2_contingency(table, correction=False, lambda_="log-likelihood").pvalue
+    assert fisher_exact(table).pvalue > p > 0.08
+    odds, half = 24 * 45 / (15 * 37), norm.ppf(0.975) * math.sqrt((1 / table).sum())
+    low, high = (math.exp(math.log(odds) + sign * half) for sign in (-1, 1))
+    right = f"glmm-ml: arm: y (against x) {odds:.2f} ({low:.2f}–{high:.2f}), likelihood ratio p = {p:.3f}."
+    said = " ".join(alkbayes("regress", "arm", "--data", data, "--method", method).stdout.split())
+    assert "cluster-robust standard error is smaller here than the model-based one" in said
+    assert "1.97 degrees of freedom, 4.4 standard errors either side, is of little use." in said
+    assert f"See the odds ratios of the binomial model, {right} There, tau2 is estimated at 0" in said
+    said = " ".join(alkbayes("subgroups", "arm", "--data", data, "--method", method).stdout.split())
+    assert "cluster-robust standard error is smaller here than the model-based one" in said
+    assert f"See the likelihood-ratio test of the binomial model, glmm-ml: p = {p:.3f}." in said
+    # Each level has what `pool` says of it, and no other's.
+    assert "x: The clusters do not differ at all" in said
+    assert said.count("The clusters do not differ at all") == 1
+    assert "The cluster-robust interval is narrower here than the plain one, and may be far too sure. See that" in said
+    # 42 trials, errors above those of the model: nothing to say.
+    for command in ("regress", "subgroups"):
+        assert "cluster-robust" not in alkbayes(command, "line", "--method", method).stdout
+
+
+@pytest.mark.parametrize("method", ["reml-logit-hk-adhoc", "reml-logit", "reml-logit-cr2", "common-logit"])
+def test_an_odds_ratio_of_the_added_half_alone_is_said_to_be_arbitrary(alkbayes: Command, method: str) -> None:
+    data = str(STRANGERS / "separ.csv")
+    said = " ".join(alkbayes("regress", "grp", "--data", data, "--method", method).stdout.split())
+    named = "Complete separation: the counts alone give no finite odds ratio for grp: b (against a)."
+    assert f"{named} The one printed exists only through the added 1/2 and is arbitrary in size" in said
+    said = " ".join(alkbayes("subgroups", "grp", "--data", data, "--method", method).stdout.split())
+    assert said.count("Complete separation: none or all respond in a and b") == 1
+    # The binomial model prints no odds ratio, and one empty cohort among others separates nothing.
+    assert named in " ".join(alkbayes("regress", "grp", "--data", data, "--method", "glmm-ml").stdout.split())
+    for command in ("regress", "subgroups"):
+        assert "separation" not in alkbayes(command, "line", "--method", method).stdout
 
 
 def test_a_method_that_ignores_trials_says_so(alkbayes: Command) -> None:
@@ -147,6 +206,26 @@ def test_a_fit_without_a_result_says_so(tmp_path: Path, alkbayes: Command) -> No
     document = json.loads(alkbayes("regress", "dose", "--data", path, "--method", "glmm-ml", "--json").stdout)
     assert document["regression"]["converged"] is False
     assert document["regression"]["coefficients"][1]["odds_ratio"] is None
+
+
+@pytest.mark.parametrize(
+    ("column", "table", "options", "code"),
+    [
+        ("mixed", "regress_bad.csv", (), 3),
+        ("year_na", "na_moderator.csv", ("--reference", "year_na=2005"), 2),
+    ],
+)
+def test_numbers_that_may_be_levels_name_the_option_that_makes_them_so(
+    alkbayes: Command, column: str, table: str, options: tuple[str, ...], code: int
+) -> None:
+    asked = ("regress", column, "--data", str(STRANGERS / table), *options)
+    result = alkbayes(*asked)
+    assert result.exit_code == code
+    advice = result.stderr.rstrip().split("\n")[-1]
+    assert advice == f"To treat {column} as a factor, each value a level: --levels {column}"
+    followed = alkbayes(*asked, *advice.rsplit(": ", 1)[1].split())
+    assert (followed.exit_code, followed.stderr) == (0, "")
+    assert f"{column}: 2006 (against " in followed.stdout
 
 
 def test_levels_and_references_are_chosen(alkbayes: Command) -> None:

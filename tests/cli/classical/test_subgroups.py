@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from scipy.special import expit, logit
+from scipy.stats import norm
 from typer.testing import CliRunner, Result
 
 from alkbayes.classical import PoolingMethod
@@ -124,3 +127,25 @@ def test_a_note_on_the_levels_says_of_which_heterogeneity_it_is(alkbayes: Comman
     said = " ".join(alkbayes("subgroups", "arm", "--data", str(three)).stdout.split())
     assert "Each group with its own tau2: a t interval with one or two degrees of freedom" in said
     assert "One tau2 for all groups: a t" not in said
+
+
+@pytest.mark.parametrize("column", ["her2", "tumour"])
+def test_a_level_of_one_cohort_says_why_it_has_no_interval(alkbayes: Command, column: str) -> None:
+    data = Path(__file__).parents[2] / "fixtures" / "strangers" / "tdxd.csv"
+    result = alkbayes("subgroups", column, "--data", str(data))
+    text = " ".join(result.stdout.split())
+    rows = json.loads(alkbayes("subgroups", column, "--data", str(data), "--json").stdout)["subgroups"]["levels"]
+    single = [row for row in rows if row["low"] is None]
+    assert single
+    for row in single:
+        x, n = row["responders"], row["patients"]
+        half = norm.ppf(0.975) * math.sqrt(1 / x + 1 / (n - x))
+        low, high = (100 * expit(logit(x / n) + sign * half) for sign in (-1, 1))
+        right = f"See that of the binomial model, glmm-ml: {100 * x / n:.1f} ({low:.1f}–{high:.1f})."
+        assert f"The Hartung-Knapp interval needs at least two cohorts. {right}" in row["note"]
+        assert f"{100 * x / n:.1f} ({low:.1f}–{high:.1f})" in text
+    assert "one cohort cannot show how cohorts differ" in text
+    # By z one cohort has an interval, but none to predict by.
+    by_z = " ".join(alkbayes("subgroups", column, "--data", str(data), "--method", "glmm-ml").stdout.split())
+    assert "one cohort cannot show how cohorts differ: no heterogeneity and no prediction interval." in by_z
+    assert "needs at least two cohorts" not in by_z

@@ -5,15 +5,17 @@ import io
 import json
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.cli import Group
 from alkbayes.cli.data.evidence import command
-from alkbayes.evidence.table import RECONSTRUCTION, composition, read_evidence
+from alkbayes.evidence.table import composition, read_evidence
 from alkbayes.text.json import records
 
 OWN = Path(__file__).parents[2] / "fixtures" / "evidence" / "own_table.csv"
@@ -58,16 +60,22 @@ def test_json() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     document = json.loads(result.stdout)
-    assert list(document) == ["evidence", "groups", "warnings"]
+    assert list(document) == ["evidence", "groups", "notes", "warnings"]
+    assert document["notes"] == []
     assert document["warnings"] == []
     assert document["evidence"] == {
         "source": "bundled",
+        "sheet": None,
         "sha256": read_evidence().sha256,
         "cohorts": 63,
         "trials": 42,
         "patients": 5645,
         "responders": 3397,
         "orr": 3397 / 5645,
+        "columns": {},
+        "where": "",
+        "exclude": [],
+        "reason": "",
     }
     assert document["groups"] == records(composition(read_evidence()))
     assert document["groups"][0] == {
@@ -107,7 +115,9 @@ def test_a_table_of_three_columns_has_totals_alone(tmp_path: Path) -> None:
     path = tmp_path / "trials.csv"
     path.write_text("cohort_id,responders,n\n[red]a,1,1\n")
     result = run("--data", path)
-    assert result.stdout.splitlines()[2:] == [
+    assert result.stdout.splitlines()[1:] == [
+        "Columns: responders of n is counted; cohort_id names the cohorts.",
+        f"sha256: {sha256(path.read_bytes()).hexdigest()}",
         "1 cohort, 1 patient, 1 responder: crude ORR 100.0 %",
         "Crude ORR is all responders over all patients. It is not a pooled estimate.",
     ]
@@ -174,6 +184,7 @@ def test_it_is_drawn_where_that_is_asked_for(tmp_path: Path) -> None:
     again = run("--plot", path)
     assert again.exit_code == 2
     assert "evidence.pdf: is there already" in again.stderr
+    assert again.stderr.endswith("choose another name with --plot\n")
     assert again.stdout == ""
     assert run("--plot", tmp_path / "evidence.docx").exit_code == 2
 

@@ -104,7 +104,7 @@ def test_a_model_as_json() -> None:
     assert list(document) == ["model", "prior_implications"]
     spec = read_spec(model_path("line"))
     assert parse_spec(document["model"], source="printed") == spec
-    assert document["prior_implications"] == records(prior_implications(spec, read_evidence(columns=spec.columns)))
+    assert document["prior_implications"] == records(prior_implications(spec, read_evidence(needed=spec.columns)))
     assert document["prior_implications"][0]["apart"] is None
 
 
@@ -142,7 +142,8 @@ def test_a_column_that_the_user_s_table_does_not_have_is_bad_evidence(here: Path
         assert result.stderr == (
             "error: mine.csv has 1 fault; nothing was computed.\n"
             "  mine.csv, line 1, column region: found no such column, only cohort_id, trial, line, country, n and "
-            "responders; allowed: a header with cohort_id, responders, n, line, region and trial.\n"
+            "responders; allowed: a header with responders, n, line and region. Choose a model that needs no region "
+            "(`alkbayes models`).\n"
         )
     assert [path.name for path in here.iterdir()] == ["mine.csv"]
 

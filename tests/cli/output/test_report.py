@@ -35,7 +35,10 @@ def test_it_goes_to_the_folder_of_the_run(alkbayes, copy: Path) -> None:
     assert alkbayes("summary", copy).exit_code == 0
     again = alkbayes("report", copy)
     assert (again.exit_code, again.stdout) == (2, "")
-    assert again.stderr.startswith(f"error: {copy / 'report.html'}: is there already")
+    assert again.stderr == (
+        f"error: {copy / 'report.html'}: is there already; nothing is overwritten. Remove it, or choose another name "
+        "with --out\n"
+    )
 
 
 def test_markdown_goes_where_it_is_asked_for(alkbayes, folder: Path, tmp_path: Path) -> None:

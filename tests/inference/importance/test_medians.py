@@ -170,7 +170,7 @@ def test_the_bundled_posterior_is_that_of_the_same_model_in_pymc() -> None:
     import pymc as pm
 
     spec = read_median_spec(model_path("pfs"))
-    medians = medians_of(read_evidence(columns=spec.columns))
+    medians = medians_of(read_evidence(needed=spec.columns))
     structure = build_structure(spec, medians.frame, medians.patients)
     posterior = sample_medians(structure, medians, seed=5, draws=8000)
     line, generation = structure.effects

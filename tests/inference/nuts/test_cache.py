@@ -1,6 +1,7 @@
 """Native code on disk: found again only by what was made from the very same things, and never needed."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -132,6 +133,20 @@ def test_a_disk_that_takes_nothing_costs_only_time(cache: Path) -> None:
     assert shelf.load(SOURCES) is None
 
 
+def test_a_folder_deleted_by_another_process_costs_only_time(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = numba.cfunc
+
+    def without_its_folder(*arguments: Any, **options: Any) -> Any:
+        shutil.rmtree(cache, ignore_errors=True)
+        return compiled(*arguments, **options)
+
+    monkeypatch.setattr(numba, "cfunc", without_its_folder)
+    (answer,) = Shelf("a").compile(SOURCES, {"number": twice, "OFFSET": 0.5})
+    assert answer.ctypes(2.0) == 4.5
+    assert not cache.exists()
+    assert Shelf("a").load(SOURCES) is None
+
+
 def test_the_oldest_make_room(cache: Path) -> None:
     for place in range(KEPT + 2):
         folder = cache / f"old-{place}"
@@ -153,7 +168,7 @@ from alkbayes.inference.nuts.compiled import compile_design
 from alkbayes.evidence.table import read_evidence
 from alkbayes.spec.schema import model_path, read_spec
 spec = read_spec(model_path(sys.argv[1]))
-design = build_design(spec, read_evidence(columns=spec.columns))
+design = build_design(spec, read_evidence(needed=spec.columns))
 for design in (design, replace(design, n=design.n + 1))[:int(sys.argv[2])]:
     compiled = compile_design(design)
     position = np.linspace(-1, 1, compiled.n_dim)
@@ -204,11 +219,11 @@ def test_the_modules_that_make_the_density_are_all_named() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     # Of these only `model.design` takes anything, and what it makes of it is in the design.
-    data = {"errors", "vocabulary", "evidence.numbers", "evidence.outcomes", "model.identification"}
-    data |= {"inference.nuts.cache"}
+    data = {"errors", "alk.levels", "alk.words", "vocabulary", "model.identification", "inference.nuts.cache"}
     data |= {"spec.faults", "spec.files", "spec.outcome", "spec.schema"}
     data |= {"text.digits", "text.json", "text.names", "text.wording"}
     named = {name.removeprefix("alkbayes.") for name in (*MADE_BY, *JOINT_MADE_BY)}
     unknown = {name.removeprefix("alkbayes.") for name in said} - named
+    data |= {name for name in unknown if name.startswith("evidence.")}
     # `draws` is what `joint` reads positions with, no part of its density.
     assert unknown <= data | {"model.draws"}

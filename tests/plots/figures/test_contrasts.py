@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.plots.figures.contrasts import contrasts
 from alkbayes.text.wording import probability
-from alkbayes.vocabulary import NOT_RANDOMISED, Contrast
+from alkbayes.vocabulary import Contrast
 
 
 def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
@@ -39,7 +40,7 @@ def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
 
 def test_it_says_that_cohorts_were_not_randomised(run, see) -> None:
     text = " ".join(see(contrasts(run.results.contrasts)[0]).words)
-    assert NOT_RANDOMISED in text
+    assert ORR.not_randomised in text
     assert "not randomised" in text.partition("95 %")[0]
 
 

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.plots.page.forest_rows import (
     NOT_COMPARED,
     Rank,
@@ -60,7 +61,7 @@ def test_pages_hold_every_row_once_and_no_more_than_fits(tables_of, room: float)
 def test_weights_are_those_of_random_effects(tables_of) -> None:
     _, cohorts = tables_of(8)
     tau2, variance = 0.4, 1 / cohorts["n"].to_numpy()
-    weights = weights_of(cohorts.assign(shrinkage=variance / (variance + tau2)))
+    weights = weights_of(cohorts.assign(shrinkage=variance / (variance + tau2)), ORR)
     inverse = 1 / (variance + tau2)
     assert weights.share == pytest.approx(inverse / inverse.sum())
     assert "information" in weights.meaning
@@ -70,7 +71,7 @@ def test_weights_are_those_of_random_effects(tables_of) -> None:
 def test_without_heterogeneity_weights_are_patients(tables_of, shrinkage: float | None) -> None:
     _, cohorts = tables_of(8)
     cohorts = cohorts.drop(columns="shrinkage") if shrinkage is None else cohorts.assign(shrinkage=shrinkage)
-    weights = weights_of(cohorts)
+    weights = weights_of(cohorts, ORR)
     assert weights.share == pytest.approx(cohorts["n"] / cohorts["n"].sum())
     assert weights.meaning == "Weight: share of all patients."
 
@@ -95,5 +96,5 @@ def test_a_row_over_its_own_patients_has_their_errors_too() -> None:
     assert (own["median"], own["mcse_median"]) == (0.4, 0.001)
     plain = pd.DataFrame([{"level": "x", "median": 0.5, "mcse_median": 0.03}])
     pd.testing.assert_frame_equal(over_own_patients(plain), plain)
-    assert summary_notes(pd.DataFrame([row])) == (NOT_COMPARED,)
-    assert summary_notes(plain) == ()
+    assert summary_notes(pd.DataFrame([row]), ORR) == (NOT_COMPARED.format(o=ORR),)
+    assert summary_notes(plain, ORR) == ()

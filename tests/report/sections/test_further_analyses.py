@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from alkbayes.cli import app
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.plots.source import RunTables
 from alkbayes.presentation.prediction import steady_sentence
 from alkbayes.report.blocks import Heading, Listing, Paragraph, Picture, Section, Table
@@ -160,7 +161,7 @@ def test_what_was_not_run_is_named_with_its_command(run: SimpleNamespace) -> Non
     (listing,) = [block for block in section.blocks if isinstance(block, Listing)]
     assert listing.text.splitlines() == [
         *(f"alkbayes {name} --for {run.folder}" for name in NAMES),
-        f"alkbayes predict {run.folder} --n PATIENTS",
+        f"alkbayes predict {run.folder} --n N",
     ]
     assert set(NAMES) < set(COMMANDS)
 
@@ -187,5 +188,5 @@ def test_a_sequence_of_a_run_is_another_thing_than_one_for_a_run(run: SimpleName
 
 
 def test_a_sentence_of_a_planned_trial_comes_to_its_end() -> None:
-    said = steady_sentence(None)
+    said = steady_sentence(None, ORR)
     assert said == "Doubling the cohort narrows the interval by 5 % or more up to 4,096 patients."
