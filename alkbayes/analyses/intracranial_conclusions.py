@@ -35,7 +35,8 @@ def record_of(found: IntracranialAnalysis) -> dict[str, Any]:
         "power_scaling": found.scaling.as_record(),
         "left_out": found.left_out,
         "conclusions": conclusions(found),
-        "notes": [*found.brain.evidence.notes, ORR.not_randomised],
+        "notes": list(found.brain.evidence.notes),
+        "caveat": ORR.not_randomised(found.brain.evidence.trials),
     }
 
 

@@ -20,6 +20,7 @@ class IntracranialRecord(TypedDict):
     left_out: dict[str, str]
     conclusions: list[str]
     notes: list[str]
+    caveat: str
     joint: dict[str, Any] | None
     failures: list[str]
 

@@ -252,7 +252,7 @@ def pfs_results(
         notes=(*_sentences(known, medians, weighted, left_out), *structure.notes),
         cautions=notes_of(
             *CAUTIONS,
-            *([Note(NoteKind.NOT_RANDOMISED, ORR.not_randomised)] if len(contrasts) else []),
+            *([Note(NoteKind.NOT_RANDOMISED, ORR.not_randomised(evidence.trials))] if len(contrasts) else []),
             *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if evidence.bundled else []),
         ),
         settings={"seed": seed, "draws": draws, "resamples": RESAMPLES},

@@ -200,7 +200,7 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
         matrix=matrix,
         options=options,
         comparisons=comparison_table(posterior, frame, errors, after=after),
-        cautions=(ORR.not_randomised, *_cautions(matrix, frame)),
+        cautions=(ORR.not_randomised(fit.evidence.trials), *_cautions(matrix, frame)),
         findings=tuple(_finding(str(earlier), of) for earlier, of in options.groupby("earlier", sort=False)),
     )
 

@@ -15,12 +15,14 @@ from alkbayes.criticism.loo_cohorts import CohortsLeftOut, leave_one_cohort_out
 from alkbayes.criticism.loo_trials import Refitted, elpd_of, elpd_without_trial, tasks_of
 from alkbayes.errors import RunError
 from alkbayes.estimates.headline import Reported, headline_of, reported_of
+from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of, mixture_errors
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.fit import Fit
 from alkbayes.model.restriction import Trial, trials_of
 from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress, in_processes
 from alkbayes.text.json import records
+from alkbayes.text.names import shown
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import Standard
 
@@ -36,6 +38,8 @@ FEW = 100
 al.)."""
 COHORT, TRIAL = "cohort", "trial"
 STACKED = "(stacked)"
+ERRORS = ("mcse_median", "mcse_low", "mcse_high")
+"""Columns of Monte Carlo errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Comparison:
     stacked
         A row for each run and each headline estimate common to all runs, and one for `run` "(stacked)": the mixture of
         their posteriors with the weights of `weights_by`. Columns number, table, group, level, measure, run, weight,
-        mean, sd, median, low, high; proportions in [0, 1], SDs on the logit scale, equal-tailed 95 % intervals.
+        mean, sd, median, low, high, mcse_median, mcse_low, mcse_high (Monte Carlo standard errors); proportions in
+        [0, 1], SDs on the logit scale, equal-tailed 95 % intervals.
     weights_by
         "trial", or "cohort" if the table names no trials.
     cautions
@@ -132,7 +137,11 @@ def compare_fits(
     cautions = _bad_weights(by_cohort)
     trials = trials_of(next(iter(fits.values())).evidence)
     refitted: dict[str, list[Refitted]] = {}
-    if trials is not None and len(trials) > 1:
+    if trials is None:
+        cautions.append("Trials are not left out in turn: the table does not say which cohorts are of one trial.")
+    elif len(trials) == 1:
+        cautions.append(f"Trials are not left out in turn: all cohorts are of one trial, {shown(trials[0].name)}.")
+    else:
         refitted = refit_without_trials(fits, trials, workers=workers, progress=progress)
         elpds[TRIAL] = {name: elpd_of(fit, trials, refitted[name]) for name, fit in fits.items()}
         cautions += [
@@ -192,16 +201,21 @@ def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd
     # Over each row's own patients, which are the same in every model; a mix of other columns is not.
     posteriors = {name: posterior_of(replace(fit, standard=Standard.OWN)) for name, fit in fits.items()}
     reported = {name: {number.key: number for number in reported_of(each)} for name, each in posteriors.items()}
+    errors = {name: error_columns_of(fit) for name, fit in fits.items()}
     headline = {number.key: number for each in posteriors.values() for number in headline_of(each)}
     rows = []
     for key, number in headline.items():
         if not all(key in numbers for numbers in reported.values()):
             continue
-        draws = {name: numbers[key].draws.ravel() for name, numbers in reported.items()}
+        draws = {name: numbers[key].draws for name, numbers in reported.items()}
         for name, values in draws.items():
-            rows.append(_row(number, name, weights[name]) | summarise(values, np.ones(values.size)))
+            found = {error: value for error, value in errors[name](values).items() if error in ERRORS}
+            rows.append(_row(number, name, weights[name]) | summarise(values) | found)
         shares = np.concatenate([np.full(values.size, weights[name] / values.size) for name, values in draws.items()])
-        rows.append(_row(number, STACKED, 1.0) | summarise(np.concatenate(list(draws.values())), shares))
+        mixed = np.concatenate([values.ravel() for values in draws.values()])
+        parts = [(values, weights[name], mean_error_of(fits[name])) for name, values in draws.items()]
+        found = dict(zip(ERRORS, mixture_errors(parts, mixed, shares), strict=True))
+        rows.append(_row(number, STACKED, 1.0) | summarise(mixed, shares) | found)
     return pd.DataFrame(rows)
 
 

@@ -34,6 +34,7 @@ from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.fit import Fit, global_parameters, judged
 from alkbayes.inference.settings import Engine
+from alkbayes.model.design import parameters
 from alkbayes.model.summary import summarise
 from alkbayes.text.digits import ratio_decimals, supported_decimals
 from alkbayes.text.json import records
@@ -43,6 +44,8 @@ type Array = NDArray[np.float64]
 
 PERCENT_MEASURES = ("risk_difference", "share")
 """Measures other than pooled rates that are printed in percent."""
+POSITIVE_MEASURES = ("odds_ratio", "sd", "correlation")
+"""Measures that are positive and rounded on the log scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class Diagnosis:
         headline estimates), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse, mcse_median, mcse_low,
         mcse_high (Monte Carlo standard errors of mean, median and the ends of the 95 % interval), percent (True if
         printed in percent), ratio (True if rounded on the log scale) and decimals (those supported by the errors as
-        printed; for a ratio those of its median). Rates and shares are proportions in [0, 1]. For draws by quadrature
-        rhat is missing.
+        printed; on the log scale those of the median). Rates and shares are proportions in [0, 1]. For draws by
+        quadrature rhat is missing.
     divergent
         Location of divergent transitions, see :func:`where_divergent`; empty without any.
     ebfmi
@@ -197,10 +200,11 @@ def _quantities(fit: Fit) -> Iterator[dict[str, Any]]:
             worth(number.draws),
             headline=number.key in headline,
             percent=percent,
-            ratio=number.measure == "odds_ratio",
+            ratio=number.measure in POSITIVE_MEASURES,
         )
+    positive = {parameter.name for parameter in parameters(fit.design) if parameter.support != "real"}
     for name, draws in _scalars(judged(fit.tree["posterior"].to_dataset())):
-        yield _quantity(PARAMETER, name, draws, worth(draws), headline=False, percent=False, ratio=False)
+        yield _quantity(PARAMETER, name, draws, worth(draws), headline=False, percent=False, ratio=name in positive)
 
 
 def _quantity(

@@ -1,6 +1,6 @@
 """Exact leave-one-trial-out: each trial's influence on the headline estimates, and its prediction from the others."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +15,25 @@ from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
 from alkbayes.criticism.loo_cohorts import log_mean
 from alkbayes.criticism.refits import Without, refit, without
 from alkbayes.errors import EvidenceError
-from alkbayes.estimates.headline import Key, Reported, headline_of
-from alkbayes.estimates.monte_carlo import mean_error_of
+from alkbayes.estimates.headline import Key, headline_of
+from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.fit import Fit
 from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine
 from alkbayes.model.design import Design
 from alkbayes.model.restriction import Trial, trials_of, vanished_levels
+from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress, in_processes
 from alkbayes.text.json import records
+from alkbayes.text.wording import signed
 
 type Array = NDArray[np.float64]
+type Summary = dict[str, float]
+"""Summary of an estimate with its Monte Carlo errors, by column."""
+
+SHOWN = ("median", "low", "high")
+"""Numbers of a summary in a table of moves."""
 
 NOISE = 2.0
 """Monte Carlo errors above which a shift is more than noise."""
@@ -43,10 +50,12 @@ class TrialsLeftOut:
     moves
         A row for each trial and headline estimate, the trial with the largest shift first. Columns trial, cohorts,
         patients; number (its name), table, group, level, measure (see :class:`alkbayes.estimates.headline.Reported`);
-        whole and without (posterior means with and without the trial), move (their difference), mcse (its Monte Carlo
-        standard error), move_sd (the shift in posterior SDs of the whole fit) and beyond_noise, True if the shift
-        exceeds 2 mcse. Proportions are in [0, 1], SDs on the logit scale. `without` and derived columns are NaN for an
-        estimate undefined without the trial.
+        median, low and high (posterior median and ends of the 95 % interval with all trials) and without_median,
+        without_low and without_high (without the trial), each with its Monte Carlo standard error (mcse_median,
+        mcse_without_median and so on); move (the difference of the medians), mcse (its Monte Carlo standard error),
+        move_sd (the shift in posterior SDs of the whole fit) and beyond_noise, True if the shift exceeds 2 mcse.
+        Proportions are in [0, 1], SDs on the logit scale. What is without the trial, and derived from it, is NaN for an
+        estimate undefined without it.
     trials
         A row for each trial in the same order. Columns trial, cohorts, patients, responders, elpd (log predictive
         density of all its cohorts given the other trials; NaN if the deviations cannot be integrated out), elpd_mcse,
@@ -82,9 +91,9 @@ class LeftOutTrial:
 
 @dataclass(frozen=True, slots=True)
 class Refitted:
-    """Results kept from a refit: means of the headline estimates with their Monte Carlo errors, elpd, engine."""
+    """Results kept from a refit: summaries of the headline estimates with Monte Carlo errors, elpd, engine."""
 
-    means: dict[Key, tuple[float, float]]
+    summaries: dict[Key, Summary]
     elpd: float
     elpd_mcse: float
     engine: Engine
@@ -108,14 +117,13 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
     trials = trials_to_leave_out(fit)
     tasks = tasks_of(fit, trials)
     made = in_processes(without_trial, tasks, workers=workers, progress=progress)
-    numbers, error = headline_of(posterior_of(fit)), mean_error_of(fit)
-    whole = {number.key: (*_mean(number, error), float(number.draws.std())) for number in numbers}
+    numbers, whole = headline_of(posterior_of(fit)), _summaries(fit)
     moves = pd.DataFrame(
         [
             _counts(fit, task.trial)
             | {"number": number.name, "table": number.table, "group": number.group, "level": number.level}
             | {"measure": number.measure}
-            | _move(whole[number.key], found.means.get(number.key))
+            | _move(whole[number.key], found.summaries.get(number.key))
             for task, found in zip(tasks, made, strict=True)
             for number in numbers
         ]
@@ -137,9 +145,7 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
 def without_trial(left_out: LeftOutTrial) -> Refitted:
     """Fit without a trial, and keep the headline estimates and elpd."""
     fit = refit(left_out.task)
-    error = mean_error_of(fit)
-    means = {number.key: _mean(number, error) for number in headline_of(posterior_of(fit))}
-    return Refitted(means, *_predicted(left_out, fit), fit.provenance.engine, fit.diagnostics.failures)
+    return Refitted(_summaries(fit), *_predicted(left_out, fit), fit.provenance.engine, fit.diagnostics.failures)
 
 
 def elpd_without_trial(left_out: LeftOutTrial) -> Refitted:
@@ -212,16 +218,16 @@ def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
     if moved.empty:
         sentences.append("No headline number moves beyond its Monte Carlo error, whichever trial is left out.")
     elif large:
-        numbers = "; ".join(f"{row['number']} without {row['trial']} ({row['move_sd']:+.1f})" for row in large)
+        numbers = "; ".join(f"{row['number']} without {row['trial']} ({signed(row['move_sd'])} SD)" for row in large)
         sentences.append(
-            f"By a posterior SD or more move, in posterior SDs: {numbers}. Report these numbers with and without the "
-            "trial, and look at its counts and its classification."
+            f"Shifts of a posterior SD or more: {numbers}. Report these numbers with and without the trial, and check "
+            "its counts and classification."
         )
     else:
         most = max(moved.to_dict(orient="records"), key=lambda row: abs(row["move_sd"]))
         sentences.append(
             f"No headline number moves by a posterior SD, whichever trial is left out. The largest move is that of "
-            f"{most['number']} without {most['trial']}, {most['move_sd']:+.2f} posterior SDs."
+            f"{most['number']} without {most['trial']}, {signed(most['move_sd'], 2)} posterior SDs."
         )
     for row in found.trials.to_dict(orient="records"):
         if row["lost"]:
@@ -235,24 +241,29 @@ def verdict(found: TrialsLeftOut) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _mean(number: Reported, error: Callable[[Array], float]) -> tuple[float, float]:
-    """Return the posterior mean of an estimate and its Monte Carlo standard error."""
-    by_draw = number.draws.reshape(len(number.draws), -1).mean(axis=1)
-    return float(by_draw.mean()), error(by_draw)
-
-
-def _move(whole: tuple[float, float, float], without: tuple[float, float] | None) -> dict[str, float | bool]:
-    mean, mcse, sd = whole
-    there, error = (np.nan, np.nan) if without is None else without
-    move, both = there - mean, float(np.hypot(mcse, error))
+def _summaries(fit: Fit) -> dict[Key, Summary]:
+    """Return the summary of each headline estimate, with its Monte Carlo errors."""
+    errors = error_columns_of(fit)
     return {
-        "whole": mean,
-        "without": there,
-        "move": move,
-        "mcse": both,
-        "move_sd": move / sd if sd > 0 else np.nan,
-        "beyond_noise": bool(abs(move) > NOISE * both),
+        number.key: summarise(number.draws) | dict(errors(number.draws)) for number in headline_of(posterior_of(fit))
     }
+
+
+def _move(whole: Summary, without: Summary | None) -> dict[str, float | bool]:
+    there = dict.fromkeys(whole, np.nan) if without is None else without
+    move, both = there["median"] - whole["median"], float(np.hypot(whole["mcse_median"], there["mcse_median"]))
+    return (
+        {name: whole[name] for name in SHOWN}
+        | {f"mcse_{name}": whole[f"mcse_{name}"] for name in SHOWN}
+        | {f"without_{name}": there[name] for name in SHOWN}
+        | {f"mcse_without_{name}": there[f"mcse_{name}"] for name in SHOWN}
+        | {
+            "move": move,
+            "mcse": both,
+            "move_sd": move / whole["sd"] if whole["sd"] > 0 else np.nan,
+            "beyond_noise": bool(abs(move) > NOISE * both),
+        }
+    )
 
 
 def _counts(fit: Fit, trial: Trial) -> dict[str, object]:

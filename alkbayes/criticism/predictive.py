@@ -142,6 +142,8 @@ class PosteriorChecks:
         Each for either kind.
     outcome
         What the cohorts count.
+    unit
+        What a new cohort has a new one of, such as "trial"; None if the model has no such heterogeneity.
     """
 
     cohorts: pd.DataFrame
@@ -149,6 +151,7 @@ class PosteriorChecks:
     pit: Mapping[str, Array]
     statistics: tuple[Statistic, ...]
     outcome: Outcome
+    unit: str | None
 
     @property
     def conclusion(self) -> str:
@@ -236,6 +239,7 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
         pit=pits,
         statistics=tuple(statistics),
         outcome=fit.evidence.outcome,
+        unit=fit.design.new_unit,
     )
 
 

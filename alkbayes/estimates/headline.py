@@ -49,10 +49,10 @@ class Reported:
 
     @property
     def name(self) -> str:
-        """Name for a reader, such as "line naive, mean" or "line pretreated vs naive, odds ratio"."""
+        """Name for a reader, such as "overall, mean", "line naive, mean" or "line pretreated vs naive, odds ratio"."""
         if self.table == HETEROGENEITY:
             return self.level
-        place = self.level if self.group == ALL else f"{column_title(self.group)} {self.level}"
+        place = column_title(ALL) if self.group == ALL else f"{column_title(self.group)} {self.level}"
         return f"{place}, {self.measure.replace('_', ' ')}"
 
     @property

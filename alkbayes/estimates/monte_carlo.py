@@ -5,7 +5,7 @@ doi:10.1214/20-BA1221). Draws by quadrature are independent except for duplicate
 for these the copies of one proposal are treated as a cluster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,6 +144,30 @@ def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, fl
     for name, value, width in zip(QUANTILES, values, high - low, strict=True):
         found[name] = (float(value), float(width) / 2)
     return found
+
+
+def mixture_errors(
+    parts: Sequence[tuple[Array, float, MeanError]], mixed: Array, shares: Array
+) -> tuple[float, float, float]:
+    """Return the Monte Carlo errors of median, lower and upper end of the 95 % interval of a mixture of posteriors.
+
+    Parameters
+    ----------
+    parts
+        Of each posterior the draws, shape (draw,) or (draw, replicate), its weight, and the error of a mean. The
+        weights sum to one and are taken as known, the posteriors as independent.
+    mixed, shares
+        All draws, shape (draw,), and the weight of each.
+    """
+    found = []
+    for prob in QUANTILES.values():
+        at = float(np.quantile(mixed, prob, weights=shares, method="inverted_cdf"))
+        reach = float(np.sqrt(sum((weight * share_below(draws, at, error)[1]) ** 2 for draws, weight, error in parts)))
+        ends = [max(prob - reach, 0.0), min(prob + reach, 1.0)]
+        low, high = np.quantile(mixed, ends, weights=shares, method="inverted_cdf")
+        found.append(float(high - low) / 2)
+    median, low, high = found
+    return median, low, high
 
 
 def share_below(draws: Array, value: float, mean_error: MeanError) -> tuple[float, float]:

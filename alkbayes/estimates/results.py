@@ -76,7 +76,11 @@ def results_of(fit: "Fit") -> Results:
         *fit.evidence.notes,
         *fit.design.notes,
         *table_cautions(fit.evidence),
-        *([Note(NoteKind.NOT_RANDOMISED, fit.evidence.outcome.not_randomised)] if len(contrasts) else []),
+        *(
+            [Note(NoteKind.NOT_RANDOMISED, fit.evidence.outcome.not_randomised(fit.evidence.trials))]
+            if len(contrasts)
+            else []
+        ),
         *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if fit.evidence.bundled else []),
     )
     evidence = fit.evidence
@@ -113,6 +117,7 @@ def results_of(fit: "Fit") -> Results:
             "diagnostics": fit.diagnostics.as_record(),
             "pooled": records(pooled),
             "heterogeneity": records(heterogeneity),
+            "heterogeneity_unit": fit.design.new_unit,
             "contrasts": records(contrasts),
             "classical": [
                 row | {"notes": [note.as_record() for note in group.pooled.notes]}

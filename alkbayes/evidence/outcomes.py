@@ -84,12 +84,12 @@ class Outcome:
         """The relative pronoun for the units."""
         return "who" if self.unit in PEOPLE else "which"
 
-    @property
-    def not_randomised(self) -> str:
-        """Caveat for readers of any contrast."""
+    def not_randomised(self, trials: int | None) -> str:
+        """Return the caveat for readers of any contrast; `trials` is their number, None if the table names none."""
+        compared = "trials" if trials is not None and trials > 1 else "cohorts"
         return (
-            f"Cohorts are not randomised between levels: a contrast compares different trials, {self.units} and years, "
-            "and is no treatment effect."
+            f"Cohorts are not randomised between levels: a contrast compares different {compared}, {self.units} and "
+            "years, and is no treatment effect."
         )
 
     def events_of(self, count: int) -> str:

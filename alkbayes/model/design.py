@@ -23,7 +23,14 @@ from alkbayes.evidence.numbers import number_in
 from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import trial_names
 from alkbayes.likelihood.links import Link
-from alkbayes.model.identification import check_reference, heterogeneity_note, level_note, number_note, spread_note
+from alkbayes.model.identification import (
+    ONE_TRIAL,
+    check_reference,
+    heterogeneity_note,
+    level_note,
+    number_note,
+    spread_note,
+)
 from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.spec.schema import (
     COHORT,
@@ -296,6 +303,11 @@ class Structure:
             for column, levels in self.profiles.items()
         }
 
+    @property
+    def new_unit(self) -> str | None:
+        """Name of the units, such as "trial", of which a future cohort has a new one; None if the model has none."""
+        return None if self.group is None else self.group.unit
+
 
 @dataclass(frozen=True, slots=True)
 class Design(Structure):
@@ -407,6 +419,8 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
     index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
     apart = "the shapes of their distributions" if all(term.by is None for term in terms) else "what differs by level"
     notes.append(heterogeneity_note(names, index, group=unit, merged=merged, apart=apart))
+    if len(frame) > 1 and all(term.column != TRIAL for term in spec.heterogeneity):
+        notes.append(ONE_TRIAL if len(set(trial_names(frame))) == 1 else "")
     notes += [
         f"{column_title(labels[declared.by])}: every cohort is {str(levels_of[declared.by][0])!r}, so that the "
         f"heterogeneity between {term.label}s has one tau."
@@ -489,8 +503,8 @@ def _effects_of(
                     f"{column_title(block.label)}: no cohort has the reference level {block.levels[0]!r}, so the "
                     "intercept rests on its prior and on the differences' priors"
                 )
-            if varies and len(block.columns) == 1:
-                notes.append(level_note(block.label, block.levels, block.index))
+            if len(block.columns) == 1:
+                notes.append(level_note(block.label, block.levels, block.index, heterogeneous=varies))
         else:
             notes.append(
                 f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "

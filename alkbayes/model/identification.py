@@ -13,6 +13,16 @@ from alkbayes.vocabulary import TOTAL
 
 type Index = NDArray[np.intp]
 
+NO_VARIANCE = (
+    "The model has no variance between cohorts: the prediction interval leaves out differences between cohorts."
+)
+"""Note on a model without heterogeneity, whose prediction intervals are credible intervals."""
+ONE_TRIAL = (
+    "All cohorts are of one trial, and the model has no term for trials: its intervals leave out differences between "
+    "trials."
+)
+"""Note on a table of one trial where no parameter stands for differences between trials."""
+
 
 def heterogeneity_note(
     names: Sequence[str],
@@ -22,7 +32,7 @@ def heterogeneity_note(
     merged: bool,
     apart: str = "the shapes of their distributions",
 ) -> str:
-    """Return a note on heterogeneity that a table cannot separate, empty if it can.
+    """Return a note on heterogeneity that a model lacks or a table cannot separate, empty if there is none.
 
     Parameters
     ----------
@@ -38,7 +48,7 @@ def heterogeneity_note(
         What tells two terms apart that are not merged though every group gives one cohort.
     """
     if not names:
-        return ""
+        return NO_VARIANCE
     both = listed(names)
     if len(index) == 1:
         which = f"tau_{TOTAL}, the one heterogeneity term that is fitted for {both}," if merged else both
@@ -65,21 +75,25 @@ def heterogeneity_note(
     return ""
 
 
-def level_note(label: str, levels: Sequence[str], index: Index) -> str:
+def level_note(label: str, levels: Sequence[str], index: Index, *, heterogeneous: bool) -> str:
     """Return a note on the levels of an effect with a single cohort, empty if there are none.
 
-    `index` is the level of each cohort, shape (cohort,).
+    `index` is the level of each cohort, shape (cohort,); `heterogeneous` says whether cohorts of a level differ in the
+    model.
     """
     sizes = np.bincount(index, minlength=len(levels))
     single = [level for level, size in zip(levels, sizes, strict=True) if size == 1]
     if not single or len(index) == 1:
         return ""
+    have = "has one cohort" if len(single) == 1 else "have one cohort each"
+    if not heterogeneous:
+        of = "that level" if len(single) == 1 else "these levels"
+        return f"{column_title(label)}: {listed(single)} {have}: nothing shows how cohorts of {of} differ."
     if len(single) == np.count_nonzero(sizes):
         return (
             f"{column_title(label)}: every level has one cohort, so that differences between levels are not separable "
             "from those between cohorts: how much is which rests on the priors."
         )
-    have = "has one cohort" if len(single) == 1 else "have one cohort each"
     return (
         f"{column_title(label)}: {listed(single)} {have}, whose deviation is not separable from the level's "
         "effect: the level's interval rests on the heterogeneity of the other cohorts and on its prior."

@@ -1,8 +1,8 @@
 """Planned cohort: its levels, and draws of its response rate from a run's model.
 
-It is a new cohort in a new trial, with its own deviations: the estimand `next_cohort` for its levels. Columns left open
-are averaged over the patients of the table's cohorts with these levels, as in the pooled table, or over all patients if
-there is no such cohort.
+It is a new cohort in a new trial, if the model has trials, with its own deviations: the estimand `next_cohort` for its
+levels. Columns left open are averaged over the patients of the table's cohorts with these levels, as in the pooled
+table, or over all patients if there is no such cohort.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,6 +56,10 @@ class PlannedCohort:
         Draws of the true response rate, proportions, shape (draw, future cohort).
     outcome
         What its rate counts.
+    unit
+        What the cohort has a new one of, such as "trial"; None if the model has no such heterogeneity.
+    varies
+        Whether the model has any variance between cohorts of the same levels.
     """
 
     levels: Mapping[str, str]
@@ -65,6 +69,8 @@ class PlannedCohort:
     patients: int
     rates: Array
     outcome: Outcome
+    unit: str | None
+    varies: bool
 
     @property
     def seen(self) -> bool:
@@ -133,6 +139,8 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
         patients=int(fit.design.n[members].sum()),
         rates=rates,
         outcome=fit.evidence.outcome,
+        unit=fit.design.new_unit,
+        varies=bool(fit.design.heterogeneity) or fit.design.rho_prior is not None,
     )
 
 

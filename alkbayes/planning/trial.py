@@ -16,6 +16,7 @@ from scipy.special import bdtrc
 
 from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of
 from alkbayes.inference.fit import Fit
+from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.model.summary import summarise
 from alkbayes.planning.beta_mixture import VAGUE, BetaMixture
 from alkbayes.planning.cohort import PlannedCohort
@@ -153,6 +154,8 @@ class Prediction:
             found.append("A prior falls from one end of the scale: its ELIR is negative and means nothing.")
         if any(prior.sizes.modes > 1 for prior in self.priors):
             found.append("A prior has several modes: its ESS is ill-defined, and Morita's is at the highest of them.")
+        if not self.cohort.varies:
+            found.append(NO_VARIANCE)
         return [*found, NOT_RANDOMISED_TRIALS.format(o=self.cohort.outcome)]
 
     @property

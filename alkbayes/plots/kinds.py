@@ -61,7 +61,7 @@ def _contrasts(run: "RunTables") -> list["Figure"]:
     if run.contrasts.empty:
         raise _has_no(run, "contrasts", "an effect with two levels")
     averaged = contrast_patients(run.document)
-    return contrasts(run.contrasts, replace(run.caption, notes=(*averaged, *run.caption.notes)))
+    return contrasts(run.contrasts, replace(run.caption, notes=(*averaged, *run.caption.notes)), trials=run.trials)
 
 
 def _shrinkage(run: "RunTables") -> list["Figure"]:
@@ -120,7 +120,8 @@ def _predictive(run: "RunTables") -> list["Figure"]:
     from alkbayes.criticism.predictive import posterior_checks
     from alkbayes.plots.figures.predictive import predictive
 
-    return predictive(posterior_checks(run.fit).cohorts, run.caption)
+    found = posterior_checks(run.fit)
+    return predictive(found.cohorts, run.caption, unit=found.unit)
 
 
 def _calibration(run: "RunTables") -> list["Figure"]:
@@ -146,7 +147,7 @@ def _sensitivity(run: "RunTables") -> list["Figure"]:
             f"{run.folder}: the sensitivity of this run was not computed yet. First: "
             f"{command_for('sensitivity', run.folder)}"
         )
-    return sensitivity(kept["sensitivity"]["alternatives"], run.caption)
+    return sensitivity(kept["sensitivity"]["alternatives"], run.caption, trials=run.trials)
 
 
 def _sequence(run: "RunTables") -> list["Figure"]:
@@ -155,7 +156,7 @@ def _sequence(run: "RunTables") -> list["Figure"]:
     from alkbayes.plots.figures.sequence import sequence
 
     fit = run.fit
-    return sequence(sequence_table(posterior_of(fit), fit.evidence.frame), run.caption)
+    return sequence(sequence_table(posterior_of(fit), fit.evidence.frame), run.caption, trials=run.trials)
 
 
 KINDS: Mapping[str, Kind] = {

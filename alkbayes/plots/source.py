@@ -66,6 +66,11 @@ class RunTables:
         return table.astype(kinds)
 
     @property
+    def trials(self) -> int | None:
+        """Number of trials; None if the table names none."""
+        return self.document["evidence"]["trials"]
+
+    @property
     def outcome(self) -> Outcome:
         """Outcome counted."""
         return Outcome(**self.document["outcome"])

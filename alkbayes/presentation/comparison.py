@@ -5,7 +5,7 @@ from typing import Any
 
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import shown
-from alkbayes.text.wording import figure, percent, percent_interval
+from alkbayes.text.wording import figure, headline
 
 type Document = Mapping[str, Any]
 """Value of `comparison` in `compare --json`."""
@@ -50,7 +50,7 @@ def stacked_rows(found: Document) -> ReaderTable:
         rows.append((shown(number),))
         rows += [_stacked(row) for row in found["stacked"] if row["number"] == number]
     weights = f"(stacked): the mixture of the runs' posteriors with the weights by {found['weights_by']}."
-    return ReaderTable("Headline numbers; rates in %", ("", "mean", "95 % interval"), tuple(rows), notes=(weights,))
+    return ReaderTable("Headline numbers; rates in %", ("", "median", "95 % interval"), tuple(rows), notes=(weights,))
 
 
 def _elpd(row: Document) -> tuple[str, ...]:
@@ -59,11 +59,5 @@ def _elpd(row: Document) -> tuple[str, ...]:
 
 
 def _stacked(row: Document) -> tuple[str, ...]:
-    """Return a number's mean and interval: rates in percent, SDs unscaled."""
-    name = f" {row['run']}"
-    if row["measure"] in ("sd", "correlation"):
-        return name, figure(row["mean"]), f"{figure(row['low'])}–{figure(row['high'])}"
-    if row["measure"] == "risk_difference":
-        low, high = (percent(row[end]).replace("-", "−") for end in ("low", "high"))
-        return name, percent(row["mean"]).replace("-", "−"), f"{low} to {high}"
-    return name, percent(row["mean"]), percent_interval(row["low"], row["high"])
+    """Return a number's posterior median and interval: rates in percent, SDs unscaled."""
+    return f" {row['run']}", *headline(row)

@@ -14,6 +14,7 @@ from alkbayes.text.wording import (
     decimals_of,
     difference,
     limits,
+    new_cohort,
     percent,
     percent_interval,
     probability,
@@ -34,17 +35,14 @@ EXPLAINED = {
     "rho": "intraclass correlation of the {o.units} of a cohort",
 }
 SHARES = ("explained", "i2")
-COLUMN_MEANINGS = (
+CLASSICAL_MEANINGS = (
     ("crude", "all {o.events} over all {o.units} (Wilson interval): ignores heterogeneity between cohorts"),
     (
         "inverse-variance",
         "REML on the logit scale, from the counts alone, with a Hartung-Knapp interval (factor held at 1 or above)",
     ),
-    ("typical", "a cohort in the middle of the distribution, with its credible interval"),
-    ("mean", "the average over trials and cohorts, with its credible interval"),
-    ("next cohort", "prediction interval: where the {o.rate} of a new cohort of a new trial may lie"),
 )
-"""Meanings of the columns in the table of pooled rates, `o` the outcome."""
+"""Meanings of the classical columns in the table of pooled rates, `o` the outcome."""
 OWN_MIX = (
     "own mix",
     "over each level's own {o.units}, {o.who} also differ in the other columns: not for comparing levels",
@@ -63,6 +61,7 @@ SIDE_PREDICTED = (
     f"the combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
 """Meaning of the marks of contrasts."""
+MEDIANS = "Estimates of the model are posterior medians with equal-tailed 95 % intervals."
 WHOLE_PERCENTS = "Whole percentages: the Monte Carlo error does not support a decimal; more draws would."
 
 
@@ -85,9 +84,26 @@ def pooled_rows(document: Document) -> ReaderTable:
 
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     """Return the meaning of each column in the table of pooled rates."""
-    outcome, own_mix = outcome_of(document), (OWN_MIX,) if is_standardised(document["pooled"]) else ()
-    meanings = (*COLUMN_MEANINGS[:2], *own_mix, *COLUMN_MEANINGS[2:])
+    outcome, new = outcome_of(document), new_cohort(document["heterogeneity_unit"])
+    meanings = (
+        *CLASSICAL_MEANINGS,
+        *([OWN_MIX] if is_standardised(document["pooled"]) else []),
+        ("typical", "a cohort in the middle of the distribution, with its credible interval"),
+        ("mean", f"the average over {varying_units(document)}, with its credible interval"),
+        ("next cohort", f"prediction interval: where the {outcome.rate} of {new} may lie"),
+    )
     return tuple((name, meaning.format(o=outcome)) for name, meaning in meanings)
+
+
+def varying_units(document: Document) -> str:
+    """Return the units that an average is over: cohorts, and what they are nested in if the model tells these apart."""
+    unit = document["heterogeneity_unit"]
+    return "cohorts" if unit is None else f"{shown(unit)}s and cohorts"
+
+
+def cohorts_vary(document: Document) -> bool:
+    """Return whether the model has any variance between cohorts of the same levels."""
+    return any(row["parameter"].startswith("tau_") or row["parameter"] == "rho" for row in document["heterogeneity"])
 
 
 def heterogeneity_rows(document: Document) -> ReaderTable:
@@ -318,7 +334,8 @@ def _meaning(parameter: str, document: Document) -> str:
             return f"between {label}s with {shown(level)}, SD on the {{link}} scale"
         if any(row["parameter"] == f"spread_{label}" for row in document["heterogeneity"]):
             return f"between {label}s, geometric mean over the levels, SD on the {{link}} scale"
-        return f"between {label}s{' of one trial' if label == 'cohort' else ''}, SD on the {{link}} scale"
+        unit = document["heterogeneity_unit"] if label == "cohort" else None
+        return f"between {label}s{'' if unit is None else f' of one {unit}'}, SD on the {{link}} scale"
     # A parameter's name replaces the colon of a group, and of column names, by an underscore.
     effect = next((row for row in document["pooled"] if slug_of(row["group"]) == label), None)
     columns = column_title(label) if effect is None else columns_title(effect)

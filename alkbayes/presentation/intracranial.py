@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from alkbayes.evidence.outcomes import ORR
 from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, Title, not_converged, rows_by
 from alkbayes.text.digits import supported_decimals
 from alkbayes.text.names import level_name, shown
@@ -18,7 +17,7 @@ PROBABILITY_DECIMALS = 3
 
 def counted_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
     """Return the outcome counted and the cohorts without it, if not already stated."""
-    return tuple(Sentence(note) for note in record["notes"] if note != ORR.not_randomised)
+    return tuple(map(Sentence, record["notes"]))
 
 
 def intracranial_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
@@ -38,7 +37,7 @@ def intracranial_parts(record: "IntracranialRecord") -> tuple[Part, ...]:
         *_contrasts(record),
         *map(Sentence, record["conclusions"]),
         *together,
-        Sentence(ORR.not_randomised, strong=True),
+        Sentence(record["caveat"], strong=True),
     )
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
+from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.presentation.fit import (
     OVER_ITS_OWN,
     PARTLY_PREDICTED,
     WHOLLY_PREDICTED,
     Document,
+    cohorts_vary,
     cross_check_faults,
     measures,
     outcome_of,
@@ -22,6 +24,7 @@ from alkbayes.text.wording import (
     difference,
     joined,
     limits,
+    new_cohort,
     percent,
     percent_interval,
     probability,
@@ -54,9 +57,11 @@ def _results(document: Document) -> Iterator[tuple[str, str]]:
     overall = pooled[ALL, ALL]
     middle, interval = rate(overall["mean"])
     told = (
-        f"{middle} % on average ({PROB} credible interval {interval}); {limits(overall['next_cohort'])} % in a new "
-        f"cohort of a new trial ({PROB} prediction interval)."
+        f"{middle} % on average ({PROB} credible interval {interval}); {limits(overall['next_cohort'])} % in "
+        f"{new_cohort(document['heterogeneity_unit'])} ({PROB} prediction interval)."
     )
+    if not cohorts_vary(document):
+        told += f" {NO_VARIANCE}"
     yield f"Pooled {outcome_of(document).label}", told
     if columns:
         yield _by_level(columns[0], pooled, document)

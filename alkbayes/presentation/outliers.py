@@ -6,7 +6,7 @@ from typing import Any
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import shown
-from alkbayes.text.wording import counted, figure, p_value, percent, percent_interval, points
+from alkbayes.text.wording import counted, figure, headline, moved_by, p_value, percent, percent_interval
 
 type Document = Mapping[str, Any]
 """Value of `outliers` or `by_trial` in `outliers --json`."""
@@ -70,7 +70,8 @@ def trial_rows(found: Document) -> ReaderTable:
         notes=(
             *_still([row["largest"] for row in trials[SHOWN:]]),
             "moves most: the number that moves most, in posterior SDs (last column).",
-            "move: of its posterior mean; of a rate in percentage points.",
+            "with, without: posterior medians with and without the trial; rates in %.",
+            "move: of a rate in percentage points.",
             "±: Monte Carlo error of the move; below two of them it is noise.",
         ),
     )
@@ -129,7 +130,10 @@ def _trial(trial: Document, moves: Sequence[Document]) -> tuple[str, ...]:
 
 def _moved(row: Document) -> tuple[str, str, str, str]:
     """Return a number with and without a trial, its shift and error: rates in percent, SDs unscaled."""
-    if row["measure"] in SCALES_OF_SD:
-        return figure(row["whole"]), figure(row["without"]), figure(row["move"]), figure(row["mcse"], 3)
-    whole, without = (percent(row[name]).replace("-", "−") for name in ("whole", "without"))
-    return whole, without, points(row["move"], 2), figure(100 * row["mcse"])
+    whole, _ = headline(row)
+    if row["without_median"] is None:
+        return whole, "–", "–", "–"
+    left = {name.replace("without_", ""): value for name, value in row.items() if "without_" in name}
+    without, _ = headline(left | {"measure": row["measure"]})
+    error = figure(row["mcse"], 3) if row["measure"] in SCALES_OF_SD else figure(100 * row["mcse"])
+    return whole, without, moved_by(row["move"], row["mcse"], row["measure"]), error

@@ -1,23 +1,36 @@
 """Plain-language summary of a fit, composed from its numbers without presuming their direction."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alkbayes.alk.review import REBUILT
 from alkbayes.alk.words import COHORTS_OF, SINGULAR_AND_PLURAL
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import BUNDLED
+from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.presentation.fit import (
     ALL_PREDICTED,
     Document,
+    cohorts_vary,
     contrasts_by_column,
     cross_check_faults,
     outcome_of,
     pooled_by_level,
+    varying_units,
 )
 from alkbayes.runs.document import ContrastRow, PooledRow
 from alkbayes.text.names import is_pair, shown
-from alkbayes.text.wording import capitalised, counted, difference_size, joined, limits, percent, percent_interval, rate
+from alkbayes.text.wording import (
+    capitalised,
+    counted,
+    difference_size,
+    joined,
+    limits,
+    new_cohort,
+    percent,
+    percent_interval,
+    rate,
+)
 from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
 TAIL = (1 - INTERVAL_PROB) / 2
@@ -38,12 +51,12 @@ PROB = f"{100 * INTERVAL_PROB:.0f}"
 
 NOT_TO_BE_USED = "The posterior of this analysis failed its convergence gate, so that none of its numbers may be used"
 CAUTION = (
-    "{units} were not randomised {between}or between trials: a difference may come from the {o.units}, the years or "
-    "how {o.responses} were assessed, and does not show what a treatment would do for a given {o.unit}."
+    "{counted} were not randomised between {units}: a difference may come from the {o.units}, the years or how "
+    "{o.responses} were assessed, and does not show what a treatment would do for a given {o.unit}."
 )
 SINGLE_ARMS = (
-    "Cohorts are single arms: their rates describe these trials. They do not compare treatments, and do not show what "
-    "a treatment would do for a given {o.unit}."
+    "Cohorts are single arms: their rates describe these {o.units}. They do not compare treatments, and do not show "
+    "what a treatment would do for a given {o.unit}."
 )
 
 
@@ -77,10 +90,10 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
     middle, interval = rate(overall["mean"])
     mix = f" for the mix of these {outcome.units}" if len(pooled) > 1 else ""
     average = (
-        f"Averaged over trials and cohorts{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
+        f"Averaged over {varying_units(document)}{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
         f"{interval} %): given the model and its priors, the average lies in that interval with {PROB} % probability."
     )
-    yield [average, _next_cohort(overall, outcome), *_crude(document, overall)]
+    yield [average, *_next_cohort(document, overall, outcome), *_crude(document, overall)]
     contrasts = contrasts_by_column(document)
     means = (estimands["mean"] for estimands in pooled.values())
     columns = dict.fromkeys(row["group"] for row in means if row["group"] != ALL and not is_pair(row))
@@ -91,16 +104,18 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
         if column not in columns:
             yield [*_along(column, contrasts[column], outcome)]
     rebuilt = [REBUILT] if evidence["source"] == BUNDLED else []
-    yield [*_left_out(document), _caution(contrasts, outcome), *rebuilt]
+    yield [*_left_out(document), _caution(document, list(contrasts), outcome), *rebuilt]
 
 
-def _caution(columns: Iterable[str], outcome: Outcome) -> str:
+def _caution(document: Document, columns: list[str], outcome: Outcome) -> str:
     """Return that nothing was randomised; `columns` are those with contrasts."""
-    parts = dict.fromkeys(part for column in columns for part in column.split(":"))
-    if not (of := [_titles(part)[1] for part in parts]):
+    if not columns:
         return SINGLE_ARMS.format(o=outcome)
-    between = "".join(f"between {each}, " for each in of).removesuffix(", ") + " "
-    return CAUTION.format(o=outcome, units=capitalised(outcome.units), between=between)
+    trials = ["trials"] if (document["evidence"]["trials"] or 0) > 1 else []
+    parts = dict.fromkeys(part for column in columns for part in column.split(":"))
+    *others, last = [*(_titles(part)[1] for part in parts), *trials]
+    units = f"{', '.join(others)} or {last}" if others else last
+    return CAUTION.format(o=outcome, counted=capitalised(outcome.units), units=units)
 
 
 def _left_out(document: Document) -> Iterator[str]:
@@ -117,16 +132,18 @@ def _width(row: Mapping[str, Any]) -> float:
     return float(row["high"]) - float(row["low"])
 
 
-def _next_cohort(overall: Mapping[str, PooledRow], outcome: Outcome) -> str:
-    """Return a sentence on the next cohort; it never says that cohorts are alike, which few cohorts cannot show."""
+def _next_cohort(document: Document, overall: Mapping[str, PooledRow], outcome: Outcome) -> Iterator[str]:
+    """Yield sentences on the next cohort; they never say that cohorts are alike, which few cohorts cannot show."""
     following = overall["next_cohort"]
     times = _width(following) / _width(overall["mean"])
     ends = limits(following, between=" and ")
     lead = "Individual cohorts vary more than that interval suggests: the" if times >= APART else "The"
-    return (
-        f"{lead} {outcome.rate} of a new cohort of a new trial may lie between {ends} % ({PROB} % prediction "
-        f"interval), a range {times:.1f} times as wide."
+    yield (
+        f"{lead} {outcome.rate} of {new_cohort(document['heterogeneity_unit'])} may lie between {ends} % ({PROB} % "
+        f"prediction interval), a range {times:.1f} times as wide."
     )
+    if not cohorts_vary(document):
+        yield NO_VARIANCE
 
 
 def _crude(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from alkbayes.text.wording import (
     capitalised,
     counted,
     figure,
+    new_cohort,
     percent,
     percent_interval,
     planned_decimals,
@@ -44,7 +45,7 @@ def cohort_sentences(found: Prediction) -> Iterator[Sentence]:
     cohort = found.cohort
     cohorts = f"{counted(cohort.cohorts, 'cohort')} of {cohort.outcome.units_of(cohort.patients)}"
     like = f"The table has {cohorts} like it" if cohort.seen else "NO COHORT OF THE TABLE IS LIKE IT"
-    yield Sentence(f"Planned: a new cohort of a new trial, {cohort.name}. {like}.")
+    yield Sentence(f"Planned: {new_cohort(cohort.unit)}, {cohort.name}. {like}.")
     if cohort.left_open:
         yield Sentence(cohort.left_open)
     yield from (Sentence(note, strong=True) for note in found.notes)

@@ -9,6 +9,7 @@ from alkbayes.text.names import level_name, shown
 from alkbayes.text.wording import (
     counted,
     figure,
+    new_cohort,
     p_equals,
     percent,
     percent_interval,
@@ -26,7 +27,8 @@ NOT_UNIFORM = 0.05
 
 def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
     """Yield the posterior predictions of these cohorts, and of new ones like them."""
-    yield Sentence("new: new cohorts of new trials with these profiles and sizes, as the model predicts them.")
+    new = new_cohort(found.unit)
+    yield Sentence(f"new: {new} with each cohort's profile and size, as the model predicts it.")
     yield Sentence("same: these cohorts again, each at its own rate, which was shrunk towards its counts.")
     cohorts = counted(len(found.cohorts), "cohort")
     for kind, p in reversed(list(found.uniform.items())):

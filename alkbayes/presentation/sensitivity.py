@@ -7,16 +7,12 @@ from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable, Sentence
 from alkbayes.sensitivity.alternatives import FAMILY_NAMES, Family
 from alkbayes.sensitivity.table import Status
-from alkbayes.text.digits import supported_decimals
 from alkbayes.text.wording import (
-    OTHER_DECIMALS,
     counted,
     figure,
-    percent,
-    percent_interval,
-    points,
-    shared_decimals,
-    signed,
+    headline,
+    limits,
+    moved_by,
     unsigned_zero,
 )
 from alkbayes.vocabulary import ALL, Estimand
@@ -49,7 +45,7 @@ def scaling_rows(found: "SensitivityRecord") -> ReaderTable:
         rows=tuple(
             (
                 number["label"],
-                *_estimated(number),
+                *headline(number),
                 figure(of["prior"]),
                 figure(of["likelihood"]),
                 f"{of['diagnosis']}: {', '.join(of['responsible'])}" if of["responsible"] else "",
@@ -113,7 +109,8 @@ def shift_sentences(found: "SensitivityRecord", outcome: Outcome) -> Iterator[Se
         yield Sentence(f"Not applicable: {', '.join(names)}: {reason}")
     over = f"Overall is averaged over the {outcome.units} of each alternative"
     yield Sentence(
-        f"{over}, and moves with their mix. Levels are not randomised: no difference is a treatment effect."
+        f"{over}, and moves with their mix. Cohorts are not randomised between levels: no difference is a treatment "
+        "effect."
         if found["effects"]
         else f"{over}."
     )
@@ -122,7 +119,12 @@ def shift_sentences(found: "SensitivityRecord", outcome: Outcome) -> Iterator[Se
 def largest_rows(found: "SensitivityRecord", outcome: Outcome) -> ReaderTable:
     """Return the alternative that shifts each number most."""
     rows = tuple(
-        (row["number"], row["alternative"], _shift(row), unsigned_zero(row["shift_in_sds"], 1))
+        (
+            row["number"],
+            row["alternative"],
+            moved_by(row["shift"], row["shift_error"], row["measure"]),
+            unsigned_zero(row["shift_in_sds"], 1),
+        )
         for row in found["largest"]
     )
     return ReaderTable(
@@ -155,13 +157,6 @@ def _status(row: Document) -> str:
     return f"{row['status']}: {row['reason']}" if row["reason"] else str(row["status"])
 
 
-def _shift(row: Document) -> str:
-    """Return a shift in percentage points; for an SD on the model's scale."""
-    if row["number"].startswith("tau"):
-        return signed(row["shift"], supported_decimals((row["shift_error"],), most=OTHER_DECIMALS))
-    return points(row["shift"], shared_decimals((row["shift_error"],)))
-
-
 def _main(found: "SensitivityRecord") -> Document:
     """Return the record of the run itself."""
     main: Document = found["alternatives"][0]
@@ -179,19 +174,6 @@ def _is_sd(number: Document) -> bool:
 
 def _is_next_cohort(number: Document) -> bool:
     return bool(number["measure"] == Estimand.NEXT_COHORT)
-
-
-def _estimated(number: Document) -> tuple[str, str]:
-    """Return median and interval: rates in percent, differences in points, SDs on the model's scale."""
-    median, low, high = (number[name] for name in ("median", "low", "high"))
-    errors = [number[f"mcse_{name}"] for name in ("median", "low", "high")]
-    if _is_sd(number):
-        digits = supported_decimals(errors, most=OTHER_DECIMALS)
-        return figure(median, digits), f"{figure(low, digits)}–{figure(high, digits)}"
-    digits = shared_decimals(errors)
-    if number["prob_positive"] is not None:
-        return points(median, digits), f"{points(low, digits)} to {points(high, digits)}"
-    return percent(median, digits), percent_interval(low, high, digits)
 
 
 def _shown(numbers: Sequence[Document]) -> list[Document]:
@@ -222,8 +204,8 @@ def _sizes(row: Document, *, patients: bool) -> list[str]:
 
 def _main_cell(number: Document) -> str:
     if _is_next_cohort(number):
-        return percent_interval(number["low"], number["high"], 0)
-    return _estimated(number)[0]
+        return limits(number)
+    return headline(number)[0]
 
 
 def _cells(row: Document, numbers: Sequence[Document], *, estimates: bool) -> list[str]:
@@ -237,15 +219,8 @@ def _cells(row: Document, numbers: Sequence[Document], *, estimates: bool) -> li
         if _is_next_cohort(number):
             text = _main_cell(found)
         else:
-            text = _moved(found)
+            text = moved_by(found["shift"], found["shift_error"], found["measure"])
             if estimates:
                 text, mark = f"{_main_cell(found)} ({mark}{text})", ""
         cells.append(f"{mark}{text}")
     return cells
-
-
-def _moved(number: Document) -> str:
-    """Return the shift of a median in percentage points or SD units, signed unless zero."""
-    if _is_sd(number):
-        return points(number["shift"] / 100, supported_decimals((number["shift_error"],), most=OTHER_DECIMALS))
-    return points(number["shift"], shared_decimals((number["shift_error"],)))

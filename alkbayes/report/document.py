@@ -21,6 +21,7 @@ from alkbayes.report.sections.results import figure_of, results_section
 from alkbayes.report.sections.sensitivity import sensitivity_section
 from alkbayes.report.sections.sources import KEYS, bundled_sources, cited
 from alkbayes.runs.run import read_run
+from alkbayes.text.wording import new_cohort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,8 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     known = bundled_sources() if evidence.bundled else {}
     named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
     used = cited(named, known | dict(sources or {}))
-    question = (text(f"{document['question']}."), text(ASKED.format(units=tables.outcome.units)))
+    asked = ASKED.format(new=new_cohort(document["heterogeneity_unit"]), o=tables.outcome)
+    question = (text(f"{document['question']}."), text(asked))
     return Report(
         title=f"{outcome_of(document).title}{OF_DRUGS if evidence.bundled else ''}, pooled",
         subtitle=document["question"],
@@ -69,7 +71,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
 
 
 ASKED = (
-    "Three rates are asked for, and never mixed up: how a typical cohort does, how cohorts do on average, and what "
-    "the next cohort of a new trial may show. A fourth, of these very {units}, is in the tables of the run as "
+    "The report keeps three questions apart: the rate of a typical cohort, the average rate over cohorts, and the rate "
+    "that {new} may have. A fourth rate, that of the {o.units} in these cohorts, is in the run's tables as "
     "these_cohorts."
 )

@@ -351,6 +351,10 @@ class FitDocument(TypedDict):
     diagnostics: DiagnosticsRecord
     pooled: list[PooledRow]
     heterogeneity: list[HeterogeneityRow]
+    heterogeneity_unit: Annotated[
+        str | None,
+        Field(description='units above cohorts that differ in the model, such as "trial"; null if it has none'),
+    ]
     contrasts: list[ContrastRow]
     classical: list[ClassicalRow]
     exceedance: Annotated[list[ExceedanceRow], Field(description="empty if no limit was asked for")]

@@ -37,6 +37,7 @@ PARTS = (
     "diagnostics",
     "pooled",
     "heterogeneity",
+    "heterogeneity_unit",
     "contrasts",
     "classical",
     "exceedance",

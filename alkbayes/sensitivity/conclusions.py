@@ -8,7 +8,7 @@ from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY
 from alkbayes.sensitivity.alternatives import ALTERNATIVES, Family
 from alkbayes.sensitivity.power_scaling import PowerScaling
 from alkbayes.sensitivity.table import Estimate, Grid, Outcome, Shift, Status, grid_records
-from alkbayes.text.wording import counted, joined, share_of_draws
+from alkbayes.text.wording import counted, joined, moved_by, share_of_draws
 from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def sensitivity_record(fit: "Fit", grid: Grid, scaling: PowerScaling) -> Sensiti
         largest=[
             {
                 "number": mover.number.name,
+                "measure": mover.number.key[3],
                 "alternative": mover.alternative,
                 "statistic": mover.shift.largest,
                 "shift": mover.shift.by[mover.shift.largest],
@@ -120,7 +121,7 @@ def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
     sentences = []
     if missed := grid.not_reproduced:
         each = "; ".join(
-            f"{number.spoken} {shift_text(number, shift.by[shift.largest])}, "
+            f"{number.spoken} {shift_text(number, shift)}, "
             f"{abs(shift.by[shift.largest]) / shift.errors[shift.largest]:.1f} Monte Carlo errors"
             for number, shift in missed
         )
@@ -137,10 +138,10 @@ def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
     return sentences
 
 
-def shift_text(number: Estimate, value: float) -> str:
-    """Return a shift as text: rates and their differences in percentage points, SDs unscaled."""
-    text = f"{value:+.2f}" if number.key[0] == HETEROGENEITY else f"{100 * value:+.1f} points"
-    return text.replace("-", "−")
+def shift_text(number: Estimate, shifted: Shift) -> str:
+    """Return the largest shift of a number as text: rates and their differences in percentage points, SDs unscaled."""
+    text = moved_by(shifted.by[shifted.largest], shifted.errors[shifted.largest], number.key[3])
+    return text if number.key[0] == HETEROGENEITY else f"{text} points"
 
 
 def _family(grid: Grid, family: Family) -> str:
@@ -161,8 +162,7 @@ def _family(grid: Grid, family: Family) -> str:
         return f"{FAMILIES[family]}: none of {_alternatives(len(used))} moves a headline number by more than {HALF}."
     moving.sort(key=lambda item: -abs(item[2].in_sds))
     each = "; ".join(
-        f"{name} ({number.spoken}{ENDS[shift.largest]} {shift_text(number, shift.by[shift.largest])}, "
-        f"{abs(shift.in_sds):.1f} SD)"
+        f"{name} ({number.spoken}{ENDS[shift.largest]} {shift_text(number, shift)}, {abs(shift.in_sds):.1f} SD)"
         for name, number, shift in moving
     )
     verb, most = ("moves", "") if len(moving) == 1 else ("move", " (the one moved most in brackets)")

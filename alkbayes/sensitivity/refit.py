@@ -6,19 +6,20 @@ common seeds.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import AlkbayesError, EngineWarning, WorkersLostError
 from alkbayes.estimates.headline import CONTRAST, HETEROGENEITY, Reported, headline_of
-from alkbayes.estimates.monte_carlo import mean_error_of, statistics
+from alkbayes.estimates.monte_carlo import Errors, errors_of
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import Design, build_design
+from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress, in_processes
 from alkbayes.sensitivity.alternatives import ALTERNATIVES, BY_NAME, apply
 from alkbayes.sensitivity.edits import Inapplicable
@@ -56,13 +57,13 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     assumed
         Levels whose numbers are assumptions, and are omitted.
     """
-    error = mean_error_of(fit)
+    errors = errors_of(fit)
     estimates = {}
     for number in headline_of(posterior_of(over_own(fit))):
         contrast = number.contrast
         levels = {number.level} if contrast is None else {contrast.first, contrast.second}
         if (same_scale or number.table != HETEROGENEITY) and levels.isdisjoint(assumed):
-            estimates[number.key] = _estimate(number, statistics(number.draws, error))
+            estimates[number.key] = _estimate(number, errors(number.draws))
     found = {(block.label, level) for block in fit.design.effects for level in _observed(fit.design, block.columns)}
     had = [(block.label, level) for block in main.effects for level in _observed(main, block.columns)]
     failures = "; ".join(fit.diagnostics.failures)
@@ -167,13 +168,13 @@ def _scale(spec: "Spec") -> tuple[object, ...]:
     return (spec.likelihood.family, spec.likelihood.link, *sorted(terms))
 
 
-def _estimate(number: Reported, found: Mapping[str, tuple[float, float]]) -> Estimate:
+def _estimate(number: Reported, errors: Errors) -> Estimate:
     positive = float((number.draws > 0).mean()) if number.table == CONTRAST else None
     return Estimate(
         key=number.key,
         name=number.name,
-        **{name: found[name][0] for name in ("mean", "median", "sd", "low", "high")},
-        errors={name: found[name][1] for name in ("median", "low", "high")},
+        **summarise(number.draws),
+        errors={"median": errors.median, "low": errors.low, "high": errors.high},
         prob_positive=positive,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alkbayes.text.digits import error_decimals, ratio_decimals, supported_decimals
+from alkbayes.text.names import shown
 
 RATE_DECIMALS, OTHER_DECIMALS, SHARE_DECIMALS, MONTH_DECIMALS = 1, 2, 0, 1
 """Maximum decimals of rates in percent, SDs, shares and months; larger Monte Carlo errors reduce them."""
@@ -115,6 +116,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def new_cohort(unit: str | None) -> str:
+    """Return the future cohort of a model in whose heterogeneity it has a new `unit`, such as "trial"; None: none."""
+    return "a new cohort" if unit is None else f"a new cohort of a new {shown(unit)}"
+
+
 def joined(parts: Sequence[str]) -> str:
     """Return parts of a sentence as a list with "and" before the last."""
     return ", ".join(parts[:-1]) + f" and {parts[-1]}" if len(parts) > 1 else "".join(parts)
@@ -168,11 +174,13 @@ def rate_text(row: Mapping[str, Any]) -> str:
     return "{} ({})".format(*rate(row))
 
 
-def size(row: Mapping[str, Any], *, prefix: str = "", most: int = OTHER_DECIMALS) -> tuple[str, str]:
-    """Return the median and interval of an SD or a number of months; `prefix` is that of the columns ("prior_")."""
-    names = tuple(f"{prefix}{name}" for name in ("median", "low", "high"))
-    digits = decimals_of(row, most=most, of=names)
-    median, low, high = (unsigned_zero(row[name], digits) for name in names)
+def size(row: Mapping[str, Any], *, prefix: str = "") -> tuple[str, str]:
+    """Return the median and interval of an SD, each number to its own precision.
+
+    The ends may differ by powers of ten. `prefix` is that of the columns ("prior_").
+    """
+    names = (f"{prefix}{name}" for name in ("median", "low", "high"))
+    median, low, high = (ratio_figure(row[name], row.get(f"mcse_{name}")) for name in names)
     return median, f"{low}–{high}"
 
 
@@ -181,13 +189,33 @@ def size_text(row: Mapping[str, Any], *, prefix: str = "") -> str:
     return "{} ({})".format(*size(row, prefix=prefix))
 
 
+def headline(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a headline number's median and interval by its `measure`, with the same decimals in every command."""
+    match row["measure"]:
+        case "sd" | "correlation":
+            return size(row)
+        case "risk_difference":
+            return difference(row)
+        case _:
+            return rate(row)
+
+
+def moved_by(shift: float, error: float | None, measure: str) -> str:
+    """Return the shift of a headline number with its sign: in percentage points, or for an SD on its own scale."""
+    if measure in ("sd", "correlation"):
+        return signed(shift, supported_decimals((error,), most=OTHER_DECIMALS))
+    return points(shift, shared_decimals((error,)))
+
+
 def months(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return the median and interval of a number of months."""
-    return size(row, most=MONTH_DECIMALS)
+    digits = decimals_of(row, most=MONTH_DECIMALS)
+    median, low, high = (unsigned_zero(row[name], digits) for name in ("median", "low", "high"))
+    return median, f"{low}–{high}"
 
 
 def ratio_figure(value: float, error: float | None = None) -> str:
-    """Return a ratio, rounded on the log scale as its Monte Carlo error allows; never 0 unless it is 0."""
+    """Return a ratio or an SD, rounded on the log scale as its Monte Carlo error allows; never 0 unless it is 0."""
     if value <= 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = ratio_decimals(value, error)

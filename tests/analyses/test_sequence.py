@@ -203,7 +203,7 @@ def test_a_single_cell_is_shown_and_compared_with_nothing(tmp_path) -> None:
 
 def test_what_a_reader_must_know_stands_first(tmp_path) -> None:
     found = sequencing_of(fit_to(tmp_path / "row.csv", ONE_ROW + "c,C,mixed,mixed,third,50,20\n"))
-    assert found.cautions[0] == ORR.not_randomised
+    assert found.cautions[0] == ORR.not_randomised(42)
     assert found.cautions[1].startswith("2 of 4 cells have no cohorts: their rates are predictions of the model")
     assert found.cautions[2] == "1 cell rests on one cohort."
     assert "no history of a patient: mixed (an ALK inhibitor in some patients)." in found.cautions[4]

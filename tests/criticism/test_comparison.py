@@ -20,6 +20,7 @@ from alkbayes.criticism.comparison import (
 from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
 from alkbayes.criticism.loo_trials import leave_one_trial_out
 from alkbayes.errors import RunError, UsageError
+from alkbayes.estimates.results import results_of
 from alkbayes.inference.fit import fit_model, global_parameters
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design
@@ -124,9 +125,15 @@ def test_stacked_numbers_are_those_of_a_mixture(fits: dict[str, Any]) -> None:
     weights = {"line": 0.25, "overall": 0.75}
     table = stacked_numbers(fits, weights).set_index(["number", "run"])
     # The models share what is about all cohorts; levels of the line are not in both.
-    assert set(table.index.get_level_values("number")) == {"all, mean", "all, next cohort", "tau_total"}
+    assert set(table.index.get_level_values("number")) == {"overall, mean", "overall, next cohort", "tau_total"}
+    for name, fit in fits.items():
+        # As `fit` prints them, with their errors.
+        pooled = results_of(fit).pooled.set_index(["group", "estimand"]).loc[("all", "mean")]
+        row = table.loc[("overall, mean", name)]
+        for column in ("median", "low", "high", "mcse_median", "mcse_low", "mcse_high"):
+            assert row[column] == pytest.approx(pooled[column])
     rng = np.random.default_rng(1)
-    for number in ("all, mean", "tau_total"):
+    for number in ("overall, mean", "tau_total"):
         parts = table.loc[number]
         mean = sum(share * parts.loc[name, "mean"] for name, share in weights.items())
         assert parts.loc["(stacked)", "mean"] == pytest.approx(mean)
@@ -188,3 +195,9 @@ def test_without_trials_weights_are_by_cohort(fits: dict[str, Any], table_of: An
     assert found.weights_by == "cohort"
     assert set(found.elpd["left_out"]) == {"cohort"}
     assert found.elpd["mcse"].isna().all()
+    assert found.cautions[0] == (
+        "Trials are not left out in turn: the table does not say which cohorts are of one trial."
+    )
+    table.frame["trial"] = "A"
+    found = compare_fits({name: replace(fit, evidence=table) for name, fit in fits.items()})
+    assert found.cautions[0] == "Trials are not left out in turn: all cohorts are of one trial, A."

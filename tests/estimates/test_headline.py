@@ -38,7 +38,7 @@ def test_the_headline_is_a_few_of_them(posterior: Posterior) -> None:
     every = {number.key: number for number in reported_of(posterior)}
     headline = headline_of(posterior)
     assert {number.key for number in headline} < set(every)
-    assert [number.name for number in headline][:2] == ["all, mean", "all, next cohort"]
+    assert [number.name for number in headline][:2] == ["overall, mean", "overall, next cohort"]
     assert headline[-1].table == HETEROGENEITY
     for number in headline:
         np.testing.assert_array_equal(number.draws, every[number.key].draws)
@@ -49,8 +49,8 @@ def test_the_headline_of_the_default_model(posterior_from: Callable[..., Posteri
     design = build_design(spec, read_evidence(needed=spec.columns))
     posterior = posterior_from(design, from_prior(design, rng=np.random.default_rng(1), draws=10))
     assert [number.name for number in headline_of(posterior)] == [
-        "all, mean",
-        "all, next cohort",
+        "overall, mean",
+        "overall, next cohort",
         "line naive, mean",
         "line pretreated, mean",
         "line mixed, mean",

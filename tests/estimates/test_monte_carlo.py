@@ -15,6 +15,7 @@ from alkbayes.estimates.monte_carlo import (
     error_columns_of,
     errors_of,
     mean_error_of,
+    mixture_errors,
     statistics,
     worth_of,
 )
@@ -161,3 +162,26 @@ def test_errors_of_the_quadrature_engine_are_those_seen_over_seeds(case_of: Any)
     assert ratio.shape == (3, 4)
     assert ratio.min() > 0.65
     assert ratio.max() < 1.5
+
+
+def test_errors_of_a_mixture_are_those_seen_in_repetitions() -> None:
+    """Of two posteriors that are apart, with unequal weights; of one alone, they are its own."""
+    rng = np.random.default_rng(5)
+    weights = (0.3, 0.7)
+
+    def mixture() -> tuple[list[tuple[np.ndarray, float, Any]], np.ndarray, np.ndarray]:
+        draws = (rng.normal(0.0, 1.0, 400), rng.normal(2.0, 0.5, 400))
+        parts = [(each, weight, independent) for each, weight in zip(draws, weights, strict=True)]
+        return parts, np.concatenate(draws), np.repeat(np.array(weights) / 400, 400)
+
+    made = [mixture() for _ in range(400)]
+    seen = np.std(
+        [np.quantile(mixed, [0.5, 0.025, 0.975], weights=shares, method="inverted_cdf") for _, mixed, shares in made],
+        axis=0,
+    )
+    said = np.mean([mixture_errors(*each) for each in made], axis=0)
+    np.testing.assert_allclose(said, seen, rtol=0.2)
+    values = rng.exponential(size=4000)
+    alone = mixture_errors([(values, 1.0, independent)], values, np.full(4000, 1 / 4000))
+    own = statistics(values, independent)
+    np.testing.assert_allclose(alone, [own[name][1] for name in ("median", "low", "high")], rtol=0.05)

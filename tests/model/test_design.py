@@ -67,7 +67,7 @@ def test_a_reference_that_no_cohort_has_stays_the_reference(spec_of: SpecOf, tab
     (block,) = design.effects
     assert block.levels == ("naive", "pretreated", "mixed")
     assert block.index.tolist() == [1, 2]
-    assert [note.split(",")[0] for note in design.notes] == ["line: no cohort has the reference level 'naive'"]
+    assert design.notes[0].startswith("line: no cohort has the reference level 'naive',")
 
 
 def test_an_interaction_has_every_combination(spec_of: SpecOf, table_of: TableOf) -> None:
@@ -107,7 +107,8 @@ def test_an_effect_with_nothing_to_compare_is_dropped_and_noted(
 ) -> None:
     design = build_design(spec_of(effect=effects), table_of(table))
     assert [block.label for block in design.effects] == kept
-    assert [note.split(": every")[0] for note in design.notes] == [column_title(label) for label in noted]
+    dropped = [note.split(": every")[0] for note in design.notes if "there is nothing to compare" in note]
+    assert dropped == [column_title(label) for label in noted]
     assert set(design.profiles) == {column for block in design.effects for column in block.columns}
     assert not [parameter for parameter in parameters(design) if parameter.size == 0]
 

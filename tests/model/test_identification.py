@@ -17,6 +17,8 @@ from alkbayes.inference.importance.target import Target
 from alkbayes.inference.nuts.pymc_model import build_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design, parameters
+from alkbayes.model.identification import NO_VARIANCE
+from alkbayes.model.identification import ONE_TRIAL as ONE_TRIAL_NOTE
 from alkbayes.model.parametrisation import positive_from_score, score_scale
 from alkbayes.spec.schema import model_path, read_spec
 
@@ -131,7 +133,8 @@ def test_the_density_of_one_term_is_the_same_in_either_engine(spec_of: Any, tabl
         ([COHORT], ONE_EACH, ["cohort"], ""),
         ([TRIAL], ONE_EACH, ["trial"], ""),
         ([TRIAL, COHORT], f"{ONE_EACH}\nd C naive first 9 4", ["trial", "cohort"], ""),
-        ([], ONE_EACH, [], ""),
+        ([], ONE_EACH, [], NO_VARIANCE),
+        ([COHORT], ONE_TRIAL, ["cohort"], ONE_TRIAL_NOTE),
     ],
 )
 def test_what_a_table_cannot_tell_of_heterogeneity_is_said_once(
@@ -147,7 +150,14 @@ def test_levels_of_one_cohort_are_named(spec_of: Any, table_of: Any) -> None:
     table = f"{ONE_EACH}\nd C mixed first 9 4"
     (note,) = build_design(spec_of(effect=[effect], heterogeneity=[COHORT]), table_of(table)).notes
     assert note.startswith("line: mixed has one cohort, whose deviation is not separable from the level's effect")
-    assert build_design(spec_of(effect=[effect]), table_of(table)).notes == ()
+    assert build_design(spec_of(effect=[effect]), table_of(table)).notes == (
+        "line: mixed has one cohort: nothing shows how cohorts of that level differ.",
+        NO_VARIANCE,
+    )
+    assert build_design(spec_of(effect=[effect]), table_of(ONE_TRIAL.replace("b A naive", "b A mixed"))).notes[1:] == (
+        NO_VARIANCE,
+        ONE_TRIAL_NOTE,
+    )
     (note,) = build_design(
         spec_of(effect=[effect], heterogeneity=[COHORT]), table_of("a A naive first 9 4\nb A mixed first 9 4")
     ).notes

@@ -103,7 +103,7 @@ def test_notes_stand_about_every_figure_that_of_the_bundled_table_first(tables: 
     noted = RunTables(run.folder, tables.document | notes)
     assert noted.caption.notes[1:] == ("made anew.", "look alike.")
     assert RECONSTRUCTION in tables.caption.notes
-    assert ORR.not_randomised not in tables.caption.notes
+    assert ORR.not_randomised(tables.trials) not in tables.caption.notes
 
 
 def test_figures_may_lie_in_the_folder(run, tmp_path: Path) -> None:

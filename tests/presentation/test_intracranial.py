@@ -29,7 +29,8 @@ def record(*, prob_better: float = 0.9, mcse_prob: float = 0.001, **errors: floa
         "power_scaling": {},
         "left_out": {},
         "conclusions": ["Yes."],
-        "notes": ["Outcome: some.", ORR.not_randomised],
+        "notes": ["Outcome: some."],
+        "caveat": ORR.not_randomised(12),
         "joint": None,
         "failures": [],
     }
@@ -83,4 +84,4 @@ def test_what_failed_stands_above_its_numbers() -> None:
 
 def test_what_is_counted_is_said_where_no_table_has_said_it() -> None:
     assert counted_parts(record()) == (Sentence("Outcome: some."),)
-    assert [part for part in intracranial_parts(record()) if part == Sentence(ORR.not_randomised, strong=True)]
+    assert [part for part in intracranial_parts(record()) if part == Sentence(ORR.not_randomised(12), strong=True)]

@@ -102,7 +102,7 @@ def test_the_computation_shows_each_diagnostic_and_every_parameter(report: Repor
         for block in blocks(section)
         if isinstance(block, Table) and block.table.title.startswith("Headline numbers, ")
     ]
-    assert "all, mean" in table(section, title)
+    assert "overall, mean" in table(section, title)
 
 
 def test_the_classical_checks_have_every_method(report: Report) -> None:
@@ -157,9 +157,12 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
                 "verdict": ["No trial moves a number."],
                 "trials": [{"trial": "T1", "cohorts": 2, "patients": 31, "largest": -1.25}],
                 "moves": [
-                    {"trial": "T1", "number": "all, mean", "measure": "mean", "whole": 0.6, "without": 0.57}
+                    {"trial": "T1", "number": "overall, mean", "measure": "mean"}
+                    | {"median": 0.6, "low": 0.55, "high": 0.64, "mcse_low": 0.004}
+                    | {"without_median": 0.57, "without_low": 0.5, "without_high": 0.6, "mcse_without_low": 0.001}
                     | {"move": -0.03, "mcse": 0.0012, "move_sd": -1.25, "beyond_noise": True},
-                    {"trial": "T1", "number": "tau_total", "measure": "sd", "whole": 0.6, "without": 0.61}
+                    {"trial": "T1", "number": "tau_total", "measure": "sd", "median": 0.6, "low": 0.5, "high": 0.7}
+                    | {"without_median": 0.61, "without_low": 0.5, "without_high": 0.7}
                     | {"move": 0.01, "mcse": 0.008, "move_sd": 0.2, "beyond_noise": False},
                 ],
             }
@@ -176,7 +179,7 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
                     | {"difference_se": 1.4, "weight": 0.25},
                 ],
                 "stacked": [
-                    {"number": "all, mean", "measure": "mean", "run": "a", "mean": 0.6, "low": 0.55, "high": 0.64}
+                    {"number": "overall, mean", "measure": "mean", "run": "a", "median": 0.6, "low": 0.55, "high": 0.64}
                 ],
             }
         },
@@ -193,7 +196,7 @@ def test_what_was_run_is_shown_and_what_was_not_is_named(kept: RunTables) -> Non
     assert least["odd"] == ("1/20", "5.0", "50.0", "20.0–80.0", "< 0.001 *", "−9.1", "exact")
     assert [cell.strip() for cell in least["even"]] == ["10/20", "50.0", "50.0", "20.0–80.0", "0.900", "−2.0", "0.31"]
     assert table(section, "Trials whose removal moves a headline number most")["T1"] == (
-        *("2", "31", "all, mean", "60.0", "57.0", "−3.00", "0.12", "−1.25"),
+        *("2", "31", "overall, mean", "60", "57.0", "−3.0", "0.12", "−1.25"),
     )
     predicts = table(section, "How well each model predicts what is left out")
     assert predicts["a"] == ("−232.7", "19.6", "31.0", "−1.6", "1.4", "0.25")
@@ -246,3 +249,37 @@ def test_a_model_without_heterogeneity_has_no_figure_of_it(own_table: Path, tmp_
     report = report_of(tmp_path / "run")
     assert "cells" in [picture.name for picture in report.pictures]
     assert "heterogeneity" not in [picture.name for picture in report.pictures]
+
+
+def test_limits_and_composition_follow_the_table_and_the_model(tmp_path: Path) -> None:
+    """Of six cohorts of one trial, in columns that the bundled table has not, and a model without heterogeneity."""
+    from alkbayes.estimates.results import results_of
+    from alkbayes.evidence.outcomes import ORR
+    from alkbayes.evidence.table import read_evidence
+    from alkbayes.inference.fit import fit_model
+    from alkbayes.inference.settings import Engine, SamplerSettings
+    from alkbayes.model.identification import NO_VARIANCE, ONE_TRIAL
+    from alkbayes.report.sections.evidence import evidence_section
+    from alkbayes.report.sections.limits import limits_section
+    from alkbayes.runs.run import write_run
+    from alkbayes.spec.schema import read_spec
+
+    model = Path(__file__).parents[1] / "fixtures" / "strangers" / "vemu_basket.toml"
+    spec = read_spec(model)
+    evidence = read_evidence(model.with_suffix(".csv"), needed=spec.columns)
+    fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=SamplerSettings(chains=2, draws=500))
+    write_run(tmp_path / "run", fit, results_of(fit), model_file=model.read_bytes(), command="alkbayes fit")
+    tables = RunTables(tmp_path / "run", read_run(tmp_path / "run"))
+    text = said(limits_section(tables))
+    assert ORR.not_randomised(1) in text
+    assert "differ between cohorts: a pooled rate" in text
+    assert "is estimated from few units" not in text
+    assert (NO_VARIANCE in text, ONE_TRIAL in text) == (True, True)
+    section = evidence_section(evidence, {}, tables.caption)
+    assert not [block for block in section.blocks if isinstance(block, Table)]
+    assert [block.title for block in section.blocks if isinstance(block, Picture)] == ["Composition of the evidence"]
+    document = tables.document | {"contrasts": [], "heterogeneity": [{"parameter": "tau_cohort"}]}
+    text = said(limits_section(RunTables(tables.folder, document)))
+    assert "a contrast compares" not in text.partition("Single arms")[0]
+    assert "Heterogeneity between cohorts is estimated from few units" in text
+    assert "is shrunk towards the others" not in text

@@ -49,6 +49,7 @@ REPORTED = {
 REPORTED |= {
     "pooled": [],
     "heterogeneity": [],
+    "heterogeneity_unit": None,
     "contrasts": [],
     "classical": [],
     "notes": [],

@@ -8,7 +8,7 @@ from alkbayes.estimates.headline import Reported
 from alkbayes.inference.settings import Engine
 from alkbayes.sensitivity.conclusions import conclusions, movers, shift_text
 from alkbayes.sensitivity.power_scaling import Diagnosis, PowerScaling, Sensitivity
-from alkbayes.sensitivity.table import Estimate, Grid, Outcome, Status
+from alkbayes.sensitivity.table import Estimate, Grid, Outcome, Shift, Status
 
 type Key = tuple[str, str, str, str]
 
@@ -148,6 +148,17 @@ def test_each_number_has_the_alternative_that_moves_it_most() -> None:
     ]
 
 
-def test_shifts_are_shown_in_points_or_as_sds() -> None:
-    assert shift_text(estimate(NAIVE, 0.7), -0.0123) == "−1.2 points"
-    assert shift_text(estimate(TAU, 0.5), 0.123) == "+0.12"
+@pytest.mark.parametrize(
+    ("key", "by", "error", "text"),
+    [
+        (NAIVE, -0.0123, 0.001, "−1.2 points"),
+        (NAIVE, -0.0123, 0.004, "−1 points"),
+        (TAU, 0.123, 0.01, "+0.12"),
+        (TAU, 0.123, 0.1, "+0.1"),
+    ],
+)
+def test_shifts_are_shown_in_points_or_as_sds_as_their_errors_allow(
+    key: Key, by: float, error: float, text: str
+) -> None:
+    shift = Shift(by={"median": by}, errors={"median": error}, sd=0.1, shown=("median",), chance=None)
+    assert shift_text(estimate(key, 0.5), shift) == text

@@ -142,7 +142,7 @@ def test_the_bundled_fit_hangs_on_no_prior_but_that_of_line(fit: Fit) -> None:
         assert (each.diagnosis is Diagnosis.NONE) == (each.responsible == ())
         assert set(each.responsible) <= {"line"}
     record = found.as_record()
-    assert record["numbers"][0]["number"] == "all, mean"
+    assert record["numbers"][0]["number"] == "overall, mean"
     assert {type(row["diagnosis"]) for row in record["numbers"]} == {str}
 
 

@@ -58,11 +58,16 @@ def test_a_ratio_is_never_printed_as_zero(value: float, error: float | None, tex
     assert wording.ratio_figure(value, error) == text
 
 
-def test_sds_and_months_have_the_decimals_that_their_errors_support() -> None:
+def test_sds_and_months_are_rounded_as_their_errors_allow_and_sds_never_to_zero() -> None:
     row = {"median": 0.514, "low": 0.331, "high": 0.709, "prior_median": 0.6, "prior_low": 0.1, "prior_high": 1.9}
     assert wording.size_text(row) == "0.51 (0.33–0.71)"
-    assert wording.size_text(row | {"mcse_high": 0.04}) == "0.5 (0.3–0.7)"
+    assert wording.size_text(row | {"mcse_high": 0.04}) == "0.51 (0.33–0.7)"
     assert wording.size_text(row | {"mcse_high": 0.04}, prefix="prior_") == "0.60 (0.10–1.90)"
+    # Large, alike cohorts beside two tiny ones: the ends of tau differ by a factor of fifty.
+    apart = {"median": 0.170, "low": 0.0258, "high": 1.308, "mcse_median": 0.004, "mcse_low": 0.001, "mcse_high": 0.03}
+    assert wording.size_text(apart) == "0.17 (0.026–1.3)"
+    assert wording.size_text(apart | {"low": 0.0004, "mcse_low": 0.0003}) == "0.17 (0.0004–1.3)"
+    assert wording.size_text(apart | {"low": 0.0}) == "0.17 (0–1.3)"
     assert wording.months({"median": 10.26, "low": 8.1, "high": 13.04, "mcse_low": 0.4}) == ("10", "8–13")
 
 

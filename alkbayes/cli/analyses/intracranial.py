@@ -103,6 +103,7 @@ def _draw(found: "IntracranialAnalysis", path: Path) -> None:
     failed = f"NOT CONVERGED, not to be used: {'; '.join(found.failures)}" if found.failures else ""
     evidence = found.brain.evidence
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
-    notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, ORR.not_randomised)
+    caveat = ORR.not_randomised(evidence.trials)
+    notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, caveat)
     for file in save_figures(intracranial(found.rates, Caption(notes, failed)), path):
         print_note(f"Figure: {file}")

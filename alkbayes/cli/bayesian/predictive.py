@@ -71,7 +71,7 @@ def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> li
     if isinstance(found, PriorChecks):
         # Prior predictions do not depend on convergence of the posterior.
         return save_folder(folder, {"prior-cells": prior_cells(found.cells, replace(caption, warning=""))})
-    figures = {"intervals": predictive(found.cohorts, caption)}
+    figures = {"intervals": predictive(found.cohorts, caption, unit=found.unit)}
     if len(found.cohorts) >= LEAST_COHORTS:
         figures["calibration"] = calibration(found.pit, found.uniform, caption)
     return save_folder(folder, figures)

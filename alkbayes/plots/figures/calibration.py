@@ -40,7 +40,7 @@ HEADING_MM = 2 * line_mm(TEXT_PT) + 1.0
 SIMULATIONS = 2000
 SEED = 214
 TITLES = {
-    Kind.NEW: "New cohorts of new trials with these profiles",
+    Kind.NEW: "New cohorts with these profiles",
     Kind.SAME: "The same cohorts again, each at its own rate",
 }
 DIAGONAL = (0, (4, 3))

@@ -58,10 +58,11 @@ class _Row:
 
 
 @styled
-def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
+def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION, *, trials: int | None = None) -> list[Figure]:
     """Draw the contrasts of a fit, two columns wide (180 mm).
 
     `table` is a :func:`alkbayes.estimates.rates.contrast_table`; the pages show differences in percentage points.
+    `trials` is the number of trials compared, None if the table names none.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure
         raise ValueError("there are no contrasts to draw")
     rows = _rows(table)
     marked = (f"{note}." for note in contrast_notes(records(table), caption.outcome))
-    notes = (READING, *marked, caption.outcome.not_randomised)
+    notes = (READING, *marked, caption.outcome.not_randomised(trials))
     frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=notes)
     pages = chunks(rows, int(frame.room / ROW_MM))
     figures = []

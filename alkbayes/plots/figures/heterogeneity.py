@@ -1,6 +1,6 @@
 """Prior and posterior of the heterogeneity."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from alkbayes.plots.page.style import BLUE, DOUBLE_MM, INK, NO_CAPTION, TEXT_PT,
 from alkbayes.text.json import records
 from alkbayes.text.names import GROUP_TITLES, column_title
 from alkbayes.text.wording import size_text
-from alkbayes.vocabulary import slug_of
+from alkbayes.vocabulary import TOTAL, slug_of
 
 type Array = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ def heterogeneity(
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.0, gid=f"interval-{name}")
         axes.scatter([row["median"]], [y], s=9, marker="D", gid=f"median-{name}", zorder=4, **FILLED)
         axes.set_title(
-            f"{fitted(title_of(name), PANEL_MM)}\n{size_text(row)}",
+            f"{fitted(title_of(name, names), PANEL_MM)}\n{size_text(row)}",
             fontsize=TEXT_PT,
             loc="left",
             pad=2,
@@ -115,8 +115,8 @@ def heterogeneity(
     return [figure]
 
 
-def title_of(name: str) -> str:
-    """Return the panel title of a parameter."""
+def title_of(name: str, names: Iterable[str] = ()) -> str:
+    """Return the panel title of a parameter; `names` are those of all parameters of its model."""
     if name in NAMES:
         return NAMES[name]
     kind, _, label = name.partition("_")
@@ -124,10 +124,11 @@ def title_of(name: str) -> str:
         return f"SD of log tau between {label.replace('_', ' ')}s"
     if kind == "tau" and "[" in label:
         return f"between {label.rstrip(']').replace('[', 's, ')}"
-    if name.startswith("tau_cohort"):
-        return "between cohorts of one trial"
     if kind == "tau":
-        return f"between {label.replace('_', ' ')}s"
+        others = (other.removeprefix("tau_") for other in names if other.startswith("tau_") and "[" not in other)
+        unit = next((other for other in others if other not in ("cohort", TOTAL)), None)
+        nested = f" of one {unit.replace('_', ' ')}" if label == "cohort" and unit is not None else ""
+        return f"between {label.replace('_', ' ')}s{nested}"
     # A parameter's name replaces the colon of a group by an underscore.
     group = next((group for group in GROUP_TITLES if slug_of(group) == label), None)
     if group is None:

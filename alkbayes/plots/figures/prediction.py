@@ -39,7 +39,7 @@ from alkbayes.plots.page.style import (
     Look,
     styled,
 )
-from alkbayes.text.wording import capitalised
+from alkbayes.text.wording import capitalised, new_cohort
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,7 @@ def prediction_figure(found: "Prediction", caption: Caption = NO_CAPTION) -> lis
     key = _key(found)
     texts = [text for _, text in key]
     width = DOUBLE_MM - 2 * MARGIN_MM
-    subtitle = wrapped(f"A new cohort of a new trial, {found.cohort.name}", width, TEXT_PT)
+    subtitle = wrapped(f"{capitalised(new_cohort(found.cohort.unit))}, {found.cohort.name}", width, TEXT_PT)
     head = head_mm(caption, subtitle) + 4.0
     body = rows * (PANEL_HEIGHT_MM + BELOW_MM) - 6.0
     figure = new_page(DOUBLE_MM, head + body + key_mm(texts, width) + foot_mm(notes))

@@ -32,7 +32,7 @@ from alkbayes.plots.page.style import (
 )
 from alkbayes.text.json import records
 from alkbayes.text.names import level_name
-from alkbayes.text.wording import capitalised, counted, percent
+from alkbayes.text.wording import capitalised, counted, new_cohort, percent
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -50,8 +50,8 @@ LAST_MM = DOUBLE_MM - MARGIN_MM
 INNER: Look = {"facecolor": "#9fb0bd", "edgecolor": "none"}
 OUTSIDE: Look = {"marker": "D", "facecolor": ORANGE, "edgecolor": INK, "linewidth": 0.5}
 READING = (
-    "A new cohort is one of a new trial with the cohort's profile and size; its intervals are those of observed rates, "
-    "the chance in its {o.events} included. One of ten observed rates should lie outside the 90 % interval: here "
+    "New: {new} with the cohort's profile and size; its intervals are those of observed rates, the chance in its "
+    "{o.events} included. One of ten observed rates should lie outside the 90 % interval: here "
     "{found} of {cohorts}. The same cohort again has its own rate, which was shrunk towards these counts: its interval "
     "nearly always fits. PIT: probability of a lower rate in a new such cohort."
 )
@@ -62,15 +62,17 @@ CELL_READING = (
 
 
 @styled
-def predictive(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
+def predictive(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION, *, unit: str | None = None) -> list[Figure]:
     """Draw each cohort's observed rate over its posterior prediction, two columns wide (180 mm).
 
-    `cohorts` is that of :class:`alkbayes.criticism.predictive.PosteriorChecks`, rates in [0, 1]; pages are in percent,
-    highest observed rate first.
+    `cohorts` and `unit` are those of :class:`alkbayes.criticism.predictive.PosteriorChecks`, rates in [0, 1]; pages are
+    in percent, highest observed rate first.
     """
     table = cohorts.sort_values(["observed", "cohort_id"], ascending=[False, True], kind="stable", ignore_index=True)
     outside = ((table["observed"] < table["new_low90"]) | (table["observed"] > table["new_high90"])).to_numpy()
-    reading = READING.format(found=int(outside.sum()), cohorts=counted(len(table), "cohort"), o=caption.outcome)
+    reading = READING.format(
+        new=new_cohort(unit), found=int(outside.sum()), cohorts=counted(len(table), "cohort"), o=caption.outcome
+    )
     title = f"Observed {caption.outcome.rate} of every cohort, and what the model predicts"
     columns = _columns(caption.outcome, "Cohort", "new cohort, median", ("PIT", "value"))
     frame = RowPage(title, caption, columns, _key, notes=(reading,))

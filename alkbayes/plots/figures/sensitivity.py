@@ -46,7 +46,7 @@ from alkbayes.plots.page.style import (
 )
 from alkbayes.sensitivity.alternatives import FAMILY_NAMES
 from alkbayes.sensitivity.table import AGAIN, Status
-from alkbayes.text.wording import signed
+from alkbayes.text.wording import headline, moved_by, signed
 from alkbayes.vocabulary import ALL, Estimand
 
 if TYPE_CHECKING:
@@ -99,7 +99,6 @@ class _Panel:
     axis: str
     table: str
     factor: float
-    digits: int
     unit: str
     rows: tuple[_Row, ...]
 
@@ -109,15 +108,19 @@ class _Panel:
 
 
 @styled
-def sensitivity(alternatives: Sequence[Record], caption: Caption = NO_CAPTION) -> list[Figure]:
+def sensitivity(
+    alternatives: Sequence[Record], caption: Caption = NO_CAPTION, *, trials: int | None = None
+) -> list[Figure]:
     """Draw the shifts of a run's headline numbers under every alternative, two columns wide (180 mm).
 
     `alternatives` is from :func:`alkbayes.sensitivity.table.grid_records`, rates in [0, 1]. The pages show the means of
     all cohorts and of each level and the first difference between levels, in percent and percentage points, and the
-    heterogeneity on the scale of the model.
+    heterogeneity on the scale of the model. `trials` is the number of trials compared, None if the
+    table names none.
     """
     panels = [_panel(number, alternatives, caption.outcome) for number in _drawn(alternatives[0]["numbers"])]
-    differences = [caption.outcome.not_randomised] if any(panel.table == CONTRAST for panel in panels) else []
+    contrasted = any(panel.table == CONTRAST for panel in panels)
+    differences = [caption.outcome.not_randomised(trials)] if contrasted else []
     notes = foot_lines((READING, *differences, *_failed(alternatives), *caption.notes), DOUBLE_MM)
     head, foot = head_mm(caption), key_mm([text for _, text in _key(alternatives)], WIDTH_MM) + foot_mm(notes)
     pages = _pages(panels, TALLEST_MM - head - foot)
@@ -166,8 +169,8 @@ def _panel(main: Record, alternatives: Sequence[Record], outcome: Outcome) -> _P
         case _:
             axis = "Correlation" if main["measure"] == "correlation" else "SD on the scale of the model's link"
             title = f"{main['level']}: heterogeneity between cohorts"
-    factor, digits, unit = (1.0, 2, "") if main["table"] == HETEROGENEITY else (100.0, 1, "points")
-    return _Panel(title, axis, main["table"], factor, digits, unit, tuple(rows))
+    factor, unit = (1.0, "") if main["table"] == HETEROGENEITY else (100.0, "points")
+    return _Panel(title, axis, main["table"], factor, unit, tuple(rows))
 
 
 def _pages(panels: Sequence[_Panel], room: float) -> list[list[_Panel]]:
@@ -198,7 +201,7 @@ def _draw(figure: Figure, panel: _Panel, top: float) -> None:
     _axis(axes, panel, [numbers for _, _, numbers in shown])
     _draw_marks(axes, panel, shown)
     for at, row in enumerate(panel.rows):
-        _write_row(axes, panel, at + 0.5, row)
+        _write_row(axes, at + 0.5, row)
 
 
 def _axis(axes: "Axes", panel: _Panel, shown: Sequence[Record]) -> None:
@@ -239,7 +242,7 @@ def _draw_marks(axes: "Axes", panel: _Panel, shown: Sequence[tuple[float, _Row, 
         marks.points(axes, middle[chosen], y[chosen], gid=name, s=8, **look)
 
 
-def _write_row(axes: "Axes", panel: _Panel, at: float, row: _Row) -> None:
+def _write_row(axes: "Axes", at: float, row: _Row) -> None:
     if row.numbers is None:
         cell(axes, MARGIN_MM, at, row.label, ha="left", weight="bold", fontsize=ROW_PT)
         return
@@ -248,19 +251,10 @@ def _write_row(axes: "Axes", panel: _Panel, at: float, row: _Row) -> None:
     indent = 1.5 if row.alternative else 0.0
     name = row.label if row.usable else f"{row.label}, not converged"
     cell(axes, MARGIN_MM + indent, at, fitted(name, NAME_MM, ROW_PT, bold=bold), ha="left", **style)
-    middle, low, high = (_value(panel, numbers[name]) for name in ("median", "low", "high"))
-    # A dash would be taken for the sign of a difference.
-    between = " to " if panel.table == CONTRAST else "–"
-    cell(axes, ESTIMATE_MM, at, f"{middle} ({low}{between}{high})", **style)
+    cell(axes, ESTIMATE_MM, at, "{} ({})".format(*headline(numbers)), **style)
     if "shift" in numbers:
-        cell(axes, SHIFT_MM, at, signed(panel.factor * numbers["shift"], panel.digits), **style)
+        cell(axes, SHIFT_MM, at, moved_by(numbers["shift"], numbers["shift_error"], numbers["measure"]), **style)
         cell(axes, SDS_MM, at, signed(numbers["shift_in_sds"], 2), **style)
-
-
-def _value(panel: _Panel, value: float) -> str:
-    if panel.table == CONTRAST:
-        return signed(panel.factor * value, panel.digits)
-    return f"{panel.factor * value:.{panel.digits}f}"
 
 
 def _key(alternatives: Sequence[Record]) -> list[tuple["Artist", str]]:

@@ -42,14 +42,15 @@ READING = (
 
 
 @styled
-def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
+def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION, *, trials: int | None = None) -> list[Figure]:
     """Draw response rates by prior ALK TKI and TKI generation, one column wide (85 mm).
 
     `table` is an :func:`alkbayes.analyses.sequence.sequence_table` with rates in [0, 1]; the page is in percent.
+    `trials` is the number of trials compared, None if the table names none.
     """
     means, following = (_by_cell(table, estimand) for estimand in (Estimand.MEAN, Estimand.NEXT_COHORT))
     rows, columns = list(dict.fromkeys(table["earlier"])), list(dict.fromkeys(table["generation"]))
-    notes = foot_lines((READING, caption.outcome.not_randomised, *caption.notes), SINGLE_MM)
+    notes = foot_lines((READING, caption.outcome.not_randomised(trials), *caption.notes), SINGLE_MM)
     head = head_mm(caption) + 2 * line_mm(TEXT_PT)
     body = len(rows) * CELL_MM
     figure = new_page(SINGLE_MM, head + body + 1.0 + foot_mm(notes))

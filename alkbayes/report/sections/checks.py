@@ -26,7 +26,7 @@ def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
     found = posterior_checks(fit)
     blocks: list[Block] = [Paragraph((found.conclusion,), strong=True), *blocks_of(posterior_parts(found))]
     # Drawn from these checks: the kinds of figures would replicate the table again for each.
-    blocks.append(shown("predictive", predictive(found.cohorts, tables.caption), tables.outcome))
+    blocks.append(shown("predictive", predictive(found.cohorts, tables.caption, unit=found.unit), tables.outcome))
     if len(found.cohorts) >= LEAST_COHORTS:
         blocks.append(shown("calibration", calibration(found.pit, found.uniform, tables.caption), tables.outcome))
     return Section("fit", "Does the model fit these cohorts?", tuple(blocks))

@@ -61,7 +61,7 @@ def evidence_section(
             (
                 ("table", (evidence.source,)),
                 ("sha256 of the file", (Verbatim(evidence.sha256),)),
-                ("what is in it", (f"{heading}, {outcome.events_of(evidence.responders)}",)),
+                ("content", (f"{heading}, {outcome.events_of(evidence.responders)}",)),
                 (f"crude {outcome.short}", (f"{percent(evidence.orr)} %: {over}, no pooled estimate",)),
             )
         )
@@ -75,9 +75,9 @@ def evidence_section(
         *(Paragraph((note,), strong=True) for note in table_cautions(evidence)),
     ]
     if (by_group := group_rows(records(groups), outcome)).rows:
-        blocks += [Heading("What the cohorts are"), Table(by_group)]
+        blocks += [Heading("Composition of the evidence"), Table(by_group)]
     counted_by = f"{capitalised(outcome.units)} by {joined(['year', *_counted_by(evidence)])}: {heading}."
-    blocks.append(picture("evidence", "What is in the table", counted_by, figure))
+    blocks.append(picture("evidence", "Composition of the evidence", counted_by, figure))
     if found := tuple(_qualities(evidence)):
         blocks += [Heading("Of what quality"), Bullets(found)]
     if sources:

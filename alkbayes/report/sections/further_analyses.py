@@ -38,7 +38,7 @@ def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
     parts: dict[str, Callable[[Any], Iterator[Block]]] = {
         "pfs": lambda found: _pfs(found, notes),
         "intracranial": lambda found: _intracranial(found, notes),
-        "sequence": lambda found: _sequence(found, notes),
+        "sequence": lambda found: _sequence(found, notes, tables.trials),
         "resistance": lambda found: _resistance(found, notes),
         "predict": lambda found: planned_blocks(fit, found, notes),
     }
@@ -73,12 +73,12 @@ def _intracranial(found: "IntracranialRecord", notes: Caption) -> "Iterator[Bloc
     yield picture("intracranial", "Systemic and intracranial response", description, pages)
 
 
-def _sequence(found: "SequenceRecord", notes: Caption) -> "Iterator[Block]":
+def _sequence(found: "SequenceRecord", notes: Caption, trials: int | None) -> "Iterator[Block]":
     yield Heading("Sequences of ALK inhibitors")
     yield from blocks_of((*sequence_opening(found), *sequence_parts(found)))
     description = "One cell for each prior ALK TKI and generation; cells without cohorts are hatched."
     title = "Response rate by prior ALK TKI and generation"
-    yield picture("sequence-matrix", title, description, sequence(_frame(found["matrix"]), notes))
+    yield picture("sequence-matrix", title, description, sequence(_frame(found["matrix"]), notes, trials=trials))
 
 
 def _resistance(found: "ResistanceRecord", notes: Caption) -> "Iterator[Block]":

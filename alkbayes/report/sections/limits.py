@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.evidence.sources import columns_text
 from alkbayes.inference.settings import Engine
-from alkbayes.presentation.fit import notes_in
+from alkbayes.presentation.fit import cohorts_vary, notes_in
 from alkbayes.report.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
 from alkbayes.runs.run import MODEL_FILE, POSTERIOR_FILE, RUN_FILE
 from alkbayes.text.notes import NoteKind
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 LIMITS = (
     (
-        "Single arms describe. {responses} were counted without a control group, and criteria, assessors and years "
-        "differ between trials: a pooled rate summarises what was reported and does not forecast a {o.unit}'s "
-        "{o.response}."
-    ),
-    (
         "The posterior holds given the model and its priors. The sections on sensitivity and on the fit say how far it "
         "depends on them; a model that was not tried cannot be ruled out."
     ),
@@ -30,21 +25,38 @@ LIMITS = (
         "Trials that were not published, or whose counts could not be opened, are not in the table. How they would "
         "change the results is unknown."
     ),
-    "Heterogeneity between trials is estimated from few units, so that prediction intervals are themselves uncertain.",
-    (
-        "A level with few cohorts is shrunk towards the others; its interval says how little is known, its middle says "
-        "little."
-    ),
+)
+"""Limitations of every such analysis."""
+SHRUNK = (
+    "A level with few cohorts is shrunk towards the others; its interval says how little is known, its middle says "
+    "little."
 )
 
 
 def limits_section(tables: "RunTables") -> Section:
-    """Return the limitations, those of every such analysis and those the run noted."""
+    """Return the limitations: those of its table and model, those of every such analysis, and those the run noted."""
+    document = tables.document
     said_anyway = {NoteKind.NOT_RANDOMISED, NoteKind.RECONSTRUCTION}
-    notes = [note.text for note in notes_in(tables.document) if note.kind not in said_anyway]
-    outcome = tables.outcome
-    limits = (line.format(o=outcome, responses=capitalised(outcome.responses)) for line in LIMITS)
-    said = [outcome.not_randomised, *limits]
+    notes = [note.text for note in notes_in(document) if note.kind not in said_anyway]
+    several, outcome = (tables.trials or 0) > 1, tables.outcome
+    units = "trials" if several else "cohorts"
+    said = [
+        *([outcome.not_randomised(tables.trials)] if document["contrasts"] else []),
+        (
+            f"Single arms describe. {capitalised(outcome.responses)} were counted without a control group, and "
+            f"criteria, assessors and years differ between {units}: a pooled rate summarises what was reported and "
+            f"does not forecast a {outcome.unit}'s {outcome.response}."
+        ),
+        *LIMITS,
+    ]
+    if cohorts_vary(document):
+        unit = document["heterogeneity_unit"] if several else None
+        said.append(
+            f"Heterogeneity between {unit or 'cohort'}s is estimated from few units, so that prediction intervals are "
+            "themselves uncertain."
+        )
+    if any(row["parameter"].startswith("sd_") for row in document["heterogeneity"]):
+        said.append(SHRUNK)
     if tables.evidence.bundled:
         said.append(RECONSTRUCTION)
     return Section("limits", "Limits", (Bullets(tuple((line,) for line in (*said, *notes))),))

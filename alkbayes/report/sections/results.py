@@ -3,12 +3,15 @@
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import FigureError
+from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.model.prior_implications import heterogeneity_priors
 from alkbayes.plots.kinds import KINDS
 from alkbayes.presentation.exceedance import exceedance_tables
 from alkbayes.presentation.fit import (
+    MEDIANS,
     WHOLE_PERCENTS,
     Document,
+    cohorts_vary,
     column_meanings,
     contrast_notes,
     contrast_rows,
@@ -18,6 +21,7 @@ from alkbayes.presentation.fit import (
     outcome_of,
     pooled_rows,
     shows_whole_percents,
+    varying_units,
 )
 from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 from alkbayes.report.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
@@ -51,9 +55,8 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     """Return the results section."""
     document = tables.document
     evidence = tables.evidence
-    notes = tuple(f"{name}: {meaning}." for name, meaning in column_meanings(document)) + tuple(
-        inverse_variance_notes(document)
-    )
+    meanings = (f"{name}: {meaning}." for name, meaning in column_meanings(document))
+    notes: tuple[str, ...] = (*meanings, MEDIANS, *inverse_variance_notes(document))
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
     if any(map(is_pair, document["pooled"])):
@@ -67,14 +70,13 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     exceeded = exceedance_tables(document["exceedance"], document["pooled"], outcome_of(document))
     blocks += map(Table, exceeded)
     if document["heterogeneity"]:
-        said = text("Heterogeneity between trials and cohorts, and how much of it the effects explain.")
-        blocks += [Heading("Heterogeneity"), said, Table(heterogeneity_rows(document))]
+        blocks += [Heading("Heterogeneity"), text(_heterogeneity(document)), Table(heterogeneity_rows(document))]
     if heterogeneity_priors(fit.design, draws=1):
         blocks.append(figure_of(tables, "heterogeneity"))
     if len(tables.contrasts):
         blocks += [
             Heading("Contrasts"),
-            Paragraph((tables.outcome.not_randomised,), strong=True),
+            Paragraph((tables.outcome.not_randomised(tables.trials),), strong=True),
             *_contrasts(document),
         ]
         blocks.append(figure_of(tables, "contrasts"))
@@ -115,6 +117,14 @@ DESCRIPTIONS = {
     "forest": "Every cohort with its observed and its shrunken rate, in the groups of the pooled table.",
 }
 """Alternative text by kind: the content of the figure, and where to find its numbers."""
+
+
+def _heterogeneity(document: Document) -> str:
+    if not cohorts_vary(document):
+        return NO_VARIANCE
+    explained = any(row["parameter"] == "explained" for row in document["heterogeneity"])
+    share = ", and how much of it the effects explain" if explained else ""
+    return f"Heterogeneity between {varying_units(document)}{share}."
 
 
 def _weights(document: Document) -> "list[Block]":

@@ -41,7 +41,7 @@ def test_json_is_one_document_that_says_all(alkbayes: Command, json_run, quadrat
         document = json.loads(alkbayes("summary", folder, "--json").stdout)
         # The errors of the tables and those of the diagnosis are one thing.
         for row in document["pooled"]:
-            place = row["level"] if row["group"] == "all" else f"{column_title(row['group'])} {row['level']}"
+            place = "overall" if row["group"] == "all" else f"{column_title(row['group'])} {row['level']}"
             number = rows[f"{place}, {row['estimand'].replace('_', ' ')}"]
             for name in ("mean", "median", "low", "high", "mcse", "mcse_median", "mcse_low", "mcse_high"):
                 assert number[name] == pytest.approx(row[name], rel=1e-9), name
@@ -64,7 +64,7 @@ def test_the_reader_sees_a_verdict_on_each_sign_and_the_headline(alkbayes: Comma
     assert "Verdict: The numbers of this run can be used" in text
     for sign in ("R-hat passed", "bulk ESS passed", "divergences passed", "E-BFMI passed", "Monte Carlo error passed"):
         assert sign in text
-    assert "all, next cohort" in text
+    assert "overall, next cohort" in text
     assert "What to do" not in text
 
 

@@ -42,6 +42,7 @@ DOCUMENT = {
     "diagnostics": (dict,),
     "pooled": (list,),
     "heterogeneity": (list,),
+    "heterogeneity_unit": (str, type(None)),
     "contrasts": (list,),
     "classical": (list,),
     "exceedance": (list,),

@@ -78,7 +78,7 @@ def test_by_trial_has_every_trial_and_number(alkbayes: Command, run: Path) -> No
     assert kept_analysis(run, "outliers-by-trial") == {"by_trial": found}
     assert sorted(row["trial"] for row in found["trials"]) == list("ABCDEF")
     numbers = {row["number"] for row in found["moves"]}
-    assert {"all, mean", "line naive, mean", "line pretreated vs naive, risk difference"} < numbers
+    assert {"overall, mean", "line naive, mean", "line pretreated vs naive, risk difference"} < numbers
     assert len(found["moves"]) == 6 * len(numbers)
     assert found["leave_one_trial_out"]["elpd"] == pytest.approx(sum(row["elpd"] for row in found["trials"]))
     rows = list(csv.DictReader(io.StringIO(alkbayes("outliers", run, "--by-trial", "--csv").stdout)))

@@ -38,9 +38,10 @@ def test_points_and_intervals_are_those_of_the_table(run, see) -> None:
         assert probability(better) in seen.words
 
 
-def test_it_says_that_cohorts_were_not_randomised(run, see) -> None:
-    text = " ".join(see(contrasts(run.results.contrasts)[0]).words)
-    assert ORR.not_randomised in text
+@pytest.mark.parametrize("trials", [1, 42])
+def test_it_says_that_cohorts_were_not_randomised(run, see, trials: int) -> None:
+    text = " ".join(see(contrasts(run.results.contrasts, trials=trials)[0]).words)
+    assert ORR.not_randomised(trials) in text
     assert "not randomised" in text.partition("95 %")[0]
 
 

@@ -68,3 +68,14 @@ def test_without_heterogeneity_there_is_nothing_to_draw(run) -> None:
 )
 def test_panels_have_the_titles_of_columns(parameter: str, title: str) -> None:
     assert title_of(parameter) == title
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["tau_trial", "tau_cohort", "tau_total"], "between cohorts of one trial"),
+        (["tau_cohort", "sd_line"], "between cohorts"),
+    ],
+)
+def test_cohorts_are_of_one_trial_only_where_the_model_has_trials(names: list[str], title: str) -> None:
+    assert title_of("tau_cohort", names) == title

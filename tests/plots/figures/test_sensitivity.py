@@ -37,7 +37,7 @@ def test_every_number_has_a_panel_and_every_alternative_its_place(alternatives: 
     # Without mixed cohorts there is no number of theirs, and nothing under the name of the alternative's family.
     assert [len(column(axes)) for axes in panels] == [7, 7, 7, 5, 7, 7]
     main, *_ = alternatives
-    for axes, name in ((panels[0], "all, mean"), (panels[4], "line pretreated vs naive, risk difference")):
+    for axes, name in ((panels[0], "overall, mean"), (panels[4], "line pretreated vs naive, risk difference")):
         (span,) = [patch for patch in axes.patches if patch.get_gid() == "main-interval"]
         interval = number(main, name)
         assert span.get_x() == pytest.approx(100 * interval["low"])
@@ -70,11 +70,11 @@ def test_within_a_family_the_largest_shift_comes_first(alternatives: Records) ->
 def test_what_moves_a_number_is_told_apart_without_colour(alternatives: Records) -> None:
     axes = sensitivity(alternatives)[0].axes[0]
     marks = {each.get_gid(): len(each.get_offsets()) for each in axes.collections if each.get_gid() != "shift"}
-    moved = sum(bool(number(each, "all, mean").get("moved")) for each in alternatives)
+    moved = sum(bool(number(each, "overall, mean").get("moved")) for each in alternatives)
     assert (marks["moved"], marks["not-moved"]) == (1 + moved, len(alternatives) - 1 - moved)
     weights = {text.get_text(): text.get_weight() for text in axes.texts}
     for each in alternatives[2:]:
-        assert (weights[each["alternative"]] == "bold") == number(each, "all, mean")["moved"]
+        assert (weights[each["alternative"]] == "bold") == number(each, "overall, mean")["moved"]
 
 
 def test_what_did_not_converge_or_could_not_be_fitted_says_so(alternatives: Records, see) -> None:
@@ -94,7 +94,7 @@ def test_what_did_not_converge_or_could_not_be_fitted_says_so(alternatives: Reco
 def test_hostile_levels_and_many_of_them(alternatives: Records, hostile, see) -> None:
     changed = copy.deepcopy(alternatives)
     for record in changed:
-        found = number(record, "all, mean")
+        found = number(record, "overall, mean")
         record["numbers"] += [
             found | {"number": f"arm {name}, mean", "group": "arm", "level": name} for name in (*hostile, *"abcdefgh")
         ]
@@ -114,7 +114,8 @@ def test_one_number_that_never_moves_has_an_axis(alternatives: Records, see) -> 
     flat = copy.deepcopy(alternatives[:2])
     for record in flat:
         record["numbers"] = [
-            number(record, "all, mean") | {"low": 0.5, "median": 0.5, "high": 0.5, "shift": 0.0, "shift_in_sds": 0.0}
+            number(record, "overall, mean")
+            | {"low": 0.5, "median": 0.5, "high": 0.5, "shift": 0.0, "shift_error": 0.0, "shift_in_sds": 0.0}
         ]
     (page,) = sensitivity(flat)
     low, high = page.axes[0].get_xlim()
@@ -127,7 +128,7 @@ def test_an_interval_of_any_width_has_an_axis_with_round_ticks(alternatives: Rec
     wide = copy.deepcopy(alternatives[:2])
     low, high = 0.013, 0.013 + span
     for record in wide:
-        record["numbers"] = [number(record, "all, mean") | {"low": low, "median": (low + high) / 2, "high": high}]
+        record["numbers"] = [number(record, "overall, mean") | {"low": low, "median": (low + high) / 2, "high": high}]
     (page,) = sensitivity(wide)
     left, right = page.axes[0].get_xlim()
     assert left <= 100 * low < 100 * high <= right
