@@ -402,11 +402,12 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
     `frame` has one row per cohort and every column in `spec.columns`; `n`, shape (cohort,), is the number of patients,
     or of other `units`.
     """
+    if TRIAL in spec.columns:
+        # The table may lack trials, of all its cohorts or of some.
+        frame = frame.assign(**{TRIAL: trial_names(frame)})
     numbers = {effect.column: Number(effect.centre, effect.scale, effect.step) for effect in spec.numbers}
     levels_of = _levels_of(spec, frame)
-    # The table may lack trials.
-    named = dict.fromkeys((*frame.columns, *(term.column for term in spec.heterogeneity)))
-    labels = {column: label_of(column, frame.columns) for column in named}
+    labels = {column: label_of(column, frame.columns) for column in frame.columns}
     effects, notes = _effects_of(spec, frame, levels_of, labels, numbers)
     names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
     names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
@@ -607,7 +608,7 @@ def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
 
 
 def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", labels: Mapping[str, str]) -> HeterogeneityBlock:
-    values = trial_names(frame) if term.column == TRIAL else frame[term.column].tolist()
+    values = frame[term.column].tolist()
     units = tuple(values) if term.column == COHORT else tuple(sorted(set(values)))
     index = level_codes(units, (term.column,), {term.column: np.array(values, dtype=np.str_)})
     return HeterogeneityBlock(

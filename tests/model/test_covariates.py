@@ -14,6 +14,7 @@ from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import Number, build_design, number_text
+from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.model.prior_implications import prior_implications
 from alkbayes.model.restriction import restricted, vanished_levels
 from alkbayes.planning.cohort import planned_cohort
@@ -158,6 +159,8 @@ def test_a_number_that_every_cohort_shares(spec_of: SpecOf, table: Any) -> None:
     assert [block.label for block in at_centre.effects] == ["line"]
     assert at_centre.notes == (
         "age: every cohort is '60'; there is nothing to compare, and the model has no such effect",
+        "line: naive and mixed have one cohort each: nothing shows how cohorts of these levels differ.",
+        NO_VARIANCE,
     )
     elsewhere = build_design(spec_of(effect=[AGE]), table("50", "50"))
     assert [block.label for block in elsewhere.effects] == ["age"]
@@ -165,7 +168,7 @@ def test_a_number_that_every_cohort_shares(spec_of: SpecOf, table: Any) -> None:
 
 
 def test_a_centre_outside_the_table_is_said(spec_of: SpecOf, table: Any) -> None:
-    (note, averaged) = build_design(spec_of(effect=[AGE]), table("61", "75")).notes
+    (note, _, averaged) = build_design(spec_of(effect=[AGE]), table("61", "75")).notes
     assert note.startswith("age: its centre, 60, is outside the table's values, 61 to 75, so that the intercept")
     assert averaged == "Rates are averaged over the patients' values of age, each cohort's its own."
 
@@ -222,3 +225,19 @@ def test_a_planned_cohort_may_have_any_number(spec_of: SpecOf, table: Any) -> No
     open_line = planned_cohort(fit, {"age": "50"})
     assert open_line.averaged == ("line",)
     assert open_line.weights
+
+
+@pytest.mark.parametrize(
+    ("column", "by", "of_level"),
+    [("trial", "line", "tau_trial_by_line"), ("cohort_id", "trial", "tau_cohort_by_trial")],
+)
+def test_cohorts_without_trials_are_trials_of_their_own_in_heterogeneity_by_level(
+    spec_of: SpecOf, table: Any, column: str, by: str, of_level: str
+) -> None:
+    term = COHORT | {"column": column, "by": by, "spread_prior": COHORT["sd_prior"]}
+    design = build_design(spec_of(heterogeneity=[term]), table("50", "60", "70", lines="naive naive mixed"))
+    (block,) = design.heterogeneity
+    assert block.of_level == of_level
+    assert len(block.units) == 3
+    assert block.by is not None
+    assert list(block.by.units.values()) == ([2, 1] if by == "line" else [1, 1, 1])
