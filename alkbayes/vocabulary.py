@@ -37,17 +37,19 @@ class Standard(StrEnum):
 class Contrast:
     """Comparison of two levels of a column.
 
-    `column` is its name in results; differences are `first` minus `second`.
+    `column` is its name in results; differences are `first` minus `second`. Of a number, `step` is the difference in
+    words, such as "per 10 years".
     """
 
     column: str
     first: str
     second: str
+    step: str = ""
 
     @property
     def name(self) -> str:
         """Name for a reader, such as "pretreated vs naive"; levels are never parsed from it."""
-        return f"{self.first} vs {self.second}"
+        return f"{self.first} vs {self.second}{f' ({self.step})' if self.step else ''}"
 
     def as_row(self) -> dict[str, str]:
         """Return the contrast's key in a table row."""

@@ -40,6 +40,16 @@ FIXED_LINE = {
 }
 GENERATION = {"column": "regimen_class", "kind": "exchangeable", "sd_prior": HALF_NORMAL}
 INTERACTION = {"column": ["line", "regimen_class"], "kind": "exchangeable", "sd_prior": HALF_NORMAL}
+AGE = {
+    "column": "age",
+    "kind": "numeric",
+    "centre": 60.0,
+    "scale": 10.0,
+    "step": "per 10 years",
+    "prior": {"dist": "normal", "mean": 0.1, "sd": 0.5},
+}
+CROSSED = {"kind": "interaction", "prior": {"dist": "student_t", "nu": 4.0, "mean": -0.1, "sd": 0.4}}
+FIXED_GENERATION = FIXED_LINE | {"column": "regimen_class", "reference": "second"}
 TRIAL = {"column": "trial", "distribution": "normal", "sd_prior": HALF_NORMAL}
 COHORT = {"column": "cohort_id", "distribution": "normal", "sd_prior": HALF_NORMAL}
 STUDENT = {"distribution": "student_t", "nu": 3.5}
@@ -64,6 +74,35 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "heterogeneity": [COHORT, TRIAL],
     },
     "interaction": {"effect": [FIXED_LINE, GENERATION, INTERACTION], "heterogeneity": [TRIAL, COHORT]},
+    "number": {"effect": [AGE, GENERATION], "heterogeneity": [TRIAL, COHORT]},
+    "number-by-level": {
+        "effect": [CROSSED | {"column": ["age", "line"]}, FIXED_LINE, AGE],
+        "heterogeneity": [COHORT],
+    },
+    "levels-by-levels": {
+        "effect": [FIXED_LINE, FIXED_GENERATION, CROSSED | {"column": ["line", "regimen_class"]}],
+        "heterogeneity": [TRIAL | STUDENT, COHORT],
+    },
+    "number-by-number": {
+        "likelihood": {"family": "beta_binomial", "rho_prior": {"dist": "beta", "a": 1.0, "b": 4.0}},
+        "effect": [
+            AGE,
+            AGE | {"column": "year", "centre": 2010.0, "scale": 5.0},
+            CROSSED | {"column": ["year", "age"]},
+        ],
+    },
+    "by-level": {
+        "effect": [FIXED_LINE],
+        "heterogeneity": [
+            TRIAL | {"by": "region", "spread_prior": {"dist": "exponential", "mean": 0.6}},
+            COHORT | {"by": "line", "spread_prior": HALF_NORMAL},
+        ],
+    },
+    "cohorts-by-level": {"heterogeneity": [COHORT | {"by": "regimen_class", "spread_prior": HALF_NORMAL}]},
+    "student-t-by-level": {
+        "effect": [GENERATION],
+        "heterogeneity": [TRIAL | STUDENT | {"by": "region", "spread_prior": HALF_NORMAL}, COHORT],
+    },
     "beta-binomial-alone": {
         "likelihood": {"family": "beta_binomial", "rho_prior": {"dist": "beta", "a": 1.5, "b": 7.0}},
     },
@@ -87,6 +126,13 @@ d3 D pretreated third 25 9
 e1 E mixed second 5 2
 f1 F pretreated second 33 20
 """
+
+NUMBERS = {
+    "age": ["52", "61.5", "60", "70.0", "45", "58", "66", "49.25", "63", "61.5"],
+    "year": ["2004", "2009", "2011", "2015", "2015", "1998", "2020", "2021", "2007", "2012"],
+    "region": ["asia", "asia", "europe", "europe", "asia", "us", "us", "us", "asia", "europe"],
+}
+"""Further columns of that table."""
 
 OWN = """\
 cohort_id,trial,line,regimen_class,responders,n
@@ -209,7 +255,7 @@ def evidence_for() -> Callable[[Spec], Evidence]:
 
 def make_case(name: str) -> Case:
     if name in VARIANTS:
-        spec, evidence = make_spec(**VARIANTS[name]), make_evidence()
+        spec, evidence = make_spec(**VARIANTS[name]), make_evidence(**NUMBERS)
     else:
         spec = read_spec(model_path(name))
         evidence = read_for(spec)
@@ -283,6 +329,7 @@ def named(design: Design, draws: Mapping[str, np.ndarray], chain: int, draw: int
     """Return one draw with the names of its entries: name -> value, or name -> {entry: value}."""
     entries = {parameter.name: parameter.coords for parameter in parameters(design)}
     entries |= {f"effect_{block.slug}": block.levels for block in design.effects}
+    entries |= {term.of_level: term.by.levels for term in design.heterogeneity if term.by is not None}
     return {
         name: float(values[chain, draw])
         if entries.get(name) is None
@@ -290,6 +337,20 @@ def named(design: Design, draws: Mapping[str, np.ndarray], chain: int, draw: int
         for name, values in draws.items()
         if name in entries
     }
+
+
+def multipliers(spec: Spec, frame: pd.DataFrame, columns: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return what each coefficient of a number, or of an interaction of unpooled effects, is multiplied with."""
+    found = {"": np.ones(len(frame))}
+    for column in columns:
+        effect = next(effect for effect in spec.effect if effect.column == column)
+        if effect.kind == "numeric":
+            own = {effect.step: (frame[column].astype(float).to_numpy() - effect.centre) / effect.scale}
+        else:
+            levels = sorted(set(frame[column]) - {effect.reference})
+            own = {level: (frame[column] == level).to_numpy(dtype=float) for level in levels}
+        found = {f"{one}:{two}".lstrip(":"): found[one] * own[two] for one in found for two in own}
+    return found
 
 
 DISTRIBUTION_OF = {"logit": stats.logistic, "probit": stats.norm, "cloglog": stats.gumbel_l}
@@ -304,6 +365,13 @@ def log_joint(spec: Spec, frame: pd.DataFrame, draw: Mapping[str, Any]) -> float
     for effect in spec.effect:
         slug = "_".join(labels.get(column, column) for column in effect.columns)
         level = frame[list(effect.columns)].agg(":".join, axis=1)
+        if effect.kind in {"numeric", "interaction"}:
+            coefficients = draw[f"beta_{slug}"]
+            total += sum(frozen(effect.prior).logpdf(value) for value in coefficients.values())
+            terms = multipliers(spec, frame, effect.columns)
+            assert coefficients.keys() == terms.keys()
+            theta = theta + sum(value * terms[name] for name, value in coefficients.items())
+            continue
         if effect.kind == "fixed":
             values = draw[f"beta_{slug}"] | {effect.reference: 0.0}
             total += sum(frozen(effect.prior).logpdf(value) for value in draw[f"beta_{slug}"].values())
@@ -320,6 +388,15 @@ def log_joint(spec: Spec, frame: pd.DataFrame, draw: Mapping[str, Any]) -> float
         tau, z = draw[f"tau_{label}"], draw[f"z_{label}"]
         unit = stats.norm() if term.distribution == "normal" else stats.t(term.nu)
         total += frozen(term.sd_prior).logpdf(tau) + unit.logpdf(list(z.values())).sum()
+        if term.by is not None:
+            by, spread = labels.get(term.by, term.by), draw[f"spread_{label}"]
+            taus, raw = draw[f"tau_{label}_by_{by}"], np.array(list(draw[f"raw_tau_{label}"].values()))
+            total += frozen(term.spread_prior).logpdf(spread) + stats.norm.logpdf(raw).sum()
+            # Logs of the taus: a zero-sum normal about that of tau.
+            logs = np.log(list(taus.values())) - np.log(tau)
+            assert logs.sum() == pytest.approx(0.0, abs=1e-9 * (1 + spread))
+            assert (logs**2).sum() == pytest.approx(spread**2 * (raw**2).sum(), rel=1e-7, abs=1e-12)
+            tau = frame[term.by].map(taus).to_numpy()
         theta = theta + tau * frame[term.column].map(z).to_numpy()
     n, y = frame["n"].to_numpy(), frame["responders"].to_numpy()
     p = DISTRIBUTION_OF[spec.likelihood.link].cdf(theta)

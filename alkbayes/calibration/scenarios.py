@@ -9,6 +9,7 @@ import numpy as np
 
 from alkbayes.errors import UsageError
 from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.model.covariates import stated_cohorts
 
 if TYPE_CHECKING:
     from alkbayes.spec.schema import Spec
@@ -38,7 +39,8 @@ class FixedTruth:
     tau
         Total SD of all levels of heterogeneity, on the link scale; each level has an equal share of the variance.
     effects
-        For each effect label, the difference of each level on that scale.
+        For each effect label, the difference of each level on that scale. Numbers and interactions without pooling have
+        no effect, and levels with a tau of their own the same tau.
     """
 
     orr: float
@@ -117,7 +119,7 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
         If the bundled table lacks a column of the model.
     """
     scenario = scenario_named(name)
-    bundled = read_evidence(needed=spec.columns)
+    bundled = stated_cohorts(spec, read_evidence(needed=spec.needed))
     frame = bundled.frame
     if scenario.trials is not None:
         frame = frame[frame["trial"].isin(scenario.trials)]

@@ -52,7 +52,9 @@ def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Genera
     for block in design.effects:
         differences = _differences(block, truth)
         if block.sd_prior is None:
-            free[block.free] = differences[1:][None, None, :]
+            # Numbers and interactions have no effect.
+            given = np.zeros(block.basis.shape[1]) if block.numbers or block.factors else differences[1:]
+            free[block.free] = given[None, None, :]
         else:
             # The SD of a zero-sum normal most likely to produce the levels' effects.
             scale = float(np.sqrt((differences**2).sum() / (len(differences) - 1)))
@@ -60,6 +62,10 @@ def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Genera
             free[block.free] = (differences @ block.basis / (scale or 1.0))[None, None, :]
     for term in design.heterogeneity:
         free[f"tau_{term.label}"] = np.full((1, 1), truth.tau / np.sqrt(len(design.heterogeneity)))
+        if term.by is not None:
+            # All levels alike.
+            free[f"spread_{term.label}"] = np.zeros((1, 1))
+            free[f"raw_tau_{term.label}"] = np.zeros((1, 1, len(term.by.levels) - 1))
         free[f"z_{term.label}"] = term.unit_prior.draw(rng, (1, 1, len(term.units)))
     return complete(design, free)
 

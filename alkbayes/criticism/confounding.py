@@ -325,7 +325,7 @@ def _normal(prior: Prior) -> tuple[float, float]:
 
 
 def _unevenness(frame: "pd.DataFrame", name: str, design: Design, *, numeric: bool) -> tuple[Unevenness, ...]:
-    """Return the imbalance of a column over each of the model's, largest first."""
+    """Return the imbalance of a column over each of the model's columns of levels, largest first."""
     values = frame[name].astype(str).tolist()
     measured = [
         Unevenness(
@@ -333,6 +333,7 @@ def _unevenness(frame: "pd.DataFrame", name: str, design: Design, *, numeric: bo
             _correlation_ratio(np.array(_numbers(values)), levels) if numeric else _cramers_v(values, levels),
         )
         for factor, levels in ((factor, levels.tolist()) for factor, levels in design.profiles.items())
+        if factor not in design.numbers
     ]
     return tuple(sorted(measured, key=lambda each: -each.measure))
 

@@ -16,7 +16,7 @@ from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
 from alkbayes.inference.importance.target import Target
 from alkbayes.model.design import Design
-from alkbayes.model.draws import linear_predictor
+from alkbayes.model.draws import linear_predictor, unit_taus
 from alkbayes.model.predictive import heterogeneity_of, new_cohorts
 from alkbayes.model.restriction import restricted
 from alkbayes.text.json import records
@@ -59,7 +59,7 @@ def outlier_table(fit: Fit, left_out: CohortsLeftOut) -> pd.DataFrame:
     columns = {"cohort_id": list(design.cohorts)}
     if design.group is not None:
         columns[design.group.unit] = [design.group.units[unit] for unit in design.group.index]
-    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.profiles.items()})
+    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.covariates.items()})
     table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
     table["observed"] = design.responders / design.n
     rows = []
@@ -108,7 +108,8 @@ def rates_given_others(design: Design, draws: Mapping[str, Array], cohort: int, 
     if group is not None and others.size > 0:
         target = Target(restricted(design, others))
         deviation = target.draw_deviations(*positions(target, draws), rng)[f"z_{group.label}"]
-        logits = logits + flat[f"tau_{group.label}"][:, None] * deviation
+        tau = unit_taus(restricted(design, np.array([cohort], dtype=np.intp)).heterogeneity[0], flat)
+        logits = logits + tau * deviation
         own = replace(own, group=None)
     return new_cohorts(heterogeneity_of(own, flat), count, rng=rng).rates(logits, np.ones(1), rng=rng)
 

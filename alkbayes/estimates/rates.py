@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from alkbayes.inference.fit import Fit
 from alkbayes.likelihood.links import Link, inverse, odds_ratio
 from alkbayes.model.design import Design, Index
-from alkbayes.model.draws import total_sd
+from alkbayes.model.draws import cohort_taus, tau_draws, total_sd
 from alkbayes.model.expected_rate import expected_rate
 from alkbayes.model.parametrisation import empirical_predictors
 from alkbayes.model.predictive import Heterogeneity, cohort_rates, heterogeneity_of, new_cohorts
@@ -112,7 +112,7 @@ def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> 
         profiles=profiles,
         profile_of_cohort=profile_of_cohort,
         predictors=profile_predictors(design, draws, profiles, count=int(profile_of_cohort.max()) + 1),
-        heterogeneity=heterogeneity_of(design, draws),
+        heterogeneity=heterogeneity_of(design, draws, profiles),
         seed=seed,
     )
 
@@ -174,10 +174,12 @@ def pooled_draws(posterior: Posterior, groups: Iterable[Group] | None = None) ->
         mix = mix_of(design, posterior.profiles, posterior.profile_of_cohort, group, posterior.standard)
         if mix.over:
             predictors = profile_predictors(design, posterior.draws, mix.profiles, count=len(mix.share))
-            rates = expected_rate(predictors, posterior.heterogeneity)
+            heterogeneity = heterogeneity_of(design, posterior.draws, mix.profiles)
+            rates = expected_rate(predictors, heterogeneity)
         else:
             used = profile_weights(posterior, members) > 0
             predictors, rates = posterior.predictors[:, used], means[:, used]
+            heterogeneity = posterior.heterogeneity.over(used)
         common: dict[str, str | int | float | None] = {
             **group.as_row(),
             "line": group.levels.get("line"),
@@ -196,7 +198,7 @@ def pooled_draws(posterior: Posterior, groups: Iterable[Group] | None = None) ->
         yield own | {"estimand": str(Estimand.THESE_COHORTS)}, posterior.rates[:, members] @ (n / n.sum())
         yield common | {"estimand": str(Estimand.TYPICAL)}, inverse(design.link, predictors @ mix.share)
         yield common | {"estimand": str(Estimand.MEAN)}, rates @ mix.share
-        following = new.rates(predictors, mix.share, rng=copy.deepcopy(rng))
+        following = new.over(heterogeneity).rates(predictors, mix.share, rng=copy.deepcopy(rng))
         yield common | {"estimand": str(Estimand.NEXT_COHORT)}, following
 
 
@@ -230,15 +232,19 @@ def contrast_draws(posterior: Posterior) -> Iterator[tuple[Comparison, str, Arra
     """Yield the levels of each row of :func:`contrast_table`, its scale and its draws, shape (draw,)."""
     design = posterior.design
     # A profile is in the contrasts of its level with every other level; its rate takes most of the time.
-    known: dict[bytes, Array] = {}
+    known: dict[tuple[bytes, ...], Array] = {}
+    by = [term.by.column for term in design.heterogeneity if term.by is not None]
     for compared in compared_levels(
         design, posterior.draws, posterior.profiles, posterior.profile_of_cohort, posterior.standard
     ):
         means = []
-        for side in (compared.one, compared.other):
-            keys = [profile.tobytes() for profile in side.T]
+        for side, given in zip((compared.one, compared.other), compared.given, strict=True):
+            levels = [[given[column][place].encode() for column in by] for place in range(side.shape[1])]
+            keys = [(profile.tobytes(), *own) for profile, own in zip(side.T, levels, strict=True)]
             new = {key: at for at, key in enumerate(keys) if key not in known}
-            known |= zip(new, expected_rate(side[:, list(new.values())], posterior.heterogeneity).T, strict=True)
+            chosen = np.array(list(new.values()), dtype=np.intp)
+            heterogeneity = heterogeneity_of(design, posterior.draws, given).over(chosen)
+            known |= zip(new, expected_rate(side[:, chosen], heterogeneity).T, strict=True)
             means.append(np.column_stack([known[key] for key in keys]))
         odds = profile_odds_ratio(design.link, compared.one, compared.other, compared.share)
         yield compared, "odds_ratio", odds
@@ -258,13 +264,14 @@ def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) ->
     Returns
     -------
     pandas.DataFrame
-        Columns parameter, mean, median, low, high. Parameters are the tau of each level and the total (`tau_total`),
-        SDs on the link scale; `sd_...`, the SD of each exchangeable effect; `rho`, the intraclass correlation of a
-        beta-binomial model; `explained`, the share in [0, 1] of the variance between cohorts on the link scale that the
-        effects explain; `i2`, the share in [0, 1] of the variance of the observed rates on that scale that is
-        heterogeneity and not sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186, with the posterior's
-        tau); a model without heterogeneity has neither share. With `errors` also those of :func:`pooled_table`, in
-        units of the parameter.
+        Columns parameter, mean, median, low, high. Parameters are the tau of each level of heterogeneity and the total
+        (`tau_total`), SDs on the link scale; if heterogeneity differs by level, that of each level, such as
+        `tau_cohort[line naive]`, their geometric mean `tau_cohort`, and `spread_cohort`, the SD of their logs;
+        `sd_...`, the SD of each exchangeable effect; `rho`, the intraclass correlation of a beta-binomial model;
+        `explained`, the share in [0, 1] of the variance between cohorts on the link scale that the effects explain;
+        `i2`, the share in [0, 1] of the variance of the observed rates on that scale that is heterogeneity and not
+        sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186, with the posterior's tau); a model without
+        heterogeneity has neither share. With `errors` also those of :func:`pooled_table`, in units of the parameter.
     """
     rows = []
     for parameter, draws in heterogeneity_draws(posterior):
@@ -277,7 +284,9 @@ def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) ->
 def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
     """Yield each parameter of :func:`heterogeneity_table`, and its draws, shape (draw,)."""
     design, draws = posterior.design, posterior.draws
-    values = {f"tau_{term.label}": draws[f"tau_{term.label}"] for term in design.heterogeneity}
+    values: dict[str, Array] = {}
+    for term in design.heterogeneity:
+        values |= tau_draws(term, draws)
     total = total_sd(design, draws)
     if len(design.heterogeneity) > 1:
         values["tau_total"] = total
@@ -306,18 +315,18 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
     """
     design = posterior.design
     _, variance = empirical_predictors(design)
-    total = total_sd(design, posterior.draws)[:, None]
+    total = sum((cohort_taus(term, posterior.draws) ** 2 for term in design.heterogeneity), np.zeros((1, 1)))
     columns = {"cohort_id": list(design.cohorts)}
     if design.group is not None:
         columns[design.group.unit] = [design.group.units[unit] for unit in design.group.index]
-    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.profiles.items()})
+    table = pd.DataFrame(columns | {name: values.tolist() for name, values in design.covariates.items()})
     table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
     table["observed"] = design.responders / design.n
     table["expected"] = np.median(inverse(design.link, posterior.predictors), axis=0)[posterior.profile_of_cohort]
     summaries = pd.DataFrame([summarise(draws) for draws in posterior.rates.T])
     table = pd.concat([table, summaries], axis=1)
     if design.rho_prior is None:
-        table["shrinkage"] = (variance / (variance + total**2)).mean(axis=0)
+        table["shrinkage"] = (variance / (variance + total)).mean(axis=0)
     return table
 
 

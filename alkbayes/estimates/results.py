@@ -151,8 +151,9 @@ def _estimands(fit: "Fit", drawn: Sequence[DrawnRow]) -> "xr.Dataset":
 
 def _classical_groups(fit: "Fit") -> list[str | tuple[str, str]]:
     """Return the columns and pairs of columns that define groups in the pooled table."""
-    columns: list[str | tuple[str, str]] = list(fit.design.profiles)
-    pairs = [block.columns for block in fit.design.effects if len(block.columns) == 2]
+    of_levels = [block for block in fit.design.effects if not block.numbers]
+    columns: list[str | tuple[str, str]] = list(dict.fromkeys(name for block in of_levels for name in block.columns))
+    pairs = [block.columns for block in of_levels if len(block.columns) == 2]
     if all(column in columns for column in STRATA):
         pairs = [STRATA, *(pair for pair in pairs if pair != STRATA)]
     return columns + [(first, second) for first, second in pairs]

@@ -86,6 +86,10 @@ class Evidence:
         frame = self.frame[kept] if kept.dtype == bool else self.frame.iloc[kept]
         return replace(self, frame=frame.reset_index(drop=True), part_of=self.part_of or self)
 
+    def with_notes(self, *notes: str) -> "Evidence":
+        """Return the same table with more notes; empty ones are dropped."""
+        return replace(self, notes=(*self.notes, *filter(None, notes)))
+
     @property
     def cohorts(self) -> int:
         """Number of cohorts."""

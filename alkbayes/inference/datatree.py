@@ -67,6 +67,7 @@ def dimensions(design: Design) -> dict[str, tuple[str, ...]]:
         parameter.name: () if parameter.dim is None else (parameter.dim,) for parameter in parameters(design)
     }
     dims |= {f"effect_{block.slug}": (block.slug,) for block in design.effects}
+    dims |= {term.of_level: (f"{term.of_level}_level",) for term in design.heterogeneity if term.by is not None}
     return dims | {"theta": ("cohort",), "p": ("cohort",), OUTCOME: ("cohort",)}
 
 
@@ -74,6 +75,10 @@ def _coordinates(design: Design) -> dict[str, list[str]]:
     coords = {"cohort": list(design.cohorts)}
     for block in design.effects:
         coords |= {block.slug: list(block.levels), f"{block.slug}_contrast": list(block.free_coords)}
+    for term in design.heterogeneity:
+        if term.by is not None:
+            coords[f"{term.of_level}_level"] = list(term.by.levels)
+            coords[f"tau_{term.label}_contrast"] = list(term.by.free_coords)
     if design.group is not None:
         coords[design.group.label] = list(design.group.units)
     return coords
@@ -92,8 +97,8 @@ def _dataset(design: Design, variables: Mapping[str, NDArray[Any]]) -> xr.Datase
 
 def _constant_data(design: Design) -> xr.Dataset:
     variables: dict[str, tuple[str, NDArray[Any]]] = {"n": ("cohort", design.n.astype(np.int64))}
-    for column, levels in design.profiles.items():
-        variables[column] = ("cohort", levels)
+    for column, values in design.covariates.items():
+        variables[column] = ("cohort", values)
     if design.group is not None:
         variables[f"{design.group.unit}_of_cohort"] = ("cohort", np.array(design.group.units)[design.group.index])
     return xr.Dataset(variables, coords={"cohort": list(design.cohorts)})

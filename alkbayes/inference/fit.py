@@ -15,6 +15,7 @@ from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.datatree import build_tree
 from alkbayes.inference.importance.engine import Integrated, Weights, integrate
 from alkbayes.inference.settings import Engine, SamplerSettings, versions
+from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import Design, build_design
 from alkbayes.model.draws import Draws, from_unconstrained
 from alkbayes.vocabulary import Standard
@@ -160,10 +161,13 @@ def fit_model(
 
     Raises
     ------
+    EvidenceError
+        If a number of the model is missing or no number, unless such cohorts are to be left out.
     SamplingError
         If the sampler does not finish.
     """
     settings = settings or SamplerSettings()
+    evidence = stated_cohorts(spec, evidence)
     design = design or build_design(spec, evidence)
     _check_same_cohorts(design, evidence)
     fallback_reason = ""

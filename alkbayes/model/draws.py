@@ -61,7 +61,9 @@ def complete(design: Design, free: Mapping[str, Array]) -> Draws:
             draws[f"effect_{block.slug}"] = level_effects(block, draws)
     theta = linear_predictor(design, draws, {block.label: block.index for block in design.effects})
     for term in design.heterogeneity:
-        theta = theta + draws[f"tau_{term.label}"][..., None] * draws[f"z_{term.label}"][..., term.index]
+        if term.by is not None:
+            draws[term.of_level] = level_taus(term, draws)
+        theta = theta + cohort_taus(term, draws) * draws[f"z_{term.label}"][..., term.index]
     draws["theta"] = theta
     draws["p"] = inverse(design.link, theta)
     return draws
@@ -73,6 +75,39 @@ def level_effects(block: EffectBlock, draws: Mapping[str, Array]) -> Array:
         return draws[f"effect_{block.slug}"]
     effects = draws[block.free] @ block.basis.T
     return effects if block.sd_prior is None else draws[f"sd_{block.slug}"][..., None] * effects
+
+
+def level_taus(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> Array:
+    """Return the tau of each level, last axis level; of a term whose units share one, this one."""
+    tau = draws[f"tau_{term.label}"][..., None]
+    if term.by is None:
+        return tau
+    logs = draws[f"raw_tau_{term.label}"] @ term.by.basis.T
+    levels: Array = tau * np.exp(draws[f"spread_{term.label}"][..., None] * logs)
+    return levels
+
+
+def unit_taus(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> Array:
+    """Return the tau of each unit, last axis unit, of length one if all share it."""
+    taus = level_taus(term, draws)
+    return taus if term.by is None else taus[..., term.by.of_unit]
+
+
+def cohort_taus(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> Array:
+    """Return the tau of each cohort's unit, last axis cohort, of length one if all share it."""
+    taus = unit_taus(term, draws)
+    return taus if term.by is None else taus[..., term.index]
+
+
+def tau_draws(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> dict[str, Array]:
+    """Return tau, and if it differs by level the taus of the levels and the spread of their logs, by name."""
+    found = {f"tau_{term.label}": draws[f"tau_{term.label}"]}
+    if term.by is not None:
+        taus = level_taus(term, draws)
+        names = [f"tau_{term.label}[{term.by.label} {level}]" for level in term.by.levels]
+        found |= {name: taus[..., code] for code, name in enumerate(names)}
+        found[f"spread_{term.label}"] = draws[f"spread_{term.label}"]
+    return found
 
 
 def linear_predictor(design: Structure, draws: Mapping[str, Array], levels: Mapping[str, Index]) -> Array:
@@ -91,11 +126,13 @@ def linear_predictor(design: Structure, draws: Mapping[str, Array], levels: Mapp
 def total_sd(design: Structure, draws: Mapping[str, Array]) -> Array:
     """Return the total heterogeneity SD on the scale of the link, axes (chain, draw).
 
+    If it differs between levels, this is the root mean square over the cohorts.
+
     A Student t level contributes its scale, which is its tau everywhere.
     """
     total = np.zeros_like(draws["alpha"])
     for term in design.heterogeneity:
-        total = total + draws[f"tau_{term.label}"] ** 2
+        total = total + (cohort_taus(term, draws) ** 2).mean(axis=-1)
     return np.sqrt(total)
 
 
@@ -106,8 +143,8 @@ def _standardise(design: Design, raw: Draws) -> Draws:
     rho = free["rho"][..., None] if design.rho_prior is not None else None
     variance = sampling_variance(design.n, variance, rho)
     group, cohort = design.group, design.cohort
-    tau_cohort = 0.0 if cohort is None else free[f"tau_{cohort.label}"][..., None]
-    tau = 0.0 if group is None else free[f"tau_{group.label}"][..., None]
+    tau_cohort = 0.0 if cohort is None else unit_taus(cohort, free)
+    tau = 0.0 if group is None else unit_taus(group, free)
     groups = None if group is None else _Grouping(group)
     # The last axis of the group sums is the group, of length one for the taus: both broadcast.
     if not design.effects:
@@ -118,7 +155,7 @@ def _standardise(design: Design, raw: Draws) -> Draws:
     if group is not None and groups is not None:
         mean, precision = group_moments(observed - eta, variance, tau, tau_cohort, groups.sum)
         free[f"z_{group.label}"] = mean + free[f"z_{group.label}"] / np.sqrt(precision)
-        eta = eta + tau * free[f"z_{group.label}"][..., group.index]
+        eta = eta + cohort_taus(group, free) * free[f"z_{group.label}"][..., group.index]
     if cohort is not None:
         mean, precision = cohort_moments(observed - eta, variance, tau_cohort)
         free[f"z_{cohort.label}"] = mean + free[f"z_{cohort.label}"] / np.sqrt(precision)

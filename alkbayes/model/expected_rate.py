@@ -67,16 +67,16 @@ def expected_rate(predictors: Array, heterogeneity: Heterogeneity) -> Array:
         return inverse(heterogeneity.link, predictors)
     rates = np.zeros_like(predictors)
     for factors in itertools.product(*(_variance_factors(prior) for prior in heterogeneity.priors)):
-        variance = np.zeros(len(predictors))
+        variance = np.zeros((len(predictors), 1))
         weight = 1.0
         for (factor, share), tau in zip(factors, heterogeneity.taus, strict=True):
-            variance = variance + factor * tau**2
+            variance = variance + factor * (tau[:, None] if tau.ndim == 1 else tau) ** 2
             weight *= share
         if heterogeneity.link is Link.CLOGLOG:
-            rates += weight * _cloglog_average(predictors, np.sqrt(variance))
+            rates += weight * _cloglog_average(predictors, np.broadcast_to(np.sqrt(variance), predictors.shape))
             continue
         for own, share in _link_variances(heterogeneity.link):
-            rates += weight * share * ndtr(predictors / np.sqrt(own + variance)[:, None])
+            rates += weight * share * ndtr(predictors / np.sqrt(own + variance))
     return np.clip(rates, 0.0, 1.0)
 
 
@@ -90,13 +90,13 @@ def _link_variances(link: Link) -> list[tuple[float, float]]:
 
 
 def _cloglog_average(mu: Array, sd: Array) -> Array:
-    """Return E[1 - exp(-exp(mu + sd z))] over standard normal z, shape (draw, profile); `sd` of shape (draw,)."""
+    """Return E[1 - exp(-exp(mu + sd z))] over standard normal z, shape (draw, profile), that of `mu` and `sd`."""
     rates = np.zeros_like(mu)
     narrow = sd <= 1
     for node, share in _trapezoid(norm, NORMAL_RANGE):
-        rates[narrow] += share * inverse(Link.CLOGLOG, mu[narrow] + sd[narrow, None] * node)
+        rates[narrow] += share * inverse(Link.CLOGLOG, mu[narrow] + sd[narrow] * node)
     for node, share in _trapezoid(gumbel_l, GUMBEL_RANGE):
-        rates[~narrow] += share * ndtr((mu[~narrow] - node) / sd[~narrow, None])
+        rates[~narrow] += share * ndtr((mu[~narrow] - node) / sd[~narrow])
     return rates
 
 

@@ -1,6 +1,6 @@
 """Limits of identification: parameters that a table cannot separate, or that rest on their prior."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,14 @@ ONE_TRIAL = (
 """Note on a table of one trial where no parameter stands for differences between trials."""
 
 
-def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged: bool) -> str:
+def heterogeneity_note(
+    names: Sequence[str],
+    index: Index,
+    *,
+    group: str,
+    merged: bool,
+    apart: str = "the shapes of their distributions",
+) -> str:
     """Return a note on heterogeneity that a model lacks or a table cannot separate, empty if there is none.
 
     Parameters
@@ -37,6 +44,8 @@ def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged
         Name of a group, such as "trial"; empty if the model has none.
     merged
         Whether one term, tau_total, replaces two.
+    apart
+        What tells two terms apart that are not merged though every group gives one cohort.
     """
     if not names:
         return NO_VARIANCE
@@ -55,8 +64,8 @@ def heterogeneity_note(names: Sequence[str], index: Index, *, group: str, merged
             )
         if len(names) > 1:
             return (
-                f"Every {group} gives one cohort, so that {both} are hardly separable: only the shapes of their "
-                "distributions tell them apart."
+                f"Every {group} gives one cohort, so that {both} are hardly separable: only {apart} "
+                f"{'tell' if apart.startswith('the') else 'tells'} them apart."
             )
     if len(np.unique(index)) == 1:
         return (
@@ -88,6 +97,37 @@ def level_note(label: str, levels: Sequence[str], index: Index, *, heterogeneous
     return (
         f"{column_title(label)}: {listed(single)} {have}, whose deviation is not separable from the level's "
         "effect: the level's interval rests on the heterogeneity of the other cohorts and on its prior."
+    )
+
+
+def number_note(label: str, values: Sequence[str], centre: str, above: str) -> str:
+    """Return a note on a number whose slope or intercept the table hardly informs, empty if there is none.
+
+    `values` are its distinct values in order, `centre` and `above` one step apart.
+    """
+    title, low, high = column_title(label), values[0], values[-1]
+    if len(values) == 1:
+        return f"{title}: every cohort has {low}, so that its slope rests on its prior."
+    if not float(low) <= float(centre) <= float(high):
+        return (
+            f"{title}: its centre, {centre}, is outside the table's values, {low} to {high}, so that the intercept and "
+            f"the rates at {centre} and {above} are extrapolations."
+        )
+    return ""
+
+
+def spread_note(tau: str, unit: str, label: str, units: Mapping[str, int]) -> str:
+    """Return a note on levels whose own tau rests on the others', empty if there are none.
+
+    `units` is the number of units of each level.
+    """
+    few = [level for level, size in units.items() if size < 2]
+    if not few:
+        return ""
+    own = "its tau rests" if len(few) == 1 else "their taus rest"
+    return (
+        f"{tau} by {column_title(label)}: {listed(few)} {'has' if len(few) == 1 else 'have'} one {unit}"
+        f"{'' if len(few) == 1 else ' each'}: {own} on the other levels and on the priors."
     )
 
 

@@ -1,14 +1,15 @@
 """Predictive draws: replicated responders, and the response rate of a future cohort."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from alkbayes.likelihood.links import Link, inverse
-from alkbayes.model.design import Design
+from alkbayes.model.design import Design, HeterogeneityBlock, level_codes
+from alkbayes.model.draws import level_taus
 from alkbayes.spec.priors import Normal, StudentT
 
 type Array = NDArray[np.float64]
@@ -24,7 +25,7 @@ class Heterogeneity:
     Attributes
     ----------
     taus
-        Tau of each level, axes (draw,).
+        Tau of each level of heterogeneity, axes (draw,), or (draw, profile) if it differs between profiles.
     priors
         Distribution of each level's standardised deviation.
     rho
@@ -38,15 +39,33 @@ class Heterogeneity:
     rho: Array | None
     link: Link = Link.LOGIT
 
+    def over(self, profiles: NDArray[np.intp] | NDArray[np.bool_]) -> "Heterogeneity":
+        """Return the distribution for some of the profiles."""
+        return replace(self, taus=tuple(tau if tau.ndim == 1 else tau[:, profiles] for tau in self.taus))
 
-def heterogeneity_of(design: Design, draws: Mapping[str, Array]) -> Heterogeneity:
-    """Return the distribution of new cohorts, with chains and draws in one axis."""
+
+def heterogeneity_of(
+    design: Design, draws: Mapping[str, Array], profiles: Mapping[str, NDArray[np.str_]] | None = None
+) -> Heterogeneity:
+    """Return the distribution of new cohorts, with chains and draws in one axis.
+
+    `profiles` has the level of each profile by column, by default of each cohort of the table; it matters only for
+    heterogeneity that differs by level.
+    """
+    by_column = design.profiles if profiles is None else profiles
     return Heterogeneity(
-        taus=tuple(draws[f"tau_{term.label}"].ravel() for term in design.heterogeneity),
+        taus=tuple(_tau_of(term, draws, by_column) for term in design.heterogeneity),
         priors=tuple(term.unit_prior for term in design.heterogeneity),
         rho=None if design.rho_prior is None else draws["rho"].ravel(),
         link=design.link,
     )
+
+
+def _tau_of(term: HeterogeneityBlock, draws: Mapping[str, Array], profiles: Mapping[str, NDArray[np.str_]]) -> Array:
+    if term.by is None:
+        return draws[f"tau_{term.label}"].ravel()
+    taus = level_taus(term, draws)
+    return taus.reshape(-1, taus.shape[-1])[:, level_codes(term.by.levels, (term.by.column,), profiles)]
 
 
 def replicate(design: Design, draws: Mapping[str, Array], *, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -91,24 +110,29 @@ class NewCohorts:
     uniform
         Uniform numbers that select a new cohort's profile, shape (draw, NEXT_COHORTS_PER_DRAW).
     deviations
-        Deviations from the profile's mean linear predictor by level, same shape.
+        Standardised deviations from the profile's mean linear predictor by level of heterogeneity, same shape.
     """
 
     heterogeneity: Heterogeneity
     uniform: Array
     deviations: tuple[Array, ...]
 
+    def over(self, heterogeneity: Heterogeneity) -> "NewCohorts":
+        """Return the same new cohorts for other profiles, whose heterogeneity this is."""
+        return replace(self, heterogeneity=heterogeneity)
+
     def predictors(self, predictors: Array, weights: Array) -> Array:
         """Return the linear predictors of new cohorts, shape (draw, NEXT_COHORTS_PER_DRAW).
 
-        `predictors` has the mean linear predictor of each profile, shape (draw, profile); `weights`, shape (profile,),
-        sum to one.
+        `predictors` has the mean linear predictor of each profile, shape (draw, profile), and `heterogeneity` their
+        taus; `weights`, shape (profile,), sum to one.
         """
         # The last edge is 1 up to rounding; the largest uniform number must not exceed it.
         profile = np.minimum(np.searchsorted(np.cumsum(weights), self.uniform), len(weights) - 1)
         theta = np.take_along_axis(predictors, profile, axis=1)
-        for deviation in self.deviations:
-            theta = theta + deviation
+        for tau, deviation in zip(self.heterogeneity.taus, self.deviations, strict=True):
+            at = tau[:, None] if tau.ndim == 1 else np.take_along_axis(tau, profile, axis=1)
+            theta = theta + at * deviation
         return theta
 
     def rates(self, predictors: Array, weights: Array, *, rng: np.random.Generator) -> Array:
@@ -124,10 +148,9 @@ class NewCohorts:
 def new_cohorts(heterogeneity: Heterogeneity, count: int, *, rng: np.random.Generator) -> NewCohorts:
     """Return the new cohorts of `count` draws."""
     uniform, deviations = _stratified(rng, count), []
-    for tau, prior in zip(heterogeneity.taus, heterogeneity.priors, strict=True):
+    for prior in heterogeneity.priors:
         level = _stratified(rng, count)
-        unit = stdtrit(prior.nu, level) if isinstance(prior, StudentT) else ndtri(level)
-        deviations.append(tau[:, None] * unit)
+        deviations.append(stdtrit(prior.nu, level) if isinstance(prior, StudentT) else ndtri(level))
     return NewCohorts(heterogeneity, uniform, tuple(deviations))
 
 

@@ -18,11 +18,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.likelihood.links import Link, inverse, link_function, odds_ratio
-from alkbayes.model.design import Design, build_design, level_codes, parameters
-from alkbayes.model.draws import from_prior, linear_predictor, total_sd
+from alkbayes.model.covariates import stated_cohorts
+from alkbayes.model.design import (
+    Design,
+    EffectBlock,
+    HeterogeneityBlock,
+    Index,
+    build_design,
+    level_codes,
+    parameters,
+)
+from alkbayes.model.draws import from_prior, level_taus, linear_predictor, tau_draws, total_sd, unit_taus
 from alkbayes.model.predictive import cohort_rates
 from alkbayes.model.summary import equal_tailed
-from alkbayes.vocabulary import Estimand
+from alkbayes.vocabulary import Contrast, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -45,6 +54,7 @@ LIMITS = {
     "probit_sd": (0.0, 1.05),
     "cloglog_sd": (0.0, 1.35),
     "correlation": (0.0, 0.5),
+    "sd_ratio": (0.2, 5.0),
 }
 """Range of credible values by scale; hardly any cohort of this field lies beyond. A total heterogeneity of 2 on the
 logit scale spreads cohorts from 2 to 98 % around a typical rate of one half; the limits for other links match."""
@@ -60,7 +70,7 @@ type Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Two levels of a column, and profiles that differ in it alone."""
+    """Two levels of a column, or two values of a number, and profiles that differ in it alone."""
 
     name: str
     level: int
@@ -95,13 +105,14 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
 
         quantity
             "typical", the rate of a cohort at zero deviation; "next_cohort", a cohort of a new trial; "levels", two
-            levels of an effect compared at zero deviation; "heterogeneity", two new trials or cohorts of one profile
+            levels of an effect compared at zero deviation, or two values of a number: one step apart, and the largest
+            and smallest of the table; "heterogeneity", two new trials or cohorts of one profile
             compared; "parameter".
         of
             Profile, comparison or parameter.
         scale
             "proportion", in [0, 1]; "risk_difference", in [-1, 1]; "odds_ratio"; "correlation"; by the model's
-            link "logit_sd", "probit_sd" or "cloglog_sd".
+            link "logit_sd", "probit_sd" or "cloglog_sd"; "sd_ratio", of the taus of two levels.
         median, low, high
             Prior median and ends of the central 95 % interval.
         apart
@@ -110,7 +121,7 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
         limit_low, limit_high, outside
             Limits of credible values, and the prior probability outside them, in [0, 1].
     """
-    stage = _stage(build_design(spec, evidence))
+    stage = _stage(build_design(spec, stated_cohorts(spec, evidence)))
     chunks: dict[Key, list[Array]] = {}
     rng = np.random.default_rng(seed)
     for start in range(0, draws, CHUNK):
@@ -126,48 +137,90 @@ def heterogeneity_priors(design: Design, *, draws: int = DRAWS, seed: int = SEED
     the table. SDs are on the logit scale; `tau_total` combines all levels.
     """
     rng = np.random.default_rng(seed)
-    values = {
-        parameter.name: parameter.prior.draw(rng, (draws,))
+    drawn = {
+        parameter.name: parameter.prior.draw(rng, (draws,) if parameter.coords is None else (draws, parameter.size))
         for parameter in parameters(design)
-        if parameter.support != "real"
+        if parameter.support != "real" or parameter.name.startswith("raw_tau_")
     }
+    values = {name: value for name, value in drawn.items() if value.ndim == 1}
+    for term in design.heterogeneity:
+        values |= tau_draws(term, drawn)
     if len(design.heterogeneity) > 1:
-        values["tau_total"] = total_sd(design, values | {"alpha": np.zeros(draws)})
+        values["tau_total"] = total_sd(design, drawn | {"alpha": np.zeros(draws)})
     return values
 
 
 def _stage(design: Design) -> _Stage:
     single = [block for block in design.effects if len(block.columns) == 1]
-    observed = {
-        block.columns[0]: [level for level in block.levels if (design.profiles[block.columns[0]] == level).any()]
-        for block in single
-    }
+    observed = {block.columns[0]: _shown_levels(design, block) for block in single}
     base = {column: levels[0] for column, levels in observed.items()}
     label = {block.columns[0]: block.label for block in single}
-    profiles, comparisons = [base], []
+    by_level = [term.by for term in design.heterogeneity if term.by is not None]
+    # All levels have the same prior.
+    base = {by.column: by.levels[0] for by in by_level} | base
+    label |= {by.column: by.label for by in by_level}
+    profiles = [base]
+    comparisons: list[_Comparison] = []
     shown = {_profile_name(base, label): 0}
     for block in single:
         column = block.columns[0]
-        # Two non-reference levels differ by more than either does from the reference.
-        levels = observed[column][: 3 if block.sd_prior is None else 2]
+        levels = observed[column]
         place = {levels[0]: 0}
         for level in levels[1:]:
             place[level] = len(profiles)
             profiles.append(base | {column: level})
+        if block.numbers:
+            comparisons += _stepped(block, place)
+            continue
         if block.sd_prior is None and len(levels) > 1:
             shown[_profile_name(profiles[place[levels[1]]], label)] = place[levels[1]]
         for against, level in itertools.pairwise(levels):
             name = f"{block.label} {level} vs {against}"
             comparisons.append(_Comparison(name, place[level], place[against]))
-    average = ", ".join(
-        f"{block.label} {block.levels[0]}" if block.sd_prior is None else f"average {block.label}" for block in single
-    )
+    for block in design.effects:
+        if block.factors and all(len(observed[column]) > 1 for column in block.columns):
+            # At a reference or a centre there is no interaction: the second column is at another level.
+            column, crossed = block.columns
+            (against, level), other = observed[column][:2], observed[crossed][1]
+            step = design.numbers[column].step if column in design.numbers else ""
+            name = f"{label[column]} {Contrast(label[column], level, against, step).name}, {label[crossed]} {other}"
+            comparisons.append(_Comparison(name, len(profiles) + 1, len(profiles)))
+            profiles += [base | {column: value, crossed: other} for value in (against, level)]
+    average = ", ".join(_middle_name(block, base) for block in single)
     return _Stage(
         design=_made_up(design, profiles),
         profiles=shown,
         comparisons=tuple(comparisons),
         average="" if average in shown else average,
     )
+
+
+def _shown_levels(design: Design, block: EffectBlock) -> list[str]:
+    """Return the levels compared: a number's centre, one step above, and the ends of the table if not among these."""
+    if block.numbers:
+        ends = next(iter(block.numbers.values())).ends
+        return [*dict.fromkeys((*ends, block.levels[0], block.levels[-1]))]
+    observed = [level for level in block.levels if (design.profiles[block.columns[0]] == level).any()]
+    # Two non-reference levels differ by more than either does from the reference.
+    return observed[: 3 if block.sd_prior is None else 2]
+
+
+def _stepped(block: EffectBlock, place: Mapping[str, int]) -> Iterator[_Comparison]:
+    """Yield a number compared at values one step apart, and at the ends of the table."""
+    number = next(iter(block.numbers.values()))
+    pairs = {number.ends: number.step}
+    if len(block.levels) > 1:
+        pairs.setdefault((block.levels[0], block.levels[-1]), "the range of the table")
+    for (low, high), step in pairs.items():
+        name = f"{block.label} {Contrast(block.label, high, low, step).name}"
+        yield _Comparison(name, place[high], place[low])
+
+
+def _middle_name(block: EffectBlock, base: Mapping[str, str]) -> str:
+    """Return the intercept's level of a column."""
+    if block.sd_prior is not None:
+        return f"average {block.label}"
+    return f"{block.label} {base[block.columns[0]] if block.numbers else block.levels[0]}"
 
 
 def _profile_name(profile: Mapping[str, str], label: Mapping[str, str]) -> str:
@@ -186,13 +239,22 @@ def _made_up(design: Design, profiles: Sequence[Mapping[str, str]]) -> Design:
         cohorts=cohorts,
         responders=np.zeros(len(rows)),
         n=np.zeros(len(rows)),  # no patients treated: the rates are those of the prior
-        effects=tuple(
-            replace(block, index=level_codes(block.levels, block.columns, levels)) for block in design.effects
-        ),
-        group=None if group is None else replace(group, units=("0", "1"), index=unit),
-        cohort=None if cohort is None else replace(cohort, units=cohorts, index=np.arange(len(rows), dtype=np.intp)),
+        effects=tuple(block.over(levels) for block in design.effects),
+        group=None if group is None else _units_of(group, ("0", "1"), unit, levels),
+        cohort=None if cohort is None else _units_of(cohort, cohorts, np.arange(len(rows), dtype=np.intp), levels),
         profiles=levels,
     )
+
+
+def _units_of(
+    term: HeterogeneityBlock, units: tuple[str, ...], index: Index, levels: Mapping[str, NDArray[np.str_]]
+) -> HeterogeneityBlock:
+    """Return heterogeneity between hypothetical units, each of the level of its first cohort."""
+    if term.by is None:
+        return replace(term, units=units, index=index)
+    _, first = np.unique(index, return_index=True)
+    codes = level_codes(term.by.levels, (term.by.column,), levels)[first]
+    return replace(term, units=units, index=index, by=replace(term.by, of_unit=codes))
 
 
 def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator[tuple[Key, Array]]:
@@ -213,14 +275,24 @@ def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator
         yield from _compared(link, "levels", comparison.name, *sides)
     for name, one, other in _units(design, sample, middle[:, 0], cohorts):
         yield from _compared(link, "heterogeneity", name, one, other)
+    for name, scale, values in _parameters(design, sample):
+        yield ("parameter", name, scale), values
+
+
+def _parameters(design: Design, sample: Mapping[str, Array]) -> Iterator[tuple[str, str, Array]]:
+    """Yield name, scale and draws of each standard deviation, or ratio of two, and correlation."""
     names = [f"tau_{term.label}" for term in design.heterogeneity]
     names += [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
     for name in names:
-        yield ("parameter", name, f"{link}_sd"), sample[name]
+        yield name, f"{design.link}_sd", sample[name]
+    for term in design.heterogeneity:
+        if term.by is not None:
+            taus, (one, other) = level_taus(term, sample), term.by.levels[:2]
+            yield f"tau_{term.label}, {term.by.label} {other} over {one}", "sd_ratio", taus[:, 1] / taus[:, 0]
     if len(design.heterogeneity) > 1:
-        yield ("parameter", "tau_total", f"{link}_sd"), total_sd(design, sample)
+        yield "tau_total", f"{design.link}_sd", total_sd(design, sample)
     if design.rho_prior is not None:
-        yield ("parameter", "rho", "correlation"), sample["rho"]
+        yield "rho", "correlation", sample["rho"]
 
 
 def _units(
@@ -230,7 +302,7 @@ def _units(
     group = design.group
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
-        deviations = sample[f"tau_{group.label}"][:, None] * sample[f"z_{group.label}"]
+        deviations = unit_taus(group, sample) * sample[f"z_{group.label}"]
         yield f"another {group.unit}", middle + deviations[:, 1], middle + deviations[:, 0]
         if cohorts_differ:
             yield f"another cohort of the same {group.label}", cohorts[:, 1], cohorts[:, 0]

@@ -2,15 +2,15 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.alk.levels import STRATA
-from alkbayes.model.design import Index, Structure, level_codes
+from alkbayes.model.design import EffectBlock, Index, Structure
 from alkbayes.model.draws import linear_predictor
-from alkbayes.model.standardisation import common_support, in_words
+from alkbayes.model.standardisation import common_support, in_words, of_all_cohorts
 from alkbayes.vocabulary import ALL, Contrast, Standard, group_row, joined_key
 
 type Array = NDArray[np.float64]
@@ -76,7 +76,7 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two levels of a single-column effect, compared over the profiles of the same patients.
+    """Two levels of a column, or two values of a number, compared over the profiles of the same patients.
 
     Attributes
     ----------
@@ -86,6 +86,8 @@ class Comparison:
         Share of patients with each profile, shape (profile,).
     one, other
         Linear predictors with the first and with the second level, shape (draw, profile).
+    given
+        The profiles with the first, and with the second level, by column, shape (profile,).
     seen
         Whether the table has cohorts of a profile with both levels, shape (profile,).
     over
@@ -96,6 +98,7 @@ class Comparison:
     share: Array
     one: Array
     other: Array
+    given: tuple[Mapping[str, NDArray[np.str_]], Mapping[str, NDArray[np.str_]]]
     seen: Mask
     over: str
 
@@ -115,7 +118,8 @@ def distinct_profiles(design: Structure) -> tuple[dict[str, NDArray[np.str_]], I
         column: np.array([row[position] for row in distinct], dtype=np.str_)
         for position, column in enumerate(design.profiles)
     }
-    return profiles, np.array([distinct.index(row) for row in rows], dtype=np.intp)
+    place = {row: at for at, row in enumerate(distinct)}
+    return profiles, np.array([place[row] for row in rows], dtype=np.intp)
 
 
 def profile_predictors(
@@ -124,23 +128,25 @@ def profile_predictors(
     """Return the linear predictor of each of `count` profiles at zero deviation, (draw, profile)."""
     if not design.effects:
         return np.repeat(draws["alpha"][:, None], count, axis=1)
-    codes = {block.label: level_codes(block.levels, block.columns, profiles) for block in design.effects}
-    return linear_predictor(design, draws, codes)
+    effects = tuple(block.over(profiles) for block in design.effects)
+    return linear_predictor(replace(design, effects=effects), draws, {block.label: block.index for block in effects})
 
 
 def groups_of(design: Structure) -> Iterator[Group]:
     """Yield the groups of the pooled table: all cohorts, each level of each effect, and two-way cells with cohorts.
 
-    Two-way cells are those of line by TKI generation, if a model has both, and of each interaction in it.
+    Two-way cells are those of line by TKI generation, if a model has both, and of each interaction in it. A number
+    defines no groups.
     """
     yield Group({}, np.ones(len(design.cohorts), dtype=np.bool_))
-    single = [block for block in design.effects if len(block.columns) == 1]
+    of_levels = [block for block in design.effects if not block.numbers]
+    single = [block for block in of_levels if len(block.columns) == 1]
     for block in single:
         for level in block.levels:
             if (members := design.profiles[block.columns[0]] == level).any():
                 yield Group({block.label: level}, members)
-    pairs = [STRATA] if all(column in design.profiles for column in STRATA) else []
-    pairs += [block.columns for block in design.effects if len(block.columns) == 2 and block.columns != STRATA]
+    pairs = [STRATA] if set(STRATA) <= set(design.level_columns) else []
+    pairs += [block.columns for block in of_levels if len(block.columns) == 2 and block.columns != STRATA]
     order = {block.columns[0]: block.levels for block in single}
     for first, second in pairs:
         for one, two in itertools.product(order[first], order[second]):
@@ -159,10 +165,15 @@ def compared_levels(
 ) -> Iterator[Comparison]:
     """Yield each pair of levels of each single-column effect, over the profiles of the same patients.
 
-    These are the patients of both levels; under the standard `same`, those shared by all rows of the column.
+    These are the patients of both levels; under the standard `same`, those shared by all rows of the column. A number
+    is compared at its centre and one step above it over all patients, and in an interaction with levels over those of
+    each level; other numbers stay as they are.
     """
-    had = set(_rows(profiles))
+    had = set(_levels(design, profiles))
     for block in design.effects:
+        if block.numbers:
+            yield from _stepped(design, draws, profiles, profile_of_cohort, block)
+            continue
         if len(block.columns) > 1:
             continue
         column = block.columns[0]
@@ -173,21 +184,59 @@ def compared_levels(
             same = standard is Standard.SAME and bool(support.any())
             weights = patient_shares(design, support if same else members, profile_of_cohort)
             used = np.flatnonzero(weights)
-            sides = []
+            sides, profiles_of = [], []
             seen = np.ones(len(used), dtype=np.bool_)
             for value in (level, reference):
                 given = {name: values[used] for name, values in profiles.items()}
                 given[column] = np.full(len(used), value)
                 sides.append(profile_predictors(design, draws, given, count=len(used)))
-                seen &= [row in had for row in _rows(given)]
+                profiles_of.append(given)
+                seen &= [row in had for row in _levels(design, given)]
             yield Comparison(
                 contrast=Contrast(block.label, first=level, second=reference),
                 share=weights[used],
                 one=sides[0],
                 other=sides[1],
+                given=(profiles_of[0], profiles_of[1]),
                 seen=seen,
                 over=in_words(design, column, support) if same else "",
             )
+
+
+def _stepped(
+    design: Structure,
+    draws: Mapping[str, Array],
+    profiles: Mapping[str, NDArray[np.str_]],
+    profile_of_cohort: Index,
+    block: EffectBlock,
+) -> Iterator[Comparison]:
+    """Yield a number at its centre and one step above, over all patients or those of each level it is crossed with."""
+    column, number = next(iter(block.numbers.items()))
+    crossed = [other for other in block.columns if other not in block.numbers]
+    if len(block.numbers) > 1:
+        return  # the two numbers are each compared by their own effect
+    levels = [level for factor in block.factors if factor.columns[0] in crossed for level in factor.levels]
+    for level in levels or [""]:
+        members = design.profiles[crossed[0]] == level if crossed else np.ones(len(design.cohorts), dtype=np.bool_)
+        if not members.any():
+            continue
+        weights = patient_shares(design, members, profile_of_cohort)
+        used = np.flatnonzero(weights)
+        sides, names, profiles_of = [], [], []
+        for value in reversed(number.ends):
+            given = {name: values[used] for name, values in profiles.items()} | {column: np.full(len(used), value)}
+            sides.append(profile_predictors(design, draws, given, count=len(used)))
+            profiles_of.append(given)
+            names.append(joined_key(value if name == column else level for name in block.columns))
+        yield Comparison(
+            contrast=Contrast(block.label, first=names[0], second=names[1], step=number.step),
+            share=weights[used],
+            one=sides[0],
+            other=sides[1],
+            given=(profiles_of[0], profiles_of[1]),
+            seen=np.ones(len(used), dtype=np.bool_),
+            over=f"the {design.units} with {design.labels[crossed[0]]} {level}" if crossed else of_all_cohorts(design),
+        )
 
 
 def mix_of(
@@ -211,11 +260,12 @@ def mix_of(
         merged: dict[tuple[str, ...], float] = {}
         for row, share in zip(_rows(given), weights[used], strict=True):
             merged[row] = merged.get(row, 0.0) + float(share)
-        had = set(_rows(profiles))
+        had = set(_levels(design, profiles))
+        mixed = {name: np.array(levels) for name, levels in zip(given, zip(*merged, strict=True), strict=True)}
         return Mix(
-            profiles={name: np.array(levels) for name, levels in zip(given, zip(*merged, strict=True), strict=True)},
+            profiles=mixed,
             share=np.array(list(merged.values())),
-            seen=np.array([row in had for row in merged]),
+            seen=np.array([row in had for row in _levels(design, mixed)]),
             over=in_words(design, columns[0], kept),
         )
     weights = patient_shares(design, group.members, profile_of_cohort)
@@ -226,6 +276,13 @@ def mix_of(
         seen=np.ones(len(used), dtype=np.bool_),
         over="",
     )
+
+
+def _levels(design: Structure, profiles: Mapping[str, NDArray[np.str_]]) -> Iterator[tuple[str, ...]]:
+    """Yield the levels of each profile that have effects; at a new number a model predicts as at those of the table."""
+    count = len(next(iter(profiles.values()), ()))
+    rows = list(_rows({column: profiles[column] for column in design.level_columns}))
+    return iter(rows or [()] * count)
 
 
 def _rows(profiles: Mapping[str, NDArray[np.str_]]) -> Iterator[tuple[str, ...]]:
@@ -242,15 +299,19 @@ def patient_shares(design: Structure, members: Mask, profile_of_cohort: Index) -
 
 
 def describe_weights(design: Structure, profiles: Mapping[str, NDArray[np.str_]], group: Group, weights: Array) -> str:
-    """Return the profiles of a group and their shares, such as "naive:first 31 %; naive:second 69 %"."""
+    """Return the profiles of a group and their shares, such as "naive:first 31 %; naive:second 69 %".
+
+    Numbers are not spelt out.
+    """
     used = np.flatnonzero(weights)
-    if len(used) < 2:
-        return ""
     # The defining levels are the same in all profiles of the group and not repeated.
-    varying = [column for column in profiles if design.labels[column] not in group.levels]
+    hidden = {*group.levels, *(design.labels[column] for column in design.numbers)}
+    varying = [column for column in profiles if design.labels[column] not in hidden]
     shares: dict[tuple[str, ...], float] = {}
     for profile in used:
         levels = tuple(str(profiles[column][profile]) for column in varying)
         shares[levels] = shares.get(levels, 0.0) + float(weights[profile])
+    if len(shares) < 2:
+        return ""
     ordered = sorted(shares.items(), key=lambda item: -item[1])
     return "; ".join(f"{':'.join(levels)} {100 * share:.1f} %" for levels, share in ordered)

@@ -43,6 +43,7 @@ def vanished_levels(design: Design, kept: Index) -> tuple[str, ...]:
     return tuple(
         f"{block.label} {level}"
         for block in design.effects
+        if not block.numbers
         for code, level in enumerate(block.levels)
         if (block.index == code).any() and not (block.index[kept] == code).any()
     )
@@ -65,4 +66,5 @@ def trials_of(evidence: "Evidence") -> tuple[Trial, ...] | None:
 
 def _restricted_units(block: HeterogeneityBlock, kept: Index) -> HeterogeneityBlock:
     codes, index = np.unique(block.index[kept], return_inverse=True)
-    return replace(block, units=tuple(block.units[code] for code in codes), index=index.astype(np.intp))
+    by = None if block.by is None else replace(block.by, of_unit=block.by.of_unit[codes])
+    return replace(block, units=tuple(block.units[code] for code in codes), index=index.astype(np.intp), by=by)

@@ -25,13 +25,13 @@ type Mask = NDArray[np.bool_]
 def common_support(design: Structure, column: str) -> Mask:
     """Return a mask of the cohorts in the common support of a column's levels, shape (cohort,).
 
-    Their levels of every other column are possible with all levels of the column in the table. The mask is empty if
-    there is no such cohort, or no other column.
+    Their levels of every other column are possible with all levels of the column in the table; any number is, and any
+    level without an effect. The mask is empty if there is no such cohort, or no other column.
     """
     others = [other for other in design.profiles if other != column]
     kept = np.full(len(design.cohorts), bool(others), dtype=np.bool_)
     levels = set(design.profiles[column].tolist())
-    for other in others:
+    for other in (each for each in design.level_columns if each != column):
         pairs = set(zip(design.profiles[column].tolist(), design.profiles[other].tolist(), strict=True))
         tied = _nested(pairs)
         possible = {
@@ -46,17 +46,27 @@ def common_support(design: Structure, column: str) -> Mask:
     return kept
 
 
+def of_all_cohorts(design: Structure) -> str:
+    """Return what the patients of all cohorts are called."""
+    return f"the {design.units} of all cohorts"
+
+
 def in_words(design: Structure, column: str, kept: Mask) -> str:
     """Return a name for the patients of :func:`common_support`, such as "pretreated patients"."""
     parts = []
     for other, levels in design.profiles.items():
         left = in_order(other, levels[kept].tolist())
-        if other != column and not kept.all() and len(left) < len(set(levels.tolist())):
+        if (
+            other != column
+            and other in design.level_columns
+            and not kept.all()
+            and len(left) < len(set(levels.tolist()))
+        ):
             parts.append((other, left))
     # Leaving a level out may also empty possible ones: the text names only the columns that decide it.
     decisive = [(other, left) for other, left in parts if _excludes(design, column, other)]
     if not decisive:
-        return f"the {design.units} of all cohorts"
+        return of_all_cohorts(design)
     (first, of_first), *more = decisive
     if not more and len(of_first) == 1 and (words := PATIENTS_OF.get((design.labels[first], of_first[0]))):
         return words.format(units=design.units)

@@ -5,7 +5,7 @@ levels. Columns left open are averaged over the patients of the table's cohorts 
 table, or over all patients if there is no such cohort.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from alkbayes.errors import UsageError
 from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
+from alkbayes.evidence.numbers import number_in
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
+from alkbayes.model.design import number_text
+from alkbayes.model.predictive import heterogeneity_of
 from alkbayes.model.profiles import Group, profile_predictors
 from alkbayes.spec.schema import model_names, model_path, read_spec
 from alkbayes.text.names import column_title, shown
@@ -105,10 +108,14 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
     allowed, labels = levels_of(fit), fit.design.labels
     levels: dict[str, str] = {}
     columns: dict[str, str] = {}
+    numbers: dict[str, str] = {}
     for name, level in asked.items():
         column = _column(name, tuple(allowed), fit)
         if labels[column] in levels:
             raise UsageError(f"{shown(name)}: its level is given twice. Give one.")
+        if column in fit.design.numbers:
+            levels[labels[column]] = numbers[column] = _number(name, level, allowed[column])
+            continue
         if level not in allowed[column]:
             choices = ", ".join(map(shown, allowed[column]))
             raise UsageError(f"{shown(name)}: found {shown(level)!r}; this run's model has: {choices}.")
@@ -120,13 +127,13 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
     members = np.ones(len(fit.design.cohorts), dtype=np.bool_)
     for column, level in columns.items():
         members &= fit.design.profiles[column] == level
-    found = posterior if members.any() else _given(posterior, columns)
+    found = posterior if members.any() and not numbers else _given(posterior, columns | numbers)
     over = members if members.any() else np.ones_like(members)
     group = Group(levels, over)
     (row, rates) = next(each for each in pooled_draws(found, [group]) if each[0]["estimand"] == Estimand.NEXT_COHORT)
     return PlannedCohort(
         levels=levels,
-        averaged=tuple(labels[column] for column in fit.design.profiles if column not in columns),
+        averaged=tuple(labels[column] for column in fit.design.profiles if column not in columns | numbers),
         weights=str(row["weights"]),
         cohorts=int(members.sum()),
         patients=int(fit.design.n[members].sum()),
@@ -140,11 +147,15 @@ def planned_cohort(fit: Fit, asked: Mapping[str, str]) -> PlannedCohort:
 def levels_of(fit: Fit) -> dict[str, tuple[str, ...]]:
     """Return the possible levels of each column of the model's effects, by its name in the table.
 
-    A column with one level in the table is in no effect of the fit; that level is the only one possible.
+    A column with one level in the table is in no effect of the fit; that level is the only one possible. Any number is
+    possible in a numeric column; its levels here are the table's, in order.
     """
     found: dict[str, tuple[str, ...]] = {}
     for effect in fit.spec.effect:
         for column in effect.columns:
+            if column in fit.design.numbers:
+                found[column] = tuple(sorted(set(fit.design.profiles[column].tolist()), key=float))
+                continue
             observed = in_order(column, fit.evidence.frame[column].astype(str).tolist())
             blocks = [block for block in fit.design.effects if column in block.columns]
             if blocks and all(len(block.columns) == 1 for block in blocks):
@@ -153,6 +164,17 @@ def levels_of(fit: Fit) -> dict[str, tuple[str, ...]]:
             else:
                 found[column] = observed
     return found
+
+
+def _number(name: str, written: str, seen: Sequence[str]) -> str:
+    """Return a requested number in the notation of profiles."""
+    value = number_in(written)
+    if value is None:
+        raise UsageError(
+            f"{shown(name)}: found {shown(written)!r}; allowed: a number; those of the table are from {seen[0]} to "
+            f"{seen[-1]}."
+        )
+    return number_text(value)
 
 
 def _column(name: str, columns: tuple[str, ...], fit: Fit) -> str:
@@ -193,4 +215,5 @@ def _given(posterior: Posterior, columns: Mapping[str, str]) -> Posterior:
         profiles=profiles,
         profile_of_cohort=place_of[posterior.profile_of_cohort],
         predictors=profile_predictors(design, posterior.draws, profiles, count=len(distinct)),
+        heterogeneity=heterogeneity_of(design, posterior.draws, profiles),
     )

@@ -326,7 +326,14 @@ def _classical(row: ClassicalRow | None) -> str:
 def _meaning(parameter: str, document: Document) -> str:
     """Return the meaning of a standard deviation, with a placeholder for the link."""
     kind, _, label = parameter.partition("_")
+    if kind == "spread":
+        return f"SD of the logs of the taus between {label}s over the levels"
     if kind == "tau":
+        label, _, level = label.rstrip("]").partition("[")
+        if level:
+            return f"between {label}s with {shown(level)}, SD on the {{link}} scale"
+        if any(row["parameter"] == f"spread_{label}" for row in document["heterogeneity"]):
+            return f"between {label}s, geometric mean over the levels, SD on the {{link}} scale"
         unit = document["heterogeneity_unit"] if label == "cohort" else None
         return f"between {label}s{'' if unit is None else f' of one {unit}'}, SD on the {{link}} scale"
     # A parameter's name replaces the colon of a group, and of column names, by an underscore.

@@ -124,7 +124,8 @@ def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
 
 def _heterogeneity(document: Document) -> Iterator[tuple[str, str]]:
     found = {row["parameter"]: row for row in document["heterogeneity"]}
-    taus = [name for name in found if name.startswith("tau_")]
+    # Not those of single levels.
+    taus = [name for name in found if name.startswith("tau_") and "[" not in name]
     if not taus:
         return
     told = f"SD between cohorts {size_text(found[taus[-1]])} on the {document['link']} scale"

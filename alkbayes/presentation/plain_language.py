@@ -100,6 +100,9 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
     for column in columns:
         differences = _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
         yield [*_levels(column, pooled, outcome), *differences]
+    for column in contrasts:
+        if column not in columns:
+            yield [*_along(column, contrasts[column], outcome)]
     rebuilt = [REBUILT] if evidence["source"] == BUNDLED else []
     yield [*_left_out(document), _caution(document, list(contrasts), outcome), *rebuilt]
 
@@ -109,7 +112,8 @@ def _caution(document: Document, columns: list[str], outcome: Outcome) -> str:
     if not columns:
         return SINGLE_ARMS.format(o=outcome)
     trials = ["trials"] if (document["evidence"]["trials"] or 0) > 1 else []
-    *others, last = [*(_titles(column)[1] for column in columns), *trials]
+    parts = dict.fromkeys(part for column in columns for part in column.split(":"))
+    *others, last = [*(_titles(part)[1] for part in parts), *trials]
     units = f"{', '.join(others)} or {last}" if others else last
     return CAUTION.format(o=outcome, counted=capitalised(outcome.units), units=units)
 
@@ -221,6 +225,24 @@ def _difference(column: str, row: ContrastRow) -> str:
     first, second = (_name(column, row[side]) for side in ("first", "second"))
     word = "lower" if row["median"] < 0 else "higher"
     return f"{difference_size(row)} {word} in {first} than in {second}"
+
+
+def _along(
+    column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]], outcome: Outcome
+) -> Iterator[str]:
+    """Return sentences on a number: how the rate changes with it where the sign is settled."""
+    rows = [scales["risk_difference"] for scales in contrasts.values()]
+    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
+    title = joined([shown(part) for part in column.split(":")])
+    if not settled:
+        yield f"Whether the rate rises or falls with {title} is not settled."
+        return
+    said = [
+        f"{difference_size(row)} {'lower' if row['median'] < 0 else 'higher'} at {shown(row['first'])} than at "
+        f"{shown(row['second'])}"
+        for row in settled[:MOST_NAMED]
+    ]
+    yield f"By {title}, compared over the same {outcome.units}, the rate is {joined(said)}."
 
 
 def _titles(column: str) -> tuple[str, str]:

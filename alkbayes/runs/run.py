@@ -257,6 +257,7 @@ def read_fit(folder: Path) -> "Fit":
     from alkbayes.errors import EvidenceError, SpecError
     from alkbayes.inference.convergence import Diagnostics
     from alkbayes.inference.fit import Fit, Provenance
+    from alkbayes.model.covariates import stated_cohorts
     from alkbayes.model.design import build_design, parameters
     from alkbayes.spec.schema import read_spec
     from alkbayes.vocabulary import Standard
@@ -264,7 +265,8 @@ def read_fit(folder: Path) -> "Fit":
     document = read_run(folder)
     try:
         spec = read_spec(folder / MODEL_FILE)
-        evidence = run_evidence(folder, document, needed=spec.columns, outcome=spec.outcome)
+        evidence = run_evidence(folder, document, needed=spec.needed, outcome=spec.outcome)
+        evidence = stated_cohorts(spec, evidence)
     except (SpecError, EvidenceError) as error:
         raise RunError(
             f"{folder}: this version of alkbayes cannot read what the run was made of: {error} Fit again: "

@@ -233,7 +233,10 @@ def prior_names(design: Design) -> dict[str, str]:
             names[f"sd_{block.slug}"] = f"sd_{block.slug}"
     if design.rho_prior is not None:
         names["rho"] = "rho"
-    return names | {f"tau_{term.label}": f"tau_{term.label}" for term in design.heterogeneity}
+    names |= {f"tau_{term.label}": f"tau_{term.label}" for term in design.heterogeneity}
+    return names | {
+        f"spread_{term.label}": f"spread_{term.label}" for term in design.heterogeneity if term.by is not None
+    }
 
 
 def _posterior(columns: Sequence[Array], shape: tuple[int, int]) -> xr.Dataset:

@@ -180,8 +180,10 @@ def _estimate(number: Reported, errors: Errors) -> Estimate:
 
 
 def _observed(design: Design, columns: tuple[str, ...]) -> list[str]:
-    """Return the levels of a single column in order of appearance; empty for two columns."""
-    return list(dict.fromkeys(design.profiles[columns[0]].tolist())) if len(columns) == 1 else []
+    """Return the levels of a single column in order of appearance; empty for a number, and for two columns."""
+    if len(columns) > 1 or columns[0] in design.numbers:
+        return []
+    return list(dict.fromkeys(design.profiles[columns[0]].tolist()))
 
 
 def _design(name: str, spec: "Spec", evidence: "Evidence") -> Design | Inapplicable:

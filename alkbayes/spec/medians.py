@@ -15,7 +15,14 @@ from alkbayes.errors import SpecError
 from alkbayes.spec.faults import as_written, fault
 from alkbayes.spec.files import family_of, read_declaration
 from alkbayes.spec.priors import Normal, Record
-from alkbayes.spec.schema import LOG_MEDIAN, Declaration, FixedEffect, NormalHeterogeneity, parse
+from alkbayes.spec.schema import (
+    LOG_MEDIAN,
+    Declaration,
+    ExchangeableEffect,
+    FixedEffect,
+    NormalHeterogeneity,
+    parse,
+)
 
 REASON = "The coefficients of a model of medians are integrated out exactly, which needs normal ones."
 
@@ -37,13 +44,20 @@ class MedianSpec(Declaration[LogMedian]):
 
 
 def _not_normal(spec: MedianSpec) -> Iterator[str]:
-    """Yield the priors and distributions that should be normal but are not."""
+    """Yield the priors and distributions that should be normal but are not, and effects of other kinds."""
     priors = [("intercept.prior.dist", spec.intercept.prior)]
     priors += [
         (f"effect[{position}].prior.dist", effect.prior)
         for position, effect in enumerate(spec.effect)
         if isinstance(effect, FixedEffect)
     ]
+    for position, effect in enumerate(spec.effect):
+        if not isinstance(effect, FixedEffect | ExchangeableEffect):
+            yield fault(
+                f"effect[{position}].kind (of {as_written(effect.column)})",
+                f"found {as_written(effect.kind)}, which is for response rates",
+                '"fixed" or "exchangeable"',
+            )
     for path, prior in priors:
         if not isinstance(prior, Normal):
             yield fault(path, f"found {as_written(prior.dist)}", '"normal"', REASON)
@@ -51,6 +65,8 @@ def _not_normal(spec: MedianSpec) -> Iterator[str]:
         if not isinstance(term, NormalHeterogeneity):
             path = f"heterogeneity[{position}].distribution"
             yield fault(path, f"found {as_written(term.distribution)}", '"normal"', REASON)
+        if term.by is not None:
+            yield fault(f"heterogeneity[{position}].by", "found it in a model of medians", "only for response rates")
 
 
 def read_median_spec(path: Path) -> MedianSpec:

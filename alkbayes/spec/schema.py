@@ -3,7 +3,7 @@
 import difflib
 import json
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,8 +16,8 @@ from alkbayes.errors import SpecError
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.spec.faults import as_written, fault, faults_of
 from alkbayes.spec.files import family_of, read_declaration
-from alkbayes.spec.outcome import NOUNS, Column, OutcomeTable
-from alkbayes.spec.priors import LocationPrior, Positive, ProportionPrior, Record, ScalePrior
+from alkbayes.spec.outcome import NOUNS, Column, OutcomeTable, Phrase
+from alkbayes.spec.priors import Finite, LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.text.names import near_miss
 from alkbayes.vocabulary import TOTAL, joined_key, label_of, slug_of
 
@@ -25,7 +25,7 @@ SCHEMA = 1
 LOG_MEDIAN = "log_median"
 """Family of models for medians, :mod:`alkbayes.spec.medians`."""
 COHORT = "cohort_id"
-PROSE = frozenset({"question", "why", *NOUNS})
+PROSE = frozenset({"question", "step", "why", *NOUNS})
 """Keys of a model file that are for readers only."""
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
@@ -87,6 +87,43 @@ class FixedEffect(Record):
         return (self.column,)
 
 
+class NumericEffect(Record):
+    """Straight line in a number on the scale of the link, zero at its centre; the prior is for one step.
+
+    `step` says the step in words, such as "per 10 years".
+    """
+
+    kind: Literal["numeric"]
+    column: Column
+    centre: Finite
+    scale: Positive
+    step: Phrase = Field(description='the scale in words, such as "per 10 years", 60 characters at most')
+    missing: Literal["refuse", "leave_out"] = "refuse"
+    prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 0.5 }')
+    why: Why
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Evidence columns that define the effect."""
+        return (self.column,)
+
+
+class Interaction(Record):
+    """Products of two fixed or numeric effects, each with a coefficient of its own, without pooling."""
+
+    kind: Literal["interaction"]
+    column: Annotated[list[Column], Field(min_length=2, max_length=2)] = Field(
+        description="a list of the names of two columns"
+    )
+    prior: LocationPrior = Field(description='a prior such as { dist = "normal", mean = 0.0, sd = 0.5 }')
+    why: Why
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Evidence columns that define the effect."""
+        return tuple(self.column)
+
+
 class ExchangeableEffect(Record):
     """Levels drawn from one normal distribution; several columns define an interaction."""
 
@@ -104,26 +141,38 @@ class ExchangeableEffect(Record):
 
 
 class NormalHeterogeneity(Record):
-    """Normal heterogeneity between the units of a column, on the scale of the link."""
+    """Normal heterogeneity between the units of a column, on the scale of the link.
+
+    With `by` each level of that column has its own tau; the logs of these are exchangeable about that of `sd_prior`,
+    with an SD of `spread_prior`.
+    """
 
     distribution: Literal["normal"]
     column: Column
+    by: Column | None = Field(default=None, description="the name of a column of levels")
+    spread_prior: ScalePrior | None = Field(
+        default=None, description='a prior such as { dist = "half_normal", sd = 0.5 }, only beside by'
+    )
     sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
     why: Why
 
 
 class StudentTHeterogeneity(Record):
-    """Student t heterogeneity between the units of a column, on the scale of the link, robust to outlying units."""
+    """Student t heterogeneity between the units of a column, robust to outlying units; otherwise as the normal one."""
 
     distribution: Literal["student_t"]
     nu: Positive
     column: Column
+    by: Column | None = Field(default=None, description="the name of a column of levels")
+    spread_prior: ScalePrior | None = Field(
+        default=None, description='a prior such as { dist = "half_normal", sd = 0.5 }, only beside by'
+    )
     sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
     why: Why
 
 
 Likelihood = Annotated[Binomial | BetaBinomial, Field(discriminator="family")]
-Effect = Annotated[FixedEffect | ExchangeableEffect, Field(discriminator="kind")]
+Effect = Annotated[FixedEffect | NumericEffect | ExchangeableEffect | Interaction, Field(discriminator="kind")]
 Heterogeneity = Annotated[NormalHeterogeneity | StudentTHeterogeneity, Field(discriminator="distribution")]
 
 
@@ -166,7 +215,19 @@ class Declaration[L: Record](Record):
         """Required evidence columns besides the basic ones and the outcome's, without duplicates."""
         named = [column for effect in self.effect for column in effect.columns]
         named += [term.column for term in self.heterogeneity if term.column != COHORT]
+        named += [term.by for term in self.heterogeneity if term.by is not None]
         return tuple(dict.fromkeys(named))
+
+    @property
+    def numbers(self) -> tuple[NumericEffect, ...]:
+        """Effects of numbers."""
+        return tuple(effect for effect in self.effect if isinstance(effect, NumericEffect))
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns in which no cell may be empty: all but numbers, which :mod:`alkbayes.model.covariates` checks."""
+        numeric = {effect.column for effect in self.numbers}
+        return tuple(column for column in self.columns if column not in numeric)
 
     @property
     def content_sha256(self) -> str:
@@ -213,6 +274,8 @@ def _declared(spec: Declaration[Any]) -> Iterator[tuple[str, str]]:
         yield from ((f"effect[{position}].column", column) for column in effect.columns)
     for position, term in enumerate(spec.heterogeneity):
         yield f"heterogeneity[{position}].column", term.column
+        if term.by is not None:
+            yield f"heterogeneity[{position}].by", term.by
 
 
 def _outcome_faults(spec: Spec) -> Iterator[str]:
@@ -232,8 +295,8 @@ def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
     first = {column: path for path, column in reversed([*_declared(spec)])}
     for column, path in first.items():
         if column == COHORT:
-            if path.startswith("effect"):
-                advice = "How cohorts differ stands under [[heterogeneity]]."
+            if path.startswith("effect") or path.endswith(".by"):
+                advice = "How cohorts differ stands under [[heterogeneity]]." if path.startswith("effect") else ""
                 yield fault(path, f"found {as_written(column)}", "a column whose values several cohorts share", advice)
         elif column in RESERVED or label_of(column) in RESERVED:
             found = f"found {as_written(column)}, a name with a meaning of its own"
@@ -243,7 +306,7 @@ def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
 
 def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
     """Yield faults between effects, and unknown reference levels."""
-    single = {effect.columns[0] for effect in spec.effect if len(effect.columns) == 1}
+    single = {effect.columns[0]: effect for effect in spec.effect if len(effect.columns) == 1}
     first: dict[frozenset[str], int] = {}
     for position, effect in enumerate(spec.effect):
         path, columns = f"effect[{position}].column", frozenset(effect.columns)
@@ -258,6 +321,8 @@ def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
         if alone := [as_written(column) for column in dict.fromkeys(effect.columns) if column not in single]:
             allowed = "two columns that each have an effect of their own beside it"
             yield fault(path, found, allowed, f"Add an [[effect]] of {' and one of '.join(alone)}.")
+        elif kind := _wrong_kind(effect, single):
+            yield fault(path, found, *kind)
         levels = LEVELS.get(effect.columns[0], ())
         if isinstance(effect, FixedEffect) and levels and effect.reference not in levels:
             guess = near_miss(effect.reference, levels)
@@ -266,6 +331,20 @@ def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
             yield fault(
                 f"effect[{position}].reference (of {as_written(effect.column)})", found, ", ".join(levels), advice
             )
+
+
+def _wrong_kind(effect: Effect, single: Mapping[str, Effect]) -> tuple[str, str] | None:
+    """Return what is allowed and what to do if an interaction is of effects that it cannot combine."""
+    others = [single[column] for column in effect.columns]
+    numbers = [as_written(other.column) for other in others if isinstance(other, NumericEffect)]
+    pooled = [as_written(other.column) for other in others if isinstance(other, ExchangeableEffect)]
+    if isinstance(effect, Interaction) and pooled:
+        fixed = f'make {" and ".join(pooled)} "fixed"'
+        advice = f"M{fixed[1:]}." if numbers else f'Use kind = "exchangeable" with an sd_prior, or {fixed}.'
+        return 'two columns whose own effects are "fixed" or "numeric"', advice
+    if isinstance(effect, ExchangeableEffect) and len(others) > 1 and numbers:
+        return "two columns of levels", f'For {" and ".join(numbers)} use kind = "interaction" with a prior.'
+    return None
 
 
 def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:
@@ -284,9 +363,26 @@ def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:
         if term.column in effects and term.column != COHORT:
             also = f"{found}, which effect[{effects[term.column]}] has too"
             yield fault(path, also, "a column that has no effect", "Delete one of the two.")
+        yield from _by_faults(position, term, {effect.column for effect in spec.numbers})
         if term.column == COHORT and isinstance(spec.likelihood, BetaBinomial):
             beside = f'{found} beside the family "beta_binomial", by which cohorts differ already'
             yield fault(path, beside, "a column that groups cohorts, such as trial")
+
+
+def _by_faults(position: int, term: Heterogeneity, numbers: Collection[str]) -> Iterator[str]:
+    """Yield faults of a heterogeneity by level."""
+    path = f"heterogeneity[{position}]"
+    if term.by is None and term.spread_prior is not None:
+        yield fault(f"{path}.spread_prior", "found it without by", "only beside by, the column whose levels differ")
+    if term.by is None:
+        return
+    if term.spread_prior is None:
+        needed = 'a prior such as { dist = "half_normal", sd = 0.5 }, for the SD of the logs of the taus'
+        yield f"{path}.spread_prior (of {as_written(term.column)}): is missing; needed: {needed}."
+    if term.by == term.column:
+        yield fault(f"{path}.by", f"found {as_written(term.by)}, as in column", "a column of levels")
+    elif term.by in numbers:
+        yield fault(f"{path}.by", f"found {as_written(term.by)}, a number", "a column of levels")
 
 
 def _collisions(spec: Declaration[Any]) -> Iterator[str]:
@@ -298,7 +394,11 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
         parts.append((f"effect[{position}]", as_written(effect.column), names))
     for position, term in enumerate(spec.heterogeneity):
         label = label_of(term.column, spec.columns)
-        parts.append((f"heterogeneity[{position}]", as_written(term.column), {label, f"tau_{label}", f"z_{label}"}))
+        names = {label, f"tau_{label}", f"z_{label}"}
+        if term.by is not None:
+            of_level = f"tau_{label}_by_{label_of(term.by, spec.columns)}"
+            names |= {f"spread_{label}", f"raw_tau_{label}", of_level, f"{of_level}_level", f"tau_{label}_contrast"}
+        parts.append((f"heterogeneity[{position}]", as_written(term.column), names))
     taken = dict.fromkeys((TOTAL, f"tau_{TOTAL}", f"z_{TOTAL}"), "the heterogeneity in all")
     for path, column, names in parts:
         if clash := sorted(names & taken.keys()):

@@ -34,6 +34,16 @@ def test_without_heterogeneity_or_effects_every_cohort_has_the_one_rate(case_of:
     assert (table.responders <= table.n).all()
 
 
+@pytest.mark.parametrize("name", ["number", "number-by-level", "levels-by-levels", "by-level"])
+def test_numbers_have_no_effect_and_levels_one_tau_in_a_fixed_truth(case_of: Callable[[str], Any], name: str) -> None:
+    design = case_of(name).design
+    draws = fixed_parameters(design, FixedTruth(orr=0.6, tau=0.0, effects={}), rng=np.random.default_rng(4))
+    np.testing.assert_allclose(draws["p"], 0.6)
+    draws = fixed_parameters(design, FixedTruth(orr=0.6, tau=0.8, effects={}), rng=np.random.default_rng(4))
+    for term in design.heterogeneity:
+        np.testing.assert_allclose(draws[term.of_level], 0.8 / np.sqrt(len(design.heterogeneity)))
+
+
 def test_simulated_logits_spread_by_tau(case_of: Callable[[str], Any]) -> None:
     design, rng = case_of("overall").design, np.random.default_rng(3)
     truth = FixedTruth(orr=0.5, tau=1.0, effects={})

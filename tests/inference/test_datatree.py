@@ -60,7 +60,8 @@ def test_values_belong_to_their_names(case: Any) -> None:
         assert int(tree["observed_data"]["responders"].sel(cohort=cohort)) == frame["responders"][number]
         assert int(tree["constant_data"]["n"].sel(cohort=cohort)) == frame["n"][number]
         for column in design.profiles:
-            assert str(tree["constant_data"][column].sel(cohort=cohort).item()) == frame[column][number]
+            value = tree["constant_data"][column].sel(cohort=cohort).item()
+            assert value == (float(frame[column][number]) if column in design.numbers else frame[column][number])
         if design.group is not None:
             trial = str(tree["constant_data"]["trial_of_cohort"].sel(cohort=cohort).item())
             assert trial == frame["trial"][number]

@@ -158,10 +158,11 @@ def test_levels_of_one_cohort_are_named(spec_of: Any, table_of: Any) -> None:
         NO_VARIANCE,
         ONE_TRIAL_NOTE,
     )
-    (note,) = build_design(
+    note, of_trials = build_design(
         spec_of(effect=[effect], heterogeneity=[COHORT]), table_of("a A naive first 9 4\nb A mixed first 9 4")
     ).notes
     assert note.startswith("line: every level has one cohort")
+    assert of_trials == ONE_TRIAL_NOTE
 
 
 @pytest.mark.parametrize(

@@ -88,3 +88,18 @@ def test_each_kind_of_model_says_which_command_fits_it() -> None:
     rates = tomllib.loads(model_path("line").read_text(encoding="utf-8"))
     with pytest.raises(SpecError, match=r"line\.toml: this is a model of response rates .* alkbayes fit line\.toml"):
         parse_median_spec(rates, source="line.toml")
+
+
+def test_numbers_and_unpooled_interactions_are_for_response_rates() -> None:
+    prior = {"prior": {"dist": "normal", "mean": 0.0, "sd": 0.5}, "why": "a test"}
+    age = {"kind": "numeric", "column": "age", "centre": 60, "scale": 10, "step": "per 10 years"} | prior
+    crossed = {"kind": "interaction", "column": ["line", "age"]} | prior
+    place = len(BUNDLED["effect"])
+    with pytest.raises(SpecError) as caught:
+        parse_median_spec(BUNDLED | {"effect": [*BUNDLED["effect"], age, crossed]}, source="mine.toml")
+    for path, kind in (
+        (f'{place}].kind (of "age")', "numeric"),
+        (f'{place + 1}].kind (of ["line", "age"])', "interaction"),
+    ):
+        line = f'effect[{path}: found "{kind}", which is for response rates; allowed: "fixed" or "exchangeable".'
+        assert line in str(caught.value)

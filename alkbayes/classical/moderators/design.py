@@ -1,7 +1,5 @@
 """Design matrix with named coefficients from columns of an evidence table."""
 
-import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,6 +14,7 @@ from alkbayes.classical.inverse_variance.regression import has_full_rank
 from alkbayes.errors import EvidenceError, Setting, UsageError
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.naming import no_such_column
+from alkbayes.evidence.numbers import ABOUT, NUMBER_OR_NOTHING, number_advice, number_in
 from alkbayes.evidence.table import lines_of, table_of
 from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.vocabulary import in_order, label_of
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 INTERCEPT = "intercept"
 NO_MODERATORS = frozenset({"cohort_id", "responders"})
 """Columns that cannot explain a response rate: the cohort's name, and the outcome itself."""
-ABOUT = re.compile(r"(?:ca\.?|circa|c\.|approx\.?|about|~|≈)?\s*([-+−]?[0-9][0-9.,]*)\s*(%?)", re.IGNORECASE)
-"""A number in informal notation: "ca. 2005", "30%", "0,5". Not "<65", which may be a level."""
 NO_REFERENCES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -153,7 +150,7 @@ def _block(
     column: str, label: str, values: "pd.Series[str]", *, as_levels: bool, reference: str | None
 ) -> tuple[Floats, list[str]]:
     """Return the columns of one moderator, called `label`, and their names; empty if it does not vary."""
-    numbers = [_number(str(value)) for value in values]
+    numbers = [number_in(str(value)) for value in values]
     if not as_levels and column not in LEVELS and None not in numbers:
         if reference is not None:
             raise UsageError(
@@ -178,15 +175,6 @@ def _block(
     return indicators, [f"{label}: {level} (against {first})" for level in others]
 
 
-def _number(cell: str) -> float | None:
-    """Return the finite number in a cell, or None."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
     """Refuse columns that mix numbers with other cells or informal notation.
 
@@ -195,13 +183,13 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
     for column in columns:
         pairs = zip(evidence.frame["cohort_id"], evidence.frame[column], strict=True)
         cells = {cohort: cell for cohort, cell in pairs if cell}
-        others = {cohort: cell for cohort, cell in cells.items() if _number(cell) is None}
+        others = {cohort: cell for cohort, cell in cells.items() if number_in(cell) is None}
         if not others or (len(others) == len(cells) and not all(map(ABOUT.fullmatch, others.values()))):
             continue
         table = table_of(evidence)
         lines = lines_of(table)
         faults = [
-            Fault(lines[cohort], quoted(cell), "a number, or nothing", _advice(cell), cohort=cohort, column=column)
+            Fault(lines[cohort], quoted(cell), NUMBER_OR_NOTHING, number_advice(cell), cohort=cohort, column=column)
             for cohort, cell in others.items()
         ]
         raise EvidenceError(
@@ -212,16 +200,6 @@ def _check_numbers(evidence: "Evidence", columns: Sequence[str]) -> None:
 def _as_factor(column: str) -> str:
     """Return what stands before the setting that makes a column of numbers a factor."""
     return f"To treat {column} as a factor, each value a level:"
-
-
-def _advice(cell: str) -> str:
-    """Return advice about a non-numeric cell in a column of numbers."""
-    about = ABOUT.fullmatch(cell)
-    if about is None or (number := _number(about[1].replace(",", ".").replace("−", "-"))) is None:
-        return "Write a number, or leave the cell empty if it is not known."
-    if re.fullmatch(r"[-+−]?[0-9]{1,3}(,[0-9]{3})+", about[1]):
-        return "Write it without the comma if that parts thousands, with a point if it stands for decimals."
-    return f"Write it as {number:.15g}{', without the sign, in each row' if about[2] else ''}."
 
 
 def _dependent(design: Floats, names: Sequence[str]) -> list[str]:

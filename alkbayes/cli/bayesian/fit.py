@@ -88,6 +88,7 @@ def command(
     from datetime import datetime
 
     from alkbayes.evidence.table import read_evidence
+    from alkbayes.model.covariates import stated_cohorts
     from alkbayes.runs.run import check_place, free_run_folder, write_run
     from alkbayes.spec.default_model import default_model
     from alkbayes.spec.schema import model_path, read_spec
@@ -100,7 +101,7 @@ def command(
     path = model_path(chosen.name if chosen is not None else str(model))
     spec = read_spec(path)
     model_file = path.read_bytes()
-    evidence = read_evidence(data, needed=spec.columns, outcome=spec.outcome)
+    evidence = stated_cohorts(spec, read_evidence(data, needed=spec.needed, outcome=spec.outcome))
     check_place(out or free_run_folder(spec.name, now=started))
     # A named model keeps the rows it always had, except the default model, whose rows are meant for comparison.
     standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)

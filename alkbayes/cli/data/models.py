@@ -95,12 +95,14 @@ def _implied(spec: "Spec", data: "TableSource | None") -> "pd.DataFrame | None":
     """Return what the priors imply; None where the bundled table lacks a column of a user's model."""
     from alkbayes.evidence.outcomes import ORR
     from alkbayes.evidence.table import read_evidence
+    from alkbayes.model.covariates import stated_cohorts
     from alkbayes.model.prior_implications import prior_implications
 
     # What priors imply depends on the levels, not on the counts, which the bundled table may lack.
     for outcome in (spec.outcome, ORR):
         try:
-            return prior_implications(spec, read_evidence(data, needed=spec.columns, outcome=outcome))
+            evidence = stated_cohorts(spec, read_evidence(data, needed=spec.needed, outcome=outcome))
+            return prior_implications(spec, evidence)
         except EvidenceError:
             if data is not None:
                 raise

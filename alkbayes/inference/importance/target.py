@@ -3,7 +3,9 @@
 There are two kinds of global parameters. The scales psi are the standard deviations of the exchangeable effects and of
 the heterogeneity, and for a beta-binomial the root of the odds of rho, which behaves like one. The coefficients b are
 linear in theta: the intercept, the fixed effects and the standardised exchangeable effects, so that eta = X (c b) with
-c one, or the standard deviation of the column's effect.
+c one, or the standard deviation of the column's effect. If heterogeneity differs by level, the standardised logs of the
+levels' taus are coefficients, too, with zeros in X. Groups of one level are then integrated over together: given the
+parameters they are independent of the others.
 """
 
 from collections.abc import Iterator
@@ -25,7 +27,7 @@ from alkbayes.likelihood.general.table import Table
 from alkbayes.likelihood.general.trials import Hierarchy
 from alkbayes.likelihood.links import Link
 from alkbayes.model.design import Design, HeterogeneityBlock, Parameter, parameters
-from alkbayes.model.draws import Draws
+from alkbayes.model.draws import Draws, cohort_taus, level_taus
 from alkbayes.spec.priors import StudentT
 
 type Array = NDArray[np.float64]
@@ -53,13 +55,31 @@ class Fineness(NamedTuple):
     tabulated: bool
 
 
+class Stratum(NamedTuple):
+    """Cohorts whose groups share their tau.
+
+    Attributes
+    ----------
+    cohorts
+        Their positions.
+    group
+        Group of each, or None if the model has no such level.
+    level
+        Position of the level whose tau the groups have; 0 if all share one.
+    """
+
+    cohorts: Index | slice
+    group: Index | None
+    level: int
+
+
 USUAL = Fineness(NODES, varied.RULE, tabulated=True)
 
 
 def unsupported(design: Design) -> str:
     """Return the feature of a design that the target does not cover; empty if it covers all."""
     scales = len(design.heterogeneity) + sum(block.sd_prior is not None for block in design.effects)
-    scales += design.rho_prior is not None
+    scales += sum(term.by is not None for term in design.heterogeneity) + (design.rho_prior is not None)
     if scales == 0:
         return "neither heterogeneity nor exchangeable effects"
     return f"{scales} standard deviations, more than {MOST_SCALES}" if scales > MOST_SCALES else ""
@@ -95,14 +115,19 @@ class Target:
         by_name = {item.name: item for item in parameters(design)}
         scaled = [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
         names = scaled + [f"tau_{term.label}" for term in design.heterogeneity]
+        by_level = [term for term in design.heterogeneity if term.by is not None]
+        names += [f"spread_{term.label}" for term in by_level]
         names += [] if design.rho_prior is None else ["rho"]
         self.scales: tuple[Parameter, ...] = tuple(by_name[name] for name in names)
-        self.coefficients = (by_name["alpha"], *(by_name[block.free] for block in design.effects))
+        logs = [by_name[f"raw_tau_{term.label}"] for term in by_level]
+        self.coefficients = (by_name["alpha"], *(by_name[block.free] for block in design.effects), *logs)
         columns = [np.ones((len(design.cohorts), 1)), *(block.basis[block.index] for block in design.effects)]
+        columns += [np.zeros((len(design.cohorts), item.size)) for item in logs]
         self.matrix: Array = np.hstack(columns)
         positions = [len(names)] + [
             names.index(f"sd_{block.slug}") if block.sd_prior is not None else len(names) for block in design.effects
         ]
+        positions += [len(names)] * len(logs)
         self.scale_of: Index = np.repeat(positions, [column.shape[1] for column in columns])
 
     @property
@@ -125,27 +150,56 @@ class Target:
             value = value + item.prior.log_density(b[:, start : start + item.size]).sum(axis=1)
             start += item.size
         for rows in self.pieces(len(psi)):
-            if not self.binomial_normal:
-                nested = self.hierarchy(psi[rows], b[rows], tabulated=fineness.tabulated)
-                value[rows] += hierarchy.log_marginal(nested, fineness.rule)
-                continue
-            tau_group, tau_cohort = self.taus(psi[rows])
-            value[rows] += log_marginal(
-                self.design.responders,
-                self.design.n,
-                eta=self.logits(psi[rows], b[rows]),
-                group=self.group_index,
-                tau_group=tau_group,
-                tau_cohort=tau_cohort,
-                nodes=fineness.nodes,
-            )
+            eta = self.logits(psi[rows], b[rows])
+            for stratum in self.strata:
+                tau_group, tau_cohort = self.taus_in(stratum, psi[rows], b[rows])
+                if not self.binomial_normal:
+                    nested = self._hierarchy(stratum, psi[rows], b[rows], eta, tabulated=fineness.tabulated)
+                    value[rows] += hierarchy.log_marginal(nested, fineness.rule)
+                    continue
+                value[rows] += log_marginal(
+                    self.design.responders[stratum.cohorts],
+                    self.design.n[stratum.cohorts],
+                    eta=eta[:, stratum.cohorts],
+                    group=stratum.group,
+                    tau_group=tau_group,
+                    tau_cohort=tau_cohort,
+                    nodes=fineness.nodes,
+                )
         return value
+
+    @cached_property
+    def strata(self) -> tuple[Stratum, ...]:
+        """Cohorts by the tau of their groups; all cohorts together if there is one."""
+        group = self.design.group
+        if group is None or group.by is None:
+            return (Stratum(slice(None), None if group is None else group.index, 0),)
+        levels = group.by.of_unit[group.index]
+        parts = ((np.flatnonzero(levels == level), level) for level in np.unique(levels).tolist())
+        return tuple(Stratum(cohorts, group.index[cohorts], level) for cohorts, level in parts)
+
+    def taus_in(self, stratum: Stratum, psi: Array, b: Array) -> tuple[Array, Array]:
+        """Return the standard deviations of groups, (S,), and cohorts of a stratum; 0 for an absent level.
+
+        Those of cohorts are of shape (S,), or (S, cohort) if they differ by level.
+        """
+        named, group, cohort = self.named(psi, b), self.design.group, self.design.cohort
+        none = np.zeros(len(psi))
+        return (
+            none if group is None else level_taus(group, named)[:, stratum.level],
+            none if cohort is None else _cohort_taus(cohort, named, stratum),
+        )
 
     @cached_property
     def table(self) -> Table | None:
         """The cohorts' integrals, if they are nested and the same for all parameter values."""
         design = self.design
-        if design.group is None or design.cohort is None or design.rho_prior is not None:
+        if (
+            design.group is None
+            or design.cohort is None
+            or design.rho_prior is not None
+            or design.cohort.by is not None
+        ):
             return None
         return Table(self.binomial, score_of(design.cohort), len(design.cohorts))
 
@@ -154,20 +208,22 @@ class Target:
         """The likelihood of the counts."""
         return Binomial(self.design.responders, self.design.n, self.design.link)
 
-    def hierarchy(self, psi: Array, b: Array, *, tabulated: bool = True) -> Hierarchy:
-        """Return the cohorts within their groups at scales and coefficients."""
-        design, binomial = self.design, self.binomial
+    def _hierarchy(self, stratum: Stratum, psi: Array, b: Array, eta: Array, *, tabulated: bool = True) -> Hierarchy:
+        """Return the cohorts of a stratum within their groups at scales and coefficients."""
+        design = self.design
+        binomial = Binomial(design.responders[stratum.cohorts], design.n[stratum.cohorts], design.link)
         group, cohort = (
             None if term is None else Level(tau, score_of(term))
-            for term, tau in zip((design.group, design.cohort), self.taus(psi), strict=True)
+            for term, tau in zip((design.group, design.cohort), self.taus_in(stratum, psi, b), strict=True)
         )
+        alone = np.arange(len(binomial.n))
         return Hierarchy(
             likelihood=binomial if design.rho_prior is None else BetaBinomial(binomial, self.rho(psi)),
-            eta=self.logits(psi, b),
-            labels=np.arange(len(design.cohorts)) if design.group is None else design.group.index,
+            eta=eta[:, stratum.cohorts],
+            labels=alone if stratum.group is None else np.unique(stratum.group, return_inverse=True)[1],
             group=group,
             cohort=cohort,
-            table=self.table if tabulated else None,
+            table=self.table if tabulated and len(self.strata) == 1 else None,
         )
 
     def log_scale_prior(self, psi: Array) -> Array:
@@ -185,29 +241,36 @@ class Target:
     def draw_deviations(self, psi: Array, b: Array, rng: np.random.Generator) -> Draws:
         """Draw the deviations given scales and coefficients, under their names, each (S, unit)."""
         design = self.design
-        pieces: list[Deviations] = []
+        z_group = np.empty((len(psi), 0 if design.group is None else len(design.group.units)))
+        z_cohort = np.empty((len(psi), len(design.cohorts)))
         for rows in self.pieces(len(psi)):
-            if not self.binomial_normal:
-                pieces.append(hierarchy.draw_deviations(self.hierarchy(psi[rows], b[rows]), rng))
-                continue
-            tau_group, tau_cohort = self.taus(psi[rows])
-            pieces.append(
-                draw_deviations(
-                    design.responders,
-                    design.n,
-                    eta=self.logits(psi[rows], b[rows]),
-                    group=self.group_index,
-                    tau_group=tau_group,
-                    tau_cohort=tau_cohort,
-                    rng=rng,
-                )
-            )
+            eta = self.logits(psi[rows], b[rows])
+            for stratum in self.strata:
+                found = self._drawn(stratum, psi[rows], b[rows], eta, rng)
+                if stratum.group is not None:
+                    z_group[rows, np.unique(stratum.group)] = found.group
+                z_cohort[rows, stratum.cohorts] = found.cohort
         drawn: Draws = {}
         if design.group is not None:
-            drawn[f"z_{design.group.label}"] = np.concatenate([piece.group for piece in pieces])
+            drawn[f"z_{design.group.label}"] = z_group
         if design.cohort is not None:
-            drawn[f"z_{design.cohort.label}"] = np.concatenate([piece.cohort for piece in pieces])
+            drawn[f"z_{design.cohort.label}"] = z_cohort
         return drawn
+
+    def _drawn(self, stratum: Stratum, psi: Array, b: Array, eta: Array, rng: np.random.Generator) -> Deviations:
+        """Draw the deviations of a stratum's groups, in ascending order, and cohorts."""
+        if not self.binomial_normal:
+            return hierarchy.draw_deviations(self._hierarchy(stratum, psi, b, eta), rng)
+        tau_group, tau_cohort = self.taus_in(stratum, psi, b)
+        return draw_deviations(
+            self.design.responders[stratum.cohorts],
+            self.design.n[stratum.cohorts],
+            eta=eta[:, stratum.cohorts],
+            group=stratum.group,
+            tau_group=tau_group,
+            tau_cohort=tau_cohort,
+            rng=rng,
+        )
 
     def named(self, psi: Array, b: Array) -> Draws:
         """Return scales and coefficients under their names, each (S,) or (S, entry)."""
@@ -231,7 +294,10 @@ class Target:
         return np.hstack([psi, np.ones((len(psi), 1))])[:, self.scale_of]
 
     def taus(self, psi: Array) -> tuple[Array, Array]:
-        """Return the standard deviations of groups and cohorts, each (S,); 0 for a level absent from the model."""
+        """Return the standard deviations of groups and cohorts, each (S,); 0 for a level absent from the model.
+
+        If they differ between levels, these are their geometric means.
+        """
         names = [item.name for item in self.scales]
         group, cohort = self.design.group, self.design.cohort
         none = np.zeros(len(psi))
@@ -253,3 +319,8 @@ class Target:
 def score_of(term: HeterogeneityBlock) -> Score:
     """Return the score of the deviations of a level of heterogeneity."""
     return Score(term.unit_prior.nu) if isinstance(term.unit_prior, StudentT) else Score()
+
+
+def _cohort_taus(term: HeterogeneityBlock, named: Draws, stratum: Stratum) -> Array:
+    """Return the tau of a stratum's cohorts, shape (S,), or (S, cohort) if it differs by level."""
+    return named[f"tau_{term.label}"] if term.by is None else cohort_taus(term, named)[:, stratum.cohorts]

@@ -11,7 +11,7 @@ from pymc.distributions.dist_math import binomln
 from pymc.distributions.transforms import Transform
 
 from alkbayes.likelihood.links import Link, inverse
-from alkbayes.model.design import Design, HeterogeneityBlock
+from alkbayes.model.design import STANDARD_NORMAL, Design, HeterogeneityBlock
 from alkbayes.model.parametrisation import (
     cohort_moments,
     counts_of,
@@ -100,6 +100,9 @@ def build_model(design: Design) -> pm.Model:
     coords: dict[str, tuple[str, ...]] = {"cohort": design.cohorts}
     for block in design.effects:
         coords |= {block.slug: block.levels, f"{block.slug}_contrast": block.free_coords}
+    for term in design.heterogeneity:
+        if term.by is not None:
+            coords |= {f"{term.of_level}_level": term.by.levels, f"tau_{term.label}_contrast": term.by.free_coords}
     if design.group is not None:
         coords[design.group.label] = design.group.units
 
@@ -181,7 +184,7 @@ def _log_lower_tail(x: Any) -> Any:
 
 def _add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho: Any) -> Any:
     group, cohort = design.group, design.cohort
-    taus = {term.label: variable(f"tau_{term.label}", term.sd_prior) for term in design.heterogeneity}
+    taus = {term.label: _unit_taus(term) for term in design.heterogeneity}
     observed, variance = counts["predictor"], sampling_variance(counts["n"], counts["variance"], rho)
     tau, tau_cohort = (0.0 if term is None else taus[term.label] for term in (group, cohort))
     sums = None if group is None else _sums_of(group)
@@ -190,11 +193,25 @@ def _add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho:
         eta = _conditioned("alpha", design.intercept_prior, moments)
     if group is not None and sums is not None:
         moments = group_moments(observed - eta, variance, tau, tau_cohort, sums)
-        eta = eta + tau * _conditioned(f"z_{group.label}", group.unit_prior, moments, dims=group.label)[group.index]
+        of_cohort = tau if group.by is None else pt.as_tensor(tau)[group.index]
+        z = _conditioned(f"z_{group.label}", group.unit_prior, moments, dims=group.label)
+        eta = eta + of_cohort * z[group.index]
     if cohort is not None:
         moments = cohort_moments(observed - eta, variance, tau_cohort)
         eta = eta + tau_cohort * _conditioned(f"z_{cohort.label}", cohort.unit_prior, moments, dims=cohort.label)
     return eta + pt.zeros(len(design.cohorts))
+
+
+def _unit_taus(term: HeterogeneityBlock) -> Any:
+    """Add the tau of a term, or the taus of its levels; return that of each unit, or the one that all share."""
+    tau = variable(f"tau_{term.label}", term.sd_prior)
+    if term.by is None:
+        return tau
+    spread = variable(f"spread_{term.label}", term.by.spread_prior)
+    raw = variable(f"raw_tau_{term.label}", STANDARD_NORMAL, dims=f"tau_{term.label}_contrast")
+    logs = spread * (term.by.basis * raw[None, :]).sum(axis=1)
+    taus = pm.Deterministic(term.of_level, tau * pt.exp(logs), dims=f"{term.of_level}_level")
+    return taus[term.by.of_unit]
 
 
 def _sums_of(group: HeterogeneityBlock) -> Callable[[Any], Any]:

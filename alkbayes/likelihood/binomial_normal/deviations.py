@@ -67,7 +67,7 @@ def draw_deviations(
         # The data depend only on tau_group v + tau_cohort w, the z of both; orthogonal to it they keep their prior.
         still = tau == 0
         from_group = np.where(still, 0.0, problem.tau_group[rows] / np.where(still, 1.0, tau))
-        from_cohort = np.where(still, 1.0, problem.tau_cohort[rows] / np.where(still, 1.0, tau))
+        from_cohort = np.where(still, 1.0, problem.cohort_sd(cohorts, rows) / np.where(still, 1.0, tau))
         across = rng.standard_normal(z.shape)
         z_group[rows, groups_of[cohorts]] = (from_group * z + from_cohort * across).T
         z_cohort[rows, cohorts] = (from_cohort * z - from_group * across).T

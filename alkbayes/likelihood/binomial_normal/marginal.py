@@ -100,7 +100,7 @@ class Problem:
     eta
         Linear predictor on the logit scale, shape (S, k).
     tau_group, tau_cohort
-        Shape (S,).
+        Shape (S,); `tau_cohort` (S, k) if it differs between cohorts.
     alone
         Cohorts with a single integral (or none), shape (a,).
     grouped
@@ -148,7 +148,7 @@ class Problem:
                         n=_across(self.n[cohorts], eta),
                         eta=eta,
                         tau_group=self.tau_group[rows],
-                        tau_cohort=self.tau_cohort[rows],
+                        tau_cohort=self.cohort_sd(cohorts, rows),
                         starts=own,
                         index=index,
                     ),
@@ -158,8 +158,12 @@ class Problem:
     def single_parts(self, cohorts: NDArray[np.intp], rows: slice) -> tuple[Array, Array, Array, Array]:
         """Return responders, n, mu and tau of a piece of stand-alone cohorts, each (cohort, S)."""
         mu = np.ascontiguousarray(self.eta[rows, cohorts].T)
-        tau = np.hypot(self.tau_group[rows], self.tau_cohort[rows])
+        tau = np.hypot(self.tau_group[rows], self.cohort_sd(cohorts, rows))
         return _across(self.responders[cohorts], mu), _across(self.n[cohorts], mu), mu, _along(tau, mu)
+
+    def cohort_sd(self, cohorts: NDArray[np.intp], rows: slice) -> Array:
+        """Return the SDs of cohorts' deviations, shape (S,), or (cohort, S) if they differ."""
+        return self.tau_cohort[rows] if self.tau_cohort.ndim == 1 else self.tau_cohort[rows, cohorts].T
 
 
 def log_marginal(
@@ -183,7 +187,8 @@ def log_marginal(
     group
         Group of each cohort, any integers, shape (k,); None puts each cohort in its own.
     tau_group, tau_cohort
-        SDs on the logit scale, shape (S,) or a scalar; 0 for an absent level.
+        SDs on the logit scale, shape (S,) or a scalar; 0 for an absent level. `tau_cohort` may differ between cohorts:
+        (S, k).
     nodes
         Numbers of quadrature nodes.
 
@@ -213,8 +218,9 @@ def marginal(
 ) -> Marginal:
     """Return the marginal log-likelihood and its gradient at each of S parameter values.
 
-    Parameters are those of :func:`log_marginal`. The gradient is an expectation over the same nodes (Louis 1982,
-    doi:10.1111/j.2517-6161.1982.tb01203.x) and costs about half as much again as the value.
+    Parameters are those of :func:`log_marginal`, with one `tau_cohort` for all cohorts. The gradient is an expectation
+    over the same nodes (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x) and costs about half as much again as the
+    value.
     """
     problem = lay_out(responders, n, eta, group, tau_group, tau_cohort)
     size = len(problem.eta)
@@ -268,7 +274,8 @@ def lay_out(
     if eta.ndim != 2 or eta.shape[1] != len(responders):
         raise ValueError(f"eta must have shape (S, {len(responders)}), got {eta.shape}")
     group_sd, cohort_sd = (
-        np.broadcast_to(np.asarray(tau, dtype=np.float64), (len(eta),)) for tau in (tau_group, tau_cohort)
+        np.broadcast_to(np.asarray(tau, dtype=np.float64), eta.shape if np.ndim(tau) == 2 else eta.shape[:1])
+        for tau in (tau_group, tau_cohort)
     )
     labels = np.arange(eta.shape[1]) if group is None else np.unique(group, return_inverse=True)[1]
     lonely = np.bincount(labels)[labels] == 1

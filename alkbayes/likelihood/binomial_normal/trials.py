@@ -34,7 +34,7 @@ class Groups:
     responders, n, eta
         Shape (cohort, S), contiguous; `eta` is the linear predictor.
     tau_group, tau_cohort
-        Shape (S,).
+        Shape (S,); `tau_cohort` (cohort, S) if it differs between cohorts.
     starts
         First cohort of each group, shape (group,).
     index
@@ -60,7 +60,7 @@ class Groups:
             self.n[:, chosen],
             self.eta[:, chosen],
             self.tau_group[chosen],
-            self.tau_cohort[chosen],
+            self.tau_cohort[..., chosen],
             self.starts,
             self.index,
         )
@@ -127,7 +127,7 @@ class Outer:
                 n=by_cohort(groups.n),
                 eta=by_cohort(groups.eta),
                 tau_group=groups.tau_group[column][:, None],
-                tau_cohort=groups.tau_cohort[place][:, None],
+                tau_cohort=by_cohort(np.broadcast_to(groups.tau_cohort, groups.eta.shape)),
                 starts=starts,
                 index=index,
             ),

@@ -33,10 +33,17 @@ AT_ONCE = 1024
 
 
 class Level(NamedTuple):
-    """Deviations of one level: their SD (Student t: scale), shape (S,), and the score of their density."""
+    """Deviations of one level: their SD (Student t: scale), shape (S,), and the score of their density.
+
+    The SD is of shape (S, cohort) if it differs between cohorts.
+    """
 
     tau: Array
     score: Score
+
+    def at(self, row: Index, cohort: Index) -> Array:
+        """Return the SD for each pair of parameter value and cohort."""
+        return self.tau[row] if self.tau.ndim == 1 else self.tau[row, cohort]
 
 
 class Span(NamedTuple):
@@ -77,7 +84,7 @@ def _cohorts(
     likelihood: Likelihood, level: Level, mu: Array, cohort: Index, row: Index, rule: Rule
 ) -> tuple[LogDensity, Array, Array, Array]:
     """Return the integrands of cohorts' deviations and their starting lattices."""
-    tau = level.tau[row]
+    tau = level.at(row, cohort)
 
     def log_density(u: Array, chosen: Index) -> Array:
         # Usually all are selected, and nothing needs to be copied.

@@ -69,7 +69,8 @@ class Hierarchy:
         """Level of deviations of stand-alone cohorts."""
         if self.group is None or self.cohort is None:
             return self.group or self.cohort
-        return Level(np.hypot(self.group.tau, self.cohort.tau), self.cohort.score)
+        group = self.group.tau if self.cohort.tau.ndim == 1 else self.group.tau[:, None]
+        return Level(np.hypot(group, self.cohort.tau), self.cohort.score)
 
 
 def log_marginal(hierarchy: Hierarchy, rule: Rule = RULE) -> Array:
@@ -95,9 +96,9 @@ def draw_deviations(hierarchy: Hierarchy, rng: np.random.Generator, rule: Rule =
         for cohort, row in _pairs(hierarchy.alone, len(z_group), AT_ONCE):
             z = drawn(hierarchy.likelihood, single, hierarchy.eta[row, cohort], cohort, row, rule, rng)
             # The data depend only on this z of both deviations; orthogonal to it they keep their prior.
-            both = np.maximum(single.tau[row], LEAST)
-            share = (0.0 if hierarchy.group is None else hierarchy.group.tau[row]) / both
-            rest = (0.0 if hierarchy.cohort is None else hierarchy.cohort.tau[row]) / both
+            both = np.maximum(single.at(row, cohort), LEAST)
+            share = (0.0 if hierarchy.group is None else hierarchy.group.at(row, cohort)) / both
+            rest = (0.0 if hierarchy.cohort is None else hierarchy.cohort.at(row, cohort)) / both
             across = rng.standard_normal(z.shape)
             z_group[row, hierarchy.labels[cohort]] = share * z + rest * across
             z_cohort[row, cohort] = rest * z - share * across
@@ -154,7 +155,7 @@ class Families:
         tau = np.maximum(self.tau[row], LEAST)
         observed, variance = hierarchy.likelihood.stand_in(cohort, row)
         if hierarchy.cohort is not None:
-            variance = variance + hierarchy.cohort.score.variance * hierarchy.cohort.tau[row] ** 2
+            variance = variance + hierarchy.cohort.score.variance * hierarchy.cohort.at(row, cohort) ** 2
         starts = np.flatnonzero(np.r_[True, np.diff(element) != 0])
         own, precision = (observed - hierarchy.eta[row, cohort]) / tau, tau**2 / variance
         total = np.add.reduceat(precision, starts)

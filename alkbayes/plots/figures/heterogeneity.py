@@ -107,7 +107,7 @@ def heterogeneity(
             loc="left",
             pad=2,
         )
-        axes.set_xlabel("correlation" if name == "rho" else "SD on the logit scale")
+        axes.set_xlabel({"rho": "correlation", "spread": "SD of logs"}.get(name.split("_")[0], "SD on the logit scale"))
         if place % ACROSS == 0:
             axes.set_ylabel("density")
     write_key(figure, MARGIN_MM, head + body, width, key)
@@ -120,8 +120,12 @@ def title_of(name: str, names: Iterable[str] = ()) -> str:
     if name in NAMES:
         return NAMES[name]
     kind, _, label = name.partition("_")
+    if kind == "spread":
+        return f"SD of log tau between {label.replace('_', ' ')}s"
+    if kind == "tau" and "[" in label:
+        return f"between {label.rstrip(']').replace('[', 's, ')}"
     if kind == "tau":
-        others = (other.removeprefix("tau_") for other in names if other.startswith("tau_"))
+        others = (other.removeprefix("tau_") for other in names if other.startswith("tau_") and "[" not in other)
         unit = next((other for other in others if other not in ("cohort", TOTAL)), None)
         nested = f" of one {unit.replace('_', ' ')}" if label == "cohort" and unit is not None else ""
         return f"between {label.replace('_', ' ')}s{nested}"

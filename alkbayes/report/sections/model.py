@@ -3,7 +3,7 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from alkbayes.model.design import Design
+from alkbayes.model.design import Design, EffectBlock, Number
 from alkbayes.model.prior_implications import prior_implications
 from alkbayes.presentation.priors import implication_rows, prior_text, reading
 from alkbayes.presentation.tables import ReaderTable
@@ -65,13 +65,14 @@ def model_section(fit: "Fit") -> Section:
 def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
     """Return name, prior, meaning and reason for each parameter with a prior of a model laid over a table."""
     start = "every fixed effect at its reference, every other at its average"
+    if spec.numbers:
+        start = "every fixed effect at its reference, every number at its centre, every other effect at its average"
     rows = [("alpha", prior_text(design.intercept_prior), f"intercept: {start}", spec.intercept.why)]
     why = {effect.columns: effect.why for effect in spec.effect}
     for block in design.effects:
         title = column_title(block.label)
         if block.sd_prior is None:
-            what = f"difference of each level of {title} from {block.levels[0]}"
-            rows.append((f"beta_{block.slug}", prior_text(block.prior), what, why[block.columns]))
+            rows.append((f"beta_{block.slug}", prior_text(block.prior), _coefficients(block), why[block.columns]))
         else:
             what = f"SD between the levels of {title}, which are exchangeable"
             rows.append((f"sd_{block.slug}", prior_text(block.sd_prior), what, why[block.columns]))
@@ -86,8 +87,24 @@ def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
         what = f"heterogeneity between {units}{' together' if term.merged else ''} ({kind}): its "
         what += "scale" if isinstance(unit, StudentT) else "SD"
         reason = "; ".join(f"tau_{label}: {reasons[label]}" for label in term.merged) or reasons[term.label]
+        by = "" if term.by is None else column_title(term.by.label)
+        if by:
+            what += f", each level of {by} with its own; this prior is for their geometric mean"
         rows.append((f"tau_{term.label}", prior_text(term.sd_prior), what, reason))
+        if term.by is not None:
+            spread = f"SD of the logs of the taus between {units} over the levels of {by}"
+            rows.append((f"spread_{term.label}", prior_text(term.by.spread_prior), spread, reason))
     return rows
+
+
+def _coefficients(block: EffectBlock) -> str:
+    """Return the meaning of the coefficients of an effect without pooling."""
+    title = column_title(block.label)
+    if block.factors:
+        return f"interaction of {title}: each product of a difference or slope of one with one of the other"
+    for number in block.numbers.values():
+        return f"slope of {title}, {number.step}: zero at {number.centre:.15g}, one step is {number.scale:.15g}"
+    return f"difference of each level of {title} from {block.levels[0]}"
 
 
 def equation_of(design: Design) -> Equation:
@@ -98,17 +115,27 @@ def equation_of(design: Design) -> Equation:
     terms = [("<mi>α</mi>", r"\alpha")]
     below = []
     for block in design.effects:
-        terms.append(_level(("β", r"\beta") if block.sd_prior is None else ("u", "u"), block.label))
-        if block.sd_prior is not None:
+        pooled = block.sd_prior is not None
+        letter = ("u", "u") if pooled else ("β", r"\beta")
+        number = None if block.factors else next(iter(block.numbers.values()), None)
+        terms.append(_level(letter, block.label) if number is None else _sloped(number, block.label))
+        if pooled:
             below.append(_follows(_level(("u", "u"), block.label, index=False), _zero_sum(block.label)))
     for term in design.heterogeneity:
         terms.append(_level(("v", "v"), term.label))
-        scale = _named(("τ", r"\tau"), term.label)
+        by = None if term.by is None else f"{term.label}, {term.by.label}"
+        scale = _named(("τ", r"\tau"), by or term.label)
         if isinstance(term.unit_prior, StudentT):
             drawn = _call(f"t{term.unit_prior.nu:g}", ("<mn>0</mn>", "0"), scale)
         else:
             drawn = _call("Normal", ("<mn>0</mn>", "0"), _squared(scale))
         below.append(_follows(_level(("v", "v"), term.label, index=False), drawn))
+        if by is not None:
+            logs = f"<mi>log</mi>{scale[0]}", rf"\log {scale[1]}"
+            centre = _named(("τ", r"\tau"), term.label)
+            middle = f"<mi>log</mi>{centre[0]}<mo>+</mo>", rf"\log {centre[1]} + "
+            zero_sum = _zero_sum(by)
+            below.append(_follows(logs, (middle[0] + zero_sum[0], middle[1] + zero_sum[1])))
     plus = "<mo>+</mo>".join(mathml for mathml, _ in terms), " + ".join(latex for _, latex in terms)
     link = _call(design.link, p)
     lines = [
@@ -142,6 +169,17 @@ def _named(letter: _Term, name: str) -> _Term:
 def _level(letter: _Term, name: str, *, index: bool = True) -> _Term:
     at = f"{name}[i]" if index else name
     return _named(letter, at)
+
+
+def _sloped(number: Number, name: str) -> _Term:
+    """Return a slope times the distance from the centre in steps."""
+    slope, value = _named(("β", r"\beta"), name), _named(("x", "x"), f"{name}[i]")
+    centre, scale = f"{number.centre:.15g}", f"{number.scale:.15g}"
+    top = f"{value[0]}<mo>−</mo><mn>{centre}</mn>", f"{value[1]} - {centre}"
+    return (
+        f"{slope[0]}<mfrac><mrow>{top[0]}</mrow><mn>{scale}</mn></mfrac>",
+        rf"{slope[1]} \frac{{{top[1]}}}{{{scale}}}",
+    )
 
 
 def _squared(term: _Term) -> _Term:

@@ -12,13 +12,15 @@ from alkbayes.inference.importance.approximation import Approximation
 from alkbayes.inference.importance.target import MOST_SCALES, Target, unsupported
 from alkbayes.inference.importance.weights import Component
 from alkbayes.model.design import build_design
-from alkbayes.model.draws import complete
+from alkbayes.model.draws import cohort_taus, complete
 from alkbayes.model.parametrisation import empirical_predictors
 
 Z = np.linspace(-8.5, 8.5, 341)
 LOG_WEIGHTS = stats.norm.logpdf(Z) + np.log(Z[1] - Z[0])
 COVERED = ("no-heterogeneity", "group-only", "cohort-only", "half-student-t", "exponential", "student-t-locations")
 COVERED += ("student-t-group", "student-t-both", "beta-binomial-alone", "beta-binomial-trials")
+COVERED += ("by-level", "cohorts-by-level", "student-t-by-level")
+COVERED += ("number", "number-by-level", "levels-by-levels", "number-by-number")
 COVERED += ("interaction", "line-generation", "agent", "sequence")
 
 
@@ -31,17 +33,28 @@ def integrated(case: Any, draw: dict[str, Any], eta: np.ndarray) -> float:
     """Return the log-likelihood with the deviations integrated out on a dense grid, trial by trial."""
     design = case.design
     (of_trial, tau_trial), (of_cohort, tau_cohort) = (
-        (deviations(term), 0.0 if term is None else draw[f"tau_{term.label}"]) for term in (design.group, design.cohort)
+        (deviations(term), taus_of(term, draw, len(eta))) for term in (design.group, design.cohort)
     )
     trials = case.evidence.frame["trial"].to_numpy()
     total = 0.0
     for trial in np.unique(trials):
         given_v = np.zeros(len(Z))
         for i in np.flatnonzero(trials == trial):
-            theta = eta[i] + tau_trial * of_trial[:, None] + tau_cohort * of_cohort
+            theta = eta[i] + tau_trial[i] * of_trial[:, None] + tau_cohort[i] * of_cohort
             given_v += logsumexp(log_probability(case, i, draw, theta) + LOG_WEIGHTS, axis=1)
         total += float(logsumexp(given_v + LOG_WEIGHTS))
     return total
+
+
+def taus_of(term: Any, draw: dict[str, Any], cohorts: int) -> np.ndarray:
+    """Return the tau of each cohort, by level the geometric mean times the exponential of its own deviation."""
+    if term is None:
+        return np.zeros(cohorts)
+    tau = np.full(cohorts, draw[f"tau_{term.label}"])
+    if term.by is None:
+        return tau
+    logs = draw[f"spread_{term.label}"] * (term.by.basis @ draw[f"raw_tau_{term.label}"])
+    return tau * np.exp(logs[term.by.of_unit[term.index]])
 
 
 def deviations(term: Any) -> np.ndarray:
@@ -87,7 +100,8 @@ def test_names_and_logits_are_those_of_the_draws(name: str, case_of: Any) -> Non
     draws = complete(design, {key: values[None] for key, values in (target.named(psi, b) | deviations).items()})
     theta = target.logits(psi, b)
     for term in design.heterogeneity:
-        theta = theta + (draws[f"tau_{term.label}"][0][:, None] * deviations[f"z_{term.label}"])[:, term.index]
+        named = {name: values[0] for name, values in draws.items()}
+        theta = theta + cohort_taus(term, named) * deviations[f"z_{term.label}"][:, term.index]
     np.testing.assert_allclose(draws["theta"][0], theta, atol=1e-12)
 
 

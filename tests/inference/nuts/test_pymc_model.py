@@ -22,10 +22,11 @@ from alkbayes.model.draws import complete, from_prior, from_unconstrained
 from alkbayes.model.parametrisation import positive_from_score
 
 PLAIN = Mode(linker="py", optimizer=None)
-QUICK = ("interaction", "student-t-both", "beta-binomial-trials")
+QUICK = ("interaction", "student-t-both", "beta-binomial-trials", "number-by-level", "by-level")
 SLOW = (
     *("no-heterogeneity", "group-only", "cohort-only", "student-t-group", "half-student-t", "exponential"),
     *("student-t-locations", "beta-binomial-alone", "probit", "cloglog"),
+    *("number", "levels-by-levels", "number-by-number", "cohorts-by-level", "student-t-by-level"),
 )
 
 
