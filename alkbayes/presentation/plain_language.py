@@ -1,6 +1,7 @@
 """Plain-language summary of a fit, composed from its numbers without presuming their direction."""
 
 from collections.abc import Iterator, Mapping
+from itertools import permutations
 from typing import Any
 
 from alkbayes.alk.review import REBUILT
@@ -19,7 +20,7 @@ from alkbayes.presentation.fit import (
     varying_units,
 )
 from alkbayes.runs.document import ContrastRow, PooledRow
-from alkbayes.text.names import is_pair, shown
+from alkbayes.text.names import column_title, is_pair, shown
 from alkbayes.text.wording import (
     capitalised,
     counted,
@@ -31,7 +32,7 @@ from alkbayes.text.wording import (
     percent_interval,
     rate,
 )
-from alkbayes.vocabulary import ALL, INTERVAL_PROB
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, joined_key
 
 TAIL = (1 - INTERVAL_PROB) / 2
 """Probability of either sign below which a difference is settled."""
@@ -112,8 +113,9 @@ def _caution(document: Document, columns: list[str], outcome: Outcome) -> str:
     if not columns:
         return SINGLE_ARMS.format(o=outcome)
     trials = ["trials"] if (document["evidence"]["trials"] or 0) > 1 else []
-    parts = dict.fromkeys(part for column in columns for part in column.split(":"))
-    *others, last = [*(_titles(part)[1] for part in parts), *trials]
+    # An interaction's two columns have contrasts of their own.
+    interactions = {joined_key(pair) for pair in permutations(columns, 2)}
+    *others, last = [*(_titles(column)[1] for column in columns if column not in interactions), *trials]
     units = f"{', '.join(others)} or {last}" if others else last
     return CAUTION.format(o=outcome, counted=capitalised(outcome.units), units=units)
 
@@ -233,9 +235,10 @@ def _along(
     """Return sentences on a number: how the rate changes with it where the sign is settled."""
     rows = [scales["risk_difference"] for scales in contrasts.values()]
     settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
-    title = joined([shown(part) for part in column.split(":")])
+    title = column_title(column)
     if not settled:
-        yield f"Whether the rate rises or falls with {title} is not settled."
+        alone = f"Whether the rate rises or falls with {title} is not settled."
+        yield alone if len(rows) == 1 else f"None of the {len(rows)} differences along {title} is settled."
         return
     said = [
         f"{difference_size(row)} {'lower' if row['median'] < 0 else 'higher'} at {shown(row['first'])} than at "
