@@ -1,6 +1,6 @@
 """Results of a fit: the tables, and the document printed by `fit --json` and kept in a run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,9 @@ class Results:
 def results_of(fit: "Fit") -> Results:
     """Return the tables of a fit."""
     posterior, errors = posterior_of(fit), error_columns_of(fit)
-    drawn = list(pooled_draws(posterior))
-    pooled, contrasts = pooled_table(posterior, errors, drawn), contrast_table(posterior, errors)
+    drawn: list[DrawnRow] = []
+    pooled = pooled_table(posterior, errors, _keeping_one(pooled_draws(posterior), drawn))
+    contrasts = contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
     groups = pool_groups(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
     classical = frame_of(groups)
@@ -131,6 +132,13 @@ def results_of(fit: "Fit") -> Results:
     )
 
 
+def _keeping_one(rows: Iterable[DrawnRow], kept: list[DrawnRow]) -> Iterator[DrawnRow]:
+    """Yield rows as they are made, adding each to `kept` with one new cohort for each draw: all of them are large."""
+    for row, values in rows:
+        kept.append((row, values if values.ndim == 1 else values[:, 0].copy()))
+        yield row, values
+
+
 def _estimands(fit: "Fit", drawn: Sequence[DrawnRow]) -> "xr.Dataset":
     """Return the draws of pooled rates with the chains and draws of the posterior."""
     import xarray as xr
@@ -141,8 +149,7 @@ def _estimands(fit: "Fit", drawn: Sequence[DrawnRow]) -> "xr.Dataset":
     places: dict[str, None] = {}
     for row, values in drawn:
         places[ALL if row["group"] == ALL else f"{row['group']} {row['level']}"] = None
-        one = values if values.ndim == 1 else values[:, 0]
-        draws.setdefault(str(row["estimand"]), []).append(one.reshape(shape))
+        draws.setdefault(str(row["estimand"]), []).append(values.reshape(shape))
     return xr.Dataset(
         {name: (("chain", "draw", "group"), np.stack(columns, axis=-1)) for name, columns in draws.items()},
         coords={"chain": index["chain"], "draw": index["draw"], "group": list(places)},
