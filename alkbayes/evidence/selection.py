@@ -1,6 +1,7 @@
 """Selection of cohorts: by a condition on columns, and by name."""
 
 import ast
+import math
 import operator
 import re
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from alkbayes.errors import UsageError
 from alkbayes.evidence.levels import known_level
 from alkbayes.evidence.naming import COHORT
+from alkbayes.evidence.numbers import number_in
 from alkbayes.evidence.sources import CONDITION, Selection
 from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.text.wording import counted
@@ -176,13 +178,15 @@ class _Condition:
         stated = ~texts.map(is_missing).to_numpy(dtype=np.bool_)
         cells: list[Any] = texts.tolist()
         if isinstance(value, float):
-            numbers = pd.to_numeric(texts.where(stated), errors="coerce").to_numpy(dtype=np.float64)
-            if unreadable := [quoted(cell) for cell in dict.fromkeys(texts[stated & np.isnan(numbers)])]:
+            numbers = [number_in(cell) for cell in cells]
+            known = zip(cells, numbers, stated.tolist(), strict=True)
+            others = dict.fromkeys(cell for cell, number, there in known if there and number is None)
+            if unreadable := [*map(quoted, others)]:
                 raise self._fault(
                     f"which compares {name} with a number, while it holds {listed(unreadable)}",
                     f"text in quotation marks, as in {name} == {unreadable[0]}",
                 )
-            cells = numbers.tolist()
+            cells = [math.nan if number is None else number for number in numbers]
         elif value not in cells:
             value = known_level(name, value)  # as the file spells a level that is read as a known one
         holds = np.array([compare(cell, value) for cell in cells], dtype=np.bool_)
