@@ -89,7 +89,7 @@ def _print_warning(otherwise: Callable[..., None]) -> Callable[..., None]:
 app = typer.Typer(
     cls=Group,
     name="alkbayes",
-    help="Bayesian meta-analysis of objective response rates, made for ALK-positive lung cancer.",
+    help="Bayesian meta-analysis of response rates and other proportions, made for ALK-positive lung cancer.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -16,27 +16,32 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
     from alkbayes.planning.trial import Prediction
 
-Patients = Annotated[list[int], typer.Option("--n", metavar="PATIENTS", help="Planned number of patients; repeatable.")]
+Patients = Annotated[list[int], typer.Option("--n", metavar="N", help="Planned sample size; repeatable.")]
 OfLine = Annotated[
     str | None,
     typer.Option(
         "--line",
         metavar="LEVEL",
-        help="Treatment line of the planned cohort.",
+        help="Level of line in the planned cohort; short for --at line=LEVEL.",
         show_default=False,
     ),
 ]
 OfGeneration = Annotated[
     str | None,
-    typer.Option("--generation", metavar="LEVEL", help="TKI generation of the planned cohort.", show_default=False),
+    typer.Option(
+        "--generation",
+        metavar="LEVEL",
+        help="Level of generation in the planned cohort; short for --at.",
+        show_default=False,
+    ),
 ]
 At = Annotated[
     list[str] | None,
     typer.Option(
         "--at",
         metavar="COLUMN=LEVEL",
-        help="Level of another column of the model; repeatable. Columns left out are averaged over the patients of the "
-        "cohorts with the levels given.",
+        help="Level of another column of the model; repeatable. Columns left out are averaged over the cohorts "
+        "with the levels given.",
         show_default=False,
     ),
 ]
@@ -79,7 +84,7 @@ Plot = Annotated[
     typer.Option(
         "--plot",
         metavar="FILE",
-        help="Plot responders, MAP prior and probability of success by true rate (PNG, SVG or PDF).",
+        help="Plot events, MAP prior and probability of success by true rate (PNG, SVG or PDF).",
         show_default=False,
     ),
 ]
@@ -103,10 +108,10 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Predictions for a planned single-arm trial: responders, MAP prior, operating characteristics.
+    """Predictions for a planned single-arm trial: events, MAP prior, operating characteristics.
 
     Rates and probabilities are given as proportions. The latest results are kept in the run's folder for its report.
-    --csv prints the probabilities of each number of responders.
+    --csv prints the probability of each number of events.
 
     Example: alkbayes predict runs/line-generation-20261122-101500 --line naive --generation third --n 40 --null 0.6
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Estimate = Annotated[str, typer.Option("--estimate", metavar="PERCENT", help="Pooled rate, exactly as printed.")]
 Low = Annotated[str, typer.Option("--low", metavar="PERCENT", help="Lower confidence limit, exactly as printed.")]
 High = Annotated[str, typer.Option("--high", metavar="PERCENT", help="Upper confidence limit, exactly as printed.")]
-Patients = Annotated[int, typer.Option("--n", metavar="PATIENTS", help="Number of patients.")]
+Patients = Annotated[int, typer.Option("--n", metavar="N", help="Patients, or whatever else is counted.")]
 Level = Annotated[str, typer.Option("--level", metavar="PERCENT", help="Confidence level of the interval.")]
 Cohorts = Annotated[
     int | None,
@@ -31,7 +31,7 @@ SplitRates = Annotated[
     typer.Option(
         "--split",
         metavar="PERCENT",
-        help="Printed rate of one of two parts of the patients; give it twice. Shows which share the first must have.",
+        help="Printed rate of one of two parts; give it twice. Shows which share of N the first must have.",
         show_default=False,
     ),
 ]

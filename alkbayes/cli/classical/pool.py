@@ -53,7 +53,7 @@ def command(
     csv: Csv = False,
     markdown: Markdown = False,
 ) -> None:
-    """Pooled response rates by classical methods, overall and by group.
+    """Pooled rates by classical methods, overall and by group.
 
     Example: alkbayes pool --by line --by line:regimen_class --method reml-logit-hk-adhoc --method glmm-ml --json
     """

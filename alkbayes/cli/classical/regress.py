@@ -62,7 +62,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Meta-regression of response rates on columns of the table: coefficients, tests, residual heterogeneity.
+    """Meta-regression of rates on columns of the table: coefficients, tests, residual heterogeneity.
 
     Example: alkbayes regress line regimen_class --reference line=pretreated --method glmm-ml
     """

@@ -50,7 +50,7 @@ def command(
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
-    """Contents of the evidence table: cohorts, patients and responders by group, with cautions.
+    """Contents of the evidence table: cohorts and counts by group, with cautions.
 
     Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf
     """

@@ -33,7 +33,7 @@ Name = Annotated[
 
 @reads_table
 def command(name: Name = None, data: TableSource | None = None, json_: Json = False) -> None:
-    """Bundled models; or one model file, with what its priors imply for response rates.
+    """Bundled models; or one model file, with what its priors imply for rates.
 
     Levels of columns come from the table. A bundled model is a good start for one of your own.
 

@@ -121,7 +121,7 @@ OutcomeOf = Annotated[
     typer.Option(
         "--outcome",
         metavar="MODEL",
-        help="Outcome of this model: a bundled one such as intracranial, or a TOML file. Default: objective response.",
+        help="Outcome of this model: a bundled one such as intracranial, or a TOML file. Default: response rate.",
         show_default=False,
     ),
 ]
