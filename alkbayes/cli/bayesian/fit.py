@@ -36,7 +36,7 @@ Model = Annotated[
 StandardOf = Annotated[
     Standard | None,
     typer.Option(
-        help="Standardisation: average the levels of a column over the same mix of other columns, or each over its own. "
+        help="Standardisation: average levels of a column over the same mix of other columns, or each over its own. "
         f"Default: same for {DEFAULT_MODEL} and where no model is named, else own.",
         show_default=False,
     ),
