@@ -26,9 +26,9 @@ from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.restriction import trials_of
 from alkbayes.model.summary import summarise
 from alkbayes.parallel import Progress
-from alkbayes.sensitivity import edits
-from alkbayes.sensitivity.edits import Change, Edit, Inapplicable
-from alkbayes.sensitivity.power_scaling import PowerScaling, power_scaling
+from alkbayes.sensitivity_analysis import edits
+from alkbayes.sensitivity_analysis.edits import Change, Edit, Inapplicable
+from alkbayes.sensitivity_analysis.power_scaling import PowerScaling, power_scaling
 from alkbayes.text.wording import counted
 from alkbayes.vocabulary import Estimand, label_of
 

@@ -13,8 +13,8 @@ from alkbayes.estimates.headline import CONTRAST
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.evidence.outcomes import ORR
 from alkbayes.inference.fit import Fit
-from alkbayes.sensitivity.power_scaling import PowerScaling
-from alkbayes.sensitivity.table import BEYOND_NOISE, MOVED
+from alkbayes.sensitivity_analysis.power_scaling import PowerScaling
+from alkbayes.sensitivity_analysis.table import BEYOND_NOISE, MOVED
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, points, ratio, share_of_draws
 from alkbayes.vocabulary import ALL, INTERVAL_PROB, label_of

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable, Sentence
-from alkbayes.sensitivity.alternatives import FAMILY_NAMES, Family
-from alkbayes.sensitivity.table import Status
+from alkbayes.sensitivity_analysis.alternatives import FAMILY_NAMES, Family
+from alkbayes.sensitivity_analysis.table import Status
 from alkbayes.text.wording import (
     counted,
     figure,
@@ -18,7 +18,7 @@ from alkbayes.text.wording import (
 from alkbayes.vocabulary import ALL, Estimand
 
 if TYPE_CHECKING:
-    from alkbayes.sensitivity.conclusions import SensitivityRecord
+    from alkbayes.sensitivity_analysis.conclusions import SensitivityRecord
 
 type Document = Mapping[str, Any]
 """An alternative, or one of its numbers, in the record of a sensitivity analysis."""

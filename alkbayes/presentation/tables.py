@@ -1,7 +1,7 @@
 """Parts of a result for readers: titles, sentences and tables of text, common to all output formats.
 
 Each function of this package formats a result as parts. :mod:`alkbayes.cli.shared.reader` prints them, and
-:func:`alkbayes.report.blocks.blocks_of` makes report blocks of them, without formatting any number.
+:func:`alkbayes.reporting.blocks.blocks_of` makes report blocks of them, without formatting any number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -71,7 +71,7 @@ def test_like_is_compared_with_like_by_one_model(found: IntracranialAnalysis, br
     from alkbayes.estimates.rates import pooled_table, posterior_of
     from alkbayes.inference.fit import fit_model
     from alkbayes.inference.settings import Engine
-    from alkbayes.sensitivity.edits import rewritten
+    from alkbayes.sensitivity_analysis.edits import rewritten
 
     spec, _evidence = read("intracranial", brain_table)
     frame = pd.read_csv(brain_table, keep_default_na=False)

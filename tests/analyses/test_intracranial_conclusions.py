@@ -18,7 +18,7 @@ from alkbayes.analyses.intracranial_conclusions import (
     settled,
 )
 from alkbayes.analyses.joint import Correlation, correlation_of
-from alkbayes.sensitivity.power_scaling import Diagnosis
+from alkbayes.sensitivity_analysis.power_scaling import Diagnosis
 from alkbayes.vocabulary import group_row
 
 CONTRAST = "third vs first"

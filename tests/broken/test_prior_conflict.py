@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alkbayes.cli import app
-from alkbayes.sensitivity import refit as sensitivity
+from alkbayes.sensitivity_analysis import refit as sensitivity
 
 
 @pytest.mark.slow

@@ -18,8 +18,8 @@ from alkbayes.calibration import workers
 from alkbayes.calibration.folder import StudyFolder
 from alkbayes.calibration.replications import replicate_study
 from alkbayes.cli import COMMANDS, app
-from alkbayes.sensitivity import refit
-from alkbayes.sensitivity.refit import run_grid
+from alkbayes.sensitivity_analysis import refit
+from alkbayes.sensitivity_analysis.refit import run_grid
 
 RUNS = ("line-generation-20261122-101500", "line-generation-20261122-101600", "line-20261122-101500")
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from alkbayes.cli import app
 from alkbayes.plots.kinds import KINDS
 from alkbayes.runs.analyses import kept_analysis
-from alkbayes.sensitivity import refit
-from alkbayes.sensitivity.refit import run_grid
+from alkbayes.sensitivity_analysis import refit
+from alkbayes.sensitivity_analysis.refit import run_grid
 
 type Command = Callable[..., Result]
 

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import Result
 
 from alkbayes.plots.kinds import KINDS
-from alkbayes.sensitivity import refit as sensitivity
+from alkbayes.sensitivity_analysis import refit as sensitivity
 
 type Command = Callable[..., Result]
 

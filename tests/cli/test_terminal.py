@@ -23,8 +23,8 @@ from alkbayes.calibration import workers as study_workers
 from alkbayes.calibration.folder import StudyFolder
 from alkbayes.calibration.replications import replicate_study
 from alkbayes.cli import COMMANDS, app
-from alkbayes.sensitivity import refit as sensitivity
-from alkbayes.sensitivity.refit import run_grid
+from alkbayes.sensitivity_analysis import refit as sensitivity
+from alkbayes.sensitivity_analysis.refit import run_grid
 
 NAMES = ("a\x1b[31mred", "b\x07bell", "c\nline", '=HYPERLINK("x")', "[bold]e[/bold]", f"f{'x' * 90}", "\u202eg", "肺癌")
 ROWS = (

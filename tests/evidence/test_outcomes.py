@@ -216,8 +216,8 @@ def test_nouns_of_other_outcomes_than_a_response() -> None:
 
 
 def test_alternatives_about_the_usual_counts_say_nothing_of_others() -> None:
-    from alkbayes.sensitivity.alternatives import BY_NAME, apply
-    from alkbayes.sensitivity.edits import Inapplicable
+    from alkbayes.sensitivity_analysis.alternatives import BY_NAME, apply
+    from alkbayes.sensitivity_analysis.edits import Inapplicable
 
     spec = read_spec(model_path("intracranial"))
     evidence: Evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)

@@ -22,8 +22,8 @@ from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.plots.page.style import styled
 from alkbayes.runs.analyses import keep_analysis
 from alkbayes.runs.run import write_run
-from alkbayes.sensitivity.refit import run_grid
-from alkbayes.sensitivity.table import grid_records
+from alkbayes.sensitivity_analysis.refit import run_grid
+from alkbayes.sensitivity_analysis.table import grid_records
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.vocabulary import group_row
 

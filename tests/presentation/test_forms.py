@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from alkbayes.cli import app
-from alkbayes.report.document import report_of
-from alkbayes.report.renderers.html import html_of
-from alkbayes.report.renderers.markdown import markdown_of
-from alkbayes.sensitivity import refit
-from alkbayes.sensitivity.refit import run_grid
+from alkbayes.reporting.document import report_of
+from alkbayes.reporting.renderers.html import html_of
+from alkbayes.reporting.renderers.markdown import markdown_of
+from alkbayes.sensitivity_analysis import refit
+from alkbayes.sensitivity_analysis.refit import run_grid
 
 pytestmark = pytest.mark.slow
 """Eleven commands and a report of one run."""

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from alkbayes.cli import app
 from alkbayes.plots.source import RunTables
 from alkbayes.presentation.pfs import pfs_parts
-from alkbayes.report.blocks import Heading, Paragraph, Report, Section, blocks_of
-from alkbayes.report.renderers.html import html_of
-from alkbayes.report.renderers.markdown import markdown_of
-from alkbayes.report.sections.further_analyses import beyond_section
+from alkbayes.reporting.blocks import Heading, Paragraph, Report, Section, blocks_of
+from alkbayes.reporting.renderers.html import html_of
+from alkbayes.reporting.renderers.markdown import markdown_of
+from alkbayes.reporting.sections.further_analyses import beyond_section
 from alkbayes.runs.analyses import kept_analysis
 from alkbayes.runs.run import read_fit, read_run
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alkbayes.inference.fit import Fit
-    from alkbayes.sensitivity.conclusions import SensitivityRecord
+    from alkbayes.sensitivity_analysis.conclusions import SensitivityRecord
 
 
 def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
@@ -32,10 +32,10 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
             f"the posterior of this run did not converge: {'; '.join(fit.diagnostics.failures)}. "
             "There is nothing to compare alternatives with. Fit again, with more draws (--draws)."
         )
-    from alkbayes.sensitivity.conclusions import sensitivity_record
-    from alkbayes.sensitivity.power_scaling import power_scaling
-    from alkbayes.sensitivity.refit import over_own, run_grid
-    from alkbayes.sensitivity.table import grid_table
+    from alkbayes.sensitivity_analysis.conclusions import sensitivity_record
+    from alkbayes.sensitivity_analysis.power_scaling import power_scaling
+    from alkbayes.sensitivity_analysis.refit import over_own, run_grid
+    from alkbayes.sensitivity_analysis.table import grid_table
 
     with working("scaling priors and likelihood"):
         scaling = power_scaling(over_own(fit))

@@ -46,8 +46,8 @@ def command(run: Run, out: Out = None, format_: Format = None, sources: Sources 
     """
     from alkbayes.cli.shared.progress import working
     from alkbayes.plots.source import warning
-    from alkbayes.report.files import places, report_format, write_report
-    from alkbayes.report.sections.sources import read_sources
+    from alkbayes.reporting.files import places, report_format, write_report
+    from alkbayes.reporting.sections.sources import read_sources
     from alkbayes.runs.places import check_free
     from alkbayes.runs.run import read_run
 
@@ -57,7 +57,7 @@ def command(run: Run, out: Out = None, format_: Format = None, sources: Sources 
     check_free(places(path, kind), "out")
     known = {} if sources is None else read_sources(sources)
     with working("writing the report"):
-        from alkbayes.report.document import report_of
+        from alkbayes.reporting.document import report_of
 
         made = write_report(report_of(run, known), path, kind)
     if json_:

@@ -44,8 +44,8 @@ from alkbayes.plots.page.style import (
     Look,
     styled,
 )
-from alkbayes.sensitivity.alternatives import FAMILY_NAMES
-from alkbayes.sensitivity.table import AGAIN, Status
+from alkbayes.sensitivity_analysis.alternatives import FAMILY_NAMES
+from alkbayes.sensitivity_analysis.table import AGAIN, Status
 from alkbayes.text.wording import headline, moved_by, signed
 from alkbayes.vocabulary import ALL, Estimand
 
@@ -113,7 +113,7 @@ def sensitivity(
 ) -> list[Figure]:
     """Draw the shifts of a run's headline numbers under every alternative, two columns wide (180 mm).
 
-    `alternatives` is from :func:`alkbayes.sensitivity.table.grid_records`, rates in [0, 1]. The pages show the means of
+    `alternatives` is from :func:`alkbayes.sensitivity_analysis.table.grid_records`, rates in [0, 1]. The pages show the means of
     all cohorts and of each level and the first difference between levels, in percent and percentage points, and the
     heterogeneity on the scale of the model. `trials` is the number of trials compared, None if the
     table names none.

@@ -16,11 +16,11 @@ from typer.testing import CliRunner, Result
 from alkbayes.cli import app
 from alkbayes.runs.analyses import kept_analysis
 from alkbayes.runs.run import read_fit, read_run
-from alkbayes.sensitivity import power_scaling
-from alkbayes.sensitivity import refit as sensitivity
-from alkbayes.sensitivity.power_scaling import PowerScaling
-from alkbayes.sensitivity.refit import run_grid
-from alkbayes.sensitivity.table import Grid, Outcome, Status
+from alkbayes.sensitivity_analysis import power_scaling
+from alkbayes.sensitivity_analysis import refit as sensitivity
+from alkbayes.sensitivity_analysis.power_scaling import PowerScaling
+from alkbayes.sensitivity_analysis.refit import run_grid
+from alkbayes.sensitivity_analysis.table import Grid, Outcome, Status
 
 type Command = Callable[..., Result]
 

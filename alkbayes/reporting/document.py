@@ -1,0 +1,77 @@
+"""Report of a run, ordered by the Bayesian analysis reporting guidelines.
+
+Kruschke 2021, doi:10.1038/s41562-021-01177-7.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alkbayes.alk.review import OF_DRUGS
+from alkbayes.plots.source import RunTables, warning
+from alkbayes.presentation.fit import outcome_of
+from alkbayes.presentation.key_results import key_results
+from alkbayes.reporting.blocks import Report, Section, text
+from alkbayes.reporting.sections.checks import classical_section, predictive_section
+from alkbayes.reporting.sections.diagnostics import computation_section
+from alkbayes.reporting.sections.evidence import evidence_section
+from alkbayes.reporting.sections.further_analyses import beyond_section
+from alkbayes.reporting.sections.limits import limits_section, reproduce_section
+from alkbayes.reporting.sections.model import model_section
+from alkbayes.reporting.sections.results import figure_of, results_section
+from alkbayes.reporting.sections.sensitivity import sensitivity_section
+from alkbayes.reporting.sections.sources import KEYS, bundled_sources, cited
+from alkbayes.runs.run import read_run
+from alkbayes.text.wording import new_cohort
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alkbayes.reporting.sections.sources import Source
+
+
+def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Report:
+    """Return the report of a finished run.
+
+    `sources`, from :func:`alkbayes.reporting.sections.sources.read_sources`, belong to a user's own table.
+
+    Raises
+    ------
+    RunError
+        If this is not a finished run, or its files have changed.
+    """
+    document = read_run(folder)
+    tables = RunTables(folder, document)
+    evidence, fit = tables.evidence, tables.fit
+    known = bundled_sources() if evidence.bundled else {}
+    named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
+    used = cited(named, known | dict(sources or {}))
+    asked = ASKED.format(new=new_cohort(document["heterogeneity_unit"]), o=tables.outcome)
+    question = (text(f"{document['question']}."), text(asked))
+    return Report(
+        title=f"{outcome_of(document).title}{OF_DRUGS if evidence.bundled else ''}, pooled",
+        subtitle=document["question"],
+        warning=warning(document),
+        key_results=key_results(document),
+        opening=figure_of(tables, "cells"),
+        sections=(
+            Section("question", "Question", question),
+            evidence_section(evidence, used, tables.caption, left_out=evidence.notes),
+            model_section(fit),
+            computation_section(fit, document),
+            results_section(fit, tables, used),
+            predictive_section(fit, tables),
+            classical_section(tables),
+            sensitivity_section(tables),
+            beyond_section(fit, tables),
+            limits_section(tables),
+            reproduce_section(tables),
+        ),
+        written=document["written"],
+    )
+
+
+ASKED = (
+    "The report keeps three questions apart: the rate of a typical cohort, the average rate over cohorts, and the rate "
+    "that {new} may have. A fourth rate, that of the {o.units} in these cohorts, is in the run's tables as "
+    "these_cohorts."
+)

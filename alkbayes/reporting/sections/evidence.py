@@ -1,0 +1,142 @@
+"""Report section on evidence: cohorts included and excluded, their quality, and the sources of all numbers."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from alkbayes.alk.review import RECONSTRUCTION, REVIEW
+from alkbayes.alk.words import COUNTED_BY, QUALITIES
+from alkbayes.evidence.cautions import table_cautions
+from alkbayes.evidence.composition import patients_by_year
+from alkbayes.evidence.table import Evidence, composition
+from alkbayes.plots.figures.evidence import composition_figure
+from alkbayes.presentation.evidence import group_rows
+from alkbayes.reporting.blocks import (
+    Bullets,
+    Facts,
+    Flow,
+    Fold,
+    Heading,
+    Paragraph,
+    Pieces,
+    Section,
+    Table,
+    Verbatim,
+    text,
+)
+from alkbayes.reporting.pictures import picture
+from alkbayes.reporting.sections.sources import Source
+from alkbayes.text.json import records
+from alkbayes.text.wording import capitalised, counted, joined, percent
+from alkbayes.vocabulary import in_order
+
+if TYPE_CHECKING:
+    from alkbayes.plots.page.style import Caption
+    from alkbayes.reporting.blocks import Block
+
+
+def evidence_section(
+    evidence: Evidence, sources: Mapping[str, tuple[int, Source]], caption: "Caption", *, left_out: tuple[str, ...] = ()
+) -> Section:
+    """Return the evidence section.
+
+    Parameters
+    ----------
+    evidence
+        Table fitted to.
+    sources
+        Sources from :func:`alkbayes.reporting.sections.sources.cited`.
+    caption
+        Caption common to the run's figures.
+    left_out
+        Clauses on cohorts in the file that the model excluded, with reasons.
+    """
+    groups = composition(evidence)
+    heading, outcome = _total(evidence), evidence.outcome
+    figure = composition_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
+    over = f"all {outcome.events} over all {outcome.units}"
+    blocks: list[Block] = [
+        Facts(
+            (
+                ("table", (evidence.source,)),
+                ("sha256 of the file", (Verbatim(evidence.sha256),)),
+                ("content", (f"{heading}, {outcome.events_of(evidence.responders)}",)),
+                (f"crude {outcome.short}", (f"{percent(evidence.orr)} %: {over}, no pooled estimate",)),
+            )
+        )
+    ]
+    if evidence.bundled:
+        blocks.append(text(f"{RECONSTRUCTION} {REVIEW}"))
+    blocks += [
+        Heading("Cohorts in and out"),
+        Flow(tuple(_steps(evidence, left_out))),
+        *([_not_included()] if evidence.bundled else []),
+        *(Paragraph((note,), strong=True) for note in table_cautions(evidence)),
+    ]
+    if (by_group := group_rows(records(groups), outcome)).rows:
+        blocks += [Heading("Composition of the evidence"), Table(by_group)]
+    counted_by = f"{capitalised(outcome.units)} by {joined(['year', *_counted_by(evidence)])}: {heading}."
+    blocks.append(picture("evidence", "Composition of the evidence", counted_by, figure))
+    if found := tuple(_qualities(evidence)):
+        blocks += [Heading("Of what quality"), Bullets(found)]
+    if sources:
+        blocks += [
+            Fold(
+                f"{len(sources)} sources of the figures",
+                (
+                    text("Each cohort names its own in the forest of cohorts, first the one that its counts are from."),
+                    Bullets(tuple(_source(source) for _, source in sources.values()), numbered=True),
+                ),
+            ),
+        ]
+    return Section("evidence", "Evidence", tuple(blocks))
+
+
+def _total(evidence: Evidence) -> str:
+    trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
+    return f"{counted(evidence.cohorts, 'cohort')}{trials}, {evidence.outcome.units_of(evidence.patients)}"
+
+
+def _counted_by(evidence: Evidence) -> list[str]:
+    """Return the columns by which the figure counts, as a sentence has them."""
+    there = [title for column, title in COUNTED_BY.items() if column in evidence.frame]
+    return [f"{title[:1].lower()}{title[1:]}" if title[1:2].islower() else title for title in there]
+
+
+def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the boxes of the cohort flow chart, each with the exclusions on the way to it."""
+    if left_out:
+        yield "Cohorts of the file", ()
+    yield f"In the analysis: {_total(evidence)}", left_out
+    units_of = evidence.outcome.units_of
+    if "line" in evidence.frame:
+        patients = evidence.frame.groupby("line")["n"]
+        parts = [
+            f"{line}: {counted(int(patients.size()[line]), 'cohort')}, {units_of(int(patients.sum()[line]))}"
+            for line in in_order("line", set(evidence.frame["line"]) - {""})
+        ]
+        if parts:
+            yield "; ".join(parts), ()
+
+
+def _not_included() -> Bullets:
+    """Return known evidence that is not in the bundled table, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    content = files("alkbayes").joinpath("data", "not_included.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(content.splitlines()):
+        by_reason.setdefault(row["why"], []).append(row["what"])
+    return Bullets(tuple((f"Not in the table, {why}: {joined(names)}.",) for why, names in by_reason.items()))
+
+
+def _qualities(evidence: Evidence) -> Iterator[Pieces]:
+    frame, outcome = evidence.frame, evidence.outcome
+    for (column, value), what in QUALITIES.items():
+        if column in frame and (count := int((frame[column] == value).sum())):
+            patients = int(frame.loc[frame[column] == value, "n"].sum())
+            of = f"{count} of {counted(evidence.cohorts, 'cohort')} ({outcome.units_of(patients)})"
+            yield (f"{of} {what.format(o=outcome)}.",)
+
+
+def _source(source: Source) -> Pieces:
+    return (source.piece, f" ({source.detail})") if source.detail else (source.piece,)

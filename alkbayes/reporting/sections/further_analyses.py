@@ -1,0 +1,90 @@
+"""Further analyses computed for the run: median PFS, intracranial response, sequences and resistance."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from alkbayes.alk.review import ANALYSES
+from alkbayes.plots.figures.intracranial import intracranial
+from alkbayes.plots.figures.pfs import pfs_forest
+from alkbayes.plots.figures.resistance import resistance
+from alkbayes.plots.figures.sequence import sequence
+from alkbayes.plots.page.style import Caption
+from alkbayes.presentation.intracranial import counted_parts, intracranial_parts
+from alkbayes.presentation.pfs import pfs_parts
+from alkbayes.presentation.resistance import resistance_parts
+from alkbayes.presentation.sequence import sequence_opening, sequence_parts
+from alkbayes.reporting.blocks import Heading, Section, blocks_of
+from alkbayes.reporting.pictures import picture
+from alkbayes.reporting.sections.planned_trial import planned_blocks
+from alkbayes.reporting.sections.sensitivity import kept_blocks
+from alkbayes.runs.analyses import is_kept
+
+if TYPE_CHECKING:
+    from alkbayes.analyses.intracranial_record import IntracranialRecord
+    from alkbayes.analyses.pfs import PfsRecord
+    from alkbayes.analyses.resistance import ResistanceRecord
+    from alkbayes.analyses.sequence import SequenceRecord
+    from alkbayes.inference.fit import Fit
+    from alkbayes.plots.source import RunTables
+    from alkbayes.reporting.blocks import Block
+
+
+def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
+    """Return the stored results for outcomes beyond the run's own."""
+    notes = replace(tables.caption, notes=tables.caption.notes[1:], warning="")
+    parts: dict[str, Callable[[Any], Iterator[Block]]] = {
+        "pfs": lambda found: _pfs(found, notes),
+        "intracranial": lambda found: _intracranial(found, notes),
+        "sequence": lambda found: _sequence(found, notes, tables.trials),
+        "resistance": lambda found: _resistance(found, notes),
+        "predict": lambda found: planned_blocks(fit, found, notes),
+    }
+    columns = tables.evidence.frame.columns
+    asked = {
+        name: part
+        for name, part in parts.items()
+        if is_kept(tables.folder, name) or all(column in columns for column in ANALYSES.get(name, ()))
+    }
+    return Section("beyond", "Beyond this outcome", kept_blocks(tables.folder, asked))
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return records as a table; null in JSON is a non-finite number."""
+    return pd.DataFrame(rows).infer_objects()
+
+
+def _pfs(found: "PfsRecord", notes: Caption) -> "Iterator[Block]":
+    yield Heading("Median progression-free survival")
+    yield from blocks_of(pfs_parts(found))
+    description = "One row for each cohort: its median with the printed interval, or an arrow where it was not reached."
+    pooled, cohorts, weighted = map(_frame, (found["pooled"], found["cohorts"], found["weighted"]))
+    title = "Median progression-free survival of every cohort"
+    yield picture("pfs", title, description, pfs_forest(pooled, cohorts, weighted, notes))
+
+
+def _intracranial(found: "IntracranialRecord", notes: Caption) -> "Iterator[Block]":
+    yield Heading("Intracranial response")
+    yield from blocks_of((*counted_parts(found), *intracranial_parts(found)))
+    description = "Systemic rates of all cohorts, of those with intracranial counts, and intracranial rates."
+    pages = intracranial(_frame(found["rates"]), notes)
+    yield picture("intracranial", "Systemic and intracranial response", description, pages)
+
+
+def _sequence(found: "SequenceRecord", notes: Caption, trials: int | None) -> "Iterator[Block]":
+    yield Heading("Sequences of ALK inhibitors")
+    yield from blocks_of((*sequence_opening(found), *sequence_parts(found)))
+    description = "One cell for each prior ALK TKI and generation; cells without cohorts are hatched."
+    title = "Response rate by prior ALK TKI and generation"
+    yield picture("sequence-matrix", title, description, sequence(_frame(found["matrix"]), notes, trials=trials))
+
+
+def _resistance(found: "ResistanceRecord", notes: Caption) -> "Iterator[Block]":
+    yield Heading("Resistance mutations")
+    yield from blocks_of(resistance_parts(found))
+    description = "One row for each count, and under those of a question what the model makes of them."
+    rows, prevalence = _frame(found["rows"]), _frame(found["prevalence"])
+    pages = resistance(rows, prevalence, heading=found["few"][0], caption=notes)
+    yield picture("resistance", "ALK resistance mutations", description, pages)

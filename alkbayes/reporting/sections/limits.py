@@ -1,0 +1,105 @@
+"""End of a report: limitations and reproduction."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+from alkbayes.alk.review import RECONSTRUCTION
+from alkbayes.evidence.sources import columns_text
+from alkbayes.inference.settings import Engine
+from alkbayes.presentation.fit import cohorts_vary, notes_in
+from alkbayes.reporting.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
+from alkbayes.runs.run import MODEL_FILE, POSTERIOR_FILE, RUN_FILE
+from alkbayes.text.notes import NoteKind
+from alkbayes.text.wording import capitalised
+
+if TYPE_CHECKING:
+    from alkbayes.plots.source import RunTables
+    from alkbayes.reporting.blocks import Block
+
+LIMITS = (
+    (
+        "The posterior holds given the model and its priors. The sections on sensitivity and on the fit say how far it "
+        "depends on them; a model that was not tried cannot be ruled out."
+    ),
+    (
+        "Trials that were not published, or whose counts could not be opened, are not in the table. How they would "
+        "change the results is unknown."
+    ),
+)
+"""Limitations of every such analysis."""
+SHRUNK = (
+    "A level with few cohorts is shrunk towards the others; its interval says how little is known, its middle says "
+    "little."
+)
+
+
+def limits_section(tables: "RunTables") -> Section:
+    """Return the limitations: those of its table and model, those of every such analysis, and those the run noted."""
+    document = tables.document
+    said_anyway = {NoteKind.NOT_RANDOMISED, NoteKind.RECONSTRUCTION}
+    notes = [note.text for note in notes_in(document) if note.kind not in said_anyway]
+    several, outcome = (tables.trials or 0) > 1, tables.outcome
+    units = "trials" if several else "cohorts"
+    said = [
+        *([outcome.not_randomised(tables.trials)] if document["contrasts"] else []),
+        (
+            f"Single arms describe. {capitalised(outcome.responses)} were counted without a control group, and "
+            f"criteria, assessors and years differ between {units}: a pooled rate summarises what was reported and "
+            f"does not forecast a {outcome.unit}'s {outcome.response}."
+        ),
+        *LIMITS,
+    ]
+    if cohorts_vary(document):
+        unit = document["heterogeneity_unit"] if several else None
+        said.append(
+            f"Heterogeneity between {unit or 'cohort'}s is estimated from few units, so that prediction intervals are "
+            "themselves uncertain."
+        )
+    if any(row["parameter"].startswith("sd_") for row in document["heterogeneity"]):
+        said.append(SHRUNK)
+    if tables.evidence.bundled:
+        said.append(RECONSTRUCTION)
+    return Section("limits", "Limits", (Bullets(tuple((line,) for line in (*said, *notes))),))
+
+
+def reproduce_section(tables: "RunTables") -> Section:
+    """Return how to reproduce a run, and its inputs."""
+    document, folder = tables.document, tables.folder
+    provenance = document["provenance"]
+    settings = provenance["settings"]
+    asked = provenance["engine_asked"]
+    evidence = tables.evidence
+    again = ["alkbayes", "fit", MODEL_FILE, "--data", evidence.file]
+    again += [] if evidence.sheet is None else ["--sheet", evidence.sheet]
+    again += ["--columns", columns_text(evidence.columns)] if evidence.columns else []
+    again += ["--where", evidence.selection.where] if evidence.selection.where else []
+    again += [word for name in evidence.selection.exclude for word in ("--exclude", name)]
+    again += ["--reason", evidence.selection.reason] if evidence.selection.reason else []
+    again += ["--engine", asked]
+    again += ["--standard", document["standard"]]
+    again += [word for name in ("seed", "chains", "draws") for word in (f"--{name}", str(settings[name]))]
+    if asked == Engine.NUTS:
+        again += ["--tune", str(settings["tune"])]
+    version = provenance["versions"].get("alkbayes", "")
+    commands = f"cd {shlex.quote(folder.name)}\n{shlex.join(again)} --out ../{shlex.quote(folder.name)}-again"
+    model = (folder / MODEL_FILE).read_text(encoding="utf-8-sig")
+    hashes = tuple((name, (Verbatim(digest),)) for name, digest in document["files"].items())
+    blocks: tuple[Block, ...] = (
+        text(
+            f"Made on {document['written']} with alkbayes {version} by this command:",
+        ),
+        Listing(document["command"], "console"),
+        text(
+            f"The run's folder holds the model ({MODEL_FILE}), the table ({evidence.file}), the posterior "
+            f"({POSTERIOR_FILE}, which ArviZ opens) and all tables. Beside a copy of it these commands reproduce it:"
+        ),
+        Listing(commands, "console"),
+        text("The same seed and the same versions on the same kind of machine give the same draws."),
+        Heading("Seed and settings"),
+        Facts(tuple((name.replace("_", " "), (f"{value}",)) for name, value in settings.items())),
+        Heading("Versions"),
+        Facts(tuple((name, (str(value),)) for name, value in provenance["versions"].items())),
+        Fold("The model file", (Listing(model, "toml"),)),
+        Fold("SHA-256 of the run's files, from " + RUN_FILE, (Facts(hashes),)),
+    )
+    return Section("reproduce", "How to reproduce it", blocks)
