@@ -225,7 +225,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     assert read > 50
 
 
-WRITE_COMMANDS = {"alkbayes.reporting.sections.limits", "alkbayes.runs.analyses"}
+WRITE_COMMANDS = {"alkbayes.reporting.sections.limits", "alkbayes.runs.analyses", "alkbayes.runs.command"}
 """Modules that tell a reader which command to type."""
 
 

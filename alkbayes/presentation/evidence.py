@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alkbayes.evidence.naming import COHORT, TRIAL
+from alkbayes.evidence.naming import COHORT, RESPONDERS, TRIAL, N
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.table import Evidence
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import column_title, listed, shown
-from alkbayes.text.wording import counted, percent
+from alkbayes.text.wording import capitalised, counted, percent
 
 GROUPS = ("line", "generation", "prior_tki", "agent", "line:generation")
 """Columns, and the pair of columns, that cohorts are counted by."""
@@ -32,6 +32,17 @@ def group_rows(groups: Sequence[Mapping[str, Any]], outcome: Outcome) -> ReaderT
             rows.append((f" {_level(row)}", *counts, percent(row["orr"])))
     headings = ("", "cohorts", outcome.units, outcome.events, f"crude {outcome.short}, %")
     return ReaderTable("Cohorts by group", headings, tuple(rows))
+
+
+def cohort_rows(evidence: Evidence) -> ReaderTable:
+    """Return both counts and the crude rate of each cohort."""
+    outcome, frame = evidence.outcome, evidence.frame
+    rows = [
+        (cohort, f"{events:,}", f"{n:,}", percent(events / n))
+        for cohort, events, n in zip(*(frame[name].tolist() for name in (COHORT, RESPONDERS, N)), strict=True)
+    ]
+    headings = ("", outcome.events, outcome.units, f"crude {outcome.short}, %")
+    return ReaderTable(f"{capitalised(outcome.events)} by cohort", headings, tuple(rows))
 
 
 def understood(evidence: Evidence) -> str:

@@ -32,6 +32,9 @@ from alkbayes.spec.priors import (
     StudentT,
 )
 
+type PyMCModel = pm.Model
+"""A model as PyMC has it, for packages that import no PyMC."""
+
 FAR_OUT = -30.0
 """Normal score below which the tail is a series with an error below 1e-11; erfc is 0 from -38 on."""
 

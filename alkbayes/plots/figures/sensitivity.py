@@ -113,10 +113,10 @@ def sensitivity(
 ) -> list[Figure]:
     """Draw the shifts of a run's headline numbers under every alternative, two columns wide (180 mm).
 
-    `alternatives` is from :func:`alkbayes.sensitivity_analysis.table.grid_records`, rates in [0, 1]. The pages show the means of
-    all cohorts and of each level and the first difference between levels, in percent and percentage points, and the
-    heterogeneity on the scale of the model. `trials` is the number of trials compared, None if the
-    table names none.
+    `alternatives` is from :func:`alkbayes.sensitivity_analysis.table.grid_records`, rates in [0, 1]. The pages show the
+    means of all cohorts and of each level and the first difference between levels, in percent and percentage points,
+    and the heterogeneity on the scale of the model. `trials` is the number of trials compared, None if the table names
+    none.
     """
     panels = [_panel(number, alternatives, caption.outcome) for number in _drawn(alternatives[0]["numbers"])]
     contrasted = any(panel.table == CONTRAST for panel in panels)

@@ -1,12 +1,14 @@
-"""Report as one self-contained HTML file: no network, external font or external script."""
+"""Report as one self-contained HTML file, and a result as a part of a page: nothing is loaded from elsewhere."""
 
 import base64
 import hashlib
+from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from alkbayes.reporting.blocks import Report
+from alkbayes.reporting.blocks import Block, Report
 
 TEMPLATES = "reporting/templates"
 
@@ -16,6 +18,19 @@ def html_of(report: Report) -> str:
 
     Text from tables and model files is escaped, and the page's policy allows no script but its own.
     """
+    folder = files("alkbayes").joinpath(TEMPLATES)
+    style, script = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return _environment().get_template("report.html.j2").render(report=report, style=style, script=script)
+
+
+def fragment_of(subject: str, verdict: str, blocks: Iterable[Block], *, failed: bool) -> str:
+    """Return a result as an HTML element for a notebook, its verdict first, in red and announced if it `failed`."""
+    template = _environment().get_template("fragment.html.j2")
+    return template.render(subject=subject, verdict=verdict, blocks=tuple(blocks), failed=failed)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("alkbayes", TEMPLATES),
         autoescape=True,
@@ -24,9 +39,7 @@ def html_of(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"data_address": _data_address, "integrity": _integrity}
-    folder = files("alkbayes").joinpath(TEMPLATES)
-    style, script = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    return environment.get_template("report.html.j2").render(report=report, style=style, script=script)
+    return environment
 
 
 def _data_address(svg: bytes) -> str:

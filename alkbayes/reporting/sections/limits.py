@@ -4,10 +4,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from alkbayes.alk.review import RECONSTRUCTION
-from alkbayes.evidence.sources import columns_text
-from alkbayes.inference.settings import Engine
 from alkbayes.presentation.fit import cohorts_vary, notes_in
 from alkbayes.reporting.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
+from alkbayes.runs.command import refit_command
 from alkbayes.runs.run import MODEL_FILE, POSTERIOR_FILE, RUN_FILE
 from alkbayes.text.notes import NoteKind
 from alkbayes.text.wording import capitalised
@@ -67,19 +66,7 @@ def reproduce_section(tables: "RunTables") -> Section:
     document, folder = tables.document, tables.folder
     provenance = document["provenance"]
     settings = provenance["settings"]
-    asked = provenance["engine_asked"]
-    evidence = tables.evidence
-    again = ["alkbayes", "fit", MODEL_FILE, "--data", evidence.file]
-    again += [] if evidence.sheet is None else ["--sheet", evidence.sheet]
-    again += ["--columns", columns_text(evidence.columns)] if evidence.columns else []
-    again += ["--where", evidence.selection.where] if evidence.selection.where else []
-    again += [word for name in evidence.selection.exclude for word in ("--exclude", name)]
-    again += ["--reason", evidence.selection.reason] if evidence.selection.reason else []
-    again += ["--engine", asked]
-    again += ["--standard", document["standard"]]
-    again += [word for name in ("seed", "chains", "draws") for word in (f"--{name}", str(settings[name]))]
-    if asked == Engine.NUTS:
-        again += ["--tune", str(settings["tune"])]
+    again = refit_command(document)
     version = provenance["versions"].get("alkbayes", "")
     commands = f"cd {shlex.quote(folder.name)}\n{shlex.join(again)} --out ../{shlex.quote(folder.name)}-again"
     model = (folder / MODEL_FILE).read_text(encoding="utf-8-sig")
@@ -90,8 +77,9 @@ def reproduce_section(tables: "RunTables") -> Section:
         ),
         Listing(document["command"], "console"),
         text(
-            f"The run's folder holds the model ({MODEL_FILE}), the table ({evidence.file}), the posterior "
-            f"({POSTERIOR_FILE}, which ArviZ opens) and all tables. Beside a copy of it these commands reproduce it:"
+            f"The run's folder holds the model ({MODEL_FILE}), the table ({document['evidence']['file']}), the "
+            f"posterior ({POSTERIOR_FILE}, which ArviZ opens) and all tables. Beside a copy of it these commands "
+            "reproduce it:"
         ),
         Listing(commands, "console"),
         text("The same seed and the same versions on the same kind of machine give the same draws."),

@@ -1,0 +1,325 @@
+"""Classical pooling, subgroups and meta-regression from Python."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from alkbayes import classical
+from alkbayes.classical.moderators.clustering import methods_note
+from alkbayes.classical.moderators.design import NO_REFERENCES
+from alkbayes.classical.moderators.subgroup_tables import SubgroupTable, subgroup_table
+from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod
+from alkbayes.errors import UsageError
+from alkbayes.evidence.outcomes import Outcome
+from alkbayes.evidence.table import Evidence as Table
+from alkbayes.evidence.table import trial_labels
+from alkbayes.library.display import Displayed
+from alkbayes.library.evidence import Data, Names, outcome_of, table_of
+from alkbayes.library.models import Model
+from alkbayes.presentation.pooling import pool_rows
+from alkbayes.presentation.regression import coefficient_rows
+from alkbayes.presentation.subgroups import HEADINGS, level_rows
+from alkbayes.presentation.tables import Part, Sentence
+from alkbayes.text.json import records
+from alkbayes.text.wording import counted, p_equals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHOD = PoolingMethod.REML_LOGIT_HK_ADHOC
+"""The field's recommended method: REML on the logit scale with a Hartung-Knapp interval, its factor at 1 or above."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Pooling(Displayed):
+    """Classical pooling by several methods, overall and by group.
+
+    Attributes
+    ----------
+    evidence
+        The table pooled.
+    table
+        A row for each group, level and method, rates as proportions in [0, 1], as `alkbayes pool --csv` prints them.
+    """
+
+    evidence: Table
+    table: "pd.DataFrame"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings about single results, and methods that treat cohorts of one trial as independent."""
+        methods = [PoolingMethod(name) for name in self.table["method"].unique()]
+        return tuple(
+            filter(None, (*self.table["note"].unique(), methods_note(methods, trial_labels(self.evidence.frame))))
+        )
+
+    @property
+    def subject(self) -> str:
+        """Cohorts and outcome."""
+        return f"Classical pooling of the {self.evidence.outcome.label} of {counted(self.evidence.cohorts, 'cohort')}"
+
+    @property
+    def verdict(self) -> str:
+        """Number of results that need a note."""
+        noted = int((self.table["note"] != "").sum())
+        return f"{counted(len(self.table), 'result')}, {noted or 'none'} with a note"
+
+    @property
+    def contents(self) -> str:
+        """Names of tables."""
+        return "Tables: table; notes"
+
+    def _parts(self) -> Iterator[Part]:
+        rows = records(self.table)
+        notes = dict.fromkeys(row["note"] for row in rows if row["note"])
+        marks = {note: f"[{place}]" for place, note in enumerate(notes, 1)}
+        yield pool_rows(rows, marks)
+        yield from (Sentence(f"{mark} {note}") for note, mark in marks.items())
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Subgroups(Displayed):
+    """Pooled rates by level of a column, and the tests of their differences.
+
+    Attributes
+    ----------
+    evidence
+        The table analysed.
+    analysis
+        The record that the rest of the package takes.
+    """
+
+    evidence: Table
+    analysis: SubgroupTable
+
+    @property
+    def levels(self) -> "pd.DataFrame":
+        """A row for each level, with its own tau2 and with a shared one; rates as proportions in [0, 1]."""
+        return self.analysis.levels
+
+    @property
+    def tests(self) -> "pd.DataFrame":
+        """Tests that all levels have one mean."""
+        return self.analysis.tests
+
+    @property
+    def subject(self) -> str:
+        """Column and method."""
+        return f"Subgroups by {self.analysis.column}, {self.analysis.method}, {self.analysis.scale} scale"
+
+    @property
+    def verdict(self) -> str:
+        """P-values of the tests."""
+        said = [
+            f"{HEADINGS[row['heterogeneity']]}: {'no test' if row['p'] is None else p_equals(row['p'])}"
+            for row in records(self.tests)
+        ]
+        return f"Differences between levels: {'; '.join(said)}"
+
+    @property
+    def contents(self) -> str:
+        """Names of tables."""
+        return "Tables: levels, tests"
+
+    def _parts(self) -> Iterator[Part]:
+        yield level_rows(records(self.levels), self.tests["heterogeneity"].tolist(), self.evidence.outcome)
+        yield from (Sentence(note) for note in dict.fromkeys(self.tests["note"]) if note)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Regression(Displayed):
+    """A meta-regression.
+
+    Attributes
+    ----------
+    analysis
+        The record that the rest of the package takes: tests, residual heterogeneity and notes.
+    """
+
+    analysis: classical.MetaRegression
+
+    @cached_property
+    def coefficients(self) -> "pd.DataFrame":
+        """Coefficients on the scale of the method, as `alkbayes regress --csv` prints them."""
+        import pandas as pd
+
+        return pd.DataFrame(self.analysis.to_dict()["coefficients"])
+
+    @property
+    def subject(self) -> str:
+        """Moderators and method."""
+        found = self.analysis
+        named = ", ".join(found.moderators)
+        return f"Meta-regression of {counted(found.k, 'cohort')} on {named}, {found.method}, {found.scale} scale"
+
+    @property
+    def verdict(self) -> str:
+        """The test of all moderators."""
+        if not self.analysis.converged:
+            return "NOT CONVERGED: DO NOT USE THESE NUMBERS"
+        return "No test" if self.analysis.omnibus is None else f"Moderators: {p_equals(self.analysis.omnibus.p)}"
+
+    @property
+    def contents(self) -> str:
+        """Names of tables."""
+        return "Tables: coefficients; analysis"
+
+    @property
+    def failed(self) -> bool:
+        """Whether its numbers must not be used."""
+        return not self.analysis.converged
+
+    def _parts(self) -> Iterator[Part]:
+        yield coefficient_rows(records(self.coefficients))
+        yield Sentence(self.analysis.note)
+
+
+def pool(
+    data: Data = None,
+    by: Sequence[str | tuple[str, str]] = (),
+    *,
+    methods: Iterable[str] = DEFAULT_METHODS,
+    outcome: Model | Outcome | None = None,
+    cohort: str | None = None,
+    trial: str | None = None,
+    responders: str | None = None,
+    n: str | None = None,
+) -> Pooling:
+    """Pool the rates of a table by classical methods, overall and by group.
+
+    Parameters
+    ----------
+    data
+        A data frame; the path of a table; a table already read; None for the bundled one.
+    by
+        Columns, or pairs of columns, to group by beside the whole table.
+    methods
+        Names of methods, as `alkbayes pool` has them.
+    outcome
+        Model whose outcome is counted, or the outcome.
+    cohort, trial, responders, n
+        Your names for the columns of cohorts, trials and the two counts.
+
+    Raises
+    ------
+    EvidenceError
+        If the table breaks a rule or lacks a column.
+    UsageError
+        If there is no such method.
+
+    Examples
+    --------
+    >>> import pandas as pd, alkbayes as ab
+    >>> table = pd.DataFrame({"study": ["a", "b", "c"], "event": [12, 30, 8], "total": [40, 52, 33]})
+    >>> pooled = ab.pool(table, responders="event", n="total", cohort="study", methods=["glmm-ml"])
+    >>> pooled.table[["k", "estimate"]].round(3).to_dict("records")
+    [{'k': 3, 'estimate': 0.372}]
+    """
+    evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
+    chosen = [method_named(name) for name in methods]
+    return Pooling(evidence, classical.pool_table(evidence, by=list(by) or None, methods=chosen))
+
+
+def subgroups(
+    data: Data,
+    column: str,
+    *,
+    method: str = METHOD,
+    outcome: Model | Outcome | None = None,
+    cohort: str | None = None,
+    trial: str | None = None,
+    responders: str | None = None,
+    n: str | None = None,
+) -> Subgroups:
+    """Pool each level of a column, and test the differences between levels.
+
+    Parameters
+    ----------
+    data
+        As of :func:`pool`.
+    column
+        Column with two levels or more.
+    method
+        `glmm-ml`, an inverse-variance method, or one with cohorts within trials.
+    outcome, cohort, trial, responders, n
+        As of :func:`pool`.
+
+    Raises
+    ------
+    EvidenceError
+        If the table breaks a rule, or the column does not have two levels.
+    UsageError
+        If there is no such method, or it takes no subgroups.
+
+    Examples
+    --------
+    >>> import alkbayes as ab
+    >>> found = ab.subgroups(None, "line", method="glmm-ml")
+    >>> found.levels.query("heterogeneity == 'shared'")[["level", "k"]].to_dict("list")
+    {'level': ['naive', 'pretreated', 'mixed'], 'k': [17, 31, 15]}
+    """
+    evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
+    return Subgroups(evidence, subgroup_table(evidence, column, method=method_named(method)))
+
+
+def regress(
+    data: Data,
+    moderators: Sequence[str],
+    *,
+    method: str = METHOD,
+    levels: Collection[str] = (),
+    references: Mapping[str, str] = NO_REFERENCES,
+    outcome: Model | Outcome | None = None,
+    cohort: str | None = None,
+    trial: str | None = None,
+    responders: str | None = None,
+    n: str | None = None,
+) -> Regression:
+    """Regress the rates of a table on some of its columns.
+
+    Parameters
+    ----------
+    data
+        As of :func:`pool`.
+    moderators
+        Columns: numbers enter as numbers, others as factors.
+    method
+        `glmm-ml`, an inverse-variance method, or one with cohorts within trials.
+    levels
+        Numeric columns to be treated as factors.
+    references
+        Reference level by factor. Default: its first level.
+    outcome, cohort, trial, responders, n
+        As of :func:`pool`.
+
+    Raises
+    ------
+    EvidenceError
+        If the table breaks a rule, or the columns are unsuitable.
+    UsageError
+        If there is no such method, or it cannot regress.
+
+    Examples
+    --------
+    >>> import alkbayes as ab
+    >>> ab.regress(None, ["line"], method="glmm-ml").coefficients["name"].tolist()[0]
+    'intercept'
+    """
+    evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
+    return Regression(
+        classical.regress(evidence, moderators, method=method_named(method), levels=levels, references=references)
+    )
+
+
+def method_named(name: str) -> PoolingMethod:
+    """Return the pooling method of that name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such method.
+    """
+    if name not in set(PoolingMethod):
+        raise UsageError(f"found {name!r}; allowed: {', '.join(PoolingMethod)}.", parameter="method")
+    return PoolingMethod(name)

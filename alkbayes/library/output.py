@@ -1,0 +1,129 @@
+"""Figures and reports of a fit, from Python."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from alkbayes.errors import UsageError
+from alkbayes.library.bayesian import Fit, save_run
+from alkbayes.plots.files import Page, figure_format, save_figures
+from alkbayes.plots.kinds import KINDS
+from alkbayes.plots.source import RunTables, warning
+from alkbayes.reporting.document import report_of
+from alkbayes.reporting.files import places, report_format, write_report
+from alkbayes.reporting.pictures import picture
+from alkbayes.reporting.renderers.html import fragment_of
+from alkbayes.runs.places import check_free
+from alkbayes.runs.run import read_run
+from alkbayes.text.wording import counted
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Figure:
+    """A figure of one or more pages.
+
+    Attributes
+    ----------
+    kind
+        Kind of figure, as of `alkbayes plot`.
+    pages
+        The pages, as Matplotlib has them.
+    warning
+        Why its numbers must not be used, or empty.
+    """
+
+    kind: str
+    pages: tuple[Page, ...]
+    warning: str
+
+    def save(self, path: str | PathLike[str]) -> list[Path]:
+        """Write a PNG, SVG or PDF, by the extension of `path`; return the files, which did not exist before."""
+        place = Path(path)
+        figure_format(place, None)
+        check_free([place], "path")
+        return save_figures(self.pages, place)
+
+    def __repr__(self) -> str:
+        return f"Figure {self.kind}, {counted(len(self.pages), 'page')}{f': {self.warning}' if self.warning else ''}"
+
+    def _repr_html_(self) -> str:
+        drawn = picture(self.kind, self.kind, self.warning, self.pages)
+        return fragment_of(f"Figure: {self.kind}", self.warning, [drawn], failed=bool(self.warning))
+
+
+def plot(fit: Fit, kind: str = "forest") -> Figure:
+    """Draw a figure of a fit, one (85 mm) or two (180 mm) journal columns wide.
+
+    Parameters
+    ----------
+    fit
+        The fit. Figures of kept analyses, such as of the sensitivity analysis, need its run's folder.
+    kind
+        As of `alkbayes plot`.
+
+    Raises
+    ------
+    UsageError
+        If there is no such figure.
+    FigureError
+        If the fit has nothing to draw in it.
+
+    Examples
+    --------
+    >>> import alkbayes as ab
+    >>> ab.plot(ab.fit(None, "overall", engine="quadrature"), "heterogeneity")
+    Figure heterogeneity, 1 page
+    """
+    if kind not in KINDS:
+        raise UsageError(f"there is no figure {kind!r}; allowed: {', '.join(KINDS)}.", parameter="kind")
+    with _folder_of(fit) as folder:
+        tables = RunTables(folder, read_run(folder))
+        return Figure(kind, tuple(KINDS[kind].draw(tables)), warning(tables.document))
+
+
+def report(fit: Fit, path: str | PathLike[str]) -> list[Path]:
+    """Write a report of a fit: one self-contained HTML file, or Markdown with its figures beside it.
+
+    Parameters
+    ----------
+    fit
+        The fit. Analyses kept in its run's folder are parts of the report.
+    path
+        File to be written, whose extension, .html or .md, says the format.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    TakenError
+        If a file exists.
+
+    Examples
+    --------
+    >>> import alkbayes as ab
+    >>> ab.report(ab.open_run("runs/line-generation"), "report.html")  # doctest: +SKIP
+    [PosixPath('report.html')]
+    """
+    place = Path(path)
+    kind = report_format(place, None)
+    check_free(places(place, kind), "path")
+    with _folder_of(fit) as folder:
+        return write_report(report_of(folder), place, kind)
+
+
+@contextmanager
+def _folder_of(fit: Fit) -> Iterator[Path]:
+    """Yield the run's folder of a fit; of one that has none, a temporary one."""
+    if fit.folder is not None:
+        yield fit.folder
+        return
+    with TemporaryDirectory(prefix="alkbayes-") as temporary:
+        folder = Path(temporary) / fit.spec.name
+        save_run(fit, folder)
+        yield folder
