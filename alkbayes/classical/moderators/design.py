@@ -125,6 +125,8 @@ class Moderators:
         interactions joined by a multiplication sign.
     values
         Cells of the cohorts by column, shape (k,).
+    n
+        Patients of the cohorts, shape (k,).
     estimable
         Which columns of all terms' are in the design: none that follows from those before it, as for a combination of
         levels without cohorts. Shape (all,), bool.
@@ -141,6 +143,7 @@ class Moderators:
     design: Floats
     names: tuple[str, ...]
     values: Mapping[str, npt.NDArray[np.str_]]
+    n: Floats
     estimable: npt.NDArray[np.bool_]
     lost: tuple[str, ...]
     kept: npt.NDArray[np.intp]
@@ -211,9 +214,7 @@ def moderators_of(
     parts = {}
     for column in wanted:
         label = label_of(column, frame.columns)
-        part = _moderator(
-            column, label, values[column], as_levels=column in levels, reference=references.get(column)
-        )
+        part = _moderator(column, label, values[column], as_levels=column in levels, reference=references.get(column))
         if len(part.levels) == 1 or part.low == part.high:
             which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
             raise EvidenceError(
@@ -249,6 +250,7 @@ def moderators_of(
         design=design,
         names=tuple(itertools.compress(names, estimable)),
         values=values,
+        n=kept["n"].to_numpy(dtype=np.float64),
         estimable=estimable,
         lost=tuple(itertools.compress(names, ~estimable)),
         kept=np.flatnonzero(stated),

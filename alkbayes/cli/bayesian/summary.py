@@ -4,30 +4,51 @@ from typing import Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Above, Json, Run, limits_of
-from alkbayes.cli.shared.output import print_json, print_text, records
+from alkbayes.cli.shared.options import Above, At, Csv, Json, Run, at_columns, limits_of, values_at
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_text, records
 from alkbayes.errors import ConvergenceError, UsageError
 
 Plain = Annotated[bool, typer.Option("--plain", help="Print a summary in plain language instead.")]
 
 
-def command(run: Run, plain: Plain = False, above: Above = None, json_: Json = False) -> None:
+def command(
+    run: Run, plain: Plain = False, above: Above = None, at: At = None, json_: Json = False, csv: Csv = False
+) -> None:
     """Results of a finished run, after a check that its files are unchanged.
 
-    Example: alkbayes summary runs/line-generation-20261122-101500
+    --csv prints the rates of --at; the run's folder has the other tables.
+
+    Example: alkbayes summary runs/by-age-20261122-101500 --at "age=50,60,70"
     """
     from alkbayes.runs.run import read_run
 
     if plain and json_:
         raise UsageError("--plain and --json exclude each other: one document goes to stdout. Give one of them.")
-    limits = limits_of(above)
+    check_format(json_=json_, csv=csv)
+    if csv and at is None:
+        raise UsageError("--csv prints the rates of --at, and there is none. The other tables are in the run's folder.")
+    if plain and at is not None:
+        raise UsageError("--plain and --at exclude each other. Give one of them.")
+    limits, values = limits_of(above), values_at(at)
     document = read_run(run)
     if limits:
         from alkbayes.estimates.exceedance import exceedance_table
         from alkbayes.runs.run import read_fit
 
         document = {**document, "exceedance": records(exceedance_table(read_fit(run), limits))}
-    if json_:
+    if values:
+        from alkbayes.estimates.moderators import rates_at
+        from alkbayes.estimates.monte_carlo import error_columns_of
+        from alkbayes.estimates.rates import posterior_of
+        from alkbayes.runs.run import read_fit
+
+        fit = read_fit(run)
+        document = {**document, "rates_at": records(rates_at(posterior_of(fit), values, error_columns_of(fit)))}
+    if csv:
+        import pandas as pd
+
+        print_csv(pd.DataFrame([at_columns(row) for row in document["rates_at"]]))
+    elif json_:
         print_json({**document, "run": str(run)})
     elif plain:
         from alkbayes.presentation.plain_language import summary
