@@ -148,8 +148,10 @@ def _mix(posterior: Posterior, point: Mapping[str, str]) -> Mix:
     for column, value in levels.items():
         members &= design.profiles[column] == value
     known = bool(members.any())
-    # A combination without cohorts has no patients of its own.
-    group = Group({design.labels[column]: value for column, value in levels.items()} if known else {}, members | ~known)
+    if not known:
+        # A combination without cohorts has no patients of its own.
+        members = np.ones_like(members)
+    group = Group({design.labels[column]: value for column, value in levels.items()} if known else {}, members)
     mix = mix_of(design, posterior.profiles, posterior.profile_of_cohort, group, posterior.standard)
     given = {name: values.astype(object) for name, values in mix.profiles.items()}
     for column, value in point.items():
@@ -207,7 +209,8 @@ def _curve(posterior: Posterior, column: str) -> Curve:
     )
     ends = cohorts.groupby("level")["value"].agg(["min", "max"])
     values = np.union1d(np.linspace(*observed_range(design, column), POINTS), ends.to_numpy())
-    rows, over = [], {}
+    rows: list[pd.DataFrame] = []
+    over: dict[str, None] = {}
     for level in levels:
         inside = values[(values >= ends["min"][level]) & (values <= ends["max"][level])]
         at = {column: [number_text(value) for value in inside.tolist()]} | ({} if factor is None else {factor: [level]})

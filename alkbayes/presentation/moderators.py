@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from alkbayes.presentation.fit import Document, outcome_of
-from alkbayes.presentation.tables import Part, ReaderTable, Sentence, rows_by
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.runs.document import RateAtRow
 from alkbayes.text.names import shown
 from alkbayes.text.wording import capitalised, limits, rate_text
@@ -16,10 +16,12 @@ PREDICTED = "°: predicted for {o.units} with a combination of levels that no co
 def rates_at_parts(rows: Sequence[RateAtRow], document: Document) -> tuple[Part, ...]:
     """Return the rates at some values as a table, and over whom each is averaged."""
     outcome = outcome_of(document)
-    keyed = [{"point": tuple(row["at"].values()), **row} for row in rows]
     first, *others = map(shown, rows[0]["at"])
     cells = []
-    for ((name, *values),), found in rows_by(keyed, "point", "estimand").items():
+    points: dict[tuple[str, ...], dict[str, RateAtRow]] = {}
+    for row in rows:
+        points.setdefault(tuple(row["at"].values()), {})[row["estimand"]] = row
+    for (name, *values), found in points.items():
         typical = found[Estimand.TYPICAL]
         marks = " *" * typical["extrapolated"] + " °" * (typical["predicted"] > 0)
         following = limits(found[Estimand.NEXT_COHORT])

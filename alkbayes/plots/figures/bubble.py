@@ -40,6 +40,9 @@ CROWD = 60
 """Number of cohorts above which bubbles get smaller."""
 DASHES = ((0, ()), (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.5)))
 """Line styles of the levels' curves in order, so that they differ without colour."""
+TOPS = (2, 5, 10, 20, 50, 100)
+"""Ends of the vertical axis in percent; the first that has room is used."""
+RATES = ("middle", "low", "high", "next_low", "next_high")
 BY_LEVEL = "Thin lines are the limits of the 95 % prediction interval of the next cohort's rate."
 
 
@@ -111,8 +114,10 @@ def _lay_out(axes: "Axes", drawn: Bubbles) -> None:
     axes.set_xlim(low - margin, high + margin)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.10g}".replace("-", "−"))
-    axes.set_ylim(0, 100)
-    axes.set_yticks(range(0, 101, 20))
+    highest = max(float(np.nanmax(in_percent(part))) for part in (drawn.cohorts["observed"], drawn.curves[list(RATES)]))
+    top = next(end for end in TOPS if highest <= end)
+    axes.set_ylim(0, top)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.4)
     axes.set_axisbelow(True)
     axes.set_xlabel(fitted(drawn.label, SINGLE_MM - LEFT_MM - RIGHT_MM))
@@ -128,9 +133,7 @@ def _colour(place: int) -> str:
 def _curve(axes: "Axes", drawn: Bubbles, level: str, place: int) -> None:
     curve = drawn.curves[drawn.curves["level"] == level].sort_values("value")
     x, colour, dashes = curve["value"].to_numpy(), _colour(place), DASHES[place % len(DASHES)]
-    middle, low, high, next_low, next_high = (
-        in_percent(curve[name]) for name in ("middle", "low", "high", "next_low", "next_high")
-    )
+    middle, low, high, next_low, next_high = (in_percent(curve[name]) for name in RATES)
     if drawn.by:
         for end in (next_low, next_high):
             axes.plot(x, end, color=colour, linewidth=0.35, linestyle=dashes, zorder=2, gid=f"prediction-{place}")

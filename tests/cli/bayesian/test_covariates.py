@@ -110,7 +110,7 @@ def test_summary_report_and_figures_say_what_a_number_is(alkbayes: Command, run:
     assert "slope of age, per 10 years: zero at 60, one step is 10" in text
     assert r"\beta_{\text{age}} \frac{x_{\text{age[i]}} - 60}{10}" in text
     assert "age 70 vs 52 (the range of the table)" in text
-    assert "Rates are averaged over the patients' values of age, each cohort's its own." in text
+    assert "Pooled rates are averaged over the patients' values of age, each cohort's its own." in text
     assert "SD of the logs of the taus between cohorts over the levels of line" in text
     assert r"\log \tau_{\text{cohort, line}} \sim \log \tau_{\text{cohort}} + " in text
     assert "between cohorts with line pretreated, SD on the logit scale" in text
