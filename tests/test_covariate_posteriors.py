@@ -269,7 +269,7 @@ def test_rates_at_values_are_those_of_the_exact_posterior(fit: Fit, exact: Exact
 
 
 def test_rates_at_values_and_levels_by_hand(spec_of: SpecOf, debruin: Evidence, posterior_from: Any) -> None:
-    """At one draw: the level's own patients, all patients, or those of a combination that no cohort has."""
+    """At one draw: over the level's own patients, and by standardisation over all."""
     ethnicity = {"column": "ethnicity", "kind": "fixed", "reference": "other"} | NORMAL
     patients = {"column": "patients", "kind": "fixed", "reference": "starting"} | NORMAL
     design = build_design(spec_of(effect=[ethnicity, patients, SCQ | NORMAL]), debruin)
@@ -294,14 +294,32 @@ def test_rates_at_values_and_levels_by_hand(spec_of: SpecOf, debruin: Evidence, 
         # Without heterogeneity a rate is that of its profile, and exact but for rounding.
         assert table.loc["mean", "mean"] == pytest.approx(np.average(rate[kept], weights=n[kept]), abs=1e-9)
         assert table.loc["mean", "over"] == over
-    values = {*zip(frame["ethnicity"], frame["patients"], strict=True)}
-    empty = [(one, two) for one in ("caucasian", "other") for two in of if (one, two) not in values]
-    for one, two in empty:
-        at = {"ethnicity": [one], "patients": [two], "scq": ["15"]}
-        found = rates_at(posterior_from(design, free), at).set_index("estimand")
-        expected = expit(-0.3 + 0.6 * (one == "caucasian") + of[two])
-        assert found.loc["mean", "mean"] == pytest.approx(expected, abs=1e-9)
-        assert found.loc["mean", "predicted"] == 1.0
+
+
+def test_a_combination_without_cohorts_is_predicted(spec_of: SpecOf, debruin: Evidence, posterior_from: Any) -> None:
+    effects = [
+        {"column": column, "kind": "fixed", "reference": level} | NORMAL
+        for column, level in (("ethnicity", "other"), ("patients", "starting"))
+    ]
+    frame = debruin.frame
+    part = debruin.part(~((frame["ethnicity"] == "caucasian") & (frame["patients"] == "starting")).to_numpy())
+    free = {
+        "alpha": [[-0.3]],
+        "beta_ethnicity": [[[0.6]]],
+        "beta_patients": [[[0.5]]],
+        "beta_scq": [[[0.4]]],
+    }
+    posterior = posterior_from(build_design(spec_of(effect=[*effects, SCQ | NORMAL]), part), free)
+    at = {"ethnicity": ["caucasian"], "patients": ["continuing", "starting"], "scq": ["25"]}
+    table = rates_at(posterior, at)
+    found = table[table["estimand"] == "mean"]
+    # All three columns are set, so that every patient has the same rate.
+    assert found["mean"].tolist() == pytest.approx(expit([-0.3 + 0.6 + 0.5 + 0.4, -0.3 + 0.6 + 0.4]), abs=1e-9)
+    assert found["predicted"].tolist() == [0.0, 1.0]
+    assert found["over"].tolist() == [
+        "the patients with ethnicity caucasian and patients continuing",
+        "the patients of all cohorts",
+    ]
 
 
 @pytest.mark.parametrize(

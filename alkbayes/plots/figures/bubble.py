@@ -38,7 +38,7 @@ LARGEST = 60.0
 SMALLEST = 3.0
 CROWD = 60
 """Number of cohorts above which bubbles get smaller."""
-DASHES = ((0, ()), (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.5)))
+DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.5)))
 """Line styles of the levels' curves in order, so that they differ without colour."""
 TOPS = (2, 5, 10, 20, 50, 100)
 """Ends of the vertical axis in percent; the first that has room is used."""
