@@ -19,6 +19,8 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_expit
 
+from alkbayes.errors import FigureError, UsageError
+from alkbayes.estimates.moderators import rate_curves, rates_at
 from alkbayes.estimates.rates import contrast_table, pooled_table, posterior_of
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.inference.fit import Fit, fit_model
@@ -238,3 +240,109 @@ def test_levels_are_standardised_over_the_same_patients_with_their_numbers(
     assert contrasts["25 vs 15 (per 10 points)", "risk_difference"] == pytest.approx(
         caucasian * apart["caucasian"] + (1 - caucasian) * apart["other"], abs=1e-9
     )
+
+
+# rates at values of a number
+
+
+def test_rates_at_values_are_those_of_the_exact_posterior(fit: Fit, exact: Exact) -> None:
+    table = rates_at(posterior_of(fit), {"scq": ["5", "15", "40"]})
+    assert set(table["over"]) == {"the patients of all cohorts"}
+    total = exact.weight.sum()
+    for value, rows in table.groupby(table["at"].map(lambda at: at["scq"])):
+        step = (float(value) - CENTRE) / SCALE
+        found = rows.set_index("estimand")
+        # 4,000 draws of rates with an SD of 0.06 to 0.13: four standard errors of a mean, of quantiles about double.
+        assert found.loc["mean", "mean"] == pytest.approx(exact.mean_rate(step), abs=0.008)
+        assert found.loc["next_cohort", "mean"] == pytest.approx(exact.mean_rate(step), abs=0.008)
+        middle = exact.alpha[:, None] + exact.beta * step
+        on_line = exact.weight.sum(axis=2) / total
+        for name, prob in (("low", 0.025), ("median", 0.5), ("high", 0.975)):
+            rate = found.loc["typical", name]
+            # Summed over cells of the grid, whose steps are a tenth of the posterior SDs.
+            assert on_line[expit(middle) <= rate].sum() == pytest.approx(prob, abs=0.025 if name == "median" else 0.008)
+            following = found.loc["next_cohort", name]
+            deviation = (np.log(following / (1 - following)) - middle)[:, :, None] / exact.tau
+            below = float((stats.norm.cdf(deviation) * exact.weight).sum() / total)
+            assert below == pytest.approx(prob, abs=0.025 if name == "median" else 0.008)
+        assert found["extrapolated"].tolist() == [value == "40"] * 3
+
+
+def test_rates_at_values_and_levels_by_hand(spec_of: SpecOf, debruin: Evidence, posterior_from: Any) -> None:
+    """At one draw: over the level's own patients, and by standardisation over all."""
+    ethnicity = {"column": "ethnicity", "kind": "fixed", "reference": "other"} | NORMAL
+    patients = {"column": "patients", "kind": "fixed", "reference": "starting"} | NORMAL
+    design = build_design(spec_of(effect=[ethnicity, patients, SCQ | NORMAL]), debruin)
+    others = [level for level in design.effects[1].levels if level != "starting"]
+    free = {
+        "alpha": [[-0.3]],
+        "beta_ethnicity": [[[0.6]]],
+        "beta_patients": [[[0.5 + place for place in range(len(others))]]],
+        "beta_scq": [[[0.4]]],
+    }
+    frame = debruin.frame
+    n, own = frame["n"].to_numpy(float), (frame["ethnicity"] == "caucasian").to_numpy()
+    of = {"starting": 0.0} | {level: 0.5 + place for place, level in enumerate(others)}
+    effect = frame["patients"].map(of).to_numpy(float)
+    rate = expit(0.3 + effect + 0.4 * (25 - CENTRE) / SCALE)
+    at = {"scq": ["25"], "ethnicity": ["caucasian"]}
+    for standard, kept, over in (
+        (Standard.OWN, own, "the patients with ethnicity caucasian"),
+        (Standard.SAME, np.ones_like(own), "the patients of all cohorts"),
+    ):
+        table = rates_at(posterior_from(design, free, standard=standard), at).set_index("estimand")
+        # Without heterogeneity a rate is that of its profile, and exact but for rounding.
+        assert table.loc["mean", "mean"] == pytest.approx(np.average(rate[kept], weights=n[kept]), abs=1e-9)
+        assert table.loc["mean", "over"] == over
+
+
+def test_a_combination_without_cohorts_is_predicted(spec_of: SpecOf, debruin: Evidence, posterior_from: Any) -> None:
+    effects = [
+        {"column": column, "kind": "fixed", "reference": level} | NORMAL
+        for column, level in (("ethnicity", "other"), ("patients", "starting"))
+    ]
+    frame = debruin.frame
+    part = debruin.part(~((frame["ethnicity"] == "caucasian") & (frame["patients"] == "starting")).to_numpy())
+    free = {
+        "alpha": [[-0.3]],
+        "beta_ethnicity": [[[0.6]]],
+        "beta_patients": [[[0.5]]],
+        "beta_scq": [[[0.4]]],
+    }
+    posterior = posterior_from(build_design(spec_of(effect=[*effects, SCQ | NORMAL]), part), free)
+    at = {"ethnicity": ["caucasian"], "patients": ["continuing", "starting"], "scq": ["25"]}
+    table = rates_at(posterior, at)
+    found = table[table["estimand"] == "mean"]
+    # All three columns are set, so that every patient has the same rate.
+    assert found["mean"].tolist() == pytest.approx(expit([-0.3 + 0.6 + 0.5 + 0.4, -0.3 + 0.6 + 0.4]), abs=1e-9)
+    assert found["predicted"].tolist() == [0.0, 1.0]
+    assert found["over"].tolist() == [
+        "the patients with ethnicity caucasian and patients continuing",
+        "the patients of all cohorts",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ({"year": ["2000"]}, "the model has no effect of year; allowed: scq"),
+        ({"scq": ["many"]}, 'scq: found "many"; allowed: a number'),
+    ],
+)
+def test_values_that_a_model_cannot_have_are_refused(fit: Fit, at: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        rates_at(posterior_of(fit), at)
+    assert caught.value.parameter == "at"
+
+
+def test_a_curve_is_made_of_the_rates_at_its_values(fit: Fit) -> None:
+    posterior = posterior_of(fit)
+    (curve,) = rate_curves(posterior)
+    assert (curve.label, curve.by, curve.levels, curve.over) == ("scq", "", ("",), "")
+    assert (curve.curves["value"].min(), curve.curves["value"].max()) == (3.67, 27.8)
+    last = curve.curves.iloc[-1]
+    found = rates_at(posterior, {"scq": ["27.8"]}).set_index("estimand")
+    assert last[["middle", "low", "high"]].tolist() == found.loc["mean", ["median", "low", "high"]].tolist()
+    assert last[["next_low", "next_high"]].tolist() == found.loc["next_cohort", ["low", "high"]].tolist()
+    with pytest.raises(FigureError, match='no numeric effect of "dose", only of scq'):
+        rate_curves(posterior, "dose")

@@ -436,7 +436,9 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
     of_effects = dict.fromkeys(column for block in effects for column in block.columns)
     columns = of_effects | dict.fromkeys(term.by.column for term in terms if term.by is not None)
     if averaged := [column_title(labels[column]) for column in columns if column in numbers]:
-        notes.append(f"Rates are averaged over the {units}' values of {listed(averaged)}, each cohort's its own.")
+        notes.append(
+            f"Pooled rates are averaged over the {units}' values of {listed(averaged)}, each cohort's its own."
+        )
     return Structure(
         cohorts=tuple(frame[COHORT]),
         n=n,

@@ -159,6 +159,22 @@ def _sequence(run: "RunTables") -> list["Figure"]:
     return sequence(sequence_table(posterior_of(fit), fit.evidence.frame), run.caption, trials=run.trials)
 
 
+def bubbles_of(run: "RunTables", moderator: str | None = None) -> list["Figure"]:
+    """Draw the bubble plot of one numeric moderator of a run, or of each."""
+    from alkbayes.estimates.moderators import rate_curves
+    from alkbayes.estimates.rates import posterior_of
+    from alkbayes.plots.figures.bubble import Bubbles, bubble
+
+    pages = []
+    for curve in rate_curves(posterior_of(run.fit), moderator):
+        notes = (f"Rates are averaged over {curve.over}.",) if curve.over else ()
+        drawn = Bubbles(
+            curve.label, curve.by, curve.levels, curve.cohorts, curve.curves, "mean", "credible", notes=notes
+        )
+        pages += bubble(drawn, run.caption)
+    return pages
+
+
 KINDS: Mapping[str, Kind] = {
     "forest": Kind(_forest, 2, "every cohort, observed and shrunken, and the pooled rates of its groups"),
     "cells": Kind(_cells, 1, "pooled rates of all groups, with their three intervals"),
@@ -171,5 +187,6 @@ KINDS: Mapping[str, Kind] = {
     "predictive": Kind(_predictive, 2, "every cohort's observed rate and predictive interval"),
     "calibration": Kind(_calibration, 2, "PIT values of the cohorts with a simultaneous band"),
     "sensitivity": Kind(_sensitivity, 2, "how far each headline number moves under alternative analyses"),
+    "bubble": Kind(bubbles_of, 1, "observed rate against each numeric moderator, with the posterior curve"),
     "sequence": Kind(_sequence, 1, "rates by prior ALK TKI and TKI generation (model sequence)"),
 }

@@ -3,9 +3,20 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.digits import error_decimals
-from alkbayes.text.wording import OTHER_DECIMALS, beside_error, figure, p_value, ratio_figure
+from alkbayes.text.names import shown
+from alkbayes.text.wording import (
+    OTHER_DECIMALS,
+    beside_error,
+    capitalised,
+    figure,
+    p_value,
+    percent,
+    percent_interval,
+    ratio_figure,
+)
 
 MOST_DECIMALS = 8
 """Maximum decimals of an odds ratio."""
@@ -26,9 +37,32 @@ def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[s
         "",
         ("coefficient", *headings),
         tuple(
-            (row["name"].replace("\n", "\\n"), *(shown[heading] for heading in headings))
-            for row, shown in zip(rows, cells, strict=True)
+            (row["name"].replace("\n", "\\n"), *(texts[heading] for heading in headings))
+            for row, texts in zip(rows, cells, strict=True)
         ),
+    )
+
+
+def rate_rows(predictions: Sequence[Mapping[str, Any]], outcome: Outcome) -> ReaderTable:
+    """Return the rates at values of moderators, in percent; an asterisk marks an extrapolation."""
+    columns = [*predictions[0]["at"]]
+    rows = [
+        (
+            f"{shown(first)}{' *' if row['extrapolated'] else ''}",
+            *map(shown, others),
+            percent(row["estimate"]),
+            percent_interval(row["low"], row["high"]),
+            percent_interval(row["prediction_low"], row["prediction_high"]),
+        )
+        for row in predictions
+        for first, *others in [row["at"].values()]
+    ]
+    first, *others = map(shown, columns)
+    return ReaderTable(
+        f"{capitalised(outcome.label)} at values of moderators, %",
+        (first, *others, "rate", "95 % CI", "next cohort"),
+        tuple(rows),
+        words=tuple(range(1, len(columns))),
     )
 
 

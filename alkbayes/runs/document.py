@@ -332,6 +332,24 @@ class ExceedanceRow(GroupRow):
 
 
 @closed
+class RateAtRow(ErrorsRow):
+    """A rate at values of moderators."""
+
+    at: Annotated[dict[str, str], Field(description="the values, by column of the table")]
+    over: Annotated[str, Field(description="the patients averaged over")]
+    predicted: Annotated[
+        float, Field(ge=0, le=1, description="share of these patients with a combination that no cohort has")
+    ]
+    extrapolated: Annotated[bool, Field(description="true if a number lies beyond those of the cohorts")]
+    estimand: Literal["typical", "mean", "next_cohort"]
+    mean: Proportion
+    median: Proportion
+    sd: Annotated[float, Field(ge=0, description="posterior SD, a proportion")]
+    low: Proportion
+    high: Proportion
+
+
+@closed
 class FitDocument(TypedDict):
     """The results of a fit."""
 
@@ -358,6 +376,9 @@ class FitDocument(TypedDict):
     contrasts: list[ContrastRow]
     classical: list[ClassicalRow]
     exceedance: Annotated[list[ExceedanceRow], Field(description="empty if no limit was asked for")]
+    rates_at: NotRequired[
+        Annotated[list[RateAtRow], Field(description="only in the output of `summary`, where values were asked for")]
+    ]
     notes: list[str]
     note_kinds: Annotated[list[str], Field(description="the subject of each note")]
     provenance: ProvenanceRecord

@@ -98,7 +98,7 @@ ALWAYS = {
 }
 """Commands that have something to say of every table."""
 
-ALONE = ("forest", "contrasts", "baujat", "calibration", "sequence")
+ALONE = ("forest", "contrasts", "baujat", "calibration", "bubble", "sequence")
 """Kinds of figures that a report has none of, or that a table may have nothing to show by."""
 
 GENERATIONS = """\

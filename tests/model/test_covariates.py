@@ -170,7 +170,7 @@ def test_a_number_that_every_cohort_shares(spec_of: SpecOf, table: Any) -> None:
 def test_a_centre_outside_the_table_is_said(spec_of: SpecOf, table: Any) -> None:
     (note, _, averaged) = build_design(spec_of(effect=[AGE]), table("61", "75")).notes
     assert note.startswith("age: its centre, 60, is outside the table's values, 61 to 75, so that the intercept")
-    assert averaged == "Rates are averaged over the patients' values of age, each cohort's its own."
+    assert averaged == "Pooled rates are averaged over the patients' values of age, each cohort's its own."
 
 
 def test_leaving_cohorts_out_takes_no_level_of_a_number(spec_of: SpecOf, table: Any) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from alkbayes.alk.review import RECONSTRUCTION
-from alkbayes.errors import RunError, UsageError
+from alkbayes.errors import FigureError, RunError, UsageError
 from alkbayes.evidence.outcomes import ORR
 from alkbayes.plots.kinds import KINDS
 from alkbayes.plots.page.layout import MM
@@ -27,7 +27,7 @@ def sequence_tables(sequence_run) -> RunTables:
     return RunTables(sequence_run.folder, read_run(sequence_run.folder))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "bubble"])
 @pytest.mark.usefixtures("alternatives")
 def test_a_kind_is_drawn(name: str, tables: RunTables, sequence_tables: RunTables, see) -> None:
     pages = KINDS[name].draw(sequence_tables if name == "sequence" else tables)
@@ -55,6 +55,11 @@ def test_names_that_look_like_numbers_or_nothing_stay_names(tables: RunTables, t
     table.loc[:2, "cohort_id"] = ["NA", "007", "1e5"]
     table.to_csv(tmp_path / "cohorts.csv", index=False)
     assert RunTables(tmp_path, tables.document).cohorts["cohort_id"].tolist()[:3] == ["NA", "007", "1e5"]
+
+
+def test_a_bubble_plot_needs_a_number(tables: RunTables) -> None:
+    with pytest.raises(FigureError, match="its model has no numeric effect"):
+        KINDS["bubble"].draw(tables)
 
 
 def test_a_sequence_needs_its_model(tables: RunTables) -> None:

@@ -12,6 +12,7 @@ Bell & McCaffrey (2002), "Bias reduction in standard errors for linear regressio
 effects; Pustejovsky & Tipton (2018), doi:10.1080/07350015.2016.1247004.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,6 +67,8 @@ class RobustFit:
         Joint test of all effects except that of a column of ones: with CR2 the approximate Hotelling test, as
         clubSandwich's `Wald_test(test = "HTZ")`, equal to the t test for one effect; else F with m - p degrees of
         freedom. None if there is no other effect, one of them has no covariance, or the clusters are too few.
+    tests
+        The same for some of the effects, as asked for.
     """
 
     beta: Floats
@@ -76,6 +79,7 @@ class RobustFit:
     without: str
     caution: str
     omnibus: Omnibus | None = None
+    tests: tuple[Omnibus | None, ...] = ()
 
     @property
     def se(self) -> Floats:
@@ -101,6 +105,7 @@ def cluster_robust(
     tau2: float = 0.0,
     design: Floats | None = None,
     correction: Correction = Correction.CR2,
+    tested: Sequence[NDArray[np.bool_]] = (),
 ) -> RobustFit:
     """Return an inverse-variance mean or regression with a cluster-robust covariance.
 
@@ -120,6 +125,8 @@ def cluster_robust(
         Variance between cohorts in the weights, squared scale of `yi`; 0 for the common-effect model.
     design
         Fixed effects, shape (k, p), of full column rank; a column of ones if None.
+    tested
+        Masks of effects to test together, each of shape (p,), bool.
 
     Raises
     ------
@@ -138,7 +145,7 @@ def cluster_robust(
         lost = np.full(p, np.nan)
         least = max(2, p + 1)
         why = f"cluster-robust intervals of {counted(p, 'fixed effect')} need at least {least} clusters, found {m}"
-        return RobustFit(beta, np.full((p, p), np.nan), lost, m, correction, why, "")
+        return RobustFit(beta, np.full((p, p), np.nan), lost, m, correction, why, "", tests=(None,) * len(tested))
     residuals = y - matrix @ beta
     members = data.members()
     without, caution = [], []
@@ -163,11 +170,12 @@ def cluster_robust(
     if flat.any():
         covariance[flat], covariance[:, flat], df[flat] = np.nan, np.nan, np.nan
         without.append("the clusters do not differ at all, which leaves an interval without width: none is given")
-    tested = ~np.all(matrix == 1, axis=0)
-    test = _omnibus(beta, covariance, tested, parts, m - p)
-    if test is None and tested.any() and np.isfinite(covariance[tested]).all():
+    others = ~np.all(matrix == 1, axis=0)
+    test = _omnibus(beta, covariance, others, parts, m - p)
+    if test is None and others.any() and np.isfinite(covariance[others]).all():
         caution.append("too few clusters to test all effects together")
-    return RobustFit(beta, covariance, df, m, correction, "; ".join(without), "; ".join(caution), test)
+    tests = tuple(_omnibus(beta, covariance, some, parts, m - p) for some in tested)
+    return RobustFit(beta, covariance, df, m, correction, "; ".join(without), "; ".join(caution), test, tests)
 
 
 def _omnibus(

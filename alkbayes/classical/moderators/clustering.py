@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.cluster_robust import cluster_robust
@@ -52,6 +53,8 @@ class ClusteredFit:
         A sentence of warning about the whole result, or empty.
     without
         Reason why some coefficients have no standard error, or empty.
+    tests
+        The same joint test of some of the coefficients, as asked for of a method of inverse variances.
     """
 
     beta: Floats
@@ -64,6 +67,7 @@ class ClusteredFit:
     message: str
     caution: str
     without: str = ""
+    tests: tuple[Omnibus | None, ...] = ()
 
     @property
     def se(self) -> Floats:
@@ -129,7 +133,13 @@ def required_trials(method: PoolingMethod, trials: Sequence[str] | None) -> Sequ
 
 
 def fit_clustered(
-    responders: Floats, n: Floats, trials: Sequence[str], *, design: Floats, method: PoolingMethod
+    responders: Floats,
+    n: Floats,
+    trials: Sequence[str],
+    *,
+    design: Floats,
+    method: PoolingMethod,
+    tested: Sequence[npt.NDArray[np.bool_]] = (),
 ) -> ClusteredFit:
     """Regress response rates on a design, cohorts within trials.
 
@@ -145,13 +155,15 @@ def fit_clustered(
         One of `CLUSTERED`. `glmm-ml-trials`: binomial, with differences between trials and between cohorts of a trial,
         by maximum likelihood. `multilevel-logit`: the same for observed logits with known variances, by REML, normal
         intervals. `common-logit-cr2`, `reml-logit-cr2`: inverse-variance weights and a cluster-robust covariance.
+    tested
+        Masks of coefficients to test together by an inverse-variance method, each of shape (p,), bool.
     """
     if method is PoolingMethod.GLMM_ML_TRIALS:
         return _binomial(responders, n, trials, design)
     observed = effects(responders, n, scale=scale_of(method))
     if method is PoolingMethod.MULTILEVEL_LOGIT:
-        return _multilevel(observed.yi, observed.vi, trials, design)
-    return _robust(observed.yi, observed.vi, trials, design, method)
+        return _multilevel(observed.yi, observed.vi, trials, design, tested)
+    return _robust(observed.yi, observed.vi, trials, design, method, tested)
 
 
 def _binomial(x: Floats, m: Floats, trials: Sequence[str], design: Floats) -> ClusteredFit:
@@ -176,7 +188,9 @@ def _binomial(x: Floats, m: Floats, trials: Sequence[str], design: Floats) -> Cl
     )
 
 
-def _multilevel(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats) -> ClusteredFit:
+def _multilevel(
+    yi: Floats, vi: Floats, trials: Sequence[str], design: Floats, tested: Sequence[npt.NDArray[np.bool_]]
+) -> ClusteredFit:
     fit = fit_multilevel(yi, vi, trials, design=design)
     if not fit.converged:
         return _nothing(design.shape[1], fit.message)
@@ -190,15 +204,23 @@ def _multilevel(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats) -
         omnibus=omnibus(fit.beta, fit.covariance, ~np.all(design == 1, axis=0), df2=None),
         message="",
         caution="",
+        tests=tuple(omnibus(fit.beta, fit.covariance, some, df2=None) for some in tested),
     )
 
 
-def _robust(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats, method: PoolingMethod) -> ClusteredFit:
+def _robust(
+    yi: Floats,
+    vi: Floats,
+    trials: Sequence[str],
+    design: Floats,
+    method: PoolingMethod,
+    tested: Sequence[npt.NDArray[np.bool_]],
+) -> ClusteredFit:
     estimator = CLUSTER_ROBUST[method]
     weighted = fit_regression(yi, vi, design=design, estimator=estimator)
     if not weighted.converged:
         return _nothing(design.shape[1], "the estimate of tau2 did not converge")
-    fit = cluster_robust(yi, vi, trials, tau2=weighted.tau2, design=design)
+    fit = cluster_robust(yi, vi, trials, tau2=weighted.tau2, design=design, tested=tested)
     return ClusteredFit(
         beta=fit.beta,
         covariance=fit.covariance,
@@ -210,6 +232,7 @@ def _robust(yi: Floats, vi: Floats, trials: Sequence[str], design: Floats, metho
         message="",
         caution=sentence(fit.caution),
         without=fit.without,
+        tests=fit.tests,
     )
 
 

@@ -1,21 +1,39 @@
 """Meta-regression of response rates on columns of an evidence table, by normal and binomial models."""
 
+import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr, stdtr
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.heterogeneity import cochran_q
-from alkbayes.classical.inverse_variance.regression import Omnibus, RegressionFit, fit_regression, quantile
+from alkbayes.classical.inverse_variance.regression import (
+    Omnibus,
+    RegressionFit,
+    fit_regression,
+    omnibus,
+    quantile,
+)
 from alkbayes.classical.inverse_variance.tau2 import Tau2Interval, tau2_q_profile
-from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm, likelihood_ratio
+from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, LikelihoodRatio, fit_glmm, likelihood_ratio
 from alkbayes.classical.maximum_likelihood.separation import separated
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, required_trials
 from alkbayes.classical.moderators.design import INTERCEPT, NO_REFERENCES, Moderators, moderators_of
+from alkbayes.classical.moderators.predictions import (
+    NO_VALUES,
+    Point,
+    PredictedRate,
+    by_covariance,
+    by_intercept,
+    point_notes,
+    points_of,
+    predicted_rates,
+)
 from alkbayes.classical.notes import (
     NO_TAU2,
     correction_note,
@@ -24,12 +42,19 @@ from alkbayes.classical.notes import (
     standard_error_note,
     tau2_parts_note,
 )
-from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL, INVERSE_VARIANCE, PoolingMethod, scale_of
+from alkbayes.classical.pooling.methods import (
+    BINOMIAL_NORMAL,
+    CLUSTER_ROBUST,
+    INVERSE_VARIANCE,
+    PoolingMethod,
+    scale_of,
+)
 from alkbayes.classical.pooling.models import binomial_levels
 from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import trial_labels
+from alkbayes.text.names import listed
 from alkbayes.text.notes import Instead, text_of
 from alkbayes.text.wording import p_equals, ratio_figure
 from alkbayes.vocabulary import INTERVAL_PROB
@@ -71,6 +96,22 @@ class Coefficient:
 
 
 @dataclass(frozen=True, slots=True)
+class TermTest:
+    """Joint test of the coefficients of a term, with the other terms in the model.
+
+    Attributes
+    ----------
+    term
+        Labels of its columns: "line", or "line:age" for an interaction.
+    test
+        As the test of all moderators; None without one.
+    """
+
+    term: str
+    test: Omnibus | None
+
+
+@dataclass(frozen=True, slots=True)
 class MetaRegression:
     """A meta-regression. Values that a method does not define, or could not find, are None.
 
@@ -89,6 +130,10 @@ class MetaRegression:
     omnibus
         Joint test of all coefficients except the intercept: Q_M by chi-squared or F, and for `glmm-ml*` the
         likelihood-ratio statistic by chi-squared.
+    terms
+        The same test of each term, the others in the model: for `glmm-ml*` against the model without it.
+    predictions
+        Rates at the values asked for.
     tau2, tau2_low, tau2_high
         Residual variance between cohorts, squared scale, with its 95 % Q-profile interval; with a second level the sum
         of that between groups and that between the cohorts of a group.
@@ -115,6 +160,8 @@ class MetaRegression:
     left_out: tuple[str, ...]
     coefficients: tuple[Coefficient, ...]
     omnibus: Omnibus | None
+    terms: tuple[TermTest, ...]
+    predictions: tuple[PredictedRate, ...]
     tau2: float | None
     tau2_low: float | None
     tau2_high: float | None
@@ -148,6 +195,7 @@ def regress(
     group: str | None = None,
     levels: Collection[str] = (),
     references: Mapping[str, str] = NO_REFERENCES,
+    at: Mapping[str, Sequence[str]] = NO_VALUES,
 ) -> MetaRegression:
     """Regress the response rates of a table's cohorts on some of its columns.
 
@@ -156,7 +204,7 @@ def regress(
     evidence
         The cohorts. Those without a value in one of the columns are left out, named and counted.
     moderators
-        Columns, coded as by :func:`alkbayes.classical.moderators.design.moderators_of`.
+        Columns and interactions ("a:b", "a*b"), as for :func:`alkbayes.classical.moderators.design.moderators_of`.
     method
         `glmm-ml`; an inverse-variance method, for its scale, estimator of tau2 and test; or one with cohorts within
         trials (`clustering.CLUSTERED`), of which `glmm-ml-trials` is `glmm-ml` with the group "trial".
@@ -164,6 +212,9 @@ def regress(
         For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
     levels, references
         As for `moderators_of`: columns with numbers as levels, and reference levels.
+    at
+        Values of moderators, by column, for whose combinations rates are predicted, over the other moderators as in
+        :func:`alkbayes.classical.moderators.predictions.predicted_rates`.
 
     Raises
     ------
@@ -171,7 +222,7 @@ def regress(
         If the columns are unsuitable (see `moderators_of`), or `group` is not a column with two cohorts in one of its
         values; for trials see `required_trials`.
     UsageError
-        If the method cannot regress, or has no second level; or as `moderators_of`.
+        If the method cannot regress, or has no second level; or as `moderators_of` and `predicted_rates`.
 
     References
     ----------
@@ -188,20 +239,23 @@ def regress(
         raise UsageError(f"{method} has one level of heterogeneity; only glmm-ml takes a group ({group}).")
     group = group or given
     found = moderators_of(evidence, moderators, levels=levels, references=references)
+    points = points_of(found, at)
     part = evidence.frame.iloc[found.kept]
     responders, n = part["responders"].to_numpy(float), part["n"].to_numpy(float)
     trials = trial_labels(part)
     if method in BINOMIAL_NORMAL:
         labels = None if group is None else _groups(evidence, group, found)
-        result = _binomial(found, responders, n, method, group, labels)
+        result = _binomial(found, responders, n, method, group, labels, points)
     elif method in CLUSTERED:
-        return _clustered(found, responders, n, method, required_trials(method, trials))
+        return _clustered(found, responders, n, method, required_trials(method, trials), points)
     else:
-        result = _normal(found, responders, n, method)
+        result = _normal(found, responders, n, method, points)
     return replace(result, note=text_of([clustering_note(method, trials) if group is None else "", result.note]))
 
 
-def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod) -> MetaRegression:
+def _normal(
+    found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, points: Sequence[Point]
+) -> MetaRegression:
     """Fit an inverse-variance method."""
     made_of = INVERSE_VARIANCE[method]
     observed = effects(responders, n, scale=made_of.scale)
@@ -215,6 +269,7 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
             standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
             correction_note(observed.corrected, found.cohorts),
             _separation(found, responders, n, method),
+            *_design_notes(found, points),
             left_out_note(found.columns, found.left_out, yi.size),
             discouraged(made_of.scale),
             NOT_RANDOMISED,
@@ -229,6 +284,14 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
         left_out=found.left_out,
         coefficients=_coefficients(found, fit),
         omnibus=fit.omnibus,
+        terms=_tests(found, [omnibus(fit.beta, fit.covariance, mask, df2=fit.df) for mask in _masks(found)]),
+        predictions=predicted_rates(
+            points,
+            by_covariance(fit.beta, fit.covariance, fit.df),
+            tau2=fit.tau2 if random else None,
+            scale=made_of.scale,
+            n=n,
+        ),
         tau2=fit.tau2 if random else None,
         tau2_low=limits.low,
         tau2_high=limits.high,
@@ -288,13 +351,22 @@ def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, .
 
 
 def _clustered(
-    found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, trials: Sequence[str]
+    found: Moderators,
+    responders: Floats,
+    n: Floats,
+    method: PoolingMethod,
+    trials: Sequence[str],
+    points: Sequence[Point],
 ) -> MetaRegression:
     """Fit an inverse-variance method with cohorts within trials."""
-    fit, alone = (
-        fit_clustered(responders, n, trials, design=design, method=method)
-        for design in (found.design, np.ones((n.size, 1)))
-    )
+    fit = fit_clustered(responders, n, trials, design=found.design, method=method, tested=_masks(found))
+    alone = fit_clustered(responders, n, trials, design=np.ones((n.size, 1)), method=method)
+    linear = by_covariance(fit.beta, fit.covariance, None)
+    if method in CLUSTER_ROBUST and not fit.message:
+        # Each value has degrees of freedom of its own: those of the intercept of the design about it.
+        linear = by_intercept(
+            found.design, lambda design: fit_clustered(responders, n, trials, design=design, method=method)
+        )
     observed = effects(responders, n, scale=scale_of(method))
     residual = cochran_q(observed.yi, observed.vi, found.design)
     rows = []
@@ -315,6 +387,7 @@ def _clustered(
             tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
             correction_note(observed.corrected, found.cohorts),
             _separation(found, responders, n, method),
+            *_design_notes(found, points),
             left_out_note(found.columns, found.left_out, n.size),
             NOT_RANDOMISED,
         ]
@@ -328,6 +401,8 @@ def _clustered(
         left_out=found.left_out,
         coefficients=tuple(rows),
         omnibus=fit.omnibus,
+        terms=_tests(found, fit.tests),
+        predictions=predicted_rates(points, linear, tau2=fit.tau2, scale=scale_of(method), n=n),
         tau2=fit.tau2,
         tau2_low=None,
         tau2_high=None,
@@ -350,6 +425,7 @@ def _binomial(
     method: PoolingMethod,
     group: str | None,
     labels: Sequence[str] | None,
+    points: Sequence[Point],
 ) -> MetaRegression:
     """Fit the binomial-normal model with and without the moderators."""
     fit = fit_glmm(responders, n, design=found.design, group=labels)
@@ -365,6 +441,7 @@ def _binomial(
             "" if fit.converged else f"No result: {fit.message}.",
             _separation(found, responders, n, method),
             f"No test of the moderators and no R2: without them {alone.message}." if untested else "",
+            *_design_notes(found, points),
             left_out_note(found.columns, found.left_out, n.size),
             tau2_parts_note(total, part, group or ""),
             NOT_RANDOMISED,
@@ -387,7 +464,11 @@ def _binomial(
         k=n.size,
         left_out=found.left_out,
         coefficients=tuple(rows),
-        omnibus=None if test is None else Omnibus(test.statistic, test.df, None, test.p),
+        omnibus=_ratio(test),
+        terms=_tests(found, [_ratio(each) for each in _likelihood_ratios(found, responders, n, labels, fit, test)]),
+        predictions=predicted_rates(
+            points, by_covariance(fit.beta, fit.covariance, None), tau2=total, scale=scale_of(method), n=n
+        ),
         tau2=total,
         tau2_low=None,
         tau2_high=None,
@@ -401,6 +482,56 @@ def _binomial(
         converged=fit.converged,
         note=note,
     )
+
+
+def _likelihood_ratios(
+    found: Moderators,
+    responders: Floats,
+    n: Floats,
+    labels: Sequence[str] | None,
+    fit: GlmmFit,
+    test: LikelihoodRatio | None,
+) -> list[LikelihoodRatio | None]:
+    """Return the likelihood-ratio test of each term against the model without it; `test` is that of all terms."""
+    if len(found.terms) == 1:
+        return [test]
+    if not fit.converged:
+        return [None] * len(found.terms)
+    without = [fit_glmm(responders, n, design=found.design[:, ~mask], group=labels) for mask in _masks(found)]
+    return [likelihood_ratio(each, fit) if each.converged else None for each in without]
+
+
+def _ratio(test: LikelihoodRatio | None) -> Omnibus | None:
+    return None if test is None else Omnibus(test.statistic, test.df, None, test.p)
+
+
+def _masks(found: Moderators) -> list[npt.NDArray[np.bool_]]:
+    """Return which coefficients are of each term, shape (p,)."""
+    return [np.isin(np.arange(len(found.names)), term.places) for term in found.terms]
+
+
+def _tests(found: Moderators, tests: Sequence[Omnibus | None]) -> tuple[TermTest, ...]:
+    """Return the tests of the terms; a fit without a result has none."""
+    return tuple(
+        TermTest(term.name, test)
+        for term, test in itertools.zip_longest(found.terms, tests or [None] * len(found.terms))
+    )
+
+
+def _design_notes(found: Moderators, points: Sequence[Point]) -> tuple[str, ...]:
+    """Say which coefficients of interactions are missing, what those of their columns mean, and of predictions."""
+    within = [
+        term.name
+        for term in found.terms
+        if any({part.column for part in term.parts} < {part.column for part in other.parts} for other in found.terms)
+    ]
+    lost = f"Left out, as following from the others in these cohorts: {listed(found.lost)}." if found.lost else ""
+    marginal = (
+        f"Coefficients and tests of {listed(within)} hold at 0, or the reference level, of what each interacts with."
+        if within
+        else ""
+    )
+    return lost, marginal, *point_notes(found, points)
 
 
 def _variance(fit: GlmmFit) -> float:

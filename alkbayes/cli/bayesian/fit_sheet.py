@@ -21,6 +21,7 @@ from alkbayes.presentation.fit import (
     verdict,
 )
 from alkbayes.presentation.key_results import key_results
+from alkbayes.presentation.moderators import rates_at_parts
 from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def show_fit(document: "FitDocument", run: object) -> None:
     _show_pooled(console, document)
     for table in exceedance_tables(document["exceedance"], document["pooled"], outcome_of(document)):
         print_table(console, table, space=True)
+    if rows := document.get("rates_at"):
+        print_parts(console, rates_at_parts(rows, document))
     if document["heterogeneity"]:
         print_table(console, heterogeneity_rows(document), space=True)
     _show_contrasts(console, document)

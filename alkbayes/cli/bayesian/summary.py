@@ -1,33 +1,42 @@
 """`alkbayes summary`: print a finished run again."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Above, Json, Run, limits_of
-from alkbayes.cli.shared.output import print_json, print_text, records
+from alkbayes.cli.shared.options import Above, At, Csv, Json, Run, at_columns, limits_of, values_at
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_text, records
 from alkbayes.errors import ConvergenceError, UsageError
+
+if TYPE_CHECKING:
+    from alkbayes.runs.document import RunDocument
 
 Plain = Annotated[bool, typer.Option("--plain", help="Print a summary in plain language instead.")]
 
 
-def command(run: Run, plain: Plain = False, above: Above = None, json_: Json = False) -> None:
+def command(
+    run: Run, plain: Plain = False, above: Above = None, at: At = None, json_: Json = False, csv: Csv = False
+) -> None:
     """Results of a finished run, after a check that its files are unchanged.
 
-    Example: alkbayes summary runs/line-generation-20261122-101500
+    --csv prints the rates of --at; the run's folder has the other tables.
+
+    Example: alkbayes summary runs/by-age-20261122-101500 --at "age=50,60,70"
     """
     from alkbayes.runs.run import read_run
 
-    if plain and json_:
-        raise UsageError("--plain and --json exclude each other: one document goes to stdout. Give one of them.")
-    limits = limits_of(above)
-    document = read_run(run)
-    if limits:
-        from alkbayes.estimates.exceedance import exceedance_table
-        from alkbayes.runs.run import read_fit
+    check_format(json_=json_, csv=csv)
+    if plain and (json_ or csv or at):
+        raise UsageError("--plain excludes --json, --csv and --at: it is a text of its own. Give one of them.")
+    if csv and not at:
+        raise UsageError("--csv prints the rates of --at, and there is none. The other tables are in the run's folder.")
+    document = _with_more(read_run(run), run, limits_of(above), values_at(at))
+    if csv:
+        import pandas as pd
 
-        document = {**document, "exceedance": records(exceedance_table(read_fit(run), limits))}
-    if json_:
+        print_csv(pd.DataFrame([at_columns(row) for row in document["rates_at"]]))
+    elif json_:
         print_json({**document, "run": str(run)})
     elif plain:
         from alkbayes.presentation.plain_language import summary
@@ -46,3 +55,23 @@ def command(run: Run, plain: Plain = False, above: Above = None, json_: Json = F
 
     if faults := cross_check_faults(document):
         raise ConvergenceError(f"the cross-check of this run failed: {'; '.join(faults)}.")
+
+
+def _with_more(
+    document: "RunDocument", run: Path, limits: list[float], values: dict[str, tuple[str, ...]]
+) -> "RunDocument":
+    """Return a run's document with what its draws have to be read for: exceedance, and rates at values."""
+    if not (limits or values):
+        return document
+    from alkbayes.estimates.exceedance import exceedance_table
+    from alkbayes.estimates.moderators import rates_at
+    from alkbayes.estimates.monte_carlo import error_columns_of
+    from alkbayes.estimates.rates import posterior_of
+    from alkbayes.runs.run import read_fit
+
+    fit = read_fit(run)
+    if limits:
+        document = {**document, "exceedance": records(exceedance_table(fit, limits))}
+    if values:
+        document = {**document, "rates_at": records(rates_at(posterior_of(fit), values, error_columns_of(fit)))}
+    return document

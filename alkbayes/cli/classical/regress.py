@@ -1,6 +1,7 @@
 """`alkbayes regress`: meta-regression on columns of the table."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,8 +14,8 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
-from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, say
+from alkbayes.cli.shared.options import At, Csv, Json, OutcomeOf, at_columns, reads_table, values_at
+from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, print_note, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import fits, print_table
 from alkbayes.errors import UsageError
@@ -24,13 +25,18 @@ from alkbayes.text.wording import figure, p_equals, percent, variance
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from alkbayes.classical import MetaRegression
+    from alkbayes.classical import MetaRegression, PoolingMethod
+    from alkbayes.classical.inverse_variance.regression import Omnibus
     from alkbayes.evidence.table import Evidence
     from alkbayes.presentation.tables import ReaderTable
 
 Columns = Annotated[
     list[str],
-    typer.Argument(metavar="COLUMN", help="Moderators: numeric columns enter as numbers, others as factors."),
+    typer.Argument(
+        metavar="TERM",
+        help="Moderators: numeric columns enter as numbers, others as factors. Interactions as in R: a:b is the "
+        'interaction alone, "a*b" both columns and their interaction.',
+    ),
 ]
 Levels = Annotated[
     list[str] | None,
@@ -47,6 +53,15 @@ References = Annotated[
         show_default=False,
     ),
 ]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Bubble plot of each numeric moderator, by level of a factor that it interacts with (PNG, SVG or PDF).",
+        show_default=False,
+    ),
+]
 DISPENSABLE = ("SE", "odds ratio", "95 % CI")
 """Columns dropped on a narrow terminal, in this order."""
 
@@ -58,21 +73,36 @@ def command(
     levels: Levels = None,
     reference: References = None,
     method: Method = DEFAULT_METHOD,
+    at: At = None,
+    plot: Plot = None,
     outcome: OutcomeOf = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
     """Meta-regression of rates on columns of the table: coefficients, tests, residual heterogeneity.
 
-    Example: alkbayes regress line regimen_class --reference line=pretreated --method glmm-ml
+    With --at, --csv prints the rates at these values in place of the coefficients.
+
+    Example: alkbayes regress line "age*regimen_class" --reference line=pretreated --at age=50,60
     """
     check_format(json_=json_, csv=csv)
-    asked, references = method_named(method), _references(reference or ())
+    asked, references, values = method_named(method), _references(reference or ()), values_at(at)
+    if plot is not None:
+        from alkbayes.plots.files import figure_format
+        from alkbayes.runs.places import check_free
+
+        figure_format(plot, None)
+        check_free([plot], "plot")
     with working("fitting"):
         from alkbayes.classical import regress
 
         evidence = evidence_counted(data, outcome)
-        found = regress(evidence, columns, method=asked, levels=levels or (), references=references)
+        found = regress(evidence, columns, method=asked, levels=levels or (), references=references, at=values)
+    if plot is not None:
+        with working("drawing"):
+            files = _plot(evidence, columns, found, plot, levels=levels or (), references=references)
+        for file in files:
+            print_note(f"Figure: {file}")
     document = found.to_dict()
     rows = document["coefficients"]
     if json_:
@@ -80,9 +110,35 @@ def command(
     elif csv:
         import pandas as pd
 
-        print_csv(pd.DataFrame(rows))
+        print_csv(pd.DataFrame([at_columns(row) for row in document["predictions"]] if values else rows))
     else:
         _show(found, rows, evidence)
+
+
+def _plot(
+    evidence: "Evidence",
+    columns: Sequence[str],
+    found: "MetaRegression",
+    path: Path,
+    *,
+    levels: Sequence[str],
+    references: dict[str, str],
+) -> list[Path]:
+    """Draw a bubble plot of each numeric moderator and return the files."""
+    from alkbayes.classical.moderators.curves import moderator_curves
+    from alkbayes.plots.figures.bubble import Bubbles, bubble
+    from alkbayes.plots.files import save_figures
+    from alkbayes.plots.page.style import Caption
+
+    curves = moderator_curves(evidence, columns, method=found.method, levels=levels, references=references)
+    fitted = f"Meta-regression on {', '.join(columns)} of {found.k:,} cohorts by {found.method}, {evidence.source}."
+    pages = []
+    for curve in curves:
+        drawn = Bubbles(
+            curve.label, curve.by, curve.levels, curve.cohorts, curve.curves, curve="typical", interval="confidence"
+        )
+        pages += bubble(drawn, Caption((fitted, curve.note), outcome=evidence.outcome))
+    return save_figures(pages, path)
 
 
 def _references(given: Sequence[str]) -> dict[str, str]:
@@ -102,18 +158,24 @@ def _references(given: Sequence[str]) -> dict[str, str]:
 def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Evidence") -> None:
     """Print a meta-regression for a reader."""
     from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL
+    from alkbayes.presentation.regression import rate_rows
+    from alkbayes.text.names import shown
 
     console = console_for(evidence)
     within = f", cohorts within {found.group}s" if found.group else ""
     say(console, f"Meta-regression of {found.k:,} cohorts, {found.method}{within}, {found.scale} scale")
     print_table(console, _coefficient_rows(console, rows))
-    say(console, f"Moderators: {_omnibus(found)}")
+    say(console, f"Moderators: {_tested(found.omnibus, found.method)}")
+    for term in found.terms if len(found.terms) > 1 else ():
+        say(console, f"  {shown(term.term)}: {_tested(term.test, found.method)}", hang=4)
     say(console, f"Residual heterogeneity: {_residual(found)}")
     if found.q_e is not None:
         name = "likelihood ratio" if found.method in BINOMIAL_NORMAL else "Q_E"
         say(console, f"Test of it: {name} = {figure(found.q_e)}, df {found.q_e_df}, {p_equals(found.q_e_p)}")
     if found.r2 is not None:
         say(console, f"R2: {percent(found.r2, 0)} % of the variance between cohorts goes with the moderators")
+    if found.predictions:
+        print_table(console, rate_rows(found.to_dict()["predictions"], evidence.outcome), space=True)
     say(console, found.note)
 
 
@@ -130,16 +192,15 @@ def _coefficient_rows(console: "Console", rows: list[dict[str, Any]]) -> "Reader
     return table
 
 
-def _omnibus(found: "MetaRegression") -> str:
-    """Return the test of all moderators as text."""
+def _tested(test: "Omnibus | None", method: "PoolingMethod") -> str:
+    """Return a joint test of coefficients as text."""
     from alkbayes.classical.pooling.methods import BINOMIAL_NORMAL
 
-    test = found.omnibus
     if test is None:
         return "no test"
     if test.df2 is not None:
         return f"F = {figure(test.statistic)}, df {test.df1} and {degrees(test.df2)}, {p_equals(test.p)}"
-    name = "likelihood ratio" if found.method in BINOMIAL_NORMAL else "Q_M"
+    name = "likelihood ratio" if method in BINOMIAL_NORMAL else "Q_M"
     return f"{name} = {figure(test.statistic)}, df {test.df1}, {p_equals(test.p)}"
 
 

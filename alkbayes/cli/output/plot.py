@@ -10,7 +10,7 @@ from alkbayes.cli.shared.options import Json, Run
 from alkbayes.cli.shared.output import print_json, print_text
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, FigureError, UsageError
-from alkbayes.plots.kinds import KINDS
+from alkbayes.plots.kinds import KINDS, bubbles_of
 
 KindName = Annotated[
     str,
@@ -35,9 +35,25 @@ Format = Annotated[
         show_default=False,
     ),
 ]
+Moderator = Annotated[
+    str | None,
+    typer.Option(
+        "--moderator",
+        metavar="COLUMN",
+        help="Moderator of the figure `bubble`. Default: each numeric one.",
+        show_default=False,
+    ),
+]
 
 
-def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, json_: Json = False) -> None:
+def command(
+    run: Run,
+    kind: KindName,
+    moderator: Moderator = None,
+    out: Out = None,
+    format_: Format = None,
+    json_: Json = False,
+) -> None:
     """Figures of a finished run, one (85 mm) or two (180 mm) journal columns wide.
 
     Several pages make one PDF, or numbered PNG or SVG files. Existing files are not overwritten.
@@ -46,6 +62,8 @@ def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, j
     """
     if kind not in KINDS:
         raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
+    if moderator is not None and kind != "bubble":
+        raise UsageError(f"--moderator is for the figure bubble; {kind} takes none.")
     with working("drawing"):
         from alkbayes.plots.files import figure_format, save_figures
         from alkbayes.plots.source import RunTables, warning
@@ -57,7 +75,7 @@ def command(run: Run, kind: KindName, out: Out = None, format_: Format = None, j
         path = run / f"{kind}.{ending}" if out is None else out
         check_free([path], "out")
         try:
-            pages = KINDS[kind].draw(tables)
+            pages = KINDS[kind].draw(tables) if moderator is None else bubbles_of(tables, moderator)
         except FigureError as error:
             raise FigureError(f"{run}: {error}") from error
         files = save_figures(pages, path)

@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,6 +145,39 @@ Plots = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV to stdout, nothing else.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown to stdout.")]
+
+
+At = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at",
+        metavar="COLUMN=VALUE,...",
+        help='Rates at values of moderators: "age=50,60,70"; "age=60,line=naive". Repeatable; combinations of all.',
+        show_default=False,
+    ),
+]
+
+
+def values_at(at: list[str] | None) -> dict[str, tuple[str, ...]]:
+    """Return the values of `--at` by column, each once; a part without = is one more value of the column before."""
+    found: dict[str, dict[str, None]] = {}
+    for text in at or ():
+        column = ""
+        for part in text.split(","):
+            name, joint, value = part.partition("=")
+            column, value = (name.strip(), value.strip()) if joint else (column, part.strip())
+            if not column or not value:
+                raise UsageError(
+                    f"found {text!r}; allowed: COLUMN=VALUE, as in age=50,60 or age=60,line=naive.", parameter="at"
+                )
+            found.setdefault(column, {})[value] = None
+    return {column: tuple(values) for column, values in found.items()}
+
+
+def at_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of rates at values with each value in a column of its own."""
+    others = {name: value for name, value in row.items() if name != "at"}
+    return {f"at_{column}": value for column, value in row["at"].items()} | others
 
 
 def limits_of(above: list[float] | None) -> list[float]:

@@ -28,7 +28,8 @@ from alkbayes.reporting.blocks import Bullets, Fold, Heading, Paragraph, Section
 from alkbayes.reporting.pictures import picture
 from alkbayes.reporting.sections.forest import forest_of
 from alkbayes.text.names import is_pair
-from alkbayes.text.wording import capitalised
+from alkbayes.text.names import shown as shown_name
+from alkbayes.text.wording import capitalised, joined
 from alkbayes.vocabulary import Standard
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
             *_contrasts(document),
         ]
         blocks.append(figure_of(tables, "contrasts"))
+    if fit.design.numbers:
+        labels = joined([shown_name(fit.design.labels[column]) for column in fit.design.numbers])
+        blocks += [Heading(f"Rates by {labels}"), figure_of(tables, "bubble")]
     blocks += [
         Heading("Every cohort"),
         forest_of(tables.pooled, tables.cohorts, evidence, sources),
@@ -107,6 +111,8 @@ DESCRIPTIONS = {
     "heterogeneity": "Densities of prior and posterior; medians and intervals are those of the table of heterogeneity.",
     "contrasts": "Odds ratios and differences with intervals; its numbers are those of the tables of contrasts.",
     "shrinkage": "One point for each cohort, observed rate across, posterior median upwards; numbers as in the forest.",
+    "bubble": "One bubble for each cohort, its value across and its observed rate upwards, with the posterior curve of "
+    "the mean and its bands; `alkbayes summary` prints it at any value.",
     "comparison": "One row for each method, with confidence and prediction intervals, the model's own at the top.",
     "funnel": "One point for each cohort, observed rate across and number of {o.units} upwards.",
     "baujat": "One point for each cohort, its share of the heterogeneity across and what leaving it out does upwards.",

@@ -1,13 +1,17 @@
 """A model with a number, from the file to the report."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from typer.testing import Result
 
+from alkbayes.runs.document import RateAtRow
 from alkbayes.runs.run import read_fit
 
 type Command = Callable[..., Result]
@@ -110,7 +114,7 @@ def test_summary_report_and_figures_say_what_a_number_is(alkbayes: Command, run:
     assert "slope of age, per 10 years: zero at 60, one step is 10" in text
     assert r"\beta_{\text{age}} \frac{x_{\text{age[i]}} - 60}{10}" in text
     assert "age 70 vs 52 (the range of the table)" in text
-    assert "Rates are averaged over the patients' values of age, each cohort's its own." in text
+    assert "Pooled rates are averaged over the patients' values of age, each cohort's its own." in text
     assert "SD of the logs of the taus between cohorts over the levels of line" in text
     assert r"\log \tau_{\text{cohort, line}} \sim \log \tau_{\text{cohort}} + " in text
     assert "between cohorts with line pretreated, SD on the logit scale" in text
@@ -136,3 +140,67 @@ def test_a_missing_number_stops_the_fit_unless_the_model_leaves_it_out(alkbayes:
     assert result.exit_code == 3
     assert 'line 8, cohort "g", column age: found nothing; allowed: a number.' in result.stderr
     assert not (home / "none").exists()
+
+
+# rates at values
+
+
+def test_summary_prints_rates_at_values(alkbayes: Command, run: Path) -> None:
+    text = " ".join(alkbayes("summary", run, "--at", "age=55,90,line=naive").stdout.split())
+    assert "Objective response rate at values of moderators, %" in text
+    assert "90 * naive" in text
+    assert "*: extrapolation beyond the values of the cohorts" in text
+    assert "Averaged over the patients with line naive, with these values in place of their own." in text
+
+
+def test_rates_at_values_in_csv_and_json_are_the_same(alkbayes: Command, run: Path) -> None:
+    at = ("--at", "age=55, 60", "--at", "line=naive")
+    rows = list(csv.DictReader(io.StringIO(alkbayes("summary", run, *at, "--csv").stdout)))
+    document = json.loads(alkbayes("summary", run, *at, "--json").stdout)
+    assert [(row["at_age"], row["at_line"], row["estimand"]) for row in rows] == [
+        (age, "naive", estimand) for age in ("55", "60") for estimand in ("typical", "mean", "next_cohort")
+    ]
+    for row, record in zip(rows, document["rates_at"], strict=True):
+        assert record["at"] == {"age": row["at_age"], "line": "naive"}
+        assert float(row["median"]) == pytest.approx(record["median"], rel=1e-12)
+        assert record["low"] < record["median"] < record["high"]
+    TypeAdapter(list[RateAtRow]).validate_python(document["rates_at"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--at", "55"), "error: --at: found '55'; allowed: COLUMN=VALUE, as in age=50,60"),
+        (("--at", "age="), "error: --at: found 'age='; allowed: COLUMN=VALUE"),
+        (("--at", "dose=1"), "error: --at: the model has no effect of dose; allowed: line and age."),
+        (
+            ("--at", "line=niave"),
+            'error: --at: line: found "niave"; allowed: naive and pretreated. Did you mean "naive"',
+        ),
+        (("--csv",), "error: --csv prints the rates of --at, and there is none."),
+        (("--plain", "--at", "age=55"), "error: --plain excludes --json, --csv and --at"),
+    ],
+)
+def test_values_that_cannot_be_are_usage_errors(
+    alkbayes: Command, run: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    result = alkbayes("summary", run, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in " ".join(result.stderr.split())
+
+
+def test_a_bubble_plot_of_a_run_and_in_its_report(alkbayes: Command, run: Path, tmp_path: Path) -> None:
+    for moderator in ((), ("--moderator", "age")):
+        figure = tmp_path / f"bubble{len(moderator)}.svg"
+        result = alkbayes("plot", run, "bubble", *moderator, "--out", figure)
+        assert result.exit_code == 0, result.output
+        text = figure.read_text(encoding="utf-8")
+        assert "Response rate by age and line" in text
+        assert "1 of 8 cohorts is left out, without age: g." in text
+    assert (tmp_path / "bubble0.svg").read_bytes() == (tmp_path / "bubble2.svg").read_bytes()
+    other = alkbayes("plot", run, "bubble", "--moderator", "dose", "--out", tmp_path / "no.svg")
+    assert (other.exit_code, (tmp_path / "no.svg").exists()) == (2, False)
+    assert 'its model has no numeric effect of "dose", only of age.' in " ".join(other.stderr.split())
+    assert alkbayes("plot", run, "cells", "--moderator", "age").exit_code == 2
+    alkbayes("report", run, "--out", tmp_path / "report.md", "--format", "md")
+    assert "### Rates by age" in (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -253,3 +253,38 @@ def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
         result = alkbayes("regress", *arguments)
         assert (result.exit_code, result.stdout) == (code, "")
         assert message in result.stderr
+
+
+def test_interactions_are_tested_term_by_term_and_rates_predicted_at_values(alkbayes: Command) -> None:
+    table = STRANGERS / "debruin_mods.csv"
+    asked = ("regress", "scq*ethnicity", "--data", table, "--reference", "ethnicity=other")
+    lines = [line.strip() for line in alkbayes(*asked, "--at", "scq=5,40").stdout.splitlines()]
+    assert [line.split(":")[0] for line in lines if "F = " in line] == ["Moderators", "scq", "ethnicity", "scq"]
+    assert "scq:ethnicity: F = 0.05, df 1 and 9, p = 0.829" in lines
+    assert "Objective response rate at values of moderators, %" in lines
+    (row,) = [line.split() for line in lines if line.startswith("40 *")]
+    assert row == ["40", "*", "77.1", "42.0–94.0", "33.7–95.7"]
+    document = json.loads(alkbayes(*asked, "--at", "scq=5,40", "--json").stdout)["regression"]
+    five, forty = document["predictions"]
+    assert (five["at"], forty["extrapolated"]) == ({"scq": "5"}, True)
+    assert [term["term"] for term in document["terms"]] == ["scq", "ethnicity", "scq:ethnicity"]
+    rows = list(csv.DictReader(io.StringIO(alkbayes(*asked, "--at", "scq=5,40", "--csv").stdout)))
+    assert [row["at_scq"] for row in rows] == ["5", "40"]
+    assert float(rows[0]["estimate"]) == pytest.approx(five["estimate"], rel=1e-12)
+
+
+def test_one_term_is_tested_once(alkbayes: Command) -> None:
+    assert alkbayes("regress", "n").stdout.count("F = ") == 1
+
+
+def test_a_bubble_plot_of_each_number(alkbayes: Command, tmp_path: Path) -> None:
+    table, figure = STRANGERS / "debruin_mods.csv", tmp_path / "bubble.svg"
+    result = alkbayes("regress", "scq*ethnicity", "year", "--data", table, "--plot", figure)
+    assert result.exit_code == 0, result.output
+    first, second = ((tmp_path / f"bubble-{page}.svg").read_text(encoding="utf-8") for page in (1, 2))
+    assert "Response rate by scq and ethnicity" in first
+    assert "Response rate by year" in second
+    assert "typical rate, 95 % confidence interval" in second
+    again = alkbayes("regress", "ethnicity", "--data", table, "--plot", tmp_path / "no.svg")
+    assert (again.exit_code, (tmp_path / "no.svg").exists()) == (2, False)
+    assert "each of these moderators is a factor" in " ".join(again.stderr.split())
