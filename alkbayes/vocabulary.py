@@ -1,8 +1,11 @@
 """Words of every analysis: estimands, groups and their order, and the common interval probability."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 
 from alkbayes.alk.levels import LEVELS, RESULT_NAMES
 
@@ -15,6 +18,10 @@ ALL = "all"
 
 TOTAL = "total"
 """Heterogeneity of all levels together, and the term that merges two a table cannot separate."""
+
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""Names that can be part of a variable's name as they are."""
+NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]+")
 
 
 class Estimand(StrEnum):
@@ -68,8 +75,16 @@ def joined_key(names: Iterable[str]) -> str:
 
 
 def slug_of(group: str) -> str:
-    """Return a column, or a pair of columns, as part of a variable's name."""
-    return group.replace(":", "_")
+    """Return a column, or a pair of columns, as part of a variable's name: letters, digits and _ of ASCII.
+
+    A name of other characters, such as "J/N", keeps what it can and ends in six digits of its SHA-256, so that "J N"
+    has another. netCDF allows no "/", and formulas no blanks.
+    """
+    slug = group.replace(":", "_")
+    if PLAIN_NAME.fullmatch(slug):
+        return slug
+    kept = "".join(mark for mark in unicodedata.normalize("NFKD", slug) if not unicodedata.combining(mark))
+    return f"{NOT_PLAIN.sub('_', kept).strip('_') or 'column'}_{sha256(group.encode()).hexdigest()[:6]}"
 
 
 def group_row(levels: Mapping[str, str]) -> dict[str, str | None]:

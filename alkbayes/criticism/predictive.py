@@ -286,7 +286,7 @@ def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: n
     """
     if kind is Kind.NEW:
         fresh = {
-            f"z_{term.label}": term.unit_prior.draw(rng, draws[f"z_{term.label}"].shape)
+            f"z_{term.slug}": term.unit_prior.draw(rng, draws[f"z_{term.slug}"].shape)
             for term in design.heterogeneity
         }
         draws = complete(design, {name: values for name, values in draws.items() if name not in ("theta", "p")} | fresh)

@@ -84,7 +84,7 @@ def headline_of(posterior: Posterior) -> list[Reported]:
     """
     effects = [block.label for block in posterior.design.effects if len(block.columns) == 1]
     groups = (ALL, *effects[:1])
-    taus = [f"tau_{term.label}" for term in posterior.design.heterogeneity]
+    taus = [f"tau_{term.slug}" for term in posterior.design.heterogeneity]
     heterogeneity = "tau_total" if len(taus) > 1 else next(iter(taus), None)
 
     def chosen(number: Reported) -> bool:

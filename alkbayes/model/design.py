@@ -239,9 +239,14 @@ class HeterogeneityBlock:
         return self.merged[0] if self.merged else self.label
 
     @property
+    def slug(self) -> str:
+        """Label as part of a variable's name."""
+        return slug_of(self.label)
+
+    @property
     def of_level(self) -> str:
         """Name of the taus of the levels; "tau_cohort_by_line"."""
-        return f"tau_{self.label}" if self.by is None else f"tau_{self.label}_by_{self.by.label}"
+        return f"tau_{self.slug}" if self.by is None else f"tau_{self.slug}_by_{slug_of(self.by.label)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,15 +377,15 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
     if design.rho_prior is not None:
         listed.append(Parameter("rho", None, None, design.rho_prior, "unit"))
     for term in design.heterogeneity:
-        listed.append(Parameter(f"tau_{term.label}", None, None, term.sd_prior, "positive"))
+        listed.append(Parameter(f"tau_{term.slug}", None, None, term.sd_prior, "positive"))
         if term.by is not None:
-            spread = Parameter(f"spread_{term.label}", None, None, term.by.spread_prior, "positive")
-            coords, dim = term.by.free_coords, f"tau_{term.label}_contrast"
-            listed += [spread, Parameter(f"raw_tau_{term.label}", dim, coords, STANDARD_NORMAL, "real")]
+            spread = Parameter(f"spread_{term.slug}", None, None, term.by.spread_prior, "positive")
+            coords, dim = term.by.free_coords, f"tau_{term.slug}_contrast"
+            listed += [spread, Parameter(f"raw_tau_{term.slug}", dim, coords, STANDARD_NORMAL, "real")]
     if not design.effects:
         listed.append(intercept)
     for term in design.heterogeneity:
-        listed.append(Parameter(f"z_{term.label}", term.label, term.units, term.unit_prior, "real"))
+        listed.append(Parameter(f"z_{term.slug}", term.slug, term.units, term.unit_prior, "real"))
     return tuple(listed)
 
 
@@ -409,7 +414,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
     levels_of = _levels_of(spec, frame)
     labels = {column: label_of(column, frame.columns) for column in frame.columns}
     effects, notes = _effects_of(spec, frame, levels_of, labels, numbers)
-    names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
+    names = [f"tau_{slug_of(labels[term.column])}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
     names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
     terms = [_heterogeneity_block(term, frame, labels) for term in spec.heterogeneity]
     group = next((term for term in terms if term.label != label_of(COHORT)), None)
@@ -429,7 +434,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
         if declared.by is not None and term.by is None
     ]
     notes += [
-        spread_note(f"tau_{term.label}", term.unit, term.by.label, term.by.units)
+        spread_note(f"tau_{term.slug}", term.unit, term.by.label, term.by.units)
         for term in terms
         if term.by is not None
     ]

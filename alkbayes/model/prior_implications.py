@@ -281,14 +281,14 @@ def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator
 
 def _parameters(design: Design, sample: Mapping[str, Array]) -> Iterator[tuple[str, str, Array]]:
     """Yield name, scale and draws of each standard deviation, or ratio of two, and correlation."""
-    names = [f"tau_{term.label}" for term in design.heterogeneity]
+    names = [f"tau_{term.slug}" for term in design.heterogeneity]
     names += [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
     for name in names:
         yield name, f"{design.link}_sd", sample[name]
     for term in design.heterogeneity:
         if term.by is not None:
             taus, (one, other) = level_taus(term, sample), term.by.levels[:2]
-            yield f"tau_{term.label}, {term.by.label} {other} over {one}", "sd_ratio", taus[:, 1] / taus[:, 0]
+            yield f"tau_{term.slug}, {term.by.label} {other} over {one}", "sd_ratio", taus[:, 1] / taus[:, 0]
     if len(design.heterogeneity) > 1:
         yield "tau_total", f"{design.link}_sd", total_sd(design, sample)
     if design.rho_prior is not None:
@@ -302,7 +302,7 @@ def _units(
     group = design.group
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
-        deviations = unit_taus(group, sample) * sample[f"z_{group.label}"]
+        deviations = unit_taus(group, sample) * sample[f"z_{group.slug}"]
         yield f"another {group.unit}", middle + deviations[:, 1], middle + deviations[:, 0]
         if cohorts_differ:
             yield f"another cohort of the same {group.label}", cohorts[:, 1], cohorts[:, 0]

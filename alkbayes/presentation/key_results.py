@@ -17,7 +17,7 @@ from alkbayes.presentation.fit import (
     predicted_mark,
 )
 from alkbayes.runs.document import PooledRow
-from alkbayes.text.names import column_title, shown
+from alkbayes.text.names import column_title, is_pair, shown
 from alkbayes.text.wording import (
     SHARE_DECIMALS,
     decimals_of,
@@ -53,7 +53,7 @@ def key_results(document: Document) -> tuple[tuple[str, str], ...]:
 
 def _results(document: Document) -> Iterator[tuple[str, str]]:
     pooled = pooled_by_level(document)
-    columns = [group for group in dict.fromkeys(group for group, _ in pooled) if group != ALL and ":" not in group]
+    columns = dict.fromkeys(row["group"] for row in document["pooled"] if row["group"] != ALL and not is_pair(row))
     overall = pooled[ALL, ALL]
     middle, interval = rate(overall["mean"])
     told = (
@@ -64,7 +64,7 @@ def _results(document: Document) -> Iterator[tuple[str, str]]:
         told += f" {NO_VARIANCE}"
     yield f"Pooled {outcome_of(document).label}", told
     if columns:
-        yield _by_level(columns[0], pooled, document)
+        yield _by_level(next(iter(columns)), pooled, document)
     yield from _largest_contrast(document)
     yield from _heterogeneity(document)
     if names := [shown(row["column"]) for row in document.get("unnamed") or []]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.presentation.fit import SHARES
 from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, rows_by
-from alkbayes.text.names import column_title, level_name, shown
+from alkbayes.text.names import column_title, is_pair, level_name, shown
 from alkbayes.text.wording import (
     MONTH_DECIMALS,
     SHARE_DECIMALS,
@@ -104,7 +104,7 @@ def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
     weighted = _weighted(record)
     cells = []
     for (group, level), estimands in rows_by(record["left_out"], "group", "level", "estimand").items():
-        if ":" in group:
+        if is_pair(estimands["typical"]):
             continue
         typical, plain = estimands["typical"], weighted[group, level]
         numbers = (

@@ -10,9 +10,9 @@ from alkbayes.spec.priors import Record
 Column = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        pattern=r"^[^\p{C}\s](\P{C}*[^\p{C}\s])?$",
         max_length=60,
-        description="the name of a column (letters, digits and _, no digit first, 60 characters at most)",
+        description="the name of a column (on one line, no blank first or last, 60 characters at most)",
     ),
 ]
 LONGEST, LONGEST_HEADING = 60, 20

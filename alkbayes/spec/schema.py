@@ -129,7 +129,7 @@ class ExchangeableEffect(Record):
 
     kind: Literal["exchangeable"]
     column: Column | Annotated[list[Column], Field(min_length=2, max_length=2)] = Field(
-        description="the name of a column (letters, digits and _, no digit first), or a list of two of them"
+        description="the name of a column (on one line, no blank first or last), or a list of two of them"
     )
     sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
     why: Why
@@ -393,10 +393,10 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
         names = {slug, f"{slug}_contrast", f"beta_{slug}", f"raw_{slug}", f"sd_{slug}", f"effect_{slug}"}
         parts.append((f"effect[{position}]", as_written(effect.column), names))
     for position, term in enumerate(spec.heterogeneity):
-        label = label_of(term.column, spec.columns)
+        label = slug_of(label_of(term.column, spec.columns))
         names = {label, f"tau_{label}", f"z_{label}"}
         if term.by is not None:
-            of_level = f"tau_{label}_by_{label_of(term.by, spec.columns)}"
+            of_level = f"tau_{label}_by_{slug_of(label_of(term.by, spec.columns))}"
             names |= {f"spread_{label}", f"raw_tau_{label}", of_level, f"{of_level}_level", f"tau_{label}_contrast"}
         parts.append((f"heterogeneity[{position}]", as_written(term.column), names))
     taken = dict.fromkeys((TOTAL, f"tau_{TOTAL}", f"z_{TOTAL}"), "the heterogeneity in all")

@@ -13,6 +13,7 @@ from alkbayes.spec.schema import BetaBinomial, Spec
 from alkbayes.text.json import records
 from alkbayes.text.names import column_title
 from alkbayes.text.wording import joined
+from alkbayes.vocabulary import slug_of
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
@@ -86,14 +87,14 @@ def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
         units = joined([f"{label}s" for label in term.merged or (term.label,)])
         what = f"heterogeneity between {units}{' together' if term.merged else ''} ({kind}): its "
         what += "scale" if isinstance(unit, StudentT) else "SD"
-        reason = "; ".join(f"tau_{label}: {reasons[label]}" for label in term.merged) or reasons[term.label]
+        reason = "; ".join(f"tau_{slug_of(label)}: {reasons[label]}" for label in term.merged) or reasons[term.label]
         by = "" if term.by is None else column_title(term.by.label)
         if by:
             what += f", each level of {by} with its own; this prior is for their geometric mean"
-        rows.append((f"tau_{term.label}", prior_text(term.sd_prior), what, reason))
+        rows.append((f"tau_{term.slug}", prior_text(term.sd_prior), what, reason))
         if term.by is not None:
             spread = f"SD of the logs of the taus between {units} over the levels of {by}"
-            rows.append((f"spread_{term.label}", prior_text(term.by.spread_prior), spread, reason))
+            rows.append((f"spread_{term.slug}", prior_text(term.by.spread_prior), spread, reason))
     return rows
 
 
