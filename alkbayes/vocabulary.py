@@ -74,6 +74,13 @@ def joined_key(names: Iterable[str]) -> str:
     return ":".join(several)
 
 
+def split_key(key: str) -> tuple[str, ...]:
+    """Return the names that :func:`joined_key` joined; a single name with a colon is taken for several."""
+    names = re.split(r"(?<!\\)((?:\\\\)*):", key)
+    joined = [name + stem for name, stem in zip(names[::2], [*names[1::2], ""], strict=True)]
+    return tuple(re.sub(r"\\(.)", r"\1", name) for name in joined) if len(joined) > 1 else (key,)
+
+
 def slug_of(group: str) -> str:
     """Return a column, or a pair of columns, as part of a variable's name: letters, digits and _ of ASCII.
 
@@ -141,11 +148,12 @@ def label_of(column: str, columns: Iterable[str] | None = None) -> str:
     return LABELS.get(column, column)
 
 
-def in_order(column: str, values: Iterable[str]) -> tuple[str, ...]:
+def in_order(column: str, values: Iterable[str], declared: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return the distinct `values` of `column` in display order.
 
-    A fixed set of values keeps its order; any other is sorted, so that row order never matters.
+    A fixed set of values, `declared` or the field's own, keeps its order; any other is sorted, so that row order never
+    matters.
     """
     present = set(values)
-    fixed = LEVELS.get(column, ())
+    fixed = declared or LEVELS.get(column, ())
     return tuple(level for level in fixed if level in present) + tuple(sorted(present.difference(fixed)))

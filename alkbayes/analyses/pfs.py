@@ -37,6 +37,7 @@ from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import trial_labels
 from alkbayes.inference.importance.medians import MedianPosterior, prior_medians, sample_medians
 from alkbayes.inference.settings import DEFAULT_SEED, MAX_SEED, MAX_STEPS
+from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import Structure, build_structure
 from alkbayes.model.profiles import groups_of
 from alkbayes.spec.medians import MedianSpec, read_median_spec
@@ -218,7 +219,8 @@ def pfs_results(
         if not low <= value <= high:
             raise UsageError(f"--{name}: found {value}; allowed: {low} to {high:,}.")
     spec = spec or read_median_spec(model_path(MEDIAN_MODEL))
-    check_medians(evidence, needed=spec.columns)
+    check_medians(evidence, needed=spec.needed)
+    evidence = stated_cohorts(spec, evidence)
     medians = medians_of(evidence)
     known = known_of(evidence, medians)
     structure = build_structure(spec, medians.frame, medians.patients)
@@ -285,7 +287,8 @@ def prior_table(evidence: "Evidence", spec: MedianSpec, *, seed: int = DEFAULT_S
     pandas.DataFrame
         Columns quantity ("typical median, months"; "ratio of medians"), of, median, low, high.
     """
-    check_medians(evidence, needed=spec.columns)
+    check_medians(evidence, needed=spec.needed)
+    evidence = stated_cohorts(spec, evidence)
     medians = medians_of(evidence)
     structure = build_structure(spec, medians.frame, medians.patients)
     prior = prior_medians(structure, medians, seed=seed, draws=PRIOR_DRAWS)

@@ -1,7 +1,7 @@
 """Results of a fit: the tables, and the document printed by `fit --json` and kept in a run."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,7 +96,7 @@ def results_of(fit: "Fit") -> Results:
             "model": fit.spec.name,
             "question": fit.spec.question,
             "link": fit.design.link,
-            "outcome": asdict(evidence.outcome),
+            "outcome": evidence.outcome.as_record(),
             "standard": str(fit.standard),
             # Why this model, if nobody named one, and which columns it leaves out: the command adds these.
             "chosen": None,

@@ -101,5 +101,8 @@ def _constant_data(design: Design) -> xr.Dataset:
     for column, values in design.covariates.items():
         variables[slug_of(column)] = ("cohort", values)
     if design.group is not None:
-        variables[f"{slug_of(design.group.unit)}_of_cohort"] = ("cohort", np.array(design.group.units)[design.group.index])
+        variables[f"{slug_of(design.group.unit)}_of_cohort"] = (
+            "cohort",
+            np.array(design.group.units)[design.group.index],
+        )
     return xr.Dataset(variables, coords={"cohort": list(design.cohorts)})

@@ -142,18 +142,27 @@ def groups_of(design: Structure) -> Iterator[Group]:
     of_levels = [block for block in design.effects if not block.numbers]
     single = [block for block in of_levels if len(block.columns) == 1]
     for block in single:
-        for level in block.levels:
+        for level in shown_levels(design, block):
             if (members := design.profiles[block.columns[0]] == level).any():
                 yield Group({block.label: level}, members)
     pairs = [STRATA] if set(STRATA) <= set(design.level_columns) else []
     pairs += [block.columns for block in of_levels if len(block.columns) == 2 and block.columns != STRATA]
-    order = {block.columns[0]: block.levels for block in single}
+    order = {block.columns[0]: shown_levels(design, block) for block in single}
     for first, second in pairs:
         for one, two in itertools.product(order[first], order[second]):
             members = (design.profiles[first] == one) & (design.profiles[second] == two)
             if members.any():
                 labels = design.labels[first], design.labels[second]
                 yield Group(dict(zip(labels, (one, two), strict=True)), members)
+
+
+def shown_levels(design: Structure, block: EffectBlock) -> tuple[str, ...]:
+    """Return the levels of a column's effect as tables have them: in the order that the model file gives, if it does.
+
+    Otherwise a reference comes first.
+    """
+    column = block.columns[0]
+    return design.declared.in_order(column, block.levels) if design.declared.levels(column) else block.levels
 
 
 def compared_levels(
@@ -177,7 +186,7 @@ def compared_levels(
         if len(block.columns) > 1:
             continue
         column = block.columns[0]
-        observed = [level for level in block.levels if (design.profiles[column] == level).any()]
+        observed = [level for level in shown_levels(design, block) if (design.profiles[column] == level).any()]
         support = common_support(design, column)
         for reference, level in itertools.combinations(observed, 2):
             members = np.isin(design.profiles[column], (reference, level))
@@ -215,7 +224,9 @@ def _stepped(
     crossed = [other for other in block.columns if other not in block.numbers]
     if len(block.numbers) > 1:
         return  # the two numbers are each compared by their own effect
-    levels = [level for factor in block.factors if factor.columns[0] in crossed for level in factor.levels]
+    levels = [
+        level for factor in block.factors if factor.columns[0] in crossed for level in shown_levels(design, factor)
+    ]
     for level in levels or [""]:
         members = design.profiles[crossed[0]] == level if crossed else np.ones(len(design.cohorts), dtype=np.bool_)
         if not members.any():
@@ -235,7 +246,9 @@ def _stepped(
             other=sides[1],
             given=(profiles_of[0], profiles_of[1]),
             seen=np.ones(len(used), dtype=np.bool_),
-            over=f"the {design.units} with {design.labels[crossed[0]]} {level}" if crossed else of_all_cohorts(design),
+            over=f"the {design.units} with {design.declared.name(design.labels[crossed[0]])} {level}"
+            if crossed
+            else of_all_cohorts(design),
         )
 
 

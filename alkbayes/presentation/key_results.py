@@ -10,6 +10,7 @@ from alkbayes.presentation.fit import (
     Document,
     cohorts_vary,
     cross_check_faults,
+    declared_in,
     measures,
     outcome_of,
     patients_of,
@@ -17,7 +18,7 @@ from alkbayes.presentation.fit import (
     predicted_mark,
 )
 from alkbayes.runs.document import PooledRow
-from alkbayes.text.names import column_title, is_pair, shown
+from alkbayes.text.names import is_pair, shown
 from alkbayes.text.wording import (
     SHARE_DECIMALS,
     decimals_of,
@@ -58,7 +59,7 @@ def _results(document: Document) -> Iterator[tuple[str, str]]:
     middle, interval = rate(overall["mean"])
     told = (
         f"{middle} % on average ({PROB} credible interval {interval}); {limits(overall['next_cohort'])} % in "
-        f"{new_cohort(document['heterogeneity_unit'])} ({PROB} prediction interval)."
+        f"{new_cohort(unit_of(document))} ({PROB} prediction interval)."
     )
     if not cohorts_vary(document):
         told += f" {NO_VARIANCE}"
@@ -92,7 +93,7 @@ def _by_level(
     told = f"{each}. Percent, {f'over {over}' if over else own}"
     told += ", lowest and highest level." if several else "."
     meanings = "; ".join(f"{mark} {meaning}" for mark, meaning in PREDICTED.items() if mark in marks.values())
-    return f"By {column_title(column)}", f"{told} {meanings.format(o=outcome)}." if meanings else told
+    return f"By {declared_in(document).heading(column)}", f"{told} {meanings.format(o=outcome)}." if meanings else told
 
 
 def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
@@ -113,7 +114,7 @@ def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
     middle, interval = difference(largest)
     lower = largest["median"] < 0
     likely = 1 - largest["prob_better"] if lower else largest["prob_better"]
-    column = column_title(largest["column"])
+    column = declared_in(document).heading(largest["column"])
     told = (
         f"{column}, {shown(largest['contrast'])}: {middle} points ({interval}), odds ratio "
         f"{ratio(odds)}; probability of {'a lower' if lower else 'a higher'} rate {probability(likely)}. "

@@ -98,7 +98,9 @@ def moderators_of(
         raise no_such_column(missing, available, "to regress on")
     if strangers := dict.fromkeys(column for column in (*levels, *references) if column not in wanted):
         raise UsageError(f"{listed([*strangers])} cannot have levels here; regressed on: {listed(wanted)}.")
-    _check_numbers(evidence, [column for column in wanted if column not in {*levels, *LEVELS, "n"}])
+    declared = evidence.outcome.declared
+    with_levels = {*LEVELS, *(column for column in wanted if declared.levels(column))}
+    _check_numbers(evidence, [column for column in wanted if column not in {*levels, *with_levels, "n"}])
     asked = ", ".join(wanted)
     each = wanted[0] if len(wanted) == 1 else f"each of {asked}"
     stated = (frame[list(wanted)].astype(str) != "").all(axis=1).to_numpy()
@@ -109,7 +111,12 @@ def moderators_of(
     for column in wanted:
         label = label_of(column, frame.columns)
         block, labels = _block(
-            column, label, kept[column], as_levels=column in levels, reference=references.get(column)
+            column,
+            label,
+            kept[column],
+            as_levels=column in {*levels, *with_levels},
+            reference=references.get(column),
+            declared=declared.levels(column),
         )
         if not labels:
             which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
@@ -147,11 +154,17 @@ def moderators_of(
 
 
 def _block(
-    column: str, label: str, values: "pd.Series[str]", *, as_levels: bool, reference: str | None
+    column: str,
+    label: str,
+    values: "pd.Series[str]",
+    *,
+    as_levels: bool,
+    reference: str | None,
+    declared: tuple[str, ...],
 ) -> tuple[Floats, list[str]]:
     """Return the columns of one moderator, called `label`, and their names; empty if it does not vary."""
     numbers = [number_in(str(value)) for value in values]
-    if not as_levels and column not in LEVELS and None not in numbers:
+    if not as_levels and None not in numbers:
         if reference is not None:
             raise UsageError(
                 f"{column} is a column of numbers, which have no reference level.\n{_as_factor(column)}",
@@ -160,8 +173,8 @@ def _block(
         block = np.array(numbers, dtype=np.float64)
         return block[:, None], [f"{label} (per unit)"] if np.ptp(block) > 0 else []
     text = values.astype(str).to_numpy(dtype=object)
-    found = in_order(column, text)
-    if column not in LEVELS and None not in numbers:
+    found = in_order(column, text, declared)
+    if not declared and column not in LEVELS and None not in numbers:
         found = tuple(sorted(found, key=float))
     first = found[0] if reference is None else reference
     if first not in found:

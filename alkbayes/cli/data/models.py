@@ -1,5 +1,6 @@
 """`alkbayes models`: the model files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,11 +77,13 @@ def command(name: Name = None, data: TableSource | None = None, json_: Json = Fa
 def _show_median_model(path: Path, data: "TableSource | None", *, json_: bool) -> None:
     """Print a model of medians, and what its priors say of these."""
     from alkbayes.analyses.pfs import prior_table
+    from alkbayes.evidence.outcomes import ORR
     from alkbayes.evidence.table import read_evidence
     from alkbayes.spec.medians import read_median_spec
 
     spec = read_median_spec(path)
-    implied = records(prior_table(read_evidence(data, needed=spec.columns), spec))
+    counted = replace(ORR, declared=spec.declared)
+    implied = records(prior_table(read_evidence(data, needed=spec.needed, outcome=counted), spec))
     if json_:
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": implied})
         return

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.evidence.sources import columns_text
 from alkbayes.inference.settings import Engine
-from alkbayes.presentation.fit import cohorts_vary, notes_in
+from alkbayes.presentation.fit import cohorts_vary, notes_in, unit_of
 from alkbayes.report.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
 from alkbayes.runs.run import MODEL_FILE, POSTERIOR_FILE, RUN_FILE
+from alkbayes.text.names import several as plural
 from alkbayes.text.notes import NoteKind
 from alkbayes.text.wording import capitalised
 
@@ -50,10 +51,10 @@ def limits_section(tables: "RunTables") -> Section:
         *LIMITS,
     ]
     if cohorts_vary(document):
-        unit = document["heterogeneity_unit"] if several else None
+        unit = unit_of(document) if several else None
         said.append(
-            f"Heterogeneity between {unit or 'cohort'}s is estimated from few units, so that prediction intervals are "
-            "themselves uncertain."
+            f"Heterogeneity between {plural(unit or 'cohort')} is estimated from few units, so that prediction "
+            "intervals are themselves uncertain."
         )
     if any(row["parameter"].startswith("sd_") for row in document["heterogeneity"]):
         said.append(SHRUNK)
