@@ -83,7 +83,7 @@ class Comparison:
     contrast
         The two levels and the label of their effect.
     share
-        Share of patients with each profile, shape (profile,).
+        Share of patients with each profile, shape (profile,); where slopes are compared, negative at the second level.
     one, other
         Linear predictors with the first and with the second level, shape (draw, profile).
     given
@@ -176,12 +176,14 @@ def compared_levels(
 
     These are the patients of both levels; under the standard `same`, those shared by all rows of the column. A number
     is compared at its centre and one step above it over all patients, and in an interaction with levels over those of
-    each level; other numbers stay as they are.
+    each level; other numbers stay as they are. The slopes of each two levels are compared too.
     """
     had = set(_levels(design, profiles))
     for block in design.effects:
         if block.numbers:
             yield from _stepped(design, draws, profiles, profile_of_cohort, block)
+            if len(block.numbers) < len(block.columns):
+                yield from _slopes_compared(design, draws, profiles, profile_of_cohort, block)
             continue
         if len(block.columns) > 1:
             continue
@@ -249,6 +251,40 @@ def _stepped(
             over=f"the {design.units} with {design.declared.name(design.labels[crossed[0]])} {level}"
             if crossed
             else of_all_cohorts(design),
+        )
+
+
+def _slopes_compared(
+    design: Structure,
+    draws: Mapping[str, Array],
+    profiles: Mapping[str, NDArray[np.str_]],
+    profile_of_cohort: Index,
+    block: EffectBlock,
+) -> Iterator[Comparison]:
+    """Yield the slopes of a number in each two levels that it is crossed with, over all patients.
+
+    The step at the first level counts as it is, that at the second with the opposite sign, so that a difference is one
+    of differences, and an odds ratio a ratio of odds ratios.
+    """
+    column, number = next(iter(block.numbers.items()))
+    (factor,) = (factor for factor in block.factors if not factor.numbers)
+    crossed = factor.columns[0]
+    observed = [level for level in shown_levels(design, factor) if (design.profiles[crossed] == level).any()]
+    shares = patient_shares(design, np.ones(len(design.cohorts), dtype=np.bool_), profile_of_cohort)
+    count = len(shares)
+    for second, first in itertools.combinations(observed, 2):
+        twice = {name: np.tile(values, 2) for name, values in profiles.items()}
+        twice[crossed] = np.repeat([first, second], count)
+        centre, above = (twice | {column: np.full(2 * count, value)} for value in number.ends)
+        one, other = (profile_predictors(design, draws, given, count=2 * count) for given in (above, centre))
+        yield Comparison(
+            contrast=Contrast(block.label, first=first, second=second, step=f"difference of slopes, {number.step}"),
+            share=np.concatenate([shares, -shares]),
+            one=one,
+            other=other,
+            given=(above, centre),
+            seen=np.ones(2 * count, dtype=np.bool_),
+            over=of_all_cohorts(design),
         )
 
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from alkbayes.errors import UsageError
 from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
+from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.numbers import number_in
 from alkbayes.evidence.outcomes import Outcome
+from alkbayes.evidence.table import trial_names
 from alkbayes.inference.fit import Fit
 from alkbayes.model.design import number_text
 from alkbayes.model.predictive import heterogeneity_of
@@ -154,13 +156,15 @@ def levels_of(fit: Fit) -> dict[str, tuple[str, ...]]:
     possible in a numeric column; its levels here are the table's, in order.
     """
     found: dict[str, tuple[str, ...]] = {}
+    frame = fit.evidence.frame
     in_order = fit.design.declared.in_order
     for effect in fit.spec.effect:
         for column in effect.columns:
             if column in fit.design.numbers:
                 found[column] = tuple(sorted(set(fit.design.profiles[column].tolist()), key=float))
                 continue
-            observed = in_order(column, fit.evidence.frame[column].astype(str).tolist())
+            cells = trial_names(frame) if column == TRIAL else frame[column].astype(str).tolist()
+            observed = in_order(column, cells)
             blocks = [block for block in fit.design.effects if column in block.columns]
             if blocks and all(len(block.columns) == 1 for block in blocks):
                 # The reference of a fixed effect is a level even without cohorts; it is then in no interaction.

@@ -24,7 +24,7 @@ from alkbayes.text.wording import (
     size,
     unsigned_zero,
 )
-from alkbayes.vocabulary import ALL, label_of, slug_of
+from alkbayes.vocabulary import ALL, label_of, slug_of, split_key
 
 type Document = FitDocument
 """Contents of `run.json`, printed by `fit --json`."""
@@ -147,6 +147,12 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
 def contrast_notes(contrasts: Iterable[ContrastRow], outcome: Outcome) -> list[str]:
     """Return the meaning of the marks in these contrasts, if any."""
     return [SIDE_PREDICTED.format(o=outcome)] if any(map(is_partly_predicted, contrasts)) else []
+
+
+def compares_slopes(row: ContrastRow, pooled: Iterable[PooledRow]) -> bool:
+    """Return whether a contrast is of a number's slopes at two levels: its sides are levels, not values at a level."""
+    groups = split_key(row["column"])
+    return len(groups) > 1 and any(each["group"] in groups and each["level"] == row["first"] for each in pooled)
 
 
 def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, ContrastRow]]]:

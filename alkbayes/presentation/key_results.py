@@ -9,6 +9,7 @@ from alkbayes.presentation.fit import (
     WHOLLY_PREDICTED,
     Document,
     cohorts_vary,
+    compares_slopes,
     cross_check_faults,
     declared_in,
     measures,
@@ -16,6 +17,7 @@ from alkbayes.presentation.fit import (
     patients_of,
     pooled_by_level,
     predicted_mark,
+    unit_of,
 )
 from alkbayes.runs.document import PooledRow
 from alkbayes.text.names import is_pair, shown
@@ -101,7 +103,9 @@ def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
     rows = [
         row
         for row in document["contrasts"]
-        if row["scale"] == "risk_difference" and predicted_mark(row) != WHOLLY_PREDICTED
+        if row["scale"] == "risk_difference"
+        and predicted_mark(row) != WHOLLY_PREDICTED
+        and not compares_slopes(row, document["pooled"])
     ]
     if not rows:
         return

@@ -1,6 +1,6 @@
 """Plain-language summary of a fit, composed from its numbers without presuming their direction."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -13,10 +13,12 @@ from alkbayes.presentation.fit import (
     ALL_PREDICTED,
     Document,
     cohorts_vary,
+    compares_slopes,
     contrasts_by_column,
     cross_check_faults,
     outcome_of,
     pooled_by_level,
+    unit_of,
     varying_units,
 )
 from alkbayes.runs.document import ContrastRow, PooledRow
@@ -103,7 +105,7 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
         yield [*_levels(column, pooled, outcome), *differences]
     for column in contrasts:
         if column not in columns:
-            yield [*_along(column, contrasts[column], outcome)]
+            yield [*_along(column, contrasts[column], document["pooled"], outcome)]
     rebuilt = [REBUILT] if evidence["source"] == BUNDLED else []
     numbers = [column for column in contrasts if column not in columns]
     yield [*_left_out(document), _caution(document, list(contrasts), numbers, outcome), *rebuilt]
@@ -240,10 +242,14 @@ def _difference(column: str, row: ContrastRow, outcome: Outcome) -> str:
 
 
 def _along(
-    column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]], outcome: Outcome
+    column: str,
+    contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]],
+    levels: Sequence[PooledRow],
+    outcome: Outcome,
 ) -> Iterator[str]:
     """Return sentences on a number: how the rate changes with it where the sign is settled."""
-    rows = [scales["risk_difference"] for scales in contrasts.values()]
+    differences = (scales["risk_difference"] for scales in contrasts.values())
+    rows = [row for row in differences if not compares_slopes(row, levels)]
     settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
     title = outcome.declared.heading(column)
     if not settled:

@@ -93,7 +93,9 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
 
     warning = "" if results.converged else f"NOT CONVERGED, DO NOT USE: {'; '.join(results.failures)}"
     caption = Caption(
-        (f"Evidence: {evidence.source}.", *results.notes[:2], *(note.text for note in results.cautions)), warning
+        (f"Evidence: {evidence.source}.", *results.notes[:2], *(note.text for note in results.cautions)),
+        warning,
+        evidence.outcome,
     )
     for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
         print_note(f"Figure: {file}")

@@ -13,13 +13,14 @@ from alkbayes.cli.shared.output import message_console, print_json, print_note, 
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.sources import TableSource
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from alkbayes.evidence.outcomes import Outcome
-    from alkbayes.spec.schema import Spec
+    from alkbayes.spec.schema import Declaration, Spec
 
 Name = Annotated[
     str | None,
@@ -120,7 +121,13 @@ def _implied(spec: "Spec", data: "TableSource | None") -> "pd.DataFrame | None":
 
 def _columns(spec: "Spec") -> list[str]:
     """Return a model's required columns besides those of every table."""
-    return [*(() if spec.outcome.usual else spec.outcome.columns), *spec.columns]
+    return [*(() if spec.outcome.usual else spec.outcome.columns), *_named(spec)]
+
+
+def _named(spec: "Declaration[Any]") -> list[str]:
+    """Return the columns that a model's parts need: without a column of trials each cohort is a trial of its own."""
+    effects = {column for effect in spec.effect for column in effect.columns}
+    return [column for column in spec.columns if column != TRIAL or column in effects]
 
 
 def _line(model: str) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def _line(model: str) -> dict[str, Any]:
     return {
         "name": spec.name,
         "question": spec.question,
-        "columns": list(spec.columns) if isinstance(spec, MedianSpec) else _columns(spec),
+        "columns": _named(spec) if isinstance(spec, MedianSpec) else _columns(spec),
         "default": spec.name == DEFAULT_MODEL,
     }
 
