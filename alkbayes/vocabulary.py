@@ -1,8 +1,11 @@
 """Words of every analysis: estimands, groups and their order, and the common interval probability."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 
 from alkbayes.alk.levels import LEVELS, RESULT_NAMES
 
@@ -15,6 +18,10 @@ ALL = "all"
 
 TOTAL = "total"
 """Heterogeneity of all levels together, and the term that merges two a table cannot separate."""
+
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""Names that can be part of a variable's name as they are."""
+NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]+")
 
 
 class Estimand(StrEnum):
@@ -67,9 +74,24 @@ def joined_key(names: Iterable[str]) -> str:
     return ":".join(several)
 
 
+def split_key(key: str) -> tuple[str, ...]:
+    """Return the names that :func:`joined_key` joined; a single name with a colon is taken for several."""
+    names = re.split(r"(?<!\\)((?:\\\\)*):", key)
+    joined = [name + stem for name, stem in zip(names[::2], [*names[1::2], ""], strict=True)]
+    return tuple(re.sub(r"\\(.)", r"\1", name) for name in joined) if len(joined) > 1 else (key,)
+
+
 def slug_of(group: str) -> str:
-    """Return a column, or a pair of columns, as part of a variable's name."""
-    return group.replace(":", "_")
+    """Return a column, or a pair of columns, as part of a variable's name: letters, digits and _ of ASCII.
+
+    A name of other characters, such as "J/N", keeps what it can and ends in six digits of its SHA-256, so that "J N"
+    has another. netCDF allows no "/", and formulas no blanks.
+    """
+    slug = group.replace(":", "_")
+    if PLAIN_NAME.fullmatch(slug):
+        return slug
+    kept = "".join(mark for mark in unicodedata.normalize("NFKD", slug) if not unicodedata.combining(mark))
+    return f"{NOT_PLAIN.sub('_', kept).strip('_') or 'column'}_{sha256(group.encode()).hexdigest()[:6]}"
 
 
 def group_row(levels: Mapping[str, str]) -> dict[str, str | None]:
@@ -126,11 +148,12 @@ def label_of(column: str, columns: Iterable[str] | None = None) -> str:
     return LABELS.get(column, column)
 
 
-def in_order(column: str, values: Iterable[str]) -> tuple[str, ...]:
+def in_order(column: str, values: Iterable[str], declared: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return the distinct `values` of `column` in display order.
 
-    A fixed set of values keeps its order; any other is sorted, so that row order never matters.
+    A fixed set of values, `declared` or the field's own, keeps its order; any other is sorted, so that row order never
+    matters.
     """
     present = set(values)
-    fixed = LEVELS.get(column, ())
+    fixed = declared or LEVELS.get(column, ())
     return tuple(level for level in fixed if level in present) + tuple(sorted(present.difference(fixed)))

@@ -267,7 +267,7 @@ def _over(joint: Joint, first: Mapping[str, Array]) -> dict[str, Array]:
             draws["alpha"] = draws["alpha"] + effects[..., block.index[joint.cohort_of]] @ share
         else:
             draws[f"effect_{same.slug}"] = effects[..., [block.levels.index(level) for level in same.levels]]
-    return draws | {f"tau_{term.label}": first[f"tau_{term.label}"] for term in joint.second.heterogeneity}
+    return draws | {f"tau_{term.slug}": first[f"tau_{term.slug}"] for term in joint.second.heterogeneity}
 
 
 def _sampled(

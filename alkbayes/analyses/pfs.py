@@ -6,7 +6,7 @@ alternative assumption about reported medians.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,7 @@ from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import trial_labels
 from alkbayes.inference.importance.medians import MedianPosterior, prior_medians, sample_medians
 from alkbayes.inference.settings import DEFAULT_SEED, MAX_SEED, MAX_STEPS
+from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import Structure, build_structure
 from alkbayes.model.profiles import groups_of
 from alkbayes.spec.medians import MedianSpec, read_median_spec
@@ -96,6 +97,7 @@ class PfsRecord(TypedDict):
     settings: dict[str, int]
     notes: list[str]
     cautions: list[str]
+    declared: NotRequired[dict[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ class PfsResults:
             settings=self.settings,
             notes=list(self.notes),
             cautions=[note.text for note in self.cautions],
+            declared=self.spec.declared.as_record(),
         )
         plain: PfsRecord = finite_or_none(record)
         return plain
@@ -218,7 +221,8 @@ def pfs_results(
         if not low <= value <= high:
             raise UsageError(f"--{name}: found {value}; allowed: {low} to {high:,}.")
     spec = spec or read_median_spec(model_path(MEDIAN_MODEL))
-    check_medians(evidence, needed=spec.columns)
+    check_medians(evidence, needed=spec.needed)
+    said, evidence = len(evidence.notes), stated_cohorts(spec, evidence)
     medians = medians_of(evidence)
     known = known_of(evidence, medians)
     structure = build_structure(spec, medians.frame, medians.patients)
@@ -249,7 +253,7 @@ def pfs_results(
         assumptions=pd.concat(assumptions, ignore_index=True)[ASSUMPTION_COLUMNS],
         posterior=posterior,
         failures=tuple(failures),
-        notes=(*_sentences(known, medians, weighted, left_out), *structure.notes),
+        notes=(*evidence.notes[said:], *_sentences(known, medians, weighted, left_out), *structure.notes),
         cautions=notes_of(
             *CAUTIONS,
             *([Note(NoteKind.NOT_RANDOMISED, ORR.not_randomised(evidence.trials))] if len(contrasts) else []),
@@ -285,7 +289,8 @@ def prior_table(evidence: "Evidence", spec: MedianSpec, *, seed: int = DEFAULT_S
     pandas.DataFrame
         Columns quantity ("typical median, months"; "ratio of medians"), of, median, low, high.
     """
-    check_medians(evidence, needed=spec.columns)
+    check_medians(evidence, needed=spec.needed)
+    evidence = stated_cohorts(spec, evidence)
     medians = medians_of(evidence)
     structure = build_structure(spec, medians.frame, medians.patients)
     prior = prior_medians(structure, medians, seed=seed, draws=PRIOR_DRAWS)

@@ -61,12 +61,12 @@ def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Genera
             free[f"sd_{block.slug}"] = np.full((1, 1), scale)
             free[block.free] = (differences @ block.basis / (scale or 1.0))[None, None, :]
     for term in design.heterogeneity:
-        free[f"tau_{term.label}"] = np.full((1, 1), truth.tau / np.sqrt(len(design.heterogeneity)))
+        free[f"tau_{term.slug}"] = np.full((1, 1), truth.tau / np.sqrt(len(design.heterogeneity)))
         if term.by is not None:
             # All levels alike.
-            free[f"spread_{term.label}"] = np.zeros((1, 1))
-            free[f"raw_tau_{term.label}"] = np.zeros((1, 1, len(term.by.levels) - 1))
-        free[f"z_{term.label}"] = term.unit_prior.draw(rng, (1, 1, len(term.units)))
+            free[f"spread_{term.slug}"] = np.zeros((1, 1))
+            free[f"raw_tau_{term.slug}"] = np.zeros((1, 1, len(term.by.levels) - 1))
+        free[f"z_{term.slug}"] = term.unit_prior.draw(rng, (1, 1, len(term.units)))
     return complete(design, free)
 
 

@@ -286,7 +286,7 @@ def _standard_deviations(design: Design, points: int) -> tuple[dict[str, Array],
     """Return prior draws of a model's standard deviations by name, and of an added effect's, (point,)."""
     rng = np.random.default_rng(SEED)
     priors = {f"sd_{block.slug}": block.sd_prior for block in design.effects if block.sd_prior is not None}
-    priors |= {f"tau_{term.label}": term.sd_prior for term in design.heterogeneity}
+    priors |= {f"tau_{term.slug}": term.sd_prior for term in design.heterogeneity}
     sds = {name: prior.draw(rng, (points,)) for name, prior in priors.items()}
     return sds, ADDED.draw(rng, (points,))
 
@@ -314,7 +314,7 @@ def _covariance(design: Design, sds: Mapping[str, Array], point: int) -> Array:
         total = total + sd**2 * rows @ rows.T
     for term in design.heterogeneity:
         width = STUDENT_WIDTH if isinstance(term.unit_prior, StudentT) else 1.0
-        total = total + (width * sds[f"tau_{term.label}"][point]) ** 2 * (term.index[:, None] == term.index)
+        total = total + (width * sds[f"tau_{term.slug}"][point]) ** 2 * (term.index[:, None] == term.index)
     return total
 
 

@@ -107,7 +107,7 @@ def rates_given_others(design: Design, draws: Mapping[str, Array], cohort: int, 
     group = design.group
     if group is not None and others.size > 0:
         target = Target(restricted(design, others))
-        deviation = target.draw_deviations(*positions(target, draws), rng)[f"z_{group.label}"]
+        deviation = target.draw_deviations(*positions(target, draws), rng)[f"z_{group.slug}"]
         tau = unit_taus(restricted(design, np.array([cohort], dtype=np.intp)).heterogeneity[0], flat)
         logits = logits + tau * deviation
         own = replace(own, group=None)

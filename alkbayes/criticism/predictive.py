@@ -31,7 +31,7 @@ from alkbayes.model.draws import complete, from_prior
 from alkbayes.model.predictive import response_rates
 from alkbayes.model.summary import equal_tailed
 from alkbayes.text.json import records
-from alkbayes.vocabulary import INTERVAL_PROB, group_row, in_order, label_of
+from alkbayes.vocabulary import INTERVAL_PROB, group_row, label_of
 
 type Array = NDArray[np.float64]
 type Counts = NDArray[np.int64]
@@ -286,8 +286,7 @@ def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: n
     """
     if kind is Kind.NEW:
         fresh = {
-            f"z_{term.label}": term.unit_prior.draw(rng, draws[f"z_{term.label}"].shape)
-            for term in design.heterogeneity
+            f"z_{term.slug}": term.unit_prior.draw(rng, draws[f"z_{term.slug}"].shape) for term in design.heterogeneity
         }
         draws = complete(design, {name: values for name, values in draws.items() if name not in ("theta", "p")} | fresh)
     rates = response_rates(design, draws, rng=rng)
@@ -398,6 +397,7 @@ def _cells(fit: Fit) -> Iterator[tuple[dict[str, str], NDArray[np.bool_]]]:
     if not columns:
         yield {}, np.ones(len(frame), dtype=np.bool_)
         return
+    in_order = fit.evidence.outcome.declared.in_order
     levels = [in_order(column, frame[column].tolist()) for column in columns]
     for first in levels[0]:
         for second in levels[1] if len(levels) > 1 else ("",):

@@ -38,6 +38,8 @@ class Reported:
         proportions in [0, 1], risk differences in [-1, 1], SDs on the link scale.
     contrast
         The levels of a contrast, else None.
+    heading
+        Heading of the group, if not that of its name.
     """
 
     table: str
@@ -46,13 +48,14 @@ class Reported:
     measure: str
     draws: Array
     contrast: Contrast | None = None
+    heading: str = ""
 
     @property
     def name(self) -> str:
         """Name for a reader, such as "overall, mean", "line naive, mean" or "line pretreated vs naive, odds ratio"."""
         if self.table == HETEROGENEITY:
             return self.level
-        place = column_title(ALL) if self.group == ALL else f"{column_title(self.group)} {self.level}"
+        place = column_title(ALL) if self.group == ALL else f"{self.heading or column_title(self.group)} {self.level}"
         return f"{place}, {self.measure.replace('_', ' ')}"
 
     @property
@@ -63,11 +66,13 @@ class Reported:
 
 def reported_of(posterior: Posterior) -> Iterator[Reported]:
     """Yield every estimate in the tables of pooled rates, contrasts and heterogeneity, in order."""
+    heading = posterior.design.declared.heading
     for row, draws in pooled_draws(posterior):
-        yield Reported(POOLED, str(row["group"]), str(row["level"]), str(row["estimand"]), draws)
+        group = str(row["group"])
+        yield Reported(POOLED, group, str(row["level"]), str(row["estimand"]), draws, heading=heading(group))
     for compared, scale, draws in contrast_draws(posterior):
         contrast = compared.contrast
-        yield Reported(CONTRAST, contrast.column, contrast.name, scale, draws, contrast)
+        yield Reported(CONTRAST, contrast.column, contrast.name, scale, draws, contrast, heading(contrast.column))
     for parameter, draws in heterogeneity_draws(posterior):
         yield Reported(HETEROGENEITY, "", parameter, MEASURES.get(parameter, "sd"), draws)
 
@@ -84,7 +89,7 @@ def headline_of(posterior: Posterior) -> list[Reported]:
     """
     effects = [block.label for block in posterior.design.effects if len(block.columns) == 1]
     groups = (ALL, *effects[:1])
-    taus = [f"tau_{term.label}" for term in posterior.design.heterogeneity]
+    taus = [f"tau_{term.slug}" for term in posterior.design.heterogeneity]
     heterogeneity = "tau_total" if len(taus) > 1 else next(iter(taus), None)
 
     def chosen(number: Reported) -> bool:

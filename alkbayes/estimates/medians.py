@@ -130,7 +130,7 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
     structure, draws = of.structure, of.posterior.draws
     own = np.exp(draws["theta"])
     heterogeneity = Heterogeneity(
-        taus=tuple(draws[f"tau_{term.label}"] for term in structure.heterogeneity),
+        taus=tuple(draws[f"tau_{term.slug}"] for term in structure.heterogeneity),
         priors=tuple(term.unit_prior for term in structure.heterogeneity),
         rho=None,
     )
@@ -196,7 +196,7 @@ def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.Dat
     """
     of, errors = _profiled(posterior), median_errors(posterior)
     structure, draws = of.structure, posterior.draws
-    values = {f"tau_{term.label}": draws[f"tau_{term.label}"] for term in structure.heterogeneity}
+    values = {f"tau_{term.slug}": draws[f"tau_{term.slug}"] for term in structure.heterogeneity}
     if len(structure.heterogeneity) > 1:
         values["tau_total"] = of.total
     values |= {name: draw for name, draw in draws.items() if name.startswith("sd_")}

@@ -252,10 +252,15 @@ def contrast_draws(posterior: Posterior) -> Iterator[tuple[Comparison, str, Arra
 
 
 def profile_odds_ratio(link: Link, one: Array, other: Array, weights: Array) -> Array:
-    """Return the odds ratio, shape (draw,), of averages over profiles of linear predictors of shape (draw, profile)."""
+    """Return the odds ratio, shape (draw,), of averages over profiles of linear predictors of shape (draw, profile).
+
+    Of weights of both signs, the ratio of two odds ratios.
+    """
     if link is Link.LOGIT:
         return np.exp((one - other) @ weights)
-    return odds_ratio(link, one @ weights, other @ weights)
+    first, second = np.maximum(weights, 0), np.maximum(-weights, 0)
+    ratio = odds_ratio(link, one @ first, other @ first)
+    return ratio / odds_ratio(link, one @ second, other @ second) if second.any() else ratio
 
 
 def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Results of a fit: the tables, and the document printed by `fit --json` and kept in a run."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from alkbayes.estimates.rates import (
     posterior_of,
 )
 from alkbayes.evidence.cautions import table_cautions
+from alkbayes.evidence.naming import TRIAL
+from alkbayes.evidence.table import trial_names
 from alkbayes.text.json import records
 from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.vocabulary import ALL
@@ -71,7 +73,11 @@ def results_of(fit: "Fit") -> Results:
     pooled = pooled_table(posterior, errors, _keeping_one(pooled_draws(posterior), drawn))
     contrasts = contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
-    groups = pool_groups(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
+    grouped, frame = fit.evidence, fit.evidence.frame
+    if any(TRIAL in effect.columns for effect in fit.spec.effect):
+        # As in the design: a cohort without a trial is one of its own.
+        grouped = replace(grouped, frame=frame.assign(**{TRIAL: trial_names(frame)}))
+    groups = pool_groups(grouped, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
     classical = frame_of(groups)
     notes = notes_of(
         *fit.evidence.notes,
@@ -96,7 +102,7 @@ def results_of(fit: "Fit") -> Results:
             "model": fit.spec.name,
             "question": fit.spec.question,
             "link": fit.design.link,
-            "outcome": asdict(evidence.outcome),
+            "outcome": evidence.outcome.as_record(),
             "standard": str(fit.standard),
             # Why this model, if nobody named one, and which columns it leaves out: the command adds these.
             "chosen": None,

@@ -55,7 +55,7 @@ def table_cautions(evidence: Evidence) -> tuple[str, ...]:
     spellings = list(_spellings(evidence.frame))
     if len(spellings) > MOST_SHOWN:
         spellings[MOST_SHOWN:] = [f"{len(spellings) - MOST_SHOWN} more values are spelt in two ways."]
-    return (*_totals(evidence), *spellings, *_strangers(evidence.frame), *possible_duplicates(evidence))
+    return (*_totals(evidence), *spellings, *_strangers(evidence), *possible_duplicates(evidence))
 
 
 def _totals(evidence: Evidence) -> Iterator[str]:
@@ -104,9 +104,12 @@ def _spellings(frame: pd.DataFrame) -> Iterator[str]:
             )
 
 
-def _strangers(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence for each column that mixes the field's levels with others."""
+def _strangers(evidence: Evidence) -> Iterator[str]:
+    """Yield a sentence for each column that mixes the field's levels with others, unless a model file gives them."""
+    frame, declared = evidence.frame, evidence.outcome.declared
     for column, levels in LEVELS.items():
+        if declared.levels(column):
+            continue
         values = [value for value in dict.fromkeys(frame[column]) if value] if column in frame else []
         others = [value for value in values if value not in levels]
         if others and len(others) < len(values):

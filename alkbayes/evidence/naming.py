@@ -1,7 +1,7 @@
 """Column names: as mapped by the user, or by well-known synonyms."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alkbayes.alk.levels import LEVELS
@@ -37,7 +37,9 @@ LEAST_LETTERS = 5
 """Length of a well-known name that is recognised within a longer one: "Events (n)", but not "r" or "ni"."""
 
 
-def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Table:
+def named(
+    table: Table, needed: Sequence[str], columns: Mapping[str, str], *, own_levels: Collection[str] = ()
+) -> Table:
     """Return a table with its columns renamed to the names used in this package, and their known levels spelt as here.
 
     Parameters
@@ -48,6 +50,8 @@ def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Ta
         Columns needed; other spellings of them are accepted.
     columns
         The user's mapping from names used here to the column names of the file.
+    own_levels
+        Columns whose levels a model file gives: their cells stay as they are.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def named(table: Table, needed: Sequence[str], columns: Mapping[str, str]) -> Ta
         guessed=guessed,
         notes=(*table.notes, *_renaming_notes(names)),
     )
-    result = with_known_levels(result, {*needed, *STRATIFIERS})
+    result = with_known_levels(result, {*needed, *STRATIFIERS}.difference(own_levels))
     return result if COHORT in {*result.header.cells, *columns} else _with_ids(result)
 
 

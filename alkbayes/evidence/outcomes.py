@@ -1,6 +1,10 @@
 """What is counted: the two columns of a table, and every word that a reader is told of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from alkbayes.evidence.declared import NOTHING, Declared
 
 PEOPLE = frozenset({"adult", "child", "man", "participant", "patient", "person", "woman"})
 """Units that "who" refers to."""
@@ -26,6 +30,8 @@ class Outcome:
         What happened to those counted in `responders`, a verb in the past.
     unit, units
         Who or what is counted in `n` in a word, one and several.
+    declared
+        What the model file says of the table's other columns; it does not make another outcome.
     """
 
     responders: str = "responders"
@@ -38,6 +44,16 @@ class Outcome:
     had: str = "responded"
     unit: str = "patient"
     units: str = "patients"
+    declared: Declared = field(default=NOTHING, compare=False)
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """Return what :meth:`as_record` made a record of; earlier versions' have no columns."""
+        return cls(**(dict(record) | {"declared": Declared.of(record.get("declared", {}))}))
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the outcome as values that JSON can hold."""
+        return asdict(self) | {"declared": self.declared.as_record()}
 
     @property
     def columns(self) -> tuple[str, str]:

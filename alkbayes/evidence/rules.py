@@ -70,6 +70,7 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
     places = {name: place for place, name in enumerate(names) if names.count(name) == 1}
     first_lines: dict[str, int] = {}
     closed = {name: levels for name, levels in LEVELS.items() if name in places and _uses(table, places[name], levels)}
+    declared = {name: levels for name in places if (levels := outcome.declared.levels(name))}
     for record in table.records:
         row = {name: record.cells[place] for name, place in places.items()}
         cohort = row.get("cohort_id", "")
@@ -80,7 +81,12 @@ def row_faults(table: Table, needed: Sequence[str], outcome: Outcome = ORR) -> I
         required = needed if states(row, outcome) else ()
         for column in (name for name in row if name not in {"cohort_id", *outcome.columns}):
             levels = closed.get(column, ()) if column in {*needed, *STRATA} else ()
-            if fault := _level_fault(record.line, cohort, column, row[column], levels, needed=column in required):
+            fault = (
+                _declared_fault(record.line, cohort, column, row[column], declared[column], needed=column in required)
+                if column in declared
+                else _level_fault(record.line, cohort, column, row[column], levels, needed=column in required)
+            )
+            if fault:
                 yield fault
 
 
@@ -178,6 +184,19 @@ def _not_a_count(cell: str, unknown: str, outcome: Outcome) -> tuple[str, str]:
         return quoted(cell), f"Write it in digits alone{f': {int(value)}' if whole_value else ''}."
     advice = next(advice for pattern, advice in NO_COUNTS.items() if re.fullmatch(pattern, cell))
     return quoted(cell), advice.format(digits=re.sub("[^0-9]", "", cell), units=outcome.units)
+
+
+def _declared_fault(
+    line: int, cohort: str, column: str, value: str, levels: Sequence[str], *, needed: bool
+) -> Fault | None:
+    """Return the fault of a cell in a column whose levels the model file gives; none if it is empty and may be."""
+    if value in levels or (is_missing(value) and not needed):
+        return None
+    guess = near_miss(value, levels)
+    advice = f"Write `{guess}`." if guess else f"These are the levels that the model gives for {column}."
+    if is_missing(value):
+        advice = "The model needs it for each cohort."
+    return Fault(line, _as_found(value), ", ".join(levels), advice, cohort=cohort, column=column)
 
 
 def _level_fault(

@@ -22,7 +22,7 @@ from alkbayes.evidence.selection import selected
 from alkbayes.evidence.sources import ALL_COHORTS, STANDARD_INPUT, Selection, TableSource
 from alkbayes.text.names import listed, quoted
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import GROUP_COLUMNS, group_row, in_order, is_missing, label_of
+from alkbayes.vocabulary import GROUP_COLUMNS, group_row, is_missing, label_of
 
 BUNDLED = "bundled"
 """`Evidence.source` of the table in the package."""
@@ -248,7 +248,9 @@ def _checked(
 ) -> Evidence:
     """Check a table of records and return it as evidence."""
     wanted = tuple(dict.fromkeys((COHORT, *outcome.columns, *(name for name in needed if name != TRIAL))))
-    table = named(records, wanted, columns)
+    declared = outcome.declared
+    own_levels = [name for name in declared.columns if declared.levels(name)]
+    table = named(records, (*wanted, *declared.columns), columns, own_levels=own_levels)
     absent = absent_faults(table, wanted, of_model=needed)
     if faults := [*table.faults, *header_faults(table), *absent, *row_faults(table, wanted, outcome)]:
         raise table.refusal(faults)
@@ -279,7 +281,10 @@ def table_of(evidence: Evidence, needed: Sequence[str] = ()) -> Table:
     records = read_records(
         evidence.content, name, sheet=evidence.sheet, expected=(*EXPECTED, *evidence.columns.values())
     )
-    return named(records, (COHORT, *evidence.outcome.columns, *needed), evidence.columns)
+    declared = evidence.outcome.declared
+    own_levels = [name for name in declared.columns if declared.levels(name)]
+    wanted = (COHORT, *evidence.outcome.columns, *needed, *declared.columns)
+    return named(records, wanted, evidence.columns, own_levels=own_levels)
 
 
 def lines_of(table: Table) -> dict[str, int]:
@@ -369,15 +374,15 @@ def composition(evidence: Evidence) -> pd.DataFrame:
     rows = [
         _counts({label_of(column, frame.columns): level}, frame[frame[column] == level])
         for column in there
-        for level in _levels(frame, column)
+        for level in _levels(evidence, frame, column)
     ]
     if set(STRATA) <= set(there):
         line, generation = STRATA
-        for first in _levels(frame, line):
+        for first in _levels(evidence, frame, line):
             of_line = frame[frame[line] == first]
             rows += [
                 _counts({label_of(line): first, label_of(generation): second}, of_line[of_line[generation] == second])
-                for second in _levels(of_line, generation)
+                for second in _levels(evidence, of_line, generation)
             ]
     return pd.DataFrame(rows, columns=[*GROUP_COLUMNS, "cohorts", "patients", "responders", "orr"])
 
@@ -387,10 +392,10 @@ def _total(counts: "pd.Series[int]") -> int:
     return sum(counts.tolist())
 
 
-def _levels(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
-    """Return the values of `column` in the order in which they are shown, the empty one last."""
+def _levels(evidence: Evidence, frame: pd.DataFrame, column: str) -> tuple[str, ...]:
+    """Return the values of `column` in some rows in the order in which they are shown, the empty one last."""
     values = set(frame[column])
-    return in_order(column, values - {""}) + (("",) if "" in values else ())
+    return evidence.outcome.declared.in_order(column, values - {""}) + (("",) if "" in values else ())
 
 
 def _counts(levels: Mapping[str, str], frame: pd.DataFrame) -> dict[str, object]:

@@ -11,6 +11,7 @@ from alkbayes.model.densities import log_likelihood, log_prior
 from alkbayes.model.design import Design, parameters
 from alkbayes.model.draws import Draws, from_prior
 from alkbayes.model.predictive import replicate
+from alkbayes.vocabulary import slug_of
 
 PRIOR_DRAWS = 1000
 OUTCOME = "responders"
@@ -78,9 +79,9 @@ def _coordinates(design: Design) -> dict[str, list[str]]:
     for term in design.heterogeneity:
         if term.by is not None:
             coords[f"{term.of_level}_level"] = list(term.by.levels)
-            coords[f"tau_{term.label}_contrast"] = list(term.by.free_coords)
+            coords[f"tau_{term.slug}_contrast"] = list(term.by.free_coords)
     if design.group is not None:
-        coords[design.group.label] = list(design.group.units)
+        coords[design.group.slug] = list(design.group.units)
     return coords
 
 
@@ -98,7 +99,10 @@ def _dataset(design: Design, variables: Mapping[str, NDArray[Any]]) -> xr.Datase
 def _constant_data(design: Design) -> xr.Dataset:
     variables: dict[str, tuple[str, NDArray[Any]]] = {"n": ("cohort", design.n.astype(np.int64))}
     for column, values in design.covariates.items():
-        variables[column] = ("cohort", values)
+        variables[slug_of(column)] = ("cohort", values)
     if design.group is not None:
-        variables[f"{design.group.unit}_of_cohort"] = ("cohort", np.array(design.group.units)[design.group.index])
+        variables[f"{slug_of(design.group.unit)}_of_cohort"] = (
+            "cohort",
+            np.array(design.group.units)[design.group.index],
+        )
     return xr.Dataset(variables, coords={"cohort": list(design.cohorts)})

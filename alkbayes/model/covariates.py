@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.faults import Fault
+from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.numbers import NUMBER_OR_NOTHING, number_advice, number_in
 from alkbayes.evidence.table import BUNDLED_NAME, Evidence, lines_of, table_of
-from alkbayes.text.names import column_title, listed, quoted
+from alkbayes.text.names import listed, near_miss, quoted
 from alkbayes.vocabulary import label_of
 
 if TYPE_CHECKING:
@@ -31,11 +32,19 @@ def stated_cohorts(spec: "Declaration[Any]", evidence: Evidence) -> Evidence:
     Raises
     ------
     EvidenceError
-        If the table lacks a column, a cell holds no number, or is empty and not to be left out; if no cohort is left.
+        If the table lacks a column, or one that the model declares; if a cell holds no number, or is empty and not to
+        be left out; if no cohort is left.
     """
+    name = BUNDLED_NAME if evidence.bundled else evidence.source
+    if missing := [column for column in spec.column_tables if column not in {TRIAL, *evidence.frame}]:
+        guess = near_miss(missing[0], evidence.frame.columns)
+        advice = f" Did you mean {quoted(guess)}?" if guess else ""
+        raise EvidenceError(
+            f"{name}: found no column {quoted(missing[0])}, which the model {spec.name} declares under [columns]; it "
+            f"has {listed([*evidence.frame.columns])}.{advice}"
+        )
     if not spec.numbers:
         return evidence
-    name = BUNDLED_NAME if evidence.bundled else evidence.source
     if absent := [effect.column for effect in spec.numbers if effect.column not in evidence.frame]:
         has = listed([str(column) for column in evidence.frame.columns])
         raise EvidenceError(
@@ -65,7 +74,7 @@ def stated_cohorts(spec: "Declaration[Any]", evidence: Evidence) -> Evidence:
     if not stated.any():
         each = columns[0] if len(columns) == 1 else f"each of {listed(columns)}"
         raise EvidenceError(f"{name}: no cohort has a number in {each}, which the model {spec.name} needs.")
-    return evidence.part(stated).with_notes(*(_left_out(effect, evidence.frame) for effect in spec.numbers))
+    return evidence.part(stated).with_notes(*(_left_out(spec, effect, evidence.frame) for effect in spec.numbers))
 
 
 def _faulty(effect: "NumericEffect", frame: "pd.DataFrame") -> list[tuple[str, str]]:
@@ -75,11 +84,11 @@ def _faulty(effect: "NumericEffect", frame: "pd.DataFrame") -> list[tuple[str, s
     return [(cohort, cell) for cohort, cell in pairs if cell not in allowed and number_in(cell) is None]
 
 
-def _left_out(effect: "NumericEffect", frame: "pd.DataFrame") -> str:
+def _left_out(spec: "Declaration[Any]", effect: "NumericEffect", frame: "pd.DataFrame") -> str:
     """Return a sentence that names the cohorts without a number; empty if all have it."""
     cohorts = frame["cohort_id"][frame[effect.column] == ""].tolist()
     if not cohorts:
         return ""
-    label = column_title(label_of(effect.column, frame.columns))
+    label = spec.declared.heading(label_of(effect.column, frame.columns))
     verb = "is" if len(cohorts) == 1 else "are"
     return f"{len(cohorts)} of {len(frame)} cohorts {verb} left out, without {label}: {listed(cohorts)}."

@@ -35,7 +35,7 @@ def log_prior(design: Design, draws: Mapping[str, Array]) -> dict[str, Array]:
 
     The standardised deviations of trials and cohorts are excluded: they are part of the model, not of its priors.
     """
-    deviations = {f"z_{term.label}" for term in design.heterogeneity}
+    deviations = {f"z_{term.slug}" for term in design.heterogeneity}
     return {
         parameter.name: parameter.prior.log_density(draws[parameter.name])
         for parameter in parameters(design)

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.alk.levels import LEVELS
 from alkbayes.errors import EvidenceError
+from alkbayes.evidence.declared import Declared
 from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.numbers import number_in
 from alkbayes.evidence.outcomes import ORR
@@ -40,8 +42,8 @@ from alkbayes.spec.schema import (
     NumericEffect,
     StudentTHeterogeneity,
 )
-from alkbayes.text.names import column_title, listed, quoted
-from alkbayes.vocabulary import TOTAL, in_order, joined_key, label_of, slug_of
+from alkbayes.text.names import listed, quoted, several
+from alkbayes.vocabulary import TOTAL, joined_key, label_of, slug_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -239,9 +241,14 @@ class HeterogeneityBlock:
         return self.merged[0] if self.merged else self.label
 
     @property
+    def slug(self) -> str:
+        """Label as part of a variable's name."""
+        return slug_of(self.label)
+
+    @property
     def of_level(self) -> str:
         """Name of the taus of the levels; "tau_cohort_by_line"."""
-        return f"tau_{self.label}" if self.by is None else f"tau_{self.label}_by_{self.by.label}"
+        return f"tau_{self.slug}" if self.by is None else f"tau_{self.slug}_by_{slug_of(self.by.label)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +271,8 @@ class Structure:
         Level of each cohort, shape (cohort,), by column used in an effect or with heterogeneity by level.
     labels
         Name of each table column in results.
+    declared
+        Headings of columns and order of their levels, as the model file gives them.
     numbers
         The numeric ones among the columns of `profiles`, whose levels are numbers as text.
     units
@@ -280,6 +289,7 @@ class Structure:
     cohort: HeterogeneityBlock | None
     profiles: Mapping[str, NDArray[np.str_]]
     labels: Mapping[str, str]
+    declared: Declared
     numbers: Mapping[str, Number]
     units: str
     notes: tuple[str, ...]
@@ -372,15 +382,15 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
     if design.rho_prior is not None:
         listed.append(Parameter("rho", None, None, design.rho_prior, "unit"))
     for term in design.heterogeneity:
-        listed.append(Parameter(f"tau_{term.label}", None, None, term.sd_prior, "positive"))
+        listed.append(Parameter(f"tau_{term.slug}", None, None, term.sd_prior, "positive"))
         if term.by is not None:
-            spread = Parameter(f"spread_{term.label}", None, None, term.by.spread_prior, "positive")
-            coords, dim = term.by.free_coords, f"tau_{term.label}_contrast"
-            listed += [spread, Parameter(f"raw_tau_{term.label}", dim, coords, STANDARD_NORMAL, "real")]
+            spread = Parameter(f"spread_{term.slug}", None, None, term.by.spread_prior, "positive")
+            coords, dim = term.by.free_coords, f"tau_{term.slug}_contrast"
+            listed += [spread, Parameter(f"raw_tau_{term.slug}", dim, coords, STANDARD_NORMAL, "real")]
     if not design.effects:
         listed.append(intercept)
     for term in design.heterogeneity:
-        listed.append(Parameter(f"z_{term.label}", term.label, term.units, term.unit_prior, "real"))
+        listed.append(Parameter(f"z_{term.slug}", term.slug, term.units, term.unit_prior, "real"))
     return tuple(listed)
 
 
@@ -405,37 +415,40 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
     if TRIAL in spec.columns:
         # The table may lack trials, of all its cohorts or of some.
         frame = frame.assign(**{TRIAL: trial_names(frame)})
+    heading = spec.declared.heading
     numbers = {effect.column: Number(effect.centre, effect.scale, effect.step) for effect in spec.numbers}
     levels_of = _levels_of(spec, frame)
     labels = {column: label_of(column, frame.columns) for column in frame.columns}
     effects, notes = _effects_of(spec, frame, levels_of, labels, numbers)
-    names = [f"tau_{labels[term.column]}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)]
+    names = [
+        f"tau_{slug_of(labels[term.column])}" for term in sorted(spec.heterogeneity, key=lambda t: t.column == COHORT)
+    ]
     names += ["rho"] if isinstance(spec.likelihood, BetaBinomial) else []
-    terms = [_heterogeneity_block(term, frame, labels) for term in spec.heterogeneity]
+    terms = [_heterogeneity_block(term, frame, labels, spec.declared) for term in spec.heterogeneity]
     group = next((term for term in terms if term.label != label_of(COHORT)), None)
     cohort = next((term for term in terms if term.label == label_of(COHORT)), None)
     normal = all(isinstance(term.unit_prior, Normal) and term.by is None for term in terms)
     if merged := group is not None and cohort is not None and normal and len(group.units) == len(frame):
         group, cohort = _merged(group, cohort), None
-    index, unit = (np.arange(len(frame)), "") if group is None else (group.index, group.unit)
+    index, unit = (np.arange(len(frame)), "") if group is None else (group.index, heading(group.unit))
     apart = "the shapes of their distributions" if all(term.by is None for term in terms) else "what differs by level"
     notes.append(heterogeneity_note(names, index, group=unit, merged=merged, apart=apart))
     if len(frame) > 1 and all(term.column != TRIAL for term in spec.heterogeneity):
         notes.append(ONE_TRIAL if len(set(trial_names(frame))) == 1 else "")
     notes += [
-        f"{column_title(labels[declared.by])}: every cohort is {str(levels_of[declared.by][0])!r}, so that the "
-        f"heterogeneity between {term.label}s has one tau."
-        for declared, term in zip(spec.heterogeneity, terms, strict=True)
-        if declared.by is not None and term.by is None
+        f"{heading(labels[asked.by])}: every cohort is {str(levels_of[asked.by][0])!r}, so that the "
+        f"heterogeneity between {several(heading(term.label))} has one tau."
+        for asked, term in zip(spec.heterogeneity, terms, strict=True)
+        if asked.by is not None and term.by is None
     ]
     notes += [
-        spread_note(f"tau_{term.label}", term.unit, term.by.label, term.by.units)
+        spread_note(f"tau_{term.slug}", heading(term.unit), heading(term.by.label), term.by.units)
         for term in terms
         if term.by is not None
     ]
     of_effects = dict.fromkeys(column for block in effects for column in block.columns)
     columns = of_effects | dict.fromkeys(term.by.column for term in terms if term.by is not None)
-    if averaged := [column_title(labels[column]) for column in columns if column in numbers]:
+    if averaged := [heading(labels[column]) for column in columns if column in numbers]:
         notes.append(
             f"Pooled rates are averaged over the {units}' values of {listed(averaged)}, each cohort's its own."
         )
@@ -448,6 +461,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
         cohort=cohort,
         profiles={column: levels_of[column] for column in columns},
         labels=labels,
+        declared=spec.declared,
         numbers={column: number for column, number in numbers.items() if column in columns},
         units=units,
         notes=tuple(filter(None, notes)),
@@ -492,26 +506,28 @@ def _effects_of(
     for position, effect in sorted(enumerate(spec.effect), key=lambda each: isinstance(each[1], Interaction)):
         if isinstance(effect, FixedEffect):
             column = effect.columns[0]
-            check_reference(spec.name, position, column, effect.reference, in_order(column, frame[column].tolist()))
-        block = _effect_block(effect, levels_of, labels, effects, numbers)
+            levels = spec.declared.in_order(column, frame[column].tolist())
+            known = spec.declared.levels(column) or LEVELS.get(column, ())
+            check_reference(spec.name, position, column, effect.reference, levels, known=known)
+        block = _effect_block(effect, levels_of, labels, spec.declared, effects, numbers)
         if block is None:
             continue  # a factor with nothing to compare, which has its own note
+        title = spec.declared.heading(block.label)
         if (only := _only_level(block, frame)) is None:
             effects.append(block)
             if isinstance(effect, NumericEffect):
-                notes.append(number_note(block.label, block.levels, *numbers[effect.column].ends))
+                notes.append(number_note(title, block.levels, *numbers[effect.column].ends))
                 continue
             if isinstance(effect, FixedEffect) and not (block.index == 0).any():
                 notes.append(
-                    f"{column_title(block.label)}: no cohort has the reference level {block.levels[0]!r}, so the "
+                    f"{title}: no cohort has the reference level {block.levels[0]!r}, so the "
                     "intercept rests on its prior and on the differences' priors"
                 )
             if len(block.columns) == 1:
-                notes.append(level_note(block.label, block.levels, block.index, heterogeneous=varies))
+                notes.append(level_note(title, block.levels, block.index, heterogeneous=varies))
         else:
             notes.append(
-                f"{column_title(block.label)}: every cohort is {only!r}; there is nothing to compare, and the model "
-                "has no such effect"
+                f"{title}: every cohort is {only!r}; there is nothing to compare, and the model has no such effect"
             )
     return effects, notes
 
@@ -541,6 +557,7 @@ def _effect_block(
     effect: "Effect",
     levels_of: Mapping[str, NDArray[np.str_]],
     labels: Mapping[str, str],
+    declared: Declared,
     before: Sequence[EffectBlock],
     numbers: Mapping[str, Number],
 ) -> EffectBlock | None:
@@ -565,7 +582,7 @@ def _effect_block(
             factors=factors,
         )
         return seed.over(profiles)
-    observed = [in_order(column, values.tolist()) for column, values in profiles.items()]
+    observed = [declared.in_order(column, values.tolist()) for column, values in profiles.items()]
     if isinstance(effect, FixedEffect):
         levels: tuple[str, ...] = (effect.reference, *(level for level in observed[0] if level != effect.reference))
         basis, prior, sd_prior = np.eye(len(levels))[:, 1:], effect.prior, None
@@ -609,7 +626,9 @@ def _only_level(block: EffectBlock, frame: "pd.DataFrame") -> str | None:
     return None
 
 
-def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", labels: Mapping[str, str]) -> HeterogeneityBlock:
+def _heterogeneity_block(
+    term: "Heterogeneity", frame: "pd.DataFrame", labels: Mapping[str, str], declared: Declared
+) -> HeterogeneityBlock:
     values = frame[term.column].tolist()
     units = tuple(values) if term.column == COHORT else tuple(sorted(set(values)))
     index = level_codes(units, (term.column,), {term.column: np.array(values, dtype=np.str_)})
@@ -623,12 +642,17 @@ def _heterogeneity_block(term: "Heterogeneity", frame: "pd.DataFrame", labels: M
             else STANDARD_NORMAL
         ),
         sd_prior=term.sd_prior,
-        by=_by_level(term, frame, labels, units, index),
+        by=_by_level(term, frame, labels, declared, units, index),
     )
 
 
 def _by_level(
-    term: "Heterogeneity", frame: "pd.DataFrame", labels: Mapping[str, str], units: Sequence[str], index: Index
+    term: "Heterogeneity",
+    frame: "pd.DataFrame",
+    labels: Mapping[str, str],
+    declared: Declared,
+    units: Sequence[str],
+    index: Index,
 ) -> ByLevel | None:
     """Return the levels with a tau of their own; None if the model has none, or all cohorts have one level.
 
@@ -639,7 +663,7 @@ def _by_level(
     """
     if term.by is None or term.spread_prior is None:
         return None
-    levels = in_order(term.by, frame[term.by].tolist())
+    levels = declared.in_order(term.by, frame[term.by].tolist())
     if len(levels) == 1:
         return None
     codes = level_codes(levels, (term.by,), {term.by: frame[term.by].to_numpy(dtype=np.str_)})

@@ -63,7 +63,7 @@ def complete(design: Design, free: Mapping[str, Array]) -> Draws:
     for term in design.heterogeneity:
         if term.by is not None:
             draws[term.of_level] = level_taus(term, draws)
-        theta = theta + cohort_taus(term, draws) * draws[f"z_{term.label}"][..., term.index]
+        theta = theta + cohort_taus(term, draws) * draws[f"z_{term.slug}"][..., term.index]
     draws["theta"] = theta
     draws["p"] = inverse(design.link, theta)
     return draws
@@ -79,11 +79,11 @@ def level_effects(block: EffectBlock, draws: Mapping[str, Array]) -> Array:
 
 def level_taus(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> Array:
     """Return the tau of each level, last axis level; of a term whose units share one, this one."""
-    tau = draws[f"tau_{term.label}"][..., None]
+    tau = draws[f"tau_{term.slug}"][..., None]
     if term.by is None:
         return tau
-    logs = draws[f"raw_tau_{term.label}"] @ term.by.basis.T
-    levels: Array = tau * np.exp(draws[f"spread_{term.label}"][..., None] * logs)
+    logs = draws[f"raw_tau_{term.slug}"] @ term.by.basis.T
+    levels: Array = tau * np.exp(draws[f"spread_{term.slug}"][..., None] * logs)
     return levels
 
 
@@ -101,12 +101,12 @@ def cohort_taus(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> Array:
 
 def tau_draws(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> dict[str, Array]:
     """Return tau, and if it differs by level the taus of the levels and the spread of their logs, by name."""
-    found = {f"tau_{term.label}": draws[f"tau_{term.label}"]}
+    found = {f"tau_{term.slug}": draws[f"tau_{term.slug}"]}
     if term.by is not None:
         taus = level_taus(term, draws)
-        names = [f"tau_{term.label}[{term.by.label} {level}]" for level in term.by.levels]
+        names = [f"tau_{term.slug}[{term.by.label} {level}]" for level in term.by.levels]
         found |= {name: taus[..., code] for code, name in enumerate(names)}
-        found[f"spread_{term.label}"] = draws[f"spread_{term.label}"]
+        found[f"spread_{term.slug}"] = draws[f"spread_{term.slug}"]
     return found
 
 
@@ -154,11 +154,11 @@ def _standardise(design: Design, raw: Draws) -> Draws:
     eta = linear_predictor(design, free, {block.label: block.index for block in design.effects})
     if group is not None and groups is not None:
         mean, precision = group_moments(observed - eta, variance, tau, tau_cohort, groups.sum)
-        free[f"z_{group.label}"] = mean + free[f"z_{group.label}"] / np.sqrt(precision)
-        eta = eta + cohort_taus(group, free) * free[f"z_{group.label}"][..., group.index]
+        free[f"z_{group.slug}"] = mean + free[f"z_{group.slug}"] / np.sqrt(precision)
+        eta = eta + cohort_taus(group, free) * free[f"z_{group.slug}"][..., group.index]
     if cohort is not None:
         mean, precision = cohort_moments(observed - eta, variance, tau_cohort)
-        free[f"z_{cohort.label}"] = mean + free[f"z_{cohort.label}"] / np.sqrt(precision)
+        free[f"z_{cohort.slug}"] = mean + free[f"z_{cohort.slug}"] / np.sqrt(precision)
     return free
 
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes.alk.levels import LEVELS
 from alkbayes.errors import SpecError
 from alkbayes.spec.faults import fault
-from alkbayes.text.names import column_title, listed, near_miss, quoted
+from alkbayes.text.names import listed, near_miss, quoted, several
 from alkbayes.vocabulary import TOTAL
 
 type Index = NDArray[np.intp]
@@ -69,8 +68,8 @@ def heterogeneity_note(
             )
     if len(np.unique(index)) == 1:
         return (
-            f"All cohorts are of one {group}: {names[0]} rests on its prior, and with it the mean over {group}s and "
-            f"the next cohort of a new {group}."
+            f"All cohorts are of one {group}: {names[0]} rests on its prior, and with it the mean over "
+            f"{several(group)} and the next cohort of a new {group}."
         )
     return ""
 
@@ -88,14 +87,14 @@ def level_note(label: str, levels: Sequence[str], index: Index, *, heterogeneous
     have = "has one cohort" if len(single) == 1 else "have one cohort each"
     if not heterogeneous:
         of = "that level" if len(single) == 1 else "these levels"
-        return f"{column_title(label)}: {listed(single)} {have}: nothing shows how cohorts of {of} differ."
+        return f"{label}: {listed(single)} {have}: nothing shows how cohorts of {of} differ."
     if len(single) == np.count_nonzero(sizes):
         return (
-            f"{column_title(label)}: every level has one cohort, so that differences between levels are not separable "
+            f"{label}: every level has one cohort, so that differences between levels are not separable "
             "from those between cohorts: how much is which rests on the priors."
         )
     return (
-        f"{column_title(label)}: {listed(single)} {have}, whose deviation is not separable from the level's "
+        f"{label}: {listed(single)} {have}, whose deviation is not separable from the level's "
         "effect: the level's interval rests on the heterogeneity of the other cohorts and on its prior."
     )
 
@@ -105,12 +104,12 @@ def number_note(label: str, values: Sequence[str], centre: str, above: str) -> s
 
     `values` are its distinct values in order, `centre` and `above` one step apart.
     """
-    title, low, high = column_title(label), values[0], values[-1]
+    low, high = values[0], values[-1]
     if len(values) == 1:
-        return f"{title}: every cohort has {low}, so that its slope rests on its prior."
+        return f"{label}: every cohort has {low}, so that its slope rests on its prior."
     if not float(low) <= float(centre) <= float(high):
         return (
-            f"{title}: its centre, {centre}, is outside the table's values, {low} to {high}, so that the intercept and "
+            f"{label}: its centre, {centre}, is outside the table's values, {low} to {high}, so that the intercept and "
             f"the rates at {centre} and {above} are extrapolations."
         )
     return ""
@@ -126,15 +125,17 @@ def spread_note(tau: str, unit: str, label: str, units: Mapping[str, int]) -> st
         return ""
     own = "its tau rests" if len(few) == 1 else "their taus rest"
     return (
-        f"{tau} by {column_title(label)}: {listed(few)} {'has' if len(few) == 1 else 'have'} one {unit}"
+        f"{tau} by {label}: {listed(few)} {'has' if len(few) == 1 else 'have'} one {unit}"
         f"{'' if len(few) == 1 else ' each'}: {own} on the other levels and on the priors."
     )
 
 
-def check_reference(model: str, position: int, column: str, reference: str, levels: Sequence[str]) -> None:
+def check_reference(
+    model: str, position: int, column: str, reference: str, levels: Sequence[str], *, known: Sequence[str] = ()
+) -> None:
     """Check that a fixed effect's reference is a level of its column.
 
-    A level that the field knows may be without cohorts where the others are known too: the intercept still means it.
+    A known level may be without cohorts where the others are known too: the intercept still means it.
     In a column of other words nothing says what it is.
 
     Parameters
@@ -147,13 +148,15 @@ def check_reference(model: str, position: int, column: str, reference: str, leve
         Of the effect.
     levels
         That the cohorts have.
+    known
+        Those that the model file gives, or that the field knows.
 
     Raises
     ------
     SpecError
-        If no cohort has the reference, and it is not among levels that the field knows.
+        If no cohort has the reference, and it is not among known levels.
     """
-    if reference in levels or {reference, *levels} <= set(LEVELS.get(column, ())):
+    if reference in levels or {reference, *levels} <= set(known):
         return
     guess = near_miss(reference, levels)
     line = fault(

@@ -129,6 +129,6 @@ def from_positions(joint: Joint, positions: Array) -> JointDraws:
     for term, of in zip(joint.second.heterogeneity, (joint.group_of, joint.cohort_of), strict=True):
         e = seen[..., start : start + len(term.units)]
         start += len(term.units)
-        name = f"z_{term.label}"
+        name = f"z_{term.slug}"
         free[name] = rho[..., None] * first[name][..., of] + np.sqrt(1 - rho**2)[..., None] * e
     return JointDraws(first, complete(joint.second, free), rho)

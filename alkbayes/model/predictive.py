@@ -63,7 +63,7 @@ def heterogeneity_of(
 
 def _tau_of(term: HeterogeneityBlock, draws: Mapping[str, Array], profiles: Mapping[str, NDArray[np.str_]]) -> Array:
     if term.by is None:
-        return draws[f"tau_{term.label}"].ravel()
+        return draws[f"tau_{term.slug}"].ravel()
     taus = level_taus(term, draws)
     return taus.reshape(-1, taus.shape[-1])[:, level_codes(term.by.levels, (term.by.column,), profiles)]
 

@@ -154,11 +154,12 @@ def _stage(design: Design) -> _Stage:
     single = [block for block in design.effects if len(block.columns) == 1]
     observed = {block.columns[0]: _shown_levels(design, block) for block in single}
     base = {column: levels[0] for column, levels in observed.items()}
-    label = {block.columns[0]: block.label for block in single}
+    named = design.declared.name
+    label = {block.columns[0]: named(block.label) for block in single}
     by_level = [term.by for term in design.heterogeneity if term.by is not None]
     # All levels have the same prior.
     base = {by.column: by.levels[0] for by in by_level} | base
-    label |= {by.column: by.label for by in by_level}
+    label |= {by.column: named(by.label) for by in by_level}
     profiles = [base]
     comparisons: list[_Comparison] = []
     shown = {_profile_name(base, label): 0}
@@ -170,12 +171,12 @@ def _stage(design: Design) -> _Stage:
             place[level] = len(profiles)
             profiles.append(base | {column: level})
         if block.numbers:
-            comparisons += _stepped(block, place)
+            comparisons += _stepped(block, place, named(block.label))
             continue
         if block.sd_prior is None and len(levels) > 1:
             shown[_profile_name(profiles[place[levels[1]]], label)] = place[levels[1]]
         for against, level in itertools.pairwise(levels):
-            name = f"{block.label} {level} vs {against}"
+            name = f"{named(block.label)} {level} vs {against}"
             comparisons.append(_Comparison(name, place[level], place[against]))
     for block in design.effects:
         if block.factors and all(len(observed[column]) > 1 for column in block.columns):
@@ -186,7 +187,7 @@ def _stage(design: Design) -> _Stage:
             name = f"{label[column]} {Contrast(label[column], level, against, step).name}, {label[crossed]} {other}"
             comparisons.append(_Comparison(name, len(profiles) + 1, len(profiles)))
             profiles += [base | {column: value, crossed: other} for value in (against, level)]
-    average = ", ".join(_middle_name(block, base) for block in single)
+    average = ", ".join(_middle_name(block, base, named(block.label)) for block in single)
     return _Stage(
         design=_made_up(design, profiles),
         profiles=shown,
@@ -205,22 +206,22 @@ def _shown_levels(design: Design, block: EffectBlock) -> list[str]:
     return observed[: 3 if block.sd_prior is None else 2]
 
 
-def _stepped(block: EffectBlock, place: Mapping[str, int]) -> Iterator[_Comparison]:
+def _stepped(block: EffectBlock, place: Mapping[str, int], title: str) -> Iterator[_Comparison]:
     """Yield a number compared at values one step apart, and at the ends of the table."""
     number = next(iter(block.numbers.values()))
     pairs = {number.ends: number.step}
     if len(block.levels) > 1:
         pairs.setdefault((block.levels[0], block.levels[-1]), "the range of the table")
     for (low, high), step in pairs.items():
-        name = f"{block.label} {Contrast(block.label, high, low, step).name}"
+        name = f"{title} {Contrast(block.label, high, low, step).name}"
         yield _Comparison(name, place[high], place[low])
 
 
-def _middle_name(block: EffectBlock, base: Mapping[str, str]) -> str:
+def _middle_name(block: EffectBlock, base: Mapping[str, str], title: str) -> str:
     """Return the intercept's level of a column."""
     if block.sd_prior is not None:
-        return f"average {block.label}"
-    return f"{block.label} {base[block.columns[0]] if block.numbers else block.levels[0]}"
+        return f"average {title}"
+    return f"{title} {base[block.columns[0]] if block.numbers else block.levels[0]}"
 
 
 def _profile_name(profile: Mapping[str, str], label: Mapping[str, str]) -> str:
@@ -281,14 +282,18 @@ def _quantities(stage: _Stage, rng: np.random.Generator, count: int) -> Iterator
 
 def _parameters(design: Design, sample: Mapping[str, Array]) -> Iterator[tuple[str, str, Array]]:
     """Yield name, scale and draws of each standard deviation, or ratio of two, and correlation."""
-    names = [f"tau_{term.label}" for term in design.heterogeneity]
+    names = [f"tau_{term.slug}" for term in design.heterogeneity]
     names += [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
     for name in names:
         yield name, f"{design.link}_sd", sample[name]
     for term in design.heterogeneity:
         if term.by is not None:
             taus, (one, other) = level_taus(term, sample), term.by.levels[:2]
-            yield f"tau_{term.label}, {term.by.label} {other} over {one}", "sd_ratio", taus[:, 1] / taus[:, 0]
+            yield (
+                f"tau_{term.slug}, {design.declared.name(term.by.label)} {other} over {one}",
+                "sd_ratio",
+                taus[:, 1] / taus[:, 0],
+            )
     if len(design.heterogeneity) > 1:
         yield "tau_total", f"{design.link}_sd", total_sd(design, sample)
     if design.rho_prior is not None:
@@ -302,11 +307,12 @@ def _units(
     group = design.group
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
-        deviations = unit_taus(group, sample) * sample[f"z_{group.label}"]
-        yield f"another {group.unit}", middle + deviations[:, 1], middle + deviations[:, 0]
+        title = design.declared.name(group.unit)
+        deviations = unit_taus(group, sample) * sample[f"z_{group.slug}"]
+        yield f"another {title}", middle + deviations[:, 1], middle + deviations[:, 0]
         if cohorts_differ:
-            yield f"another cohort of the same {group.label}", cohorts[:, 1], cohorts[:, 0]
-            yield f"another cohort of another {group.label}", cohorts[:, 2], cohorts[:, 0]
+            yield f"another cohort of the same {title}", cohorts[:, 1], cohorts[:, 0]
+            yield f"another cohort of another {title}", cohorts[:, 2], cohorts[:, 0]
     elif cohorts_differ:
         yield "another cohort", cohorts[:, 1], cohorts[:, 0]
 

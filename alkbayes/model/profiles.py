@@ -83,7 +83,7 @@ class Comparison:
     contrast
         The two levels and the label of their effect.
     share
-        Share of patients with each profile, shape (profile,).
+        Share of patients with each profile, shape (profile,); where slopes are compared, negative at the second level.
     one, other
         Linear predictors with the first and with the second level, shape (draw, profile).
     given
@@ -142,18 +142,27 @@ def groups_of(design: Structure) -> Iterator[Group]:
     of_levels = [block for block in design.effects if not block.numbers]
     single = [block for block in of_levels if len(block.columns) == 1]
     for block in single:
-        for level in block.levels:
+        for level in shown_levels(design, block):
             if (members := design.profiles[block.columns[0]] == level).any():
                 yield Group({block.label: level}, members)
     pairs = [STRATA] if set(STRATA) <= set(design.level_columns) else []
     pairs += [block.columns for block in of_levels if len(block.columns) == 2 and block.columns != STRATA]
-    order = {block.columns[0]: block.levels for block in single}
+    order = {block.columns[0]: shown_levels(design, block) for block in single}
     for first, second in pairs:
         for one, two in itertools.product(order[first], order[second]):
             members = (design.profiles[first] == one) & (design.profiles[second] == two)
             if members.any():
                 labels = design.labels[first], design.labels[second]
                 yield Group(dict(zip(labels, (one, two), strict=True)), members)
+
+
+def shown_levels(design: Structure, block: EffectBlock) -> tuple[str, ...]:
+    """Return the levels of a column's effect as tables have them: in the order that the model file gives, if it does.
+
+    Otherwise a reference comes first.
+    """
+    column = block.columns[0]
+    return design.declared.in_order(column, block.levels) if design.declared.levels(column) else block.levels
 
 
 def compared_levels(
@@ -167,17 +176,19 @@ def compared_levels(
 
     These are the patients of both levels; under the standard `same`, those shared by all rows of the column. A number
     is compared at its centre and one step above it over all patients, and in an interaction with levels over those of
-    each level; other numbers stay as they are.
+    each level; other numbers stay as they are. The slopes of each two levels are compared too.
     """
     had = set(_levels(design, profiles))
     for block in design.effects:
         if block.numbers:
             yield from _stepped(design, draws, profiles, profile_of_cohort, block)
+            if len(block.numbers) < len(block.columns):
+                yield from _slopes_compared(design, draws, profiles, profile_of_cohort, block)
             continue
         if len(block.columns) > 1:
             continue
         column = block.columns[0]
-        observed = [level for level in block.levels if (design.profiles[column] == level).any()]
+        observed = [level for level in shown_levels(design, block) if (design.profiles[column] == level).any()]
         support = common_support(design, column)
         for reference, level in itertools.combinations(observed, 2):
             members = np.isin(design.profiles[column], (reference, level))
@@ -215,7 +226,9 @@ def _stepped(
     crossed = [other for other in block.columns if other not in block.numbers]
     if len(block.numbers) > 1:
         return  # the two numbers are each compared by their own effect
-    levels = [level for factor in block.factors if factor.columns[0] in crossed for level in factor.levels]
+    levels = [
+        level for factor in block.factors if factor.columns[0] in crossed for level in shown_levels(design, factor)
+    ]
     for level in levels or [""]:
         members = design.profiles[crossed[0]] == level if crossed else np.ones(len(design.cohorts), dtype=np.bool_)
         if not members.any():
@@ -235,7 +248,43 @@ def _stepped(
             other=sides[1],
             given=(profiles_of[0], profiles_of[1]),
             seen=np.ones(len(used), dtype=np.bool_),
-            over=f"the {design.units} with {design.labels[crossed[0]]} {level}" if crossed else of_all_cohorts(design),
+            over=f"the {design.units} with {design.declared.name(design.labels[crossed[0]])} {level}"
+            if crossed
+            else of_all_cohorts(design),
+        )
+
+
+def _slopes_compared(
+    design: Structure,
+    draws: Mapping[str, Array],
+    profiles: Mapping[str, NDArray[np.str_]],
+    profile_of_cohort: Index,
+    block: EffectBlock,
+) -> Iterator[Comparison]:
+    """Yield the slopes of a number in each two levels that it is crossed with, over all patients.
+
+    The step at the first level counts as it is, that at the second with the opposite sign, so that a difference is one
+    of differences, and an odds ratio a ratio of odds ratios.
+    """
+    column, number = next(iter(block.numbers.items()))
+    (factor,) = (factor for factor in block.factors if not factor.numbers)
+    crossed = factor.columns[0]
+    observed = [level for level in shown_levels(design, factor) if (design.profiles[crossed] == level).any()]
+    shares = patient_shares(design, np.ones(len(design.cohorts), dtype=np.bool_), profile_of_cohort)
+    count = len(shares)
+    for second, first in itertools.combinations(observed, 2):
+        twice = {name: np.tile(values, 2) for name, values in profiles.items()}
+        twice[crossed] = np.repeat([first, second], count)
+        centre, above = (twice | {column: np.full(2 * count, value)} for value in number.ends)
+        one, other = (profile_predictors(design, draws, given, count=2 * count) for given in (above, centre))
+        yield Comparison(
+            contrast=Contrast(block.label, first=first, second=second, step=f"difference of slopes, {number.step}"),
+            share=np.concatenate([shares, -shares]),
+            one=one,
+            other=other,
+            given=(above, centre),
+            seen=np.ones(2 * count, dtype=np.bool_),
+            over=of_all_cohorts(design),
         )
 
 

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from alkbayes.alk.levels import IMPOSSIBLE
 from alkbayes.alk.words import PATIENTS_OF
 from alkbayes.model.design import Structure
-from alkbayes.text.names import column_title
-from alkbayes.vocabulary import in_order
 
 type Mask = NDArray[np.bool_]
 
@@ -55,7 +53,7 @@ def in_words(design: Structure, column: str, kept: Mask) -> str:
     """Return a name for the patients of :func:`common_support`, such as "pretreated patients"."""
     parts = []
     for other, levels in design.profiles.items():
-        left = in_order(other, levels[kept].tolist())
+        left = design.declared.in_order(other, levels[kept].tolist())
         if (
             other != column
             and other in design.level_columns
@@ -68,9 +66,10 @@ def in_words(design: Structure, column: str, kept: Mask) -> str:
     if not decisive:
         return of_all_cohorts(design)
     (first, of_first), *more = decisive
-    if not more and len(of_first) == 1 and (words := PATIENTS_OF.get((design.labels[first], of_first[0]))):
+    own = design.declared.label(design.labels[first])
+    if not (more or own) and len(of_first) == 1 and (words := PATIENTS_OF.get((design.labels[first], of_first[0]))):
         return words.format(units=design.units)
-    listed = [f"{column_title(design.labels[other])} {' or '.join(left)}" for other, left in decisive]
+    listed = [f"{design.declared.heading(design.labels[other])} {' or '.join(left)}" for other, left in decisive]
     return f"the {design.units} with {' and '.join(listed)}"
 
 

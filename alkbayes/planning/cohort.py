@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 
 from alkbayes.errors import UsageError
 from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
+from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.numbers import number_in
 from alkbayes.evidence.outcomes import Outcome
+from alkbayes.evidence.table import trial_names
 from alkbayes.inference.fit import Fit
 from alkbayes.model.design import number_text
 from alkbayes.model.predictive import heterogeneity_of
 from alkbayes.model.profiles import Group, profile_predictors
 from alkbayes.spec.schema import model_names, model_path, read_spec
-from alkbayes.text.names import column_title, shown
-from alkbayes.vocabulary import Estimand, Standard, in_order, label_of
+from alkbayes.text.names import shown
+from alkbayes.vocabulary import Estimand, Standard, label_of
 
 type Array = NDArray[np.float64]
 
@@ -80,7 +82,10 @@ class PlannedCohort:
     @property
     def name(self) -> str:
         """Levels on one line for a reader."""
-        return ", ".join(f"{shown(label)} {shown(level)}" for label, level in self.levels.items()) or "of any kind"
+        return (
+            ", ".join(f"{self.outcome.declared.name(label)} {shown(level)}" for label, level in self.levels.items())
+            or "of any kind"
+        )
 
     @property
     def left_open(self) -> str:
@@ -89,7 +94,7 @@ class PlannedCohort:
             return ""
         over = "these cohorts" if self.seen else "the whole table"
         weights = f": {self.weights}" if self.weights else ""
-        left = ", ".join(map(column_title, self.averaged))
+        left = ", ".join(map(self.outcome.declared.heading, self.averaged))
         return f"Left open: {left}; averaged over the {self.outcome.units} of {over}{weights}."
 
 
@@ -151,16 +156,21 @@ def levels_of(fit: Fit) -> dict[str, tuple[str, ...]]:
     possible in a numeric column; its levels here are the table's, in order.
     """
     found: dict[str, tuple[str, ...]] = {}
+    frame = fit.evidence.frame
+    in_order = fit.design.declared.in_order
     for effect in fit.spec.effect:
         for column in effect.columns:
             if column in fit.design.numbers:
                 found[column] = tuple(sorted(set(fit.design.profiles[column].tolist()), key=float))
                 continue
-            observed = in_order(column, fit.evidence.frame[column].astype(str).tolist())
+            cells = trial_names(frame) if column == TRIAL else frame[column].astype(str).tolist()
+            observed = in_order(column, cells)
             blocks = [block for block in fit.design.effects if column in block.columns]
             if blocks and all(len(block.columns) == 1 for block in blocks):
                 # The reference of a fixed effect is a level even without cohorts; it is then in no interaction.
-                found[column] = in_order(column, [level for block in blocks for level in block.levels])
+                found[column] = fit.design.declared.in_order(
+                    column, [level for block in blocks for level in block.levels]
+                )
             else:
                 found[column] = observed
     return found

@@ -74,13 +74,15 @@ def _heterogeneity(run: "RunTables") -> list["Figure"]:
     from alkbayes.estimates.rates import heterogeneity_draws, posterior_of
     from alkbayes.model.prior_implications import heterogeneity_priors
     from alkbayes.plots.figures.heterogeneity import heterogeneity
+    from alkbayes.presentation.fit import headings_by_slug
 
     fit = run.fit
     prior = heterogeneity_priors(fit.design, draws=1_000_000)
     if not prior:
         raise _has_no(run, "heterogeneity", "a standard deviation")
     posterior = dict(heterogeneity_draws(posterior_of(fit)))
-    return heterogeneity(prior, posterior, run.heterogeneity, run.caption)
+    headings = headings_by_slug(run.document)
+    return heterogeneity(prior, posterior, run.heterogeneity, run.caption, headings=headings)
 
 
 def _comparison(run: "RunTables") -> list["Figure"]:

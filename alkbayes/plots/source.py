@@ -73,7 +73,7 @@ class RunTables:
     @property
     def outcome(self) -> Outcome:
         """Outcome counted."""
-        return Outcome(**self.document["outcome"])
+        return Outcome.of(self.document["outcome"])
 
     @cached_property
     def evidence(self) -> "Evidence":

@@ -8,7 +8,7 @@ from alkbayes.evidence.naming import COHORT, RESPONDERS, TRIAL, N
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.table import Evidence
 from alkbayes.presentation.tables import ReaderTable
-from alkbayes.text.names import column_title, listed, shown
+from alkbayes.text.names import listed, shown
 from alkbayes.text.wording import capitalised, counted, percent
 
 GROUPS = ("line", "generation", "prior_tki", "agent", "line:generation")
@@ -26,7 +26,7 @@ def group_rows(groups: Sequence[Mapping[str, Any]], outcome: Outcome) -> ReaderT
     for group in GROUPS:
         of_group = [row for row in groups if row["group"] == group]
         if of_group:
-            rows.append((column_title(group),))
+            rows.append((outcome.declared.heading(group),))
         for row in of_group:
             counts = (f"{row[name]:,}" for name in ("cohorts", "patients", "responders"))
             rows.append((f" {_level(row)}", *counts, percent(row["orr"])))

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from alkbayes.evidence.declared import Declared
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.presentation.tables import ReaderTable, rows_by
 from alkbayes.runs.document import ClassicalRow, ContrastRow, DiagnosticsRecord, FitDocument, PooledRow
-from alkbayes.text.names import column_title, columns_title, is_pair, level_name, shown
+from alkbayes.text.names import is_pair, level_name, several, shown
 from alkbayes.text.notes import Instead, Note, NoteKind, shared_notes
 from alkbayes.text.wording import (
     RATE_DECIMALS,
@@ -23,7 +24,7 @@ from alkbayes.text.wording import (
     size,
     unsigned_zero,
 )
-from alkbayes.vocabulary import ALL, slug_of
+from alkbayes.vocabulary import ALL, label_of, slug_of, split_key
 
 type Document = FitDocument
 """Contents of `run.json`, printed by `fit --json`."""
@@ -84,7 +85,7 @@ def pooled_rows(document: Document) -> ReaderTable:
 
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     """Return the meaning of each column in the table of pooled rates."""
-    outcome, new = outcome_of(document), new_cohort(document["heterogeneity_unit"])
+    outcome, new = outcome_of(document), new_cohort(unit_of(document))
     meanings = (
         *CLASSICAL_MEANINGS,
         *([OWN_MIX] if is_standardised(document["pooled"]) else []),
@@ -95,10 +96,16 @@ def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     return tuple((name, meaning.format(o=outcome)) for name, meaning in meanings)
 
 
+def unit_of(document: Document) -> str | None:
+    """Return the heading of the units, such as "trial", of which a future cohort has a new one, if there are any."""
+    unit = document["heterogeneity_unit"]
+    return None if unit is None else declared_in(document).name(unit)
+
+
 def varying_units(document: Document) -> str:
     """Return the units that an average is over: cohorts, and what they are nested in if the model tells these apart."""
     unit = document["heterogeneity_unit"]
-    return "cohorts" if unit is None else f"{shown(unit)}s and cohorts"
+    return "cohorts" if unit is None else f"{several(declared_in(document).name(unit))} and cohorts"
 
 
 def cohorts_vary(document: Document) -> bool:
@@ -126,10 +133,10 @@ def heterogeneity_rows(document: Document) -> ReaderTable:
 def contrast_rows(document: Document) -> list[ReaderTable]:
     """Return a table of contrasts for each effect."""
     headings = ("", "odds ratio", "difference of\nmeans, points", "P(first is\nhigher)")
-    pooled = document["pooled"]
+    pooled, heading = document["pooled"], declared_in(document).heading
     return [
         ReaderTable(
-            f"Contrasts of {column_title(column)}{f', over {over}' if (over := patients_of(column, pooled)) else ''}",
+            f"Contrasts of {heading(column)}{f', over {over}' if (over := patients_of(column, pooled)) else ''}",
             headings,
             tuple(_contrast(scales) for scales in contrasts.values()),
         )
@@ -140,6 +147,12 @@ def contrast_rows(document: Document) -> list[ReaderTable]:
 def contrast_notes(contrasts: Iterable[ContrastRow], outcome: Outcome) -> list[str]:
     """Return the meaning of the marks in these contrasts, if any."""
     return [SIDE_PREDICTED.format(o=outcome)] if any(map(is_partly_predicted, contrasts)) else []
+
+
+def compares_slopes(row: ContrastRow, pooled: Iterable[PooledRow]) -> bool:
+    """Return whether a contrast is of a number's slopes at two levels: its sides are levels, not values at a level."""
+    groups = split_key(row["column"])
+    return len(groups) > 1 and any(each["group"] in groups and each["level"] == row["first"] for each in pooled)
 
 
 def contrasts_by_column(document: Document) -> dict[str, dict[tuple[str, str], dict[str, ContrastRow]]]:
@@ -158,9 +171,9 @@ def pooled_by_level(document: Document) -> dict[tuple[str, str], dict[str, Poole
 def group_heading(group: str, pooled: Sequence[PooledRow], outcome: Outcome) -> str:
     """Return the heading of a group; if levels are comparable, with the patients they are averaged over."""
     if not is_standardised(pooled):
-        return column_title(group)
+        return outcome.declared.heading(group)
     over = patients_of(group, pooled)
-    columns = columns_title(next(row for row in pooled if row["group"] == group))
+    columns = outcome.declared.headings(next(row for row in pooled if row["group"] == group))
     return f"By {columns}, {f'over {over}' if over else OVER_ITS_OWN.format(o=outcome)}"
 
 
@@ -198,7 +211,21 @@ def cross_check_faults(document: Document) -> list[str]:
 
 def outcome_of(document: Document) -> Outcome:
     """Return the outcome counted."""
-    return Outcome(**document["outcome"])
+    return Outcome.of(document["outcome"])
+
+
+def declared_in(document: Document) -> Declared:
+    """Return what the model file says of columns."""
+    return outcome_of(document).declared
+
+
+def headings_by_slug(document: Document) -> dict[str, str]:
+    """Return the headings of the columns that names of parameters stand for, by their part of such a name."""
+    found = {
+        slug_of(row["group"]): declared_in(document).headings(row) for row in document["pooled"] if row["group"] != ALL
+    }
+    units = filter(None, ("cohort", document["heterogeneity_unit"]))
+    return {slug_of(unit): declared_in(document).heading(unit) for unit in units} | found
 
 
 def subject(document: Document) -> list[str]:
@@ -326,22 +353,32 @@ def _classical(row: ClassicalRow | None) -> str:
 def _meaning(parameter: str, document: Document) -> str:
     """Return the meaning of a standard deviation, with a placeholder for the link."""
     kind, _, label = parameter.partition("_")
+    slug, _, level = label.rstrip("]").partition("[")
+    title = headings_by_slug(document).get(slug, slug)
+    units = several(title)
     if kind == "spread":
-        return f"SD of the logs of the taus between {label}s over the levels"
+        return f"SD of the logs of the taus between {units} over the levels"
     if kind == "tau":
-        label, _, level = label.rstrip("]").partition("[")
         if level:
-            return f"between {label}s with {shown(level)}, SD on the {{link}} scale"
-        if any(row["parameter"] == f"spread_{label}" for row in document["heterogeneity"]):
-            return f"between {label}s, geometric mean over the levels, SD on the {{link}} scale"
-        unit = document["heterogeneity_unit"] if label == "cohort" else None
-        return f"between {label}s{'' if unit is None else f' of one {unit}'}, SD on the {{link}} scale"
-    # A parameter's name replaces the colon of a group, and of column names, by an underscore.
+            return f"between {units} with {_with_heading(level, document)}, SD on the {{link}} scale"
+        if any(row["parameter"] == f"spread_{slug}" for row in document["heterogeneity"]):
+            return f"between {units}, geometric mean over the levels, SD on the {{link}} scale"
+        unit = document["heterogeneity_unit"] if slug == "cohort" else None
+        nested = "" if unit is None else f" of one {declared_in(document).name(unit)}"
+        return f"between {units}{nested}, SD on the {{link}} scale"
     effect = next((row for row in document["pooled"] if slug_of(row["group"]) == label), None)
-    columns = column_title(label) if effect is None else columns_title(effect)
+    columns = declared_in(document).heading(label) if effect is None else title
     pair = effect is not None and is_pair(effect)
     what = f"interaction of {columns}" if pair else f"between the levels of {columns}"
     return f"{what}, SD on the {{link}} scale"
+
+
+def _with_heading(level: str, document: Document) -> str:
+    """Return a column and its level, as a parameter's name has them, with the column's heading."""
+    declared = declared_in(document)
+    named = [name for name in map(label_of, declared.columns) if declared.label(name) and level.startswith(f"{name} ")]
+    column = max(named, key=len, default="")
+    return shown(f"{declared.label(column)}{level.removeprefix(column)}" if column else level)
 
 
 def _contrast(scales: Mapping[str, ContrastRow]) -> tuple[str, ...]:

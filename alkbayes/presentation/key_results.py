@@ -9,15 +9,18 @@ from alkbayes.presentation.fit import (
     WHOLLY_PREDICTED,
     Document,
     cohorts_vary,
+    compares_slopes,
     cross_check_faults,
+    declared_in,
     measures,
     outcome_of,
     patients_of,
     pooled_by_level,
     predicted_mark,
+    unit_of,
 )
 from alkbayes.runs.document import PooledRow
-from alkbayes.text.names import column_title, shown
+from alkbayes.text.names import is_pair, shown
 from alkbayes.text.wording import (
     SHARE_DECIMALS,
     decimals_of,
@@ -53,18 +56,18 @@ def key_results(document: Document) -> tuple[tuple[str, str], ...]:
 
 def _results(document: Document) -> Iterator[tuple[str, str]]:
     pooled = pooled_by_level(document)
-    columns = [group for group in dict.fromkeys(group for group, _ in pooled) if group != ALL and ":" not in group]
+    columns = dict.fromkeys(row["group"] for row in document["pooled"] if row["group"] != ALL and not is_pair(row))
     overall = pooled[ALL, ALL]
     middle, interval = rate(overall["mean"])
     told = (
         f"{middle} % on average ({PROB} credible interval {interval}); {limits(overall['next_cohort'])} % in "
-        f"{new_cohort(document['heterogeneity_unit'])} ({PROB} prediction interval)."
+        f"{new_cohort(unit_of(document))} ({PROB} prediction interval)."
     )
     if not cohorts_vary(document):
         told += f" {NO_VARIANCE}"
     yield f"Pooled {outcome_of(document).label}", told
     if columns:
-        yield _by_level(columns[0], pooled, document)
+        yield _by_level(next(iter(columns)), pooled, document)
     yield from _largest_contrast(document)
     yield from _heterogeneity(document)
     if names := [shown(row["column"]) for row in document.get("unnamed") or []]:
@@ -92,7 +95,7 @@ def _by_level(
     told = f"{each}. Percent, {f'over {over}' if over else own}"
     told += ", lowest and highest level." if several else "."
     meanings = "; ".join(f"{mark} {meaning}" for mark, meaning in PREDICTED.items() if mark in marks.values())
-    return f"By {column_title(column)}", f"{told} {meanings.format(o=outcome)}." if meanings else told
+    return f"By {declared_in(document).heading(column)}", f"{told} {meanings.format(o=outcome)}." if meanings else told
 
 
 def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
@@ -100,7 +103,9 @@ def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
     rows = [
         row
         for row in document["contrasts"]
-        if row["scale"] == "risk_difference" and predicted_mark(row) != WHOLLY_PREDICTED
+        if row["scale"] == "risk_difference"
+        and predicted_mark(row) != WHOLLY_PREDICTED
+        and not compares_slopes(row, document["pooled"])
     ]
     if not rows:
         return
@@ -113,7 +118,7 @@ def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
     middle, interval = difference(largest)
     lower = largest["median"] < 0
     likely = 1 - largest["prob_better"] if lower else largest["prob_better"]
-    column = column_title(largest["column"])
+    column = declared_in(document).heading(largest["column"])
     told = (
         f"{column}, {shown(largest['contrast'])}: {middle} points ({interval}), odds ratio "
         f"{ratio(odds)}; probability of {'a lower' if lower else 'a higher'} rate {probability(likely)}. "

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from alkbayes.alk.review import RECONSTRUCTION
+from alkbayes.evidence.declared import Declared
 from alkbayes.presentation.fit import SHARES
 from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, rows_by
-from alkbayes.text.names import column_title, level_name, shown
+from alkbayes.text.names import is_pair, level_name, shown
 from alkbayes.text.wording import (
     MONTH_DECIMALS,
     SHARE_DECIMALS,
@@ -92,7 +93,7 @@ def _pooled(record: "PfsRecord") -> ReaderTable:
     return ReaderTable(
         "Median progression-free survival, months",
         ("", "k", "patients", "mean of medians", "typical", "mean", "next cohort"),
-        tuple(_under_titles(cells)),
+        tuple(_under_titles(cells, _declared(record))),
         notes=POOLED_NOTES,
     )
 
@@ -104,7 +105,7 @@ def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
     weighted = _weighted(record)
     cells = []
     for (group, level), estimands in rows_by(record["left_out"], "group", "level", "estimand").items():
-        if ":" in group:
+        if is_pair(estimands["typical"]):
             continue
         typical, plain = estimands["typical"], weighted[group, level]
         numbers = (
@@ -118,7 +119,7 @@ def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
     yield ReaderTable(
         "Effect of leaving out medians not reached, months",
         ("", "k", "typical", "typical, without", "mean of medians", "at least", "by model"),
-        tuple(_under_titles(cells)),
+        tuple(_under_titles(cells, _declared(record))),
         notes=LEFT_OUT_NOTES,
     )
 
@@ -133,8 +134,9 @@ def _contrasts(record: "PfsRecord") -> Iterator[ReaderTable]:
         numbers = (ratio(of_medians), f"{middle} ({low} to {high})", probability(of_medians["prob_longer"]))
         by_column.setdefault(column, []).append((shown(name), *numbers))
     headings = ("", "ratio of medians", "difference of means, months", "P(first is longer)")
+    declared = _declared(record)
     for column, rows in by_column.items():
-        yield ReaderTable(f"Contrasts of {column_title(column)}", headings, tuple(rows))
+        yield ReaderTable(f"Contrasts of {declared.heading(column)}", headings, tuple(rows))
 
 
 def _heterogeneity(record: "PfsRecord") -> Iterator[ReaderTable]:
@@ -172,13 +174,18 @@ def _weighted(record: "PfsRecord") -> dict[tuple[str, str], Row]:
     return {(row["group"], row["level"]): row for row in record["weighted"]}
 
 
-def _under_titles(rows: Iterable[tuple[Row, tuple[str, ...]]]) -> Iterator[tuple[str, ...]]:
+def _declared(record: "PfsRecord") -> Declared:
+    """Return what the model file says of columns; earlier versions' records have nothing."""
+    return Declared.of(record.get("declared", {}))
+
+
+def _under_titles(rows: Iterable[tuple[Row, tuple[str, ...]]], declared: Declared) -> Iterator[tuple[str, ...]]:
     """Yield the row of all cohorts, then those of each group under its title."""
     previous = ALL
     for row, numbers in rows:
         group = row["group"]
         if group != previous:
-            yield (column_title(group),)
+            yield (declared.heading(group),)
         previous = group
         yield (f"{'' if group == ALL else ' '}{level_name(row)}", *numbers)
 

@@ -1,6 +1,6 @@
 """Plain-language summary of a fit, composed from its numbers without presuming their direction."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -13,14 +13,16 @@ from alkbayes.presentation.fit import (
     ALL_PREDICTED,
     Document,
     cohorts_vary,
+    compares_slopes,
     contrasts_by_column,
     cross_check_faults,
     outcome_of,
     pooled_by_level,
+    unit_of,
     varying_units,
 )
 from alkbayes.runs.document import ContrastRow, PooledRow
-from alkbayes.text.names import column_title, is_pair, shown
+from alkbayes.text.names import is_pair, shown
 from alkbayes.text.wording import (
     capitalised,
     counted,
@@ -99,23 +101,29 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
     means = (estimands["mean"] for estimands in pooled.values())
     columns = dict.fromkeys(row["group"] for row in means if row["group"] != ALL and not is_pair(row))
     for column in columns:
-        differences = _differences(column, contrasts.get(column, {}), others=len(columns) > 1)
+        differences = _differences(column, contrasts.get(column, {}), outcome, others=len(columns) > 1)
         yield [*_levels(column, pooled, outcome), *differences]
     for column in contrasts:
         if column not in columns:
-            yield [*_along(column, contrasts[column], outcome)]
+            yield [*_along(column, contrasts[column], document["pooled"], outcome)]
     rebuilt = [REBUILT] if evidence["source"] == BUNDLED else []
-    yield [*_left_out(document), _caution(document, list(contrasts), outcome), *rebuilt]
+    numbers = [column for column in contrasts if column not in columns]
+    yield [*_left_out(document), _caution(document, list(contrasts), numbers, outcome), *rebuilt]
 
 
-def _caution(document: Document, columns: list[str], outcome: Outcome) -> str:
-    """Return that nothing was randomised; `columns` are those with contrasts."""
+def _caution(document: Document, columns: list[str], numbers: Collection[str], outcome: Outcome) -> str:
+    """Return that nothing was randomised; `columns` are those with contrasts, of which `numbers` have no levels."""
     if not columns:
         return SINGLE_ARMS.format(o=outcome)
     trials = ["trials"] if (document["evidence"]["trials"] or 0) > 1 else []
     # An interaction's two columns have contrasts of their own.
     interactions = {joined_key(pair) for pair in permutations(columns, 2)}
-    *others, last = [*(_titles(column)[1] for column in columns if column not in interactions), *trials]
+    kinds = [
+        f"values of {outcome.declared.heading(column)}" if column in numbers else _titles(column, outcome)[1]
+        for column in columns
+        if column not in interactions
+    ]
+    *others, last = [*kinds, *trials]
     units = f"{', '.join(others)} or {last}" if others else last
     return CAUTION.format(o=outcome, counted=capitalised(outcome.units), units=units)
 
@@ -141,7 +149,7 @@ def _next_cohort(document: Document, overall: Mapping[str, PooledRow], outcome: 
     ends = limits(following, between=" and ")
     lead = "Individual cohorts vary more than that interval suggests: the" if times >= APART else "The"
     yield (
-        f"{lead} {outcome.rate} of {new_cohort(document['heterogeneity_unit'])} may lie between {ends} % ({PROB} % "
+        f"{lead} {outcome.rate} of {new_cohort(unit_of(document))} may lie between {ends} % ({PROB} % "
         f"prediction interval), a range {times:.1f} times as wide."
     )
     if not cohorts_vary(document):
@@ -163,32 +171,32 @@ def _crude(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str
 def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow]], outcome: Outcome) -> Iterator[str]:
     rows = [(level, estimands["mean"]) for (group, level), estimands in pooled.items() if group == column]
     if len(rows) > MOST_LEVELS:
-        yield f"The average rates of {len(rows)} levels of {column} are in the table."
+        yield f"The average rates of {len(rows)} {_titles(column, outcome)[1]} are in the table."
         return
     wholly = {level for level, row in rows if (row.get("predicted") or 0.0) >= ALL_PREDICTED}
     each = [
-        f"{middle} % in {_name(column, level)} ({interval} %{NOT_OBSERVED if level in wholly else ''})"
+        f"{middle} % in {_name(column, level, outcome)} ({interval} %{NOT_OBSERVED if level in wholly else ''})"
         for level, row in rows
         for middle, interval in [rate(row)]
     ]
     if not any(row.get("over") for _, row in rows):
         over = f"each over its own {outcome.units}"
-        yield f"By {_titles(column)[0]}, {over}, the average {outcome.rate} is {joined(each)}."
+        yield f"By {_titles(column, outcome)[0]}, {over}, the average {outcome.rate} is {joined(each)}."
         return
     same = next(row["over"] for _, row in rows if row.get("over"))
     over = f"each over the same {outcome.units} ({same})"
-    yield f"By {_titles(column)[0]}, {over}, the average {outcome.rate} is {joined(each)}."
+    yield f"By {_titles(column, outcome)[0]}, {over}, the average {outcome.rate} is {joined(each)}."
     if wholly:
-        names = joined([_name(column, level) for level, _ in rows if level in wholly])
+        names = joined([_name(column, level, outcome) for level, _ in rows if level in wholly])
         yield f"In {names} all of that is the model's prediction: no cohort of that level had such {outcome.units}."
     much = [level for level, row in rows if row["predicted"] >= MUCH_PREDICTED and level not in wholly]
-    if partly := [_name(column, level) for level in much]:
+    if partly := [_name(column, level, outcome) for level in much]:
         yield (
             f"In {joined(partly)} much of that is the model's prediction: at least a quarter of these {outcome.units} "
             "resemble none of that level's cohorts."
         )
     own = [
-        f"{percent(row['own_median'], 0)} % in {_name(column, level)}"
+        f"{percent(row['own_median'], 0)} % in {_name(column, level, outcome)}"
         for level, row in rows
         if abs(row["own_median"] - row["median"]) >= APART_POINTS
     ]
@@ -200,13 +208,17 @@ def _levels(column: str, pooled: Mapping[tuple[str, str], Mapping[str, PooledRow
 
 
 def _differences(
-    column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]], *, others: bool
+    column: str,
+    contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]],
+    outcome: Outcome,
+    *,
+    others: bool,
 ) -> Iterator[str]:
     """Return sentences on differences with a settled sign, and the number without."""
     rows = [scales["risk_difference"] for scales in contrasts.values()]
     if not rows:
         return
-    title = _titles(column)[1]
+    title = _titles(column, outcome)[1]
     # Rates may be over each level's own patients, differences are over the same ones: they need not agree.
     mix = ", compared over the same mix of the other columns," if others else ""
     settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
@@ -215,7 +227,7 @@ def _differences(
         yield f"{none} between {title}{mix} is {'not ' if len(rows) == 1 else ''}settled: either sign remains possible."
         return
     settled.sort(key=lambda row: -abs(row["median"]))
-    said = [_difference(column, row) for row in settled[:MOST_NAMED]]
+    said = [_difference(column, row, outcome) for row in settled[:MOST_NAMED]]
     yield f"The rate{mix} is {joined(said)}."
     if (more := len(settled) - MOST_NAMED) > 0:
         yield f"{counted(more, 'further difference')} {'are' if more > 1 else 'is'} also settled."
@@ -223,19 +235,23 @@ def _differences(
         yield f"{rest} of the {len(rows)} differences between {title} {'are' if rest > 1 else 'is'} not settled."
 
 
-def _difference(column: str, row: ContrastRow) -> str:
-    first, second = (_name(column, row[side]) for side in ("first", "second"))
+def _difference(column: str, row: ContrastRow, outcome: Outcome) -> str:
+    first, second = (_name(column, row[side], outcome) for side in ("first", "second"))
     word = "lower" if row["median"] < 0 else "higher"
     return f"{difference_size(row)} {word} in {first} than in {second}"
 
 
 def _along(
-    column: str, contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]], outcome: Outcome
+    column: str,
+    contrasts: Mapping[tuple[str, str], Mapping[str, ContrastRow]],
+    levels: Sequence[PooledRow],
+    outcome: Outcome,
 ) -> Iterator[str]:
     """Return sentences on a number: how the rate changes with it where the sign is settled."""
-    rows = [scales["risk_difference"] for scales in contrasts.values()]
+    differences = (scales["risk_difference"] for scales in contrasts.values())
+    rows = [row for row in differences if not compares_slopes(row, levels)]
     settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
-    title = column_title(column)
+    title = outcome.declared.heading(column)
     if not settled:
         alone = f"Whether the rate rises or falls with {title} is not settled."
         yield alone if len(rows) == 1 else f"None of the {len(rows)} differences along {title} is settled."
@@ -248,9 +264,13 @@ def _along(
     yield f"By {title}, compared over the same {outcome.units}, the rate is {joined(said)}."
 
 
-def _titles(column: str) -> tuple[str, str]:
+def _titles(column: str, outcome: Outcome) -> tuple[str, str]:
+    if own := outcome.declared.label(column):
+        return own, f"levels of {own}"
     return SINGULAR_AND_PLURAL.get(column, (column, f"levels of {column}"))
 
 
-def _name(column: str, level: str) -> str:
+def _name(column: str, level: str, outcome: Outcome) -> str:
+    if own := outcome.declared.label(column):
+        return f"{own} {level}"
     return COHORTS_OF.get((column, level), f"{column} {level}")

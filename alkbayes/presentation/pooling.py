@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alkbayes.classical.pooling.disagreements import POINTS, WIDTH_RATIO
+from alkbayes.evidence.declared import NOTHING, Declared
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
-from alkbayes.text.names import level_name, shown
+from alkbayes.text.names import level_name
 from alkbayes.text.wording import counted, percent, percent_interval, signed, variance
 from alkbayes.vocabulary import ALL
 
@@ -15,14 +16,15 @@ type Row = Mapping[str, Any]
 NUMBERS = ("rate, %", "95 % CI", "prediction", "tau²", "I², %")
 
 
-def pool_rows(rows: Sequence[Row], marks: Mapping[str, str]) -> ReaderTable:
+def pool_rows(rows: Sequence[Row], marks: Mapping[str, str], declared: Declared = NOTHING) -> ReaderTable:
     """Return each method's result for each group, with the mark of its note if notes are marked."""
     cells: list[tuple[str, ...]] = []
     titled = None
     for row in rows:
         if (row["group"], row["level"]) != titled:
             titled = row["group"], row["level"]
-            cells.append((f"{_name(row)}: {counted(row['k'], 'cohort')}, {row['responders']:,}/{row['patients']:,}",))
+            counts = f"{row['responders']:,}/{row['patients']:,}"
+            cells.append((f"{_name(row, declared)}: {counted(row['k'], 'cohort')}, {counts}",))
         cells.append((f" {row['method']}", *numbers(row), *([marks.get(row["note"], "")] if marks else [])))
     headings = ("method", *NUMBERS, *(["note"] if marks else []))
     return ReaderTable("Pooled by classical methods", headings, tuple(cells))
@@ -39,18 +41,18 @@ def numbers(row: Row) -> tuple[str, ...]:
     )
 
 
-def disagreement_parts(pairs: Sequence[Row]) -> Iterator[Part]:
+def disagreement_parts(pairs: Sequence[Row], declared: Declared = NOTHING) -> Iterator[Part]:
     """Yield the pairs of methods that differ in one property and disagree, with reasons."""
     limits = f"estimates {100 * POINTS:g} point or more apart, or one interval {WIDTH_RATIO:g} times as wide"
     if not pairs:
         yield Sentence(f"No two methods that differ in one property disagree ({limits}).")
         return
-    yield disagreement_rows(pairs, note=f"Disagree: {limits}.")
+    yield disagreement_rows(pairs, declared=declared, note=f"Disagree: {limits}.")
     explained = {row["property"]: row["explanation"] for row in pairs}
     yield from (Sentence(f"{name}: {why}.") for name, why in explained.items())
 
 
-def disagreement_rows(pairs: Sequence[Row], *, note: str) -> ReaderTable:
+def disagreement_rows(pairs: Sequence[Row], *, note: str, declared: Declared = NOTHING) -> ReaderTable:
     """Return the disagreeing pairs: second estimate minus first, and ratio of interval widths."""
     several = len({(row["group"], row["level"]) for row in pairs}) > 1
     cells: list[tuple[str, ...]] = []
@@ -58,7 +60,7 @@ def disagreement_rows(pairs: Sequence[Row], *, note: str) -> ReaderTable:
     for row in pairs:
         if several and (row["group"], row["level"]) != titled:
             titled = row["group"], row["level"]
-            cells.append((_name(row),))
+            cells.append((_name(row, declared),))
         cells.append(pair(row))
     return ReaderTable(
         "Methods that differ in one property and disagree",
@@ -79,6 +81,6 @@ def pair(row: Row) -> tuple[str, ...]:
     return row["property"], row["method"], row["other"], difference, "–" if ratio is None else f"× {ratio:.2f}"
 
 
-def _name(row: Row) -> str:
+def _name(row: Row, declared: Declared) -> str:
     level = level_name(row)
-    return level if row["group"] == ALL else f"by {shown(row['group'])}, {level}"
+    return level if row["group"] == ALL else f"by {declared.name(row['group'])}, {level}"

@@ -7,13 +7,14 @@ from alkbayes.presentation.fit import (
     WHOLLY_PREDICTED,
     Document,
     contrasts_by_column,
+    declared_in,
     is_partly_predicted,
     outcome_of,
     patients_of,
     weight_lines,
 )
 from alkbayes.runs.document import PooledRow
-from alkbayes.text.names import column_title, is_pair, listed, shown
+from alkbayes.text.names import is_pair, listed, shown
 from alkbayes.text.wording import joined, percent
 from alkbayes.vocabulary import ALL, Estimand, Standard
 
@@ -52,11 +53,12 @@ def standard_lines(document: Document) -> list[str]:
     There are none if no row mixes combinations of levels.
     """
     rows, outcome = list(_standardised(document)), outcome_of(document)
+    heading = declared_in(document).heading
     if not rows:
         return [OWN_PATIENTS.format(o=outcome)] if any(row["weights"] for row in _single(document)) else []
     same = [SAME_PATIENTS.format(o=outcome)]
     if alone := dict.fromkeys(row["group"] for row in _single(document) if row["weights"] and not row["over"]):
-        same.append(NOT_ALL.format(columns=joined([column_title(column) for column in alone])))
+        same.append(NOT_ALL.format(columns=joined([heading(column) for column in alone])))
     apart: dict[str, list[str]] = {}
     for row in rows:
         if abs(row["median"] - row["own_median"]) >= APART:
@@ -64,18 +66,18 @@ def standard_lines(document: Document) -> list[str]:
             apart.setdefault(row["group"], []).append(f"{said} (here {percent(row['median'], 0)})")
     if not apart:
         return same
-    listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in apart.items())
+    listed = "; ".join(f"{heading(column)} {', '.join(levels)}" for column, levels in apart.items())
     own = f"Over their own {outcome.units}, {outcome.who} differ in the other columns"
     return [*same, f"{own}, the means are {listed}."]
 
 
 def unnamed_lines(document: Document) -> list[str]:
     """Return a sentence on columns outside the model that would improve it, and one on those not examined, if any."""
-    found = []
+    found, heading = [], declared_in(document).heading
     for row in document.get("unnamed") or []:
         measure = "correlation ratio" if row["numeric"] else "Cramér's V"
         uneven = [
-            f"{column_title(each['factor'])} ({'' if place else f'{measure} '}{each['measure']:.2f})"
+            f"{heading(each['factor'])} ({'' if place else f'{measure} '}{each['measure']:.2f})"
             for place, each in enumerate(each for each in row["uneven"] if each["measure"] >= UNEVEN)
         ]
         over = f", uneven over {joined(uneven)}" if uneven else ""
@@ -101,24 +103,23 @@ def averaging(document: Document) -> tuple[str, list[str]]:
     if document.get("standard") != Standard.SAME:
         return OWN_ROWS.format(o=outcome), weight_lines(document)
     lines = []
-    seen = set()
+    seen, heading = set(), declared_in(document).heading
     for row in _single(document):
         if row["group"] in seen:
             continue
         seen.add(row["group"])
         if row["over"]:
-            lines.append(f"{column_title(row['group'])}: {row['over']} ({row['weights']})")
+            lines.append(f"{heading(row['group'])}: {row['over']} ({row['weights']})")
         elif row["weights"]:
-            lines.append(f"{column_title(row['group'])}: {NOT_COMPARED.format(o=outcome)}")
+            lines.append(f"{heading(row['group'])}: {NOT_COMPARED.format(o=outcome)}")
     return f"The levels of a column are averaged over these {outcome.units}", lines
 
 
 def contrast_patients(document: Document) -> list[str]:
     """Return a sentence on the patients of contrasts; none if they are those of the two levels."""
     columns = list(contrasts_by_column(document))
-    over = [
-        f"{column_title(column)}, {over}" for column in columns if (over := patients_of(column, document["pooled"]))
-    ]
+    heading = declared_in(document).heading
+    over = [f"{heading(column)}, {over}" for column in columns if (over := patients_of(column, document["pooled"]))]
     units = outcome_of(document).units
     return [f"Contrasts are over these {units}: {'; '.join(over)}."] if over else []
 
@@ -126,12 +127,13 @@ def contrast_patients(document: Document) -> list[str]:
 def prediction_lines(document: Document) -> list[str]:
     """Return lines on the mark of predicted rows and the share predicted in each; none without such rows."""
     marked: dict[str, list[str]] = {}
+    heading = declared_in(document).heading
     for row in _standardised(document):
         if is_partly_predicted(row):
             marked.setdefault(row["group"], []).append(f"{shown(row['level'])} {percent(row['predicted'], 0)} %")
     if not marked:
         return []
-    listed = "; ".join(f"{column_title(column)} {', '.join(levels)}" for column, levels in marked.items())
+    listed = "; ".join(f"{heading(column)} {', '.join(levels)}" for column, levels in marked.items())
     units = outcome_of(document).units
     meant = (
         f"{PARTLY_PREDICTED} predicted by the model for {units} with a combination of levels that no cohort has "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alkbayes.alk.review import OF_DRUGS
 from alkbayes.plots.source import RunTables, warning
-from alkbayes.presentation.fit import outcome_of
+from alkbayes.presentation.fit import outcome_of, unit_of
 from alkbayes.presentation.key_results import key_results
 from alkbayes.reporting.blocks import Report, Section, text
 from alkbayes.reporting.sections.checks import classical_section, predictive_section
@@ -45,7 +45,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Re
     known = bundled_sources() if evidence.bundled else {}
     named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
     used = cited(named, known | dict(sources or {}))
-    asked = ASKED.format(new=new_cohort(document["heterogeneity_unit"]), o=tables.outcome)
+    asked = ASKED.format(new=new_cohort(unit_of(document)), o=tables.outcome)
     question = (text(f"{document['question']}."), text(asked))
     return Report(
         title=f"{outcome_of(document).title}{OF_DRUGS if evidence.bundled else ''}, pooled",

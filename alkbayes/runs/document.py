@@ -21,6 +21,14 @@ type Fraction = Annotated[float | None, Field(ge=0, le=1)]
 
 
 @closed
+class DeclaredRecord(TypedDict):
+    """A column of the table as the model file declares it."""
+
+    label: Annotated[str, Field(description="heading for readers; empty: none")]
+    levels: Annotated[list[str], Field(description="levels in order; empty: those of the table, sorted")]
+
+
+@closed
 class OutcomeRecord(TypedDict):
     """What was counted."""
 
@@ -34,6 +42,9 @@ class OutcomeRecord(TypedDict):
     had: Annotated[str, Field(description="what happened to them, a verb in the past")]
     unit: Annotated[str, Field(description="one of what `n` counts")]
     units: Annotated[str, Field(description="several of them")]
+    declared: NotRequired[
+        Annotated[dict[str, DeclaredRecord], Field(description="what the model file says of columns of the table")]
+    ]
 
 
 @closed

@@ -233,9 +233,9 @@ def prior_names(design: Design) -> dict[str, str]:
             names[f"sd_{block.slug}"] = f"sd_{block.slug}"
     if design.rho_prior is not None:
         names["rho"] = "rho"
-    names |= {f"tau_{term.label}": f"tau_{term.label}" for term in design.heterogeneity}
+    names |= {f"tau_{term.slug}": f"tau_{term.slug}" for term in design.heterogeneity}
     return names | {
-        f"spread_{term.label}": f"spread_{term.label}" for term in design.heterogeneity if term.by is not None
+        f"spread_{term.slug}": f"spread_{term.slug}" for term in design.heterogeneity if term.by is not None
     }
 
 

@@ -105,6 +105,7 @@ def _place(root: type[Record], data: Any, location: Sequence[str | int]) -> _Pla
     path, here, near, owner = "", data, MISSING, root
     records: tuple[type[Record], ...] = (root,)
     field: FieldInfo | None = None
+    named = False
     for part in location:
         if isinstance(part, int):
             path, here = f"{path}[{part}]", here[part]
@@ -113,16 +114,22 @@ def _place(root: type[Record], data: Any, location: Sequence[str | int]) -> _Pla
             records = tuple(record for record in records if part in _tags(record))
         else:
             owner = records[0]
-            path = f"{path}.{_key(part)}" if path else _key(part)
+            if named and field is not None and location[-1] == "[key]":  # pydantic's word for a fault of the name
+                return _Place(path, (), FieldInfo.from_annotation(get_args(field.annotation)[0]), owner, part, MISSING)
+            path = f"{path}.{key_text(part)}" if path else key_text(part)
             here = here.get(part, MISSING) if isinstance(here, dict) else MISSING
+            if named:
+                named, near = False, MISSING
+                continue  # a table under a name of the user's
             field = next((field for name, field in owner.model_fields.items() if (field.alias or name) == part), None)
             records = () if field is None else _records(field.annotation)
+            named = field is not None and get_origin(field.annotation) is dict
             if not records:  # what follows are pydantic's names for the types of one value
                 break
     return _Place(path, records, field, owner, here, MISSING if path.endswith(".column") else near)
 
 
-def _key(key: str) -> str:
+def key_text(key: str) -> str:
     """Return a key in TOML syntax."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else as_written(key)
 

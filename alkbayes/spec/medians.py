@@ -19,7 +19,6 @@ from alkbayes.spec.schema import (
     LOG_MEDIAN,
     Declaration,
     ExchangeableEffect,
-    FixedEffect,
     NormalHeterogeneity,
     parse,
 )
@@ -49,15 +48,8 @@ def _not_normal(spec: MedianSpec) -> Iterator[str]:
     priors += [
         (f"effect[{position}].prior.dist", effect.prior)
         for position, effect in enumerate(spec.effect)
-        if isinstance(effect, FixedEffect)
+        if not isinstance(effect, ExchangeableEffect)
     ]
-    for position, effect in enumerate(spec.effect):
-        if not isinstance(effect, FixedEffect | ExchangeableEffect):
-            yield fault(
-                f"effect[{position}].kind (of {as_written(effect.column)})",
-                f"found {as_written(effect.kind)}, which is for response rates",
-                '"fixed" or "exchangeable"',
-            )
     for path, prior in priors:
         if not isinstance(prior, Normal):
             yield fault(path, f"found {as_written(prior.dist)}", '"normal"', REASON)

@@ -10,15 +10,16 @@ from alkbayes.spec.priors import Record
 Column = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        pattern=r"^[^\p{C}\s](\P{C}*[^\p{C}\s])?$",
         max_length=60,
-        description="the name of a column (letters, digits and _, no digit first, 60 characters at most)",
+        description="the name of a column (on one line, no blank first or last, 60 characters at most)",
     ),
 ]
+Level = Annotated[str, Field(pattern=r"^[^\p{C}\s](\P{C}*[^\p{C}\s])?$")]
 LONGEST, LONGEST_HEADING = 60, 20
 """Characters of a phrase, and of a noun that also stands over a column of a table."""
 _PHRASE = r"^\P{C}*[^\p{C}\s]\P{C}*$"
-_ALLOWED = "a text on one line, {} characters at most, not empty"
+ALLOWED = "a text on one line, {} characters at most, not empty"
 Phrase = Annotated[str, Field(pattern=_PHRASE, max_length=LONGEST)]
 Heading = Annotated[str, Field(pattern=_PHRASE, max_length=LONGEST_HEADING)]
 
@@ -28,14 +29,14 @@ class OutcomeTable(Record):
 
     responders: Column
     n: Column
-    label: Phrase | None = Field(default=None, description=_ALLOWED.format(LONGEST))
-    patients: Phrase | None = Field(default=None, description=_ALLOWED.format(LONGEST))
-    short: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
-    event: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
-    events: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
-    had: Phrase | None = Field(default=None, description=_ALLOWED.format(LONGEST))
-    unit: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
-    units: Heading | None = Field(default=None, description=_ALLOWED.format(LONGEST_HEADING))
+    label: Phrase | None = Field(default=None, description=ALLOWED.format(LONGEST))
+    patients: Phrase | None = Field(default=None, description=ALLOWED.format(LONGEST))
+    short: Heading | None = Field(default=None, description=ALLOWED.format(LONGEST_HEADING))
+    event: Heading | None = Field(default=None, description=ALLOWED.format(LONGEST_HEADING))
+    events: Heading | None = Field(default=None, description=ALLOWED.format(LONGEST_HEADING))
+    had: Phrase | None = Field(default=None, description=ALLOWED.format(LONGEST))
+    unit: Heading | None = Field(default=None, description=ALLOWED.format(LONGEST_HEADING))
+    units: Heading | None = Field(default=None, description=ALLOWED.format(LONGEST_HEADING))
 
     @property
     def outcome(self) -> Outcome:

@@ -4,6 +4,7 @@ import difflib
 import json
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,13 +14,14 @@ from pydantic_core import PydanticCustomError
 
 from alkbayes.alk.levels import DEFAULT_MODEL, LEVELS, MEDIAN_MODEL
 from alkbayes.errors import SpecError
+from alkbayes.evidence.declared import Declared, DeclaredColumn
 from alkbayes.evidence.outcomes import ORR, Outcome
-from alkbayes.spec.faults import as_written, fault, faults_of
+from alkbayes.spec.faults import as_written, fault, faults_of, key_text
 from alkbayes.spec.files import family_of, read_declaration
-from alkbayes.spec.outcome import NOUNS, Column, OutcomeTable, Phrase
+from alkbayes.spec.outcome import ALLOWED, LONGEST, NOUNS, Column, Level, OutcomeTable, Phrase
 from alkbayes.spec.priors import Finite, LocationPrior, Positive, ProportionPrior, Record, ScalePrior
 from alkbayes.text.names import near_miss
-from alkbayes.vocabulary import TOTAL, joined_key, label_of, slug_of
+from alkbayes.vocabulary import TOTAL, is_missing, joined_key, label_of, slug_of
 
 SCHEMA = 1
 LOG_MEDIAN = "log_median"
@@ -129,7 +131,7 @@ class ExchangeableEffect(Record):
 
     kind: Literal["exchangeable"]
     column: Column | Annotated[list[Column], Field(min_length=2, max_length=2)] = Field(
-        description="the name of a column (letters, digits and _, no digit first), or a list of two of them"
+        description="the name of a column (on one line, no blank first or last), or a list of two of them"
     )
     sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 0.5 }')
     why: Why
@@ -171,6 +173,15 @@ class StudentTHeterogeneity(Record):
     why: Why
 
 
+class ColumnTable(Record):
+    """Heading of a column for readers, and its levels in the order of every table, figure and contrast."""
+
+    label: Phrase | None = Field(default=None, description=ALLOWED.format(LONGEST))
+    levels: Annotated[list[Level], Field(min_length=1)] | None = Field(
+        default=None, description="a list of levels as the table has them, each a text on one line"
+    )
+
+
 Likelihood = Annotated[Binomial | BetaBinomial, Field(discriminator="family")]
 Effect = Annotated[FixedEffect | NumericEffect | ExchangeableEffect | Interaction, Field(discriminator="kind")]
 Heterogeneity = Annotated[NormalHeterogeneity | StudentTHeterogeneity, Field(discriminator="distribution")]
@@ -187,6 +198,8 @@ class Declaration[L: Record](Record):
         Slug, and question of the model in one line.
     likelihood, intercept, effect, heterogeneity
         Parts of the model; see the classes of these names.
+    column_tables
+        The tables `columns`, by column.
     """
 
     version: int = Field(alias="schema", ge=SCHEMA, le=SCHEMA, description=f"{SCHEMA}, the only version of the format")
@@ -194,12 +207,16 @@ class Declaration[L: Record](Record):
     question: Text
     likelihood: L = Field(description="a table, [likelihood]")
     intercept: Intercept = Field(description="a table, [intercept]")
+    column_tables: dict[Column, ColumnTable] = Field(
+        default_factory=dict, alias="columns", description="tables, each under [columns.NAME]"
+    )
     effect: list[Effect] = Field(default_factory=list, description="tables, each under [[effect]]")
     heterogeneity: list[Heterogeneity] = Field(default_factory=list, description="tables, each under [[heterogeneity]]")
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        faults = [*self._own_faults(), *_name_faults(self), *_effect_faults(self), *_heterogeneity_faults(self)]
+        faults = [*self._own_faults(), *_name_faults(self), *_column_faults(self)]
+        faults += [*_effect_faults(self), *_heterogeneity_faults(self)]
         # Name collisions add nothing for a column that is declared twice.
         if faults := faults or [*_collisions(self)]:
             # Passed as context, so that braces in the user's text are not placeholders.
@@ -224,6 +241,16 @@ class Declaration[L: Record](Record):
         return tuple(effect for effect in self.effect if isinstance(effect, NumericEffect))
 
     @property
+    def declared(self) -> Declared:
+        """What the file says of columns for readers."""
+        return Declared(
+            {
+                name: DeclaredColumn(table.label or "", tuple(table.levels or ()))
+                for name, table in self.column_tables.items()
+            }
+        )
+
+    @property
     def needed(self) -> tuple[str, ...]:
         """Columns in which no cell may be empty: all but numbers, which :mod:`alkbayes.model.covariates` checks."""
         numeric = {effect.column for effect in self.numbers}
@@ -233,7 +260,9 @@ class Declaration[L: Record](Record):
     def content_sha256(self) -> str:
         """Hash of the keys stated in the file, except for the prose (`PROSE`), which no number depends on."""
         stated = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        return sha256(json.dumps(_without_prose(stated), sort_keys=True).encode()).hexdigest()
+        levels = {name: table["levels"] for name, table in stated.pop("columns", {}).items() if table.get("levels")}
+        hashed = _without_prose(stated) | ({"columns": levels} if levels else {})
+        return sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
 
 class Spec(Declaration[Likelihood]):
@@ -247,7 +276,8 @@ class Spec(Declaration[Likelihood]):
     @property
     def outcome(self) -> Outcome:
         """Outcome counted: objective responses unless the file names another."""
-        return ORR if self.outcome_table is None else self.outcome_table.outcome
+        counted = ORR if self.outcome_table is None else self.outcome_table.outcome
+        return replace(counted, declared=self.declared)
 
     def _own_faults(self) -> Iterator[str]:
         return _outcome_faults(self)
@@ -304,6 +334,25 @@ def _name_faults(spec: Declaration[Any]) -> Iterator[str]:
             yield fault(path, found, "any other column", meant)
 
 
+def _column_faults(spec: Declaration[Any]) -> Iterator[str]:
+    """Yield faults of what is declared of columns."""
+    numbers = {effect.column for effect in spec.numbers}
+    for name, table in spec.column_tables.items():
+        path = f"columns.{key_text(name)}"
+        levels = table.levels or []
+        if table.label is None and table.levels is None:
+            yield fault(path, "found neither", "label, levels or both")
+        if name in {COHORT, *ORR.columns}:
+            yield fault(path, f"found {as_written(name)}", "a column of levels or numbers")
+        if levels and name in numbers:
+            yield fault(f"{path}.levels", "found levels of a number", "label alone", "A number has no levels.")
+        if twice := [level for place, level in enumerate(levels) if level in levels[:place]]:
+            yield fault(f"{path}.levels", f"found {as_written(twice[0])} twice", "each level once")
+        if empty := [level for level in levels if is_missing(level)]:
+            found = f"found {as_written(empty[0])}, which says that a cell of a table is missing"
+            yield fault(f"{path}.levels", found, "any other text")
+
+
 def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
     """Yield faults between effects, and unknown reference levels."""
     single = {effect.columns[0]: effect for effect in spec.effect if len(effect.columns) == 1}
@@ -323,7 +372,7 @@ def _effect_faults(spec: Declaration[Any]) -> Iterator[str]:
             yield fault(path, found, allowed, f"Add an [[effect]] of {' and one of '.join(alone)}.")
         elif kind := _wrong_kind(effect, single):
             yield fault(path, found, *kind)
-        levels = LEVELS.get(effect.columns[0], ())
+        levels = spec.declared.levels(effect.columns[0]) or LEVELS.get(effect.columns[0], ())
         if isinstance(effect, FixedEffect) and levels and effect.reference not in levels:
             guess = near_miss(effect.reference, levels)
             found = f"found {as_written(effect.reference)}"
@@ -393,10 +442,10 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
         names = {slug, f"{slug}_contrast", f"beta_{slug}", f"raw_{slug}", f"sd_{slug}", f"effect_{slug}"}
         parts.append((f"effect[{position}]", as_written(effect.column), names))
     for position, term in enumerate(spec.heterogeneity):
-        label = label_of(term.column, spec.columns)
+        label = slug_of(label_of(term.column, spec.columns))
         names = {label, f"tau_{label}", f"z_{label}"}
         if term.by is not None:
-            of_level = f"tau_{label}_by_{label_of(term.by, spec.columns)}"
+            of_level = f"tau_{label}_by_{slug_of(label_of(term.by, spec.columns))}"
             names |= {f"spread_{label}", f"raw_tau_{label}", of_level, f"{of_level}_level", f"tau_{label}_contrast"}
         parts.append((f"heterogeneity[{position}]", as_written(term.column), names))
     taken = dict.fromkeys((TOTAL, f"tau_{TOTAL}", f"z_{TOTAL}"), "the heterogeneity in all")

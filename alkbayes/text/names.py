@@ -88,6 +88,11 @@ def column_title(group: str) -> str:
     return GROUP_TITLES.get(group, shown(group))
 
 
+def several(unit: str) -> str:
+    """Return the plural of a column's name, such as "trials"; of a name of several words or signs, its levels."""
+    return f"{unit}s" if unit.isalpha() else f"levels of {unit}"
+
+
 def is_pair(row: Mapping[str, Any]) -> bool:
     """Return whether a table row is for a combination of levels of two columns."""
     return row["second_level"] is not None

@@ -90,16 +90,12 @@ def test_each_kind_of_model_says_which_command_fits_it() -> None:
         parse_median_spec(rates, source="line.toml")
 
 
-def test_numbers_and_unpooled_interactions_are_for_response_rates() -> None:
-    prior = {"prior": {"dist": "normal", "mean": 0.0, "sd": 0.5}, "why": "a test"}
+def test_numbers_and_unpooled_interactions_need_normal_priors() -> None:
+    prior = {"prior": {"dist": "student_t", "nu": 3, "mean": 0.0, "sd": 0.5}, "why": "a test"}
     age = {"kind": "numeric", "column": "age", "centre": 60, "scale": 10, "step": "per 10 years"} | prior
     crossed = {"kind": "interaction", "column": ["line", "age"]} | prior
     place = len(BUNDLED["effect"])
     with pytest.raises(SpecError) as caught:
         parse_median_spec(BUNDLED | {"effect": [*BUNDLED["effect"], age, crossed]}, source="mine.toml")
-    for path, kind in (
-        (f'{place}].kind (of "age")', "numeric"),
-        (f'{place + 1}].kind (of ["line", "age"])', "interaction"),
-    ):
-        line = f'effect[{path}: found "{kind}", which is for response rates; allowed: "fixed" or "exchangeable".'
-        assert line in str(caught.value)
+    for position in (place, place + 1):
+        assert f'effect[{position}].prior.dist: found "student_t"; allowed: "normal".' in str(caught.value)

@@ -203,7 +203,9 @@ def moderators_of(
         raise no_such_column(missing, available, "to regress on")
     if strangers := dict.fromkeys(column for column in (*levels, *references) if column not in wanted):
         raise UsageError(f"{listed([*strangers])} cannot have levels here; regressed on: {listed(wanted)}.")
-    _check_numbers(evidence, [column for column in wanted if column not in {*levels, *LEVELS, "n"}])
+    declared = evidence.outcome.declared
+    with_levels = {*LEVELS, *(column for column in wanted if declared.levels(column))}
+    _check_numbers(evidence, [column for column in wanted if column not in {*levels, *with_levels, "n"}])
     asked = ", ".join(wanted)
     each = wanted[0] if len(wanted) == 1 else f"each of {asked}"
     stated = (frame[list(wanted)].astype(str) != "").all(axis=1).to_numpy()
@@ -214,7 +216,14 @@ def moderators_of(
     parts = {}
     for column in wanted:
         label = label_of(column, frame.columns)
-        part = _moderator(column, label, values[column], as_levels=column in levels, reference=references.get(column))
+        part = _moderator(
+            column,
+            label,
+            values[column],
+            as_levels=column in {*levels, *with_levels},
+            reference=references.get(column),
+            declared=declared.levels(column),
+        )
         if len(part.levels) == 1 or part.low == part.high:
             which = "the one cohort with a value" if len(kept) == 1 else f"all {len(kept)} cohorts with values"
             raise EvidenceError(
@@ -322,11 +331,17 @@ def _independent(design: Floats, start: int) -> list[bool]:
 
 
 def _moderator(
-    column: str, label: str, values: npt.NDArray[np.str_], *, as_levels: bool, reference: str | None
+    column: str,
+    label: str,
+    values: npt.NDArray[np.str_],
+    *,
+    as_levels: bool,
+    reference: str | None,
+    declared: tuple[str, ...],
 ) -> Moderator:
     """Return a column, called `label`, as a number or a factor."""
     numbers = [number_in(value) for value in values.tolist()]
-    if not as_levels and column not in LEVELS and None not in numbers:
+    if not as_levels and None not in numbers:
         if reference is not None:
             raise UsageError(
                 f"{column} is a column of numbers, which have no reference level.\n{_as_factor(column)}",
@@ -334,8 +349,8 @@ def _moderator(
             )
         found = np.array(numbers, dtype=np.float64)
         return Moderator(column, label, (), float(found.min()), float(found.max()))
-    levels = in_order(column, values.tolist())
-    if column not in LEVELS and None not in numbers:
+    levels = in_order(column, values.tolist(), declared)
+    if not declared and column not in LEVELS and None not in numbers:
         levels = tuple(sorted(levels, key=float))
     first = levels[0] if reference is None else reference
     if first not in levels:

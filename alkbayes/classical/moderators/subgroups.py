@@ -24,7 +24,7 @@ from alkbayes.evidence.table import trial_labels
 from alkbayes.text.names import listed
 from alkbayes.text.notes import Instead, Note, notes_of, text_of
 from alkbayes.text.wording import p_equals
-from alkbayes.vocabulary import INTERVAL_PROB, in_order
+from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -226,7 +226,7 @@ def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
         raise no_such_column([column], available, "to group by")
     stated = (frame[column] != "").to_numpy(dtype=np.bool_)
     part = frame[stated]
-    levels = in_order(column, part[column])
+    levels = evidence.outcome.declared.in_order(column, part[column])
     if len(levels) < 2:
         raise EvidenceError(
             f"Subgroups need a column with at least two values; {column} has {len(levels)}: {

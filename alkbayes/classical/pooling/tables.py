@@ -15,7 +15,7 @@ from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.names import listed
 from alkbayes.text.notes import notes_of
-from alkbayes.vocabulary import GROUP_COLUMNS, group_row, in_order, joined_key, label_of
+from alkbayes.vocabulary import GROUP_COLUMNS, group_row, joined_key, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -95,7 +95,7 @@ def pool_groups(
         [(column,) for column in DEFAULT_BY if column in available] if by is None else _groups(by, frame, available)
     )
     rows = []
-    for place, part, left_out in _parts(frame, groups):
+    for place, part, left_out in _parts(evidence, groups):
         trials = trial_labels(part)
         for method in dict.fromkeys(methods):
             pooled = pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
@@ -147,9 +147,10 @@ def _stated(frame: pd.DataFrame, group: tuple[str, ...]) -> "pd.Series[bool]":
 
 
 def _parts(
-    frame: pd.DataFrame, groups: Sequence[tuple[str, ...]]
+    evidence: "Evidence", groups: Sequence[tuple[str, ...]]
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame, str]]:
     """Yield the identifying columns of a group, its cohorts, and the note on cohorts left out."""
+    frame, in_order = evidence.frame, evidence.outcome.declared.in_order
     yield dict(group_row({})), frame, ""
     for group in groups:
         stated = frame[_stated(frame, group)]

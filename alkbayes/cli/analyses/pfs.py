@@ -1,5 +1,6 @@
 """`alkbayes pfs`: median progression-free survival, averaged as in reviews and by a model."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
+from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.sources import TableSource
 from alkbayes.inference.settings import DEFAULT_SEED
 
@@ -57,7 +59,8 @@ def command(
     from alkbayes.spec.schema import model_path
 
     spec = read_median_spec(model_path(model))
-    evidence = evidence_for(data, for_run, needed=spec.columns)
+    counted = replace(ORR, declared=spec.declared)
+    evidence = evidence_for(data, for_run, needed=spec.needed, outcome=counted)
     with working("fitting the medians"):
         from alkbayes.analyses.pfs import pfs_results
 
@@ -90,7 +93,9 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
 
     warning = "" if results.converged else f"NOT CONVERGED, DO NOT USE: {'; '.join(results.failures)}"
     caption = Caption(
-        (f"Evidence: {evidence.source}.", *results.notes[:2], *(note.text for note in results.cautions)), warning
+        (f"Evidence: {evidence.source}.", *results.notes[:2], *(note.text for note in results.cautions)),
+        warning,
+        evidence.outcome,
     )
     for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
         print_note(f"Figure: {file}")

@@ -39,13 +39,13 @@ def print_sheet(sheet: Sheet) -> None:
     """Print a sheet in the terminal: source, table, each note once, and disagreements."""
     console = console_for(sheet.evidence)
     marks = sheet.marks
-    print_table(console, pool_rows(sheet.rows, marks))
+    print_table(console, pool_rows(sheet.rows, marks, sheet.evidence.outcome.declared))
     for note, mark in marks.items():
         say(console, f"{mark} {note}")
     if sheet.note:
         say(console, sheet.note)
     if sheet.disagreements is not None:
-        print_parts(console, disagreement_parts(sheet.disagreements))
+        print_parts(console, disagreement_parts(sheet.disagreements, sheet.evidence.outcome.declared))
 
 
 def print_sheet_as_markdown(sheet: Sheet) -> None:
@@ -67,7 +67,7 @@ def print_sheet_as_markdown(sheet: Sheet) -> None:
         print_text(f"\n{sheet.note}")
     if sheet.disagreements is None:
         return
-    for part in disagreement_parts(sheet.disagreements):
+    for part in disagreement_parts(sheet.disagreements, sheet.evidence.outcome.declared):
         print_text("")
         match part:
             case Sentence(text=text) | Title(text=text):

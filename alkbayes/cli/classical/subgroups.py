@@ -67,7 +67,8 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     from alkbayes.vocabulary import label_of
 
     console = console_for(evidence)
-    say(console, f"Subgroups by {shown(label_of(table.column, evidence.frame.columns))}, {table.method}")
+    title = evidence.outcome.declared.name(label_of(table.column, evidence.frame.columns))
+    say(console, f"Subgroups by {title}, {table.method}")
     levels, tests = records(table.levels), records(table.tests)
     print_table(console, level_rows(levels, [test["heterogeneity"] for test in tests], evidence.outcome))
     if table.levels["tau2_trial"].notna().any():

@@ -1,5 +1,6 @@
 """`alkbayes models`: the model files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +13,14 @@ from alkbayes.cli.shared.output import message_console, print_json, print_note, 
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
 from alkbayes.errors import EvidenceError, UsageError
+from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.sources import TableSource
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from alkbayes.evidence.outcomes import Outcome
-    from alkbayes.spec.schema import Spec
+    from alkbayes.spec.schema import Declaration, Spec
 
 Name = Annotated[
     str | None,
@@ -76,11 +78,13 @@ def command(name: Name = None, data: TableSource | None = None, json_: Json = Fa
 def _show_median_model(path: Path, data: "TableSource | None", *, json_: bool) -> None:
     """Print a model of medians, and what its priors say of these."""
     from alkbayes.analyses.pfs import prior_table
+    from alkbayes.evidence.outcomes import ORR
     from alkbayes.evidence.table import read_evidence
     from alkbayes.spec.medians import read_median_spec
 
     spec = read_median_spec(path)
-    implied = records(prior_table(read_evidence(data, needed=spec.columns), spec))
+    counted = replace(ORR, declared=spec.declared)
+    implied = records(prior_table(read_evidence(data, needed=spec.needed, outcome=counted), spec))
     if json_:
         print_json({"model": spec.model_dump(by_alias=True), "prior_implications": implied})
         return
@@ -117,7 +121,13 @@ def _implied(spec: "Spec", data: "TableSource | None") -> "pd.DataFrame | None":
 
 def _columns(spec: "Spec") -> list[str]:
     """Return a model's required columns besides those of every table."""
-    return [*(() if spec.outcome.usual else spec.outcome.columns), *spec.columns]
+    return [*(() if spec.outcome.usual else spec.outcome.columns), *_named(spec)]
+
+
+def _named(spec: "Declaration[Any]") -> list[str]:
+    """Return the columns that a model's parts need: without a column of trials each cohort is a trial of its own."""
+    effects = {column for effect in spec.effect for column in effect.columns}
+    return [column for column in spec.columns if column != TRIAL or column in effects]
 
 
 def _line(model: str) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def _line(model: str) -> dict[str, Any]:
     return {
         "name": spec.name,
         "question": spec.question,
-        "columns": list(spec.columns) if isinstance(spec, MedianSpec) else _columns(spec),
+        "columns": _named(spec) if isinstance(spec, MedianSpec) else _columns(spec),
         "default": spec.name == DEFAULT_MODEL,
     }
 

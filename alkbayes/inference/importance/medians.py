@@ -145,7 +145,7 @@ class LogMedians:
         self.structure, self.medians = structure, medians
         scaled = [block for block in structure.effects if block.sd_prior is not None]
         self.scales: dict[str, Prior] = {f"sd_{block.slug}": block.sd_prior for block in scaled if block.sd_prior}
-        self.scales |= {f"tau_{term.label}": term.sd_prior for term in structure.heterogeneity}
+        self.scales |= {f"tau_{term.slug}": term.sd_prior for term in structure.heterogeneity}
         if len(self.scales) > MOST_SCALES:
             raise SamplingError(f"the model has {len(self.scales)} standard deviations, more than {MOST_SCALES}")
         columns = [np.ones((len(structure.cohorts), 1)), *(block.basis[block.index] for block in structure.effects)]
@@ -214,7 +214,7 @@ class LogMedians:
         """Draw everything else given scales (S, scale) and log medians (S, cohort), axes (draw, ...)."""
         structure, everyone = self.structure, np.arange(y.shape[1])
         b = np.empty((len(psi), len(self._mean)))
-        z = {f"z_{term.label}": np.empty((len(psi), len(term.units))) for term in structure.heterogeneity}
+        z = {f"z_{term.slug}": np.empty((len(psi), len(term.units))) for term in structure.heterogeneity}
         for rows in self._pieces(len(psi)):
             given = self._given(psi[rows], y[rows], everyone)
             noise = rng.standard_normal(given.mean.shape)
@@ -225,16 +225,16 @@ class LogMedians:
                 precision = 1 + tau**2 * given.weight
                 pull = given.pull - np.einsum("sgp,sp->sg", given.slope, b[rows])
                 deviation = tau * pull / precision + rng.standard_normal(pull.shape) / np.sqrt(precision)
-                z[f"z_{structure.group.label}"][rows] = deviation
+                z[f"z_{structure.group.slug}"][rows] = deviation
                 left -= tau * deviation[:, self._group]
             if structure.cohort is not None:
                 tau = self._tau(psi[rows], structure.cohort)[:, None]
                 variance = tau**2 + self.medians.se**2
                 noise = self.medians.se * rng.standard_normal(left.shape)
-                z[f"z_{structure.cohort.label}"][rows] = (tau * left / variance) + noise / np.sqrt(variance)
+                z[f"z_{structure.cohort.slug}"][rows] = (tau * left / variance) + noise / np.sqrt(variance)
         theta = (b * self._factors(psi)) @ self._matrix.T
         for term in structure.heterogeneity:
-            theta += self._tau(psi, term)[:, None] * z[f"z_{term.label}"][:, term.index]
+            theta += self._tau(psi, term)[:, None] * z[f"z_{term.slug}"][:, term.index]
         return self.named(psi, b) | z | {"theta": theta}
 
     def named(self, psi: Array, b: Array) -> Draws:
@@ -299,7 +299,7 @@ class LogMedians:
 
     def _tau(self, psi: Array, term: HeterogeneityBlock | None) -> Array:
         """Return the standard deviation of a level of heterogeneity, (S,); 0 if the model lacks it."""
-        return np.zeros(len(psi)) if term is None else psi[:, list(self.scales).index(f"tau_{term.label}")]
+        return np.zeros(len(psi)) if term is None else psi[:, list(self.scales).index(f"tau_{term.slug}")]
 
     def _pieces(self, count: int) -> Iterator[slice]:
         numbers = len(self._group) * self._matrix.shape[1] + len(self._missed) ** 2

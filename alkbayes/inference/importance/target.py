@@ -114,12 +114,12 @@ class Target:
         self.design = design
         by_name = {item.name: item for item in parameters(design)}
         scaled = [f"sd_{block.slug}" for block in design.effects if block.sd_prior is not None]
-        names = scaled + [f"tau_{term.label}" for term in design.heterogeneity]
+        names = scaled + [f"tau_{term.slug}" for term in design.heterogeneity]
         by_level = [term for term in design.heterogeneity if term.by is not None]
-        names += [f"spread_{term.label}" for term in by_level]
+        names += [f"spread_{term.slug}" for term in by_level]
         names += [] if design.rho_prior is None else ["rho"]
         self.scales: tuple[Parameter, ...] = tuple(by_name[name] for name in names)
-        logs = [by_name[f"raw_tau_{term.label}"] for term in by_level]
+        logs = [by_name[f"raw_tau_{term.slug}"] for term in by_level]
         self.coefficients = (by_name["alpha"], *(by_name[block.free] for block in design.effects), *logs)
         columns = [np.ones((len(design.cohorts), 1)), *(block.basis[block.index] for block in design.effects)]
         columns += [np.zeros((len(design.cohorts), item.size)) for item in logs]
@@ -252,9 +252,9 @@ class Target:
                 z_cohort[rows, stratum.cohorts] = found.cohort
         drawn: Draws = {}
         if design.group is not None:
-            drawn[f"z_{design.group.label}"] = z_group
+            drawn[f"z_{design.group.slug}"] = z_group
         if design.cohort is not None:
-            drawn[f"z_{design.cohort.label}"] = z_cohort
+            drawn[f"z_{design.cohort.slug}"] = z_cohort
         return drawn
 
     def _drawn(self, stratum: Stratum, psi: Array, b: Array, eta: Array, rng: np.random.Generator) -> Deviations:
@@ -302,8 +302,8 @@ class Target:
         group, cohort = self.design.group, self.design.cohort
         none = np.zeros(len(psi))
         return (
-            none if group is None else psi[:, names.index(f"tau_{group.label}")],
-            none if cohort is None else psi[:, names.index(f"tau_{cohort.label}")],
+            none if group is None else psi[:, names.index(f"tau_{group.slug}")],
+            none if cohort is None else psi[:, names.index(f"tau_{cohort.slug}")],
         )
 
     def rho(self, psi: Array) -> Array:
@@ -323,4 +323,4 @@ def score_of(term: HeterogeneityBlock) -> Score:
 
 def _cohort_taus(term: HeterogeneityBlock, named: Draws, stratum: Stratum) -> Array:
     """Return the tau of a stratum's cohorts, shape (S,), or (S, cohort) if it differs by level."""
-    return named[f"tau_{term.label}"] if term.by is None else cohort_taus(term, named)[:, stratum.cohorts]
+    return named[f"tau_{term.slug}"] if term.by is None else cohort_taus(term, named)[:, stratum.cohorts]

@@ -35,12 +35,12 @@ def build_joint_model(joint: Joint) -> pm.Model:
             # A product and a sum, as in a single model: numba compiles these in seconds.
             eta = eta + (sd * (block.basis * free[None, :]).sum(axis=1))[block.index]
         own = pt.sqrt(1 - rho**2)
-        taus = [variable(f"{SECOND}tau_{term.label}", term.sd_prior) for term in second.heterogeneity]
+        taus = [variable(f"{SECOND}tau_{term.slug}", term.sd_prior) for term in second.heterogeneity]
         for term, tau, of in zip(second.heterogeneity, taus, (joint.group_of, joint.cohort_of), strict=True):
             # The cohort dimension exists already, and is the same.
-            model.add_coord(f"{SECOND}{term.label}", term.units)
-            e = pm.Normal(f"{SECOND}z_{term.label}", 0.0, 1.0, dims=f"{SECOND}{term.label}")
-            eta = eta + tau * (rho * model[f"z_{term.label}"][of] + own * e)[term.index]
+            model.add_coord(f"{SECOND}{term.slug}", term.units)
+            e = pm.Normal(f"{SECOND}z_{term.slug}", 0.0, 1.0, dims=f"{SECOND}{term.slug}")
+            eta = eta + tau * (rho * model[f"z_{term.slug}"][of] + own * e)[term.index]
         name = f"{SECOND}responders"
         pm.Binomial(name, n=counts["n"], logit_p=eta, observed=counts["observed"], dims=f"{SECOND}cohort")
     return model

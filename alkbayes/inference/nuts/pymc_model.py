@@ -105,9 +105,9 @@ def build_model(design: Design) -> pm.Model:
         coords |= {block.slug: block.levels, f"{block.slug}_contrast": block.free_coords}
     for term in design.heterogeneity:
         if term.by is not None:
-            coords |= {f"{term.of_level}_level": term.by.levels, f"tau_{term.label}_contrast": term.by.free_coords}
+            coords |= {f"{term.of_level}_level": term.by.levels, f"tau_{term.slug}_contrast": term.by.free_coords}
     if design.group is not None:
-        coords[design.group.label] = design.group.units
+        coords[design.group.slug] = design.group.units
 
     # The design is checked: with `check_bounds` the compiled density would check every value at every step again.
     with pm.Model(coords=coords, check_bounds=False) as model:
@@ -197,21 +197,21 @@ def _add_heterogeneity(design: Design, counts: Mapping[str, Any], eta: Any, rho:
     if group is not None and sums is not None:
         moments = group_moments(observed - eta, variance, tau, tau_cohort, sums)
         of_cohort = tau if group.by is None else pt.as_tensor(tau)[group.index]
-        z = _conditioned(f"z_{group.label}", group.unit_prior, moments, dims=group.label)
+        z = _conditioned(f"z_{group.slug}", group.unit_prior, moments, dims=group.slug)
         eta = eta + of_cohort * z[group.index]
     if cohort is not None:
         moments = cohort_moments(observed - eta, variance, tau_cohort)
-        eta = eta + tau_cohort * _conditioned(f"z_{cohort.label}", cohort.unit_prior, moments, dims=cohort.label)
+        eta = eta + tau_cohort * _conditioned(f"z_{cohort.slug}", cohort.unit_prior, moments, dims=cohort.slug)
     return eta + pt.zeros(len(design.cohorts))
 
 
 def _unit_taus(term: HeterogeneityBlock) -> Any:
     """Add the tau of a term, or the taus of its levels; return that of each unit, or the one that all share."""
-    tau = variable(f"tau_{term.label}", term.sd_prior)
+    tau = variable(f"tau_{term.slug}", term.sd_prior)
     if term.by is None:
         return tau
-    spread = variable(f"spread_{term.label}", term.by.spread_prior)
-    raw = variable(f"raw_tau_{term.label}", STANDARD_NORMAL, dims=f"tau_{term.label}_contrast")
+    spread = variable(f"spread_{term.slug}", term.by.spread_prior)
+    raw = variable(f"raw_tau_{term.slug}", STANDARD_NORMAL, dims=f"tau_{term.slug}_contrast")
     logs = spread * (term.by.basis * raw[None, :]).sum(axis=1)
     taus = pm.Deterministic(term.of_level, tau * pt.exp(logs), dims=f"{term.of_level}_level")
     return taus[term.by.of_unit]

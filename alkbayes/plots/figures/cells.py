@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alkbayes.evidence.declared import Declared
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
-from alkbayes.plots.page.forest_rows import group_name
+from alkbayes.plots.page.forest_rows import group_name, group_title
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
     cell,
@@ -40,7 +41,7 @@ from alkbayes.plots.page.style import (
 )
 from alkbayes.presentation.fit import PARTLY_PREDICTED, group_heading, is_standardised
 from alkbayes.text.json import records
-from alkbayes.text.names import GROUP_TITLES, is_pair
+from alkbayes.text.names import is_pair
 from alkbayes.vocabulary import ALL
 
 ROW_MM = 4.4
@@ -111,7 +112,7 @@ def _rows(pooled: pd.DataFrame, outcome: Outcome) -> list[_Row]:
 
     Standardised levels of the first column stand together, not above cells averaged over other patients.
     """
-    table = records(pooled)
+    table, declared = records(pooled), outcome.declared
     compared, predicted = is_standardised(table), _predicted(pooled)
     groups: dict[str, dict[str, dict[str, Any]]] = {}
     for row in table:
@@ -122,26 +123,26 @@ def _rows(pooled: pd.DataFrame, outcome: Outcome) -> list[_Row]:
     for pair in list(pairs)[-1:]:
         outer = pairs[pair][0]["first_column"]
         for level in groups[outer]:
-            rows.append(_Row(_outer_name(outer, level), None if compared else (outer, level), 0.0))
+            rows.append(_Row(_outer_name(outer, level, declared), None if compared else (outer, level), 0.0))
             inside = [cell for cell in pairs[pair] if cell["first_level"] == level]
             rows += [
-                _Row(group_name(cell["second_column"], cell["second_level"]), (pair, cell["level"]), 2.0)
+                _Row(group_name(cell["second_column"], cell["second_level"], declared), (pair, cell["level"]), 2.0)
                 for cell in inside
             ]
         done |= {pair} if compared else {outer, pair}
     rest = [group for group in groups if group not in done and group not in pairs]
     for group in rest:
-        heading = f"By {GROUP_TITLES.get(group, group.replace('_', ' '))}"
+        heading = f"By {group_title(group, declared)}"
         rows.append(_Row(group_heading(group, table, outcome) if compared else heading, None, 0.0))
         for level in groups[group]:
             mark = f" {PARTLY_PREDICTED}" if (group, level) in predicted else ""
-            rows.append(_Row(f"{group_name(group, level)}{mark}", (group, level), 2.0))
+            rows.append(_Row(f"{group_name(group, level, declared)}{mark}", (group, level), 2.0))
     return rows
 
 
-def _outer_name(label: str, level: str) -> str:
-    name = group_name(label, level)
-    return name if name != level else f"{GROUP_TITLES.get(label, label.replace('_', ' '))}: {level}"
+def _outer_name(label: str, level: str, declared: Declared) -> str:
+    name = group_name(label, level, declared)
+    return name if name != level else f"{group_title(label, declared)}: {level}"
 
 
 def _predicted(pooled: pd.DataFrame) -> set[tuple[str, str]]:

@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from alkbayes.evidence.declared import Declared
 from alkbayes.plots.page import marks
+from alkbayes.plots.page.forest_rows import group_title
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
     cell,
@@ -21,7 +23,6 @@ from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, Caption, styled
 from alkbayes.presentation.fit import contrast_notes, predicted_mark
 from alkbayes.text.json import records
-from alkbayes.text.names import GROUP_TITLES
 from alkbayes.text.wording import difference as difference_text
 from alkbayes.text.wording import probability, ratio, signed
 
@@ -71,7 +72,7 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION, *, trials: int
     """
     if table.empty:
         raise ValueError("there are no contrasts to draw")
-    rows = _rows(table)
+    rows = _rows(table, caption.outcome.declared)
     marked = (f"{note}." for note in contrast_notes(records(table), caption.outcome))
     notes = (READING, *marked, caption.outcome.not_randomised(trials))
     frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=notes)
@@ -89,11 +90,11 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION, *, trials: int
     return figures
 
 
-def _rows(table: pd.DataFrame) -> list[_Row]:
+def _rows(table: pd.DataFrame, declared: Declared) -> list[_Row]:
     rows = []
     for column, of_column in table.groupby("column", sort=False):
         name = str(column)
-        rows.append(_Row(GROUP_TITLES.get(name, name.replace("_", " "))))
+        rows.append(_Row(group_title(name, declared)))
         for _, pair in of_column.groupby(["first", "second"], sort=False):
             scales = {record["scale"]: record for record in records(pair)}
             difference = scales["risk_difference"]

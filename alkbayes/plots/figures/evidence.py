@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from alkbayes.alk.levels import STRATA
 from alkbayes.alk.words import COUNTED_BY
 from alkbayes.evidence.composition import CUTOFF, PUBLICATION, UNKNOWN
+from alkbayes.evidence.declared import Declared
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import CONTINUED, Rank, Row, exact_limits, group_name, pages_of
@@ -46,7 +47,7 @@ from alkbayes.plots.page.style import (
     styled,
 )
 from alkbayes.text.wording import capitalised, counted
-from alkbayes.vocabulary import in_order, label_of
+from alkbayes.vocabulary import label_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +87,9 @@ def composition_figure(
     trials". Returns no page for a table without any of these.
     """
     panels = [
-        (label_of(column), title) for column, title in COUNTED_BY.items() if (groups["group"] == label_of(column)).any()
+        (label_of(column), caption.outcome.declared.label(label_of(column)) or title)
+        for column, title in COUNTED_BY.items()
+        if (groups["group"] == label_of(column)).any()
     ]
     dated = bool(years["year"].notna().any())
     if not dated and not panels:
@@ -180,7 +183,7 @@ def observed_forest(frame: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[
         lambda: [(key_line(marker="s", **look), KEY)],
         notes=(f"Nothing is pooled here. Areas are by {outcome.units}.",),
     )
-    pages = pages_of(list(_rows(frame)), page.room / ROW_MM)
+    pages = pages_of(list(_rows(frame, outcome.declared)), page.room / ROW_MM)
     low, high = exact_limits(frame)
     figures = []
     for number, rows in enumerate(pages, 1):
@@ -194,7 +197,7 @@ def observed_forest(frame: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[
     return figures
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[Row]:
+def _rows(frame: pd.DataFrame, declared: Declared) -> Iterator[Row]:
     """Yield lines, generations within them, and cohorts within these, highest rate first."""
     observed = (frame["responders"] / frame["n"]).to_numpy(dtype=np.float64)
     names = frame["cohort_id"].astype(str).tolist()
@@ -208,10 +211,11 @@ def _rows(frame: pd.DataFrame) -> Iterator[Row]:
             return
         column = columns[depth]
         values = frame[column].tolist()
-        given = in_order(column, {values[at] for at in members} - {""})
+        given = declared.in_order(column, {values[at] for at in members} - {""})
         for level in (*given, *([""] if any(not values[at] for at in members) else [])):
             inside = [at for at in members if values[at] == level]
-            name = group_name(label_of(column), level) if level else f"{label_of(column).capitalize()} not given"
+            named = group_name(label_of(column), level, declared)
+            name = named if level else f"{capitalised(declared.name(label_of(column)))} not given"
             label = f"{name} ({counted(len(inside), 'cohort')})"
             yield Row(ranks[depth], label, label_of(column), level, summarised=False)
             yield from within(inside, depth + 1)

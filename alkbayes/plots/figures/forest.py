@@ -103,7 +103,7 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
     first = " ".join((*caption.notes[:1], *summary_notes(pooled, outcome)))
     notes = (*filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
     page = RowPage(f"{outcome.title}{TITLE}", replace(caption, notes=notes), _columns(outcome), _key)
-    pages = pages_of(forest_rows(pooled, cohorts), page.room / ROW_MM)
+    pages = pages_of(forest_rows(pooled, cohorts, outcome.declared), page.room / ROW_MM)
     return [_page(rows, tables, page, number=number, of=len(pages)) for number, rows in enumerate(pages, 1)]
 
 

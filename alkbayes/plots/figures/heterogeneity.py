@@ -25,7 +25,7 @@ from alkbayes.plots.page.layout import (
 from alkbayes.plots.page.marks import FILLED
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, INK, NO_CAPTION, TEXT_PT, Caption, styled
 from alkbayes.text.json import records
-from alkbayes.text.names import GROUP_TITLES, column_title
+from alkbayes.text.names import GROUP_TITLES, column_title, several
 from alkbayes.text.wording import size_text
 from alkbayes.vocabulary import TOTAL, slug_of
 
@@ -47,12 +47,18 @@ NAMES = {
 
 @styled
 def heterogeneity(
-    prior: Mapping[str, Array], posterior: Mapping[str, Array], table: pd.DataFrame, caption: Caption = NO_CAPTION
+    prior: Mapping[str, Array],
+    posterior: Mapping[str, Array],
+    table: pd.DataFrame,
+    caption: Caption = NO_CAPTION,
+    *,
+    headings: Mapping[str, str] | None = None,
 ) -> list[Figure]:
     """Draw prior and posterior of each standard deviation, two columns wide (180 mm).
 
     `prior` and `posterior` map parameters to draws of any shape, SDs on the logit scale; those without prior draws are
     omitted. The :func:`alkbayes.estimates.rates.heterogeneity_table` gives the medians and limits marked.
+    `headings` are those of columns by their part of a parameter's name, where not made of that.
 
     Raises
     ------
@@ -102,7 +108,7 @@ def heterogeneity(
         axes.plot([row["low"], row["high"]], [y, y], color=INK, linewidth=1.0, gid=f"interval-{name}")
         axes.scatter([row["median"]], [y], s=9, marker="D", gid=f"median-{name}", zorder=4, **FILLED)
         axes.set_title(
-            f"{fitted(title_of(name, names), PANEL_MM)}\n{size_text(row)}",
+            f"{fitted(title_of(name, names, headings), PANEL_MM)}\n{size_text(row)}",
             fontsize=TEXT_PT,
             loc="left",
             pad=2,
@@ -115,23 +121,29 @@ def heterogeneity(
     return [figure]
 
 
-def title_of(name: str, names: Iterable[str] = ()) -> str:
+def title_of(name: str, names: Iterable[str] = (), headings: Mapping[str, str] | None = None) -> str:
     """Return the panel title of a parameter; `names` are those of all parameters of its model."""
     if name in NAMES:
         return NAMES[name]
     kind, _, label = name.partition("_")
+    headings = headings or {}
+    slug, _, level = label.rstrip("]").partition("[")
+    heading = headings.get(slug, slug.replace("_", " "))
     if kind == "spread":
-        return f"SD of log tau between {label.replace('_', ' ')}s"
-    if kind == "tau" and "[" in label:
-        return f"between {label.rstrip(']').replace('[', 's, ')}"
+        return f"SD of log tau between {several(heading)}"
+    if kind == "tau" and level:
+        return f"between {several(heading)}, {level}"
     if kind == "tau":
         others = (other.removeprefix("tau_") for other in names if other.startswith("tau_") and "[" not in other)
         unit = next((other for other in others if other not in ("cohort", TOTAL)), None)
-        nested = f" of one {unit.replace('_', ' ')}" if label == "cohort" and unit is not None else ""
-        return f"between {label.replace('_', ' ')}s{nested}"
+        nested = (
+            f" of one {headings.get(unit, unit.replace('_', ' '))}" if slug == "cohort" and unit is not None else ""
+        )
+        return f"between {several(heading)}{nested}"
     # A parameter's name replaces the colon of a group by an underscore.
     group = next((group for group in GROUP_TITLES if slug_of(group) == label), None)
     if group is None:
-        return f"between levels of {label.replace('_', ' ')}"
+        return f"between levels of {heading}"
     # An interaction's name is too long for a title with more words.
-    return f"between levels of {column_title(group)}" if group == label else column_title(group)
+    title = headings.get(slug, column_title(group))
+    return f"between levels of {title}" if group == label else title

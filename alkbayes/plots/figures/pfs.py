@@ -71,7 +71,7 @@ def pfs_forest(
     tables = _Tables(marks.by_group(pooled), cohorts, means, left, right)
     page = RowPage(TITLE, caption, COLUMNS, _key)
     ordered = cohorts.assign(observed=cohorts["observed"].fillna(cohorts["bound"]))
-    pages = pages_of(forest_rows(pooled, ordered), page.room / ROW_MM)
+    pages = pages_of(forest_rows(pooled, ordered, caption.outcome.declared), page.room / ROW_MM)
     figures = []
     for number, rows in enumerate(pages, 1):
         body = sum(row.rows for row in rows) * ROW_MM

@@ -24,7 +24,6 @@ from alkbayes.plots.page.layout import (
 )
 from alkbayes.plots.page.marks import in_percent
 from alkbayes.plots.page.style import GREY, INK, LEVEL_FILLS, LEVEL_MARKERS, NO_CAPTION, SINGLE_MM, Caption, styled
-from alkbayes.vocabulary import in_order
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -51,7 +50,7 @@ def shrinkage(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     """
     notes = foot_lines((READING.format(units=caption.outcome.units), *caption.notes), SINGLE_MM)
     line = STRATA[0]
-    levels = in_order(line, cohorts[line].astype(str)) if line in cohorts else ()
+    levels = caption.outcome.declared.in_order(line, cohorts[line].astype(str)) if line in cohorts else ()
     key = _key(levels)
     texts = [text for _, text in key]
     width = SINGLE_MM - 2 * MARGIN_MM

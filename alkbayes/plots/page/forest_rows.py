@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from alkbayes.alk.levels import STRATA
 from alkbayes.alk.words import GROUP_NAMES
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
+from alkbayes.evidence.declared import NOTHING, Declared
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.text.json import records
 from alkbayes.text.names import is_pair
@@ -73,7 +74,7 @@ class Row:
         return {Rank.OUTER: 0.6, Rank.INNER: 0.25, Rank.COHORT: 0.0, Rank.OVERALL: 0.6}[self.rank]
 
 
-def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> list[Row]:
+def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame, declared: Declared = NOTHING) -> list[Row]:
     """Return the rows of a forest plot in order.
 
     Cohorts are grouped as in the table of pooled rates: line by TKI generation, else the levels of the first effect,
@@ -85,9 +86,9 @@ def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame) -> list[Row]:
     groups = list(dict.fromkeys(pooled["group"]))
     overall = Row(Rank.OVERALL, "All cohorts", ALL, ALL)
     if PAIR in groups:
-        rows = list(_two_way(pooled, cohorts, order))
+        rows = list(_two_way(pooled, cohorts, order, declared))
     elif single := [row["group"] for row in records(pooled) if row["group"] != ALL and not is_pair(row)]:
-        rows = list(_one_way(pooled, cohorts, order, single[0]))
+        rows = list(_one_way(pooled, cohorts, order, single[0], declared))
     else:
         rows = _of(cohorts, order)
     return [*rows, overall]
@@ -183,24 +184,26 @@ def column_named(table: pd.DataFrame, label: str) -> str:
     return names[label]
 
 
-def _two_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int]) -> Iterator[Row]:
+def _two_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int], declared: Declared) -> Iterator[Row]:
     """Yield lines, generations within them, and cohorts within these."""
     line, generation = (cohorts[column].astype(str).tolist() for column in STRATA)
     cells = pooled[pooled["group"] == PAIR].drop_duplicates("level")
     lines = list(dict.fromkeys(cells["first_level"]))
     for first in lines:
-        yield Row(Rank.OUTER, group_name(label_of(STRATA[0]), first), label_of(STRATA[0]), first)
+        yield Row(Rank.OUTER, group_name(label_of(STRATA[0]), first, declared), label_of(STRATA[0]), first)
         of_line = cells[cells["first_level"] == first]
         for second, level in of_line[["second_level", "level"]].itertuples(index=False):
-            yield Row(Rank.INNER, group_name(label_of(STRATA[1]), second), PAIR, level)
+            yield Row(Rank.INNER, group_name(label_of(STRATA[1]), second, declared), PAIR, level)
             yield from _of(cohorts, [at for at in order if line[at] == first and generation[at] == second])
 
 
-def _one_way(pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int], group: str) -> Iterator[Row]:
+def _one_way(
+    pooled: pd.DataFrame, cohorts: pd.DataFrame, order: Sequence[int], group: str, declared: Declared
+) -> Iterator[Row]:
     """Yield the levels of one effect, and the cohorts within each."""
     levels = cohorts[column_named(cohorts, group)].astype(str).tolist()
     for level in dict.fromkeys(pooled.loc[pooled["group"] == group, "level"]):
-        yield Row(Rank.INNER, group_name(group, level), group, level)
+        yield Row(Rank.INNER, group_name(group, level, declared), group, level)
         yield from _of(cohorts, [at for at in order if levels[at] == level])
 
 
@@ -208,6 +211,12 @@ def _of(cohorts: pd.DataFrame, order: Sequence[int]) -> list[Row]:
     return [Row(Rank.COHORT, str(cohorts["cohort_id"].iloc[at]), cohort=at) for at in order]
 
 
-def group_name(label: str, level: str) -> str:
-    """Return a group's stand-alone name, such as "First-generation TKI"."""
-    return GROUP_NAMES.get((label, level), level)
+def group_name(label: str, level: str, declared: Declared = NOTHING) -> str:
+    """Return a group's stand-alone name, such as "First-generation TKI"; of a column with a heading, the level."""
+    return level if declared.label(label) else GROUP_NAMES.get((label, level), level)
+
+
+def group_title(group: str, declared: Declared) -> str:
+    """Return the heading of a column, or pair of columns, in a figure."""
+    title = declared.heading(group)
+    return title.replace("_", " ") if title == group else title

@@ -49,7 +49,7 @@ def classical_section(tables: "RunTables") -> Section:
         Fold(
             f"All {len(rows)} methods in numbers",
             (
-                *blocks_of((pool_rows(rows, {}),)),
+                *blocks_of((pool_rows(rows, {}, tables.outcome.declared),)),
                 Bullets(tuple((f"{', '.join(methods)}: {note}",) for note, methods in _notes(rows).items())),
             ),
         ),
@@ -62,7 +62,10 @@ def classical_section(tables: "RunTables") -> Section:
                 "the differences are."
             )
         )
-    blocks += [Heading("Where methods disagree, and why"), *blocks_of(disagreement_parts(apart))]
+    blocks += [
+        Heading("Where methods disagree, and why"),
+        *blocks_of(disagreement_parts(apart, tables.outcome.declared)),
+    ]
     blocks += [Heading("Small and single cohorts"), *blocks_of(small_study_parts(effects))]
     blocks += [figure_of(tables, "funnel"), figure_of(tables, "baujat")]
     return Section("classical", "Classical checks", tuple(blocks))

@@ -29,7 +29,7 @@ from alkbayes.reporting.pictures import picture
 from alkbayes.reporting.sections.sources import Source
 from alkbayes.text.json import records
 from alkbayes.text.wording import capitalised, counted, joined, percent
-from alkbayes.vocabulary import in_order
+from alkbayes.vocabulary import label_of
 
 if TYPE_CHECKING:
     from alkbayes.plots.page.style import Caption
@@ -100,7 +100,8 @@ def _total(evidence: Evidence) -> str:
 
 def _counted_by(evidence: Evidence) -> list[str]:
     """Return the columns by which the figure counts, as a sentence has them."""
-    there = [title for column, title in COUNTED_BY.items() if column in evidence.frame]
+    label = evidence.outcome.declared.label
+    there = [label(label_of(column)) or title for column, title in COUNTED_BY.items() if column in evidence.frame]
     return [f"{title[:1].lower()}{title[1:]}" if title[1:2].islower() else title for title in there]
 
 
@@ -114,7 +115,7 @@ def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str,
         patients = evidence.frame.groupby("line")["n"]
         parts = [
             f"{line}: {counted(int(patients.size()[line]), 'cohort')}, {units_of(int(patients.sum()[line]))}"
-            for line in in_order("line", set(evidence.frame["line"]) - {""})
+            for line in evidence.outcome.declared.in_order("line", set(evidence.frame["line"]) - {""})
         ]
         if parts:
             yield "; ".join(parts), ()

@@ -13,6 +13,7 @@ from alkbayes.plots.page.forest_rows import (
     column_named,
     exact_limits,
     forest_rows,
+    group_title,
     over_own_patients,
     summary_notes,
     weights_of,
@@ -20,7 +21,7 @@ from alkbayes.plots.page.forest_rows import (
 from alkbayes.reporting.blocks import Axis, Forest, ForestRow, Link, Mark, Piece, Pieces
 from alkbayes.reporting.sections.sources import KEYS, REGISTRY, Source, keys_of, linked, registered
 from alkbayes.text.json import records
-from alkbayes.text.names import column_title, is_pair
+from alkbayes.text.names import is_pair
 from alkbayes.text.wording import percent, percent_interval
 from alkbayes.vocabulary import ALL
 
@@ -75,7 +76,7 @@ def forest_of(
 
     def rows() -> Iterator[ForestRow]:
         count = 0
-        for row in forest_rows(pooled, cohorts):
+        for row in forest_rows(pooled, cohorts, outcome.declared):
             if row.rank is not Rank.COHORT:
                 yield _summary(row, rates)
                 continue
@@ -96,7 +97,7 @@ def forest_of(
         axes=(Axis(PERCENT, f"{outcome.rate}, %", PERCENT_TICKS), Axis(LOGIT, "logit", LOGIT_TICKS)),
         counts=(outcome.events, outcome.units),
         filters=tuple(
-            (column_title(label).replace("_", " "), tuple(dict.fromkeys(str(value) for value in cohorts[column])))
+            (group_title(label, outcome.declared), tuple(dict.fromkeys(str(value) for value in cohorts[column])))
             for label, column in zip(labels, columns, strict=True)
         ),
         reference=((PERCENT, _at(overall["median"], PERCENT)), (LOGIT, _at(overall["median"], LOGIT))),

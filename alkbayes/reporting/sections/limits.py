@@ -4,10 +4,11 @@ import shlex
 from typing import TYPE_CHECKING
 
 from alkbayes.alk.review import RECONSTRUCTION
-from alkbayes.presentation.fit import cohorts_vary, notes_in
+from alkbayes.presentation.fit import cohorts_vary, notes_in, unit_of
 from alkbayes.reporting.blocks import Bullets, Facts, Fold, Heading, Listing, Section, Verbatim, text
 from alkbayes.runs.command import refit_command
 from alkbayes.runs.run import MODEL_FILE, POSTERIOR_FILE, RUN_FILE
+from alkbayes.text.names import several as plural
 from alkbayes.text.notes import NoteKind
 from alkbayes.text.wording import capitalised
 
@@ -49,10 +50,10 @@ def limits_section(tables: "RunTables") -> Section:
         *LIMITS,
     ]
     if cohorts_vary(document):
-        unit = document["heterogeneity_unit"] if several else None
+        unit = unit_of(document) if several else None
         said.append(
-            f"Heterogeneity between {unit or 'cohort'}s is estimated from few units, so that prediction intervals are "
-            "themselves uncertain."
+            f"Heterogeneity between {plural(unit or 'cohort')} is estimated from few units, so that prediction "
+            "intervals are themselves uncertain."
         )
     if any(row["parameter"].startswith("sd_") for row in document["heterogeneity"]):
         said.append(SHRUNK)

@@ -11,8 +11,9 @@ from alkbayes.reporting.blocks import Equation, Heading, Section, Table, text
 from alkbayes.spec.priors import StudentT
 from alkbayes.spec.schema import BetaBinomial, Spec
 from alkbayes.text.json import records
-from alkbayes.text.names import column_title
+from alkbayes.text.names import several
 from alkbayes.text.wording import joined
+from alkbayes.vocabulary import slug_of
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
@@ -70,9 +71,11 @@ def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
     rows = [("alpha", prior_text(design.intercept_prior), f"intercept: {start}", spec.intercept.why)]
     why = {effect.columns: effect.why for effect in spec.effect}
     for block in design.effects:
-        title = column_title(block.label)
+        title = design.declared.heading(block.label)
         if block.sd_prior is None:
-            rows.append((f"beta_{block.slug}", prior_text(block.prior), _coefficients(block), why[block.columns]))
+            rows.append(
+                (f"beta_{block.slug}", prior_text(block.prior), _coefficients(block, title), why[block.columns])
+            )
         else:
             what = f"SD between the levels of {title}, which are exchangeable"
             rows.append((f"sd_{block.slug}", prior_text(block.sd_prior), what, why[block.columns]))
@@ -83,23 +86,22 @@ def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
     for term in design.heterogeneity:
         unit = term.unit_prior
         kind = f"Student t with {unit.nu:g} degrees of freedom" if isinstance(unit, StudentT) else "normal"
-        units = joined([f"{label}s" for label in term.merged or (term.label,)])
+        units = joined([several(design.declared.name(label)) for label in term.merged or (term.label,)])
         what = f"heterogeneity between {units}{' together' if term.merged else ''} ({kind}): its "
         what += "scale" if isinstance(unit, StudentT) else "SD"
-        reason = "; ".join(f"tau_{label}: {reasons[label]}" for label in term.merged) or reasons[term.label]
-        by = "" if term.by is None else column_title(term.by.label)
+        reason = "; ".join(f"tau_{slug_of(label)}: {reasons[label]}" for label in term.merged) or reasons[term.label]
+        by = "" if term.by is None else design.declared.heading(term.by.label)
         if by:
             what += f", each level of {by} with its own; this prior is for their geometric mean"
-        rows.append((f"tau_{term.label}", prior_text(term.sd_prior), what, reason))
+        rows.append((f"tau_{term.slug}", prior_text(term.sd_prior), what, reason))
         if term.by is not None:
             spread = f"SD of the logs of the taus between {units} over the levels of {by}"
-            rows.append((f"spread_{term.label}", prior_text(term.by.spread_prior), spread, reason))
+            rows.append((f"spread_{term.slug}", prior_text(term.by.spread_prior), spread, reason))
     return rows
 
 
-def _coefficients(block: EffectBlock) -> str:
+def _coefficients(block: EffectBlock, title: str) -> str:
     """Return the meaning of the coefficients of an effect without pooling."""
-    title = column_title(block.label)
     if block.factors:
         return f"interaction of {title}: each product of a difference or slope of one with one of the other"
     for number in block.numbers.values():

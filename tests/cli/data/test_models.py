@@ -74,7 +74,7 @@ def test_the_list_as_json() -> None:
     assert document["models"][0] == {
         "name": "sequence",
         "question": "Pooled ORR by treatment line, prior ALK TKI and TKI generation, cohorts within trials",
-        "columns": ["line", "prior_alk_tki", "regimen_class", "trial"],
+        "columns": ["line", "prior_alk_tki", "regimen_class"],
         "default": True,
     }
 

@@ -88,6 +88,31 @@ def test_the_likelihood_of_scales_is_scipy_s_multivariate_normal(laid: Callable[
     np.testing.assert_array_equal(y, np.tile(medians.log_median, (3, 1)))
 
 
+def test_numbers_and_products_have_the_covariance_of_their_slopes(laid: Callable[..., Laid]) -> None:
+    data = copy.deepcopy(BUNDLED)
+    prior = {"prior": {"dist": "normal", "mean": 0.0, "sd": 0.5}, "why": "a test"}
+    data["effect"] = [
+        data["effect"][0],
+        {"kind": "numeric", "column": "pfs_n", "centre": 50.0, "scale": 10.0, "step": "per 10"} | prior,
+        {"kind": "interaction", "column": ["line", "pfs_n"]} | prior,
+    ]
+    rows = REACHED.replace("14,60,,", "14,45,,").replace("9,60,,", "9,70,,")
+    structure, medians = laid(parse_median_spec(data, source="test"), rows)
+    psi = np.array([[0.2, 0.4]])
+    value, _ = LogMedians(structure, medians).log_likelihood(psi, np.random.default_rng(1))
+    frame = medians.frame
+    pretreated = (frame["line"] == "pretreated").to_numpy(dtype=float)
+    steps = (frame["pfs_n"].astype(float).to_numpy() - 50) / 10
+    assert len(set(steps)) > 2
+    same_trial = frame["trial"].to_numpy()[:, None] == frame["trial"].to_numpy()
+    covariance = 1.0 + 0.75**2 * np.outer(pretreated, pretreated) + psi[0, 0] ** 2 * same_trial
+    covariance += 0.5**2 * (np.outer(steps, steps) + np.outer(pretreated * steps, pretreated * steps))
+    covariance += np.diag(psi[0, 1] ** 2 + medians.se**2)
+    # Both are the same normal density: what differs is rounding.
+    expected = stats.multivariate_normal(np.full(4, 2.5), covariance).logpdf(medians.log_median)
+    np.testing.assert_allclose(value, [expected], rtol=1e-10)
+
+
 def with_bounds(medians: Medians, psi: np.ndarray) -> float:
     """Return the likelihood of scales: the density of known medians times the probability of the bounds given these."""
     known, missed = medians.reached, ~medians.reached
