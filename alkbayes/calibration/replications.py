@@ -90,7 +90,7 @@ class Study:
 
     @property
     def truth(self) -> FixedTruth | None:
-        """Parameters of every table, so that ranks mean nothing and coverage is frequentist; None if from the priors."""
+        """Parameters of every table, with which ranks mean nothing and coverage is frequentist; None: from priors."""
         return None if self.scenario is None else SCENARIOS[self.scenario].truth
 
     @cached_property

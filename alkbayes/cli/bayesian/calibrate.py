@@ -207,7 +207,7 @@ def _show(document: dict[str, Any], table: "Evidence | None", why: str) -> None:
     if table is None:
         cohorts = f"scenario {study['scenario']} ({SCENARIOS[study['scenario']].what})"
     else:
-        name = BUNDLED_NAME if table.bundled else shown(table.source)
+        name = BUNDLED_NAME if table.bundled else table.source
         cohorts = f"{counted(table.cohorts, 'cohort')} of {name}, parameters from the priors"
     say(
         console,
