@@ -26,7 +26,7 @@ def command(run: Run, plain: Plain = False, above: Above = None, json_: Json = F
         from alkbayes.estimates.exceedance import exceedance_table
         from alkbayes.runs.run import read_fit
 
-        document = {**document, "exceedance": records(exceedance_table(read_fit(run), limits))}
+        document = {**document, "exceedance": records(exceedance_table(read_fit(run, document), limits))}
     if json_:
         print_json({**document, "run": str(run)})
     elif plain:
