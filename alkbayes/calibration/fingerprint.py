@@ -27,7 +27,7 @@ TOLERANCE = 1e-5
 NUTS by up to 4e-7 in 700 steps, unless a step on the verge of a U-turn goes the other way; then the chains diverge from
 each other, as in one of the first two fits of `sequence` on some processors. Other draws move a mean by its Monte Carlo
 error, about 1e-2."""
-MADE: dict[tuple[str, ...], Fingerprint] = {}
+MADE: dict[tuple[str, str | None, Engine, str], Fingerprint] = {}
 """Fingerprints made in this process, by model, cohorts and engine: workers check every replication against it."""
 
 
