@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from alkbayes.calibration.replications import quantity_name
 from alkbayes.classical import proportion_interval
 from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.classical.proportions import IntervalMethod
@@ -31,7 +32,7 @@ class Coverage:
     Attributes
     ----------
     level
-        "all", or a treatment line.
+        "all", or the name of another of :attr:`alkbayes.calibration.replications.Study.groups`.
     estimand, method
         Quantity that the interval should cover; "posterior", or a classical method.
     replications, without
@@ -78,7 +79,7 @@ def coverage_of(records: Sequence[Mapping[str, Any]]) -> list[Coverage]:
     rows = []
     for level in levels:
         for estimand in Estimand:
-            name = f"{level} {estimand}"
+            name = quantity_name(level, estimand)
             truths = [record["quantities"][name]["truth"] for record in records]
             found = [record["quantities"][name] for record in records]
             triples = [(item["mean"], item["low"], item["high"]) for item in found]

@@ -4,13 +4,13 @@ A recorded study stays valid as long as the code draws what it drew. The fingerp
 text: code may move, be renamed or be rewritten.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import replace
 
 from alkbayes.calibration.replications import LEAST_DRAWS, Study, replicate_study
 from alkbayes.inference.settings import Engine
-from alkbayes.spec.schema import Spec
 
 type Fingerprint = Mapping[str, Sequence[float]]
 
@@ -27,12 +27,14 @@ TOLERANCE = 1e-5
 NUTS by up to 4e-7 in 700 steps, unless a step on the verge of a U-turn goes the other way; then the chains diverge from
 each other, as in one of the first two fits of `sequence` on some processors. Other draws move a mean by its Monte Carlo
 error, about 1e-2."""
+MADE: dict[tuple[str, str | None, Engine, str], Fingerprint] = {}
+"""Fingerprints made in this process, by model, cohorts and engine: workers check every replication against it."""
 
 
 def fingerprint(study: Study) -> Fingerprint:
     """Return truth and posterior of a few small simulated tables.
 
-    Only model, scenario and engine of the study matter, not its seed and number of draws.
+    Only model, cohorts and engine of the study matter, not its seed and number of draws.
 
     Returns
     -------
@@ -46,14 +48,16 @@ def fingerprint(study: Study) -> Fingerprint:
     SamplingError
         If a posterior cannot be drawn.
     """
-    return _fingerprint(study.spec.model_dump_json(by_alias=True), study.scenario, study.engine)
+    table = None if study.table is None else study.table.as_record()
+    of = (study.spec.model_dump_json(by_alias=True), study.scenario, study.engine, json.dumps(table))
+    if of not in MADE:
+        MADE[of] = _made(replace(study, seed=SEED, draws=LEAST_DRAWS))
+    return MADE[of]
 
 
-@cache
-def _fingerprint(model: str, scenario: str, engine: Engine) -> Fingerprint:
-    study = Study(Spec.model_validate_json(model), scenario, engine, SEED, LEAST_DRAWS)
+def _made(study: Study) -> Fingerprint:
     found: dict[str, list[float]] = {}
-    for number in range(FITS[engine]):
+    for number in range(FITS[study.engine]):
         record = replicate_study(study, number)
         for name, quantity in record["quantities"].items():
             numbers = (quantity[each] for each in NUMBERS)

@@ -7,7 +7,7 @@ of another study, or of other code, is refused.
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from typing import Any
 from alkbayes.calibration.fingerprint import differing, fingerprint
 from alkbayes.calibration.replications import Study
 from alkbayes.errors import RunError
+from alkbayes.evidence.sources import columns_text
 from alkbayes.inference.settings import versions
 from alkbayes.text.json import finite_or_none
+from alkbayes.text.names import quoted
 
 SCHEMA = 1
 STUDY_FILE = "study.json"
@@ -25,6 +27,10 @@ SUMMARY_FILE = "summary.json"
 IDENTITY = ("schema", "model", "model_sha256", "scenario", "engine", "seed", "draws")
 """Entries of the study file that must agree for replications to belong together. Their number is not among them: each
 replication has its own random stream, so more can be added."""
+TABLE_IDENTITY = ("sha256", "sheet", "columns", "where", "exclude")
+"""Entries of a study's table that must agree too. The file may be moved, and the reason for a selection reworded."""
+HASH_SHOWN = 12
+"""Digits of a hash in a message."""
 
 
 def described(study: Study, *, now: datetime) -> dict[str, Any]:
@@ -34,6 +40,7 @@ def described(study: Study, *, now: datetime) -> dict[str, Any]:
         "model": study.spec.name,
         "model_sha256": study.spec.content_sha256,
         "scenario": study.scenario,
+        "table": None if study.table is None else study.table.as_record(),
         "engine": str(study.engine),
         "seed": study.seed,
         "draws": study.draws,
@@ -120,11 +127,7 @@ class StudyFolder:
             raise RunError(f"{path}: cannot be read: {error}. Choose a path that is free.") from error
         if not isinstance(found, dict):
             raise RunError(f"{path}: is no study's file. Choose a path that is free.")
-        differences = [
-            f"{name} is {found.get(name)!r} there and {wanted[name]!r} here"
-            for name in IDENTITY
-            if found.get(name) != wanted[name]
-        ]
+        differences = [*_differing(found, wanted, IDENTITY), *_table_differing(found.get("table"), wanted["table"])]
         if not differences and (changed := differing(found.get("fingerprint"), fingerprint(study), study.engine)):
             differences = [f"this code draws otherwise than that of its replications ({', '.join(changed[:3])}, ...)"]
         if differences:
@@ -157,6 +160,40 @@ class StudyFolder:
         partial = self.folder / f".{name}.partial"
         partial.write_text(text, encoding="utf-8")
         partial.replace(self.folder / name)
+
+
+def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
+    """Yield the entries that differ, in words."""
+    for name in names:
+        there, here = (
+            sorted(value) if isinstance(value, list) else value for value in (found.get(name), wanted.get(name))
+        )
+        if there != here:
+            yield f"{name} is {_told(there)} there and {_told(here)} here"
+
+
+def _table_differing(found: Any, wanted: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield in words what differs of the studies' own tables, if they have any."""
+    there = found if isinstance(found, Mapping) else None
+    if there is None or wanted is None or there.get("sha256") != wanted["sha256"]:
+        if (there, wanted) != (None, None):
+            yield f"the table is {_table(there)} there and {_table(wanted)} here"
+        return
+    yield from _differing(there, wanted, TABLE_IDENTITY)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(repr, value)) or "none"
+    if isinstance(value, Mapping):
+        return quoted(columns_text(value)) if value else "none"
+    return "none" if value in (None, "") else repr(value)
+
+
+def _table(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return "that of a scenario"
+    return f"{record.get('source')} (SHA-256 {str(record.get('sha256'))[:HASH_SHOWN]}…)"
 
 
 def _compact_lists(text: str) -> str:

@@ -5,20 +5,22 @@ posterior draws is uniform (Talts et al. 2018, arXiv:1804.06788; Cook, Gelman & 
 doi:10.1198/106186006X136976), and a 95 % interval covers it in 95 % of the tables.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
-from alkbayes.calibration.scenarios import SCENARIOS, evidence_of
+from alkbayes.calibration.scenarios import SCENARIOS, FixedTruth, evidence_of
 from alkbayes.calibration.simulation import simulate
 from alkbayes.classical import PoolingMethod, pool
 from alkbayes.errors import SamplingError, UsageError
 from alkbayes.estimates.rates import pooled_draws, posterior_from
+from alkbayes.evidence.table import Evidence
 from alkbayes.inference.importance.engine import Integrated, integrate
 from alkbayes.inference.settings import MAX_SEED, Engine, SamplerSettings
 from alkbayes.model.design import Design, build_design, parameters
@@ -26,7 +28,8 @@ from alkbayes.model.draws import Draws, from_unconstrained
 from alkbayes.model.profiles import Group, groups_of
 from alkbayes.model.summary import summarise
 from alkbayes.spec.schema import Spec
-from alkbayes.vocabulary import ALL
+from alkbayes.text.names import GROUP_TITLES
+from alkbayes.vocabulary import ALL, Estimand
 
 type Array = NDArray[np.float64]
 
@@ -44,43 +47,73 @@ CLASSICAL = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK, PoolingMet
 LINE = "line"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """Settings that determine every replication of a study, given its number.
 
     Attributes
     ----------
     scenario
-        Name of the cohorts and the parameters for simulating their responders.
+        Name of cohorts of the bundled table and of the parameters for simulating their counts; None for `table`.
     engine
         Engine for the posteriors.
     seed
         Random seed for tables and draws.
     draws
         Draws of each posterior.
+    table
+        Cohorts as read for the model, whose counts are simulated with parameters from its priors; None for a scenario.
 
     Raises
     ------
     UsageError
-        If a setting is outside its range.
+        If a setting is outside its range, or scenario and table are not one or the other.
     """
 
     spec: Spec
-    scenario: str
+    scenario: str | None
     engine: Engine
     seed: int
     draws: int
+    table: Evidence | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= MAX_SEED:
             raise UsageError(f"found {self.seed}; allowed: 0 to {MAX_SEED:,}.", parameter="seed")
         if not LEAST_DRAWS <= self.draws <= 100_000:
             raise UsageError(f"found {self.draws}; allowed: {LEAST_DRAWS} to 100,000.", parameter="draws")
+        if (self.scenario is None) == (self.table is None):
+            raise UsageError(
+                "a study is of a scenario, which has cohorts of the bundled table, or of a table. Give one of them.",
+                parameter="scenario",
+            )
 
     @property
-    def fixed(self) -> bool:
-        """True if every table has the same parameters: ranks are then meaningless, and coverage is frequentist."""
-        return SCENARIOS[self.scenario].truth is not None
+    def truth(self) -> FixedTruth | None:
+        """Parameters of every table, with which ranks mean nothing and coverage is frequentist; None: from priors."""
+        return None if self.scenario is None else SCENARIOS[self.scenario].truth
+
+    @cached_property
+    def design(self) -> Design:
+        """The model for the cohorts, whose counts are placeholders. Worker processes receive it ready-made."""
+        if self.table is None:
+            return build_design(self.spec, evidence_of(str(self.scenario), self.spec))
+        return build_design(self.spec, self.table)
+
+    @property
+    def groups(self) -> dict[str, Group]:
+        """Groups of cohorts whose estimands are studied: all, and each level of line; of a table, each of any effect.
+
+        Names are those of the levels of line alone; others have their column's name before them.
+        """
+        found = {}
+        for group in groups_of(self.design):
+            of_line = group.group == LINE and group.level not in {ALL, GROUP_TITLES[ALL]}
+            if not group.levels or of_line:
+                found[group.level] = group
+            elif self.table is not None and len(group.levels) == 1:
+                found[f"{group.group}: {group.level}"] = group
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +177,11 @@ def check_study(study: Study) -> None:
     Raises
     ------
     UsageError
-        If the scenario fixes parameters that the model lacks.
+        If the scenario does not exist or fixes parameters that the model lacks.
+    SpecError, EvidenceError
+        If the model does not fit the cohorts.
     """
-    simulate(_design(study.spec, study.scenario), SCENARIOS[study.scenario].truth, rng=np.random.default_rng(0))
+    simulate(study.design, study.truth, rng=np.random.default_rng(0))
 
 
 def replicate_study(study: Study, number: int, *, sampler: Sampler | None = None) -> dict[str, Any]:
@@ -164,18 +199,17 @@ def replicate_study(study: Study, number: int, *, sampler: Sampler | None = None
     dict
         `replication`; `engine`, `fallback_reason`, `divergences` and `ess` (the smallest over the quantities) of the
         posterior; `quantities`: true value, its rank among the kept draws, posterior mean and ends of the 95 % interval
-        of each; `classical`: estimate with confidence and prediction limits for each level of line and all, and each
+        of each; `classical`: estimate with confidence and prediction limits for each of :attr:`Study.groups` and each
         method. Rates are proportions, other quantities on the logit scale. If the posterior could not be drawn,
         `failed`, with the reason, replaces all of these.
     """
     rngs = [
         np.random.default_rng(stream) for stream in np.random.SeedSequence(study.seed, spawn_key=(number,)).spawn(3)
     ]
-    empty = _design(study.spec, study.scenario)
-    true, design = simulate(empty, SCENARIOS[study.scenario].truth, rng=rngs[0])
+    true, design = simulate(study.design, study.truth, rng=rngs[0])
     seeds = [int(seed) for seed in rngs[1].integers(0, MAX_SEED, size=3)]
     settings = SamplerSettings(seed=seeds[0], chains=CHAINS, draws=study.draws // CHAINS, tune=TUNE)
-    groups = [group for group in groups_of(design) if group.group in {ALL, LINE}]
+    groups = study.groups
     truths = {name: values.flat[0] for name, values in quantities_of(design, true, groups, seed=seeds[1])}
     for longer in (1, LONGER):
         try:
@@ -196,11 +230,18 @@ def replicate_study(study: Study, number: int, *, sampler: Sampler | None = None
             name: {"truth": float(truths[name]), "rank": _rank(truths[name], values, rngs[2])} | _interval(values)
             for name, values in found.items()
         },
-        "classical": {group.level: _classical(design, group) for group in groups},
+        "classical": {name: _classical(design, group) for name, group in groups.items()},
     }
 
 
-def quantities_of(design: Design, draws: Draws, groups: list[Group], *, seed: int) -> Iterator[tuple[str, Array]]:
+def quantity_name(group: str, estimand: Estimand) -> str:
+    """Return the name of an estimand of a group, a key that is never parsed."""
+    return f"{group} {estimand}"
+
+
+def quantities_of(
+    design: Design, draws: Draws, groups: Mapping[str, Group], *, seed: int
+) -> Iterator[tuple[str, Array]]:
     """Yield the global parameters and the four estimands of each group by name, axes (chain, draw, ...).
 
     For `next_cohort` the last axis holds new cohorts; the others have one value per draw.
@@ -214,8 +255,9 @@ def quantities_of(design: Design, draws: Draws, groups: list[Group], *, seed: in
             yield f"{name}[{entry}]", draws[name][..., position]
     shape = draws["alpha"].shape
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in draws.items()}
-    for row, values in pooled_draws(posterior_from(design, flat, seed=seed), groups):
-        yield f"{row['level']} {row['estimand']}", values.reshape(*shape, *values.shape[1:])
+    pooled = pooled_draws(posterior_from(design, flat, seed=seed), groups.values())
+    for (group, estimand), (_, values) in zip(itertools.product(groups, Estimand), pooled, strict=True):
+        yield quantity_name(group, estimand), values.reshape(*shape, *values.shape[1:])
 
 
 def _rank(truth: float, values: Array, rng: np.random.Generator) -> int:
@@ -247,13 +289,3 @@ def _classical(design: Design, group: Group) -> dict[str, dict[str, float | None
     fields = ("estimate", "low", "high", "prediction_low", "prediction_high")
     pooled = {method: asdict(pool(responders, n, method=method)) for method in CLASSICAL}
     return {str(method): {name: row[name] for name in fields} for method, row in pooled.items()}
-
-
-@cache
-def _cached_design(model: str, scenario: str) -> Design:
-    spec = Spec.model_validate_json(model)
-    return build_design(spec, evidence_of(scenario, spec))
-
-
-def _design(spec: Spec, scenario: str) -> Design:
-    return _cached_design(spec.model_dump_json(by_alias=True), scenario)

@@ -114,12 +114,18 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
     Raises
     ------
     UsageError
-        If there is no such scenario.
+        If there is no such scenario, or it picks cohorts and the model counts another outcome, which some lack.
     EvidenceError
         If the bundled table lacks a column of the model.
     """
     scenario = scenario_named(name)
-    bundled = stated_cohorts(spec, read_evidence(needed=spec.needed))
+    if not spec.outcome.usual and (scenario.trials is not None or scenario.lines is not None):
+        raise UsageError(
+            f"{name} picks cohorts, not all of which report what the model {spec.name} counts, "
+            f"{' of '.join(spec.outcome.columns)}. Choose a scenario of the whole bundled table, such as bundled.",
+            parameter="scenario",
+        )
+    bundled = stated_cohorts(spec, read_evidence(needed=spec.needed, outcome=spec.outcome))
     frame = bundled.frame
     if scenario.trials is not None:
         frame = frame[frame["trial"].isin(scenario.trials)]
@@ -129,4 +135,4 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
     frame = frame.reset_index(drop=True)
     if scenario.patients is not None:
         frame = frame.assign(n=np.array(scenario.patients, dtype=np.int64), responders=np.int64(0))
-    return Evidence(frame=frame, source=f"scenario {name}", sha256="", content=b"")
+    return Evidence(frame=frame, source=f"scenario {name}", sha256="", content=b"", outcome=spec.outcome)

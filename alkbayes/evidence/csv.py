@@ -39,13 +39,17 @@ DECIMAL_COMMA = re.compile(r"[-+−]?[0-9]+,[0-9]+")
 DECIMAL = re.compile(r"[-+−]?[0-9]+([,.][0-9]+)?")
 
 
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16_NOTE = 'Read as UTF-16, which Excel calls "Unicode text".'
+
+
 def read_text(content: bytes, name: str, *, expected: Sequence[str]) -> Table:
     """Return the table in a text file.
 
     Parameters
     ----------
     content
-        The file's bytes: UTF-8, with or without a byte order mark, or Windows-1252.
+        The file's bytes: UTF-8, with or without a byte order mark, UTF-16 with one, or Windows-1252.
     name
         The file's name, for messages.
     expected
@@ -76,13 +80,17 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
     if not content.strip():
         what = "empty" if not content else "empty but for blanks"
         raise EvidenceError(f"{name} is {what}; {ROWS}")
+    if content.startswith(UTF16_MARKS) and not content.startswith(codecs.BOM_UTF32_LE):
+        content, utf16 = _from_utf16(content, name), UTF16_NOTE
+    else:
+        utf16 = ""
     if wide := _wide_encoding(content):
         new = Path(name).with_name(f"{Path(name).stem}-utf8.csv")
         command = f"iconv -f {wide} -t UTF-8 {quote(name)} > {quote(str(new))}"
         raise EvidenceError(f"{name} is saved as {wide}; an evidence table is UTF-8. {AS_CSV}, or run: {command}")
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text, note = content.decode("utf-8"), ""
+        text, note = content.decode("utf-8"), utf16
     except UnicodeDecodeError as error:
         text, note = _as_windows(content, error.start, name)
     if "\0" in text:
@@ -91,6 +99,16 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
             "allowed: text. Such bytes stand in damaged or half-written files: export the table again."
         )
     return text, note
+
+
+def _from_utf16(content: bytes, name: str) -> bytes:
+    """Return a file with a UTF-16 byte order mark as UTF-8, in which lines are counted."""
+    try:
+        return content.decode("utf-16").encode("utf-8")
+    except UnicodeError as error:
+        raise EvidenceError(
+            f"{name} begins as UTF-16 and is not: it is damaged or half-written. Export the table again."
+        ) from error
 
 
 def _line_at(content: bytes, position: int) -> int:
@@ -103,8 +121,6 @@ def _wide_encoding(content: bytes) -> str | None:
     """Return the name of the encoding if it uses two or four bytes per character."""
     if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "UTF-32"
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16"
     sample = content[:SAMPLE]
     for half, other, encoding in ((sample[1::2], sample[::2], "UTF-16LE"), (sample[::2], sample[1::2], "UTF-16BE")):
         if half.count(0) > 0.8 * len(half) and other.count(0) < 0.2 * len(other):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,6 +121,20 @@ class Evidence:
     def bundled(self) -> bool:
         """Whether this is the table in the package."""
         return self.source == BUNDLED
+
+    def as_record(self) -> dict[str, Any]:
+        """Return where the table comes from, what was chosen of it, and its size, as values that JSON can hold."""
+        return {
+            "source": self.source,
+            "cohorts": self.cohorts,
+            "trials": self.trials,
+            "patients": self.patients,
+            "responders": self.responders,
+            "sha256": self.sha256,
+            "sheet": self.sheet,
+            "columns": dict(self.columns),
+            **self.selection.as_record(),
+        }
 
     @property
     def file(self) -> str:

@@ -244,8 +244,13 @@ def run_evidence(
     return replace(evidence, source=record["source"])
 
 
-def read_fit(folder: Path) -> "Fit":
+def read_fit(folder: Path, document: "RunDocument | None" = None) -> "Fit":
     """Return the original fit of a finished run, after checking its files.
+
+    Parameters
+    ----------
+    document
+        Of the run, as :func:`read_run` returned it, which has checked the files; None to do so here.
 
     Raises
     ------
@@ -262,7 +267,7 @@ def read_fit(folder: Path) -> "Fit":
     from alkbayes.spec.schema import read_spec
     from alkbayes.vocabulary import Standard
 
-    document = read_run(folder)
+    document = document or read_run(folder)
     try:
         spec = read_spec(folder / MODEL_FILE)
         evidence = run_evidence(folder, document, needed=spec.needed, outcome=spec.outcome)

@@ -28,7 +28,7 @@ def test_it_holds_truth_mean_and_limits_of_every_quantity() -> None:
 
 def test_it_is_the_same_when_made_again_and_whatever_the_size_of_the_study() -> None:
     found = fingerprint(STUDY)
-    module._fingerprint.cache_clear()
+    module.MADE.clear()
     assert differing(found, fingerprint(replace(STUDY, seed=2, draws=1000))) == []
 
 
@@ -52,11 +52,11 @@ def test_another_stream_of_draws_has_another(monkeypatch: pytest.MonkeyPatch) ->
         return by_quadrature(design, replace(settings, seed=settings.seed ^ 1))
 
     monkeypatch.setattr(replications, "SAMPLERS", {Engine.QUADRATURE: reseeded})
-    module._fingerprint.cache_clear()
+    module.MADE.clear()
     try:
         assert set(differing(found, fingerprint(STUDY))) == set(found)
     finally:
-        module._fingerprint.cache_clear()
+        module.MADE.clear()
 
 
 def test_rounding_of_another_processor_is_no_difference() -> None:

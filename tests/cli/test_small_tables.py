@@ -1,7 +1,7 @@
 """Tables that are small, empty of events or oddly named, by every command, kind of figure and report.
 
 Every call ends with exit code 0 or with a documented one and its message: never in a traceback. The fits of a table are
-shared by all commands. `resistance` and `calibrate` read none of these tables.
+shared by all commands. `resistance` reads none of these tables; `calibrate` takes of them the shape alone.
 """
 
 import functools

@@ -531,10 +531,9 @@ ROWS = "an evidence table has a header and a row for each cohort."
             id="header only",
         ),
         pytest.param(
-            GOOD.encode("utf-16"),
-            f"trials.csv is saved as UTF-16; an evidence table is UTF-8. {SAVE_AS}, "
-            "or run: iconv -f UTF-16 -t UTF-8 trials.csv > trials-utf8.csv",
-            id="UTF-16",
+            GOOD.encode("utf-16")[:-1],
+            "trials.csv begins as UTF-16 and is not: it is damaged or half-written. Export the table again.",
+            id="half of UTF-16",
         ),
         pytest.param(
             GOOD.encode("utf-16-be"),
@@ -888,3 +887,11 @@ def test_bundled_sources_are_all_listed(bundled: pd.DataFrame) -> None:
     assert set(sources["kind"]) <= {"registry", "article", "label", "abstract", "review"}
     assert set(sources["read"]) <= {"full", "abstract", "excerpt"}
     assert set(bundled["source_id"].str.split(";").explode()) - set(sources["source_id"]) == set()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_unicode_text_of_excel_is_read_with_a_note(give: Give, encoding: str) -> None:
+    expected = read_evidence(give(GOOD.encode())).frame
+    evidence = read_evidence(give(("\ufeff" + GOOD.replace(",", "\t")).encode(encoding)))
+    assert evidence.frame.equals(expected)
+    assert 'Read as UTF-16, which Excel calls "Unicode text".' in evidence.notes

@@ -185,7 +185,9 @@ def _scoring(yi: Floats, vi: Floats, design: Floats, *, restricted: bool, max_it
 
     Like metafor from Hedges' estimate, with a check of tau2 = 0; but stricter: the stopping rule is relative (cohorts
     of millions do not stop at the start), a step that lowers the likelihood is halved, and a step below 0 goes to 0 and
-    ends there if the score points outwards.
+    ends there if the score points outwards. Where few cohorts make the expected information a poor guide to the
+    curvature, scoring takes hundreds of ever smaller steps, so that uphill steps are lengthened or shortened to where
+    the secant of the last two vanishes.
     """
 
     def loglik(value: float) -> float:
@@ -194,14 +196,21 @@ def _scoring(yi: Floats, vi: Floats, design: Floats, *, restricted: bool, max_it
     tau2 = _hedges(yi, vi, design)
     value = loglik(tau2)
     tolerance = STEP_TOLERANCE * typical_variance(vi, design)
-    for _ in range(max_iterations):
+    before = scored_before = 0.0
+    for iteration in range(max_iterations):
         weighted = WeightedDesign.of(design, 1 / (vi + tau2))
         residuals = weighted.residuals(yi)
         w = weighted.weights
         expected, information = (
             (weighted.trace(), weighted.trace_of_square()) if restricted else (float(w.sum()), float(w @ w))
         )
-        step = max((float(w @ residuals**2) - expected) / information, -tau2)
+        scored = (float(w @ residuals**2) - expected) / information
+        step = scored
+        if iteration and (fall := (scored_before - scored) / (tau2 - before)) > 0:
+            step = scored / fall
+        before, scored_before = tau2, scored
+        # A step of scoring is the measure of convergence: that of the secant is not, before it is near.
+        step = max(step, -tau2) if abs(scored) > tolerance + STEP_TOLERANCE * tau2 else 0.0
         while abs(step) > tolerance + STEP_TOLERANCE * tau2:
             proposed = loglik(tau2 + step)
             # The last steps change the likelihood by less than its rounding.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import keep
-from alkbayes.cli.shared.options import Csv, Json, Run
+from alkbayes.cli.shared.options import Above, Csv, Json, Run, limits_of
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -42,15 +42,6 @@ At = Annotated[
         metavar="COLUMN=LEVEL",
         help="Level of another column of the model; repeatable. Columns left out are averaged over the cohorts "
         "with the levels given.",
-        show_default=False,
-    ),
-]
-Above = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--above",
-        metavar="RATE",
-        help="Show the probability of a rate above this proportion (0.6 for 60 %); repeatable. Default: the null.",
         show_default=False,
     ),
 ]
@@ -110,14 +101,15 @@ def command(
 ) -> None:
     """Predictions for a planned single-arm trial: events, MAP prior, operating characteristics.
 
-    Rates and probabilities are given as proportions. The latest results are kept in the run's folder for its report.
+    Rates and probabilities are given as proportions; --above takes percent too, and is the null by default. The latest
+    results are kept in the run's folder for its report.
     --csv prints the probability of each number of events.
 
     Example: alkbayes predict runs/line-generation-20261122-101500 --line naive --generation third --n 40 --null 0.6
     """
     check_format(json_=json_, csv=csv)
     sizes = _sizes(n)
-    limits = list(dict.fromkeys(_proportion("--above", each) for each in above or ()))
+    limits = limits_of(above)
     _check_design(null, threshold)
     robust = _proportion("--robust", robust)
     asked = _levels(line, generation, at or [])
@@ -131,7 +123,7 @@ def command(
 
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     document = read_run(run)
-    fit = read_fit(run)
+    fit = read_fit(run, document)
     from alkbayes.planning.cohort import NoEffectError, planned_cohort
     from alkbayes.planning.trial import predict
     from alkbayes.plots.source import RunTables, warning

@@ -69,7 +69,7 @@ def _with_more(
     from alkbayes.estimates.rates import posterior_of
     from alkbayes.runs.run import read_fit
 
-    fit = read_fit(run)
+    fit = read_fit(run, document)
     if limits:
         document = {**document, "exceedance": records(exceedance_table(fit, limits))}
     if values:

@@ -35,7 +35,7 @@ def rank_figure(ranks: Mapping[str, Sequence[int]], *, kept: int) -> "Figure":
         outside = bool(((below < low) | (below > high)).any())
         axis.step(points, below - points, where="mid", color="C3" if outside else "C0", linewidth=1)
         axis.axhline(0, color="0.5", linewidth=0.5)
-        axis.set_title(name, fontsize=8)
+        axis.set_title(name, fontsize=8, parse_math=False)
     for axis in axes[len(ranks) :]:
         axis.set_axis_off()
     figure.supxlabel("fractional rank of the true value", fontsize=9)

@@ -183,3 +183,27 @@ def test_ten_thousand_cohorts_take_no_matrix_of_their_square(estimator: Tau2Esti
         return
     # A standard error of tau2 is sqrt(2 / k) times a marginal variance of 0.7: 0.01.
     assert estimate.tau2 == pytest.approx(0.4, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("events", "n"),
+    [
+        # Rare events and zeros with 0.5 added, as in studies of catheters: plain scoring needs more than 200 steps.
+        ([1, 1, 0, 1, 0, 0, 1, 5], [179, 237, 94, 47, 29, 31, 179, 193]),
+        ([4, 4, 1, 0, 2, 0, 3], [122, 98, 140, 55, 61, 130, 208]),
+        ([1, 4, 11], [213, 58, 241]),
+    ],
+)
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_reml_of_rare_events_is_the_maximum_on_a_grid(events: list[int], n: list[int], everywhere: bool) -> None:
+    y, total = np.array(events, dtype=float), np.array(n, dtype=float)
+    added = np.where(everywhere | (y == 0), 0.5, 0.0)
+    y, total = y + added, total + 2 * added
+    yi, vi, ones = np.log(y / (total - y)), 1 / y + 1 / (total - y), np.ones((len(y), 1))
+    for estimator, is_restricted in ((Tau2Estimator.REML, True), (Tau2Estimator.ML, False)):
+        estimate = estimate_tau2(yi, vi, ones, estimator)
+        assert estimate.converged
+        grid = np.linspace(0, 5, 5001)
+        values = [normal_log_likelihood(t, yi, vi, ones, restricted=is_restricted) for t in grid]
+        # Within one step of the grid, whose likelihood a test above compares with a density of contrasts.
+        assert estimate.tau2 == pytest.approx(grid[int(np.argmax(values))], abs=1e-3)

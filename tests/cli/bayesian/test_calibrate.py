@@ -1,7 +1,9 @@
 """`alkbayes calibrate`: what goes to stdout and stderr, with which exit code, and how it goes on after Ctrl-C."""
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,7 +103,7 @@ def test_ranks_that_are_not_uniform_fail_the_gate(
     result = alkbayes("calibrate", *SMALL, "--replications", "5", "--out", tmp_path / "s")
     assert result.exit_code == 6
     assert "NOT CALIBRATED" in result.stdout
-    assert "error: the ranks are not uniform: tau_trial, tau_cohort, alpha" in result.stderr
+    assert "error: the ranks are not uniform: tau_trial; tau_cohort; alpha" in result.stderr
     assert (tmp_path / "s" / "summary.json").is_file()
 
 
@@ -127,11 +129,136 @@ def test_bad_requests_have_their_exit_codes_and_leave_nothing(
     assert not (tmp_path / "s").exists()
 
 
-def test_a_model_of_another_outcome_is_refused(alkbayes, tmp_path) -> None:
-    result = alkbayes("calibrate", "intracranial", "--out", tmp_path / "study")
-    assert result.exit_code == 2
-    assert "counts ic_responders of ic_n; scenarios have responders and n alone" in result.stderr
-    assert not (tmp_path / "study").exists()
+@pytest.mark.usefixtures("here")
+def test_a_model_of_another_outcome_has_the_cohorts_that_report_it(alkbayes: Command, tmp_path: Path) -> None:
+    result = alkbayes(
+        "calibrate", "intracranial", "--draws", "400", "--replications", "1", "--out", tmp_path / "s", "--json"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["calibration"]["study"]["scenario"] == "bundled"
+    refused = alkbayes("calibrate", "intracranial", "--scenario", "three-trials", "--out", tmp_path / "none")
+    assert refused.exit_code == 2
+    assert "--scenario: three-trials picks cohorts, not all of which report what the model" in refused.stderr
+    assert not (tmp_path / "none").exists()
+
+
+QUICK = ("--draws", "400", "--seed", "3", "--replications", "2")
+OWN = """\
+study,arm,region,overall,events,total
+A,a1,Asia,all,3,20
+A,a2,Asia,$x$,0,1
+B,b1,Europe,$x$,7,31
+C,c1,Europe,all,400,900
+"""
+OWN_COLUMNS = ("--columns", "cohort_id=arm,trial=study,responders=events,n=total,line=overall")
+OWN_MODEL = """
+schema = 1
+name = "own"
+question = "?"
+outcome = { responders = "responders", n = "n", label = "infection rate", patients = "catheters" }
+likelihood = { family = "binomial", link = "logit" }
+intercept = { prior = { dist = "normal", mean = 0.0, sd = 1.5 }, why = "wide" }
+[[effect]]
+column = "region"
+kind = "exchangeable"
+sd_prior = { dist = "half_normal", sd = 0.5 }
+why = "usual"
+[[effect]]
+column = "line"
+kind = "exchangeable"
+sd_prior = { dist = "half_normal", sd = 0.5 }
+why = "usual"
+[[heterogeneity]]
+column = "trial"
+distribution = "normal"
+sd_prior = { dist = "half_normal", sd = 0.5 }
+why = "usual"
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> tuple[Path, Path]:
+    """A model file and the table that it is for, with names and levels of their own."""
+    model, table = tmp_path / "own.toml", tmp_path / "own.csv"
+    model.write_text(OWN_MODEL, encoding="utf-8")
+    table.write_text(OWN, encoding="utf-8")
+    return model, table
+
+
+@pytest.mark.usefixtures("here")
+def test_a_table_of_ones_own_is_studied_with_its_levels_and_recorded(
+    alkbayes: Command, own: tuple[Path, Path], tmp_path: Path
+) -> None:
+    model, table = own
+    call = ("calibrate", model, *QUICK, *OWN_COLUMNS, "--out", tmp_path / "s")
+    result = alkbayes(*call, "--data", table, "--plots", tmp_path / "plots", "--json")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)["calibration"]
+    kept = json.loads((tmp_path / "s" / "study.json").read_text())
+    assert kept == document["study"]
+    assert kept["scenario"] is None
+    of = kept["table"]
+    assert (of["source"], of["cohorts"], of["columns"]["cohort_id"]) == (str(table), 4, "arm")
+    assert of["sha256"] == hashlib.sha256(table.read_bytes()).hexdigest()
+    # A level that is called as the row of all cohorts stays apart from it.
+    levels = ["all", "region: Asia", "region: Europe", "$x$", "line: all"]
+    assert list(dict.fromkeys(row["level"] for row in document["summary"]["coverage"])) == levels
+    named = {item["quantity"]: (item["level"], item["estimand"]) for item in document["summary"]["ranks"]["quantities"]}
+    assert named["region: Asia these_cohorts"] == ("region: Asia", "these_cohorts")
+    assert named["all next_cohort"] == ("all", "next_cohort")
+    assert named["tau_trial"] == (None, None)
+
+    moved = table.rename(tmp_path / "moved.csv")
+    again = alkbayes(*call, "--data", moved)
+    assert again.exit_code == 0, again.stderr
+    assert "goes on, 2 replications are there" in again.stderr
+    assert f"Study: model own, 4 cohorts of {moved}, parameters from the priors" in " ".join(again.stdout.split())
+    # Quantities read as elsewhere.
+    text = " ".join(again.stdout.split())
+    # Twelve of 26 quantities are shown, at most six of them parameters.
+    assert re.search(r"(overall|\w+: \w+|\$x\$), (these cohorts|typical|mean|next cohort) ", text)
+    assert "all mean" not in text
+
+
+@pytest.mark.usefixtures("here")
+def test_another_table_or_selection_does_not_go_on(alkbayes: Command, own: tuple[Path, Path], tmp_path: Path) -> None:
+    model, table = own
+    call = ("calibrate", model, *QUICK, "--out", tmp_path / "s")
+    assert alkbayes(*call, *OWN_COLUMNS, "--data", table).exit_code == 0
+    other = tmp_path / "other.csv"
+    other.write_text(OWN.replace("400,900", "400,901"), encoding="utf-8")
+    for arguments, said in (
+        ((*OWN_COLUMNS, "--data", other), f"the table is {table} (SHA-256 "),
+        ((*OWN_COLUMNS, "--data", table, "--exclude", "a2"), "exclude is none there and 'a2' here"),
+        (
+            (*OWN_COLUMNS, "--data", table, "--where", 'region == "Asia"'),
+            "where is none there and 'region == \"Asia\"'",
+        ),
+    ):
+        refused = alkbayes(*call, *arguments)
+        assert (refused.exit_code, refused.stdout) == (7, "")
+        assert said in refused.stderr
+    scenario = alkbayes("calibrate", "line", *QUICK, "--out", tmp_path / "s")
+    assert scenario.exit_code == 7
+    assert "there and that of a scenario here" in scenario.stderr
+
+
+def test_a_scenario_and_a_table_exclude_each_other(alkbayes: Command, own: tuple[Path, Path], tmp_path: Path) -> None:
+    for arguments in (("--data", own[1]), ("--where", 'line == "naive"')):
+        result = alkbayes("calibrate", "--scenario", "bundled", *arguments, "--out", tmp_path / "s")
+        assert result.exit_code == 2
+        assert "--scenario: a scenario has cohorts of its own from the bundled table." in result.stderr
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_without_a_model_the_table_has_the_one_of_a_fit(alkbayes: Command, tmp_path: Path) -> None:
+    table = Path(__file__).parents[2] / "fixtures" / "strangers" / "tdxd_nocoltrial.csv"
+    result = alkbayes("calibrate", "--data", table, *QUICK, "--out", tmp_path / "s")
+    assert result.exit_code == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    assert "Study: model overall, 19 cohorts of" in text
+    assert "The table names no trials: each cohort counts as a trial of its own." in text
 
 
 def test_another_study_in_the_folder_is_refused(alkbayes: Command, tmp_path: Path) -> None:

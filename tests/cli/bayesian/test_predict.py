@@ -105,6 +105,13 @@ def test_the_reader_is_told_what_is_what(alkbayes: Command, json_run, document: 
     assert re.search(rf"robust MAP +40 +{row['critical']} +{' +'.join(map(re.escape, figures))} ", result.stdout)
 
 
+def test_a_limit_in_percent_is_the_proportion(alkbayes: Command, json_run) -> None:
+    given = ("--above", "75", "--above", "0.75", "--json")
+    rows = json.loads(alkbayes("predict", json_run.folder, "--n", "40", *given).stdout)["exceeding"]
+    assert {row["above"] for row in rows} == {0.75}
+    assert len(rows) == len({row["n"] for row in rows})
+
+
 def test_without_a_null_no_design_is_shown(alkbayes: Command, json_run) -> None:
     result = alkbayes("predict", json_run.folder, "--n", "40")
     assert result.exit_code == 0
@@ -161,7 +168,7 @@ def test_a_run_that_did_not_converge_is_marked(alkbayes: Command, failed_run, tm
         (("--n", "40", "--threshold", "0.9"), "Give --null too"),
         (("--n", "40", "--robust", "-0.1"), "--robust: found -0.1; a proportion from 0 to 1"),
         (("--n", "40", "--robust", "1.5"), "--robust: found 1.5"),
-        (("--n", "40", "--above", "1.2"), "--above: found 1.2"),
+        (("--n", "40", "--above", "100"), "--above: found 100; allowed: a percentage above 1"),
         (("--n", "40", "--above", "inf"), "--above: found inf"),
         (("--n", "40", "--line", "fourth"), "line: found 'fourth'; this run's model has: naive, pretreated."),
         (

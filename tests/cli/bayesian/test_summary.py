@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alkbayes.runs import run
 from alkbayes.runs.run import sealed
 
 
@@ -26,6 +27,14 @@ def test_json_is_the_document_of_fit(alkbayes, json_run) -> None:
     assert result.stderr == ""
     assert json.loads(result.stdout) == json_run.document
     assert result.stdout == json_run.result.stdout
+
+
+def test_files_are_hashed_once(alkbayes, json_run, monkeypatch) -> None:
+    hashed = []
+    file_hash = run.file_hash
+    monkeypatch.setattr(run, "file_hash", lambda path: hashed.append(path.name) or file_hash(path))
+    assert alkbayes("summary", json_run.folder, "--above", "50").exit_code == 0
+    assert sorted(hashed) == sorted(json_run.document["files"])
 
 
 def test_a_run_that_was_moved_says_where_it_is_now(alkbayes, json_run, tmp_path: Path) -> None:

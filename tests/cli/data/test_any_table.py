@@ -50,7 +50,18 @@ COLUMNS = 'cohort_id=arm,"responders=cases, all",trial=study'
 
 
 def test_every_command_that_takes_a_table_takes_its_columns_and_its_sheet() -> None:
-    for name in ("evidence", "models", "fit", "pool", "subgroups", "regress", "influence", "small-study", "pfs"):
+    for name in (
+        "evidence",
+        "models",
+        "fit",
+        "calibrate",
+        "pool",
+        "subgroups",
+        "regress",
+        "influence",
+        "small-study",
+        "pfs",
+    ):
         # Rendered, a narrow terminal breaks the names of options.
         help_ = CliRunner(env={"COLUMNS": "200"}).invoke(app, [name, "--help"]).stdout
         assert {"--data", "--columns", "--sheet"} <= set(help_.split()), name
