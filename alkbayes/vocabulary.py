@@ -1,4 +1,4 @@
-"""Words of every analysis: estimands, groups and their order, and the common interval probability."""
+"""Words of every analysis: estimands, groups and their order, and the probability of intervals."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from enum import StrEnum
 from alkbayes.alk.levels import LEVELS, RESULT_NAMES
 
 INTERVAL_PROB = 0.95
-"""Probability of every credible, confidence and prediction interval; all are equal-tailed."""
+"""Probability of credible, confidence and prediction intervals unless another is asked for; all are equal-tailed."""
+
+SETTLED = 0.975
+"""Posterior probability of a sign above which it is called settled, whatever the probability of the intervals."""
 
 
 ALL = "all"

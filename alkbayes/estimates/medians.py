@@ -6,7 +6,7 @@ Estimands are named as for response rates:
   patient-weighted mean of medians in reviews, including medians not reached.
 - `typical`: a cohort at the centre of the heterogeneity, exp(mu).
 - `mean`: the average over trials and cohorts, E[exp(mu + deviation)] = exp(mu + tau^2 / 2).
-- `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
+- `next_cohort`: a new cohort of a new trial; its interval is the prediction interval.
 
 A group that mixes levels of another factor is averaged over its patients: `typical` on the log scale, `mean` and
 `next_cohort` in months.

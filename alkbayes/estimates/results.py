@@ -71,7 +71,7 @@ def results_of(fit: "Fit") -> Results:
     pooled = pooled_table(posterior, errors, _keeping_one(pooled_draws(posterior), drawn))
     contrasts = contrast_table(posterior, errors)
     heterogeneity, cohorts = heterogeneity_table(posterior, errors), cohort_table(posterior)
-    groups = pool_groups(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
+    groups = pool_groups(fit.evidence, by=_classical_groups(fit), methods=CLASSICAL_METHODS, prob=fit.interval_prob)
     classical = frame_of(groups)
     notes = notes_of(
         *fit.evidence.notes,
@@ -98,6 +98,7 @@ def results_of(fit: "Fit") -> Results:
             "link": fit.design.link,
             "outcome": asdict(evidence.outcome),
             "standard": str(fit.standard),
+            "interval_prob": fit.interval_prob,
             # Why this model, if nobody named one, and which columns it leaves out: the command adds these.
             "chosen": None,
             "unnamed": None,

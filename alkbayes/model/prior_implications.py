@@ -324,7 +324,7 @@ def _rate_predictors(design: Design, sample: Mapping[str, Array], rng: np.random
 
 
 def _row(quantity: str, of: str, scale: str, values: Array) -> dict[str, str | float | None]:
-    low, median, high = equal_tailed(values)
+    low, median, high = equal_tailed(values, prob=CENTRAL)
     limit_low, limit_high = LIMITS[scale]
     apart = None
     if quantity in {"levels", "heterogeneity"}:

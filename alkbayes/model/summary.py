@@ -5,13 +5,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alkbayes.vocabulary import INTERVAL_PROB
-
 type Array = NDArray[np.float64]
 
 
-def summarise(draws: Array, weights: Array | None = None) -> dict[str, float]:
-    """Return mean, median, SD and the ends of the equal-tailed 95 % interval.
+def summarise(draws: Array, weights: Array | None = None, *, prob: float) -> dict[str, float]:
+    """Return mean, median, SD and the ends of the equal-tailed interval.
 
     Parameters
     ----------
@@ -19,9 +17,11 @@ def summarise(draws: Array, weights: Array | None = None) -> dict[str, float]:
         Draws of any shape; of shape (draw,) if weighted.
     weights
         Non-negative weight of each draw, up to a factor; equal if None.
+    prob
+        Probability of the interval, in (0, 1).
     """
     mean = float(np.average(draws, weights=weights))
-    low, median, high = equal_tailed(draws, weights=weights, occurring=weights is not None)
+    low, median, high = equal_tailed(draws, prob=prob, weights=weights, occurring=weights is not None)
     return {
         "mean": mean,
         "median": float(median),
@@ -34,7 +34,7 @@ def summarise(draws: Array, weights: Array | None = None) -> dict[str, float]:
 def equal_tailed(
     values: NDArray[Any],
     *,
-    prob: float = INTERVAL_PROB,
+    prob: float,
     weights: Array | None = None,
     occurring: bool = False,
     axis: int | None = None,

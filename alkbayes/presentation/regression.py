@@ -5,16 +5,19 @@ from typing import Any
 
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.digits import error_decimals
-from alkbayes.text.wording import OTHER_DECIMALS, beside_error, figure, p_value, ratio_figure
+from alkbayes.text.wording import OTHER_DECIMALS, beside_error, figure, level_text, p_value, ratio_figure
 
+CI = "CI"
+"""Key of the interval among headings, shown with its probability."""
 MOST_DECIMALS = 8
 """Maximum decimals of an odds ratio."""
 
 
-def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[str] = ()) -> ReaderTable:
+def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, prob: float, without: Collection[str] = ()) -> ReaderTable:
     """Return the coefficients, leaving out odds ratios if there are none, and the columns `without`.
 
-    "SE", "odds ratio" and "95 % CI" may be left out; name, estimate and p are always shown.
+    `prob` is the probability of the intervals. "SE", "odds ratio" and `CI` may be left out; name, estimate and p are
+    always shown.
     """
     cells = [_cells(row) for row in rows]
     headings = [
@@ -24,7 +27,7 @@ def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[s
     ]
     return ReaderTable(
         "",
-        ("coefficient", *headings),
+        ("coefficient", *(f"{level_text(prob)} CI" if heading == CI else heading for heading in headings)),
         tuple(
             (row["name"].replace("\n", "\\n"), *(shown[heading] for heading in headings))
             for row, shown in zip(rows, cells, strict=True)
@@ -44,7 +47,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "estimate": estimate,
         "SE": error,
-        "95 % CI": "–" if row["low"] is None or row["high"] is None else f"{low} to {high}",
+        CI: "–" if row["low"] is None or row["high"] is None else f"{low} to {high}",
         "p": p_value(row["p"]),
         "odds ratio": ratio,
     }

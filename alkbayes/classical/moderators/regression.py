@@ -57,7 +57,7 @@ class Coefficient:
     estimate, se
         Estimate with its standard error; None, as the rest, if the fit did not converge.
     low, high
-        Limits of the 95 % confidence interval.
+        Limits of its confidence interval.
     p
         Two-sided p-value. None, as standard error and limits, if the method has no standard error.
     """
@@ -90,7 +90,7 @@ class MetaRegression:
         Joint test of all coefficients except the intercept: Q_M by chi-squared or F, and for `glmm-ml*` the
         likelihood-ratio statistic by chi-squared.
     tau2, tau2_low, tau2_high
-        Residual variance between cohorts, squared scale, with its 95 % Q-profile interval; with a second level the sum
+        Residual variance between cohorts, squared scale, with its Q-profile interval; with a second level the sum
         of that between groups and that between the cohorts of a group.
     tau2_group
         Residual variance between groups, squared logit scale, a part of `tau2`.
@@ -105,6 +105,8 @@ class MetaRegression:
         True if the results may be used.
     note
         Sentences of warning to the reader.
+    prob
+        Probability of all intervals.
     """
 
     method: PoolingMethod
@@ -127,10 +129,14 @@ class MetaRegression:
     r2: float | None
     converged: bool
     note: str
+    prob: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; coefficients on the logit scale also as odds ratios."""
-        return asdict(self) | {"coefficients": [self._row(each) for each in self.coefficients]}
+        numbers = asdict(self)
+        return (
+            {"interval_prob": numbers.pop("prob")} | numbers | {"coefficients": list(map(self._row, self.coefficients))}
+        )
 
     def _row(self, coefficient: Coefficient) -> dict[str, Any]:
         """Return a coefficient with its odds ratio, except for an intercept."""
@@ -148,6 +154,7 @@ def regress(
     group: str | None = None,
     levels: Collection[str] = (),
     references: Mapping[str, str] = NO_REFERENCES,
+    prob: float = INTERVAL_PROB,
 ) -> MetaRegression:
     """Regress the response rates of a table's cohorts on some of its columns.
 
@@ -164,6 +171,8 @@ def regress(
         For `glmm-ml`: a column, say "trial", for a second level of heterogeneity.
     levels, references
         As for `moderators_of`: columns with numbers as levels, and reference levels.
+    prob
+        Probability of the intervals, in (0, 1).
 
     Raises
     ------
@@ -193,26 +202,28 @@ def regress(
     trials = trial_labels(part)
     if method in BINOMIAL_NORMAL:
         labels = None if group is None else _groups(evidence, group, found)
-        result = _binomial(found, responders, n, method, group, labels)
+        result = _binomial(found, responders, n, method, group, labels, prob=prob)
     elif method in CLUSTERED:
-        return _clustered(found, responders, n, method, required_trials(method, trials))
+        return _clustered(found, responders, n, method, required_trials(method, trials), prob=prob)
     else:
-        result = _normal(found, responders, n, method)
+        result = _normal(found, responders, n, method, prob=prob)
     return replace(result, note=text_of([clustering_note(method, trials) if group is None else "", result.note]))
 
 
-def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod) -> MetaRegression:
+def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, *, prob: float) -> MetaRegression:
     """Fit an inverse-variance method."""
     made_of = INVERSE_VARIANCE[method]
     observed = effects(responders, n, scale=made_of.scale)
     yi, vi = observed.yi, observed.vi
-    fit = fit_regression(yi, vi, design=found.design, estimator=made_of.estimator, test=made_of.test)
+    fit = fit_regression(yi, vi, design=found.design, estimator=made_of.estimator, test=made_of.test, prob=prob)
     random = made_of.estimator is not None and fit.converged
-    limits = tau2_q_profile(yi, vi, found.design, prob=INTERVAL_PROB) if random else Tau2Interval(*[None] * 6)
+    limits = tau2_q_profile(yi, vi, found.design, prob=prob) if random else Tau2Interval(*[None] * 6)
     note = text_of(
         [
             "" if fit.converged else "The estimate of tau2 did not converge: no result.",
-            standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
+            standard_error_note(
+                method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n, prob=prob), prob=prob
+            ),
             correction_note(observed.corrected, found.cohorts),
             _separation(found, responders, n, method),
             left_out_note(found.columns, found.left_out, yi.size),
@@ -241,10 +252,13 @@ def _normal(found: Moderators, responders: Floats, n: Floats, method: PoolingMet
         r2=fit.r2,
         converged=fit.converged,
         note=note,
+        prob=prob,
     )
 
 
-def _binomial_instead(found: Moderators, responders: Floats, n: Floats, trials: Sequence[str] | None = None) -> Instead:
+def _binomial_instead(
+    found: Moderators, responders: Floats, n: Floats, trials: Sequence[str] | None = None, *, prob: float
+) -> Instead:
     """Return the odds ratios of the binomial model with their test, or name another method if it has no result.
 
     `trials` is the trial of each cohort for a method that allows for it, else None.
@@ -252,10 +266,10 @@ def _binomial_instead(found: Moderators, responders: Floats, n: Floats, trials: 
     method, group = binomial_levels(trials)
     fit = fit_glmm(responders, n, design=found.design, group=group)
     if not fit.converged and group is not None:
-        return _binomial_instead(found, responders, n)
+        return _binomial_instead(found, responders, n, prob=prob)
     if not fit.converged:
         return Instead(f"{PoolingMethod.REML_LOGIT}, by z, as the binomial model, glmm-ml, has no result", "")
-    half = quantile(None, INTERVAL_PROB) * np.sqrt(np.diag(fit.covariance))
+    half = quantile(None, prob) * np.sqrt(np.diag(fit.covariance))
     said = [
         f"{name} {ratio_figure(middle)} ({ratio_figure(low)}–{ratio_figure(high)})"
         for name, middle, low, high in zip(
@@ -288,7 +302,7 @@ def _coefficients(found: Moderators, fit: RegressionFit) -> tuple[Coefficient, .
 
 
 def _clustered(
-    found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, trials: Sequence[str]
+    found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, trials: Sequence[str], *, prob: float
 ) -> MetaRegression:
     """Fit an inverse-variance method with cohorts within trials."""
     fit, alone = (
@@ -303,7 +317,7 @@ def _clustered(
             rows.append(Coefficient(name, None if np.isnan(beta) else float(beta), None, None, None, None))
             continue
         se = float(np.sqrt(variance))
-        half = quantile(df, INTERVAL_PROB) * se
+        half = quantile(df, prob) * se
         p = float(2 * stdtr(df, -abs(beta / se)))
         rows.append(Coefficient(name, float(beta), se, float(beta - half), float(beta + half), p))
     explained = None if fit.tau2 is None or not alone.tau2 else max(0.0, 1 - fit.tau2 / alone.tau2)
@@ -311,7 +325,12 @@ def _clustered(
         [
             f"No result: {fit.message}." if fit.message else "",
             fit.caution,
-            fit.note(lambda: _binomial_instead(found, responders, n, trials), effects_of=slice(None), tested=True),
+            fit.note(
+                lambda: _binomial_instead(found, responders, n, trials, prob=prob),
+                effects_of=slice(None),
+                tested=True,
+                prob=prob,
+            ),
             tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
             correction_note(observed.corrected, found.cohorts),
             _separation(found, responders, n, method),
@@ -340,6 +359,7 @@ def _clustered(
         r2=explained,
         converged=not fit.message,
         note=note,
+        prob=prob,
     )
 
 
@@ -350,6 +370,8 @@ def _binomial(
     method: PoolingMethod,
     group: str | None,
     labels: Sequence[str] | None,
+    *,
+    prob: float,
 ) -> MetaRegression:
     """Fit the binomial-normal model with and without the moderators."""
     fit = fit_glmm(responders, n, design=found.design, group=labels)
@@ -370,7 +392,7 @@ def _binomial(
             NOT_RANDOMISED,
         ]
     )
-    half = quantile(None, INTERVAL_PROB)
+    half = quantile(None, prob)
     rows = []
     for place, name in enumerate(found.names):
         if not fit.converged:
@@ -400,6 +422,7 @@ def _binomial(
         r2=max(0.0, 1 - after / before) if both and before > 0 else None,
         converged=fit.converged,
         note=note,
+        prob=prob,
     )
 
 

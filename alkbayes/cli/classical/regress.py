@@ -13,12 +13,13 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
+from alkbayes.cli.shared.options import Csv, Json, Level, OutcomeOf, interval_prob, reads_table
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import fits, print_table
 from alkbayes.errors import UsageError
 from alkbayes.evidence.sources import TableSource
+from alkbayes.presentation.regression import CI, coefficient_rows
 from alkbayes.text.wording import figure, p_equals, percent, variance
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ References = Annotated[
         show_default=False,
     ),
 ]
-DISPENSABLE = ("SE", "odds ratio", "95 % CI")
+DISPENSABLE = ("SE", "odds ratio", CI)
 """Columns dropped on a narrow terminal, in this order."""
 
 
@@ -59,6 +60,7 @@ def command(
     reference: References = None,
     method: Method = DEFAULT_METHOD,
     outcome: OutcomeOf = None,
+    level: Level = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -67,12 +69,13 @@ def command(
     Example: alkbayes regress line regimen_class --reference line=pretreated --method glmm-ml
     """
     check_format(json_=json_, csv=csv)
+    prob = interval_prob(level)
     asked, references = method_named(method), _references(reference or ())
     with working("fitting"):
         from alkbayes.classical import regress
 
         evidence = evidence_counted(data, outcome)
-        found = regress(evidence, columns, method=asked, levels=levels or (), references=references)
+        found = regress(evidence, columns, method=asked, levels=levels or (), references=references, prob=prob)
     document = found.to_dict()
     rows = document["coefficients"]
     if json_:
@@ -80,7 +83,7 @@ def command(
     elif csv:
         import pandas as pd
 
-        print_csv(pd.DataFrame(rows))
+        print_csv(pd.DataFrame(rows).assign(interval_prob=prob))
     else:
         _show(found, rows, evidence)
 
@@ -106,7 +109,7 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     console = console_for(evidence)
     within = f", cohorts within {found.group}s" if found.group else ""
     say(console, f"Meta-regression of {found.k:,} cohorts, {found.method}{within}, {found.scale} scale")
-    print_table(console, _coefficient_rows(console, rows))
+    print_table(console, _coefficient_rows(console, rows, prob=found.prob))
     say(console, f"Moderators: {_omnibus(found)}")
     say(console, f"Residual heterogeneity: {_residual(found)}")
     if found.q_e is not None:
@@ -117,15 +120,15 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     say(console, found.note)
 
 
-def _coefficient_rows(console: "Console", rows: list[dict[str, Any]]) -> "ReaderTable":
+def _coefficient_rows(console: "Console", rows: list[dict[str, Any]], *, prob: float) -> "ReaderTable":
     """Return the table of coefficients, without the `DISPENSABLE` columns that do not fit.
 
     Standard errors go first, as the intervals show them, too.
     """
-    from alkbayes.presentation.regression import coefficient_rows
-
     without: tuple[str, ...] = () if console.width >= WIDTH else DISPENSABLE[:1]
-    while not fits(console, table := coefficient_rows(rows, without=without)) and len(without) < len(DISPENSABLE):
+    while not fits(console, table := coefficient_rows(rows, prob=prob, without=without)) and len(without) < len(
+        DISPENSABLE
+    ):
         without = DISPENSABLE[: len(without) + 1]
     return table
 

@@ -12,6 +12,7 @@ import typer
 from alkbayes.cli.shared import completion as completing
 from alkbayes.errors import UsageError
 from alkbayes.evidence.sources import CONDITION, EXAMPLE, Selection, TableSource, parse_columns
+from alkbayes.vocabulary import INTERVAL_PROB
 
 PIPED = Path("-")
 
@@ -125,6 +126,25 @@ OutcomeOf = Annotated[
         show_default=False,
     ),
 ]
+LEAST_LEVEL, LARGEST_LEVEL = 0.5, 0.999
+Level = Annotated[
+    float | None,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="Probability of all intervals, such as 0.9, or 90 in percent. Default: 0.95.",
+        show_default=False,
+    ),
+]
+RunLevel = Annotated[
+    float | None,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="Probability of all intervals, such as 0.9, or 90 in percent. Default: that of the run.",
+        show_default=False,
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.", autocompletion=completing.runs)]
 ForRun = Annotated[
     Path | None,
@@ -145,6 +165,21 @@ Plots = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV to stdout, nothing else.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown to stdout.")]
+
+
+def interval_prob(level: float | None, *, default: float = INTERVAL_PROB) -> float:
+    """Return the probability of intervals that `--level` asks for, as a proportion; the default without it."""
+    if level is None:
+        return default
+    # Rounded, as 99.9 / 100 is not the number nearest to 0.999.
+    prob = level if level < 1 else round(level / 100, 12)
+    if not LEAST_LEVEL <= prob <= LARGEST_LEVEL:
+        raise UsageError(
+            f"found {level:g}; allowed: a proportion from {LEAST_LEVEL:g} to {LARGEST_LEVEL:g}, such as 0.9, or a "
+            f"percentage from {100 * LEAST_LEVEL:g} to {100 * LARGEST_LEVEL:g}, such as 90.",
+            parameter="level",
+        )
+    return prob
 
 
 def limits_of(above: list[float] | None) -> list[float]:
