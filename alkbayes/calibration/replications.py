@@ -229,7 +229,7 @@ def _rank(truth: float, values: Array, rng: np.random.Generator) -> int:
 
 def _interval(values: Array) -> dict[str, float]:
     """Return the mean and the ends of the equal-tailed 95 % interval."""
-    found = summarise(values)
+    found = summarise(values, prob=INTERVAL_PROB)
     return {name: found[name] for name in ("mean", "low", "high")}
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 DRAWS = 100_000
+CENTRAL = 0.95
+"""Central probability by which a prior is described, whatever that of the intervals of results."""
 SEED = 20251
 CHUNK = 20_000
 """Draws held at once."""

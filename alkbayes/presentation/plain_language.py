@@ -32,10 +32,8 @@ from alkbayes.text.wording import (
     percent_interval,
     rate,
 )
-from alkbayes.vocabulary import ALL, INTERVAL_PROB, joined_key
+from alkbayes.vocabulary import ALL, SETTLED, joined_key
 
-TAIL = (1 - INTERVAL_PROB) / 2
-"""Probability of either sign below which a difference is settled."""
 MOST_NAMED = 4
 """Differences of one effect described one by one; more are counted."""
 MOST_LEVELS = 6
@@ -209,7 +207,7 @@ def _differences(
     title = _titles(column)[1]
     # Rates may be over each level's own patients, differences are over the same ones: they need not agree.
     mix = ", compared over the same mix of the other columns," if others else ""
-    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
+    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < 1 - SETTLED]
     if not settled:
         none = "The difference" if len(rows) == 1 else f"None of the {len(rows)} differences"
         yield f"{none} between {title}{mix} is {'not ' if len(rows) == 1 else ''}settled: either sign remains possible."
@@ -234,7 +232,7 @@ def _along(
 ) -> Iterator[str]:
     """Return sentences on a number: how the rate changes with it where the sign is settled."""
     rows = [scales["risk_difference"] for scales in contrasts.values()]
-    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
+    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < 1 - SETTLED]
     title = column_title(column)
     if not settled:
         alone = f"Whether the rate rises or falls with {title} is not settled."

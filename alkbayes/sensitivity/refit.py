@@ -63,7 +63,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
         contrast = number.contrast
         levels = {number.level} if contrast is None else {contrast.first, contrast.second}
         if (same_scale or number.table != HETEROGENEITY) and levels.isdisjoint(assumed):
-            estimates[number.key] = _estimate(number, errors(number.draws))
+            estimates[number.key] = _estimate(number, errors(number.draws), prob=fit.interval_prob)
     found = {(block.label, level) for block in fit.design.effects for level in _observed(fit.design, block.columns)}
     had = [(block.label, level) for block in main.effects for level in _observed(main, block.columns)]
     failures = "; ".join(fit.diagnostics.failures)
@@ -168,12 +168,12 @@ def _scale(spec: "Spec") -> tuple[object, ...]:
     return (spec.likelihood.family, spec.likelihood.link, *sorted(terms))
 
 
-def _estimate(number: Reported, errors: Errors) -> Estimate:
+def _estimate(number: Reported, errors: Errors, *, prob: float) -> Estimate:
     positive = float((number.draws > 0).mean()) if number.table == CONTRAST else None
     return Estimate(
         key=number.key,
         name=number.name,
-        **summarise(number.draws),
+        **summarise(number.draws, prob=prob),
         errors={"median": errors.median, "low": errors.low, "high": errors.high},
         prob_positive=positive,
     )
