@@ -30,7 +30,7 @@ from alkbayes.sensitivity import edits
 from alkbayes.sensitivity.edits import Change, Edit, Inapplicable
 from alkbayes.sensitivity.power_scaling import PowerScaling, power_scaling
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import Estimand, label_of
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence

@@ -44,7 +44,7 @@ def joint_record_of(found: JointFit, brain: Fit) -> dict[str, Any]:
     beside, gap = beside_separate(found, posterior_of(brain)), brain_less_body(found)
     return {
         "correlation": asdict(found.correlation),
-        "correlation_lkj2": sceptical(found.draws.rho),
+        "correlation_lkj2": sceptical(found.draws.rho, prob=found.interval_prob),
         "diagnostics": found.diagnostics.as_record(),
         "settings": asdict(found.settings),
         "beside_separate": records(beside),
@@ -84,7 +84,7 @@ def joint_conclusions(found: JointFit, beside: pd.DataFrame, gap: pd.DataFrame) 
             f"of the prior's; probability that it is above 0 {probability_text(rho.prob_positive)}; "
             f"{rho.information:.2f} nats from the prior."
         ),
-        _sceptical(sceptical(found.draws.rho)),
+        _sceptical(sceptical(found.draws.rho, prob=found.interval_prob)),
         carried(rho, cohorts=len(found.joint.second.cohorts)),
         _consequences(records(beside)),
     ]

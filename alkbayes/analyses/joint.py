@@ -108,9 +108,7 @@ class JointFit:
         return self._posterior(_over(self.joint, self.draws.first))
 
     def _posterior(self, draws: Mapping[str, Array]) -> Posterior:
-        return posterior_from(
-            self.joint.second, flat(draws), seed=self.settings.seed, interval_prob=self.interval_prob
-        )
+        return posterior_from(self.joint.second, flat(draws), seed=self.settings.seed, interval_prob=self.interval_prob)
 
 
 def fit_joint(

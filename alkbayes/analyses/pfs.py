@@ -38,13 +38,14 @@ from alkbayes.evidence.table import trial_labels
 from alkbayes.inference.importance.medians import MedianPosterior, prior_medians, sample_medians
 from alkbayes.inference.settings import DEFAULT_SEED, MAX_SEED, MAX_STEPS
 from alkbayes.model.design import Structure, build_structure
+from alkbayes.model.prior_implications import CENTRAL
 from alkbayes.model.profiles import groups_of
 from alkbayes.spec.medians import MedianSpec, read_median_spec
 from alkbayes.spec.schema import model_path
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import GROUP_COLUMNS, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, INTERVAL_PROB, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence

@@ -31,8 +31,8 @@ from alkbayes.model.draws import from_prior
 from alkbayes.spec.schema import other_model_path, read_spec
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, shown
-from alkbayes.text.wording import counted, percent_interval, rate, size_text
-from alkbayes.vocabulary import ALL, Estimand, in_order
+from alkbayes.text.wording import counted, level_text, percent_interval, rate, size_text
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, Estimand, in_order
 
 MODEL = "resistance"
 AFTER = "after_generation"
@@ -325,9 +325,7 @@ def _agents() -> tuple[str, ...]:
     return tuple(agent for generation, agent in pairs if generation)
 
 
-def _findings(
-    prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.DataFrame, prob: float
-) -> Iterator[str]:
+def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.DataFrame, prob: float) -> Iterator[str]:
     """Yield posterior results beside their prior."""
     for row in records(prevalence[prevalence["estimand"] == Estimand.MEAN]):
         yield (

@@ -40,8 +40,8 @@ from alkbayes.model.summary import equal_tailed, summarise
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, near_miss, quoted, shown
-from alkbayes.text.wording import percent, percent_interval, probability
-from alkbayes.vocabulary import Estimand, in_order, label_of
+from alkbayes.text.wording import level_text, percent, percent_interval, probability
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, in_order, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -68,6 +68,7 @@ class SequenceRecord(TypedDict):
 
     run: str | None
     model: str
+    interval_prob: float
     engine: str
     evidence: dict[str, str]
     diagnostics: dict[str, Any]
@@ -110,6 +111,7 @@ class Sequencing:
         record = SequenceRecord(
             run=run,
             model=fit.spec.name,
+            interval_prob=fit.interval_prob,
             engine=fit.provenance.engine,
             evidence={"source": fit.evidence.source, "sha256": fit.evidence.sha256},
             diagnostics=fit.diagnostics.as_record(),
@@ -203,7 +205,9 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
         options=options,
         comparisons=comparison_table(posterior, frame, errors, after=after),
         cautions=(ORR.not_randomised(fit.evidence.trials), *_cautions(matrix, frame)),
-        findings=tuple(_finding(str(earlier), of, prob=fit.interval_prob) for earlier, of in options.groupby("earlier", sort=False)),
+        findings=tuple(
+            _finding(str(earlier), of, prob=fit.interval_prob) for earlier, of in options.groupby("earlier", sort=False)
+        ),
     )
 
 
@@ -250,7 +254,12 @@ def sequence_table(
             (Estimand.MEAN, expected_rate(predictors, posterior.heterogeneity) @ share),
             (Estimand.NEXT_COHORT, new.rates(predictors, share, rng=copy.deepcopy(rng))),
         ):
-            rows.append(common | {"estimand": str(estimand)} | summarise(draws, prob=posterior.interval_prob) | with_errors(errors, draws))
+            rows.append(
+                common
+                | {"estimand": str(estimand)}
+                | summarise(draws, prob=posterior.interval_prob)
+                | with_errors(errors, draws)
+            )
     return pd.DataFrame(rows)
 
 

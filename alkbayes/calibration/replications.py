@@ -26,7 +26,7 @@ from alkbayes.model.draws import Draws, from_unconstrained
 from alkbayes.model.profiles import Group, groups_of
 from alkbayes.model.summary import summarise
 from alkbayes.spec.schema import Spec
-from alkbayes.vocabulary import ALL
+from alkbayes.vocabulary import ALL, INTERVAL_PROB
 
 type Array = NDArray[np.float64]
 

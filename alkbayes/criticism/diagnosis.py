@@ -144,6 +144,7 @@ def diagnosis_of(fit: Fit) -> Diagnosis:
         findings=(*findings, error_finding(quantities), record_finding(gate, fit.diagnostics)),
         gate=gate,
         recorded=fit.diagnostics,
+        interval_prob=fit.interval_prob,
     )
 
 

@@ -160,7 +160,9 @@ def verdict(table: pd.DataFrame, *, model: str, outcome: Outcome) -> tuple[str, 
     return tuple(sentences)
 
 
-def _compared(design: Design, cohort: int, rates: Array, weights: Array, rng: np.random.Generator, *, prob: float) -> dict[str, float]:
+def _compared(
+    design: Design, cohort: int, rates: Array, weights: Array, rng: np.random.Generator, *, prob: float
+) -> dict[str, float]:
     """Return a summary of the predictive distribution, and the position of the observed responders in it."""
     y, n = int(design.responders[cohort]), int(design.n[cohort])
     tails = mid_distribution(y, n, rates)

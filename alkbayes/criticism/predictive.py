@@ -234,7 +234,9 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
         columns["trial"] = fit.evidence.frame["trial"].tolist()
     columns |= {"n": design.n.astype(np.int64), "responders": observed, "observed": observed / design.n}
     for each in found:
-        columns |= {f"{each.kind}_{name}": values for name, values in predicted(design, each, prob=fit.interval_prob).items()}
+        columns |= {
+            f"{each.kind}_{name}": values for name, values in predicted(design, each, prob=fit.interval_prob).items()
+        }
         below, equal = tail_probabilities(design, each.rates)
         columns[f"{each.kind}_pit"] = below + equal / 2
         pits[each.kind] = below + rng.uniform(size=len(below)) * equal

@@ -186,7 +186,9 @@ def median_contrasts(posterior: MedianPosterior, *, prob: float) -> pd.DataFrame
         common = compared.contrast.as_row()
         for scale, draws in scales.items():
             longer = float((draws > NO_DIFFERENCE[scale]).mean())
-            rows.append(common | {"scale": scale, "prob_longer": longer} | summarise(draws, prob=prob) | dict(errors(draws)))
+            rows.append(
+                common | {"scale": scale, "prob_longer": longer} | summarise(draws, prob=prob) | dict(errors(draws))
+            )
     return pd.DataFrame(rows, columns=[*columns, *ERROR_COLUMNS])
 
 

@@ -180,7 +180,9 @@ def fit_model(
     if engine is Engine.QUADRATURE:
         found = integrate(design, settings)
         if isinstance(found, Integrated):
-            return replace(_integrated_fit(spec, evidence, design, settings, found), standard=standard, interval_prob=interval_prob)
+            return replace(
+                _integrated_fit(spec, evidence, design, settings, found), standard=standard, interval_prob=interval_prob
+            )
         fallback_reason = found.reason
         warnings.warn(f"model {spec.name!r} is sampled by NUTS: {fallback_reason}.", EngineWarning, stacklevel=2)
     sampled = _sampled_fit(

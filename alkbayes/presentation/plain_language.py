@@ -26,6 +26,7 @@ from alkbayes.text.wording import (
     counted,
     difference_size,
     joined,
+    level_text,
     limits,
     new_cohort,
     percent,
@@ -45,8 +46,6 @@ MUCH_PREDICTED = 0.25
 NOT_OBSERVED = ", predicted and not observed"
 APART = 1.5
 """Ratio of the widths of prediction interval and interval of the mean from which cohorts are said to differ."""
-
-PROB = f"{100 * INTERVAL_PROB:.0f}"
 
 NOT_TO_BE_USED = "The posterior of this analysis failed its convergence gate, so that none of its numbers may be used"
 CAUTION = (
@@ -87,10 +86,11 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
     )
     yield [counts]
     middle, interval = rate(overall["mean"])
+    level = level_text(document["interval_prob"])
     mix = f" for the mix of these {outcome.units}" if len(pooled) > 1 else ""
     average = (
-        f"Averaged over {varying_units(document)}{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
-        f"{interval} %): given the model and its priors, the average lies in that interval with {PROB} % probability."
+        f"Averaged over {varying_units(document)}{mix}, the {outcome.label} is {middle} % ({level} credible interval "
+        f"{interval} %): given the model and its priors, the average lies in that interval with {level} probability."
     )
     yield [average, *_next_cohort(document, overall, outcome), *_crude(document, overall)]
     contrasts = contrasts_by_column(document)
@@ -139,8 +139,8 @@ def _next_cohort(document: Document, overall: Mapping[str, PooledRow], outcome: 
     ends = limits(following, between=" and ")
     lead = "Individual cohorts vary more than that interval suggests: the" if times >= APART else "The"
     yield (
-        f"{lead} {outcome.rate} of {new_cohort(document['heterogeneity_unit'])} may lie between {ends} % ({PROB} % "
-        f"prediction interval), a range {times:.1f} times as wide."
+        f"{lead} {outcome.rate} of {new_cohort(document['heterogeneity_unit'])} may lie between {ends} % ("
+        f"{level_text(document['interval_prob'])} prediction interval), a range {times:.1f} times as wide."
     )
     if not cohorts_vary(document):
         yield NO_VARIANCE
@@ -153,7 +153,8 @@ def _crude(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str
     times = _width(overall["mean"]) / _width(row)
     narrower = f" and is {times:.1f} times narrower" if round(times, 1) > 1 else ""
     yield (
-        f"Adding up all {outcome_of(document).units} gives {percent(row['estimate'])} % ({PROB} % confidence interval "
+        f"Adding up all {outcome_of(document).units} gives {percent(row['estimate'])} % ("
+        f"{level_text(document['interval_prob'])} confidence interval "
         f"{percent_interval(row['low'], row['high'])} %), which ignores the differences between cohorts{narrower}."
     )
 

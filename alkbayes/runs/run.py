@@ -32,6 +32,7 @@ PARTS = (
     "question",
     "outcome",
     "standard",
+    "interval_prob",
     "engine",
     "evidence",
     "diagnostics",
@@ -244,8 +245,10 @@ def run_evidence(
     return replace(evidence, source=record["source"])
 
 
-def read_fit(folder: Path) -> "Fit":
+def read_fit(folder: Path, *, prob: float | None = None) -> "Fit":
     """Return the original fit of a finished run, after checking its files.
+
+    `prob` is the probability of the intervals made from it; that of the run if None.
 
     Raises
     ------
@@ -288,6 +291,7 @@ def read_fit(folder: Path) -> "Fit":
         diagnostics=Diagnostics.from_record(document["diagnostics"]),
         provenance=Provenance.from_record(document["provenance"]),
         standard=Standard(document["standard"]),
+        interval_prob=document["interval_prob"] if prob is None else prob,
     )
 
 

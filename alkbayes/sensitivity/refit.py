@@ -129,7 +129,7 @@ def run_grid(
         )
     # The slow ones first, so that no process ends up waiting for one of them.
     order = [*slow, *fast]
-    work = partial(fit_alternative, spec=fit.spec, evidence=fit.evidence, settings=settings)
+    work = partial(fit_alternative, spec=fit.spec, evidence=fit.evidence, settings=settings, prob=fit.interval_prob)
     stopped = ""
     try:
         outcomes |= zip(order, in_processes(work, order, workers=workers, progress=progress), strict=True)
@@ -145,17 +145,24 @@ def run_grid(
     )
 
 
-def fit_alternative(name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings) -> Outcome:
-    """Fit one alternative by its name in :data:`ALTERNATIVES`, or refit the main model."""
+def fit_alternative(name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings, prob: float) -> Outcome:
+    """Fit one alternative by its name in :data:`ALTERNATIVES`, or refit the main model, with intervals of `prob`."""
     main = build_design(spec, evidence)
     try:
         if name == AGAIN:
-            refit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)
+            refit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, interval_prob=prob)
             return outcome_of(name, refit, main=main)
         found = apply(BY_NAME[name], spec, evidence)
         if isinstance(found, Inapplicable):
             return Outcome(name, Status.NOT_APPLICABLE, found.reason)
-        refit = fit_model(found.spec, found.evidence, engine=Engine.QUADRATURE, settings=settings, design=found.design)
+        refit = fit_model(
+            found.spec,
+            found.evidence,
+            engine=Engine.QUADRATURE,
+            settings=settings,
+            design=found.design,
+            interval_prob=prob,
+        )
     except AlkbayesError as error:
         return Outcome(name, Status.FAILED, str(error))
     same_scale = _scale(spec) == _scale(found.spec)
