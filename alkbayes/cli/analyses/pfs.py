@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.alk.levels import MEDIAN_MODEL
-from alkbayes.cli.shared.common import console_for, evidence_for, keep
-from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.common import console_for, evidence_for, keep, prob_for
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
@@ -39,6 +39,7 @@ def command(
     draws: Draws = DEFAULT_DRAWS,
     plot: Plot = None,
     for_run: ForRun = None,
+    level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -47,6 +48,7 @@ def command(
     Example: alkbayes pfs --data my-trials.csv --plot pfs.pdf
     """
     check_format(json_=json_, csv=csv)
+    prob = prob_for(level, for_run)
     if plot is not None:
         from alkbayes.plots.files import figure_format
         from alkbayes.runs.places import check_free
@@ -61,7 +63,7 @@ def command(
     with working("fitting the medians"):
         from alkbayes.analyses.pfs import pfs_results
 
-        results = pfs_results(evidence, spec, seed=seed, draws=draws)
+        results = pfs_results(evidence, spec, seed=seed, draws=draws, prob=prob)
     if plot is not None:
         _plot(evidence, results, plot)
     record = results.to_dict()
@@ -70,7 +72,7 @@ def command(
     if json_:
         print_json(record)
     elif csv:
-        print_csv(results.table)
+        print_csv(results.table.assign(interval_prob=prob))
     else:
         from alkbayes.cli.shared.reader import print_parts
         from alkbayes.presentation.pfs import pfs_parts
@@ -90,7 +92,9 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
 
     warning = "" if results.converged else f"NOT CONVERGED, DO NOT USE: {'; '.join(results.failures)}"
     caption = Caption(
-        (f"Evidence: {evidence.source}.", *results.notes[:2], *(note.text for note in results.cautions)), warning
+        (f"Evidence: {evidence.source}.", *results.notes[:2], *(note.text for note in results.cautions)),
+        warning,
+        interval_prob=results.interval_prob,
     )
     for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
         print_note(f"Figure: {file}")

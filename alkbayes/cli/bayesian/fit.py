@@ -8,7 +8,7 @@ import typer
 
 from alkbayes.alk.levels import DEFAULT_MODEL
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.options import Above, Json, limits_of, reads_table
+from alkbayes.cli.shared.options import Above, Json, Level, interval_prob, limits_of, reads_table
 from alkbayes.cli.shared.output import message_console, no_color, print_json, records, shows_progress
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, TakenError
@@ -76,6 +76,7 @@ def command(
     cross_check: CrossCheckToo = False,
     no_check: NoCheck = False,
     above: Above = None,
+    level: Level = None,
     json_: Json = False,
 ) -> None:
     """Bayesian meta-analysis: fit a hierarchical model; pooled rates beside classical pooling.
@@ -95,7 +96,7 @@ def command(
 
     # Input errors are found before any heavy import, let alone sampling.
     settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
-    limits = limits_of(above)
+    limits, prob = limits_of(above), interval_prob(level)
     started = datetime.now().astimezone()
     chosen = default_model(read_evidence(data).frame) if model is None else None
     path = model_path(chosen.name if chosen is not None else str(model))
@@ -115,10 +116,24 @@ def command(
             from alkbayes.estimates.cross_check import fit_both
 
             fit, compared = fit_both(
-                spec, evidence, keep=engine, settings=settings, standard=standard, progress=progress
+                spec,
+                evidence,
+                keep=engine,
+                settings=settings,
+                standard=standard,
+                interval_prob=prob,
+                progress=progress,
             )
         else:
-            fit = fit_model(spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress)
+            fit = fit_model(
+                spec,
+                evidence,
+                engine=engine,
+                settings=settings,
+                standard=standard,
+                interval_prob=prob,
+                progress=progress,
+            )
     results = results_of(fit)
     added = {"chosen": None if chosen is None else chosen.why, **_asked_for(fit, limits, check=not no_check)}
     results = replace(results, document=results.document | added)

@@ -4,24 +4,24 @@ from typing import Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Above, Json, Run, limits_of
+from alkbayes.cli.shared.options import Above, Json, Run, RunLevel, limits_of, run_prob
 from alkbayes.cli.shared.output import print_json, print_text, records
 from alkbayes.errors import ConvergenceError, UsageError
 
 Plain = Annotated[bool, typer.Option("--plain", help="Print a summary in plain language instead.")]
 
 
-def command(run: Run, plain: Plain = False, above: Above = None, json_: Json = False) -> None:
+def command(run: Run, plain: Plain = False, above: Above = None, level: RunLevel = None, json_: Json = False) -> None:
     """Results of a finished run, after a check that its files are unchanged.
 
     Example: alkbayes summary runs/line-generation-20261122-101500
     """
-    from alkbayes.runs.run import read_run
+    from alkbayes.runs.run import read_run_at
 
     if plain and json_:
         raise UsageError("--plain and --json exclude each other: one document goes to stdout. Give one of them.")
     limits = limits_of(above)
-    document = read_run(run)
+    document, _ = read_run_at(run, run_prob(level))
     if limits:
         from alkbayes.estimates.exceedance import exceedance_table
         from alkbayes.runs.run import read_fit

@@ -145,6 +145,15 @@ RunLevel = Annotated[
         show_default=False,
     ),
 ]
+AnalysisLevel = Annotated[
+    float | None,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="Probability of all intervals, such as 0.9, or 90 in percent. Default: that of a run, else 0.95.",
+        show_default=False,
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.", autocompletion=completing.runs)]
 ForRun = Annotated[
     Path | None,
@@ -167,10 +176,10 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV to stdo
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown to stdout.")]
 
 
-def interval_prob(level: float | None, *, default: float = INTERVAL_PROB) -> float:
+def interval_prob(level: float | None) -> float:
     """Return the probability of intervals that `--level` asks for, as a proportion; the default without it."""
     if level is None:
-        return default
+        return INTERVAL_PROB
     # Rounded, as 99.9 / 100 is not the number nearest to 0.999.
     prob = level if level < 1 else round(level / 100, 12)
     if not LEAST_LEVEL <= prob <= LARGEST_LEVEL:
@@ -180,6 +189,11 @@ def interval_prob(level: float | None, *, default: float = INTERVAL_PROB) -> flo
             parameter="level",
         )
     return prob
+
+
+def run_prob(level: float | None) -> float | None:
+    """Return the probability of intervals that `--level` asks for, as a proportion; None, that of the run."""
+    return None if level is None else interval_prob(level)
 
 
 def limits_of(above: list[float] | None) -> list[float]:

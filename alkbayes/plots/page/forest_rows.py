@@ -135,9 +135,9 @@ def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
     return pages
 
 
-def exact_limits(cohorts: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the Clopper-Pearson 95 % limits of each cohort's observed rate, shapes (cohort,), in [0, 1]."""
-    return proportion_interval(cohorts["responders"], cohorts["n"], method=IntervalMethod.CLOPPER_PEARSON)
+def exact_limits(cohorts: pd.DataFrame, prob: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the Clopper-Pearson limits, of probability `prob`, of each cohort's observed rate, shapes (cohort,), in [0, 1]."""
+    return proportion_interval(cohorts["responders"], cohorts["n"], method=IntervalMethod.CLOPPER_PEARSON, prob=prob)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         blocks.append(figure_of(tables, "contrasts"))
     blocks += [
         Heading("Every cohort"),
-        forest_of(tables.pooled, tables.cohorts, evidence, sources),
+        forest_of(tables.pooled, tables.cohorts, evidence, sources, prob=document["interval_prob"]),
         figure_of(tables, "shrinkage"),
     ]
     return Section("results", "Results", tuple(blocks))
