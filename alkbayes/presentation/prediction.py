@@ -104,9 +104,9 @@ def interval_rows(found: Prediction) -> ReaderTable:
     planned = {row["n"] for row in found.planned}
     rate, outcome = found.rate, found.cohort.outcome
     half = with_article(outcome.event)
-    true = percent_interval(rate["low"], rate["high"], planned_decimals(rate))
+    true, level = percent_interval(rate["low"], rate["high"], planned_decimals(rate)), level_text(found.interval_prob)
     return ReaderTable(
-        title=f"{level_text(found.interval_prob)} prediction interval of the observed {outcome.rate} by size of the cohort, %",
+        title=f"{level} prediction interval of the observed {outcome.rate} by size of the cohort, %",
         headings=("", outcome.events, "observed rate", "narrower if doubled"),
         rows=(
             *(
@@ -163,7 +163,10 @@ def prior_rows(found: Prediction) -> ReaderTable:
                 f"6), by EM on {found.cohort.rates.size:,} draws of the true rate; its distribution function is within "
                 f"{percent(fitted.distance, 2)} points of theirs, Kullback-Leibler divergence {fitted.divergence:.4f}."
             ),
-            f"{level} interval: equal-tailed, of the true rate under the prior; the MAP prior approximates the one above.",
+            (
+                f"{level} interval: equal-tailed, of the true rate under the prior; the MAP prior approximates the one "
+                "above."
+            ),
             f"ESS: effective sample size of the prior, in {units}; of the three, ELIR is predictively consistent.",
         ),
     )

@@ -27,8 +27,8 @@ RUN_FILE = "run.json"
 POSTERIOR_FILE = "posterior.nc"
 MODEL_FILE = "model.toml"
 INTERVAL_NOTE = (
-    "Intervals of the run's tables are equal-tailed with probability interval_prob. ArviZ summarises these draws by its "
-    "own rcParams stats.ci_prob (0.89 unless changed) and stats.ci_kind (eti)."
+    "Intervals of the run's tables are equal-tailed with probability interval_prob. ArviZ summarises these draws by "
+    "its own rcParams stats.ci_prob (0.89 unless changed) and stats.ci_kind (eti)."
 )
 """Attribute of the posterior's file, for readers who summarise its draws themselves."""
 RUNS_FOLDER = Path("runs")

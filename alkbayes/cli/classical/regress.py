@@ -126,10 +126,10 @@ def _coefficient_rows(console: "Console", rows: list[dict[str, Any]], *, prob: f
     Standard errors go first, as the intervals show them, too.
     """
     without: tuple[str, ...] = () if console.width >= WIDTH else DISPENSABLE[:1]
-    while not fits(console, table := coefficient_rows(rows, prob=prob, without=without)) and len(without) < len(
-        DISPENSABLE
-    ):
+    table = coefficient_rows(rows, prob=prob, without=without)
+    while not fits(console, table) and len(without) < len(DISPENSABLE):
         without = DISPENSABLE[: len(without) + 1]
+        table = coefficient_rows(rows, prob=prob, without=without)
     return table
 
 

@@ -43,7 +43,10 @@ SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 CHANCE, ALL = (0, (4, 2)), (0, (1, 1.5))
 LABELLED = 8
 NAME_MM = 34.0
-FUNNEL_READING = "Curves hold {level} of observed rates. Single arms have no null value: asymmetry is weak evidence of missing cohorts."
+FUNNEL_READING = (
+    "Curves hold {level} of observed rates. Single arms have no null value: asymmetry is weak evidence of missing "
+    "cohorts."
+)
 BAUJAT_READING = (
     "To the right: cohorts far from the pooled logit. Upwards: cohorts whose removal moves it. As metafor; Baujat et "
     "al. 2002, doi:10.1002/sim.1221. The {labelled} with the largest product of both are named, where there is room."

@@ -136,7 +136,7 @@ def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
 
 
 def exact_limits(cohorts: pd.DataFrame, prob: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the Clopper-Pearson limits, of probability `prob`, of each cohort's observed rate, shapes (cohort,), in [0, 1]."""
+    """Return each cohort's Clopper-Pearson limits of probability `prob`, shapes (cohort,), in [0, 1]."""
     return proportion_interval(cohorts["responders"], cohorts["n"], method=IntervalMethod.CLOPPER_PEARSON, prob=prob)
 
 

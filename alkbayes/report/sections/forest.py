@@ -37,13 +37,13 @@ LOGIT_TICKS = tuple(
 )
 NOTES = (
     (
-        "In each strip of a cohort: the observed rate (open square) with its exact {level} % confidence interval (thin), "
-        "and under it the rate given all cohorts (full circle) with its {level} % credible interval (thick)."
+        "In each strip of a cohort: the observed rate (open square) with its exact {level} % confidence interval "
+        "(thin), and under it the rate given all cohorts (full circle) with its {level} % credible interval (thick)."
     ),
     (
         "In each strip of a group: a typical cohort (full diamond) with its {level} % credible interval, the mean "
-        "(open diamond), and the {level} % prediction interval of the next cohort (bar). The dashed line is the mean of "
-        "all cohorts."
+        "(open diamond), and the {level} % prediction interval of the next cohort (bar). The dashed line is the mean "
+        "of all cohorts."
     ),
 )
 NOT_DETAILS = frozenset({"cohort_id", "responders", "n", KEYS})
