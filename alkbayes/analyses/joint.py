@@ -26,7 +26,7 @@ from alkbayes.inference.settings import SamplerSettings
 from alkbayes.model.draws import level_effects
 from alkbayes.model.joint import Joint, JointDraws, from_positions, lay_together
 from alkbayes.model.summary import summarise
-from alkbayes.vocabulary import GROUP_COLUMNS, Contrast, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, INTERVAL_PROB, Contrast, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.inference.nuts.sampler import Progress
@@ -147,7 +147,7 @@ def fit_joint(
     )
 
 
-def correlation_of(rho: Array, *, prob: float) -> Correlation:
+def correlation_of(rho: Array, *, prob: float = INTERVAL_PROB) -> Correlation:
     """Summarise draws of rho, shape (chain, draw), against its uniform prior, with an interval of a probability."""
     shares = np.histogram(rho, bins=BINS, range=(-1.0, 1.0))[0] / rho.size
     there = shares[shares > 0]
@@ -162,7 +162,7 @@ def correlation_of(rho: Array, *, prob: float) -> Correlation:
     )
 
 
-def sceptical(rho: Array, *, prob: float) -> dict[str, float]:
+def sceptical(rho: Array, *, prob: float = INTERVAL_PROB) -> dict[str, float]:
     """Reweight draws of rho to the prior LKJ(2), which favours 0.
 
     Its density is proportional to 1 - rho^2 (Lewandowski, Kurowicka and Joe 2009, doi:10.1016/j.jmva.2009.04.008), so

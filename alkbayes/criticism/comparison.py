@@ -24,7 +24,7 @@ from alkbayes.parallel import Progress, in_processes
 from alkbayes.text.json import records
 from alkbayes.text.names import shown
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 type Array = NDArray[np.float64]
 
@@ -200,7 +200,9 @@ def compared(elpds: Mapping[str, ELPDData]) -> pd.DataFrame:
     return pd.DataFrame({"run": renamed["run"]} | {name: renamed[name].to_numpy(dtype=np.float64) for name in numbers})
 
 
-def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float], *, prob: float) -> pd.DataFrame:
+def stacked_numbers(
+    fits: Mapping[str, Fit], weights: Mapping[str, float], *, prob: float = INTERVAL_PROB
+) -> pd.DataFrame:
     """Return the headline estimates common to all fits, from each and from the mixture of their posteriors.
 
     `weights` are those of the fits, at least 0 and summing to one; `prob` is the probability of the intervals, those of

@@ -44,9 +44,9 @@ def outlier_table(fit: Fit, left_out: CohortsLeftOut) -> pd.DataFrame:
         Smallest p first. Columns cohort_id, the grouping column and the effects' columns, n, responders, observed
         (responders / n); median, low and high of the predictive distribution of that proportion without the cohort,
         equal-tailed by the fit's `interval_prob`; p, the two-sided mid-p-value of the responders in that distribution,
-        p_mcse, its Monte Carlo standard error, p_swapped, the same with responders and non-responders swapped, p_adjusted (Benjamini-Hochberg)
-        and outlying, True if that is at most 0.05; elpd, the log predictive density; pareto_k and refitted, True for an
-        exact refit. Proportions are in [0, 1].
+        p_mcse, its Monte Carlo standard error, p_swapped, the same with responders and non-responders swapped,
+        p_adjusted (Benjamini-Hochberg) and outlying, True if that is at most 0.05; elpd, the log predictive density;
+        pareto_k and refitted, True for an exact refit. Proportions are in [0, 1].
 
     Notes
     -----

@@ -304,7 +304,7 @@ def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: n
 
 
 def predicted(design: Design, found: Replicates, *, prob: float) -> dict[str, Array]:
-    """Return median and ends of two intervals, `prob` and 90 %, of each cohort's replicated response rate, (cohort,)."""
+    """Return median and ends of two intervals, `prob` and 90 %, of each cohort's replicated rate, (cohort,)."""
     low, median, high = equal_tailed(found.responders, prob=prob, occurring=True, axis=0)
     low90, _, high90 = equal_tailed(found.responders, prob=INNER_PROB, occurring=True, axis=0)
     ends = {"median": median, "low": low, "high": high, "low90": low90, "high90": high90}

@@ -170,7 +170,7 @@ def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
 
 
 def differences(
-    one: Array, other: Array, one_error: MeanError, other_error: MeanError, *, prob: float
+    one: Array, other: Array, one_error: MeanError, other_error: MeanError, *, prob: float = INTERVAL_PROB
 ) -> list[dict[str, Any]]:
     """Return the statistics of two sets of draws, and their differences.
 

@@ -36,7 +36,7 @@ from alkbayes.model.profiles import (
     profile_predictors,
 )
 from alkbayes.model.summary import summarise
-from alkbayes.vocabulary import Estimand
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand
 
 type Array = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def _profiled(posterior: MedianPosterior) -> _Profiled:
     return _Profiled(posterior, profiles, of_cohort, predictors, total_sd(posterior.structure, posterior.draws))
 
 
-def median_errors(posterior: MedianPosterior, *, prob: float) -> ErrorsOf:
+def median_errors(posterior: MedianPosterior, *, prob: float = INTERVAL_PROB) -> ErrorsOf:
     """Return a function from a row's draws to their Monte Carlo errors as table columns.
 
     `prob` is the probability of the interval.
@@ -84,7 +84,9 @@ def median_errors(posterior: MedianPosterior, *, prob: float) -> ErrorsOf:
     return columns
 
 
-def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int, prob: float) -> pd.DataFrame:
+def pooled_medians(
+    posterior: MedianPosterior, medians: Medians, *, seed: int, prob: float = INTERVAL_PROB
+) -> pd.DataFrame:
     """Return the pooled medians of every group, a row for each estimand.
 
     Parameters
@@ -110,7 +112,7 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int, p
     return pd.DataFrame(rows)
 
 
-def typical_medians(posterior: MedianPosterior, *, prob: float) -> pd.DataFrame:
+def typical_medians(posterior: MedianPosterior, *, prob: float = INTERVAL_PROB) -> pd.DataFrame:
     """Return only `typical`, for all cohorts and each level of the first effect, with intervals of `prob`.
 
     Returns
@@ -162,7 +164,7 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
         yield common | {"estimand": str(Estimand.NEXT_COHORT)}, np.exp(new.predictors(predictors, share))
 
 
-def median_contrasts(posterior: MedianPosterior, *, prob: float) -> pd.DataFrame:
+def median_contrasts(posterior: MedianPosterior, *, prob: float = INTERVAL_PROB) -> pd.DataFrame:
     """Return contrasts between the levels of every one-column effect, averaged over the patients of both levels.
 
     `prob` is the probability of the intervals.
@@ -192,7 +194,7 @@ def median_contrasts(posterior: MedianPosterior, *, prob: float) -> pd.DataFrame
     return pd.DataFrame(rows, columns=[*columns, *ERROR_COLUMNS])
 
 
-def median_heterogeneity(posterior: MedianPosterior, medians: Medians, *, prob: float) -> pd.DataFrame:
+def median_heterogeneity(posterior: MedianPosterior, medians: Medians, *, prob: float = INTERVAL_PROB) -> pd.DataFrame:
     """Return the heterogeneity of the cohorts' medians, with intervals of the probability `prob`.
 
     Returns
@@ -219,7 +221,7 @@ def median_heterogeneity(posterior: MedianPosterior, medians: Medians, *, prob: 
     return pd.DataFrame(rows, columns=columns)
 
 
-def median_cohorts(posterior: MedianPosterior, medians: Medians, *, prob: float) -> pd.DataFrame:
+def median_cohorts(posterior: MedianPosterior, medians: Medians, *, prob: float = INTERVAL_PROB) -> pd.DataFrame:
     """Return each cohort's reported median, and its shrunken one with an interval of the probability `prob`.
 
     Returns

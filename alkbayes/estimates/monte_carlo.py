@@ -16,6 +16,7 @@ from alkbayes.estimates.rates import ERROR_COLUMNS, ErrorsOf
 from alkbayes.inference.convergence import TAILS
 from alkbayes.inference.fit import Fit
 from alkbayes.inference.settings import Engine
+from alkbayes.vocabulary import INTERVAL_PROB
 
 type Array = NDArray[np.float64]
 type MeanError = Callable[[Array], float]
@@ -127,7 +128,7 @@ def mean_error_of(fit: Fit) -> MeanError:
     return chain_error(fit) if fit.provenance.engine is Engine.NUTS else duplicate_error(fit)
 
 
-def statistics(draws: Array, mean_error: MeanError, *, prob: float) -> dict[str, tuple[float, float]]:
+def statistics(draws: Array, mean_error: MeanError, *, prob: float = INTERVAL_PROB) -> dict[str, tuple[float, float]]:
     """Return mean, SD, median and the ends of the interval, each with its Monte Carlo standard error.
 
     `draws` have shape (draw,) or (draw, replicate); `prob` is the probability of the interval.
@@ -150,7 +151,7 @@ def statistics(draws: Array, mean_error: MeanError, *, prob: float) -> dict[str,
 
 
 def mixture_errors(
-    parts: Sequence[tuple[Array, float, MeanError]], mixed: Array, shares: Array, *, prob: float
+    parts: Sequence[tuple[Array, float, MeanError]], mixed: Array, shares: Array, *, prob: float = INTERVAL_PROB
 ) -> tuple[float, float, float]:
     """Return the Monte Carlo errors of median, lower and upper end of the interval of a mixture of posteriors.
 

@@ -5,10 +5,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from alkbayes.vocabulary import INTERVAL_PROB
+
 type Array = NDArray[np.float64]
 
 
-def summarise(draws: Array, weights: Array | None = None, *, prob: float) -> dict[str, float]:
+def summarise(draws: Array, weights: Array | None = None, *, prob: float = INTERVAL_PROB) -> dict[str, float]:
     """Return mean, median, SD and the ends of the equal-tailed interval.
 
     Parameters
@@ -34,7 +36,7 @@ def summarise(draws: Array, weights: Array | None = None, *, prob: float) -> dic
 def equal_tailed(
     values: NDArray[Any],
     *,
-    prob: float,
+    prob: float = INTERVAL_PROB,
     weights: Array | None = None,
     occurring: bool = False,
     axis: int | None = None,

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from alkbayes.vocabulary import INTERVAL_PROB
+
 type Array = NDArray[np.float64]
 
 STRATA = 2048
@@ -60,7 +62,7 @@ def responder_probabilities(strata: RateStrata, n: int) -> Array:
     return found
 
 
-def count_interval(probabilities: Array, prob: float) -> tuple[int, int]:
+def count_interval(probabilities: Array, prob: float = INTERVAL_PROB) -> tuple[int, int]:
     """Return the equal-tailed prediction interval of a number of responders, of probability `prob` or more.
 
     At most (1 - prob) / 2 lies outside either end.
@@ -76,7 +78,7 @@ def count_median(probabilities: Array) -> int:
     return min(int(np.searchsorted(np.cumsum(probabilities), 0.5)), len(probabilities) - 1)
 
 
-def interval_width(strata: RateStrata, n: int, prob: float) -> float:
+def interval_width(strata: RateStrata, n: int, prob: float = INTERVAL_PROB) -> float:
     """Return the width of the prediction interval of the observed response rate in a cohort of `n`.
 
     Each count's probability is spread evenly over half a responder on either side, so that the width changes smoothly
@@ -88,12 +90,12 @@ def interval_width(strata: RateStrata, n: int, prob: float) -> float:
     return float(high - low)
 
 
-def narrowing(strata: RateStrata, n: int, prob: float) -> float:
+def narrowing(strata: RateStrata, n: int, prob: float = INTERVAL_PROB) -> float:
     """Return the share of its width that the prediction interval loses when a cohort of `n` is doubled."""
     return 1 - interval_width(strata, 2 * n, prob) / interval_width(strata, n, prob)
 
 
-def steady_size(strata: RateStrata, share: float, prob: float) -> int | None:
+def steady_size(strata: RateStrata, share: float, prob: float = INTERVAL_PROB) -> int | None:
     """Return the cohort size from which doubling narrows the prediction interval by less than `share`.
 
     None if more than 4,096 patients are needed, as without heterogeneity between cohorts.

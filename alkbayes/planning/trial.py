@@ -33,6 +33,7 @@ from alkbayes.planning.responders import (
 )
 from alkbayes.planning.single_arm import SingleArmDesign
 from alkbayes.text.json import records
+from alkbayes.vocabulary import INTERVAL_PROB
 
 type Array = NDArray[np.float64]
 
@@ -69,7 +70,7 @@ class Prior:
     mixture: BetaMixture
     sizes: EffectiveSampleSizes
 
-    def as_record(self, *, prob: float) -> dict[str, Any]:
+    def as_record(self, *, prob: float = INTERVAL_PROB) -> dict[str, Any]:
         """Return the prior as JSON-serialisable values, with an interval of a probability."""
         mixture, tail = self.mixture, (1 - prob) / 2
         return {

@@ -24,7 +24,7 @@ from alkbayes.parallel import Progress, in_processes
 from alkbayes.sensitivity.alternatives import ALTERNATIVES, BY_NAME, apply
 from alkbayes.sensitivity.edits import Inapplicable
 from alkbayes.sensitivity.table import AGAIN, Estimate, Grid, Outcome, Status
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -145,7 +145,9 @@ def run_grid(
     )
 
 
-def fit_alternative(name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings, prob: float) -> Outcome:
+def fit_alternative(
+    name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings, prob: float = INTERVAL_PROB
+) -> Outcome:
     """Fit one alternative by its name in :data:`ALTERNATIVES`, or refit the main model, with intervals of `prob`."""
     main = build_design(spec, evidence)
     try:

@@ -35,9 +35,9 @@ DARKEST = 0.65
 """Share of the colour map used, so that dark numbers stand out on all of it."""
 READING = (
     "In each cell the mean response rate over cohorts (posterior median) and its {level} credible interval, %; next: "
-    "the {level} prediction interval of the next cohort's rate; k cohorts. A cell with cohorts is averaged over its own "
-    "patients' lines. Hatched: no cohort has had this after that; the rate is what the model predicts for the lines of "
-    "its row's patients."
+    "the {level} prediction interval of the next cohort's rate; k cohorts. A cell with cohorts is averaged over its "
+    "own patients' lines. Hatched: no cohort has had this after that; the rate is what the model predicts for the "
+    "lines of its row's patients."
 )
 
 
