@@ -19,8 +19,11 @@ from alkbayes.vocabulary import Standard
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from alkbayes.estimates.cross_check import CrossCheck
+    from alkbayes.evidence.table import Evidence
     from alkbayes.inference.fit import Fit
     from alkbayes.inference.nuts.sampler import Progress
+    from alkbayes.spec.schema import Spec
 
 DEFAULTS = SamplerSettings()
 
@@ -108,32 +111,8 @@ def command(
     standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
 
     from alkbayes.estimates.results import results_of
-    from alkbayes.inference.fit import fit_model
 
-    compared = None
-    with _progress(engine) as progress:
-        if cross_check:
-            from alkbayes.estimates.cross_check import fit_both
-
-            fit, compared = fit_both(
-                spec,
-                evidence,
-                keep=engine,
-                settings=settings,
-                standard=standard,
-                interval_prob=prob,
-                progress=progress,
-            )
-        else:
-            fit = fit_model(
-                spec,
-                evidence,
-                engine=engine,
-                settings=settings,
-                standard=standard,
-                interval_prob=prob,
-                progress=progress,
-            )
+    fit, compared = _fitted(spec, evidence, engine, settings, standard, prob, cross_check=cross_check)
     results = results_of(fit)
     added = {"chosen": None if chosen is None else chosen.why, **_asked_for(fit, limits, check=not no_check)}
     results = replace(results, document=results.document | added)
@@ -166,6 +145,43 @@ def command(
 
     if faults := cross_check_faults(written):
         raise ConvergenceError(f"the cross-check failed: {'; '.join(faults)}. The results are in {folder}.")
+
+
+def _fitted(
+    spec: "Spec",
+    evidence: "Evidence",
+    engine: Engine,
+    settings: SamplerSettings,
+    standard: Standard,
+    prob: float,
+    *,
+    cross_check: bool,
+) -> "tuple[Fit, CrossCheck | None]":
+    """Return the fit, and with `cross_check` the comparison of both engines."""
+    from alkbayes.estimates.cross_check import fit_both
+    from alkbayes.inference.fit import fit_model
+
+    with _progress(engine) as progress:
+        if cross_check:
+            return fit_both(
+                spec,
+                evidence,
+                keep=engine,
+                settings=settings,
+                standard=standard,
+                interval_prob=prob,
+                progress=progress,
+            )
+        fit = fit_model(
+            spec,
+            evidence,
+            engine=engine,
+            settings=settings,
+            standard=standard,
+            interval_prob=prob,
+            progress=progress,
+        )
+        return fit, None
 
 
 def _asked_for(fit: "Fit", limits: list[float], *, check: bool) -> dict[str, Any]:
