@@ -1,4 +1,4 @@
-"""Words of every analysis: estimands, groups and their order, and the common interval probability."""
+"""Words of every analysis: estimands, groups and their order, and the probability of intervals."""
 
 import re
 import unicodedata
@@ -10,7 +10,12 @@ from hashlib import sha256
 from alkbayes.alk.levels import LEVELS, RESULT_NAMES
 
 INTERVAL_PROB = 0.95
-"""Probability of every credible, confidence and prediction interval; all are equal-tailed."""
+"""Probability of credible, confidence and prediction intervals unless another is asked for; all are equal-tailed."""
+LEAST_LEVEL, LARGEST_LEVEL = 0.5, 0.999
+"""Range of the probability that can be asked for."""
+
+SETTLED = 0.975
+"""Posterior probability of a sign above which it is called settled, whatever the probability of the intervals."""
 
 
 ALL = "all"

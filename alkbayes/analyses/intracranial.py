@@ -30,7 +30,7 @@ from alkbayes.sensitivity_analysis import edits
 from alkbayes.sensitivity_analysis.edits import Change, Edit, Inapplicable
 from alkbayes.sensitivity_analysis.power_scaling import PowerScaling, power_scaling
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import Estimand, label_of
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -164,6 +164,7 @@ def intracranial_analysis(
     *,
     systemic: "tuple[Spec, Evidence]",
     settings: SamplerSettings | None = None,
+    prob: float = INTERVAL_PROB,
     progress: Progress | None = None,
 ) -> IntracranialAnalysis:
     """Fit both models by quadrature, and the intracranial one under other priors too.
@@ -174,6 +175,8 @@ def intracranial_analysis(
         Intracranial model, and the table with its outcome.
     systemic
         Model and table of the systemic response.
+    prob
+        Probability of the intervals, in (0, 1).
     progress
         Called with the number of fits done and the total.
 
@@ -187,7 +190,7 @@ def intracranial_analysis(
 
     def fitted(spec: "Spec", evidence: "Evidence") -> Fit:
         nonlocal done
-        fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)
+        fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, interval_prob=prob)
         done += 1
         if progress is not None:
             progress(done, total)
@@ -251,7 +254,7 @@ def _contrasts(alternative: str, fit: Fit, *, of_prior: bool) -> pd.DataFrame:
             better = (draws > NO_DIFFERENCE[scale]).astype(np.float64)
             found = {"prob_better": float(better.mean()), "mcse_prob": mean_error(better)}
             shown = {name: value for name, value in contrast.as_row().items() if name != "column"} | {"scale": scale}
-            rows.append(about | shown | summarise(draws) | found | dict(errors(draws)))
+            rows.append(about | shown | summarise(draws, prob=fit.interval_prob) | found | dict(errors(draws)))
     return pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS))
 
 

@@ -17,9 +17,8 @@ from alkbayes.sensitivity_analysis.power_scaling import PowerScaling
 from alkbayes.sensitivity_analysis.table import BEYOND_NOISE, MOVED
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, points, ratio, share_of_draws
-from alkbayes.vocabulary import ALL, INTERVAL_PROB, label_of
+from alkbayes.vocabulary import ALL, SETTLED, label_of
 
-TAIL = (1 - INTERVAL_PROB) / 2
 """A direction is settled if the probability of the opposite one is below this."""
 MOST_LEFT = 0.5
 """Largest ratio of posterior to prior SD at which the data are said to inform the correlation."""
@@ -45,7 +44,7 @@ def joint_record_of(found: JointFit, brain: Fit) -> dict[str, Any]:
     beside, gap = beside_separate(found, posterior_of(brain)), brain_less_body(found)
     return {
         "correlation": asdict(found.correlation),
-        "correlation_lkj2": sceptical(found.draws.rho),
+        "correlation_lkj2": sceptical(found.draws.rho, prob=found.interval_prob),
         "diagnostics": found.diagnostics.as_record(),
         "settings": asdict(found.settings),
         "beside_separate": records(beside),
@@ -85,7 +84,7 @@ def joint_conclusions(found: JointFit, beside: pd.DataFrame, gap: pd.DataFrame) 
             f"of the prior's; probability that it is above 0 {probability_text(rho.prob_positive)}; "
             f"{rho.information:.2f} nats from the prior."
         ),
-        _sceptical(sceptical(found.draws.rho)),
+        _sceptical(sceptical(found.draws.rho, prob=found.interval_prob)),
         carried(rho, cohorts=len(found.joint.second.cohorts)),
         _consequences(records(beside)),
     ]
@@ -108,7 +107,7 @@ def joint_conclusions(found: JointFit, beside: pd.DataFrame, gap: pd.DataFrame) 
 
 def settled(probability: float) -> bool:
     """Return True if a direction with this probability is settled, either way."""
-    return min(probability, 1 - probability) < TAIL
+    return min(probability, 1 - probability) < 1 - SETTLED
 
 
 def probability_text(probability: float) -> str:
@@ -119,7 +118,7 @@ def probability_text(probability: float) -> str:
 def carried(rho: Correlation, *, cohorts: int) -> str:
     """Return whether the data inform the correlation: sign settled, and less than half of the prior SD left."""
     if settled(rho.prob_positive) and rho.sd_ratio < MOST_LEFT:
-        way = "with" if rho.prob_positive > TAIL else "against"
+        way = "with" if rho.prob_positive > 1 - SETTLED else "against"
         return (
             f"The data carry it: {cohorts} cohorts with both counts settle that intracranial deviations go {way} "
             "systemic ones, and leave less than half of the prior's SD."
@@ -150,7 +149,7 @@ def _answer(differences: Sequence[Row]) -> str:
     close = [row["contrast"] for row in main if _close(row)]
     return (
         f"Do later generations do better in the brain? Probability that a generation does better: {each}. Settled "
-        f"(above {1 - TAIL:g} either way) under the model's own priors: {_listed(by_main)}; under every prior tried: "
+        f"(above {SETTLED:g} either way) under the model's own priors: {_listed(by_main)}; under every prior tried: "
         f"{_listed(always)}.{f' Within Monte Carlo error of that limit: {_listed(close)}.' if close else ''}"
     )
 
@@ -158,7 +157,7 @@ def _answer(differences: Sequence[Row]) -> str:
 def _close(row: Row) -> bool:
     """Return True if more draws might change whether the direction is settled."""
     least = min(row["prob_better"], 1 - row["prob_better"])
-    return bool(abs(least - TAIL) < BEYOND_NOISE * row["mcse_prob"])
+    return bool(abs(least - (1 - SETTLED)) < BEYOND_NOISE * row["mcse_prob"])
 
 
 def _hangs_on(rows: Sequence[Row], odds: Row) -> str:

@@ -14,6 +14,7 @@ class IntracranialRecord(TypedDict):
     Undefined numbers are None; `joint` is None without a joint fit.
     """
 
+    interval_prob: float
     rates: list[dict[str, Any]]
     contrasts: list[dict[str, Any]]
     power_scaling: dict[str, Any]
@@ -29,7 +30,9 @@ def intracranial_record(found: IntracranialAnalysis, joint: JointFit | None = No
     """Return the analysis, and the joint fit if there is one, as JSON values."""
     together = None if joint is None else joint_record_of(joint, found.brain)
     record: IntracranialRecord = finite_or_none(
-        record_of(found) | {"joint": together, "failures": list(found.failures)}
+        {"interval_prob": found.brain.interval_prob}
+        | record_of(found)
+        | {"joint": together, "failures": list(found.failures)}
     )
     return record
 

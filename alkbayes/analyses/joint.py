@@ -26,7 +26,7 @@ from alkbayes.inference.settings import SamplerSettings
 from alkbayes.model.draws import level_effects
 from alkbayes.model.joint import Joint, JointDraws, from_positions, lay_together
 from alkbayes.model.summary import summarise
-from alkbayes.vocabulary import GROUP_COLUMNS, Contrast, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, INTERVAL_PROB, Contrast, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.inference.nuts.sampler import Progress
@@ -47,7 +47,7 @@ class Correlation:
     Attributes
     ----------
     mean, median, sd, low, high
-        Posterior summary; low and high are the ends of the equal-tailed 95 % interval.
+        Posterior summary; low and high are the ends of the equal-tailed interval.
     mcse
         Monte Carlo standard error of the mean.
     prob_positive
@@ -84,6 +84,8 @@ class JointFit:
         Convergence verdict over all parameters.
     settings, seconds
         Sampler settings of the attempt kept, and its time for compiling and sampling.
+    interval_prob
+        Probability of the intervals, that of the intracranial fit.
     """
 
     joint: Joint
@@ -92,17 +94,21 @@ class JointFit:
     diagnostics: Diagnostics
     settings: SamplerSettings
     seconds: float
+    interval_prob: float
 
     @property
     def brain(self) -> Posterior:
         """Posterior of the intracranial part."""
-        return posterior_from(self.joint.second, flat(self.draws.second), seed=self.settings.seed)
+        return self._posterior(self.draws.second)
 
     @property
     def body(self) -> Posterior:
         """Posterior of the systemic part over the profiles of the intracranial patients: same cohorts, same weights."""
         # In the intracranial design, so that both are averaged alike; levels absent from it are not used.
-        return posterior_from(self.joint.second, flat(_over(self.joint, self.draws.first)), seed=self.settings.seed)
+        return self._posterior(_over(self.joint, self.draws.first))
+
+    def _posterior(self, draws: Mapping[str, Array]) -> Posterior:
+        return posterior_from(self.joint.second, flat(draws), seed=self.settings.seed, interval_prob=self.interval_prob)
 
 
 def fit_joint(
@@ -133,18 +139,19 @@ def fit_joint(
     return JointFit(
         joint,
         found.result,
-        correlation_of(found.result.rho),
+        correlation_of(found.result.rho, prob=brain.interval_prob),
         found.diagnostics,
         found.settings,
         seconds=time.perf_counter() - started,
+        interval_prob=brain.interval_prob,
     )
 
 
-def correlation_of(rho: Array) -> Correlation:
-    """Summarise draws of rho, shape (chain, draw), against its uniform prior."""
+def correlation_of(rho: Array, *, prob: float = INTERVAL_PROB) -> Correlation:
+    """Summarise draws of rho, shape (chain, draw), against its uniform prior, with an interval of a probability."""
     shares = np.histogram(rho, bins=BINS, range=(-1.0, 1.0))[0] / rho.size
     there = shares[shares > 0]
-    found = summarise(rho)
+    found = summarise(rho, prob=prob)
     return Correlation(
         **found,
         mcse=float(array_stats.mcse(rho, method="mean")),
@@ -155,20 +162,20 @@ def correlation_of(rho: Array) -> Correlation:
     )
 
 
-def sceptical(rho: Array) -> dict[str, float]:
+def sceptical(rho: Array, *, prob: float = INTERVAL_PROB) -> dict[str, float]:
     """Reweight draws of rho to the prior LKJ(2), which favours 0.
 
     Its density is proportional to 1 - rho^2 (Lewandowski, Kurowicka and Joe 2009, doi:10.1016/j.jmva.2009.04.008), so
-    draws at 0 carry the largest weight.
+    draws at 0 carry the largest weight. `prob` is the probability of the interval.
 
     Returns
     -------
     dict
-        median, low and high (the ends of the 95 % interval), and prob_positive.
+        median, low and high (the ends of the interval), and prob_positive.
     """
     values = rho.ravel()
     weights = 1 - values**2
-    found = summarise(values, weights)
+    found = summarise(values, weights, prob=prob)
     positive = float(weights[values > 0].sum() / weights.sum())
     return {name: found[name] for name in ("median", "low", "high")} | {"prob_positive": positive}
 
@@ -185,13 +192,13 @@ def beside_separate(found: JointFit, separate: Posterior) -> pd.DataFrame:
         width_ratio, the joint over the separate interval width, both on the log scale for odds ratios; prob_better and
         separate_prob_better for contrasts. Rates are in [0, 1].
     """
-    rows = []
+    rows, prob = [], found.interval_prob
     alone = {key: draws for key, _, draws in _numbers(separate)}
     for key, about, draws in _numbers(found.brain):
         other = alone[key]
-        one, two = summarise(draws), summarise(other)
+        one, two = summarise(draws, prob=prob), summarise(other, prob=prob)
         logs = (np.log(draws), np.log(other)) if key[2] == "odds_ratio" else (draws, other)
-        ours, theirs = summarise(logs[0]), summarise(logs[1])
+        ours, theirs = summarise(logs[0], prob=prob), summarise(logs[1], prob=prob)
         rows.append(
             about
             | {name: one[name] for name in ("median", "sd", "low", "high")}
@@ -219,7 +226,7 @@ def brain_less_body(found: JointFit) -> pd.DataFrame:
     rows = []
     for (about, brain), (_, body) in zip(pooled_draws(found.brain), pooled_draws(found.body), strict=True):
         if about["estimand"] == Estimand.MEAN:
-            gap = summarise(brain - body)
+            gap = summarise(brain - body, prob=found.interval_prob)
             rows.append(
                 {name: about[name] for name in (*GROUP_COLUMNS, "k", "patients")}
                 | {"systemic": float(np.median(body)), "intracranial": float(np.median(brain))}

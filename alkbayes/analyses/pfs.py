@@ -39,13 +39,14 @@ from alkbayes.inference.importance.medians import MedianPosterior, prior_medians
 from alkbayes.inference.settings import DEFAULT_SEED, MAX_SEED, MAX_STEPS
 from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import Structure, build_structure
+from alkbayes.model.prior_implications import CENTRAL
 from alkbayes.model.profiles import groups_of
 from alkbayes.spec.medians import MedianSpec, read_median_spec
 from alkbayes.spec.schema import model_path
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.notes import Note, NoteKind, notes_of
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import GROUP_COLUMNS, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, INTERVAL_PROB, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -83,6 +84,7 @@ class PfsRecord(TypedDict):
     """JSON record of :class:`PfsResults`, with its tables as rows; undefined numbers are None."""
 
     evidence: dict[str, Any]
+    interval_prob: float
     model: str
     question: str
     known: dict[str, Any]
@@ -127,6 +129,8 @@ class PfsResults:
         Gate failures of the fit to everything or of that without medians not reached; empty if there are none.
     notes, cautions
         Sentences on the results, and warnings against misreading them.
+    interval_prob
+        Probability of all intervals but those that were printed.
     """
 
     evidence: "Evidence"
@@ -144,6 +148,7 @@ class PfsResults:
     notes: tuple[str, ...]
     cautions: tuple[Note, ...]
     settings: dict[str, int]
+    interval_prob: float
 
     @property
     def converged(self) -> bool:
@@ -162,6 +167,7 @@ class PfsResults:
         posterior, named = self.posterior, ("source", "sha256", "cohorts", "trials", "patients")
         record = PfsRecord(
             evidence={name: getattr(self.evidence, name) for name in named},
+            interval_prob=self.interval_prob,
             model=self.spec.name,
             question=self.spec.question,
             known=asdict(self.known),
@@ -194,6 +200,7 @@ def pfs_results(
     *,
     seed: int = DEFAULT_SEED,
     draws: int = DEFAULT_DRAWS,
+    prob: float = INTERVAL_PROB,
 ) -> PfsResults:
     """Analyse median PFS.
 
@@ -207,6 +214,8 @@ def pfs_results(
         Random seed for draws and resamples.
     draws
         Number of posterior draws.
+    prob
+        Probability of the intervals, in (0, 1).
 
     Raises
     ------
@@ -227,19 +236,19 @@ def pfs_results(
     known = known_of(evidence, medians)
     structure = build_structure(spec, medians.frame, medians.patients)
     posterior = sample_medians(structure, medians, seed=seed, draws=draws)
-    pooled = pooled_medians(posterior, medians, seed=seed)
+    pooled = pooled_medians(posterior, medians, seed=seed, prob=prob)
     failures = list(posterior.failures)
     left_out = pd.DataFrame()
     if known.not_reached and known.medians:
         fewer, other = _fitted(evidence, spec, WITHOUT, seed=seed, draws=draws)
-        left_out = _side_by_side(pooled, pooled_medians(other, fewer, seed=seed))
+        left_out = _side_by_side(pooled, pooled_medians(other, fewer, seed=seed, prob=prob))
         failures += [f"without those not reached: {failure}" for failure in other.failures]
-    weighted = _weighted_table(structure, medians, bundled=evidence.bundled, seed=seed)
+    weighted = _weighted_table(structure, medians, bundled=evidence.bundled, seed=seed, prob=prob)
     assumptions = [_typical(pooled, BASE, posterior)]
     for alternative in other_assumptions(medians):
         read, other = _fitted(evidence, spec, alternative, seed=seed, draws=min(draws, ASSUMPTION_DRAWS))
-        assumptions.append(_typical(pooled_medians(other, read, seed=seed), alternative, other))
-    contrasts = median_contrasts(posterior)
+        assumptions.append(_typical(pooled_medians(other, read, seed=seed, prob=prob), alternative, other))
+    contrasts = median_contrasts(posterior, prob=prob)
     return PfsResults(
         evidence=evidence,
         spec=spec,
@@ -247,8 +256,8 @@ def pfs_results(
         weighted=weighted,
         pooled=pooled,
         contrasts=contrasts,
-        heterogeneity=median_heterogeneity(posterior, medians),
-        cohorts=median_cohorts(posterior, medians),
+        heterogeneity=median_heterogeneity(posterior, medians, prob=prob),
+        cohorts=median_cohorts(posterior, medians, prob=prob),
         left_out=left_out,
         assumptions=pd.concat(assumptions, ignore_index=True)[ASSUMPTION_COLUMNS],
         posterior=posterior,
@@ -260,6 +269,7 @@ def pfs_results(
             *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if evidence.bundled else []),
         ),
         settings={"seed": seed, "draws": draws, "resamples": RESAMPLES},
+        interval_prob=prob,
     )
 
 
@@ -296,11 +306,11 @@ def prior_table(evidence: "Evidence", spec: MedianSpec, *, seed: int = DEFAULT_S
     prior = prior_medians(structure, medians, seed=seed, draws=PRIOR_DRAWS)
     rows = [
         {"quantity": "typical median, months", "of": " ".join(dict.fromkeys((row["group"], row["level"])))} | row
-        for row in records(typical_medians(prior))
+        for row in records(typical_medians(prior, prob=CENTRAL))
     ]
     rows += [
         {"quantity": "ratio of medians", "of": f"{row['column']} {row['contrast']}"} | row
-        for row in records(median_contrasts(prior))
+        for row in records(median_contrasts(prior, prob=CENTRAL))
         if row["scale"] == "median_ratio"
     ]
     return pd.DataFrame(rows)[["quantity", "of", "median", "low", "high"]]
@@ -327,7 +337,7 @@ def _side_by_side(pooled: pd.DataFrame, without: pd.DataFrame) -> pd.DataFrame:
     return pooled[key + numbers].merge(without[key + numbers], on=key, how="left", suffixes=("", "_without"))
 
 
-def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, seed: int) -> pd.DataFrame:
+def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, seed: int, prob: float) -> pd.DataFrame:
     trials = np.array(trial_labels(medians.frame) or medians.frame["cohort_id"])
     months = np.exp(np.where(medians.reached, medians.log_median, medians.log_bound))
     rows = []
@@ -335,7 +345,7 @@ def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, se
         used = group.members & medians.reached
         # One seed for all groups: an interval does not depend on which other groups a table has.
         rng = np.random.default_rng([seed, 2])
-        mean = weighted_mean(months[used], medians.patients[used], trials[used].tolist(), rng=rng)
+        mean = weighted_mean(months[used], medians.patients[used], trials[used].tolist(), rng=rng, prob=prob)
         weights = medians.patients[group.members]
         rows.append(
             group.as_row()

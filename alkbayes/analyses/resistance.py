@@ -31,8 +31,8 @@ from alkbayes.model.draws import from_prior
 from alkbayes.spec.schema import other_model_path, read_spec
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, shown
-from alkbayes.text.wording import counted, percent_interval, rate, size_text
-from alkbayes.vocabulary import ALL, Estimand, in_order
+from alkbayes.text.wording import counted, level_text, percent_interval, rate, size_text
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, Estimand, in_order
 
 MODEL = "resistance"
 AFTER = "after_generation"
@@ -53,6 +53,7 @@ class ResistanceRecord(TypedDict):
     table: dict[str, str]
     converged: bool
     failures: list[str]
+    interval_prob: float
     rows: list[dict[str, Any]]
     prevalence: list[dict[str, Any]]
     spread: list[dict[str, Any]]
@@ -72,13 +73,13 @@ class Resistance:
         the summary.
     rows
         The table with observed (n_with / n_biopsies), exact_low, exact_high (Clopper-Pearson) and jeffreys_low,
-        jeffreys_high, the ends of 95 % confidence intervals; for rows with counts also median, low, high of the row's
-        prevalence given the other rows of its question, with the 95 % credible interval, else NaN.
+        jeffreys_high, the ends of confidence intervals; for rows with counts also median, low, high of the row's
+        prevalence given the other rows of its question, with its credible interval, else NaN.
     prevalence
         A row for each question, generation and estimand (`typical`, `mean`, `next_cohort`: the next set of samples).
         Columns mutation_set, assay, after_generation, agents, k (sets of samples), samples, with_mutation, estimand,
         mean, median, sd, low, high, their Monte Carlo errors, prior_median, prior_low, prior_high, and narrowed: the
-        fraction by which the data narrow the 95 % interval.
+        fraction by which the data narrow the interval.
     spread
         A row for each question and parameter (tau_cohort: between sets of samples; sd_after_generation). Columns
         mutation_set, assay, k, generations (their number), parameter, median, low, high, their Monte Carlo errors,
@@ -91,6 +92,8 @@ class Resistance:
         Sentences on the results.
     failures
         Sentences on each posterior that must not be used; empty if all may.
+    interval_prob
+        Probability of all intervals, those of priors included.
     """
 
     table: ResistanceTable
@@ -103,6 +106,7 @@ class Resistance:
     printed: pd.DataFrame
     findings: tuple[str, ...]
     failures: tuple[str, ...]
+    interval_prob: float
 
     def to_dict(self) -> ResistanceRecord:
         """Return everything as JSON values."""
@@ -112,6 +116,7 @@ class Resistance:
             table={"source": self.table.source, "sha256": self.table.sha256},
             converged=not self.failures,
             failures=list(self.failures),
+            interval_prob=self.interval_prob,
             rows=records(self.rows),
             prevalence=records(self.prevalence),
             spread=records(self.spread),
@@ -139,13 +144,17 @@ class _Asked:
         return dict(zip(QUESTION, (self.mutation_set, self.assay), strict=True))
 
 
-def resistance_of(table: ResistanceTable, *, settings: SamplerSettings | None = None) -> Resistance:
+def resistance_of(
+    table: ResistanceTable, *, settings: SamplerSettings | None = None, prob: float = INTERVAL_PROB
+) -> Resistance:
     """Analyse the resistance mutations in a table.
 
     Parameters
     ----------
     table
         A checked table. Response by mutation status is analysed for the bundled one only.
+    prob
+        Probability of the intervals, in (0, 1).
 
     Raises
     ------
@@ -154,7 +163,7 @@ def resistance_of(table: ResistanceTable, *, settings: SamplerSettings | None = 
     """
     settings = settings or SamplerSettings()
     asked = [
-        _ask(str(mutation_set), str(assay), frame, table, settings)
+        _ask(str(mutation_set), str(assay), frame, table, settings, prob)
         for (mutation_set, assay), frame in table.frame[table.frame["counted"]].groupby(list(QUESTION), sort=False)
     ]
     responses = read_responses() if table.bundled else read_responses().iloc[:0]
@@ -165,17 +174,20 @@ def resistance_of(table: ResistanceTable, *, settings: SamplerSettings | None = 
         table=table,
         few=tuple(_few(table.frame)),
         gaps=tuple(_gaps(table.frame)),
-        rows=_rows(table.frame, asked),
+        rows=_rows(table.frame, asked, prob),
         prevalence=prevalence,
         spread=spread,
-        responses=_with_limits(responses[with_counts].astype({"responders": "int64", "n": "int64"}), "responders", "n"),
+        responses=_with_limits(
+            responses[with_counts].astype({"responders": "int64", "n": "int64"}), "responders", "n", prob
+        ),
         printed=responses[~with_counts].reset_index(drop=True),
-        findings=tuple(_findings(prevalence, spread, responses)),
+        findings=tuple(_findings(prevalence, spread, responses, prob)),
         failures=tuple(
             f"{each.mutation_set} in {each.assay}: {failure}"
             for each in asked
             for failure in each.fit.diagnostics.failures
         ),
+        interval_prob=prob,
     )
 
 
@@ -185,20 +197,22 @@ def _ask(
     frame: pd.DataFrame,
     table: ResistanceTable,
     settings: SamplerSettings,
+    prob: float,
 ) -> _Asked:
     """Fit the model to the rows of one question, each a separate set of samples."""
     responders, n = COUNTS
     cohorts = frame.rename(columns={"sample_set": "cohort_id", responders: "responders", n: "n"}).reset_index(drop=True)
     evidence = Evidence(cohorts, table.source, table.sha256, table.content)
     spec = read_spec(other_model_path(MODEL))
-    fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)
-    return _Asked(mutation_set, assay, frame, fit, posterior_of(fit), _prior(fit.design, settings.seed))
+    fit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, interval_prob=prob)
+    return _Asked(mutation_set, assay, frame, fit, posterior_of(fit), _prior(fit.design, settings.seed, prob))
 
 
-def _prior(design: Design, seed: int) -> Posterior:
+def _prior(design: Design, seed: int, prob: float) -> Posterior:
     """Return prior draws of a design in the form of a posterior."""
     draws = from_prior(design, rng=np.random.default_rng([seed, 2]), draws=PRIOR_DRAWS)
-    return posterior_from(design, {name: values[0] for name, values in draws.items()}, seed=seed)
+    flat = {name: values[0] for name, values in draws.items()}
+    return posterior_from(design, flat, seed=seed, interval_prob=prob)
 
 
 def _prevalence(asked: _Asked) -> Iterator[dict[str, Any]]:
@@ -250,19 +264,21 @@ def _spread(asked: _Asked) -> Iterator[dict[str, Any]]:
         }
 
 
-def _rows(frame: pd.DataFrame, asked: list[_Asked]) -> pd.DataFrame:
+def _rows(frame: pd.DataFrame, asked: list[_Asked], prob: float) -> pd.DataFrame:
     """Return the table with the interval of each row, alone and given the other rows of its question."""
-    rows = _with_limits(frame, *COUNTS)
+    rows = _with_limits(frame, *COUNTS, prob)
     own = pd.concat([cohort_table(each.posterior).set_index(each.frame.index) for each in asked])
     return rows.join(own[["median", "low", "high"]])
 
 
-def _with_limits(frame: pd.DataFrame, count: str, n: str) -> pd.DataFrame:
+def _with_limits(frame: pd.DataFrame, count: str, n: str, prob: float) -> pd.DataFrame:
     """Return a table with the observed proportion of each row and its confidence limits, in [0, 1]."""
     table = frame.assign(observed=frame[count] / frame[n])
     for name, method in INTERVALS.items():
         # A table without rows has no counts to check.
-        low, high = proportion_interval(frame[count], frame[n], method=method) if len(frame) else (np.empty(0),) * 2
+        low = high = np.empty(0)
+        if len(frame):
+            low, high = proportion_interval(frame[count], frame[n], method=method, prob=prob)
         table[f"{name}_low"], table[f"{name}_high"] = low, high
     return table
 
@@ -309,12 +325,12 @@ def _agents() -> tuple[str, ...]:
     return tuple(agent for generation, agent in pairs if generation)
 
 
-def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.DataFrame) -> Iterator[str]:
+def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.DataFrame, prob: float) -> Iterator[str]:
     """Yield posterior results beside their prior."""
     for row in records(prevalence[prevalence["estimand"] == Estimand.MEAN]):
         yield (
             f"{shown(row['mutation_set'])} in {row['assay']} after {after_words(row[AFTER])}: mean prevalence "
-            f"{_percent(row)} by {counted(row['k'], 'row')}; before any count "
+            f"{_percent(row, prob)} by {counted(row['k'], 'row')}; before any count "
             f"{percent_interval(row['prior_low'], row['prior_high'], 0)}."
         )
     for row in records(spread):
@@ -332,9 +348,9 @@ def _findings(prevalence: pd.DataFrame, spread: pd.DataFrame, responses: pd.Data
         )
 
 
-def _percent(row: dict[str, float]) -> str:
+def _percent(row: dict[str, float], prob: float) -> str:
     middle, interval = rate(row)
-    return f"{middle} % (95 % credible interval {interval})"
+    return f"{middle} % ({level_text(prob)} credible interval {interval})"
 
 
 def after_words(level: str) -> str:

@@ -40,8 +40,8 @@ from alkbayes.model.summary import equal_tailed, summarise
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.text.names import listed, near_miss, quoted, shown
-from alkbayes.text.wording import percent, percent_interval, probability
-from alkbayes.vocabulary import Estimand, in_order, label_of
+from alkbayes.text.wording import level_text, percent, percent_interval, probability
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, in_order, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -68,6 +68,7 @@ class SequenceRecord(TypedDict):
 
     run: str | None
     model: str
+    interval_prob: float
     engine: str
     evidence: dict[str, str]
     diagnostics: dict[str, Any]
@@ -110,6 +111,7 @@ class Sequencing:
         record = SequenceRecord(
             run=run,
             model=fit.spec.name,
+            interval_prob=fit.interval_prob,
             engine=fit.provenance.engine,
             evidence={"source": fit.evidence.source, "sha256": fit.evidence.sha256},
             diagnostics=fit.diagnostics.as_record(),
@@ -165,15 +167,17 @@ class _Option:
         return profile_predictors(design, posterior.draws, profiles, count=len(used)), weights[used], words
 
 
-def sequence_fit(evidence: "Evidence") -> Fit:
+def sequence_fit(evidence: "Evidence", *, interval_prob: float = INTERVAL_PROB) -> Fit:
     """Fit the bundled model of sequences to a table with its columns, by quadrature if possible.
+
+    `interval_prob` is the probability of the intervals.
 
     Raises
     ------
     SamplingError
         If the posterior can be neither integrated nor sampled.
     """
-    return fit_model(read_spec(model_path(MODEL)), evidence, engine=Engine.QUADRATURE)
+    return fit_model(read_spec(model_path(MODEL)), evidence, engine=Engine.QUADRATURE, interval_prob=interval_prob)
 
 
 def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
@@ -201,7 +205,9 @@ def sequencing_of(fit: Fit, *, after: str | None = None) -> Sequencing:
         options=options,
         comparisons=comparison_table(posterior, frame, errors, after=after),
         cautions=(ORR.not_randomised(fit.evidence.trials), *_cautions(matrix, frame)),
-        findings=tuple(_finding(str(earlier), of) for earlier, of in options.groupby("earlier", sort=False)),
+        findings=tuple(
+            _finding(str(earlier), of, prob=fit.interval_prob) for earlier, of in options.groupby("earlier", sort=False)
+        ),
     )
 
 
@@ -227,7 +233,7 @@ def sequence_table(
     pandas.DataFrame
         A row for each cell and estimand (`typical`, `mean`, `next_cohort`). Columns earlier, generation, k, patients,
         responders, observed (False: no cohort, a prediction), weights (the profiles averaged over), estimand, mean,
-        median, sd, low, high, in [0, 1]; low and high are the ends of the equal-tailed 95 % credible interval, or of
+        median, sd, low, high, in [0, 1]; low and high are the ends of the equal-tailed credible interval, or of
         the prediction interval for `next_cohort`.
 
     Raises
@@ -248,7 +254,12 @@ def sequence_table(
             (Estimand.MEAN, expected_rate(predictors, posterior.heterogeneity) @ share),
             (Estimand.NEXT_COHORT, new.rates(predictors, share, rng=copy.deepcopy(rng))),
         ):
-            rows.append(common | {"estimand": str(estimand)} | summarise(draws) | with_errors(errors, draws))
+            rows.append(
+                common
+                | {"estimand": str(estimand)}
+                | summarise(draws, prob=posterior.interval_prob)
+                | with_errors(errors, draws)
+            )
     return pd.DataFrame(rows)
 
 
@@ -265,7 +276,7 @@ def option_table(
         Columns of a cell as in :func:`sequence_table`, with `weights` of the row; mean, median, sd, low, high of the
         estimand `mean` over the lines of all the row's patients; prob_best, the posterior probability of the highest
         rate among the ranked options; mean_rank, rank_low and rank_high, the mean rank (1 is the highest rate) and the
-        ends of its equal-tailed 95 % credible interval (Salanti, Ades and Ioannidis 2011,
+        ends of its equal-tailed credible interval (Salanti, Ades and Ioannidis 2011,
         doi:10.1016/j.jclinepi.2010.03.016). Ranks are NaN for options without cohorts, and for one with no competitor.
 
     Raises
@@ -281,13 +292,16 @@ def option_table(
             rates.append(expected_rate(predictors, posterior.heterogeneity) @ share)
             row = option.counts(posterior) | {"weights": words}
             rows.append(
-                row | summarise(rates[-1]) | with_errors(errors, rates[-1]) | dict.fromkeys(RANK_COLUMNS, np.nan)
+                row
+                | summarise(rates[-1], prob=posterior.interval_prob)
+                | with_errors(errors, rates[-1])
+                | dict.fromkeys(RANK_COLUMNS, np.nan)
             )
         ranked = [place for place, option in enumerate(options) if option.observed]
         if len(ranked) > 1:
             ranks = _ranks(np.column_stack([rates[place] for place in ranked]))
             for place, own in zip(ranked, ranks.T, strict=True):
-                rows[len(rows) - len(options) + place] |= _rank_summary(own)
+                rows[len(rows) - len(options) + place] |= _rank_summary(own, prob=posterior.interval_prob)
     return pd.DataFrame(rows)
 
 
@@ -328,7 +342,7 @@ def comparison_table(
             }
             ratio = profile_odds_ratio(posterior.design.link, predictors, sides[one][0], share)
             for scale, draws in (("odds_ratio", ratio), ("risk_difference", means[other] - means[one])):
-                summary = summarise(draws)
+                summary = summarise(draws, prob=posterior.interval_prob)
                 del summary["sd"]
                 better = float((draws > NO_DIFFERENCE[scale]).mean())
                 rows.append(common | {"scale": scale} | summary | {"prob_better": better} | with_errors(errors, draws))
@@ -374,9 +388,9 @@ def _ranks(rates: Array) -> NDArray[np.intp]:
     return ranks
 
 
-def _rank_summary(ranks: NDArray[np.intp]) -> dict[str, float]:
+def _rank_summary(ranks: NDArray[np.intp], *, prob: float) -> dict[str, float]:
     # Ranks are integers, and so are the ends of their interval.
-    low, _, high = equal_tailed(ranks, occurring=True)
+    low, _, high = equal_tailed(ranks, prob=prob, occurring=True)
     values = (float((ranks == 1).mean()), float(ranks.mean()), int(low), int(high))
     return dict(zip(RANK_COLUMNS, values, strict=True))
 
@@ -406,7 +420,7 @@ def history_words(earlier: str) -> str:
     return HISTORIES.get(earlier, shown(earlier))
 
 
-def _finding(earlier: str, options: pd.DataFrame) -> str:
+def _finding(earlier: str, options: pd.DataFrame, *, prob: float) -> str:
     """Return the options after a prior TKI, and the certainty of their order."""
     seen = [row for row in records(options) if row["observed"]]
     names = [f"{shown(row['generation'])} (k = {row['k']:,})" for row in seen]
@@ -417,5 +431,5 @@ def _finding(earlier: str, options: pd.DataFrame) -> str:
     return (
         f"{start}. Over the same lines {shown(best['generation'])} most likely has the highest mean rate (probability "
         f"{probability(best['prob_best'])}): {percent(best['median'], 0)} % "
-        f"(95 % credible interval {percent_interval(best['low'], best['high'], 0)})."
+        f"({level_text(prob)} credible interval {percent_interval(best['low'], best['high'], 0)})."
     )

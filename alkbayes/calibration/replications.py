@@ -29,7 +29,7 @@ from alkbayes.model.profiles import Group, groups_of
 from alkbayes.model.summary import summarise
 from alkbayes.spec.schema import Spec
 from alkbayes.text.names import GROUP_TITLES
-from alkbayes.vocabulary import ALL, Estimand
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, Estimand
 
 type Array = NDArray[np.float64]
 
@@ -271,7 +271,7 @@ def _rank(truth: float, values: Array, rng: np.random.Generator) -> int:
 
 def _interval(values: Array) -> dict[str, float]:
     """Return the mean and the ends of the equal-tailed 95 % interval."""
-    found = summarise(values)
+    found = summarise(values, prob=INTERVAL_PROB)
     return {name: found[name] for name in ("mean", "low", "high")}
 
 

@@ -10,15 +10,11 @@ from alkbayes.classical.inverse_variance.regression import Test, quantile
 from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod
 from alkbayes.text.notes import Instead, Note, NoteKind
 from alkbayes.text.wording import percent, percent_interval, sentence, variance
-from alkbayes.vocabulary import INTERVAL_PROB
 
 NAMED_COHORTS = 10
 """Cohorts named in a note; further ones are counted."""
 FEW_DF = 3
 """With fewer degrees of freedom the 97.5 % quantile of t is above 3.2, and a t interval of little or no use."""
-FEW_DF_NOTE = (
-    "A t interval with one or two degrees of freedom, 12.7 or 4.3 standard errors either side, is of little use."
-)
 SAME_DF = 0.005
 """Degrees of freedom this close to a whole number are printed as that number."""
 ROUGH_DF = 4
@@ -75,7 +71,7 @@ def left_out_note(columns: Sequence[str], left_out: Sequence[str], kept: int) ->
 
 
 def standard_error_note(
-    method: PoolingMethod, factor: float, df: int | None, instead: Callable[[], Instead]
+    method: PoolingMethod, factor: float, df: int | None, instead: Callable[[], Instead], *, prob: float
 ) -> Note | None:
     """Say where standard errors are none, may be too small, or their t is of little use; None where all is well.
 
@@ -87,11 +83,13 @@ def standard_error_note(
         As in :class:`alkbayes.classical.inverse_variance.regression.RegressionFit`.
     instead
         Gives the result to use instead; called only where it is needed, as it takes a fit.
+    prob
+        Probability of the intervals.
     """
     if df is None or np.isnan(factor):
         return None
-    times = quantile(df, INTERVAL_PROB)
-    if INVERSE_VARIANCE[method].test is Test.KNAPP_HARTUNG and times * np.sqrt(factor) < quantile(None, INTERVAL_PROB):
+    times = quantile(df, prob)
+    if INVERSE_VARIANCE[method].test is Test.KNAPP_HARTUNG and times * np.sqrt(factor) < quantile(None, prob):
         fault = (
             "The rates agree to the last digit, which leaves a Hartung-Knapp standard error of 0 but for rounding: "
             "no interval and no test."
@@ -101,11 +99,11 @@ def standard_error_note(
         )
         held = f"{method}-adhoc holds the Hartung-Knapp factor at 1 or above."
         return Note(NoteKind.OTHER, f"{fault} {held}", instead())
-    return Note(NoteKind.OTHER, FEW_DF_NOTE, instead()) if df < FEW_DF else None
+    return Note(NoteKind.OTHER, _few_df(prob), instead()) if df < FEW_DF else None
 
 
 def cluster_robust_note(
-    se: Floats, model_se: Floats, df: Floats, instead: Callable[[], Instead], *, without: str, tested: bool
+    se: Floats, model_se: Floats, df: Floats, instead: Callable[[], Instead], *, without: str, tested: bool, prob: float
 ) -> Note | None:
     """Say where cluster-robust standard errors are missing, may be too small, or their t is of little use.
 
@@ -119,26 +117,37 @@ def cluster_robust_note(
         As in :class:`alkbayes.classical.inverse_variance.cluster_robust.RobustFit`.
     tested
         True if p-values are shown, which are too sure already where an interval by t is not.
+    prob
+        Probability of the intervals.
     """
     known = np.isfinite(se)
     few = float(df[known].min(initial=np.inf))
-    reach = np.array([quantile(float(each), INTERVAL_PROB) for each in df[known]])
+    reach = np.array([quantile(float(each), prob) for each in df[known]])
     faults = []
     if few < FEW_DF:
         faults.append(
-            FEW_DF_NOTE
+            _few_df(prob)
             if abs(few - round(few)) < SAME_DF
-            else f"A t interval with {few:.2f} degrees of freedom, {quantile(few, INTERVAL_PROB):.1f} standard errors "
+            else f"A t interval with {few:.2f} degrees of freedom, {quantile(few, prob):.1f} standard errors "
             "either side, is of little use."
         )
     if tested and (se < model_se)[known].any():
         faults.append(SMALLER_CR2)
-    elif (reach * se[known] < quantile(None, INTERVAL_PROB) * model_se[known]).any():
+    elif (reach * se[known] < quantile(None, prob) * model_se[known]).any():
         faults.append(NARROW_CR2)
     rough = ROUGH_DF_NOTE if FEW_DF <= few < ROUGH_DF else ""
     lacking = "" if known.all() else sentence(without)
     text = " ".join(filter(None, [lacking, rough, *faults]))
     return Note(NoteKind.OTHER, text, instead() if lacking or faults else None) if text else None
+
+
+def _few_df(prob: float) -> str:
+    """Say how far a t interval reaches with one or two degrees of freedom."""
+    one, two = (quantile(df, prob) for df in (1, 2))
+    return (
+        f"A t interval with one or two degrees of freedom, {one:.1f} or {two:.1f} standard errors either side, is of "
+        "little use."
+    )
 
 
 def rate_with_interval(estimate: float, low: float | None, high: float | None) -> str:

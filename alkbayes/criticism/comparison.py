@@ -24,7 +24,7 @@ from alkbayes.parallel import Progress, in_processes
 from alkbayes.text.json import records
 from alkbayes.text.names import shown
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 type Array = NDArray[np.float64]
 
@@ -59,11 +59,13 @@ class Comparison:
         A row for each run and each headline estimate common to all runs, and one for `run` "(stacked)": the mixture of
         their posteriors with the weights of `weights_by`. Columns number, table, group, level, measure, run, weight,
         mean, sd, median, low, high, mcse_median, mcse_low, mcse_high (Monte Carlo standard errors); proportions in
-        [0, 1], SDs on the logit scale, equal-tailed 95 % intervals.
+        [0, 1], SDs on the logit scale, equal-tailed intervals.
     weights_by
         "trial", or "cohort" if the table names no trials.
     cautions
         Sentences of warning.
+    interval_prob
+        Probability of the intervals.
     """
 
     elpd: pd.DataFrame
@@ -71,10 +73,12 @@ class Comparison:
     stacked: pd.DataFrame
     weights_by: str
     cautions: tuple[str, ...]
+    interval_prob: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, with the verdict, as JSON values."""
         return {
+            "interval_prob": self.interval_prob,
             "elpd": records(self.elpd),
             "weights_by": self.weights_by,
             "stacked": records(self.stacked),
@@ -118,7 +122,7 @@ def compare_fits(
     Parameters
     ----------
     fits
-        At least two, by their names in tables.
+        At least two, by their names in tables. Intervals have the probability of the first one's.
     workers, progress
         For the refits without each trial; the result does not depend on them.
 
@@ -132,6 +136,8 @@ def compare_fits(
         If the sampler does not finish a refit.
     """
     check_comparable(fits)
+    prob = next(iter(fits.values())).interval_prob
+    fits = {name: replace(fit, interval_prob=prob) for name, fit in fits.items()}
     by_cohort = {name: leave_one_cohort_out(fit, workers=workers) for name, fit in fits.items()}
     elpds: dict[str, dict[str, ELPDData]] = {COHORT: {name: found.loo for name, found in by_cohort.items()}}
     cautions = _bad_weights(by_cohort)
@@ -163,9 +169,10 @@ def compare_fits(
             ["left_out", "run", "elpd", "se", "p", "difference", "difference_se", "weight", "mcse"]
         ],
         pointwise=_pointwise(elpds, by_cohort),
-        stacked=stacked_numbers(fits, {name: float(weights[name]) for name in fits}),
+        stacked=stacked_numbers(fits, {name: float(weights[name]) for name in fits}, prob=prob),
         weights_by=weights_by,
         cautions=tuple(cautions),
+        interval_prob=prob,
     )
 
 
@@ -193,10 +200,13 @@ def compared(elpds: Mapping[str, ELPDData]) -> pd.DataFrame:
     return pd.DataFrame({"run": renamed["run"]} | {name: renamed[name].to_numpy(dtype=np.float64) for name in numbers})
 
 
-def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd.DataFrame:
+def stacked_numbers(
+    fits: Mapping[str, Fit], weights: Mapping[str, float], *, prob: float = INTERVAL_PROB
+) -> pd.DataFrame:
     """Return the headline estimates common to all fits, from each and from the mixture of their posteriors.
 
-    `weights` are those of the fits, at least 0 and summing to one.
+    `weights` are those of the fits, at least 0 and summing to one; `prob` is the probability of the intervals, those of
+    the fits too.
     """
     # Over each row's own patients, which are the same in every model; a mix of other columns is not.
     posteriors = {name: posterior_of(replace(fit, standard=Standard.OWN)) for name, fit in fits.items()}
@@ -210,12 +220,12 @@ def stacked_numbers(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> pd
         draws = {name: numbers[key].draws for name, numbers in reported.items()}
         for name, values in draws.items():
             found = {error: value for error, value in errors[name](values).items() if error in ERRORS}
-            rows.append(_row(number, name, weights[name]) | summarise(values) | found)
+            rows.append(_row(number, name, weights[name]) | summarise(values, prob=prob) | found)
         shares = np.concatenate([np.full(values.size, weights[name] / values.size) for name, values in draws.items()])
         mixed = np.concatenate([values.ravel() for values in draws.values()])
         parts = [(values, weights[name], mean_error_of(fits[name])) for name, values in draws.items()]
-        found = dict(zip(ERRORS, mixture_errors(parts, mixed, shares), strict=True))
-        rows.append(_row(number, STACKED, 1.0) | summarise(mixed, shares) | found)
+        found = dict(zip(ERRORS, mixture_errors(parts, mixed, shares, prob=prob), strict=True))
+        rows.append(_row(number, STACKED, 1.0) | summarise(mixed, shares, prob=prob) | found)
     return pd.DataFrame(rows)
 
 

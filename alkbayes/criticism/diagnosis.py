@@ -57,7 +57,7 @@ class Diagnosis:
     quantities
         A row for each reported estimate and each parameter: kind ("reported" or "parameter"), name, headline (True for
         headline estimates), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse, mcse_median, mcse_low,
-        mcse_high (Monte Carlo standard errors of mean, median and the ends of the 95 % interval), percent (True if
+        mcse_high (Monte Carlo standard errors of mean, median and the ends of the interval), percent (True if
         printed in percent), ratio (True if rounded on the log scale) and decimals (those supported by the errors as
         printed; on the log scale those of the median). Rates and shares are proportions in [0, 1]. For draws by
         quadrature rhat is missing.
@@ -69,6 +69,8 @@ class Diagnosis:
         Largest tree depth and share of transitions stopped at the sampler's limit; None by quadrature.
     gate, recorded
         The convergence gate, recomputed from the draws and as recorded by the run.
+    interval_prob
+        Probability of the intervals.
     """
 
     engine: Engine
@@ -79,6 +81,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     gate: Diagnostics
     recorded: Diagnostics
+    interval_prob: float
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -99,6 +102,7 @@ class Diagnosis:
         """Return the diagnosis as JSON values."""
         return {
             "engine": self.engine,
+            "interval_prob": self.interval_prob,
             "usable": not self.failures,
             "conclusion": self.conclusion,
             "checks": [
@@ -140,6 +144,7 @@ def diagnosis_of(fit: Fit) -> Diagnosis:
         findings=(*findings, error_finding(quantities), record_finding(gate, fit.diagnostics)),
         gate=gate,
         recorded=fit.diagnostics,
+        interval_prob=fit.interval_prob,
     )
 
 
@@ -201,17 +206,27 @@ def _quantities(fit: Fit) -> Iterator[dict[str, Any]]:
             headline=number.key in headline,
             percent=percent,
             ratio=number.measure in POSITIVE_MEASURES,
+            prob=fit.interval_prob,
         )
     positive = {parameter.name for parameter in parameters(fit.design) if parameter.support != "real"}
     for name, draws in _scalars(judged(fit.tree["posterior"].to_dataset())):
-        yield _quantity(PARAMETER, name, draws, worth(draws), headline=False, percent=False, ratio=name in positive)
+        yield _quantity(
+            PARAMETER,
+            name,
+            draws,
+            worth(draws),
+            headline=False,
+            percent=False,
+            ratio=name in positive,
+            prob=fit.interval_prob,
+        )
 
 
 def _quantity(
-    kind: str, name: str, draws: Array, worth: Worth, *, headline: bool, percent: bool, ratio: bool
+    kind: str, name: str, draws: Array, worth: Worth, *, headline: bool, percent: bool, ratio: bool, prob: float
 ) -> dict[str, Any]:
     errors = worth.errors
-    summary = summarise(draws)
+    summary = summarise(draws, prob=prob)
     unit = 100 if percent else 1
     printed = (unit * error for error in (errors.median, errors.low, errors.high))
     decimals = supported_decimals(printed, most=MOST_DECIMALS[percent])

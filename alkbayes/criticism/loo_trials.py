@@ -50,7 +50,7 @@ class TrialsLeftOut:
     moves
         A row for each trial and headline estimate, the trial with the largest shift first. Columns trial, cohorts,
         patients; number (its name), table, group, level, measure (see :class:`alkbayes.estimates.headline.Reported`);
-        median, low and high (posterior median and ends of the 95 % interval with all trials) and without_median,
+        median, low and high (posterior median and ends of the interval with all trials) and without_median,
         without_low and without_high (without the trial), each with its Monte Carlo standard error (mcse_median,
         mcse_without_median and so on); move (the difference of the medians), mcse (its Monte Carlo standard error),
         move_sd (the shift in posterior SDs of the whole fit) and beyond_noise, True if the shift exceeds 2 mcse.
@@ -63,16 +63,20 @@ class TrialsLeftOut:
         convergence gate) and lost (levels of effects found only in this trial).
     elpd
         elpd of all trials in the order of the table, in ArviZ's form for comparison; None if unavailable.
+    interval_prob
+        Probability of the intervals.
     """
 
     moves: pd.DataFrame
     trials: pd.DataFrame
     elpd: ELPDDataLOOKFold | None
+    interval_prob: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, with the verdict, as JSON values."""
         elpd = None if self.elpd is None else {"elpd": float(self.elpd.elpd), "se": float(self.elpd.se)}
         return {
+            "interval_prob": self.interval_prob,
             "leave_one_trial_out": elpd,
             "verdict": list(verdict(self)),
             "trials": records(self.trials),
@@ -139,6 +143,7 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
         moves=ranked.sort_values("rank", kind="stable", ignore_index=True).drop(columns=["place", "rank"]),
         trials=table.loc[order].reset_index(drop=True),
         elpd=None if unsupported(fit.design) else elpd_of(fit, trials, made),
+        interval_prob=fit.interval_prob,
     )
 
 
@@ -245,7 +250,8 @@ def _summaries(fit: Fit) -> dict[Key, Summary]:
     """Return the summary of each headline estimate, with its Monte Carlo errors."""
     errors = error_columns_of(fit)
     return {
-        number.key: summarise(number.draws) | dict(errors(number.draws)) for number in headline_of(posterior_of(fit))
+        number.key: summarise(number.draws, prob=fit.interval_prob) | dict(errors(number.draws))
+        for number in headline_of(posterior_of(fit))
     }
 
 

@@ -21,7 +21,6 @@ from alkbayes.model.predictive import heterogeneity_of, new_cohorts
 from alkbayes.model.restriction import restricted
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import INTERVAL_PROB
 
 type Array = NDArray[np.float64]
 
@@ -44,10 +43,10 @@ def outlier_table(fit: Fit, left_out: CohortsLeftOut) -> pd.DataFrame:
     pandas.DataFrame
         Smallest p first. Columns cohort_id, the grouping column and the effects' columns, n, responders, observed
         (responders / n); median, low and high of the predictive distribution of that proportion without the cohort,
-        equal-tailed 95 %; p, the two-sided mid-p-value of the responders in that distribution, p_mcse, its Monte Carlo
-        standard error, p_swapped, the same with responders and non-responders swapped, p_adjusted (Benjamini-Hochberg)
-        and outlying, True if that is at most 0.05; elpd, the log predictive density; pareto_k and refitted, True for an
-        exact refit. Proportions are in [0, 1].
+        equal-tailed by the fit's `interval_prob`; p, the two-sided mid-p-value of the responders in that distribution,
+        p_mcse, its Monte Carlo standard error, p_swapped, the same with responders and non-responders swapped,
+        p_adjusted (Benjamini-Hochberg) and outlying, True if that is at most 0.05; elpd, the log predictive density;
+        pareto_k and refitted, True for an exact refit. Proportions are in [0, 1].
 
     Notes
     -----
@@ -71,7 +70,7 @@ def outlier_table(fit: Fit, left_out: CohortsLeftOut) -> pd.DataFrame:
         else:
             draws, weights = draws_of_all, np.exp(left_out.log_weights[:, cohort])
         rates = rates_given_others(design, draws, cohort, rng=rng)
-        rows.append(_compared(design, cohort, rates, weights, rng))
+        rows.append(_compared(design, cohort, rates, weights, rng, prob=fit.interval_prob))
     table = pd.concat([table, pd.DataFrame(rows)], axis=1)
     table["p_adjusted"] = false_discovery_control(table["p"])
     table["outlying"] = table["p_adjusted"] <= FALSE_DISCOVERY_RATE
@@ -121,6 +120,7 @@ def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> d
     """
     loo = left_out.loo
     return {
+        "interval_prob": fit.interval_prob,
         "elpd": float(loo.elpd),
         "se": float(loo.se),
         "p": float(loo.p),
@@ -160,14 +160,16 @@ def verdict(table: pd.DataFrame, *, model: str, outcome: Outcome) -> tuple[str, 
     return tuple(sentences)
 
 
-def _compared(design: Design, cohort: int, rates: Array, weights: Array, rng: np.random.Generator) -> dict[str, float]:
+def _compared(
+    design: Design, cohort: int, rates: Array, weights: Array, rng: np.random.Generator, *, prob: float
+) -> dict[str, float]:
     """Return a summary of the predictive distribution, and the position of the observed responders in it."""
     y, n = int(design.responders[cohort]), int(design.n[cohort])
     tails = mid_distribution(y, n, rates)
     mid, swapped = float(weights @ tails), float(weights @ mid_distribution(n - y, n, rates))
     predicted = rng.binomial(n, rates[:, :REPLICATES])
     shares = np.bincount(predicted.ravel(), weights=np.repeat(weights / REPLICATES, REPLICATES), minlength=n + 1)
-    edge = (1 - INTERVAL_PROB) / 2
+    edge = (1 - prob) / 2
     low, median, high = np.minimum(np.searchsorted(np.cumsum(shares), [edge, 0.5, 1 - edge]), n) / n
     return {
         "median": float(median),

@@ -31,7 +31,7 @@ from alkbayes.model.draws import complete, from_prior
 from alkbayes.model.predictive import response_rates
 from alkbayes.model.summary import equal_tailed
 from alkbayes.text.json import records
-from alkbayes.vocabulary import INTERVAL_PROB, group_row, label_of
+from alkbayes.vocabulary import group_row, label_of
 
 type Array = NDArray[np.float64]
 type Counts = NDArray[np.int64]
@@ -79,7 +79,7 @@ class Statistic:
     observed
         Observed value.
     median, low, high
-        Median and equal-tailed 95 % interval of the replicated tables.
+        Median and equal-tailed interval of the replicated tables.
     p
         Share of the replicated tables with a larger value, ties counted half: near 0 or 1 if the observed one is
         unusual.
@@ -132,7 +132,7 @@ class PosteriorChecks:
     ----------
     cohorts
         A row for each cohort: cohort_id, trial if the table has trials, n, responders, observed (proportion), and for
-        either kind (`same_`, `new_`) median, low, high (95 %), low90, high90, as proportions, and pit, by mid-p.
+        either kind (`same_`, `new_`) median, low, high, low90, high90, as proportions, and pit, by mid-p.
     uniform
         For either kind the p-value of the uniformity of the randomised PIT values over cohorts (Tesso et al. 2026,
         arXiv:2603.02928, by ArviZ), which allows for their dependence; None with fewer than 8 cohorts.
@@ -144,6 +144,8 @@ class PosteriorChecks:
         What the cohorts count.
     unit
         What a new cohort has a new one of, such as "trial"; None if the model has no such heterogeneity.
+    interval_prob
+        Probability of the intervals, except for low90 to high90.
     """
 
     cohorts: pd.DataFrame
@@ -152,6 +154,7 @@ class PosteriorChecks:
     statistics: tuple[Statistic, ...]
     outcome: Outcome
     unit: str | None
+    interval_prob: float
 
     @property
     def conclusion(self) -> str:
@@ -170,6 +173,7 @@ class PosteriorChecks:
         """Return the checks as JSON values."""
         return {
             "conclusion": self.conclusion,
+            "interval_prob": self.interval_prob,
             "uniform": dict(self.uniform),
             "statistics": _statistic_records(self.statistics),
             "cohorts": records(self.cohorts),
@@ -185,16 +189,17 @@ class PriorChecks:
     cells
         A row for each combination of line and TKI generation with cohorts (a single row for a table without these
         columns): cell ("naive:first"), first_column, first_level, second_column, second_level, k, patients, responders,
-        observed (crude rate), median, low, high (95 %) of the crude rate predicted from the priors for the same
+        observed (crude rate), median, low, high of the crude rate predicted from the priors for the same
         cohorts, below and above: its probability below 5 % and above 95 %; inside: True if the interval contains the
         observed rate.
-    statistics, outcome
+    statistics, outcome, interval_prob
         As for the posterior.
     """
 
     cells: pd.DataFrame
     statistics: tuple[Statistic, ...]
     outcome: Outcome
+    interval_prob: float
 
     @property
     def conclusion(self) -> str:
@@ -209,6 +214,7 @@ class PriorChecks:
         """Return the checks as JSON values."""
         return {
             "conclusion": self.conclusion,
+            "interval_prob": self.interval_prob,
             "cells": records(self.cells),
             "statistics": _statistic_records(self.statistics),
         }
@@ -228,7 +234,9 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
         columns["trial"] = fit.evidence.frame["trial"].tolist()
     columns |= {"n": design.n.astype(np.int64), "responders": observed, "observed": observed / design.n}
     for each in found:
-        columns |= {f"{each.kind}_{name}": values for name, values in predicted(design, each).items()}
+        columns |= {
+            f"{each.kind}_{name}": values for name, values in predicted(design, each, prob=fit.interval_prob).items()
+        }
         below, equal = tail_probabilities(design, each.rates)
         columns[f"{each.kind}_pit"] = below + equal / 2
         pits[each.kind] = below + rng.uniform(size=len(below)) * equal
@@ -240,6 +248,7 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
         statistics=tuple(statistics),
         outcome=fit.evidence.outcome,
         unit=fit.design.new_unit,
+        interval_prob=fit.interval_prob,
     )
 
 
@@ -254,7 +263,7 @@ def prior_checks(fit: Fit) -> PriorChecks:
     for levels, members in _cells(fit):
         n = design.n[members].sum()
         predicted_rates = found.responders[:, members].sum(axis=1) / n
-        low, median, high = equal_tailed(predicted_rates, prob=INTERVAL_PROB, occurring=True, axis=0)
+        low, median, high = equal_tailed(predicted_rates, prob=fit.interval_prob, occurring=True, axis=0)
         observed = float(design.responders[members].sum() / n)
         rows.append(
             {
@@ -271,7 +280,7 @@ def prior_checks(fit: Fit) -> PriorChecks:
                 "inside": bool(low <= observed <= high),
             }
         )
-    return PriorChecks(pd.DataFrame(rows), tuple(_statistics(fit, found)), fit.evidence.outcome)
+    return PriorChecks(pd.DataFrame(rows), tuple(_statistics(fit, found)), fit.evidence.outcome, fit.interval_prob)
 
 
 def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: np.random.Generator) -> Replicates:
@@ -293,9 +302,9 @@ def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: n
     return Replicates(str(kind), rates, rng.binomial(design.n.astype(np.int64), rates))
 
 
-def predicted(design: Design, found: Replicates) -> dict[str, Array]:
-    """Return median and ends of the 95 % and 90 % intervals of each cohort's replicated response rate, (cohort,)."""
-    low, median, high = equal_tailed(found.responders, prob=INTERVAL_PROB, occurring=True, axis=0)
+def predicted(design: Design, found: Replicates, *, prob: float) -> dict[str, Array]:
+    """Return median and ends of two intervals, `prob` and 90 %, of each cohort's replicated rate, (cohort,)."""
+    low, median, high = equal_tailed(found.responders, prob=prob, occurring=True, axis=0)
     low90, _, high90 = equal_tailed(found.responders, prob=INNER_PROB, occurring=True, axis=0)
     ends = {"median": median, "low": low, "high": high, "low90": low90, "high90": high90}
     return {name: values / design.n for name, values in ends.items()}
@@ -328,7 +337,7 @@ def _statistics(fit: Fit, found: Replicates) -> Iterator[Statistic]:
     for name, scale, of, meaning in _measures(fit, low, high):
         values = of(found.responders)
         observed = float(of(design.responders[None].astype(np.int64))[0])
-        ends = equal_tailed(values, prob=INTERVAL_PROB, occurring=True, axis=0)
+        ends = equal_tailed(values, prob=fit.interval_prob, occurring=True, axis=0)
         yield Statistic(
             name=name,
             scale=scale,

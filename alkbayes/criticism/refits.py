@@ -22,7 +22,7 @@ class Without:
 
     Attributes
     ----------
-    spec, standard
+    spec, standard, interval_prob
         Those of the fit.
     evidence, design
         Without the cohorts left out. Effects have the levels of the whole table.
@@ -35,6 +35,7 @@ class Without:
     design: Design
     settings: SamplerSettings
     standard: Standard
+    interval_prob: float
 
 
 def without(fit: Fit, left_out: Index) -> Without:
@@ -51,6 +52,7 @@ def without(fit: Fit, left_out: Index) -> Without:
         restricted(fit.design, kept),
         replace(settings, seed=seed),
         fit.standard,
+        fit.interval_prob,
     )
 
 
@@ -69,4 +71,5 @@ def refit(what: Without) -> Fit:
         settings=what.settings,
         design=what.design,
         standard=what.standard,
+        interval_prob=what.interval_prob,
     )

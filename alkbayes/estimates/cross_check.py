@@ -30,7 +30,7 @@ from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design
 from alkbayes.text.json import records
-from alkbayes.vocabulary import GROUP_COLUMNS, Standard
+from alkbayes.vocabulary import GROUP_COLUMNS, INTERVAL_PROB, Standard
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -99,6 +99,7 @@ def fit_both(
     keep: Engine,
     settings: SamplerSettings | None = None,
     standard: Standard = Standard.OWN,
+    interval_prob: float = INTERVAL_PROB,
     progress: "Progress | None" = None,
 ) -> tuple[Fit, CrossCheck | None]:
     """Fit a model by both engines.
@@ -123,7 +124,15 @@ def fit_both(
             "against. Leave the cross-check out.",
             parameter="cross_check",
         )
-    fitted = partial(fit_model, spec, evidence, settings=settings, standard=standard, progress=progress)
+    fitted = partial(
+        fit_model,
+        spec,
+        evidence,
+        settings=settings,
+        standard=standard,
+        interval_prob=interval_prob,
+        progress=progress,
+    )
     integrated = fitted(engine=Engine.QUADRATURE)
     if integrated.provenance.fallback_reason:
         return integrated, None
@@ -148,7 +157,7 @@ def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
         pooled_draws(posterior_of(sampled)), pooled_draws(posterior_of(integrated)), strict=True
     ):
         common = {name: row[name] for name in (*GROUP_COLUMNS, "estimand")}
-        rows += [common | each for each in differences(one, other, chains, repeats)]
+        rows += [common | each for each in differences(one, other, chains, repeats, prob=sampled.interval_prob)]
     return CrossCheck(
         table=pd.DataFrame(rows),
         limit=float(-ndtri(FALSE_ALARM / 2 / len(rows))),
@@ -160,7 +169,9 @@ def cross_check(sampled: Fit, integrated: Fit) -> CrossCheck:
     )
 
 
-def differences(one: Array, other: Array, one_error: MeanError, other_error: MeanError) -> list[dict[str, Any]]:
+def differences(
+    one: Array, other: Array, one_error: MeanError, other_error: MeanError, *, prob: float = INTERVAL_PROB
+) -> list[dict[str, Any]]:
     """Return the statistics of two sets of draws, and their differences.
 
     Parameters
@@ -169,6 +180,8 @@ def differences(one: Array, other: Array, one_error: MeanError, other_error: Mea
         Draws by NUTS and by quadrature, shape (draw,) or (draw, replicate).
     one_error, other_error
         Functions for the standard error of a mean of values of shape (draw,), for each set.
+    prob
+        Probability of the intervals.
 
     Returns
     -------
@@ -176,8 +189,8 @@ def differences(one: Array, other: Array, one_error: MeanError, other_error: Mea
         For each statistic its columns of :class:`CrossCheck`.
     """
     rows: list[dict[str, Any]] = []
-    theirs = statistics(other, other_error)
-    for name, (value, error) in statistics(one, one_error).items():
+    theirs = statistics(other, other_error, prob=prob)
+    for name, (value, error) in statistics(one, one_error, prob=prob).items():
         second, second_error = theirs[name]
         difference, both = second - value, float(np.hypot(error, second_error))
         of_z = both

@@ -6,7 +6,7 @@ Estimands are named as for response rates:
   patient-weighted mean of medians in reviews, including medians not reached.
 - `typical`: a cohort at the centre of the heterogeneity, exp(mu).
 - `mean`: the average over trials and cohorts, E[exp(mu + deviation)] = exp(mu + tau^2 / 2).
-- `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
+- `next_cohort`: a new cohort of a new trial; its interval is the prediction interval.
 
 A group that mixes levels of another factor is averaged over its patients: `typical` on the log scale, `mean` and
 `next_cohort` in months.
@@ -36,7 +36,7 @@ from alkbayes.model.profiles import (
     profile_predictors,
 )
 from alkbayes.model.summary import summarise
-from alkbayes.vocabulary import Estimand
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand
 
 type Array = NDArray[np.float64]
 
@@ -70,18 +70,23 @@ def _profiled(posterior: MedianPosterior) -> _Profiled:
     return _Profiled(posterior, profiles, of_cohort, predictors, total_sd(posterior.structure, posterior.draws))
 
 
-def median_errors(posterior: MedianPosterior) -> ErrorsOf:
-    """Return a function from a row's draws to their Monte Carlo errors as table columns."""
+def median_errors(posterior: MedianPosterior, *, prob: float = INTERVAL_PROB) -> ErrorsOf:
+    """Return a function from a row's draws to their Monte Carlo errors as table columns.
+
+    `prob` is the probability of the interval.
+    """
     error = cluster_error(posterior.proposal)
 
     def columns(draws: Array) -> dict[str, float]:
-        found = statistics(draws, error)
+        found = statistics(draws, error, prob=prob)
         return {name: found[key][1] for name, key in zip(ERROR_COLUMNS, ("mean", "median", "low", "high"), strict=True)}
 
     return columns
 
 
-def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int) -> pd.DataFrame:
+def pooled_medians(
+    posterior: MedianPosterior, medians: Medians, *, seed: int, prob: float = INTERVAL_PROB
+) -> pd.DataFrame:
     """Return the pooled medians of every group, a row for each estimand.
 
     Parameters
@@ -90,6 +95,8 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int) -
         Posterior, and the medians it was fitted to.
     seed
         Random seed for the predictions.
+    prob
+        Probability of the intervals.
 
     Returns
     -------
@@ -100,13 +107,13 @@ def pooled_medians(posterior: MedianPosterior, medians: Medians, *, seed: int) -
         :func:`alkbayes.estimates.rates.pooled_table`.
     """
     of = _profiled(posterior)
-    error = median_errors(posterior)
-    rows = [row | summarise(draws) | dict(error(draws)) for row, draws in _pooled_draws(of, medians, seed)]
+    error = median_errors(posterior, prob=prob)
+    rows = [row | summarise(draws, prob=prob) | dict(error(draws)) for row, draws in _pooled_draws(of, medians, seed)]
     return pd.DataFrame(rows)
 
 
-def typical_medians(posterior: MedianPosterior) -> pd.DataFrame:
-    """Return only `typical`, for all cohorts and for each level of the model's first effect.
+def typical_medians(posterior: MedianPosterior, *, prob: float = INTERVAL_PROB) -> pd.DataFrame:
+    """Return only `typical`, for all cohorts and each level of the first effect, with intervals of `prob`.
 
     Returns
     -------
@@ -120,7 +127,7 @@ def typical_medians(posterior: MedianPosterior) -> pd.DataFrame:
     rows = []
     for group in (group for group in groups if tuple(group.levels) in first):
         share = patient_shares(of.structure, group.members, of.profile_of_cohort)
-        summary = summarise(np.exp(of.predictors @ share))
+        summary = summarise(np.exp(of.predictors @ share), prob=prob)
         shown = {name: summary[name] for name in ("median", "low", "high")}
         rows.append(group.as_row() | shown)
     return pd.DataFrame(rows)
@@ -157,8 +164,10 @@ def _pooled_draws(of: _Profiled, medians: Medians, seed: int) -> Iterator[tuple[
         yield common | {"estimand": str(Estimand.NEXT_COHORT)}, np.exp(new.predictors(predictors, share))
 
 
-def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:
+def median_contrasts(posterior: MedianPosterior, *, prob: float = INTERVAL_PROB) -> pd.DataFrame:
     """Return contrasts between the levels of every one-column effect, averaged over the patients of both levels.
+
+    `prob` is the probability of the intervals.
 
     Returns
     -------
@@ -168,7 +177,7 @@ def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:
         probability that the first level has the longer median; and the Monte Carlo errors of mean, median, low and
         high.
     """
-    of, errors = _profiled(posterior), median_errors(posterior)
+    of, errors = _profiled(posterior), median_errors(posterior, prob=prob)
     columns = ["column", "contrast", "first", "second", "scale", "mean", "median", "low", "high", "prob_longer"]
     spread = np.exp(of.total[:, None] ** 2 / 2)
     rows = []
@@ -179,12 +188,14 @@ def median_contrasts(posterior: MedianPosterior) -> pd.DataFrame:
         common = compared.contrast.as_row()
         for scale, draws in scales.items():
             longer = float((draws > NO_DIFFERENCE[scale]).mean())
-            rows.append(common | {"scale": scale, "prob_longer": longer} | summarise(draws) | dict(errors(draws)))
+            rows.append(
+                common | {"scale": scale, "prob_longer": longer} | summarise(draws, prob=prob) | dict(errors(draws))
+            )
     return pd.DataFrame(rows, columns=[*columns, *ERROR_COLUMNS])
 
 
-def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.DataFrame:
-    """Return the heterogeneity of the cohorts' medians.
+def median_heterogeneity(posterior: MedianPosterior, medians: Medians, *, prob: float = INTERVAL_PROB) -> pd.DataFrame:
+    """Return the heterogeneity of the cohorts' medians, with intervals of the probability `prob`.
 
     Returns
     -------
@@ -194,7 +205,7 @@ def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.Dat
         between cohorts that the effects explain; `i2`, the share in [0, 1] of the observed variance that is
         heterogeneity; both omitted without heterogeneity. And their Monte Carlo errors.
     """
-    of, errors = _profiled(posterior), median_errors(posterior)
+    of, errors = _profiled(posterior), median_errors(posterior, prob=prob)
     structure, draws = of.structure, posterior.draws
     values = {f"tau_{term.slug}": draws[f"tau_{term.slug}"] for term in structure.heterogeneity}
     if len(structure.heterogeneity) > 1:
@@ -206,12 +217,12 @@ def median_heterogeneity(posterior: MedianPosterior, medians: Medians) -> pd.Dat
             values["explained"] = explained / (explained + of.total**2)
         values["i2"] = of.total**2 / (of.total**2 + typical_variance(medians.se**2))
     columns = ["parameter", "mean", "median", "low", "high", *ERROR_COLUMNS]
-    rows = [{"parameter": name} | summarise(draw) | dict(errors(draw)) for name, draw in values.items()]
+    rows = [{"parameter": name} | summarise(draw, prob=prob) | dict(errors(draw)) for name, draw in values.items()]
     return pd.DataFrame(rows, columns=columns)
 
 
-def median_cohorts(posterior: MedianPosterior, medians: Medians) -> pd.DataFrame:
-    """Return each cohort's reported and shrunken median.
+def median_cohorts(posterior: MedianPosterior, medians: Medians, *, prob: float = INTERVAL_PROB) -> pd.DataFrame:
+    """Return each cohort's reported median, and its shrunken one with an interval of the probability `prob`.
 
     Returns
     -------
@@ -233,5 +244,5 @@ def median_cohorts(posterior: MedianPosterior, medians: Medians) -> pd.DataFrame
     table["bound"] = np.exp(medians.log_bound)
     table["se"], table["se_source"] = medians.se, [str(kind) for kind in medians.source]
     table["expected"] = np.exp(np.median(of.predictors, axis=0))[of.profile_of_cohort]
-    summaries = pd.DataFrame([summarise(draws) for draws in np.exp(posterior.draws["theta"]).T])
+    summaries = pd.DataFrame([summarise(draws, prob=prob) for draws in np.exp(posterior.draws["theta"]).T])
     return pd.concat([table, summaries], axis=1)

@@ -91,7 +91,12 @@ def rates_at(posterior: Posterior, at: Mapping[str, Sequence[str]], errors: Erro
             "extrapolated": any(_beyond(posterior.design, column, value) for column, value in point.items()),
         }
         for estimand, draws in _draws(posterior, mix):
-            rows.append(about | {"estimand": str(estimand)} | summarise(draws) | with_errors(errors, draws))
+            rows.append(
+                about
+                | {"estimand": str(estimand)}
+                | summarise(draws, prob=posterior.interval_prob)
+                | with_errors(errors, draws)
+            )
     return pd.DataFrame(rows)
 
 

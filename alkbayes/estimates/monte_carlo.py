@@ -22,13 +22,13 @@ type Array = NDArray[np.float64]
 type MeanError = Callable[[Array], float]
 """Function for the standard error of a mean of values of shape (draw,)."""
 
-TAIL = (1 - INTERVAL_PROB) / 2
-QUANTILES = {"median": 0.5, "low": TAIL, "high": 1 - TAIL}
+QUANTILES = ("median", "low", "high")
+"""Statistics that are quantiles: the median and the ends of the equal-tailed interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Monte Carlo standard errors of mean, median and ends of the equal-tailed 95 % interval, in the draws' unit."""
+    """Monte Carlo standard errors of mean, median and ends of the equal-tailed interval, in the draws' unit."""
 
     mean: float
     median: float
@@ -59,15 +59,19 @@ class Worth:
 
 
 def errors_of(fit: Fit) -> Callable[[Array], Errors]:
-    """Return a function from draws of a fit, shape (draw,) or (draw, replicate), to their Monte Carlo errors."""
+    """Return a function from draws of a fit, shape (draw,) or (draw, replicate), to their Monte Carlo errors.
+
+    The interval is that of the fit's results.
+    """
+    prob = fit.interval_prob
     error = mean_error_of(fit)
     shape = _shape(fit)
     chains = fit.provenance.engine is Engine.NUTS
 
     def errors(draws: Array) -> Errors:
         if chains and draws.ndim == 1:
-            return _errors_of_chains(draws.reshape(shape))
-        found = {name: of for name, (_, of) in statistics(draws, error).items()}
+            return _errors_of_chains(draws.reshape(shape), prob=prob)
+        found = {name: of for name, (_, of) in statistics(draws, error, prob=prob).items()}
         return Errors(mean=found["mean"], median=found["median"], low=found["low"], high=found["high"])
 
     return errors
@@ -124,10 +128,10 @@ def mean_error_of(fit: Fit) -> MeanError:
     return chain_error(fit) if fit.provenance.engine is Engine.NUTS else duplicate_error(fit)
 
 
-def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, float]]:
-    """Return mean, SD, median and the ends of the 95 % interval, each with its Monte Carlo standard error.
+def statistics(draws: Array, mean_error: MeanError, *, prob: float = INTERVAL_PROB) -> dict[str, tuple[float, float]]:
+    """Return mean, SD, median and the ends of the interval, each with its Monte Carlo standard error.
 
-    `draws` have shape (draw,) or (draw, replicate).
+    `draws` have shape (draw,) or (draw, replicate); `prob` is the probability of the interval.
     """
     columns = draws.reshape(len(draws), -1)
     mean, sd = float(columns.mean()), float(columns.std())
@@ -136,7 +140,7 @@ def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, fl
         # By the delta method, from the error of the variance.
         "sd": (sd, mean_error(((columns - mean) ** 2).mean(axis=1)) / (2 * sd) if sd > 0 else 0.0),
     }
-    probs = np.array(list(QUANTILES.values()))
+    probs = np.array(_probs(prob))
     values = np.quantile(columns, probs)
     # The error of the probability below, mapped to the quantile by the draws' own distribution.
     reach = np.array([share_below(columns, float(value), mean_error)[1] for value in values])
@@ -147,9 +151,9 @@ def statistics(draws: Array, mean_error: MeanError) -> dict[str, tuple[float, fl
 
 
 def mixture_errors(
-    parts: Sequence[tuple[Array, float, MeanError]], mixed: Array, shares: Array
+    parts: Sequence[tuple[Array, float, MeanError]], mixed: Array, shares: Array, *, prob: float = INTERVAL_PROB
 ) -> tuple[float, float, float]:
-    """Return the Monte Carlo errors of median, lower and upper end of the 95 % interval of a mixture of posteriors.
+    """Return the Monte Carlo errors of median, lower and upper end of the interval of a mixture of posteriors.
 
     Parameters
     ----------
@@ -158,12 +162,14 @@ def mixture_errors(
         weights sum to one and are taken as known, the posteriors as independent.
     mixed, shares
         All draws, shape (draw,), and the weight of each.
+    prob
+        Probability of the interval.
     """
     found = []
-    for prob in QUANTILES.values():
-        at = float(np.quantile(mixed, prob, weights=shares, method="inverted_cdf"))
+    for below in _probs(prob):
+        at = float(np.quantile(mixed, below, weights=shares, method="inverted_cdf"))
         reach = float(np.sqrt(sum((weight * share_below(draws, at, error)[1]) ** 2 for draws, weight, error in parts)))
-        ends = [max(prob - reach, 0.0), min(prob + reach, 1.0)]
+        ends = [max(below - reach, 0.0), min(below + reach, 1.0)]
         low, high = np.quantile(mixed, ends, weights=shares, method="inverted_cdf")
         found.append(float(high - low) / 2)
     median, low, high = found
@@ -206,10 +212,19 @@ def cluster_error(proposal: NDArray[np.integer]) -> MeanError:
     return error
 
 
-def _errors_of_chains(draws: Array) -> Errors:
+def _errors_of_chains(draws: Array, *, prob: float) -> Errors:
     """Return ArviZ's errors of draws of shape (chain, draw)."""
-    quantiles = {name: float(array_stats.mcse(draws, method="quantile", prob=prob)) for name, prob in QUANTILES.items()}
+    quantiles = {
+        name: float(array_stats.mcse(draws, method="quantile", prob=below))
+        for name, below in zip(QUANTILES, _probs(prob), strict=True)
+    }
     return Errors(mean=float(array_stats.mcse(draws, method="mean")), **quantiles)
+
+
+def _probs(prob: float) -> tuple[float, float, float]:
+    """Return the probability below each of `QUANTILES`."""
+    tail = (1 - prob) / 2
+    return 0.5, tail, 1 - tail
 
 
 def _shape(fit: Fit) -> tuple[int, ...]:

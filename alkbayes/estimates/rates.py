@@ -5,7 +5,7 @@ Every pooled rate has the name of its estimand:
 - `these_cohorts`: patients of these cohorts, sum n_i p_i / sum n_i. The finite-population counterpart of crude pooling.
 - `typical`: a cohort at the centre of the heterogeneity, the inverse link at mu.
 - `mean`: the average over trials and cohorts, E[inverse link of (mu + deviation)].
-- `next_cohort`: a new cohort of a new trial; its 95 % interval is the prediction interval.
+- `next_cohort`: a new cohort of a new trial; its interval is the prediction interval.
 
 A group of cohorts that differ in another factor has no mu of its own. It is averaged over profiles (combinations of the
 levels of the model's effects) weighted by patients, its own or those of :mod:`alkbayes.model.standardisation`:
@@ -41,7 +41,7 @@ from alkbayes.model.profiles import (
     profile_predictors,
 )
 from alkbayes.model.summary import summarise
-from alkbayes.vocabulary import Estimand, Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, Standard
 
 type Array = NDArray[np.float64]
 type ErrorsOf = Callable[[Array], Mapping[str, float]]
@@ -83,6 +83,8 @@ class Posterior:
         Random seed for predictive draws.
     standard
         Patients over whom the rows of a column's levels, and its contrasts, are averaged.
+    interval_prob
+        Probability of the intervals of all tables.
     """
 
     design: Design
@@ -94,15 +96,19 @@ class Posterior:
     heterogeneity: Heterogeneity
     seed: int
     standard: Standard = Standard.OWN
+    interval_prob: float = INTERVAL_PROB
 
 
 def posterior_of(fit: Fit) -> Posterior:
     """Return the posterior of a fit in the form of this module."""
     draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.draws.items()}
-    return replace(posterior_from(fit.design, draws, seed=fit.provenance.settings.seed), standard=fit.standard)
+    posterior = posterior_from(fit.design, draws, seed=fit.provenance.settings.seed, interval_prob=fit.interval_prob)
+    return replace(posterior, standard=fit.standard)
 
 
-def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> Posterior:
+def posterior_from(
+    design: Design, draws: Mapping[str, Array], *, seed: int, interval_prob: float = INTERVAL_PROB
+) -> Posterior:
     """Return a posterior from draws with axes (draw, ...); `seed` is for the predictive draws."""
     profiles, profile_of_cohort = distinct_profiles(design)
     return Posterior(
@@ -114,6 +120,7 @@ def posterior_from(design: Design, draws: Mapping[str, Array], *, seed: int) -> 
         predictors=profile_predictors(design, draws, profiles, count=int(profile_of_cohort.max()) + 1),
         heterogeneity=heterogeneity_of(design, draws, profiles),
         seed=seed,
+        interval_prob=interval_prob,
     )
 
 
@@ -137,7 +144,7 @@ def pooled_table(
     -------
     pandas.DataFrame
         Columns `alkbayes.vocabulary.GROUP_COLUMNS`, line, generation, k, patients, responders, weights, estimand, mean,
-        median, sd, low, high. Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed 95 %
+        median, sd, low, high. Rates are proportions in [0, 1]; low and high are the ends of the equal-tailed
         credible interval, or of the prediction interval for `next_cohort`. `weights` lists the profiles a row is
         averaged over with their share of its patients; it is empty for a single profile. With `errors` also mcse,
         mcse_median, mcse_low and mcse_high, the Monte Carlo standard errors of mean, median, low and high. With the
@@ -145,12 +152,16 @@ def pooled_table(
         of them with a combination found in no cohort, and own_mean, own_median, own_low and own_high, the row over its
         own patients, with own_mcse and so on if there are `errors`.
     """
-    rows = [row | summarise(draws) | with_errors(errors, draws) for row, draws in drawn or pooled_draws(posterior)]
+    prob = posterior.interval_prob
+    rows = [
+        row | summarise(draws, prob=prob) | with_errors(errors, draws)
+        for row, draws in drawn or pooled_draws(posterior)
+    ]
     if posterior.standard is Standard.SAME:
         # Other rows are over their own patients already.
         single = [group for group in groups_of(posterior.design) if len(group.levels) == 1]
         own = {
-            (row["group"], row["level"], row["estimand"]): summarise(draws) | with_errors(errors, draws)
+            (row["group"], row["level"], row["estimand"]): summarise(draws, prob=prob) | with_errors(errors, draws)
             for row, draws in pooled_draws(replace(posterior, standard=Standard.OWN), single)
         }
         for row in rows:
@@ -220,7 +231,7 @@ def contrast_table(posterior: Posterior, errors: ErrorsOf | None = None) -> pd.D
     """
     rows = []
     for compared, scale, draws in contrast_draws(posterior):
-        summary = summarise(draws)
+        summary = summarise(draws, prob=posterior.interval_prob)
         del summary["sd"]
         better = float((draws > NO_DIFFERENCE[scale]).mean())
         about = compared.contrast.as_row() | {"over": compared.over, "predicted": compared.predicted, "scale": scale}
@@ -280,7 +291,7 @@ def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) ->
     """
     rows = []
     for parameter, draws in heterogeneity_draws(posterior):
-        summary = summarise(draws)
+        summary = summarise(draws, prob=posterior.interval_prob)
         shown = {key: summary[key] for key in ("mean", "median", "low", "high")}
         rows.append({"parameter": parameter} | shown | with_errors(errors, draws))
     return pd.DataFrame(rows, columns=["parameter", "mean", "median", "low", "high", *_error_columns(errors)])
@@ -328,7 +339,7 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
     table["n"], table["responders"] = design.n.astype(np.int64), design.responders.astype(np.int64)
     table["observed"] = design.responders / design.n
     table["expected"] = np.median(inverse(design.link, posterior.predictors), axis=0)[posterior.profile_of_cohort]
-    summaries = pd.DataFrame([summarise(draws) for draws in posterior.rates.T])
+    summaries = pd.DataFrame([summarise(draws, prob=posterior.interval_prob) for draws in posterior.rates.T])
     table = pd.concat([table, summaries], axis=1)
     if design.rho_prior is None:
         table["shrinkage"] = (variance / (variance + total)).mean(axis=0)

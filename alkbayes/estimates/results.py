@@ -77,7 +77,7 @@ def results_of(fit: "Fit") -> Results:
     if any(TRIAL in effect.columns for effect in fit.spec.effect):
         # As in the design: a cohort without a trial is one of its own.
         grouped = replace(grouped, frame=frame.assign(**{TRIAL: trial_names(frame)}))
-    groups = pool_groups(grouped, by=_classical_groups(fit), methods=CLASSICAL_METHODS)
+    groups = pool_groups(grouped, by=_classical_groups(fit), methods=CLASSICAL_METHODS, prob=fit.interval_prob)
     classical = frame_of(groups)
     notes = notes_of(
         *fit.evidence.notes,
@@ -104,6 +104,7 @@ def results_of(fit: "Fit") -> Results:
             "link": fit.design.link,
             "outcome": evidence.outcome.as_record(),
             "standard": str(fit.standard),
+            "interval_prob": fit.interval_prob,
             # Why this model, if nobody named one, and which columns it leaves out: the command adds these.
             "chosen": None,
             "unnamed": None,

@@ -18,7 +18,7 @@ from alkbayes.inference.settings import Engine, SamplerSettings, versions
 from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import Design, build_design
 from alkbayes.model.draws import Draws, from_unconstrained
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -105,6 +105,8 @@ class Fit:
         The convergence verdict.
     standard
         Patients over whom its rows are averaged.
+    interval_prob
+        Probability of the intervals of its results.
     """
 
     spec: "Spec"
@@ -114,6 +116,7 @@ class Fit:
     diagnostics: Diagnostics
     provenance: Provenance
     standard: Standard = Standard.OWN
+    interval_prob: float = INTERVAL_PROB
 
     def __post_init__(self) -> None:
         _check_same_cohorts(self.design, self.evidence)
@@ -132,6 +135,7 @@ def fit_model(
     settings: SamplerSettings | None = None,
     design: Design | None = None,
     standard: Standard = Standard.OWN,
+    interval_prob: float = INTERVAL_PROB,
     progress: "Progress | None" = None,
 ) -> Fit:
     """Fit a model to a table of cohorts.
@@ -149,6 +153,8 @@ def fit_model(
         file declares. Must have the same cohorts.
     standard
         Patients over whom the reported rows are averaged; no draw depends on it.
+    interval_prob
+        Probability of the reported intervals, in (0, 1); no draw depends on it.
     progress
         Called during sampling, from another thread.
 
@@ -174,13 +180,15 @@ def fit_model(
     if engine is Engine.QUADRATURE:
         found = integrate(design, settings)
         if isinstance(found, Integrated):
-            return replace(_integrated_fit(spec, evidence, design, settings, found), standard=standard)
+            return replace(
+                _integrated_fit(spec, evidence, design, settings, found), standard=standard, interval_prob=interval_prob
+            )
         fallback_reason = found.reason
         warnings.warn(f"model {spec.name!r} is sampled by NUTS: {fallback_reason}.", EngineWarning, stacklevel=2)
     sampled = _sampled_fit(
         spec, evidence, design, settings, asked=engine, fallback_reason=fallback_reason, progress=progress
     )
-    return replace(sampled, standard=standard)
+    return replace(sampled, standard=standard, interval_prob=interval_prob)
 
 
 def _check_same_cohorts(design: Design, evidence: "Evidence") -> None:

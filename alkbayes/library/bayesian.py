@@ -20,7 +20,7 @@ from alkbayes.evidence.outcomes import ORR
 from alkbayes.inference import fit as fits
 from alkbayes.inference.settings import DEFAULT_SEED, Engine, SamplerSettings
 from alkbayes.library.display import Displayed
-from alkbayes.library.evidence import Data, Names, table_of
+from alkbayes.library.evidence import Data, Names, checked_level, table_of
 from alkbayes.library.models import Model, model_file, read_model
 from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import build_design
@@ -31,7 +31,7 @@ from alkbayes.runs.analyses import keep_analysis
 from alkbayes.runs.command import refit_command
 from alkbayes.runs.run import MODEL_FILE, free_run_folder, read_fit, read_run, write_run
 from alkbayes.spec.default_model import default_model
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,6 +180,7 @@ def fit(
     chains: int = 4,
     random_seed: int = DEFAULT_SEED,
     standard: str | None = None,
+    level: float = INTERVAL_PROB,
     progress: "Progress | None" = None,
 ) -> Fit:
     """Fit a hierarchical model to a table of cohorts.
@@ -200,6 +201,8 @@ def fit(
     standard
         "same" averages the levels of a column over the same mix of the other columns, "own" each over its own. Default:
         as of `alkbayes fit`.
+    level
+        Probability of the intervals, from 0.5 to 0.999.
     progress
         Called with the draws made, their total and the divergent transitions, from another thread.
 
@@ -230,6 +233,7 @@ def fit(
     0.39
     """
     settings = SamplerSettings(seed=random_seed, chains=chains, draws=draws, tune=tune)
+    prob = checked_level(level)
     drawn_by = _choice(Engine, engine, "engine")
     # A named model keeps the rows it always had, except the default model, whose rows are meant for comparison.
     usual = Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN
@@ -239,7 +243,15 @@ def fit(
     named: Model = chosen.name if chosen is not None else cast("Model", model)
     spec = read_model(named)
     evidence = stated_cohorts(spec, table_of(data, names, spec.outcome, spec.needed))
-    posterior = fits.fit_model(spec, evidence, engine=drawn_by, settings=settings, standard=over, progress=progress)
+    posterior = fits.fit_model(
+        spec,
+        evidence,
+        engine=drawn_by,
+        settings=settings,
+        standard=over,
+        interval_prob=prob,
+        progress=progress,
+    )
     if not posterior.diagnostics.converged:
         warnings.warn(
             f"the posterior did not converge: {'; '.join(posterior.diagnostics.failures)}. Do not use its numbers.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alkbayes import classical
 from alkbayes.classical.moderators.clustering import methods_note
 from alkbayes.classical.moderators.design import NO_REFERENCES
+from alkbayes.classical.moderators.predictions import NO_VALUES
 from alkbayes.classical.moderators.subgroup_tables import SubgroupTable, subgroup_table
 from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod
 from alkbayes.errors import UsageError
@@ -15,14 +16,15 @@ from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import Evidence as Table
 from alkbayes.evidence.table import trial_labels
 from alkbayes.library.display import Displayed
-from alkbayes.library.evidence import Data, Names, outcome_of, table_of
+from alkbayes.library.evidence import Data, Names, checked_level, outcome_of, table_of
 from alkbayes.library.models import Model
 from alkbayes.presentation.pooling import pool_rows
 from alkbayes.presentation.regression import coefficient_rows
 from alkbayes.presentation.subgroups import HEADINGS, level_rows
-from alkbayes.presentation.tables import Part, Sentence
+from alkbayes.presentation.tables import Part, Sentence, value_columns
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, p_equals
+from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +43,13 @@ class Pooling(Displayed):
         The table pooled.
     table
         A row for each group, level and method, rates as proportions in [0, 1], as `alkbayes pool --csv` prints them.
+    level
+        Probability of the intervals.
     """
 
     evidence: Table
     table: "pd.DataFrame"
+    level: float
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -74,7 +79,7 @@ class Pooling(Displayed):
         rows = records(self.table)
         notes = dict.fromkeys(row["note"] for row in rows if row["note"])
         marks = {note: f"[{place}]" for place, note in enumerate(notes, 1)}
-        yield pool_rows(rows, marks)
+        yield pool_rows(rows, marks, self.evidence.outcome.declared, prob=self.level)
         yield from (Sentence(f"{mark} {note}") for note, mark in marks.items())
 
 
@@ -88,10 +93,13 @@ class Subgroups(Displayed):
         The table analysed.
     analysis
         The record that the rest of the package takes.
+    level
+        Probability of the intervals.
     """
 
     evidence: Table
     analysis: SubgroupTable
+    level: float
 
     @property
     def levels(self) -> "pd.DataFrame":
@@ -123,7 +131,9 @@ class Subgroups(Displayed):
         return "Tables: levels, tests"
 
     def _parts(self) -> Iterator[Part]:
-        yield level_rows(records(self.levels), self.tests["heterogeneity"].tolist(), self.evidence.outcome)
+        yield level_rows(
+            records(self.levels), self.tests["heterogeneity"].tolist(), self.evidence.outcome, prob=self.level
+        )
         yield from (Sentence(note) for note in dict.fromkeys(self.tests["note"]) if note)
 
 
@@ -146,6 +156,14 @@ class Regression(Displayed):
 
         return pd.DataFrame(self.analysis.to_dict()["coefficients"])
 
+    @cached_property
+    def predictions(self) -> "pd.DataFrame":
+        """Rates at the values asked for, as `alkbayes regress --at --csv` prints them."""
+        import pandas as pd
+
+        rows = self.analysis.to_dict()["predictions"]
+        return pd.DataFrame([value_columns(row) for row in rows])
+
     @property
     def subject(self) -> str:
         """Moderators and method."""
@@ -163,7 +181,7 @@ class Regression(Displayed):
     @property
     def contents(self) -> str:
         """Names of tables."""
-        return "Tables: coefficients; analysis"
+        return "Tables: coefficients, predictions; analysis"
 
     @property
     def failed(self) -> bool:
@@ -171,7 +189,7 @@ class Regression(Displayed):
         return not self.analysis.converged
 
     def _parts(self) -> Iterator[Part]:
-        yield coefficient_rows(records(self.coefficients))
+        yield coefficient_rows(records(self.coefficients), prob=self.analysis.prob)
         yield Sentence(self.analysis.note)
 
 
@@ -181,6 +199,7 @@ def pool(
     *,
     methods: Iterable[str] = DEFAULT_METHODS,
     outcome: Model | Outcome | None = None,
+    level: float = INTERVAL_PROB,
     cohort: str | None = None,
     trial: str | None = None,
     responders: str | None = None,
@@ -198,6 +217,8 @@ def pool(
         Names of methods, as `alkbayes pool` has them.
     outcome
         Model whose outcome is counted, or the outcome.
+    level
+        Probability of the intervals, from 0.5 to 0.999.
     cohort, trial, responders, n
         Your names for the columns of cohorts, trials and the two counts.
 
@@ -218,7 +239,9 @@ def pool(
     """
     evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
     chosen = [method_named(name) for name in methods]
-    return Pooling(evidence, classical.pool_table(evidence, by=list(by) or None, methods=chosen))
+    prob = checked_level(level)
+    table = classical.pool_table(evidence, by=list(by) or None, methods=chosen, prob=prob)
+    return Pooling(evidence, table, prob)
 
 
 def subgroups(
@@ -227,6 +250,7 @@ def subgroups(
     *,
     method: str = METHOD,
     outcome: Model | Outcome | None = None,
+    level: float = INTERVAL_PROB,
     cohort: str | None = None,
     trial: str | None = None,
     responders: str | None = None,
@@ -242,7 +266,7 @@ def subgroups(
         Column with two levels or more.
     method
         `glmm-ml`, an inverse-variance method, or one with cohorts within trials.
-    outcome, cohort, trial, responders, n
+    outcome, level, cohort, trial, responders, n
         As of :func:`pool`.
 
     Raises
@@ -260,7 +284,8 @@ def subgroups(
     {'level': ['naive', 'pretreated', 'mixed'], 'k': [17, 31, 15]}
     """
     evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
-    return Subgroups(evidence, subgroup_table(evidence, column, method=method_named(method)))
+    prob = checked_level(level)
+    return Subgroups(evidence, subgroup_table(evidence, column, method=method_named(method), prob=prob), prob)
 
 
 def regress(
@@ -270,7 +295,9 @@ def regress(
     method: str = METHOD,
     levels: Collection[str] = (),
     references: Mapping[str, str] = NO_REFERENCES,
+    at: Mapping[str, Sequence[str | float]] = NO_VALUES,
     outcome: Model | Outcome | None = None,
+    level: float = INTERVAL_PROB,
     cohort: str | None = None,
     trial: str | None = None,
     responders: str | None = None,
@@ -283,14 +310,16 @@ def regress(
     data
         As of :func:`pool`.
     moderators
-        Columns: numbers enter as numbers, others as factors.
+        Columns, numbers as numbers and others as factors, and interactions: "a:b", or "a*b" for both and their own.
     method
         `glmm-ml`, an inverse-variance method, or one with cohorts within trials.
     levels
         Numeric columns to be treated as factors.
     references
         Reference level by factor. Default: its first level.
-    outcome, cohort, trial, responders, n
+    at
+        Values of moderators, by column, for whose combinations rates are predicted.
+    outcome, level, cohort, trial, responders, n
         As of :func:`pool`.
 
     Raises
@@ -308,7 +337,15 @@ def regress(
     """
     evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
     return Regression(
-        classical.regress(evidence, moderators, method=method_named(method), levels=levels, references=references)
+        classical.regress(
+            evidence,
+            moderators,
+            method=method_named(method),
+            levels=levels,
+            references=references,
+            at={column: [str(value) for value in values] for column, values in at.items()},
+            prob=checked_level(level),
+        )
     )
 
 

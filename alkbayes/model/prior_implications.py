@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 type Array = NDArray[np.float64]
 
 DRAWS = 100_000
+CENTRAL = 0.95
+"""Central probability by which a prior is described, whatever that of the intervals of results."""
 SEED = 20251
 CHUNK = 20_000
 """Draws held at once."""
@@ -330,7 +332,7 @@ def _rate_predictors(design: Design, sample: Mapping[str, Array], rng: np.random
 
 
 def _row(quantity: str, of: str, scale: str, values: Array) -> dict[str, str | float | None]:
-    low, median, high = equal_tailed(values)
+    low, median, high = equal_tailed(values, prob=CENTRAL)
     limit_low, limit_high = LIMITS[scale]
     apart = None
     if quantity in {"levels", "heterogeneity"}:

@@ -10,8 +10,8 @@ from alkbayes.vocabulary import INTERVAL_PROB
 type Array = NDArray[np.float64]
 
 
-def summarise(draws: Array, weights: Array | None = None) -> dict[str, float]:
-    """Return mean, median, SD and the ends of the equal-tailed 95 % interval.
+def summarise(draws: Array, weights: Array | None = None, *, prob: float = INTERVAL_PROB) -> dict[str, float]:
+    """Return mean, median, SD and the ends of the equal-tailed interval.
 
     Parameters
     ----------
@@ -19,9 +19,11 @@ def summarise(draws: Array, weights: Array | None = None) -> dict[str, float]:
         Draws of any shape; of shape (draw,) if weighted.
     weights
         Non-negative weight of each draw, up to a factor; equal if None.
+    prob
+        Probability of the interval, in (0, 1).
     """
     mean = float(np.average(draws, weights=weights))
-    low, median, high = equal_tailed(draws, weights=weights, occurring=weights is not None)
+    low, median, high = equal_tailed(draws, prob=prob, weights=weights, occurring=weights is not None)
     return {
         "mean": mean,
         "median": float(median),

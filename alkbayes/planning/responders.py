@@ -17,7 +17,6 @@ type Array = NDArray[np.float64]
 STRATA = 2048
 CHUNK = 2_000_000
 """Numbers held in memory at once."""
-TAIL = (1 - INTERVAL_PROB) / 2
 MOST_PATIENTS = 4096
 """Largest size searched for the point where a larger cohort adds little."""
 
@@ -63,14 +62,14 @@ def responder_probabilities(strata: RateStrata, n: int) -> Array:
     return found
 
 
-def count_interval(probabilities: Array) -> tuple[int, int]:
-    """Return the equal-tailed 95 % prediction interval of a number of responders.
+def count_interval(probabilities: Array, prob: float = INTERVAL_PROB) -> tuple[int, int]:
+    """Return the equal-tailed prediction interval of a number of responders, of probability `prob` or more.
 
-    At most 2.5 % lie outside either end, so coverage is at least 95 %.
+    At most (1 - prob) / 2 lies outside either end.
     """
-    below = np.cumsum(probabilities)
-    low = int(np.searchsorted(below, TAIL, side="right"))
-    high = int(np.searchsorted(below, 1 - TAIL, side="left"))
+    below, tail = np.cumsum(probabilities), (1 - prob) / 2
+    low = int(np.searchsorted(below, tail, side="right"))
+    high = int(np.searchsorted(below, 1 - tail, side="left"))
     return min(low, len(probabilities) - 1), min(high, len(probabilities) - 1)
 
 
@@ -79,37 +78,37 @@ def count_median(probabilities: Array) -> int:
     return min(int(np.searchsorted(np.cumsum(probabilities), 0.5)), len(probabilities) - 1)
 
 
-def interval_width(strata: RateStrata, n: int) -> float:
-    """Return the width of the 95 % prediction interval of the observed response rate in a cohort of `n`.
+def interval_width(strata: RateStrata, n: int, prob: float = INTERVAL_PROB) -> float:
+    """Return the width of the prediction interval of the observed response rate in a cohort of `n`.
 
     Each count's probability is spread evenly over half a responder on either side, so that the width changes smoothly
     with `n` and tends to that of the rate itself.
     """
     cumulated = np.concatenate([[0.0], np.cumsum(responder_probabilities(strata, n))])
     edges = (np.arange(n + 2) - 0.5) / n
-    low, high = np.interp([TAIL, 1 - TAIL], cumulated, edges)
+    low, high = np.interp([(1 - prob) / 2, (1 + prob) / 2], cumulated, edges)
     return float(high - low)
 
 
-def narrowing(strata: RateStrata, n: int) -> float:
+def narrowing(strata: RateStrata, n: int, prob: float = INTERVAL_PROB) -> float:
     """Return the share of its width that the prediction interval loses when a cohort of `n` is doubled."""
-    return 1 - interval_width(strata, 2 * n) / interval_width(strata, n)
+    return 1 - interval_width(strata, 2 * n, prob) / interval_width(strata, n, prob)
 
 
-def steady_size(strata: RateStrata, share: float) -> int | None:
+def steady_size(strata: RateStrata, share: float, prob: float = INTERVAL_PROB) -> int | None:
     """Return the cohort size from which doubling narrows the prediction interval by less than `share`.
 
     None if more than 4,096 patients are needed, as without heterogeneity between cohorts.
     """
     high = 1
-    while narrowing(strata, high) >= share:
+    while narrowing(strata, high, prob) >= share:
         if high >= MOST_PATIENTS:
             return None
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        if narrowing(strata, middle) >= share:
+        if narrowing(strata, middle, prob) >= share:
             low = middle
         else:
             high = middle

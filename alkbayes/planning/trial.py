@@ -70,9 +70,9 @@ class Prior:
     mixture: BetaMixture
     sizes: EffectiveSampleSizes
 
-    def as_record(self) -> dict[str, Any]:
-        """Return the prior as JSON-serialisable values."""
-        mixture, tail = self.mixture, (1 - INTERVAL_PROB) / 2
+    def as_record(self, *, prob: float = INTERVAL_PROB) -> dict[str, Any]:
+        """Return the prior as JSON-serialisable values, with an interval of a probability."""
+        mixture, tail = self.mixture, (1 - prob) / 2
         return {
             "prior": self.name,
             "text": mixture.as_text(),
@@ -101,9 +101,9 @@ class Prediction:
     cohort
         Planned cohort, with draws of its true response rate.
     rate
-        Summary of the true rate: mean, median, sd, low and high (95 % prediction interval), and Monte Carlo errors.
+        Summary of the true rate: mean, median, sd, low and high (prediction interval), and Monte Carlo errors.
     planned
-        By planned size: n, mean and median number of responders, responders_low and responders_high (equal-tailed 95 %
+        By planned size: n, mean and median number of responders, responders_low and responders_high (equal-tailed
         prediction interval), and low and high, the same ends as observed rates.
     responders
         By planned size, the probabilities of 0, 1 … n responders, shape (n + 1,).
@@ -122,6 +122,8 @@ class Prediction:
         Robust prior, the same without the vague component, and vague prior, without duplicates.
     designs
         Design by prior and size, if there is a null.
+    interval_prob
+        Probability of the intervals.
     """
 
     cohort: PlannedCohort
@@ -135,6 +137,7 @@ class Prediction:
     robust_weight: float
     priors: tuple[Prior, ...]
     designs: tuple[tuple[str, SingleArmDesign], ...]
+    interval_prob: float
 
     @property
     def notes(self) -> list[str]:
@@ -227,12 +230,13 @@ class Prediction:
                 "patients": cohort.patients,
                 "seen": cohort.seen,
             },
+            "interval_prob": self.interval_prob,
             "rate": self.rate,
             "planned": list(self.planned),
             "exceeding": list(self.exceeding),
             "intervals": list(self.intervals),
             "steady": {"n": self.steady, "share": STEADY_SHARE},
-            "priors": [prior.as_record() for prior in self.priors],
+            "priors": [prior.as_record(prob=self.interval_prob) for prior in self.priors],
             "robust_weight": self.robust_weight,
             "mixture": {
                 "divergence": self.fitted.divergence,
@@ -272,7 +276,7 @@ def predict(
     null, threshold
         Decision rule, both strictly between 0 and 1; without a null there is no design.
     """
-    rates = cohort.rates
+    rates, prob = cohort.rates, fit.interval_prob
     strata = strata_of(rates)
     responders = {n: responder_probabilities(strata, n) for n in sizes}
     fitted = fit_mixture(rates)
@@ -285,16 +289,17 @@ def predict(
     )
     return Prediction(
         cohort=cohort,
-        rate=summarise(rates) | dict(error_columns_of(fit)(rates)),
-        planned=tuple(_observed(n, probabilities) for n, probabilities in responders.items()),
+        rate=summarise(rates, prob=prob) | dict(error_columns_of(fit)(rates)),
+        planned=tuple(_observed(n, probabilities, prob) for n, probabilities in responders.items()),
         responders=responders,
         exceeding=tuple(_exceeding(fit, rates, above, sizes)),
-        intervals=tuple(_intervals(strata, sorted({*SHOWN_SIZES, *sizes}))),
-        steady=steady_size(strata, STEADY_SHARE),
+        intervals=tuple(_intervals(strata, sorted({*SHOWN_SIZES, *sizes}), prob)),
+        steady=steady_size(strata, STEADY_SHARE, prob),
         fitted=fitted,
         robust_weight=robust_weight,
         priors=priors,
         designs=designs,
+        interval_prob=prob,
     )
 
 
@@ -309,8 +314,8 @@ def _priors(mixture: BetaMixture, robust_weight: float) -> Iterator[Prior]:
         yield Prior(name, prior, effective_sample_sizes(prior))
 
 
-def _observed(n: int, probabilities: Array) -> dict[str, Any]:
-    low, high = count_interval(probabilities)
+def _observed(n: int, probabilities: Array, prob: float) -> dict[str, Any]:
+    low, high = count_interval(probabilities, prob)
     return {
         "n": n,
         "mean": float(probabilities @ np.arange(n + 1)),
@@ -322,9 +327,9 @@ def _observed(n: int, probabilities: Array) -> dict[str, Any]:
     }
 
 
-def _intervals(strata: RateStrata, sizes: Iterable[int]) -> Iterator[dict[str, Any]]:
+def _intervals(strata: RateStrata, sizes: Iterable[int], prob: float) -> Iterator[dict[str, Any]]:
     for n in sizes:
-        yield _observed(n, responder_probabilities(strata, n)) | {"narrowing": narrowing(strata, n)}
+        yield _observed(n, responder_probabilities(strata, n), prob) | {"narrowing": narrowing(strata, n, prob)}
 
 
 def _exceeding(fit: Fit, rates: Array, above: Sequence[float], sizes: Sequence[int]) -> Iterator[dict[str, Any]]:

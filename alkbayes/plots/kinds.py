@@ -90,7 +90,8 @@ def _comparison(run: "RunTables") -> list["Figure"]:
     from alkbayes.classical.pooling.methods import ALL_METHODS
     from alkbayes.plots.figures.comparison import comparison
 
-    return comparison(run.pooled, pool_table(run.evidence, by=(), methods=ALL_METHODS), run.caption)
+    classical = pool_table(run.evidence, by=(), methods=ALL_METHODS, prob=run.caption.interval_prob)
+    return comparison(run.pooled, classical, run.caption)
 
 
 def _funnel(run: "RunTables") -> list["Figure"]:
@@ -149,7 +150,10 @@ def _sensitivity(run: "RunTables") -> list["Figure"]:
             f"{run.folder}: the sensitivity of this run was not computed yet. First: "
             f"{command_for('sensitivity', run.folder)}"
         )
-    return sensitivity(kept["sensitivity"]["alternatives"], run.caption, trials=run.trials)
+    found = kept["sensitivity"]
+    # Alternatives have the intervals that they were fitted with.
+    caption = replace(run.caption, interval_prob=found["interval_prob"])
+    return sensitivity(found["alternatives"], caption, trials=run.trials)
 
 
 def _sequence(run: "RunTables") -> list["Figure"]:

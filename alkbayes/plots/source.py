@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from alkbayes.estimates.results import Results
     from alkbayes.evidence.table import Evidence
     from alkbayes.inference.fit import Fit
     from alkbayes.runs.document import FitDocument, RunDocument
@@ -34,11 +35,14 @@ class RunTables:
     folder
         Folder of the run.
     document
-        Document from :func:`alkbayes.runs.run.read_run`.
+        Document from :func:`alkbayes.runs.run.read_run_at`.
+    made
+        Results of the run made anew for intervals of another probability; None for those of the run.
     """
 
     folder: Path
     document: "RunDocument"
+    made: "Results | None" = None
 
     @property
     def pooled(self) -> "pd.DataFrame":
@@ -60,6 +64,8 @@ class RunTables:
         """As :func:`alkbayes.estimates.rates.cohort_table`."""
         import pandas as pd
 
+        if self.made is not None:
+            return self.made.cohorts
         # A cohort may be named "NA" or "007".
         table = pd.read_csv(self.folder / "cohorts.csv", dtype=str, keep_default_na=False)
         kinds = dict.fromkeys(NUMBERS & set(table), "float64") | dict.fromkeys(COUNTS, "int64")
@@ -87,7 +93,7 @@ class RunTables:
         """Whole fit, for figures that need draws."""
         from alkbayes.runs.run import read_fit
 
-        return read_fit(self.folder)
+        return read_fit(self.folder, prob=self.document["interval_prob"])
 
     @property
     def caption(self) -> Caption:
@@ -103,7 +109,7 @@ class RunTables:
         notes = [note for note in notes_in(document) if note.kind is not NoteKind.NOT_RANDOMISED]
         notes.sort(key=lambda note: note.kind is not NoteKind.RECONSTRUCTION)
         said = (note.text if note.text.endswith((".", ")")) else f"{note.text}." for note in notes)
-        return Caption((made_of, *said), warning(document), outcome)
+        return Caption((made_of, *said), warning(document), outcome, document["interval_prob"])
 
 
 def _frame(rows: "Sequence[Mapping[str, object]]") -> "pd.DataFrame":

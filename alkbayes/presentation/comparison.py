@@ -5,7 +5,7 @@ from typing import Any
 
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import shown
-from alkbayes.text.wording import figure, headline
+from alkbayes.text.wording import figure, headline, level_text
 
 type Document = Mapping[str, Any]
 """Value of `comparison` in `compare --json`."""
@@ -50,7 +50,12 @@ def stacked_rows(found: Document) -> ReaderTable:
         rows.append((shown(number),))
         rows += [_stacked(row) for row in found["stacked"] if row["number"] == number]
     weights = f"(stacked): the mixture of the runs' posteriors with the weights by {found['weights_by']}."
-    return ReaderTable("Headline numbers; rates in %", ("", "median", "95 % interval"), tuple(rows), notes=(weights,))
+    return ReaderTable(
+        "Headline numbers; rates in %",
+        ("", "median", f"{level_text(found['interval_prob'])} interval"),
+        tuple(rows),
+        notes=(weights,),
+    )
 
 
 def _elpd(row: Document) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 from alkbayes.criticism.diagnosis import Diagnosis
 from alkbayes.presentation.tables import ReaderTable, Sentence
 from alkbayes.text.names import shown
-from alkbayes.text.wording import figure, percent, percent_interval, ratio, unsigned_zero
+from alkbayes.text.wording import figure, level_text, percent, percent_interval, ratio, unsigned_zero
 
 DIVERGENT = 3
 """Parameters named in a report of divergent transitions."""
@@ -33,12 +33,13 @@ def divergence_sentences(found: Diagnosis) -> Iterator[Sentence]:
 def headline_rows(found: Diagnosis) -> ReaderTable:
     """Return the headline numbers with the quality of their draws."""
     reported = [row for row in found.as_record()["quantities"] if row["kind"] == "reported"]
-    headline = [row for row in reported if row["headline"]]
+    headline, level = [row for row in reported if row["headline"]], level_text(found.interval_prob)
     return quantity_rows(
         f"Headline numbers, {len(headline)} of {len(reported)} reported ones; rates and differences in percent",
         headline,
+        prob=found.interval_prob,
         notes=(
-            "error: Monte Carlo standard error, of the median and of the worse end of the 95 % interval.",
+            f"error: Monte Carlo standard error, of the median and of the worse end of the {level} interval.",
             "Decimals shown are those that the errors support.",
         ),
     )
@@ -47,7 +48,7 @@ def headline_rows(found: Diagnosis) -> ReaderTable:
 def parameter_rows(found: Diagnosis) -> ReaderTable:
     """Return every parameter with the quality of its draws."""
     rows = [row for row in found.as_record()["quantities"] if row["kind"] == "parameter"]
-    return quantity_rows("Parameters, on the scale of the model", rows)
+    return quantity_rows("Parameters, on the scale of the model", rows, prob=found.interval_prob)
 
 
 def fewest_rows(found: Diagnosis, most: int) -> ReaderTable:
@@ -55,18 +56,21 @@ def fewest_rows(found: Diagnosis, most: int) -> ReaderTable:
     rows = [row for row in found.as_record()["quantities"] if row["kind"] == "parameter"]
     fewest = sorted(rows, key=lambda row: min(row["ess_bulk"] or 0.0, row["ess_tail"] or 0.0))[:most]
     title = f"Parameters with the fewest effective draws, {len(fewest)} of {len(rows)}, on the scale of the model"
-    return quantity_rows(title, fewest)
+    return quantity_rows(title, fewest, prob=found.interval_prob)
 
 
-def quantity_rows(title: str, rows: Iterable[Mapping[str, Any]], *, notes: tuple[str, ...] = ()) -> ReaderTable:
+def quantity_rows(
+    title: str, rows: Iterable[Mapping[str, Any]], *, prob: float, notes: tuple[str, ...] = ()
+) -> ReaderTable:
     """Return numbers with Monte Carlo errors, and R-hat and effective sample sizes of their draws.
 
     `rows` are `quantities` of :meth:`alkbayes.criticism.diagnosis.Diagnosis.as_record`; without R-hat that column is
-    absent. Rates and differences are in percent, with errors of the median and of the worse end of the interval.
+    absent. Rates and differences are in percent, with errors of the median and of the worse end of the interval,
+    whose probability is `prob`.
     """
     listed = list(rows)
     chains = any(row["rhat"] is not None for row in listed)
-    headings = ("", "median (95 %)", "error", *(["R-hat"] if chains else []), "bulk\nESS", "tail\nESS")
+    headings = ("", f"median ({level_text(prob)})", "error", *(["R-hat"] if chains else []), "bulk\nESS", "tail\nESS")
     return ReaderTable(title, headings, tuple(_cells(row, chains=chains) for row in listed), notes=notes)
 
 

@@ -14,6 +14,7 @@ from alkbayes.text.wording import (
     counted,
     decimals_of,
     difference,
+    level_text,
     limits,
     new_cohort,
     percent,
@@ -62,7 +63,6 @@ SIDE_PREDICTED = (
     f"the combination of levels; {WHOLLY_PREDICTED} for all of them (contrasts.csv has the shares)"
 )
 """Meaning of the marks of contrasts."""
-MEDIANS = "Estimates of the model are posterior medians with equal-tailed 95 % intervals."
 WHOLE_PERCENTS = "Whole percentages: the Monte Carlo error does not support a decimal; more draws would."
 
 
@@ -102,6 +102,12 @@ def unit_of(document: Document) -> str | None:
     return None if unit is None else declared_in(document).name(unit)
 
 
+def medians_sentence(document: Document) -> str:
+    """Return what the model's estimates and intervals are."""
+    level = level_text(document["interval_prob"])
+    return f"Estimates of the model are posterior medians with equal-tailed {level} intervals."
+
+
 def varying_units(document: Document) -> str:
     """Return the units that an average is over: cohorts, and what they are nested in if the model tells these apart."""
     unit = document["heterogeneity_unit"]
@@ -127,7 +133,12 @@ def heterogeneity_rows(document: Document) -> ReaderTable:
             rows.append((name, f"{percent(row['median'], digits)} %", f"{interval} %", meaning))
         else:
             rows.append((name, *size(row), meaning))
-    return ReaderTable("Heterogeneity", ("", "median", "95 % interval", "what it is"), tuple(rows), words=(3,))
+    return ReaderTable(
+        "Heterogeneity",
+        ("", "median", f"{level_text(document['interval_prob'])} interval", "what it is"),
+        tuple(rows),
+        words=(3,),
+    )
 
 
 def contrast_rows(document: Document) -> list[ReaderTable]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, Title, not_converged, rows_by
 from alkbayes.text.digits import supported_decimals
 from alkbayes.text.names import level_name, shown
-from alkbayes.text.wording import difference, rate_text
+from alkbayes.text.wording import difference, level_text, rate_text
 
 if TYPE_CHECKING:
     from alkbayes.analyses.intracranial_record import IntracranialRecord
@@ -65,11 +65,16 @@ def _rates(record: "IntracranialRecord") -> ReaderTable:
         ("", *sides),
         tuple(rows),
         notes=(
-            "k: cohorts, then responders/patients. In brackets: 95 % credible intervals.",
+            f"k: cohorts, then responders/patients. {_brackets(record)}",
             "systemic: all patients of a cohort; intracranial: those with measurable brain lesions.",
             "typical: a cohort in the middle; mean: the average over cohorts.",
         ),
     )
+
+
+def _brackets(record: "IntracranialRecord") -> str:
+    """Return what the intervals in brackets are."""
+    return f"In brackets: {level_text(record['interval_prob'])} credible intervals."
 
 
 def _counts(row: Row) -> str:
@@ -89,7 +94,7 @@ def _contrasts(record: "IntracranialRecord") -> Iterator[ReaderTable]:
             (alternative, *(_difference(found[name]) if name in found else "–" for name in names))
             for (alternative,), found in rows_by(rows, "alternative", "contrast").items()
         ),
-        notes=("In brackets: 95 % credible intervals. P: probability that the first does better.",),
+        notes=(f"{_brackets(record)} P: probability that the first does better.",),
     )
 
 

@@ -26,6 +26,7 @@ from alkbayes.text.wording import (
     decimals_of,
     difference,
     joined,
+    level_text,
     limits,
     new_cohort,
     percent,
@@ -36,11 +37,10 @@ from alkbayes.text.wording import (
     ratio,
     size_text,
 )
-from alkbayes.vocabulary import ALL, INTERVAL_PROB
+from alkbayes.vocabulary import ALL
 
 MOST_LEVELS = 5
 """Maximum levels of the first effect listed one by one; of more, only the lowest and highest."""
-PROB = f"{100 * INTERVAL_PROB:.0f} %"
 PREDICTED = {PARTLY_PREDICTED: "predicted for some of these {o.units}", WHOLLY_PREDICTED: "predicted for all of these"}
 """Meanings of the marks of levels."""
 
@@ -59,9 +59,10 @@ def _results(document: Document) -> Iterator[tuple[str, str]]:
     columns = dict.fromkeys(row["group"] for row in document["pooled"] if row["group"] != ALL and not is_pair(row))
     overall = pooled[ALL, ALL]
     middle, interval = rate(overall["mean"])
+    level = level_text(document["interval_prob"])
     told = (
-        f"{middle} % on average ({PROB} credible interval {interval}); {limits(overall['next_cohort'])} % in "
-        f"{new_cohort(unit_of(document))} ({PROB} prediction interval)."
+        f"{middle} % on average ({level} credible interval {interval}); {limits(overall['next_cohort'])} % in "
+        f"{new_cohort(unit_of(document))} ({level} prediction interval)."
     )
     if not cohorts_vary(document):
         told += f" {NO_VARIANCE}"

@@ -6,7 +6,7 @@ from typing import Any
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import shown
-from alkbayes.text.wording import counted, figure, headline, moved_by, p_value, percent, percent_interval
+from alkbayes.text.wording import counted, figure, headline, level_text, moved_by, p_value, percent, percent_interval
 
 type Document = Mapping[str, Any]
 """Value of `outliers` or `by_trial` in `outliers --json`."""
@@ -30,16 +30,16 @@ def outlier_parts(found: Document, outcome: Outcome) -> Iterator[Part]:
 
 def outlier_rows(found: Document, outcome: Outcome) -> ReaderTable:
     """Return the least expected cohorts, and all marked ones, with their predictions from the others."""
-    rows = found["cohorts"]
+    rows, level = found["cohorts"], level_text(found["interval_prob"])
     chosen = [row for place, row in enumerate(rows) if place < SHOWN or row["outlying"]]
     marked = any(row["outlying"] for row in chosen)
     return ReaderTable(
         title=f"The {len(chosen)} least expected of {counted(len(rows), 'cohort')}; rates in %",
-        headings=("cohort", outcome.events, "observed", "predicted", "95 %", "p", "elpd", "k"),
+        headings=("cohort", outcome.events, "observed", "predicted", level, "p", "elpd", "k"),
         rows=tuple(_outlier(row, marked=marked) for row in chosen),
         notes=(
             *_others([row["p"] for row in rows if row not in chosen]),
-            "predicted: what the others give, those of its trial too: median and 95 % interval.",
+            f"predicted: what the others give, those of its trial too: median and {level} interval.",
             f"p: two-sided mid-p-value of the {outcome.events} in that prediction.",
             f"k: Pareto k of the weights without it; above {found['good_k']:.1f}, it is refitted, and exact.",
             *(["*: beyond chance among so many comparisons (Benjamini-Hochberg, 0.05)."] if marked else []),

@@ -12,6 +12,7 @@ from alkbayes.text.wording import (
     MONTH_DECIMALS,
     SHARE_DECIMALS,
     decimals_of,
+    level_text,
     months,
     percent,
     percent_interval,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from alkbayes.analyses.pfs import PfsRecord
 
 POOLED_NOTES = (
-    "mean of medians: weighted by patients, as reviews print it; 95 % bootstrap confidence interval over trials.",
-    "typical: a cohort in the middle of the distribution, with its 95 % credible interval.",
+    "mean of medians: weighted by patients, as reviews print it; {level} bootstrap confidence interval over trials.",
+    "typical: a cohort in the middle of the distribution, with its {level} credible interval.",
     "mean: the average over trials and cohorts, with its credible interval.",
     "next cohort: prediction interval, where the median of a new cohort of a new trial may lie.",
     "k: cohorts with a median + cohorts whose median was not reached, which enter the model as bounds.",
@@ -94,7 +95,7 @@ def _pooled(record: "PfsRecord") -> ReaderTable:
         "Median progression-free survival, months",
         ("", "k", "patients", "mean of medians", "typical", "mean", "next cohort"),
         tuple(_under_titles(cells, _declared(record))),
-        notes=POOLED_NOTES,
+        notes=tuple(note.format(level=level_text(record["interval_prob"])) for note in POOLED_NOTES),
     )
 
 
@@ -148,7 +149,7 @@ def _heterogeneity(record: "PfsRecord") -> Iterator[ReaderTable]:
             text = f"{percent(row['median'], SHARE_DECIMALS)} % ({interval})"
         rows.append((shown(row["parameter"]), text))
     if rows:
-        headings = ("", "median (95 % credible interval)")
+        headings = ("", f"median ({level_text(record['interval_prob'])} credible interval)")
         title = "Heterogeneity, SDs of log months"
         yield ReaderTable(title, headings, tuple(rows), notes=(EXPLAINED,))
 

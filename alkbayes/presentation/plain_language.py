@@ -28,16 +28,15 @@ from alkbayes.text.wording import (
     counted,
     difference_size,
     joined,
+    level_text,
     limits,
     new_cohort,
     percent,
     percent_interval,
     rate,
 )
-from alkbayes.vocabulary import ALL, INTERVAL_PROB, joined_key
+from alkbayes.vocabulary import ALL, SETTLED, joined_key
 
-TAIL = (1 - INTERVAL_PROB) / 2
-"""Probability of either sign below which a difference is settled."""
 MOST_NAMED = 4
 """Differences of one effect described one by one; more are counted."""
 MOST_LEVELS = 6
@@ -49,8 +48,6 @@ MUCH_PREDICTED = 0.25
 NOT_OBSERVED = ", predicted and not observed"
 APART = 1.5
 """Ratio of the widths of prediction interval and interval of the mean from which cohorts are said to differ."""
-
-PROB = f"{100 * INTERVAL_PROB:.0f}"
 
 NOT_TO_BE_USED = "The posterior of this analysis failed its convergence gate, so that none of its numbers may be used"
 CAUTION = (
@@ -91,10 +88,11 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
     )
     yield [counts]
     middle, interval = rate(overall["mean"])
+    level = level_text(document["interval_prob"])
     mix = f" for the mix of these {outcome.units}" if len(pooled) > 1 else ""
     average = (
-        f"Averaged over {varying_units(document)}{mix}, the {outcome.label} is {middle} % ({PROB} % credible interval "
-        f"{interval} %): given the model and its priors, the average lies in that interval with {PROB} % probability."
+        f"Averaged over {varying_units(document)}{mix}, the {outcome.label} is {middle} % ({level} credible interval "
+        f"{interval} %): given the model and its priors, the average lies in that interval with {level} probability."
     )
     yield [average, *_next_cohort(document, overall, outcome), *_crude(document, overall)]
     contrasts = contrasts_by_column(document)
@@ -149,8 +147,8 @@ def _next_cohort(document: Document, overall: Mapping[str, PooledRow], outcome: 
     ends = limits(following, between=" and ")
     lead = "Individual cohorts vary more than that interval suggests: the" if times >= APART else "The"
     yield (
-        f"{lead} {outcome.rate} of {new_cohort(unit_of(document))} may lie between {ends} % ({PROB} % "
-        f"prediction interval), a range {times:.1f} times as wide."
+        f"{lead} {outcome.rate} of {new_cohort(unit_of(document))} may lie between {ends} % ("
+        f"{level_text(document['interval_prob'])} prediction interval), a range {times:.1f} times as wide."
     )
     if not cohorts_vary(document):
         yield NO_VARIANCE
@@ -163,7 +161,8 @@ def _crude(document: Document, overall: Mapping[str, PooledRow]) -> Iterator[str
     times = _width(overall["mean"]) / _width(row)
     narrower = f" and is {times:.1f} times narrower" if round(times, 1) > 1 else ""
     yield (
-        f"Adding up all {outcome_of(document).units} gives {percent(row['estimate'])} % ({PROB} % confidence interval "
+        f"Adding up all {outcome_of(document).units} gives {percent(row['estimate'])} % ("
+        f"{level_text(document['interval_prob'])} confidence interval "
         f"{percent_interval(row['low'], row['high'])} %), which ignores the differences between cohorts{narrower}."
     )
 
@@ -221,7 +220,7 @@ def _differences(
     title = _titles(column, outcome)[1]
     # Rates may be over each level's own patients, differences are over the same ones: they need not agree.
     mix = ", compared over the same mix of the other columns," if others else ""
-    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
+    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < 1 - SETTLED]
     if not settled:
         none = "The difference" if len(rows) == 1 else f"None of the {len(rows)} differences"
         yield f"{none} between {title}{mix} is {'not ' if len(rows) == 1 else ''}settled: either sign remains possible."
@@ -250,7 +249,7 @@ def _along(
     """Return sentences on a number: how the rate changes with it where the sign is settled."""
     differences = (scales["risk_difference"] for scales in contrasts.values())
     rows = [row for row in differences if not compares_slopes(row, levels)]
-    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < TAIL]
+    settled = [row for row in rows if min(row["prob_better"], 1 - row["prob_better"]) < 1 - SETTLED]
     title = outcome.declared.heading(column)
     if not settled:
         alone = f"Whether the rate rises or falls with {title} is not settled."

@@ -7,17 +7,25 @@ from alkbayes.classical.pooling.disagreements import POINTS, WIDTH_RATIO
 from alkbayes.evidence.declared import NOTHING, Declared
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import level_name
-from alkbayes.text.wording import counted, percent, percent_interval, signed, variance
+from alkbayes.text.wording import counted, level_text, percent, percent_interval, signed, variance
 from alkbayes.vocabulary import ALL
 
 type Row = Mapping[str, Any]
 """Row of `pool_table` or `disagreements`."""
 
-NUMBERS = ("rate, %", "95 % CI", "prediction", "tau²", "I², %")
+
+def number_headings(prob: float) -> tuple[str, ...]:
+    """Return the headings of :func:`numbers`, of intervals of a probability."""
+    return "rate, %", f"{level_text(prob)} CI", "prediction", "tau²", "I², %"
 
 
-def pool_rows(rows: Sequence[Row], marks: Mapping[str, str], declared: Declared = NOTHING) -> ReaderTable:
-    """Return each method's result for each group, with the mark of its note if notes are marked."""
+def pool_rows(
+    rows: Sequence[Row], marks: Mapping[str, str], declared: Declared = NOTHING, *, prob: float
+) -> ReaderTable:
+    """Return each method's result for each group, with the mark of its note if notes are marked.
+
+    `prob` is the probability of the intervals.
+    """
     cells: list[tuple[str, ...]] = []
     titled = None
     for row in rows:
@@ -26,7 +34,7 @@ def pool_rows(rows: Sequence[Row], marks: Mapping[str, str], declared: Declared 
             counts = f"{row['responders']:,}/{row['patients']:,}"
             cells.append((f"{_name(row, declared)}: {counted(row['k'], 'cohort')}, {counts}",))
         cells.append((f" {row['method']}", *numbers(row), *([marks.get(row["note"], "")] if marks else [])))
-    headings = ("method", *NUMBERS, *(["note"] if marks else []))
+    headings = ("method", *number_headings(prob), *(["note"] if marks else []))
     return ReaderTable("Pooled by classical methods", headings, tuple(cells))
 
 

@@ -11,6 +11,7 @@ from alkbayes.text.wording import (
     capitalised,
     counted,
     figure,
+    level_text,
     new_cohort,
     percent,
     percent_interval,
@@ -54,10 +55,11 @@ def cohort_sentences(found: Prediction) -> Iterator[Sentence]:
 def rate_rows(found: Prediction) -> ReaderTable:
     """Return the true rate of the planned cohort and the predicted observed rates, in percent."""
     rate, places, outcome = found.rate, planned_decimals(found.rate), found.cohort.outcome
+    level = level_text(found.interval_prob)
     true = (percent(rate["mean"], places), percent(rate["median"], places), percent(rate["sd"], places))
     return ReaderTable(
         title=f"{capitalised(outcome.rate)} of the planned cohort, %",
-        headings=("", "mean", "median", "SD", "95 % prediction\ninterval", outcome.events),
+        headings=("", "mean", "median", "SD", f"{level} prediction\ninterval", outcome.events),
         rows=(
             ("true rate of the cohort", *true, percent_interval(rate["low"], rate["high"], places), ""),
             *(
@@ -76,7 +78,7 @@ def rate_rows(found: Prediction) -> ReaderTable:
             f"true rate: the rate behind the planned cohort's {outcome.events} (next_cohort of the run).",
             (
                 f"observed: {outcome.events} over {outcome.units}, which vary around the true rate by chance; as "
-                "counts are whole numbers, the interval covers 95 % or more."
+                f"counts are whole numbers, the interval covers {level} or more."
             ),
         ),
     )
@@ -102,9 +104,9 @@ def interval_rows(found: Prediction) -> ReaderTable:
     planned = {row["n"] for row in found.planned}
     rate, outcome = found.rate, found.cohort.outcome
     half = with_article(outcome.event)
-    true = percent_interval(rate["low"], rate["high"], planned_decimals(rate))
+    true, level = percent_interval(rate["low"], rate["high"], planned_decimals(rate)), level_text(found.interval_prob)
     return ReaderTable(
-        title=f"95 % prediction interval of the observed {outcome.rate} by size of the cohort, %",
+        title=f"{level} prediction interval of the observed {outcome.rate} by size of the cohort, %",
         headings=("", outcome.events, "observed rate", "narrower if doubled"),
         rows=(
             *(
@@ -139,11 +141,11 @@ def prior_rows(found: Prediction) -> ReaderTable:
     """Return priors for the trial's own analysis, with their densities below the table."""
     fitted, units = found.fitted, found.cohort.outcome.units
     # A fitted prior is only as precise as the draws.
-    places = planned_decimals(found.rate)
-    records = [prior.as_record() for prior in found.priors]
+    places, level = planned_decimals(found.rate), level_text(found.interval_prob)
+    records = [prior.as_record(prob=found.interval_prob) for prior in found.priors]
     return ReaderTable(
         title="Meta-analytic-predictive (MAP) prior for the trial's own analysis",
-        headings=("", "mean, %", "SD, %", "95 % interval, %", "ESS: ELIR", "moment", "Morita"),
+        headings=("", "mean, %", "SD, %", f"{level} interval, %", "ESS: ELIR", "moment", "Morita"),
         rows=tuple(
             (
                 row["prior"],
@@ -161,7 +163,10 @@ def prior_rows(found: Prediction) -> ReaderTable:
                 f"6), by EM on {found.cohort.rates.size:,} draws of the true rate; its distribution function is within "
                 f"{percent(fitted.distance, 2)} points of theirs, Kullback-Leibler divergence {fitted.divergence:.4f}."
             ),
-            "95 % interval: equal-tailed, of the true rate under the prior; the MAP prior approximates the one above.",
+            (
+                f"{level} interval: equal-tailed, of the true rate under the prior; the MAP prior approximates the one "
+                "above."
+            ),
             f"ESS: effective sample size of the prior, in {units}; of the three, ELIR is predictively consistent.",
         ),
     )

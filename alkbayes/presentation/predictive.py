@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alkbayes.criticism.predictive import PosteriorChecks, PriorChecks, Scale, Statistic
+from alkbayes.criticism.predictive import INNER_PROB, PosteriorChecks, PriorChecks, Scale, Statistic
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import level_name, shown
 from alkbayes.text.wording import (
     counted,
     figure,
+    level_text,
     new_cohort,
     p_equals,
     percent,
@@ -34,24 +35,26 @@ def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
     for kind, p in reversed(list(found.uniform.items())):
         if p is not None:
             yield Sentence(f"Calibration over {cohorts}, {kind}: {_calibrated(kind, p)}")
-    yield statistic_rows(found.statistics)
+    yield statistic_rows(found.statistics, prob=found.interval_prob)
     yield cohort_rows(found)
 
 
 def prior_parts(found: PriorChecks) -> Iterator[Part]:
     """Yield the prior predictions."""
-    yield statistic_rows(found.statistics, of=", replicated from the priors")
+    yield statistic_rows(found.statistics, prob=found.interval_prob, of=", replicated from the priors")
     yield cell_rows(found)
 
 
 def cohort_rows(found: PosteriorChecks) -> ReaderTable:
     """Return the cohorts with the most extreme rates for their profile, in percent."""
-    rows = found.as_record()["cohorts"]
+    rows, level = found.as_record()["cohorts"], level_text(found.interval_prob)
+    # Once, where it is the interval asked for.
+    inner = [] if found.interval_prob == INNER_PROB else [f"new, {level_text(INNER_PROB)}"]
     extreme = sorted(rows, key=lambda row: min(row["new_pit"], 1 - row["new_pit"]))[:SHOWN]
     return ReaderTable(
         title=f"Cohorts with the most extreme rates for their profile, {len(extreme)} of {len(rows)}; %",
-        headings=("cohort", "n", "observed", "new, 95 %", "new, 90 %", "PIT", "same, 95 %"),
-        rows=tuple(map(_cohort, extreme)),
+        headings=("cohort", "n", "observed", f"new, {level}", *inner, "PIT", f"same, {level}"),
+        rows=tuple(_cohort(row, inner=bool(inner)) for row in extreme),
         notes=(
             "PIT: probability of a lower rate in a new such cohort; evenly spread over 0 to 1 if the model is right.",
             "*: outside the 90 % interval, as 1 of 10 cohorts should be. The CSV has all cohorts.",
@@ -65,7 +68,16 @@ def cell_rows(found: PriorChecks) -> ReaderTable:
     outside = [] if all(row["inside"] for row in rows) else ["*: outside the interval."]
     return ReaderTable(
         title=f"Crude {outcome.rate} of each cell, predicted by the priors for the same cohorts; %",
-        headings=("cell", "k", outcome.units, "observed", "median", "95 %", "below 5", "above 95"),
+        headings=(
+            "cell",
+            "k",
+            outcome.units,
+            "observed",
+            "median",
+            level_text(found.interval_prob),
+            "below 5",
+            "above 95",
+        ),
         rows=tuple(map(_cell, rows)),
         notes=(
             "below 5, above 95: probability in percent that the cell's rate is below 5 or above 95 %.",
@@ -74,8 +86,11 @@ def cell_rows(found: PriorChecks) -> ReaderTable:
     )
 
 
-def statistic_rows(statistics: Sequence[Statistic], *, of: str = "") -> ReaderTable:
-    """Return each statistic as observed and replicated, new cohorts before the same ones again."""
+def statistic_rows(statistics: Sequence[Statistic], *, prob: float, of: str = "") -> ReaderTable:
+    """Return each statistic as observed and replicated, new cohorts before the same ones again.
+
+    `prob` is the probability of the intervals.
+    """
     several = len({each.kind for each in statistics}) > 1
     rows = []
     for name in dict.fromkeys(each.name for each in statistics):
@@ -90,7 +105,7 @@ def statistic_rows(statistics: Sequence[Statistic], *, of: str = "") -> ReaderTa
                     f"{share_of_draws(each.p)}{'*' if each.unusual else ' '}",
                 )
             )
-    headings = ("", "observed", *(["of"] if several else []), "replicated, 95 %", "p")
+    headings = ("", "observed", *(["of"] if several else []), f"replicated, {level_text(prob)}", "p")
     notes = (*_meanings(statistics), READING)
     return ReaderTable(f"Test statistics of the whole table{of}", headings, tuple(rows), notes=notes)
 
@@ -119,14 +134,14 @@ def _calibrated(kind: str, p: float) -> str:
     return f"{p_equals(p)}. No evidence against uniform PIT values."
 
 
-def _cohort(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _cohort(row: Mapping[str, Any], *, inner: bool) -> tuple[str, ...]:
     outside = not row["new_low90"] <= row["observed"] <= row["new_high90"]
     return (
         shown(row["cohort_id"]),
         f"{row['n']:,}",
         f"{percent(row['observed'])}{'*' if outside else ' '}",
         percent_interval(row["new_low"], row["new_high"], 0),
-        percent_interval(row["new_low90"], row["new_high90"], 0),
+        *([percent_interval(row["new_low90"], row["new_high90"], 0)] if inner else []),
         figure(row["new_pit"], 3),
         percent_interval(row["same_low"], row["same_high"], 0),
     )

@@ -12,20 +12,24 @@ from alkbayes.text.wording import (
     beside_error,
     capitalised,
     figure,
+    level_text,
     p_value,
     percent,
     percent_interval,
     ratio_figure,
 )
 
+CI = "CI"
+"""Key of the interval among headings, shown with its probability."""
 MOST_DECIMALS = 8
 """Maximum decimals of an odds ratio."""
 
 
-def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[str] = ()) -> ReaderTable:
+def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, prob: float, without: Collection[str] = ()) -> ReaderTable:
     """Return the coefficients, leaving out odds ratios if there are none, and the columns `without`.
 
-    "SE", "odds ratio" and "95 % CI" may be left out; name, estimate and p are always shown.
+    `prob` is the probability of the intervals. "SE", "odds ratio" and `CI` may be left out; name, estimate and p are
+    always shown.
     """
     cells = [_cells(row) for row in rows]
     headings = [
@@ -35,7 +39,7 @@ def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[s
     ]
     return ReaderTable(
         "",
-        ("coefficient", *headings),
+        ("coefficient", *(f"{level_text(prob)} CI" if heading == CI else heading for heading in headings)),
         tuple(
             (row["name"].replace("\n", "\\n"), *(texts[heading] for heading in headings))
             for row, texts in zip(rows, cells, strict=True)
@@ -43,7 +47,7 @@ def coefficient_rows(rows: Sequence[Mapping[str, Any]], *, without: Collection[s
     )
 
 
-def rate_rows(predictions: Sequence[Mapping[str, Any]], outcome: Outcome) -> ReaderTable:
+def rate_rows(predictions: Sequence[Mapping[str, Any]], outcome: Outcome, *, prob: float) -> ReaderTable:
     """Return the rates at values of moderators, in percent; an asterisk marks an extrapolation."""
     columns = [*predictions[0]["at"]]
     rows = [
@@ -60,7 +64,7 @@ def rate_rows(predictions: Sequence[Mapping[str, Any]], outcome: Outcome) -> Rea
     first, *others = map(shown, columns)
     return ReaderTable(
         f"{capitalised(outcome.label)} at values of moderators, %",
-        (first, *others, "rate", "95 % CI", "next cohort"),
+        (first, *others, "rate", f"{level_text(prob)} CI", "next cohort"),
         tuple(rows),
         words=tuple(range(1, len(columns))),
     )
@@ -78,7 +82,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "estimate": estimate,
         "SE": error,
-        "95 % CI": "–" if row["low"] is None or row["high"] is None else f"{low} to {high}",
+        CI: "–" if row["low"] is None or row["high"] is None else f"{low} to {high}",
         "p": p_value(row["p"]),
         "odds ratio": ratio,
     }

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 from alkbayes.analyses.resistance import after_words
 from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, rows_by
 from alkbayes.text.names import shown
-from alkbayes.text.wording import limits, percent, percent_interval, rate_text, size_text
+from alkbayes.text.wording import level_text, limits, percent, percent_interval, rate_text, size_text
 
 if TYPE_CHECKING:
     from alkbayes.analyses.resistance import ResistanceRecord
 
-INTERVALS = "exact, Jeffreys: 95 % confidence intervals."
 BESIDE = "(beside)"
 """Mark of a row of samples counted in another row."""
 ALONE = "*"
@@ -60,14 +59,14 @@ def _rows(record: "ResistanceRecord") -> ReaderTable:
         ("after", "assay", "with / samples", "%", "exact", "Jeffreys", "note"),
         tuple(cells),
         words=(1,),
-        notes=(INTERVALS, *([] if all(row["counted"] for row in record["rows"]) else [beside]), *remarks),
+        notes=(_intervals(record), *([] if all(row["counted"] for row in record["rows"]) else [beside]), *remarks),
     )
 
 
 def _prevalence(record: "ResistanceRecord") -> ReaderTable:
     cells: list[tuple[str, ...]] = []
     keys = ("mutation_set", "assay", "after_generation", "estimand")
-    previous = None
+    previous, level = None, level_text(record["interval_prob"])
     for (mutations, assay, generation), estimands in rows_by(record["prevalence"], *keys).items():
         if (mutations, assay) != previous:
             cells.append((f"{_plain(mutations)}, {_plain(assay)}",))
@@ -87,8 +86,8 @@ def _prevalence(record: "ResistanceRecord") -> ReaderTable:
         ("after", "rows", "samples", "typical", "mean", "next", "prior"),
         tuple(cells),
         notes=(
-            "typical, mean: with 95 % credible intervals. next: prediction interval of another set of samples.",
-            "prior: 95 % prior interval of the mean.",
+            f"typical, mean: with {level} credible intervals. next: prediction interval of another set of samples.",
+            f"prior: {level} prior interval of the mean.",
         ),
     )
 
@@ -136,7 +135,7 @@ def _responses(record: "ResistanceRecord") -> Iterator[ReaderTable]:
             ("patients", "inhibitor", "assay", "responders", "ORR, %", "exact", "Jeffreys"),
             tuple(cells),
             words=(1, 2),
-            notes=(INTERVALS,),
+            notes=(_intervals(record),),
         )
     if record["printed"]:
         yield ReaderTable(
@@ -148,6 +147,11 @@ def _responses(record: "ResistanceRecord") -> Iterator[ReaderTable]:
             ),
             words=(1, 2, 3),
         )
+
+
+def _intervals(record: "ResistanceRecord") -> str:
+    """Return what the intervals of a row by itself are."""
+    return f"exact, Jeffreys: {level_text(record['interval_prob'])} confidence intervals."
 
 
 def _sets(rows: Iterable[Row]) -> dict[str, list[Row]]:

@@ -11,6 +11,7 @@ from alkbayes.text.wording import (
     counted,
     figure,
     headline,
+    level_text,
     limits,
     moved_by,
     unsigned_zero,
@@ -41,7 +42,7 @@ def scaling_rows(found: "SensitivityRecord") -> ReaderTable:
     noise = f"noise reaches {priors:.3f} for priors and {likelihood:.3f} for the likelihood"
     return ReaderTable(
         title="Headline numbers, and how sensitive they are to the power of priors and likelihood",
-        headings=("", "median", "95 % interval", "priors", "likelihood", "diagnosis"),
+        headings=("", "median", f"{level_text(found['interval_prob'])} interval", "priors", "likelihood", "diagnosis"),
         rows=tuple(
             (
                 number["label"],
@@ -65,6 +66,7 @@ def shift_rows(
     `patients` adds a column of patients, `estimates` the number itself before its shift.
     """
     main, again, *others = found["alternatives"]
+    level = level_text(found["interval_prob"])
     numbers = _shown(main["numbers"])
     of = "estimate, and shift" if estimates else "shift"
     rows = [("main fit", *_sizes(main, patients=patients), *map(_main_cell, numbers))]
@@ -78,7 +80,7 @@ def shift_rows(
         mark = "" if _usable(row) else f" {UNUSED}"
         rows.append((f"{name}{mark}", *_sizes(row, patients=patients), *_cells(row, numbers, estimates=estimates)))
     return ReaderTable(
-        title=f"Alternatives: {of} from the main fit in percentage points; next cohort: 95 % interval",
+        title=f"Alternatives: {of} from the main fit in percentage points; next cohort: {level} interval",
         headings=("", "k", *([outcome.units] if patients else []), *map(_heading, numbers)),
         rows=tuple(rows),
         notes=(f"{MOVED}  more than half a posterior SD of the main fit's number, and more than Monte Carlo error",),

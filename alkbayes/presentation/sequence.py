@@ -7,7 +7,7 @@ from alkbayes.analyses.sequence import history_words
 from alkbayes.presentation.fit import PARTLY_PREDICTED
 from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, not_converged, rows_by
 from alkbayes.text.names import shown
-from alkbayes.text.wording import difference, limits, probability, rate, ratio
+from alkbayes.text.wording import difference, level_text, limits, probability, rate, ratio
 
 if TYPE_CHECKING:
     from alkbayes.analyses.sequence import SequenceRecord
@@ -36,15 +36,16 @@ def sequence_parts(record: "SequenceRecord") -> tuple[Part, ...]:
 
 def _options(record: "SequenceRecord") -> ReaderTable:
     """Return every option with its estimands, marked as a prediction if no cohort has had it."""
+    level = level_text(record["interval_prob"])
     title = "Objective response rate by prior ALK TKI and TKI generation, %"
     if record["after"] is not None:
         title = f"Objective response rate after {history_words(record['after'])}, %"
-    notes = ["k: cohorts with this after that; typical, mean: with 95 % credible intervals."]
+    notes = [f"k: cohorts with this after that; typical, mean: with {level} credible intervals."]
     notes.append("next cohort: prediction interval of the next cohort's rate.")
     if not all(row["observed"] for row in record["options"]):
         notes.append(f"{PARTLY_PREDICTED}: no cohort has had this after that; a prediction of the model.")
     if any(row["prob_best"] is not None for row in record["options"]):
-        notes.append("P(best), rank with 95 % interval: among the options with cohorts, over the same patients.")
+        notes.append(f"P(best), rank with {level} interval: among the options with cohorts, over the same patients.")
     headings = ("", "k", "patients\nresponders", "typical", "mean", "next cohort", "P(best)", "rank")
     return ReaderTable(title, headings, tuple(_option_rows(record)), notes=tuple(notes))
 

@@ -6,7 +6,7 @@ from typing import Any
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import shown
-from alkbayes.text.wording import percent, percent_interval, variance
+from alkbayes.text.wording import level_text, percent, percent_interval, variance
 
 HEADINGS = {
     "separate": "each with its own tau2",
@@ -16,14 +16,16 @@ HEADINGS = {
 """Heading by kind of heterogeneity."""
 
 
-def level_rows(levels: Sequence[Mapping[str, Any]], kinds: Iterable[str], outcome: Outcome) -> ReaderTable:
-    """Return the pooled results of each level under each kind of heterogeneity."""
+def level_rows(
+    levels: Sequence[Mapping[str, Any]], kinds: Iterable[str], outcome: Outcome, *, prob: float
+) -> ReaderTable:
+    """Return the results of each level under each kind of heterogeneity, with intervals of the probability `prob`."""
     rows: list[tuple[str, ...]] = []
     for kind in kinds:
         rows.append((HEADINGS[kind],))
         rows += [_level(row) for row in levels if row["heterogeneity"] == kind]
     counts = f"{outcome.events}\n/ {outcome.units}"
-    headings = ("", "cohorts", counts, f"{outcome.short} %", "95 % CI", "prediction", "tau2")
+    headings = ("", "cohorts", counts, f"{outcome.short} %", f"{level_text(prob)} CI", "prediction", "tau2")
     return ReaderTable("", headings, tuple(rows))
 
 

@@ -72,3 +72,9 @@ def rows_by[R: Mapping[str, Any]](rows: Iterable[R], *keys: str) -> dict[tuple[A
     for row in rows:
         found.setdefault(tuple(row[name] for name in outer), {})[row[inner]] = row
     return found
+
+
+def value_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of rates at values with each value in a column of its own."""
+    others = {name: value for name, value in row.items() if name != "at"}
+    return {f"at_{column}": value for column, value in row["at"].items()} | others

@@ -206,7 +206,8 @@ class Forest:
     """Forest of cohorts that can be sorted, filtered and expanded.
 
     `axes` and `reference`, the position of the overall mean, are by scale; `counts` are the names of the two counts;
-    `filters` are columns with their values; `notes` explain how to read the forest.
+    `filters` are columns with their values; `notes` explain how to read the forest;
+    `level` is the probability of the intervals in percent, without the sign.
     """
 
     kind: ClassVar[str] = "forest"
@@ -217,6 +218,7 @@ class Forest:
     filters: tuple[tuple[str, tuple[str, ...]], ...]
     reference: tuple[tuple[str, float], ...]
     notes: tuple[str, ...]
+    level: str
 
     @property
     def cohorts(self) -> int:

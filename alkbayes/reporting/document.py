@@ -20,7 +20,7 @@ from alkbayes.reporting.sections.model import model_section
 from alkbayes.reporting.sections.results import figure_of, results_section
 from alkbayes.reporting.sections.sensitivity import sensitivity_section
 from alkbayes.reporting.sections.sources import KEYS, bundled_sources, cited
-from alkbayes.runs.run import read_run
+from alkbayes.runs.run import read_run_at
 from alkbayes.text.wording import new_cohort
 
 if TYPE_CHECKING:
@@ -29,18 +29,19 @@ if TYPE_CHECKING:
     from alkbayes.reporting.sections.sources import Source
 
 
-def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None) -> Report:
+def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None, *, prob: float | None = None) -> Report:
     """Return the report of a finished run.
 
-    `sources`, from :func:`alkbayes.reporting.sections.sources.read_sources`, belong to a user's own table.
+    `sources`, from :func:`alkbayes.reporting.sections.sources.read_sources`, belong to a user's own table. `prob` is
+    the probability of the intervals, that of the run if None; stored analyses keep theirs.
 
     Raises
     ------
     RunError
         If this is not a finished run, or its files have changed.
     """
-    document = read_run(folder)
-    tables = RunTables(folder, document)
+    document, made = read_run_at(folder, prob)
+    tables = RunTables(folder, document, made)
     evidence, fit = tables.evidence, tables.fit
     known = bundled_sources() if evidence.bundled else {}
     named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []

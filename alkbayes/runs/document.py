@@ -144,8 +144,8 @@ class PooledRow(GroupRow, ErrorsRow):
     mean: Proportion
     median: Proportion
     sd: Annotated[float, Field(ge=0, description="posterior SD, a proportion")]
-    low: Annotated[float, Field(ge=0, le=1, description="lower limit of the equal-tailed 95 % interval")]
-    high: Annotated[float, Field(ge=0, le=1, description="upper limit of the equal-tailed 95 % interval")]
+    low: Annotated[float, Field(ge=0, le=1, description="lower limit of the equal-tailed interval")]
+    high: Annotated[float, Field(ge=0, le=1, description="upper limit of the equal-tailed interval")]
     own_mean: NotRequired[Annotated[float, Field(ge=0, le=1, description="the mean over the row's own patients")]]
     own_median: NotRequired[Proportion]
     own_low: NotRequired[Proportion]
@@ -371,6 +371,9 @@ class FitDocument(TypedDict):
     standard: Annotated[
         Standard,
         Field(description="over whose patients levels are averaged: the same ones, or each level's own"),
+    ]
+    interval_prob: Annotated[
+        float, Field(ge=0.5, lt=1, description="probability of every interval: credible, confidence and prediction")
     ]
     chosen: Annotated[str | None, Field(description="why this model was chosen, if none was named")]
     unnamed: Annotated[list[UnnamedRecord] | None, Field(description="null if not tested")]

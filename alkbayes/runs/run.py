@@ -26,12 +26,18 @@ SCHEMA = 2
 RUN_FILE = "run.json"
 POSTERIOR_FILE = "posterior.nc"
 MODEL_FILE = "model.toml"
+INTERVAL_NOTE = (
+    "Intervals of the run's tables are equal-tailed with probability interval_prob. ArviZ summarises these draws by "
+    "its own rcParams stats.ci_prob (0.89 unless changed) and stats.ci_kind (eti)."
+)
+"""Attribute of the posterior's file, for readers who summarise its draws themselves."""
 RUNS_FOLDER = Path("runs")
 PARTS = (
     "model",
     "question",
     "outcome",
     "standard",
+    "interval_prob",
     "engine",
     "evidence",
     "diagnostics",
@@ -127,6 +133,7 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
             posterior = io.BytesIO()
             tree = fit.tree.copy()
             tree["estimands"] = xr.DataTree(results.estimands)
+            tree.attrs |= {"interval_prob": fit.interval_prob, "interval_kind": "eti", "interval_note": INTERVAL_NOTE}
             tree.to_netcdf(posterior, engine="h5netcdf")
             (place / POSTERIOR_FILE).write_bytes(posterior.getbuffer())
             files = {path.name: file_hash(path) for path in sorted(place.iterdir())}
@@ -181,6 +188,39 @@ def read_run(folder: Path) -> "RunDocument":
         )
     _check_files(folder, document)
     return cast("RunDocument", document)
+
+
+AT_LEVEL = ("interval_prob", "pooled", "heterogeneity", "contrasts", "classical")
+"""Parts of `run.json` that depend on the probability of the intervals."""
+
+
+def read_run_at(folder: Path, prob: float | None) -> "tuple[RunDocument, Results | None]":
+    """Return the document of a finished run with intervals of another probability, made anew from its draws.
+
+    Parameters
+    ----------
+    prob
+        Probability of the intervals; None for that of the run.
+
+    Returns
+    -------
+    RunDocument
+        The run's own, but for the parts `AT_LEVEL`.
+    Results or None
+        What these parts come from; None if they are the run's.
+
+    Raises
+    ------
+    RunError
+        As :func:`read_fit`.
+    """
+    document = read_run(folder)
+    if prob is None or prob == document["interval_prob"]:
+        return document, None
+    from alkbayes.estimates.results import results_of
+
+    results = results_of(read_fit(folder, prob=prob))
+    return cast("RunDocument", {**document, **{name: results.document[name] for name in AT_LEVEL}}), results
 
 
 def _command(document: object) -> str:
@@ -244,13 +284,15 @@ def run_evidence(
     return replace(evidence, source=record["source"])
 
 
-def read_fit(folder: Path, document: "RunDocument | None" = None) -> "Fit":
+def read_fit(folder: Path, document: "RunDocument | None" = None, *, prob: float | None = None) -> "Fit":
     """Return the original fit of a finished run, after checking its files.
 
     Parameters
     ----------
     document
         Of the run, as :func:`read_run` returned it, which has checked the files; None to do so here.
+    prob
+        Probability of the intervals made from it; that of the run if None.
 
     Raises
     ------
@@ -293,6 +335,7 @@ def read_fit(folder: Path, document: "RunDocument | None" = None) -> "Fit":
         diagnostics=Diagnostics.from_record(document["diagnostics"]),
         provenance=Provenance.from_record(document["provenance"]),
         standard=Standard(document["standard"]),
+        interval_prob=document["interval_prob"] if prob is None else prob,
     )
 
 

@@ -9,12 +9,11 @@ from alkbayes.sensitivity_analysis.alternatives import ALTERNATIVES, Family
 from alkbayes.sensitivity_analysis.power_scaling import PowerScaling
 from alkbayes.sensitivity_analysis.table import Estimate, Grid, Outcome, Shift, Status, grid_records
 from alkbayes.text.wording import counted, joined, moved_by, share_of_draws
-from alkbayes.vocabulary import INTERVAL_PROB, Standard
+from alkbayes.vocabulary import SETTLED, Standard
 
 if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
 
-TAIL = (1 - INTERVAL_PROB) / 2
 """Probability of either sign below which a difference is settled."""
 
 
@@ -63,6 +62,8 @@ class SensitivityRecord(TypedDict):
     ----------
     model
         Model of the run.
+    interval_prob
+        Probability of the intervals.
     over_own
         Whether levels are averaged over their own patients here but not in the run.
     effects
@@ -78,6 +79,7 @@ class SensitivityRecord(TypedDict):
     """
 
     model: str
+    interval_prob: float
     over_own: bool
     effects: bool
     power_scaling: dict[str, Any]
@@ -90,6 +92,7 @@ def sensitivity_record(fit: "Fit", grid: Grid, scaling: PowerScaling) -> Sensiti
     """Return the results of alternatives and power-scaling for a fit."""
     return SensitivityRecord(
         model=fit.spec.name,
+        interval_prob=fit.interval_prob,
         over_own=fit.standard is Standard.SAME,
         effects=bool(fit.design.effects),
         power_scaling=scaling.as_record(),
@@ -215,7 +218,7 @@ def _directions(grid: Grid) -> Iterator[str]:
         settled = [number.spoken for number in steady if _settled(number)]
         unsettled = [number.spoken for number in steady if not _settled(number)]
         if settled:
-            yield f"{_subject(settled)} its sign under every alternative, with a probability above {1 - TAIL:g}."
+            yield f"{_subject(settled)} its sign under every alternative, with a probability above {SETTLED:g}."
         if unsettled:
             subject = "The sign of the difference" if len(unsettled) == 1 else "The sign of each of the differences"
             yield f"{subject} {joined(unsettled)} is settled neither in the main fit nor under any alternative."
@@ -239,7 +242,7 @@ def _priors(grid: Grid, scaling: PowerScaling) -> str:
 
 def _settled(number: Estimate) -> bool:
     probability = number.prob_positive
-    return probability is not None and min(probability, 1 - probability) < TAIL
+    return probability is not None and min(probability, 1 - probability) < 1 - SETTLED
 
 
 def _probability(number: Estimate) -> str:

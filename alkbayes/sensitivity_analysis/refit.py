@@ -24,7 +24,7 @@ from alkbayes.parallel import Progress, in_processes
 from alkbayes.sensitivity_analysis.alternatives import ALTERNATIVES, BY_NAME, apply
 from alkbayes.sensitivity_analysis.edits import Inapplicable
 from alkbayes.sensitivity_analysis.table import AGAIN, Estimate, Grid, Outcome, Status
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -63,7 +63,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
         contrast = number.contrast
         levels = {number.level} if contrast is None else {contrast.first, contrast.second}
         if (same_scale or number.table != HETEROGENEITY) and levels.isdisjoint(assumed):
-            estimates[number.key] = _estimate(number, errors(number.draws))
+            estimates[number.key] = _estimate(number, errors(number.draws), prob=fit.interval_prob)
     found = {(block.label, level) for block in fit.design.effects for level in _observed(fit.design, block.columns)}
     had = [(block.label, level) for block in main.effects for level in _observed(main, block.columns)]
     failures = "; ".join(fit.diagnostics.failures)
@@ -129,7 +129,7 @@ def run_grid(
         )
     # The slow ones first, so that no process ends up waiting for one of them.
     order = [*slow, *fast]
-    work = partial(fit_alternative, spec=fit.spec, evidence=fit.evidence, settings=settings)
+    work = partial(fit_alternative, spec=fit.spec, evidence=fit.evidence, settings=settings, prob=fit.interval_prob)
     stopped = ""
     try:
         outcomes |= zip(order, in_processes(work, order, workers=workers, progress=progress), strict=True)
@@ -145,17 +145,26 @@ def run_grid(
     )
 
 
-def fit_alternative(name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings) -> Outcome:
-    """Fit one alternative by its name in :data:`ALTERNATIVES`, or refit the main model."""
+def fit_alternative(
+    name: str, spec: "Spec", evidence: "Evidence", settings: SamplerSettings, prob: float = INTERVAL_PROB
+) -> Outcome:
+    """Fit one alternative by its name in :data:`ALTERNATIVES`, or refit the main model, with intervals of `prob`."""
     main = build_design(spec, evidence)
     try:
         if name == AGAIN:
-            refit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings)
+            refit = fit_model(spec, evidence, engine=Engine.QUADRATURE, settings=settings, interval_prob=prob)
             return outcome_of(name, refit, main=main)
         found = apply(BY_NAME[name], spec, evidence)
         if isinstance(found, Inapplicable):
             return Outcome(name, Status.NOT_APPLICABLE, found.reason)
-        refit = fit_model(found.spec, found.evidence, engine=Engine.QUADRATURE, settings=settings, design=found.design)
+        refit = fit_model(
+            found.spec,
+            found.evidence,
+            engine=Engine.QUADRATURE,
+            settings=settings,
+            design=found.design,
+            interval_prob=prob,
+        )
     except AlkbayesError as error:
         return Outcome(name, Status.FAILED, str(error))
     same_scale = _scale(spec) == _scale(found.spec)
@@ -168,12 +177,12 @@ def _scale(spec: "Spec") -> tuple[object, ...]:
     return (spec.likelihood.family, spec.likelihood.link, *sorted(terms))
 
 
-def _estimate(number: Reported, errors: Errors) -> Estimate:
+def _estimate(number: Reported, errors: Errors, *, prob: float) -> Estimate:
     positive = float((number.draws > 0).mean()) if number.table == CONTRAST else None
     return Estimate(
         key=number.key,
         name=number.name,
-        **summarise(number.draws),
+        **summarise(number.draws, prob=prob),
         errors={"median": errors.median, "low": errors.low, "high": errors.high},
         prob_positive=positive,
     )

@@ -50,7 +50,7 @@ class Estimate:
     key, name
         Identifier across fits, and name for a reader.
     mean, median, sd, low, high
-        Summary of the draws; low and high are the ends of the equal-tailed 95 % interval. Rates are in [0, 1],
+        Summary of the draws; low and high are the ends of the equal-tailed interval. Rates are in [0, 1],
         differences of rates in [-1, 1], SDs on the scale of the model's link.
     errors
         Monte Carlo standard errors of median, low and high.

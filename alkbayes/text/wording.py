@@ -32,6 +32,11 @@ def percent_interval(low: float | None, high: float | None, digits: int = 1, *, 
     return f"{percent(low, digits)}{between}{percent(high, digits)}"
 
 
+def level_text(prob: float) -> str:
+    """Return the probability of an interval, such as "95 %"."""
+    return f"{100 * prob:g} %"
+
+
 def variance(value: float | None) -> str:
     """Return a variance with three decimals, or more to show two digits of a small one; a dash if missing."""
     if value is None or not math.isfinite(value):

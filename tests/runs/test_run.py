@@ -45,6 +45,7 @@ REPORTED = {
     "diagnostics": {},
     "outcome": {},
     "standard": "own",
+    "interval_prob": 0.95,
 }
 REPORTED |= {
     "pooled": [],

@@ -14,18 +14,19 @@ from alkbayes.classical.influence.diagnostics import influence
 from alkbayes.classical.influence.glmm import glmm_influence
 from alkbayes.classical.influence.leave_one_out import LeftOut, glmm_leave_one_out, leave_one_out
 from alkbayes.classical.influence.shrinkage import shrunken_estimates, shrunken_rates
-from alkbayes.classical.inverse_variance.regression import fit_regression
+from alkbayes.classical.inverse_variance.regression import fit_regression, quantile
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.moderators.clustering import clustering_note
 from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, InverseVariance, PoolingMethod, scale_of
 from alkbayes.classical.pooling.pool import pool
-from alkbayes.classical.pooling.result import PooledProportion, Z, with_interval
+from alkbayes.classical.pooling.result import PooledProportion, with_interval
 from alkbayes.classical.scales import back_transform, effects
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.json import records
 from alkbayes.text.notes import Note, notes_of, text_of
 from alkbayes.text.wording import sentence
+from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -84,7 +85,7 @@ class InfluenceTable:
           methods and from :mod:`alkbayes.classical.influence.glmm` for `glmm-ml*`, which have no `dffits`, `hat` and
           `weight`; NaN for other methods, and for trials.
         - `shrunken` is the cohort's rate given all cohorts: for inverse-variance methods with a variance between
-          cohorts the best linear unbiased prediction, back-transformed with its 95 % limits; for `glmm-ml*` the
+          cohorts the best linear unbiased prediction, back-transformed with its limits; for `glmm-ml*` the
           conditional mean of the rate, without limits, as they would treat mean and tau as known. NaN for other
           methods, and for trials.
         - `influential` is metafor's rule of thumb, for `glmm-ml*` only on Cook's distance and DFBETAS; None without
@@ -97,6 +98,8 @@ class InfluenceTable:
         Sentence on cohorts of one trial treated as independent; empty if they are not.
     added
         Cohorts influential only through the 1/2 added to their counts, also noted in `rows`.
+    prob
+        Probability of all intervals.
     """
 
     full: PooledProportion
@@ -104,19 +107,29 @@ class InfluenceTable:
     row_notes: tuple[tuple[Note, ...], ...]
     note: str
     added: tuple[str, ...]
+    prob: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values, rates as proportions in [0, 1]."""
-        return {"full": self.full.as_row(), "left_out": records(self.rows), "note": self.note}
+        return {
+            "interval_prob": self.prob,
+            "full": self.full.as_row(),
+            "left_out": records(self.rows),
+            "note": self.note,
+        }
 
 
-def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bool = False) -> InfluenceTable:
+def influence_table(
+    evidence: "Evidence", *, method: PoolingMethod, by_trial: bool = False, prob: float = INTERVAL_PROB
+) -> InfluenceTable:
     """Pool without each cohort, or each trial, in turn.
 
     Parameters
     ----------
     by_trial
         True to leave out whole trials. A cohort without a trial counts as one.
+    prob
+        Probability of the intervals, in (0, 1).
 
     Raises
     ------
@@ -130,20 +143,20 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
         )
     x, m = checked_counts(frame["responders"], frame["n"])
     names = tuple(frame["cohort_id"])
-    full = pool(x, m, method=method, cohorts=names, trials=trials)
+    full = pool(x, m, method=method, cohorts=names, trials=trials, prob=prob)
     units = trials if by_trial and trials is not None else names
     group = _second_level(method, trials)
     binomial = method is PoolingMethod.GLMM_ML or group is not None
     cohort_rows: dict[str, Floats | NDArray[np.object_]] = {}
     if binomial:
         fits = glmm_leave_one_out(x, m, units, group=group)
-        without = [_filled(row, method, x, m) for row in fits]
+        without = [_filled(row, method, x, m, prob=prob) for row in fits]
         if not by_trial and x.size > 1:
             cohort_rows = _binomial(x, m, group, fits)
     else:
-        without = list(_pooled(x, m, method, names, trials, units))
+        without = list(_pooled(x, m, method, names, trials, units, prob=prob))
         if method in INVERSE_VARIANCE and not by_trial and x.size > 1:
-            cohort_rows = _normal(INVERSE_VARIANCE[method], x, m)
+            cohort_rows = _normal(INVERSE_VARIANCE[method], x, m, prob=prob)
     table = pd.DataFrame([_row(row, full, x, m) for row in without])
     said = [_row_notes(row, full) for row in without]
     table["unit"] = "trial" if by_trial else "cohort"
@@ -160,7 +173,7 @@ def influence_table(evidence: "Evidence", *, method: PoolingMethod, by_trial: bo
     rows = table[list(INFLUENCE_COLUMNS)].reset_index(drop=True)
     row_notes = tuple(said[place] for place in table.index)
     marked = tuple(table.loc[np.flatnonzero(added), "left_out"].sort_index())
-    return InfluenceTable(full, rows, row_notes, clustering_note(method, trials), marked)
+    return InfluenceTable(full, rows, row_notes, clustering_note(method, trials), marked, prob)
 
 
 def _second_level(method: PoolingMethod, trials: Sequence[str] | None) -> Sequence[str] | None:
@@ -183,18 +196,29 @@ def _pooled(
     names: Sequence[str],
     trials: Sequence[str] | None,
     units: Sequence[str],
+    *,
+    prob: float,
 ) -> tuple[LeftOut[PooledProportion], ...]:
     """Pool without each unit by any method."""
 
     def pooled(kept: NDArray[np.bool_]) -> PooledProportion:
         places = np.flatnonzero(kept).tolist()
         of_trials = None if trials is None else [trials[place] for place in places]
-        return pool(x[kept], m[kept], method=method, cohorts=[names[place] for place in places], trials=of_trials)
+        return pool(
+            x[kept],
+            m[kept],
+            method=method,
+            cohorts=[names[place] for place in places],
+            trials=of_trials,
+            prob=prob,
+        )
 
     return leave_one_out(pooled, units)
 
 
-def _filled(row: LeftOut[GlmmFit], method: PoolingMethod, x: Floats, m: Floats) -> LeftOut[PooledProportion]:
+def _filled(
+    row: LeftOut[GlmmFit], method: PoolingMethod, x: Floats, m: Floats, *, prob: float
+) -> LeftOut[PooledProportion]:
     """Return the pooled rate from a fit of the binomial-normal model without a unit."""
     fit = row.result
     if fit is None:
@@ -203,13 +227,13 @@ def _filled(row: LeftOut[GlmmFit], method: PoolingMethod, x: Floats, m: Floats) 
     counts = (kept.size, int(m[kept].sum()), int(x[kept].sum()))
     if counts[-1] in {0, counts[-2]}:
         # As `pool` reports for a rate of exactly 0 or 1, which has no fit.
-        at_edge = pool(x[kept], m[kept], method=PoolingMethod.GLMM_ML)
+        at_edge = pool(x[kept], m[kept], method=PoolingMethod.GLMM_ML, prob=prob)
         return LeftOut(row.unit, row.cohorts, replace(at_edge, method=method), "")
     blank = PooledProportion(method, scale_of(method), *counts)
     if not fit.converged:
         return LeftOut(row.unit, row.cohorts, replace(blank, notes=notes_of(f"No result: {fit.message}.")), "")
     tau2 = None if fit.tau is None else fit.tau**2 + (fit.tau_group or 0.0) ** 2
-    half = Z * float(np.sqrt(fit.covariance[0, 0]))
+    half = quantile(None, prob) * float(np.sqrt(fit.covariance[0, 0]))
     filled = with_interval(replace(blank, tau2=tau2), float(fit.beta[0]), half, None, m[kept])
     return LeftOut(row.unit, row.cohorts, filled, "")
 
@@ -242,7 +266,7 @@ def _row_notes(row: LeftOut[PooledProportion], full: PooledProportion) -> tuple[
     return () if row.result.notes == full.notes and row.result.estimate is not None else row.result.notes
 
 
-def _normal(method: InverseVariance, x: Floats, m: Floats) -> dict[str, Floats | NDArray[np.object_]]:
+def _normal(method: InverseVariance, x: Floats, m: Floats, *, prob: float) -> dict[str, Floats | NDArray[np.object_]]:
     """Return diagnostics and shrunken rates of an inverse-variance method, each of shape (k,)."""
     observed = effects(x, m, scale=method.scale)
     yi, vi = observed.yi, observed.vi
@@ -256,7 +280,8 @@ def _normal(method: InverseVariance, x: Floats, m: Floats) -> dict[str, Floats |
     shown |= {"dfbetas": found.dfbetas[:, 0], "influential": marked, "added": added.astype(object)}
     if method.estimator is None:
         return shown
-    blup = shrunken_estimates(yi, vi, fit=fit_regression(yi, vi, estimator=method.estimator, test=method.test))
+    fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
+    blup = shrunken_estimates(yi, vi, fit=fit, prob=prob)
     # One at a time: the Freeman-Tukey back-transformation needs the cohort's own number of patients.
     limits = np.column_stack([blup.mean, blup.low, blup.high])
     rates = [

@@ -74,11 +74,17 @@ class ClusteredFit:
         """Standard errors, shape (p,); NaN for a coefficient without one."""
         return np.sqrt(np.diag(self.covariance))
 
-    def note(self, instead: Callable[[], Instead], *, effects_of: slice, tested: bool) -> Note | None:
+    def note(self, instead: Callable[[], Instead], *, effects_of: slice, tested: bool, prob: float) -> Note | None:
         """Return the warning about some of the coefficients, as `cluster_robust_note`."""
         each = effects_of
         return cluster_robust_note(
-            self.se[each], self.model_se[each], self.df[each], instead, without=self.without, tested=tested
+            self.se[each],
+            self.model_se[each],
+            self.df[each],
+            instead,
+            without=self.without,
+            tested=tested,
+            prob=prob,
         )
 
 

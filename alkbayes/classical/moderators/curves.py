@@ -12,7 +12,7 @@ from alkbayes.classical.moderators.predictions import PredictedRate
 from alkbayes.classical.moderators.regression import regress
 from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.errors import FigureError
-from alkbayes.vocabulary import in_order
+from alkbayes.vocabulary import INTERVAL_PROB, in_order
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -55,6 +55,7 @@ def moderator_curves(
     method: PoolingMethod,
     levels: Collection[str] = (),
     references: Mapping[str, str] = NO_REFERENCES,
+    prob: float = INTERVAL_PROB,
 ) -> list[ModeratorCurve]:
     """Return the curve of each numeric moderator, over values and in levels that cohorts have.
 
@@ -78,7 +79,7 @@ def moderator_curves(
         at = {number.column: [repr(value) for value in values.tolist()]}
         if factor is not None:
             at[factor.column] = list(factor.levels)
-        result = regress(evidence, moderators, method=method, levels=levels, references=references, at=at)
+        result = regress(evidence, moderators, method=method, levels=levels, references=references, at=at, prob=prob)
         if not result.converged:
             raise FigureError(f"{method} has no result to draw a curve of.")
         curve = _curve(number, factor, result.predictions)

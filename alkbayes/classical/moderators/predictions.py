@@ -21,7 +21,6 @@ from alkbayes.classical.scales import Scale, back_transform
 from alkbayes.errors import UsageError
 from alkbayes.evidence.numbers import number_in
 from alkbayes.text.names import listed, near_miss, quoted
-from alkbayes.vocabulary import INTERVAL_PROB
 
 NO_VALUES: Mapping[str, Sequence[str]] = MappingProxyType({})
 ESTIMABLE = 1e-8
@@ -59,9 +58,9 @@ class PredictedRate:
     at
         Value by column.
     estimate, low, high
-        Rate of the typical cohort with its 95 % confidence interval, in [0, 1].
+        Rate of the typical cohort with its confidence interval, in [0, 1].
     prediction_low, prediction_high
-        95 % prediction interval of the next cohort's rate, in [0, 1].
+        Prediction interval of the next cohort's rate, in [0, 1].
     extrapolated
         True if a number lies beyond those of the cohorts.
     """
@@ -116,7 +115,7 @@ def points_of(found: Moderators, at: Mapping[str, Sequence[str]]) -> tuple[Point
 
 
 def predicted_rates(
-    points: Sequence[Point], linear: Linear, *, tau2: float | None, scale: Scale, n: Floats
+    points: Sequence[Point], linear: Linear, *, tau2: float | None, scale: Scale, n: Floats, prob: float
 ) -> tuple[PredictedRate, ...]:
     """Return the rates at some points.
 
@@ -132,8 +131,10 @@ def predicted_rates(
         Scale of the regression.
     n
         Patients of the cohorts, shape (k,).
+    prob
+        Probability of the intervals.
     """
-    return tuple(_predicted(point, linear, tau2, scale, n) for point in points)
+    return tuple(_predicted(point, linear, tau2, scale, n, prob) for point in points)
 
 
 def by_covariance(beta: Floats, covariance: Floats, df: int | None) -> Linear:
@@ -220,10 +221,10 @@ def _determined(found: Moderators, row: Floats) -> bool:
     return bool(np.linalg.norm(scaled - span.T @ (span @ scaled)) <= ESTIMABLE * np.linalg.norm(scaled))
 
 
-def _predicted(point: Point, linear: Linear, tau2: float | None, scale: Scale, n: Floats) -> PredictedRate:
+def _predicted(point: Point, linear: Linear, tau2: float | None, scale: Scale, n: Floats, prob: float) -> PredictedRate:
     centre, se, df = (np.nan, np.nan, None) if point.row is None else linear(point.row)
-    half = np.nan if np.isnan(se) else quantile(df, INTERVAL_PROB) * se
-    reach = np.nan if tau2 is None or np.isnan(se) else quantile(df, INTERVAL_PROB) * float(np.hypot(np.sqrt(tau2), se))
+    half = np.nan if np.isnan(se) else quantile(df, prob) * se
+    reach = np.nan if tau2 is None or np.isnan(se) else quantile(df, prob) * float(np.hypot(np.sqrt(tau2), se))
     ends = np.array([centre, centre - half, centre + half, centre - reach, centre + reach])
     estimate, low, high, prediction_low, prediction_high = (
         None if np.isnan(rate) else float(rate) for rate in back_transform(ends, scale=scale, n=n)

@@ -82,7 +82,7 @@ class Coefficient:
     estimate, se
         Estimate with its standard error; None, as the rest, if the fit did not converge.
     low, high
-        Limits of the 95 % confidence interval.
+        Limits of its confidence interval.
     p
         Two-sided p-value. None, as standard error and limits, if the method has no standard error.
     """
@@ -135,7 +135,7 @@ class MetaRegression:
     predictions
         Rates at the values asked for.
     tau2, tau2_low, tau2_high
-        Residual variance between cohorts, squared scale, with its 95 % Q-profile interval; with a second level the sum
+        Residual variance between cohorts, squared scale, with its Q-profile interval; with a second level the sum
         of that between groups and that between the cohorts of a group.
     tau2_group
         Residual variance between groups, squared logit scale, a part of `tau2`.
@@ -150,6 +150,8 @@ class MetaRegression:
         True if the results may be used.
     note
         Sentences of warning to the reader.
+    prob
+        Probability of all intervals.
     """
 
     method: PoolingMethod
@@ -174,10 +176,14 @@ class MetaRegression:
     r2: float | None
     converged: bool
     note: str
+    prob: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; coefficients on the logit scale also as odds ratios."""
-        return asdict(self) | {"coefficients": [self._row(each) for each in self.coefficients]}
+        numbers = asdict(self)
+        return (
+            {"interval_prob": numbers.pop("prob")} | numbers | {"coefficients": list(map(self._row, self.coefficients))}
+        )
 
     def _row(self, coefficient: Coefficient) -> dict[str, Any]:
         """Return a coefficient with its odds ratio, except for an intercept."""
@@ -196,6 +202,7 @@ def regress(
     levels: Collection[str] = (),
     references: Mapping[str, str] = NO_REFERENCES,
     at: Mapping[str, Sequence[str]] = NO_VALUES,
+    prob: float = INTERVAL_PROB,
 ) -> MetaRegression:
     """Regress the response rates of a table's cohorts on some of its columns.
 
@@ -215,6 +222,8 @@ def regress(
     at
         Values of moderators, by column, for whose combinations rates are predicted, over the other moderators as in
         :func:`alkbayes.classical.moderators.predictions.predicted_rates`.
+    prob
+        Probability of the intervals, in (0, 1).
 
     Raises
     ------
@@ -245,28 +254,36 @@ def regress(
     trials = trial_labels(part)
     if method in BINOMIAL_NORMAL:
         labels = None if group is None else _groups(evidence, group, found)
-        result = _binomial(found, responders, n, method, group, labels, points)
+        result = _binomial(found, responders, n, method, group, labels, points, prob=prob)
     elif method in CLUSTERED:
-        return _clustered(found, responders, n, method, required_trials(method, trials), points)
+        return _clustered(found, responders, n, method, required_trials(method, trials), points, prob=prob)
     else:
-        result = _normal(found, responders, n, method, points)
+        result = _normal(found, responders, n, method, points, prob=prob)
     return replace(result, note=text_of([clustering_note(method, trials) if group is None else "", result.note]))
 
 
 def _normal(
-    found: Moderators, responders: Floats, n: Floats, method: PoolingMethod, points: Sequence[Point]
+    found: Moderators,
+    responders: Floats,
+    n: Floats,
+    method: PoolingMethod,
+    points: Sequence[Point],
+    *,
+    prob: float,
 ) -> MetaRegression:
     """Fit an inverse-variance method."""
     made_of = INVERSE_VARIANCE[method]
     observed = effects(responders, n, scale=made_of.scale)
     yi, vi = observed.yi, observed.vi
-    fit = fit_regression(yi, vi, design=found.design, estimator=made_of.estimator, test=made_of.test)
+    fit = fit_regression(yi, vi, design=found.design, estimator=made_of.estimator, test=made_of.test, prob=prob)
     random = made_of.estimator is not None and fit.converged
-    limits = tau2_q_profile(yi, vi, found.design, prob=INTERVAL_PROB) if random else Tau2Interval(*[None] * 6)
+    limits = tau2_q_profile(yi, vi, found.design, prob=prob) if random else Tau2Interval(*[None] * 6)
     note = text_of(
         [
             "" if fit.converged else "The estimate of tau2 did not converge: no result.",
-            standard_error_note(method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n)),
+            standard_error_note(
+                method, fit.factor, fit.df, lambda: _binomial_instead(found, responders, n, prob=prob), prob=prob
+            ),
             correction_note(observed.corrected, found.cohorts),
             _separation(found, responders, n, method),
             *_design_notes(found, points),
@@ -291,6 +308,7 @@ def _normal(
             tau2=fit.tau2 if random else None,
             scale=made_of.scale,
             n=n,
+            prob=prob,
         ),
         tau2=fit.tau2 if random else None,
         tau2_low=limits.low,
@@ -304,10 +322,13 @@ def _normal(
         r2=fit.r2,
         converged=fit.converged,
         note=note,
+        prob=prob,
     )
 
 
-def _binomial_instead(found: Moderators, responders: Floats, n: Floats, trials: Sequence[str] | None = None) -> Instead:
+def _binomial_instead(
+    found: Moderators, responders: Floats, n: Floats, trials: Sequence[str] | None = None, *, prob: float
+) -> Instead:
     """Return the odds ratios of the binomial model with their test, or name another method if it has no result.
 
     `trials` is the trial of each cohort for a method that allows for it, else None.
@@ -315,10 +336,10 @@ def _binomial_instead(found: Moderators, responders: Floats, n: Floats, trials: 
     method, group = binomial_levels(trials)
     fit = fit_glmm(responders, n, design=found.design, group=group)
     if not fit.converged and group is not None:
-        return _binomial_instead(found, responders, n)
+        return _binomial_instead(found, responders, n, prob=prob)
     if not fit.converged:
         return Instead(f"{PoolingMethod.REML_LOGIT}, by z, as the binomial model, glmm-ml, has no result", "")
-    half = quantile(None, INTERVAL_PROB) * np.sqrt(np.diag(fit.covariance))
+    half = quantile(None, prob) * np.sqrt(np.diag(fit.covariance))
     said = [
         f"{name} {ratio_figure(middle)} ({ratio_figure(low)}–{ratio_figure(high)})"
         for name, middle, low, high in zip(
@@ -357,6 +378,8 @@ def _clustered(
     method: PoolingMethod,
     trials: Sequence[str],
     points: Sequence[Point],
+    *,
+    prob: float,
 ) -> MetaRegression:
     """Fit an inverse-variance method with cohorts within trials."""
     fit = fit_clustered(responders, n, trials, design=found.design, method=method, tested=_masks(found))
@@ -375,7 +398,7 @@ def _clustered(
             rows.append(Coefficient(name, None if np.isnan(beta) else float(beta), None, None, None, None))
             continue
         se = float(np.sqrt(variance))
-        half = quantile(df, INTERVAL_PROB) * se
+        half = quantile(df, prob) * se
         p = float(2 * stdtr(df, -abs(beta / se)))
         rows.append(Coefficient(name, float(beta), se, float(beta - half), float(beta + half), p))
     explained = None if fit.tau2 is None or not alone.tau2 else max(0.0, 1 - fit.tau2 / alone.tau2)
@@ -383,7 +406,12 @@ def _clustered(
         [
             f"No result: {fit.message}." if fit.message else "",
             fit.caution,
-            fit.note(lambda: _binomial_instead(found, responders, n, trials), effects_of=slice(None), tested=True),
+            fit.note(
+                lambda: _binomial_instead(found, responders, n, trials, prob=prob),
+                effects_of=slice(None),
+                tested=True,
+                prob=prob,
+            ),
             tau2_parts_note(fit.tau2, fit.tau2_trial, TRIAL),
             correction_note(observed.corrected, found.cohorts),
             _separation(found, responders, n, method),
@@ -402,7 +430,7 @@ def _clustered(
         coefficients=tuple(rows),
         omnibus=fit.omnibus,
         terms=_tests(found, fit.tests),
-        predictions=predicted_rates(points, linear, tau2=fit.tau2, scale=scale_of(method), n=n),
+        predictions=predicted_rates(points, linear, tau2=fit.tau2, scale=scale_of(method), n=n, prob=prob),
         tau2=fit.tau2,
         tau2_low=None,
         tau2_high=None,
@@ -415,6 +443,7 @@ def _clustered(
         r2=explained,
         converged=not fit.message,
         note=note,
+        prob=prob,
     )
 
 
@@ -426,6 +455,8 @@ def _binomial(
     group: str | None,
     labels: Sequence[str] | None,
     points: Sequence[Point],
+    *,
+    prob: float,
 ) -> MetaRegression:
     """Fit the binomial-normal model with and without the moderators."""
     fit = fit_glmm(responders, n, design=found.design, group=labels)
@@ -447,7 +478,7 @@ def _binomial(
             NOT_RANDOMISED,
         ]
     )
-    half = quantile(None, INTERVAL_PROB)
+    half = quantile(None, prob)
     rows = []
     for place, name in enumerate(found.names):
         if not fit.converged:
@@ -467,7 +498,7 @@ def _binomial(
         omnibus=_ratio(test),
         terms=_tests(found, [_ratio(each) for each in _likelihood_ratios(found, responders, n, labels, fit, test)]),
         predictions=predicted_rates(
-            points, by_covariance(fit.beta, fit.covariance, None), tau2=total, scale=scale_of(method), n=n
+            points, by_covariance(fit.beta, fit.covariance, None), tau2=total, scale=scale_of(method), n=n, prob=prob
         ),
         tau2=total,
         tau2_low=None,
@@ -481,6 +512,7 @@ def _binomial(
         r2=max(0.0, 1 - after / before) if both and before > 0 else None,
         converged=fit.converged,
         note=note,
+        prob=prob,
     )
 
 

@@ -68,7 +68,8 @@ class SubgroupTable:
     levels
         Columns `LEVEL_COLUMNS`, one row per level and kind of heterogeneity; methods without a variance between cohorts
         have only the kind "none", and those with cohorts within trials only "shared". `mean` and `se` are on the scale
-        of the method, `tau2` and its part `tau2_trial` on its square; rates are proportions in [0, 1] with 95 % limits.
+        of the method, `tau2` and its part `tau2_trial` on its square; rates are proportions in [0, 1] with limits
+        of the probability `prob`.
         The prediction interval is for a new cohort of the level: by the normal or t as in `pool`, with a shared tau2 by
         t with the degrees of freedom of the regression on the levels. Undefined values are NaN; `note` gives the reason
         for a missing result or interval, or the warnings of `pool` on such intervals: a tau2 of 0, a narrow
@@ -81,6 +82,8 @@ class SubgroupTable:
         `cohort_id` of cohorts without a value in the column.
     level_notes, notes
         Notes on each row of `levels` and of `tests`.
+    prob
+        Probability of the confidence and prediction intervals.
     """
 
     column: str
@@ -91,6 +94,7 @@ class SubgroupTable:
     left_out: tuple[str, ...]
     level_notes: tuple[tuple[Note, ...], ...]
     notes: tuple[tuple[Note, ...], ...]
+    prob: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything except the notes as JSON values, rates as proportions in [0, 1]."""
@@ -98,26 +102,29 @@ class SubgroupTable:
             "column": self.column,
             "method": self.method,
             "scale": self.scale,
+            "interval_prob": self.prob,
             "levels": records(self.levels),
             "tests": records(self.tests),
             "left_out": list(self.left_out),
         }
 
 
-def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) -> SubgroupTable:
+def subgroup_table(
+    evidence: "Evidence", column: str, *, method: PoolingMethod, prob: float = INTERVAL_PROB
+) -> SubgroupTable:
     """Pool each level of a column with its own tau2 and a shared one, and test for differences.
 
     Arguments and errors as for :func:`alkbayes.classical.moderators.subgroups.subgroups`.
     """
     if method in INVERSE_VARIANCE and INVERSE_VARIANCE[method].estimator is None:
-        analyses = {Heterogeneity.NONE: subgroups(evidence, column, method=method, shared_tau2=False)}
+        analyses = {Heterogeneity.NONE: subgroups(evidence, column, method=method, shared_tau2=False, prob=prob)}
     elif method in CLUSTERED:
         kind = Heterogeneity.NONE if method is PoolingMethod.COMMON_LOGIT_CR2 else Heterogeneity.SHARED
-        analyses = {kind: subgroups(evidence, column, method=method, shared_tau2=True)}
+        analyses = {kind: subgroups(evidence, column, method=method, shared_tau2=True, prob=prob)}
     else:
         analyses = {
-            Heterogeneity.SEPARATE: subgroups(evidence, column, method=method, shared_tau2=False),
-            Heterogeneity.SHARED: subgroups(evidence, column, method=method, shared_tau2=True),
+            Heterogeneity.SEPARATE: subgroups(evidence, column, method=method, shared_tau2=False, prob=prob),
+            Heterogeneity.SHARED: subgroups(evidence, column, method=method, shared_tau2=True, prob=prob),
         }
     levels, level_notes, tests, notes = [], [], [], []
     corrected = _corrections(evidence, column, method)
@@ -127,9 +134,9 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
             part = evidence.frame[evidence.frame[column] == level.level]
             # A regression of k cohorts on p levels has the degrees of freedom of one mean of k - p + 1.
             k = total - len(analysis.levels) + 1 if kind is Heterogeneity.SHARED else level.k
-            prediction = _prediction(level, method, analysis.scale, k, part["n"].to_numpy(dtype=float))
-            cautions = _cautions(level, prediction, method, part, k)
-            said = _why_not(part, method, analysis) if level.estimate is None else notes_of(*cautions)
+            prediction = _prediction(level, method, analysis.scale, k, part["n"].to_numpy(dtype=float), prob=prob)
+            cautions = _cautions(level, prediction, method, part, k, prob=prob)
+            said = _why_not(part, method, analysis, prob=prob) if level.estimate is None else notes_of(*cautions)
             level_notes.append(said)
             levels.append(
                 {
@@ -152,11 +159,12 @@ def subgroup_table(evidence: "Evidence", column: str, *, method: PoolingMethod) 
         left_out=first.left_out,
         level_notes=tuple(level_notes),
         notes=tuple(notes),
+        prob=prob,
     )
 
 
 def _prediction(
-    level: Subgroup, method: PoolingMethod, scale: Scale, k: int, n: Floats
+    level: Subgroup, method: PoolingMethod, scale: Scale, k: int, n: Floats, *, prob: float
 ) -> tuple[float, float] | tuple[None, None]:
     """Return the prediction limits of a level, proportions."""
     kind = INVERSE_VARIANCE[method].prediction if method in INVERSE_VARIANCE else Prediction.NORMAL
@@ -164,10 +172,10 @@ def _prediction(
         return None, None
     if method in CLUSTERED:
         # The quantile of the confidence interval, as in `pool`.
-        half = quantile(level.df, INTERVAL_PROB) * float(np.hypot(np.sqrt(level.tau2), level.se))
+        half = quantile(level.df, prob) * float(np.hypot(np.sqrt(level.tau2), level.se))
         limits: tuple[float, float] | None = (level.mean - half, level.mean + half)
     else:
-        limits = prediction_interval(level.mean, level.se, level.tau2, k=k, kind=kind)
+        limits = prediction_interval(level.mean, level.se, level.tau2, k=k, kind=kind, prob=prob)
     if limits is None:
         return None, None
     low, high = back_transform(limits, scale=scale, n=n).tolist()
@@ -180,6 +188,8 @@ def _cautions(
     method: PoolingMethod,
     part: pd.DataFrame,
     k: int,
+    *,
+    prob: float,
 ) -> list[Note | None]:
     """Return what `pool` would say of the intervals of a level with `k` - 1 degrees of freedom."""
     notes: list[Note | None] = []
@@ -196,21 +206,21 @@ def _cautions(
         notes.append(NO_HTS_NOTE)
     x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
     if k == 1:
-        notes.append(single_test_note(made_of.test, x, m))
+        notes.append(single_test_note(made_of.test, x, m, prob=prob))
     elif made_of.test is not Test.Z and level.tau2 is not None:
         vi = effects(x, m, scale=made_of.scale).vi
         factor = 0.0 if level.se is None else level.se**2 * float((1 / (vi + level.tau2)).sum())
-        notes.append(standard_error_note(method, factor, k - 1, lambda: binomial_instead(x, m)))
+        notes.append(standard_error_note(method, factor, k - 1, lambda: binomial_instead(x, m, prob=prob), prob=prob))
     if made_of.scale is not Scale.LOGIT and {level.low, level.high, *prediction} & {0, 1}:
         notes.append(CUT_NOTE)
     return notes
 
 
-def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups) -> tuple[Note, ...]:
+def _why_not(part: pd.DataFrame, method: PoolingMethod, analysis: Subgroups, *, prob: float) -> tuple[Note, ...]:
     """Say why a level has no result."""
     if analysis.shared_tau2:
         return notes_of(analysis.fault)
-    return pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"])).notes
+    return pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), prob=prob).notes
 
 
 def _corrections(evidence: "Evidence", column: str, method: PoolingMethod) -> str:

@@ -52,7 +52,7 @@ class Subgroup:
     mean, se
         Pooled mean and its standard error, scale of the method.
     estimate, low, high
-        Pooled response rate with the limits of its 95 % confidence interval, proportions in [0, 1].
+        Pooled response rate with the limits of its confidence interval, proportions in [0, 1].
     tau2
         Variance between its cohorts, squared scale, or the shared one. For methods with trials the sum of that between
         trials and that between the cohorts of a trial.
@@ -145,7 +145,9 @@ class _Split:
         return Subgroup(level, int(here.sum()), m, x, None, None, None, None, None, None)
 
 
-def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, shared_tau2: bool) -> Subgroups:
+def subgroups(
+    evidence: "Evidence", column: str, *, method: PoolingMethod, shared_tau2: bool, prob: float = INTERVAL_PROB
+) -> Subgroups:
     """Pool each level of a column and test for differences between levels.
 
     Parameters
@@ -160,6 +162,8 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
         True for one variance between cohorts shared by the levels, which suits levels of few cohorts. Irrelevant
         without a variance between cohorts (`common-*`). Required for methods with cohorts within trials: a trial with
         cohorts in several levels makes levels pooled separately dependent.
+    prob
+        Probability of the confidence intervals, in (0, 1).
 
     Raises
     ------
@@ -183,15 +187,15 @@ def subgroups(evidence: "Evidence", column: str, *, method: PoolingMethod, share
     fault = ""
     cautions: tuple[Note, ...] = ()
     if not shared_tau2:
-        levels, between = _separate(split, method)
+        levels, between = _separate(split, method, prob=prob)
     elif split.n.size == len(split.levels):
         raise EvidenceError(f"Each {column} has one cohort: there is no variance between cohorts to share.")
     elif method in CLUSTERED:
-        levels, between, fault, cautions = _shared_clustered(split, method)
+        levels, between, fault, cautions = _shared_clustered(split, method, prob=prob)
     elif method is PoolingMethod.GLMM_ML:
-        levels, between, fault = _shared_binomial(split)
+        levels, between, fault = _shared_binomial(split, prob=prob)
     else:
-        levels, between, fault = _shared_normal(split, method)
+        levels, between, fault = _shared_normal(split, method, prob=prob)
     scale = scale_of(method)
     common = method in INVERSE_VARIANCE and INVERSE_VARIANCE[method].estimator is None
     few = not (shared_tau2 or common) and any(level.k < FEW for level in levels)
@@ -243,9 +247,9 @@ def _split(evidence: "Evidence", column: str) -> tuple[_Split, tuple[str, ...]]:
     return split, tuple(frame["cohort_id"][~stated])
 
 
-def _separate(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
+def _separate(split: _Split, method: PoolingMethod, *, prob: float) -> tuple[tuple[Subgroup, ...], Omnibus | None]:
     """Pool each level separately; compare the pooled means by their standard errors."""
-    levels = tuple(_alone(split, level, method) for level in split.levels)
+    levels = tuple(_alone(split, level, method, prob=prob) for level in split.levels)
     means = np.array([np.nan if level.mean is None else level.mean for level in levels])
     variances = np.array([np.nan if level.se is None else level.se**2 for level in levels])
     if not (np.isfinite(means) & (variances > 0)).all():
@@ -255,11 +259,11 @@ def _separate(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...
     return levels, Omnibus(q, len(levels) - 1, None, float(chdtrc(len(levels) - 1, q)))
 
 
-def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
+def _alone(split: _Split, level: str, method: PoolingMethod, *, prob: float) -> Subgroup:
     """Return a level pooled separately, as by `pool`."""
     here, blank = split.of(level), split.blank(level)
     x, m = split.responders[here], split.n[here]
-    row = pool(x, m, method=method)
+    row = pool(x, m, method=method, prob=prob)
     filled = replace(blank, estimate=row.estimate, low=row.low, high=row.high, tau2=row.tau2)
     if row.estimate is None:
         return filled
@@ -275,7 +279,9 @@ def _alone(split: _Split, level: str, method: PoolingMethod) -> Subgroup:
     return replace(filled, mean=float(mean.beta[0]), se=_number(mean.se[0]), df=mean.df)
 
 
-def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
+def _shared_normal(
+    split: _Split, method: PoolingMethod, *, prob: float
+) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
     """Regress on the levels: their means, and the test of their differences, with one tau2."""
     made_of = INVERSE_VARIANCE[method]
     observed = effects(split.responders, split.n, scale=made_of.scale)
@@ -289,13 +295,13 @@ def _shared_normal(split: _Split, method: PoolingMethod) -> tuple[tuple[Subgroup
     levels = tuple(split.blank(level) for level in split.levels)
     if means.converged:
         levels = tuple(
-            _filled(level, split, method, float(beta), float(se), means.df, tau2)
+            _filled(level, split, method, float(beta), float(se), means.df, tau2, prob=prob)
             for level, beta, se in zip(levels, means.beta, means.se, strict=True)
         )
     return levels, differences.omnibus, "" if means.converged else NOT_CONVERGED_NOTE
 
 
-def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
+def _shared_binomial(split: _Split, *, prob: float) -> tuple[tuple[Subgroup, ...], Omnibus | None, str]:
     """Fit the binomial-normal model with a mean for each level and one tau; test it against one mean for all."""
     means, one = fit_glmm(split.responders, split.n, design=split.cells), fit_glmm(split.responders, split.n)
     levels = tuple(split.blank(level) for level in split.levels)
@@ -303,7 +309,9 @@ def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | Non
         tau2 = None if means.tau is None else means.tau**2
         se = np.sqrt(np.diag(means.covariance))
         levels = tuple(
-            _filled(level, split, PoolingMethod.GLMM_ML, float(means.beta[place]), float(se[place]), None, tau2)
+            _filled(
+                level, split, PoolingMethod.GLMM_ML, float(means.beta[place]), float(se[place]), None, tau2, prob=prob
+            )
             for place, level in enumerate(levels)
         )
     fault = "" if means.converged else _binomial_fault(levels, means.message)
@@ -314,7 +322,7 @@ def _shared_binomial(split: _Split) -> tuple[tuple[Subgroup, ...], Omnibus | Non
 
 
 def _shared_clustered(
-    split: _Split, method: PoolingMethod
+    split: _Split, method: PoolingMethod, *, prob: float
 ) -> tuple[tuple[Subgroup, ...], Omnibus | None, str, tuple[Note, ...]]:
     """Fit one model of cohorts within trials with a mean for each level; also return warnings."""
     trials = required_trials(method, split.trials)
@@ -333,15 +341,19 @@ def _shared_clustered(
         zip(levels, means.beta, np.diag(means.covariance), means.df, strict=True)
     ):
         se = float(np.sqrt(variance)) if variance > 0 else None
-        row = _filled(level, split, method, float(mean), se, None if np.isinf(df) else float(df), means.tau2)
+        t_df = None if np.isinf(df) else float(df)
+        row = _filled(level, split, method, float(mean), se, t_df, means.tau2, prob=prob)
         here = split.of(level.level)
         doubt = means.note(
-            partial(binomial_instead, split.responders[here], split.n[here], np.asarray(trials)[here].tolist()),
+            partial(
+                binomial_instead, split.responders[here], split.n[here], np.asarray(trials)[here].tolist(), prob=prob
+            ),
             effects_of=slice(place, place + 1),
             tested=False,
+            prob=prob,
         )
         filled.append(replace(row, tau2_trial=means.tau2_trial, caution=doubt))
-    doubt = differences.note(partial(_binomial_test, split, trials), effects_of=slice(1, None), tested=True)
+    doubt = differences.note(partial(_binomial_test, split, trials), effects_of=slice(1, None), tested=True, prob=prob)
     return tuple(filled), differences.omnibus, "", notes_of(means.caution, doubt)
 
 
@@ -376,10 +388,12 @@ def _filled(
     se: float | None,
     df: float | None,
     tau2: float | None,
+    *,
+    prob: float,
 ) -> Subgroup:
     """Return a level with its back-transformed mean and limits; without limits if it has no standard error."""
     se = _number(se)
-    half = None if se is None else quantile(df, INTERVAL_PROB) * se
+    half = None if se is None else quantile(df, prob) * se
     values = [mean] if half is None else [mean, mean - half, mean + half]
     limits: list[float | None] = back_transform(
         values, scale=scale_of(method), n=split.n[split.of(blank.level)]

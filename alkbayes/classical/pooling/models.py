@@ -1,6 +1,7 @@
 """Pooling by a model: binomial likelihoods, and trials with several cohorts.
 
-Each function fills in a blank row of one method; a model without a result gives the reason in its note.
+Each function fills in a blank row of one method, with intervals of the probability `prob`; a model without a result
+gives the reason in its note.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import numpy as np
 
 from alkbayes.classical.counts import Floats
 from alkbayes.classical.inverse_variance.cluster_robust import cluster_robust
-from alkbayes.classical.inverse_variance.regression import Prediction, fit_regression, prediction_interval
+from alkbayes.classical.inverse_variance.regression import Prediction, fit_regression, prediction_interval, quantile
 from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator
 from alkbayes.classical.maximum_likelihood.beta_binomial import fit_beta_binomial
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, as_fit, build, fit_glmm, maximum_likelihood
@@ -18,12 +19,11 @@ from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
 from alkbayes.classical.maximum_likelihood.profile import tau_interval
 from alkbayes.classical.notes import NO_TAU2, cluster_robust_note, correction_note, rate_with_interval, tau2_parts_note
 from alkbayes.classical.pooling.methods import PoolingMethod, scale_of
-from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
+from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, with_interval
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.classical.scales import Effects
 from alkbayes.text.notes import Instead, Note, NoteKind, notes_of
 from alkbayes.text.wording import sentence
-from alkbayes.vocabulary import INTERVAL_PROB
 
 NO_TRIALS_NOTE = "No result: the table does not say which cohorts are of one trial."
 ONE_TRIAL_NOTE = "No result: all cohorts are of one trial, so that nothing shows how trials differ."
@@ -38,13 +38,13 @@ CLUSTERED_COMMON_NOTE = (
 )
 
 
-def fill_glmm(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
+def fill_glmm(blank: PooledProportion, x: Floats, m: Floats, *, prob: float) -> PooledProportion:
     """Fill in the binomial-normal model with one level of heterogeneity, by maximum likelihood."""
     fitted = maximum_likelihood(build(x, m, None, None))
     fit = as_fit(fitted)
     blank = replace(blank, tau2=None if fit.tau is None else fit.tau**2)
-    filled = _filled_glmm(blank, fit, m)
-    limits = None if filled.tau2 is None else tau_interval(fitted, prob=INTERVAL_PROB)
+    filled = _filled_glmm(blank, fit, m, prob=prob)
+    limits = None if filled.tau2 is None else tau_interval(fitted, prob=prob)
     return filled if limits is None else replace(filled, tau2_low=limits[0] ** 2, tau2_high=limits[1] ** 2)
 
 
@@ -55,7 +55,7 @@ def binomial_levels(trials: Sequence[str] | None) -> tuple[PoolingMethod, Sequen
     return PoolingMethod.GLMM_ML, None
 
 
-def binomial_instead(x: Floats, m: Floats, trials: Sequence[str] | None = None) -> Instead:
+def binomial_instead(x: Floats, m: Floats, trials: Sequence[str] | None = None, *, prob: float) -> Instead:
     """Return the result of the counts themselves: of the binomial model, or where it has none of their sum.
 
     `trials` is the trial of each cohort for a method that allows for it, else None.
@@ -66,12 +66,12 @@ def binomial_instead(x: Floats, m: Floats, trials: Sequence[str] | None = None) 
     blank = PooledProportion(
         method=method, scale=scale_of(method), k=x.size, patients=int(m.sum()), responders=int(x.sum()), tau2=tau2
     )
-    found = _filled_glmm(blank, fit, m)
+    found = _filled_glmm(blank, fit, m, prob=prob)
     if found.estimate is not None:
         interval = rate_with_interval(found.estimate, found.low, found.high)
         return Instead(f"that of the binomial model, {method}", interval, NO_TAU2 if tau2 == 0 else "")
     (low,), (high,) = proportion_interval(
-        blank.responders, blank.patients, method=IntervalMethod.CLOPPER_PEARSON, prob=INTERVAL_PROB
+        blank.responders, blank.patients, method=IntervalMethod.CLOPPER_PEARSON, prob=prob
     )
     return Instead(
         f"the exact one of the summed counts, {PoolingMethod.CRUDE_CLOPPER_PEARSON}",
@@ -80,29 +80,31 @@ def binomial_instead(x: Floats, m: Floats, trials: Sequence[str] | None = None) 
     )
 
 
-def fill_glmm_trials(blank: PooledProportion, x: Floats, m: Floats, trials: Sequence[str] | None) -> PooledProportion:
+def fill_glmm_trials(
+    blank: PooledProportion, x: Floats, m: Floats, trials: Sequence[str] | None, *, prob: float
+) -> PooledProportion:
     """Fill in the binomial-normal model with cohorts within trials, by maximum likelihood."""
     if without := _without_trials(trials, other="glmm-ml"):
         return replace(blank, notes=notes_of(*blank.notes, without))
     fit = fit_glmm(x, m, group=trials)
     if fit.tau is not None and fit.tau_group is not None:
         blank = replace(blank, tau2=fit.tau**2 + fit.tau_group**2, tau2_trial=fit.tau_group**2)
-    filled = _filled_glmm(blank, fit, m)
+    filled = _filled_glmm(blank, fit, m, prob=prob)
     return replace(filled, notes=notes_of(*filled.notes, tau2_parts_note(filled.tau2, filled.tau2_trial, "trial")))
 
 
-def fill_beta_binomial(blank: PooledProportion, x: Floats, m: Floats) -> PooledProportion:
+def fill_beta_binomial(blank: PooledProportion, x: Floats, m: Floats, *, prob: float) -> PooledProportion:
     """Fill in the beta-binomial model, by maximum likelihood."""
     fit = fit_beta_binomial(x, m)
     if not fit.converged:
         return replace(blank, notes=notes_of(*blank.notes, f"No result: {fit.message}."))
-    low, high = fit.interval(INTERVAL_PROB)
+    low, high = fit.interval(prob)
     filled = replace(blank, estimate=fit.mean, low=low, high=high, notes=notes_of(*blank.notes, MEAN_NOTE))
     if np.isnan(fit.rho):
         return filled
     if fit.rho == 0:
         return replace(filled, rho=0.0, notes=notes_of(*filled.notes, NO_RHO_NOTE))
-    prediction = fit.prediction(INTERVAL_PROB)
+    prediction = fit.prediction(prob)
     return replace(
         filled,
         rho=fit.rho,
@@ -113,7 +115,13 @@ def fill_beta_binomial(blank: PooledProportion, x: Floats, m: Floats) -> PooledP
 
 
 def fill_multilevel(
-    blank: PooledProportion, observed: Effects, n: Floats, trials: Sequence[str] | None, names: Sequence[str]
+    blank: PooledProportion,
+    observed: Effects,
+    n: Floats,
+    trials: Sequence[str] | None,
+    names: Sequence[str],
+    *,
+    prob: float,
 ) -> PooledProportion:
     """Fill in the multilevel normal model of the transformed rates, cohorts within trials, by REML."""
     notes = notes_of(correction_note(observed.corrected, names), *blank.notes)
@@ -133,9 +141,7 @@ def fill_multilevel(
         notes=notes_of(*notes, tau2_parts_note(tau2, fit.tau2_group, "trial"), NO_SPREAD_NOTE if tau2 == 0 else ""),
     )
     centre = float(fit.beta[0])
-    return with_interval(
-        filled, centre, fit.interval(prob=INTERVAL_PROB)[1] - centre, fit.prediction(prob=INTERVAL_PROB), n
-    )
+    return with_interval(filled, centre, fit.interval(prob=prob)[1] - centre, fit.prediction(prob=prob), n)
 
 
 def fill_cluster_robust(
@@ -146,6 +152,8 @@ def fill_cluster_robust(
     n: Floats,
     trials: Sequence[str] | None,
     names: Sequence[str],
+    *,
+    prob: float,
 ) -> PooledProportion:
     """Fill in an inverse-variance mean whose interval allows for dependence within trials (CR2)."""
     notes = notes_of(correction_note(observed.corrected, names), *blank.notes)
@@ -158,7 +166,13 @@ def fill_cluster_robust(
     robust = cluster_robust(observed.yi, observed.vi, trials, tau2=fit.tau2)
     common = CLUSTERED_COMMON_NOTE if estimator is None else ""
     doubt = cluster_robust_note(
-        robust.se, fit.se, robust.df, lambda: binomial_instead(x, n, trials), without=robust.without, tested=False
+        robust.se,
+        fit.se,
+        robust.df,
+        lambda: binomial_instead(x, n, trials, prob=prob),
+        without=robust.without,
+        tested=False,
+        prob=prob,
     )
     filled = replace(
         filled,
@@ -168,7 +182,7 @@ def fill_cluster_robust(
     centre, se = float(fit.beta[0]), float(robust.se[0])
     if np.isnan(se):
         return with_interval(filled, centre, None, None, n)
-    half = float(robust.intervals(INTERVAL_PROB)[0, 1]) - centre
+    half = float(robust.intervals(prob)[0, 1]) - centre
     no_spread = NO_SPREAD_NOTE if estimator is not None and fit.tau2 == 0 else ""
     filled = replace(filled, notes=notes_of(*filled.notes, no_spread))
     if estimator is None:
@@ -178,7 +192,7 @@ def fill_cluster_robust(
     return with_interval(filled, centre, half, (centre - reach, centre + reach), n)
 
 
-def _filled_glmm(blank: PooledProportion, fit: GlmmFit, m: Floats) -> PooledProportion:
+def _filled_glmm(blank: PooledProportion, fit: GlmmFit, m: Floats, *, prob: float) -> PooledProportion:
     if blank.responders in {0, blank.patients}:
         rate = "0" if blank.responders == 0 else "1"
         note = (
@@ -191,8 +205,10 @@ def _filled_glmm(blank: PooledProportion, fit: GlmmFit, m: Floats) -> PooledProp
     notes = notes_of(*blank.notes, NO_SPREAD_NOTE if blank.tau2 == 0 else "")
     centre, se = float(fit.beta[0]), float(np.sqrt(fit.covariance[0, 0]))
     kind = Prediction.NORMAL
-    prediction = None if blank.tau2 is None else prediction_interval(centre, se, blank.tau2, k=blank.k, kind=kind)
-    return with_interval(replace(blank, notes=notes), centre, Z * se, prediction, m)
+    prediction = (
+        None if blank.tau2 is None else prediction_interval(centre, se, blank.tau2, k=blank.k, kind=kind, prob=prob)
+    )
+    return with_interval(replace(blank, notes=notes), centre, quantile(None, prob) * se, prediction, m)
 
 
 def _without_trials(trials: Sequence[str] | None, *, other: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ from alkbayes.classical.pooling.models import (
     fill_glmm_trials,
     fill_multilevel,
 )
-from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, Z, with_interval
+from alkbayes.classical.pooling.result import NO_SPREAD_NOTE, PooledProportion, with_interval
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.classical.scales import Effects, discouraged, effects
 from alkbayes.text.notes import Note, NoteKind, notes_of
@@ -73,6 +74,7 @@ def pool(
     method: PoolingMethod,
     cohorts: Sequence[str] | None = None,
     trials: Sequence[str] | None = None,
+    prob: float = INTERVAL_PROB,
 ) -> PooledProportion:
     """Pool the response rates of k cohorts.
 
@@ -96,6 +98,8 @@ def pool(
         Names of the cohorts for notes, length k; their positions from 1 if None.
     trials
         Trial of each cohort, length k; None if unknown, which the methods that need it report.
+    prob
+        Probability of confidence and prediction intervals, in (0, 1).
 
     Returns
     -------
@@ -132,26 +136,26 @@ def pool(
         notes=notes_of(SINGLE_NOTE if x.size == 1 else ""),
     )
     if crude is not None:
-        return _crude(blank, crude)
+        return _crude(blank, crude, prob=prob)
     match method:
         case PoolingMethod.GLMM_ML:
-            return fill_glmm(blank, x, m)
+            return fill_glmm(blank, x, m, prob=prob)
         case PoolingMethod.GLMM_ML_TRIALS:
-            return fill_glmm_trials(blank, x, m, trials)
+            return fill_glmm_trials(blank, x, m, trials, prob=prob)
         case PoolingMethod.BETA_BINOMIAL_ML:
-            return fill_beta_binomial(blank, x, m)
+            return fill_beta_binomial(blank, x, m, prob=prob)
     observed = effects(x, m, scale=blank.scale)
     blank = replace(blank, corrected=int(observed.corrected.sum()))
     if method is PoolingMethod.MULTILEVEL_LOGIT:
-        return fill_multilevel(blank, observed, m, trials, names)
+        return fill_multilevel(blank, observed, m, trials, names, prob=prob)
     if method in CLUSTER_ROBUST:
-        return fill_cluster_robust(blank, CLUSTER_ROBUST[method], observed, x, m, trials, names)
-    return _inverse_variance(blank, INVERSE_VARIANCE[method], observed, x, m, names)
+        return fill_cluster_robust(blank, CLUSTER_ROBUST[method], observed, x, m, trials, names, prob=prob)
+    return _inverse_variance(blank, INVERSE_VARIANCE[method], observed, x, m, names, prob=prob)
 
 
-def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportion:
+def _crude(blank: PooledProportion, interval: IntervalMethod, *, prob: float) -> PooledProportion:
     """Fill in the proportion of the summed counts."""
-    low, high = proportion_interval(blank.responders, blank.patients, method=interval, prob=INTERVAL_PROB)
+    low, high = proportion_interval(blank.responders, blank.patients, method=interval, prob=prob)
     return replace(
         blank,
         estimate=blank.responders / blank.patients,
@@ -162,40 +166,50 @@ def _crude(blank: PooledProportion, interval: IntervalMethod) -> PooledProportio
 
 
 def _inverse_variance(
-    blank: PooledProportion, method: InverseVariance, observed: Effects, x: Floats, n: Floats, names: Sequence[str]
+    blank: PooledProportion,
+    method: InverseVariance,
+    observed: Effects,
+    x: Floats,
+    n: Floats,
+    names: Sequence[str],
+    *,
+    prob: float,
 ) -> PooledProportion:
     """Fill in an inverse-variance mean of the transformed rates."""
     yi, vi, k = observed.yi, observed.vi, blank.k
     corrected = correction_note(observed.corrected, names)
     if k == 1:
-        filled = replace(blank, notes=notes_of(corrected, *blank.notes, single_test_note(method.test, x, n)))
-        half = float(Z * np.sqrt(vi[0])) if method.test is Test.Z else None
+        filled = replace(blank, notes=notes_of(corrected, *blank.notes, single_test_note(method.test, x, n, prob=prob)))
+        half = float(quantile(None, prob) * np.sqrt(vi[0])) if method.test is Test.Z else None
         return _with_discouraged(with_interval(filled, float(yi[0]), half, None, n))
     fit = fit_regression(yi, vi, estimator=method.estimator, test=method.test)
     filled = replace(blank, q=fit.q_e, q_df=fit.q_e_df, q_p=fit.q_e_p, i2=fit.i2, h2=fit.h2, notes=notes_of(corrected))
     centre, se = float(fit.beta[0]), float(fit.se[0])
-    half = None if np.isnan(se) else quantile(fit.df, INTERVAL_PROB) * se
+    half = None if np.isnan(se) else quantile(fit.df, prob) * se
     if method.estimator is None or method.prediction is None:
         filled = replace(filled, notes=notes_of(corrected, COMMON_NOTE))
         return _with_discouraged(with_interval(filled, centre, half, None, n))
     if not fit.converged:
         failed = f"The {ESTIMATOR_NAMES[method.estimator]} estimate of tau2 did not converge: no result."
         return _with_discouraged(replace(filled, notes=notes_of(corrected, failed)))
-    filled = _with_profile(replace(filled, tau2=fit.tau2), yi, vi)
-    prediction = None if half is None else prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction)
-    filled = with_interval(filled, centre, half, prediction, n)
-    return _with_discouraged(
-        replace(filled, notes=notes_of(*filled.notes, *_cautions(filled, fit, x, n, predicted=prediction is not None)))
+    filled = _with_profile(replace(filled, tau2=fit.tau2), yi, vi, prob=prob)
+    prediction = (
+        None if half is None else prediction_interval(centre, se, fit.tau2, k=k, kind=method.prediction, prob=prob)
     )
+    filled = with_interval(filled, centre, half, prediction, n)
+    cautions = _cautions(filled, fit, x, n, predicted=prediction is not None, prob=prob)
+    return _with_discouraged(replace(filled, notes=notes_of(*filled.notes, *cautions)))
 
 
-def single_test_note(test: Test, x: Floats, n: Floats) -> Note | None:
+def single_test_note(test: Test, x: Floats, n: Floats, *, prob: float) -> Note | None:
     """Say that one cohort has no interval by t; None if the test has one by z."""
     single = SINGLE_TEST_NOTES.get(test)
-    return None if single is None else Note(NoteKind.OTHER, single, binomial_instead(x, n))
+    return None if single is None else Note(NoteKind.OTHER, single, binomial_instead(x, n, prob=prob))
 
 
-def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool) -> list[Note | None]:
+def _cautions(
+    row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *, predicted: bool, prob: float
+) -> list[Note | None]:
     """Return what to say of the intervals of a random-effects mean."""
     method = INVERSE_VARIANCE[row.method]
     notes: list[Note | None] = []
@@ -203,12 +217,13 @@ def _cautions(row: PooledProportion, fit: RegressionFit, x: Floats, n: Floats, *
         notes.append(HTS_NOTE if row.k > 2 else NO_HTS_NOTE)
     if fit.tau2 == 0 and predicted:
         notes.append(NO_SPREAD_HTS_NOTE if method.prediction is Prediction.T_K_MINUS_2 else NO_SPREAD_NOTE)
-    return [*notes, standard_error_note(row.method, fit.factor, fit.df, lambda: binomial_instead(x, n))]
+    instead = partial(binomial_instead, x, n, prob=prob)
+    return [*notes, standard_error_note(row.method, fit.factor, fit.df, instead, prob=prob)]
 
 
-def _with_profile(filled: PooledProportion, yi: Floats, vi: Floats) -> PooledProportion:
+def _with_profile(filled: PooledProportion, yi: Floats, vi: Floats, *, prob: float) -> PooledProportion:
     """Fill in the Q-profile intervals of tau2, I2 and H2."""
-    limits = tau2_q_profile(yi, vi, np.ones((yi.size, 1)), prob=INTERVAL_PROB)
+    limits = tau2_q_profile(yi, vi, np.ones((yi.size, 1)), prob=prob)
     return replace(
         filled,
         tau2_low=limits.low,

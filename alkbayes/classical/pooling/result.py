@@ -4,11 +4,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from alkbayes.classical.counts import Floats
-from alkbayes.classical.inverse_variance.regression import quantile
 from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.classical.scales import Scale, back_transform
 from alkbayes.text.notes import Note, NoteKind, notes_of, text_of
-from alkbayes.vocabulary import INTERVAL_PROB
 
 NO_SPREAD_NOTE = Note(
     NoteKind.PREDICTION,
@@ -16,12 +14,13 @@ NO_SPREAD_NOTE = Note(
     "show that there are no differences.",
 )
 CUT_NOTE = Note(NoteKind.CUT_LIMIT, "A limit lay beyond a rate of 0 or 1 and was cut there.")
-Z = quantile(None, INTERVAL_PROB)
 
 
 @dataclass(frozen=True, slots=True)
 class PooledProportion:
     """A pooled response rate. Values that a method does not define, or could not find, are None.
+
+    Limits are those of intervals of one probability, that given to the function that pooled.
 
     Attributes
     ----------
@@ -33,9 +32,9 @@ class PooledProportion:
         Pooled response rate, a proportion in [0, 1]: the back-transformed pooled mean. On any scale except
         `probability` it is the rate of a cohort at the centre of the distribution, not the average over cohorts.
     low, high
-        Limits of its 95 % confidence interval, proportions.
+        Limits of its confidence interval, proportions.
     prediction_low, prediction_high
-        Limits of the 95 % prediction interval for the rate of a new cohort, proportions.
+        Limits of the prediction interval for the rate of a new cohort, proportions.
     tau2
         Variance between cohorts, squared `scale`; for methods with trials the sum of that between trials and that
         between the cohorts of a trial.
@@ -46,7 +45,7 @@ class PooledProportion:
         Cochran's Q of the observed rates on `scale`, its degrees of freedom and p-value. None for `glmm-ml`: its
         likelihood-ratio test is another statistic, available from `fit_glmm`.
     tau2_low, tau2_high, i2_low, i2_high, h2_low, h2_high
-        Limits of the 95 % Q-profile intervals. They follow from Q and not from `tau2`, which may lie outside. For
+        Limits of the Q-profile intervals. They follow from Q and not from `tau2`, which may lie outside. For
         `glmm-ml` those of tau2 by profile likelihood, if finite. None for `common-*`, which have no tau2, and for the
         other models.
     tau2_trial

@@ -15,7 +15,7 @@ from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import trial_labels
 from alkbayes.text.names import listed
 from alkbayes.text.notes import notes_of
-from alkbayes.vocabulary import GROUP_COLUMNS, group_row, joined_key, label_of
+from alkbayes.vocabulary import GROUP_COLUMNS, INTERVAL_PROB, group_row, joined_key, label_of
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -52,6 +52,7 @@ def pool_table(
     *,
     by: Sequence[str | tuple[str, str]] | None = None,
     methods: Sequence[PoolingMethod] = DEFAULT_METHODS,
+    prob: float = INTERVAL_PROB,
 ) -> pd.DataFrame:
     """Pool all cohorts, and those of each level of some columns, by each method.
 
@@ -62,6 +63,8 @@ def pool_table(
         them; a named column must exist.
     methods
         Pooling methods, each once, in the order of the rows.
+    prob
+        Probability of confidence and prediction intervals, in (0, 1).
 
     Returns
     -------
@@ -79,7 +82,7 @@ def pool_table(
     UsageError
         If a pair names one column twice, or two groups of `by` would have the same name in results.
     """
-    return frame_of(pool_groups(evidence, by=by, methods=methods))
+    return frame_of(pool_groups(evidence, by=by, methods=methods, prob=prob))
 
 
 def pool_groups(
@@ -87,6 +90,7 @@ def pool_groups(
     *,
     by: Sequence[str | tuple[str, str]] | None = None,
     methods: Sequence[PoolingMethod] = DEFAULT_METHODS,
+    prob: float = INTERVAL_PROB,
 ) -> list[PooledGroup]:
     """Return the rows of :func:`pool_table`, with the same arguments and errors, as values."""
     frame = evidence.frame
@@ -98,7 +102,14 @@ def pool_groups(
     for place, part, left_out in _parts(evidence, groups):
         trials = trial_labels(part)
         for method in dict.fromkeys(methods):
-            pooled = pool(part["responders"], part["n"], method=method, cohorts=tuple(part["cohort_id"]), trials=trials)
+            pooled = pool(
+                part["responders"],
+                part["n"],
+                method=method,
+                cohorts=tuple(part["cohort_id"]),
+                trials=trials,
+                prob=prob,
+            )
             rows.append(PooledGroup(place, replace(pooled, notes=notes_of(*pooled.notes, left_out))))
     return rows
 

@@ -28,7 +28,7 @@ class WeightedMean:
     Attributes
     ----------
     estimate, low, high
-        Months; low and high are the ends of the 95 % confidence interval. NaN if undefined.
+        Months; low and high are the ends of the confidence interval. NaN if undefined.
     note
         Warning to the reader, or empty.
     """
@@ -48,11 +48,12 @@ def weighted_mean(
     trials: Sequence[str],
     *,
     rng: np.random.Generator,
+    prob: float = INTERVAL_PROB,
     resamples: int = RESAMPLES,
 ) -> WeightedMean:
     """Return the patient-weighted mean of medians (months), with all arrays of shape (cohort,).
 
-    `rng` draws the bootstrap `resamples`.
+    `rng` draws the bootstrap `resamples`; `prob` is the probability of the interval.
     """
     names, index = np.unique(np.array(trials, dtype=np.str_), return_inverse=True)
     count = len(names)
@@ -64,7 +65,7 @@ def weighted_mean(
     note = "one trial: there is nothing to resample"
     if count > 1:
         drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
-        tail = (1 - INTERVAL_PROB) / 2
+        tail = (1 - prob) / 2
         low, high = np.quantile((drawn @ months) / (drawn @ weights), [tail, 1 - tail]).tolist()
         note = f"{count} trials: a bootstrap interval of so few is too narrow" if count < FEW else ""
     total = weights.sum()

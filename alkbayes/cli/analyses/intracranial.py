@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.common import console_for, evidence_for, keep
-from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.common import console_for, evidence_for, keep, prob_for
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.errors import ConvergenceError
 from alkbayes.evidence.outcomes import ORR
@@ -38,6 +38,7 @@ def command(
     joint: JointToo = False,
     plot: Plot = None,
     for_run: ForRun = None,
+    level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -46,6 +47,7 @@ def command(
     Example: alkbayes intracranial --plot brain.pdf
     """
     check_format(json_=json_, csv=csv)
+    prob = prob_for(level, for_run)
     from alkbayes.spec.schema import model_path, read_spec
 
     specs = read_spec(model_path(SYSTEMIC_MODEL)), read_spec(model_path(MODEL))
@@ -61,7 +63,7 @@ def command(
     from alkbayes.cli.shared.progress import counted
 
     with counted("fitting") as progress:
-        found = intracranial_analysis(specs[1], brain, systemic=(specs[0], systemic), progress=progress)
+        found = intracranial_analysis(specs[1], brain, systemic=(specs[0], systemic), prob=prob, progress=progress)
     record = intracranial_record(found, _joint(found) if joint else None)
     if for_run is not None:
         keep(for_run, "intracranial", record)
@@ -105,5 +107,6 @@ def _draw(found: "IntracranialAnalysis", path: Path) -> None:
     reconstruction = [RECONSTRUCTION] if evidence.bundled else []
     caveat = ORR.not_randomised(evidence.trials)
     notes = (f"Evidence: {evidence.source}.", *reconstruction, *evidence.notes, *found.carried_by, caveat)
-    for file in save_figures(intracranial(found.rates, Caption(notes, failed)), path):
+    caption = Caption(notes, failed, interval_prob=found.brain.interval_prob)
+    for file in save_figures(intracranial(found.rates, caption), path):
         print_note(f"Figure: {file}")

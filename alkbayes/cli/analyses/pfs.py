@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.alk.levels import MEDIAN_MODEL
-from alkbayes.cli.shared.common import console_for, evidence_for, keep
-from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.common import console_for, evidence_for, keep, prob_for
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
@@ -41,6 +41,7 @@ def command(
     draws: Draws = DEFAULT_DRAWS,
     plot: Plot = None,
     for_run: ForRun = None,
+    level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -49,6 +50,7 @@ def command(
     Example: alkbayes pfs --data my-trials.csv --plot pfs.pdf
     """
     check_format(json_=json_, csv=csv)
+    prob = prob_for(level, for_run)
     if plot is not None:
         from alkbayes.plots.files import figure_format
         from alkbayes.runs.places import check_free
@@ -64,7 +66,7 @@ def command(
     with working("fitting the medians"):
         from alkbayes.analyses.pfs import pfs_results
 
-        results = pfs_results(evidence, spec, seed=seed, draws=draws)
+        results = pfs_results(evidence, spec, seed=seed, draws=draws, prob=prob)
     if plot is not None:
         _plot(evidence, results, plot)
     record = results.to_dict()
@@ -96,6 +98,7 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
         (f"Evidence: {evidence.source}.", *results.notes[:2], *(note.text for note in results.cautions)),
         warning,
         evidence.outcome,
+        interval_prob=results.interval_prob,
     )
     for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
         print_note(f"Figure: {file}")

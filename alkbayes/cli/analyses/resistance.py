@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.common import keep
-from alkbayes.cli.shared.options import Csv, Json
+from alkbayes.cli.shared.common import keep, prob_for
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, print_note, reader_console
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
@@ -48,13 +48,19 @@ ForRun = Annotated[
 
 
 def command(
-    data: Data = None, plot: Plot = None, for_run: ForRun = None, json_: Json = False, csv: Csv = False
+    data: Data = None,
+    plot: Plot = None,
+    for_run: ForRun = None,
+    level: AnalysisLevel = None,
+    json_: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Proportion of samples with an ALK resistance mutation, by prior ALK TKI.
 
     Example: alkbayes resistance --plot resistance.pdf
     """
     check_format(json_=json_, csv=csv)
+    prob = prob_for(level, for_run)
     if plot is not None:
         from alkbayes.plots.files import figure_format
         from alkbayes.runs.places import check_free
@@ -71,7 +77,7 @@ def command(
     from alkbayes.analyses.resistance import resistance_of
 
     with working("fitting each question"):
-        found = resistance_of(table)
+        found = resistance_of(table, prob=prob)
     if plot is not None:
         _plot(found, plot)
     record = found.to_dict()
@@ -98,6 +104,6 @@ def _plot(found: "Resistance", path: Path) -> None:
     from alkbayes.plots.page.style import Caption
 
     warning = f"NOT CONVERGED, not to be used: {'; '.join(found.failures)}" if found.failures else ""
-    caption = Caption((f"Table: {found.table.source}.", *found.gaps), warning)
+    caption = Caption((f"Table: {found.table.source}.", *found.gaps), warning, interval_prob=found.interval_prob)
     for file in save_figures(resistance(found.rows, found.prevalence, heading=found.few[0], caption=caption), path):
         print_note(f"Figure: {file}")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.common import evidence_for, headline, keep
-from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.common import evidence_for, headline, keep, prob_for
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -49,6 +49,7 @@ def command(
     after: After = None,
     data: TableSource | None = None,
     for_run: ForRun = None,
+    level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -57,6 +58,7 @@ def command(
     Example: alkbayes sequence --after crizotinib
     """
     check_format(json_=json_, csv=csv)
+    prob = prob_for(level, run or for_run)
     if run is not None and data is not None:
         raise UsageError("A RUN has its own table, and --data names another. Give one of them.")
     if for_run is not None and (run is not None or after is not None):
@@ -64,7 +66,7 @@ def command(
             "--for fits the bundled model to its run's table, and keeps all that is found. Give it without RUN and "
             "--after."
         )
-    fit = _fit(run, data, for_run)
+    fit = _fit(run, data, for_run, prob)
     from alkbayes.analyses.sequence import sequencing_of
 
     found = sequencing_of(fit, after=after)
@@ -83,19 +85,19 @@ def command(
         )
 
 
-def _fit(run: Path | None, data: "TableSource | None", for_run: Path | None) -> "Fit":
+def _fit(run: Path | None, data: "TableSource | None", for_run: Path | None, prob: float) -> "Fit":
     """Return the fit of a run; where there is none, fit the bundled model."""
     if run is not None:
         from alkbayes.runs.run import read_fit
 
-        return read_fit(run)
+        return read_fit(run, prob=prob)
     from alkbayes.spec.schema import model_path, read_spec
 
     evidence = evidence_for(data, for_run, needed=read_spec(model_path(MODEL)).columns)
     from alkbayes.analyses.sequence import sequence_fit
 
     with working(f"fitting the model {MODEL}"):
-        return sequence_fit(evidence)
+        return sequence_fit(evidence, interval_prob=prob)
 
 
 def _show(record: "SequenceRecord", evidence: "Evidence") -> None:

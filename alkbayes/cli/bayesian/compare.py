@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import console_for, keep
-from alkbayes.cli.shared.options import Csv, Json
+from alkbayes.cli.shared.options import Csv, Json, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError, UsageError
@@ -20,7 +20,18 @@ Runs = Annotated[
 ]
 
 
-def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
+FirstLevel = Annotated[
+    float | None,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="Probability of all intervals, such as 0.9, or 90 in percent. Default: that of the first run.",
+        show_default=False,
+    ),
+]
+
+
+def command(runs: Runs, level: FirstLevel = None, json_: Json = False, csv: Csv = False) -> None:
     """Model comparison by leave-one-cohort-out and leave-one-trial-out predictive accuracy.
 
     Results are kept in the folder of the first run as compare.json, for figures and reports.
@@ -28,6 +39,7 @@ def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     Example: alkbayes compare runs/line-20261122-101500 runs/line-generation-20261122-101600
     """
     check_format(json_=json_, csv=csv)
+    prob = run_prob(level)
     if len({run.resolve() for run in runs}) < max(2, len(runs)):
         raise UsageError("Comparing takes two different runs at least. Give the folders of several, each once.")
     from alkbayes.cli.shared.progress import counted, working
@@ -35,7 +47,7 @@ def command(runs: Runs, json_: Json = False, csv: Csv = False) -> None:
     from alkbayes.runs.run import read_fit
 
     with working("reading"):
-        found = [read_fit(run) for run in runs]
+        found = [read_fit(run, prob=prob) for run in runs]
     models = [fit.spec.name for fit in found]
     fits = {
         str(run) if models.count(model) > 1 else model: fit for run, model, fit in zip(runs, models, found, strict=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from alkbayes.cli.shared.options import Json, Plots, Run
+from alkbayes.cli.shared.options import Json, Plots, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import print_json, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts, print_table
@@ -15,13 +15,14 @@ FEWEST = 5
 """Parameters shown in a terminal: those with the fewest effective draws."""
 
 
-def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
+def command(run: Run, level: RunLevel = None, json_: Json = False, plots: Plots = None) -> None:
     """Convergence diagnostics and Monte Carlo errors of every parameter and reported number, with advice.
 
     Exit code 6 if the run must not be used.
 
     Example: alkbayes diagnose runs/line-generation-20261122-101500 --plots plots
     """
+    prob = run_prob(level)
     from alkbayes.plots.folder import write_plots
     from alkbayes.runs.places import check_plots_place
     from alkbayes.runs.run import read_fit
@@ -29,7 +30,7 @@ def command(run: Run, json_: Json = False, plots: Plots = None) -> None:
     if plots is not None:
         check_plots_place(plots)
     with working("judging the draws"):
-        fit = read_fit(run)
+        fit = read_fit(run, prob=prob)
         from alkbayes.criticism.diagnosis import diagnosis_of
         from alkbayes.plots.figures.draws import diagnosis_figures
 

@@ -8,7 +8,7 @@ import typer
 
 from alkbayes.alk.levels import DEFAULT_MODEL
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.options import Above, Json, limits_of, reads_table
+from alkbayes.cli.shared.options import Above, Json, Level, interval_prob, limits_of, reads_table
 from alkbayes.cli.shared.output import message_console, no_color, print_json, records, shows_progress
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, TakenError
@@ -19,8 +19,11 @@ from alkbayes.vocabulary import Standard
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from alkbayes.estimates.cross_check import CrossCheck
+    from alkbayes.evidence.table import Evidence
     from alkbayes.inference.fit import Fit
     from alkbayes.inference.nuts.sampler import Progress
+    from alkbayes.spec.schema import Spec
 
 DEFAULTS = SamplerSettings()
 
@@ -76,6 +79,7 @@ def command(
     cross_check: CrossCheckToo = False,
     no_check: NoCheck = False,
     above: Above = None,
+    level: Level = None,
     json_: Json = False,
 ) -> None:
     """Bayesian meta-analysis: fit a hierarchical model; pooled rates beside classical pooling.
@@ -95,7 +99,7 @@ def command(
 
     # Input errors are found before any heavy import, let alone sampling.
     settings = SamplerSettings(seed=seed, chains=chains, draws=draws, tune=tune)
-    limits = limits_of(above)
+    limits, prob = limits_of(above), interval_prob(level)
     started = datetime.now().astimezone()
     chosen = default_model(read_evidence(data).frame) if model is None else None
     path = model_path(chosen.name if chosen is not None else str(model))
@@ -107,18 +111,8 @@ def command(
     standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
 
     from alkbayes.estimates.results import results_of
-    from alkbayes.inference.fit import fit_model
 
-    compared = None
-    with _progress(engine) as progress:
-        if cross_check:
-            from alkbayes.estimates.cross_check import fit_both
-
-            fit, compared = fit_both(
-                spec, evidence, keep=engine, settings=settings, standard=standard, progress=progress
-            )
-        else:
-            fit = fit_model(spec, evidence, engine=engine, settings=settings, standard=standard, progress=progress)
+    fit, compared = _fitted(spec, evidence, engine, settings, standard, prob, cross_check=cross_check)
     results = results_of(fit)
     added = {"chosen": None if chosen is None else chosen.why, **_asked_for(fit, limits, check=not no_check)}
     results = replace(results, document=results.document | added)
@@ -151,6 +145,43 @@ def command(
 
     if faults := cross_check_faults(written):
         raise ConvergenceError(f"the cross-check failed: {'; '.join(faults)}. The results are in {folder}.")
+
+
+def _fitted(
+    spec: "Spec",
+    evidence: "Evidence",
+    engine: Engine,
+    settings: SamplerSettings,
+    standard: Standard,
+    prob: float,
+    *,
+    cross_check: bool,
+) -> "tuple[Fit, CrossCheck | None]":
+    """Return the fit, and with `cross_check` the comparison of both engines."""
+    from alkbayes.estimates.cross_check import fit_both
+    from alkbayes.inference.fit import fit_model
+
+    with _progress(engine) as progress:
+        if cross_check:
+            return fit_both(
+                spec,
+                evidence,
+                keep=engine,
+                settings=settings,
+                standard=standard,
+                interval_prob=prob,
+                progress=progress,
+            )
+        fit = fit_model(
+            spec,
+            evidence,
+            engine=engine,
+            settings=settings,
+            standard=standard,
+            interval_prob=prob,
+            progress=progress,
+        )
+        return fit, None
 
 
 def _asked_for(fit: "Fit", limits: list[float], *, check: bool) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from alkbayes.cli.shared.reader import print_parts, print_table
 from alkbayes.presentation.cross_check import cross_check_parts
 from alkbayes.presentation.exceedance import exceedance_tables
 from alkbayes.presentation.fit import (
-    MEDIANS,
     WHOLE_PERCENTS,
     column_meanings,
     contrast_notes,
     contrast_rows,
     heterogeneity_rows,
     inverse_variance_notes,
+    medians_sentence,
     outcome_of,
     pooled_rows,
     shows_whole_percents,
@@ -67,7 +67,7 @@ def _show_pooled(console: "Console", document: "FitDocument") -> None:
     hang = max(len(name) for name, _ in meanings) + 2
     for name, meaning in meanings:
         say(console, f"{name + ':':<{hang}}{meaning}", hang=hang)
-    say(console, MEDIANS)
+    say(console, medians_sentence(document))
     for line in inverse_variance_notes(document):
         say(console, line)
     if shows_whole_percents(document):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.shared.common import console_for, keep
-from alkbayes.cli.shared.options import Csv, Json, Run
+from alkbayes.cli.shared.options import Csv, Json, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError
@@ -21,7 +21,7 @@ NUTS_MINUTES = 0.5
 """Approximate minutes of a NUTS refit with compilation, which every design without a trial needs."""
 
 
-def command(run: Run, by_trial: ByTrial = False, json_: Json = False, csv: Csv = False) -> None:
+def command(run: Run, by_trial: ByTrial = False, level: RunLevel = None, json_: Json = False, csv: Csv = False) -> None:
     """Outlying cohorts: each against its prediction from the others, or a refit without each trial.
 
     Results are kept in the run's folder as outliers.json or outliers-by-trial.json, for figures and reports.
@@ -29,9 +29,10 @@ def command(run: Run, by_trial: ByTrial = False, json_: Json = False, csv: Csv =
     Example: alkbayes outliers runs/line-generation-20261122-101500 --by-trial
     """
     check_format(json_=json_, csv=csv)
+    prob = run_prob(level)
     from alkbayes.runs.run import read_fit
 
-    fit = read_fit(run)
+    fit = read_fit(run, prob=prob)
     (_trials if by_trial else _cohorts)(run, fit, json_=json_, csv=csv)
     if not fit.diagnostics.converged:
         raise ConvergenceError(

@@ -1,12 +1,13 @@
 """`alkbayes predict`: prediction for a planned single-arm trial."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alkbayes.cli.shared.common import keep
-from alkbayes.cli.shared.options import Above, Csv, Json, Run, limits_of
+from alkbayes.cli.shared.options import Above, Csv, Json, Run, RunLevel, limits_of, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -96,6 +97,7 @@ def command(
     threshold: Threshold = None,
     robust: Robust = DEFAULT_ROBUST,
     plot: Plot = None,
+    level: RunLevel = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -108,7 +110,7 @@ def command(
     Example: alkbayes predict runs/line-generation-20261122-101500 --line naive --generation third --n 40 --null 0.6
     """
     check_format(json_=json_, csv=csv)
-    sizes = _sizes(n)
+    sizes, prob = _sizes(n), run_prob(level)
     limits = limits_of(above)
     _check_design(null, threshold)
     robust = _proportion("--robust", robust)
@@ -123,7 +125,7 @@ def command(
 
     threshold = DEFAULT_THRESHOLD if threshold is None else threshold
     document = read_run(run)
-    fit = read_fit(run, document)
+    fit = read_fit(run, document, prob=prob)
     from alkbayes.planning.cohort import NoEffectError, planned_cohort
     from alkbayes.planning.trial import predict
     from alkbayes.plots.source import RunTables, warning
@@ -150,7 +152,8 @@ def command(
         from alkbayes.plots.figures.prediction import prediction_figure
         from alkbayes.plots.files import save_figures
 
-        for file in save_figures(prediction_figure(found, RunTables(run, document).caption), plot):
+        caption = replace(RunTables(run, document).caption, interval_prob=found.interval_prob)
+        for file in save_figures(prediction_figure(found, caption), plot):
             print_note(f"Figure: {file}")
     record = {"run": str(run), "model": fit.spec.name, "warning": fault} | found.as_record()
     keep(run, "predict", record | {"threshold": threshold})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Csv, Json, Plots, Run
+from alkbayes.cli.shared.options import Csv, Json, Plots, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 Prior = Annotated[bool, typer.Option("--prior", help="Prior predictive checks instead, before any count is used.")]
 
 
-def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = False, plots: Plots = None) -> None:
+def command(
+    run: Run,
+    prior: Prior = False,
+    level: RunLevel = None,
+    json_: Json = False,
+    csv: Csv = False,
+    plots: Plots = None,
+) -> None:
     """Posterior predictive checks, by cohort and overall.
 
     Example: alkbayes predictive runs/line-generation-20261122-101500 --plots checks
     """
     check_format(json_=json_, csv=csv)
+    prob = run_prob(level)
     from alkbayes.runs.places import check_plots_place
     from alkbayes.runs.run import read_fit
 
     if plots is not None:
         check_plots_place(plots)
     with working("making tables like the observed one"):
-        fit = read_fit(run)
+        fit = read_fit(run, prob=prob)
         from alkbayes.criticism.predictive import PosteriorChecks, posterior_checks, prior_checks
         from alkbayes.presentation.predictive import posterior_parts, prior_parts
 
@@ -40,7 +48,8 @@ def command(run: Run, prior: Prior = False, json_: Json = False, csv: Csv = Fals
         subject = {"run": str(run), "model": fit.spec.name, "of": "prior" if prior else "posterior"}
         print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
     elif csv:
-        print_csv(found.cohorts if isinstance(found, PosteriorChecks) else found.cells)
+        table = found.cohorts if isinstance(found, PosteriorChecks) else found.cells
+        print_csv(table)
     else:
         console = reader_console()
         say(console, f"Run: {run}, model {fit.spec.name}, evidence {fit.evidence.source}")
@@ -67,7 +76,7 @@ def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> li
     from alkbayes.plots.source import RunTables
     from alkbayes.runs.run import read_run
 
-    caption = RunTables(run, read_run(run)).caption
+    caption = replace(RunTables(run, read_run(run)).caption, interval_prob=found.interval_prob)
     if isinstance(found, PriorChecks):
         # Prior predictions do not depend on convergence of the posterior.
         return save_folder(folder, {"prior-cells": prior_cells(found.cells, replace(caption, warning=""))})

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from alkbayes.cli.shared.common import console_for, keep
-from alkbayes.cli.shared.options import Csv, Json, Run
+from alkbayes.cli.shared.options import Csv, Json, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, say
 from alkbayes.cli.shared.progress import counted, working
 from alkbayes.cli.shared.reader import fits, print_parts, print_table
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alkbayes.sensitivity_analysis.conclusions import SensitivityRecord
 
 
-def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
+def command(run: Run, level: RunLevel = None, json_: Json = False, csv: Csv = False) -> None:
     """Sensitivity analysis: how results change with priors, data choices and model.
 
     Results are kept in the run's folder as sensitivity.json, for figures and reports.
@@ -24,9 +24,10 @@ def command(run: Run, json_: Json = False, csv: Csv = False) -> None:
     Example: alkbayes sensitivity runs/line-generation-20261122-101500
     """
     check_format(json_=json_, csv=csv)
+    prob = run_prob(level)
     from alkbayes.runs.run import read_fit
 
-    fit = read_fit(run)
+    fit = read_fit(run, prob=prob)
     if not fit.diagnostics.converged:
         raise ConvergenceError(
             f"the posterior of this run did not converge: {'; '.join(fit.diagnostics.failures)}. "

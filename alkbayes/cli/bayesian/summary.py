@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Above, At, Csv, Json, Run, at_columns, limits_of, values_at
+from alkbayes.cli.shared.options import Above, At, Csv, Json, Run, RunLevel, limits_of, run_prob, values_at
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_text, records
 from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.presentation.tables import value_columns
 
 if TYPE_CHECKING:
     from alkbayes.runs.document import RunDocument
@@ -16,7 +17,13 @@ Plain = Annotated[bool, typer.Option("--plain", help="Print a summary in plain l
 
 
 def command(
-    run: Run, plain: Plain = False, above: Above = None, at: At = None, json_: Json = False, csv: Csv = False
+    run: Run,
+    plain: Plain = False,
+    above: Above = None,
+    at: At = None,
+    level: RunLevel = None,
+    json_: Json = False,
+    csv: Csv = False,
 ) -> None:
     """Results of a finished run, after a check that its files are unchanged.
 
@@ -24,18 +31,19 @@ def command(
 
     Example: alkbayes summary runs/by-age-20261122-101500 --at "age=50,60,70"
     """
-    from alkbayes.runs.run import read_run
+    from alkbayes.runs.run import read_run_at
 
     check_format(json_=json_, csv=csv)
     if plain and (json_ or csv or at):
         raise UsageError("--plain excludes --json, --csv and --at: it is a text of its own. Give one of them.")
     if csv and not at:
         raise UsageError("--csv prints the rates of --at, and there is none. The other tables are in the run's folder.")
-    document = _with_more(read_run(run), run, limits_of(above), values_at(at))
+    document, _ = read_run_at(run, run_prob(level))
+    document = _with_more(document, run, limits_of(above), values_at(at))
     if csv:
         import pandas as pd
 
-        print_csv(pd.DataFrame([at_columns(row) for row in document["rates_at"]]))
+        print_csv(pd.DataFrame([value_columns(row) for row in document["rates_at"]]))
     elif json_:
         print_json({**document, "run": str(run)})
     elif plain:
@@ -69,7 +77,7 @@ def _with_more(
     from alkbayes.estimates.rates import posterior_of
     from alkbayes.runs.run import read_fit
 
-    fit = read_fit(run, document)
+    fit = read_fit(run, document, prob=document["interval_prob"])
     if limits:
         document = {**document, "exceedance": records(exceedance_table(fit, limits))}
     if values:

@@ -12,7 +12,7 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
+from alkbayes.cli.shared.options import Csv, Json, Level, OutcomeOf, interval_prob, reads_table
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
@@ -46,6 +46,7 @@ def command(
     method: Method = DEFAULT_METHOD,
     outcome: OutcomeOf = None,
     by_trial: ByTrial = False,
+    level: Level = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -54,12 +55,12 @@ def command(
     Example: alkbayes influence --method glmm-ml --by-trial
     """
     check_format(json_=json_, csv=csv)
-    asked = method_named(method)
+    asked, prob = method_named(method), interval_prob(level)
     with working("pooling without each"):
         from alkbayes.classical.influence.tables import influence_table
 
         evidence = evidence_counted(data, outcome)
-        table = influence_table(evidence, method=asked, by_trial=by_trial)
+        table = influence_table(evidence, method=asked, by_trial=by_trial, prob=prob)
     if json_:
         print_json({"influence": table.to_dict()})
     elif csv:
@@ -87,7 +88,8 @@ def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:
         say(console, f"Without one of {counted(len(found), unit)}: {_range(found)}")
         chosen = [row for place, row in enumerate(found) if place < SHOWN or row["influential"]]
         # Without tau2 on a narrow terminal: its range is printed above.
-        left_out = left_out_rows(chosen, unit=unit, variances=console.width >= WIDTH, outcome=evidence.outcome)
+        wide = console.width >= WIDTH
+        left_out = left_out_rows(chosen, unit=unit, variances=wide, outcome=evidence.outcome, prob=table.prob)
         columns = left_out.headings
         print_table(console, left_out)
         _show_rest(console, [row for row in found if row not in chosen], diagnosed="Cook" in columns)

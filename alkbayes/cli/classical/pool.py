@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import evidence_counted, method_named
-from alkbayes.cli.shared.options import Csv, Json, Markdown, OutcomeOf, reads_table
+from alkbayes.cli.shared.options import Csv, Json, Level, Markdown, OutcomeOf, interval_prob, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import UsageError
@@ -49,6 +49,7 @@ def command(
     method: Methods = None,
     every: Every = False,
     outcome: OutcomeOf = None,
+    level: Level = None,
     json_: Json = False,
     csv: Csv = False,
     markdown: Markdown = False,
@@ -60,6 +61,7 @@ def command(
     check_format(json_=json_, csv=csv, markdown=markdown)
     if every and method:
         raise UsageError("--all and --method exclude each other. Give --all for every method, or name those you want.")
+    prob = interval_prob(level)
     with working("pooling"):
         from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
         from alkbayes.classical.moderators.clustering import methods_note
@@ -69,18 +71,21 @@ def command(
         methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
         evidence = evidence_counted(data, outcome)
         columns = evidence.frame.columns.tolist()
-        pooled = pool_table(evidence, by=[_columns(item, columns) for item in by] if by else None, methods=methods)
+        groups = [_columns(item, columns) for item in by] if by else None
+        pooled = pool_table(evidence, by=groups, methods=methods, prob=prob)
         apart = records(disagreements(pooled)) if every else None
         note = methods_note(methods, trial_labels(evidence.frame))
     if json_:
-        document = {"pooled": records(pooled)} | ({} if apart is None else {"disagreements": apart})
+        document = {"interval_prob": prob, "pooled": records(pooled)} | (
+            {} if apart is None else {"disagreements": apart}
+        )
         print_json(document | {"note": note})
     elif csv:
         print_csv(pooled)
     else:
         from alkbayes.cli.classical.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
 
-        sheet = Sheet(records(pooled), apart, evidence=evidence, note=note)
+        sheet = Sheet(records(pooled), apart, evidence=evidence, note=note, prob=prob)
         (print_sheet_as_markdown if markdown else print_sheet)(sheet)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from alkbayes.cli.shared.common import console_for, headline
 from alkbayes.cli.shared.output import print_markdown, print_text, say
 from alkbayes.cli.shared.reader import print_parts, print_table
-from alkbayes.presentation.pooling import NUMBERS, disagreement_parts, numbers, pair, pool_rows
+from alkbayes.presentation.pooling import disagreement_parts, number_headings, numbers, pair, pool_rows
 from alkbayes.presentation.tables import ReaderTable, Sentence, Title
 
 if TYPE_CHECKING:
@@ -20,13 +20,15 @@ class Sheet:
     """Contents of the printed sheet.
 
     `rows` and `disagreements` are records of the functions of that name (`pool_table`, `disagreements`), the latter
-    None if not requested; `note` lists methods that treat cohorts of one trial as independent, or is empty.
+    None if not requested; `note` lists methods that treat cohorts of one trial as independent, or is empty;
+    `prob` is the probability of the intervals.
     """
 
     rows: list[dict[str, Any]]
     disagreements: list[dict[str, Any]] | None
     evidence: "Evidence"
     note: str
+    prob: float
 
     @property
     def marks(self) -> dict[str, str]:
@@ -39,7 +41,7 @@ def print_sheet(sheet: Sheet) -> None:
     """Print a sheet in the terminal: source, table, each note once, and disagreements."""
     console = console_for(sheet.evidence)
     marks = sheet.marks
-    print_table(console, pool_rows(sheet.rows, marks, sheet.evidence.outcome.declared))
+    print_table(console, pool_rows(sheet.rows, marks, sheet.evidence.outcome.declared, prob=sheet.prob))
     for note, mark in marks.items():
         say(console, f"{mark} {note}")
     if sheet.note:
@@ -55,7 +57,7 @@ def print_sheet_as_markdown(sheet: Sheet) -> None:
     print_text("")
     marks, outcome = sheet.marks, sheet.evidence.outcome
     print_markdown(
-        ("group", "level", "cohorts", outcome.events, outcome.units, "method", *NUMBERS, "note"),
+        ("group", "level", "cohorts", outcome.events, outcome.units, "method", *number_headings(sheet.prob), "note"),
         [
             (*(row[name] for name in LABELS), row["method"], *numbers(row), marks.get(row["note"], ""))
             for row in sheet.rows

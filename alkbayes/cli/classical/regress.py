@@ -14,12 +14,23 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import At, Csv, Json, OutcomeOf, at_columns, reads_table, values_at
+from alkbayes.cli.shared.options import (
+    At,
+    Csv,
+    Json,
+    Level,
+    OutcomeOf,
+    interval_prob,
+    reads_table,
+    values_at,
+)
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, print_note, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import fits, print_table
 from alkbayes.errors import UsageError
 from alkbayes.evidence.sources import TableSource
+from alkbayes.presentation.regression import CI, coefficient_rows
+from alkbayes.presentation.tables import value_columns
 from alkbayes.text.wording import figure, p_equals, percent, variance
 
 if TYPE_CHECKING:
@@ -62,7 +73,7 @@ Plot = Annotated[
         show_default=False,
     ),
 ]
-DISPENSABLE = ("SE", "odds ratio", "95 % CI")
+DISPENSABLE = ("SE", "odds ratio", CI)
 """Columns dropped on a narrow terminal, in this order."""
 
 
@@ -76,6 +87,7 @@ def command(
     at: At = None,
     plot: Plot = None,
     outcome: OutcomeOf = None,
+    level: Level = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -86,6 +98,7 @@ def command(
     Example: alkbayes regress line "age*regimen_class" --reference line=pretreated --at age=50,60
     """
     check_format(json_=json_, csv=csv)
+    prob = interval_prob(level)
     asked, references, values = method_named(method), _references(reference or ()), values_at(at)
     if plot is not None:
         from alkbayes.plots.files import figure_format
@@ -97,7 +110,9 @@ def command(
         from alkbayes.classical import regress
 
         evidence = evidence_counted(data, outcome)
-        found = regress(evidence, columns, method=asked, levels=levels or (), references=references, at=values)
+        found = regress(
+            evidence, columns, method=asked, levels=levels or (), references=references, at=values, prob=prob
+        )
     if plot is not None:
         with working("drawing"):
             files = _plot(evidence, columns, found, plot, levels=levels or (), references=references)
@@ -110,7 +125,7 @@ def command(
     elif csv:
         import pandas as pd
 
-        print_csv(pd.DataFrame([at_columns(row) for row in document["predictions"]] if values else rows))
+        print_csv(pd.DataFrame([value_columns(row) for row in document["predictions"]] if values else rows))
     else:
         _show(found, rows, evidence)
 
@@ -130,14 +145,16 @@ def _plot(
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption
 
-    curves = moderator_curves(evidence, columns, method=found.method, levels=levels, references=references)
+    curves = moderator_curves(
+        evidence, columns, method=found.method, levels=levels, references=references, prob=found.prob
+    )
     fitted = f"Meta-regression on {', '.join(columns)} of {found.k:,} cohorts by {found.method}, {evidence.source}."
     pages = []
     for curve in curves:
         drawn = Bubbles(
             curve.label, curve.by, curve.levels, curve.cohorts, curve.curves, curve="typical", interval="confidence"
         )
-        pages += bubble(drawn, Caption((fitted, curve.note), outcome=evidence.outcome))
+        pages += bubble(drawn, Caption((fitted, curve.note), outcome=evidence.outcome, interval_prob=found.prob))
     return save_figures(pages, path)
 
 
@@ -164,7 +181,7 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     console = console_for(evidence)
     within = f", cohorts within {found.group}s" if found.group else ""
     say(console, f"Meta-regression of {found.k:,} cohorts, {found.method}{within}, {found.scale} scale")
-    print_table(console, _coefficient_rows(console, rows))
+    print_table(console, _coefficient_rows(console, rows, prob=found.prob))
     say(console, f"Moderators: {_tested(found.omnibus, found.method)}")
     for term in found.terms if len(found.terms) > 1 else ():
         say(console, f"  {shown(term.term)}: {_tested(term.test, found.method)}", hang=4)
@@ -175,20 +192,20 @@ def _show(found: "MetaRegression", rows: list[dict[str, Any]], evidence: "Eviden
     if found.r2 is not None:
         say(console, f"R2: {percent(found.r2, 0)} % of the variance between cohorts goes with the moderators")
     if found.predictions:
-        print_table(console, rate_rows(found.to_dict()["predictions"], evidence.outcome), space=True)
+        print_table(console, rate_rows(found.to_dict()["predictions"], evidence.outcome, prob=found.prob), space=True)
     say(console, found.note)
 
 
-def _coefficient_rows(console: "Console", rows: list[dict[str, Any]]) -> "ReaderTable":
+def _coefficient_rows(console: "Console", rows: list[dict[str, Any]], *, prob: float) -> "ReaderTable":
     """Return the table of coefficients, without the `DISPENSABLE` columns that do not fit.
 
     Standard errors go first, as the intervals show them, too.
     """
-    from alkbayes.presentation.regression import coefficient_rows
-
     without: tuple[str, ...] = () if console.width >= WIDTH else DISPENSABLE[:1]
-    while not fits(console, table := coefficient_rows(rows, without=without)) and len(without) < len(DISPENSABLE):
+    table = coefficient_rows(rows, prob=prob, without=without)
+    while not fits(console, table) and len(without) < len(DISPENSABLE):
         without = DISPENSABLE[: len(without) + 1]
+        table = coefficient_rows(rows, prob=prob, without=without)
     return table
 
 

@@ -14,7 +14,7 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
+from alkbayes.cli.shared.options import Csv, Json, Level, OutcomeOf, interval_prob, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
@@ -38,6 +38,7 @@ def command(
     data: TableSource | None = None,
     method: Method = DEFAULT_METHOD,
     outcome: OutcomeOf = None,
+    level: Level = None,
     json_: Json = False,
     csv: Csv = False,
 ) -> None:
@@ -46,12 +47,12 @@ def command(
     Example: alkbayes subgroups line --method glmm-ml
     """
     check_format(json_=json_, csv=csv)
-    asked = method_named(method)
+    asked, prob = method_named(method), interval_prob(level)
     with working("pooling"):
         from alkbayes.classical.moderators.subgroup_tables import subgroup_table
 
         evidence = evidence_counted(data, outcome)
-        table = subgroup_table(evidence, column, method=asked)
+        table = subgroup_table(evidence, column, method=asked, prob=prob)
     if json_:
         print_json({"subgroups": table.to_dict()})
     elif csv:
@@ -70,7 +71,9 @@ def _show(table: "SubgroupTable", evidence: "Evidence") -> None:
     title = evidence.outcome.declared.name(label_of(table.column, evidence.frame.columns))
     say(console, f"Subgroups by {title}, {table.method}")
     levels, tests = records(table.levels), records(table.tests)
-    print_table(console, level_rows(levels, [test["heterogeneity"] for test in tests], evidence.outcome))
+    print_table(
+        console, level_rows(levels, [test["heterogeneity"] for test in tests], evidence.outcome, prob=table.prob)
+    )
     if table.levels["tau2_trial"].notna().any():
         say(console, f"Of tau2, {figure(levels[0]['tau2_trial'], 3)} is between trials.")
     for test in tests:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.options import Json, Run
+from alkbayes.cli.shared.options import Json, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import print_json, print_text
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, FigureError, UsageError
@@ -52,6 +52,7 @@ def command(
     moderator: Moderator = None,
     out: Out = None,
     format_: Format = None,
+    level: RunLevel = None,
     json_: Json = False,
 ) -> None:
     """Figures of a finished run, one (85 mm) or two (180 mm) journal columns wide.
@@ -64,14 +65,15 @@ def command(
         raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
     if moderator is not None and kind != "bubble":
         raise UsageError(f"--moderator is for the figure bubble; {kind} takes none.")
+    prob = run_prob(level)
     with working("drawing"):
         from alkbayes.plots.files import figure_format, save_figures
         from alkbayes.plots.source import RunTables, warning
         from alkbayes.runs.places import check_free
-        from alkbayes.runs.run import read_run
+        from alkbayes.runs.run import read_run_at
 
         ending = figure_format(out, format_)
-        tables = RunTables(run, read_run(run))
+        tables = RunTables(run, *read_run_at(run, prob))
         path = run / f"{kind}.{ending}" if out is None else out
         check_free([path], "out")
         try:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Json, Run
+from alkbayes.cli.shared.options import Json, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import print_json, print_text
 from alkbayes.errors import ConvergenceError
 
@@ -36,7 +36,14 @@ Sources = Annotated[
 ]
 
 
-def command(run: Run, out: Out = None, format_: Format = None, sources: Sources = None, json_: Json = False) -> None:
+def command(
+    run: Run,
+    out: Out = None,
+    format_: Format = None,
+    sources: Sources = None,
+    level: RunLevel = None,
+    json_: Json = False,
+) -> None:
     """Report of a finished run: one self-contained HTML file, or Markdown with figures.
 
     Sections follow the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
@@ -51,6 +58,7 @@ def command(run: Run, out: Out = None, format_: Format = None, sources: Sources 
     from alkbayes.runs.places import check_free
     from alkbayes.runs.run import read_run
 
+    prob = run_prob(level)
     kind = report_format(out, format_)
     path = run / f"report.{kind}" if out is None else out
     document = read_run(run)
@@ -59,7 +67,7 @@ def command(run: Run, out: Out = None, format_: Format = None, sources: Sources 
     with working("writing the report"):
         from alkbayes.reporting.document import report_of
 
-        made = write_report(report_of(run, known), path, kind)
+        made = write_report(report_of(run, known, prob=prob), path, kind)
     if json_:
         print_json({"report": {"format": kind, "files": [str(file) for file in made]}})
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared import completion as completing
+from alkbayes.cli.shared.options import interval_prob
 from alkbayes.cli.shared.output import print_message, reader_console, say
 from alkbayes.errors import RunError, UsageError
 
@@ -75,6 +76,15 @@ def evidence_for(
     if data is not None:
         raise UsageError("--for takes the table of its run, and --data names another. Give one of them.")
     return run_evidence(run, read_run(run), needed=needed, outcome=counted)
+
+
+def prob_for(level: float | None, run: Path | None) -> float:
+    """Return the probability of intervals that `--level` asks for; without it that of a run, if there is one."""
+    if level is not None or run is None:
+        return interval_prob(level)
+    from alkbayes.runs.run import read_run
+
+    return read_run(run)["interval_prob"]
 
 
 def headline(evidence: "Evidence") -> list[str]:

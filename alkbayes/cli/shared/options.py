@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ import typer
 from alkbayes.cli.shared import completion as completing
 from alkbayes.errors import UsageError
 from alkbayes.evidence.sources import CONDITION, EXAMPLE, Selection, TableSource, parse_columns
+from alkbayes.vocabulary import INTERVAL_PROB, LARGEST_LEVEL, LEAST_LEVEL
 
 PIPED = Path("-")
 
@@ -125,6 +126,33 @@ OutcomeOf = Annotated[
         show_default=False,
     ),
 ]
+Level = Annotated[
+    float | None,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="Probability of all intervals, such as 0.9, or 90 in percent. Default: 0.95.",
+        show_default=False,
+    ),
+]
+RunLevel = Annotated[
+    float | None,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="Probability of all intervals, such as 0.9, or 90 in percent. Default: that of the run.",
+        show_default=False,
+    ),
+]
+AnalysisLevel = Annotated[
+    float | None,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="Probability of all intervals, such as 0.9, or 90 in percent. Default: that of a run, else 0.95.",
+        show_default=False,
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.", autocompletion=completing.runs)]
 ForRun = Annotated[
     Path | None,
@@ -174,10 +202,24 @@ def values_at(at: list[str] | None) -> dict[str, tuple[str, ...]]:
     return {column: tuple(values) for column, values in found.items()}
 
 
-def at_columns(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of rates at values with each value in a column of its own."""
-    others = {name: value for name, value in row.items() if name != "at"}
-    return {f"at_{column}": value for column, value in row["at"].items()} | others
+def interval_prob(level: float | None) -> float:
+    """Return the probability of intervals that `--level` asks for, as a proportion; the default without it."""
+    if level is None:
+        return INTERVAL_PROB
+    # Rounded, as 99.9 / 100 is not the number nearest to 0.999.
+    prob = level if level < 1 else round(level / 100, 12)
+    if not LEAST_LEVEL <= prob <= LARGEST_LEVEL:
+        raise UsageError(
+            f"found {level:g}; allowed: a proportion from {LEAST_LEVEL:g} to {LARGEST_LEVEL:g}, such as 0.9, or a "
+            f"percentage from {100 * LEAST_LEVEL:g} to {100 * LARGEST_LEVEL:g}, such as 90.",
+            parameter="level",
+        )
+    return prob
+
+
+def run_prob(level: float | None) -> float | None:
+    """Return the probability of intervals that `--level` asks for, as a proportion; None, that of the run."""
+    return None if level is None else interval_prob(level)
 
 
 def limits_of(above: list[float] | None) -> list[float]:

@@ -43,7 +43,7 @@ DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.5)))
 TOPS = (2, 5, 10, 20, 50, 100)
 """Ends of the vertical axis in percent; the first that has room is used."""
 RATES = ("middle", "low", "high", "next_low", "next_high")
-BY_LEVEL = "Thin lines are the limits of the 95 % prediction interval of the next cohort's rate."
+BY_LEVEL = "Thin lines are the limits of the {level} prediction interval of the next cohort's rate."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,9 @@ def bubble(drawn: Bubbles, caption: Caption = NO_CAPTION) -> list[Figure]:
     """
     outcome = caption.outcome
     reading = f"Bubbles are observed {outcome.rate}s, their areas by {outcome.units}."
-    parted = BY_LEVEL if drawn.by and drawn.curves["next_low"].notna().any() else ""
+    parted = BY_LEVEL.format(level=caption.level) if drawn.by and drawn.curves["next_low"].notna().any() else ""
     notes = foot_lines([note for note in (reading, parted, *drawn.notes, *caption.notes) if note], SINGLE_MM)
-    key = _key(drawn)
+    key = _key(drawn, caption.level)
     width = SINGLE_MM - 2 * MARGIN_MM
     head = head_mm(caption)
     below = head + HIGH_MM + AXIS_MM
@@ -167,9 +167,9 @@ def _cohorts(axes: "Axes", drawn: Bubbles, level: str, place: int) -> None:
     )
 
 
-def _key(drawn: Bubbles) -> list[tuple["Artist", str]]:
-    curve = f"{drawn.curve} rate, 95 % {drawn.interval} interval"
-    following = "95 % prediction interval of the next cohort's rate"
+def _key(drawn: Bubbles, level: str) -> list[tuple["Artist", str]]:
+    curve = f"{drawn.curve} rate, {level} {drawn.interval} interval"
+    following = f"{level} prediction interval of the next cohort's rate"
     if not drawn.by:
         predicted = [(key_bar(**PREDICTED), following)] if drawn.curves["next_low"].notna().any() else []
         return [(key_line(color=BLUE, linewidth=1.0), curve), *predicted]
@@ -185,8 +185,8 @@ def _key(drawn: Bubbles) -> list[tuple["Artist", str]]:
                 markeredgecolor=INK,
                 markeredgewidth=0.4,
             ),
-            level,
+            name,
         )
-        for place, level in enumerate(drawn.levels)
+        for place, name in enumerate(drawn.levels)
     ]
     return [*levels, (key_bar(facecolor=INK, alpha=0.22, linewidth=0), curve)]

@@ -72,7 +72,7 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
     """
     rows = _rows(pooled, caption.outcome)
     notes = foot_lines((*_notes(pooled, caption.outcome), *caption.notes), SINGLE_MM)
-    texts = [text for _, text in marks.summary_key()]
+    texts = [text for _, text in marks.summary_key(caption.level)]
     room = KEY_MM - text_mm(TITLE.format(""), TITLE_PT, bold=True)
     title = TITLE.format(fitted(caption.outcome.label, room, TITLE_PT, bold=True))
     fixed = head_mm(caption) + AXIS_MM + key_mm(texts, KEY_MM) + foot_mm(notes)
@@ -101,7 +101,7 @@ def cells(pooled: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
                 counts = f"k = {record['k']:,}, n = {record['patients']:,}"
                 look: Look = {"ha": "left", "color": GREY, "fontsize": SMALL_PT - 0.5}
                 cell(axes, MARGIN_MM + row.indent, 2 * at + 1.5, counts, **look)
-        write_key(figure, MARGIN_MM, head_mm(caption) + body + AXIS_MM, KEY_MM, marks.summary_key())
+        write_key(figure, MARGIN_MM, head_mm(caption) + body + AXIS_MM, KEY_MM, marks.summary_key(caption.level))
         write_foot(figure, notes)
         figures.append(figure)
     return figures

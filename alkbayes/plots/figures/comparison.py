@@ -29,11 +29,6 @@ ROW_MM = 3.0
 PLOT_MM = (58.0, 126.0)
 ESTIMATE_MM = 150.0
 PREDICTION_MM = DOUBLE_MM - MARGIN_MM
-COLUMNS = (
-    (MARGIN_MM, "left", ("", "Method")),
-    (ESTIMATE_MM, "right", ("pooled rate", "% (95 % interval)")),
-    (PREDICTION_MM, "right", ("95 % prediction", "interval, %")),
-)
 """Position, alignment and heading of each text column."""
 BAYESIAN = "Bayesian model (credible intervals)"
 ESTIMANDS = {
@@ -67,12 +62,17 @@ def comparison(pooled: pd.DataFrame, classical: pd.DataFrame, caption: Caption =
     posterior = {"marker": "o", "markersize": 3, "markerfacecolor": BLUE, "markeredgewidth": 0, "linewidth": 0.9}
     observed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.5, "linewidth": 0.6}
     key = [
-        (key_line(color=BLUE, **posterior), "posterior median, 95 % credible interval"),
-        (key_line(**observed), "classical estimate, 95 % confidence interval"),
-        (key_bar(**marks.PREDICTED), "95 % prediction interval for a further cohort"),
+        (key_line(color=BLUE, **posterior), f"posterior median, {caption.level} credible interval"),
+        (key_line(**observed), f"classical estimate, {caption.level} confidence interval"),
+        (key_bar(**marks.PREDICTED), f"{caption.level} prediction interval for a further cohort"),
     ]
+    columns = (
+        (MARGIN_MM, "left", ("", "Method")),
+        (ESTIMATE_MM, "right", ("pooled rate", f"% ({caption.level} interval)")),
+        (PREDICTION_MM, "right", (f"{caption.level} prediction", "interval, %")),
+    )
     title = f"Pooled {caption.outcome.label} of all cohorts, by every method"
-    page = RowPage(title, caption, COLUMNS, lambda: key)
+    page = RowPage(title, caption, columns, lambda: key)
     body = len(rows) * ROW_MM
     figure = page.figure(body)
     axes = page.axes(figure, PLOT_MM, body, len(rows))

@@ -36,16 +36,10 @@ ODDS_TEXT_MM = 103.0
 DIFFERENCE_MM = (107.0, 143.0)
 DIFFERENCE_TEXT_MM = 169.0
 BETTER_MM = DOUBLE_MM - MARGIN_MM
-COLUMNS = (
-    (MARGIN_MM, "left", ("", "Contrast")),
-    (sum(ODDS_MM) / 2, "center", ("odds ratio,", "95 % credible interval")),
-    (sum(DIFFERENCE_MM) / 2, "center", ("difference of means,", "95 % credible interval")),
-    (BETTER_MM, "right", ("P (first", "higher)")),
-)
 """Position, alignment and heading of each text column."""
 READING = (
     "Odds ratios on typical rates; differences between mean rates, in percentage points. Points are posterior medians, "
-    "lines 95 % credible intervals; P, the posterior probability that the first level has the higher rate."
+    "lines {level} credible intervals; P, the posterior probability that the first level has the higher rate."
 )
 
 
@@ -74,8 +68,14 @@ def contrasts(table: pd.DataFrame, caption: Caption = NO_CAPTION, *, trials: int
         raise ValueError("there are no contrasts to draw")
     rows = _rows(table, caption.outcome.declared)
     marked = (f"{note}." for note in contrast_notes(records(table), caption.outcome))
-    notes = (READING, *marked, caption.outcome.not_randomised(trials))
-    frame = RowPage("Contrasts between levels, not randomised", caption, COLUMNS, notes=notes)
+    columns = (
+        (MARGIN_MM, "left", ("", "Contrast")),
+        (sum(ODDS_MM) / 2, "center", ("odds ratio,", f"{caption.level} credible interval")),
+        (sum(DIFFERENCE_MM) / 2, "center", ("difference of means,", f"{caption.level} credible interval")),
+        (BETTER_MM, "right", ("P (first", "higher)")),
+    )
+    notes = (READING.format(level=caption.level), *marked, caption.outcome.not_randomised(trials))
+    frame = RowPage("Contrasts between levels, not randomised", caption, columns, notes=notes)
     pages = chunks(rows, int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtri
 
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
@@ -39,14 +39,13 @@ type Array = NDArray[np.float64]
 SIDE_MM = 66.0
 LEFT_MM = 13.0
 AXIS_MM = 7.5
-Z = 1.959963984540054
-"""Normal quantile of the central 95 %."""
 SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 CHANCE, ALL = (0, (4, 2)), (0, (1, 1.5))
 LABELLED = 8
 NAME_MM = 34.0
 FUNNEL_READING = (
-    "Curves hold 95 % of observed rates. Single arms have no null value: asymmetry is weak evidence of missing cohorts."
+    "Curves hold {level} of observed rates. Single arms have no null value: asymmetry is weak evidence of missing "
+    "cohorts."
 )
 BAUJAT_READING = (
     "To the right: cohorts far from the pooled logit. Upwards: cohorts whose removal moves it. As metafor; Baujat et "
@@ -76,12 +75,12 @@ def funnel(
         Footnotes and warning.
     """
     n = cohorts["n"].to_numpy(dtype=np.float64)
-    notes = foot_lines((FUNNEL_READING, *caption.notes), SINGLE_MM)
+    notes = foot_lines((FUNNEL_READING.format(level=caption.level), *caption.notes), SINGLE_MM)
     key = [
         (key_line(linewidth=0, marker="o", markersize=3.2, markerfacecolor="white", markeredgewidth=0.6), "cohort"),
         (key_line(linewidth=0.7, color=BLUE), f"pooled, {method}"),
-        (key_line(linewidth=0.7, color=GREY, linestyle=CHANCE), "95 % by chance alone"),
-        (key_line(linewidth=0.7, color=GREY, linestyle=ALL), "95 % with tau"),
+        (key_line(linewidth=0.7, color=GREY, linestyle=CHANCE), f"{caption.level} by chance alone"),
+        (key_line(linewidth=0.7, color=GREY, linestyle=ALL), f"{caption.level} with tau"),
     ]
     figure, axes = _square("Funnel plot: observed rate by size of cohort", notes, caption, key)
     percent_axis(axes)
@@ -97,10 +96,11 @@ def funnel(
     axes.set_xlabel("Observed rate, %")
     axes.set_ylabel(f"{capitalised(caption.outcome.units)} (scale of 1/√n)")
     depth = np.linspace(1e-6, deepest, 200)
+    reach = ndtri((1 + caption.interval_prob) / 2)
     variance = depth**2 / (pooled * (1 - pooled))
     for extra, dash, name in ((0.0, CHANCE, "chance"), (tau2, ALL, "all")):
         for sign in (-1, 1):
-            rates = expit(logit(pooled) + sign * Z * np.sqrt(variance + extra))
+            rates = expit(logit(pooled) + sign * reach * np.sqrt(variance + extra))
             axes.plot(100 * rates, depth, color=GREY, linewidth=0.7, linestyle=dash, gid=f"{name}{sign:+d}")
     axes.axvline(100 * pooled, color=BLUE, linewidth=0.7, zorder=1)
     observed = in_percent(cohorts["responders"] / cohorts["n"])

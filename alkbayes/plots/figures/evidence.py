@@ -73,7 +73,6 @@ NAME_MM = 48.0
 COUNTS_MM = 66.0
 PLOT_MM = (70.0, 152.0)
 OBSERVED_MM = DOUBLE_MM - MARGIN_MM
-KEY = "observed rate, exact (Clopper-Pearson) 95 % confidence interval"
 
 
 @styled
@@ -172,19 +171,20 @@ def observed_forest(frame: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[
     """
     look: Look = {"markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.5, "linewidth": 0.6}
     outcome = caption.outcome
+    key = f"observed rate, exact (Clopper-Pearson) {caption.level} confidence interval"
     page = RowPage(
         f"Observed {outcome.label} of every cohort",
         caption,
         (
             (MARGIN_MM, "left", ("", "Cohort")),
             (COUNTS_MM, "right", (outcome.events, f"/ {outcome.units}")),
-            (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
+            (OBSERVED_MM, "right", ("observed", f"% (exact {caption.level} CI)")),
         ),
-        lambda: [(key_line(marker="s", **look), KEY)],
+        lambda: [(key_line(marker="s", **look), key)],
         notes=(f"Nothing is pooled here. Areas are by {outcome.units}.",),
     )
     pages = pages_of(list(_rows(frame, outcome.declared)), page.room / ROW_MM)
-    low, high = exact_limits(frame)
+    low, high = exact_limits(frame, caption.interval_prob)
     figures = []
     for number, rows in enumerate(pages, 1):
         body = sum(row.rows for row in rows) * ROW_MM

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
     :func:`alkbayes.estimates.rates.cohort_table`, with rates in [0, 1]; the pages are in percent.
     """
     outcome = caption.outcome
-    low, high = exact_limits(cohorts)
+    low, high = exact_limits(cohorts, caption.interval_prob)
     tables = _Tables(
         # A diamond summarises the cohorts under it.
         pooled=marks.by_group(over_own_patients(pooled)),
@@ -102,31 +103,32 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
     # Joined to the first note, whose line has room.
     first = " ".join((*caption.notes[:1], *summary_notes(pooled, outcome)))
     notes = (*filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
-    page = RowPage(f"{outcome.title}{TITLE}", replace(caption, notes=notes), _columns(outcome), _key)
+    columns, key = _columns(outcome, caption.level), partial(_key, caption.level)
+    page = RowPage(f"{outcome.title}{TITLE}", replace(caption, notes=notes), columns, key)
     pages = pages_of(forest_rows(pooled, cohorts, outcome.declared), page.room / ROW_MM)
     return [_page(rows, tables, page, number=number, of=len(pages)) for number, rows in enumerate(pages, 1)]
 
 
-def _columns(outcome: Outcome) -> Columns:
+def _columns(outcome: Outcome, level: str) -> Columns:
     """Return position, alignment and heading of each text column."""
     return (
         (MARGIN_MM, "left", ("", "Cohort")),
         (COUNTS_MM, "right", (outcome.events, f"/ {outcome.units}")),
         (WEIGHT_MM, "right", ("weight", "%")),
-        (OBSERVED_MM, "right", ("observed", "% (exact 95 % CI)")),
-        (POSTERIOR_MM, "right", ("posterior median", "% (95 % interval)")),
+        (OBSERVED_MM, "right", ("observed", f"% (exact {level} CI)")),
+        (POSTERIOR_MM, "right", ("posterior median", f"% ({level} interval)")),
     )
 
 
-def _key() -> list[tuple["Artist", str]]:
+def _key(level: str) -> list[tuple["Artist", str]]:
     """Return the marks of the key with their meanings."""
     observed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": INK, "linewidth": 0.6}
     posterior = {"marker": "o", "markersize": 2.6, "markerfacecolor": BLUE, "markeredgecolor": BLUE, "linewidth": 1.2}
     return [
-        (key_line(markeredgewidth=0.5, **observed), "observed, exact 95 % confidence interval; area by weight"),
-        (key_line(color=BLUE, **posterior), "given all cohorts (shrunken), 95 % credible interval"),
+        (key_line(markeredgewidth=0.5, **observed), f"observed, exact {level} confidence interval; area by weight"),
+        (key_line(color=BLUE, **posterior), f"given all cohorts (shrunken), {level} credible interval"),
         (Line2D([0, 0], [-1, 1], color=GREY, linewidth=0.5, linestyle=DASHES), "mean over all cohorts"),
-        *marks.summary_key(),
+        *marks.summary_key(level),
     ]
 
 

@@ -75,7 +75,7 @@ def heterogeneity(
         (key_bar(facecolor=FILL, edgecolor=BLUE), "posterior"),
         (
             key_line(linewidth=1.0, marker="D", markersize=3, markerfacecolor=INK, markeredgewidth=0),
-            "posterior median and 95 % credible interval",
+            f"posterior median and {caption.level} credible interval",
         ),
     ]
     texts = [text for _, text in key]

@@ -49,7 +49,7 @@ def intracranial(rates: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Fig
     sides = list(dict.fromkeys(rates["side"]))
     rows = _rows(rates[rates["side"] == sides[-1]])
     found = {(row["side"], row["group"], row["level"], row["estimand"]): row for row in records(rates)}
-    key = [entry for entry in marks.summary_key() if "prediction" not in entry[1]]
+    key = [entry for entry in marks.summary_key(caption.level) if "prediction" not in entry[1]]
     page = RowPage(TITLE, caption, key=lambda: key, notes=(READING,))
     body = len(rows) * ROW_MM
     figure = page.figure(body)

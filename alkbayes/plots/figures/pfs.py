@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from alkbayes.plots.page.layout import (
     fitted,
     key_line,
 )
-from alkbayes.plots.page.rows import RowPage
+from alkbayes.plots.page.rows import Columns, RowPage
 from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, INK, NO_CAPTION, Caption, styled
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, months
@@ -38,12 +39,6 @@ POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
 """Right edges of the text columns."""
 PLOT_MM = (57.0, 127.0)
 TICKS = (0.5, 1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0)
-COLUMNS = (
-    (MARGIN_MM, "left", ("", "Cohort")),
-    (PATIENTS_MM, "right", ("", "patients")),
-    (OBSERVED_MM, "right", ("printed median", "months (95 % CI)")),
-    (POSTERIOR_MM, "right", ("posterior median", "months (95 % CrI)")),
-)
 """Position, alignment and heading of each text column."""
 
 
@@ -69,7 +64,7 @@ def pfs_forest(
     left, right = _limits(pooled, cohorts)
     means = {(row["group"], row["level"]): row for row in records(weighted)}
     tables = _Tables(marks.by_group(pooled), cohorts, means, left, right)
-    page = RowPage(TITLE, caption, COLUMNS, _key)
+    page = RowPage(TITLE, caption, _columns(caption.level), partial(_key, caption.level))
     ordered = cohorts.assign(observed=cohorts["observed"].fillna(cohorts["bound"]))
     pages = pages_of(forest_rows(pooled, ordered, caption.outcome.declared), page.room / ROW_MM)
     figures = []
@@ -84,7 +79,17 @@ def pfs_forest(
     return figures
 
 
-def _key() -> list[tuple["Artist", str]]:
+def _columns(level: str) -> Columns:
+    """Return position, alignment and heading of each text column."""
+    return (
+        (MARGIN_MM, "left", ("", "Cohort")),
+        (PATIENTS_MM, "right", ("", "patients")),
+        (OBSERVED_MM, "right", ("printed median", "months (95 % CI)")),
+        (POSTERIOR_MM, "right", ("posterior median", f"months ({level} CrI)")),
+    )
+
+
+def _key(level: str) -> list[tuple["Artist", str]]:
     """Return the marks of the key with their meanings."""
     printed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": INK, "linewidth": 0.6}
     posterior = {"marker": "o", "markersize": 2.6, "markerfacecolor": BLUE, "markeredgecolor": BLUE, "linewidth": 1.2}
@@ -92,8 +97,8 @@ def _key() -> list[tuple["Artist", str]]:
     return [
         (key_line(markeredgewidth=0.5, **printed), "printed median, 95 % confidence interval"),
         (key_line(markeredgewidth=0.5, **arrow), "to the right: limit, or median, that was not reached or not printed"),
-        (key_line(color=BLUE, **posterior), "given all cohorts (shrunken), 95 % credible interval"),
-        *marks.summary_key("95 % prediction interval of the next cohort's median"),
+        (key_line(color=BLUE, **posterior), f"given all cohorts (shrunken), {level} credible interval"),
+        *marks.summary_key(level, following="the next cohort's median"),
     ]
 
 

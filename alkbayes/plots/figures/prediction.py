@@ -39,7 +39,7 @@ from alkbayes.plots.page.style import (
     Look,
     styled,
 )
-from alkbayes.text.wording import capitalised, new_cohort
+from alkbayes.text.wording import capitalised, level_text, new_cohort
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,7 +167,10 @@ def _draw_success(axes: "Axes", designs: "list[SingleArmDesign]", outcome: Outco
 
 def _key(found: "Prediction") -> list[tuple[Any, str]]:
     entries: list[tuple[Any, str]] = [
-        (key_bar(facecolor=FILL, edgecolor=BLUE), "within the 95 % prediction interval; draws"),
+        (
+            key_bar(facecolor=FILL, edgecolor=BLUE),
+            f"within the {level_text(found.interval_prob)} prediction interval; draws",
+        ),
         (key_bar(facecolor=BAR, edgecolor=BLUE), "outside it"),
         (key_line(linewidth=0.9), "MAP prior"),
     ]

@@ -1,12 +1,12 @@
 """Prior and posterior predictions beside the observed rates."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
     MARGIN_MM,
@@ -74,8 +74,8 @@ def predictive(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION, *, unit: st
         new=new_cohort(unit), found=int(outside.sum()), cohorts=counted(len(table), "cohort"), o=caption.outcome
     )
     title = f"Observed {caption.outcome.rate} of every cohort, and what the model predicts"
-    columns = _columns(caption.outcome, "Cohort", "new cohort, median", ("PIT", "value"))
-    frame = RowPage(title, caption, columns, _key, notes=(reading,))
+    columns = _columns(caption, "Cohort", "new cohort, median", ("PIT", "value"))
+    frame = RowPage(title, caption, columns, partial(_key, caption.level), notes=(reading,))
     pages = chunks(range(len(table)), int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
@@ -93,8 +93,10 @@ def prior_cells(cells: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     """
     outcome = caption.outcome
     title = f"{capitalised(outcome.rate)} of each cell before any count is read"
-    columns = _columns(outcome, "Cell", "prior, median", ("cohorts", ""))
-    frame = RowPage(title, caption, columns, _prior_key, notes=(CELL_READING.format(o=outcome),))
+    columns = _columns(caption, "Cell", "prior, median", ("cohorts", ""))
+    frame = RowPage(
+        title, caption, columns, partial(_prior_key, caption.level), notes=(CELL_READING.format(o=outcome),)
+    )
     pages = chunks(range(len(cells)), int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
@@ -122,13 +124,13 @@ def _page(frame: RowPage, rows: int, *, number: int, of: int) -> tuple[Figure, "
     return figure, axes
 
 
-def _columns(outcome: Outcome, of: str, predicted: str, last: tuple[str, str]) -> Columns:
+def _columns(caption: Caption, of: str, predicted: str, last: tuple[str, str]) -> Columns:
     """Return position, alignment and heading of each text column."""
     return (
         (MARGIN_MM, "left", ("", of)),
-        (COUNTS_MM, "right", (outcome.events, f"/ {outcome.units}")),
+        (COUNTS_MM, "right", (caption.outcome.events, f"/ {caption.outcome.units}")),
         (OBSERVED_MM, "right", ("observed", "%")),
-        (PREDICTED_MM, "right", (predicted, "% (95 % interval)")),
+        (PREDICTED_MM, "right", (predicted, f"% ({caption.level} interval)")),
         (LAST_MM, "right", last),
     )
 
@@ -137,21 +139,21 @@ def _observed_key() -> "Artist":
     return key_line(linewidth=0, marker="s", markersize=3, markerfacecolor="white", markeredgewidth=0.5)
 
 
-def _key() -> list[tuple["Artist", str]]:
+def _key(level: str) -> list[tuple["Artist", str]]:
     outside: Look = {"marker": "D", "markersize": 3, "markerfacecolor": ORANGE, "markeredgewidth": 0.5}
     return [
         (_observed_key(), "observed"),
         (key_line(linewidth=0, **outside), "observed, outside 90 %"),
-        (key_bar(**marks.PREDICTED), "new cohort, 95 % prediction interval"),
+        (key_bar(**marks.PREDICTED), f"new cohort, {level} prediction interval"),
         (key_bar(**INNER), "new cohort, 90 %"),
-        (key_line(linewidth=0.9, color=BLUE), "same cohort again, 95 %"),
+        (key_line(linewidth=0.9, color=BLUE), f"same cohort again, {level}"),
     ]
 
 
-def _prior_key() -> list[tuple["Artist", str]]:
+def _prior_key(level: str) -> list[tuple["Artist", str]]:
     return [
         (_observed_key(), "observed"),
-        (key_bar(**marks.PREDICTED), "priors, 95 % prediction interval"),
+        (key_bar(**marks.PREDICTED), f"priors, {level} prediction interval"),
         (key_line(linewidth=0, marker="|", markersize=5), "its median"),
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -42,19 +43,13 @@ COUNTS_MM = 66.0
 PLOT_MM = (70.0, 132.0)
 SHARE_MM = 160.0
 PRIOR_MM = DOUBLE_MM - MARGIN_MM
-COLUMNS = (
-    (MARGIN_MM, "left", ("", "Question, inhibitor before")),
-    (COUNTS_MM, "right", ("with /", "samples")),
-    (SHARE_MM, "right", ("% of samples,", "95 % interval")),
-    (PRIOR_MM, "right", ("before any", "count")),
-)
 """Position, alignment and heading of each text column."""
 READING = (
     "A row's interval is the exact (Clopper-Pearson) confidence interval of its samples. Under the rows of a "
     "generation stands what the model says of it, the mean's credible interval in figures and, to the right, the one "
     "that its prior alone has. Sets of mutations, and tissue and plasma, are different questions and not pooled."
 )
-NEXT = "95 % prediction interval of the next set of samples"
+NEXT = "the next set of samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,13 @@ def resistance(
     are in percent. `heading`, under each title, says how sparse the data are.
     """
     subtitle = wrapped(heading, WIDTH_MM, TEXT_PT)
-    frame = RowPage("ALK resistance mutations", caption, COLUMNS, _key, (READING,), subtitle)
+    columns = (
+        (MARGIN_MM, "left", ("", "Question, inhibitor before")),
+        (COUNTS_MM, "right", ("with /", "samples")),
+        (SHARE_MM, "right", ("% of samples,", f"{caption.level} interval")),
+        (PRIOR_MM, "right", ("before any", "count")),
+    )
+    frame = RowPage("ALK resistance mutations", caption, columns, partial(_key, caption.level), (READING,), subtitle)
     pages = chunks(list(_rows(rows, prevalence)), int(frame.room / ROW_MM))
     figures = []
     for number, page in enumerate(pages, 1):
@@ -90,9 +91,12 @@ def resistance(
     return figures
 
 
-def _key() -> list[tuple["Artist", str]]:
+def _key(level: str) -> list[tuple["Artist", str]]:
     mark = key_line(marker="s", markersize=3, markerfacecolor="white", markeredgewidth=0.5, linewidth=0.6)
-    return [(mark, "samples with a mutation, 95 % confidence interval"), *marks.summary_key(NEXT, of="set")]
+    return [
+        (mark, f"samples with a mutation, {level} confidence interval"),
+        *marks.summary_key(level, following=NEXT, of="set"),
+    ]
 
 
 def _rows(rows: pd.DataFrame, prevalence: pd.DataFrame) -> Iterator[_Row]:

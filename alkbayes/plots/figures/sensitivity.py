@@ -122,7 +122,8 @@ def sensitivity(
     contrasted = any(panel.table == CONTRAST for panel in panels)
     differences = [caption.outcome.not_randomised(trials)] if contrasted else []
     notes = foot_lines((READING, *differences, *_failed(alternatives), *caption.notes), DOUBLE_MM)
-    head, foot = head_mm(caption), key_mm([text for _, text in _key(alternatives)], WIDTH_MM) + foot_mm(notes)
+    key = _key(alternatives, caption.level)
+    head, foot = head_mm(caption), key_mm([text for _, text in key], WIDTH_MM) + foot_mm(notes)
     pages = _pages(panels, TALLEST_MM - head - foot)
     figures = []
     for place, page in enumerate(pages, 1):
@@ -132,9 +133,9 @@ def sensitivity(
         write_head(figure, f"What the results depend on: alternative analyses{paged}", caption)
         top = head
         for panel in page:
-            _draw(figure, panel, top)
+            _draw(figure, panel, top, caption.level)
             top += panel.height + APART_MM
-        write_key(figure, MARGIN_MM, head + height, WIDTH_MM, _key(alternatives))
+        write_key(figure, MARGIN_MM, head + height, WIDTH_MM, key)
         write_foot(figure, notes)
         figures.append(figure)
     return figures
@@ -186,12 +187,12 @@ def _pages(panels: Sequence[_Panel], room: float) -> list[list[_Panel]]:
     return pages
 
 
-def _draw(figure: Figure, panel: _Panel, top: float) -> None:
+def _draw(figure: Figure, panel: _Panel, top: float, level: str) -> None:
     write(figure, MARGIN_MM, top, fitted(panel.title, WIDTH_MM, bold=True), weight="bold")
     top += TITLE_MM + HEADINGS_MM
     columns = (
         (MARGIN_MM, "left", ("", "Alternative")),
-        (ESTIMATE_MM, "right", ("median", "(95 % interval)")),
+        (ESTIMATE_MM, "right", ("median", f"({level} interval)")),
         (SHIFT_MM, "right", ("shift,", panel.unit) if panel.unit else ("", "shift")),
         (SDS_MM, "right", ("in posterior", "SDs")),
     )
@@ -257,13 +258,13 @@ def _write_row(axes: "Axes", at: float, row: _Row) -> None:
         cell(axes, SDS_MM, at, signed(numbers["shift_in_sds"], 2), **style)
 
 
-def _key(alternatives: Sequence[Record]) -> list[tuple["Artist", str]]:
+def _key(alternatives: Sequence[Record], level: str) -> list[tuple["Artist", str]]:
     moved: Look = {"marker": "o", "markersize": 3, "markerfacecolor": BLUE, "markeredgewidth": 0}
     still: Look = {"marker": "o", "markersize": 3, "markerfacecolor": "white", "markeredgewidth": 0.6}
     cross: Look = {"marker": "x", "markersize": 3, "markeredgewidth": 0.7}
     failed = [(key_line(color=GREY, linewidth=0, **cross), "not converged, not to be used")]
     return [
-        (key_line(color=BLUE, linewidth=0.6, **moved), "median, 95 % credible interval; moved, or main fit"),
+        (key_line(color=BLUE, linewidth=0.6, **moved), f"median, {level} credible interval; moved, or main fit"),
         (key_line(color=BLUE, linewidth=0.6, **still), "not moved"),
         *(failed if any(each["status"] == Status.NOT_CONVERGED for each in alternatives) else []),
         (key_bar(**SHIFTED), "shift of the median"),

@@ -34,10 +34,10 @@ COLOURS = "Blues"
 DARKEST = 0.65
 """Share of the colour map used, so that dark numbers stand out on all of it."""
 READING = (
-    "In each cell the mean response rate over cohorts (posterior median) and its 95 % credible interval, %; next: the "
-    "95 % prediction interval of the next cohort's rate; k cohorts. A cell with cohorts is averaged over its own "
-    "patients' lines. Hatched: no cohort has had this after that; the rate is what the model predicts for the lines of "
-    "its row's patients."
+    "In each cell the mean response rate over cohorts (posterior median) and its {level} credible interval, %; next: "
+    "the {level} prediction interval of the next cohort's rate; k cohorts. A cell with cohorts is averaged over its "
+    "own patients' lines. Hatched: no cohort has had this after that; the rate is what the model predicts for the "
+    "lines of its row's patients."
 )
 
 
@@ -50,7 +50,9 @@ def sequence(table: pd.DataFrame, caption: Caption = NO_CAPTION, *, trials: int 
     """
     means, following = (_by_cell(table, estimand) for estimand in (Estimand.MEAN, Estimand.NEXT_COHORT))
     rows, columns = list(dict.fromkeys(table["earlier"])), list(dict.fromkeys(table["generation"]))
-    notes = foot_lines((READING, caption.outcome.not_randomised(trials), *caption.notes), SINGLE_MM)
+    notes = foot_lines(
+        (READING.format(level=caption.level), caption.outcome.not_randomised(trials), *caption.notes), SINGLE_MM
+    )
     head = head_mm(caption) + 2 * line_mm(TEXT_PT)
     body = len(rows) * CELL_MM
     figure = new_page(SINGLE_MM, head + body + 1.0 + foot_mm(notes))

@@ -36,7 +36,7 @@ SMALLEST = 3.0
 CROWD = 120
 """Number of cohorts above which marks get smaller."""
 READING = (
-    "Vertical lines are 95 % credible intervals of the cohorts' rates; areas are by {units}. On the dashed line, a "
+    "Vertical lines are {level} credible intervals of the cohorts' rates; areas are by {units}. On the dashed line, a "
     "rate is as observed; the further from it, the more it is shrunk towards cohorts like it."
 )
 
@@ -48,7 +48,7 @@ def shrinkage(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     `cohorts` is a :func:`alkbayes.estimates.rates.cohort_table` with rates in [0, 1]; the page is in percent. Markers
     differ by line, if available.
     """
-    notes = foot_lines((READING.format(units=caption.outcome.units), *caption.notes), SINGLE_MM)
+    notes = foot_lines((READING.format(units=caption.outcome.units, level=caption.level), *caption.notes), SINGLE_MM)
     line = STRATA[0]
     levels = caption.outcome.declared.in_order(line, cohorts[line].astype(str)) if line in cohorts else ()
     key = _key(levels)

@@ -15,7 +15,7 @@ from alkbayes.evidence.declared import NOTHING, Declared
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.text.json import records
 from alkbayes.text.names import is_pair
-from alkbayes.vocabulary import ALL, joined_key, label_of
+from alkbayes.vocabulary import ALL, INTERVAL_PROB, joined_key, label_of
 
 PAIR = joined_key(label_of(column) for column in STRATA)
 CONTINUED = " (continued)"
@@ -136,9 +136,9 @@ def pages_of(rows: Sequence[Row], room: float) -> list[list[Row]]:
     return pages
 
 
-def exact_limits(cohorts: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the Clopper-Pearson 95 % limits of each cohort's observed rate, shapes (cohort,), in [0, 1]."""
-    return proportion_interval(cohorts["responders"], cohorts["n"], method=IntervalMethod.CLOPPER_PEARSON)
+def exact_limits(cohorts: pd.DataFrame, prob: float = INTERVAL_PROB) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each cohort's Clopper-Pearson limits of probability `prob`, shapes (cohort,), in [0, 1]."""
+    return proportion_interval(cohorts["responders"], cohorts["n"], method=IntervalMethod.CLOPPER_PEARSON, prob=prob)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,13 +116,16 @@ def summaries(
 
 
 def summary_key(
-    following: str = "95 % prediction interval of the next cohort's rate", *, of: str = "cohort"
+    level: str, *, following: str = "the next cohort's rate", of: str = "cohort"
 ) -> list[tuple["Artist", str]]:
-    """Return the key of :func:`summaries`, with `following` for its bars and `of` for its units."""
+    """Return the key of :func:`summaries`.
+
+    `level` is the probability of the intervals as text, `following` what the bars predict, and `of` the unit.
+    """
     return [
-        (key_diamond(**FILLED), f"typical {of}, 95 % credible interval"),
-        (key_diamond(**OPEN), f"mean over {of}s, 95 % credible interval"),
-        (key_bar(**PREDICTED), following),
+        (key_diamond(**FILLED), f"typical {of}, {level} credible interval"),
+        (key_diamond(**OPEN), f"mean over {of}s, {level} credible interval"),
+        (key_bar(**PREDICTED), f"{level} prediction interval of {following}"),
     ]
 
 

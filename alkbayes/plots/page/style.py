@@ -10,7 +10,8 @@ import matplotlib as mpl
 from matplotlib.font_manager import FontEntry, fontManager
 
 from alkbayes.evidence.outcomes import ORR, Outcome
-from alkbayes.text.wording import percent, percent_interval
+from alkbayes.text.wording import level_text, percent, percent_interval
+from alkbayes.vocabulary import INTERVAL_PROB
 
 SINGLE_MM = 85.0
 DOUBLE_MM = 180.0
@@ -135,11 +136,19 @@ class Caption:
         Reason not to use the figure, or empty.
     outcome
         Outcome of the rates.
+    interval_prob
+        Probability of the intervals.
     """
 
     notes: tuple[str, ...] = ()
     warning: str = ""
     outcome: Outcome = ORR
+    interval_prob: float = INTERVAL_PROB
+
+    @property
+    def level(self) -> str:
+        """Probability of the intervals as text, such as "95 %"."""
+        return level_text(self.interval_prob)
 
 
 NO_CAPTION = Caption()

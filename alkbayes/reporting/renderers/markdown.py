@@ -136,7 +136,10 @@ def _fold(block: Fold, figures: str) -> Iterator[str]:
 def _forest(block: Forest, _figures: str) -> Iterator[str]:
     """Yield the cohorts as a table, in percent."""
     names = [name for name, _ in block.filters]
-    headings = ["cohort", *names, "/".join(block.counts), "observed (exact 95 %)", "given all cohorts (95 % credible)"]
+    headings = [
+        *("cohort", *names, "/".join(block.counts)),
+        *(f"observed (exact {block.level} %)", f"given all cohorts ({block.level} % credible)"),
+    ]
     rows = []
     for row in block.rows:
         mark = row.marks[0] if row.marks else None

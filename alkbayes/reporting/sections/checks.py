@@ -34,8 +34,8 @@ def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
 
 def classical_section(tables: "RunTables") -> Section:
     """Return the classical analyses of the same counts and their disagreements."""
-    evidence = tables.evidence
-    pooled = pool_table(evidence, by=(), methods=ALL_METHODS)
+    evidence, prob = tables.evidence, tables.document["interval_prob"]
+    pooled = pool_table(evidence, by=(), methods=ALL_METHODS, prob=prob)
     rows = records(pooled)
     apart = records(disagreements(pooled))
     effects = small_study_effects(evidence.frame["responders"], evidence.frame["n"])
@@ -49,7 +49,7 @@ def classical_section(tables: "RunTables") -> Section:
         Fold(
             f"All {len(rows)} methods in numbers",
             (
-                *blocks_of((pool_rows(rows, {}, tables.outcome.declared),)),
+                *blocks_of((pool_rows(rows, {}, tables.outcome.declared, prob=prob),)),
                 Bullets(tuple((f"{', '.join(methods)}: {note}",) for note, methods in _notes(rows).items())),
             ),
         ),

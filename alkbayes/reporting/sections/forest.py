@@ -38,13 +38,13 @@ LOGIT_TICKS = tuple(
 )
 NOTES = (
     (
-        "In each strip of a cohort: the observed rate (open square) with its exact 95 % confidence interval (thin), "
-        "and under it the rate given all cohorts (full circle) with its 95 % credible interval (thick)."
+        "In each strip of a cohort: the observed rate (open square) with its exact {level} % confidence interval "
+        "(thin), and under it the rate given all cohorts (full circle) with its {level} % credible interval (thick)."
     ),
     (
-        "In each strip of a group: a typical cohort (full diamond) with its 95 % credible interval, the mean (open "
-        "diamond), and the 95 % prediction interval of the next cohort (bar). The dashed line is the mean of all "
-        "cohorts."
+        "In each strip of a group: a typical cohort (full diamond) with its {level} % credible interval, the mean "
+        "(open diamond), and the {level} % prediction interval of the next cohort (bar). The dashed line is the mean "
+        "of all cohorts."
     ),
 )
 NOT_DETAILS = frozenset({"cohort_id", "responders", "n", KEYS})
@@ -56,15 +56,18 @@ def forest_of(
     cohorts: pd.DataFrame,
     evidence: "Evidence",
     sources: Mapping[str, tuple[int, Source]],
+    *,
+    prob: float,
 ) -> Forest:
     """Return the forest of a run.
 
     `pooled` and `cohorts` are tables of :func:`alkbayes.estimates.rates.pooled_table` and
     :func:`alkbayes.estimates.rates.cohort_table` with rates in [0, 1]; `evidence` has its rows in the order of
-    `cohorts`, and `sources` come from :func:`alkbayes.reporting.sections.sources.cited`.
+    `cohorts`, and `sources` come from :func:`alkbayes.reporting.sections.sources.cited`. `prob` is the
+    probability of the intervals.
     """
-    low, high = exact_limits(cohorts)
-    outcome = evidence.outcome
+    low, high = exact_limits(cohorts, prob)
+    outcome, level = evidence.outcome, f"{100 * prob:g}"
     weights = weights_of(cohorts, outcome)
     exact = list(zip(low.tolist(), high.tolist(), strict=True))
     rates = {(row["group"], row["level"], row["estimand"]): row for row in records(over_own_patients(pooled))}
@@ -101,7 +104,8 @@ def forest_of(
             for label, column in zip(labels, columns, strict=True)
         ),
         reference=((PERCENT, _at(overall["median"], PERCENT)), (LOGIT, _at(overall["median"], LOGIT))),
-        notes=(*NOTES, weights.meaning, *summary_notes(pooled, outcome)),
+        level=level,
+        notes=(*(note.format(level=level) for note in NOTES), weights.meaning, *summary_notes(pooled, outcome)),
     )
 
 

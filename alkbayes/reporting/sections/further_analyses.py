@@ -56,20 +56,25 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).infer_objects()
 
 
+def _at(found: Mapping[str, Any], notes: Caption) -> Caption:
+    """Return a caption for the intervals that an analysis was stored with."""
+    return replace(notes, interval_prob=found["interval_prob"])
+
+
 def _pfs(found: "PfsRecord", notes: Caption) -> "Iterator[Block]":
     yield Heading("Median progression-free survival")
     yield from blocks_of(pfs_parts(found))
     description = "One row for each cohort: its median with the printed interval, or an arrow where it was not reached."
     pooled, cohorts, weighted = map(_frame, (found["pooled"], found["cohorts"], found["weighted"]))
     title = "Median progression-free survival of every cohort"
-    yield picture("pfs", title, description, pfs_forest(pooled, cohorts, weighted, notes))
+    yield picture("pfs", title, description, pfs_forest(pooled, cohorts, weighted, _at(found, notes)))
 
 
 def _intracranial(found: "IntracranialRecord", notes: Caption) -> "Iterator[Block]":
     yield Heading("Intracranial response")
     yield from blocks_of((*counted_parts(found), *intracranial_parts(found)))
     description = "Systemic rates of all cohorts, of those with intracranial counts, and intracranial rates."
-    pages = intracranial(_frame(found["rates"]), notes)
+    pages = intracranial(_frame(found["rates"]), _at(found, notes))
     yield picture("intracranial", "Systemic and intracranial response", description, pages)
 
 
@@ -78,7 +83,9 @@ def _sequence(found: "SequenceRecord", notes: Caption, trials: int | None) -> "I
     yield from blocks_of((*sequence_opening(found), *sequence_parts(found)))
     description = "One cell for each prior ALK TKI and generation; cells without cohorts are hatched."
     title = "Response rate by prior ALK TKI and generation"
-    yield picture("sequence-matrix", title, description, sequence(_frame(found["matrix"]), notes, trials=trials))
+    yield picture(
+        "sequence-matrix", title, description, sequence(_frame(found["matrix"]), _at(found, notes), trials=trials)
+    )
 
 
 def _resistance(found: "ResistanceRecord", notes: Caption) -> "Iterator[Block]":
@@ -86,5 +93,5 @@ def _resistance(found: "ResistanceRecord", notes: Caption) -> "Iterator[Block]":
     yield from blocks_of(resistance_parts(found))
     description = "One row for each count, and under those of a question what the model makes of them."
     rows, prevalence = _frame(found["rows"]), _frame(found["prevalence"])
-    pages = resistance(rows, prevalence, heading=found["few"][0], caption=notes)
+    pages = resistance(rows, prevalence, heading=found["few"][0], caption=_at(found, notes))
     yield picture("resistance", "ALK resistance mutations", description, pages)

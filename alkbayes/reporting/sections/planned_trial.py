@@ -1,6 +1,7 @@
 """Planned trial in a report: predicted responders, analysis prior and operating characteristics."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.planning.cohort import planned_cohort
@@ -25,6 +26,7 @@ def planned_blocks(fit: "Fit", kept: Row, notes: "Caption") -> "Iterator[Block]"
     needs; `notes` is the figure's caption.
     """
     design = kept["designs"][0] if kept["designs"] else None
+    fit = replace(fit, interval_prob=kept["interval_prob"])
     found = predict(
         fit,
         planned_cohort(fit, kept["cohort"]["levels"]),

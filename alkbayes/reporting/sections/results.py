@@ -8,7 +8,6 @@ from alkbayes.model.prior_implications import heterogeneity_priors
 from alkbayes.plots.kinds import KINDS
 from alkbayes.presentation.exceedance import exceedance_tables
 from alkbayes.presentation.fit import (
-    MEDIANS,
     WHOLE_PERCENTS,
     Document,
     cohorts_vary,
@@ -18,6 +17,7 @@ from alkbayes.presentation.fit import (
     contrasts_by_column,
     heterogeneity_rows,
     inverse_variance_notes,
+    medians_sentence,
     outcome_of,
     pooled_rows,
     shows_whole_percents,
@@ -57,7 +57,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
     document = tables.document
     evidence = tables.evidence
     meanings = (f"{name}: {meaning}." for name, meaning in column_meanings(document))
-    notes: tuple[str, ...] = (*meanings, MEDIANS, *inverse_variance_notes(document))
+    notes: tuple[str, ...] = (*meanings, medians_sentence(document), *inverse_variance_notes(document))
     if shows_whole_percents(document):
         notes = (*notes, WHOLE_PERCENTS)
     if any(map(is_pair, document["pooled"])):
@@ -86,7 +86,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         blocks += [Heading(f"Rates by {labels}"), figure_of(tables, "bubble")]
     blocks += [
         Heading("Every cohort"),
-        forest_of(tables.pooled, tables.cohorts, evidence, sources),
+        forest_of(tables.pooled, tables.cohorts, evidence, sources, prob=document["interval_prob"]),
         figure_of(tables, "shrinkage"),
     ]
     return Section("results", "Results", tuple(blocks))

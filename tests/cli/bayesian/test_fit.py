@@ -34,6 +34,7 @@ DOCUMENT = {
     "link": TEXT,
     "outcome": (dict,),
     "standard": TEXT,
+    "interval_prob": NUMBER,
     "chosen": TEXT,
     "unnamed": (list,),
     "unexamined": (list,),
