@@ -28,7 +28,7 @@ from alkbayes.model.design import (
     level_codes,
     parameters,
 )
-from alkbayes.model.draws import from_prior, level_taus, linear_predictor, tau_draws, total_sd, unit_taus
+from alkbayes.model.draws import from_prior, level_taus, linear_predictor, tau_draws, total_sd, unit_deviations
 from alkbayes.model.predictive import cohort_rates
 from alkbayes.model.summary import equal_tailed
 from alkbayes.vocabulary import Contrast, Estimand
@@ -250,6 +250,9 @@ def _units_of(
     term: HeterogeneityBlock, units: tuple[str, ...], index: Index, levels: Mapping[str, NDArray[np.str_]]
 ) -> HeterogeneityBlock:
     """Return heterogeneity between hypothetical units, each of the level of its first cohort."""
+    if term.exnex is not None:
+        new = (term.exnex.of_new,) * len(units)
+        return replace(term, units=units, index=index, exnex=replace(term.exnex, probabilities=new))
     if term.by is None:
         return replace(term, units=units, index=index)
     _, first = np.unique(index, return_index=True)
@@ -302,7 +305,7 @@ def _units(
     group = design.group
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
-        deviations = unit_taus(group, sample) * sample[f"z_{group.label}"]
+        deviations = unit_deviations(group, sample)
         yield f"another {group.unit}", middle + deviations[:, 1], middle + deviations[:, 0]
         if cohorts_differ:
             yield f"another cohort of the same {group.label}", cohorts[:, 1], cohorts[:, 0]

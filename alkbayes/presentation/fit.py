@@ -85,12 +85,17 @@ def pooled_rows(document: Document) -> ReaderTable:
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     """Return the meaning of each column in the table of pooled rates."""
     outcome, new = outcome_of(document), new_cohort(document["heterogeneity_unit"])
+    units = document.get("exchangeability")
+    kind, either = ("exchangeable ", ", exchangeable or on its own,") if units else ("", "")
     meanings = (
         *CLASSICAL_MEANINGS,
         *([OWN_MIX] if is_standardised(document["pooled"]) else []),
-        ("typical", "a cohort in the middle of the distribution, with its credible interval"),
-        ("mean", f"the average over {varying_units(document)}, with its credible interval"),
-        ("next cohort", f"prediction interval: where the {outcome.rate} of {new} may lie"),
+        (
+            "typical",
+            f"a{'n' if units else ''} {kind}cohort in the middle of the distribution, with its credible interval",
+        ),
+        ("mean", f"the average over {kind}{varying_units(document)}, with its credible interval"),
+        ("next cohort", f"prediction interval: where the {outcome.rate} of {new}{either} may lie"),
     )
     return tuple((name, meaning.format(o=outcome)) for name, meaning in meanings)
 
@@ -233,7 +238,8 @@ def verdict(document: Document) -> list[str]:
             f"sampling, seed {settings['seed']}; {measures(document)}, "
             f"{weights['duplicates']:,} of those kept are duplicates"
         )
-        return [made, *failures]
+        reason = provenance["fallback_reason"]
+        return [*([f"Fitted by quadrature, not NUTS: {reason}."] if reason else []), made, *failures]
     reason = provenance["fallback_reason"]
     made = (
         f"Posterior: {said}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
@@ -334,6 +340,8 @@ def _meaning(parameter: str, document: Document) -> str:
             return f"between {label}s with {shown(level)}, SD on the {{link}} scale"
         if any(row["parameter"] == f"spread_{label}" for row in document["heterogeneity"]):
             return f"between {label}s, geometric mean over the levels, SD on the {{link}} scale"
+        if document.get("exchangeability"):
+            return f"between exchangeable {label}s, SD on the {{link}} scale"
         unit = document["heterogeneity_unit"] if label == "cohort" else None
         return f"between {label}s{'' if unit is None else f' of one {unit}'}, SD on the {{link}} scale"
     # A parameter's name replaces the colon of a group, and of column names, by an underscore.
