@@ -36,9 +36,10 @@ def exceedance_table(fit: Fit, limits: Sequence[float]) -> pd.DataFrame:
     error, posterior = mean_error_of(fit), posterior_of(fit)
     drawn = [(row, draws) for row, draws in pooled_draws(posterior) if row["estimand"] in ESTIMANDS]
     if (term := fit.design.exnex) is not None:
-        for unit, _, rates, _ in unit_draws(posterior):
-            row = {**group_row({term.label: unit}), "estimand": str(Estimand.THESE_COHORTS)}
-            drawn.append(({**row}, rates))
+        drawn += [
+            ({**group_row({term.label: unit}), "estimand": str(Estimand.THESE_COHORTS)}, rates)
+            for unit, _, rates, _ in unit_draws(posterior)
+        ]
     rows = []
     for limit in limits:
         for row, draws in drawn:

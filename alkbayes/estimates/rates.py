@@ -271,8 +271,8 @@ def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) ->
         `explained`, the share in [0, 1] of the variance between cohorts on the link scale that the effects explain;
         `i2`, the share in [0, 1] of the variance of the observed rates on that scale that is heterogeneity and not
         sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186, with the posterior's tau); a model without
-        heterogeneity has neither share, nor has EXNEX, whose tau is that of exchangeable units alone. With `errors` also
-        those of :func:`pooled_table`, in units of the parameter.
+        heterogeneity has neither share, nor has EXNEX, whose tau is that of exchangeable units alone. With `errors`
+        also those of :func:`pooled_table`, in units of the parameter.
     """
     rows = []
     for parameter, draws in heterogeneity_draws(posterior):

@@ -47,8 +47,7 @@ def exchangeability_notes(document: Document) -> list[str]:
     if not (rows := document.get("exchangeability")):
         return []
     what = column_title(rows[0]["column"])
-    given_all = (
-        f"Given all: posterior median with its 95 % credible interval, summed over whether the {what} is exchangeable "
-        "or on its own. P(exchangeable): probability that it is exchangeable with the others, before and after the counts."
-    )
-    return [given_all]
+    return [
+        "Given all: posterior median with its 95 % credible interval, exchangeable or on its own.",
+        f"P(exchangeable): prior and posterior probability that the {what} is exchangeable with the others.",
+    ]
