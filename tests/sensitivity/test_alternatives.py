@@ -92,7 +92,7 @@ def test_a_table_is_asked_about_its_own_columns_and_about_responses_where_these_
     table_of: Callable[..., Evidence],
 ) -> None:
     def asked(evidence: Evidence) -> set[str]:
-        return {alternative.name for alternative in ALTERNATIVES if alternative.concerns(evidence)}
+        return {alternative.name for alternative in ALTERNATIVES if alternative.concerns(spec_of(), evidence)}
 
     always = {alternative.name for alternative in ALTERNATIVES if alternative.column is None}
     assert {"tau half-normal 1", "intercept normal 3", "beta-binomial"} <= always
