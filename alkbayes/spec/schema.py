@@ -29,7 +29,7 @@ PROSE = frozenset({"question", "step", "why", *NOUNS})
 """Keys of a model file that are for readers only."""
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
-    | {"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"}
+    | {"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage", "exchangeable"}
 )
 """Names with a meaning in the posterior or in result tables, not allowed for columns of a model."""
 
@@ -190,7 +190,8 @@ class ExnexHeterogeneity(Record):
     column: Column
     exchangeable: Share
     exchangeable_of: dict[str, Share] = Field(
-        default_factory=dict, description='a table from units to probabilities, such as { "basket A" = 0.8 }'
+        default_factory=dict,
+        description='a table from units to probabilities above 0 and below 1, such as { "basket A" = 0.8 }',
     )
     nex_prior: Normal = Field(description='a prior { dist = "normal", mean = -1.4, sd = 2.0 }')
     sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 1.0 }')
