@@ -21,6 +21,7 @@ from alkbayes.classical import PoolingMethod, pool
 from alkbayes.errors import SamplingError, UsageError
 from alkbayes.estimates.rates import pooled_draws, posterior_from
 from alkbayes.evidence.table import Evidence
+from alkbayes.inference.fit import NO_CHAINS
 from alkbayes.inference.importance.engine import Integrated, integrate
 from alkbayes.inference.settings import MAX_SEED, Engine, SamplerSettings
 from alkbayes.model.design import Design, build_design, parameters
@@ -161,10 +162,17 @@ def by_quadrature(design: Design, settings: SamplerSettings) -> Drawn:
     """Integrate a posterior; like a fit, fall back to NUTS if quadrature fails.
 
     Excluding those tables would exclude the hard ones, and the ranks of the others need not be uniform.
+
+    Raises
+    ------
+    SamplingError
+        If quadrature fails and units may be on their own, for which NUTS is no substitute.
     """
     found = integrate(design, settings)
     if isinstance(found, Integrated):
         return Drawn(found.draws, Engine.QUADRATURE, "", chains=False, divergences=0)
+    if design.exnex is not None:
+        raise SamplingError(f"{found.reason}; {NO_CHAINS}")
     return by_nuts(design, settings, fallback_reason=found.reason)
 
 
@@ -177,10 +185,15 @@ def check_study(study: Study) -> None:
     Raises
     ------
     UsageError
-        If the scenario does not exist or fixes parameters that the model lacks.
+        If the scenario does not exist or fixes parameters that the model lacks, or the engine does not cover the model.
     SpecError, EvidenceError
         If the model does not fit the cohorts.
     """
+    if study.engine is Engine.NUTS and study.design.exnex is not None:
+        raise UsageError(
+            f"found {Engine.NUTS}; allowed: {Engine.QUADRATURE}, for model {study.spec.name!r}: {NO_CHAINS}.",
+            parameter="engine",
+        )
     simulate(study.design, study.truth, rng=np.random.default_rng(0))
 
 

@@ -38,6 +38,8 @@ def simulate(design: Design, truth: FixedTruth | None, *, rng: np.random.Generat
 def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Generator) -> Draws:
     """Return a fixed truth as one draw of a model's variables, with random deviations of trials and cohorts.
 
+    Units that may be on their own (EXNEX) are exchangeable.
+
     Raises
     ------
     UsageError
@@ -66,6 +68,8 @@ def fixed_parameters(design: Design, truth: FixedTruth, *, rng: np.random.Genera
             # All levels alike.
             free[f"spread_{term.slug}"] = np.zeros((1, 1))
             free[f"raw_tau_{term.slug}"] = np.zeros((1, 1, len(term.by.levels) - 1))
+        if term.exnex is not None:
+            free[term.exchangeable] = np.ones((1, 1, len(term.units)))
         free[f"z_{term.slug}"] = term.unit_prior.draw(rng, (1, 1, len(term.units)))
     return complete(design, free)
 

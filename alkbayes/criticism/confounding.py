@@ -103,6 +103,7 @@ class Reason(StrEnum):
     LEVELS = "levels"
     MISSING = "missing"
     SIZE = "size"
+    EXNEX = "exnex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,8 @@ class Unexamined:
     Attributes
     ----------
     reason
-        Too many levels for the cohorts, too many cohorts without a level, or a table too small or too large.
+        Too many levels for the cohorts, too many cohorts without a level, a table too small or too large, or a model
+        with EXNEX, to which the normal approximation behind the gain does not extend.
     count, cohorts
         Number of levels, of cohorts without one, or of cohorts in the table; number of cohorts in the table.
     """
@@ -126,7 +128,7 @@ class Unexamined:
 def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:
     """Return the columns of a fit's table that would clearly improve its model, largest gain first."""
     frame, design = fit.evidence.frame, fit.design
-    if not 2 * COHORTS_A_LEVEL <= len(design.cohorts) <= MOST_COHORTS:
+    if design.exnex is not None or not 2 * COHORTS_A_LEVEL <= len(design.cohorts) <= MOST_COHORTS:
         return ()
     columns = {name: basis for name in _candidates(fit) if (basis := _basis(frame, name)) is not None}
     if not columns:
@@ -161,7 +163,9 @@ def unexamined_columns(fit: "Fit") -> tuple[Unexamined, ...]:
         missing, levels = int((values == "").sum()), len(set(values) - {""})
         numbers = _numbers(values.tolist())
         if _basis(frame, name) is not None:
-            if not 2 * COHORTS_A_LEVEL <= cohorts <= MOST_COHORTS:
+            if fit.design.exnex is not None:
+                found.append(Unexamined(name, Reason.EXNEX, cohorts, cohorts))
+            elif not 2 * COHORTS_A_LEVEL <= cohorts <= MOST_COHORTS:
                 found.append(Unexamined(name, Reason.SIZE, cohorts, cohorts))
         elif numbers is not None and _is_outcome(frame, numbers):
             continue

@@ -16,7 +16,7 @@ from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
 from alkbayes.inference.importance.target import Target
 from alkbayes.model.design import Design
-from alkbayes.model.draws import linear_predictor, unit_taus
+from alkbayes.model.draws import linear_predictor, unit_deviations
 from alkbayes.model.predictive import heterogeneity_of, new_cohorts
 from alkbayes.model.restriction import restricted
 from alkbayes.text.json import records
@@ -100,17 +100,25 @@ def rates_given_others(design: Design, draws: Mapping[str, Array], cohort: int, 
     """
     count = draws["alpha"].size
     flat = {name: values.reshape(count, *values.shape[2:]) for name, values in draws.items()}
-    own = restricted(design, np.array([cohort], dtype=np.intp))
+    own = _new_unit(restricted(design, np.array([cohort], dtype=np.intp)))
     logits = linear_predictor(own, flat, {block.label: block.index for block in own.effects})
     others = np.setdiff1d(with_neighbours(design, np.array([cohort])), [cohort])
     group = design.group
     if group is not None and others.size > 0:
         target = Target(restricted(design, others))
-        deviation = target.draw_deviations(*positions(target, draws), rng)[f"z_{group.slug}"]
-        tau = unit_taus(restricted(design, np.array([cohort], dtype=np.intp)).heterogeneity[0], flat)
-        logits = logits + tau * deviation
+        drawn = flat | target.draw_deviations(*positions(target, draws), rng)
+        logits = logits + unit_deviations(target.design.heterogeneity[0], drawn)
         own = replace(own, group=None)
     return new_cohorts(heterogeneity_of(own, flat), count, rng=rng).rates(logits, np.ones(1), rng=rng)
+
+
+def _new_unit(design: Design) -> Design:
+    """Return the design of one cohort, new units with the probability of its own unit of being exchangeable."""
+    term = design.exnex
+    if term is None or term.exnex is None:
+        return design
+    term = replace(term, exnex=replace(term.exnex, of_new=term.exnex.probabilities[0]))
+    return replace(design, group=term) if design.cohort is None else replace(design, cohort=term)
 
 
 def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> dict[str, Any]:

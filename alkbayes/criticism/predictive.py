@@ -30,6 +30,7 @@ from alkbayes.model.design import Design
 from alkbayes.model.draws import complete, from_prior
 from alkbayes.model.predictive import response_rates
 from alkbayes.model.summary import equal_tailed
+from alkbayes.spec.priors import Indicators
 from alkbayes.text.json import records
 from alkbayes.vocabulary import group_row, label_of
 
@@ -294,9 +295,12 @@ def replicates(design: Design, draws: Mapping[str, Array], *, kind: Kind, rng: n
         Cohorts keep their rates, or deviations are drawn anew.
     """
     if kind is Kind.NEW:
-        fresh = {
-            f"z_{term.slug}": term.unit_prior.draw(rng, draws[f"z_{term.slug}"].shape) for term in design.heterogeneity
-        }
+        fresh = {}
+        for term in design.heterogeneity:
+            shape = draws[f"z_{term.slug}"].shape
+            fresh[f"z_{term.slug}"] = term.unit_prior.draw(rng, shape)
+            if term.exnex is not None:
+                fresh[term.exchangeable] = Indicators(term.exnex.probabilities).draw(rng, shape)
         draws = complete(design, {name: values for name, values in draws.items() if name not in ("theta", "p")} | fresh)
     rates = response_rates(design, draws, rng=rng)
     return Replicates(str(kind), rates, rng.binomial(design.n.astype(np.int64), rates))

@@ -25,7 +25,7 @@ from alkbayes.estimates.monte_carlo import (
     statistics,
 )
 from alkbayes.estimates.rates import pooled_draws, posterior_of
-from alkbayes.inference.fit import Fit, fit_model
+from alkbayes.inference.fit import NO_CHAINS, Fit, fit_model
 from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design
@@ -114,11 +114,17 @@ def fit_both(
     Raises
     ------
     UsageError
-        If quadrature does not cover the model.
+        If either engine does not cover the model.
     SamplingError
         If the sampler does not finish.
     """
-    if why := unsupported(build_design(spec, evidence)):
+    design = build_design(spec, evidence)
+    if design.exnex is not None:
+        raise UsageError(
+            f"model {spec.name!r} is fitted by quadrature alone: {NO_CHAINS}. Leave the cross-check out.",
+            parameter="cross_check",
+        )
+    if why := unsupported(design):
         raise UsageError(
             f"model {spec.name!r} has {why}, which the quadrature engine does not cover; there is nothing to hold NUTS "
             "against. Leave the cross-check out.",

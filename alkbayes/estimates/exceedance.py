@@ -1,13 +1,13 @@
-"""Posterior probabilities that pooled rates exceed a limit."""
+"""Posterior probabilities that pooled rates, and those of single units, exceed a limit."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from alkbayes.estimates.monte_carlo import mean_error_of, share_below
-from alkbayes.estimates.rates import pooled_draws, posterior_of
+from alkbayes.estimates.rates import pooled_draws, posterior_of, unit_draws
 from alkbayes.inference.fit import Fit
-from alkbayes.vocabulary import GROUP_COLUMNS, Estimand
+from alkbayes.vocabulary import GROUP_COLUMNS, Estimand, group_row
 
 EXCEEDANCE_COLUMNS = (*GROUP_COLUMNS, "estimand", "over", "above", "probability", "mcse")
 """Columns of the table, in order."""
@@ -15,7 +15,7 @@ ESTIMANDS = (Estimand.TYPICAL, Estimand.MEAN, Estimand.NEXT_COHORT)
 
 
 def exceedance_table(fit: Fit, limits: Sequence[float]) -> pd.DataFrame:
-    """Return the probability that each pooled rate exceeds each limit.
+    """Return the probability that each pooled rate exceeds each limit; with EXNEX also the rate of each unit.
 
     Parameters
     ----------
@@ -27,13 +27,19 @@ def exceedance_table(fit: Fit, limits: Sequence[float]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `EXCEEDANCE_COLUMNS`, one row per limit, group and estimand (typical, mean and next cohort). `above` is
+        Columns `EXCEEDANCE_COLUMNS`, one row per limit, group and estimand (typical, mean and next cohort), and with
+        EXNEX one per limit and unit for its own rate, the estimand `these_cohorts`, with the unit as level. `above` is
         the limit, a proportion; `over` the patients averaged over (empty: the group's own); `probability` is in [0, 1]:
         for `next_cohort` the predictive probability for the rate of a new cohort, averaged over the draws. `mcse` is
         its Monte Carlo standard error.
     """
-    error = mean_error_of(fit)
-    drawn = [(row, draws) for row, draws in pooled_draws(posterior_of(fit)) if row["estimand"] in ESTIMANDS]
+    error, posterior = mean_error_of(fit), posterior_of(fit)
+    drawn = [(row, draws) for row, draws in pooled_draws(posterior) if row["estimand"] in ESTIMANDS]
+    if (term := fit.design.exnex) is not None:
+        drawn += [
+            ({**group_row({term.label: unit}), "estimand": str(Estimand.THESE_COHORTS)}, rates)
+            for unit, _, rates, _ in unit_draws(posterior)
+        ]
     rows = []
     for limit in limits:
         for row, draws in drawn:

@@ -287,7 +287,8 @@ def heterogeneity_table(posterior: Posterior, errors: ErrorsOf | None = None) ->
         `explained`, the share in [0, 1] of the variance between cohorts on the link scale that the effects explain;
         `i2`, the share in [0, 1] of the variance of the observed rates on that scale that is heterogeneity and not
         sampling error (Higgins and Thompson 2002, doi:10.1002/sim.1186, with the posterior's tau); a model without
-        heterogeneity has neither share. With `errors` also those of :func:`pooled_table`, in units of the parameter.
+        heterogeneity has neither share, nor has EXNEX, whose tau is that of exchangeable units alone. With `errors`
+        also those of :func:`pooled_table`, in units of the parameter.
     """
     rows = []
     for parameter, draws in heterogeneity_draws(posterior):
@@ -309,7 +310,7 @@ def heterogeneity_draws(posterior: Posterior) -> Iterator[tuple[str, Array]]:
     values |= {f"sd_{block.slug}": draws[f"sd_{block.slug}"] for block in design.effects if block.sd_prior is not None}
     if design.rho_prior is not None:
         values["rho"] = draws["rho"]
-    elif design.heterogeneity and len(design.cohorts) > 1:
+    elif design.heterogeneity and design.exnex is None and len(design.cohorts) > 1:
         explained = posterior.predictors[:, posterior.profile_of_cohort].var(axis=1)
         if design.effects:
             values["explained"] = explained / (explained + total**2)
@@ -327,7 +328,9 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
         Columns cohort_id, the grouping column and the effects' columns, n, responders, observed (y / n), expected
         (posterior median of the typical rate of its profile), mean, median, sd, low, high of its own rate, and
         shrinkage from the observed towards the expected rate on the link scale, 0 to 1 (posterior mean of s² / (s² +
-        tau²), s² the sampling variance on that scale). Rates are in [0, 1].
+        tau²), s² the sampling variance on that scale). With EXNEX there is no shrinkage towards one rate; instead
+        `exchangeable` is the posterior probability in [0, 1] that the cohort's unit is exchangeable, and `expected` is
+        that of an exchangeable unit. Rates are in [0, 1].
     """
     design = posterior.design
     _, variance = empirical_predictors(design)
@@ -341,9 +344,66 @@ def cohort_table(posterior: Posterior) -> pd.DataFrame:
     table["expected"] = np.median(inverse(design.link, posterior.predictors), axis=0)[posterior.profile_of_cohort]
     summaries = pd.DataFrame([summarise(draws, prob=posterior.interval_prob) for draws in posterior.rates.T])
     table = pd.concat([table, summaries], axis=1)
-    if design.rho_prior is None:
+    if (term := design.exnex) is not None:
+        table["exchangeable"] = posterior.draws[term.exchangeable].mean(axis=0)[term.index]
+    elif design.rho_prior is None:
         table["shrinkage"] = (variance / (variance + total)).mean(axis=0)
     return table
+
+
+def unit_draws(posterior: Posterior) -> Iterator[tuple[str, Mask, Array, Array]]:
+    """Yield the units that may be exchangeable or on their own (EXNEX), in order of appearance.
+
+    Each comes with its name, its cohorts, shape (cohort,), the draws of its rate over its patients, a proportion in
+    [0, 1], and whether it is exchangeable, 1 or 0, both of shape (draw,).
+    """
+    design, term = posterior.design, posterior.design.exnex
+    if term is None:
+        return
+    for unit in dict.fromkeys(term.index.tolist()):
+        members = term.index == unit
+        share = design.n[members] / design.n[members].sum()
+        yield (
+            term.units[unit],
+            members,
+            posterior.rates[:, members] @ share,
+            posterior.draws[term.exchangeable][:, unit],
+        )
+
+
+def exchangeability_table(posterior: Posterior, errors: ErrorsOf) -> pd.DataFrame:
+    """Return the rate of each unit that may be exchangeable or on its own, a row for each; empty without EXNEX.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns column (the units' column, by its name in results), unit, k, patients, responders, median, low, high
+        (posterior median and equal-tailed credible interval of the unit's rate, in [0, 1]), prior (prior
+        probability that it is exchangeable), exchangeable (the posterior one), mean, mcse, mcse_median, mcse_low,
+        mcse_high (mean and Monte Carlo standard errors of the rate) and mcse_exchangeable.
+    """
+    design, term = posterior.design, posterior.design.exnex
+    if term is None or term.exnex is None:
+        return pd.DataFrame()
+    prior = dict(zip(term.units, term.exnex.probabilities, strict=True))
+    rows = []
+    for unit, members, rates, exchangeable in unit_draws(posterior):
+        summary = summarise(rates, prob=posterior.interval_prob)
+        del summary["sd"]
+        about: dict[str, Any] = {
+            "column": term.label,
+            "unit": unit,
+            "k": int(members.sum()),
+            "patients": int(design.n[members].sum()),
+            "responders": int(design.responders[members].sum()),
+        }
+        probability = {
+            "prior": prior[unit],
+            "exchangeable": float(exchangeable.mean()),
+            "mcse_exchangeable": errors(exchangeable)["mcse"],
+        }
+        rows.append(about | summary | dict(errors(rates)) | probability)
+    return pd.DataFrame(rows)
 
 
 def profile_weights(posterior: Posterior, members: Mask) -> Array:

@@ -17,6 +17,7 @@ from alkbayes.estimates.rates import (
     DrawnRow,
     cohort_table,
     contrast_table,
+    exchangeability_table,
     heterogeneity_table,
     pooled_draws,
     pooled_table,
@@ -115,6 +116,7 @@ def results_of(fit: "Fit") -> Results:
             "pooled": records(pooled),
             "heterogeneity": records(heterogeneity),
             "heterogeneity_unit": fit.design.new_unit,
+            "exchangeability": records(exchangeability_table(posterior, errors)),
             "contrasts": records(contrasts),
             "classical": [
                 row | {"notes": [note.as_record() for note in group.pooled.notes]}

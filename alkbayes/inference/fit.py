@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from alkbayes.errors import EngineWarning
+from alkbayes.errors import EngineWarning, SamplingError
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.datatree import build_tree
 from alkbayes.inference.importance.engine import Integrated, Weights, integrate
@@ -19,6 +19,9 @@ from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import Design, build_design
 from alkbayes.model.draws import Draws, from_unconstrained
 from alkbayes.vocabulary import INTERVAL_PROB, Standard
+
+NO_CHAINS = "chains hardly move a unit from exchangeable to on its own (EXNEX), while quadrature sums over both"
+"""Reason for quadrature where NUTS was asked for."""
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -140,7 +143,8 @@ def fit_model(
 ) -> Fit:
     """Fit a model to a table of cohorts.
 
-    NUTS replaces quadrature for a posterior that it does not cover, or with unreliable importance weights. Chains that
+    NUTS replaces quadrature for a posterior that it does not cover, or with unreliable importance weights; quadrature
+    replaces NUTS if units may be exchangeable or on their own, and there nothing replaces quadrature. Chains that
     fail the convergence gate are sampled once more with smaller steps and longer tuning, and returned with their
     verdict, passed or not.
 
@@ -170,20 +174,29 @@ def fit_model(
     EvidenceError
         If a number of the model is missing or no number, unless such cohorts are to be left out.
     SamplingError
-        If the sampler does not finish.
+        If the sampler does not finish, or quadrature fails where NUTS cannot replace it.
     """
     settings = settings or SamplerSettings()
     evidence = stated_cohorts(spec, evidence)
     design = design or build_design(spec, evidence)
     _check_same_cohorts(design, evidence)
     fallback_reason = ""
-    if engine is Engine.QUADRATURE:
+    if design.exnex is not None and engine is Engine.NUTS:
+        fallback_reason = NO_CHAINS
+        warnings.warn(f"model {spec.name!r} is fitted by quadrature: {NO_CHAINS}.", EngineWarning, stacklevel=2)
+    if design.exnex is not None or engine is Engine.QUADRATURE:
         found = integrate(design, settings)
         if isinstance(found, Integrated):
-            return replace(
-                _integrated_fit(spec, evidence, design, settings, found), standard=standard, interval_prob=interval_prob
+            fit = _integrated_fit(
+                spec, evidence, design, settings, found, asked=engine, fallback_reason=fallback_reason
             )
+            return replace(fit, standard=standard, interval_prob=interval_prob)
         fallback_reason = found.reason
+        if design.exnex is not None:
+            raise SamplingError(
+                f"model {spec.name!r} could not be fitted by quadrature: {found.reason}. NUTS cannot replace it: "
+                f"{NO_CHAINS}. More draws may help, or a narrower prior of tau, or of a unit's own intercept."
+            )
         warnings.warn(f"model {spec.name!r} is sampled by NUTS: {fallback_reason}.", EngineWarning, stacklevel=2)
     sampled = _sampled_fit(
         spec, evidence, design, settings, asked=engine, fallback_reason=fallback_reason, progress=progress
@@ -207,11 +220,19 @@ def judged(posterior: xr.Dataset) -> xr.Dataset:
 def global_parameters(posterior: xr.Dataset) -> xr.Dataset:
     """Return the judged variables that importance weights concern; the others are drawn given these."""
     found = judged(posterior)
-    return found[[name for name in found.data_vars if name != "theta" and not str(name).startswith("z_")]]
+    drawn = ("theta", "z_", "exchangeable_")
+    return found[[name for name in found.data_vars if not str(name).startswith(drawn)]]
 
 
 def _integrated_fit(
-    spec: "Spec", evidence: "Evidence", design: Design, settings: SamplerSettings, found: Integrated
+    spec: "Spec",
+    evidence: "Evidence",
+    design: Design,
+    settings: SamplerSettings,
+    found: Integrated,
+    *,
+    asked: Engine,
+    fallback_reason: str,
 ) -> Fit:
     tree = _tree(design, found.draws, found.stats, settings, library="alkbayes")
     return Fit(
@@ -228,8 +249,8 @@ def _integrated_fit(
         ),
         provenance=Provenance(
             engine=Engine.QUADRATURE,
-            engine_asked=Engine.QUADRATURE,
-            fallback_reason="",
+            engine_asked=asked,
+            fallback_reason=fallback_reason,
             settings=settings,
             tries=1,
             first_failures=(),

@@ -33,9 +33,10 @@ def log_likelihood(design: Design, draws: Mapping[str, Array]) -> Array:
 def log_prior(design: Design, draws: Mapping[str, Array]) -> dict[str, Array]:
     """Return the log prior density of each free parameter, shaped as its draws.
 
-    The standardised deviations of trials and cohorts are excluded: they are part of the model, not of its priors.
+    The standardised deviations of trials and cohorts, and which units are exchangeable, are excluded: they are part of
+    the model, not of its priors.
     """
-    deviations = {f"z_{term.slug}" for term in design.heterogeneity}
+    deviations = {name for term in design.heterogeneity for name in (f"z_{term.slug}", term.exchangeable)}
     return {
         parameter.name: parameter.prior.log_density(draws[parameter.name])
         for parameter in parameters(design)

@@ -7,6 +7,7 @@ The engines, the predictive draws and the estimates all read this structure::
 where beta_f[i] is the coefficient of the level of cohort i, or of a number the slope times (value - centre) / scale;
 interactions of the two kinds are products. p_i is the inverse link of theta_i and `Q_g` an orthonormal basis of the
 zero-sum vectors: the effects of an exchangeable column average zero over its levels, and the intercept is their mean.
+A unit on its own (EXNEX) has an intercept m + s z_unit in place of alpha + tau z_unit.
 """
 
 import itertools
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.alk.levels import LEVELS
-from alkbayes.errors import EvidenceError
+from alkbayes.errors import EvidenceError, SpecError
 from alkbayes.evidence.declared import Declared
 from alkbayes.evidence.naming import TRIAL
 from alkbayes.evidence.numbers import number_in
@@ -28,21 +29,25 @@ from alkbayes.likelihood.links import Link
 from alkbayes.model.identification import (
     ONE_TRIAL,
     check_reference,
+    exnex_note,
     heterogeneity_note,
     level_note,
     number_note,
     spread_note,
 )
-from alkbayes.spec.priors import Beta, Normal, Prior, RootSumOfSquares, StudentT
+from alkbayes.spec.faults import fault
+from alkbayes.spec.priors import Beta, Indicators, Normal, Prior, RootSumOfSquares, StudentT
 from alkbayes.spec.schema import (
     COHORT,
     BetaBinomial,
+    ExnexHeterogeneity,
     FixedEffect,
     Interaction,
     NumericEffect,
     StudentTHeterogeneity,
+    exchangeable_name,
 )
-from alkbayes.text.names import listed, quoted, several
+from alkbayes.text.names import listed, near_miss, quoted, several
 from alkbayes.vocabulary import TOTAL, joined_key, label_of, slug_of
 
 if TYPE_CHECKING:
@@ -205,6 +210,25 @@ class ByLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class Exnex:
+    """Units that are exchangeable with a probability, and on their own otherwise.
+
+    Attributes
+    ----------
+    probabilities
+        Prior probability that each unit is exchangeable, shape (unit,), in (0, 1).
+    of_new
+        That of a unit without cohorts in the table.
+    own
+        Prior of the intercept, on the scale of the link, of a unit on its own.
+    """
+
+    probabilities: tuple[float, ...]
+    of_new: float
+    own: Normal
+
+
+@dataclass(frozen=True, slots=True)
 class HeterogeneityBlock:
     """Unexplained heterogeneity between the units of a column.
 
@@ -222,6 +246,8 @@ class HeterogeneityBlock:
         Prior of tau, the SD (Student t: scale) on the scale of the link; by level, of the geometric mean of the taus.
     by
         Levels with a tau of their own; None if all units share one.
+    exnex
+        How units may be on their own instead; None if all are exchangeable.
     merged
         Labels of the two terms merged here. If every group has one cohort, the data identify only the sum of both
         deviations, with SD sqrt(tau_group^2 + tau_cohort^2).
@@ -233,6 +259,7 @@ class HeterogeneityBlock:
     unit_prior: Normal | StudentT
     sd_prior: Prior
     by: ByLevel | None = None
+    exnex: Exnex | None = None
     merged: tuple[str, ...] = ()
 
     @property
@@ -244,6 +271,11 @@ class HeterogeneityBlock:
     def slug(self) -> str:
         """Label as part of a variable's name."""
         return slug_of(self.label)
+
+    @property
+    def exchangeable(self) -> str:
+        """Name of the indicators, 1 for an exchangeable unit and 0 for one on its own."""
+        return exchangeable_name(self.slug)
 
     @property
     def of_level(self) -> str:
@@ -306,6 +338,11 @@ class Structure:
         return tuple(column for column in columns if column not in self.numbers)
 
     @property
+    def exnex(self) -> HeterogeneityBlock | None:
+        """The heterogeneity whose units may be on their own, or None; it is then the only one."""
+        return next((term for term in self.heterogeneity if term.exnex is not None), None)
+
+    @property
     def covariates(self) -> dict[str, NDArray[np.str_] | Array]:
         """Value of each cohort by column used in an effect: a level, or a number, shape (cohort,)."""
         return {
@@ -353,7 +390,8 @@ class Parameter:
     prior
         Prior of each entry.
     support
-        "real", "positive" (sampled as its logarithm) or "unit" (sampled as its logit).
+        "real", "positive" (sampled as its logarithm), "unit" (sampled as its logit) or "indicator" (0 or 1, never
+        sampled by chains).
     """
 
     name: str
@@ -390,6 +428,9 @@ def parameters(design: Design) -> tuple[Parameter, ...]:
     if not design.effects:
         listed.append(intercept)
     for term in design.heterogeneity:
+        if term.exnex is not None:
+            indicators = Indicators(term.exnex.probabilities)
+            listed.append(Parameter(term.exchangeable, term.slug, term.units, indicators, "indicator"))
         listed.append(Parameter(f"z_{term.slug}", term.slug, term.units, term.unit_prior, "real"))
     return tuple(listed)
 
@@ -441,6 +482,7 @@ def build_structure(spec: "Declaration[Any]", frame: "pd.DataFrame", n: Array, *
         for asked, term in zip(spec.heterogeneity, terms, strict=True)
         if asked.by is not None and term.by is None
     ]
+    notes += [exnex_note(term.unit, term.exnex.of_new) for term in terms if term.exnex is not None]
     notes += [
         spread_note(f"tau_{term.slug}", heading(term.unit), heading(term.by.label), term.by.units)
         for term in terms
@@ -643,7 +685,30 @@ def _heterogeneity_block(
         ),
         sd_prior=term.sd_prior,
         by=_by_level(term, frame, labels, declared, units, index),
+        exnex=_exnex(term, units) if isinstance(term, ExnexHeterogeneity) else None,
     )
+
+
+def _exnex(term: ExnexHeterogeneity, units: Sequence[str]) -> Exnex:
+    """Return how the units of a table may be on their own.
+
+    Raises
+    ------
+    SpecError
+        If the model gives a probability for a unit that the table lacks.
+    """
+    for name in term.exchangeable_of:
+        if name not in units:
+            guess = near_miss(name, units)
+            line = fault(
+                f"heterogeneity[0].exchangeable_of (of {quoted(term.column)})",
+                f"found {quoted(name)}, which is no {term.column} of the table",
+                listed([quoted(unit) for unit in units]),
+                f"Did you mean {quoted(guess)}?" if guess else "",
+            )
+            raise SpecError(f"The model does not fit this table ([0] is the first):\n  {line}")
+    probabilities = tuple(term.exchangeable_of.get(unit, term.exchangeable) for unit in units)
+    return Exnex(probabilities, term.exchangeable, term.nex_prior)
 
 
 def _by_level(

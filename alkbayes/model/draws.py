@@ -63,7 +63,7 @@ def complete(design: Design, free: Mapping[str, Array]) -> Draws:
     for term in design.heterogeneity:
         if term.by is not None:
             draws[term.of_level] = level_taus(term, draws)
-        theta = theta + cohort_taus(term, draws) * draws[f"z_{term.slug}"][..., term.index]
+        theta = theta + unit_deviations(term, draws)[..., term.index]
     draws["theta"] = theta
     draws["p"] = inverse(design.link, theta)
     return draws
@@ -97,6 +97,19 @@ def cohort_taus(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> Array:
     """Return the tau of each cohort's unit, last axis cohort, of length one if all share it."""
     taus = unit_taus(term, draws)
     return taus if term.by is None else taus[..., term.index]
+
+
+def unit_deviations(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> Array:
+    """Return each unit's deviation from the linear predictor, on the link's scale, last axis unit.
+
+    A unit on its own deviates by the distance of its own intercept from alpha.
+    """
+    z = draws[f"z_{term.slug}"]
+    deviations: Array = unit_taus(term, draws) * z
+    if term.exnex is None:
+        return deviations
+    own = term.exnex.own.mean - draws["alpha"][..., None] + term.exnex.own.sd * z
+    return np.where(draws[term.exchangeable] > 0, deviations, own)
 
 
 def tau_draws(term: HeterogeneityBlock, draws: Mapping[str, Array]) -> dict[str, Array]:

@@ -130,6 +130,14 @@ def spread_note(tau: str, unit: str, label: str, units: Mapping[str, int]) -> st
     )
 
 
+def exnex_note(unit: str, probability: float) -> str:
+    """Return a note on what pooled rates mean if units may be on their own; `probability` is a new unit's."""
+    return (
+        f"EXNEX: the typical and the mean rate are those of exchangeable {unit}s; the next cohort is a new {unit}, "
+        f"exchangeable with probability {probability:g} and on its own otherwise."
+    )
+
+
 def check_reference(
     model: str, position: int, column: str, reference: str, levels: Sequence[str], *, known: Sequence[str] = ()
 ) -> None:

@@ -108,8 +108,8 @@ def _separated(design: Design) -> Design:
 
 
 def _heavy(term: HeterogeneityBlock) -> bool:
-    """Return whether deviations are heavier-tailed than normal."""
-    return term.unit_prior.dist != "normal"
+    """Return whether deviations are other than normal."""
+    return term.unit_prior.dist != "normal" or term.exnex is not None
 
 
 def from_positions(joint: Joint, positions: Array) -> JointDraws:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from alkbayes.likelihood.links import Link, inverse
-from alkbayes.model.design import Design, HeterogeneityBlock, level_codes
+from alkbayes.model.design import Design, Exnex, HeterogeneityBlock, level_codes
 from alkbayes.model.draws import level_taus
 from alkbayes.spec.priors import Normal, StudentT
 
@@ -16,6 +16,22 @@ type Array = NDArray[np.float64]
 
 NEXT_COHORTS_PER_DRAW = 16
 """New cohorts per posterior draw, stratified so that their noise is small compared with that of the draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnTheirOwn:
+    """New units that are on their own with a probability.
+
+    Attributes
+    ----------
+    exnex
+        The prior of such a unit's intercept, and the probability that a new unit is exchangeable instead.
+    alpha
+        Intercept of exchangeable units, shape (draw,).
+    """
+
+    exnex: Exnex
+    alpha: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +48,15 @@ class Heterogeneity:
         Intraclass correlation of a beta-binomial model, axes (draw,), or None.
     link
         Scale of the taus and of the linear predictor.
+    own
+        New units on their own, or None if all are exchangeable. Expected rates are those of exchangeable units.
     """
 
     taus: tuple[Array, ...]
     priors: tuple[Normal | StudentT, ...]
     rho: Array | None
     link: Link = Link.LOGIT
+    own: OnTheirOwn | None = None
 
     def over(self, profiles: NDArray[np.intp] | NDArray[np.bool_]) -> "Heterogeneity":
         """Return the distribution for some of the profiles."""
@@ -53,11 +72,13 @@ def heterogeneity_of(
     heterogeneity that differs by level.
     """
     by_column = design.profiles if profiles is None else profiles
+    exnex = None if design.exnex is None else design.exnex.exnex
     return Heterogeneity(
         taus=tuple(_tau_of(term, draws, by_column) for term in design.heterogeneity),
         priors=tuple(term.unit_prior for term in design.heterogeneity),
         rho=None if design.rho_prior is None else draws["rho"].ravel(),
         link=design.link,
+        own=None if exnex is None else OnTheirOwn(exnex, draws["alpha"].ravel()),
     )
 
 
@@ -111,11 +132,14 @@ class NewCohorts:
         Uniform numbers that select a new cohort's profile, shape (draw, NEXT_COHORTS_PER_DRAW).
     deviations
         Standardised deviations from the profile's mean linear predictor by level of heterogeneity, same shape.
+    exchangeable
+        Whether each is of an exchangeable unit, same shape; None if all are.
     """
 
     heterogeneity: Heterogeneity
     uniform: Array
     deviations: tuple[Array, ...]
+    exchangeable: NDArray[np.bool_] | None = None
 
     def over(self, heterogeneity: Heterogeneity) -> "NewCohorts":
         """Return the same new cohorts for other profiles, whose heterogeneity this is."""
@@ -132,7 +156,12 @@ class NewCohorts:
         theta = np.take_along_axis(predictors, profile, axis=1)
         for tau, deviation in zip(self.heterogeneity.taus, self.deviations, strict=True):
             at = tau[:, None] if tau.ndim == 1 else np.take_along_axis(tau, profile, axis=1)
-            theta = theta + at * deviation
+            deviations = at * deviation
+            own = self.heterogeneity.own
+            if own is not None and self.exchangeable is not None:
+                alone = own.exnex.own.mean - own.alpha[:, None] + own.exnex.own.sd * deviation
+                deviations = np.where(self.exchangeable, deviations, alone)
+            theta = theta + deviations
         return theta
 
     def rates(self, predictors: Array, weights: Array, *, rng: np.random.Generator) -> Array:
@@ -151,7 +180,9 @@ def new_cohorts(heterogeneity: Heterogeneity, count: int, *, rng: np.random.Gene
     for prior in heterogeneity.priors:
         level = _stratified(rng, count)
         deviations.append(stdtrit(prior.nu, level) if isinstance(prior, StudentT) else ndtri(level))
-    return NewCohorts(heterogeneity, uniform, tuple(deviations))
+    own = heterogeneity.own
+    exchangeable = None if own is None else _stratified(rng, count) < own.exnex.of_new
+    return NewCohorts(heterogeneity, uniform, tuple(deviations), exchangeable)
 
 
 def _stratified(rng: np.random.Generator, count: int) -> Array:

@@ -28,7 +28,7 @@ from alkbayes.model.design import (
     level_codes,
     parameters,
 )
-from alkbayes.model.draws import from_prior, level_taus, linear_predictor, tau_draws, total_sd, unit_taus
+from alkbayes.model.draws import from_prior, level_taus, linear_predictor, tau_draws, total_sd, unit_deviations
 from alkbayes.model.predictive import cohort_rates
 from alkbayes.model.summary import equal_tailed
 from alkbayes.vocabulary import Contrast, Estimand
@@ -253,6 +253,9 @@ def _units_of(
     term: HeterogeneityBlock, units: tuple[str, ...], index: Index, levels: Mapping[str, NDArray[np.str_]]
 ) -> HeterogeneityBlock:
     """Return heterogeneity between hypothetical units, each of the level of its first cohort."""
+    if term.exnex is not None:
+        new = (term.exnex.of_new,) * len(units)
+        return replace(term, units=units, index=index, exnex=replace(term.exnex, probabilities=new))
     if term.by is None:
         return replace(term, units=units, index=index)
     _, first = np.unique(index, return_index=True)
@@ -309,8 +312,8 @@ def _units(
     group = design.group
     cohorts_differ = design.cohort is not None or design.rho_prior is not None
     if group is not None:
+        deviations = unit_deviations(group, sample)
         title = design.declared.name(group.unit)
-        deviations = unit_taus(group, sample) * sample[f"z_{group.slug}"]
         yield f"another {title}", middle + deviations[:, 1], middle + deviations[:, 0]
         if cohorts_differ:
             yield f"another cohort of the same {title}", cohorts[:, 1], cohorts[:, 0]

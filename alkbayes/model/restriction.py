@@ -67,4 +67,8 @@ def trials_of(evidence: "Evidence") -> tuple[Trial, ...] | None:
 def _restricted_units(block: HeterogeneityBlock, kept: Index) -> HeterogeneityBlock:
     codes, index = np.unique(block.index[kept], return_inverse=True)
     by = None if block.by is None else replace(block.by, of_unit=block.by.of_unit[codes])
-    return replace(block, units=tuple(block.units[code] for code in codes), index=index.astype(np.intp), by=by)
+    exnex = block.exnex
+    if exnex is not None:
+        exnex = replace(exnex, probabilities=tuple(exnex.probabilities[code] for code in codes))
+    units = tuple(block.units[code] for code in codes)
+    return replace(block, units=units, index=index.astype(np.intp), by=by, exnex=exnex)

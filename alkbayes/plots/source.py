@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
     from alkbayes.runs.document import FitDocument, RunDocument
 
-NUMBERS = frozenset({"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"})
+NUMBERS = frozenset({"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage", "exchangeable"})
 COUNTS = frozenset({"n", "responders"})
 
 

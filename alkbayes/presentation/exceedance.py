@@ -16,7 +16,7 @@ COLUMNS = {Estimand.TYPICAL: "typical", Estimand.MEAN: "mean", Estimand.NEXT_COH
 def exceedance_tables(
     rows: Iterable[ExceedanceRow], pooled: Sequence[PooledRow], outcome: Outcome
 ) -> list[ReaderTable]:
-    """Return a table for each limit.
+    """Return a table of pooled rates for each limit.
 
     Parameters
     ----------
@@ -27,6 +27,7 @@ def exceedance_tables(
     outcome
         What the rates count.
     """
+    rows = [row for row in rows if row["estimand"] in COLUMNS]
     cells: dict[float, list[tuple[str, ...]]] = {}
     previous: dict[float, str] = {}
     for (limit, group, _), found in rows_by(rows, "above", "group", "level", "estimand").items():

@@ -86,12 +86,17 @@ def pooled_rows(document: Document) -> ReaderTable:
 def column_meanings(document: Document) -> tuple[tuple[str, str], ...]:
     """Return the meaning of each column in the table of pooled rates."""
     outcome, new = outcome_of(document), new_cohort(unit_of(document))
+    units = document.get("exchangeability")
+    kind, either = ("exchangeable ", ", exchangeable or on its own,") if units else ("", "")
     meanings = (
         *CLASSICAL_MEANINGS,
         *([OWN_MIX] if is_standardised(document["pooled"]) else []),
-        ("typical", "a cohort in the middle of the distribution, with its credible interval"),
-        ("mean", f"the average over {varying_units(document)}, with its credible interval"),
-        ("next cohort", f"prediction interval: where the {outcome.rate} of {new} may lie"),
+        (
+            "typical",
+            f"a{'n' if units else ''} {kind}cohort in the middle of the distribution, with its credible interval",
+        ),
+        ("mean", f"the average over {kind}{varying_units(document)}, with its credible interval"),
+        ("next cohort", f"prediction interval: where the {outcome.rate} of {new}{either} may lie"),
     )
     return tuple((name, meaning.format(o=outcome)) for name, meaning in meanings)
 
@@ -271,7 +276,8 @@ def verdict(document: Document) -> list[str]:
             f"sampling, seed {settings['seed']}; {measures(document)}, "
             f"{weights['duplicates']:,} of those kept are duplicates"
         )
-        return [made, *failures]
+        reason = provenance["fallback_reason"]
+        return [*([f"Fitted by quadrature, not NUTS: {reason}."] if reason else []), made, *failures]
     reason = provenance["fallback_reason"]
     made = (
         f"Posterior: {said}. {settings['chains']} chains of {settings['draws']} draws, seed {settings['seed']}; "
@@ -374,6 +380,8 @@ def _meaning(parameter: str, document: Document) -> str:
             return f"between {units} with {_with_heading(level, document)}, SD on the {{link}} scale"
         if any(row["parameter"] == f"spread_{slug}" for row in document["heterogeneity"]):
             return f"between {units}, geometric mean over the levels, SD on the {{link}} scale"
+        if document.get("exchangeability"):
+            return f"between exchangeable {units}, SD on the {{link}} scale"
         unit = document["heterogeneity_unit"] if slug == "cohort" else None
         nested = "" if unit is None else f" of one {declared_in(document).name(unit)}"
         return f"between {units}{nested}, SD on the {{link}} scale"

@@ -69,6 +69,7 @@ def _results(document: Document) -> Iterator[tuple[str, str]]:
     yield f"Pooled {outcome_of(document).label}", told
     if columns:
         yield _by_level(next(iter(columns)), pooled, document)
+    yield from _exchangeability(document)
     yield from _largest_contrast(document)
     yield from _heterogeneity(document)
     if names := [shown(row["column"]) for row in document.get("unnamed") or []]:
@@ -97,6 +98,15 @@ def _by_level(
     told += ", lowest and highest level." if several else "."
     meanings = "; ".join(f"{mark} {meaning}" for mark, meaning in PREDICTED.items() if mark in marks.values())
     return f"By {declared_in(document).heading(column)}", f"{told} {meanings.format(o=outcome)}." if meanings else told
+
+
+def _exchangeability(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield the units most likely on their own and most likely exchangeable, of a model that tells these apart."""
+    if rows := sorted(document.get("exchangeability") or [], key=lambda row: row["exchangeable"]):
+        ends = [rows[0], rows[-1]] if len(rows) > 1 else rows
+        each = [f"{shown(row['unit'])} {probability(row['exchangeable'])}" for row in ends]
+        which = "lowest and highest" if len(rows) > 1 else "the only one"
+        yield "Exchangeable", f"posterior probability {joined(each)}, {which} of {len(rows)}."
 
 
 def _largest_contrast(document: Document) -> Iterator[tuple[str, str]]:
@@ -134,7 +144,8 @@ def _heterogeneity(document: Document) -> Iterator[tuple[str, str]]:
     taus = [name for name in found if name.startswith("tau_") and "[" not in name]
     if not taus:
         return
-    told = f"SD between cohorts {size_text(found[taus[-1]])} on the {document['link']} scale"
+    between = "exchangeable cohorts" if document.get("exchangeability") else "cohorts"
+    told = f"SD between {between} {size_text(found[taus[-1]])} on the {document['link']} scale"
     if (share := found.get("i2")) is not None:
         digits = decimals_of(share, most=SHARE_DECIMALS, unit=100)
         interval = percent_interval(share["low"], share["high"], digits)

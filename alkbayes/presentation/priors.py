@@ -5,7 +5,17 @@ from typing import Any
 
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.tables import ReaderTable
-from alkbayes.spec.priors import Beta, Exponential, HalfNormal, HalfStudentT, Normal, Prior, RootSumOfSquares, StudentT
+from alkbayes.spec.priors import (
+    Beta,
+    Exponential,
+    HalfNormal,
+    HalfStudentT,
+    Indicators,
+    Normal,
+    Prior,
+    RootSumOfSquares,
+    StudentT,
+)
 from alkbayes.text.names import shown
 from alkbayes.text.wording import percent, percent_interval, with_article
 
@@ -46,6 +56,8 @@ def prior_text(prior: Prior) -> str:
             return f"beta({prior.a:g}, {prior.b:g})"
         case RootSumOfSquares():
             return f"root of {prior_text(prior.first)}² + {prior_text(prior.second)}²"
+        case Indicators():
+            return f"Bernoulli({', '.join(f'{p:g}' for p in dict.fromkeys(prior.probabilities))})"
 
 
 def implication_rows(implied: Iterable[Mapping[str, Any]], outcome: Outcome) -> list[ReaderTable]:

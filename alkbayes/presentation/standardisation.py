@@ -43,6 +43,7 @@ UNEXAMINED = {
     "levels": "{count} levels in {cohorts} cohorts",
     "missing": "{count} of {cohorts} cohorts without it",
     "size": "{cohorts} cohorts",
+    "exnex": "the model has EXNEX",
 }
 """Reasons why a column was not examined, by :class:`alkbayes.criticism.confounding.Reason`."""
 

@@ -168,6 +168,24 @@ class HeterogeneityRow(ErrorsRow):
 
 
 @closed
+class ExchangeabilityRow(ErrorsRow):
+    """The rate of a unit that may be exchangeable with the others or on its own (EXNEX)."""
+
+    column: Annotated[str, Field(description="the units' column, by its name in results")]
+    unit: str
+    k: Annotated[int, Field(description="number of cohorts")]
+    patients: int
+    responders: int
+    mean: Proportion
+    median: Proportion
+    low: Proportion
+    high: Proportion
+    prior: Annotated[float, Field(ge=0, le=1, description="prior probability that the unit is exchangeable")]
+    exchangeable: Annotated[float, Field(ge=0, le=1, description="the posterior probability")]
+    mcse_exchangeable: Annotated[float | None, Field(description="its Monte Carlo standard error")]
+
+
+@closed
 class ContrastRow(ErrorsRow):
     """Two levels of a column, compared over the same patients."""
 
@@ -322,7 +340,7 @@ class ProvenanceRecord(TypedDict):
 
     engine: Engine
     engine_asked: Engine
-    fallback_reason: Annotated[str | None, Field(description="why quadrature fell back to NUTS")]
+    fallback_reason: Annotated[str | None, Field(description="why the engine is not the one asked for")]
     settings: SettingsRecord
     tries: int
     first_failures: Annotated[list[str], Field(description="why a second attempt was made")]
@@ -335,7 +353,10 @@ class ProvenanceRecord(TypedDict):
 class ExceedanceRow(GroupRow):
     """The probability that a rate exceeds a limit."""
 
-    estimand: Literal["typical", "mean", "next_cohort"]
+    estimand: Annotated[
+        Literal["typical", "mean", "next_cohort", "these_cohorts"],
+        Field(description="these_cohorts: of a unit that may be on its own, its own rate"),
+    ]
     over: Annotated[str, Field(description="the patients averaged over; empty: the row's own")]
     above: Annotated[float, Field(gt=0, lt=1, description="the limit, a proportion")]
     probability: Annotated[float, Field(ge=0, le=1)]
@@ -386,6 +407,9 @@ class FitDocument(TypedDict):
     heterogeneity_unit: Annotated[
         str | None,
         Field(description='units above cohorts that differ in the model, such as "trial"; null if it has none'),
+    ]
+    exchangeability: NotRequired[
+        Annotated[list[ExchangeabilityRow], Field(description="empty unless units may be on their own (EXNEX)")]
     ]
     contrasts: list[ContrastRow]
     classical: list[ClassicalRow]

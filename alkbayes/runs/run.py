@@ -190,7 +190,7 @@ def read_run(folder: Path) -> "RunDocument":
     return cast("RunDocument", document)
 
 
-AT_LEVEL = ("interval_prob", "pooled", "heterogeneity", "contrasts", "classical")
+AT_LEVEL = ("interval_prob", "pooled", "heterogeneity", "contrasts", "classical", "exchangeability")
 """Parts of `run.json` that depend on the probability of the intervals."""
 
 

@@ -11,7 +11,7 @@ from alkbayes.alk.levels import Line
 from alkbayes.model.design import Design, build_design
 from alkbayes.sensitivity_analysis import edits
 from alkbayes.sensitivity_analysis.edits import Edit, Inapplicable
-from alkbayes.spec.schema import FixedEffect
+from alkbayes.spec.schema import ExnexHeterogeneity, FixedEffect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +72,8 @@ class Alternative:
         Column of the table that it is about, if any: a table without it is not asked.
     of_responses
         Whether it is about how responses were counted: another outcome is not asked.
+    of_exnex
+        Whether it is about units that may be on their own: a model without these is not asked.
     assumed
         Levels whose numbers follow from the assumption itself rather than from data.
     """
@@ -83,11 +85,14 @@ class Alternative:
     edit: Edit
     column: str | None = None
     of_responses: bool = False
+    of_exnex: bool = False
     assumed: tuple[str, ...] = ()
 
-    def concerns(self, evidence: "Evidence") -> bool:
-        """Return whether the question makes sense for a table and its outcome."""
+    def concerns(self, spec: "Spec", evidence: "Evidence") -> bool:
+        """Return whether the question makes sense for a model, and for a table and its outcome."""
         has = self.column is None or self.column in evidence.frame
+        if self.of_exnex and not any(isinstance(term, ExnexHeterogeneity) for term in spec.heterogeneity):
+            return False
         return has and (evidence.outcome.of_response or not self.of_responses)
 
 
@@ -125,6 +130,17 @@ def _mixture_alternative(share: float) -> Alternative:
     )
 
 
+def _exchangeable_alternative(probability: float, why: str) -> Alternative:
+    change = f"each unit is exchangeable with a prior probability of {probability:g} (EXNEX)"
+    edit = edits.exchangeable(probability)
+    return Alternative(f"exchangeable {probability:g}", Family.PRIOR, change, why, edit, of_exnex=True)
+
+
+def _own_prior_alternative(ratio: float, how: str, why: str) -> Alternative:
+    change = f"the prior of a unit on its own is {how} as wide (EXNEX)"
+    return Alternative(f"own prior {how} as wide", Family.PRIOR, change, why, edits.own_prior(ratio), of_exnex=True)
+
+
 ALTERNATIVES: tuple[Alternative, ...] = (
     _tau_alternative(
         "half-normal 0.25", {"dist": "half_normal", "sd": 0.25}, "Would a prior for like cohorts pool more?"
@@ -148,6 +164,11 @@ ALTERNATIVES: tuple[Alternative, ...] = (
     _effect_sd_alternative(0.25, "Would a prior for like levels pool them more?"),
     _effect_sd_alternative(0.5, "What does the usual prior give?"),
     _effect_sd_alternative(1.0, "Does the prior pool levels that differ?"),
+    _exchangeable_alternative(0.25, "Would less trust in exchangeability borrow less?"),
+    _exchangeable_alternative(0.5, "What does the usual probability give?"),
+    _exchangeable_alternative(0.75, "Would more trust in exchangeability borrow more?"),
+    _own_prior_alternative(0.5, "half", "Does a unit on its own depend on how vague its prior is?"),
+    _own_prior_alternative(2.0, "twice", "Does a vague prior of its own make a unit exchangeable?"),
     Alternative(
         "intercept normal 3",
         Family.PRIOR,
@@ -244,6 +265,14 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "all deviations are normal",
         "Do the heavy tails of the model matter?",
         edits.normal_tails,
+    ),
+    Alternative(
+        edits.ALL_EXCHANGEABLE,
+        Family.MODEL,
+        "no unit is on its own: the deviations of all are normal",
+        "Does it matter that units may be on their own (EXNEX)?",
+        edits.all_exchangeable,
+        of_exnex=True,
     ),
     Alternative(
         "beta-binomial",

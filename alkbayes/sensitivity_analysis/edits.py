@@ -15,7 +15,7 @@ from alkbayes.alk.levels import LEVELS, LINE_BY_TKI, Line
 from alkbayes.errors import SpecError
 from alkbayes.evidence.table import Evidence
 from alkbayes.model.design import Design, EffectBlock
-from alkbayes.spec.schema import COHORT, FixedEffect, Spec, parse_spec
+from alkbayes.spec.schema import COHORT, ExnexHeterogeneity, FixedEffect, Spec, parse_spec
 from alkbayes.text.names import listed, plain, quoted
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ STUDENT_NU = 4.0
 
 RHO_PRIOR = {"dist": "beta", "a": 1.0, "b": 15.0}
 """Prior of the intraclass correlation, as in the model `beta-binomial`."""
+
+ALL_EXCHANGEABLE = "all exchangeable"
+"""Name of the alternative to EXNEX without units on their own."""
 
 SD_PRIOR = {"dist": "half_normal", "sd": 0.5}
 """Prior of the SD between cohorts, as in the model `line-generation`."""
@@ -258,6 +261,46 @@ def _mixed_block(block: EffectBlock, share: float) -> EffectBlock:
     return replace(block, basis=np.delete(basis, mixed - 1, axis=1))
 
 
+def exchangeable(probability: float) -> Edit:
+    """Return an edit that gives every unit this prior probability of being exchangeable (EXNEX)."""
+
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        if isinstance(term := _exnex(spec), Inapplicable):
+            return term
+        changed = term.model_dump() | {"exchangeable": probability, "exchangeable_of": {}}
+        if changed == term.model_dump():
+            return Inapplicable("it changes nothing: the model has this probability")
+        return Change(rewritten(spec, heterogeneity=[changed]), evidence)
+
+    return edit
+
+
+def own_prior(ratio: float) -> Edit:
+    """Return an edit that widens the prior of a unit on its own (EXNEX) by a factor."""
+
+    def edit(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+        if isinstance(term := _exnex(spec), Inapplicable):
+            return term
+        prior = term.nex_prior.model_dump() | {"sd": ratio * term.nex_prior.sd}
+        return Change(rewritten(spec, heterogeneity=[term.model_dump() | {"nex_prior": prior}]), evidence)
+
+    return edit
+
+
+def all_exchangeable(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    """Make all units exchangeable: normal deviations with the same prior of tau."""
+    if isinstance(term := _exnex(spec), Inapplicable):
+        return term
+    normal = {key: value for key, value in term.model_dump().items() if key in ("column", "sd_prior", "why")}
+    return Change(rewritten(spec, heterogeneity=[normal | {"distribution": "normal"}]), evidence)
+
+
+def _exnex(spec: Spec) -> ExnexHeterogeneity | Inapplicable:
+    """Return the heterogeneity whose units may be on their own, or that the model has none."""
+    term = next((term for term in spec.heterogeneity if isinstance(term, ExnexHeterogeneity)), None)
+    return Inapplicable("all units of the model are exchangeable") if term is None else term
+
+
 def heavy_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
     """Give Student t deviations to the cohorts, or to their groups if the model has no cohort level."""
     if not spec.heterogeneity:
@@ -266,6 +309,8 @@ def heavy_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
     term = next((term for term in terms if term["column"] == COHORT), terms[-1])
     if any(other["distribution"] == "student_t" for other in terms):
         return Inapplicable("the model has Student t deviations already")
+    if any(other["distribution"] == "exnex" for other in terms):
+        return Inapplicable(f"the model has EXNEX: compare {ALL_EXCHANGEABLE!r}")
     term |= {"distribution": "student_t", "nu": STUDENT_NU}
     return Change(rewritten(spec, heterogeneity=terms), evidence)
 
@@ -275,6 +320,8 @@ def normal_tails(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
     terms = [term.model_dump() for term in spec.heterogeneity]
     if all(term["distribution"] == "normal" for term in terms):
         return Inapplicable("it changes nothing: all deviations of the model are normal")
+    if any(term["distribution"] == "exnex" for term in terms):
+        return Inapplicable(f"the model has EXNEX: compare {ALL_EXCHANGEABLE!r}")
     normal = [{key: term[key] for key in term if key != "nu"} | {"distribution": "normal"} for term in terms]
     return Change(rewritten(spec, heterogeneity=normal), evidence)
 
@@ -284,6 +331,8 @@ def beta_binomial(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
     likelihood = spec.likelihood.model_dump()
     if likelihood["family"] == "beta_binomial":
         return Inapplicable("it changes nothing: the model is beta-binomial")
+    if not isinstance(_exnex(spec), Inapplicable):
+        return Inapplicable("the model has EXNEX, which goes with the binomial alone")
     terms = [term.model_dump() for term in spec.heterogeneity if term.column != COHORT]
     likelihood |= {"family": "beta_binomial", "rho_prior": RHO_PRIOR, "why": "that of the model beta-binomial"}
     return Change(rewritten(spec, likelihood=likelihood, heterogeneity=terms), evidence)
@@ -316,6 +365,11 @@ def link(name: str) -> Edit:
             "effect": [_scaled(effect.model_dump(), ratio) for effect in spec.effect],
             "heterogeneity": [_scaled(term.model_dump(), ratio) for term in spec.heterogeneity],
         }
+        for term in parts["heterogeneity"]:
+            if "nex_prior" in term:
+                own = term["nex_prior"]
+                moved = {"mean": at_rate(float(expit(own["mean"]))), "sd": ratio * own["sd"]}
+                term["nex_prior"] = own | moved
         try:
             return Change(rewritten(spec, **parts), evidence)
         except SpecError:

@@ -70,7 +70,7 @@ def outcome_of(name: str, fit: Fit, *, main: Design, same_scale: bool = True, as
     return Outcome(
         name=name,
         status=Status.FITTED if fit.diagnostics.converged else Status.NOT_CONVERGED,
-        reason=failures or (f"sampled by NUTS: {why}" if (why := fit.provenance.fallback_reason) else ""),
+        reason=failures or _fallback(fit),
         engine=fit.provenance.engine,
         cohorts=len(fit.design.cohorts),
         patients=int(fit.design.n.sum()),
@@ -106,7 +106,7 @@ def run_grid(
     """
     settings = SamplerSettings(seed=fit.provenance.settings.seed)
     if names is None:
-        names = [alternative.name for alternative in ALTERNATIVES if alternative.concerns(fit.evidence)]
+        names = [alternative.name for alternative in ALTERNATIVES if alternative.concerns(fit.spec, fit.evidence)]
     outcomes: dict[str, Outcome] = {}
     fast: list[str] = []
     slow: list[str] = []
@@ -169,6 +169,12 @@ def fit_alternative(
         return Outcome(name, Status.FAILED, str(error))
     same_scale = _scale(spec) == _scale(found.spec)
     return outcome_of(name, refit, main=main, same_scale=same_scale, assumed=BY_NAME[name].assumed)
+
+
+def _fallback(fit: Fit) -> str:
+    """Return why NUTS replaced quadrature; empty if it did not."""
+    nuts = fit.provenance.engine is Engine.NUTS and fit.provenance.fallback_reason
+    return f"sampled by NUTS: {fit.provenance.fallback_reason}" if nuts else ""
 
 
 def _scale(spec: "Spec") -> tuple[object, ...]:

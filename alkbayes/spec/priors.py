@@ -18,6 +18,8 @@ type Array = NDArray[np.float64]
 Finite = Annotated[float, Field(allow_inf_nan=False, description="a finite number")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a finite number above 0")]
 
+Share = Annotated[float, Field(gt=0, lt=1, description="a probability between 0 and 1, neither of them")]
+
 
 class Record(BaseModel):
     """Frozen part of a model file that rejects unknown keys."""
@@ -171,4 +173,21 @@ ANGLES = _angles()
 """Cosines, sines and log weights of the trapezoid rule; the error of the log density is below 1e-6 up to some ten
 thousand times the narrower scale."""
 
-type Prior = Normal | StudentT | HalfNormal | HalfStudentT | Exponential | Beta | RootSumOfSquares
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """Independent indicators, 0 or 1, with a probability of 1 for each entry. Not for model files."""
+
+    probabilities: tuple[float, ...]
+
+    def log_density(self, x: Array) -> Array:
+        """Return the log probability of each entry of `x`, shape (..., entry)."""
+        p = np.array(self.probabilities)
+        return np.where(x > 0, np.log(p), np.log1p(-p))
+
+    def draw(self, rng: np.random.Generator, size: tuple[int, ...]) -> Array:
+        """Return independent draws of shape `size`, whose last axis is the entry."""
+        return (rng.random(size) < np.array(self.probabilities)).astype(np.float64)
+
+
+type Prior = Normal | StudentT | HalfNormal | HalfStudentT | Exponential | Beta | RootSumOfSquares | Indicators

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,7 +19,7 @@ from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.spec.faults import as_written, fault, faults_of, key_text
 from alkbayes.spec.files import family_of, read_declaration
 from alkbayes.spec.outcome import ALLOWED, LONGEST, NOUNS, Column, Level, OutcomeTable, Phrase
-from alkbayes.spec.priors import Finite, LocationPrior, Positive, ProportionPrior, Record, ScalePrior
+from alkbayes.spec.priors import Finite, LocationPrior, Normal, Positive, ProportionPrior, Record, ScalePrior, Share
 from alkbayes.text.names import near_miss
 from alkbayes.vocabulary import TOTAL, is_missing, joined_key, label_of, slug_of
 
@@ -31,7 +31,7 @@ PROSE = frozenset({"question", "step", "why", *NOUNS})
 """Keys of a model file that are for readers only."""
 RESERVED = frozenset(
     {"cohort", "chain", "draw", "theta", "p", "alpha", "rho", "responders", "n", "all"}
-    | {"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage"}
+    | {"observed", "expected", "mean", "median", "sd", "low", "high", "shrinkage", "exchangeable"}
 )
 """Names with a meaning in the posterior or in result tables, not allowed for columns of a model."""
 
@@ -182,9 +182,38 @@ class ColumnTable(Record):
     )
 
 
+class ExnexHeterogeneity(Record):
+    """Units that are exchangeable, or on their own (EXNEX).
+
+    With probability `exchangeable` a unit deviates normally from the linear predictor, with the SD of `sd_prior`; if
+    not, `nex_prior` is the prior of its own intercept, on the scale of the link. `exchangeable_of` has the probability
+    of units that differ in it; new units have `exchangeable`.
+
+    References
+    ----------
+    Neuenschwander et al. (2016), doi:10.1002/pst.1730, with one exchangeability distribution.
+    """
+
+    by: ClassVar[None] = None
+    spread_prior: ClassVar[None] = None
+
+    distribution: Literal["exnex"]
+    column: Column
+    exchangeable: Share
+    exchangeable_of: dict[str, Share] = Field(
+        default_factory=dict,
+        description='a table from units to probabilities above 0 and below 1, such as { "basket A" = 0.8 }',
+    )
+    nex_prior: Normal = Field(description='a prior { dist = "normal", mean = -1.4, sd = 2.0 }')
+    sd_prior: ScalePrior = Field(description='a prior such as { dist = "half_normal", sd = 1.0 }')
+    why: Why
+
+
 Likelihood = Annotated[Binomial | BetaBinomial, Field(discriminator="family")]
 Effect = Annotated[FixedEffect | NumericEffect | ExchangeableEffect | Interaction, Field(discriminator="kind")]
-Heterogeneity = Annotated[NormalHeterogeneity | StudentTHeterogeneity, Field(discriminator="distribution")]
+Heterogeneity = Annotated[
+    NormalHeterogeneity | StudentTHeterogeneity | ExnexHeterogeneity, Field(discriminator="distribution")
+]
 
 
 class Declaration[L: Record](Record):
@@ -291,6 +320,11 @@ def _without_prose(value: Any) -> Any:
             return [_without_prose(entry) for entry in value]
         case _:
             return value
+
+
+def exchangeable_name(label: str) -> str:
+    """Return the name of the variable that says which units of a column are exchangeable."""
+    return f"exchangeable_{label}"
 
 
 def effect_label(columns: Sequence[str], table: Iterable[str]) -> str:
@@ -413,9 +447,22 @@ def _heterogeneity_faults(spec: Declaration[Any]) -> Iterator[str]:
             also = f"{found}, which effect[{effects[term.column]}] has too"
             yield fault(path, also, "a column that has no effect", "Delete one of the two.")
         yield from _by_faults(position, term, {effect.column for effect in spec.numbers})
-        if term.column == COHORT and isinstance(spec.likelihood, BetaBinomial):
+        if isinstance(term, ExnexHeterogeneity):
+            yield from _exnex_faults(position, spec)
+        elif term.column == COHORT and isinstance(spec.likelihood, BetaBinomial):
             beside = f'{found} beside the family "beta_binomial", by which cohorts differ already'
             yield fault(path, beside, "a column that groups cohorts, such as trial")
+
+
+def _exnex_faults(position: int, spec: Declaration[Any]) -> Iterator[str]:
+    """Yield parts of a model that units which are exchangeable or on their own cannot stand beside."""
+    path = f"heterogeneity[{position}].distribution"
+    if len(spec.heterogeneity) > 1:
+        advice = "Delete the others: a unit on its own shares nothing with the rest of its group."
+        yield fault(path, 'found "exnex" beside other heterogeneity', '"exnex" as the only [[heterogeneity]]', advice)
+    if isinstance(spec.likelihood, BetaBinomial):
+        beside = 'found "exnex" beside the family "beta_binomial"'
+        yield fault(path, beside, '"exnex" with the family "binomial"', 'Set likelihood.family to "binomial".')
 
 
 def _by_faults(position: int, term: Heterogeneity, numbers: Collection[str]) -> Iterator[str]:
@@ -444,6 +491,8 @@ def _collisions(spec: Declaration[Any]) -> Iterator[str]:
     for position, term in enumerate(spec.heterogeneity):
         label = slug_of(label_of(term.column, spec.columns))
         names = {label, f"tau_{label}", f"z_{label}"}
+        if isinstance(term, ExnexHeterogeneity):
+            names.add(exchangeable_name(label))
         if term.by is not None:
             of_level = f"tau_{label}_by_{slug_of(label_of(term.by, spec.columns))}"
             names |= {f"spread_{label}", f"raw_tau_{label}", of_level, f"{of_level}_level", f"tau_{label}_contrast"}

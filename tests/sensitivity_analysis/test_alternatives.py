@@ -89,14 +89,16 @@ def test_an_alternative_must_not_leave_one_cohort_of_two(
 
 
 def test_a_table_is_asked_about_its_own_columns_and_about_responses_where_these_are_counted(
+    spec_of: Callable[..., Spec],
     table_of: Callable[..., Evidence],
 ) -> None:
     def asked(evidence: Evidence) -> set[str]:
-        return {alternative.name for alternative in ALTERNATIVES if alternative.concerns(evidence)}
+        return {alternative.name for alternative in ALTERNATIVES if alternative.concerns(spec_of(), evidence)}
 
-    always = {alternative.name for alternative in ALTERNATIVES if alternative.column is None}
+    of_others = {alternative.name for alternative in ALTERNATIVES if alternative.of_exnex}
+    always = {alternative.name for alternative in ALTERNATIVES if alternative.column is None} - of_others
     assert {"tau half-normal 1", "intercept normal 3", "beta-binomial"} <= always
-    assert asked(read_evidence()) == {*BY_NAME}
+    assert asked(read_evidence()) == {*BY_NAME} - of_others
     small = table_of("a A naive first 40 12\nb B naive first 41 16", assessor=["irc", "investigator"])
     lines = {alternative.name for alternative in ALTERNATIVES if alternative.column == "line"}
     assert asked(small) == {*always, *lines, "independent review"}

@@ -6,6 +6,7 @@ from alkbayes.cli.shared.output import reader_console, say
 from alkbayes.cli.shared.reader import print_parts, print_table
 from alkbayes.presentation.cross_check import cross_check_parts
 from alkbayes.presentation.exceedance import exceedance_tables
+from alkbayes.presentation.exchangeability import exchangeability_notes, exchangeability_tables
 from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     column_meanings,
@@ -40,6 +41,10 @@ def show_fit(document: "FitDocument", run: object) -> None:
         failed = line.startswith("failed: ")
         say(console, f"  {line}" if failed else line, hang=2 if failed else 0)
     _show_pooled(console, document)
+    for table in exchangeability_tables(document):
+        print_table(console, table, space=True)
+    for line in exchangeability_notes(document):
+        say(console, line)
     for table in exceedance_tables(document["exceedance"], document["pooled"], outcome_of(document)):
         print_table(console, table, space=True)
     if rows := document.get("rates_at"):

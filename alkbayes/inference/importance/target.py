@@ -6,6 +6,9 @@ linear in theta: the intercept, the fixed effects and the standardised exchangea
 c one, or the standard deviation of the column's effect. If heterogeneity differs by level, the standardised logs of the
 levels' taus are coefficients, too, with zeros in X. Groups of one level are then integrated over together: given the
 parameters they are independent of the others.
+
+Units that are exchangeable or on their own (EXNEX) are integrated over one by one: the marginal likelihood of each is
+that of either kind, weighted by the prior probability of being exchangeable. The indicators are thereby summed out.
 """
 
 from collections.abc import Iterator
@@ -14,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from alkbayes.likelihood.binomial_normal.deviations import Deviations, draw_deviations
 from alkbayes.likelihood.binomial_normal.marginal import NODES, Nodes, log_marginal
@@ -26,7 +30,7 @@ from alkbayes.likelihood.general.scores import Score
 from alkbayes.likelihood.general.table import Table
 from alkbayes.likelihood.general.trials import Hierarchy
 from alkbayes.likelihood.links import Link
-from alkbayes.model.design import Design, HeterogeneityBlock, Parameter, parameters
+from alkbayes.model.design import Design, Exnex, HeterogeneityBlock, Parameter, parameters
 from alkbayes.model.draws import Draws, cohort_taus, level_taus
 from alkbayes.spec.priors import StudentT
 
@@ -56,7 +60,7 @@ class Fineness(NamedTuple):
 
 
 class Stratum(NamedTuple):
-    """Cohorts whose groups share their tau.
+    """Cohorts whose groups share their tau; with EXNEX, those of one unit.
 
     Attributes
     ----------
@@ -65,7 +69,7 @@ class Stratum(NamedTuple):
     group
         Group of each, or None if the model has no such level.
     level
-        Position of the level whose tau the groups have; 0 if all share one.
+        Position of the level whose tau the groups have; 0 if all share one. With EXNEX, the position of the unit.
     """
 
     cohorts: Index | slice
@@ -152,26 +156,19 @@ class Target:
         for rows in self.pieces(len(psi)):
             eta = self.logits(psi[rows], b[rows])
             for stratum in self.strata:
-                tau_group, tau_cohort = self.taus_in(stratum, psi[rows], b[rows])
-                if not self.binomial_normal:
-                    nested = self._hierarchy(stratum, psi[rows], b[rows], eta, tabulated=fineness.tabulated)
-                    value[rows] += hierarchy.log_marginal(nested, fineness.rule)
-                    continue
-                value[rows] += log_marginal(
-                    self.design.responders[stratum.cohorts],
-                    self.design.n[stratum.cohorts],
-                    eta=eta[:, stratum.cohorts],
-                    group=stratum.group,
-                    tau_group=tau_group,
-                    tau_cohort=tau_cohort,
-                    nodes=fineness.nodes,
-                )
+                value[rows] += self._log_marginal(stratum, psi[rows], b[rows], eta, fineness)
         return value
 
     @cached_property
     def strata(self) -> tuple[Stratum, ...]:
         """Cohorts by the tau of their groups; all cohorts together if there is one."""
-        group = self.design.group
+        group, exnex = self.design.group, self.design.exnex
+        if exnex is not None:
+            of_unit = (np.flatnonzero(exnex.index == unit) for unit in range(len(exnex.units)))
+            return tuple(
+                Stratum(cohorts, None if group is None else group.index[cohorts], unit)
+                for unit, cohorts in enumerate(of_unit)
+            )
         if group is None or group.by is None:
             return (Stratum(slice(None), None if group is None else group.index, 0),)
         levels = group.by.of_unit[group.index]
@@ -186,7 +183,7 @@ class Target:
         named, group, cohort = self.named(psi, b), self.design.group, self.design.cohort
         none = np.zeros(len(psi))
         return (
-            none if group is None else level_taus(group, named)[:, stratum.level],
+            none if group is None else level_taus(group, named)[:, 0 if group.by is None else stratum.level],
             none if cohort is None else _cohort_taus(cohort, named, stratum),
         )
 
@@ -208,13 +205,64 @@ class Target:
         """The likelihood of the counts."""
         return Binomial(self.design.responders, self.design.n, self.design.link)
 
-    def _hierarchy(self, stratum: Stratum, psi: Array, b: Array, eta: Array, *, tabulated: bool = True) -> Hierarchy:
-        """Return the cohorts of a stratum within their groups at scales and coefficients."""
+    def _log_marginal(self, stratum: Stratum, psi: Array, b: Array, eta: Array, fineness: Fineness) -> Array:
+        """Return the marginal log-likelihood of a stratum, shape (S,); `eta` is of all cohorts."""
+        if self.design.exnex is None:
+            return self._of_kind(stratum, psi, eta, self.taus_in(stratum, psi, b), fineness)
+        exchangeable, own = self._kinds(stratum, psi, b, eta, fineness)
+        both: Array = np.logaddexp(exchangeable, own)
+        return both
+
+    def _kinds(
+        self, stratum: Stratum, psi: Array, b: Array, eta: Array, fineness: Fineness = USUAL
+    ) -> tuple[Array, Array]:
+        """Return the joint log probability of a unit's counts with its being exchangeable, and on its own, (S,)."""
+        probability = self._exnex.probabilities[stratum.level]
+        exchangeable = self._of_kind(stratum, psi, eta, self.taus_in(stratum, psi, b), fineness)
+        own = self._of_kind(stratum, psi, *self._on_its_own(b, eta), fineness)
+        return exchangeable + np.log(probability), own + np.log1p(-probability)
+
+    def _on_its_own(self, b: Array, eta: Array) -> tuple[Array, tuple[Array, Array]]:
+        """Return linear predictors with the mean of a unit's own intercept for alpha, and the SDs of the two levels."""
+        prior, none = self._exnex.own, np.zeros(len(b))
+        spread = np.full(len(b), prior.sd)
+        taus = (spread, none) if self.design.cohort is None else (none, spread)
+        return eta - b[:, :1] + prior.mean, taus
+
+    @property
+    def _exnex(self) -> Exnex:
+        term = self.design.exnex
+        if term is None or term.exnex is None:
+            raise ValueError("all units of the design are exchangeable")
+        return term.exnex
+
+    def _of_kind(
+        self, stratum: Stratum, psi: Array, eta: Array, taus: tuple[Array, Array], fineness: Fineness
+    ) -> Array:
+        """Return the marginal log-likelihood of a stratum at linear predictors of all cohorts and SDs, shape (S,)."""
+        if not self.binomial_normal:
+            nested = self._hierarchy(stratum, psi, eta, taus, tabulated=fineness.tabulated)
+            return hierarchy.log_marginal(nested, fineness.rule)
+        tau_group, tau_cohort = taus
+        return log_marginal(
+            self.design.responders[stratum.cohorts],
+            self.design.n[stratum.cohorts],
+            eta=eta[:, stratum.cohorts],
+            group=stratum.group,
+            tau_group=tau_group,
+            tau_cohort=tau_cohort,
+            nodes=fineness.nodes,
+        )
+
+    def _hierarchy(
+        self, stratum: Stratum, psi: Array, eta: Array, taus: tuple[Array, Array], *, tabulated: bool = True
+    ) -> Hierarchy:
+        """Return the cohorts of a stratum within their groups at linear predictors of all cohorts and SDs."""
         design = self.design
         binomial = Binomial(design.responders[stratum.cohorts], design.n[stratum.cohorts], design.link)
         group, cohort = (
             None if term is None else Level(tau, score_of(term))
-            for term, tau in zip((design.group, design.cohort), self.taus_in(stratum, psi, b), strict=True)
+            for term, tau in zip((design.group, design.cohort), taus, strict=True)
         )
         alone = np.arange(len(binomial.n))
         return Hierarchy(
@@ -239,14 +287,20 @@ class Target:
         return density
 
     def draw_deviations(self, psi: Array, b: Array, rng: np.random.Generator) -> Draws:
-        """Draw the deviations given scales and coefficients, under their names, each (S, unit)."""
+        """Draw the deviations given scales and coefficients, under their names, each (S, unit).
+
+        With EXNEX also which units are exchangeable.
+        """
         design = self.design
         z_group = np.empty((len(psi), 0 if design.group is None else len(design.group.units)))
         z_cohort = np.empty((len(psi), len(design.cohorts)))
+        exchangeable = np.empty((len(psi), 0 if design.exnex is None else len(design.exnex.units)))
         for rows in self.pieces(len(psi)):
             eta = self.logits(psi[rows], b[rows])
             for stratum in self.strata:
-                found = self._drawn(stratum, psi[rows], b[rows], eta, rng)
+                found, kind = self._drawn(stratum, psi[rows], b[rows], eta, rng)
+                if kind is not None:
+                    exchangeable[rows, stratum.level] = kind
                 if stratum.group is not None:
                     z_group[rows, np.unique(stratum.group)] = found.group
                 z_cohort[rows, stratum.cohorts] = found.cohort
@@ -255,13 +309,34 @@ class Target:
             drawn[f"z_{design.group.slug}"] = z_group
         if design.cohort is not None:
             drawn[f"z_{design.cohort.slug}"] = z_cohort
+        if design.exnex is not None:
+            drawn[design.exnex.exchangeable] = exchangeable
         return drawn
 
-    def _drawn(self, stratum: Stratum, psi: Array, b: Array, eta: Array, rng: np.random.Generator) -> Deviations:
-        """Draw the deviations of a stratum's groups, in ascending order, and cohorts."""
+    def _drawn(
+        self, stratum: Stratum, psi: Array, b: Array, eta: Array, rng: np.random.Generator
+    ) -> tuple[Deviations, Array | None]:
+        """Draw the deviations of a stratum's groups, in ascending order, and cohorts.
+
+        With EXNEX also whether the unit is exchangeable, 1 or 0, shape (S,).
+        """
+        taus, kind = self.taus_in(stratum, psi, b), None
+        if self.design.exnex is not None:
+            exchangeable, own = self._kinds(stratum, psi, b, eta)
+            chosen = rng.random(len(psi)) < expit(exchangeable - own)
+            alone, spreads = self._on_its_own(b, eta)
+            eta = np.where(chosen[:, None], eta, alone)
+            taus = np.where(chosen, taus[0], spreads[0]), np.where(chosen, taus[1], spreads[1])
+            kind = chosen.astype(np.float64)
+        return self._drawn_of_kind(stratum, psi, eta, taus, rng), kind
+
+    def _drawn_of_kind(
+        self, stratum: Stratum, psi: Array, eta: Array, taus: tuple[Array, Array], rng: np.random.Generator
+    ) -> Deviations:
+        """Draw the deviations of a stratum at linear predictors of all cohorts and SDs."""
         if not self.binomial_normal:
-            return hierarchy.draw_deviations(self._hierarchy(stratum, psi, b, eta), rng)
-        tau_group, tau_cohort = self.taus_in(stratum, psi, b)
+            return hierarchy.draw_deviations(self._hierarchy(stratum, psi, eta, taus), rng)
+        tau_group, tau_cohort = taus
         return draw_deviations(
             self.design.responders[stratum.cohorts],
             self.design.n[stratum.cohorts],

@@ -26,6 +26,7 @@ from alkbayes.spec.priors import (
     Exponential,
     HalfNormal,
     HalfStudentT,
+    Indicators,
     Normal,
     Prior,
     RootSumOfSquares,
@@ -99,7 +100,14 @@ def build_model(design: Design) -> pm.Model:
     `cohort`, the grouping column, each effect's levels and its contrasts. `theta` is the linear predictor of each
     cohort. Everything that depends on the counts is in the shared variables of
     :func:`alkbayes.model.parametrisation.counts_of`.
+
+    Raises
+    ------
+    ValueError
+        If units may be exchangeable or on their own: quadrature alone sums over both.
     """
+    if design.exnex is not None:
+        raise ValueError("units that may be on their own are not for chains")
     coords: dict[str, tuple[str, ...]] = {"cohort": design.cohorts}
     for block in design.effects:
         coords |= {block.slug: block.levels, f"{block.slug}_contrast": block.free_coords}
@@ -254,6 +262,8 @@ def variable(name: str, prior: Prior, *, dims: str | None = None) -> Any:
             return pm.StudentT(name, nu=prior.nu, mu=prior.mean, sigma=prior.sd, dims=dims)
         case Beta():
             return pm.Beta(name, prior.a, prior.b, dims=dims)
+        case Indicators():
+            raise TypeError("no chain samples indicators")
     # PyMC applies a transform on top of the default one, unless that is switched off.
     scale = {"transform": NormalScore(score_scale(prior)), "default_transform": None, "dims": dims}
     match prior:

@@ -22,7 +22,7 @@ from alkbayes.reporting.blocks import Axis, Forest, ForestRow, Link, Mark, Piece
 from alkbayes.reporting.sections.sources import KEYS, REGISTRY, Source, keys_of, linked, registered
 from alkbayes.text.json import records
 from alkbayes.text.names import is_pair
-from alkbayes.text.wording import percent, percent_interval
+from alkbayes.text.wording import percent, percent_interval, probability
 from alkbayes.vocabulary import ALL
 
 if TYPE_CHECKING:
@@ -209,6 +209,8 @@ def _details(
     ]
     if isinstance(record.get("shrinkage"), float) and math.isfinite(record["shrinkage"]):
         known.append(("shrunk towards cohorts like it by", (f"{percent(record['shrinkage'], 0)} %",)))
+    if isinstance(record.get("exchangeable"), float):
+        known.append(("exchangeable with the others, probability", (probability(record["exchangeable"]),)))
     pieces: list[Piece] = []
     for key in keys_of(str(facts.get(KEYS, ""))):
         number, source = sources[key]

@@ -1,9 +1,10 @@
 """Model section of a report: equation, priors with their reasons, and prior implications."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from alkbayes.model.design import Design, EffectBlock, Number
+from alkbayes.model.design import Design, EffectBlock, Exnex, Number
 from alkbayes.model.prior_implications import prior_implications
 from alkbayes.presentation.priors import implication_rows, prior_text, reading
 from alkbayes.presentation.tables import ReaderTable
@@ -86,6 +87,7 @@ def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
     for term in design.heterogeneity:
         unit = term.unit_prior
         kind = f"Student t with {unit.nu:g} degrees of freedom" if isinstance(unit, StudentT) else "normal"
+        kind = "normal, of the exchangeable ones" if term.exnex is not None else kind
         units = joined([several(design.declared.name(label)) for label in term.merged or (term.label,)])
         what = f"heterogeneity between {units}{' together' if term.merged else ''} ({kind}): its "
         what += "scale" if isinstance(unit, StudentT) else "SD"
@@ -94,10 +96,23 @@ def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
         if by:
             what += f", each level of {by} with its own; this prior is for their geometric mean"
         rows.append((f"tau_{term.slug}", prior_text(term.sd_prior), what, reason))
+        if term.exnex is not None:
+            title = design.declared.name(term.label)
+            own = f"intercept of a {title} on its own, in place of alpha and its deviation (EXNEX)"
+            rows.append((f"own_{term.slug}", prior_text(term.exnex.own), own, reason))
+            each = f"whether a {title} is exchangeable with the others (EXNEX), with this probability"
+            rows.append((term.exchangeable, _probabilities(term.exnex, term.units), each, reason))
         if term.by is not None:
             spread = f"SD of the logs of the taus between {units} over the levels of {by}"
             rows.append((f"spread_{term.slug}", prior_text(term.by.spread_prior), spread, reason))
     return rows
+
+
+def _probabilities(exnex: Exnex, units: Sequence[str]) -> str:
+    """Return the prior probability of being exchangeable, and the units that differ in it."""
+    each = zip(units, exnex.probabilities, strict=True)
+    others = [f"{unit} {probability:g}" for unit, probability in each if probability != exnex.of_new]
+    return "; ".join((f"Bernoulli({exnex.of_new:g})", *others))
 
 
 def _coefficients(block: EffectBlock, title: str) -> str:
@@ -131,6 +146,8 @@ def equation_of(design: Design) -> Equation:
             drawn = _call(f"t{term.unit_prior.nu:g}", ("<mn>0</mn>", "0"), scale)
         else:
             drawn = _call("Normal", ("<mn>0</mn>", "0"), _squared(scale))
+        if term.exnex is not None:
+            drawn = _either(drawn, term.exnex, term.label)
         below.append(_follows(_level(("v", "v"), term.label, index=False), drawn))
         if by is not None:
             logs = f"<mi>log</mi>{scale[0]}", rf"\log {scale[1]}"
@@ -199,6 +216,17 @@ def _call(name: str, *arguments: _Term) -> _Term:
 def _zero_sum(name: str) -> _Term:
     scale = _named(("σ", r"\sigma"), name)
     return _call("ZeroSumNormal", _squared(scale))
+
+
+def _either(exchangeable: _Term, exnex: Exnex, name: str) -> _Term:
+    """Return the mixture of the deviations of exchangeable units and of units on their own."""
+    share, mean, sd = _named(("π", r"\pi"), name), f"{exnex.own.mean:g}".replace("-", "−"), f"{exnex.own.sd:g}"
+    middle = f"<mn>{mean}</mn><mo>−</mo><mi>α</mi>", rf"{exnex.own.mean:g} - \alpha"
+    alone = _call("Normal", (f"<mrow>{middle[0]}</mrow>", middle[1]), _squared((f"<mn>{sd}</mn>", sd)))
+    return (
+        f"{share[0]}{exchangeable[0]}<mo>+</mo><mo>(</mo><mn>1</mn><mo>−</mo>{share[0]}<mo>)</mo>{alone[0]}",
+        rf"{share[1]} {exchangeable[1]} + (1 - {share[1]}) {alone[1]}",
+    )
 
 
 def _follows(left: _Term, right: _Term) -> _Term:

@@ -7,6 +7,7 @@ from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.model.prior_implications import heterogeneity_priors
 from alkbayes.plots.kinds import KINDS
 from alkbayes.presentation.exceedance import exceedance_tables
+from alkbayes.presentation.exchangeability import exchangeability_notes, exchangeability_tables
 from alkbayes.presentation.fit import (
     WHOLE_PERCENTS,
     Document,
@@ -68,6 +69,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         Table(pooled_rows(document), notes),
         *_weights(document),
     ]
+    blocks += [Table(table, tuple(exchangeability_notes(document))) for table in exchangeability_tables(document)]
     exceeded = exceedance_tables(document["exceedance"], document["pooled"], outcome_of(document))
     blocks += map(Table, exceeded)
     if document["heterogeneity"]:
