@@ -47,7 +47,8 @@ def exchangeability_notes(document: Document) -> list[str]:
     if not (rows := document.get("exchangeability")):
         return []
     what = declared_in(document).name(rows[0]["column"])
+    level = level_text(document["interval_prob"])
     return [
-        f"Given all: posterior median with its {level_text(document['interval_prob'])} credible interval, exchangeable or on its own.",
+        f"Given all: posterior median with its {level} credible interval, exchangeable or on its own.",
         f"P(exchangeable): prior and posterior probability that the {what} is exchangeable with the others.",
     ]
