@@ -7,7 +7,7 @@ ARGS =
 BIN = .venv/bin
 WORKERS = 2
 
-.PHONY: help install fit test test-slow lint calibrate bench lock clean
+.PHONY: help install fit test test-slow test-lowest lint docs reference blocks calibrate bench lock release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,13 @@ lint: install ## ruff (rules and formatting) and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: install ## build the site in build/docs, offline; any warning, dead link or request to another host fails it
+	@$(BIN)/python -m sphinx -W --keep-going -q -E -j $(WORKERS) -b html docs build/docs
+	@$(BIN)/python scripts/check_site.py build/docs
+
+reference: install ## write the pages and schemas that are generated from the program
+	@$(BIN)/python scripts/reference.py
+
 calibrate: install ## make, or go on with, the calibration studies that validation/sbc records
 	@sh scripts/calibrate.sh $(ARGS)
 
@@ -36,7 +43,7 @@ bench: install ## time the program: benchmarks/bench.py $ARGS
 	@$(BIN)/python benchmarks/bench.py $(ARGS)
 
 lock: ## bring requirements.lock in line with pyproject.toml; ARGS=--upgrade takes the newest versions
-	@sh scripts/uv.sh pip compile --quiet --universal --python-version 3.12 --group dev --generate-hashes \
+	@sh scripts/uv.sh pip compile --quiet --universal --python-version 3.12 --group dev --group docs --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--output-file requirements.lock $(ARGS) pyproject.toml
 
