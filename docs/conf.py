@@ -4,6 +4,9 @@ import os
 import sys
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+
 from alkbayes import __version__
 
 HERE = Path(__file__).parent
@@ -63,3 +66,8 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 project_copyright = "the alkbayes authors, MIT licence"
+
+
+def setup(app: Sphinx) -> None:
+    """Show tables in CSV as they are."""
+    app.add_lexer("csv", TextLexer)
