@@ -39,7 +39,7 @@ myst_links_external_new_tab = False
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 300  # seconds a cell; a busy machine needs many times what an idle one does
 nb_merge_streams = True
 
 autodoc_typehints = "none"  # numpydoc has them

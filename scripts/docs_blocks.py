@@ -1,8 +1,8 @@
 """Run the commands that pages show with their output, and bring the output up to date: `make blocks`.
 
-A block in a fence `console` or `text` that begins with `$ alkbayes` is a command and what it prints. A line `…` stands for
-lines left out. tests/docs/test_blocks.py holds every block to what its command prints; that of a run that takes more than
-`fit` to make, `runs/funnel`, is held where the run is made, in tests/broken.
+A block in a fence `console` or `text` that begins with `$ alkbayes` is a command and what it prints. A line `…` stands
+for lines left out. tests/docs/test_blocks.py holds every block to what its command prints; that of a run that takes more
+than `fit` to make, `runs/funnel`, is held where the run is made, in tests/broken.
 """
 
 import re
@@ -31,6 +31,8 @@ RUNS = {
 }
 """Arguments of `fit` for the runs that pages name."""
 FUNNEL = "runs/funnel"
+ELSEWHERE = {"pfs", "resistance"}
+"""Commands whose blocks are held by tests of their own, in tests/cli/analyses."""
 NARROW, WIDE = 80, 100
 """Columns of a terminal."""
 
@@ -62,12 +64,11 @@ def blocks(page: Path) -> Iterator[Block]:
         body = fence[2]
         if not body.startswith("$ alkbayes "):
             continue
-        command = re.match(r"\$ (?:.*\\\n)*.*\n", body)
-        assert command is not None
-        words = split(command[0].removeprefix("$ alkbayes ").replace("\\\n", " "))
-        if FUNNEL in words:
+        (command,) = re.findall(r"\A\$ (?:.*\\\n)*.*\n", body)
+        words = split(command.removeprefix("$ alkbayes ").replace("\\\n", " "))
+        if FUNNEL in words or words[0] in ELSEWHERE or words[0].startswith("-"):
             continue
-        yield Block(page, fence.start(2) + command.end(), fence.end(2), tuple(words), body[command.end() :])
+        yield Block(page, fence.start(2) + len(command), fence.end(2), tuple(words), body[len(command) :])
 
 
 def write_files(page: Path, folder: Path) -> None:

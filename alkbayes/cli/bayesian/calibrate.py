@@ -29,7 +29,10 @@ Model = Annotated[
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the study; a study that is there is resumed.")]
 ScenarioName = Annotated[
-    str, typer.Option("--scenario", metavar="NAME", help="Cohorts and parameters to simulate; see docs/how-to/calibrate.md.")
+    str,
+    typer.Option(
+        "--scenario", metavar="NAME", help="Cohorts and parameters to simulate; see docs/how-to/calibrate.md."
+    ),
 ]
 EngineName = Annotated[Engine, typer.Option("--engine", help="Engine of the posteriors.")]
 Replications = Annotated[int, typer.Option(help="Number of simulated tables, including those in the folder.")]
