@@ -59,7 +59,7 @@ def in_style(text: str) -> list[str]:
 
 def faults(site: Path) -> list[str]:
     """Return what is wrong with the site in this folder, each with its file and line."""
-    pages = {path: Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in _pages(site)}
     found = []
     for path, page in pages.items():
         for line, address in page.fetched:
@@ -70,6 +70,11 @@ def faults(site: Path) -> list[str]:
         for address in in_style(path.read_text(encoding="utf-8")):
             found += [f"{path}: {fault}" for fault in _fetched(path, address)]
     return found
+
+
+def _pages(site: Path) -> list[Path]:
+    """Return the pages of a site, without the templates that a theme leaves among its scripts and styles."""
+    return [path for path in sorted(site.rglob("*.html")) if path.relative_to(site).parts[0] != "_static"]
 
 
 def _fetched(path: Path, address: str) -> list[str]:
@@ -103,7 +108,7 @@ def main(folder: str) -> int:
     site = Path(folder).resolve()
     found = faults(site)
     print(*found, sep="\n", end="\n" if found else "")
-    pages = len([*site.rglob("*.html")])
+    pages = len(_pages(site))
     print(f"{folder}: {pages} pages, {len(found)} faults")
     return len(found) if pages else 1
 

@@ -1,8 +1,8 @@
 """Run the commands that pages show with their output, and bring the output up to date: `make blocks`.
 
 A block in a fence `console` or `text` that begins with `$ alkbayes` is a command and what it prints. A line `…` stands
-for lines left out. tests/docs/test_blocks.py holds every block to what its command prints; that of a run that takes more
-than `fit` to make, `runs/funnel`, is held where the run is made, in tests/broken.
+for lines left out. tests/docs/test_blocks.py holds every block to what its command prints; that of a run that takes
+more than `fit` to make, `runs/funnel`, is held where the run is made, in tests/broken.
 """
 
 import re
@@ -37,6 +37,10 @@ NARROW, WIDE = 80, 100
 """Columns of a terminal."""
 
 
+PARTS = {"sensitivity": ("sensitivity", "runs/line-generation")}
+"""Commands of pages that show parts of one output in several blocks `text`, without the command above them."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A command with the output shown, and where the output stands in its page."""
@@ -69,6 +73,13 @@ def blocks(page: Path) -> Iterator[Block]:
         if FUNNEL in words or words[0] in ELSEWHERE or words[0].startswith("-"):
             continue
         yield Block(page, fence.start(2) + len(command), fence.end(2), tuple(words), body[len(command) :])
+
+
+def parts(page: Path) -> Iterator[Block]:
+    """Yield the blocks of a page that show parts of the output of one command."""
+    for fence in FENCE.finditer(page.read_text(encoding="utf-8")):
+        if fence[1] == "text" and not fence[2].startswith("$"):
+            yield Block(page, fence.start(2), fence.end(2), PARTS[page.stem], fence[2])
 
 
 def write_files(page: Path, folder: Path) -> None:

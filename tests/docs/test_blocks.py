@@ -65,7 +65,17 @@ def test_a_page_shows_what_its_command_prints(block: object, folder: Path) -> No
     agree(block, DOCS.printed(block, folder))  # type: ignore[attr-defined]
 
 
-def agree(block: object, output: str) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", DOCS.PARTS)
+def test_a_page_shows_parts_of_what_its_command_prints(stem: str, folder: Path) -> None:
+    (page,) = (page for page in DOCS.PAGES if page.stem == stem)
+    blocks = [*DOCS.parts(page)]
+    output = DOCS.printed(blocks[0], folder)
+    for block in blocks:
+        agree(block, output, part=True)
+
+
+def agree(block: object, output: str, *, part: bool = False) -> None:
     shown, printed = block.output.splitlines(), output.splitlines()  # type: ignore[attr-defined]
     words = block.words  # type: ignore[attr-defined]
     if words[0] in EXACT:
@@ -75,7 +85,7 @@ def agree(block: object, output: str) -> None:
         shown, printed = verdicts(shown), verdicts(printed)
         assert shown == printed, "run `make blocks`"
         return
-    left_out = "…" in block.output  # type: ignore[attr-defined]
+    left_out = part or "…" in block.output  # type: ignore[attr-defined]
     where = 0
     for line in shown:
         if line.strip() == "…":

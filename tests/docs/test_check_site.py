@@ -36,7 +36,7 @@ def test_a_sound_site_has_no_fault(site: Path, capsys: pytest.CaptureFixture[str
     [
         ('<a href="gone.html">x</a>', "links to gone.html, which is not there"),
         ('<a href="sub/b.html#nowhere">x</a>', "links to sub/b.html#nowhere, which has no such anchor"),
-        ('<script src="https://cdn.example.org/x.js"></script>', "fetches https://cdn.example.org/x.js from another host"),
+        ('<script src="https://cdn.example.org/x.js"></script>', "fetches https://cdn.example.org/x.js from another"),
         ('<link rel="stylesheet" href="//fonts.example.org/f.css">', "fetches //fonts.example.org/f.css from another"),
         ('<p style="background: url(https://example.org/x.png)">', "fetches https://example.org/x.png from another"),
         ('<img src="gone.png">', "fetches gone.png, which is not there"),
