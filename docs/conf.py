@@ -16,6 +16,12 @@ sys.path.insert(0, str(HERE / "_extensions"))
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ |= {"NO_COLOR": "1", "COLUMNS": "88", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
+# A profile of its own: nothing of the user's, and no warning that a kernel on this machine is not encrypted.
+profile = HERE.parent / "build" / "ipython" / "profile_default"
+profile.mkdir(parents=True, exist_ok=True)
+(profile / "ipython_kernel_config.py").write_text("get_config().IPKernelApp.log_level = 40\n", encoding="utf-8")
+os.environ["IPYTHONDIR"] = str(profile.parent)
+
 project = "alkbayes"
 author = "the alkbayes authors"
 release = version = __version__
@@ -28,13 +34,11 @@ extensions = [
     "numpydoc",
     "mathml",
 ]
-exclude_patterns = ["_build", "_extensions"]
+exclude_patterns = ["_extensions"]
 nitpicky = True  # a reference that leads nowhere is a fault, also one in a docstring
-keep_warnings = False
 
 myst_enable_extensions = ["deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 4
-myst_links_external_new_tab = False
 
 nb_execution_mode = "force"
 nb_execution_in_temp = True
@@ -61,7 +65,6 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
-    "show_prev_next": True,
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
