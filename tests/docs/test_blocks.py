@@ -69,7 +69,9 @@ def test_a_page_shows_what_its_command_prints(block: object, folder: Path) -> No
 @pytest.mark.parametrize("stem", DOCS.PARTS)
 def test_a_page_shows_parts_of_what_its_command_prints(stem: str, folder: Path) -> None:
     (page,) = (page for page in DOCS.PAGES if page.stem == stem)
-    blocks = [*DOCS.parts(page)]
+    # The tables: which sentences follow from them, and where these are wrapped, hangs on the last digits.
+    blocks = [block for block in DOCS.parts(page) if "─" in block.output]
+    assert blocks
     output = DOCS.printed(blocks[0], folder)
     for block in blocks:
         agree(block, output, part=True)
