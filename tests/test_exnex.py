@@ -41,7 +41,7 @@ from alkbayes.sensitivity_analysis.alternatives import ALTERNATIVES, BY_NAME, Al
 from alkbayes.sensitivity_analysis.edits import Inapplicable
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "baskets.md"
+PAGE = HERE.parent / "docs" / "how-to" / "baskets.md"
 STANDARD_ERRORS = 4
 """Most by which a number may be off in its own Monte Carlo standard errors; the seeds are fixed."""
 ALPHA = {"mean": -1.4, "sd": 2.0}

@@ -30,7 +30,7 @@ from alkbayes.spec.schema import model_path, read_spec
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "validation" / "joint" / "record.json"
-DOCUMENTATION = ROOT / "docs" / "intracranial.md"
+DOCUMENTATION = ROOT / "docs" / "how-to" / "intracranial.md"
 TIMES = 6
 """Pairs of draws of the two models apart, for each draw of either."""
 
@@ -196,7 +196,7 @@ def test_intervals_hold_the_truth_where_patients_are_independent(study: pd.DataF
 
 
 def test_responses_that_go_together_within_patients_add_little(study: pd.DataFrame) -> None:
-    # What docs/intracranial.md says of the same patients in both counts: 0.03 to 0.10 of the median.
+    # What docs/how-to/intracranial.md says of the same patients in both counts: 0.03 to 0.10 of the median.
     apart, together = (study[study["copula"] == copula].groupby("rho")["median"].mean() for copula in (0.0, 0.6))
     added = together - apart
     assert added.between(0.0, 0.15).all()

@@ -1,6 +1,7 @@
 """Deliberately broken models and tables: each is caught by the command that should catch it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,12 @@ def test_diagnose_catches_a_centred_funnel_with_three_trials(centred_funnel: Pat
     assert found["divergent"][0]["difference"] < -0.5
     assert checks["bulk ESS"]["verdict"] == "failed"
     assert checks["record"]["verdict"] == "passed"
+
+
+@pytest.mark.slow
+def test_the_documentation_shows_its_verdicts(centred_funnel: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "diagnose.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^\$ alkbayes diagnose runs/funnel\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    printed = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["diagnose", str(centred_funnel)]).stdout
+    verdicts = re.compile(r"^ (\S.*?) {2,}(passed|failed|attention)\b", re.MULTILINE)
+    assert verdicts.findall(shown) == verdicts.findall(printed)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROWS = re.findall(
     r"^\| `([a-z0-9-]+)` \| ([\d,]+) \|(.*)\|$",
-    (ROOT / "docs" / "calibrate.md").read_text(encoding="utf-8").partition("## What was found")[2],
+    (ROOT / "docs" / "how-to" / "calibrate.md").read_text(encoding="utf-8").partition("## What was found")[2],
     re.MULTILINE,
 )
 COLUMNS = (

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from alkbayes.cli import app
 
-PAGE = Path(__file__).parents[2] / "docs" / "another-outcome.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "your-table.md"
 NUMBER = re.compile(r"−?\d[\d.]*")
 
 

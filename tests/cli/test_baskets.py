@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from alkbayes.cli import app
 
-PAGE = Path(__file__).parents[2] / "docs" / "baskets.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "baskets.md"
 NUMBER = re.compile(r"[\d.,]*\d")
 
 

@@ -1,9 +1,7 @@
 """`run.json` against its types: what runs write is what they say, and page and schema are made of them."""
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,26 +9,15 @@ from pydantic import TypeAdapter, ValidationError
 from typer.testing import CliRunner
 
 from alkbayes.cli import app
-from alkbayes.runs.document import SCHEMA_FILE, RunDocument, json_schema
+from alkbayes.runs.document import RunDocument, json_schema
 from alkbayes.runs.run import PARTS, SCHEMA
 
-ROOT = Path(__file__).parents[2]
 DOCUMENT = TypeAdapter(RunDocument)
 ARGUMENTS = {
     "quadrature": ("line-generation", "--engine", "quadrature", "--draws", "500"),
     "same patients": ("sequence", "--standard", "same", "--engine", "quadrature", "--draws", "500"),
     "cross-check": ("overall", "--cross-check", "--draws", "500", "--tune", "500"),
 }
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("run_document", ROOT / "scripts" / "run_document.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_a_run_by_nuts_is_what_the_types_say(json_run: Any) -> None:
@@ -66,8 +53,3 @@ def test_a_document_that_is_otherwise_is_seen(json_run: Any, change: Any) -> Non
 def test_what_is_looked_for_in_a_run_is_what_must_be_there() -> None:
     assert set(PARTS) < RunDocument.__required_keys__
     assert json_schema()["properties"]["schema"]["const"] == SCHEMA
-
-
-def test_schema_and_page_are_made_of_the_types(script: ModuleType) -> None:
-    assert (ROOT / "alkbayes" / "runs" / SCHEMA_FILE).read_text(encoding="utf-8") == script.schema_text()
-    assert (ROOT / "docs" / "run.md").read_text(encoding="utf-8") == script.page()

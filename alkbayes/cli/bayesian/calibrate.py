@@ -42,7 +42,7 @@ ScenarioName = Annotated[
     typer.Option(
         "--scenario",
         metavar="NAME",
-        help="Cohorts of the bundled table and parameters to simulate; see docs/calibrate.md. "
+        help="Cohorts of the bundled table and parameters to simulate; see docs/how-to/calibrate.md. "
         f"Default: {BUNDLED_SCENARIO}.",
         show_default=False,
     ),

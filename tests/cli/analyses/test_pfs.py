@@ -168,7 +168,7 @@ def test_the_command_and_the_library_draw_as_many() -> None:
 
 
 def test_the_output_in_the_documentation_is_what_the_command_prints(alkbayes: Command) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "pfs.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "pfs.md").read_text(encoding="utf-8")
     printed = " ".join(alkbayes("pfs").stdout.split())
     blocks = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 4

@@ -116,7 +116,7 @@ def test_bad_requests_have_their_exit_codes(alkbayes: Command, tmp_path: Path) -
 
 
 def test_the_page_shows_what_the_command_prints() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "resistance.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "resistance.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```text\n\$ alkbayes resistance\n(.*?)```", page, flags=re.DOTALL)
     printed = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["resistance"]).stdout
     ours, theirs = ([NUMBER.sub("#", text).split(), NUMBER.findall(text)] for text in (shown, printed))

@@ -105,7 +105,7 @@ def test_what_is_no_run_is_refused_before_anything_is_drawn(alkbayes: Command, t
 
 
 def test_the_documentation_has_every_sign(alkbayes: Command, json_run, quadrature_run: Path) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "diagnose.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "diagnose.md").read_text(encoding="utf-8")
     for folder in (json_run.folder, quadrature_run):
         for check in json.loads(alkbayes("diagnose", folder, "--json").stdout)["checks"]:
             assert f"\n| {check['name']} | " in text

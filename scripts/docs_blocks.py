@@ -1,0 +1,133 @@
+"""Run the commands that pages show with their output, and bring the output up to date: `make blocks`.
+
+A block in a fence `console` or `text` that begins with `$ alkbayes` is a command and what it prints. A line `…` stands
+for lines left out. tests/docs/test_blocks.py holds every block to what its command prints; that of a run that takes
+more than `fit` to make, `runs/funnel`, is held where the run is made, in tests/broken.
+"""
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import split
+
+from typer.testing import CliRunner
+
+from alkbayes.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+FENCE = re.compile(r"^```(console|text|csv|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SAVED = re.compile(r"^`([\w.-]+\.(?:csv|toml))`", re.MULTILINE)
+RUNS = {
+    "runs/line-generation": ("line-generation", "--engine", "quadrature"),
+    "runs/line": ("line", "--engine", "quadrature"),
+    "runs/overall": ("overall", "--engine", "quadrature"),
+    "runs/sequence": ("sequence", "--engine", "quadrature"),
+    "runs/nuts": ("line-generation",),
+}
+"""Arguments of `fit` for the runs that pages name."""
+FUNNEL = "runs/funnel"
+ELSEWHERE = {"pfs", "resistance"}
+"""Commands whose blocks are held by tests of their own, in tests/cli/analyses."""
+NARROW, WIDE = 80, 100
+"""Columns of a terminal."""
+
+
+PARTS = {"sensitivity": ("sensitivity", "runs/line-generation")}
+"""Commands of pages that show parts of one output in several blocks `text`, without the command above them."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A command with the output shown, and where the output stands in its page."""
+
+    page: Path
+    start: int
+    end: int
+    words: tuple[str, ...]
+    output: str
+
+    @property
+    def columns(self) -> int:
+        """Width of the terminal that it was printed to; a table may be two columns wider than a narrow one."""
+        return WIDE if max(map(len, self.output.splitlines()), default=0) > NARROW + 2 else NARROW
+
+    @property
+    def name(self) -> str:
+        """Page and command."""
+        return f"{self.page.stem}: {' '.join(self.words)}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Yield the blocks of a page that show a call of the program."""
+    for fence in FENCE.finditer(page.read_text(encoding="utf-8")):
+        body = fence[2]
+        if not body.startswith("$ alkbayes "):
+            continue
+        (command,) = re.findall(r"\A\$ (?:.*\\\n)*.*\n", body)
+        words = split(command.removeprefix("$ alkbayes ").replace("\\\n", " "))
+        if FUNNEL in words or words[0] in ELSEWHERE or words[0].startswith("-"):
+            continue
+        yield Block(page, fence.start(2) + len(command), fence.end(2), tuple(words), body[len(command) :])
+
+
+def parts(page: Path) -> Iterator[Block]:
+    """Yield the blocks of a page that show parts of the output of one command."""
+    for fence in FENCE.finditer(page.read_text(encoding="utf-8")):
+        if fence[1] == "text" and not fence[2].startswith("$"):
+            yield Block(page, fence.start(2), fence.end(2), PARTS[page.stem], fence[2])
+
+
+def write_files(page: Path, folder: Path) -> None:
+    """Write the tables and models that a page gives, each named by the paragraph before it: a name in backticks."""
+    text = page.read_text(encoding="utf-8")
+    for fence in FENCE.finditer(text):
+        named = SAVED.findall(text[: fence.start()])
+        if fence[1] in {"csv", "toml"} and named and named[-1].endswith(fence[1]):
+            (folder / named[-1]).write_text(fence[2], encoding="utf-8")
+
+
+def make_run(name: str, folder: Path) -> None:
+    """Make one of the runs that pages name, if it is not there yet."""
+    if not (folder / name).exists():
+        done = CliRunner().invoke(app, ["fit", *RUNS[name], "--out", str(folder / name)])
+        if done.exit_code:
+            raise RuntimeError(f"{name}: {done.output}")
+
+
+def printed(block: Block, folder: Path) -> str:
+    """Return what the command of a block prints in a folder, after making the runs that it names."""
+    for word in block.words:
+        if word in RUNS:
+            make_run(word, folder)
+    terminal = {"COLUMNS": str(block.columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}
+    with chdir(folder):
+        done = CliRunner(env=terminal).invoke(app, block.words)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+
+
+def main(wanted: list[str]) -> None:
+    """Rewrite the output of every block, or of those in pages with these names."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for page in PAGES:
+            if wanted and page.stem not in wanted:
+                continue
+            write_files(page, folder)
+            # From the last to the first, so that positions stay right; the commands in the order of the page.
+            shown = [(block, printed(block, folder)) for block in blocks(page) if "…" not in block.output]
+            text = page.read_text(encoding="utf-8")
+            for block, output in reversed(shown):
+                print(f"{block.name}: {'as shown' if output == block.output else 'changed'}")
+                text = text[: block.start] + output + text[block.end :]
+            page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
