@@ -95,7 +95,7 @@ def _page(head: str, title: str, schema: dict[str, Any]) -> str:
 def _record(title: str, record: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:
     about = record["description"].partition("\n\n")[0]
     yield f"## {title}\n\n{about}\n\n| field | type | what it is |\n|---|---|---|"
-    needed = set(record["required"])
+    needed = set(record.get("required", ()))
     for name, field in record["properties"].items():
         there = "" if name in needed else " (optional)"
         yield f"| `{name}`{there} | {_type(field, defs)} | {_cell(field.get('description', ''))} |"
@@ -118,7 +118,10 @@ def _type(field: dict[str, Any], defs: dict[str, Any]) -> str:
     if field["type"] == "array":
         return f"list of {_type(field['items'], defs)}"
     if field["type"] == "object":
-        return f"object of {_type(field['additionalProperties'], defs)}"
+        # Keys that must look like a column's name come as a pattern.
+        values = [field["additionalProperties"]] if field.get("additionalProperties") else []
+        values += field.get("patternProperties", {}).values()
+        return f"object of {' or '.join(_type(each, defs) for each in values)}"
     if field.get("minimum") == field.get("maximum") is not None:
         return f"`{field['minimum']}`"
     return f"{field['type']} in [0, 1]" if "maximum" in field else str(field["type"])
