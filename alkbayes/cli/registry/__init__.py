@@ -1,0 +1,1 @@
+"""Commands from a registry to a table."""
