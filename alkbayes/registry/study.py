@@ -1,7 +1,7 @@
 """A study as registered: what screening needs of a record, typed, each text with its place."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,13 +210,27 @@ def _criteria(module: Cursor) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]
     parts: tuple[list[Passage], list[Passage]] = ([], [])
     place = 0
     lines = (part for line in module.lines("eligibilityCriteria") for part in HEADING.sub(r"\n\1", line).split("\n"))
-    for line in filter(None, lines):
+    for line in _whole(filter(None, lines)):
         if EXCLUSION.search(line):
             place = 1
         elif INCLUSION.search(line):
             place = 0
         parts[place].append(Passage(line, pointer))
     return tuple(parts[0]), tuple(parts[1])
+
+
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines, each with those that only go on with it: old records are broken at 80 characters."""
+    whole = ""
+    for line in lines:
+        if whole and line[0].islower() and whole[-1] not in ".;:":
+            whole = f"{whole} {line}"
+        else:
+            if whole:
+                yield whole
+            whole = line
+    if whole:
+        yield whole
 
 
 def _countries(protocol: Cursor) -> tuple[str, ...]:
