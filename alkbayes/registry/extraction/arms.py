@@ -120,14 +120,14 @@ def past_of(group: Group, part: OutcomeClass, outcome: OutcomeMeasure, study: St
     return NO_PAST
 
 
-def part_of_trial(group: Group, outcome: OutcomeMeasure) -> str:
+def part_of_name(group_title: str, outcome_title: str, population: str) -> str:
     """Return the cohort, part or arm that an outcome's title or population names beside the group's; may be empty.
 
     Ids of groups restart in every outcome: without it, cohort 1 and cohort 2 of two outcomes would be one.
     """
-    if PART.search(group.title):
+    if PART.search(group_title):
         return ""
-    found = PART.search(outcome.title) or PART.search(outcome.population)
+    found = PART.search(outcome_title) or PART.search(population)
     return "" if found is None else plain(found.group())
 
 

@@ -51,8 +51,13 @@ TIME = re.compile(r"(?:number of |in )?(day|week|month|year)s?(?: \(median\))?",
 
 def unit_of(outcome: OutcomeMeasure) -> Unit:
     """Return the kind of an outcome's unit, by the unit alone: titles say "number" where percentages stand."""
-    text = outcome.unit.strip(" .")
-    if outcome.param == "COUNT_OF_PARTICIPANTS":
+    return unit_named(outcome.unit, outcome.param)
+
+
+def unit_named(name: str, param: str) -> Unit:
+    """Return the kind of a unit by its name; a count of participants is one whatever its unit is called."""
+    text = name.strip(" .")
+    if param == "COUNT_OF_PARTICIPANTS":
         return Unit.COUNT
     if "probab" in text.casefold() or "kaplan" in text.casefold() or "cumulative" in text.casefold():
         return Unit.PROBABILITY
