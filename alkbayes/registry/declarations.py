@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from alkbayes.errors import RegistryError
+from alkbayes.registry.folder import PROTOCOL_FILE, QUERY_FILE, Folder
 from alkbayes.spec.faults import faults_of
 from alkbayes.spec.priors import Record
 from alkbayes.text.names import shown
@@ -210,6 +211,16 @@ def named_file(text: str | None, kind: Literal["query", "protocol"]) -> Path:
     if text is None or text in bundled_names():
         return bundled(kind, text or DEFAULT)
     return Path(text)
+
+
+def protocol_path(folder: Folder, text: str | None) -> Path:
+    """Return the path of the protocol named by a user; else the folder's own, else the bundled one of its query."""
+    if text is None and folder.file(PROTOCOL_FILE).exists():
+        return folder.file(PROTOCOL_FILE)
+    if text is None and folder.file(QUERY_FILE).exists():
+        query = read_query(folder.file(QUERY_FILE))
+        return bundled("protocol", query.name if query.name in bundled_names() else DEFAULT)
+    return named_file(text, "protocol")
 
 
 def read_query(path: Path) -> Query:

@@ -1,7 +1,7 @@
 """Account of every record from the search to the table, as PRISMA 2020 asks (Page et al. 2021, doi:10.1136/bmj.n71).
 
-A report is the posted results of a study. One without posted results is a report not retrieved: a state of its own, which
-neither screening nor the table may hide. Each count is checked against the others before anything is written.
+A report is the posted results of a study. One without posted results is a report not retrieved: a state of its own,
+which neither screening nor the table may hide. Each count is checked against the others before anything is written.
 """
 
 import csv
@@ -18,6 +18,7 @@ from alkbayes.registry.folder import (
     COHORTS_FILE,
     COUNTS_FILE,
     PRISMA_FILE,
+    SEARCH_FILE,
     UNDECIDED_FILE,
     Folder,
     content_of,
@@ -132,8 +133,8 @@ def flow_of(folder: Folder, table: Path | None = None) -> Flow:
     trials = _trials(evidence) if evidence is not None else ()
     if stray := sorted(set(trials) - set(assessed)):
         raise RegistryError(
-            f"{path}: has {listed(stray)}, which screening did not include or which has no results there. Include it in "
-            f"{folder.path}, or leave it out."
+            f"{path}: has {listed(stray)}, which screening did not include or which has no results there. Include it "
+            f"in {folder.path}, or leave it out."
         )
     excluded = [row for row in screening.here if row.decision is Decision.EXCLUDE]
     reasons = Counter(row.reason or "No reason given" for row in excluded)
@@ -184,6 +185,13 @@ def read_flow(path: Path) -> Flow:
         if not fits or (kind is int and value < 0):
             raise RegistryError(f"{path}: {name} is no {'text' if kind is str else 'count'}. Write it again.")
     return Flow(**{name: document[name] for name in names})
+
+
+def flow_beside(source: str) -> Path | None:
+    """Return the file of counts beside a table that came of a review's folder; None if it did not."""
+    folder = Path(source).parent
+    there = Path(source).is_file() and (folder / SEARCH_FILE).is_file() and (folder / COUNTS_FILE).is_file()
+    return folder / COUNTS_FILE if there else None
 
 
 def check_agrees(flow: Flow, evidence: Evidence, name: str) -> None:

@@ -34,9 +34,26 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
+Flow = Annotated[
+    Path | None,
+    typer.Option(
+        "--flow",
+        metavar="FILE",
+        help="Counts of records from the search to the table: flow.json of `alkbayes registry flow`. Default: the one "
+        "beside the run's table.",
+        show_default=False,
+    ),
+]
 
 
-def command(run: Run, out: Out = None, format_: Format = None, sources: Sources = None, json_: Json = False) -> None:
+def command(
+    run: Run,
+    out: Out = None,
+    format_: Format = None,
+    sources: Sources = None,
+    flow: Flow = None,
+    json_: Json = False,
+) -> None:
     """Report of a finished run: one self-contained HTML file, or Markdown with figures.
 
     Sections follow the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
@@ -59,7 +76,7 @@ def command(run: Run, out: Out = None, format_: Format = None, sources: Sources 
     with working("writing the report"):
         from alkbayes.report.document import report_of
 
-        made = write_report(report_of(run, known), path, kind)
+        made = write_report(report_of(run, known, flow), path, kind)
     if json_:
         print_json({"report": {"format": kind, "files": [str(file) for file in made]}})
     else:

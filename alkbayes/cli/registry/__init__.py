@@ -1,1 +1,1 @@
-"""Commands from a registry to a table."""
+"""Commands from a trial registry to a table, over one folder."""

@@ -61,14 +61,11 @@ def prisma(flow: Flow, caption: Caption = NO_CAPTION) -> list[Figure]:
     ]
     heights = [max(box.height, beside.height if beside else 0.0) for _, box, beside in rows]
     searched = f"Search of {flow.searched}. " if flow.searched else ""
-    notes = foot_lines(
-        (
-            f"{searched}A record is that of a study; its report is the results posted there. By rules: a protocol of "
-            "ordered rules decided, and a person may have overruled it.",
-            *caption.notes,
-        ),
-        DOUBLE_MM,
+    explained = (
+        f"{searched}A record is that of a study; its report is the results posted there. By rules: those of a "
+        "protocol decided, and a person may have overruled it."
     )
+    notes = foot_lines((explained, *caption.notes), DOUBLE_MM)
     top = head_mm(caption) + 1.0
     figure = new_page(DOUBLE_MM, top + sum(heights) + GAP_MM * (len(rows) - 1) + 3.0 + foot_mm(notes))
     write_head(figure, TITLE, caption)
