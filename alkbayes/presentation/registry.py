@@ -81,11 +81,10 @@ def extraction_parts(extraction: "Extraction") -> Iterator[Part]:
     )
     if rows:
         yield ReaderTable("Candidates", ("kind", *map(str, Status)), rows)
-    patients = sum(int(row["n"]) for row in extraction.cohorts)
+    participants = sum(int(row["n"]) for row in extraction.cohorts)
     trials = len({row["registry_id"] for row in extraction.cohorts})
-    yield Sentence(
-        f"{counted(len(extraction.cohorts), 'cohort')} of {counted(trials, 'trial')}, {counted(patients, 'patient')}."
-    )
+    total = f"{counted(len(extraction.cohorts), 'cohort')} of {counted(trials, 'trial')}"
+    yield Sentence(f"{total}, {counted(participants, 'participant')}.")
     if extraction.undecided:
         yield Title(f"To decide by a person ({len(extraction.undecided):,})")
         reasons = Counter(f"{each.what}: {each.why}" for each in extraction.undecided)

@@ -1,7 +1,7 @@
 """The registry's figures beside those of a table, cohort by cohort: a difference is shown, and nothing overwritten.
 
 A table takes the primary analysis, the registry shows the last one; so a difference is rarely an error, and its kind is
-the result: another cut, another reader, other patients.
+the result: another cut, another reader, other participants.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -140,7 +140,7 @@ def _why_alone(study: Study, usable: Sequence[Candidate]) -> str:
 
 
 def _paired(rows: Sequence[Row], usable: Sequence[Candidate], measure: str) -> dict[str, Candidate]:
-    """Return the candidate of each row, by agent, then by patients and figure; one group for one row."""
+    """Return the candidate of each row, by agent, then by participants and figure; one group for one row."""
     pairs: dict[str, Candidate] = {}
     scored = [
         (_score(row, each, measure), -place, row, each)
@@ -224,7 +224,7 @@ def _shown(each: Candidate, measure: str) -> str:
 
 
 def _judged_response(row: Row, each: Candidate) -> tuple[Verdict, str]:
-    """Judge a response by patients, count, reader and cut."""
+    """Judge a response by participants, count, reader and cut."""
     n, responders = int(row["n"]), int(row["responders"])
     if each.n == n and responders in each.responders_fits:
         several = "" if each.responders is not None else f"; {len(each.responders_fits)} counts fit there"
@@ -235,11 +235,11 @@ def _judged_response(row: Row, each: Candidate) -> tuple[Verdict, str]:
     if readers:
         return Verdict.OTHER_ASSESSOR, readers
     if each.n == n and row.get("cutoff") and row["cutoff"] in each.title:
-        return Verdict.CONTRADICTION, "same patients, reader and cut, another count"
+        return Verdict.CONTRADICTION, "same participants, reader and cut, another count"
     if each.n == n and each.responders_fits and each.assessor and max(each.responders_fits) < responders:
-        return Verdict.CONTRADICTION, "fewer responders of the same patients by the same reader"
-    patients = "same patients" if each.n == n else f"{each.n} patients there, {n} here"
-    return Verdict.OTHER_CUT, f"{patients}, another count"
+        return Verdict.CONTRADICTION, "fewer responders of as many participants by the same reader"
+    people = "same number of participants" if each.n == n else f"{each.n} participants there, {n} here"
+    return Verdict.OTHER_CUT, f"{people}, another count"
 
 
 def _judged_median(row: Row, each: Candidate) -> tuple[Verdict, str]:

@@ -40,6 +40,8 @@ UNCLEAR = "Screening not decided"
 AMBIGUOUS = "Response that a person has to decide on"
 LEFT_OUT = "No response of a group under an agent of the review"
 REGISTER = "ClinicalTrials.gov"
+MOST_LINES = 14
+"""Lines of a box: a person may give as many reasons as there are records."""
 TRIAL = "registry_id"
 
 
@@ -61,7 +63,7 @@ class Flow:
         Reports, and why there is none; sought = not retrieved + assessed.
     assessed, reports_excluded
         Reports, and why one is not in the table; assessed = excluded + studies.
-    studies, cohorts, patients
+    studies, cohorts, participants
         In the table.
     searched, table
         Date of the search, and hash of the table's file.
@@ -79,7 +81,7 @@ class Flow:
     reports_excluded: Mapping[str, int]
     studies: int
     cohorts: int
-    patients: int
+    participants: int
     searched: str
     table: str
 
@@ -151,7 +153,7 @@ def flow_of(folder: Folder, table: Path | None = None) -> Flow:
         reports_excluded=_ordered(Counter(_why_not(folder, screening, set(assessed) - set(trials)))),
         studies=len(trials),
         cohorts=0 if evidence is None else evidence.cohorts,
-        patients=0 if evidence is None else evidence.patients,
+        participants=0 if evidence is None else evidence.patients,
         searched=str(search.get("finished", ""))[:10],
         table="" if evidence is None else evidence.sha256,
     )
@@ -200,13 +202,13 @@ def check_agrees(flow: Flow, evidence: Evidence, name: str) -> None:
     Raises
     ------
     RegistryError
-        If they count other studies, cohorts or patients.
+        If they count other studies, cohorts or participants.
     """
     whole = evidence.part_of or evidence
     found = {
         "studies": len(_trials(whole)),
         "cohorts": whole.cohorts,
-        "patients": whole.patients,
+        "participants": whole.patients,
     }
     if wrong := [
         f"{getattr(flow, what):,} {what}, not {count:,}"
@@ -389,7 +391,7 @@ def boxes_of(flow: Flow) -> tuple[tuple[str, Box, Box | None], ...]:
     rules = excluded - flow.by_people
     sources = _lines(flow.sources)
     by = (f"by rules (n = {rules:,}), by a person (n = {flow.by_people:,})",) if excluded else ()
-    included = (f"{counted(flow.cohorts, 'cohort')}, {counted(flow.patients, 'patient')}",)
+    included = (f"{counted(flow.cohorts, 'cohort')}, {counted(flow.participants, 'participant')}",)
     return (
         (
             "Identification",
@@ -416,4 +418,9 @@ def boxes_of(flow: Flow) -> tuple[tuple[str, Box, Box | None], ...]:
 
 
 def _lines(counts: Mapping[str, int]) -> tuple[str, ...]:
-    return tuple(f"{name} (n = {count:,})" for name, count in counts.items())
+    """Return counts as lines; of very many, those after the first together."""
+    lines = [f"{name} (n = {count:,})" for name, count in counts.items()]
+    if len(lines) <= MOST_LINES:
+        return tuple(lines)
+    rest = list(counts.values())[MOST_LINES - 1 :]
+    return (*lines[: MOST_LINES - 1], f"{len(rest):,} others (n = {sum(rest):,})")

@@ -16,6 +16,7 @@ from alkbayes.plots.page.layout import (
     head_mm,
     line_mm,
     new_page,
+    text_mm,
     wrapped,
     write,
     write_foot,
@@ -59,7 +60,11 @@ def prisma(flow: Flow, caption: Caption = NO_CAPTION) -> list[Figure]:
         (stage, _placed(box, *LEFT_MM), None if beside is None else _placed(beside, *RIGHT_MM))
         for stage, box, beside in boxes_of(flow)
     ]
-    heights = [max(box.height, beside.height if beside else 0.0) for _, box, beside in rows]
+    stages = [stage for stage, _, _ in rows]
+    heights = [
+        max(box.height, beside.height if beside else 0.0, _name_mm(stage) if stages.count(stage) == 1 else 0.0)
+        for stage, box, beside in rows
+    ]
     searched = f"Search of {flow.searched}. " if flow.searched else ""
     explained = (
         f"{searched}A record is that of a study; its report is the results posted there. By rules: those of a "
@@ -80,8 +85,8 @@ def prisma(flow: Flow, caption: Caption = NO_CAPTION) -> list[Figure]:
             _draw(figure, beside, tops[row], place)
             level = tops[row] + min(box.height, beside.height) / 2
             _arrow(figure, (LEFT_MM[0] + LEFT_MM[1], level), (RIGHT_MM[0], level), place)
-    for stage in dict.fromkeys(stage for stage, _, _ in rows):
-        of = [row for row, (name, _, _) in enumerate(rows) if name == stage]
+    for stage in dict.fromkeys(stages):
+        of = [row for row, name in enumerate(stages) if name == stage]
         _stage(figure, stage, tops[of[0]], tops[of[-1]] + heights[of[-1]], place)
     write_foot(figure, notes)
     return [figure]
@@ -95,6 +100,11 @@ def described(flow: Flow) -> str:
         if beside is not None:
             parts.append(beside.title + (f": {'; '.join(beside.lines)}" if beside.lines else ""))
     return ". ".join(parts) + "."
+
+
+def _name_mm(stage: str) -> float:
+    """Return the height of a stage's bar that holds its name."""
+    return text_mm(stage, TEXT_PT, bold=True) + 2 * PAD_MM
 
 
 def _placed(box: Box, left: float, width: float) -> _Placed:

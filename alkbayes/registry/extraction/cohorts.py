@@ -110,9 +110,9 @@ class Cohorts:
 def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol) -> Cohorts:
     """Return the cohorts of a study: one for each group with a clean response under an agent of the protocol.
 
-    Of several figures of a group independent review goes before investigators, all patients before evaluable ones, the
-    primary outcome before others; the rest is in the note. Where the groups have more patients than the study enrolled,
-    some are the same people: those of the best outcome stay, a person decides on the others.
+    Of several figures of a group independent review goes before investigators, all participants before evaluable ones,
+    the primary outcome before others; the rest is in the note. Where the groups have more participants than were
+    enrolled, some are the same people: those of the best outcome stay, a person decides on the others.
     """
     if not study.results_here:
         why = "results are posted, and this copy of the record has none" if study.has_results else "no results posted"
@@ -122,9 +122,7 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
     chosen, twice = _each_once(chosen, study)
     rows = [_row(best, usable[key], candidates, study, protocol) for key, best in chosen.items()]
     doubtful += [
-        Undecided(
-            study.nct_id, str(each.kind), "more patients than the study enrolled: counted in another group?", each
-        )
+        Undecided(study.nct_id, str(each.kind), "more participants than were enrolled: counted in another group?", each)
         for each in twice
     ]
     if not rows and not doubtful:
@@ -186,7 +184,7 @@ def _rank(each: Candidate) -> tuple[int, int, int, int, int]:
 
 
 def _each_once(chosen: dict[Key, Candidate], study: Study) -> tuple[dict[Key, Candidate], list[Candidate]]:
-    """Return cohorts that cannot share patients: together no more than were enrolled, else those of one outcome."""
+    """Return cohorts that cannot share participants: together no more than were enrolled, else those of one outcome."""
     total = sum(each.n or 0 for each in chosen.values())
     if study.enrollment is None or total <= study.enrollment or len(chosen) < 2:
         return chosen, []

@@ -63,6 +63,7 @@ TUMOUR_RESPONSE = _words(
     r"\brespon\w+\s+(?:rate|by|per|according|based|as (?:assessed|determined|evaluated|defined))\b",
     r"\b(?:CR|complete respon\w*|complete remission)\s*(?:\(CR\))?\s*(?:\+|or|and|/|plus|,)\s*(?:a\s+)?"
     r"(?:confirmed\s+)?(?:PR\b|partial)",
+    r"\bcomplete\s*(?:\(CR\)\s*)?(?:or|and|/)\s*(?:a\s+)?partial\b.{0,12}\brespon",
     r"\bbest\s+(?:overall\s+)?(?:respon[sd]\w*)|\bRECIST\b.{0,20}\brespon|\bresponders?\b",
 )
 """Words of a title that may be about the response of tumours."""
