@@ -6,6 +6,7 @@ which words tell a group's treatment history. Both are data, so that another dis
 
 import re
 import tomllib
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -155,7 +156,12 @@ class History(Record):
 
     line: str = ""
     prior: str = ""
-    words: Patterns
+    words: Annotated[Patterns, Field(min_length=1)]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches any of the words, in any case."""
+        return any_of(self.words)
 
 
 class Protocol(Record):
@@ -181,12 +187,22 @@ class Protocol(Record):
         """Matches any name of any agent."""
         return names_pattern([name for agent in self.agents.values() for name in agent.names])
 
+    @cached_property
+    def histories_pattern(self) -> re.Pattern[str] | None:
+        """Matches the words of any history; None if the protocol tells none."""
+        return any_of([word for history in self.history for word in history.words]) if self.history else None
+
     def agents_in(self, text: str) -> tuple[str, ...]:
         """Return the agents whose names stand in a text, in order of first appearance."""
         if not self.agents_pattern.search(text):
             return ()
         found = ((agent.pattern.search(text), name) for name, agent in self.agents.items())
         return tuple(name for _, name in sorted((hit.start(), name) for hit, name in found if hit))
+
+
+def any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Return a pattern that matches where any of `patterns` does, in any case."""
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
 def names_pattern(names: tuple[str, ...] | list[str]) -> re.Pattern[str]:

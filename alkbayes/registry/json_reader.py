@@ -4,10 +4,12 @@ A value of another type than a reader asks for is no error: it counts as missing
 (RFC 6901). A registry adds keys and changes types without notice; one record must not stop a review.
 """
 
-import json
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from alkbayes.errors import RegistryError
 from alkbayes.registry.cleaning import clean, clean_lines
@@ -15,9 +17,6 @@ from alkbayes.text.names import shown
 
 MOST_BYTES = 64 * 2**20
 """Size of a record that is read; the largest of the registry have some 10 MB."""
-
-DEEPEST = 200
-"""Nesting of a record that is read; a study's own is below 20."""
 
 KINDS = {bool: "a truth value", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
 
@@ -28,46 +27,15 @@ def decoded(content: bytes, name: str, most: int = MOST_BYTES) -> Any:
     Raises
     ------
     RegistryError
-        If it is larger than `most` bytes, no UTF-8, cut off, nested too deep, or no JSON.
+        If it is larger than `most` bytes, no UTF-8, cut off, nested more than 1,024 deep, or no JSON.
     """
     if len(content) > most:
         raise RegistryError(f"{name}: found {len(content):,} bytes; allowed: {most:,} at most.")
     try:
-        value = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
-    except UnicodeDecodeError as error:
-        raise RegistryError(
-            f"{name}: found the byte 0x{content[error.start]:02X} at position {error.start:,}; allowed: JSON in UTF-8. "
-            "Download it again."
-        ) from error
-    except json.JSONDecodeError as error:
-        what = "is cut off" if error.pos >= len(content.rstrip()) - 1 else f"is no JSON: {error.msg}"
+        return orjson.loads(content.removeprefix(codecs.BOM_UTF8))
+    except orjson.JSONDecodeError as error:
+        what = "is cut off" if error.pos >= len(error.doc.rstrip()) - 1 else f"is no JSON: {shown(str(error.msg))}"
         raise RegistryError(f"{name}, line {error.lineno}, column {error.colno}: {what}. Download it again.") from error
-    except (RecursionError, ValueError) as error:
-        why = "is nested too deep" if isinstance(error, RecursionError) else f"is no JSON: {shown(str(error))}"
-        raise RegistryError(f"{name}: {why}.") from error
-    if _deeper(value, DEEPEST):
-        raise RegistryError(f"{name}: found more than {DEEPEST} levels of lists and objects in one another.")
-    return value
-
-
-def _no_number(word: str) -> Any:
-    raise ValueError(f"found {word}, which is no number of JSON")
-
-
-def _deeper(value: Any, most: int) -> bool:
-    """Return whether a value has more than `most` levels, without recursion."""
-    level = [value]
-    for _ in range(most):
-        level = [
-            item
-            for each in level
-            if isinstance(each, dict | list)
-            for item in (each.values() if isinstance(each, dict) else each)
-            if isinstance(item, dict | list)
-        ]
-        if not level:
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 from alkbayes.registry.json_reader import Cursor, root
 
 PARTICIPANTS = "participants"
+MOST_DIGITS = 12
+"""Digits of a count that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,11 @@ class EventGroup:
 
 @dataclass(frozen=True, slots=True)
 class EventTerm:
-    """Participants with one adverse event in one group; `serious` tells the two lists apart."""
+    """One adverse event: the cells of its groups as posted, with the JSON pointer of their list."""
 
-    group_id: str
     term: str
     serious: bool
-    affected: int | None
-    at_risk: int | None
+    stats: tuple[Any, ...]
     pointer: str
 
 
@@ -188,14 +188,21 @@ def event_groups_of(document: Mapping[str, Any]) -> tuple[EventGroup, ...]:
 
 
 def event_terms_of(document: Mapping[str, Any]) -> Iterator[EventTerm]:
-    """Yield the participants with each adverse event in each group.
+    """Yield each adverse event.
 
     Events that are not serious are listed above a threshold of frequency alone: one that is not there is not zero.
     """
     module = root(document).at("resultsSection", "adverseEventsModule")
     for key in ("seriousEvents", "otherEvents"):
         for event in module.objects(key):
-            term = event.text("term")
-            for stats in event.objects("stats"):
-                affected, at_risk = stats.count("numAffected"), stats.count("numAtRisk")
-                yield EventTerm(stats.text("groupId"), term, key == "seriousEvents", affected, at_risk, stats.pointer)
+            # Most of a record is here: its cells are read without a cursor for each.
+            stats = event.value.get("stats")
+            cells = tuple(stats) if isinstance(stats, list) else ()
+            yield EventTerm(event.text("term"), key == "seriousEvents", cells, f"{event.pointer}/stats")
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a whole number from 0, None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -235,8 +235,17 @@ def check_installed() -> None:
 
 
 def as_received(study: Any) -> bytes:
-    """Return a study as its file has it: the JSON that was received, without blanks between."""
-    return json.dumps(study, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    """Return a study as its file has it: the JSON that was received, without blanks between.
+
+    Raises
+    ------
+    RegistryError
+        If it is nested too deep, or has half of a surrogate pair, which no text in UTF-8 has.
+    """
+    try:
+        return json.dumps(study, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (RecursionError, UnicodeEncodeError) as error:
+        raise RegistryError(f"a record cannot be kept as JSON in UTF-8: {shown(str(error))}.") from error
 
 
 def _origin(url: "httpx2.URL") -> tuple[str, str, int | None]:

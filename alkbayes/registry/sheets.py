@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alkbayes.errors import RegistryError
@@ -11,8 +11,8 @@ from alkbayes.registry.cleaning import clean
 from alkbayes.registry.folder import replaced
 from alkbayes.text.names import listed, quoted
 
-FORMULA = re.compile(r"[=+@\t\r-]")
-"""First character of a cell that a spreadsheet takes for a formula (OWASP, CSV injection; CWE-1236)."""
+FORMULA = frozenset("=+-@\t\r")
+"""First characters of a cell that a spreadsheet takes for a formula (OWASP, CSV injection; CWE-1236)."""
 
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
 KEPT = re.compile(r"'(?=[=+@-])")
@@ -23,26 +23,29 @@ def cell(value: object) -> str:
     """Return a value as a cell: on one line, nothing for None, an apostrophe before what a spreadsheet would run."""
     if value is None:
         return ""
-    text = clean(value) if isinstance(value, str) else str(value)
-    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+    if not isinstance(value, str):
+        return str(value)
+    text = value if value.isascii() and value.isprintable() else clean(value)
+    return f"'{text}" if text[:1] in FORMULA and text and not NUMBER.fullmatch(text) else text
 
 
-def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> int:
-    """Write rows as a CSV file, whole or not at all, over one of the same name, and return how many there were.
+def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write rows, with a cell for each column, as a CSV file, whole or not at all, over one of the same name.
 
     Raises
     ------
     RegistryError
         If the file cannot be written.
     """
-    count = 0
+    write_cells(path, columns, (list(map(cell, row)) for row in rows))
+
+
+def write_cells(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str | int | None]]) -> None:
+    """Write rows as :func:`write_sheet` does, of which every text is a :func:`cell` already."""
     with replaced(path) as place, place.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        for row in rows:
-            writer.writerow([cell(row.get(column)) for column in columns])
-            count += 1
-    return count
+        writer.writerows(rows)
 
 
 def read_sheet(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -4,10 +4,10 @@ No key joins the groups of outcomes to the arms of the protocol. They are matche
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from alkbayes.registry.declarations import Protocol, WordRule
+from alkbayes.registry.declarations import Protocol, WordRule, any_of
 from alkbayes.registry.outcomes import Group, OutcomeClass, OutcomeMeasure
 from alkbayes.registry.study import Arm, Study
 from alkbayes.text.names import plain
@@ -111,13 +111,39 @@ def sums_groups(group: Group, outcome: OutcomeMeasure) -> bool:
     return whole is None or None in rest or whole >= max(count or 0 for count in rest)
 
 
-def past_of(group: Group, part: OutcomeClass, outcome: OutcomeMeasure, study: Study, protocol: Protocol) -> Past:
-    """Return what a group had before: the nearest words decide, from its title outwards to the criteria."""
-    for where, text in _told(group, part, outcome, study):
+def past_of(group: Group, part: OutcomeClass, outcome: OutcomeMeasure, study: Study, protocol: Protocol) -> Past | None:
+    """Return what a group had before, by the nearest words about it; None if they tell nothing."""
+    arm = matched_arm(group, study)
+    return _first_told(
+        (
+            ("group title", group.title),
+            ("class title", part.title),
+            ("outcome title", outcome.title),
+            ("group description", group.description),
+            ("population", outcome.population),
+            ("arm", "" if arm is None else f"{arm.label.text} {arm.description.text}"),
+        ),
+        protocol,
+    )
+
+
+def past_of_all(study: Study, protocol: Protocol) -> Past:
+    """Return what all groups of a study had before, by its titles and criteria."""
+    titles = (("title", title.text) for title in study.titles)
+    lines = (("inclusion criteria", line.text) for line in study.inclusion)
+    return _first_told((*titles, *lines), protocol) or NO_PAST
+
+
+def _first_told(texts: Iterable[tuple[str, str]], protocol: Protocol) -> Past | None:
+    if (told := protocol.histories_pattern) is None:
+        return None
+    for where, text in texts:
+        if not told.search(text):
+            continue
         for history in protocol.history:
-            if any(re.search(pattern, text, re.IGNORECASE) for pattern in history.words):
+            if history.pattern.search(text):
                 return Past(history.line, history.prior, where)
-    return NO_PAST
+    return None
 
 
 def part_of_name(group_title: str, outcome_title: str, population: str) -> str:
@@ -131,24 +157,10 @@ def part_of_name(group_title: str, outcome_title: str, population: str) -> str:
     return "" if found is None else plain(found.group())
 
 
-def _told(group: Group, part: OutcomeClass, outcome: OutcomeMeasure, study: Study) -> Iterator[tuple[str, str]]:
-    yield "group title", group.title
-    yield "class title", part.title
-    yield "outcome title", outcome.title
-    yield "group description", group.description
-    yield "population", outcome.population
-    if (arm := matched_arm(group, study)) is not None:
-        yield "arm", f"{arm.label.text} {arm.description.text}"
-    for title in study.titles:
-        yield "title", title.text
-    for line in study.inclusion:
-        yield "inclusion criteria", line.text
-
-
 def _before(protocol: Protocol) -> re.Pattern[str] | None:
     """Return what tells agents that were given before the trial."""
     masks = [mask for rule in protocol.rule if isinstance(rule, WordRule) and rule.agents for mask in rule.but_not]
-    return re.compile("|".join(f"(?:{mask})" for mask in masks), re.IGNORECASE) if masks else None
+    return any_of(masks) if masks else None
 
 
 def _agents_of(arm: Arm, study: Study, protocol: Protocol) -> tuple[str, ...]:

@@ -11,7 +11,16 @@ from enum import StrEnum
 from typing import Any
 
 from alkbayes.registry.declarations import Protocol
-from alkbayes.registry.extraction.arms import Past, Treatment, crossed_over, past_of, sums_groups, treatment_of
+from alkbayes.registry.extraction.arms import (
+    NO_PAST,
+    Past,
+    Treatment,
+    crossed_over,
+    past_of,
+    past_of_all,
+    sums_groups,
+    treatment_of,
+)
 from alkbayes.registry.extraction.counts import NONE_FITS, Counts, counts_of
 from alkbayes.registry.extraction.kinds import (
     COUNTED,
@@ -185,11 +194,12 @@ def candidates_of(document: Mapping[str, Any], study: Study, protocol: Protocol)
     """Return the candidates of a record, in its order; an outcome that is not posted has none."""
     found: list[Candidate] = []
     seen: dict[tuple[object, ...], int] = {}
+    of_all = past_of_all(study, protocol) if study.results_here else NO_PAST
     for outcome in outcomes_of(document):
         if not outcome.posted:
             continue
         for part, group, figure in _figures(outcome):
-            candidate = _candidate(outcome, part, group, figure, study, protocol)
+            candidate = _candidate(outcome, part, group, figure, study, protocol, of_all)
             key = (candidate.kind, candidate.group_title, candidate.class_title, candidate.n, candidate.value)
             first = seen.setdefault((*key, candidate.ci_low, candidate.ci_high), outcome.index)
             found.append(candidate if first == outcome.index else _repeats(candidate, first))
@@ -206,8 +216,7 @@ def _figures(outcome: OutcomeMeasure) -> Iterator[tuple[OutcomeClass, Group, _Fi
     """Yield every class and group of an outcome with its figure; sums of complete and partial responses first."""
     if split_by_classes(outcome):
         yield from _sums(outcome)
-    for part in outcome.classes:
-        classified = classify(outcome, part)
+    for part, classified in zip(outcome.classes, classify(outcome), strict=True):
         ids = dict.fromkeys(each.group_id for category in part.categories for each in category.measurements)
         for group_id in ids:
             cells = [
@@ -437,11 +446,14 @@ def _candidate(
     figure: _Figure,
     study: Study,
     protocol: Protocol,
+    of_all: Past,
 ) -> Candidate:
     """Put a figure beside its group, and mark what makes it no cohort of its own."""
     wanted = figure.kind is not Kind.OTHER
     treatment = treatment_of(group, study, protocol) if wanted else Treatment((), (), "")
-    past = past_of(group, part, outcome, study, protocol) if wanted and treatment.agents else Past("", "", "")
+    past = NO_PAST
+    if wanted and treatment.agents:
+        past = past_of(group, part, outcome, study, protocol) or of_all
     agent = treatment.agents[0] if len(treatment.agents) == 1 else ""
     several = len(treatment.agents) > 1
     status, why = _of_group(outcome, part, group, figure)

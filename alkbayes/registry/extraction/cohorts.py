@@ -120,7 +120,11 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
     usable, doubtful = _sorted(candidates, protocol)
     chosen = {key: min(group, key=_rank) for key, group in usable.items()}
     chosen, twice = _each_once(chosen, study)
-    rows = [_row(best, usable[key], candidates, study, protocol) for key, best in chosen.items()]
+    of_group: dict[Key, list[Candidate]] = {key: [] for key in chosen}
+    for each in candidates:
+        if each.kind in {Kind.PFS_MEDIAN, Kind.INTRACRANIAL_ORR} and each.status is Status.CLEAN:
+            of_group.get(cohort_key(each), []).append(each)
+    rows = [_row(best, usable[key], of_group[key], study, protocol) for key, best in chosen.items()]
     doubtful += [
         Undecided(study.nct_id, str(each.kind), "more participants than were enrolled: counted in another group?", each)
         for each in twice
@@ -206,12 +210,12 @@ def analysis_set(each: Candidate) -> str:
 def _row(
     best: Candidate,
     same: Sequence[Candidate],
-    candidates: Sequence[Candidate],
+    of_group: Sequence[Candidate],
     study: Study,
     protocol: Protocol,
 ) -> dict[str, Any]:
+    """Return a row: `same` are the figures of response of the group, `of_group` its other clean figures."""
     others = [each for each in same if each is not best]
-    of_group = [each for each in candidates if cohort_key(each) == cohort_key(best) and each.status is Status.CLEAN]
     medians = [each for each in of_group if each.kind is Kind.PFS_MEDIAN]
     median = min(medians, key=lambda each: (each.assessor != best.assessor, _rank(each)), default=None)
     cranial = min((each for each in of_group if each.kind is Kind.INTRACRANIAL_ORR), key=_rank, default=None)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from alkbayes.registry.extraction.candidates import Status
-from alkbayes.registry.outcomes import event_groups_of, event_terms_of
+from alkbayes.registry.outcomes import event_groups_of, event_terms_of, whole_number
+from alkbayes.registry.sheets import cell
 
 COLUMNS = ("nct_id", "group_id", "group_title", "kind", "term", "n", "value", "responders", "status", "why", "pointer")
 SERIOUS_AE, DEATH = "serious_ae", "death"
@@ -16,7 +17,7 @@ SERIOUS_TERM, OTHER_TERM = "serious_term", "other_term"
 
 @dataclass(frozen=True, slots=True)
 class EventCount:
-    """People of a group with an event: `value` as posted, `n` at risk; `responders` is the count, if it can be used."""
+    """People of a group with any serious event, or who died: `value` as posted, `n` at risk."""
 
     nct_id: str
     group_id: str
@@ -29,16 +30,19 @@ class EventCount:
     why: str
     pointer: str
 
+    @property
+    def responders(self) -> int | None:
+        """The count, if it can be used."""
+        return self.value if self.status is Status.CLEAN else None
+
     def as_row(self) -> dict[str, Any]:
-        """Return the row as it is written."""
-        row = {name: getattr(self, name, None) for name in COLUMNS} | {"status": str(self.status)}
-        return row | {"responders": self.value if self.status is Status.CLEAN else None}
+        """Return the row by column."""
+        return {name: getattr(self, name) for name in COLUMNS} | {"status": str(self.status)}
 
 
-def event_counts_of(document: Mapping[str, Any], nct_id: str) -> Iterator[EventCount]:
-    """Yield the totals of each group, and then the single events; a record without a total has no row for it."""
-    groups = event_groups_of(document)
-    for group in groups:
+def event_totals_of(document: Mapping[str, Any], nct_id: str) -> Iterator[EventCount]:
+    """Yield the totals of each group; a record without a total has no row for it."""
+    for group in event_groups_of(document):
         totals = (
             (SERIOUS_AE, "any serious adverse event", group.serious, group.serious_at_risk),
             (DEATH, "death of any cause", group.deaths, group.deaths_at_risk),
@@ -49,14 +53,25 @@ def event_counts_of(document: Mapping[str, Any], nct_id: str) -> Iterator[EventC
                 yield EventCount(
                     nct_id, group.id, group.title, kind, term, at_risk, affected, status, why, group.pointer
                 )
-    titles = {group.id: group.title for group in groups}
-    for each in event_terms_of(document):
-        kind = SERIOUS_TERM if each.serious else OTHER_TERM
-        status, why = _judged(each.affected, each.at_risk)
-        title = titles.get(each.group_id, "")
-        yield EventCount(
-            nct_id, each.group_id, title, kind, each.term, each.at_risk, each.affected, status, why, each.pointer
-        )
+
+
+def event_cells_of(document: Mapping[str, Any], nct_id: str) -> Iterator[tuple[str | int | None, ...]]:
+    """Yield the totals of each group, then the single events, as cells: there are thousands of a record."""
+    titles = {}
+    for total in event_totals_of(document, nct_id):
+        row = total.as_row()
+        titles[total.group_id] = cell(total.group_title)
+        yield tuple(value if isinstance(value, int) else cell(value) for value in row.values())
+    for event in event_terms_of(document):
+        kind, term = SERIOUS_TERM if event.serious else OTHER_TERM, cell(event.term)
+        for place, stats in enumerate(event.stats):
+            if isinstance(stats, dict):
+                affected, at_risk = whole_number(stats.get("numAffected")), whole_number(stats.get("numAtRisk"))
+                status, why = _judged(affected, at_risk)
+                group = cell(str(stats.get("groupId", "")))
+                count = affected if status is Status.CLEAN else None
+                counts = (at_risk, affected, count, status.value, why)
+                yield (nct_id, group, titles.get(group, ""), kind, term, *counts, f"{event.pointer}/{place}")
 
 
 def _judged(affected: int | None, at_risk: int | None) -> tuple[Status, str]:

@@ -135,20 +135,31 @@ NOT_DEATH = _words(
 ALL_CAUSE = _words(r"\b(?:all|any)[\s-]*causes?\b|\bfrom any cause\b")
 
 
-def classify(outcome: OutcomeMeasure, part: OutcomeClass) -> Classified:
-    """Return what a class of an outcome is about.
+def classify(outcome: OutcomeMeasure) -> tuple[Classified, ...]:
+    """Return what each class of an outcome is about.
 
     The class's own title goes before the outcome's where it names a kind itself ("Serious adverse events" in a list of
     adverse events); a time, an assessor or a subgroup does not.
     """
+    whole = _whole(outcome)
+    return tuple(_of_class(outcome, part, whole) for part in outcome.classes)
+
+
+def _whole(outcome: OutcomeMeasure) -> Classified:
+    """Return what an outcome is about, classes apart."""
+    if any(_has_both([category.title for category in part.categories]) for part in outcome.classes):
+        if NOT_OF_TUMOUR.search(outcome.title):
+            return Classified(Kind.OTHER, "categories of a response that is none of a tumour")
+        return Classified(Kind.BEST_RESPONSE, "complete and partial responses as categories")
+    return _by_title(outcome.title, outcome, own=False) or Classified(Kind.OTHER, "no kind's words in the title")
+
+
+def _of_class(outcome: OutcomeMeasure, part: OutcomeClass, whole: Classified) -> Classified:
     if part.title and (own := _by_title(part.title, outcome, own=True)) is not None:
         return own
-    found = _by_title(outcome.title, outcome, own=False)
-    if found is None:
-        return Classified(Kind.OTHER, "no kind's words in the title")
-    if found.kind in EVENTS and part.title and not _keeps_events(part.title):
+    if whole.kind in EVENTS and part.title and not _keeps_events(part.title):
         return Classified(Kind.OTHER, "class is a part of the events")
-    return found
+    return whole
 
 
 def _keeps_events(title: str) -> bool:
@@ -227,13 +238,9 @@ def _is_median(outcome: OutcomeMeasure) -> bool:
     return outcome.param == "MEDIAN" or (outcome.param in {"NUMBER", ""} and bool(MEDIAN.search(outcome.title)))
 
 
-def _response(title: str, outcome: OutcomeMeasure, unit: Unit, own: bool) -> Classified | None:
+def _response(title: str, outcome: OutcomeMeasure, unit: Unit, own: bool) -> Classified | None:  # noqa: ARG001
     """Judge responses of tumours."""
     whole = f"{outcome.title} {title}"
-    if _is_best_response(outcome) and not own:
-        if NOT_OF_TUMOUR.search(outcome.title):
-            return Classified(Kind.OTHER, "categories of a response that is none of a tumour")
-        return Classified(Kind.BEST_RESPONSE, "complete and partial responses as categories")
     complete, partial = COMPLETE.search(title), PARTIAL.search(title)
     if not (complete or TUMOUR_RESPONSE.search(title)):
         return None
@@ -262,11 +269,6 @@ def _of_people(outcome: OutcomeMeasure, unit: Unit) -> bool:
             r"|units?(?: on a scale)?|number|rate|response(?: rate)?s?|n|\w+ responses?", outcome.unit, re.IGNORECASE
         )
     )
-
-
-def _is_best_response(outcome: OutcomeMeasure) -> bool:
-    """Return whether the categories of an outcome are complete, partial and other responses."""
-    return any(_has_both([category.title for category in part.categories]) for part in outcome.classes)
 
 
 def _has_both(titles: list[str]) -> bool:

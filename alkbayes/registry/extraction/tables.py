@@ -9,7 +9,7 @@ from alkbayes.registry.declarations import Protocol
 from alkbayes.registry.extraction import candidates, cohorts, events
 from alkbayes.registry.extraction.candidates import Candidate, candidates_of
 from alkbayes.registry.extraction.cohorts import Cohorts, Undecided, cohorts_of, numbered
-from alkbayes.registry.extraction.events import EventCount, event_counts_of
+from alkbayes.registry.extraction.events import EventCount, event_cells_of, event_totals_of
 from alkbayes.registry.folder import (
     CANDIDATES_FILE,
     COHORTS_FILE,
@@ -23,7 +23,7 @@ from alkbayes.registry.folder import (
 )
 from alkbayes.registry.screening.decisions import read_screening
 from alkbayes.registry.screening.rules import Decision
-from alkbayes.registry.sheets import write_sheet
+from alkbayes.registry.sheets import write_cells, write_sheet
 from alkbayes.registry.study import Study, study_of
 
 type Progress = Callable[[int, int], None]
@@ -80,16 +80,19 @@ def extract_folder(folder: Folder, protocol: Protocol, progress: Progress | None
     numbers, unclear, screened = _numbers(folder)
     _check_unedited(folder)
     found = _Collected([], [], [], [])
-    rows = (row.as_row() for row in _events(folder, numbers, unclear, protocol, found, progress))
+    rows = _events(folder, numbers, unclear, protocol, found, progress)
     # Single events of thousands of records do not fit into memory: they are written as they come.
-    write_sheet(folder.file(EVENTS_FILE), events.COLUMNS, rows)
+    write_cells(folder.file(EVENTS_FILE), events.COLUMNS, rows)
     unique = numbered(found.cohorts)
-    write_sheet(folder.file(CANDIDATES_FILE), candidates.COLUMNS, (each.as_row() for each in found.candidates))
-    write_sheet(folder.file(COHORTS_FILE), cohorts.COLUMNS, unique)
+    for name, columns, those in (
+        (CANDIDATES_FILE, candidates.COLUMNS, (each.as_row() for each in found.candidates)),
+        (COHORTS_FILE, cohorts.COLUMNS, unique),
+        (SOURCES_FILE, cohorts.SOURCE_COLUMNS, found.sources),
+        (UNDECIDED_FILE, cohorts.UNDECIDED_COLUMNS, (each.as_row() for each in found.undecided)),
+    ):
+        write_sheet(folder.file(name), columns, ([row[column] for column in columns] for row in those))
     made = {COHORTS_FILE: hash_of(content_of(folder.file(COHORTS_FILE)))}
     folder.write_json(EXTRACTION_FILE, {"schema": 1, "sha256": made})
-    write_sheet(folder.file(SOURCES_FILE), cohorts.SOURCE_COLUMNS, found.sources)
-    write_sheet(folder.file(UNDECIDED_FILE), cohorts.UNDECIDED_COLUMNS, (each.as_row() for each in found.undecided))
     return Extraction(
         studies=numbers,
         screened=screened,
@@ -106,9 +109,7 @@ def event_totals(folder: Folder, numbers: tuple[str, ...]) -> Iterator[EventCoun
     """Yield the totals of adverse events of records: serious events and deaths, by group."""
     for number in numbers:
         document, _ = folder.read(number)
-        for each in event_counts_of(document, number):
-            if each.kind in {events.SERIOUS_AE, events.DEATH}:
-                yield each
+        yield from event_totals_of(document, number)
 
 
 def _numbers(folder: Folder) -> tuple[tuple[str, ...], frozenset[str], bool]:
@@ -138,13 +139,13 @@ def _events(
     protocol: Protocol,
     found: _Collected,
     progress: Progress | None,
-) -> Iterator[EventCount]:
+) -> Iterator[tuple[str | int | None, ...]]:
     """Yield the adverse events of each record while collecting its other rows: a record is decoded once."""
     for place, number in enumerate(numbers, 1):
         document, _ = folder.read(number)
         study = study_of(document)
         _collect(document, study, protocol, found, unclear=number in unclear)
-        yield from event_counts_of(document, number)
+        yield from event_cells_of(document, number)
         if progress is not None:
             progress(place, len(numbers))
 

@@ -96,13 +96,21 @@ def interval_of(outcome: OutcomeMeasure, measurement: Measurement) -> Interval:
     if "confidence" not in label.casefold() and not re.search(r"\bCI\b", label):
         return NO_INTERVAL
     level = LEVEL.search(label.upper())
-    low, high = (limit if number_of(limit) is not None else "" for limit in (measurement.low, measurement.high))
+    low, high = (limit if _is_number(limit) else "" for limit in (measurement.low, measurement.high))
     return Interval(low, high, "" if level is None or not (low or high) else level[1] or level[2])
+
+
+def _is_number(text: str) -> bool:
+    return bool(text) and NUMBER.fullmatch(_plain_number(text)) is not None
+
+
+def _plain_number(text: str) -> str:
+    return text.strip().replace("−", "-").removesuffix("%").strip()
 
 
 def number_of(text: str) -> Fraction | None:
     """Return a printed number, exact; None for anything else, such as "NA" or "<0.1"."""
-    plain = text.strip().replace("−", "-").removesuffix("%").strip()
+    plain = _plain_number(text)
     return Fraction(plain.replace(",", "")) if NUMBER.fullmatch(plain) else None
 
 

@@ -93,7 +93,7 @@ def keep_people(folder: Folder, found: Iterable[Row]) -> Screening:
         if person is not None and person.decision != row.decision:
             overruled.append(row.nct_id)
         rows.append(row if person is None else person)
-    write_sheet(path, COLUMNS, (row.as_cells() for row in [*rows, *people.values()]))
+    write_sheet(path, COLUMNS, (tuple(row.as_cells().values()) for row in [*rows, *people.values()]))
     folder.write_json(MADE_FILE, {"schema": 1, "rows": made})
     return Screening((*rows, *people.values()), tuple(overruled), tuple(people))
 

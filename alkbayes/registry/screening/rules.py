@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from alkbayes.registry.declarations import FieldRule, Protocol, WordRule
+from alkbayes.registry.declarations import FieldRule, Protocol, WordRule, any_of
 from alkbayes.registry.study import Passage, Study
 
 AROUND = 60
@@ -122,7 +122,7 @@ def _words(rule: WordRule, study: Study, protocol: Protocol) -> _Finding:
 
 @lru_cache(maxsize=1000)
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+    return any_of(patterns)
 
 
 def _first(pattern: re.Pattern[str], masks: re.Pattern[str] | None, texts: Iterable[Passage]) -> Passage | None:
