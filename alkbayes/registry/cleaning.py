@@ -51,7 +51,13 @@ def _cleaned(text: str) -> str:
 def _plain(text: str) -> str:
     """Return a text on one line without characters that are not seen; letters stay as they are."""
     if not text.isascii() or not text.isprintable():
-        # Soft hyphens, zero-width marks and changes of direction go; other controls and all blanks are blanks.
-        kept = ("" if unicodedata.category(mark) in {"Cf", "Cs", "Co", "Cn"} else mark for mark in text)
-        text = "".join(" " if mark.isspace() or unicodedata.category(mark) == "Cc" else mark for mark in kept)
+        text = "".join(map(_seen, text))
     return " ".join(text.split())
+
+
+def _seen(mark: str) -> str:
+    """Return a character as it is seen: soft hyphens, zero-width marks and changes of direction not, controls blank."""
+    kind = unicodedata.category(mark)
+    if mark.isspace() or kind == "Cc":
+        return " "
+    return "" if kind in {"Cf", "Cs", "Co", "Cn"} else mark

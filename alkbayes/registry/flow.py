@@ -211,13 +211,13 @@ def check_agrees(flow: Flow, evidence: Evidence, name: str) -> None:
         "participants": whole.patients,
     }
     if wrong := [
-        f"{getattr(flow, what):,} {what}, not {count:,}"
+        f"{getattr(flow, what):,} {what} (table: {count:,})"
         for what, count in found.items()
         if getattr(flow, what) != count
     ]:
         raise RegistryError(
-            f"{name}: the flow of trials ends with {' and '.join(wrong)}, as the table has them. Count again with this "
-            "table: alkbayes registry flow."
+            f"{name}: the flow of records ends with {', '.join(wrong)}. Count again with this table: "
+            "alkbayes registry flow."
         )
 
 

@@ -34,8 +34,19 @@ def decoded(content: bytes, name: str, most: int = MOST_BYTES) -> Any:
     try:
         return orjson.loads(content.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        what = "is cut off" if error.pos >= len(error.doc.rstrip()) - 1 else f"is no JSON: {shown(str(error.msg))}"
-        raise RegistryError(f"{name}, line {error.lineno}, column {error.colno}: {what}. Download it again.") from error
+        raise RegistryError(f"{name}, {_fault(content, error)}. Download it again.") from error
+
+
+def _fault(content: bytes, error: orjson.JSONDecodeError) -> str:
+    """Return where a file is no JSON, and why."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as byte:
+        line = content.count(b"\n", 0, byte.start) + 1
+        return f"line {line}: found the byte 0x{content[byte.start]:02X}; allowed: JSON in UTF-8"
+    place = f"line {error.lineno}, column {error.colno}"
+    cut = error.pos >= len(error.doc.rstrip()) - 1
+    return f"{place}: is cut off" if cut else f"{place}: is no JSON: {shown(str(error.msg))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,4 +254,4 @@ def _origin(url: "httpx2.URL") -> tuple[str, str, int | None]:
 
 def _seconds(text: str) -> float:
     """Return the seconds of a Retry-After header; 0 for a date, which is rare and may be wrong."""
-    return min(float(text), LONGEST_WAIT) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
+    return min(float(text), LONGEST_WAIT) if text.isascii() and text.isdigit() and len(text) < 12 else 0.0

@@ -4,12 +4,14 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from alkbayes.errors import RegistryError
 from alkbayes.registry.cleaning import clean
 from alkbayes.registry.folder import replaced
 from alkbayes.text.names import listed, quoted
+from alkbayes.text.wording import counted
 
 FORMULA = frozenset("=+-@\t\r")
 """First characters of a cell that a spreadsheet takes for a formula (OWASP, CSV injection; CWE-1236)."""
@@ -23,8 +25,11 @@ def cell(value: object) -> str:
     """Return a value as a cell: on one line, nothing for None, an apostrophe before what a spreadsheet would run."""
     if value is None:
         return ""
-    if not isinstance(value, str):
-        return str(value)
+    return _cell_of(value) if isinstance(value, str) else str(value)
+
+
+@lru_cache(maxsize=50_000)
+def _cell_of(value: str) -> str:
     text = value if value.isascii() and value.isprintable() else clean(value)
     return f"'{text}" if text[:1] in FORMULA and text and not NUMBER.fullmatch(text) else text
 
@@ -78,7 +83,7 @@ def read_sheet(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[s
                 continue
             if len(cells) != len(header):
                 raise RegistryError(
-                    f"{path}, line {reader.line_num}: found {len(cells)} cells; allowed: {len(header)}, as in the "
+                    f"{path}, line {reader.line_num}: found {counted(len(cells), 'cell')}; allowed: {len(header)}, as in the "
                     f"header. The row begins with {quoted(cells[0])}."
                 )
             yield reader.line_num, {name: KEPT.sub("", each.strip()) for name, each in zip(header, cells, strict=True)}

@@ -23,6 +23,9 @@ INCLUSION = re.compile(
 )
 
 
+GOES_ON = re.compile(r"(?:[,/(]|\b(?:an?|and|by|for|in|no|not|of|on|or|the|to|with|without))$", re.IGNORECASE)
+"""End of a line that the next one goes on with."""
+
 HEADING = re.compile(r"(?<=\S)\s+((?:key |main )?(?:inclusion|exclusion) criteria\s*:)", re.IGNORECASE)
 """A heading within a line: criteria are often pasted without line ends."""
 
@@ -223,7 +226,7 @@ def _whole(lines: Iterable[str]) -> Iterator[str]:
     """Yield lines, each with those that only go on with it: old records are broken at 80 characters."""
     whole = ""
     for line in lines:
-        if whole and line[0].islower() and whole[-1] not in ".;:":
+        if whole and (GOES_ON.search(whole) or (line[0].islower() and whole[-1] not in ".;:")):
             whole = f"{whole} {line}"
         else:
             if whole:

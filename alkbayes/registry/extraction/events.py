@@ -57,10 +57,9 @@ def event_totals_of(document: Mapping[str, Any], nct_id: str) -> Iterator[EventC
 
 def event_cells_of(document: Mapping[str, Any], nct_id: str) -> Iterator[tuple[str | int | None, ...]]:
     """Yield the totals of each group, then the single events, as cells: there are thousands of a record."""
-    titles = {}
+    titles = {group.id: cell(group.title) for group in event_groups_of(document)}
     for total in event_totals_of(document, nct_id):
         row = total.as_row()
-        titles[total.group_id] = cell(total.group_title)
         yield tuple(value if isinstance(value, int) else cell(value) for value in row.values())
     for event in event_terms_of(document):
         kind, term = SERIOUS_TERM if event.serious else OTHER_TERM, cell(event.term)

@@ -46,7 +46,7 @@ def _words(*patterns: str) -> re.Pattern[str]:
 
 NOT_OF_TUMOUR = _words(
     r"\bMRD\b|minimal residual|measurable residual",
-    r"ha?ematolog|erythroid|cytogenetic|molecular|transfusion|leuka?emi|ha?emoglobin|platelet|neutrophil",
+    r"ha?ematolog|erythroid|cytogenetic|molecular|transfusion|leuka?emi|ha?emoglobin|platelet|neutrophil|\bRBC\b",
     r"patholog|\bpCR\b|\bMPR\b|\bPSA\b|\bCA[- ]?125\b|biochemical|metabolic|\bPET\b|\bFDG\b|biomarker|ctDNA|plasma",
     r"immun\w*[- ](?:response|globulin)|antibod|vaccin|serolog|titer|titre|\bT[- ]cell|virolog|viral",
     r"symptom|\bpain\b|quality of life|\bQo?L\b|\bHRQo?L\b|EORTC|questionnaire|\bEQ-?5D|patient[- ]reported",
@@ -116,6 +116,7 @@ ADVERSE = (
     r"(?:adverse\s+(?:events?|experiences?|drug reactions?)|TEAEs?|AEs?)"
 )
 SERIOUS = _words(rf"\bserious\s+(?:treatment[\s-]*emergent\s+)?{ADVERSE}\b", r"\bSAEs?\b|\bserious TEAEs?\b")
+LEADING_TO = _words(r"\b(?:lead|led|result|caus)\w*\b")
 NOT_SERIOUS = _words(r"\bnon[\s-]*serious\b|\bother than serious\b|\bexcluding serious\b|\bnot serious\b")
 RELATED = _words(
     r"\brelated\b|\battribut|\bcaused by\b|\bof special interest\b|\bAESI\b|\bgrade\b|\bfatal\b|\bsevere\b|\bSUSAR"
@@ -190,7 +191,7 @@ def _events(title: str, _: OutcomeMeasure, unit: Unit, own: bool) -> Classified 
         return None
     others = re.sub(SERIOUS, "", title)
     several = re.search(ADVERSE, others, re.IGNORECASE) and not own
-    if RELATED.search(title) or NOT_SERIOUS.search(title) or several or DEATH.search(title):
+    if several or any(words.search(title) for words in (RELATED, NOT_SERIOUS, LEADING_TO, DEATH)):
         return Classified(Kind.OTHER, "a part of the serious events, or several things in one count")
     if unit in {Unit.COUNT, Unit.PERCENT}:
         return Classified(Kind.SERIOUS_AE, "title: serious adverse events")

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from alkbayes.registry.outcomes import Measurement, OutcomeMeasure
 
-NUMBER = re.compile(r"-?(?:\d{1,12}|\d{1,3}(?:,\d{3})+)(?:\.\d{1,12})?")
+NUMBER = re.compile(r"-?(?:\d{1,12}|\d{1,3}(?:,\d{3})+)(?:\.\d{1,12})?", re.ASCII)
 MISSING = frozenset({"", "NA", "N/A", "NR", "NE", "ND", "NAN", "NONE", "NOT REACHED", "-", "--", "–", "NOT ESTIMABLE"})
 """What stands in place of a number that there is not; why, only a comment says."""
 
