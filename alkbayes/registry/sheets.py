@@ -82,9 +82,10 @@ def read_sheet(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[s
             if not any(map(str.strip, cells)):
                 continue
             if len(cells) != len(header):
+                found = counted(len(cells), "cell")
                 raise RegistryError(
-                    f"{path}, line {reader.line_num}: found {counted(len(cells), 'cell')}; allowed: {len(header)}, as in the "
-                    f"header. The row begins with {quoted(cells[0])}."
+                    f"{path}, line {reader.line_num}: found {found}; allowed: {len(header)}, as in the header. The row "
+                    f"begins with {quoted(cells[0])}."
                 )
             yield reader.line_num, {name: KEPT.sub("", each.strip()) for name, each in zip(header, cells, strict=True)}
     except csv.Error as error:

@@ -1,4 +1,4 @@
-"""Records of the registry: real figures in trimmed records, and built ones of ALK trials (see tests/fixtures/registry)."""
+"""Records of the registry: real figures in trimmed records, and built ones of ALK trials (tests/fixtures/registry)."""
 
 import importlib.util
 import json

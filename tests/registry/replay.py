@@ -1,4 +1,4 @@
-"""A registry of this machine: it answers as ClinicalTrials.gov's interface does, and with the faults that a test asks for."""
+"""A registry of this machine: it answers as ClinicalTrials.gov's interface does, with the faults a test asks for."""
 
 import json
 import threading

@@ -95,7 +95,7 @@ def test_a_file_of_counts_that_was_changed_is_refused(extracted: Folder, flow: F
 
 
 def test_the_csv_is_that_of_the_r_package(flow: Flow) -> None:
-    """Header, keys, nodes and boxes as in PRISMA2020's inst/extdata/PRISMA.csv; counts of what a registry does not have NA."""
+    """Header, keys, nodes and boxes as in PRISMA2020's inst/extdata/PRISMA.csv; what a registry does not have is NA."""
     rows = list(csv.DictReader(io.StringIO(prisma_csv(flow))))
     assert list(rows[0]) == ["data", "node", "box", "description", "boxtext", "tooltips", "url", "n"]
     by_key = {row["data"]: row for row in rows if row["data"] != "NA"}

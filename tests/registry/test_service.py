@@ -48,7 +48,7 @@ def test_the_registry_may_ask_for_more_time(registry: Any, service: Service, clo
 
 def test_three_tries_are_all(registry: Any, service: Service) -> None:
     registry.faults = [(503, PLAIN, b"busy")] * 9
-    with pytest.raises(RegistryError, match="no answer in 3 tries: status 503. Search again later"):
+    with pytest.raises(RegistryError, match=r"no answer in 3 tries: status 503\. Search again later"):
         service.version()
     assert len(registry.asked) == 3
 

@@ -1,4 +1,4 @@
-"""The traps of registry records, each on a record: real ones trimmed to their figures, built ones around true figures."""
+"""The traps of registry records, each on a record: real ones trimmed to figures, built ones around true figures."""
 
 from collections.abc import Callable
 from dataclasses import replace

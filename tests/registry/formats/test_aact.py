@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of tables stand on one line
 """AACT's tables, built here around the figures of ASCEND-4."""
 
 import zipfile

@@ -84,10 +84,10 @@ def test_a_record_that_came_after_screening_is_missed(reg: Folder, protocol: Pro
     screen_folder(reg, protocol)
     content = reg.record("NCT02477826").read_text(encoding="utf-8").replace("NCT02477826", "NCT00000001")
     reg.record("NCT00000001").write_text(content, encoding="utf-8")
-    with pytest.raises(RegistryError, match="has no row for NCT00000001. Screen again"):
+    with pytest.raises(RegistryError, match=r"has no row for NCT00000001\. Screen again"):
         read_screening(reg)
 
 
 def test_a_folder_without_records_says_what_to_do(tmp_path: Path, protocol: Protocol) -> None:
-    with pytest.raises(RegistryError, match="there is no such folder. Search first"):
+    with pytest.raises(RegistryError, match=r"there is no such folder\. Search first"):
         screen_folder(Folder(tmp_path / "none"), protocol)
