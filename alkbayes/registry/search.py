@@ -165,10 +165,19 @@ def read_search(folder: Folder) -> dict[str, Any]:
     document = folder.read_json(SEARCH_FILE)
     if document is None:
         raise RegistryError(f"{folder.path}: has no {SEARCH_FILE}. Search first: alkbayes registry search.")
-    needed = {"schema", "identified", "duplicates", "records", "sources"}
-    if document.get("schema") != SCHEMA or not needed <= set(document):
+    if document.get("schema") != SCHEMA or not _is_account(document):
         raise RegistryError(f"{folder.file(SEARCH_FILE)}: is not what a search writes. Search again.")
     return document
+
+
+def _is_account(document: Mapping[str, Any]) -> bool:
+    """Return whether a document has the counts that later steps read: numbers, and each source with its own."""
+    sources, counts = document.get("sources"), [document.get(name) for name in ("identified", "duplicates", "unique")]
+    if not isinstance(sources, list) or not isinstance(document.get("records"), list):
+        return False
+    counts += [each.get("records") if isinstance(each, dict) else None for each in sources]
+    names = all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in sources)
+    return names and all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts)
 
 
 def _listed(name: str, parameters: Mapping[str, str], service: Service) -> tuple[Found, dict[str, str]]:

@@ -143,7 +143,15 @@ def test_a_folder_that_no_search_wrote_is_told(folder: Folder) -> None:
     with pytest.raises(RegistryError, match=r"has no search\.json. Search first"):
         read_search(folder)
     folder.path.mkdir()
-    for content in ("[]", '{"schema": 1}', '{"schema": 9, "records": []}'):
+    counts = '"identified": 1, "duplicates": 0, "unique": 1, "records": []'
+    for content in (
+        "[]",
+        '{"schema": 1}',
+        f'{{"schema": 9, {counts}, "sources": []}}',
+        f'{{"schema": 1, {counts}, "sources": [{{"name": "a"}}]}}',
+        f'{{"schema": 1, {counts}, "sources": [5]}}',
+        f'{{"schema": 1, {counts.replace("0", "-1")}, "sources": []}}',
+    ):
         folder.file("search.json").write_text(content, encoding="utf-8")
         with pytest.raises(RegistryError, match="is not what a search writes"):
             read_search(folder)
