@@ -43,6 +43,12 @@ def built() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def table() -> dict[str, dict[str, Any]]:
+    """Records of the other trials of the bundled table, built for screening."""
+    return read("table.jsonl")
+
+
+@pytest.fixture(scope="session")
 def protocol() -> Protocol:
     return read_protocol(bundled("protocol"))
 

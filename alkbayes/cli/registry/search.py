@@ -22,10 +22,10 @@ INTERRUPTED = 130
 Query = Annotated[
     str | None,
     typer.Argument(
-        metavar="[QUERY]", help="Query: a TOML file, or a bundled one (alk, ros1). Default: alk.", show_default=False
+        metavar="QUERY", help="Query: a TOML file, or a bundled one (alk, ros1). Default: alk.", show_default=False
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="REG", help="Folder for the records; may have those of earlier.")]
+Out = Annotated[Path, typer.Option("--out", metavar="REG", help="Folder for the records, new or of an earlier search.")]
 From = Annotated[
     list[Path] | None,
     typer.Option(
