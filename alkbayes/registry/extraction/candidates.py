@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from alkbayes.registry.declarations import Protocol
@@ -132,9 +133,10 @@ class Candidate:
 
     def as_row(self) -> dict[str, Any]:
         """Return the row as it is written."""
-        row = {name: getattr(self, name) for name in COLUMNS}
+        row = dict(zip(COLUMNS, CELLS(self), strict=True))
         row["responders_fits"] = ";".join(map(str, self.responders_fits))
-        return row | {"kind": str(self.kind), "status": str(self.status)}
+        row["kind"], row["status"] = self.kind.value, self.status.value
+        return row
 
 
 COLUMNS = (
@@ -172,6 +174,7 @@ COLUMNS = (
     "why",
 )
 """Columns of the file, in order."""
+CELLS = attrgetter(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
