@@ -97,3 +97,9 @@ class RunError(AlkbayesError):
 
 class TakenError(RunError):
     """Path of a new run that already exists."""
+
+
+class RegistryError(AlkbayesError):
+    """Registry record, query, protocol or folder that cannot be used, or a registry that does not answer."""
+
+    exit_code = 8

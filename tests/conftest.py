@@ -25,7 +25,7 @@ from alkbayes.inference.settings import SamplerSettings
 from alkbayes.model.design import Design, build_design, parameters
 from alkbayes.model.draws import Draws, complete, from_unconstrained
 from alkbayes.spec.schema import Spec, model_names, model_path, parse_spec, read_spec
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 # How long an example takes is a matter of what else the machine does.
 settings.register_profile("any-machine", deadline=None)
@@ -453,6 +453,7 @@ def posterior_from() -> Callable[..., Posterior]:
             draws=complete(design, {name: np.asarray(values, dtype=float) for name, values in free.items()}),
             provenance=SimpleNamespace(settings=SamplerSettings(seed=seed)),
             standard=standard,
+            interval_prob=INTERVAL_PROB,
         )
         return posterior_of(fit)
 

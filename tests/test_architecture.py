@@ -22,6 +22,7 @@ MOST_LINES = 75
 """Of a function's body, docstring apart."""
 
 ONLY_IN = {
+    "httpx2": "alkbayes.registry.service",
     "pymc": "alkbayes.inference.nuts",
     "pytensor": "alkbayes.inference.nuts",
     "nutpie": "alkbayes.inference.nuts",

@@ -17,6 +17,7 @@ from alkbayes.cli.bayesian import calibrate, compare, diagnose, fit, outliers, p
 from alkbayes.cli.classical import audit, influence, pool, regress, small_study, subgroups
 from alkbayes.cli.data import evidence, models
 from alkbayes.cli.output import plot, report
+from alkbayes.cli.registry.group import group as registry
 from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
 from alkbayes.errors import AlkbayesError, AlkbayesWarning, Setting
 from alkbayes.evidence.sources import columns_text
@@ -129,6 +130,7 @@ COMMANDS = {name: module for panel in PANELS.values() for name, module in panel.
 for panel, modules in PANELS.items():
     for name, module in modules.items():
         app.command(name, rich_help_panel=panel)(module.command)
+app.add_typer(registry, name="registry", rich_help_panel="Data")
 
 
 def _print_version(asked: bool) -> None:

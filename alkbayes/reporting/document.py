@@ -10,6 +10,7 @@ from alkbayes.alk.review import OF_DRUGS
 from alkbayes.plots.source import RunTables, warning
 from alkbayes.presentation.fit import outcome_of, unit_of
 from alkbayes.presentation.key_results import key_results
+from alkbayes.registry.flow import Flow, check_agrees, flow_beside, read_flow
 from alkbayes.reporting.blocks import Report, Section, text
 from alkbayes.reporting.sections.checks import classical_section, predictive_section
 from alkbayes.reporting.sections.diagnostics import computation_section
@@ -26,19 +27,33 @@ from alkbayes.text.wording import new_cohort
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from alkbayes.evidence.table import Evidence
     from alkbayes.reporting.sections.sources import Source
 
 
-def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None, *, prob: float | None = None) -> Report:
+def report_of(
+    folder: Path, sources: "Mapping[str, Source] | None" = None, flow: Path | None = None, *, prob: float | None = None
+) -> Report:
     """Return the report of a finished run.
 
-    `sources`, from :func:`alkbayes.reporting.sections.sources.read_sources`, belong to a user's own table. `prob` is
-    the probability of the intervals, that of the run if None; stored analyses keep theirs.
+    Parameters
+    ----------
+    folder
+        Of the run.
+    sources
+        Those of a user's own table, from :func:`alkbayes.reporting.sections.sources.read_sources`.
+    flow
+        File of counts of records, from :func:`alkbayes.registry.flow.write_flow`. Default: the one beside the table,
+        where that came of a review's folder.
+    prob
+        Probability of the intervals, that of the run if None; stored analyses keep theirs.
 
     Raises
     ------
     RunError
         If this is not a finished run, or its files have changed.
+    RegistryError
+        If the counts cannot be read, or are not those of the table.
     """
     document, made = read_run_at(folder, prob)
     tables = RunTables(folder, document, made)
@@ -56,7 +71,7 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None, *, pr
         opening=figure_of(tables, "cells"),
         sections=(
             Section("question", "Question", question),
-            evidence_section(evidence, used, tables.caption, left_out=evidence.notes),
+            evidence_section(evidence, used, tables.caption, left_out=evidence.notes, flow=_flow(evidence, flow)),
             model_section(fit),
             computation_section(fit, document),
             results_section(fit, tables, used),
@@ -69,6 +84,16 @@ def report_of(folder: Path, sources: "Mapping[str, Source] | None" = None, *, pr
         ),
         written=document["written"],
     )
+
+
+def _flow(evidence: "Evidence", path: Path | None) -> Flow | None:
+    """Return the flow of records behind a table, checked against it; None if there is none."""
+    path = flow_beside(evidence.source) if path is None else path
+    if path is None:
+        return None
+    flow = read_flow(path)
+    check_agrees(flow, evidence, str(path))
+    return flow
 
 
 ASKED = (

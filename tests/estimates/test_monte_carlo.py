@@ -32,7 +32,7 @@ def independent(values: np.ndarray) -> float:
 def with_stats(engine: Engine = Engine.NUTS, **arrays: np.ndarray) -> Any:
     """Return as much of a fit as errors need."""
     data = xr.Dataset({name: (("chain", "draw"), values) for name, values in arrays.items()})
-    return SimpleNamespace(tree={"sample_stats": data}, provenance=SimpleNamespace(engine=engine))
+    return SimpleNamespace(tree={"sample_stats": data}, provenance=SimpleNamespace(engine=engine), interval_prob=0.95)
 
 
 def autoregression(rng: np.random.Generator, shape: tuple[int, int], rho: float = 0.8) -> np.ndarray:

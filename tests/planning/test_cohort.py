@@ -13,7 +13,7 @@ from alkbayes.model.draws import from_prior
 from alkbayes.model.expected_rate import expected_rate
 from alkbayes.model.predictive import NEXT_COHORTS_PER_DRAW, heterogeneity_of
 from alkbayes.planning.cohort import levels_of, planned_cohort
-from alkbayes.vocabulary import Estimand, Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Estimand, Standard
 
 DRAWS = 400
 
@@ -27,6 +27,7 @@ def fit_of(case: Any) -> Any:
         draws=from_prior(case.design, rng=np.random.default_rng(3), draws=DRAWS),
         provenance=SimpleNamespace(settings=SamplerSettings(seed=5)),
         standard=Standard.OWN,
+        interval_prob=INTERVAL_PROB,
     )
 
 

@@ -33,6 +33,7 @@ def record(*, prob_better: float = 0.9, mcse_prob: float = 0.001, **errors: floa
         "caveat": ORR.not_randomised(12),
         "joint": None,
         "failures": [],
+        "interval_prob": 0.95,
     }
 
 

@@ -153,16 +153,20 @@ def test_rows_over_their_own_patients_are_told_as_before() -> None:
     assert pooled_rows(document).headings[3] == "crude"
 
 
+OF_RESPONSE: Any = {"outcome": ORR.as_record()}
+
+
 def test_what_a_model_leaves_out_is_one_line_the_strongest_first() -> None:
     uneven = [{"factor": "generation", "measure": 0.61}, {"factor": "line", "measure": 0.28}]
     row = {"column": "age", "uneven": uneven, "numeric": True, "gain": 12.3, "se": 3.9}
     found = [row, row | {"column": "her2", "uneven": [], "numeric": False, "gain": 5.2, "se": 2.2}]
-    (told,) = unnamed_lines({"unnamed": found})
+    (told,) = unnamed_lines(OF_RESPONSE | {"unnamed": found})
     assert told == (
         "Not in the model, with the gain in log predictive density of left-out cohorts from adding each alone: age +12 "
         "(SE 4), uneven over TKI generation (correlation ratio 0.61) and line (0.28); her2 +5 (SE 2)."
     )
-    assert unnamed_lines({"unnamed": []}) == unnamed_lines({"unnamed": None}) == unnamed_lines({}) == []
+    assert unnamed_lines(OF_RESPONSE | {"unnamed": []}) == unnamed_lines(OF_RESPONSE | {"unnamed": None}) == []
+    assert unnamed_lines(OF_RESPONSE) == []
 
 
 def test_columns_that_were_not_looked_at_are_named_with_the_reason() -> None:
@@ -171,7 +175,7 @@ def test_columns_that_were_not_looked_at_are_named_with_the_reason() -> None:
         {"column": "age", "reason": "missing", "count": 4, "cohorts": 19},
         {"column": "region", "reason": "size", "count": 250, "cohorts": 250},
     ]
-    (told,) = unnamed_lines({"unnamed": [], "unexamined": rows})
+    (told,) = unnamed_lines(OF_RESPONSE | {"unnamed": [], "unexamined": rows})
     assert told == (
         "Not in the model and not examined: tumour (11 levels in 19 cohorts), age (4 of 19 cohorts without it) and "
         "region (250 cohorts)."

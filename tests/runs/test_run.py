@@ -35,6 +35,7 @@ RATES = xr.Dataset({"p": ("cohort", [0.5, 0.25])}, coords={"cohort": ["a", "b"]}
 FIT: Any = SimpleNamespace(
     evidence=SimpleNamespace(content=b"cohort_id,n,responders\r\na,4,3\r\n", file="evidence.csv"),
     tree=xr.DataTree.from_dict({"posterior": RATES}),
+    interval_prob=0.95,
 )
 FRAMES = {name: pd.DataFrame({"name": [name, "é"], "value": [0.1, 0.2]}) for name in TABLES}
 REPORTED = {

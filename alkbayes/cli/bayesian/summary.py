@@ -38,8 +38,9 @@ def command(
         raise UsageError("--plain excludes --json, --csv and --at: it is a text of its own. Give one of them.")
     if csv and not at:
         raise UsageError("--csv prints the rates of --at, and there is none. The other tables are in the run's folder.")
-    document, _ = read_run_at(run, run_prob(level))
-    document = _with_more(document, run, limits_of(above), values_at(at))
+    limits, values, prob = limits_of(above), values_at(at), run_prob(level)
+    document, _ = read_run_at(run, prob)
+    document = _with_more(document, run, limits, values)
     if csv:
         import pandas as pd
 

@@ -34,6 +34,16 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
+Flow = Annotated[
+    Path | None,
+    typer.Option(
+        "--flow",
+        metavar="FILE",
+        help="Counts of records from the search to the table: flow.json of `alkbayes registry flow`. Default: the one "
+        "beside the run's table.",
+        show_default=False,
+    ),
+]
 
 
 def command(
@@ -42,6 +52,7 @@ def command(
     format_: Format = None,
     sources: Sources = None,
     level: RunLevel = None,
+    flow: Flow = None,
     json_: Json = False,
 ) -> None:
     """Report of a finished run: one self-contained HTML file, or Markdown with figures.
@@ -67,7 +78,7 @@ def command(
     with working("writing the report"):
         from alkbayes.reporting.document import report_of
 
-        made = write_report(report_of(run, known, prob=prob), path, kind)
+        made = write_report(report_of(run, known, flow, prob=prob), path, kind)
     if json_:
         print_json({"report": {"format": kind, "files": [str(file) for file in made]}})
     else:

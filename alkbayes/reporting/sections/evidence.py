@@ -11,6 +11,7 @@ from alkbayes.evidence.cautions import table_cautions
 from alkbayes.evidence.composition import patients_by_year
 from alkbayes.evidence.table import Evidence, composition
 from alkbayes.plots.figures.evidence import composition_figure
+from alkbayes.plots.figures.prisma import described, prisma
 from alkbayes.presentation.evidence import group_rows
 from alkbayes.reporting.blocks import (
     Bullets,
@@ -33,11 +34,17 @@ from alkbayes.vocabulary import label_of
 
 if TYPE_CHECKING:
     from alkbayes.plots.page.style import Caption
+    from alkbayes.registry.flow import Flow as RecordFlow
     from alkbayes.reporting.blocks import Block
 
 
 def evidence_section(
-    evidence: Evidence, sources: Mapping[str, tuple[int, Source]], caption: "Caption", *, left_out: tuple[str, ...] = ()
+    evidence: Evidence,
+    sources: Mapping[str, tuple[int, Source]],
+    caption: "Caption",
+    *,
+    left_out: tuple[str, ...] = (),
+    flow: "RecordFlow | None" = None,
 ) -> Section:
     """Return the evidence section.
 
@@ -51,6 +58,8 @@ def evidence_section(
         Caption common to the run's figures.
     left_out
         Clauses on cohorts in the file that the model excluded, with reasons.
+    flow
+        Records from the search to the table, if it came of one.
     """
     groups = composition(evidence)
     heading, outcome = _total(evidence), evidence.outcome
@@ -68,6 +77,11 @@ def evidence_section(
     ]
     if evidence.bundled:
         blocks.append(text(f"{RECONSTRUCTION} {REVIEW}"))
+    if flow is not None:
+        blocks += [
+            Heading("From the search to the table"),
+            picture("flow", "Flow of records and studies", described(flow), prisma(flow)),
+        ]
     blocks += [
         Heading("Cohorts in and out"),
         Flow(tuple(_steps(evidence, left_out))),

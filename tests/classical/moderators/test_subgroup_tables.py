@@ -154,7 +154,7 @@ def test_levels_have_the_cautions_of_pool(table: Maker, method: PoolingMethod) -
         said = pool(part["responders"], part["n"], method=method).note
         x, m = (part[name].to_numpy(dtype=float) for name in ("responders", "n"))
         narrow, few = (
-            text_of([standard_error_note(method, *fit, lambda x=x, m=m: binomial_instead(x, m))])
+            text_of([standard_error_note(method, *fit, lambda x=x, m=m: binomial_instead(x, m, prob=0.95), prob=0.95)])
             if method in INVERSE_VARIANCE
             else "-"
             for fit in ((0.01, 9), (9, 2))

@@ -65,7 +65,7 @@ def place(tmp_path: Path) -> Path:
 def test_a_shell_is_offered_commands_models_kinds_and_runs(
     place: Path, shell: Callable[[Path, str], list[str]]
 ) -> None:
-    assert set(shell(place, "alkbayes ")) == set(COMMANDS)
+    assert set(shell(place, "alkbayes ")) == {*COMMANDS, "registry"}
     assert shell(place, "alkbayes fit line") == ["line", "line-by-generation", "line-generation"]
     assert shell(place, "alkbayes plot mine s") == ["shrinkage", "sensitivity", "sequence"]
     assert shell(place, "alkbayes summary runs/l") == ["runs/line-1", "runs/line-2"]

@@ -1,0 +1,1 @@
+"""Commands from a trial registry to a table, over one folder."""

@@ -1,0 +1,375 @@
+"""Candidates as a table of cohorts and its sources, by the rules of alkbayes/data/SCHEMA.md: one row for each cohort.
+
+What the record does not say stays empty, every row is of low certainty until a person has read it, and what cannot be
+decided is listed rather than guessed.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alkbayes.registry.declarations import Protocol
+from alkbayes.registry.extraction.arms import part_of_name
+from alkbayes.registry.extraction.candidates import Candidate, Status
+from alkbayes.registry.extraction.kinds import Kind
+from alkbayes.registry.extraction.units import Unit, in_months, number_of, unit_named
+from alkbayes.registry.study import Study
+from alkbayes.text.names import plain
+
+COLUMNS = (
+    *("cohort_id", "trial", "registry_id", "phase", "arm", "agent", "partner", "regimen_class", "generation"),
+    *("line", "prior_alk_tki", "prior_chemo", "region", "assessor", "analysis_set", "n", "responders", "confirmed"),
+    *("orr_reported", "orr_ci_low", "orr_ci_high", "pfs_median", "pfs_ci_low", "pfs_ci_high", "pfs_n", "pfs_status"),
+    *("pfs_beyond", "ic_n", "ic_responders", "ic_assessor", "cutoff", "source_id", "count_basis", "assessor_basis"),
+    *("certainty", "note"),
+)
+SOURCE_COLUMNS = ("source_id", "kind", "title", "year", "pmid", "doi", "url", "read")
+UNDECIDED_COLUMNS = (
+    "nct_id",
+    "what",
+    "group_title",
+    "title",
+    "value",
+    "unit",
+    "n",
+    "responders_fits",
+    "pointer",
+    "why",
+)
+
+ADDRESS = "https://clinicaltrials.gov/study/"
+LEVEL = "95"
+LONGEST_SLUG = 60
+
+EVALUABLE = re.compile(r"\bevaluable\b|\bmeasurable\b|\bassessable\b|\bresponse[\s-]analysis set\b", re.IGNORECASE)
+ITT = re.compile(
+    r"\bintent(?:ion)?[\s-]to[\s-]treat\b|\bITT\b|\bfull analysis\b|\bFAS\b|"
+    r"\ball (?:\w+ )?(?:randomi[sz]ed|treated|enrolled|dosed)\b|"
+    r"\b(?:participants|patients|subjects) who (?:were randomi[sz]ed|received)\b",
+    re.IGNORECASE,
+)
+CUTOFF = re.compile(
+    r"(?:cut-?[\s-]?off|data cut|DCO)[^.;]{0,40}?\b(\d{1,2}[\s-])?"
+    r"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[\s.,-]*(?:\d{1,2},\s*)?(20\d\d)",
+    re.IGNORECASE,
+)
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+KOREA = {"Korea, Republic of": "korea", "South Korea": "korea"}
+COUNTRIES = {"China": "china", "Japan": "japan", "United States": "usa"} | KOREA
+ASIA = frozenset(
+    {"China", "Japan", *KOREA, "Hong Kong", "India", "Malaysia", "Singapore", "Taiwan", "Thailand", "Vietnam"}
+    | {"Philippines", "Indonesia"}
+)
+EUROPE = frozenset(
+    {
+        "Austria",
+        "Belgium",
+        "Bulgaria",
+        "Croatia",
+        "Czechia",
+        "Czech Republic",
+        "Denmark",
+        "Estonia",
+        "Finland",
+        "France",
+    }
+    | {"Germany", "Greece", "Hungary", "Ireland", "Italy", "Latvia", "Lithuania", "Netherlands", "Norway", "Poland"}
+    | {"Portugal", "Romania", "Serbia", "Slovakia", "Slovenia", "Spain", "Sweden", "Switzerland", "Ukraine"}
+    | {"United Kingdom"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """What a person has to decide: a row of candidates, or a study without a cohort."""
+
+    nct_id: str
+    what: str
+    why: str
+    candidate: Candidate | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the row as it is written."""
+        row = dict.fromkeys(UNDECIDED_COLUMNS) | {"nct_id": self.nct_id, "what": self.what, "why": self.why}
+        if self.candidate is not None:
+            of = self.candidate.as_row()
+            row |= {name: of[name] for name in UNDECIDED_COLUMNS if name in of and name != "why"}
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts:
+    """Rows of the table for one study, its source, and what is to be decided."""
+
+    rows: tuple[dict[str, Any], ...]
+    source: dict[str, Any] | None
+    undecided: tuple[Undecided, ...]
+
+
+def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol) -> Cohorts:
+    """Return the cohorts of a study: one for each group with a clean response under an agent of the protocol.
+
+    Of several figures of a group independent review goes before investigators, all participants before evaluable ones,
+    the primary outcome before others; the rest is in the note. Where the groups have more participants than were
+    enrolled, some are the same people: those of the best outcome stay, a person decides on the others.
+    """
+    if not study.results_here:
+        why = "results are posted, and this copy of the record has none" if study.has_results else "no results posted"
+        return Cohorts((), None, (Undecided(study.nct_id, "no results", why),) if study.has_results else ())
+    usable, doubtful = _sorted(candidates, protocol)
+    chosen = {key: min(group, key=_rank) for key, group in usable.items()}
+    chosen, twice = _each_once(chosen, study)
+    of_group: dict[Key, list[Candidate]] = {key: [] for key in chosen}
+    for each in candidates:
+        if each.kind in {Kind.PFS_MEDIAN, Kind.INTRACRANIAL_ORR} and each.status is Status.CLEAN:
+            of_group.get(cohort_key(each), []).append(each)
+    rows = [_row(best, usable[key], of_group[key], study, protocol) for key, best in chosen.items()]
+    doubtful += [
+        Undecided(study.nct_id, str(each.kind), "more participants than were enrolled: counted in another group?", each)
+        for each in twice
+    ]
+    if not rows and not doubtful:
+        doubtful.append(Undecided(study.nct_id, "no cohort", "no response of a group under an agent of the protocol"))
+    return Cohorts(tuple(rows), _source(study) if rows else None, tuple(doubtful))
+
+
+def numbered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with unique ids: a number follows where two would be the same."""
+    taken: dict[str, int] = {}
+    out = []
+    for row in rows:
+        stem = row["cohort_id"]
+        taken[stem] = taken.get(stem, 0) + 1
+        out.append(row | {"cohort_id": stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"})
+    return out
+
+
+type Key = tuple[str, str]
+
+
+def cohort_key(candidate: Candidate) -> Key:
+    """Return what tells cohorts of a study apart: titles, as ids restart, and the part that the outcome names."""
+    part = part_of_name(candidate.group_title, candidate.title, candidate.population)
+    return plain(candidate.group_title), part
+
+
+def _sorted(candidates: Sequence[Candidate], protocol: Protocol) -> tuple[dict[Key, list[Candidate]], list[Undecided]]:
+    """Return the responses that may be cohorts by group, and those that a person must look at."""
+    others = [re.compile(pattern, re.IGNORECASE) for pattern in protocol.not_of_population]
+    usable: dict[Key, list[Candidate]] = {}
+    doubtful = []
+    for each in candidates:
+        if each.kind not in {Kind.ORR, Kind.BEST_RESPONSE}:
+            continue
+        several = "several agents" in each.agent_why or each.agent_why.count(",")
+        if not each.agent and not several:
+            continue
+        words = f"{each.group_title} ; {each.class_title}"
+        if any(pattern.search(words) for pattern in others):
+            doubtful.append(Undecided(each.nct_id, str(each.kind), "the group may not be of the population", each))
+        elif each.status is Status.CLEAN and each.agent and each.responders is not None and each.n:
+            usable.setdefault(cohort_key(each), []).append(each)
+        elif each.status is Status.AMBIGUOUS or several:
+            why = each.why if each.status is Status.AMBIGUOUS else f"several agents: {each.agent_why}"
+            doubtful.append(Undecided(each.nct_id, str(each.kind), why, each))
+    return usable, doubtful
+
+
+def _rank(each: Candidate) -> tuple[int, int, int, int, int]:
+    """Return the order of preference of figures of one group, by the rules of the table."""
+    return (
+        ("irc", "investigator", "").index(each.assessor),
+        ("itt", "", "evaluable").index(analysis_set(each)),
+        0 if each.outcome_type == "primary" else 1,
+        0 if each.kind is Kind.ORR else 1,
+        each.outcome_index,
+    )
+
+
+def _each_once(chosen: dict[Key, Candidate], study: Study) -> tuple[dict[Key, Candidate], list[Candidate]]:
+    """Return cohorts that cannot share participants: together no more than were enrolled, else those of one outcome."""
+    total = sum(each.n or 0 for each in chosen.values())
+    if study.enrollment is None or total <= study.enrollment or len(chosen) < 2:
+        return chosen, []
+    best = min(chosen.values(), key=_rank).outcome_index
+    kept = {key: each for key, each in chosen.items() if each.outcome_index == best}
+    return kept, [each for key, each in chosen.items() if key not in kept]
+
+
+def analysis_set(each: Candidate) -> str:
+    """Return the denominator as the population or the title says it: "evaluable", "itt" or empty."""
+    for text in (each.population, each.title):
+        if EVALUABLE.search(text):
+            return "evaluable"
+        if ITT.search(text):
+            return "itt"
+    return ""
+
+
+def _row(
+    best: Candidate,
+    same: Sequence[Candidate],
+    of_group: Sequence[Candidate],
+    study: Study,
+    protocol: Protocol,
+) -> dict[str, Any]:
+    """Return a row: `same` are the figures of response of the group, `of_group` its other clean figures."""
+    others = [each for each in same if each is not best]
+    medians = [each for each in of_group if each.kind is Kind.PFS_MEDIAN]
+    median = min(medians, key=lambda each: (each.assessor != best.assessor, _rank(each)), default=None)
+    cranial = min((each for each in of_group if each.kind is Kind.INTRACRANIAL_ORR), key=_rank, default=None)
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    row |= {
+        "cohort_id": slug(f"{study.name}-{best.group_title}"),
+        "trial": study.name,
+        "registry_id": study.nct_id,
+        "phase": _phase(study),
+        "arm": best.group_title,
+        "agent": best.agent,
+        "partner": best.partner,
+        "regimen_class": best.regimen_class,
+        "generation": protocol.agents[best.agent].generation,
+        "line": best.line,
+        "prior_alk_tki": best.prior_alk_tki,
+        "region": _region(study),
+        "assessor": best.assessor,
+        "analysis_set": analysis_set(best),
+        "n": best.n,
+        "responders": best.responders,
+        "confirmed": best.confirmed,
+        **_rate(best),
+        **_median(median),
+        **_intracranial(cranial),
+        "cutoff": _cutoff(best),
+        "source_id": _source_id(study),
+        "count_basis": "derived" if best.derived else "stated",
+        "assessor_basis": "stated" if best.assessor else "",
+        "certainty": "low",
+        "note": _note(best, others, median, cranial, study),
+    }
+    return row
+
+
+def _rate(best: Candidate) -> dict[str, str]:
+    """Return rate and interval in percent as printed; empty where counts are printed."""
+    unit = unit_named(best.unit, "")
+    if best.kind is not Kind.ORR or unit not in {Unit.PERCENT, Unit.PROPORTION}:
+        return {}
+    limits = (best.ci_low, best.ci_high) if best.ci_level in {LEVEL, ""} else ("", "")
+    names = ("orr_reported", "orr_ci_low", "orr_ci_high")
+    return {name: _percent(text, unit) for name, text in zip(names, (best.value, *limits), strict=True)}
+
+
+def _percent(text: str, unit: Unit) -> str:
+    value = number_of(text)
+    if value is None:
+        return ""
+    if unit is Unit.PERCENT:
+        return text.strip().removesuffix("%").strip()
+    return f"{float(100 * value):.{max(0, len(text.partition('.')[2]) - 2)}f}"
+
+
+def _median(median: Candidate | None) -> dict[str, Any]:
+    """Return median PFS in months and its interval; "not_reached" only where the record says so."""
+    if median is None:
+        return {"pfs_status": "not_reported"}
+    printed = _months(median.value, median.unit)
+    low, high = (_months(each, median.unit) for each in (median.ci_low, median.ci_high))
+    level = median.ci_level in {LEVEL, ""}
+    return {
+        "pfs_median": printed,
+        "pfs_ci_low": low if level else "",
+        "pfs_ci_high": high if level and printed else "",
+        "pfs_n": median.n or "",
+        "pfs_status": "reached" if printed else "not_reached",
+    }
+
+
+def _months(text: str, unit: str) -> str:
+    """Return a time in months: as printed, or to the tenth where the unit is another."""
+    value = number_of(text)
+    months = None if value is None else in_months(value, unit)
+    if months is None or months <= 0:
+        return ""
+    return text.strip() if months == value else f"{float(months):.1f}"
+
+
+def _intracranial(cranial: Candidate | None) -> dict[str, Any]:
+    if cranial is None or cranial.responders is None:
+        return {}
+    return {"ic_n": cranial.n, "ic_responders": cranial.responders, "ic_assessor": cranial.assessor}
+
+
+def _note(
+    best: Candidate,
+    others: Sequence[Candidate],
+    median: Candidate | None,
+    cranial: Candidate | None,
+    study: Study,
+) -> str:
+    parts = [f"ORR: {best.pointer} ({best.title})"]
+    if median is not None:
+        parts.append(f"PFS: {median.pointer}")
+        if median.unit.strip().casefold() not in {"month", "months"}:
+            parts.append(f"median printed as {median.value} {median.unit}")
+    if cranial is not None:
+        measurable = EVALUABLE.search(f"{cranial.title} {cranial.population}")
+        parts.append(f"intracranial: {cranial.pointer}{'' if measurable else ', measurable lesions not stated'}")
+    if best.line_why:
+        parts.append(f"history from the {best.line_why}")
+    if best.n_source:
+        parts.append(f"n from the {best.n_source}")
+    for each in others:
+        reader = each.assessor or "reader not stated"
+        parts.append(f"also {each.value} {each.unit} of {each.n} ({reader}, outcome {each.outcome_index})")
+    linked = [reference.pmid for reference in study.references if reference.kind == "RESULT"]
+    if linked:
+        parts.append(f"sponsor names as results PMID {', '.join(dict.fromkeys(linked))}")
+    return "; ".join(parts)
+
+
+def _source(study: Study) -> dict[str, Any]:
+    linked = list(dict.fromkeys(each.pmid for each in study.references if each.kind == "RESULT"))
+    return {
+        "source_id": _source_id(study),
+        "kind": "registry",
+        "title": study.official_title.text or study.brief_title.text or study.nct_id,
+        "year": (study.results_posted or study.last_update)[:4],
+        "pmid": linked[0] if len(linked) == 1 else "",
+        "doi": "",
+        "url": f"{ADDRESS}{study.nct_id}",
+        "read": "full",
+    }
+
+
+def _source_id(study: Study) -> str:
+    return study.nct_id.lower()
+
+
+def _phase(study: Study) -> str:
+    digits = sorted({phase.text[-1] for phase in study.phases if phase.text.startswith("PHASE")})
+    return "/".join(digits)
+
+
+def _region(study: Study) -> str:
+    there = set(study.countries)
+    if len(there) == 1:
+        (only,) = there
+        return COUNTRIES.get(only, "europe" if only in EUROPE else only.casefold())
+    if not there:
+        return ""
+    return "asia" if there <= ASIA else "europe" if there <= EUROPE else "global"
+
+
+def _cutoff(best: Candidate) -> str:
+    for text in (best.title, best.time_frame, best.population):
+        if found := CUTOFF.search(text):
+            return f"{found[3]}-{MONTHS.index(found[2].lower()) + 1:02d}"
+    return ""
+
+
+def slug(text: str) -> str:
+    """Return a name of lower-case letters, digits and hyphens."""
+    words = re.findall(r"[a-z0-9]+", text.casefold())
+    return "-".join(words)[:LONGEST_SLUG].strip("-") or "cohort"

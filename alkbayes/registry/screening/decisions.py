@@ -1,0 +1,177 @@
+"""Decisions on all records of a folder, in a file that people edit and no later run overwrites."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from alkbayes.errors import RegistryError
+from alkbayes.registry.declarations import Protocol
+from alkbayes.registry.folder import SCREENING_FILE, Folder
+from alkbayes.registry.screening.rules import Decision, Screened, screen
+from alkbayes.registry.sheets import cell, read_sheet, write_sheet
+from alkbayes.registry.study import NCT_ID, Study, study_of
+from alkbayes.text.names import listed, quoted
+
+COLUMNS = ("nct_id", "decision", "rule", "reason", "evidence", "pointer", "decided_by", "note", "title")
+RULE, PERSON = "rule", "person"
+MADE_FILE = "screening.json"
+"""What the rules decided in the last run: a row that differs from it was edited by a person, whoever it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the file: a decision, who made it, and a person's note; `title` is there for readers."""
+
+    nct_id: str
+    decision: Decision
+    rule: str
+    reason: str
+    evidence: str
+    pointer: str
+    decided_by: str
+    note: str
+    title: str
+
+    def as_cells(self) -> dict[str, str]:
+        """Return the row as it is written."""
+        return {name: str(getattr(self, name)) for name in COLUMNS}
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """Decisions on the records of a folder.
+
+    Attributes
+    ----------
+    rows
+        One for each record, by number, and then rows of people for records that are no longer there.
+    overruled
+        Numbers of records on which a person decides otherwise than the rules.
+    gone
+        Numbers with a person's decision and without a record.
+    """
+
+    rows: tuple[Row, ...]
+    overruled: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+    @property
+    def here(self) -> tuple[Row, ...]:
+        """Rows of the records that are there."""
+        return tuple(row for row in self.rows if row.nct_id not in self.gone)
+
+    def numbers(self, *decisions: Decision) -> tuple[str, ...]:
+        """Return the numbers of the records with one of the decisions."""
+        return tuple(row.nct_id for row in self.here if row.decision in decisions)
+
+
+def screen_folder(folder: Folder, protocol: Protocol) -> Screening:
+    """Screen every record, keep what people decided, and write the file.
+
+    Raises
+    ------
+    RegistryError
+        If a record or the file cannot be read. The file stays as it was.
+    """
+    numbers = folder.numbers()
+    found = []
+    for number in numbers:
+        document, _ = folder.read(number)
+        found.append(_judged(study_of(document), protocol))
+    return keep_people(folder, found)
+
+
+def keep_people(folder: Folder, found: Iterable[Row]) -> Screening:
+    """Write the file with the rows of the rules, except where a person has decided."""
+    path = folder.file(SCREENING_FILE)
+    people = _of_people(path, folder.read_json(MADE_FILE) or {}) if path.exists() else {}
+    rows, overruled, made = [], [], {}
+    for row in found:
+        made[row.nct_id] = _kept(row)
+        person = people.pop(row.nct_id, None)
+        if person is not None and person.decision != row.decision:
+            overruled.append(row.nct_id)
+        rows.append(row if person is None else person)
+    write_sheet(path, COLUMNS, (tuple(row.as_cells().values()) for row in [*rows, *people.values()]))
+    folder.write_json(MADE_FILE, {"schema": 1, "rows": made})
+    return Screening((*rows, *people.values()), tuple(overruled), tuple(people))
+
+
+def read_screening(folder: Folder) -> Screening | None:
+    """Return the decisions in a folder; None if it was not screened.
+
+    Raises
+    ------
+    RegistryError
+        If the file is not what it should be; the message names the line.
+    """
+    path = folder.file(SCREENING_FILE)
+    if not path.exists():
+        return None
+    rows = _read(path)
+    numbers = set(folder.numbers())
+    if missing := sorted(numbers - set(rows)):
+        raise RegistryError(f"{path}: has no row for {listed(missing)}. Screen again: alkbayes registry screen.")
+    return Screening(tuple(rows.values()), gone=tuple(sorted(set(rows) - numbers)))
+
+
+def _judged(study: Study, protocol: Protocol) -> Row:
+    """Return the row of the rules for a study."""
+    made: Screened = screen(study, protocol)
+    children = made.decision is not Decision.EXCLUDE and any(age.text == "CHILD" for age in study.ages)
+    faults = f"{len(study.faults)} values of a wrong type passed over: {study.faults[0]}" if study.faults else ""
+    notes = ["children may take part too"] if children else []
+    return Row(
+        nct_id=study.nct_id,
+        decision=made.decision,
+        rule=made.rule,
+        reason=made.reason,
+        evidence=" | ".join(each.text for each in made.evidence),
+        pointer=" | ".join(each.pointer for each in made.evidence),
+        decided_by=RULE,
+        note="; ".join(filter(None, [*notes, faults])),
+        title=study.brief_title.text[:200],
+    )
+
+
+def _kept(row: Row) -> dict[str, str]:
+    """Return what of a row of the rules tells whether a person has edited it."""
+    return {name: cell(value) for name, value in row.as_cells().items() if name in {"decision", "reason", "note"}}
+
+
+def _of_people(path: Path, made: Mapping[str, Any]) -> dict[str, Row]:
+    """Return the rows that a person has decided: those that say so, and those that differ from what rules wrote."""
+    before = made.get("rows", {})
+    people = {}
+    for number, row in _read(path).items():
+        was = before.get(number)
+        if row.decided_by == PERSON or was is None or _kept(row) != was:
+            people[number] = replace(row, decided_by=PERSON)
+    return people
+
+
+def _read(path: Path) -> dict[str, Row]:
+    """Return the rows of the file by number."""
+    rows: dict[str, Row] = {}
+    for line, cells in read_sheet(path, COLUMNS[:2]):
+        number, decision = cells["nct_id"].upper(), cells["decision"].lower()
+        if not NCT_ID.fullmatch(number):
+            raise RegistryError(
+                f"{path}, line {line}, column nct_id: found {quoted(number)}; allowed: NCT and 8 digits."
+            )
+        if number in rows:
+            raise RegistryError(f"{path}, line {line}: {number} has two rows. Delete one.")
+        if decision not in set(Decision):
+            raise RegistryError(
+                f"{path}, line {line}, column decision: found {quoted(cells['decision'])}; allowed: "
+                f"{', '.join(Decision)}."
+            )
+        decided = cells.get("decided_by", PERSON).lower()
+        if decided not in {RULE, PERSON}:
+            decided = PERSON
+        rule, reason, evidence, pointer, note, title = (
+            cells.get(name, "") for name in ("rule", "reason", "evidence", "pointer", "note", "title")
+        )
+        rows[number] = Row(number, Decision(decision), rule, reason, evidence, pointer, decided, note, title)
+    return rows
