@@ -58,10 +58,10 @@ class Strategy(Record):
     """One request of a search; fields that are given are joined by AND, in the registry's own syntax."""
 
     name: Slug
-    condition: Text | None = None
-    intervention: Text | None = None
-    term: Text | None = None
-    titles: Text | None = None
+    condition: Text | None = Field(default=None, description="a text that is not empty")
+    intervention: Text | None = Field(default=None, description="a text that is not empty")
+    term: Text | None = Field(default=None, description="a text that is not empty")
+    titles: Text | None = Field(default=None, description="a text that is not empty")
     why: Text
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.errors import RegistryError
@@ -192,12 +193,10 @@ class Service:
         if self._client is None:
             import httpx2
 
-            from alkbayes import __version__
-
             address = httpx2.URL(self.base)
             if address.scheme != "https" and address.host not in LOOPBACK:
                 raise RegistryError(f"{self.base}: found {address.scheme}; allowed: https.")
-            agent = f"alkbayes/{__version__} (systematic review; one request a second)"
+            agent = f"alkbayes/{version('alkbayes')} (systematic review; one request a second)"
             self._client = httpx2.Client(
                 timeout=TIME_LIMIT,
                 follow_redirects=False,

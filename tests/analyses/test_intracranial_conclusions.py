@@ -47,6 +47,7 @@ def said(*rows: list[dict[str, Any]], **more: Any) -> list[str]:
         scaling=more.get("scaling", scaling()),
         left_out=more.get("left_out", {}),
         carried_by=("Carried.",),
+        interval_prob=0.95,
     )
     return conclusions(analysis)
 
@@ -201,7 +202,7 @@ def test_what_the_joint_model_changes_and_leaves_out() -> None:
         cohort_of=np.array([0, 2]),
     )
     draws = SimpleNamespace(rho=np.linspace(-1, 1, 4001).reshape(1, -1))
-    found = SimpleNamespace(correlation=correlation(median=-0.2), joint=joint, draws=draws)
+    found = SimpleNamespace(correlation=correlation(median=-0.2), joint=joint, draws=draws, interval_prob=0.95)
     first, leaning, _, consequences, better, all_, generation, overlap = joint_conclusions(found, beside, gap)
     assert first.startswith("Correlation of the deviations: uniform on −1 to 1 before (SD 0.58); after, −0.20 (")
     # The distribution function of LKJ(2) is (2 + 3 rho - rho^3) / 4, which is 0.975 at 0.81.

@@ -1,4 +1,4 @@
-"""What an outcome measure is about, by its words and unit: the classifier whose accuracy docs/tutorials/start-a-review.md states."""
+"""What an outcome measure is about, by its words and unit: the classifier whose accuracy the docs state."""
 
 import re
 from dataclasses import dataclass

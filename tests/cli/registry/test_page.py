@@ -1,4 +1,4 @@
-"""docs/tutorials/start-a-review.md: the commands that it shows run, on a registry of this machine, and say what the page says."""
+"""The page on starting a review: its commands run, on a registry of this machine, and say what the page says."""
 
 import importlib.util
 import json

@@ -173,7 +173,7 @@ def test_every_built_trial_of_the_review_is_kept_and_every_other_left_out(
 def test_no_trial_of_the_bundled_table_is_excluded(
     protocol: Protocol, built: dict[str, dict[str, Any]], table: dict[str, dict[str, Any]]
 ) -> None:
-    """The recall that docs/tutorials/start-a-review.md states: 34 of 38 trials included, 4 left to a person, none lost."""
+    """The recall that the docs state: 34 of 38 trials included, 4 left to a person, none lost."""
     wanted = {number for number in read_evidence().frame["registry_id"] if number.startswith("NCT")}
     records = built | table
     assert wanted <= set(records)
