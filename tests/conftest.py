@@ -182,7 +182,12 @@ def fewer_draws() -> Callable[[], contextlib.AbstractContextManager[None]]:
     @contextlib.contextmanager
     def lasting() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            for module in ("analyses.intracranial", "analyses.resistance", "inference.fit", "sensitivity.refit"):
+            for module in (
+                "analyses.intracranial",
+                "analyses.resistance",
+                "inference.fit",
+                "sensitivity_analysis.refit",
+            ):
                 patch.setattr(f"alkbayes.{module}.SamplerSettings", partial(SamplerSettings, draws=250))
             yield
 

@@ -141,6 +141,7 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
                 "se": 7.77,
                 "p": 30.2,
                 "good_k": 0.7,
+                "interval_prob": 0.95,
                 "verdict": ["1 of 63 cohorts does not fit."],
                 "cohorts": [
                     {"cohort_id": "odd", "responders": 1, "n": 20, "observed": 0.05, "p": 0.0004, "outlying": True}
@@ -172,6 +173,7 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
                 "verdict": ["alike"],
                 "cautions": ["few trials"],
                 "weights_by": "trial",
+                "interval_prob": 0.95,
                 "elpd": [
                     {"left_out": "cohort", "run": "a", "elpd": -231.86, "se": 7.77, "p": 30.2, "difference": 0.0}
                     | {"difference_se": 0.0, "weight": 1.0},

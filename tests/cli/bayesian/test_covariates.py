@@ -99,6 +99,7 @@ def test_the_run_has_the_slopes_and_the_cohorts_that_were_fitted(run: Path) -> N
         ("age", "70 vs 60 (per 10 years)", "the patients of all cohorts"),
         ("age:line", "70:naive vs 60:naive (per 10 years)", "the patients with line naive"),
         ("age:line", "70:pretreated vs 60:pretreated (per 10 years)", "the patients with line pretreated"),
+        ("age:line", "pretreated vs naive (difference of slopes, per 10 years)", "the patients of all cohorts"),
     }
     assert {row["group"] for row in document["pooled"]} == {"all", "line"}
     assert "age" in (run / "cohorts.csv").read_text(encoding="utf-8").splitlines()[0]

@@ -47,7 +47,7 @@ def test_json_is_one_document_of_the_promised_records() -> None:
     assert result.exit_code == 0
     assert result.stderr == ""
     document = json.loads(result.stdout)
-    assert list(document) == ["pooled", "note"]
+    assert list(document) == ["interval_prob", "pooled", "note"]
     none = "63 cohorts come from 42 trials; none of these methods allows for that, as glmm-ml-trials does."
     assert document["note"] == none
     assert len(document["pooled"]) == 9 * len(DEFAULT_METHODS)
@@ -60,7 +60,7 @@ def test_json_is_one_document_of_the_promised_records() -> None:
 
 def test_all_is_every_method_and_where_they_disagree() -> None:
     document = json.loads(run("--json", "--all", "--by", "line").stdout)
-    assert list(document) == ["pooled", "disagreements", "note"]
+    assert list(document) == ["interval_prob", "pooled", "disagreements", "note"]
     assert [record["method"] for record in document["pooled"][: len(PoolingMethod)]] == list(PoolingMethod)
     assert len(document["pooled"]) == 4 * len(PoolingMethod)
     assert all(record["estimate"] is not None for record in document["pooled"])

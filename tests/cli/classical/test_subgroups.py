@@ -25,7 +25,7 @@ def test_json_is_one_document_of_levels_and_tests(alkbayes: Command) -> None:
     result = alkbayes("subgroups", "line", "--method", "glmm-ml", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     document = json.loads(result.stdout)["subgroups"]
-    assert list(document) == ["column", "method", "scale", "levels", "tests", "left_out"]
+    assert list(document) == ["column", "method", "scale", "interval_prob", "levels", "tests", "left_out"]
     assert len(document["levels"]) == 6
     expected = subgroups(read_evidence(), "line", method=PoolingMethod.GLMM_ML, shared_tau2=True)
     shared = [row for row in document["levels"] if row["heterogeneity"] == "shared"]

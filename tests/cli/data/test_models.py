@@ -124,7 +124,7 @@ def test_a_column_that_the_bundled_table_does_not_have(here: Path) -> None:
     result = run("models", "mine.toml")
     assert (result.exit_code, result.stdout) == (0, text)
     assert result.stderr == (
-        "note: what the priors imply is left out: the bundled table has not all of line, ward, trial for each cohort. "
+        "note: what the priors imply is left out: the bundled table has not all of line, ward for each cohort. "
         "Give your table: --data FILE.\n"
     )
     assert json.loads(run("models", "mine.toml", "--json").stdout)["prior_implications"] is None

@@ -31,8 +31,5 @@ def test_no_output_says_95_at_another_level(alkbayes: Command, command: tuple[st
     assert "95 %" not in said.stdout
 
 
-def test_json_and_csv_say_the_level(alkbayes: Command) -> None:
+def test_json_says_the_level(alkbayes: Command) -> None:
     assert json.loads(alkbayes("pool", "--level", "90", "--json").stdout)["interval_prob"] == 0.9
-    heading, *rows = alkbayes("influence", "--level", "0.8", "--csv").stdout.splitlines()
-    assert heading.endswith(",interval_prob")
-    assert all(row.endswith(",0.8") for row in rows)
