@@ -77,6 +77,11 @@ def commands_page() -> str:
         parts += [f"## {panel}\n"]
         for name in modules:
             parts += _command(name, group.commands[name])
+    for name, inner in group.commands.items():
+        if commands := getattr(inner, "commands", {}):
+            parts += [f"## {name.capitalize()}\n\n{_prose(inner.help.strip())}\n"]
+            for each, command in commands.items():
+                parts += _command(f"{name} {each}", command)
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -57,7 +57,17 @@ def test_json_is_one_document(alkbayes: Command, run: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     document = json.loads(result.stdout)["sensitivity"]
     assert list(document) == [
-        *("run", "model", "over_own", "effects", "power_scaling", "alternatives", "largest", "conclusions")
+        *(
+            "run",
+            "model",
+            "interval_prob",
+            "over_own",
+            "effects",
+            "power_scaling",
+            "alternatives",
+            "largest",
+            "conclusions",
+        )
     ]
     assert [row["alternative"] for row in document["alternatives"]] == ["main", "main model again", *NAMES]
     statuses = {row["alternative"]: row["status"] for row in document["alternatives"]}
