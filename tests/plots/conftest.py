@@ -67,7 +67,7 @@ def alternatives(run: SimpleNamespace, fewer_draws: Callable[[], AbstractContext
     """Of the default model's run: two alternatives of a family and one that lacks a level, kept in its folder."""
     with fewer_draws():
         records = grid_records(run_grid(run.fit, names=ALTERNATIVES, workers=1))
-    keep_analysis(run.folder, "sensitivity", {"sensitivity": {"alternatives": records}})
+    keep_analysis(run.folder, "sensitivity", {"sensitivity": {"interval_prob": 0.95, "alternatives": records}})
     return records
 
 

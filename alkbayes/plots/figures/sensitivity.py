@@ -122,8 +122,8 @@ def sensitivity(
     contrasted = any(panel.table == CONTRAST for panel in panels)
     differences = [caption.outcome.not_randomised(trials)] if contrasted else []
     notes = foot_lines((READING, *differences, *_failed(alternatives), *caption.notes), DOUBLE_MM)
-    key = _key(alternatives, caption.level)
-    head, foot = head_mm(caption), key_mm([text for _, text in key], WIDTH_MM) + foot_mm(notes)
+    words = [text for _, text in _key(alternatives, caption.level)]
+    head, foot = head_mm(caption), key_mm(words, WIDTH_MM) + foot_mm(notes)
     pages = _pages(panels, TALLEST_MM - head - foot)
     figures = []
     for place, page in enumerate(pages, 1):
@@ -135,7 +135,7 @@ def sensitivity(
         for panel in page:
             _draw(figure, panel, top, caption.level)
             top += panel.height + APART_MM
-        write_key(figure, MARGIN_MM, head + height, WIDTH_MM, key)
+        write_key(figure, MARGIN_MM, head + height, WIDTH_MM, _key(alternatives, caption.level))
         write_foot(figure, notes)
         figures.append(figure)
     return figures
