@@ -112,18 +112,17 @@ class WordRule(Record):
 
     `words` must be found in one of the places `where`; found in `weakly` alone, a person decides; else `otherwise`.
     With `forbidden` they must not be found in `where`: if they are, `otherwise` decides. `but_not` is taken out of the
-    text first: negations, other
-    meanings. Instead of `words`, the names of the protocol's agents may be looked for.
+    text first: negations, other meanings. Instead of `words`, the names of the protocol's agents may be looked for.
     """
 
     kind: Literal["words"]
     id: Slug
     words: Patterns = ()
-    agents: bool = False
+    agents: bool = Field(default=False, description="true or false")
     but_not: Patterns = ()
     where: Places
     weakly: Places = ()
-    forbidden: bool = False
+    forbidden: bool = Field(default=False, description="true or false")
     otherwise: Annotated[Literal["exclude", "unclear"], Field(description='"exclude" or "unclear"')] = "exclude"
     reason: Text
     why: Text
@@ -142,7 +141,7 @@ class Agent(Record):
     """An agent of the review: every name of it, the generation, and the class that results are stratified on."""
 
     names: Annotated[Texts, Field(min_length=1)]
-    generation: str = ""
+    generation: str = Field(default="", description="a text")
     regimen_class: Annotated[str, Field(alias="class", description="a text")] = ""
 
     @cached_property
@@ -154,8 +153,8 @@ class Agent(Record):
 class History(Record):
     """Words that tell a group's treatment history; the first that match decide."""
 
-    line: str = ""
-    prior: str = ""
+    line: str = Field(default="", description="a text")
+    prior: str = Field(default="", description="a text")
     words: Annotated[Patterns, Field(min_length=1)]
 
     @cached_property
@@ -171,7 +170,7 @@ class Protocol(Record):
     name: Slug
     question: Text
     rule: Annotated[tuple[Rule, ...], Field(strict=False, min_length=1, description="one table or more")]
-    agents: dict[str, Agent]
+    agents: dict[str, Agent] = Field(description="tables by agent")
     history: Annotated[tuple[History, ...], Field(strict=False, description="a list of tables")] = ()
     not_of_population: Patterns = ()
 

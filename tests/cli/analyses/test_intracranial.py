@@ -83,7 +83,18 @@ def test_the_tables_fit_a_terminal_of_80_columns(document: dict[str, Any], monke
 
 def test_the_document_has_every_table_as_proportions(document: dict[str, Any]) -> None:
     assert list(document) == [
-        *("rates", "contrasts", "power_scaling", "left_out", "conclusions", "notes", "caveat", "joint", "failures"),
+        *(
+            "interval_prob",
+            "rates",
+            "contrasts",
+            "power_scaling",
+            "left_out",
+            "conclusions",
+            "notes",
+            "caveat",
+            "joint",
+        ),
+        "failures",
     ]
     assert document["joint"] is None
     sides = list(dict.fromkeys(row["side"] for row in document["rates"]))
