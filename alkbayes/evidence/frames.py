@@ -34,6 +34,8 @@ def table_of_frame(frame: pd.DataFrame, name: str) -> Table:
     """Return a data frame as a table; a named index becomes the first column."""
     if any(label is not None for label in frame.index.names):
         frame = frame.reset_index()
+    if frame.shape[1] == 0:
+        raise EvidenceError(f"{name} has no columns; allowed: one row for each cohort, with its two counts.")
     header = Record(0, tuple(str(column).strip() for column in frame.columns))
     columns = [list(map(_text, frame.iloc[:, place])) for place in range(frame.shape[1])]
     rows = zip(*columns, strict=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alkbayes.alk.levels import STRATA
-from alkbayes.errors import EvidenceError
+from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.files import file_name, read_bytes, read_records
 from alkbayes.evidence.frames import as_csv, table_of_frame
 from alkbayes.evidence.naming import COHORT, EXPECTED, TRIAL, absent_faults, named
@@ -220,6 +220,11 @@ def read_evidence(
     UsageError
         If the selection does not fit the table.
     """
+    if table is not None and not isinstance(table, Path | str | pd.DataFrame | TableSource):
+        raise UsageError(
+            f"found {type(table).__name__}; allowed: a data frame, the path of a table; none for the bundled one.",
+            parameter="data",
+        )
     if isinstance(table, TableSource):
         path, content = table.path, table.content
         columns, sheet = columns or table.columns, sheet or table.sheet

@@ -195,7 +195,7 @@ class Regression(Displayed):
 
 def pool(
     data: Data = None,
-    by: Sequence[str | tuple[str, str]] = (),
+    by: str | Sequence[str | tuple[str, str]] = (),
     *,
     methods: Iterable[str] = DEFAULT_METHODS,
     outcome: Model | Outcome | None = None,
@@ -212,7 +212,7 @@ def pool(
     data
         A data frame; the path of a table; a table already read; None for the bundled one.
     by
-        Columns, or pairs of columns, to group by beside the whole table.
+        Column, or columns and pairs of columns, to group by beside the whole table.
     methods
         Names of methods, as `alkbayes pool` has them.
     outcome
@@ -240,7 +240,9 @@ def pool(
     evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
     chosen = [method_named(name) for name in methods]
     prob = checked_level(level)
-    table = classical.pool_table(evidence, by=list(by) or None, methods=chosen, prob=prob)
+    table = classical.pool_table(
+        evidence, by=[by] if isinstance(by, str) else list(by) or None, methods=chosen, prob=prob
+    )
     return Pooling(evidence, table, prob)
 
 
@@ -290,7 +292,7 @@ def subgroups(
 
 def regress(
     data: Data,
-    moderators: Sequence[str],
+    moderators: str | Sequence[str],
     *,
     method: str = METHOD,
     levels: Collection[str] = (),
@@ -339,7 +341,7 @@ def regress(
     return Regression(
         classical.regress(
             evidence,
-            moderators,
+            [moderators] if isinstance(moderators, str) else moderators,
             method=method_named(method),
             levels=levels,
             references=references,

@@ -151,6 +151,12 @@ def test_sensitivity_and_comparison_are_those_of_the_commands(fit: Fit, run: Pat
     assert csv(compared.elpd) == printed("compare", str(run), str(other.folder), "--csv")
 
 
+def test_one_column_may_be_a_text(table: pd.DataFrame) -> None:
+    assert csv(ab.pool(table, "treatment", **NAMES).table) == csv(ab.pool(table, ["treatment"], **NAMES).table)
+    one, several = (ab.regress(table, asked, **NAMES) for asked in ("treatment", ["treatment"]))
+    assert csv(one.coefficients) == csv(several.coefficients)
+
+
 def test_a_table_read_once_serves_every_function(table: pd.DataFrame, fit: Fit) -> None:
     evidence = ab.read_evidence(table, **NAMES)
     assert csv(ab.fit(evidence, MODEL, engine="quadrature").pooled) == csv(fit.pooled)
@@ -264,5 +270,10 @@ def test_wrong_settings(table: pd.DataFrame, fit: Fit) -> None:
         ab.compare({"a": fit})
     with pytest.raises(UsageError, match="null: found 1; allowed: a proportion above 0 and below 1"):
         ab.predict(fit, {}, n=10, null=1.0)
+    for wrong in ([1, 2], [], {"n": [1]}, 3):
+        with pytest.raises(UsageError, match=r"data: found \w+; allowed: a data frame, the path of a table"):
+            ab.pool(wrong)  # type: ignore[arg-type]
+    with pytest.raises(EvidenceError, match="the data frame has no columns"):
+        ab.read_evidence(pd.DataFrame())
     with pytest.raises(EvidenceError, match="the data frame"):
         ab.pool(table, responders="nobody", n="total")

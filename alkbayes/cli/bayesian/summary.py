@@ -29,7 +29,7 @@ def command(
 
     --csv prints the rates of --at; the run's folder has the other tables.
 
-    Example: alkbayes summary runs/by-age-20261122-101500 --at "age=50,60,70"
+    Example: alkbayes summary runs/line-generation-20261122-101500 --above 50
     """
     from alkbayes.runs.run import read_run_at
 

@@ -95,7 +95,7 @@ def command(
 
     With --at, --csv prints the rates at these values in place of the coefficients.
 
-    Example: alkbayes regress line "age*regimen_class" --reference line=pretreated --at age=50,60
+    Example: alkbayes regress line regimen_class --reference line=pretreated --method glmm-ml
     """
     check_format(json_=json_, csv=csv)
     prob = interval_prob(level)

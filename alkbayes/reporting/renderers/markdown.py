@@ -137,7 +137,7 @@ def _forest(block: Forest, _figures: str) -> Iterator[str]:
     """Yield the cohorts as a table, in percent."""
     names = [name for name, _ in block.filters]
     headings = [
-        *("cohort", *names, "/".join(block.counts)),
+        *("cohort", *map(escaped, names), "/".join(map(escaped, block.counts))),
         *(f"observed (exact {block.level} %)", f"given all cohorts ({block.level} % credible)"),
     ]
     rows = []
