@@ -12,9 +12,9 @@ column, are weighted by the evidence, and for each left-out cohort also by the i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +123,14 @@ class Unexamined:
     reason: Reason
     count: int
     cohorts: int
+
+
+def columns_left_out(fit: "Fit") -> dict[str, list[dict[str, Any]]]:
+    """Return the columns outside a model as JSON values: those that would improve it, and those not examined."""
+    return {
+        "unnamed": [asdict(each) for each in unnamed_columns(fit)],
+        "unexamined": [asdict(each) for each in unexamined_columns(fit)],
+    }
 
 
 def unnamed_columns(fit: "Fit") -> tuple[Unnamed, ...]:

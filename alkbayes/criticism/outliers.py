@@ -121,6 +121,15 @@ def _new_unit(design: Design) -> Design:
     return replace(design, group=term) if design.cohort is None else replace(design, cohort=term)
 
 
+def fit_record(fit: Fit) -> dict[str, Any]:
+    """Return what a kept analysis of a fit is about, as JSON values."""
+    return {
+        "model": fit.spec.name,
+        "engine": str(fit.provenance.engine),
+        "evidence": {"source": fit.evidence.source, "cohorts": fit.evidence.cohorts, "sha256": fit.evidence.sha256},
+    }
+
+
 def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> dict[str, Any]:
     """Return the results of leaving out each cohort, with the verdict, as JSON values.
 

@@ -3,7 +3,7 @@
 import shlex
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from alkbayes.alk.levels import DEFAULT_MODEL
-from alkbayes.criticism.confounding import unexamined_columns, unnamed_columns
+from alkbayes.criticism.confounding import columns_left_out
 from alkbayes.errors import AlkbayesWarning, ConvergenceWarning, RunError, UsageError
 from alkbayes.estimates.exceedance import exceedance_table
 from alkbayes.estimates.results import Results, results_of
@@ -30,7 +30,7 @@ from alkbayes.presentation.tables import Part, Sentence
 from alkbayes.runs.analyses import keep_analysis
 from alkbayes.runs.command import refit_command
 from alkbayes.runs.run import MODEL_FILE, free_run_folder, read_fit, read_run, write_run
-from alkbayes.spec.default_model import default_model
+from alkbayes.spec.default_model import default_model, usual_standard
 from alkbayes.vocabulary import INTERVAL_PROB, Standard
 
 if TYPE_CHECKING:
@@ -120,12 +120,8 @@ class Fit(Displayed):
 
     @cached_property
     def _document(self) -> "FitDocument":
-        unlisted = {
-            "chosen": self.chosen,
-            "unnamed": [asdict(each) for each in unnamed_columns(self.posterior)],
-            "unexamined": [asdict(each) for each in unexamined_columns(self.posterior)],
-        }
-        return cast("FitDocument", self.results.document | unlisted)
+        added = {"chosen": self.chosen, **columns_left_out(self.posterior)}
+        return cast("FitDocument", self.results.document | added)
 
     def to_dict(self) -> "FitDocument":
         """Return everything but the cohorts as JSON values: what `alkbayes fit --json` prints, but for the run."""
@@ -235,9 +231,7 @@ def fit(
     settings = SamplerSettings(seed=random_seed, chains=chains, draws=draws, tune=tune)
     prob = checked_level(level)
     drawn_by = _choice(Engine, engine, "engine")
-    # A named model keeps the rows it always had, except the default model, whose rows are meant for comparison.
-    usual = Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN
-    over = usual if standard is None else _choice(Standard, standard, "standard")
+    over = usual_standard(model) if standard is None else _choice(Standard, standard, "standard")
     names = Names(cohort, trial, responders, n)
     chosen = default_model(table_of(data, names, ORR).frame) if model is None else None
     named: Model = chosen.name if chosen is not None else cast("Model", model)
@@ -277,7 +271,8 @@ def open_run(folder: str | PathLike[str]) -> Fit:
         If this is not a finished run, or a file of it is missing or changed.
     """
     place = Path(folder)
-    return Fit(read_fit(place), (place / MODEL_FILE).read_bytes(), read_run(place).get("chosen"), place)
+    document = read_run(place)
+    return Fit(read_fit(place, document), (place / MODEL_FILE).read_bytes(), document.get("chosen"), place)
 
 
 def save_run(fit: Fit, folder: str | PathLike[str] | None = None) -> Fit:

@@ -18,7 +18,7 @@ from alkbayes.evidence.table import trial_labels
 from alkbayes.library.display import Displayed
 from alkbayes.library.evidence import Data, Names, checked_level, outcome_of, table_of
 from alkbayes.library.models import Model
-from alkbayes.presentation.pooling import pool_rows
+from alkbayes.presentation.pooling import note_marks, pool_rows
 from alkbayes.presentation.regression import coefficient_rows
 from alkbayes.presentation.subgroups import HEADINGS, level_rows
 from alkbayes.presentation.tables import Part, Sentence, value_columns
@@ -77,8 +77,7 @@ class Pooling(Displayed):
 
     def _parts(self) -> Iterator[Part]:
         rows = records(self.table)
-        notes = dict.fromkeys(row["note"] for row in rows if row["note"])
-        marks = {note: f"[{place}]" for place, note in enumerate(notes, 1)}
+        marks = note_marks(rows)
         yield pool_rows(rows, marks, self.evidence.outcome.declared, prob=self.level)
         yield from (Sentence(f"{mark} {note}") for note, mark in marks.items())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alkbayes.criticism import comparison, diagnosis, predictive
 from alkbayes.criticism.loo_cohorts import CohortsLeftOut, leave_one_cohort_out
-from alkbayes.criticism.outliers import outlier_record, outlier_table
+from alkbayes.criticism.outliers import fit_record, outlier_record, outlier_table
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.library.bayesian import Fit, kept_with
 from alkbayes.library.display import Displayed
@@ -221,12 +221,7 @@ class LeaveOneOut(_OfFit):
     def to_dict(self) -> dict[str, Any]:
         """Return what `alkbayes outliers --json` prints of it."""
         fit = self.fit.posterior
-        subject = {
-            "model": fit.spec.name,
-            "engine": str(fit.provenance.engine),
-            "evidence": {"source": fit.evidence.source, "cohorts": fit.evidence.cohorts, "sha256": fit.evidence.sha256},
-        }
-        return {"outliers": subject | outlier_record(fit, self.analysis, self.cohorts)}
+        return {"outliers": fit_record(fit) | outlier_record(fit, self.analysis, self.cohorts)}
 
     def _parts(self) -> Iterator[Part]:
         yield from self._warning()

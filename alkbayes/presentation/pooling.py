@@ -19,6 +19,12 @@ def number_headings(prob: float) -> tuple[str, ...]:
     return "rate, %", f"{level_text(prob)} CI", "prediction", "tau²", "I², %"
 
 
+def note_marks(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the mark of each note on some rows, such as "[1]"."""
+    notes = dict.fromkeys(row["note"] for row in rows if row["note"])
+    return {note: f"[{place}]" for place, note in enumerate(notes, 1)}
+
+
 def pool_rows(
     rows: Sequence[Row], marks: Mapping[str, str], declared: Declared = NOTHING, *, prob: float
 ) -> ReaderTable:

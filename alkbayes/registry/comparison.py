@@ -5,7 +5,7 @@ the result: another cut, another reader, other participants.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -27,10 +27,6 @@ from alkbayes.text.names import plain
 
 ORR, PFS = "orr", "pfs_median"
 KINDS = {ORR: frozenset({Kind.ORR, Kind.BEST_RESPONSE}), PFS: frozenset({Kind.PFS_MEDIAN})}
-COLUMNS = (
-    *("nct_id", "trial", "cohort_id", "group_title", "measure", "verdict", "table_value", "registry_value", "table_n"),
-    *("registry_n", "table_assessor", "registry_assessor", "why", "pointer"),
-)
 
 
 class Verdict(StrEnum):
@@ -68,6 +64,10 @@ class Difference:
     def as_row(self) -> dict[str, Any]:
         """Return the row as it is written."""
         return asdict(self) | {"verdict": str(self.verdict)}
+
+
+COLUMNS = tuple(field.name for field in fields(Difference))
+"""Columns of the comparison as it is written."""
 
 
 type Row = Mapping[str, str]

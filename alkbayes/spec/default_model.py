@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alkbayes.alk.levels import DEFAULT_MODELS, LEVELS
+from alkbayes.alk.levels import DEFAULT_MODEL, DEFAULT_MODELS, LEVELS
 from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.text.names import listed, quoted
 from alkbayes.text.wording import counted, joined
-from alkbayes.vocabulary import in_order
+from alkbayes.vocabulary import Standard, in_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,14 @@ def default_model(frame: "pd.DataFrame") -> Chosen:
         # The reason against the richest model suffices; poorer ones lack nothing else.
         missing = missing or lacks
     raise AssertionError("the last of the default models has no effect")
+
+
+def usual_standard(model: object) -> Standard:
+    """Return the patients that rows are averaged over where nobody says; `model` is None for the default one.
+
+    A named model keeps the rows it always had, except the default model, whose rows are meant for comparison.
+    """
+    return Standard.SAME if model is None or model == DEFAULT_MODEL else Standard.OWN
 
 
 def _lack(frame: "pd.DataFrame", column: str) -> str:

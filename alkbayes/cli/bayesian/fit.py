@@ -94,7 +94,7 @@ def command(
     from alkbayes.evidence.table import read_evidence
     from alkbayes.model.covariates import stated_cohorts
     from alkbayes.runs.run import check_place, free_run_folder, write_run
-    from alkbayes.spec.default_model import default_model
+    from alkbayes.spec.default_model import default_model, usual_standard
     from alkbayes.spec.schema import model_path, read_spec
 
     # Input errors are found before any heavy import, let alone sampling.
@@ -107,8 +107,7 @@ def command(
     model_file = path.read_bytes()
     evidence = stated_cohorts(spec, read_evidence(data, needed=spec.needed, outcome=spec.outcome))
     check_place(out or free_run_folder(spec.name, now=started))
-    # A named model keeps the rows it always had, except the default model, whose rows are meant for comparison.
-    standard = standard or (Standard.SAME if model in (None, DEFAULT_MODEL) else Standard.OWN)
+    standard = standard or usual_standard(model)
 
     from alkbayes.estimates.results import results_of
 
@@ -186,15 +185,10 @@ def _fitted(
 
 def _asked_for(fit: "Fit", limits: list[float], *, check: bool) -> dict[str, Any]:
     """Return parts of the document that take time: columns outside the model, and probabilities of exceeding limits."""
-    from dataclasses import asdict
-
-    from alkbayes.criticism.confounding import unexamined_columns, unnamed_columns
+    from alkbayes.criticism.confounding import columns_left_out
     from alkbayes.estimates.exceedance import exceedance_table
 
-    found: dict[str, Any] = {}
-    if check:
-        found["unnamed"] = [asdict(each) for each in unnamed_columns(fit)]
-        found["unexamined"] = [asdict(each) for each in unexamined_columns(fit)]
+    found: dict[str, Any] = dict(columns_left_out(fit)) if check else {}
     if limits:
         found["exceedance"] = records(exceedance_table(fit, limits))
     return found

@@ -1,7 +1,7 @@
 """`alkbayes outliers`: cohorts not predicted by a model, and the influence of each trial."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -44,12 +44,12 @@ def command(run: Run, by_trial: ByTrial = False, level: RunLevel = None, json_: 
 def _cohorts(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
     from alkbayes.cli.shared.progress import counted
     from alkbayes.criticism.loo_cohorts import leave_one_cohort_out
-    from alkbayes.criticism.outliers import outlier_record, outlier_table
+    from alkbayes.criticism.outliers import fit_record, outlier_record, outlier_table
 
     with counted("refitting without single cohorts") as progress:
         left_out = leave_one_cohort_out(fit, progress=progress)
     table = outlier_table(fit, left_out)
-    document = {"outliers": _subject(fit) | outlier_record(fit, left_out, table)}
+    document = {"outliers": fit_record(fit) | outlier_record(fit, left_out, table)}
     keep(run, "outliers", document)
     if json_:
         print_json(document)
@@ -64,6 +64,7 @@ def _cohorts(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
 def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
     from alkbayes.cli.shared.progress import counted
     from alkbayes.criticism.loo_trials import leave_one_trial_out, trials_to_leave_out
+    from alkbayes.criticism.outliers import fit_record
     from alkbayes.inference.importance.target import unsupported
 
     trials = trials_to_leave_out(fit)
@@ -75,7 +76,7 @@ def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
         )
     with counted("refitting without each trial") as progress:
         found = leave_one_trial_out(fit, progress=progress)
-    document = {"by_trial": _subject(fit) | found.to_dict()}
+    document = {"by_trial": fit_record(fit) | found.to_dict()}
     keep(run, "outliers-by-trial", document)
     if json_:
         print_json(document)
@@ -85,11 +86,3 @@ def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
         from alkbayes.presentation.outliers import trial_parts
 
         print_parts(console_for(fit.evidence), trial_parts(document["by_trial"]))
-
-
-def _subject(fit: "Fit") -> dict[str, Any]:
-    return {
-        "model": fit.spec.name,
-        "engine": str(fit.provenance.engine),
-        "evidence": {"source": fit.evidence.source, "cohorts": fit.evidence.cohorts, "sha256": fit.evidence.sha256},
-    }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from alkbayes.cli.shared.common import console_for, headline
 from alkbayes.cli.shared.output import print_markdown, print_text, say
 from alkbayes.cli.shared.reader import print_parts, print_table
-from alkbayes.presentation.pooling import disagreement_parts, number_headings, numbers, pair, pool_rows
+from alkbayes.presentation.pooling import disagreement_parts, note_marks, number_headings, numbers, pair, pool_rows
 from alkbayes.presentation.tables import ReaderTable, Sentence, Title
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class Sheet:
     @property
     def marks(self) -> dict[str, str]:
         """Mark of each note."""
-        notes = dict.fromkeys(row["note"] for row in self.rows if row["note"])
-        return {note: f"[{place}]" for place, note in enumerate(notes, 1)}
+        return note_marks(self.rows)
 
 
 def print_sheet(sheet: Sheet) -> None:
