@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from scipy.stats import spearmanr
 
 from alkbayes.inference.importance.approximation import STUDENT_WIDTH
 from alkbayes.likelihood.links import inverse, inverse_derivative
@@ -223,7 +222,8 @@ def _is_outcome(frame: "pd.DataFrame", numbers: Array) -> bool:
         return False
     if np.ptp(rates) == 0:
         return True
-    return not abs(float(spearmanr(numbers[known], rates).statistic)) < SAME_AS_RATE
+    ranks = frame.loc[known, []].assign(number=numbers[known], rate=rates).corr(method="spearman")
+    return not abs(float(ranks.loc["number", "rate"])) < SAME_AS_RATE
 
 
 def _numbers(cells: list[str]) -> Array | None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from arviz_stats.base import array_stats
 from numpy.typing import NDArray
 
 from alkbayes.estimates.rates import ERROR_COLUMNS, ErrorsOf
@@ -108,6 +107,8 @@ def worth_of(fit: Fit) -> Callable[[Array], Worth]:
                 bulk = float(means.var() / np.float64(found.mean) ** 2)
                 tail = min(float(share.var() / np.float64(error(share)) ** 2) for share in below)
                 return Worth(rhat=None, ess_bulk=bulk, ess_tail=tail, errors=found)
+            from arviz_stats.base import array_stats
+
             by_chain = means.reshape(shape)
             if draws.ndim == 1:
                 tail = float(array_stats.ess(by_chain, method="tail", prob=TAILS))
@@ -184,6 +185,9 @@ def share_below(draws: Array, value: float, mean_error: MeanError) -> tuple[floa
 
 def chain_error(fit: Fit) -> MeanError:
     """Return the error of a mean of chains, by their autocorrelation (Vehtari et al. 2021, doi:10.1214/20-BA1221)."""
+    # Here and not at the top: a fit by quadrature must not wait a second for it and SciPy's distributions.
+    from arviz_stats.base import array_stats
+
     shape = _shape(fit)
 
     def error(values: Array) -> float:
@@ -214,6 +218,8 @@ def cluster_error(proposal: NDArray[np.integer]) -> MeanError:
 
 def _errors_of_chains(draws: Array, *, prob: float) -> Errors:
     """Return ArviZ's errors of draws of shape (chain, draw)."""
+    from arviz_stats.base import array_stats
+
     quantiles = {
         name: float(array_stats.mcse(draws, method="quantile", prob=below))
         for name, below in zip(QUANTILES, _probs(prob), strict=True)

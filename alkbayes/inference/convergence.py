@@ -1,11 +1,10 @@
 """The convergence gate for posteriors."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-import arviz_stats as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -69,10 +68,12 @@ class Diagnostics:
     Attributes
     ----------
     rhat_max, rhat_max_parameter
-        Largest R-hat. Not judged for chains that are a random split of independent draws: it is then near 1 whatever
-        their quality.
+        Largest R-hat, and its parameter, "" without one. None for weighted draws, whose chains are a random split: it
+        would be near 1 whatever their quality.
     ess_bulk_min, ess_bulk_min_parameter, ess_tail_min, ess_tail_min_parameter
-        Smallest effective sample sizes.
+        Smallest effective sample sizes. For weighted draws, the number of independent draws with the same Monte Carlo
+        error of the mean, and of the probabilities below the 5 % and 95 % quantiles, with the copies of a draw as a
+        cluster.
     divergences
         Divergent transitions after tuning.
     ebfmi_min
@@ -83,7 +84,7 @@ class Diagnostics:
         All checks of the gate, passed or failed.
     """
 
-    rhat_max: float
+    rhat_max: float | None
     rhat_max_parameter: str
     ess_bulk_min: float
     ess_bulk_min_parameter: str
@@ -115,7 +116,9 @@ class Diagnostics:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Return the recorded diagnostics; NaN for a non-finite one that every engine has."""
-        everywhere = {name: _number(record[name]) for name in ("rhat_max", "ess_bulk_min", "ess_tail_min")}
+        everywhere = {name: _number(record[name]) for name in ("ess_bulk_min", "ess_tail_min")}
+        if record["divergences"] is not None:
+            everywhere["rhat_max"] = _number(record["rhat_max"])
         checks = tuple(Check(**(each | {"value": _number(each["value"])})) for each in record["checks"])
         kept = {name: value for name, value in record.items() if name not in {"converged", "failures"}}
         return cls(**(kept | everywhere | {"checks": checks}))
@@ -148,21 +151,54 @@ def diagnose(
         For draws weighted and resampled; None for chains.
     """
     limits = thresholds or Thresholds()
+    if pareto_k is None:
+        return _of_chains(posterior, sample_stats, limits)
+    proposals = sample_stats["proposal"].to_numpy()
+    bulk, tail = (_worst(found, largest=False) for found in _weighted_sizes(posterior, proposals))
+    checks = weight_checks(pareto_k, importance_ess, proposals, limits, thin_share=thin_share)
+    return Diagnostics(None, "", *bulk, *tail, None, None, pareto_k, importance_ess, checks)
+
+
+def _of_chains(posterior: xr.Dataset, sample_stats: xr.Dataset, limits: Thresholds) -> Diagnostics:
+    """Return ArviZ's diagnostics of chains."""
+    # Here and not at the top: a fit by quadrature must not wait a second for it and SciPy's distributions.
+    import arviz_stats as az
+
     # Constant chains have no variance to divide by; that gives NaN, which fails below.
     with np.errstate(invalid="ignore", divide="ignore"):
         rhat = _worst(az.rhat(posterior), largest=True)
         bulk = _worst(az.ess(posterior, method="bulk"), largest=False)
         tail = _worst(az.ess(posterior, method="tail", prob=TAILS), largest=False)
-    divergences = ebfmi = None
-    if pareto_k is None:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ebfmi = float(np.min(az.bfmi(sample_stats["energy"].to_numpy())))
-        divergences = int(sample_stats["diverging"].sum())
-        checks = _chain_checks(rhat, bulk, tail, divergences, ebfmi, limits)
-    else:
-        proposals = sample_stats["proposal"].to_numpy()
-        checks = weight_checks(pareto_k, importance_ess, proposals, limits, thin_share=thin_share)
-    return Diagnostics(*rhat, *bulk, *tail, divergences, ebfmi, pareto_k, importance_ess, checks)
+        ebfmi = float(np.min(az.bfmi(sample_stats["energy"].to_numpy())))
+    divergences = int(sample_stats["diverging"].sum())
+    checks = _chain_checks(rhat, bulk, tail, divergences, ebfmi, limits)
+    return Diagnostics(*rhat, *bulk, *tail, divergences, ebfmi, None, None, checks)
+
+
+def _weighted_sizes(posterior: xr.Dataset, proposals: NDArray[np.integer]) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return bulk and tail effective sample sizes of resampled draws, the copies of a proposal as a cluster."""
+    order = np.argsort(proposals, axis=None, kind="stable")
+    starts = np.flatnonzero(np.diff(proposals.ravel()[order], prepend=-1))
+
+    def sizes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        centred = values - values.mean(axis=0)
+        sums = np.add.reduceat(centred[order], starts, axis=0)
+        # Constant draws have no variance; that gives NaN, as of chains.
+        with np.errstate(invalid="ignore"):
+            found: NDArray[np.float64] = len(values) * (centred**2).sum(axis=0) / (sums**2).sum(axis=0)
+        return found
+
+    def tail(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.minimum(*(sizes((values <= limit).astype(float)) for limit in np.quantile(values, TAILS, axis=0)))
+
+    def by_entry(of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> xr.Dataset:
+        return posterior.map(
+            lambda draws: draws.isel(chain=0, draw=0, drop=True).copy(
+                data=of(draws.to_numpy().reshape(proposals.size, -1)).reshape(draws.shape[2:])
+            )
+        )
+
+    return by_entry(sizes), by_entry(tail)
 
 
 def _chain_checks(

@@ -17,12 +17,11 @@ Gumbel's, so the error does not grow with sd either.
 """
 
 import itertools
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
-from scipy.stats import gumbel_l, kstwobign, loggamma, norm
+from scipy.special import gammainccinv, gammaincinv, ndtr
 
 from alkbayes.likelihood.links import Link, inverse
 from alkbayes.model.predictive import Heterogeneity
@@ -85,7 +84,10 @@ def _link_variances(link: Link) -> list[tuple[float, float]]:
     if link is Link.PROBIT:
         return [(1.0, 1.0)]
     scales = np.geomspace(*LOGISTIC_RANGE, LOGISTIC_NODES)
-    shares = _normalised(kstwobign.pdf(scales) * scales)
+    # The density of K, up to a constant, by the series of its distribution function.
+    k = np.arange(1, 41)[:, None]
+    density = ((-1) ** (k + 1) * k**2 * np.exp(-2 * (k * scales) ** 2)).sum(axis=0) * scales
+    shares = _normalised(density * scales)
     return [(4 * scale**2, share) for scale, share in zip(scales.tolist(), shares.tolist(), strict=True)]
 
 
@@ -93,17 +95,17 @@ def _cloglog_average(mu: Array, sd: Array) -> Array:
     """Return E[1 - exp(-exp(mu + sd z))] over standard normal z, shape (draw, profile), that of `mu` and `sd`."""
     rates = np.zeros_like(mu)
     narrow = sd <= 1
-    for node, share in _trapezoid(norm, NORMAL_RANGE):
+    for node, share in _trapezoid(lambda z: -(z**2) / 2, NORMAL_RANGE):
         rates[narrow] += share * inverse(Link.CLOGLOG, mu[narrow] + sd[narrow] * node)
-    for node, share in _trapezoid(gumbel_l, GUMBEL_RANGE):
+    for node, share in _trapezoid(lambda z: z - np.exp(z), GUMBEL_RANGE):
         rates[~narrow] += share * ndtr((mu[~narrow] - node) / sd[~narrow])
     return rates
 
 
-def _trapezoid(distribution: Any, ends: tuple[float, float]) -> list[tuple[float, float]]:
+def _trapezoid(log_density: Callable[[Array], Array], ends: tuple[float, float]) -> list[tuple[float, float]]:
     """Return quadrature nodes over a distribution's range, and their weights."""
     nodes = np.arange(*ends, GUMBEL_STEP)
-    return list(zip(nodes.tolist(), _normalised(distribution.pdf(nodes)).tolist(), strict=True))
+    return list(zip(nodes.tolist(), _normalised(np.exp(log_density(nodes))).tolist(), strict=True))
 
 
 def _variance_factors(prior: Normal | StudentT) -> list[tuple[float, float]]:
@@ -111,9 +113,10 @@ def _variance_factors(prior: Normal | StudentT) -> list[tuple[float, float]]:
     if isinstance(prior, Normal):
         return [(1.0, 1.0)]
     half = prior.nu / 2
-    log_gamma = loggamma(half)
-    nodes = np.linspace(log_gamma.ppf(1e-5), log_gamma.isf(1e-10), VARIANCE_NODES)
-    weights = _normalised(log_gamma.pdf(nodes))
+    # Of the log of a gamma variable of shape `half`.
+    nodes = np.linspace(np.log(gammaincinv(half, 1e-5)), np.log(gammainccinv(half, 1e-10)), VARIANCE_NODES)
+    log_density = half * nodes - np.exp(nodes)
+    weights = _normalised(np.exp(log_density - log_density.max()))
     return list(zip((half * np.exp(-nodes)).tolist(), weights.tolist(), strict=True))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from arviz_stats.base import array_stats
 from scipy import stats
 from scipy.integrate import quad
 from scipy.special import logsumexp
@@ -90,6 +91,25 @@ def test_k_is_the_shape_of_a_pareto_tail(heavy: float, low: float, high: float) 
     ratios = stats.genpareto.rvs(heavy, size=40_000, random_state=np.random.default_rng(3))
     _, k = smooth(np.log(ratios))
     assert low < k < high
+
+
+@pytest.mark.parametrize("size", [40, 225, 226, 4000])
+@pytest.mark.parametrize("spread", [0.3, 1.5, 6.0])
+def test_weights_are_those_of_arviz(size: int, spread: float) -> None:
+    log_ratios = np.random.default_rng(5).normal(scale=spread, size=size)
+    log_ratios[7] = -np.inf
+    log_weights, k = smooth(log_ratios)
+    finite = np.where(np.isfinite(log_ratios), log_ratios, -1e300)
+    wanted, wanted_k = array_stats.psislw(-finite)  # which takes log likelihoods, as for leave-one-out
+    np.testing.assert_allclose(np.exp(log_weights), np.exp(wanted), rtol=1e-9)
+    assert k == pytest.approx(float(wanted_k), abs=1e-9)
+
+
+def test_weights_that_no_tail_fits_are_left_and_k_is_not_a_number() -> None:
+    log_ratios = np.repeat([0.0, -1.0], [500, 500])
+    log_weights, k = smooth(log_ratios)
+    assert np.isnan(k)
+    np.testing.assert_allclose(log_weights, log_ratios - logsumexp(log_ratios), atol=1e-12)
 
 
 def test_weights_do_not_depend_on_a_constant_and_survive_what_is_not_finite() -> None:
