@@ -222,8 +222,8 @@ def _is_outcome(frame: "pd.DataFrame", numbers: Array) -> bool:
         return False
     if np.ptp(rates) == 0:
         return True
-    ranks = frame.loc[known, []].assign(number=numbers[known], rate=rates).corr(method="spearman")
-    return not abs(float(ranks.loc["number", "rate"])) < SAME_AS_RATE
+    ranks = frame.loc[known, []].assign(number=numbers[known], rate=rates).corr(method="spearman").to_numpy()
+    return not abs(ranks[0, 1]) < SAME_AS_RATE
 
 
 def _numbers(cells: list[str]) -> Array | None:

@@ -88,8 +88,8 @@ def draw(rng: np.random.Generator, mixture: Mixture, count: int) -> Array:
 def smooth(log_ratios: Array) -> tuple[Array, float]:
     """Return normalised Pareto-smoothed log weights, shape (S,), and the shape k of their tail.
 
-    The largest 3 sqrt(S) ratios, or S / 5 if S is at most 225, are replaced by expected order statistics of a generalised
-    Pareto distribution fitted to their excess over the rest, none above the largest (Vehtari et al. 2024,
+    The largest 3 sqrt(S) ratios, or S / 5 if S is at most 225, are replaced by expected order statistics of a
+    generalised Pareto distribution fitted to their excess over the rest, none above the largest (Vehtari et al. 2024,
     arXiv:1507.02646, algorithm 1). Non-finite ratios (a density that underflows) count as zero. Without a fit k is NaN
     and nothing is smoothed.
 
@@ -112,8 +112,8 @@ def smooth(log_ratios: Array) -> tuple[Array, float]:
 def _generalised_pareto(excess: Array) -> tuple[float, float]:
     """Return shape and scale of a generalised Pareto distribution for sorted excesses, shape (n,); NaN without a fit.
 
-    A quasi-posterior mean (Zhang and Stephens 2009, doi:10.1198/tech.2009.08017), its shape drawn to 1/2 with the weight
-    of ten observations (Vehtari et al. 2024, arXiv:1507.02646, appendix).
+    A quasi-posterior mean (Zhang and Stephens 2009, doi:10.1198/tech.2009.08017), its shape drawn to 1/2 with the
+    weight of ten observations (Vehtari et al. 2024, arXiv:1507.02646, appendix).
     """
     n, quartile = len(excess), excess[int(len(excess) / 4 + 0.5) - 1]
     if not quartile > excess[0]:
