@@ -9,7 +9,6 @@ imported too, but may change between versions.
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from alkbayes.library.output import plot, report
     from alkbayes.library.planning import predict
 
-__version__ = version("alkbayes")
+__version__ = "0.1.0"
 
 _MODULES = {
     "compare": "criticism",

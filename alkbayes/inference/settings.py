@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import version
 
 from alkbayes.errors import UsageError
 
@@ -62,4 +61,7 @@ class SamplerSettings:
 
 def versions() -> dict[str, str]:
     """Return the versions of software that results may depend on."""
+    # Here and not at the top: `--help` must not wait for it.
+    from importlib.metadata import version
+
     return {package: version(package) for package in RECORDED_PACKAGES}

@@ -5,10 +5,11 @@ import re
 import tomllib
 from pathlib import Path
 
+from alkbayes import __version__
 from alkbayes.errors import AlkbayesError
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"] | {"version": __version__}
 
 
 def test_the_citation_is_of_this_version() -> None:
