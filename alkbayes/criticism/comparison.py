@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alkbayes.criticism.integrated_likelihood import check_covered
 from alkbayes.criticism.loo_cohorts import CohortsLeftOut, leave_one_cohort_out
-from alkbayes.criticism.loo_trials import Refitted, elpd_of, elpd_without_trial, tasks_of
+from alkbayes.criticism.loo_trials import Refitted, completed, elpd_of, elpd_without_trial, tasks_of, weighted
 from alkbayes.errors import RunError
 from alkbayes.estimates.headline import Reported, headline_of, reported_of
 from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of, mixture_errors
@@ -20,7 +20,7 @@ from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.fit import Fit
 from alkbayes.model.restriction import Trial, trials_of
 from alkbayes.model.summary import summarise
-from alkbayes.parallel import Progress, in_processes
+from alkbayes.parallel import Progress
 from alkbayes.text.json import records
 from alkbayes.text.names import shown
 from alkbayes.text.wording import counted
@@ -148,7 +148,7 @@ def compare_fits(
     elif len(trials) == 1:
         cautions.append(f"Trials are not left out in turn: all cohorts are of one trial, {shown(trials[0].name)}.")
     else:
-        refitted = refit_without_trials(fits, trials, workers=workers, progress=progress)
+        refitted = without_each_trial(fits, trials, workers=workers, progress=progress)
         elpds[TRIAL] = {name: elpd_of(fit, trials, refitted[name]) for name, fit in fits.items()}
         cautions += [
             f"{name}: the refit without {trial.name} did not converge ({'; '.join(found.failures)})."
@@ -176,16 +176,18 @@ def compare_fits(
     )
 
 
-def refit_without_trials(
+def without_each_trial(
     fits: Mapping[str, Fit],
     trials: Sequence[Trial],
     *,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, list[Refitted]]:
-    """Return the refits of every fit without each trial."""
-    tasks = [task for fit in fits.values() for task in tasks_of(fit, trials)]
-    made = in_processes(elpd_without_trial, tasks, workers=workers, progress=progress)
+    """Return the elpd of every fit without each trial."""
+    tasks = {name: tasks_of(fit, trials) for name, fit in fits.items()}
+    found = [one for name, fit in fits.items() for one in weighted(fit, tasks[name], summaries=False)]
+    every = [task for each in tasks.values() for task in each]
+    made = completed(elpd_without_trial, every, found, workers=workers, progress=progress)
     return {name: made[place * len(trials) : (place + 1) * len(trials)] for place, name in enumerate(fits)}
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.errors import UsageError
-from alkbayes.inference.importance.target import Target, root_odds, unsupported
+from alkbayes.inference.importance.target import Target, positions, unsupported
 from alkbayes.model.design import Design, Index
 from alkbayes.model.restriction import restricted
 
@@ -70,20 +70,6 @@ def with_neighbours(design: Design, cohorts: Index) -> Index:
     if design.group is None:
         return np.sort(cohorts)
     return np.flatnonzero(np.isin(design.group.index, design.group.index[cohorts]))
-
-
-def positions(target: Target, draws: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Return the scales (S, scale) and coefficients (S, coefficient) of named draws, the inverse of `Target.named`.
-
-    A beta-binomial's correlation enters the scales as the root of its odds.
-    """
-    count = draws["alpha"].size
-    psi = [
-        (root_odds(draws[item.name]) if item.name == "rho" else draws[item.name]).reshape(count, -1)
-        for item in target.scales
-    ]
-    b = [draws[item.name].reshape(count, -1) for item in target.coefficients]
-    return np.hstack(psi), np.hstack(b)
 
 
 class _Integrated:

@@ -1,6 +1,6 @@
 """Exact leave-one-trial-out: each trial's influence on the headline estimates, and its prediction from the others."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,13 @@ from xarray import DataArray
 
 from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
 from alkbayes.criticism.loo_cohorts import log_mean
-from alkbayes.criticism.refits import Without, refit, without
+from alkbayes.criticism.refits import Without, by_quadrature, refit, without
 from alkbayes.errors import EvidenceError
 from alkbayes.estimates.headline import Key, headline_of
 from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of
 from alkbayes.estimates.rates import posterior_of
-from alkbayes.inference.fit import Fit
+from alkbayes.inference.fit import Fit, reweighted_fit
+from alkbayes.inference.importance.engine import nearby
 from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine
 from alkbayes.model.design import Design
@@ -105,7 +106,11 @@ class Refitted:
 
 
 def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progress | None = None) -> TrialsLeftOut:
-    """Refit without each trial in turn: by quadrature, falling back to NUTS.
+    """Leave out each trial in turn: its draws weighted anew, or a refit by quadrature, falling back to NUTS.
+
+    Weights are by the likelihood of the whole trial with its deviations integrated out, a function of the global
+    parameters alone, and smoothed (Vehtari, Gelman and Gabry 2017, doi:10.1007/s11222-016-9696-4). A trial with a
+    Pareto k above 0.5 or few effective draws is refitted.
 
     A level found only in that trial keeps its prior; its estimates are undefined without the trial. Estimates for all
     cohorts are averaged over the remaining patients. `workers` and `progress`, see
@@ -120,7 +125,7 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
     """
     trials = trials_to_leave_out(fit)
     tasks = tasks_of(fit, trials)
-    made = in_processes(without_trial, tasks, workers=workers, progress=progress)
+    made = completed(without_trial, tasks, weighted(fit, tasks), workers=workers, progress=progress)
     numbers, whole = headline_of(posterior_of(fit)), _summaries(fit)
     moves = pd.DataFrame(
         [
@@ -145,6 +150,57 @@ def leave_one_trial_out(fit: Fit, *, workers: int | None = None, progress: Progr
         elpd=None if unsupported(fit.design) else elpd_of(fit, trials, made),
         interval_prob=fit.interval_prob,
     )
+
+
+def weighted(fit: Fit, tasks: Sequence[LeftOutTrial], *, summaries: bool = True) -> list[Refitted | None]:
+    """Return what a refit without each trial would give, from the draws of all; None where they are too few for it.
+
+    Without `summaries`, the elpd alone.
+    """
+    near = by_quadrature(fit)
+    if near is None:
+        return [None] * len(tasks)
+    logs = log_likelihood_given_others(near.design, near.draws, [task.trial.cohorts for task in tasks])
+    proposal = near.tree["sample_stats"]["proposal"].to_numpy().ravel()
+    return [
+        _weighted(near, task, logs[..., place].ravel(), proposal, summaries=summaries)
+        for place, task in enumerate(tasks)
+    ]
+
+
+def _weighted(
+    near: Fit, left_out: LeftOutTrial, logs: Array, proposal: NDArray[np.intp], *, summaries: bool
+) -> Refitted | None:
+    """Return the results without a trial, given its log-likelihood at each draw, shape (draw,)."""
+    found = nearby(-logs, proposal)
+    if found is None:
+        return None
+    weights, relative = np.exp(found[0]), np.exp(logs - logs.max())
+    mean = float(weights @ relative)
+    # By the delta method, with the copies of a draw as a cluster.
+    sums = np.bincount(np.unique(proposal, return_inverse=True)[1], weights=weights * (relative - mean))
+    elpd, error = float(logs.max() + np.log(mean)), float(np.sqrt((sums**2).sum())) / mean
+    if not summaries:
+        return Refitted({}, elpd, error, Engine.QUADRATURE, ())
+    what = left_out.task
+    fit = reweighted_fit(near, what.evidence, what.design, -logs, settings=what.settings)
+    if fit is None or not fit.diagnostics.converged:
+        return None
+    return Refitted(_summaries(fit), elpd, error, Engine.QUADRATURE, ())
+
+
+def completed(
+    work: Callable[[LeftOutTrial], Refitted],
+    tasks: Sequence[LeftOutTrial],
+    found: Sequence[Refitted | None],
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> list[Refitted]:
+    """Return the results of all tasks: those found, and refits of the others."""
+    left = [task for task, one in zip(tasks, found, strict=True) if one is None]
+    made = iter(in_processes(work, left, workers=workers, progress=progress))
+    return [next(made) if one is None else one for one in found]
 
 
 def without_trial(left_out: LeftOutTrial) -> Refitted:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 from scipy.stats import false_discovery_control
 
-from alkbayes.criticism.integrated_likelihood import positions, with_neighbours
+from alkbayes.criticism.integrated_likelihood import with_neighbours
 from alkbayes.criticism.loo_cohorts import CohortsLeftOut
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.inference.fit import Fit
-from alkbayes.inference.importance.target import Target
+from alkbayes.inference.importance.target import Target, positions
 from alkbayes.model.design import Design
 from alkbayes.model.draws import linear_predictor, unit_deviations
 from alkbayes.model.predictive import heterogeneity_of, new_cohorts

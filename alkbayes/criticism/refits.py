@@ -1,4 +1,4 @@
-"""Posteriors refitted without some cohorts."""
+"""Posteriors without some cohorts: refitted, or from the draws of the whole one, weighted anew."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alkbayes.inference.fit import Fit, fit_model
+from alkbayes.inference.importance.target import unsupported
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import Design, Index
 from alkbayes.model.restriction import restricted
@@ -73,3 +74,17 @@ def refit(what: Without) -> Fit:
         standard=what.standard,
         interval_prob=what.interval_prob,
     )
+
+
+def by_quadrature(fit: Fit) -> Fit | None:
+    """Return a posterior by quadrature, whose independent draws can be weighted for others nearby.
+
+    The fit itself, or one more of the same model and table; None if quadrature does not cover it.
+    """
+    if fit.provenance.weights is not None:
+        return fit
+    if unsupported(fit.design):
+        return None
+    everything = Without(fit.spec, fit.evidence, fit.design, fit.provenance.settings, fit.standard, fit.interval_prob)
+    found = refit(everything)
+    return None if found.provenance.weights is None else found

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from alkbayes.errors import EngineWarning, SamplingError
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.datatree import build_tree
-from alkbayes.inference.importance.engine import Integrated, Weights, integrate
+from alkbayes.inference.importance.engine import Drawn, Integrated, Weights, integrate, reweighted
+from alkbayes.inference.importance.target import Target, positions
 from alkbayes.inference.settings import Engine, SamplerSettings, versions
 from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import Design, build_design
@@ -202,6 +203,44 @@ def fit_model(
         spec, evidence, design, settings, asked=engine, fallback_reason=fallback_reason, progress=progress
     )
     return replace(sampled, standard=standard, interval_prob=interval_prob)
+
+
+def reweighted_fit(
+    near: Fit,
+    evidence: "Evidence",
+    design: Design,
+    log_ratios: Array,
+    *,
+    settings: SamplerSettings,
+) -> Fit | None:
+    """Return the posterior of a design near that of a fit by quadrature, from its draws weighted anew.
+
+    None if these are too few for it; then :func:`fit_model` draws others.
+
+    Parameters
+    ----------
+    near
+        Fit of the same parameters.
+    evidence, design
+        Table and design wanted.
+    log_ratios
+        Log posterior density wanted over that of `near`, up to a constant, at its draws, shape (draw,).
+    """
+    found = reweighted(design, settings, drawn(near), log_ratios)
+    if found is None:
+        return None
+    fit = _integrated_fit(near.spec, evidence, design, settings, found, asked=Engine.QUADRATURE, fallback_reason="")
+    return replace(fit, standard=near.standard, interval_prob=near.interval_prob)
+
+
+def drawn(fit: Fit) -> Drawn:
+    """Return the draws of a fit by quadrature, to be weighted for another posterior."""
+    weights = fit.provenance.weights
+    if weights is None:
+        raise ValueError("only independent draws can be weighted")
+    stats = fit.tree["sample_stats"]
+    psi, b = positions(Target(fit.design), fit.draws)
+    return Drawn(psi, b, stats["lp"].to_numpy().ravel(), stats["proposal"].to_numpy().ravel(), weights)
 
 
 def _check_same_cohorts(design: Design, evidence: "Evidence") -> None:

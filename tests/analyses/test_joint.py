@@ -18,11 +18,10 @@ from alkbayes.analyses.joint import (
     flat,
     sceptical,
 )
-from alkbayes.criticism.integrated_likelihood import positions
 from alkbayes.estimates.rates import pooled_table, posterior_of
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import Fit, fit_model
-from alkbayes.inference.importance.target import Target
+from alkbayes.inference.importance.target import Target, positions
 from alkbayes.inference.importance.weights import effective, smooth
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.likelihood.binomial_normal.marginal import log_marginal

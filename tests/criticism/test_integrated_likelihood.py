@@ -10,11 +10,10 @@ from scipy.special import expit, logsumexp
 from alkbayes.criticism.integrated_likelihood import (
     check_covered,
     log_likelihood_given_others,
-    positions,
     with_neighbours,
 )
 from alkbayes.errors import UsageError
-from alkbayes.inference.importance.target import Target, unsupported
+from alkbayes.inference.importance.target import Target, positions, unsupported
 from alkbayes.model.design import Design, build_design
 from alkbayes.model.draws import linear_predictor
 from alkbayes.spec.schema import model_names

@@ -13,7 +13,7 @@ proposal replaces it; if that does not help, the engine reports it and returns n
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,10 @@ from numpy.typing import NDArray
 from alkbayes.inference.convergence import Thresholds
 from alkbayes.inference.importance.proposals import (
     CHECKED,
+    GOOD_K,
+    GOOD_SHARE,
     THIN,
+    Array,
     Index,
     Round,
     approximate,
@@ -31,7 +34,7 @@ from alkbayes.inference.importance.proposals import (
     sample_broadly,
 )
 from alkbayes.inference.importance.target import Fineness, Target, unsupported
-from alkbayes.inference.importance.weights import resample
+from alkbayes.inference.importance.weights import resample, smooth
 from alkbayes.inference.settings import SamplerSettings
 from alkbayes.likelihood.binomial_normal.marginal import Nodes
 from alkbayes.likelihood.general.lattice import Rule
@@ -105,6 +108,29 @@ class Integrated:
     stats: dict[str, NDArray[np.float64] | Index]
     weights: Weights
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Draws of the global parameters, to be weighted for a posterior nearby.
+
+    Attributes
+    ----------
+    psi, b
+        Scales (S, scale) and coefficients (S, coefficient).
+    lp
+        Log posterior density, up to a constant, shape (S,).
+    proposal
+        Index of the draw before resampling, equal for duplicates, shape (S,).
+    weights
+        Their own importance weights.
+    """
+
+    psi: Array
+    b: Array
+    lp: Array
+    proposal: Index
+    weights: Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +209,66 @@ def integrate(design: Design, settings: SamplerSettings, *, limits: Thresholds |
             components=len(best.proposal.scales),
             thin_share=thin,
             quadrature_error=inexact,
+        ),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def nearby(log_ratios: Array, proposal: Index) -> tuple[Array, float, float] | None:
+    """Return normalised log weights for a posterior near one drawn before, their Pareto k and their effective size.
+
+    None if the draws are too few for it: a proposal with such weights would be refitted.
+
+    Parameters
+    ----------
+    log_ratios
+        Log density over that of the draws, up to a constant, shape (S,).
+    proposal
+        Index of the draw before resampling, equal for duplicates, shape (S,).
+    """
+    log_weights, pareto_k = smooth(log_ratios)
+    together = np.bincount(np.unique(proposal, return_inverse=True)[1], weights=np.exp(log_weights))
+    ess = float(1 / (together**2).sum())
+    least = max(GOOD_SHARE * len(proposal), Thresholds().ess_min)
+    # Written so that NaN is a fault.
+    return (log_weights, pareto_k, ess) if pareto_k <= GOOD_K and ess > least else None
+
+
+def reweighted(design: Design, settings: SamplerSettings, before: Drawn, log_ratios: Array) -> Integrated | None:
+    """Return draws of a posterior near one drawn before, of the same parameters; None if its draws are too few.
+
+    Parameters
+    ----------
+    design
+        Of the posterior wanted.
+    before
+        Draws of the other one.
+    log_ratios
+        Log density wanted over that drawn, up to a constant, shape (S,).
+    """
+    started = time.perf_counter()
+    found = nearby(log_ratios, before.proposal)
+    if found is None:
+        return None
+    log_weights, pareto_k, ess = found
+    rng, wanted = np.random.default_rng(settings.seed), settings.chains * settings.draws
+    chosen = rng.permutation(resample(np.exp(log_weights), wanted, rng))
+    target, psi, b, shape = Target(design), before.psi[chosen], before.b[chosen], (settings.chains, settings.draws)
+    with np.errstate(all="ignore"):
+        free = target.named(psi, b) | target.draw_deviations(psi, b, rng)
+    return Integrated(
+        draws=complete(design, {name: values.reshape(*shape, *values.shape[1:]) for name, values in free.items()}),
+        stats={
+            "lp": (before.lp + log_ratios)[chosen].reshape(shape),
+            "log_weight": (log_weights[chosen] + np.log(len(log_weights))).reshape(shape),
+            "proposal": before.proposal[chosen].reshape(shape),
+        },
+        weights=replace(
+            before.weights,
+            pareto_k=pareto_k,
+            ess=ess,
+            weighted=len(log_weights),
+            duplicates=wanted - len(np.unique(before.proposal[chosen])),
         ),
         seconds=time.perf_counter() - started,
     )

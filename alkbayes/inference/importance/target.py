@@ -11,7 +11,7 @@ Units that are exchangeable or on their own (EXNEX) are integrated over one by o
 that of either kind, weighted by the prior probability of being exchangeable. The indicators are thereby summed out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -389,6 +389,20 @@ class Target:
         """Yield slices of `count` parameter values whose arrays by cohort are not too large."""
         step = max(1, PIECE // len(self.design.cohorts))
         return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def positions(target: Target, draws: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Return the scales (S, scale) and coefficients (S, coefficient) of named draws, the inverse of `Target.named`.
+
+    A beta-binomial's correlation enters the scales as the root of its odds.
+    """
+    count = draws["alpha"].size
+    psi = [
+        (root_odds(draws[item.name]) if item.name == "rho" else draws[item.name]).reshape(count, -1)
+        for item in target.scales
+    ]
+    b = [draws[item.name].reshape(count, -1) for item in target.coefficients]
+    return np.hstack(psi), np.hstack(b)
 
 
 def score_of(term: HeterogeneityBlock) -> Score:
