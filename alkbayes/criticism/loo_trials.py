@@ -25,7 +25,7 @@ from alkbayes.inference.settings import Engine
 from alkbayes.model.design import Design
 from alkbayes.model.restriction import Trial, trials_of, vanished_levels
 from alkbayes.model.summary import summarise
-from alkbayes.parallel import Progress, in_processes
+from alkbayes.parallel import Progress, in_processes, in_threads
 from alkbayes.text.json import records
 from alkbayes.text.wording import signed
 
@@ -162,10 +162,10 @@ def weighted(fit: Fit, tasks: Sequence[LeftOutTrial], *, summaries: bool = True)
         return [None] * len(tasks)
     logs = log_likelihood_given_others(near.design, near.draws, [task.trial.cohorts for task in tasks])
     proposal = near.tree["sample_stats"]["proposal"].to_numpy().ravel()
-    return [
-        _weighted(near, task, logs[..., place].ravel(), proposal, summaries=summaries)
-        for place, task in enumerate(tasks)
-    ]
+    return in_threads(
+        lambda place: _weighted(near, tasks[place], logs[..., place].ravel(), proposal, summaries=summaries),
+        range(len(tasks)),
+    )
 
 
 def _weighted(

@@ -8,7 +8,14 @@ import pytest
 from scipy import stats
 from scipy.special import expit, logsumexp
 
-from alkbayes.criticism.loo_trials import leave_one_trial_out, verdict
+from alkbayes.criticism.loo_trials import (
+    leave_one_trial_out,
+    tasks_of,
+    trials_to_leave_out,
+    verdict,
+    weighted,
+    without_trial,
+)
 from alkbayes.errors import EvidenceError
 from alkbayes.estimates.headline import headline_of
 from alkbayes.estimates.monte_carlo import errors_of
@@ -78,6 +85,33 @@ def test_the_numbers_are_those_of_direct_fits(whole: Any, left_out: Any, direct:
             assert row["move"] == pytest.approx(row["without_median"] - row["median"])
             assert row["move_sd"] == pytest.approx(row["move"] / with_all[number.name].draws.std())
             assert row["beyond_noise"] == (abs(row["move"]) > 2 * row["mcse"])
+
+
+def test_weights_give_what_refits_give(spec: Any, table_of: Any) -> None:
+    """Of twelve trials, one at odds with the others, which is refitted."""
+    rng = np.random.default_rng(8)
+    rates = expit(rng.normal(0.6, 0.4, 12))
+    rates[7] = 0.02
+    rows = [
+        f"{trial}{line} {trial} {line} first {n} {rng.binomial(n, rate)}"
+        for trial, rate in zip("ABCDEFGHIJKL", rates, strict=True)
+        for line, n in (("naive", 60), ("pretreated", 45))
+    ]
+    fit = fit_model(spec, table_of("\n".join(rows)), engine=Engine.QUADRATURE, settings=SETTINGS)
+    tasks = tasks_of(fit, trials_to_leave_out(fit))
+    found = weighted(fit, tasks)
+    assert [task.trial.name for task, one in zip(tasks, found, strict=True) if one is None] == ["H"]
+    for place in (0, 3, 10):
+        one, refitted = found[place], without_trial(tasks[place])
+        assert one is not None
+        assert abs(one.elpd - refitted.elpd) < LIMIT * np.hypot(one.elpd_mcse, refitted.elpd_mcse)
+        assert one.summaries.keys() == refitted.summaries.keys()
+        for key, summary in refitted.summaries.items():
+            for number in ("median", "low", "high"):
+                errors = [each[f"mcse_{number}"] for each in (summary, one.summaries[key])]
+                assert abs(summary[number] - one.summaries[key][number]) < LIMIT * np.hypot(*errors)
+    alone = weighted(fit, tasks, summaries=False)
+    assert [one and one.elpd for one in alone] == [one and one.elpd for one in found]
 
 
 def test_elpd_is_the_mean_likelihood_of_the_trial_under_the_others(left_out: Any, direct: dict[str, Any]) -> None:

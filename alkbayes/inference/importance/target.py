@@ -32,11 +32,14 @@ from alkbayes.likelihood.general.trials import Hierarchy
 from alkbayes.likelihood.links import Link
 from alkbayes.model.design import Design, Exnex, HeterogeneityBlock, Parameter, parameters
 from alkbayes.model.draws import Draws, cohort_taus, level_taus
+from alkbayes.parallel import in_threads
 from alkbayes.spec.priors import StudentT
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.intp]
 
+PARTS = 4
+"""Parts of a density for threads to share: a fixed number, since sums round by how they are cut."""
 PIECE = 2_000_000
 """Maximum of parameter values times cohorts in one array; for 10,000 cohorts, 200 values at once."""
 MOST_SCALES = 8
@@ -153,11 +156,16 @@ class Target:
         for item in self.coefficients:
             value = value + item.prior.log_density(b[:, start : start + item.size]).sum(axis=1)
             start += item.size
-        for rows in self.pieces(len(psi)):
+
+        def log_likelihood(rows: slice) -> Array:
             eta = self.logits(psi[rows], b[rows])
-            for stratum in self.strata:
-                value[rows] += self._log_marginal(stratum, psi[rows], b[rows], eta, fineness)
-        return value
+            return sum(
+                (self._log_marginal(each, psi[rows], b[rows], eta, fineness) for each in self.strata),
+                np.zeros(len(eta)),
+            )
+
+        parts = in_threads(log_likelihood, list(self.pieces(len(psi), parts=PARTS)))
+        return value + np.concatenate(parts)
 
     @cached_property
     def strata(self) -> tuple[Stratum, ...]:
@@ -385,9 +393,9 @@ class Target:
         """Return the intraclass correlations of a beta-binomial, shape (S,)."""
         return rho_of(psi[:, -1])
 
-    def pieces(self, count: int) -> Iterator[slice]:
-        """Yield slices of `count` parameter values whose arrays by cohort are not too large."""
-        step = max(1, PIECE // len(self.design.cohorts))
+    def pieces(self, count: int, *, parts: int = 1) -> Iterator[slice]:
+        """Yield slices of `count` parameter values, at least `parts`, whose arrays by cohort are not too large."""
+        step = max(1, min(PIECE // len(self.design.cohorts), -(-count // parts)))
         return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
