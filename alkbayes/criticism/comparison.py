@@ -50,11 +50,11 @@ class Comparison:
     ----------
     elpd
         A row for each run and unit left out, best first. Columns left_out ("cohort": integrated leave-one-out by
-        importance weights; "trial": exact refits), run, elpd and se, p (effective number of parameters), difference
+        importance weights; "trial": the same, with exact refits), run, elpd and se, p (effective number of parameters), difference
         (from the best run, at most 0) and difference_se, weight (by stacking), mcse (Monte Carlo standard error of an
         exact elpd, else NaN).
     pointwise
-        A row for each run and unit. Columns left_out, unit, run, elpd, pareto_k (NaN for exact refits).
+        A row for each run and unit. Columns left_out, unit, run, elpd, pareto_k (NaN by trial).
     stacked
         A row for each run and each headline estimate common to all runs, and one for `run` "(stacked)": the mixture of
         their posteriors with the weights of `weights_by`. Columns number, table, group, level, measure, run, weight,

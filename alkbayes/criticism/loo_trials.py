@@ -1,4 +1,4 @@
-"""Exact leave-one-trial-out: each trial's influence on the headline estimates, and its prediction from the others."""
+"""Leave-one-trial-out: each trial's influence on the headline estimates, and its prediction from the others."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

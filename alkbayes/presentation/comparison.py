@@ -10,7 +10,7 @@ from alkbayes.text.wording import figure, headline, level_text
 type Document = Mapping[str, Any]
 """Value of `comparison` in `compare --json`."""
 
-UNITS = {"cohort": "By cohort: integrated leave-one-out", "trial": "By trial: exact refits"}
+UNITS = {"cohort": "By cohort: integrated leave-one-out", "trial": "By trial: integrated leave-one-out"}
 
 
 def comparison_parts(found: Document) -> Iterator[Part]:

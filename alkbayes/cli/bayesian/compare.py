@@ -53,7 +53,7 @@ def command(runs: Runs, level: FirstLevel = None, json_: Json = False, csv: Csv 
         str(run) if models.count(model) > 1 else model: fit for run, model, fit in zip(runs, models, found, strict=True)
     }
     check_comparable(fits)
-    with counted("refitting without each trial") as progress:
+    with counted("leaving out each trial") as progress:
         comparison = compare_fits(fits, progress=progress)
     document = {
         "comparison": {

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from alkbayes.inference.fit import Fit
 
 ByTrial = Annotated[
-    bool, typer.Option("--by-trial", help="Refit without each trial, and show how far the headline numbers move.")
+    bool, typer.Option("--by-trial", help="Leave out each trial, and show how far the headline numbers move.")
 ]
 NUTS_MINUTES = 0.5
 """Approximate minutes of a NUTS refit with compilation, which every design without a trial needs."""
 
 
 def command(run: Run, by_trial: ByTrial = False, level: RunLevel = None, json_: Json = False, csv: Csv = False) -> None:
-    """Outlying cohorts: each against its prediction from the others, or a refit without each trial.
+    """Outlying cohorts: each against its prediction from the others, or results without each trial.
 
     Results are kept in the run's folder as outliers.json or outliers-by-trial.json, for figures and reports.
 
@@ -74,7 +74,7 @@ def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
             f"{len(trials) * NUTS_MINUTES:.0f} minutes.",
             err=True,
         )
-    with counted("refitting without each trial") as progress:
+    with counted("leaving out each trial") as progress:
         found = leave_one_trial_out(fit, progress=progress)
     document = {"by_trial": fit_record(fit) | found.to_dict()}
     keep(run, "outliers-by-trial", document)
