@@ -50,9 +50,9 @@ class Comparison:
     ----------
     elpd
         A row for each run and unit left out, best first. Columns left_out ("cohort": integrated leave-one-out by
-        importance weights; "trial": the same, with exact refits), run, elpd and se, p (effective number of parameters), difference
-        (from the best run, at most 0) and difference_se, weight (by stacking), mcse (Monte Carlo standard error of an
-        exact elpd, else NaN).
+        importance weights; "trial": the same), run, elpd and se, p (effective number of parameters), difference (from
+        the best run, at most 0) and difference_se, weight (by stacking), mcse (Monte Carlo standard error of an elpd
+        by trial, else NaN).
     pointwise
         A row for each run and unit. Columns left_out, unit, run, elpd, pareto_k (NaN by trial).
     stacked

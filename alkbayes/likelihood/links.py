@@ -11,13 +11,14 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, exprel, log_expit, log_ndtr, logit, ndtr, ndtri
+from scipy.special import expit, log_ndtr, logit, ndtr, ndtri
 
 type Array = NDArray[np.float64]
 
 LARGEST_LOG = 690.0
 """Bound on the log cumulative hazard of a cloglog model: the exponential of more, times the patients of a cohort,
 overflows. The response rate is 1 from a linear predictor of 4 on."""
+TINY_HAZARD = 1e-300
 
 
 class Link(StrEnum):
@@ -54,16 +55,21 @@ def log_rates(link: Link, eta: Array) -> tuple[Array, Array]:
     """Return log p and log(1 - p) at the linear predictor `eta` (any shape), accurate in both tails."""
     match link:
         case Link.LOGIT:
-            return log_expit(eta), log_expit(-eta)
+            tail = np.log1p(np.exp(-np.abs(eta)))
+            return np.minimum(eta, 0.0) - tail, -np.maximum(eta, 0.0) - tail
         case Link.PROBIT:
-            return log_ndtr(eta), log_ndtr(-eta)
+            # One of the two suffices: from the smaller the larger follows without loss, at a tenth of the time.
+            smaller = log_ndtr(-np.abs(eta))
+            larger = np.log1p(-np.exp(smaller))
+            return np.where(eta < 0, smaller, larger), np.where(eta < 0, larger, smaller)
         case Link.CLOGLOG:
             hazard = _hazard(eta)
             # For a small hazard, log p is eta plus a small correction, finite even at a hazard of 0.
-            # log1p gets 0 where its branch is not taken: log(1 - exp(-0)) would be infinite.
+            # Either branch gets a harmless hazard where it is not taken: at 0 both would be infinite.
             small = hazard < 1
-            log_p = np.where(small, eta + np.log(exprel(-hazard)), np.log1p(-np.exp(-np.where(small, np.inf, hazard))))
-            return log_p, -hazard
+            some = np.clip(hazard, TINY_HAZARD, 1.0)
+            of_small = np.minimum(eta, 0.0) + np.log(-np.expm1(-some) / some)
+            return np.where(small, of_small, np.log1p(-np.exp(-np.maximum(hazard, 1.0)))), -hazard
 
 
 def odds_ratio(link: Link, one: Array, other: Array) -> Array:
