@@ -97,7 +97,7 @@ def test_a_bundled_model_is_valid_has_its_file_s_name_and_gives_reasons(
     assert text.count("prior = ") == text.count("why = ") == len(reasons)
     notes = build_design(spec, evidence_for(spec)).notes
     assert [note.split(" have ")[0] for note in notes] == (
-        ["agent: asp3026, ensartinib and neladalkib"] if name == "agent" else []
+        ["agent: asp3026 and neladalkib"] if name == "agent" else []
     )
 
 

@@ -124,7 +124,7 @@ def test_json_is_one_document() -> None:
     assert wald["low"] == pytest.approx(0.57284, abs=1e-5)
     assert audit["split"]["share"]["value"] == pytest.approx(10.1 / 23.4)
     assert audit["width"]["tau"]["value"] == 0
-    assert audit["comparison"]["evidence_cohorts"] == 63
+    assert audit["comparison"]["evidence_cohorts"] == 66
     assert audit["comparison"]["low"] < 0.54 < 0.63 < audit["comparison"]["high"]
     assert audit["leaves_out"] == LEAVES_OUT
 

@@ -89,7 +89,7 @@ def test_cohorts_within_trials_are_one_model_for_all_levels(alkbayes: Command) -
 
 
 def test_a_method_that_ignores_trials_says_so_with_counts(alkbayes: Command) -> None:
-    note = "63 cohorts come from 42 trials; reml-logit-hk-adhoc takes them as independent. glmm-ml-trials does not."
+    note = "66 cohorts come from 44 trials; reml-logit-hk-adhoc takes them as independent. glmm-ml-trials does not."
     assert " ".join(alkbayes("subgroups", "line").stdout.split()).count(note) == 1
     tests = json.loads(alkbayes("subgroups", "line", "--json").stdout)["subgroups"]["tests"]
     assert all(note in test["note"] for test in tests)
