@@ -58,7 +58,7 @@ def test_what_a_row_leaves_empty_stays(table: Evidence, tmp_path: Path) -> None:
         ("a,later,irc,0,0\n", 'column n: found "0"; allowed: a whole number of 1 or more.'),
         (
             "a,later,irc,1,2\na,later,irc,1,3\n",
-            "line 3, cohort \"a\", column cut: found a later count again, which line 2 has; allowed: one later count",
+            'line 3, cohort "a", column cut: found a later count again, which line 2 has; allowed: one later count',
         ),
     ],
 )
