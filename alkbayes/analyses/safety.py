@@ -46,6 +46,11 @@ BESIDE = ("discontinuation_ae", "serious_ae")
 """Measures that response is set beside."""
 METHODS = (PoolingMethod.REML_LOGIT_HK_ADHOC, PoolingMethod.GLMM_ML)
 """Classical methods beside the posterior."""
+BENEFIT_COLUMNS = (
+    *(MEASURE, AGENT, "level", TRIAL, COHORT, EVENTS, N, RESPONDERS, "patients"),
+    *("response", "response_low", "response_high", "harm", "harm_low", "harm_high"),
+)
+"""Columns of `Safety.benefit`: nine of the counts, then rates with their limits."""
 ESTIMANDS = (Estimand.TYPICAL, Estimand.MEAN, Estimand.NEXT_COHORT)
 
 
@@ -350,7 +355,7 @@ def _benefit(evidence: Evidence, used: pd.DataFrame, prob: float) -> tuple[pd.Da
                 {name: row[name] for name in (MEASURE, AGENT, "level", TRIAL, COHORT, EVENTS, N)}
                 | {RESPONDERS: int(counts[RESPONDERS]), "patients": int(counts[N])}
             )
-    frame = pd.DataFrame(rows, columns=[MEASURE, AGENT, "level", TRIAL, COHORT, EVENTS, N, RESPONDERS, "patients"])
+    frame = pd.DataFrame(rows, columns=list(BENEFIT_COLUMNS[:9]))
     response = _exact(frame[RESPONDERS], frame["patients"], prob, ("response", "response_low", "response_high"))
     harm = _exact(frame[EVENTS], frame[N], prob, ("harm", "harm_low", "harm_high"))
     return frame.assign(**response, **harm), tuple(dict.fromkeys(without))

@@ -352,7 +352,7 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
     --------
     >>> import alkbayes as ab
     >>> ab.posterior_checks(ab.fit(None, "overall", engine="quadrature")).cohorts.shape[0]
-    63
+    66
     """
     return PosteriorChecks(fit, predictive.posterior_checks(fit.posterior))
 
@@ -394,7 +394,7 @@ def leave_one_out(fit: Fit, *, workers: int | None = None) -> LeaveOneOut:
     >>> import alkbayes as ab
     >>> found = ab.leave_one_out(ab.fit(None, "overall", engine="quadrature"))
     >>> int(found.elpd.n_data_points)
-    63
+    66
     """
     found = LeaveOneOut(fit, leave_one_cohort_out(fit.posterior, workers=workers))
     kept_with(fit, "outliers", found.to_dict())

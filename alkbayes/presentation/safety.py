@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SHORT = {
     ANY: "any",
     "serious_ae": "serious",
-    "grade3_ae": "grade\n3 or higher",
-    "discontinuation_ae": "discon-\ntinuation",
+    "grade3_ae": "grade ≥ 3",
+    "discontinuation_ae": "discontinued",
 }
 """Headings of measures."""
 NONE = "–"
@@ -57,7 +57,7 @@ def _coverage(record: "SafetyRecord") -> ReaderTable:
         "Cohorts with a count of adverse events, of all in the table",
         (_heading(record), *SHORT.values()),
         tuple(cells),
-        notes=(f"In the second line the {units} of these cohorts, of all.",),
+        notes=(f"Each cell: cohorts with a count out of all cohorts, and {units} of these cohorts out of all.",),
     )
 
 
@@ -93,7 +93,7 @@ def _pooled(record: "SafetyRecord") -> Iterator[ReaderTable]:
     level = level_text(record["interval_prob"])
     yield ReaderTable(
         f"Rates of adverse events{_by(record)}, %",
-        ("", "k", "events/\npatients", "observed,\nexact", "GLMM", "mean", "next\ncohort"),
+        ("", "k", "events/patients", "observed", "GLMM", "mean", "next cohort"),
         tuple(cells),
         notes=(
             f"k: counts. observed: their sums, with the exact {level} confidence interval as if cohorts were alike.",

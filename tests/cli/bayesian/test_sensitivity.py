@@ -168,7 +168,7 @@ def test_a_reader_sees_shifts_what_is_left_out_and_why(alkbayes: Command, run: P
     # With as many decimals as the error of each supports.
     assert [float(shift) for shift in again.split()[5:10]] == [0.0] * 5
     assert main.split()[-2] == again.split()[-2]  # the interval of the next cohort
-    assert any(line.startswith("high certainty 48 4,811 ") for line in lines)
+    assert any(line.startswith("high certainty 50 4,862 ") for line in lines)
     assert "mixed lines left out: leaves no cohort with line mixed" in lines
     joined = " ".join(lines)
     assert "Not applicable: differences normal 1: it changes nothing: the model has this prior" in joined
