@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from alkbayes.alk.levels import RESULT_NAMES
@@ -34,6 +35,7 @@ from alkbayes.plots.page.style import (
     LEVEL_FILLS,
     LEVEL_MARKERS,
     NO_CAPTION,
+    SINGLE_MM,
     SMALL_PT,
     Caption,
     estimate,
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEFT_MM = 13.0
-GAP_MM = 17.0
+GAP_MM = 27.0
 HIGH_MM = 62.0
 AXIS_MM = 9.0
 TOPS = (10, 20, 30, 50, 75, 100)
@@ -66,7 +68,7 @@ READING = (
 
 @styled
 def benefit_beside_harm(benefit: pd.DataFrame, by: str = "", caption: Caption = NO_CAPTION) -> list[Figure]:
-    """Draw response over harm, a panel for each measure, two columns wide (180 mm).
+    """Draw response over harm, a panel for each measure: one or two columns wide (85 or 180 mm).
 
     Parameters
     ----------
@@ -77,16 +79,18 @@ def benefit_beside_harm(benefit: pd.DataFrame, by: str = "", caption: Caption = 
     """
     levels = in_order(COLUMNS.get(by, by), benefit["level"])
     panels = [(name, benefit[benefit[MEASURE] == name]) for name in BESIDE if (benefit[MEASURE] == name).any()]
-    notes = foot_lines([READING.format(level=caption.level), *caption.notes], DOUBLE_MM)
-    width = (DOUBLE_MM - LEFT_MM - GAP_MM - 2 * MARGIN_MM) / 2
+    page_mm = DOUBLE_MM if len(panels) > 1 else SINGLE_MM
+    notes = foot_lines([READING.format(level=caption.level), *caption.notes], page_mm)
+    width = SINGLE_MM - LEFT_MM - 2 * MARGIN_MM
     key = _key(by, levels) if len(levels) > 1 else []
     listed = max((min(len(rows), MOST_LISTED + 1) for _, rows in panels), default=1)
     head = head_mm(caption)
     below = head + HIGH_MM + AXIS_MM
     key_top = below + (listed + 1) * line_mm(SMALL_PT) + 2.0
-    key_height = key_mm([text for _, text in key], DOUBLE_MM - 2 * MARGIN_MM) if key else 0.0
-    figure = new_page(DOUBLE_MM, key_top + key_height + foot_mm(notes))
-    write_head(figure, f"{caption.outcome.title} beside harm", caption)
+    key_height = key_mm([text for _, text in key], page_mm - 2 * MARGIN_MM) if key else 0.0
+    figure = new_page(page_mm, key_top + key_height + foot_mm(notes))
+    title = fitted(f"{caption.outcome.title} beside harm", page_mm - 2 * MARGIN_MM, 7.5, bold=True)
+    write_head(figure, title, caption)
     for place, (measure, rows) in enumerate(panels):
         left = LEFT_MM + place * (width + GAP_MM)
         axes = place_axes(figure, left, head, width, HIGH_MM)
@@ -95,7 +99,7 @@ def benefit_beside_harm(benefit: pd.DataFrame, by: str = "", caption: Caption = 
         _list(figure, left - LEFT_MM + MARGIN_MM, below, width + LEFT_MM - MARGIN_MM, ordered, caption)
     if not panels:
         write(figure, LEFT_MM, head, "No cohort of the table has a count of both.", color=GREY)
-    write_key(figure, MARGIN_MM, key_top, DOUBLE_MM - 2 * MARGIN_MM, key)
+    write_key(figure, MARGIN_MM, key_top, page_mm - 2 * MARGIN_MM, key)
     write_foot(figure, notes)
     return [figure]
 
@@ -129,6 +133,7 @@ def _panel(axes: "Axes", measure: str, rows: pd.DataFrame, levels: tuple[str, ..
             fontsize=SMALL_PT,
             weight="bold",
             zorder=4,
+            path_effects=[withStroke(linewidth=1.2, foreground="white")],
         )
 
 
