@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from alkbayes.errors import UsageError
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.files import read_bytes, read_records
 from alkbayes.evidence.naming import COHORT, RESPONDERS, N, absent_faults
@@ -40,11 +41,16 @@ def with_cuts(evidence: Evidence, path: Path | None = None) -> Evidence:
 
     Raises
     ------
+    UsageError
+        If a file is given and the cohorts are counted for another outcome.
     EvidenceError
         If the file cannot be read as such a table, names a cohort that the other has not, or has two later counts of
         one cohort by one assessor.
     """
-    if path is None and not evidence.bundled:
+    if not evidence.outcome.usual and path is not None:
+        found = f"a table of {RESPONDERS} and {N}, and the run counts {' of '.join(evidence.outcome.columns)}"
+        raise UsageError(f"found {found}; allowed: none for such a run.", parameter="cuts")
+    if path is None and not (evidence.bundled and evidence.outcome.usual):
         return evidence
     if path is None:
         name, content = BUNDLED_CUTS, files("alkbayes").joinpath("data", "cuts.csv").read_bytes()

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from alkbayes.errors import EvidenceError
+from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.cuts import CUTS, at_later_cuts, with_cuts
 from alkbayes.evidence.sources import Selection, TableSource
 from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.spec.schema import model_path, read_spec
 
 HEADER = "cohort_id,cut,assessor,responders,n\n"
 
@@ -78,6 +79,14 @@ def test_a_column_that_is_not_there_is_named(table: Evidence, tmp_path: Path) ->
 def test_only_the_bundled_cohorts_have_bundled_cuts(table: Evidence) -> None:
     assert with_cuts(table).cuts is None
     assert with_cuts(read_evidence()).cuts is not None
+
+
+def test_cuts_of_responses_are_not_laid_over_another_outcome(tmp_path: Path) -> None:
+    brain = read_spec(model_path("intracranial"))
+    evidence = read_evidence(needed=brain.columns, outcome=brain.outcome)
+    assert with_cuts(evidence).cuts is None
+    with pytest.raises(UsageError, match="the run counts ic_responders of ic_n; allowed: none for such a run"):
+        with_cuts(evidence, cuts_file(tmp_path, "alex-alectinib,later,irc,1,2\n"))
 
 
 def test_cohorts_that_a_selection_leaves_out_may_have_cuts() -> None:

@@ -160,6 +160,17 @@ def test_the_tables_for_a_reader_fit(run: Path, columns: int) -> None:
             assert any(line.strip().startswith(f"{name} ") for line in lines), name
 
 
+def test_other_cuts_are_read_before_anything_is_fitted(alkbayes: Command, run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cuts.csv"
+    path.write_text("cohort_id,cut,responders,n\nalur-alectinb,later,40,79\n", encoding="utf-8")
+    result = alkbayes("sensitivity", run, "--cuts", path)
+    assert result.exit_code == 3
+    assert 'found "alur-alectinb"; allowed: a cohort of the evidence table.' in result.stderr
+    assert 'Did you mean "alur-alectinib"?' in result.stderr
+    path.write_text("cohort_id,cut,responders,n\nalur-alectinib,later,40,79\n", encoding="utf-8")
+    assert alkbayes("sensitivity", run, "--cuts", path).exit_code == 0
+
+
 def test_a_reader_sees_shifts_what_is_left_out_and_why(alkbayes: Command, run: Path) -> None:
     text = alkbayes("sensitivity", run).stdout
     lines = [" ".join(line.split()) for line in text.splitlines()]
