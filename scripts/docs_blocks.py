@@ -115,8 +115,8 @@ def printed(block: Block, folder: Path) -> str:
 def excerpt(shown: str, output: str) -> str | None:
     """Return what an output has in the place of the lines shown of it, with the same lines left out.
 
-    Each stretch of lines begins and ends with lines that have the same words, whatever their numbers; None where the
-    output has no such lines, so that the page is to be looked at.
+    Each stretch of lines begins and ends with lines that have the same words, whatever their numbers, and is about as
+    long as it was; None where the output has no such lines, so that the page is to be looked at.
     """
     lines, found, where = output.splitlines(), list[str](), 0
     for stretch in re.split(r"^ *….*\n", shown, flags=re.MULTILINE):
@@ -126,9 +126,13 @@ def excerpt(shown: str, output: str) -> str | None:
         if not ends:
             continue
         first = next((at for at in range(where, len(lines)) if words(lines[at]) == ends[0]), None)
-        last = next((at for at in range(first or 0, len(lines)) if words(lines[at]) == ends[-1]), None)
-        if first is None or last is None:
+        if first is None:
             return None
+        there = [at for at in range(first, len(lines)) if words(lines[at]) == ends[-1]]
+        if not there:
+            return None
+        usual = first + len(stretch.splitlines()) - 1
+        _, last = min((abs(at - usual), at) for at in there)
         found += lines[first : last + 1]
         where = last + 1
     return "".join(f"{line}\n" for line in found)
