@@ -112,6 +112,37 @@ def printed(block: Block, folder: Path) -> str:
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
+def excerpt(shown: str, output: str) -> str | None:
+    """Return what an output has in the place of the lines shown of it, with the same lines left out.
+
+    Each stretch of lines begins and ends with lines that have the same words, whatever their numbers, and is about as
+    long as it was; None where the output has no such lines, so that the page is to be looked at.
+    """
+    lines, found, where = output.splitlines(), list[str](), 0
+    for stretch in re.split(r"^ *….*\n", shown, flags=re.MULTILINE):
+        ends = [words(line) for line in stretch.splitlines() if line.strip()]
+        if found:
+            found.append("…")
+        if not ends:
+            continue
+        first = next((at for at in range(where, len(lines)) if words(lines[at]) == ends[0]), None)
+        if first is None:
+            return None
+        there = [at for at in range(first, len(lines)) if words(lines[at]) == ends[-1]]
+        if not there:
+            return None
+        usual = first + len(stretch.splitlines()) - 1
+        _, last = min((abs(at - usual), at) for at in there)
+        found += lines[first : last + 1]
+        where = last + 1
+    return "".join(f"{line}\n" for line in found)
+
+
+def words(line: str) -> list[str]:
+    """Return the words of a line with a sign for each number."""
+    return re.sub(r"\d+(?:[.,]\d+)*", "#", line).split()
+
+
 def main(wanted: list[str]) -> None:
     """Rewrite the output of every block, or of those in pages with these names."""
     with tempfile.TemporaryDirectory() as name:
@@ -121,11 +152,19 @@ def main(wanted: list[str]) -> None:
                 continue
             write_files(page, folder)
             # From the last to the first, so that positions stay right; the commands in the order of the page.
-            shown = [(block, printed(block, folder)) for block in blocks(page) if "…" not in block.output]
+            whole = [(block, printed(block, folder)) for block in blocks(page)]
+            shown = [(block, excerpt(block.output, out) if "…" in block.output else out) for block, out in whole]
+            if several := list(parts(page)) if page.stem in PARTS else []:
+                output = printed(several[0], folder)
+                shown += [(block, excerpt(block.output, output)) for block in several]
+                shown.sort(key=lambda pair: pair[0].start)
             text = page.read_text(encoding="utf-8")
-            for block, output in reversed(shown):
-                print(f"{block.name}: {'as shown' if output == block.output else 'changed'}")
-                text = text[: block.start] + output + text[block.end :]
+            for block, now in reversed(shown):
+                if now is None:
+                    print(f"{block.name}: bring up to date by hand")
+                    continue
+                print(f"{block.name}: {'as shown' if now == block.output else 'changed'}")
+                text = text[: block.start] + now + text[block.end :]
             page.write_text(text, encoding="utf-8")
 
 

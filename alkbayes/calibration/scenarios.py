@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,10 @@ EFFECTS: Effects = MappingProxyType(
     }
 )
 """Differences of logits close to those of the bundled evidence; 0 for effects and levels not named."""
+
+DESIGN_FILE = "calibration.csv"
+"""Cohorts of every scenario: the bundled table as it was when the studies of validation/sbc were made. Frozen, so that
+what is recorded stays a study of what it says, whatever the bundled table becomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Scenario:
     Attributes
     ----------
     trials
-        Trials of the bundled table whose cohorts are used; None for all.
+        Trials of the frozen table whose cohorts are used; None for all.
     lines
         Maximum number of cohorts of each line, the first in the table; None for all.
     patients
@@ -80,7 +86,7 @@ USUAL = FixedTruth(orr=0.77, tau=0.7)
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
-        "bundled": Scenario("the bundled table's cohorts"),
+        "bundled": Scenario("the bundled table's first 63 cohorts"),
         "three-trials": Scenario("11 cohorts of 3 trials", trials=THREE_TRIALS),
         "eight-patients": Scenario("8 patients in each cohort", patients=8),
         "unbalanced-lines": Scenario("17 naive, 2 pretreated, 1 mixed cohort", lines=UNBALANCED),
@@ -90,7 +96,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             lines=FEW,
             patients=FROM_FIVE_TO_A_MILLION,
         ),
-        "bundled-fixed": Scenario("the bundled table's cohorts, parameters near its posterior", truth=USUAL),
+        "bundled-fixed": Scenario("the bundled table's first 63 cohorts, parameters near its posterior", truth=USUAL),
         "three-trials-fixed": Scenario("11 cohorts of 3 trials, the same", trials=THREE_TRIALS, truth=USUAL),
         "eight-patients-fixed": Scenario("8 patients in each cohort, the same", patients=8, truth=USUAL),
         "unbalanced-lines-fixed": Scenario("20 cohorts of unbalanced lines, the same", lines=UNBALANCED, truth=USUAL),
@@ -109,14 +115,14 @@ def scenario_named(name: str) -> Scenario:
 
 
 def evidence_of(name: str, spec: "Spec") -> Evidence:
-    """Return the cohorts of a scenario as a table, with responders of the bundled table as placeholders.
+    """Return the cohorts of a scenario as a table, with responders of the frozen table as placeholders.
 
     Raises
     ------
     UsageError
         If there is no such scenario, or it picks cohorts and the model counts another outcome, which some lack.
     EvidenceError
-        If the bundled table lacks a column of the model.
+        If the frozen table lacks a column of the model.
     """
     scenario = scenario_named(name)
     if not spec.outcome.usual and (scenario.trials is not None or scenario.lines is not None):
@@ -125,8 +131,8 @@ def evidence_of(name: str, spec: "Spec") -> Evidence:
             f"{' of '.join(spec.outcome.columns)}. Choose a scenario of the whole bundled table, such as bundled.",
             parameter="scenario",
         )
-    bundled = stated_cohorts(spec, read_evidence(needed=spec.needed, outcome=spec.outcome))
-    frame = bundled.frame
+    path = Path(str(files("alkbayes").joinpath("data", DESIGN_FILE)))
+    frame = stated_cohorts(spec, read_evidence(path, needed=spec.needed, outcome=spec.outcome)).frame
     if scenario.trials is not None:
         frame = frame[frame["trial"].isin(scenario.trials)]
     if scenario.lines is not None:

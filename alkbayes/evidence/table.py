@@ -63,6 +63,9 @@ class Evidence:
         Columns of the frame, each with the file's own name for it, where the two differ or the user says so.
     selection
         Which of its cohorts the user chose, with the reason.
+    cuts
+        Other counts of these cohorts, as text but for `responders` and `n`, which may take the place of their own
+        (:mod:`alkbayes.evidence.cuts`); None where no table of them is at hand.
     """
 
     frame: pd.DataFrame
@@ -75,6 +78,7 @@ class Evidence:
     sheet: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     selection: Selection = ALL_COHORTS
+    cuts: pd.DataFrame | None = None
 
     def part(self, kept: NDArray[np.intp] | NDArray[np.bool_]) -> "Evidence":
         """Return the table of some cohorts, in the order of the whole one.

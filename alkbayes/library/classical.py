@@ -282,7 +282,7 @@ def subgroups(
     >>> import alkbayes as ab
     >>> found = ab.subgroups(None, "line", method="glmm-ml")
     >>> found.levels.query("heterogeneity == 'shared'")[["level", "k"]].to_dict("list")
-    {'level': ['naive', 'pretreated', 'mixed'], 'k': [17, 31, 15]}
+    {'level': ['naive', 'pretreated', 'mixed'], 'k': [17, 33, 16]}
     """
     evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
     prob = checked_level(level)

@@ -1,14 +1,16 @@
 """Criticism of a fit from Python: diagnostics, predictive checks, leave-one-out, comparison, sensitivity."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alkbayes.criticism import comparison, diagnosis, predictive
 from alkbayes.criticism.loo_cohorts import CohortsLeftOut, leave_one_cohort_out
 from alkbayes.criticism.outliers import fit_record, outlier_record, outlier_table
 from alkbayes.errors import ConvergenceError, UsageError
+from alkbayes.evidence.cuts import with_cuts
 from alkbayes.library.bayesian import Fit, kept_with
 from alkbayes.library.display import Displayed
 from alkbayes.presentation.comparison import comparison_parts
@@ -350,7 +352,7 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
     --------
     >>> import alkbayes as ab
     >>> ab.posterior_checks(ab.fit(None, "overall", engine="quadrature")).cohorts.shape[0]
-    63
+    66
     """
     return PosteriorChecks(fit, predictive.posterior_checks(fit.posterior))
 
@@ -392,7 +394,7 @@ def leave_one_out(fit: Fit, *, workers: int | None = None) -> LeaveOneOut:
     >>> import alkbayes as ab
     >>> found = ab.leave_one_out(ab.fit(None, "overall", engine="quadrature"))
     >>> int(found.elpd.n_data_points)
-    63
+    66
     """
     found = LeaveOneOut(fit, leave_one_cohort_out(fit.posterior, workers=workers))
     kept_with(fit, "outliers", found.to_dict())
@@ -432,7 +434,13 @@ def compare(fits: Mapping[str, Fit], *, workers: int | None = None) -> Compariso
     )
 
 
-def sensitivity(fit: Fit, *, alternatives: Sequence[str] | None = None, workers: int | None = None) -> Sensitivity:
+def sensitivity(
+    fit: Fit,
+    *,
+    alternatives: Sequence[str] | None = None,
+    cuts: Path | str | None = None,
+    workers: int | None = None,
+) -> Sensitivity:
     """Refit under other priors, data choices and models, and scale priors and likelihood by powers.
 
     Parameters
@@ -441,6 +449,9 @@ def sensitivity(fit: Fit, *, alternatives: Sequence[str] | None = None, workers:
         A converged fit. The result is kept in its run's folder, if it has one, for figures and reports.
     alternatives
         Names of alternatives. Default: all that make sense for the table.
+    cuts
+        File with other counts of the cohorts (columns `cohort_id`, `cut`, `responders`, `n`), for the alternative
+        "later cut". Default: those of the bundled trials.
     workers
         Processes. Default: one for each processor.
 
@@ -448,6 +459,8 @@ def sensitivity(fit: Fit, *, alternatives: Sequence[str] | None = None, workers:
     ------
     ConvergenceError
         If the fit did not converge.
+    EvidenceError
+        If the file of `cuts` breaks a rule.
     UsageError
         If there is no such alternative.
 
@@ -464,7 +477,8 @@ def sensitivity(fit: Fit, *, alternatives: Sequence[str] | None = None, workers:
     if not fit.converged:
         raise ConvergenceError("the posterior did not converge: there is nothing to compare alternatives with.")
     scaling = power_scaling(over_own(fit.posterior))
-    found = Sensitivity(fit, run_grid(fit.posterior, names=alternatives, workers=workers), scaling)
+    posterior = replace(fit.posterior, evidence=with_cuts(fit.posterior.evidence, None if cuts is None else Path(cuts)))
+    found = Sensitivity(fit, run_grid(posterior, names=alternatives, workers=workers), scaling)
     if alternatives is None:
         kept_with(fit, "sensitivity", {"sensitivity": {"run": str(fit.folder), **found.record}})
     return found

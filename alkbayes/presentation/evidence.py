@@ -6,6 +6,7 @@ from typing import Any
 
 from alkbayes.evidence.naming import COHORT, RESPONDERS, TRIAL, N
 from alkbayes.evidence.outcomes import ORR, Outcome
+from alkbayes.evidence.overlaps import Beside
 from alkbayes.evidence.table import Evidence
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import listed, shown
@@ -43,6 +44,25 @@ def cohort_rows(evidence: Evidence) -> ReaderTable:
     ]
     headings = ("", outcome.events, outcome.units, f"crude {outcome.short}, %")
     return ReaderTable(f"{capitalised(outcome.events)} by cohort", headings, tuple(rows))
+
+
+def beside_sentences(beside: Beside, found: Sequence[str]) -> tuple[str, ...]:
+    """Return what stands beside a table of cohorts, and who is counted twice across these tables."""
+    tables = (
+        (beside.cuts, "other count of its cohorts", "other counts of its cohorts"),
+        (beside.left_out, "cohort left out", "cohorts left out"),
+        (beside.randomised, "randomised arm", "randomised arms"),
+        (
+            None if beside.adverse_events is None else beside.adverse_events.frame,
+            "count of adverse events",
+            "counts of adverse events",
+        ),
+    )
+    there = [f"{len(table):,} {one if len(table) == 1 else many}" for table, one, many in tables if table is not None]
+    if not there:
+        return ()
+    nobody = () if found else ("By names and numbers, nobody is counted twice across these tables.",)
+    return (f"Beside the table: {listed(there)}.", *(f"Caution: {sentence}" for sentence in found), *nobody)
 
 
 def understood(evidence: Evidence) -> str:

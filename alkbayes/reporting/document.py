@@ -16,6 +16,7 @@ from alkbayes.reporting.sections.checks import classical_section, predictive_sec
 from alkbayes.reporting.sections.diagnostics import computation_section
 from alkbayes.reporting.sections.evidence import evidence_section
 from alkbayes.reporting.sections.further_analyses import beyond_section
+from alkbayes.reporting.sections.harm import harm_section
 from alkbayes.reporting.sections.limits import limits_section, reproduce_section
 from alkbayes.reporting.sections.model import model_section
 from alkbayes.reporting.sections.results import figure_of, results_section
@@ -78,6 +79,7 @@ def report_of(
             predictive_section(fit, tables),
             classical_section(tables),
             sensitivity_section(tables),
+            *((harm,) if (harm := harm_section(tables)) is not None else ()),
             beyond_section(fit, tables),
             limits_section(tables),
             reproduce_section(tables),

@@ -74,6 +74,8 @@ class Alternative:
         Whether it is about how responses were counted: another outcome is not asked.
     of_exnex
         Whether it is about units that may be on their own: a model without these is not asked.
+    of_cuts
+        Whether it needs other counts of the cohorts: a table without these is not asked.
     assumed
         Levels whose numbers follow from the assumption itself rather than from data.
     """
@@ -86,12 +88,15 @@ class Alternative:
     column: str | None = None
     of_responses: bool = False
     of_exnex: bool = False
+    of_cuts: bool = False
     assumed: tuple[str, ...] = ()
 
     def concerns(self, spec: "Spec", evidence: "Evidence") -> bool:
         """Return whether the question makes sense for a model, and for a table and its outcome."""
         has = self.column is None or self.column in evidence.frame
         if self.of_exnex and not any(isinstance(term, ExnexHeterogeneity) for term in spec.heterogeneity):
+            return False
+        if self.of_cuts and evidence.cuts is None:
             return False
         return has and (evidence.outcome.of_response or not self.of_responses)
 
@@ -234,6 +239,14 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "Do second-hand, interim or assumed figures matter?",
         edits.only("certainty", "high"),
         column="certainty",
+    ),
+    Alternative(
+        "later cut",
+        Family.EVIDENCE,
+        "the count at a later data cut-off in place of the primary one, where there is one",
+        "Do results depend on which analysis of a trial is taken?",
+        edits.later_cut,
+        of_cuts=True,
     ),
     Alternative(
         "mixed lines left out",

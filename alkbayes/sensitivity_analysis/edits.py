@@ -13,6 +13,7 @@ from scipy.special import expit, ndtri
 
 from alkbayes.alk.levels import LEVELS, LINE_BY_TKI, Line
 from alkbayes.errors import SpecError
+from alkbayes.evidence.cuts import at_later_cuts
 from alkbayes.evidence.table import Evidence
 from alkbayes.model.design import Design, EffectBlock
 from alkbayes.spec.schema import COHORT, ExnexHeterogeneity, FixedEffect, Spec, parse_spec
@@ -216,6 +217,16 @@ def _kept(column: str, keep: "Callable[[pd.Series[str]], pd.Series[bool]]") -> E
         return Change(spec, evidence.part(kept.to_numpy()))
 
     return edit
+
+
+def later_cut(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    """Put the count at a later data cut-off in the place of a cohort's own, where there is one."""
+    if not evidence.outcome.usual:
+        return Inapplicable("other data cuts are of responders and n, which the model does not count")
+    later = at_later_cuts(evidence)
+    if later.frame.equals(evidence.frame):
+        return Inapplicable("no cohort has a count at a later data cut-off")
+    return Change(spec, later)
 
 
 def line_by_tki(spec: Spec, evidence: Evidence) -> Change | Inapplicable:

@@ -78,7 +78,7 @@ def test_cells_with_cohorts_are_those_of_the_pooled_table(posterior, frame) -> N
     pooled = pooled_table(posterior)
     cells = pooled[pooled["group"] == "prior_tki:generation"].set_index(["level", "estimand"])
     seen = table[table["observed"]]
-    assert len(seen) == 3 * 14
+    assert len(seen) == 3 * 15
     for row in seen.to_dict(orient="records"):
         cell = cells.loc[(f"{row['earlier']}:{row['generation']}", row["estimand"])]
         for name in ("k", "patients", "responders", "weights"):

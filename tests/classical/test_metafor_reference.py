@@ -15,6 +15,9 @@ ITERATED = 1e-8
 GLMER_EXACT = 1e-6
 RMA_GLMM = 5e-4
 NEAR_ZERO = 1e-9
+GLMER_FLAT = 5e-7
+"""Of six cohorts the likelihood is so flat that lme4's deviance, exact to 1e-12, tells tau2 to a few 1e-7 only: at ours
+and at lme4's own it differs by 8e-13."""
 
 TOLERANCE = {
     PoolingMethod.COMMON_LOGIT: CLOSED_FORM,
@@ -67,7 +70,7 @@ def test_fit_glmm_agrees_with_lme4_at_25_nodes(reference: Reader, dataset: str) 
         assert fit.converged, name
         assert fit.tau is not None
         got = {"b": fit.beta[0], "se": np.sqrt(fit.covariance[0, 0]), "tau2": fit.tau**2}
-        assert got == pytest.approx(expected["glmer-25"], rel=GLMER_EXACT, abs=NEAR_ZERO), name
+        assert got == pytest.approx(expected["glmer-25"], rel=GLMER_EXACT, abs=GLMER_FLAT), name
         test = expected["glmm-ml"]
         assert fit.lr_df == test["QE_df"]
         assert fit.lr == pytest.approx(test["QE_LRT"], rel=CLOSED_FORM)

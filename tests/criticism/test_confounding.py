@@ -88,8 +88,8 @@ def test_an_added_effect_is_that_of_the_larger_covariance(without: Fit, monkeypa
 
 def test_a_column_of_chance_is_passed_over_in_silence(without: Fit) -> None:
     rng = np.random.default_rng(5)
-    fit = with_column(without, "coin", rng.choice(["heads", "tails"], size=63).tolist())
-    fit = with_column(fit, "height", rng.normal(170, 10, size=63).round(1).astype(str).tolist())
+    fit = with_column(without, "coin", rng.choice(["heads", "tails"], size=66).tolist())
+    fit = with_column(fit, "height", rng.normal(170, 10, size=66).round(1).astype(str).tolist())
     assert list(told(fit)) == ["prior_alk_tki"]
 
 
@@ -97,7 +97,7 @@ def test_a_number_that_drives_response_is_told_with_its_unevenness(without: Fit)
     """Age is made of the residuals of the model and of the line, so that it confounds by construction."""
     frame = without.evidence.frame
     theta = without.draws["theta"].mean(axis=(0, 1))
-    noise = np.random.default_rng(2).normal(size=63)
+    noise = np.random.default_rng(2).normal(size=66)
     age = 60 + 4 * theta + 3 * noise
     found = told(with_column(without, "age", [f"{value:.1f}" for value in age]))["age"]
     assert (found.numeric, found.gain > 4) == (True, True)
@@ -106,7 +106,7 @@ def test_a_number_that_drives_response_is_told_with_its_unevenness(without: Fit)
         groups = [rounded[(frame[column] == level).to_numpy()] for level in set(frame[column])]
         f = stats.f_oneway(*groups).statistic
         # Of a one-way analysis of variance: eta² = f (k - 1) / (f (k - 1) + n - k).
-        eta = np.sqrt(f * (len(groups) - 1) / (f * (len(groups) - 1) + 63 - len(groups)))
+        eta = np.sqrt(f * (len(groups) - 1) / (f * (len(groups) - 1) + 66 - len(groups)))
         (measure,) = [each.measure for each in found.uneven if each.factor == label]
         assert measure == pytest.approx(eta)
     assert [each.measure for each in found.uneven] == sorted((each.measure for each in found.uneven), reverse=True)
@@ -127,9 +127,9 @@ def test_unevenness_over_a_factor_is_cramers_v(without: Fit) -> None:
     [
         pytest.param(lambda frame: (100 * frame["responders"] / frame["n"]).round(1).astype(str), id="the rate itself"),
         pytest.param(lambda frame: frame["cohort_id"] + "x", id="a level each"),
-        pytest.param(lambda _: ["x"] * 63, id="one level"),
-        pytest.param(lambda _: ["x"] * 20 + [""] * 43, id="mostly empty"),
-        pytest.param(lambda _: ["inf"] * 10 + ["nan"] * 10 + ["1e400"] * 43, id="no finite numbers"),
+        pytest.param(lambda _: ["x"] * 66, id="one level"),
+        pytest.param(lambda _: ["x"] * 20 + [""] * 46, id="mostly empty"),
+        pytest.param(lambda _: ["inf"] * 10 + ["nan"] * 10 + ["1e400"] * 46, id="no finite numbers"),
     ],
 )
 def test_a_column_that_can_have_no_effect_is_never_told_and_never_fails(
@@ -165,7 +165,7 @@ def test_tables_too_small_or_too_large_are_not_looked_at(without: Fit, monkeypat
     monkeypatch.setattr(confounding, "MOST_COHORTS", 62)
     assert unnamed_columns(without) == ()
     passed_over = {each.column: each for each in unexamined_columns(without)}
-    assert passed_over["prior_alk_tki"] == Unexamined("prior_alk_tki", Reason.SIZE, 63, 63)
+    assert passed_over["prior_alk_tki"] == Unexamined("prior_alk_tki", Reason.SIZE, 66, 66)
     assert not {"line", "regimen_class", "trial", "note", "orr_printed"} & set(passed_over)
 
 
@@ -175,19 +175,19 @@ def test_columns_that_group_cohorts_and_were_not_looked_at_are_named(without: Fi
     trials = without.evidence.frame["trial"]
     rng = np.random.default_rng(4)
     made = {
-        # One level too many for 63 cohorts, at three a level.
-        "tumour": [f"t{number % 22}" for number in range(63)],
-        "continent": ["Asia" if number % 2 else "Europe" if number % 3 else "" for number in range(63)],
-        "age": ["" if number % 5 == 0 else f"{value:.1f}" for number, value in enumerate(rng.normal(60, 5, size=63))],
+        # One level too many for 66 cohorts, at three a level.
+        "tumour": [f"t{number % 23}" for number in range(66)],
+        "continent": ["Asia" if number % 2 else "Europe" if number % 3 else "" for number in range(66)],
+        "age": ["" if number % 5 == 0 else f"{value:.1f}" for number, value in enumerate(rng.normal(60, 5, size=66))],
         "site": [f"site of {trial}" for trial in trials],
-        "constant": ["x"] * 63,
+        "constant": ["x"] * 66,
         "rate": (without.evidence.frame["responders"] / without.evidence.frame["n"]).astype(str).tolist(),
     }
     fit = without
     for name, values in made.items():
         fit = with_column(fit, name, values)
     assert unexamined_columns(fit) == (
-        Unexamined("tumour", Reason.LEVELS, 22, 63),
-        Unexamined("continent", Reason.MISSING, 11, 63),
-        Unexamined("age", Reason.MISSING, 13, 63),
+        Unexamined("tumour", Reason.LEVELS, 23, 66),
+        Unexamined("continent", Reason.MISSING, 11, 66),
+        Unexamined("age", Reason.MISSING, 14, 66),
     )

@@ -168,7 +168,7 @@ def test_the_default_model_expects_the_bundled_table(default: Fit) -> None:
     # Rates that were shrunk towards their own counts: nearer to the middle than uniform.
     assert (found.cohorts["same_pit"] - 0.5).abs().mean() < (found.cohorts["new_pit"] - 0.5).abs().mean() < 0.3
     record = json.loads(json.dumps(found.as_record(), allow_nan=False))
-    assert len(record["cohorts"]) == 63
+    assert len(record["cohorts"]) == 66
     assert {each["kind"] for each in record["statistics"]} == {"same", "new"}
 
 
@@ -211,7 +211,7 @@ def test_priors_that_rule_the_data_out_are_said_to(spec_of: Callable[..., Any], 
 def test_cells_are_those_of_line_and_generation_with_the_priors_own_rates(default: Fit) -> None:
     cells = prior_checks(default).cells
     assert len(cells) == 13
-    assert (cells["k"].sum(), cells["patients"].sum(), cells["responders"].sum()) == (63, 5645, 3397)
+    assert (cells["k"].sum(), cells["patients"].sum(), cells["responders"].sum()) == (66, 5707, 3436)
     assert cells["cell"].tolist()[0] == "naive:first"
     prior = from_prior(default.design, rng=np.random.default_rng(9), draws=20_000)
     members = (default.evidence.frame["line"] == "naive") & (default.evidence.frame["regimen_class"] == "first")

@@ -84,6 +84,15 @@ def test_a_page_shows_parts_of_what_its_command_prints(stem: str, folder: Path) 
         agree(block, output, part=True)
 
 
+def test_an_excerpt_has_the_new_numbers_of_the_lines_that_it_had() -> None:
+    output = "title\n\n a   12   3.4\n b    9   5.0\n c    1   0.1\nnote\nend 7\n"
+    assert (
+        DOCS.excerpt(" a   11   3.3\n b   10   5.1\n…\nend 6\n", output) == " a   12   3.4\n b    9   5.0\n…\nend 7\n"
+    )
+    assert DOCS.excerpt("title\n\n a 1 2\n", output) == "title\n\n a   12   3.4\n"
+    assert DOCS.excerpt(" a   11   3.3\n d    2   2.0\n", output) is None
+
+
 def agree(block: object, output: str, *, part: bool = False) -> None:
     shown, printed = block.output.splitlines(), output.splitlines()  # type: ignore[attr-defined]
     words = block.words  # type: ignore[attr-defined]

@@ -38,7 +38,7 @@ def test_the_bundled_table_falls_back_on_its_sources() -> None:
     assert counted["patients"].sum() == evidence.patients
     assert counted["cohorts"].sum() == evidence.cohorts
     by_basis = counted.groupby("basis")["cohorts"].sum()
-    assert by_basis["cut-off"] == 22
+    assert by_basis["cut-off"] == 21
     # PROFILE 1001 has no cut-off; the first of its sources is Camidge et al. 2012.
     published = counted[counted["basis"] == "publication"]
     assert 2012 in published["year"].tolist()

@@ -57,8 +57,8 @@ def test_the_bundled_table_has_the_cohorts_that_its_columns_say() -> None:
     assert evidence.notes == (
         "Outcome: ic_responders of ic_n: patients with measurable baseline CNS disease.",
         (
-            f"{len(rest)} of 63 cohorts do not report them and are left out; they have {rest['n'].sum():,} of the "
-            "5,645 patients of the table."
+            f"{len(rest)} of 66 cohorts do not report them and are left out; they have {rest['n'].sum():,} of the "
+            "5,707 patients of the table."
         ),
     )
 

@@ -122,7 +122,7 @@ def test_a_run_keeps_the_whole_table_and_the_selection(tmp_path: Path) -> None:
     document = json.loads(fitted.stdout)
     evidence = read_evidence(selection=Selection(chosen[1], (chosen[3],), chosen[5]))
     assert evidence.part_of is not None
-    assert (evidence.cohorts, evidence.part_of.cohorts) == (document["evidence"]["cohorts"], 63)
+    assert (evidence.cohorts, evidence.part_of.cohorts) == (document["evidence"]["cohorts"], 66)
     assert {
         name: document["evidence"][name] for name in ("where", "exclude", "reason")
     } == evidence.selection.as_record()

@@ -37,7 +37,7 @@ def test_a_kind_is_drawn(name: str, tables: RunTables, sequence_tables: RunTable
         assert seen.overlaps() == []
         assert seen.outside() == []
         text = " ".join(seen.words)
-        assert "63 cohorts of 42 trials, 3,397 responders of 5,645 patients." in text
+        assert "66 cohorts of 44 trials, 3,436 responders of 5,707 patients." in text
         assert RECONSTRUCTION in text
     assert pages
 
@@ -47,7 +47,7 @@ def test_the_tables_are_those_of_the_fit(tables: RunTables, run) -> None:
         pd.testing.assert_frame_equal(getattr(tables, name), getattr(run.results, name), check_dtype=False)
     pd.testing.assert_frame_equal(tables.cohorts, run.results.cohorts, check_dtype=False)
     assert tables.evidence.bundled
-    assert tables.evidence.cohorts == 63
+    assert tables.evidence.cohorts == 66
 
 
 def test_names_that_look_like_numbers_or_nothing_stay_names(tables: RunTables, tmp_path: Path) -> None:

@@ -32,14 +32,14 @@ def found(reg: Folder, protocol: Protocol) -> dict[tuple[str, str], Difference]:
         ("ascend4-ceritinib", "pfs_median", Verdict.SAME),
         ("alta1l-brigatinib", "pfs_median", Verdict.SAME),
         # Four differ, by cut or assessor.
-        ("ascend5-ceritinib", "orr", Verdict.OTHER_CUT),
+        ("ascend5-ceritinib", "orr", Verdict.SAME),
         ("ascend5-ceritinib", "pfs_median", Verdict.OTHER_CUT),
         ("alta1l-brigatinib", "orr", Verdict.OTHER_CUT),
         ("alta1l-crizotinib", "orr", Verdict.OTHER_CUT),
         ("alta1l-crizotinib", "pfs_median", Verdict.OTHER_CUT),
         ("alur-alectinib", "orr", Verdict.OTHER_ASSESSOR),
         ("alur-alectinib", "pfs_median", Verdict.OTHER_CUT),
-        ("javelin-lung-101-lorlatinib-avelumab", "orr", Verdict.OTHER_CUT),
+        ("javelin-lung-101-lorlatinib-avelumab", "orr", Verdict.SAME),
         # 81.1 is survival: the PFS of alectinib is not there at all.
         ("alex-alectinib", "pfs_median", Verdict.ONLY_HERE),
         ("alex-crizotinib", "orr", Verdict.SAME),

@@ -151,7 +151,7 @@ def test_each_step_that_is_missing_is_named(reg: Folder, protocol: Protocol) -> 
 def test_a_flow_that_is_not_the_tables_is_an_error(extracted: Folder, flow: Flow) -> None:
     evidence = read_evidence(extracted.file("cohorts.csv"))
     check_agrees(flow, evidence, "flow.json")
-    with pytest.raises(RegistryError, match=r"19 cohorts \(table: 63\)"):
+    with pytest.raises(RegistryError, match=r"19 cohorts \(table: 66\)"):
         check_agrees(flow, read_evidence(), "flow.json")
 
 

@@ -108,7 +108,7 @@ def without_scripts(browser: Browser, path: Path) -> Iterator[Opened]:
 
 def test_it_opens_without_an_error_and_asks_for_nothing(opened: Opened, path: Path) -> None:
     assert opened.page.title().startswith("Objective response rate of ALK inhibitors, pooled")
-    assert len(opened.names) == 63
+    assert len(opened.names) == 66
     assert opened.faults == []
     assert [url for url in opened.requests if not url.startswith("data:")] == [path.as_uri()]
 
@@ -145,7 +145,7 @@ def test_the_table_filters_by_words_and_by_level(opened: Opened) -> None:
     # Every cohort of lorlatinib, and those whose note names it.
     assert {"crown-lorlatinib", "lorla-ph1-alk"} <= set(found)
     assert len(found) < 30
-    assert opened.page.locator("#count").text_content() == f"{len(found)} of 63 cohorts"
+    assert opened.page.locator("#count").text_content() == f"{len(found)} of 66 cohorts"
     opened.page.get_by_label("line", exact=True).select_option("naive")
     assert set(opened.names) < set(found)
     assert opened.page.locator("#cohorts tr.summary:not([hidden])").count() == 0
@@ -184,16 +184,16 @@ def test_percent_and_logit_switch_also_without_scripts(
     opened: Opened, without_scripts: Opened, *, scripts: bool
 ) -> None:
     page = (opened if scripts else without_scripts).page
-    assert page.locator("#cohorts svg.strip.percent:visible").count() > 63
+    assert page.locator("#cohorts svg.strip.percent:visible").count() > 66
     assert page.locator("#cohorts svg.strip.logit:visible").count() == 0
     page.get_by_label("logit", exact=True).check()
     assert page.locator("#cohorts svg.strip.percent:visible").count() == 0
-    assert page.locator("#cohorts svg.strip.logit:visible").count() > 63
+    assert page.locator("#cohorts svg.strip.logit:visible").count() > 66
 
 
 def test_without_scripts_all_is_there_and_nothing_pretends_to_work(without_scripts: Opened) -> None:
     page = without_scripts.page
-    assert page.locator("tr.cohort:visible").count() == 63
+    assert page.locator("tr.cohort:visible").count() == 66
     assert page.locator(".controls.script:visible").count() == 0
     assert page.locator("#cohorts thead button").count() == 0
     page.get_by_role("link", name="crown-lorlatinib", exact=True).click()
@@ -216,7 +216,7 @@ def test_no_width_makes_the_page_itself_scroll_sideways(opened: Opened, on_a_pho
     for view in (opened, on_a_phone):
         wide, room = view.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert wide <= room
-    assert on_a_phone.page.locator("#cohorts tr.cohort td.plot:visible").count() == 63
+    assert on_a_phone.page.locator("#cohorts tr.cohort td.plot:visible").count() == 66
 
 
 @pytest.mark.parametrize("width", ["desktop", "phone"])
@@ -237,7 +237,7 @@ def test_it_prints_with_everything_on_paper(opened: Opened) -> None:
     opened.page.emulate_media(media="print")
     assert opened.page.locator(".controls:visible").count() == 0
     assert opened.page.locator("#source-5").is_visible(), "what is folded away is printed"
-    assert opened.page.locator("tr.cohort:visible").count() == 63
+    assert opened.page.locator("tr.cohort:visible").count() == 66
     assert opened.page.pdf(format="A4").startswith(b"%PDF")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from alkbayes.evidence.cuts import with_cuts
 from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.sensitivity_analysis.alternatives import ALTERNATIVES, BY_NAME, AlternativeAnalysis, Family, apply
@@ -34,6 +35,14 @@ def test_every_alternative_applies_to_every_bundled_model_or_says_why_not(model:
     applied = [name for name, analysis in found.items() if isinstance(analysis, AlternativeAnalysis)]
     assert {"independent review", "intention to treat", "stated counts", "no phase 1", "high certainty"} <= {*applied}
     assert ("mixed 50 % pretreated" in applied) == ("line by prior TKI" in applied) == ("line" in spec.columns)
+
+
+def test_later_cuts_are_asked_of_tables_that_have_other_counts_alone() -> None:
+    spec = read_spec(model_path("line"))
+    evidence = read_evidence(needed=spec.columns)
+    assert not BY_NAME["later cut"].concerns(spec, evidence)
+    assert BY_NAME["later cut"].concerns(spec, with_cuts(evidence))
+    assert isinstance(apply(BY_NAME["later cut"], spec, with_cuts(evidence)), AlternativeAnalysis)
 
 
 def test_a_table_of_pretreated_cohorts_alone_says_what_it_cannot_do(
@@ -95,7 +104,7 @@ def test_a_table_is_asked_about_its_own_columns_and_about_responses_where_these_
     def asked(evidence: Evidence) -> set[str]:
         return {alternative.name for alternative in ALTERNATIVES if alternative.concerns(spec_of(), evidence)}
 
-    of_others = {alternative.name for alternative in ALTERNATIVES if alternative.of_exnex}
+    of_others = {alternative.name for alternative in ALTERNATIVES if alternative.of_exnex or alternative.of_cuts}
     always = {alternative.name for alternative in ALTERNATIVES if alternative.column is None} - of_others
     assert {"tau half-normal 1", "intercept normal 3", "beta-binomial"} <= always
     assert asked(read_evidence()) == {*BY_NAME} - of_others

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
+from alkbayes.evidence.cuts import with_cuts
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.model.design import build_design
 from alkbayes.model.draws import linear_predictor
@@ -84,6 +85,30 @@ def test_the_line_by_prior_tki_is_that_of_the_file(spec: Spec, evidence: Evidenc
     }
     # All else is as it was.
     assert after.drop(columns="line").equals(evidence.frame.drop(columns="line"))
+
+
+def test_a_later_cut_changes_the_counts_that_the_file_has_and_nothing_else(spec: Spec, evidence: Evidence) -> None:
+    text = files("alkbayes").joinpath("data", "cuts.csv").read_text(encoding="utf-8")
+    later = {row["cohort_id"]: row for row in csv.DictReader(text.splitlines()) if row["cut"] == "later"}
+    before = with_cuts(evidence).frame.set_index("cohort_id")
+    after = changed(edits.later_cut(spec, with_cuts(evidence))).evidence.frame.set_index("cohort_id")
+    assert after.index.tolist() == before.index.tolist()
+    for name, row in later.items():
+        assert after.loc[name, ["responders", "n"]].tolist() == [int(row["responders"]), int(row["n"])]
+    rest = [name for name in before.index if name not in later]
+    assert after.loc[rest].equals(before.loc[rest])
+    assert after[["line", "trial"]].equals(before[["line", "trial"]])
+
+
+def test_without_later_cuts_there_is_nothing_to_put_in_their_place(spec: Spec, evidence: Evidence) -> None:
+    nothing = Inapplicable("no cohort has a count at a later data cut-off")
+    assert edits.later_cut(spec, evidence) == nothing
+    kept = evidence.frame["cohort_id"].to_numpy() == "alesia-alectinib"
+    assert edits.later_cut(spec, with_cuts(evidence).part(kept)) == nothing
+    brain = read_spec(model_path("intracranial"))
+    of_brain = with_cuts(read_evidence(needed=brain.columns, outcome=brain.outcome))
+    assert of_brain.cuts is None
+    assert isinstance(edits.later_cut(brain, of_brain), Inapplicable)
 
 
 def test_a_table_that_lacks_what_is_read_says_so(spec: Spec, table_of: Callable[..., Evidence]) -> None:

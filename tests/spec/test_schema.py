@@ -96,9 +96,7 @@ def test_a_bundled_model_is_valid_has_its_file_s_name_and_gives_reasons(
     text = path.read_text(encoding="utf-8")
     assert text.count("prior = ") == text.count("why = ") == len(reasons)
     notes = build_design(spec, evidence_for(spec)).notes
-    assert [note.split(" have ")[0] for note in notes] == (
-        ["agent: asp3026, ensartinib and neladalkib"] if name == "agent" else []
-    )
+    assert [note.split(" have ")[0] for note in notes] == (["agent: asp3026 and neladalkib"] if name == "agent" else [])
 
 
 @pytest.mark.parametrize("name", model_names())

@@ -2,9 +2,10 @@
 
     python validation/joint/study.py [TABLES]        # writes validation/joint/record.json; 1 s a table
 
-Rates and SDs are those of the bundled table. In half of the scenarios a patient's two responses are independent given
-the cohort's rates, as the model has it; in the other half each patient with brain lesions is one patient in both
-counts, whose responses are correlated (a normal copula of 0.6) whatever rho is.
+Rates and SDs are those of the bundled table's first 63 cohorts, the design of the recorded calibration studies
+(alkbayes/data/calibration.csv). In half of the scenarios a patient's two responses are independent given the cohort's
+rates, as the model has it; in the other half each patient with brain lesions is one patient in both counts, whose
+responses are correlated (a normal copula of 0.6) whatever rho is.
 """
 
 import json
@@ -17,8 +18,8 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from alkbayes.analyses.joint import correlation_of
+from alkbayes.calibration.scenarios import evidence_of
 from alkbayes.estimates.rates import posterior_of
-from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import Fit, fit_model
 from alkbayes.inference.nuts.joint import JointEngine
 from alkbayes.inference.settings import Engine, SamplerSettings
@@ -34,10 +35,9 @@ SETTINGS = {"chains": 4, "draws": 250, "tune": 400}
 
 
 def fitted(name: str) -> Fit:
-    """Return the fit of a bundled model to the bundled table."""
+    """Return the fit of a bundled model to the cohorts that calibration studies are of, which do not change."""
     spec = read_spec(model_path(name))
-    evidence = read_evidence(needed=spec.columns, outcome=spec.outcome)
-    return fit_model(spec, evidence, engine=Engine.QUADRATURE)
+    return fit_model(spec, evidence_of("bundled", spec), engine=Engine.QUADRATURE)
 
 
 def simulated(joint: Joint, fits: tuple[Fit, Fit], rho: float, copula: float, rng: np.random.Generator) -> Joint:

@@ -1,6 +1,10 @@
 """`alkbayes sensitivity`: dependence of a run's conclusions on priors, evidence and model."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from alkbayes.cli.shared.common import console_for, keep
 from alkbayes.cli.shared.options import Csv, Json, Run, RunLevel, run_prob
@@ -10,13 +14,22 @@ from alkbayes.cli.shared.reader import fits, print_parts, print_table
 from alkbayes.errors import ConvergenceError, SamplingError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from alkbayes.inference.fit import Fit
     from alkbayes.sensitivity_analysis.conclusions import SensitivityRecord
 
+Cuts = Annotated[
+    Path | None,
+    typer.Option(
+        "--cuts",
+        metavar="FILE",
+        help="Other counts of the cohorts (columns cohort_id, cut, responders, n): those with cut later replace the "
+        "cohorts' own in the alternative `later cut`. Default: those of the bundled trials.",
+        show_default=False,
+    ),
+]
 
-def command(run: Run, level: RunLevel = None, json_: Json = False, csv: Csv = False) -> None:
+
+def command(run: Run, cuts: Cuts = None, level: RunLevel = None, json_: Json = False, csv: Csv = False) -> None:
     """Sensitivity analysis: how results change with priors, data choices and model.
 
     Results are kept in the run's folder as sensitivity.json, for figures and reports.
@@ -33,11 +46,13 @@ def command(run: Run, level: RunLevel = None, json_: Json = False, csv: Csv = Fa
             f"the posterior of this run did not converge: {'; '.join(fit.diagnostics.failures)}. "
             "There is nothing to compare alternatives with. Fit again, with more draws (--draws)."
         )
+    from alkbayes.evidence.cuts import with_cuts
     from alkbayes.sensitivity_analysis.conclusions import sensitivity_record
     from alkbayes.sensitivity_analysis.power_scaling import power_scaling
     from alkbayes.sensitivity_analysis.refit import over_own, run_grid
     from alkbayes.sensitivity_analysis.table import grid_table
 
+    fit = replace(fit, evidence=with_cuts(fit.evidence, cuts))
     with working("scaling priors and likelihood"):
         scaling = power_scaling(over_own(fit))
     with counted("fitting the alternatives") as progress:

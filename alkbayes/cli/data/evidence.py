@@ -17,6 +17,7 @@ from alkbayes.text.wording import counted, percent
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alkbayes.evidence.overlaps import Beside
     from alkbayes.evidence.table import Evidence
 
 Plot = Annotated[
@@ -77,14 +78,32 @@ def command(
             files = _plot(evidence, groups, plot)
         for file in files:
             print_note(f"Figure: {file}")
+    across = _across_tables(evidence)
     if json_:
-        warnings = list(table_cautions(evidence))
+        warnings = [*table_cautions(evidence), *(() if across is None else across[1])]
         totals, notes = _totals(evidence), list(evidence.notes)
         print_json({"evidence": totals, "groups": records(groups), "notes": notes, "warnings": warnings})
     elif csv:
         print_csv(groups)
     else:
         _show(evidence, records(groups))
+        if across is not None:
+            from alkbayes.cli.shared.output import reader_console
+            from alkbayes.presentation.evidence import beside_sentences
+
+            for sentence in beside_sentences(*across):
+                say(reader_console(), sentence)
+
+
+def _across_tables(evidence: "Evidence") -> "tuple[Beside, tuple[str, ...]] | None":
+    """Return the tables beside the bundled cohorts, and who is counted twice across them; None for other cohorts."""
+    from alkbayes.evidence.overlaps import bundled_beside, overlaps
+
+    whole = evidence.part_of or evidence
+    if not (evidence.bundled and evidence.outcome.usual):
+        return None
+    beside = bundled_beside(whole)
+    return beside, overlaps(whole.frame, beside)
 
 
 def _write_template(path: Path, model: str | None) -> None:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-ROW_MM = 2.05
+ROW_MM = 1.99
 ROW_PT = 5.4
 TITLE = " of every cohort, observed and shrunken, and pooled"
 NAME_MM = 42.0

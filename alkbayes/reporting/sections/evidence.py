@@ -136,12 +136,18 @@ def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str,
 
 
 def _not_included() -> Bullets:
-    """Return known evidence that is not in the bundled table, by reason."""
+    """Return known evidence that is not in the bundled table, by reason, and cohorts that are left out of it."""
     by_reason: dict[str, list[str]] = {}
     content = files("alkbayes").joinpath("data", "not_included.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(content.splitlines()):
         by_reason.setdefault(row["why"], []).append(row["what"])
-    return Bullets(tuple((f"Not in the table, {why}: {joined(names)}.",) for why, names in by_reason.items()))
+    sentences = [f"Not in the table, {why}: {joined(names)}." for why, names in by_reason.items()]
+    left_out = files("alkbayes").joinpath("data", "left_out.csv").read_text(encoding="utf-8")
+    sentences += [
+        f"Left out of the table: {row['cohort_id']}, {row['responders']} of {row['n']} ({row['reason']})."
+        for row in csv.DictReader(left_out.splitlines())
+    ]
+    return Bullets(tuple((sentence,) for sentence in sentences))
 
 
 def _qualities(evidence: Evidence) -> Iterator[Pieces]:

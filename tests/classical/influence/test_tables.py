@@ -75,7 +75,7 @@ def test_each_trial_is_left_out_whole(small: Evidence, method: PoolingMethod) ->
 
 def test_the_largest_change_comes_first(bundled: Evidence) -> None:
     rows = influence_table(bundled, method=PoolingMethod.REML_LOGIT_HK).rows
-    assert len(rows) == 63
+    assert len(rows) == 66
     assert rows["change"].abs().is_monotonic_decreasing
     assert rows["left_out"].iloc[0] == "alesia-alectinib"
 

@@ -38,9 +38,9 @@ def test_the_bundled_table_for_a_reader() -> None:
         "Evidence: bundled",
         RECONSTRUCTION,
         f"sha256: {read_evidence().sha256}",
-        "63 cohorts of 42 trials, 5,645 patients, 3,397 responders: crude ORR 60.2 %",
-        "low certainty: 15 cohorts, 834 patients",
-        "inferred assessor: 26 cohorts, 2,045 patients",
+        "66 cohorts of 44 trials, 5,707 patients, 3,436 responders: crude ORR 60.2 %",
+        "low certainty: 16 cohorts, 845 patients",
+        "inferred assessor: 29 cohorts, 2,107 patients",
     ]
     words = [" ".join(line.split()) for line in lines]
     titles = [
@@ -49,8 +49,8 @@ def test_the_bundled_table_for_a_reader() -> None:
     assert titles == sorted(titles)
     assert words[titles[0] + 1] == "naive 17 1,612 1,231 76.4"
     assert words[titles[1] + 1] == "first 10 1,496 997 66.6"
-    assert words[titles[2] + 1] == "none 31 3,085 2,204 71.4"
-    assert "lorlatinib 11 726 403 55.5" in words[titles[3] :]
+    assert words[titles[2] + 1] == "none 32 3,099 2,214 71.4"
+    assert "lorlatinib 11 729 406 55.7" in words[titles[3] :]
     assert words[titles[4] + 1 : titles[4] + 3] == ["naive : first 5 636 461 72.5", "naive : second 7 751 601 80.0"]
     assert max(map(len, lines[2:])) <= 100
 
@@ -67,11 +67,11 @@ def test_json() -> None:
         "source": "bundled",
         "sheet": None,
         "sha256": read_evidence().sha256,
-        "cohorts": 63,
-        "trials": 42,
-        "patients": 5645,
-        "responders": 3397,
-        "orr": 3397 / 5645,
+        "cohorts": 66,
+        "trials": 44,
+        "patients": 5707,
+        "responders": 3436,
+        "orr": 3436 / 5707,
         "columns": {},
         "where": "",
         "exclude": [],
@@ -178,7 +178,7 @@ def test_it_is_drawn_where_that_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "evidence.pdf"
     result = run("--plot", path, "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["evidence"]["cohorts"] == 63
+    assert json.loads(result.stdout)["evidence"]["cohorts"] == 66
     assert result.stderr == f"Figure: {path}\n"
     assert path.read_bytes().startswith(b"%PDF")
     again = run("--plot", path)

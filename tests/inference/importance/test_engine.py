@@ -211,7 +211,7 @@ def test_what_it_returns(case_of: Any) -> None:
     assert {name: values.shape for name, values in found.stats.items()} == dict.fromkeys(
         ("lp", "log_weight", "proposal"), (4, 250)
     )
-    assert found.draws["theta"].shape == (4, 250, 63)
+    assert found.draws["theta"].shape == (4, 250, 66)
     weights = found.weights
     assert weights.weighted == LEAST_WEIGHTED
     assert weights.rounds == weights.components == 1

@@ -30,7 +30,7 @@ def test_the_curve_is_the_distribution_of_the_pit_values(run, see) -> None:
     for kind in ("new", "same"):
         places, share = curve(seen, kind).T
         assert share == pytest.approx([(checks.pit[kind] <= place).mean() for place in places])
-    assert "Calibration over 63 cohorts" in seen.words
+    assert "Calibration over 66 cohorts" in seen.words
     assert f"uniformity: p = {checks.uniform['new']:.3f}" in seen.words
     assert "nearer to the middle than uniform by construction: no test" in seen.words
     for axes in page.axes:

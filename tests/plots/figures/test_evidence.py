@@ -16,14 +16,14 @@ def evidence() -> Evidence:
 
 
 def test_bars_are_the_patients(evidence, see) -> None:
-    (page,) = composition_figure(composition(evidence), patients_by_year(evidence), heading="63 cohorts")
+    (page,) = composition_figure(composition(evidence), patients_by_year(evidence), heading="66 cohorts")
     seen = see(page)
     years = patients_by_year(evidence)
     for basis in ("cut-off", "publication", "unknown"):
         heights = sum(patch.get_height() for patch in seen.by_gid(basis))
         assert heights == years.loc[years["basis"] == basis, "patients"].sum()
-    assert sorted(patch.get_width() for patch in seen.by_gid("line")) == [1085, 1612, 2948]
-    assert "2,948 (31 cohorts)" in seen.words
+    assert sorted(patch.get_width() for patch in seen.by_gid("line")) == [1099, 1612, 2996]
+    assert "2,996 (33 cohorts)" in seen.words
     assert {"2012", "2025", "unknown"} <= set(seen.words)
     assert seen.overlaps() == []
     assert seen.outside() == []

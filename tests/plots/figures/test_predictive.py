@@ -48,7 +48,7 @@ def test_every_cohort_has_its_marks_and_its_numbers(run, checks: PosteriorChecks
         low, middle, high = (100 * row[f"new_{name}"] for name in ("low", "median", "high"))
         assert f"{middle:.1f} ({low:.1f}–{high:.1f})" in seen.words
         assert f"{row['new_pit']:.3f}" in seen.words
-    assert f"{int(outside.sum())} of 63 cohorts" in " ".join(seen.words)
+    assert f"{int(outside.sum())} of 66 cohorts" in " ".join(seen.words)
     (axes,) = page.axes
     assert (axes.get_xlim(), axes.get_xlabel()) == ((0, 100), "Objective response rate, %")
 
