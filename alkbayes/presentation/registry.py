@@ -73,7 +73,7 @@ def extraction_parts(extraction: "Extraction") -> Iterator[Part]:
         f"{counted(len(extraction.studies), 'record')} {of}, {extraction.with_results:,} with results"
         f"{f' ({extraction.without_copy:,} of them without these in the copy)' if extraction.without_copy else ''}."
     )
-    count = Counter((each.kind, each.status) for each in extraction.candidates)
+    count = extraction.figures
     rows = tuple(
         (str(kind), *(f"{count[kind, status]:,}" for status in Status))
         for kind in Kind

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from alkbayes.registry.cleaning import clean
 from alkbayes.registry.json_reader import Cursor, root
 
 PARTICIPANTS = "participants"
@@ -92,8 +93,7 @@ class EventGroup:
     pointer: str
 
 
-@dataclass(frozen=True, slots=True)
-class EventTerm:
+class EventTerm(NamedTuple):
     """One adverse event: the cells of its groups as posted, with the JSON pointer of their list."""
 
     term: str
@@ -194,15 +194,22 @@ def event_terms_of(document: Mapping[str, Any]) -> Iterator[EventTerm]:
     """
     module = root(document).at("resultsSection", "adverseEventsModule")
     for key in ("seriousEvents", "otherEvents"):
-        for event in module.objects(key):
-            # Most of a record is here: its cells are read without a cursor for each.
-            stats = event.value.get("stats")
-            cells = tuple(stats) if isinstance(stats, list) else ()
-            yield EventTerm(event.text("term"), key == "seriousEvents", cells, f"{event.pointer}/stats")
+        # Most of a record is here: it is read without a cursor for each event.
+        events = module.value.get(key)
+        for place, event in enumerate(events if isinstance(events, list) else ()):
+            if isinstance(event, dict):
+                term, stats = event.get("term"), event.get("stats")
+                yield EventTerm(
+                    clean(term) if isinstance(term, str) else "",
+                    key == "seriousEvents",
+                    tuple(stats) if isinstance(stats, list) else (),
+                    f"{module.pointer}/{key}/{place}/stats",
+                )
 
 
 def whole_number(value: Any) -> int | None:
     """Return a whole number from 0, None for anything else."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if type(value) is int:
+        return value if value >= 0 else None
+    whole = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS
+    return int(value) if whole else None

@@ -5,9 +5,10 @@ and `refused` where it is of no use: another kind of outcome, or no value for an
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -197,7 +198,7 @@ def candidates_of(document: Mapping[str, Any], study: Study, protocol: Protocol)
     """Return the candidates of a record, in its order; an outcome that is not posted has none."""
     found: list[Candidate] = []
     seen: dict[tuple[object, ...], int] = {}
-    of_all = past_of_all(study, protocol) if study.results_here else NO_PAST
+    of_all = cache(lambda: past_of_all(study, protocol))
     for outcome in outcomes_of(document):
         if not outcome.posted:
             continue
@@ -449,14 +450,14 @@ def _candidate(
     figure: _Figure,
     study: Study,
     protocol: Protocol,
-    of_all: Past,
+    of_all: Callable[[], Past],
 ) -> Candidate:
     """Put a figure beside its group, and mark what makes it no cohort of its own."""
     wanted = figure.kind is not Kind.OTHER
     treatment = treatment_of(group, study, protocol) if wanted else Treatment((), (), "")
     past = NO_PAST
     if wanted and treatment.agents:
-        past = past_of(group, part, outcome, study, protocol) or of_all
+        past = past_of(group, part, outcome, study, protocol) or of_all()
     agent = treatment.agents[0] if len(treatment.agents) == 1 else ""
     several = len(treatment.agents) > 1
     status, why = _of_group(outcome, part, group, figure)

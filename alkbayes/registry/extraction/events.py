@@ -68,9 +68,9 @@ def event_cells_of(document: Mapping[str, Any], nct_id: str) -> Iterator[tuple[s
                 affected, at_risk = whole_number(stats.get("numAffected")), whole_number(stats.get("numAtRisk"))
                 status, why = _judged(affected, at_risk)
                 group = cell(str(stats.get("groupId", "")))
-                count = affected if status is Status.CLEAN else None
-                counts = (at_risk, affected, count, status.value, why)
-                yield (nct_id, group, titles.get(group, ""), kind, term, *counts, f"{event.pointer}/{place}")
+                counts = (at_risk, affected, affected if status is Status.CLEAN else None)
+                where = (nct_id, group, titles.get(group, ""), kind, term)
+                yield (*where, *counts, status.value, why, f"{event.pointer}/{place}")
 
 
 def _judged(affected: int | None, at_risk: int | None) -> tuple[Status, str]:
