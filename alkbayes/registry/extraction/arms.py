@@ -14,12 +14,13 @@ from alkbayes.text.names import plain
 
 CROSSOVER_TITLE = re.compile(
     r"\bcross(?:ed)?[\s-]?over\b|\bswitch(?:ed)?\b|\broll-?over\b|\bre-?treat|\bextension\b|"
-    r"\b\w+[\s-]to[\s-]\w+tinib\b|\bpost[\s-]progression\b",
+    r"\b(?:\w+[nk]ib|chemotherapy|docetaxel|pemetrexed|placebo)[\s-]to[\s-]\w+[nk]ib\b|\bpost[\s-]progression\b|"
+    r"\b(?:second|2nd) (?:treatment |study )?(?:period|phase)\b|\bperiod (?:2|II|two)\b",
     re.IGNORECASE,
 )
 CROSSOVER_TEXT = re.compile(
     r"\b(?:participants?|patients?|subjects?)(?: randomi[sz]ed to [\w ]{1,60})?(?:,)? (?:who|that) "
-    r"(?:crossed[\s-]?over|switched)\b|^\W*crossover (?:phase|period|cohort|population|part)\b",
+    r"(?:crossed[\s-]?over|switched)\b|^\W*(?:crossover (?:phase|period|cohort|population|part)|period (?:2|II|two))\b",
     re.IGNORECASE,
 )
 SUM_OF_GROUPS = re.compile(
@@ -57,6 +58,8 @@ class Past:
 
 
 NO_PAST = Past("", "", "")
+OUTCOME_TITLE = "outcome title"
+"""Where words stand that may tell groups of one title apart."""
 
 
 def treatment_of(group: Group, study: Study, protocol: Protocol) -> Treatment:
@@ -90,16 +93,27 @@ def matched_arm(group: Group, study: Study) -> Arm | None:
     labels = [(plain(arm.label.text), arm) for arm in study.arms]
     for same in (
         [arm for label, arm in labels if label == title],
-        [arm for label, arm in labels if label and (label in title or title in label)],
+        [arm for label, arm in labels if label and (_within(label, title) or _within(title, label))],
     ):
         if len(same) == 1:
             return same[0]
     return study.arms[0] if len(study.arms) == 1 else None
 
 
-def crossed_over(group: Group) -> bool:
-    """Return whether a group holds people who are counted in another group already."""
-    return bool(CROSSOVER_TITLE.search(group.title) or CROSSOVER_TEXT.search(group.description))
+def _within(part: str, whole: str) -> bool:
+    """Return whether one plain title stands in another; "arm1" does not in "arm10"."""
+    return re.search(rf"(?<![0-9]){part}(?![0-9])" if part[-1].isdigit() else part, whole) is not None
+
+
+def crossed_over(group: Group, outcome: OutcomeMeasure) -> bool:
+    """Return whether a group holds people who are counted in another group, or in an earlier period, already."""
+    titles = f"{group.title} ; {outcome.title}"
+    return bool(CROSSOVER_TITLE.search(titles) or CROSSOVER_TEXT.search(group.description))
+
+
+def shares_title(group: Group, outcome: OutcomeMeasure) -> bool:
+    """Return whether another group of the outcome has the same title: other people, whom other outcomes may mix up."""
+    return sum(plain(each.title) == plain(group.title) for each in outcome.groups) > 1
 
 
 def sums_groups(group: Group, outcome: OutcomeMeasure) -> bool:
@@ -118,7 +132,7 @@ def past_of(group: Group, part: OutcomeClass, outcome: OutcomeMeasure, study: St
         (
             ("group title", group.title),
             ("class title", part.title),
-            ("outcome title", outcome.title),
+            (OUTCOME_TITLE, outcome.title),
             ("group description", group.description),
             ("population", outcome.population),
             ("arm", "" if arm is None else f"{arm.label.text} {arm.description.text}"),

@@ -20,6 +20,7 @@ from alkbayes.registry.extraction.arms import (
     crossed_over,
     past_of,
     past_of_all,
+    shares_title,
     sums_groups,
     treatment_of,
 )
@@ -95,7 +96,8 @@ class Candidate:
     """A figure of a record, as printed, with what it is about and where it stands.
 
     `value`, `ci_low` and `ci_high` keep the printed digits; `responders` is the count behind a row if only one fits,
-    `responders_fits` all that fit.
+    `responders_fits` all that fit. `agent` is empty where the words name several `agents`. `shared` is whether its
+    people are a part of the group, or counted in another group too.
     """
 
     nct_id: str
@@ -111,6 +113,7 @@ class Candidate:
     confirmed: str
     group_id: str
     group_title: str
+    agents: tuple[str, ...]
     agent: str
     partner: str
     regimen_class: str
@@ -129,6 +132,7 @@ class Candidate:
     responders: int | None
     responders_fits: tuple[int, ...]
     derived: bool
+    shared: bool
     status: Status
     why: str
 
@@ -475,6 +479,7 @@ def _candidate(
         confirmed=_confirmed(outcome, part) if figure.kind in RESPONSES else "",
         group_id=group.id,
         group_title=group.title,
+        agents=treatment.agents,
         agent=agent,
         partner="+".join(treatment.partners) if agent else "",
         regimen_class=_class_of(agent, treatment, protocol),
@@ -493,6 +498,7 @@ def _candidate(
         responders=figure.counts.only if figure.kind in COUNTED and status is not Status.REFUSED else None,
         responders_fits=figure.counts.fits,
         derived=figure.counts.derived,
+        shared=crossed_over(group, outcome) or _is_subgroup(figure, part),
         status=status,
         why=why,
     )
@@ -502,20 +508,22 @@ def _of_group(outcome: OutcomeMeasure, part: OutcomeClass, group: Group, figure:
     """Return status and reason with what the group and the class add: people who are counted elsewhere too."""
     if figure.status is not Status.CLEAN or figure.kind is Kind.OTHER:
         return figure.status, figure.why
-    if crossed_over(group):
+    if shares_title(group, outcome):
+        return Status.AMBIGUOUS, _joined("another group of the outcome has the same title", figure.why)
+    if crossed_over(group, outcome):
         return Status.AMBIGUOUS, _joined("a crossover or extension group, counted in another group too", figure.why)
     if sums_groups(group, outcome):
         return Status.AMBIGUOUS, _joined("a group of all other groups together", figure.why)
-    if is_subgroup(figure.kind, part):
+    if _is_subgroup(figure, part):
         return Status.AMBIGUOUS, _joined("a subgroup: the class is a part of the group", figure.why)
     return figure.status, figure.why
 
 
-def is_subgroup(kind: Kind, part: OutcomeClass) -> bool:
+def _is_subgroup(figure: _Figure, part: OutcomeClass) -> bool:
     """Return whether a class of a response or a median is a part of the group rather than a time or an assessor."""
-    if not part.title or kind not in RESPONSES | MEDIANS | {Kind.PFS_RATE}:
+    if not part.title or figure.kind not in RESPONSES | MEDIANS | {Kind.PFS_RATE}:
         return False
-    return NO_SUBGROUP.fullmatch(part.title.strip(" .:")) is None
+    return figure.n_source == CLASS_TITLE or NO_SUBGROUP.fullmatch(part.title.strip(" .:")) is None
 
 
 def _class_of(agent: str, treatment: Treatment, protocol: Protocol) -> str:

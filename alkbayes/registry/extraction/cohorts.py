@@ -5,12 +5,12 @@ decided is listed rather than guessed.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from alkbayes.registry.declarations import Protocol
-from alkbayes.registry.extraction.arms import part_of_name
+from alkbayes.registry.extraction.arms import OUTCOME_TITLE, part_of_name
 from alkbayes.registry.extraction.candidates import Candidate, Status
 from alkbayes.registry.extraction.kinds import Kind
 from alkbayes.registry.extraction.units import Unit, in_months, number_of, unit_named
@@ -123,8 +123,22 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
     of_group: dict[Key, list[Candidate]] = {key: [] for key in chosen}
     for each in candidates:
         if each.kind in {Kind.PFS_MEDIAN, Kind.INTRACRANIAL_ORR} and each.status is Status.CLEAN:
-            of_group.get(cohort_key(each), []).append(each)
+            keys = people_of(each, chosen)
+            # Few of a group have brain metastases that can be measured; all of it has a median.
+            few = each.kind is Kind.PFS_MEDIAN and any(_other_people(each, chosen[key]) for key in keys)
+            if len(keys) == 1 and not few:
+                of_group[keys[0]].append(each)
+            elif any(key.title == cohort_key(each).title for key in chosen):
+                doubtful.append(
+                    Undecided(study.nct_id, str(each.kind), "of other participants than the response?", each)
+                )
     rows = [_row(best, usable[key], of_group[key], study, protocol) for key, best in chosen.items()]
+    doubtful += [
+        Undecided(study.nct_id, str(each.kind), f"cohort of {best.n}: other participants?", each)
+        for key, best in chosen.items()
+        for each in usable[key]
+        if _other_people(each, best)
+    ]
     doubtful += [
         Undecided(study.nct_id, str(each.kind), "more participants than were enrolled: counted in another group?", each)
         for each in twice
@@ -132,6 +146,12 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
     if not rows and not doubtful:
         doubtful.append(Undecided(study.nct_id, "no cohort", "no response of a group under an agent of the protocol"))
     return Cohorts(tuple(rows), _source(study) if rows else None, tuple(doubtful))
+
+
+def _other_people(each: Candidate, best: Candidate) -> bool:
+    """Return whether two figures can hardly be of one group: one has fewer than half of the other's participants."""
+    sizes = sorted((each.n or 0, best.n or 0))
+    return each.n is not None and 2 * sizes[0] < sizes[1]
 
 
 def numbered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -145,34 +165,66 @@ def numbered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return out
 
 
-type Key = tuple[str, str]
+class Key(NamedTuple):
+    """What tells groups of a study apart, since ids restart in every outcome.
+
+    Attributes
+    ----------
+    title
+        Of the group.
+    part
+        Cohort, part or arm that the outcome names beside it; may be empty.
+    past
+        History that the outcome's title names: "ORR in Crizotinib-Naive Patients" of a group called by its drug.
+    """
+
+    title: str
+    part: str
+    past: tuple[str, str] | None
+
+    def is_of(self, other: "Key") -> bool:
+        """Return whether this may be the group that `other` tells less of."""
+        return self.title == other.title and other.part in {"", self.part} and other.past in {None, self.past}
 
 
 def cohort_key(candidate: Candidate) -> Key:
-    """Return what tells cohorts of a study apart: titles, as ids restart, and the part that the outcome names."""
+    """Return what an outcome tells of its group."""
     part = part_of_name(candidate.group_title, candidate.title, candidate.population)
-    return plain(candidate.group_title), part
+    told = (candidate.line, candidate.prior_alk_tki) if candidate.line_why == OUTCOME_TITLE else None
+    return Key(plain(candidate.group_title), part, told)
+
+
+def people_of(candidate: Candidate, keys: Collection[Key]) -> tuple[Key, ...]:
+    """Return those of `keys` that a candidate may be about: those that tell more, else its own, else those of less."""
+    mine = cohort_key(candidate)
+    finer = tuple(key for key in keys if key != mine and key.is_of(mine))
+    return finer or tuple(key for key in keys if (key == mine if mine in keys else mine.is_of(key)))
 
 
 def _sorted(candidates: Sequence[Candidate], protocol: Protocol) -> tuple[dict[Key, list[Candidate]], list[Undecided]]:
     """Return the responses that may be cohorts by group, and those that a person must look at."""
     others = [re.compile(pattern, re.IGNORECASE) for pattern in protocol.not_of_population]
-    usable: dict[Key, list[Candidate]] = {}
-    doubtful = []
+    clean, doubtful = [], []
     for each in candidates:
-        if each.kind not in {Kind.ORR, Kind.BEST_RESPONSE}:
-            continue
-        several = "several agents" in each.agent_why or each.agent_why.count(",")
-        if not each.agent and not several:
+        if each.kind not in {Kind.ORR, Kind.BEST_RESPONSE} or not each.agents:
             continue
         words = f"{each.group_title} ; {each.class_title}"
         if any(pattern.search(words) for pattern in others):
             doubtful.append(Undecided(each.nct_id, str(each.kind), "the group may not be of the population", each))
-        elif each.status is Status.CLEAN and each.agent and each.responders is not None and each.n:
-            usable.setdefault(cohort_key(each), []).append(each)
-        elif each.status is Status.AMBIGUOUS or several:
-            why = each.why if each.status is Status.AMBIGUOUS else f"several agents: {each.agent_why}"
-            doubtful.append(Undecided(each.nct_id, str(each.kind), why, each))
+        elif each.status is Status.AMBIGUOUS:
+            doubtful.append(Undecided(each.nct_id, str(each.kind), each.why, each))
+        elif not each.agent:
+            doubtful.append(Undecided(each.nct_id, str(each.kind), f"several agents: {each.agent_why}", each))
+        elif each.status is Status.CLEAN and each.responders is not None and each.n:
+            clean.append(each)
+    usable: dict[Key, list[Candidate]] = {}
+    keys = {cohort_key(each): None for each in clean}
+    for each in clean:
+        people = people_of(each, keys)
+        if len(people) == 1:
+            usable.setdefault(people[0], []).append(each)
+        else:
+            doubtful.append(Undecided(each.nct_id, str(each.kind), "of which of the groups of this title?", each))
     return usable, doubtful
 
 
