@@ -25,6 +25,7 @@ from alkbayes.registry.study import Study, study_of
 from alkbayes.text.names import plain
 
 ORR, PFS = "orr", "pfs_median"
+NO_RECORD = "no record in the folder"
 KINDS = {ORR: frozenset({Kind.ORR, Kind.BEST_RESPONSE}), PFS: frozenset({Kind.PFS_MEDIAN})}
 
 
@@ -99,7 +100,7 @@ def compare_folder(folder: Folder, protocol: Protocol, table: Path | None = None
     for number in [*rows, *sorted(included - set(rows))]:
         of_table = rows.get(number, [])
         if number not in there:
-            found += (_only_here(row, number, "no record in the folder") for row in of_table)
+            found += (_only_here(row, number, NO_RECORD) for row in of_table)
             continue
         document, _ = folder.read(number)
         study = study_of(document)

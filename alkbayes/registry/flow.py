@@ -28,7 +28,7 @@ from alkbayes.registry.json_reader import decoded
 from alkbayes.registry.screening.decisions import PERSON, Screening, read_screening
 from alkbayes.registry.screening.rules import Decision
 from alkbayes.registry.search import read_search
-from alkbayes.registry.sheets import read_sheet
+from alkbayes.registry.sheets import cell, read_sheet
 from alkbayes.registry.study import study_of
 from alkbayes.text.names import listed, shown
 from alkbayes.text.wording import counted
@@ -278,7 +278,7 @@ def prisma_csv(flow: Flow) -> str:
     """Return the counts as the R package PRISMA2020 reads them (`PRISMA_data`): its columns, keys, nodes and boxes."""
     counts: dict[str, str] = {
         "register_results": str(flow.identified),
-        "register_specific_results": _reasons(flow.sources),
+        "register_specific_results": _reasons({REGISTER: flow.identified}),
         "duplicates": str(flow.duplicates),
         "records_screened": str(flow.screened),
         "records_excluded": str(sum(flow.excluded.values())),
@@ -298,7 +298,7 @@ def prisma_csv(flow: Flow) -> str:
     writer.writerow(("data", "node", "box", "description", "boxtext", "tooltips", "url", "n"))
     for data, node, box, description, boxtext in PRISMA:
         url = f"{data}.html" if node != NA and data != NA else NA
-        writer.writerow((data, node, box, description, boxtext, description, url, counts.get(data, NA)))
+        writer.writerow((data, node, box, description, boxtext, description, url, cell(counts.get(data, NA))))
     return file.getvalue()
 
 
