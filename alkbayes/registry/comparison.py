@@ -296,6 +296,6 @@ def _only_there(rest: Iterable[Candidate], study: Study, measure: str) -> Iterat
             registry_n="" if each.n is None else str(each.n),
             table_assessor="",
             registry_assessor=each.assessor,
-            why=f"{each.agent}, {each.title}",
+            why=each.agent,
             pointer=each.pointer,
         )

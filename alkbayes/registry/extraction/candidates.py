@@ -49,7 +49,7 @@ from alkbayes.registry.outcomes import Group, Measurement, OutcomeClass, Outcome
 from alkbayes.registry.study import Study
 
 IRC = re.compile(
-    r"\bindependent\b|\bBI[RC]{1,2}C\b|\bB?IRC\b|\bI[RC]R\b|\bIRRC\b|\bIRF\b|\bcentral(?:ly|ized)?\W+(?:\w+\W+){0,2}"
+    r"\bindependent\b|\bB?I(?:RC|CR|RRC|RR|CRC|RF)\b|\bcentral(?:ly|ized)?\W+(?:\w+\W+){0,2}"
     r"(?:review|assess|read|imag|radiol)|\bblinded\b",
     re.IGNORECASE,
 )

@@ -156,7 +156,7 @@ def _extracted(folder: Folder, protocol: Protocol, unclear: frozenset[str], part
             found.with_results += study.has_results
             found.without_copy += study.has_results and not study.results_here
             if number in unclear:
-                found.undecided.append(Undecided(number, "screening", "screening is unclear: include or exclude it"))
+                found.undecided.append(Undecided(number, "screening", "not decided: include or exclude it"))
                 continue
             made = cohorts_of(rows, study, protocol)
             found.cohorts += made.rows

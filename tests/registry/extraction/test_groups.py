@@ -128,3 +128,16 @@ def test_arm_10_is_not_arm_1() -> None:
     found = matched_arm(Group("OG000", "Arm 1: lorlatinib", ""), study)
     assert found is not None
     assert found.label.text == "Arm 1"
+
+
+@pytest.mark.parametrize("history", ["Crizotinib-Pretreated", "crizotinib-resistant", "Crizotinib Naive"])
+def test_an_agent_of_a_groups_past_is_none_of_its_agents(made: Make, history: str) -> None:
+    found = made(("Objective Response Rate", {}, (("OG000", f"Lorlatinib, {history}", *HALF),)))
+    assert [row["agent"] for row in found.rows] == ["lorlatinib"]
+    assert figures(found)[0][2] == ("none" if "Naive" in history else "crizotinib")
+
+
+@pytest.mark.parametrize("name", ["BICR", "BIRC", "IRC", "ICR", "IRRC", "BIRRC", "IRR", "IRF"])
+def test_an_abbreviated_committee_is_independent_review(made: Make, name: str) -> None:
+    found = made((f"Objective Response Rate by {name}", {}, ((*DRUG, *HALF),)))
+    assert [row["assessor"] for row in found.rows] == ["irc"]
