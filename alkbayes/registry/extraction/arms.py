@@ -28,6 +28,7 @@ SUM_OF_GROUPS = re.compile(
     r"(?: (?:participants|patients|subjects|groups|arms|cohorts|treated|doses?))*\W*$",
     re.IGNORECASE,
 )
+SUM_WORDS = re.compile(r"\b(?:all|total|overall|pooled|combined|both)\b", re.IGNORECASE)
 PART = re.compile(
     r"\b(?:cohorts?|parts?|arms?|groups?|phase|stage|EXP-?)\s*[:#-]?\s*(\d+[a-z]?(?:/\d)?|[IVX]{1,4}[ab]?|[A-H]\d?)\b",
     re.IGNORECASE,
@@ -117,12 +118,31 @@ def shares_title(group: Group, outcome: OutcomeMeasure) -> bool:
 
 
 def sums_groups(group: Group, outcome: OutcomeMeasure) -> bool:
-    """Return whether a group holds those of the outcome's other groups together."""
-    if len(outcome.groups) < 3 or not SUM_OF_GROUPS.match(group.title):
+    """Return whether a group holds those of other groups of the outcome together.
+
+    Its title says so and nothing else ("Total"), or says so among other words ("Overall: ...", or the names of others)
+    while it has as many participants as some of them.
+    """
+    others = [each for each in outcome.groups if each.id != group.id]
+    if len(others) < 2:
         return False
     whole = outcome.denominators.get(group.id)
-    rest = [outcome.denominators.get(each.id) for each in outcome.groups if each.id != group.id]
-    return whole is None or None in rest or whole >= max(count or 0 for count in rest)
+    sizes = [outcome.denominators.get(each.id) for each in others]
+    if SUM_OF_GROUPS.match(group.title):
+        return whole is None or None in sizes or whole >= max(count or 0 for count in sizes)
+    title = plain(group.title)
+    names = sum(bool(each.title) and plain(each.title) in title for each in others)
+    return bool(SUM_WORDS.search(group.title) or names > 1) and _is_sum(whole, [count for count in sizes if count])
+
+
+def _is_sum(whole: int | None, sizes: Iterable[int]) -> bool:
+    """Return whether a number is the sum of two or more of others."""
+    terms = {0: 0}
+    for size in sizes:
+        for total, count in tuple(terms.items()):
+            if whole is not None and total + size <= whole:
+                terms[total + size] = max(count + 1, terms.get(total + size, 0))
+    return whole is not None and terms.get(whole, 0) > 1
 
 
 def past_of(group: Group, part: OutcomeClass, outcome: OutcomeMeasure, study: Study, protocol: Protocol) -> Past | None:

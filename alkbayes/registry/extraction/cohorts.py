@@ -5,7 +5,7 @@ decided is listed rather than guessed.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -111,8 +111,8 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
     """Return the cohorts of a study: one for each group with a clean response under an agent of the protocol.
 
     Of several figures of a group independent review goes before investigators, all participants before evaluable ones,
-    the primary outcome before others; the rest is in the note. Where the groups have more participants than were
-    enrolled, some are the same people: those of the best outcome stay, a person decides on the others.
+    the primary outcome before others; the rest is in the note. Nobody is counted twice: where groups have more
+    participants than were enrolled, or one comes under two titles, a person decides on those of the lesser outcome.
     """
     if not study.results_here:
         why = "results are posted, and this copy of the record has none" if study.has_results else "no results posted"
@@ -139,10 +139,7 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
         for each in usable[key]
         if _other_people(each, best)
     ]
-    doubtful += [
-        Undecided(study.nct_id, str(each.kind), "more participants than were enrolled: counted in another group?", each)
-        for each in twice
-    ]
+    doubtful += twice
     if not rows and not doubtful:
         doubtful.append(Undecided(study.nct_id, "no cohort", "no response of a group under an agent of the protocol"))
     return Cohorts(tuple(rows), _source(study) if rows else None, tuple(doubtful))
@@ -239,14 +236,40 @@ def _rank(each: Candidate) -> tuple[int, int, int, int, int]:
     )
 
 
-def _each_once(chosen: dict[Key, Candidate], study: Study) -> tuple[dict[Key, Candidate], list[Candidate]]:
-    """Return cohorts that cannot share participants: together no more than were enrolled, else those of one outcome."""
-    total = sum(each.n or 0 for each in chosen.values())
-    if study.enrollment is None or total <= study.enrollment or len(chosen) < 2:
-        return chosen, []
-    best = min(chosen.values(), key=_rank).outcome_index
-    kept = {key: each for key, each in chosen.items() if each.outcome_index == best}
-    return kept, [each for key, each in chosen.items() if key not in kept]
+def _each_once(chosen: dict[Key, Candidate], study: Study) -> tuple[dict[Key, Candidate], list[Undecided]]:
+    """Return cohorts that cannot share participants, and the others, of which a person decides."""
+    kept, twice = dict[Key, Candidate](), dict[Key, str]()
+    for key, each in sorted(chosen.items(), key=lambda item: _rank(item[1])):
+        if any(_under_another_title(key, each, other, of) for other, of in kept.items()):
+            twice[key] = f"as many participants as another group of {each.agent}: the same under another title?"
+        else:
+            kept[key] = each
+    if _too_many(kept, study):
+        best = min(kept.values(), key=_rank).outcome_index
+        within = {key: each for key, each in kept.items() if each.outcome_index == best}
+        if _too_many(within, study):
+            whole = max(within, key=lambda key: within[key].n or 0)
+            rest = {key: each for key, each in within.items() if key != whole}
+            summed = len(rest) > 1 and sum(each.n or 0 for each in rest.values()) == within[whole].n
+            within = rest if summed and not _too_many(rest, study) else {}
+        twice |= dict.fromkeys(kept.keys() - within, "more participants than were enrolled: counted in another group?")
+        kept = within
+    undecided = [
+        Undecided(study.nct_id, str(chosen[key].kind), twice[key], chosen[key]) for key in chosen if key in twice
+    ]
+    return {key: each for key, each in chosen.items() if key in kept}, undecided
+
+
+def _under_another_title(key: Key, each: Candidate, other: Key, of: Candidate) -> bool:
+    """Return whether groups of two outcomes may be one: same agent and number of participants, nothing told apart."""
+    apart = key.part != other.part or key.past != other.past or each.outcome_index == of.outcome_index
+    return not apart and each.agent == of.agent and each.n == of.n
+
+
+def _too_many(kept: Mapping[Key, Candidate], study: Study) -> bool:
+    """Return whether cohorts have more participants together than a study enrolled; one alone may."""
+    total = sum(each.n or 0 for each in kept.values())
+    return len(kept) > 1 and study.enrollment is not None and total > study.enrollment
 
 
 def analysis_set(each: Candidate) -> str:

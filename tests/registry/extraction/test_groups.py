@@ -141,3 +141,63 @@ def test_an_agent_of_a_groups_past_is_none_of_its_agents(made: Make, history: st
 def test_an_abbreviated_committee_is_independent_review(made: Make, name: str) -> None:
     found = made((f"Objective Response Rate by {name}", {}, ((*DRUG, *HALF),)))
     assert [row["assessor"] for row in found.rows] == ["irc"]
+
+
+def cells(*sizes: tuple[str, int]) -> tuple[tuple[str, ...], ...]:
+    """Groups of (title, n) with half of them responding, as counts."""
+    return tuple((f"OG{place:03}", title, str(n), str(n // 2), "", "") for place, (title, n) in enumerate(sizes))
+
+
+COUNTS = {"paramType": "COUNT_OF_PARTICIPANTS", "unitOfMeasure": "Participants", "dispersionType": ""}
+
+
+@pytest.mark.parametrize(
+    ("sums", "parts"),
+    [
+        # NCT02513472, NCT02404441, NCT02414139, NCT02616393, NCT02551991, NCT02432846: numbers and titles but the drug.
+        (["Overall: Lorlatinib"], [66, 101]),
+        (["All Phase II Patients"], [61, 59, 59, 42, 40]),
+        (["Cohort 4 + Cohort 6.2: All Pre-treated Patients"], [69, 31]),
+        (["Overall BM"], [13, 3]),
+        (["Cohort -1: Pooled"], [25, 7]),
+        (["Lorlatinib, Total (Both Strata)"], [32, 13]),
+    ],
+)
+def test_a_sum_of_groups_beside_its_parts_is_no_cohort(made: Make, sums: list[str], parts: list[int]) -> None:
+    groups = cells(
+        *((title, sum(parts)) for title in sums), *((f"Stratum {place}", n) for place, n in enumerate(parts))
+    )
+    found = made(("Objective Response Rate (ORR)", COUNTS, groups), enrolled=9999)
+    assert [row["n"] for row in found.rows] == parts
+    assert doubts(found) == [("orr", "a group of all other groups together")] * len(sums)
+
+
+def test_a_combination_named_by_its_drugs_is_no_sum(made: Make) -> None:
+    groups = cells(("Avelumab + Lorlatinib", 31), ("Lorlatinib", 20), ("Avelumab", 9))
+    found = made(("Objective Response Rate", COUNTS, groups), enrolled=9999)
+    assert 31 in [row["n"] for row in found.rows]
+
+
+def test_parts_by_two_axes_in_one_outcome_are_left_to_a_person(made: Make) -> None:
+    """As in NCT02599402: by disease and by performance status, with the whole; no title says which is which."""
+    groups = cells(("Cutaneous", 365), ("Mucosal", 32), ("PS 0-1", 340), ("PS 2", 57))
+    found = made(("Objective Response Rate (ORR)", COUNTS, groups), enrolled=397)
+    assert found.rows == ()
+    assert doubts(found) == [("orr", "more participants than were enrolled: counted in another group?")] * 4
+    whole = cells(("Lorlatinib", 60), ("Aged below 65", 40), ("Aged 65 or more", 20))
+    found = made(("Objective Response Rate (ORR)", COUNTS, whole), enrolled=70)
+    assert [row["n"] for row in found.rows] == [40, 20]
+    assert doubts(found) == [("orr", "more participants than were enrolled: counted in another group?")]
+
+
+def test_a_group_under_two_titles_is_one_cohort(made: Make) -> None:
+    """As in NCT02625623: one arm is "Avelumab + SC" in one outcome and "Avelumab + BSC" in another."""
+    found = made(
+        ("Best Overall Response Rate (ORR)", COUNTS, cells(("Lorlatinib + BSC", 185))),
+        ("Objective Response Rate (ORR)", {**COUNTS, "type": "PRIMARY"}, cells(("Lorlatinib + SC", 185))),
+        enrolled=371,
+    )
+    assert [(row["arm"], row["n"]) for row in found.rows] == [("Lorlatinib + SC", 185)]
+    assert doubts(found) == [
+        ("orr", "as many participants as another group of lorlatinib: the same under another title?")
+    ]
