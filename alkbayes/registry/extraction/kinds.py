@@ -52,6 +52,7 @@ NOT_OF_TUMOUR = _words(
     r"symptom|\bpain\b|quality of life|\bQo?L\b|\bHRQo?L\b|EORTC|questionnaire|\bEQ-?5D|patient[- ]reported",
     r"\bskin\b|psoria|rosacea|acne|dermat|\bIGA\b|\bACR ?\d0\b|\bEASI\b|pressor|insulin|glucose|vomit|emesis",
     r"pharmaco|concentration|\bAUC\b|\bCmax\b|exposure|seroconver|depress|anxiety|clinical improvement",
+    r"\bIMWG|myeloma|\bIWG\b|iwCLL|waldenstr|lymphocytic",
     r"treatment responders?\b|ovarian response|ovulat|heart rate|blood pressure|hormon|growth",
 )
 """Words of responses of something other than a tumour."""
