@@ -14,6 +14,7 @@ from typing import Any
 
 from alkbayes.errors import RegistryError
 from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.registry.extraction.cohorts import NO_COHORT
 from alkbayes.registry.folder import (
     COHORTS_FILE,
     COUNTS_FILE,
@@ -135,8 +136,8 @@ def flow_of(folder: Folder, table: Path | None = None) -> Flow:
     trials = _trials(evidence) if evidence is not None else ()
     if stray := sorted(set(trials) - set(assessed)):
         raise RegistryError(
-            f"{path}: has {listed(stray)}, which screening did not include or which has no results there. Include it "
-            f"in {folder.path}, or leave it out."
+            f"{path}: has {listed(stray)}; allowed: records of {folder.path} that screening kept and that have results "
+            "posted. Include them in screening.csv, or take them out of the table."
         )
     excluded = [row for row in screening.here if row.decision is Decision.EXCLUDE]
     reasons = Counter(row.reason or "No reason given" for row in excluded)
@@ -256,16 +257,11 @@ def _results(folder: Folder, number: str) -> str:
 def _why_not(folder: Folder, screening: Screening, missing: Iterable[str]) -> list[str]:
     """Return the reason for each assessed report that is not in the table."""
     path = folder.file(UNDECIDED_FILE)
-    doubtful = {cells["nct_id"] for _, cells in read_sheet(path, ("nct_id", "what"))} if path.exists() else set()
-    no_cohort = (
-        {cells["nct_id"] for _, cells in read_sheet(path, ("nct_id", "what")) if cells["what"] == "no cohort"}
-        if path.exists()
-        else set()
-    )
+    rows = [cells for _, cells in read_sheet(path, ("nct_id", "what"))] if path.exists() else []
+    doubtful = {cells["nct_id"] for cells in rows if cells["what"] != NO_COHORT}
     unclear = set(screening.numbers(Decision.UNCLEAR))
     return [
-        UNCLEAR if number in unclear else AMBIGUOUS if number in doubtful - no_cohort else LEFT_OUT
-        for number in sorted(missing)
+        UNCLEAR if number in unclear else AMBIGUOUS if number in doubtful else LEFT_OUT for number in sorted(missing)
     ]
 
 

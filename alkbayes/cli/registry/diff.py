@@ -18,9 +18,10 @@ Data = Annotated[
 
 
 def command(reg: Reg, data: Data = None, protocol: ProtocolFile = None, json_: Json = False, csv: Csv = False) -> None:
-    """Differences between a table and the registry, by trial and arm: same, other cut, other assessor, other n.
+    """Comparison of a table with the registry, by trial and arm: response rate and median PFS.
 
-    Nothing is overwritten: a table takes the primary analysis, the registry shows the last one.
+    Each figure is the same, of another cut, assessor or n, only there, only here, or a contradiction. Nothing is
+    overwritten: a table takes the primary analysis, the registry shows the last one.
 
     Example: alkbayes registry diff reg --data cohorts.csv
     """

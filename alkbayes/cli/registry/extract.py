@@ -8,10 +8,10 @@ from alkbayes.cli.shared.reader import print_parts
 
 
 def command(reg: Reg, protocol: ProtocolFile = None, json_: Json = False) -> None:
-    """Figures of the records that screening kept (all without a screening), each with the place that it stands at.
+    """Response, survival and adverse events of the records that screening kept, each figure with its place there.
 
-    Writes candidates.csv, cohorts.csv, sources.csv, adverse_events.csv and undecided.csv into REG. Several counts that
-    fit a printed rate are listed, and none is guessed.
+    Writes candidates.csv, cohorts.csv, sources.csv, adverse_events.csv and undecided.csv into REG. Where several counts
+    fit a printed rate, all are listed and none is guessed. Without a screening, all records are read.
 
     Example: alkbayes registry extract reg
     """

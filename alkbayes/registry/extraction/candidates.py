@@ -315,7 +315,7 @@ class _Maker:
         if doubt or not counts.fits:
             return self(kind, _only_fits(counts), Status.AMBIGUOUS, doubt or f"no count of {self.n} fits the value")
         if counts.only is None:
-            why = counts.why if counts.doubt else f"{len(counts.fits)} counts fit"
+            why = counts.why if counts.doubt else f"{len(counts.fits)} counts fit the rate"
             return self(kind, counts, Status.AMBIGUOUS, _joined(why, "" if counts.doubt else counts.why))
         if counts.derived and kind is Kind.DEATH and self.interval != NO_INTERVAL:
             return self(kind, NONE_FITS, Status.REFUSED, "a probability of death, no count")
@@ -365,7 +365,7 @@ def _read(value: str, unit: Unit, n: int | None, interval: Interval) -> tuple[Co
 def _is_percentage(value: str, interval: Interval, n: int | None) -> bool:
     """Return whether an interval is that of the value as a percentage of n and not as a count."""
     fits = counts_of(value, Unit.PERCENT, n, interval)
-    return bool(fits.fits) and "reproduced" in fits.why and n != 100
+    return fits.reproduced and n != 100
 
 
 def _several(

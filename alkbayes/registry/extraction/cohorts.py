@@ -38,6 +38,8 @@ UNDECIDED_COLUMNS = (
     "why",
 )
 
+NO_COHORT = "no cohort"
+"""In place of a kind, for a study without a response of its groups."""
 ADDRESS = "https://clinicaltrials.gov/study/"
 LEVEL = "95"
 LONGEST_SLUG = 60
@@ -141,7 +143,7 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
     ]
     doubtful += twice
     if not rows and not doubtful:
-        doubtful.append(Undecided(study.nct_id, "no cohort", "no response of a group under an agent of the protocol"))
+        doubtful.append(Undecided(study.nct_id, NO_COHORT, "no response of a group under an agent of the protocol"))
     return Cohorts(tuple(rows), _source(study) if rows else None, tuple(doubtful))
 
 
