@@ -21,8 +21,7 @@ class Group:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(NamedTuple):
     """A value of a group in a category, with its dispersion, all as printed."""
 
     group_id: str

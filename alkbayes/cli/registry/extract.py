@@ -32,7 +32,7 @@ def command(reg: Reg, protocol: ProtocolFile = None, json_: Json = False) -> Non
                 "candidates": [each.as_row() for found, _ in rows for each in found],
                 "cohorts": list(extraction.cohorts),
                 "undecided": [each.as_row() for each in extraction.undecided],
-                "adverse_events": [each.as_row() for _, found in rows for each in found],
+                "adverse_events": [row for _, found in rows for row in found],
             }
         )
         return

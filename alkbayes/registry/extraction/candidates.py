@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from alkbayes.registry.declarations import Protocol
 from alkbayes.registry.extraction.arms import (
@@ -139,9 +139,7 @@ class Candidate:
     def as_row(self) -> dict[str, Any]:
         """Return the row as it is written."""
         row = dict(zip(COLUMNS, CELLS(self), strict=True))
-        row["responders_fits"] = ";".join(map(str, self.responders_fits))
-        row["kind"], row["status"] = self.kind.value, self.status.value
-        return row
+        return row | {"responders_fits": ";".join(map(str, self.responders_fits))}
 
 
 COLUMNS = (
@@ -182,8 +180,7 @@ COLUMNS = (
 CELLS = attrgetter(*COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Figure:
+class _Figure(NamedTuple):
     """What a cell of an outcome comes to, before it is put beside its group."""
 
     kind: Kind
@@ -264,8 +261,7 @@ def _figure(
     return make.measured()
 
 
-@dataclass(frozen=True, slots=True)
-class _Maker:
+class _Maker(NamedTuple):
     """Judges a single cell."""
 
     outcome: OutcomeMeasure

@@ -12,7 +12,7 @@ from alkbayes.registry.declarations import Protocol
 from alkbayes.registry.extraction import candidates, cohorts, events
 from alkbayes.registry.extraction.candidates import Candidate, Status, candidates_of
 from alkbayes.registry.extraction.cohorts import Undecided, cohorts_of, numbered
-from alkbayes.registry.extraction.events import EventCount, event_cells_of, event_totals_of
+from alkbayes.registry.extraction.events import event_rows_of
 from alkbayes.registry.extraction.kinds import Kind
 from alkbayes.registry.folder import (
     CANDIDATES_FILE,
@@ -110,10 +110,14 @@ def extract_folder(folder: Folder, protocol: Protocol, progress: Progress | None
     )
 
 
-def rows_of(folder: Folder, number: str, protocol: Protocol) -> tuple[tuple[Candidate, ...], tuple[EventCount, ...]]:
-    """Return the candidates of a record, and its totals of adverse events: serious events and deaths, by group."""
+def rows_of(folder: Folder, number: str, protocol: Protocol) -> tuple[tuple[Candidate, ...], list[dict[str, Any]]]:
+    """Return the candidates of a record, and its adverse events by column."""
     document, _ = folder.read(number)
-    return candidates_of(document, study_of(document), protocol), tuple(event_totals_of(document, number))
+    found = event_rows_of(document, number, str)
+    return (
+        candidates_of(document, study_of(document), protocol),
+        [dict(zip(events.COLUMNS, row, strict=True)) for row in found],
+    )
 
 
 def _numbers(folder: Folder) -> tuple[tuple[str, ...], frozenset[str], bool]:
@@ -151,7 +155,7 @@ def _extracted(folder: Folder, protocol: Protocol, unclear: frozenset[str], part
             study = study_of(document)
             rows = candidates_of(document, study, protocol)
             write_candidates(map(cell, each.as_row().values()) for each in rows)
-            write_events(event_cells_of(document, number))
+            write_events(event_rows_of(document, number))
             found.figures.update((each.kind, each.status) for each in rows)
             found.with_results += study.has_results
             found.without_copy += study.has_results and not study.results_here
