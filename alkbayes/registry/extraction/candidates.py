@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -428,19 +428,24 @@ def _denominator(outcome: OutcomeMeasure, part: OutcomeClass, group: Group) -> t
     """Return a denominator and where it stands: of the class, in its title, of the outcome."""
     if group.id in part.denominators:
         return part.denominators[group.id], "denominators of the class"
-    numbers = [
-        int(number.replace(" ", ""))
-        for found in N_IN_TITLE.findall(part.title)
-        for number in re.split(r",\s*(?!\d{3}\b)", found)
-        if number.strip().replace(" ", "").isdigit()
-    ]
-    if numbers:
+    if numbers := _numbers_in(part.title):
         ids = [each.id for each in outcome.groups]
         if len(numbers) == len(ids) and group.id in ids:
             return numbers[ids.index(group.id)], CLASS_TITLE
         return (numbers[0] if len(numbers) == len(ids) == 1 else None), CLASS_TITLE
     found_n = outcome.denominators.get(group.id)
     return found_n, "" if found_n is None else "denominators of the outcome"
+
+
+@lru_cache(maxsize=10_000)
+def _numbers_in(title: str) -> tuple[int, ...]:
+    """Return the participants that a title gives: "PD-L1 >= 5% (n=42,39)"."""
+    return tuple(
+        int(number.replace(" ", ""))
+        for found in N_IN_TITLE.findall(title)
+        for number in re.split(r",\s*(?!\d{3}\b)", found)
+        if number.strip().replace(" ", "").isdigit()
+    )
 
 
 def _candidate(

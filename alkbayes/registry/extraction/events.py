@@ -63,7 +63,7 @@ def event_rows_of(
 
     A record has thousands of them.
     """
-    titles = {group.id: text(group.title) for group in event_groups_of(document)}
+    groups = {group.id: (text(group.id), text(group.title)) for group in event_groups_of(document)}
     for total in event_totals_of(document, nct_id):
         yield tuple(text(value) if isinstance(value, str) else value for value in total.as_row().values())
     for event in event_terms_of(document):
@@ -72,10 +72,10 @@ def event_rows_of(
             if isinstance(stats, dict):
                 affected, at_risk = whole_number(stats.get("numAffected")), whole_number(stats.get("numAtRisk"))
                 status, why = _judged(affected, at_risk)
-                group = clean(str(stats.get("groupId", "")))
-                where = (nct_id, text(group), titles.get(group, ""), kind, term)
+                name = str(stats.get("groupId", ""))
+                group = groups.get(name) or (text(clean(name)), "")
                 counts = (at_risk, affected, affected if status is Status.CLEAN else None)
-                yield (*where, *counts, status.value, why, f"{event.pointer}/{place}")
+                yield (nct_id, *group, kind, term, *counts, status.value, why, f"{event.pointer}/{place}")
 
 
 def _judged(affected: int | None, at_risk: int | None) -> tuple[Status, str]:
