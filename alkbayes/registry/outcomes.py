@@ -22,11 +22,10 @@ class Group:
 
 
 class Measurement(NamedTuple):
-    """A value of a group in a category, with its dispersion, all as printed."""
+    """A value of a group in a category, with its limits, all as printed."""
 
     group_id: str
     value: str
-    spread: str
     low: str
     high: str
     comment: str
@@ -160,7 +159,6 @@ def _measurement(each: Cursor) -> Measurement:
     return Measurement(
         group_id=each.text("groupId"),
         value=each.text("value"),
-        spread=each.text("spread"),
         low=each.text("lowerLimit"),
         high=each.text("upperLimit"),
         comment=each.text("comment"),

@@ -98,11 +98,9 @@ class Study:
     """
 
     nct_id: str
-    aliases: tuple[str, ...]
     brief_title: Passage
     official_title: Passage
     acronym: str
-    status: str
     study_type: Passage
     phases: tuple[Passage, ...]
     enrollment: int | None
@@ -122,7 +120,6 @@ class Study:
     results_here: bool
     last_update: str
     results_posted: str
-    completion: str
     faults: tuple[str, ...]
 
     @property
@@ -156,11 +153,9 @@ def study_of(document: Mapping[str, Any]) -> Study:
     results = bool(record.at("resultsSection").value)
     return Study(
         nct_id=nct_id_of(document),
-        aliases=tuple(alias.value.upper() for alias in names.texts("nctIdAliases")),
         brief_title=_passage(names, "briefTitle"),
         official_title=_passage(names, "officialTitle"),
         acronym=names.text("acronym"),
-        status=status.text("overallStatus"),
         study_type=_passage(design, "studyType"),
         phases=_passages(design, "phases"),
         enrollment=None if enrollment == UNKNOWN_ENROLLMENT else enrollment,
@@ -180,7 +175,6 @@ def study_of(document: Mapping[str, Any]) -> Study:
         results_here=results,
         last_update=status.at("lastUpdatePostDateStruct").text("date"),
         results_posted=status.at("resultsFirstPostDateStruct").text("date"),
-        completion=status.at("primaryCompletionDateStruct").text("date"),
         faults=tuple(record.faults),
     )
 
