@@ -70,7 +70,7 @@ def in_processes[Task, Result](
             broken += 1
             if broken == MOST_BROKEN:
                 raise WorkersLostError(
-                    f"a worker process was killed {broken} times, with {len(found)} of {len(tasks)} fits done; is "
+                    f"a worker process was killed {broken} times, with {len(found)} of {len(tasks)} tasks done; is "
                     "there enough memory? End other programs and repeat the command.",
                     found,
                 ) from error

@@ -6,6 +6,7 @@ more than `fit` to make, `runs/funnel`, is held where the run is made, in tests/
 """
 
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ RUNS = {
 }
 """Arguments of `fit` for the runs that pages name."""
 FUNNEL = "runs/funnel"
+RECORDS = {"start-a-review": ROOT / "tests" / "fixtures" / "registry" / "ros1.jsonl"}
+"""Files of the tests that the commands of a page read."""
 ELSEWHERE = {"pfs", "resistance"}
 """Commands whose blocks are held by tests of their own, in tests/cli/analyses."""
 NARROW, WIDE = 80, 100
@@ -84,6 +87,8 @@ def parts(page: Path) -> Iterator[Block]:
 
 def write_files(page: Path, folder: Path) -> None:
     """Write the tables and models that a page gives, each named by the paragraph before it: a name in backticks."""
+    if page.stem in RECORDS:
+        shutil.copy(RECORDS[page.stem], folder)
     text = page.read_text(encoding="utf-8")
     for fence in FENCE.finditer(text):
         named = SAVED.findall(text[: fence.start()])

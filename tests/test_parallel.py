@@ -57,7 +57,7 @@ def test_workers_that_are_killed_again_and_again_end_it_with_what_was_done() -> 
     # The last task kills the process that does it, whichever that is.
     tasks = [*([0] * FEW), signal.SIGKILL]
     with pytest.raises(
-        WorkersLostError, match=f"killed {MOST_BROKEN} times, with [0-9]+ of {FEW + 1} fits done"
+        WorkersLostError, match=f"killed {MOST_BROKEN} times, with [0-9]+ of {FEW + 1} tasks done"
     ) as caught:
         in_processes(signal.raise_signal, tasks, workers=2)
     assert caught.value.exit_code == 5

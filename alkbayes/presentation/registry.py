@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence, Title
+from alkbayes.registry.comparison import NO_RECORD, Verdict
 from alkbayes.registry.extraction.candidates import Status
 from alkbayes.registry.extraction.kinds import Kind
 from alkbayes.registry.flow import boxes_of
@@ -20,18 +21,32 @@ if TYPE_CHECKING:
     from alkbayes.registry.search import Search
 
 MOST_ROWS = 40
-"""Rows of a table in a terminal; the file has all."""
+"""Rows of a table in a terminal."""
+ORDER = (
+    Verdict.CONTRADICTION,
+    Verdict.OTHER_N,
+    Verdict.OTHER_ASSESSOR,
+    Verdict.OTHER_CUT,
+    Verdict.ONLY_THERE,
+    Verdict.SAME,
+    Verdict.ONLY_HERE,
+)
+"""Verdicts by what a reader must look at first."""
 
 
 def search_parts(search: "Search") -> Iterator[Part]:
     """Yield what a search found, and what is new against the last one."""
-    rows = tuple(
-        (shown(each.name), f"{len(each.numbers):,}", "–" if each.total is None else f"{each.total:,}")
-        for each in search.found
-    )
-    yield ReaderTable("Records", ("found by", "records", "registry's count"), rows)
-    duplicates = f", {counted(search.duplicates, 'duplicate')} among them" if search.duplicates else ""
-    yield Sentence(f"{counted(len(search.numbers), 'record')} of {search.identified:,} hits{duplicates}.")
+    rows = tuple((shown(each.name), f"{len(each.numbers):,}") for each in search.found)
+    if any(each.total is not None for each in search.found):
+        totals = ("–" if each.total is None else f"{each.total:,}" for each in search.found)
+        headings = ("strategy", "records", "registry's count")
+        yield ReaderTable(
+            "Records found", headings, tuple((*row, total) for row, total in zip(rows, totals, strict=True))
+        )
+    else:
+        yield ReaderTable("Records found", ("file", "records"), rows)
+    duplicates = f" after removal of {counted(search.duplicates, 'duplicate')}" if search.duplicates else ""
+    yield Sentence(f"{counted(len(search.numbers), 'record')}{duplicates}.")
     if not search.first:
         changes = ((search.new, "new"), (search.changed, "changed"), (search.gone, "gone"))
         said = "; ".join(f"{len(numbers):,} {what}{_named(numbers)}" for numbers, what in changes)
@@ -73,7 +88,7 @@ def extraction_parts(extraction: "Extraction") -> Iterator[Part]:
         f"{counted(len(extraction.studies), 'record')} {of}, {extraction.with_results:,} with results"
         f"{f' ({extraction.without_copy:,} of them without these in the copy)' if extraction.without_copy else ''}."
     )
-    count = Counter((each.kind, each.status) for each in extraction.candidates)
+    count = extraction.figures
     rows = tuple(
         (str(kind), *(f"{count[kind, status]:,}" for status in Status))
         for kind in Kind
@@ -105,8 +120,9 @@ def flow_parts(flow: "Flow") -> Iterator[Part]:
 
 
 def difference_parts(differences: Sequence["Difference"]) -> Iterator[Part]:
-    """Yield figures of a table beside those of the registry; cohorts without a record are counted alone."""
-    absent = [each for each in differences if each.why == "no record in the folder"]
+    """Yield figures of a table beside those of the registry, those that differ first; without a record, a count."""
+    absent = [each for each in differences if each.why == NO_RECORD]
+    here = sorted((each for each in differences if each not in absent), key=lambda each: ORDER.index(each.verdict))
     rows = tuple(
         (
             shown(each.trial or each.nct_id),
@@ -117,16 +133,15 @@ def difference_parts(differences: Sequence["Difference"]) -> Iterator[Part]:
             each.registry_value or "–",
             each.why,
         )
-        for each in differences
-        if each not in absent
+        for each in here
     )
-    count = Counter(each.verdict for each in differences if each not in absent)
+    count = Counter(each.verdict for each in here)
     said = ", ".join(f"{number:,} {verdict}" for verdict, number in count.most_common())
     headings = ("trial", "cohort or group", "figure", "verdict", "table", "registry", "why")
     if rows:
         yield ReaderTable("Table and registry", headings, rows[:MOST_ROWS], words=(1, 2, 3, 4, 5, 6))
         if len(rows) > MOST_ROWS:
-            yield Sentence(f"{len(rows) - MOST_ROWS:,} rows more in the file.")
+            yield Sentence(f"{len(rows) - MOST_ROWS:,} more rows are not shown.")
         yield Sentence(f"{said}.")
     if absent:
         yield Sentence(f"{counted(len(absent), 'cohort')} of the table without a record in the folder.")

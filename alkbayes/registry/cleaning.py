@@ -51,13 +51,22 @@ def _cleaned(text: str) -> str:
 def _plain(text: str) -> str:
     """Return a text on one line without characters that are not seen; letters stay as they are."""
     if not text.isascii() or not text.isprintable():
-        text = "".join(map(_seen, text))
+        text = text.translate(SEEN)
     return " ".join(text.split())
 
 
-def _seen(mark: str) -> str:
-    """Return a character as it is seen: soft hyphens, zero-width marks and changes of direction not, controls blank."""
-    kind = unicodedata.category(mark)
-    if mark.isspace() or kind == "Cc":
-        return " "
-    return "" if kind in {"Cf", "Cs", "Co", "Cn"} else mark
+class _Seen(dict[int, str]):
+    """A character as it is seen: soft hyphens, zero-width marks and changes of direction not, controls blank.
+
+    A table for `str.translate`, filled as characters are met: a record has thousands of them, and few that differ.
+    """
+
+    def __missing__(self, code: int) -> str:
+        mark = chr(code)
+        kind = unicodedata.category(mark)
+        blank = mark.isspace() or kind == "Cc"
+        self[code] = " " if blank else "" if kind in {"Cf", "Cs", "Co", "Cn"} else mark
+        return self[code]
+
+
+SEEN = _Seen()

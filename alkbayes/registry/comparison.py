@@ -13,9 +13,8 @@ from typing import Any
 
 from alkbayes.evidence.table import read_evidence
 from alkbayes.registry.declarations import Protocol
-from alkbayes.registry.extraction.arms import CROSSOVER_TITLE
 from alkbayes.registry.extraction.candidates import Candidate, Status, candidates_of
-from alkbayes.registry.extraction.cohorts import cohort_key
+from alkbayes.registry.extraction.cohorts import Key, cohort_key, people_of
 from alkbayes.registry.extraction.kinds import Kind
 from alkbayes.registry.extraction.units import in_months, number_of
 from alkbayes.registry.flow import TRIAL
@@ -26,6 +25,7 @@ from alkbayes.registry.study import Study, study_of
 from alkbayes.text.names import plain
 
 ORR, PFS = "orr", "pfs_median"
+NO_RECORD = "no record in the folder"
 KINDS = {ORR: frozenset({Kind.ORR, Kind.BEST_RESPONSE}), PFS: frozenset({Kind.PFS_MEDIAN})}
 
 
@@ -100,7 +100,7 @@ def compare_folder(folder: Folder, protocol: Protocol, table: Path | None = None
     for number in [*rows, *sorted(included - set(rows))]:
         of_table = rows.get(number, [])
         if number not in there:
-            found += (_only_here(row, number, "no record in the folder") for row in of_table)
+            found += (_only_here(row, number, NO_RECORD) for row in of_table)
             continue
         document, _ = folder.read(number)
         study = study_of(document)
@@ -120,15 +120,15 @@ def compare_trial(candidates: Sequence[Candidate], rows: Sequence[Row], study: S
                 yield _only_here(row, study.nct_id, _why_alone(study, usable), measure)
             else:
                 yield _difference(row, each, measure)
-        used = {cohort_key(each) for each in pairs.values()}
-        yield from _only_there([each for each in usable if cohort_key(each) not in used], study, measure)
+        used = {_group(each, usable) for each in pairs.values()}
+        yield from _only_there([each for each in usable if _group(each, usable) not in used], study, measure)
 
 
 def _may_be_a_cohort(each: Candidate) -> bool:
     """Return whether a row is a figure of a whole group; one that several counts fit is, one of a subgroup is not."""
-    if CROSSOVER_TITLE.search(each.group_title) or "subgroup" in each.why or "crossover" in each.why:
-        return False
-    return bool(each.agent) and each.status is not Status.REFUSED and number_of(each.value) is not None
+    return (
+        bool(each.agent) and not each.shared and each.status is not Status.REFUSED and number_of(each.value) is not None
+    )
 
 
 def _why_alone(study: Study, usable: Sequence[Candidate]) -> str:
@@ -149,17 +149,23 @@ def _paired(rows: Sequence[Row], usable: Sequence[Candidate], measure: str) -> d
         if plain(row.get("agent", "")) == plain(each.agent)
     ]
     scored.sort(key=lambda item: item[:2], reverse=True)
-    taken: set[tuple[str, str]] = set()
+    taken: set[Key] = set()
     for score, _, row, each in scored:
-        name, key = row["cohort_id"], cohort_key(each)
+        name, key = row["cohort_id"], _group(each, usable)
         if name in pairs or key in taken:
             continue
-        groups = {cohort_key(other) for other in usable if other.agent == each.agent}
+        groups = {_group(other, usable) for other in usable if other.agent == each.agent}
         alone = len(groups) == 1 and sum(plain(other.get("agent", "")) == plain(each.agent) for other in rows) == 1
         if score[0] or score[1] or alone:
             pairs[name] = each
             taken.add(key)
     return pairs
+
+
+def _group(each: Candidate, usable: Sequence[Candidate]) -> Key:
+    """Return what stands for the group of a figure among others."""
+    people = people_of(each, {cohort_key(other): None for other in usable})
+    return people[0] if len(people) == 1 else cohort_key(each)
 
 
 def _score(row: Row, each: Candidate, measure: str) -> tuple[bool, bool, bool, int]:
@@ -290,6 +296,6 @@ def _only_there(rest: Iterable[Candidate], study: Study, measure: str) -> Iterat
             registry_n="" if each.n is None else str(each.n),
             table_assessor="",
             registry_assessor=each.assessor,
-            why=f"{each.agent}, {each.title}",
+            why=each.agent,
             pointer=each.pointer,
         )

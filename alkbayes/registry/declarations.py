@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -24,8 +24,8 @@ DEFAULT = "alk"
 """Bundled query and protocol that are used if none is named."""
 
 MOST_BYTES = 2**20
-PLACES = ("title", "conditions", "keywords", "summary", "arms", "interventions", "inclusion", "exclusion")
-"""Parts of a record in which a rule may look for words."""
+Place = Literal["title", "conditions", "keywords", "summary", "arms", "interventions", "inclusion", "exclusion"]
+"""Part of a record in which a rule may look for words."""
 
 
 def _pattern(text: str) -> str:
@@ -40,12 +40,8 @@ def _pattern(text: str) -> str:
 Text = Annotated[str, Field(pattern=r"\S", description="a text that is not empty")]
 Pattern = Annotated[str, Field(pattern=r"\S", max_length=2000), AfterValidator(_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], Field(strict=False, description="a list of regular expressions")]
-type Place = Literal["title", "conditions", "keywords", "summary", "arms", "interventions", "inclusion", "exclusion"]
 Places = Annotated[
-    tuple[
-        Literal["title", "conditions", "keywords", "summary", "arms", "interventions", "inclusion", "exclusion"], ...
-    ],
-    Field(strict=False, description=f"a list of some of {', '.join(PLACES)}"),
+    tuple[Place, ...], Field(strict=False, description=f"a list of some of {', '.join(get_args(Place))}")
 ]
 Texts = Annotated[tuple[Text, ...], Field(strict=False, description="a list of texts")]
 Schema = Annotated[Literal[1], Field(description="1")]

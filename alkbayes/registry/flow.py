@@ -14,6 +14,7 @@ from typing import Any
 
 from alkbayes.errors import RegistryError
 from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.registry.extraction.cohorts import NO_COHORT
 from alkbayes.registry.folder import (
     COHORTS_FILE,
     COUNTS_FILE,
@@ -28,7 +29,7 @@ from alkbayes.registry.json_reader import decoded
 from alkbayes.registry.screening.decisions import PERSON, Screening, read_screening
 from alkbayes.registry.screening.rules import Decision
 from alkbayes.registry.search import read_search
-from alkbayes.registry.sheets import read_sheet
+from alkbayes.registry.sheets import cell, read_sheet
 from alkbayes.registry.study import study_of
 from alkbayes.text.names import listed, shown
 from alkbayes.text.wording import counted
@@ -135,8 +136,8 @@ def flow_of(folder: Folder, table: Path | None = None) -> Flow:
     trials = _trials(evidence) if evidence is not None else ()
     if stray := sorted(set(trials) - set(assessed)):
         raise RegistryError(
-            f"{path}: has {listed(stray)}, which screening did not include or which has no results there. Include it "
-            f"in {folder.path}, or leave it out."
+            f"{path}: has {listed(stray)}; allowed: records of {folder.path} that screening kept and that have results "
+            "posted. Include them in screening.csv, or take them out of the table."
         )
     excluded = [row for row in screening.here if row.decision is Decision.EXCLUDE]
     reasons = Counter(row.reason or "No reason given" for row in excluded)
@@ -256,16 +257,11 @@ def _results(folder: Folder, number: str) -> str:
 def _why_not(folder: Folder, screening: Screening, missing: Iterable[str]) -> list[str]:
     """Return the reason for each assessed report that is not in the table."""
     path = folder.file(UNDECIDED_FILE)
-    doubtful = {cells["nct_id"] for _, cells in read_sheet(path, ("nct_id", "what"))} if path.exists() else set()
-    no_cohort = (
-        {cells["nct_id"] for _, cells in read_sheet(path, ("nct_id", "what")) if cells["what"] == "no cohort"}
-        if path.exists()
-        else set()
-    )
+    rows = [cells for _, cells in read_sheet(path, ("nct_id", "what"))] if path.exists() else []
+    doubtful = {cells["nct_id"] for cells in rows if cells["what"] != NO_COHORT}
     unclear = set(screening.numbers(Decision.UNCLEAR))
     return [
-        UNCLEAR if number in unclear else AMBIGUOUS if number in doubtful - no_cohort else LEFT_OUT
-        for number in sorted(missing)
+        UNCLEAR if number in unclear else AMBIGUOUS if number in doubtful else LEFT_OUT for number in sorted(missing)
     ]
 
 
@@ -278,7 +274,7 @@ def prisma_csv(flow: Flow) -> str:
     """Return the counts as the R package PRISMA2020 reads them (`PRISMA_data`): its columns, keys, nodes and boxes."""
     counts: dict[str, str] = {
         "register_results": str(flow.identified),
-        "register_specific_results": _reasons(flow.sources),
+        "register_specific_results": _reasons({REGISTER: flow.identified}),
         "duplicates": str(flow.duplicates),
         "records_screened": str(flow.screened),
         "records_excluded": str(sum(flow.excluded.values())),
@@ -298,7 +294,7 @@ def prisma_csv(flow: Flow) -> str:
     writer.writerow(("data", "node", "box", "description", "boxtext", "tooltips", "url", "n"))
     for data, node, box, description, boxtext in PRISMA:
         url = f"{data}.html" if node != NA and data != NA else NA
-        writer.writerow((data, node, box, description, boxtext, description, url, counts.get(data, NA)))
+        writer.writerow((data, node, box, description, boxtext, description, url, cell(counts.get(data, NA))))
     return file.getvalue()
 
 

@@ -95,6 +95,21 @@ class Folder:
             raise RegistryError(f"{path}: is {what}. Remove it, and search again.")
         return document, content
 
+    @contextmanager
+    def for_parts(self) -> Iterator[Path]:
+        """Provide a folder in it for parts of files, which disappears at the end.
+
+        Raises
+        ------
+        RegistryError
+            If nothing can be written there.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix=".parts-", dir=self.path) as name:
+                yield Path(name)
+        except OSError as error:
+            raise RegistryError(f"{self.path}: cannot be written: {error.strerror or error}.") from error
+
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a JSON file, over an earlier one."""
         text = json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

@@ -74,10 +74,6 @@ class Cursor:
             here = here._child(key, dict, {})
         return here
 
-    def has(self, key: str) -> bool:
-        """Return whether there is such a key."""
-        return isinstance(self.value, dict) and key in self.value
-
     def objects(self, key: str) -> Iterator["Cursor"]:
         """Yield the objects of a list."""
         for item in self._items(key):

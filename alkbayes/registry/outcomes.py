@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from alkbayes.registry.cleaning import clean
 from alkbayes.registry.json_reader import Cursor, root
 
 PARTICIPANTS = "participants"
@@ -20,13 +21,11 @@ class Group:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """A value of a group in a category, with its dispersion, all as printed."""
+class Measurement(NamedTuple):
+    """A value of a group in a category, with its limits, all as printed."""
 
     group_id: str
     value: str
-    spread: str
     low: str
     high: str
     comment: str
@@ -92,8 +91,7 @@ class EventGroup:
     pointer: str
 
 
-@dataclass(frozen=True, slots=True)
-class EventTerm:
+class EventTerm(NamedTuple):
     """One adverse event: the cells of its groups as posted, with the JSON pointer of their list."""
 
     term: str
@@ -161,7 +159,6 @@ def _measurement(each: Cursor) -> Measurement:
     return Measurement(
         group_id=each.text("groupId"),
         value=each.text("value"),
-        spread=each.text("spread"),
         low=each.text("lowerLimit"),
         high=each.text("upperLimit"),
         comment=each.text("comment"),
@@ -194,15 +191,22 @@ def event_terms_of(document: Mapping[str, Any]) -> Iterator[EventTerm]:
     """
     module = root(document).at("resultsSection", "adverseEventsModule")
     for key in ("seriousEvents", "otherEvents"):
-        for event in module.objects(key):
-            # Most of a record is here: its cells are read without a cursor for each.
-            stats = event.value.get("stats")
-            cells = tuple(stats) if isinstance(stats, list) else ()
-            yield EventTerm(event.text("term"), key == "seriousEvents", cells, f"{event.pointer}/stats")
+        # Most of a record is here: it is read without a cursor for each event.
+        events = module.value.get(key)
+        for place, event in enumerate(events if isinstance(events, list) else ()):
+            if isinstance(event, dict):
+                term, stats = event.get("term"), event.get("stats")
+                yield EventTerm(
+                    clean(term) if isinstance(term, str) else "",
+                    key == "seriousEvents",
+                    tuple(stats) if isinstance(stats, list) else (),
+                    f"{module.pointer}/{key}/{place}/stats",
+                )
 
 
 def whole_number(value: Any) -> int | None:
     """Return a whole number from 0, None for anything else."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if type(value) is int:
+        return value if value >= 0 else None
+    whole = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS
+    return int(value) if whole else None

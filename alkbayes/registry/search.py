@@ -132,7 +132,8 @@ def search_files(
 ) -> Search:
     """Take records that were downloaded before, and write the account of it; parameters as above.
 
-    `sources` are names of files, each with its studies in the shape of the registry's interface, version 2.
+    `sources` are names of files, each with its studies in the shape of the registry's interface, version 2; all have
+    NCT numbers.
     """
     started, state = _now(), _before(folder)
     found, hashes = [], dict[str, str]()
@@ -140,8 +141,6 @@ def search_files(
         numbers: dict[str, None] = {}
         for study in studies:
             number = nct_id_of(study)
-            if not number:
-                raise RegistryError(f"{name}: has a record without an NCT number. Leave it out.")
             if number not in hashes:
                 hashes[number] = _stored(folder, number, study)
             if len(hashes) > MOST_RECORDS:
@@ -149,6 +148,8 @@ def search_files(
             numbers[number] = None
             if progress is not None:
                 progress(len(hashes), len(hashes))
+        if not numbers:
+            raise RegistryError(f"{name}: has no records. Leave it out.")
         found.append(Found(name, "", tuple(numbers)))
     source = {"kind": "files", "files": [each.name for each in found]}
     return _closed(folder, found, hashes, state, source, started, ())
@@ -185,11 +186,13 @@ def _listed(name: str, parameters: Mapping[str, str], service: Service) -> tuple
     asked = {**parameters, "fields": LIST_FIELDS, "pageSize": str(LIST_SIZE)}
     dates, total = dict[str, str](), None
     for page in service.pages(asked):
-        total = page["totalCount"] if isinstance(page.get("totalCount"), int) else total
+        total, before = page["totalCount"] if isinstance(page.get("totalCount"), int) else total, len(dates)
         for study in page.get("studies", []):
             if number := nct_id_of(study):
                 update = root(study).at("protocolSection", "statusModule", "lastUpdatePostDateStruct")
                 dates[number] = update.text("date")
+        if page.get("studies") and before == len(dates) > 0:
+            raise RegistryError(f"strategy {name}: the registry sends the same records again. Search again later.")
         if len(dates) > MOST_RECORDS:
             raise RegistryError(f"strategy {name}: finds more than {MOST_RECORDS:,} records. Narrow it.")
     request = "&".join(f"{key}={value}" for key, value in parameters.items())

@@ -3,7 +3,9 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def _cell_of(value: str) -> str:
     return f"'{text}" if text[:1] in FORMULA and text and not NUMBER.fullmatch(text) else text
 
 
-def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     """Write rows, with a cell for each column, as a CSV file, whole or not at all, over one of the same name.
 
     Raises
@@ -42,15 +44,29 @@ def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     RegistryError
         If the file cannot be written.
     """
-    write_cells(path, columns, (list(map(cell, row)) for row in rows))
-
-
-def write_cells(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str | int | None]]) -> None:
-    """Write rows as :func:`write_sheet` does, of which every text is a :func:`cell` already."""
     with replaced(path) as place, place.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows(map(cell, row) for row in rows)
+
+
+@contextmanager
+def part_of_sheet(path: Path) -> Iterator[Callable[[Iterable[Iterable[str | int | None]]], None]]:
+    """Provide a function that writes rows, of which every text is a :func:`cell`, into a part of a CSV file."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield csv.writer(file, lineterminator="\n").writerows
+    except OSError as error:
+        raise RegistryError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def join_parts(path: Path, columns: Sequence[str], parts: Iterable[Path]) -> None:
+    """Write a CSV file of parts as :func:`write_sheet` does of rows."""
+    with replaced(path) as place, place.open("wb") as file:
+        file.write((",".join(columns) + "\n").encode())
+        for part in parts:
+            with part.open("rb") as rows:
+                shutil.copyfileobj(rows, file)
 
 
 def read_sheet(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alkbayes.registry.cleaning import clean
 from alkbayes.registry.json_reader import Cursor, root
 
 NCT_ID = re.compile(r"NCT0*[1-9]\d{0,7}")
@@ -23,8 +24,10 @@ INCLUSION = re.compile(
 )
 
 
-GOES_ON = re.compile(r"(?:[,/(]|\b(?:an?|and|by|for|in|no|not|of|on|or|the|to|with|without))$", re.IGNORECASE)
-"""End of a line that the next one goes on with."""
+GOES_ON = frozenset(
+    ("a", "an", "and", "by", "for", "in", "no", "not", "of", "on", "or", "the", "to", "with", "without")
+)
+"""Last words of a line that the next one goes on with."""
 
 HEADING = re.compile(r"(?<=\S)\s+((?:key |main )?(?:inclusion|exclusion) criteria\s*:)", re.IGNORECASE)
 """A heading within a line: criteria are often pasted without line ends."""
@@ -95,11 +98,9 @@ class Study:
     """
 
     nct_id: str
-    aliases: tuple[str, ...]
     brief_title: Passage
     official_title: Passage
     acronym: str
-    status: str
     study_type: Passage
     phases: tuple[Passage, ...]
     enrollment: int | None
@@ -119,7 +120,6 @@ class Study:
     results_here: bool
     last_update: str
     results_posted: str
-    completion: str
     faults: tuple[str, ...]
 
     @property
@@ -153,11 +153,9 @@ def study_of(document: Mapping[str, Any]) -> Study:
     results = bool(record.at("resultsSection").value)
     return Study(
         nct_id=nct_id_of(document),
-        aliases=tuple(alias.value.upper() for alias in names.texts("nctIdAliases")),
         brief_title=_passage(names, "briefTitle"),
         official_title=_passage(names, "officialTitle"),
         acronym=names.text("acronym"),
-        status=status.text("overallStatus"),
         study_type=_passage(design, "studyType"),
         phases=_passages(design, "phases"),
         enrollment=None if enrollment == UNKNOWN_ENROLLMENT else enrollment,
@@ -177,7 +175,6 @@ def study_of(document: Mapping[str, Any]) -> Study:
         results_here=results,
         last_update=status.at("lastUpdatePostDateStruct").text("date"),
         results_posted=status.at("resultsFirstPostDateStruct").text("date"),
-        completion=status.at("primaryCompletionDateStruct").text("date"),
         faults=tuple(record.faults),
     )
 
@@ -212,7 +209,11 @@ def _criteria(module: Cursor) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]
     pointer = f"{module.pointer}/eligibilityCriteria"
     parts: tuple[list[Passage], list[Passage]] = ([], [])
     place = 0
-    lines = (part for line in module.lines("eligibilityCriteria") for part in HEADING.sub(r"\n\1", line).split("\n"))
+    lines = (
+        part
+        for line in module.lines("eligibilityCriteria")
+        for part in (HEADING.sub(r"\n\1", line).split("\n") if "criteria" in line.casefold() else (line,))
+    )
     for line in _whole(filter(None, lines)):
         if EXCLUSION.search(line):
             place = 1
@@ -226,7 +227,7 @@ def _whole(lines: Iterable[str]) -> Iterator[str]:
     """Yield lines, each with those that only go on with it: old records are broken at 80 characters."""
     whole = ""
     for line in lines:
-        if whole and (GOES_ON.search(whole) or (line[0].islower() and whole[-1] not in ".;:")):
+        if whole and (_goes_on(whole) or (line[0].islower() and whole[-1] not in ".;:")):
             whole = f"{whole} {line}"
         else:
             if whole:
@@ -236,9 +237,15 @@ def _whole(lines: Iterable[str]) -> Iterator[str]:
         yield whole
 
 
+def _goes_on(line: str) -> bool:
+    return line[-1] in ",/(" or re.split(r"\W", line[-8:])[-1].casefold() in GOES_ON
+
+
 def _countries(protocol: Cursor) -> tuple[str, ...]:
-    locations = protocol.at("contactsLocationsModule").objects("locations")
-    return tuple(sorted({country for each in locations if (country := each.text("country"))}))
+    """Return the countries of a study's sites, of which there may be hundreds."""
+    sites = protocol.at("contactsLocationsModule").value.get("locations")
+    places = (each.get("country") for each in (sites if isinstance(sites, list) else ()) if isinstance(each, dict))
+    return tuple(sorted({clean(each) for each in {place for place in places if isinstance(place, str)}} - {""}))
 
 
 def _references(protocol: Cursor) -> Iterator[Reference]:

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
-EXACT = {"evidence", "pool", "subgroups", "regress", "influence", "small-study", "audit", "models"}
+EXACT = {"evidence", "pool", "subgroups", "regress", "influence", "small-study", "audit", "models", "registry"}
 """Commands that draw nothing."""
 OF_CHAINS = {"runs/nuts"}
 """Runs of chains: which parameter has the fewest effective draws is chance, and a verdict names it."""

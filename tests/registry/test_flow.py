@@ -101,7 +101,7 @@ def test_the_csv_is_that_of_the_r_package(flow: Flow) -> None:
     by_key = {row["data"]: row for row in rows if row["data"] != "NA"}
     assert len(rows) == 34
     assert by_key["register_results"]["n"] == "30"
-    assert by_key["register_specific_results"]["n"] == "built.jsonl, 30"
+    assert by_key["register_specific_results"]["n"] == "ClinicalTrials.gov, 30"
     assert by_key["records_screened"]["box"] == "box4"
     assert by_key["dbr_notretrieved_reports"]["n"] == "3"
     assert by_key["dbr_excluded"]["n"] == (
@@ -115,6 +115,8 @@ def test_a_reason_with_the_csvs_own_marks_is_written_without_them(flow: Flow) ->
     odd = replace(flow, reports_excluded={"dose, or; schedule": 6})
     rows = csv.DictReader(io.StringIO(prisma_csv(odd)))
     assert {row["n"] for row in rows if row["data"] == "dbr_excluded"} == {"dose  or  schedule, 6"}
+    formula = replace(flow, reports_excluded={"=1+1": 6})
+    assert ",'=1+1" in prisma_csv(formula).replace('"', "")
 
 
 def test_a_person_who_excludes_is_counted_with_the_reason(extracted: Folder) -> None:
@@ -123,7 +125,7 @@ def test_a_person_who_excludes_is_counted_with_the_reason(extracted: Folder) -> 
     chosen = frame["nct_id"] == "NCT01828099"
     frame.loc[chosen, ["decision", "reason", "decided_by"]] = ["exclude", "Results retracted", "person"]
     frame.to_csv(path, index=False)
-    with pytest.raises(RegistryError, match="has NCT01828099, which screening did not include"):
+    with pytest.raises(RegistryError, match=r"has NCT01828099; allowed: records of .* that screening kept"):
         flow_of(extracted)
     table = extracted.path / "table.csv"
     cohorts = pd.read_csv(extracted.file("cohorts.csv"), dtype=str, keep_default_na=False)

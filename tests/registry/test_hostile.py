@@ -9,7 +9,7 @@ from typing import Any
 from alkbayes.registry.declarations import Protocol
 from alkbayes.registry.extraction.candidates import candidates_of
 from alkbayes.registry.extraction.cohorts import cohorts_of
-from alkbayes.registry.extraction.events import event_cells_of, event_totals_of
+from alkbayes.registry.extraction.events import event_rows_of, event_totals_of
 from alkbayes.registry.screening.rules import screen
 from alkbayes.registry.study import study_of
 
@@ -65,7 +65,7 @@ def test_no_broken_record_stops_a_review(
             assert row.responders is None or row.responders in row.responders_fits
         made = cohorts_of(rows, study, protocol)
         assert all(0 <= cohort["responders"] <= cohort["n"] for cohort in made.rows)
-        list(event_cells_of(record, "NCT00000001"))
+        list(event_rows_of(record, "NCT00000001"))
         list(event_totals_of(record, "NCT00000001"))
 
 

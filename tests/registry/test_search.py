@@ -139,6 +139,22 @@ def test_records_of_several_files_count_each_and_are_kept_once(folder: Folder, b
     ]
 
 
+def test_a_file_without_records_puts_none_aside(folder: Folder, built: dict[str, Any]) -> None:
+    search_files(folder, [("a", built.values())])
+    with pytest.raises(RegistryError, match="b: has no records"):
+        search_files(folder, [("b", [])])
+    assert len(folder.numbers()) == 30
+    assert not folder.gone.exists()
+
+
+def test_pages_that_repeat_themselves_end(registry: Any, service: Service, folder: Folder, query: Query) -> None:
+    study = {"protocolSection": {"identificationModule": {"nctId": "NCT00000001"}}}
+    pages = [json.dumps({"studies": [study], "nextPageToken": f"t{place}"}).encode() for place in range(9)]
+    registry.faults = [None, *((200, {}, page) for page in pages)]
+    with pytest.raises(RegistryError, match="sends the same records again"):
+        search_registry(folder, query, b"", service)
+
+
 def test_a_folder_that_no_search_wrote_is_told(folder: Folder) -> None:
     with pytest.raises(RegistryError, match=r"has no search\.json. Search first"):
         read_search(folder)

@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.registry.options import ProtocolFile, Reg
 from alkbayes.cli.shared.options import Csv, Json
-from alkbayes.cli.shared.output import check_format, print_csv, print_json, reader_console
+from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, reader_console
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
 
@@ -18,14 +18,15 @@ Data = Annotated[
 
 
 def command(reg: Reg, data: Data = None, protocol: ProtocolFile = None, json_: Json = False, csv: Csv = False) -> None:
-    """Differences between a table and the registry, by trial and arm: same, other cut, other assessor, other n.
+    """Comparison of a table with the registry, by trial and arm: response rate and median PFS.
 
-    Nothing is overwritten: a table takes the primary analysis, the registry shows the last one.
+    Each figure is the same, of another cut, assessor or n, only there, only here, or a contradiction. Nothing is
+    overwritten: a table takes the primary analysis, the registry shows the last one.
 
     Example: alkbayes registry diff reg --data cohorts.csv
     """
     check_format(json_=json_, csv=csv)
-    from alkbayes.presentation.registry import difference_parts
+    from alkbayes.presentation.registry import MOST_ROWS, difference_parts
     from alkbayes.registry.comparison import COLUMNS, compare_folder
     from alkbayes.registry.declarations import protocol_path, read_protocol
     from alkbayes.registry.folder import Folder
@@ -43,3 +44,5 @@ def command(reg: Reg, data: Data = None, protocol: ProtocolFile = None, json_: J
         print_csv(pd.DataFrame(rows, columns=COLUMNS))
     else:
         print_parts(reader_console(), difference_parts(differences))
+        if len(differences) > MOST_ROWS:
+            print_note(f"All rows: alkbayes registry diff {reg} --csv")

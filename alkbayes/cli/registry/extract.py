@@ -8,16 +8,16 @@ from alkbayes.cli.shared.reader import print_parts
 
 
 def command(reg: Reg, protocol: ProtocolFile = None, json_: Json = False) -> None:
-    """Figures of the records that screening kept (all without a screening), each with the place that it stands at.
+    """Response, survival and adverse events of the records that screening kept, each figure with its place there.
 
-    Writes candidates.csv, cohorts.csv, sources.csv, adverse_events.csv and undecided.csv into REG. Several counts that
-    fit a printed rate are listed, and none is guessed.
+    Writes candidates.csv, cohorts.csv, sources.csv, adverse_events.csv and undecided.csv into REG. Where several counts
+    fit a printed rate, all are listed and none is guessed. Without a screening, all records are read.
 
     Example: alkbayes registry extract reg
     """
     from alkbayes.presentation.registry import extraction_parts
     from alkbayes.registry.declarations import protocol_path, read_protocol
-    from alkbayes.registry.extraction.tables import event_totals, extract_folder
+    from alkbayes.registry.extraction.tables import extract_folder, rows_of
     from alkbayes.registry.folder import COHORTS_FILE, UNDECIDED_FILE, Folder
 
     folder = Folder(reg)
@@ -25,13 +25,14 @@ def command(reg: Reg, protocol: ProtocolFile = None, json_: Json = False) -> Non
     with counted("records") as progress:
         extraction = extract_folder(folder, rules, progress)
     if json_:
+        rows = [rows_of(folder, number, rules) for number in extraction.studies]
         print_json(
             {
                 "protocol": rules.name,
-                "candidates": [each.as_row() for each in extraction.candidates],
+                "candidates": [each.as_row() for found, _ in rows for each in found],
                 "cohorts": list(extraction.cohorts),
                 "undecided": [each.as_row() for each in extraction.undecided],
-                "adverse_events": [each.as_row() for each in event_totals(folder, extraction.studies)],
+                "adverse_events": [row for _, found in rows for row in found],
             }
         )
         return

@@ -20,7 +20,7 @@ Data = Annotated[
 
 
 def command(reg: Reg, data: Data = None, json_: Json = False) -> None:
-    """PRISMA 2020 flow of records, reports and studies, from the search to the table.
+    """PRISMA 2020 flow of records, reports and studies, from the search to the table of cohorts.
 
     Writes into REG: flow.json for `alkbayes report --flow`, prisma.csv for the R package PRISMA2020, and the diagram as
     flow.svg, flow.png and flow.pdf. Counts that do not add up are an error.

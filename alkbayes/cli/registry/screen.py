@@ -8,9 +8,9 @@ from alkbayes.cli.shared.reader import print_parts
 
 
 def command(reg: Reg, protocol: ProtocolFile = None, json_: Json = False) -> None:
-    """Screening of the records by a protocol's ordered rules, each decision with the words that it rests on.
+    """Screening of the records by the ordered rules of a protocol, each decision with the words it rests on.
 
-    Writes REG/screening.csv. Edit a decision there, or its note, and it is yours: no later run overwrites it.
+    Writes REG/screening.csv. Change a decision, reason or note there, and the row is yours: no later run overwrites it.
 
     Example: alkbayes registry screen reg --protocol alk
     """

@@ -38,10 +38,10 @@ From = Annotated[
 
 
 def command(out: Out, query: Query = None, from_: From = None, json_: Json = False) -> None:
-    """Search of ClinicalTrials.gov, every record kept as received; needs the extra `registry`.
+    """Search of ClinicalTrials.gov, every record kept; the network needs the extra `registry`.
 
-    Asks one request a second. Interrupted, the same command goes on; run again later, it downloads what is new or
-    changed, and says so.
+    Makes one request a second. Interrupted, the same command goes on. Run again later, it downloads what is new or
+    changed, and says what is new, changed and gone.
 
     Example: alkbayes registry search --from downloads --out reg
     """

@@ -65,10 +65,10 @@ def prisma(flow: Flow, caption: Caption = NO_CAPTION) -> list[Figure]:
         max(box.height, beside.height if beside else 0.0, _name_mm(stage) if stages.count(stage) == 1 else 0.0)
         for stage, box, beside in rows
     ]
-    searched = f"Search of {flow.searched}. " if flow.searched else ""
+    searched = f"Searched on {flow.searched}. " if flow.searched else ""
     explained = (
-        f"{searched}A record is that of a study; its report is the results posted there. By rules: those of a "
-        "protocol decided, and a person may have overruled it."
+        f"{searched}A record is a study's; its report is the results posted in it. By rules: those of the protocol "
+        "decided, and no person overruled them."
     )
     notes = foot_lines((explained, *caption.notes), DOUBLE_MM)
     top = head_mm(caption) + 1.0

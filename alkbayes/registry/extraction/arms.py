@@ -14,12 +14,13 @@ from alkbayes.text.names import plain
 
 CROSSOVER_TITLE = re.compile(
     r"\bcross(?:ed)?[\s-]?over\b|\bswitch(?:ed)?\b|\broll-?over\b|\bre-?treat|\bextension\b|"
-    r"\b\w+[\s-]to[\s-]\w+tinib\b|\bpost[\s-]progression\b",
+    r"\b(?:\w+[nk]ib|chemotherapy|docetaxel|pemetrexed|placebo)[\s-]to[\s-]\w+[nk]ib\b|\bpost[\s-]progression\b|"
+    r"\b(?:second|2nd) (?:treatment |study )?(?:period|phase)\b|\bperiod (?:2|II|two)\b",
     re.IGNORECASE,
 )
 CROSSOVER_TEXT = re.compile(
     r"\b(?:participants?|patients?|subjects?)(?: randomi[sz]ed to [\w ]{1,60})?(?:,)? (?:who|that) "
-    r"(?:crossed[\s-]?over|switched)\b|^\W*crossover (?:phase|period|cohort|population|part)\b",
+    r"(?:crossed[\s-]?over|switched)\b|^\W*(?:crossover (?:phase|period|cohort|population|part)|period (?:2|II|two))\b",
     re.IGNORECASE,
 )
 SUM_OF_GROUPS = re.compile(
@@ -27,6 +28,7 @@ SUM_OF_GROUPS = re.compile(
     r"(?: (?:participants|patients|subjects|groups|arms|cohorts|treated|doses?))*\W*$",
     re.IGNORECASE,
 )
+SUM_WORDS = re.compile(r"\b(?:all|total|overall|pooled|combined|both)\b", re.IGNORECASE)
 PART = re.compile(
     r"\b(?:cohorts?|parts?|arms?|groups?|phase|stage|EXP-?)\s*[:#-]?\s*(\d+[a-z]?(?:/\d)?|[IVX]{1,4}[ab]?|[A-H]\d?)\b",
     re.IGNORECASE,
@@ -57,6 +59,8 @@ class Past:
 
 
 NO_PAST = Past("", "", "")
+OUTCOME_TITLE = "outcome title"
+"""Where words stand that may tell groups of one title apart."""
 
 
 def treatment_of(group: Group, study: Study, protocol: Protocol) -> Treatment:
@@ -90,25 +94,55 @@ def matched_arm(group: Group, study: Study) -> Arm | None:
     labels = [(plain(arm.label.text), arm) for arm in study.arms]
     for same in (
         [arm for label, arm in labels if label == title],
-        [arm for label, arm in labels if label and (label in title or title in label)],
+        [arm for label, arm in labels if label and (_within(label, title) or _within(title, label))],
     ):
         if len(same) == 1:
             return same[0]
     return study.arms[0] if len(study.arms) == 1 else None
 
 
-def crossed_over(group: Group) -> bool:
-    """Return whether a group holds people who are counted in another group already."""
-    return bool(CROSSOVER_TITLE.search(group.title) or CROSSOVER_TEXT.search(group.description))
+def _within(part: str, whole: str) -> bool:
+    """Return whether one plain title stands in another; "arm1" does not in "arm10"."""
+    return re.search(rf"(?<![0-9]){part}(?![0-9])" if part[-1].isdigit() else part, whole) is not None
+
+
+def crossed_over(group: Group, outcome: OutcomeMeasure) -> bool:
+    """Return whether a group holds people who are counted in another group, or in an earlier period, already."""
+    titles = f"{group.title} ; {outcome.title}"
+    return bool(CROSSOVER_TITLE.search(titles) or CROSSOVER_TEXT.search(group.description))
+
+
+def shares_title(group: Group, outcome: OutcomeMeasure) -> bool:
+    """Return whether another group of the outcome has the same title: other people, whom other outcomes may mix up."""
+    return sum(plain(each.title) == plain(group.title) for each in outcome.groups) > 1
 
 
 def sums_groups(group: Group, outcome: OutcomeMeasure) -> bool:
-    """Return whether a group holds those of the outcome's other groups together."""
-    if len(outcome.groups) < 3 or not SUM_OF_GROUPS.match(group.title):
+    """Return whether a group holds those of other groups of the outcome together.
+
+    Its title says so and nothing else ("Total"), or says so among other words ("Overall: ...", or the names of others)
+    while it has as many participants as some of them.
+    """
+    others = [each for each in outcome.groups if each.id != group.id]
+    if len(others) < 2:
         return False
     whole = outcome.denominators.get(group.id)
-    rest = [outcome.denominators.get(each.id) for each in outcome.groups if each.id != group.id]
-    return whole is None or None in rest or whole >= max(count or 0 for count in rest)
+    sizes = [outcome.denominators.get(each.id) for each in others]
+    if SUM_OF_GROUPS.match(group.title):
+        return whole is None or None in sizes or whole >= max(count or 0 for count in sizes)
+    title = plain(group.title)
+    names = sum(bool(each.title) and plain(each.title) in title for each in others)
+    return bool(SUM_WORDS.search(group.title) or names > 1) and _is_sum(whole, [count for count in sizes if count])
+
+
+def _is_sum(whole: int | None, sizes: Iterable[int]) -> bool:
+    """Return whether a number is the sum of two or more of others."""
+    terms = {0: 0}
+    for size in sizes:
+        for total, count in tuple(terms.items()):
+            if whole is not None and total + size <= whole:
+                terms[total + size] = max(count + 1, terms.get(total + size, 0))
+    return whole is not None and terms.get(whole, 0) > 1
 
 
 def past_of(group: Group, part: OutcomeClass, outcome: OutcomeMeasure, study: Study, protocol: Protocol) -> Past | None:
@@ -118,7 +152,7 @@ def past_of(group: Group, part: OutcomeClass, outcome: OutcomeMeasure, study: St
         (
             ("group title", group.title),
             ("class title", part.title),
-            ("outcome title", outcome.title),
+            (OUTCOME_TITLE, outcome.title),
             ("group description", group.description),
             ("population", outcome.population),
             ("arm", "" if arm is None else f"{arm.label.text} {arm.description.text}"),

@@ -5,11 +5,12 @@ and `refused` where it is of no use: another kind of outcome, or no value for an
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache, lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from alkbayes.registry.declarations import Protocol
 from alkbayes.registry.extraction.arms import (
@@ -19,6 +20,7 @@ from alkbayes.registry.extraction.arms import (
     crossed_over,
     past_of,
     past_of_all,
+    shares_title,
     sums_groups,
     treatment_of,
 )
@@ -47,7 +49,7 @@ from alkbayes.registry.outcomes import Group, Measurement, OutcomeClass, Outcome
 from alkbayes.registry.study import Study
 
 IRC = re.compile(
-    r"\bindependent\b|\bBI[RC]{1,2}C\b|\bB?IRC\b|\bI[RC]R\b|\bIRRC\b|\bIRF\b|\bcentral(?:ly|ized)?\W+(?:\w+\W+){0,2}"
+    r"\bindependent\b|\bB?I(?:RC|CR|RRC|RR|CRC|RF)\b|\bcentral(?:ly|ized)?\W+(?:\w+\W+){0,2}"
     r"(?:review|assess|read|imag|radiol)|\bblinded\b",
     re.IGNORECASE,
 )
@@ -94,7 +96,8 @@ class Candidate:
     """A figure of a record, as printed, with what it is about and where it stands.
 
     `value`, `ci_low` and `ci_high` keep the printed digits; `responders` is the count behind a row if only one fits,
-    `responders_fits` all that fit.
+    `responders_fits` all that fit. `agent` is empty where the words name several `agents`. `shared` is whether its
+    people are a part of the group, or counted in another group too.
     """
 
     nct_id: str
@@ -110,6 +113,7 @@ class Candidate:
     confirmed: str
     group_id: str
     group_title: str
+    agents: tuple[str, ...]
     agent: str
     partner: str
     regimen_class: str
@@ -128,15 +132,14 @@ class Candidate:
     responders: int | None
     responders_fits: tuple[int, ...]
     derived: bool
+    shared: bool
     status: Status
     why: str
 
     def as_row(self) -> dict[str, Any]:
         """Return the row as it is written."""
         row = dict(zip(COLUMNS, CELLS(self), strict=True))
-        row["responders_fits"] = ";".join(map(str, self.responders_fits))
-        row["kind"], row["status"] = self.kind.value, self.status.value
-        return row
+        return row | {"responders_fits": ";".join(map(str, self.responders_fits))}
 
 
 COLUMNS = (
@@ -177,8 +180,7 @@ COLUMNS = (
 CELLS = attrgetter(*COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Figure:
+class _Figure(NamedTuple):
     """What a cell of an outcome comes to, before it is put beside its group."""
 
     kind: Kind
@@ -197,7 +199,7 @@ def candidates_of(document: Mapping[str, Any], study: Study, protocol: Protocol)
     """Return the candidates of a record, in its order; an outcome that is not posted has none."""
     found: list[Candidate] = []
     seen: dict[tuple[object, ...], int] = {}
-    of_all = past_of_all(study, protocol) if study.results_here else NO_PAST
+    of_all = cache(lambda: past_of_all(study, protocol))
     for outcome in outcomes_of(document):
         if not outcome.posted:
             continue
@@ -259,8 +261,7 @@ def _figure(
     return make.measured()
 
 
-@dataclass(frozen=True, slots=True)
-class _Maker:
+class _Maker(NamedTuple):
     """Judges a single cell."""
 
     outcome: OutcomeMeasure
@@ -310,7 +311,7 @@ class _Maker:
         if doubt or not counts.fits:
             return self(kind, _only_fits(counts), Status.AMBIGUOUS, doubt or f"no count of {self.n} fits the value")
         if counts.only is None:
-            why = counts.why if counts.doubt else f"{len(counts.fits)} counts fit"
+            why = counts.why if counts.doubt else f"{len(counts.fits)} counts fit the rate"
             return self(kind, counts, Status.AMBIGUOUS, _joined(why, "" if counts.doubt else counts.why))
         if counts.derived and kind is Kind.DEATH and self.interval != NO_INTERVAL:
             return self(kind, NONE_FITS, Status.REFUSED, "a probability of death, no count")
@@ -360,7 +361,7 @@ def _read(value: str, unit: Unit, n: int | None, interval: Interval) -> tuple[Co
 def _is_percentage(value: str, interval: Interval, n: int | None) -> bool:
     """Return whether an interval is that of the value as a percentage of n and not as a count."""
     fits = counts_of(value, Unit.PERCENT, n, interval)
-    return bool(fits.fits) and "reproduced" in fits.why and n != 100
+    return fits.reproduced and n != 100
 
 
 def _several(
@@ -427,19 +428,24 @@ def _denominator(outcome: OutcomeMeasure, part: OutcomeClass, group: Group) -> t
     """Return a denominator and where it stands: of the class, in its title, of the outcome."""
     if group.id in part.denominators:
         return part.denominators[group.id], "denominators of the class"
-    numbers = [
-        int(number.replace(" ", ""))
-        for found in N_IN_TITLE.findall(part.title)
-        for number in re.split(r",\s*(?!\d{3}\b)", found)
-        if number.strip().replace(" ", "").isdigit()
-    ]
-    if numbers:
+    if numbers := _numbers_in(part.title):
         ids = [each.id for each in outcome.groups]
         if len(numbers) == len(ids) and group.id in ids:
             return numbers[ids.index(group.id)], CLASS_TITLE
         return (numbers[0] if len(numbers) == len(ids) == 1 else None), CLASS_TITLE
     found_n = outcome.denominators.get(group.id)
     return found_n, "" if found_n is None else "denominators of the outcome"
+
+
+@lru_cache(maxsize=10_000)
+def _numbers_in(title: str) -> tuple[int, ...]:
+    """Return the participants that a title gives: "PD-L1 >= 5% (n=42,39)"."""
+    return tuple(
+        int(number.replace(" ", ""))
+        for found in N_IN_TITLE.findall(title)
+        for number in re.split(r",\s*(?!\d{3}\b)", found)
+        if number.strip().replace(" ", "").isdigit()
+    )
 
 
 def _candidate(
@@ -449,14 +455,14 @@ def _candidate(
     figure: _Figure,
     study: Study,
     protocol: Protocol,
-    of_all: Past,
+    of_all: Callable[[], Past],
 ) -> Candidate:
     """Put a figure beside its group, and mark what makes it no cohort of its own."""
     wanted = figure.kind is not Kind.OTHER
     treatment = treatment_of(group, study, protocol) if wanted else Treatment((), (), "")
     past = NO_PAST
     if wanted and treatment.agents:
-        past = past_of(group, part, outcome, study, protocol) or of_all
+        past = past_of(group, part, outcome, study, protocol) or of_all()
     agent = treatment.agents[0] if len(treatment.agents) == 1 else ""
     several = len(treatment.agents) > 1
     status, why = _of_group(outcome, part, group, figure)
@@ -474,6 +480,7 @@ def _candidate(
         confirmed=_confirmed(outcome, part) if figure.kind in RESPONSES else "",
         group_id=group.id,
         group_title=group.title,
+        agents=treatment.agents,
         agent=agent,
         partner="+".join(treatment.partners) if agent else "",
         regimen_class=_class_of(agent, treatment, protocol),
@@ -492,6 +499,7 @@ def _candidate(
         responders=figure.counts.only if figure.kind in COUNTED and status is not Status.REFUSED else None,
         responders_fits=figure.counts.fits,
         derived=figure.counts.derived,
+        shared=crossed_over(group, outcome) or _is_subgroup(figure, part),
         status=status,
         why=why,
     )
@@ -501,20 +509,22 @@ def _of_group(outcome: OutcomeMeasure, part: OutcomeClass, group: Group, figure:
     """Return status and reason with what the group and the class add: people who are counted elsewhere too."""
     if figure.status is not Status.CLEAN or figure.kind is Kind.OTHER:
         return figure.status, figure.why
-    if crossed_over(group):
+    if shares_title(group, outcome):
+        return Status.AMBIGUOUS, _joined("another group of the outcome has the same title", figure.why)
+    if crossed_over(group, outcome):
         return Status.AMBIGUOUS, _joined("a crossover or extension group, counted in another group too", figure.why)
     if sums_groups(group, outcome):
         return Status.AMBIGUOUS, _joined("a group of all other groups together", figure.why)
-    if is_subgroup(figure.kind, part):
+    if _is_subgroup(figure, part):
         return Status.AMBIGUOUS, _joined("a subgroup: the class is a part of the group", figure.why)
     return figure.status, figure.why
 
 
-def is_subgroup(kind: Kind, part: OutcomeClass) -> bool:
+def _is_subgroup(figure: _Figure, part: OutcomeClass) -> bool:
     """Return whether a class of a response or a median is a part of the group rather than a time or an assessor."""
-    if not part.title or kind not in RESPONSES | MEDIANS | {Kind.PFS_RATE}:
+    if not part.title or figure.kind not in RESPONSES | MEDIANS | {Kind.PFS_RATE}:
         return False
-    return NO_SUBGROUP.fullmatch(part.title.strip(" .:")) is None
+    return figure.n_source == CLASS_TITLE or NO_SUBGROUP.fullmatch(part.title.strip(" .:")) is None
 
 
 def _class_of(agent: str, treatment: Treatment, protocol: Protocol) -> str:

@@ -5,12 +5,12 @@ decided is listed rather than guessed.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from alkbayes.registry.declarations import Protocol
-from alkbayes.registry.extraction.arms import part_of_name
+from alkbayes.registry.extraction.arms import OUTCOME_TITLE, part_of_name
 from alkbayes.registry.extraction.candidates import Candidate, Status
 from alkbayes.registry.extraction.kinds import Kind
 from alkbayes.registry.extraction.units import Unit, in_months, number_of, unit_named
@@ -38,6 +38,8 @@ UNDECIDED_COLUMNS = (
     "why",
 )
 
+NO_COHORT = "no cohort"
+"""In place of a kind, for a study without a response of its groups."""
 ADDRESS = "https://clinicaltrials.gov/study/"
 LEVEL = "95"
 LONGEST_SLUG = 60
@@ -111,8 +113,8 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
     """Return the cohorts of a study: one for each group with a clean response under an agent of the protocol.
 
     Of several figures of a group independent review goes before investigators, all participants before evaluable ones,
-    the primary outcome before others; the rest is in the note. Where the groups have more participants than were
-    enrolled, some are the same people: those of the best outcome stay, a person decides on the others.
+    the primary outcome before others; the rest is in the note. Nobody is counted twice: where groups have more
+    participants than were enrolled, or one comes under two titles, a person decides on those of the lesser outcome.
     """
     if not study.results_here:
         why = "results are posted, and this copy of the record has none" if study.has_results else "no results posted"
@@ -123,15 +125,32 @@ def cohorts_of(candidates: Sequence[Candidate], study: Study, protocol: Protocol
     of_group: dict[Key, list[Candidate]] = {key: [] for key in chosen}
     for each in candidates:
         if each.kind in {Kind.PFS_MEDIAN, Kind.INTRACRANIAL_ORR} and each.status is Status.CLEAN:
-            of_group.get(cohort_key(each), []).append(each)
+            keys = people_of(each, chosen)
+            # Few of a group have brain metastases that can be measured; all of it has a median.
+            few = each.kind is Kind.PFS_MEDIAN and any(_other_people(each, chosen[key]) for key in keys)
+            if len(keys) == 1 and not few:
+                of_group[keys[0]].append(each)
+            elif any(key.title == cohort_key(each).title for key in chosen):
+                doubtful.append(
+                    Undecided(study.nct_id, str(each.kind), "of other participants than the response?", each)
+                )
     rows = [_row(best, usable[key], of_group[key], study, protocol) for key, best in chosen.items()]
     doubtful += [
-        Undecided(study.nct_id, str(each.kind), "more participants than were enrolled: counted in another group?", each)
-        for each in twice
+        Undecided(study.nct_id, str(each.kind), f"cohort of {best.n}: other participants?", each)
+        for key, best in chosen.items()
+        for each in usable[key]
+        if _other_people(each, best)
     ]
+    doubtful += twice
     if not rows and not doubtful:
-        doubtful.append(Undecided(study.nct_id, "no cohort", "no response of a group under an agent of the protocol"))
+        doubtful.append(Undecided(study.nct_id, NO_COHORT, "no response of a group under an agent of the protocol"))
     return Cohorts(tuple(rows), _source(study) if rows else None, tuple(doubtful))
+
+
+def _other_people(each: Candidate, best: Candidate) -> bool:
+    """Return whether two figures can hardly be of one group: one has fewer than half of the other's participants."""
+    sizes = sorted((each.n or 0, best.n or 0))
+    return each.n is not None and 2 * sizes[0] < sizes[1]
 
 
 def numbered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -145,34 +164,66 @@ def numbered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return out
 
 
-type Key = tuple[str, str]
+class Key(NamedTuple):
+    """What tells groups of a study apart, since ids restart in every outcome.
+
+    Attributes
+    ----------
+    title
+        Of the group.
+    part
+        Cohort, part or arm that the outcome names beside it; may be empty.
+    past
+        History that the outcome's title names: "ORR in Crizotinib-Naive Patients" of a group called by its drug.
+    """
+
+    title: str
+    part: str
+    past: tuple[str, str] | None
+
+    def is_of(self, other: "Key") -> bool:
+        """Return whether this may be the group that `other` tells less of."""
+        return self.title == other.title and other.part in {"", self.part} and other.past in {None, self.past}
 
 
 def cohort_key(candidate: Candidate) -> Key:
-    """Return what tells cohorts of a study apart: titles, as ids restart, and the part that the outcome names."""
+    """Return what an outcome tells of its group."""
     part = part_of_name(candidate.group_title, candidate.title, candidate.population)
-    return plain(candidate.group_title), part
+    told = (candidate.line, candidate.prior_alk_tki) if candidate.line_why == OUTCOME_TITLE else None
+    return Key(plain(candidate.group_title), part, told)
+
+
+def people_of(candidate: Candidate, keys: Collection[Key]) -> tuple[Key, ...]:
+    """Return those of `keys` that a candidate may be about: those that tell more, else its own, else those of less."""
+    mine = cohort_key(candidate)
+    finer = tuple(key for key in keys if key != mine and key.is_of(mine))
+    return finer or tuple(key for key in keys if (key == mine if mine in keys else mine.is_of(key)))
 
 
 def _sorted(candidates: Sequence[Candidate], protocol: Protocol) -> tuple[dict[Key, list[Candidate]], list[Undecided]]:
     """Return the responses that may be cohorts by group, and those that a person must look at."""
     others = [re.compile(pattern, re.IGNORECASE) for pattern in protocol.not_of_population]
-    usable: dict[Key, list[Candidate]] = {}
-    doubtful = []
+    clean, doubtful = [], []
     for each in candidates:
-        if each.kind not in {Kind.ORR, Kind.BEST_RESPONSE}:
-            continue
-        several = "several agents" in each.agent_why or each.agent_why.count(",")
-        if not each.agent and not several:
+        if each.kind not in {Kind.ORR, Kind.BEST_RESPONSE} or not each.agents:
             continue
         words = f"{each.group_title} ; {each.class_title}"
         if any(pattern.search(words) for pattern in others):
             doubtful.append(Undecided(each.nct_id, str(each.kind), "the group may not be of the population", each))
-        elif each.status is Status.CLEAN and each.agent and each.responders is not None and each.n:
-            usable.setdefault(cohort_key(each), []).append(each)
-        elif each.status is Status.AMBIGUOUS or several:
-            why = each.why if each.status is Status.AMBIGUOUS else f"several agents: {each.agent_why}"
-            doubtful.append(Undecided(each.nct_id, str(each.kind), why, each))
+        elif each.status is Status.AMBIGUOUS:
+            doubtful.append(Undecided(each.nct_id, str(each.kind), each.why, each))
+        elif not each.agent:
+            doubtful.append(Undecided(each.nct_id, str(each.kind), f"several agents: {each.agent_why}", each))
+        elif each.status is Status.CLEAN and each.responders is not None and each.n:
+            clean.append(each)
+    usable: dict[Key, list[Candidate]] = {}
+    keys = {cohort_key(each): None for each in clean}
+    for each in clean:
+        people = people_of(each, keys)
+        if len(people) == 1:
+            usable.setdefault(people[0], []).append(each)
+        else:
+            doubtful.append(Undecided(each.nct_id, str(each.kind), "of which of the groups of this title?", each))
     return usable, doubtful
 
 
@@ -187,14 +238,40 @@ def _rank(each: Candidate) -> tuple[int, int, int, int, int]:
     )
 
 
-def _each_once(chosen: dict[Key, Candidate], study: Study) -> tuple[dict[Key, Candidate], list[Candidate]]:
-    """Return cohorts that cannot share participants: together no more than were enrolled, else those of one outcome."""
-    total = sum(each.n or 0 for each in chosen.values())
-    if study.enrollment is None or total <= study.enrollment or len(chosen) < 2:
-        return chosen, []
-    best = min(chosen.values(), key=_rank).outcome_index
-    kept = {key: each for key, each in chosen.items() if each.outcome_index == best}
-    return kept, [each for key, each in chosen.items() if key not in kept]
+def _each_once(chosen: dict[Key, Candidate], study: Study) -> tuple[dict[Key, Candidate], list[Undecided]]:
+    """Return cohorts that cannot share participants, and the others, of which a person decides."""
+    kept, twice = dict[Key, Candidate](), dict[Key, str]()
+    for key, each in sorted(chosen.items(), key=lambda item: _rank(item[1])):
+        if any(_under_another_title(key, each, other, of) for other, of in kept.items()):
+            twice[key] = f"as many participants as another group of {each.agent}: the same under another title?"
+        else:
+            kept[key] = each
+    if _too_many(kept, study):
+        best = min(kept.values(), key=_rank).outcome_index
+        within = {key: each for key, each in kept.items() if each.outcome_index == best}
+        if _too_many(within, study):
+            whole = max(within, key=lambda key: within[key].n or 0)
+            rest = {key: each for key, each in within.items() if key != whole}
+            summed = len(rest) > 1 and sum(each.n or 0 for each in rest.values()) == within[whole].n
+            within = rest if summed and not _too_many(rest, study) else {}
+        twice |= dict.fromkeys(kept.keys() - within, "more participants than were enrolled: counted in another group?")
+        kept = within
+    undecided = [
+        Undecided(study.nct_id, str(chosen[key].kind), twice[key], chosen[key]) for key in chosen if key in twice
+    ]
+    return {key: each for key, each in chosen.items() if key in kept}, undecided
+
+
+def _under_another_title(key: Key, each: Candidate, other: Key, of: Candidate) -> bool:
+    """Return whether groups of two outcomes may be one: same agent and number of participants, nothing told apart."""
+    apart = key.part != other.part or key.past != other.past or each.outcome_index == of.outcome_index
+    return not apart and each.agent == of.agent and each.n == of.n
+
+
+def _too_many(kept: Mapping[Key, Candidate], study: Study) -> bool:
+    """Return whether cohorts have more participants together than a study enrolled; one alone may."""
+    total = sum(each.n or 0 for each in kept.values())
+    return len(kept) > 1 and study.enrollment is not None and total > study.enrollment
 
 
 def analysis_set(each: Candidate) -> str:

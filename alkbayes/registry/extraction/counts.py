@@ -37,12 +37,15 @@ class Counts:
         What a reader must know, as a clause; may be empty.
     doubt
         Whether the interval contradicts every count.
+    reproduced
+        Whether the printed interval is that of a count, by some method.
     """
 
     fits: tuple[int, ...]
     derived: bool
     why: str = ""
     doubt: bool = False
+    reproduced: bool = False
 
     @property
     def only(self) -> int | None:
@@ -95,7 +98,7 @@ def _narrowed(fits: Sequence[int], n: int, interval: Interval, scale: int) -> Co
         lower, upper = proportion_interval(list(fits), [n] * len(fits), method=method, prob=prob)
         kept = [count for place, count in enumerate(fits) if low.is_from(lower[place]) and high.is_from(upper[place])]
         if kept:
-            return Counts(tuple(kept), derived=True, why=f"interval reproduced by {method}")
+            return Counts(tuple(kept), derived=True, why=f"the interval is that by {method}", reproduced=True)
         if method is IntervalMethod.CLOPPER_PEARSON:
             apart = min(max(low.apart(lower[k]), high.apart(upper[k])) for k in range(len(fits)))
             if apart > FAR or len(fits) == 1:

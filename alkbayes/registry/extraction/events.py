@@ -1,9 +1,10 @@
 """Adverse events of the structured module as rows: people affected and at risk, by group, never pooled."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alkbayes.registry.cleaning import clean
 from alkbayes.registry.extraction.candidates import Status
 from alkbayes.registry.outcomes import event_groups_of, event_terms_of, whole_number
 from alkbayes.registry.sheets import cell
@@ -55,22 +56,26 @@ def event_totals_of(document: Mapping[str, Any], nct_id: str) -> Iterator[EventC
                 )
 
 
-def event_cells_of(document: Mapping[str, Any], nct_id: str) -> Iterator[tuple[str | int | None, ...]]:
-    """Yield the totals of each group, then the single events, as cells: there are thousands of a record."""
-    titles = {group.id: cell(group.title) for group in event_groups_of(document)}
+def event_rows_of(
+    document: Mapping[str, Any], nct_id: str, text: Callable[[str], str] = cell
+) -> Iterator[tuple[str | int | None, ...]]:
+    """Yield the totals of each group, then the single events, by column; `text` makes texts of the record safe.
+
+    A record has thousands of them.
+    """
+    groups = {group.id: (text(group.id), text(group.title)) for group in event_groups_of(document)}
     for total in event_totals_of(document, nct_id):
-        row = total.as_row()
-        yield tuple(value if isinstance(value, int) else cell(value) for value in row.values())
+        yield tuple(text(value) if isinstance(value, str) else value for value in total.as_row().values())
     for event in event_terms_of(document):
-        kind, term = SERIOUS_TERM if event.serious else OTHER_TERM, cell(event.term)
+        kind, term = SERIOUS_TERM if event.serious else OTHER_TERM, text(event.term)
         for place, stats in enumerate(event.stats):
             if isinstance(stats, dict):
                 affected, at_risk = whole_number(stats.get("numAffected")), whole_number(stats.get("numAtRisk"))
                 status, why = _judged(affected, at_risk)
-                group = cell(str(stats.get("groupId", "")))
-                count = affected if status is Status.CLEAN else None
-                counts = (at_risk, affected, count, status.value, why)
-                yield (nct_id, group, titles.get(group, ""), kind, term, *counts, f"{event.pointer}/{place}")
+                name = str(stats.get("groupId", ""))
+                group = groups.get(name) or (text(clean(name)), "")
+                counts = (at_risk, affected, affected if status is Status.CLEAN else None)
+                yield (nct_id, *group, kind, term, *counts, status.value, why, f"{event.pointer}/{place}")
 
 
 def _judged(affected: int | None, at_risk: int | None) -> tuple[Status, str]:

@@ -52,6 +52,7 @@ NOT_OF_TUMOUR = _words(
     r"symptom|\bpain\b|quality of life|\bQo?L\b|\bHRQo?L\b|EORTC|questionnaire|\bEQ-?5D|patient[- ]reported",
     r"\bskin\b|psoria|rosacea|acne|dermat|\bIGA\b|\bACR ?\d0\b|\bEASI\b|pressor|insulin|glucose|vomit|emesis",
     r"pharmaco|concentration|\bAUC\b|\bCmax\b|exposure|seroconver|depress|anxiety|clinical improvement",
+    r"\bIMWG|myeloma|\bIWG\b|iwCLL|waldenstr|lymphocytic",
     r"treatment responders?\b|ovarian response|ovulat|heart rate|blood pressure|hormon|growth",
 )
 """Words of responses of something other than a tumour."""
@@ -174,13 +175,15 @@ def _keeps_events(title: str) -> bool:
 def _by_title(title: str, outcome: OutcomeMeasure, *, own: bool) -> Classified | None:
     """Return the kind that a title names; None if it names none."""
     unit = unit_of(outcome)
-    for judge in (_events, _deaths, _survival, _response):
-        if (found := judge(title, outcome, unit, own)) is not None:
-            return found
-    return None
+    return (
+        _events(title, unit, own=own)
+        or _deaths(title, outcome, unit)
+        or _survival(title, outcome, unit)
+        or _response(title, outcome, unit)
+    )
 
 
-def _events(title: str, _: OutcomeMeasure, unit: Unit, own: bool) -> Classified | None:
+def _events(title: str, unit: Unit, *, own: bool) -> Classified | None:
     """Judge adverse events: those that are serious, and those after which treatment was given up."""
     if DISCONTINUED.search(title):
         partial = RELATED.search(title) or (INTERRUPTED.search(title) and not own)
@@ -198,7 +201,7 @@ def _events(title: str, _: OutcomeMeasure, unit: Unit, own: bool) -> Classified 
     return Classified(Kind.OTHER, "serious events that are no people")
 
 
-def _deaths(title: str, outcome: OutcomeMeasure, unit: Unit, own: bool) -> Classified | None:  # noqa: ARG001
+def _deaths(title: str, outcome: OutcomeMeasure, unit: Unit) -> Classified | None:
     """Judge deaths of any cause, counted."""
     if not DEATH.search(title) or PFS.search(title) or OS.search(title):
         return None
@@ -210,7 +213,7 @@ def _deaths(title: str, outcome: OutcomeMeasure, unit: Unit, own: bool) -> Class
     return Classified(Kind.OTHER, "a probability of death, no count")
 
 
-def _survival(title: str, outcome: OutcomeMeasure, unit: Unit, own: bool) -> Classified | None:  # noqa: ARG001
+def _survival(title: str, outcome: OutcomeMeasure, unit: Unit) -> Classified | None:
     """Judge progression-free and overall survival, and duration of response: medians and rates."""
     if DURATION_OF_RESPONSE.search(title) and not PFS.search(title):
         wrong = NOT_OF_TUMOUR.search(title) or INTRACRANIAL.search(title)
@@ -239,7 +242,7 @@ def _is_median(outcome: OutcomeMeasure) -> bool:
     return outcome.param == "MEDIAN" or (outcome.param in {"NUMBER", ""} and bool(MEDIAN.search(outcome.title)))
 
 
-def _response(title: str, outcome: OutcomeMeasure, unit: Unit, own: bool) -> Classified | None:  # noqa: ARG001
+def _response(title: str, outcome: OutcomeMeasure, unit: Unit) -> Classified | None:
     """Judge responses of tumours."""
     whole = f"{outcome.title} {title}"
     complete, partial = COMPLETE.search(title), PARTIAL.search(title)

@@ -1,15 +1,19 @@
 """All records of a folder as its tables: candidates, cohorts, sources, adverse events, and what a person decides."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from alkbayes.errors import RegistryError
+from alkbayes.registry.batches import Numbers, Progress, in_batches
 from alkbayes.registry.declarations import Protocol
 from alkbayes.registry.extraction import candidates, cohorts, events
-from alkbayes.registry.extraction.candidates import Candidate, candidates_of
-from alkbayes.registry.extraction.cohorts import Cohorts, Undecided, cohorts_of, numbered
-from alkbayes.registry.extraction.events import EventCount, event_cells_of, event_totals_of
+from alkbayes.registry.extraction.candidates import Candidate, Status, candidates_of
+from alkbayes.registry.extraction.cohorts import Undecided, cohorts_of, numbered
+from alkbayes.registry.extraction.events import event_rows_of
+from alkbayes.registry.extraction.kinds import Kind
 from alkbayes.registry.folder import (
     CANDIDATES_FILE,
     COHORTS_FILE,
@@ -23,15 +27,15 @@ from alkbayes.registry.folder import (
 )
 from alkbayes.registry.screening.decisions import read_screening
 from alkbayes.registry.screening.rules import Decision
-from alkbayes.registry.sheets import write_cells, write_sheet
-from alkbayes.registry.study import Study, study_of
+from alkbayes.registry.sheets import cell, join_parts, part_of_sheet, write_sheet
+from alkbayes.registry.study import study_of
 
-type Progress = Callable[[int, int], None]
+type Figures = Counter[tuple[Kind, Status]]
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What was extracted from the records of a folder.
+    """What was extracted from the records of a folder; the candidates are in the file alone, as there may be millions.
 
     Attributes
     ----------
@@ -41,8 +45,8 @@ class Extraction:
         Whether they are those that screening included or left unclear, rather than all.
     with_results, without_copy
         How many have results, and how many of these have none in this copy of the record.
-    candidates
-        Rows of candidates.
+    figures
+        Number of candidates by kind and status.
     cohorts, sources
         Rows of the table of cohorts and of its sources.
     undecided
@@ -53,18 +57,20 @@ class Extraction:
     screened: bool
     with_results: int
     without_copy: int
-    candidates: tuple[Candidate, ...]
+    figures: Figures
     cohorts: tuple[dict[str, Any], ...]
     sources: tuple[dict[str, Any], ...]
     undecided: tuple[Undecided, ...]
 
 
 @dataclass(slots=True)
-class _Collected:
-    candidates: list[Candidate]
-    cohorts: list[dict[str, Any]]
-    sources: list[dict[str, Any]]
-    undecided: list[Undecided]
+class _Found:
+    """What a batch of records has, beside the rows that it wrote into parts of two files."""
+
+    figures: Figures = field(default_factory=Counter)
+    cohorts: list[dict[str, Any]] = field(default_factory=list)
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    undecided: list[Undecided] = field(default_factory=list)
     with_results: int = 0
     without_copy: int = 0
 
@@ -79,37 +85,39 @@ def extract_folder(folder: Folder, protocol: Protocol, progress: Progress | None
     """
     numbers, unclear, screened = _numbers(folder)
     _check_unedited(folder)
-    found = _Collected([], [], [], [])
-    rows = _events(folder, numbers, unclear, protocol, found, progress)
-    # Single events of thousands of records do not fit into memory: they are written as they come.
-    write_cells(folder.file(EVENTS_FILE), events.COLUMNS, rows)
-    unique = numbered(found.cohorts)
-    for name, columns, those in (
-        (CANDIDATES_FILE, candidates.COLUMNS, (each.as_row() for each in found.candidates)),
-        (COHORTS_FILE, cohorts.COLUMNS, unique),
-        (SOURCES_FILE, cohorts.SOURCE_COLUMNS, found.sources),
-        (UNDECIDED_FILE, cohorts.UNDECIDED_COLUMNS, (each.as_row() for each in found.undecided)),
-    ):
-        write_sheet(folder.file(name), columns, ([row[column] for column in columns] for row in those))
+    # Figures and single events of thousands of records do not fit into memory: each batch writes its own.
+    with folder.for_parts() as parts:
+        batches = in_batches(partial(_extracted, folder, protocol, unclear, parts), numbers, progress)
+        for file, columns in ((CANDIDATES_FILE, candidates.COLUMNS), (EVENTS_FILE, events.COLUMNS)):
+            join_parts(folder.file(file), columns, sorted(parts.glob(f"*-{file}")))
+    rows = tuple(numbered(row for batch in batches for row in batch.cohorts))
+    sources = tuple(row for batch in batches for row in batch.sources)
+    undecided = tuple(each for batch in batches for each in batch.undecided)
+    write_sheet(folder.file(COHORTS_FILE), cohorts.COLUMNS, (row.values() for row in rows))
+    write_sheet(folder.file(SOURCES_FILE), cohorts.SOURCE_COLUMNS, (row.values() for row in sources))
+    write_sheet(folder.file(UNDECIDED_FILE), cohorts.UNDECIDED_COLUMNS, (each.as_row().values() for each in undecided))
     made = {COHORTS_FILE: hash_of(content_of(folder.file(COHORTS_FILE)))}
     folder.write_json(EXTRACTION_FILE, {"schema": 1, "sha256": made})
     return Extraction(
         studies=numbers,
         screened=screened,
-        with_results=found.with_results,
-        without_copy=found.without_copy,
-        candidates=tuple(found.candidates),
-        cohorts=tuple(unique),
-        sources=tuple(found.sources),
-        undecided=tuple(found.undecided),
+        with_results=sum(batch.with_results for batch in batches),
+        without_copy=sum(batch.without_copy for batch in batches),
+        figures=sum((batch.figures for batch in batches), Counter()),
+        cohorts=rows,
+        sources=sources,
+        undecided=undecided,
     )
 
 
-def event_totals(folder: Folder, numbers: tuple[str, ...]) -> Iterator[EventCount]:
-    """Yield the totals of adverse events of records: serious events and deaths, by group."""
-    for number in numbers:
-        document, _ = folder.read(number)
-        yield from event_totals_of(document, number)
+def rows_of(folder: Folder, number: str, protocol: Protocol) -> tuple[tuple[Candidate, ...], list[dict[str, Any]]]:
+    """Return the candidates of a record, and its adverse events by column."""
+    document, _ = folder.read(number)
+    found = event_rows_of(document, number, str)
+    return (
+        candidates_of(document, study_of(document), protocol),
+        [dict(zip(events.COLUMNS, row, strict=True)) for row in found],
+    )
 
 
 def _numbers(folder: Folder) -> tuple[tuple[str, ...], frozenset[str], bool]:
@@ -132,36 +140,31 @@ def _check_unedited(folder: Folder) -> None:
         )
 
 
-def _events(
-    folder: Folder,
-    numbers: tuple[str, ...],
-    unclear: frozenset[str],
-    protocol: Protocol,
-    found: _Collected,
-    progress: Progress | None,
-) -> Iterator[tuple[str | int | None, ...]]:
-    """Yield the adverse events of each record while collecting its other rows: a record is decoded once."""
-    for place, number in enumerate(numbers, 1):
-        document, _ = folder.read(number)
-        study = study_of(document)
-        _collect(document, study, protocol, found, unclear=number in unclear)
-        yield from event_cells_of(document, number)
-        if progress is not None:
-            progress(place, len(numbers))
+def _extracted(folder: Folder, protocol: Protocol, unclear: frozenset[str], parts: Path, numbers: Numbers) -> _Found:
+    """Return what a batch of records has, with its candidates and adverse events written as parts of their files.
 
-
-def _collect(
-    document: Mapping[str, Any], study: Study, protocol: Protocol, found: _Collected, *, unclear: bool
-) -> None:
-    """Add the rows of a record; one on which screening is unclear gives candidates, and no cohorts yet."""
-    rows = candidates_of(document, study, protocol)
-    found.candidates += rows
-    if unclear:
-        found.undecided.append(Undecided(study.nct_id, "screening", "screening is unclear: include or exclude it"))
-    made = Cohorts((), None, ()) if unclear else cohorts_of(rows, study, protocol)
-    found.cohorts += made.rows
-    found.undecided += made.undecided
-    found.with_results += study.has_results
-    found.without_copy += study.has_results and not study.results_here
-    if made.source is not None:
-        found.sources.append(made.source)
+    A record on which screening is unclear gives candidates, and no cohorts yet.
+    """
+    found = _Found()
+    with (
+        part_of_sheet(parts / f"{numbers[0]}-{CANDIDATES_FILE}") as write_candidates,
+        part_of_sheet(parts / f"{numbers[0]}-{EVENTS_FILE}") as write_events,
+    ):
+        for number in numbers:
+            document, _ = folder.read(number)
+            study = study_of(document)
+            rows = candidates_of(document, study, protocol)
+            write_candidates(map(cell, each.as_row().values()) for each in rows)
+            write_events(event_rows_of(document, number))
+            found.figures.update((each.kind, each.status) for each in rows)
+            found.with_results += study.has_results
+            found.without_copy += study.has_results and not study.results_here
+            if number in unclear:
+                found.undecided.append(Undecided(number, "screening", "not decided: include or exclude it"))
+                continue
+            made = cohorts_of(rows, study, protocol)
+            found.cohorts += made.rows
+            found.undecided += made.undecided
+            if made.source is not None:
+                found.sources.append(made.source)
+    return found

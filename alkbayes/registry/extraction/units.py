@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
 from alkbayes.registry.outcomes import Measurement, OutcomeMeasure
 
@@ -54,6 +55,7 @@ def unit_of(outcome: OutcomeMeasure) -> Unit:
     return unit_named(outcome.unit, outcome.param)
 
 
+@lru_cache(maxsize=10_000)
 def unit_named(name: str, param: str) -> Unit:
     """Return the kind of a unit by its name; a count of participants is one whatever its unit is called."""
     text = name.strip(" .")
@@ -92,12 +94,20 @@ NO_INTERVAL = Interval("", "", "")
 
 def interval_of(outcome: OutcomeMeasure, measurement: Measurement) -> Interval:
     """Return the confidence interval of a value; a range, quartiles or an error is none."""
-    label = outcome.dispersion
-    if "confidence" not in label.casefold() and not re.search(r"\bCI\b", label):
+    level = _level_of(outcome.dispersion)
+    if level is None:
         return NO_INTERVAL
-    level = LEVEL.search(label.upper())
     low, high = (limit if _is_number(limit) else "" for limit in (measurement.low, measurement.high))
-    return Interval(low, high, "" if level is None or not (low or high) else level[1] or level[2])
+    return Interval(low, high, level if low or high else "")
+
+
+@lru_cache(maxsize=10_000)
+def _level_of(label: str) -> str | None:
+    """Return the level of a confidence interval in percent, "" if it is not stated; None for another dispersion."""
+    if "confidence" not in label.casefold() and not re.search(r"\bCI\b", label):
+        return None
+    level = LEVEL.search(label.upper())
+    return "" if level is None else level[1] or level[2]
 
 
 def _is_number(text: str) -> bool:

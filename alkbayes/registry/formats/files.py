@@ -5,15 +5,17 @@ zip archives and folders of these. The content tells which, whatever a file is c
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from alkbayes.errors import RegistryError
-from alkbayes.registry.folder import content_of
 from alkbayes.registry.formats.aact import is_aact, studies_of_tables
 from alkbayes.registry.formats.xml import study_of_xml
-from alkbayes.registry.json_reader import decoded
+from alkbayes.registry.json_reader import decoded, root
+from alkbayes.registry.study import nct_id_of
 from alkbayes.text.names import quoted
 
 MOST_FILE_BYTES = 2 * 2**30
@@ -50,6 +52,9 @@ def _folder(path: Path) -> Iterator[tuple[str, Studies]]:
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in ENDINGS)
     if not files:
         raise RegistryError(f"{path}: has no file with records; allowed: {KNOWN}.")
+    whole = path.resolve()
+    if outside := [file for file in files if not file.resolve().is_relative_to(whole)]:
+        raise RegistryError(f"{outside[0]}: is a link out of {path}. Give the file that it leads to, or remove it.")
     # A folder of files with a record each is one source, not thousands.
     yield path.name, (study for file in files for study in _file(file))
 
@@ -57,31 +62,49 @@ def _folder(path: Path) -> Iterator[tuple[str, Studies]]:
 def _file(path: Path) -> Studies:
     if zipfile.is_zipfile(path):
         yield from _zip(path)
-    else:
-        yield from studies_of(content_of(path, MOST_FILE_BYTES), str(path))
+        return
+    try:
+        with path.open("rb") as file:
+            yield from studies_of(file, str(path), path.stat().st_size)
+    except OSError as error:
+        raise RegistryError(f"{path}: cannot be read: {error.strerror or error}.") from error
 
 
-def studies_of(content: bytes, name: str) -> Studies:
-    """Yield the studies in a file's content.
+def studies_of(file: IO[bytes], name: str, size: int) -> Studies:
+    """Yield the studies in a file of `size` bytes; lines of JSON are read one by one, anything else as a whole.
 
     Raises
     ------
     RegistryError
-        If it has none.
+        If it has none, or is too large.
     """
+    if size > MOST_FILE_BYTES:
+        raise RegistryError(f"{name}: found {size:,} bytes; allowed: {MOST_FILE_BYTES:,} at most.")
+    first = file.readline(MOST_FILE_BYTES)
+    start = first.removeprefix(b"\xef\xbb\xbf").strip()
+    if start.startswith(b"{") and start.endswith(b"}"):
+        yield from _lines(start, file, name)
+        return
+    content = first + file.read(MOST_FILE_BYTES)
     start = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"<"):
-        yield study_of_xml(content, name)
-        return
-    if not start.startswith((b"{", b"[")):
+        yield _numbered(study_of_xml(content, name), name)
+    elif start.startswith((b"{", b"[")):
+        yield from _of_json(decoded(content, name, MOST_FILE_BYTES), name)
+    else:
         raise RegistryError(f"{name}: found {quoted(start[:60].decode('utf-8', 'replace'))}; allowed: {KNOWN}.")
-    lines = content.splitlines()
-    if len(lines) > 1 and start.startswith(b"{") and lines[0].rstrip().endswith(b"}"):
-        for place, line in enumerate(lines, 1):
-            if line.strip():
-                yield from _of_json(decoded(line, f"{name}, line {place}"), f"{name}, line {place}")
+
+
+def _lines(first: bytes, rest: IO[bytes], name: str) -> Studies:
+    """Yield the studies of lines of JSON; a file of one line is no list, and messages do not name the line."""
+    lines = ((place, line) for place, line in enumerate(rest, 2) if line.strip())
+    second = next(lines, None)
+    if second is None:
+        yield from _of_json(decoded(first, name, MOST_FILE_BYTES), name)
         return
-    yield from _of_json(decoded(content, name, MOST_FILE_BYTES), name)
+    for place, line in chain([(1, first), second], lines):
+        where = f"{name}, line {place}"
+        yield from _of_json(decoded(line, where), where)
 
 
 def _of_json(value: Any, name: str) -> Studies:
@@ -97,10 +120,18 @@ def _of_json(value: Any, name: str) -> Studies:
     else:
         items = value if isinstance(value, list) else [value]
     for place, item in enumerate(items):
+        where = f"{name}, item {place}" if len(items) > 1 else name
         if not isinstance(item, dict) or "protocolSection" not in item:
-            where = f", item {place}" if len(items) > 1 else ""
-            raise RegistryError(f"{name}{where}: is no study: it has no protocolSection. Allowed: {KNOWN}.")
-        yield item
+            raise RegistryError(f"{where}: is no study: it has no protocolSection. Allowed: {KNOWN}.")
+        yield _numbered(item, where)
+
+
+def _numbered(study: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a study, which has an NCT number."""
+    if not nct_id_of(study):
+        found = root(study).at("protocolSection", "identificationModule").text("nctId")
+        raise RegistryError(f"{name}: found the number {quoted(found)}; allowed: NCT and 8 digits. Leave it out.")
+    return study
 
 
 def _zip(path: Path) -> Studies:
@@ -118,7 +149,7 @@ def _zip(path: Path) -> Studies:
             raise RegistryError(f"{path}: has no file with records; allowed: {KNOWN}.")
         for entry in sorted(found, key=lambda each: each.filename):
             try:
-                content = archive.read(entry)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+                with archive.open(entry) as file:
+                    yield from studies_of(file, f"{path}: {entry.filename}", entry.file_size)
+            except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError) as error:
                 raise RegistryError(f"{path}: {quoted(entry.filename)} cannot be unpacked: {error}.") from error
-            yield from studies_of(content, f"{path}: {entry.filename}")

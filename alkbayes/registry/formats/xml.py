@@ -26,6 +26,8 @@ def study_of_xml(content: bytes, name: str) -> dict[str, Any]:
     """
     if len(content) > MOST_BYTES:
         raise RegistryError(f"{name}: found {len(content):,} bytes; allowed: {MOST_BYTES:,} at most.")
+    if b"\0" in content:
+        raise RegistryError(f"{name}: is no UTF-8 text; every record is. It was not read.")
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise RegistryError(f"{name}: declares a document type; no record does. It was not read.")
     try:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alkbayes.errors import RegistryError
+from alkbayes.registry.batches import Numbers, in_batches
 from alkbayes.registry.declarations import Protocol
 from alkbayes.registry.folder import SCREENING_FILE, Folder
 from alkbayes.registry.screening.rules import Decision, Screened, screen
@@ -74,12 +76,8 @@ def screen_folder(folder: Folder, protocol: Protocol) -> Screening:
     RegistryError
         If a record or the file cannot be read. The file stays as it was.
     """
-    numbers = folder.numbers()
-    found = []
-    for number in numbers:
-        document, _ = folder.read(number)
-        found.append(_judged(study_of(document), protocol))
-    return keep_people(folder, found)
+    batches = in_batches(partial(_judged_all, folder, protocol), folder.numbers())
+    return keep_people(folder, [row for batch in batches for row in batch])
 
 
 def keep_people(folder: Folder, found: Iterable[Row]) -> Screening:
@@ -114,6 +112,11 @@ def read_screening(folder: Folder) -> Screening | None:
     if missing := sorted(numbers - set(rows)):
         raise RegistryError(f"{path}: has no row for {listed(missing)}. Screen again: alkbayes registry screen.")
     return Screening(tuple(rows.values()), gone=tuple(sorted(set(rows) - numbers)))
+
+
+def _judged_all(folder: Folder, protocol: Protocol, numbers: Numbers) -> list[Row]:
+    """Return the rows of the rules for a batch of records."""
+    return [_judged(study_of(folder.read(number)[0]), protocol) for number in numbers]
 
 
 def _judged(study: Study, protocol: Protocol) -> Row:

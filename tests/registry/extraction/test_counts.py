@@ -46,7 +46,7 @@ def test_an_interval_tells_counts_apart_where_it_can() -> None:
 def test_an_interval_of_another_level_is_read_at_its_level() -> None:
     """scipy.stats.binomtest(30, 71).proportion_ci(0.9, "exact") is 0.3230-0.5271."""
     made = counts_of("42.3", Unit.PERCENT, 71, interval("32.3", "52.7", "90"))
-    assert (made.only, made.why) == (30, "interval reproduced by clopper-pearson")
+    assert (made.only, made.why) == (30, "the interval is that by clopper-pearson")
 
 
 def test_an_interval_of_another_denominator_is_a_doubt() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from alkbayes.registry.extraction.events import COLUMNS, event_cells_of, event_totals_of
+from alkbayes.registry.extraction.events import COLUMNS, event_rows_of, event_totals_of
 
 
 def test_totals_of_real_records_are_those_posted(posted: dict[str, dict[str, Any]]) -> None:
@@ -40,8 +40,16 @@ def test_single_events_are_rows_of_their_own(cell: dict[str, Any], counts: tuple
             }
         }
     }
-    (row,) = event_cells_of(document, "NCT00000001")
+    (row,) = event_rows_of(document, "NCT00000001")
     made = dict(zip(COLUMNS, row, strict=True))
     assert (made["n"], made["value"], made["responders"], made["status"]) == counts
     assert (made["kind"], made["term"], made["group_title"]) == ("other_term", "'=Nausea", "Lorlatinib")
     assert made["pointer"] == "/resultsSection/adverseEventsModule/otherEvents/0/stats/1"
+
+
+def test_single_events_are_printed_as_posted() -> None:
+    """An apostrophe keeps a spreadsheet from running a cell; JSON has none."""
+    events = [{"term": "=Nausea", "stats": [{"groupId": "EG000", "numAffected": 1, "numAtRisk": 9}]}]
+    document = {"resultsSection": {"adverseEventsModule": {"seriousEvents": events}}}
+    (row,) = event_rows_of(document, "NCT00000001", str)
+    assert row[1:8] == ("EG000", "", "serious_term", "=Nausea", 9, 1, 1)
