@@ -63,7 +63,8 @@ def named(
     Returns
     -------
     Table
-        With a `cohort_id`, generated if need be (`cohorts`), and with notes on what was renamed or faults if that failed.
+        With a `cohort_id`, generated if need be (`cohorts`), and with notes on what was renamed or faults if that
+        failed.
     """
     own = table.header.cells
     faults = list(_mapping_faults(table, columns))
