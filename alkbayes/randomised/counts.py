@@ -39,9 +39,10 @@ CHECKED = 50
 LARGEST_CHANGE = 0.05
 """Change of a log likelihood by more nodes at which the integrals are called too coarse."""
 NEWTON_STEPS = 50
-CLOSE = 1e-7
+CLOSE = 1e-6
 """Gain of a log density at which its mode is found."""
-SHORTEST = 1e-3
+SHORTEST = 0.1
+"""Share of a step of Newton's method below which none is taken."""
 LARGEST_TAU = 5.0
 """Upper end of the search for the most likely tau, on the logit scale."""
 SINGULAR = 1e-10
@@ -92,7 +93,10 @@ class _Model:
         for batch in self.batches:
             base = (batch.design @ effects)[None]
             loading = self.loading(batch, np.array([tau]))
-            found = moments(batch, base, loading, start=self.start(batch, base, loading.shape[-1]))
+            dimension = loading.shape[-1]
+            # A maximum likelihood estimate rests on few integrals, proposals on many rough ones.
+            nodes = FINER.get(dimension) if self.baseline_sd is None else None
+            found = moments(batch, base, loading, start=self.start(batch, base, dimension), nodes=nodes)
             value += float(found.log_integral.sum())
             gradient = gradient + np.einsum("tke,tk->e", batch.design, found.score[0])
             hessian = hessian + np.einsum("tke,tkl,tlf->ef", batch.design, found.curvature[0], batch.design)
@@ -108,8 +112,11 @@ class _Model:
             if gradient @ step / 2 < CLOSE:
                 break
             length = 1.0
-            while (new := self.derivatives(effects + length * step, tau))[0] < value - CLOSE and length > SHORTEST:
+            while (new := self.derivatives(effects + length * step, tau))[0] < value and length > SHORTEST:
                 length /= 2
+            if new[0] < value:
+                # Quadrature's own error in the gradient is all that is left.
+                break
             effects, (value, gradient, hessian) = effects + length * step, new
         return value, effects, np.linalg.inv(SINGULAR * np.eye(self.effects) - hessian)
 

@@ -146,9 +146,11 @@ def log_integrals(
     return np.concatenate(parts) + batch.constant
 
 
-def moments(batch: Batch, base: Array, loading: Array, *, start: Array | None = None) -> Moments:
+def moments(
+    batch: Batch, base: Array, loading: Array, *, start: Array | None = None, nodes: int | None = None
+) -> Moments:
     """Return log integrals with their first and second derivatives; parameters as of :func:`log_integrals`."""
-    logs, eta = _weighted_nodes(batch, base, loading, start, None)
+    logs, eta = _weighted_nodes(batch, base, loading, start, nodes)
     total = logsumexp(logs, axis=-1)
     weights = np.exp(logs - total[..., None])
     p = expit(eta)
