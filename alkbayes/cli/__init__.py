@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from alkbayes.cli.analyses import intracranial, pfs, resistance, sequence
+from alkbayes.cli.analyses import intracranial, pfs, randomised, resistance, sequence
 from alkbayes.cli.bayesian import calibrate, compare, diagnose, fit, outliers, predict, predictive, sensitivity, summary
 from alkbayes.cli.classical import audit, influence, pool, regress, small_study, subgroups
 from alkbayes.cli.data import evidence, models
@@ -122,6 +122,7 @@ PANELS = {
         "intracranial": intracranial,
         "sequence": sequence,
         "resistance": resistance,
+        "randomised": randomised,
     },
     "Output": {"plot": plot, "report": report},
 }

@@ -211,7 +211,7 @@ def ratio_network(table: RandomisedTable, *, reference: str | None = None) -> Ne
 
 
 def _of_one_treatment(names: Sequence[str], by: str) -> list[str]:
-    return [f"Arms of one {by} only, so no comparison: {listed(names)}."] if names else []
+    return [f"Arms of one {by.replace('_', ' ')} only, so no comparison: {listed(names)}."] if names else []
 
 
 def _treatments(table: RandomisedTable, present: set[str], reference: str | None) -> tuple[str, ...]:

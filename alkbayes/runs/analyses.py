@@ -21,6 +21,7 @@ COMMANDS = {
     "intracranial": "alkbayes intracranial --for {run}",
     "sequence": "alkbayes sequence --for {run}",
     "resistance": "alkbayes resistance --for {run}",
+    "randomised": "alkbayes randomised --for {run}",
     "predict": "alkbayes predict {run} --n N",
 }
 """Analyses that can be stored, with the command that stores each in a run's folder."""
