@@ -24,10 +24,12 @@ type Array = NDArray[np.float64]
 type Derivatives = tuple[float, Array, Array]
 """A log density with its gradient and its Hessian."""
 
-GRID = 25
-"""Values of tau at which the effects' mode is found."""
-FAR = 0.999
-"""Quantile of the prior of tau at which its grid ends."""
+COARSE, GRID = 15, 25
+"""Values of tau at which the effects' mode is found: to find where its density ends, and up to there."""
+FAR = 0.9999
+"""Quantile of the prior of tau at which its grid ends at the latest."""
+NEGLIGIBLE = 12.0
+"""Fall of the log density of tau from its largest value beyond which it is negligible."""
 NU = 8.0
 """Degrees of freedom of the proposals given tau: heavier tails than the posterior's."""
 DEFENSIVE = 0.1
@@ -152,9 +154,7 @@ def posterior_of_counts(
         taus, log_tau = np.zeros(proposed), np.zeros(proposed)
         grid, modes, factors = np.zeros(1), *_modes_at(model, np.zeros(1))[1:]
     else:
-        grid = np.linspace(0, priors.tau.quantile(FAR), GRID)
-        values, modes, factors = _modes_at(model, grid)
-        logs = values + np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1) + priors.tau.log_density(grid)
+        grid, logs, modes, factors = _laplace(model, priors)
         taus, log_tau = _proposed_taus(grid, logs, priors, proposed, rng)
     centres, scales = (_between(grid, each, taus) for each in (modes, factors))
     stretch = np.sqrt(NU / rng.chisquare(NU, proposed))
@@ -209,6 +209,25 @@ def estimate_counts(network: Network[CountTrial], *, common: bool = False, split
         tau = float(found.x) if found.fun < deviance(0.0) - CLOSE else 0.0
     value, effects, covariance = model.mode(tau, start)
     return Estimates(effects[trials:], covariance[trials:, trials:], tau, value, "maximum likelihood")
+
+
+def _laplace(model: _Model, priors: Priors) -> tuple[Array, Array, Array, Array]:
+    """Return taus, the Laplace approximation of their log density, and the effects' modes and Cholesky factors there.
+
+    The taus reach from 0 to where their density is negligible, which a prior may leave far behind.
+    """
+    coarse = np.linspace(0, 1, COARSE) ** 2 * priors.tau.quantile(FAR)
+    logs: list[float] = []
+    at = np.zeros(model.effects)
+    for tau in coarse:
+        value, at, covariance = model.mode(float(tau), at)
+        logs.append(value + np.linalg.slogdet(covariance)[1] / 2 + float(priors.tau.log_density(np.array(tau))))
+        if logs[-1] < max(logs) - NEGLIGIBLE:
+            break
+    grid = np.linspace(0, coarse[len(logs) - 1], GRID)
+    values, modes, factors = _modes_at(model, grid)
+    log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    return grid, values + log_determinants + priors.tau.log_density(grid), modes, factors
 
 
 def _modes_at(model: _Model, grid: Array) -> tuple[Array, Array, Array]:

@@ -19,9 +19,9 @@ from alkbayes.randomised.network import CountTrial
 
 type Array = NDArray[np.float64]
 
-NODES = {1: 11, 2: 7, 3: 7}
+NODES = {1: 15, 2: 9, 3: 7}
 """Nodes in each dimension, by the number of dimensions; five in more."""
-FINER = {1: 21, 2: 15, 3: 11}
+FINER = {1: 31, 2: 17, 3: 11}
 """Nodes of the check that these are enough."""
 FEWEST = 5
 NEWTON_STEPS = 100

@@ -80,10 +80,8 @@ def posterior_of_ratios(
     return NetworkPosterior(effects, taus, None, float(draws), draws)
 
 
-def estimate_ratios(
-    network: Network[RatioTrial], *, common: bool = False, split: Pair | None = None, restricted: bool = True
-) -> Estimates:
-    """Estimate a network of log ratios by generalised least squares, with tau by REML or maximum likelihood."""
+def estimate_ratios(network: Network[RatioTrial], *, common: bool = False, split: Pair | None = None) -> Estimates:
+    """Estimate a network of log ratios by generalised least squares, with tau by REML."""
     stacked = _stacked(network, split)
 
     def log_likelihood(tau: float) -> float:
@@ -91,9 +89,9 @@ def estimate_ratios(
         factor = np.linalg.cholesky(sums.information)
         fitted = np.linalg.solve(factor, sums.score)
         residual = sums.square - float(fitted @ fitted)
-        correction = np.log(np.diag(factor)).sum() if restricted else 0.0
-        contrasts = len(stacked.y) - (stacked.design.shape[1] if restricted else 0)
-        return float(-0.5 * (sums.log_determinant + residual + contrasts * np.log(2 * np.pi)) - correction)
+        free = len(stacked.y) - stacked.design.shape[1]
+        correction = np.log(np.diag(factor)).sum()
+        return float(-0.5 * (sums.log_determinant + residual + free * np.log(2 * np.pi)) - correction)
 
     tau = 0.0
     if not common:
@@ -103,8 +101,7 @@ def estimate_ratios(
         tau = float(found.x) if -found.fun > log_likelihood(0.0) + CLOSE else 0.0
     sums = stacked.sums(tau)
     covariance = np.linalg.inv(sums.information)
-    effects = covariance @ sums.score
-    return Estimates(effects, covariance, tau, log_likelihood(tau), "REML" if restricted else "maximum likelihood")
+    return Estimates(covariance @ sums.score, covariance, tau, log_likelihood(tau), "REML")
 
 
 def _stacked(network: Network[RatioTrial], split: Pair | None) -> _Stacked:

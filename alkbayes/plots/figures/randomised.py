@@ -60,7 +60,7 @@ type Place = tuple[float, float]
 
 NETWORK_MM = 86.0
 """Side of a network's square: two stand beside each other."""
-RADIUS_MM = 29.0
+RADIUS_MM = 26.5
 LARGEST_NODE_MM, LEAST_NODE_MM = 4.2, 1.2
 WIDEST_EDGE_PT = 4.0
 MOST_ORDERED = 8
