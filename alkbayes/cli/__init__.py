@@ -122,8 +122,8 @@ PANELS = {
         "intracranial": intracranial,
         "sequence": sequence,
         "resistance": resistance,
-        "randomised": randomised,
     },
+    "Randomised trials": {"randomised": randomised},
     "Output": {"plot": plot, "report": report},
 }
 """Commands by help panel."""

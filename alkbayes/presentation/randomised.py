@@ -19,6 +19,7 @@ ONE = "*"
 """Mark of direct evidence from a single trial."""
 DISAGREE = 0.05
 """Posterior probability, two-sided, below which direct and indirect evidence are said to disagree."""
+LEAST_SHARE = 0.01
 COMMON = "common"
 
 
@@ -143,7 +144,7 @@ def _contrasts(record: "RandomisedRecord", outcome: "OutcomeRecord") -> ReaderTa
     if missing := [pair_name(row) for row in outcome["contrasts"] if not row["trials"]]:
         notes.append(f"No trial compares {listed(missing)}: indirect evidence alone.")
     return ReaderTable(
-        "Contrasts, Bayesian",
+        f"{PLAIN_TITLES[outcome['measure']]}, Bayesian",
         ("", "trials,\npatients", "direct", "indirect", "combined", *(("another\ntrial",) if random else ())),
         tuple(rows),
         notes=tuple(notes),
@@ -159,7 +160,7 @@ def _classical(record: "RandomisedRecord", outcome: "OutcomeRecord") -> ReaderTa
     )
     level = level_text(record["interval_prob"])
     note = f"{level} Wald confidence intervals at the estimated SD between trials, which they take as known."
-    title = f"Contrasts by {method if method == 'REML' else 'maximum likelihood'}"
+    title = f"{PLAIN_TITLES[outcome['measure']]} by {method}"
     return ReaderTable(title, ("", "direct", "indirect", "combined"), rows, notes=(note,))
 
 
@@ -169,7 +170,7 @@ def _consistency(outcome: "OutcomeRecord") -> ReaderTable:
         (
             pair_name(row),
             _ratio(row["median"], row["low"], row["high"], row),
-            p_value(row["p"]),
+            _share(row["p"]),
             _ratio(row["ml_ratio"], row["ml_low"], row["ml_high"]),
             p_value(row["ml_p"]),
         )
@@ -178,8 +179,8 @@ def _consistency(outcome: "OutcomeRecord") -> ReaderTable:
     method = outcome["heterogeneity"][-1]["method"]
     p = "p, Bayesian: twice the posterior probability of the less likely side of 1."
     return ReaderTable(
-        "Consistency: direct over indirect ratio (node-splitting)",
-        ("", "Bayesian", "p", "REML" if method == "REML" else "maximum likelihood", "p"),
+        f"Consistency: direct over indirect {NAMES[outcome['measure']]} (node-splitting)",
+        ("", "Bayesian", "p", method, "p"),
         rows,
         notes=(f"1 if the two agree. {p} Pairs of one loop share their evidence, and are no separate checks.",),
     )
@@ -191,7 +192,7 @@ def _single_arms(record: "RandomisedRecord", outcome: "OutcomeRecord") -> Reader
         (
             pair_name(row),
             f"{row['first_cohorts']}, {row['second_cohorts']}",
-            *(_two_lines(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in SIDES),
+            *(_lines(row, name) for name in SIDES),
         )
         for row in outcome["single_arms"]
     )
@@ -211,7 +212,7 @@ def _single_arms(record: "RandomisedRecord", outcome: "OutcomeRecord") -> Reader
             "survival is exponential. It is rough."
         )
     return ReaderTable(
-        "Beside what single arms suggest",
+        f"{PLAIN_TITLES[outcome['measure']]} beside what single arms suggest",
         ("", "cohorts", "randomised", "single\narms", "apart", "all\ncohorts"),
         rows,
         notes=tuple(notes),
@@ -236,18 +237,20 @@ def _lines(row: Row, kind: str) -> str:
     )
 
 
-def _two_lines(median: float, low: float, high: float) -> str:
-    return f"{ratio_figure(median)}\n{ratio_figure(low)}–{ratio_figure(high)}"
-
-
 def _ratio(median: float, low: float, high: float, row: Row | None = None) -> str:
     errors = [None if row is None else row.get(f"mcse_{name}") for name in ("median", "low", "high")]
     middle, lower, upper = map(ratio_figure, (median, low, high), errors)
     return f"{middle} ({lower}–{upper})"
 
 
+def _share(p: float) -> str:
+    """Return a share of draws, whose Monte Carlo error leaves two decimals."""
+    return "< 0.01" if p < LEAST_SHARE else f"{p:.2f}"
+
+
 def _range(row: Row, kind: str) -> str:
-    return f"{ratio_figure(row[f'{kind}_low'])}–{ratio_figure(row[f'{kind}_high'])}"
+    low, high = (ratio_figure(row[f"{kind}_{end}"], row.get(f"{kind}_mcse_{end}")) for end in ("low", "high"))
+    return f"{low}–{high}"
 
 
 def _patients(row: Row) -> str:

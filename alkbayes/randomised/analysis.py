@@ -12,7 +12,7 @@ from alkbayes.evidence.randomised import CLASS, TRIAL, RandomisedTable
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.inference.settings import DEFAULT_SEED, SamplerSettings
 from alkbayes.model.summary import equal_tailed
-from alkbayes.randomised.contrasts import Fits, consistency_table, contrast_table, difference, fits_of
+from alkbayes.randomised.contrasts import Fits, consistency_table, contrast_table, difference, fits_of, ratio_summary
 from alkbayes.randomised.counts import estimate_counts, posterior_of_counts
 from alkbayes.randomised.network import CountTrial, Network, RatioTrial, count_network, ratio_network
 from alkbayes.randomised.posterior import Estimates, NetworkPosterior
@@ -80,9 +80,10 @@ class OutcomeResults:
         The SD between trials: a row each for the posterior (median, low, high) and the classical estimate (median
         alone), with `method`; empty for common effects.
     single_arms
-        A row for each pair that single arms compare: first, second; the combined randomised ratio (randomised, low,
-        high with that prefix), that of single arms of other trials (single_), the second over the first (apart_) and
-        that of all cohorts, the trials' own arms included and unpaired (all_); first_cohorts, second_cohorts,
+        A row for each pair that single arms compare: first, second; median, low, high and their Monte Carlo errors of
+        the combined randomised ratio (prefix randomised_), of that of single arms of other trials (single_), of the
+        second over the first (apart_) and of that of all cohorts, the trials' own arms included and unpaired (all_);
+        first_cohorts, second_cohorts,
         first_patients and second_patients of the single arms.
     single_arms_model
         Their model; None if there are none.
@@ -321,8 +322,9 @@ def _beside(
         apart = single[:many] - randomised[:many]
         row: dict[str, Any] = {"first": first, "second": second}
         for name, draws in (("randomised", randomised), ("single", single), ("apart", apart), ("all", all_)):
-            low, median, high = np.exp(equal_tailed(draws, prob=prob))
-            row |= {name: median, f"{name}_low": low, f"{name}_high": high}
+            # Draws by importance sampling repeat those of large weight.
+            summary = ratio_summary(draws, ess=float(len(np.unique(draws))), prob=prob)
+            row |= {f"{name}_{key}": value for key, value in summary.items()}
         for side, name in (("first", first), ("second", second)):
             row |= {f"{side}_cohorts": other.cohorts[name], f"{side}_patients": other.patients[name]}
         rows.append(row)

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from alkbayes.model.summary import equal_tailed
 from alkbayes.randomised.network import CountTrial, Network, Pair, RatioTrial
 from alkbayes.randomised.posterior import Estimates, NetworkPosterior
 
@@ -62,10 +61,10 @@ def contrast_table(
     pandas.DataFrame
         Columns first, second, trials and patients (of direct comparisons; NaN where a trial does not say), evidence
         ("direct", "indirect", "both"); for direct, indirect and combined evidence each the posterior median, low, high
-        and Monte Carlo standard errors mcse_median, mcse_low, mcse_high with this prefix, and the same with the prefix
-        ml_ by maximum likelihood or REML (estimate, low, high); new_low and new_high, the prediction interval of
-        another trial's ratio; prob_above, the posterior probability of a combined ratio above 1. NaN where there is no
-        such evidence.
+        and Monte Carlo standard errors mcse_median, mcse_low, mcse_high with this prefix, and with the prefix ml_ the
+        same by maximum likelihood or REML (median: the estimate; low, high); new_low and new_high, the prediction
+        interval of another trial's ratio, with new_mcse_low and new_mcse_high; prob_above, the posterior probability
+        of a combined ratio above 1. NaN where there is no such evidence.
     """
     rows = []
     for pair in network.pairs:
@@ -79,11 +78,13 @@ def contrast_table(
             "evidence": evidence,
         }
         draws = _by_kind(bayes, pair, evidence)
+        ess = bayes.split[pair].ess if split else bayes.combined.ess
         for kind in KINDS:
-            row |= _prefixed(kind, _of_draws(draws[kind], bayes.combined, prob) if kind in draws else NOTHING)
+            row |= _prefixed(kind, ratio_summary(draws[kind], ess=ess, prob=prob) if kind in draws else NOTHING)
         following = draws["combined"] + bayes.combined.tau * rng.standard_normal(len(bayes.combined.tau))
-        new_low, _, new_high = np.exp(equal_tailed(following, prob=prob))
-        row |= {"new_low": new_low, "new_high": new_high, "prob_above": float((draws["combined"] > 0).mean())}
+        new = ratio_summary(following, ess=bayes.combined.ess, prob=prob)
+        row |= {f"new_{name}": value for name, value in new.items() if "median" not in name}
+        row["prob_above"] = float((draws["combined"] > 0).mean())
         for kind in KINDS:
             estimate = _estimated(classical, pair, kind, evidence)
             row |= _prefixed(f"ml_{kind}", NOTHING if estimate is None else _of_estimate(*estimate, prob))
@@ -115,7 +116,7 @@ def consistency_table(
         wald = _of_estimate(log_ratio, se, prob)
         rows.append(
             {"first": network.treatments[pair[1]], "second": network.treatments[pair[0]]}
-            | _of_draws(omega, posterior, prob)
+            | ratio_summary(omega, ess=posterior.ess, prob=prob)
             | {"p": 2 * min(above, 1 - above)}
             | {"ml_ratio": wald["median"], "ml_low": wald["low"], "ml_high": wald["high"]}
             | {"ml_p": float(2 * norm.sf(abs(log_ratio) / se)), "tau": float(np.median(posterior.tau))}
@@ -147,13 +148,13 @@ def _estimated(fits: Fits[Estimates], pair: Pair, kind: str, evidence: str) -> t
     return float(weights @ fit.effects), float(np.sqrt(weights @ fit.covariance @ weights))
 
 
-def _of_draws(log_ratios: Array, posterior: NetworkPosterior, prob: float) -> dict[str, float]:
-    """Return the median and interval of ratios, with their Monte Carlo errors."""
+def ratio_summary(log_ratios: Array, *, ess: float, prob: float) -> dict[str, float]:
+    """Return the median and interval of ratios of draws worth `ess`, with their Monte Carlo errors mcse_median, ..."""
     tail = (1 - prob) / 2
     found: dict[str, float] = {}
     for name, at in (("median", 0.5), ("low", tail), ("high", 1 - tail)):
         # Quantiles a standard error of their probability away on either side (Gelman et al. 2014, BDA3, section 11.5).
-        wide = np.sqrt(at * (1 - at) / posterior.ess)
+        wide = np.sqrt(at * (1 - at) / ess)
         below, value, above = np.exp(np.quantile(log_ratios, np.clip([at - wide, at, at + wide], 0, 1)))
         found |= {name: float(value), f"mcse_{name}": float(above - below) / 2}
     return found

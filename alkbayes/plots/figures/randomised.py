@@ -332,7 +332,7 @@ def _lines(outcome: "OutcomeRecord") -> Iterator[list[_Line]]:
             lines.append(_Line(kind, kind, about, ratio, prediction))
         if (other := single.get((row["first"], row["second"]))) is not None:
             cohorts = f"{other['first_cohorts']} and {other['second_cohorts']} cohorts"
-            ratio = (other["single_low"], other["single"], other["single_high"])
+            ratio = (other["single_low"], other["single_median"], other["single_high"])
             lines.append(_Line("single arms", "single arms", cohorts, ratio))
         yield lines
 
