@@ -106,7 +106,7 @@ def _disagreement(record: "RandomisedRecord", outcome: "OutcomeRecord") -> Itera
     yield Sentence(
         f"Direct and indirect evidence disagree: {listed([pair_name(row) for row in pairs])}. The network's assumption "
         "that trials differ in nothing that changes the effects does not hold, and combined ratios mix what disagrees: "
-        f"rest on the direct ones.{advice}",
+        f"use the direct ones where there are any.{advice}",
         strong=True,
     )
 
@@ -145,7 +145,7 @@ def _contrasts(record: "RandomisedRecord", outcome: "OutcomeRecord") -> ReaderTa
         notes.append(f"No trial compares {listed(missing)}: indirect evidence alone.")
     return ReaderTable(
         f"{PLAIN_TITLES[outcome['measure']]}, Bayesian",
-        ("", "trials,\npatients", "direct", "indirect", "combined", *(("another\ntrial",) if random else ())),
+        ("", "trials\npatients", "direct", "indirect", "combined", *(("another\ntrial",) if random else ())),
         tuple(rows),
         notes=tuple(notes),
     )
@@ -197,18 +197,18 @@ def _single_arms(record: "RandomisedRecord", outcome: "OutcomeRecord") -> Reader
         for row in outcome["single_arms"]
     )
     level = level_text(record["interval_prob"])
-    model = outcome["single_arms_model"]
-    other = f"from cohorts of other trials by the model {model}, for patients of the same treatment line"
+    model, adjusted = outcome["single_arms_model"], outcome["single_arms_adjusted"]
+    other = f"from cohorts of other trials by the model {model}, adjusted for {adjusted}"
     apart = f"single arms over randomised, with its {level} interval; 1 if they agree"
     notes = [
-        f"randomised: the combined ratio above. single arms: {other}, not randomised against each other.",
+        f"randomised: the combined ratio above. single arms: {other}. They were not randomised against each other.",
         f"apart: the ratio of {apart}. The two rest on different trials.",
         "all cohorts: the same model with the arms of the randomised trials, unpaired.",
         "cohorts: single arms of the treatment named first, and of the other.",
     ]
     if outcome["measure"] == "hazard_ratio":
         notes.append(
-            "Single arms give no hazard ratio: theirs is the inverse ratio of median times, which it is only if "
+            "Single arms give no hazard ratio: theirs is the inverse ratio of median times, which equals it only if "
             "survival is exponential. It is rough."
         )
     return ReaderTable(

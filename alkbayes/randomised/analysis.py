@@ -18,7 +18,14 @@ from alkbayes.randomised.network import CountTrial, Network, RatioTrial, count_n
 from alkbayes.randomised.posterior import Estimates, NetworkPosterior
 from alkbayes.randomised.priors import Priors
 from alkbayes.randomised.ratios import estimate_ratios, posterior_of_ratios
-from alkbayes.randomised.single_arms import MODELS, SingleArms, median_contrasts, other_cohorts, response_contrasts
+from alkbayes.randomised.single_arms import (
+    ADJUSTED,
+    MODELS,
+    SingleArms,
+    median_contrasts,
+    other_cohorts,
+    response_contrasts,
+)
 from alkbayes.text.json import finite_or_none, records
 from alkbayes.vocabulary import INTERVAL_PROB
 
@@ -42,6 +49,7 @@ class OutcomeRecord(TypedDict):
     heterogeneity: list[dict[str, Any]]
     single_arms: list[dict[str, Any]]
     single_arms_model: str | None
+    single_arms_adjusted: str | None
     notes: list[str]
     diagnostics: dict[str, Any]
 
@@ -118,6 +126,7 @@ class OutcomeResults:
             heterogeneity=records(self.heterogeneity),
             single_arms=records(self.single_arms),
             single_arms_model=self.single_arms_model,
+            single_arms_adjusted=None if self.single_arms_model is None else ADJUSTED[self.single_arms_model],
             notes=list(self.network.notes),
             diagnostics={"pareto_k": self.pareto_k, "ess": self.ess, "failures": list(self.failures)},
         )

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alkbayes.alk.levels import MEDIAN_MODEL
+from alkbayes.alk.levels import DEFAULT_MODEL, MEDIAN_MODEL
+from alkbayes.estimates.rates import contrast_draws, posterior_of
 from alkbayes.evidence.medians import medians_of
 from alkbayes.evidence.randomised import CLASS, TRIAL, RandomisedTable
 from alkbayes.evidence.table import Evidence
@@ -25,9 +26,17 @@ from alkbayes.spec.schema import model_path, read_spec
 from alkbayes.vocabulary import label_of
 
 type Array = NDArray[np.float64]
+type Contrasts = dict[tuple[str, str], Array]
+"""Log ratios of the first named treatment against the second, shape (draw,)."""
 
-MODELS = {CLASS: "line-generation", "agent": "agent"}
-"""Model of the cohorts' response for each column of treatments; both adjust for the treatment line."""
+MODELS = {CLASS: DEFAULT_MODEL, "agent": "agent"}
+"""Model of the cohorts' response for each column of treatments."""
+ADJUSTED = {
+    DEFAULT_MODEL: "treatment line and prior ALK TKI",
+    "agent": "treatment line, not for prior ALK TKIs",
+    MEDIAN_MODEL: "treatment line, not for prior ALK TKIs",
+}
+"""What each model adjusts for."""
 GENERATION = "regimen_class"
 NOT_ALONE = ("combination", "experimental")
 """Classes of regimens whose agents are not those of the trials."""
@@ -41,9 +50,8 @@ class SingleArms:
     ----------
     model
         Name of the model.
-    effects
-        Log odds, or log median, of each treatment up to a constant common to all, shape (draw,), by treatment; for
-        medians those of the pair's second treatment against its first, by pair.
+    contrasts
+        Log odds ratios, or log ratios of medians.
     cohorts, patients
         By treatment.
     failures
@@ -51,7 +59,7 @@ class SingleArms:
     """
 
     model: str
-    contrasts: dict[tuple[str, str], Array]
+    contrasts: Contrasts
     cohorts: dict[str, int]
     patients: dict[str, int]
     failures: tuple[str, ...]
@@ -66,7 +74,7 @@ def other_cohorts(evidence: Evidence, table: RandomisedTable) -> Evidence:
 
 
 def response_contrasts(evidence: Evidence, by: str, settings: SamplerSettings) -> SingleArms:
-    """Return log odds ratios of response between treatments, for patients of the same treatment line.
+    """Return log odds ratios of response between treatments, for the same patients.
 
     Raises
     ------
@@ -74,45 +82,52 @@ def response_contrasts(evidence: Evidence, by: str, settings: SamplerSettings) -
         If the posterior can be neither integrated nor sampled.
     """
     fit = fit_model(read_spec(model_path(MODELS[by])), evidence, engine=Engine.QUADRATURE, settings=settings)
-    effects = _effects(fit, evidence, by)
-    contrasts = {
-        (first, second): effects[first] - effects[second] for first in effects for second in effects if first != second
-    }
+    contrasts = _class_contrasts(fit) if by == CLASS else _agent_contrasts(fit, evidence)
     return SingleArms(MODELS[by], contrasts, *_sizes(evidence.frame, by), fit.diagnostics.failures)
 
 
 def median_contrasts(evidence: Evidence, *, seed: int, draws: int) -> SingleArms:
-    """Return log ratios of median PFS between classes, for patients of the same treatment lines."""
+    """Return log ratios of median PFS between classes, for the same patients."""
     spec = read_median_spec(model_path(MEDIAN_MODEL))
     medians = medians_of(stated_cohorts(spec, evidence))
     structure = build_structure(spec, medians.frame, medians.patients)
     posterior = sample_medians(structure, medians, seed=seed, draws=draws)
     profiles, of_cohort = distinct_profiles(structure)
-    contrasts: dict[tuple[str, str], Array] = {}
+    contrasts: Contrasts = {}
     for compared in compared_levels(structure, posterior.draws, profiles, of_cohort):
         if compared.contrast.column == label_of(GENERATION):
             log_ratio = (compared.one - compared.other) @ compared.share
-            contrasts[compared.contrast.first, compared.contrast.second] = log_ratio
-            contrasts[compared.contrast.second, compared.contrast.first] = -log_ratio
+            first, second = compared.contrast.first, compared.contrast.second
+            contrasts |= {(first, second): log_ratio, (second, first): -log_ratio}
     frame = medians.frame.assign(n=medians.patients)
     return SingleArms(spec.name, contrasts, *_sizes(frame, CLASS), posterior.failures)
 
 
-def _effects(fit: Fit, evidence: Evidence, by: str) -> dict[str, Array]:
-    """Return the effect of each treatment on the logit scale, shape (draw,)."""
+def _class_contrasts(fit: Fit) -> Contrasts:
+    """Return the contrasts of classes that a fit prints, in both directions."""
+    contrasts: Contrasts = {}
+    for compared, scale, draws in contrast_draws(posterior_of(fit)):
+        if compared.contrast.column == label_of(GENERATION) and scale == "odds_ratio":
+            first, second = compared.contrast.first, compared.contrast.second
+            contrasts |= {(first, second): np.log(draws), (second, first): -np.log(draws)}
+    return contrasts
+
+
+def _agent_contrasts(fit: Fit, evidence: Evidence) -> Contrasts:
+    """Return the contrasts of agents, each with the effect of its class: the model has agents within classes."""
     posterior = fit.tree["posterior"]
 
     def levels(label: str) -> dict[str, Array]:
         values = posterior[f"effect_{label}"].to_numpy()
         return dict(zip(map(str, posterior[label].to_numpy()), values.reshape(-1, values.shape[-1]).T, strict=True))
 
-    generation = levels(label_of(GENERATION))
+    generations, agents = levels(label_of(GENERATION)), levels("agent")
     alone = evidence.frame[~evidence.frame[GENERATION].isin(NOT_ALONE)]
-    if by == CLASS:
-        return {name: generation[name] for name in dict.fromkeys(alone[GENERATION])}
-    agents = levels("agent")
     pairs = dict(zip(alone["agent"], alone[GENERATION], strict=True))
-    return {name: generation[of] + agents[name] for name, of in pairs.items()}
+    effects = {name: generations[generation] + agents[name] for name, generation in pairs.items()}
+    return {
+        (first, second): effects[first] - effects[second] for first in effects for second in effects if first != second
+    }
 
 
 def _sizes(frame: pd.DataFrame, by: str) -> tuple[dict[str, int], dict[str, int]]:

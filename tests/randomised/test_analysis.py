@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from alkbayes.estimates.rates import contrast_draws, posterior_of
+from alkbayes.estimates.rates import posterior_of
 from alkbayes.evidence.randomised import read_randomised
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
@@ -186,18 +186,21 @@ def test_single_arms_are_of_other_trials(by_class: Randomised) -> None:
     assert second["apart_median"] == pytest.approx(second["single_median"] / second["randomised_median"], rel=0.05)
 
 
-def test_the_single_arms_odds_ratios_are_the_fits() -> None:
-    """`fit` prints the same odds ratio of the same cohorts: without interactions it is the same for all patients."""
+def test_an_agents_contrast_is_that_of_two_pretreated_cohorts() -> None:
+    """With their classes: predictors of two profiles of the same line differ by it alone."""
     cohorts = other_cohorts(read_evidence(), read_randomised())
     settings = SamplerSettings()
-    found = response_contrasts(cohorts, "treatment_class", settings)
-    fit = fit_model(read_spec(model_path("line-generation")), cohorts, engine=Engine.QUADRATURE, settings=settings)
-    theirs = {
-        (compared.contrast.first, compared.contrast.second): draws
-        for compared, scale, draws in contrast_draws(posterior_of(fit))
-        if compared.contrast.column == "generation" and scale == "odds_ratio"
-    }
-    assert np.exp(found.contrasts["third", "first"]) == pytest.approx(theirs["third", "first"], rel=1e-9)
+    found = response_contrasts(cohorts, "agent", settings)
+    fit = fit_model(read_spec(model_path("agent")), cohorts, engine=Engine.QUADRATURE, settings=settings)
+    posterior = posterior_of(fit)
+
+    def predictor(generation: str, agent: str) -> np.ndarray:
+        wanted = {"line": "pretreated", "generation": generation, "agent": agent}
+        (at,) = np.flatnonzero(np.all([posterior.profiles[name] == level for name, level in wanted.items()], axis=0))
+        return posterior.predictors[:, at]
+
+    expected = predictor("third", "lorlatinib") - predictor("first", "crizotinib")
+    assert found.contrasts["lorlatinib", "crizotinib"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_without_single_arms_a_table_stands_alone(tmp_path: Path) -> None:

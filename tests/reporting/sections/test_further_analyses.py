@@ -76,6 +76,8 @@ def test_every_part_has_its_heading_and_its_figure(section: Section) -> None:
         "Sequences of ALK inhibitors",
         "Resistance mutations",
         "Randomised evidence",
+        "Response: odds ratios",
+        "Progression-free survival: hazard ratios",
         "A planned trial",
     ]
     assert [block.name for block in section.blocks if isinstance(block, Picture)] == [
