@@ -195,7 +195,7 @@ def test_an_agents_contrast_is_that_of_two_pretreated_cohorts() -> None:
     posterior = posterior_of(fit)
 
     def predictor(generation: str, agent: str) -> np.ndarray:
-        wanted = {"line": "pretreated", "generation": generation, "agent": agent}
+        wanted = {"line": "pretreated", "regimen_class": generation, "agent": agent}
         (at,) = np.flatnonzero(np.all([posterior.profiles[name] == level for name, level in wanted.items()], axis=0))
         return posterior.predictors[:, at]
 

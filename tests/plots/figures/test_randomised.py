@@ -33,6 +33,7 @@ def test_networks_have_their_nodes_lines_and_ratios(record: RandomisedRecord, se
     for radius, patients in sizes:
         assert radius == pytest.approx(max(1.2, largest[0] * np.sqrt(patients / largest[1])), rel=0.05)
     assert seen.outside() == []
+    assert seen.overlaps() == []
 
 
 def test_contrasts_stand_at_their_ratios(record: RandomisedRecord, see) -> None:
