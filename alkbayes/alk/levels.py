@@ -68,6 +68,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "after_generation": ("1", "2", "3", "4", "mixed"),
     "assay": ("tissue", "plasma", "unknown"),
     "counted": ("yes", "no"),
+    "treatment_class": ("chemotherapy", *tuple(RegimenClass)[:3]),
 }
 """Levels that the bundled tables and models know, in the order in which they are shown; a table may have its own."""
 

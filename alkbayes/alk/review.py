@@ -18,6 +18,9 @@ REBUILT = (
 )
 """The same in plain language."""
 
+WITHIN_TRIALS = "Randomised trials compare TKI generations within trials: `alkbayes randomised`."
+"""Where a reader of a contrast between single arms of the bundled table finds one that was randomised."""
+
 OF_DRUGS = " of ALK inhibitors"
 """What the bundled table's rates are of, after the name of a rate."""
 
@@ -26,5 +29,6 @@ ANALYSES = {
     "intracranial": ("ic_responders", "ic_n"),
     "sequence": ("prior_alk_tki", "regimen_class"),
     "resistance": ("prior_alk_tki", "regimen_class"),
+    "randomised": ("prior_alk_tki", "regimen_class"),
 }
 """Analyses of the review beside the fit, with the columns of a table for which they make sense."""

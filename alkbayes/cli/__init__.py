@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from alkbayes.cli.analyses import intracranial, pfs, resistance, safety, sequence
+from alkbayes.cli.analyses import intracranial, pfs, randomised, resistance, safety, sequence
 from alkbayes.cli.bayesian import calibrate, compare, diagnose, fit, outliers, predict, predictive, sensitivity, summary
 from alkbayes.cli.classical import audit, influence, pool, regress, small_study, subgroups
 from alkbayes.cli.data import evidence, models
@@ -124,6 +124,7 @@ PANELS = {
         "resistance": resistance,
         "safety": safety,
     },
+    "Randomised trials": {"randomised": randomised},
     "Output": {"plot": plot, "report": report},
 }
 """Commands by help panel."""

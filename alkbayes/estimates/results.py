@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from alkbayes.alk.levels import STRATA
-from alkbayes.alk.review import RECONSTRUCTION
+from alkbayes.alk.review import RECONSTRUCTION, WITHIN_TRIALS
 from alkbayes.classical import PoolingMethod
 from alkbayes.classical.pooling.tables import frame_of, pool_groups
 from alkbayes.estimates.monte_carlo import error_columns_of
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 CLASSICAL_METHODS = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK_ADHOC, PoolingMethod.GLMM_ML)
 """Kept beside the posterior: the usual published pooling, the field's recommended method, and the same model by maximum
 likelihood with one level of heterogeneity."""
+
+RANDOMISED = ("generation", "agent")
+"""Columns, by their names in results, whose levels trials with several arms compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,11 @@ def results_of(fit: "Fit") -> Results:
         *(
             [Note(NoteKind.NOT_RANDOMISED, fit.evidence.outcome.not_randomised(fit.evidence.trials))]
             if len(contrasts)
+            else []
+        ),
+        *(
+            [Note(NoteKind.WITHIN_TRIALS, WITHIN_TRIALS)]
+            if contrasts["column"].isin(RANDOMISED).any() and fit.evidence.bundled and fit.evidence.outcome.usual
             else []
         ),
         *([Note(NoteKind.RECONSTRUCTION, RECONSTRUCTION)] if fit.evidence.bundled else []),

@@ -38,7 +38,12 @@ LEAST_LETTERS = 5
 
 
 def named(
-    table: Table, needed: Sequence[str], columns: Mapping[str, str], *, own_levels: Collection[str] = ()
+    table: Table,
+    needed: Sequence[str],
+    columns: Mapping[str, str],
+    *,
+    own_levels: Collection[str] = (),
+    cohorts: bool = True,
 ) -> Table:
     """Return a table with its columns renamed to the names used in this package, and their known levels spelt as here.
 
@@ -52,17 +57,20 @@ def named(
         The user's mapping from names used here to the column names of the file.
     own_levels
         Columns whose levels a model file gives: their cells stay as they are.
+    cohorts
+        Whether rows are cohorts, which need names; not so where several rows are the arms of a trial.
 
     Returns
     -------
     Table
-        With a `cohort_id`, generated if need be, and with notes on what was renamed or faults if that failed.
+        With a `cohort_id`, generated if need be (`cohorts`), and with notes on what was renamed or faults if that
+        failed.
     """
     own = table.header.cells
     faults = list(_mapping_faults(table, columns))
     renamed = {name: source for name, source in columns.items() if source in own and not _taken(own, name, columns)}
     guessed = {fault.column: fault.meant for fault in faults if fault.meant}
-    for name in dict.fromkeys((COHORT, TRIAL, *needed, *STRATIFIERS)):
+    for name in dict.fromkeys((*((COHORT,) if cohorts else ()), TRIAL, *needed, *STRATIFIERS)):
         if name in columns:
             continue
         free = _free(own, renamed, guessed)
@@ -92,7 +100,7 @@ def named(
         notes=(*table.notes, *_renaming_notes(names)),
     )
     result = with_known_levels(result, {*needed, *STRATIFIERS}.difference(own_levels))
-    return result if COHORT in {*result.header.cells, *columns} else _with_ids(result)
+    return _with_ids(result) if cohorts and COHORT not in {*result.header.cells, *columns} else result
 
 
 def _free(own: Sequence[str], *named_already: Mapping[str, str]) -> list[str]:

@@ -56,12 +56,13 @@ def _cells(run: "RunTables") -> list["Figure"]:
 
 def _contrasts(run: "RunTables") -> list["Figure"]:
     from alkbayes.plots.figures.contrasts import contrasts
+    from alkbayes.presentation.fit import within_trials
     from alkbayes.presentation.standardisation import contrast_patients
 
     if run.contrasts.empty:
         raise _has_no(run, "contrasts", "an effect with two levels")
-    averaged = contrast_patients(run.document)
-    return contrasts(run.contrasts, replace(run.caption, notes=(*averaged, *run.caption.notes)), trials=run.trials)
+    notes = (*within_trials(run.document), *contrast_patients(run.document), *run.caption.notes)
+    return contrasts(run.contrasts, replace(run.caption, notes=notes), trials=run.trials)
 
 
 def _shrinkage(run: "RunTables") -> list["Figure"]:

@@ -26,6 +26,10 @@ NUMBERS = frozenset({"observed", "expected", "mean", "median", "sd", "low", "hig
 COUNTS = frozenset({"n", "responders"})
 
 
+OF_CONTRASTS = (NoteKind.NOT_RANDOMISED, NoteKind.WITHIN_TRIALS)
+"""Notes that belong to the figure of contrasts alone, which has them."""
+
+
 @dataclass(frozen=True)
 class RunTables:
     """A finished run, with slow reads cached.
@@ -106,7 +110,7 @@ class RunTables:
             f"{outcome.events_of(evidence['responders'])} of {outcome.units_of(evidence['patients'])}."
         )
         # Notes on the bundled table first: with very many notes, a page has room for the first only.
-        notes = [note for note in notes_in(document) if note.kind is not NoteKind.NOT_RANDOMISED]
+        notes = [note for note in notes_in(document) if note.kind not in OF_CONTRASTS]
         notes.sort(key=lambda note: note.kind is not NoteKind.RECONSTRUCTION)
         said = (note.text if note.text.endswith((".", ")")) else f"{note.text}." for note in notes)
         return Caption((made_of, *said), warning(document), outcome, document["interval_prob"])

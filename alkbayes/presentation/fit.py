@@ -219,6 +219,11 @@ def notes_in(document: Document) -> list[Note]:
     return [Note(kind, text) for kind, text in zip(kinds, document["notes"], strict=True)]
 
 
+def within_trials(document: Document) -> tuple[str, ...]:
+    """Return where a reader of a run's contrasts finds randomised ones, if it says so."""
+    return tuple(note.text for note in notes_in(document) if note.kind is NoteKind.WITHIN_TRIALS)
+
+
 def cross_check_faults(document: Document) -> list[str]:
     """Return why the engines disagree; empty if they agree or were not both used."""
     found = document.get("cross_check")

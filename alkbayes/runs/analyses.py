@@ -22,6 +22,7 @@ COMMANDS = {
     "sequence": "alkbayes sequence --for {run}",
     "resistance": "alkbayes resistance --for {run}",
     "safety": "alkbayes safety --for {run}",
+    "randomised": "alkbayes randomised --for {run}",
     "predict": "alkbayes predict {run} --n N",
 }
 """Analyses that can be stored, with the command that stores each in a run's folder."""

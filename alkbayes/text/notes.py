@@ -10,6 +10,7 @@ class NoteKind(StrEnum):
 
     OTHER = "other"
     NOT_RANDOMISED = "not randomised"
+    WITHIN_TRIALS = "within trials"
     RECONSTRUCTION = "reconstruction"
     PREDICTION = "prediction interval"
     CUT_LIMIT = "cut limit"

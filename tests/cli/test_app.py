@@ -39,6 +39,7 @@ PANELS = {
     },
     "Classical": {"pool", "subgroups", "regress", "influence", "small-study", "audit"},
     "Analyses of the ALK review": {"pfs", "intracranial", "sequence", "resistance"},
+    "Randomised trials": {"randomised"},
     "Output": {"plot", "report"},
 }
 COMMANDS = sorted(set().union(*PANELS.values()))

@@ -25,7 +25,7 @@ type Command = Callable[..., Result]
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "outcomes"
 OF_THE_REVIEW = (
     r"\bORRs?\b|\bALK\b|(?i:\brespon(?!sib)\w*|\bTKIs?\b|generation|treatment line)"
-    r"|alkbayes (pfs|intracranial|sequence|resistance)"
+    r"|alkbayes (pfs|intracranial|sequence|resistance|randomised)"
 )
 FITTED = ("--engine", "quadrature", "--draws", "250", "--seed", "3")
 COLUMNS = {"responders", "n", "sae_events", "sae_n", "g3_events", "g3_n", "cr", "ic_responders"}

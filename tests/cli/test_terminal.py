@@ -61,6 +61,7 @@ ON_TABLES = {
     "sensitivity": ("line",),
     "sequence": ("--after", "crizotinib"),
     "resistance": (),
+    "randomised": (),
     "intracranial": ("--data", "brain.csv"),
     "pfs": ("--draws", "1000"),
     "plot": ("line", "predictive"),

@@ -51,6 +51,7 @@ ANALYSES = {
     "intracranial": "Intracranial response",
     "sequence": "Sequences of ALK inhibitors",
     "resistance": "Resistance mutations",
+    "randomised": "Randomised evidence",
 }
 """Of each command, the heading of what a report has of it."""
 
@@ -206,7 +207,9 @@ def sections(printed: tuple[dict[str, str], Path]) -> dict[str, Section]:
     }
 
 
-@pytest.mark.parametrize(("name", "tables"), [("pfs", 6), ("intracranial", 2), ("sequence", 2), ("resistance", 5)])
+@pytest.mark.parametrize(
+    ("name", "tables"), [("pfs", 6), ("intracranial", 2), ("sequence", 2), ("resistance", 5), ("randomised", 8)]
+)
 def test_terminal_html_and_markdown_have_the_same_cells(
     printed: tuple[dict[str, str], Path], sections: dict[str, Section], name: str, tables: int
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.errors import UsageError
-from alkbayes.evidence.sources import CONDITION, EXAMPLE, Selection, TableSource, parse_columns
+from alkbayes.evidence.sources import ALL_COHORTS, CONDITION, EXAMPLE, Selection, TableSource, parse_columns
 from alkbayes.vocabulary import INTERVAL_PROB, LARGEST_LEVEL, LEAST_LEVEL
 
 PIPED = Path("-")
@@ -69,7 +69,7 @@ def reads_table(command: Callable[..., None]) -> Callable[..., None]:
         **others: Any,
     ) -> None:
         selection = _selection(table_where, table_exclude or [], table_reason)
-        command(data=_table_source(data, table_columns, table_sheet, selection), **others)
+        command(data=table_source(data, table_columns, table_sheet, selection), **others)
 
     parameters = []
     for parameter in signature.parameters.values():
@@ -90,8 +90,8 @@ def _selection(where: str | None, exclude: list[str], reason: str | None) -> Sel
     return selection
 
 
-def _table_source(
-    path: Path | None, columns: list[str] | None, sheet: str | None, selection: Selection
+def table_source(
+    path: Path | None, columns: list[str] | None, sheet: str | None, selection: Selection = ALL_COHORTS
 ) -> TableSource | None:
     """Return the table that the options name; None for the bundled one. What is piped in is read here, once."""
     if path is None:

@@ -1,4 +1,4 @@
-"""Further analyses computed for the run: median PFS, intracranial response, sequences and resistance."""
+"""Further analyses computed for the run: medians, intracranial response, sequences, resistance, randomised trials."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -9,11 +9,13 @@ import pandas as pd
 from alkbayes.alk.review import ANALYSES
 from alkbayes.plots.figures.intracranial import intracranial
 from alkbayes.plots.figures.pfs import pfs_forest
+from alkbayes.plots.figures.randomised import randomised
 from alkbayes.plots.figures.resistance import resistance
 from alkbayes.plots.figures.sequence import sequence
 from alkbayes.plots.page.style import Caption
 from alkbayes.presentation.intracranial import counted_parts, intracranial_parts
 from alkbayes.presentation.pfs import pfs_parts
+from alkbayes.presentation.randomised import randomised_parts
 from alkbayes.presentation.resistance import resistance_parts
 from alkbayes.presentation.sequence import sequence_opening, sequence_parts
 from alkbayes.reporting.blocks import Heading, Section, blocks_of
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from alkbayes.analyses.sequence import SequenceRecord
     from alkbayes.inference.fit import Fit
     from alkbayes.plots.source import RunTables
+    from alkbayes.randomised.analysis import RandomisedRecord
     from alkbayes.reporting.blocks import Block
 
 
@@ -40,6 +43,7 @@ def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
         "intracranial": lambda found: _intracranial(found, notes),
         "sequence": lambda found: _sequence(found, notes, tables.trials),
         "resistance": lambda found: _resistance(found, notes),
+        "randomised": lambda found: _randomised(found, notes),
         "predict": lambda found: planned_blocks(fit, found, notes),
     }
     columns = tables.evidence.frame.columns
@@ -95,3 +99,11 @@ def _resistance(found: "ResistanceRecord", notes: Caption) -> "Iterator[Block]":
     rows, prevalence = _frame(found["rows"]), _frame(found["prevalence"])
     pages = resistance(rows, prevalence, heading=found["few"][0], caption=_at(found, notes))
     yield picture("resistance", "ALK resistance mutations", description, pages)
+
+
+def _randomised(found: "RandomisedRecord", notes: Caption) -> "Iterator[Block]":
+    yield Heading("Randomised evidence")
+    yield from blocks_of(randomised_parts(found))
+    description = "Networks of the treatments compared, and one row for each kind of evidence of every pair."
+    pages = randomised(found, _at(found, Caption((f"Trials: {found['table']['source']}.",), notes.warning)))
+    yield picture("randomised", "Randomised trials", description, pages)

@@ -23,6 +23,7 @@ from alkbayes.presentation.fit import (
     pooled_rows,
     shows_whole_percents,
     varying_units,
+    within_trials,
 )
 from alkbayes.presentation.standardisation import averaging, prediction_lines, standard_lines, unnamed_lines
 from alkbayes.reporting.blocks import Bullets, Fold, Heading, Paragraph, Section, Table, text
@@ -80,6 +81,7 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         blocks += [
             Heading("Contrasts"),
             Paragraph((tables.outcome.not_randomised(tables.trials),), strong=True),
+            *map(text, within_trials(document)),
             *_contrasts(document),
         ]
         blocks.append(figure_of(tables, "contrasts"))

@@ -25,7 +25,7 @@ from alkbayes.runs.run import read_fit, read_run
 pytestmark = pytest.mark.slow
 """Every analysis is made for one run."""
 
-NAMES = ("pfs", "intracranial", "sequence", "resistance")
+NAMES = ("pfs", "intracranial", "sequence", "resistance", "randomised")
 
 
 def command(*arguments: object) -> Result:
@@ -75,6 +75,9 @@ def test_every_part_has_its_heading_and_its_figure(section: Section) -> None:
         "Intracranial response",
         "Sequences of ALK inhibitors",
         "Resistance mutations",
+        "Randomised evidence",
+        "Response: odds ratios",
+        "Progression-free survival: hazard ratios",
         "A planned trial",
     ]
     assert [block.name for block in section.blocks if isinstance(block, Picture)] == [
@@ -82,6 +85,7 @@ def test_every_part_has_its_heading_and_its_figure(section: Section) -> None:
         "intracranial",
         "sequence-matrix",
         "resistance",
+        "randomised",
         "predict",
     ]
     assert not [block for block in section.blocks if isinstance(block, Listing)]
