@@ -124,5 +124,6 @@ def test_each_says_the_command_that_makes_it() -> None:
         "intracranial": "alkbayes intracranial --for runs/a",
         "sequence": "alkbayes sequence --for runs/a",
         "resistance": "alkbayes resistance --for runs/a",
+        "safety": "alkbayes safety --for runs/a",
         "predict": "alkbayes predict runs/a --n N",
     }
