@@ -109,6 +109,9 @@ def printed(block: Block, folder: Path) -> str:
     for word in block.words:
         if word in RUNS:
             make_run(word, folder)
+    if "--out" in block.words:
+        # Several pages write to a folder of one name.
+        shutil.rmtree(folder / block.words[block.words.index("--out") + 1], ignore_errors=True)
     terminal = {"COLUMNS": str(block.columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}
     with chdir(folder):
         done = CliRunner(env=terminal).invoke(app, block.words)
@@ -124,10 +127,11 @@ def excerpt(shown: str, output: str) -> str | None:
     long as it was; None where the output has no such lines, so that the page is to be looked at.
     """
     lines, found, where = output.splitlines(), list[str](), 0
-    for stretch in re.split(r"^ *….*\n", shown, flags=re.MULTILINE):
+    for stretch in re.split(r"^( *…)\n", shown, flags=re.MULTILINE):
+        if stretch.strip() == "…":
+            found.append(stretch)
+            continue
         ends = [words(line) for line in stretch.splitlines() if line.strip()]
-        if found:
-            found.append("…")
         if not ends:
             continue
         first = next((at for at in range(where, len(lines)) if words(lines[at]) == ends[0]), None)

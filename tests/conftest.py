@@ -243,7 +243,7 @@ class Case:
 
 
 OUTCOMES = Path(__file__).parent / "fixtures" / "outcomes"
-OF_OTHER_TABLES = ("complete-response", "grade3-adverse-events", "serious-adverse-events")
+OF_OTHER_TABLES = ("complete-response", "discontinuation", "grade3-adverse-events", "serious-adverse-events")
 """Bundled models of counts that the bundled table has not."""
 
 

@@ -17,7 +17,6 @@ from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import pooled_table, posterior_of
 from alkbayes.evidence.adverse_events import (
     EVENTS,
-    JOINT,
     MEASURE,
     MEASURES,
     MEMBERS,
@@ -376,7 +375,7 @@ def _few(evidence: Evidence, used: pd.DataFrame, coverage: pd.DataFrame) -> Iter
         names = list(dict.fromkeys(outside))
         verb = "is" if len(names) == 1 else "are"
         yield f"Counted too, without a row in the table of cohorts, {verb} {listed(names)}."
-    if JOINT in "".join(used[COHORT]):
+    if any(len(members) > 1 for members in used[MEMBERS]):
         yield "A count of several cohorts together is one count."
     own = [name for name in measures_in_order(used) if name not in MEASURES]
     if own:

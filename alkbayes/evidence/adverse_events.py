@@ -4,7 +4,7 @@ Measures are different questions and never mixed: events of any cause and relate
 ones. Within a measure a cohort is counted once; a count of several cohorts together is a count of each of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -86,7 +86,7 @@ class AdverseEvents:
         return self.frame[self.frame[COUNTED]].reset_index(drop=True)
 
 
-def read_adverse_events(path: Path | None = None) -> AdverseEvents:
+def read_adverse_events(path: Path | None = None, cohorts: Collection[str] = ()) -> AdverseEvents:
     """Read a long table of adverse events and check it whole.
 
     Parameters
@@ -94,6 +94,9 @@ def read_adverse_events(path: Path | None = None) -> AdverseEvents:
     path
         A file as of :func:`alkbayes.evidence.table.read_evidence`, with the columns cohort_id, measure, events and n;
         None for the bundled table. Columns as in `data/SCHEMA.md`.
+    cohorts
+        Names of the cohorts beside it: a name with a "+" or ";" in it, such as "a+b", is one cohort if it is one of
+        these.
 
     Raises
     ------
@@ -109,9 +112,9 @@ def read_adverse_events(path: Path | None = None) -> AdverseEvents:
         source = name if name != BUNDLED else f"./{name}"
         content = read_bytes(path)
     table = read_records(content, name, expected=NEEDED)
-    if faults := [*table.faults, *header_faults(table), *absent_faults(table, NEEDED), *_row_faults(table)]:
+    if faults := [*table.faults, *header_faults(table), *absent_faults(table, NEEDED), *_row_faults(table, cohorts)]:
         raise table.refusal(faults)
-    return AdverseEvents(_frame(table), source, sha256(content).hexdigest(), content)
+    return AdverseEvents(_frame(table, cohorts), source, sha256(content).hexdigest(), content)
 
 
 def measure_words(measure: str) -> str:
@@ -125,12 +128,14 @@ def measures_in_order(frame: pd.DataFrame) -> tuple[str, ...]:
     return (*(name for name in MEASURES if name in found), *(name for name in found if name not in MEASURES))
 
 
-def members_of(cell: str) -> tuple[str, ...]:
-    """Return the cohorts that a count is of."""
+def members_of(cell: str, cohorts: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the cohorts that a count is of; a name among `cohorts` is one, whatever signs it has."""
+    if cell in cohorts:
+        return (cell,)
     return tuple(part for part in (part.strip() for part in cell.replace(";", JOINT).split(JOINT)) if part)
 
 
-def _row_faults(table: Table) -> Iterator[Fault]:
+def _row_faults(table: Table, cohorts: Collection[str]) -> Iterator[Fault]:
     """Yield what is wrong with the rows, cell by cell, and which cohorts would be counted twice."""
     names = table.header.cells
     places = {name: place for place, name in enumerate(names) if names.count(name) == 1}
@@ -150,12 +155,18 @@ def _row_faults(table: Table) -> Iterator[Fault]:
             found = quoted(said) if said else "nothing"
             yield Fault(record.line, found, ", ".join(LEVELS[COUNTED]), cohort=cohort, column=COUNTED)
         elif said == "yes":
-            yield from _twice(record.line, table.unit, cohort, measure, counted)
+            yield from _twice(record.line, table.unit, (cohort, measure, members_of(cohort, cohorts)), counted)
 
 
-def _twice(line: int, unit: str, cohort: str, measure: str, counted: dict[tuple[str, str], int]) -> Iterator[Fault]:
-    """Yield a fault where an earlier row counts one of these cohorts for the same measure."""
-    for member in members_of(cohort):
+def _twice(
+    line: int, unit: str, said: tuple[str, str, tuple[str, ...]], counted: dict[tuple[str, str], int]
+) -> Iterator[Fault]:
+    """Yield a fault where an earlier row counts one of these cohorts for the same measure.
+
+    `said` is the cell of cohorts, the measure, and the cohorts.
+    """
+    cohort, measure, members = said
+    for member in members:
         if (measure, member) in counted:
             advice = (
                 'Write "no" into the column counted of one of the two: an interim and a final count, or one of several '
@@ -184,17 +195,17 @@ def _count_faults(line: int, row: Mapping[str, str]) -> Iterator[Fault]:
         yield Fault(line, f"{events} of {n}", f"a whole number from 0 to {n}", advice, cohort=cohort, column=EVENTS)
 
 
-def _frame(table: Table) -> pd.DataFrame:
+def _frame(table: Table, cohorts: Collection[str]) -> pd.DataFrame:
     """Return the records of a table without faults as `AdverseEvents.frame` has them."""
     frame = pd.DataFrame({name: pd.Series(table.column(name), dtype="str") for name in table.header.cells if name})
     if COUNTED not in frame:
         frame[COUNTED] = "yes"
-    members = [members_of(cell) for cell in frame[COHORT]]
-    cohorts = [JOINT.join(several) for several in members]
+    members = [members_of(cell, cohorts) for cell in frame[COHORT]]
+    joined = [JOINT.join(several) for several in members]
     for name in frame:
         if name in (EVENTS, N):
             frame[name] = frame[name].map(count_of).astype("int64")
         elif name not in NEEDED:
             frame[name] = frame[name].where(~frame[name].map(is_missing), "")
-    frame[COUNTED], frame[COHORT], frame[MEMBERS] = frame[COUNTED] == "yes", cohorts, members
+    frame[COUNTED], frame[COHORT], frame[MEMBERS] = frame[COUNTED] == "yes", joined, members
     return frame

@@ -62,7 +62,7 @@ def beside_sentences(beside: Beside, found: Sequence[str]) -> tuple[str, ...]:
     if not there:
         return ()
     nobody = () if found else ("By names and numbers, nobody is counted twice across these tables.",)
-    return (f"Beside the table: {listed(there)}.", *(f"Caution: {sentence}" for sentence in found), *nobody)
+    return (f"Beside it: {listed(there)}.", *(f"Caution: {sentence}" for sentence in found), *nobody)
 
 
 def understood(evidence: Evidence) -> str:

@@ -38,7 +38,7 @@ PANELS = {
         "calibrate",
     },
     "Classical": {"pool", "subgroups", "regress", "influence", "small-study", "audit"},
-    "Analyses of the ALK review": {"pfs", "intracranial", "sequence", "resistance"},
+    "Analyses of the ALK review": {"pfs", "intracranial", "sequence", "resistance", "safety"},
     "Randomised trials": {"randomised"},
     "Output": {"plot", "report"},
 }

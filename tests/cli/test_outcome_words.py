@@ -28,7 +28,18 @@ OF_THE_REVIEW = (
     r"|alkbayes (pfs|intracranial|sequence|resistance|randomised)"
 )
 FITTED = ("--engine", "quadrature", "--draws", "250", "--seed", "3")
-COLUMNS = {"responders", "n", "sae_events", "sae_n", "g3_events", "g3_n", "cr", "ic_responders"}
+COLUMNS = {
+    "responders",
+    "n",
+    "sae_events",
+    "sae_n",
+    "g3_events",
+    "g3_n",
+    "disc_events",
+    "disc_n",
+    "cr",
+    "ic_responders",
+}
 """Names of columns, which a message may need."""
 KEYED = {"name", "column", "columns", "file", "first_column", "second_column", "parameter", "files", "versions"}
 """JSON keys whose values are names and no sentences."""

@@ -62,6 +62,7 @@ ON_TABLES = {
     "sequence": ("--after", "crizotinib"),
     "resistance": (),
     "randomised": (),
+    "safety": ("--data", "t.csv", "--adverse-events", "events.csv", "--by", "site"),
     "intracranial": ("--data", "brain.csv"),
     "pfs": ("--draws", "1000"),
     "plot": ("line", "predictive"),
@@ -84,6 +85,9 @@ def place(brain_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(brain_table, place / "brain.csv")
     with (place / "t.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *((name, *row) for name, row in zip(NAMES, ROWS, strict=True))])
+    with (place / "events.csv").open("w", newline="", encoding="utf-8") as file:
+        counts = [(name, "serious_ae", n // 5, n) for name, (*_, n, _) in zip(NAMES, ROWS, strict=True)]
+        csv.writer(file).writerows([("cohort_id", "measure", "events", "n"), *counts])
     for model in ("line", "overall"):
         arguments = ["fit", model, "--engine", "quadrature", "--draws", "500", "--json"]
         done = CliRunner().invoke(app, [*arguments, "--data", str(place / "t.csv"), "--out", str(place / model)])

@@ -86,6 +86,15 @@ def test_every_pooled_measure_has_a_model_with_columns_of_its_own() -> None:
     assert set(POOLED) <= set(MEASURES)
 
 
+def test_a_cohort_may_have_such_a_sign_in_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(f"{HEADER}a+b,serious_ae,3,20,yes\na,serious_ae,1,9,yes\n", encoding="utf-8")
+    found = read_adverse_events(path, {"a+b", "a"})
+    assert found.frame["members"].tolist() == [("a+b",), ("a",)]
+    with pytest.raises(EvidenceError, match="a cohort once for a measure"):
+        read_adverse_events(path)
+
+
 @pytest.fixture(scope="module")
 def bundled() -> pd.DataFrame:
     return read_adverse_events().frame

@@ -125,5 +125,6 @@ def test_each_says_the_command_that_makes_it() -> None:
         "sequence": "alkbayes sequence --for runs/a",
         "resistance": "alkbayes resistance --for runs/a",
         "randomised": "alkbayes randomised --for runs/a",
+        "safety": "alkbayes safety --for runs/a",
         "predict": "alkbayes predict runs/a --n N",
     }

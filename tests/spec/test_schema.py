@@ -75,7 +75,15 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def test_the_bundled_models_with_the_default_first() -> None:
     assert model_names() == (
         "sequence",
-        *("agent", "beta-binomial", "cloglog", "complete-response", "generation", "grade3-adverse-events"),
+        *(
+            "agent",
+            "beta-binomial",
+            "cloglog",
+            "complete-response",
+            "discontinuation",
+            "generation",
+            "grade3-adverse-events",
+        ),
         *("intracranial", "line", "line-by-generation", "line-generation", "overall", "prior-tki", "probit", "robust"),
         "serious-adverse-events",
     )

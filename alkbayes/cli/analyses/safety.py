@@ -77,7 +77,8 @@ def command(
         raise UsageError(
             f"the bundled counts are not of the cohorts of {evidence.source}. Give theirs: --adverse-events FILE."
         )
-    events = read_adverse_events(adverse_events)
+    whole = evidence.part_of or evidence
+    events = read_adverse_events(adverse_events, set(whole.frame["cohort_id"]))
     from alkbayes.analyses.safety import cohort_table, safety_of
 
     with working("pooling each measure"):

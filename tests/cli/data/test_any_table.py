@@ -174,13 +174,13 @@ def test_an_outcome_of_its_own_two_columns(here: Path) -> None:
 
 
 ALL_COLUMNS = """\
-cohort_id,line,regimen_class,prior_alk_tki,agent,responders,n,ic_responders,ic_n,cr,sae_events,sae_n,g3_events,g3_n
-a,naive,first,none,crizotinib,31,44,3,9,0,1,30,2,30
-b,naive,second,none,alectinib,35,45,8,10,1,3,30,5,30
-c,pretreated,second,crizotinib,alectinib,12,30,4,9,2,5,30,8,30
-d,pretreated,third,second,lorlatinib,33,70,9,21,3,7,30,11,30
-e,pretreated,third,crizotinib,lorlatinib,18,40,7,12,4,9,30,14,30
-f,mixed,second,mixed,ceritinib,28,37,6,8,5,11,30,17,30
+cohort_id,line,regimen_class,prior_alk_tki,agent,responders,n,ic_responders,ic_n,cr,sae_events,sae_n,g3_events,g3_n,disc_events,disc_n
+a,naive,first,none,crizotinib,31,44,3,9,0,1,30,2,30,0,30
+b,naive,second,none,alectinib,35,45,8,10,1,3,30,5,30,1,30
+c,pretreated,second,crizotinib,alectinib,12,30,4,9,2,5,30,8,30,2,30
+d,pretreated,third,second,lorlatinib,33,70,9,21,3,7,30,11,30,3,30
+e,pretreated,third,crizotinib,lorlatinib,18,40,7,12,4,9,30,14,30,4,30
+f,mixed,second,mixed,ceritinib,28,37,6,8,5,11,30,17,30,5,30
 """
 
 

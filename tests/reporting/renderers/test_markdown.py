@@ -21,6 +21,7 @@ def test_sections_stand_in_the_order_of_the_guidelines(report: Report) -> None:
         "Does the model fit these cohorts?",
         "Classical checks",
         "Sensitivity",
+        "Harm",
         "Beyond this outcome",
         "Limits",
         "How to reproduce it",
