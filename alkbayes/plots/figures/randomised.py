@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.layout import (
@@ -57,15 +58,23 @@ if TYPE_CHECKING:
 
 type Row = Mapping[str, Any]
 type Place = tuple[float, float]
+type Box = tuple[float, float, float, float]
+"""Centre, half the width and half the height, in mm."""
+type Array = NDArray[np.float64]
 
-NETWORK_MM = 86.0
-"""Side of a network's square: two stand beside each other."""
-RADIUS_MM = 26.5
+NETWORK_MM, ALONE_MM = 86.0, 120.0
+"""Side of a network's square where two stand beside each other, and where there is one."""
+AROUND = 26.5 / 86.0
+"""Radius of the circle of treatments, in sides of the square."""
+MOST_LABELLED = 10
+"""Lines of a network up to which each has its ratio; of more it has its number of trials alone."""
 LARGEST_NODE_MM, LEAST_NODE_MM = 4.2, 1.2
 WIDEST_EDGE_PT = 4.0
 MOST_ORDERED = 8
-"""Treatments up to which the order around the circle with the fewest crossings is searched for."""
+"""Treatments up to which every order around the circle is tried for the fewest crossings."""
 ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73)
+POINTS = 60
+"""Points of a line that a label of another one should not cover."""
 BESIDE_MM = (0.0, 3.0, -3.0, 6.0, -6.0)
 """Places of a label along its edge, and beside it, the best first."""
 
@@ -101,32 +110,39 @@ def randomised(record: "RandomisedRecord", caption: Caption = NO_CAPTION) -> lis
 
 def _networks(outcomes: Sequence["OutcomeRecord"], caption: Caption, *, bundled: bool) -> Figure:
     """Draw the networks side by side."""
-    reading = (
-        "Areas of treatments are in proportion to their patients, widths of lines to the number of trials. On a line "
-        "stands the ratio within these trials, of the treatment at the arrow against the other, with its "
+    side = NETWORK_MM if len(outcomes) > 1 else ALONE_MM
+    labelled = all(len(outcome["edges"]) <= MOST_LABELLED for outcome in outcomes)
+    ratio = (
+        "On a line stands the ratio within these trials, of the treatment at the arrow against the other, with its "
         f"{caption.level} credible interval."
+    )
+    reading = (
+        "Areas of treatments are in proportion to their patients, widths of lines to the number of trials"
+        f"{'. ' + ratio if labelled else ', which stands on them.'}"
     )
     notes = foot_lines((reading, *caption.notes), DOUBLE_MM)
     head = head_mm(caption)
-    figure = new_page(DOUBLE_MM, head + 4.0 + NETWORK_MM + foot_mm(notes))
+    figure = new_page(DOUBLE_MM, head + 4.0 + side + foot_mm(notes))
     write_head(
         figure, "Networks of randomised trials" if len(outcomes) > 1 else "Network of randomised trials", caption
     )
     for place, outcome in enumerate(outcomes):
-        left = MARGIN_MM + place * (NETWORK_MM + 4.0)
+        left = MARGIN_MM + place * (side + 4.0)
         write(figure, left, head, outcome_title(outcome["measure"], bundled=bundled), weight="bold", fontsize=TEXT_PT)
-        axes = place_axes(figure, left, head + 4.0, NETWORK_MM, NETWORK_MM)
-        axes.set_xlim(-NETWORK_MM / 2, NETWORK_MM / 2)
-        axes.set_ylim(-NETWORK_MM / 2, NETWORK_MM / 2)
+        middle = (DOUBLE_MM - side) / 2 if len(outcomes) == 1 else left
+        axes = place_axes(figure, middle, head + 4.0, side, side)
+        axes.set_xlim(-side / 2, side / 2)
+        axes.set_ylim(-side / 2, side / 2)
         axes.set_axis_off()
-        _network(axes, outcome)
+        _network(axes, outcome, side, labelled=labelled)
     write_foot(figure, notes)
     return figure
 
 
-def _network(axes: "Axes", outcome: "OutcomeRecord") -> None:
-    """Draw a network on axes in mm."""
-    places = _places([row["treatment"] for row in outcome["nodes"]], outcome["edges"])
+def _network(axes: "Axes", outcome: "OutcomeRecord", side: float, *, labelled: bool) -> None:
+    """Draw a network on square axes in mm."""
+    names = [row["treatment"] for row in outcome["nodes"]]
+    places = {name: (AROUND * side * x, AROUND * side * y) for name, (x, y) in _places(names, outcome["edges"]).items()}
     largest = max((row["patients"] or 1.0) for row in outcome["nodes"])
     most = max(row["trials"] for row in outcome["edges"])
     radii = {
@@ -134,33 +150,40 @@ def _network(axes: "Axes", outcome: "OutcomeRecord") -> None:
         for row in outcome["nodes"]
     }
     direct = {(row["first"], row["second"]): row for row in outcome["contrasts"]}
+    crossing = {
+        (start, end): np.linspace(start, end, POINTS)
+        for start, end in ((places[row["second"]], places[row["first"]]) for row in outcome["edges"])
+    }
     taken = [(x, y, radii[name], radii[name]) for name, (x, y) in places.items()]
     for row in outcome["edges"]:
         (x0, y0), (x1, y1) = places[row["second"]], places[row["first"]]
         width = max(0.5, WIDEST_EDGE_PT * row["trials"] / most)
         axes.plot([x0, x1], [y0, y1], color=GREY, linewidth=width, solid_capstyle="butt", zorder=1, gid="edge")
-        _arrow(axes, (x0, y0), (x1, y1), radii[row["first"]])
+        if labelled:
+            _arrow(axes, (x0, y0), (x1, y1), radii[row["first"]])
     for row in sorted(outcome["edges"], key=lambda row: -row["trials"]):
         contrast = direct[row["first"], row["second"]]
         low, middle, high = (ratio_figure(contrast[f"direct_{name}"]) for name in ("low", "median", "high"))
-        lines = (f"{middle} ({low}–{high})", counted(row["trials"], "trial"))
-        _label(axes, places[row["second"]], places[row["first"]], lines, taken)
+        lines = (f"{middle} ({low}–{high})", counted(row["trials"], "trial")) if labelled else (f"{row['trials']:,}",)
+        ends = places[row["second"]], places[row["first"]]
+        _label(axes, ends, lines, taken, [points for pair, points in crossing.items() if pair != ends])
     for row in outcome["nodes"]:
         name = row["treatment"]
         axes.add_patch(
             Circle(places[name], radii[name], facecolor=BLUE, edgecolor="white", linewidth=0.8, zorder=3, gid="node")
         )
-        _name_node(axes, row, places[name], radii[name])
+        # A network alone has the width of the page for its names.
+        _name_node(axes, row, places[name], radii[name], side if side < ALONE_MM else DOUBLE_MM - 2 * MARGIN_MM)
 
 
-def _name_node(axes: "Axes", row: Row, place: Place, radius: float) -> None:
+def _name_node(axes: "Axes", row: Row, place: Place, radius: float, width: float) -> None:
     """Write a treatment and its patients outside the circle."""
     x, y = place
     length = math.hypot(x, y) or 1.0
     away = (radius + 1.5) / length
     align = "left" if x > length / 3 else "right" if x < -length / 3 else "center"
     patients = "" if row["patients"] is None else f"\n{int(row['patients']):,}"
-    room = NETWORK_MM / 2 - abs(x) - radius - 1.5 if align != "center" else NETWORK_MM / 2
+    room = width / 2 - abs(x) - radius - 1.5 if align != "center" else width / 2
     name = fitted(row["treatment"], max(room, 10.0), bold=True)
     vertical = "bottom" if align == "center" and y > 0 else "top" if align == "center" else "center"
     axes.text(
@@ -197,9 +220,14 @@ def _arrow(axes: "Axes", start: Place, end: Place, radius: float) -> None:
 
 
 def _label(
-    axes: "Axes", start: Place, end: Place, lines: Sequence[str], taken: list[tuple[float, float, float, float]]
+    axes: "Axes",
+    ends: tuple[Place, Place],
+    lines: Sequence[str],
+    taken: list[Box],
+    others: Sequence[Array],
 ) -> None:
-    """Write a label on an edge where it overlaps the least; boxes taken are centres with half widths and heights."""
+    """Write a label on an edge where it covers the least of boxes taken and of other edges."""
+    start, end = ends
     half_width = max(text_mm(line, SMALL_PT) for line in lines) / 2 + 0.5
     half_height = len(lines) * SMALL_PT * 1.2 * PT_MM / 2 + 0.3
     dx, dy = end[0] - start[0], end[1] - start[1]
@@ -209,7 +237,12 @@ def _label(
         for beside in BESIDE_MM
         for along in ALONG
     ]
-    x, y = min(options, key=lambda place: _overlap((*place, half_width, half_height), taken))
+
+    def covered(place: Place) -> float:
+        points = sum(int((np.abs(edge - place) < (half_width, half_height)).all(axis=1).sum()) for edge in others)
+        return _overlap((*place, half_width, half_height), taken) + points
+
+    x, y = min(options, key=covered)
     taken.append((x, y, half_width, half_height))
     axes.text(
         x,
@@ -224,7 +257,7 @@ def _label(
     )
 
 
-def _overlap(box: tuple[float, float, float, float], taken: Sequence[tuple[float, float, float, float]]) -> float:
+def _overlap(box: Box, taken: Sequence[Box]) -> float:
     """Return the area that a box shares with those taken."""
     x, y, w, h = box
     return sum(
@@ -234,18 +267,32 @@ def _overlap(box: tuple[float, float, float, float], taken: Sequence[tuple[float
 
 
 def _places(names: Sequence[str], edges: Sequence[Row]) -> dict[str, Place]:
-    """Return the treatments' places on a circle, in the order with the fewest crossings of lines."""
+    """Return the treatments' places on the unit circle, in an order with few crossings of lines."""
     pairs = [(row["first"], row["second"]) for row in edges]
-    orders: Iterator[tuple[str, ...]] = iter([tuple(names)])
     if len(names) <= MOST_ORDERED:
         orders = ((names[0], *rest) for rest in itertools.permutations(names[1:]))
-    best = min(orders, key=lambda order: _crossings(order, pairs))
+        best: Sequence[str] = min(orders, key=lambda order: _crossings(order, pairs))
+    else:
+        best = _exchanged(names, pairs)
     angles = np.pi / 2 - 2 * np.pi * np.arange(len(best)) / len(best)
     if len(best) == 2:
         angles = np.array([np.pi, 0.0])
-    return {
-        name: (float(RADIUS_MM * np.cos(a)), float(RADIUS_MM * np.sin(a))) for name, a in zip(best, angles, strict=True)
-    }
+    return {name: (float(np.cos(a)), float(np.sin(a))) for name, a in zip(best, angles, strict=True)}
+
+
+def _exchanged(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Return an order in which no exchange of two names leaves fewer crossings."""
+    best = list(names)
+    fewest = _crossings(best, pairs)
+    better = True
+    while better:
+        better = False
+        for one, other in itertools.combinations(range(len(best)), 2):
+            order = best.copy()
+            order[one], order[other] = order[other], order[one]
+            if (found := _crossings(order, pairs)) < fewest:
+                best, fewest, better = order, found, True
+    return best
 
 
 def _crossings(order: Sequence[str], pairs: Sequence[tuple[str, str]]) -> int:
@@ -273,12 +320,14 @@ def _forest(outcome: "OutcomeRecord", title: str, caption: Caption) -> list[Figu
         (EVIDENCE_MM, "right", ("trials /", "patients")),
         (RATIO_MM, "right", (f"{NAMES[outcome['measure']]},", f"{caption.level} interval")),
     )
-    reading = (
-        "Posterior medians with credible intervals. Direct evidence is from trials of the two treatments, indirect "
-        "from the rest of the network; single arms are of other trials, and were not randomised against each other."
-    )
     random = any(row["new_low"] < row["combined_low"] for row in outcome["contrasts"])
     single = bool(outcome["single_arms"])
+    reading = (
+        "Posterior medians with credible intervals. Direct evidence is from trials of the two treatments, indirect "
+        "from the rest of the network."
+    )
+    if single:
+        reading += " Single arms are of other trials, and were not randomised against each other."
     key = partial(_key, caption.level, random=random, single=single)
     frame = RowPage(title, caption, columns, key, (reading, *outcome["notes"]))
     groups = list(_lines(outcome))
