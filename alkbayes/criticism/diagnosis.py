@@ -59,8 +59,9 @@ class Diagnosis:
         headline estimates), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse, mcse_median, mcse_low,
         mcse_high (Monte Carlo standard errors of mean, median and the ends of the interval), percent (True if
         printed in percent), ratio (True if rounded on the log scale) and decimals (those supported by the errors as
-        printed; on the log scale those of the median). Rates and shares are proportions in [0, 1]. For draws by
-        quadrature rhat is missing.
+        printed; on the log scale those of the median), and indicator (True for a variable of 0 and 1, of which only
+        the mean, the probability of 1, and its error are given). Rates and shares are proportions in [0, 1]. For
+        draws by quadrature rhat is missing.
     divergent
         Location of divergent transitions, see :func:`where_divergent`; empty without any.
     ebfmi
@@ -209,7 +210,11 @@ def _quantities(fit: Fit) -> Iterator[dict[str, Any]]:
             prob=fit.interval_prob,
         )
     positive = {parameter.name for parameter in parameters(fit.design) if parameter.support != "real"}
+    indicators = {term.exchangeable for term in fit.design.heterogeneity if term.exnex is not None}
     for name, draws in _scalars(judged(fit.tree["posterior"].to_dataset())):
+        if name.partition("[")[0] in indicators:
+            yield _indicator(name, draws, worth(draws))
+            continue
         yield _quantity(
             PARAMETER,
             name,
@@ -237,7 +242,20 @@ def _quantity(
         | summary
         | {"rhat": worth.rhat, "ess_bulk": worth.ess_bulk, "ess_tail": worth.ess_tail}
         | {"mcse": errors.mean, "mcse_median": errors.median, "mcse_low": errors.low, "mcse_high": errors.high}
-        | {"percent": percent, "ratio": ratio, "decimals": decimals}
+        | {"percent": percent, "ratio": ratio, "decimals": decimals, "indicator": False}
+    )
+
+
+def _indicator(name: str, draws: Array, worth: Worth) -> dict[str, Any]:
+    """Return the row of a parameter that is 0 or 1: its quantiles, and their errors and effective draws, say nothing."""
+    error = worth.errors.mean
+    return (
+        {"kind": PARAMETER, "name": name, "headline": False, "mean": float(draws.mean()), "sd": float(draws.std())}
+        | dict.fromkeys(("median", "low", "high"))
+        | {"rhat": worth.rhat, "ess_bulk": worth.ess_bulk, "ess_tail": None}
+        | {"mcse": error, "mcse_median": None, "mcse_low": None, "mcse_high": None}
+        | {"percent": False, "ratio": False, "decimals": supported_decimals([error], most=MOST_DECIMALS[False])}
+        | {"indicator": True}
     )
 
 
