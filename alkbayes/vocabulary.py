@@ -99,6 +99,19 @@ def slug_of(group: str) -> str:
     return f"{NOT_PLAIN.sub('_', kept).strip('_') or 'column'}_{sha256(group.encode()).hexdigest()[:6]}"
 
 
+def in_own_words(variable: str, headings: Mapping[str, str]) -> str:
+    """Return a variable's name for a reader: the heading of a column, or pair, whose own name it can only hash.
+
+    `headings` are by column or pair: with "HER2 status" among them, `sd_HER2_status_f18953` is "sd of HER2 status".
+    Names without a hash are those of columns already.
+    """
+    for group, heading in headings.items():
+        slug = slug_of(group)
+        if slug != group.replace(":", "_"):
+            variable = variable.replace(f"_by_{slug}", f" by {heading}").replace(f"_{slug}", f" of {heading}")
+    return variable
+
+
 def group_row(levels: Mapping[str, str]) -> dict[str, str | None]:
     """Return the key of a group of cohorts in a table row.
 

@@ -32,6 +32,7 @@ from alkbayes.estimates.headline import POOLED, headline_of, reported_of
 from alkbayes.estimates.monte_carlo import Worth, worth_of
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.convergence import Diagnostics, diagnose
+from alkbayes.inference.datatree import long_name
 from alkbayes.inference.fit import Fit, global_parameters, judged
 from alkbayes.inference.settings import Engine
 from alkbayes.model.design import parameters
@@ -209,8 +210,9 @@ def _quantities(fit: Fit) -> Iterator[dict[str, Any]]:
             ratio=number.measure in POSITIVE_MEASURES,
             prob=fit.interval_prob,
         )
-    positive = {parameter.name for parameter in parameters(fit.design) if parameter.support != "real"}
-    indicators = {term.exchangeable for term in fit.design.heterogeneity if term.exnex is not None}
+    words = fit.design.in_words
+    positive = {words(parameter.name) for parameter in parameters(fit.design) if parameter.support != "real"}
+    indicators = {words(term.exchangeable) for term in fit.design.heterogeneity if term.exnex is not None}
     for name, draws in _scalars(judged(fit.tree["posterior"].to_dataset())):
         if name.partition("[")[0] in indicators:
             yield _indicator(name, draws, worth(draws))
@@ -247,7 +249,7 @@ def _quantity(
 
 
 def _indicator(name: str, draws: Array, worth: Worth) -> dict[str, Any]:
-    """Return the row of a parameter that is 0 or 1: its quantiles, and their errors and effective draws, say nothing."""
+    """Return the row of a parameter that is 0 or 1, whose quantiles say nothing."""
     error = worth.errors.mean
     return (
         {"kind": PARAMETER, "name": name, "headline": False, "mean": float(draws.mean()), "sd": float(draws.std())}
@@ -261,12 +263,12 @@ def _indicator(name: str, draws: Array, worth: Worth) -> dict[str, Any]:
 
 def _scalars(posterior: xr.Dataset) -> Iterator[tuple[str, Array]]:
     """Yield each parameter's entries by name, such as "z_trial[ALEX]", with draws of shape (draw,)."""
-    for variable, values in posterior.data_vars.items():
+    for values in posterior.data_vars.values():
         array = values.to_numpy()
         flat = array.reshape(array.shape[0] * array.shape[1], -1)
-        names = [str(variable)]
+        names = [long_name(values)]
         if array.ndim > 2:
-            names = [f"{variable}[{entry}]" for entry in values[values.dims[2]].to_numpy()]
+            names = [f"{names[0]}[{entry}]" for entry in values[values.dims[2]].to_numpy()]
         yield from zip(names, flat.T, strict=True)
 
 

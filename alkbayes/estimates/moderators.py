@@ -73,10 +73,9 @@ def rates_at(posterior: Posterior, at: Mapping[str, Sequence[str]], errors: Erro
     -------
     pandas.DataFrame
         Columns at (value by column), over (patients averaged over), averaged (the other columns, which keep these
-        patients' values; empty if there is none), predicted (the share in [0, 1] of them with a
-        combination of levels found in no cohort), extrapolated (whether a number lies beyond those of the cohorts, of the
-        levels asked for that it interacts with),
-        estimand (`typical`, `mean`, `next_cohort`), mean, median, sd, low, high, as in
+        patients' values; empty if there is none), predicted (the share in [0, 1] of them with a combination of levels
+        found in no cohort), extrapolated (whether a number lies beyond those of the cohorts, of the levels asked for
+        that it interacts with), estimand (`typical`, `mean`, `next_cohort`), mean, median, sd, low, high, as in
         :func:`alkbayes.estimates.rates.pooled_table`.
 
     Raises

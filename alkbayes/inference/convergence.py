@@ -1,7 +1,7 @@
 """The convergence gate for posteriors."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from alkbayes.inference.datatree import long_name
 from alkbayes.text.json import finite_or_none
 from alkbayes.text.wording import counted
 
@@ -150,9 +151,10 @@ def diagnose(
     limits = thresholds or Thresholds()
     # Constant chains have no variance to divide by; that gives NaN, which fails below.
     with np.errstate(invalid="ignore", divide="ignore"):
-        rhat = _worst(az.rhat(posterior), largest=True)
-        bulk = _worst(az.ess(posterior, method="bulk"), largest=False)
-        tail = _worst(az.ess(posterior, method="tail", prob=TAILS), largest=False)
+        names = {name: long_name(values) for name, values in posterior.data_vars.items()}
+        rhat = _worst(az.rhat(posterior), names, largest=True)
+        bulk = _worst(az.ess(posterior, method="bulk"), names, largest=False)
+        tail = _worst(az.ess(posterior, method="tail", prob=TAILS), names, largest=False)
     divergences = ebfmi = None
     if pareto_k is None:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -304,8 +306,8 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _worst(statistic: xr.Dataset, *, largest: bool) -> tuple[float, str]:
-    """Return the worst value over all variables, NaN being worst of all, with its variable and entry."""
+def _worst(statistic: xr.Dataset, names: Mapping[Hashable, str], *, largest: bool) -> tuple[float, str]:
+    """Return the worst value over all variables, NaN being worst of all, with its variable, by `names`, and entry."""
     worst, name = (-np.inf if largest else np.inf), ""
     for variable, values in statistic.data_vars.items():
         array = values.to_numpy()
@@ -318,5 +320,5 @@ def _worst(statistic: xr.Dataset, *, largest: bool) -> tuple[float, str]:
                 str(values[dim].to_numpy()[i])
                 for dim, i in zip(values.dims, np.unravel_index(position, array.shape), strict=True)
             ]
-            worst, name = float(flat[position]), f"{variable}[{', '.join(entry)}]" if entry else str(variable)
+            worst, name = float(flat[position]), f"{names[variable]}[{', '.join(entry)}]" if entry else names[variable]
     return worst, name

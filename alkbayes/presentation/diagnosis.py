@@ -57,7 +57,7 @@ def parameter_rows(found: Diagnosis) -> ReaderTable:
 def fewest_rows(found: Diagnosis, most: int) -> ReaderTable:
     """Return the parameters with the fewest effective draws, at most `most`."""
     rows = [row for row in found.as_record()["quantities"] if row["kind"] == "parameter"]
-    fewest = sorted(rows, key=lambda row: _fewest_draws(row))[:most]
+    fewest = sorted(rows, key=_fewest_draws)[:most]
     title = f"Parameters with the fewest effective draws, {len(fewest)} of {len(rows)}, on the scale of the model"
     return quantity_rows(title, fewest, prob=found.interval_prob)
 

@@ -237,7 +237,7 @@ def _beyond(found: Moderators, column: str, at: Mapping[str, str]) -> Beyond | N
     if found.moderators[column].levels:
         return None
     within = {other: at[other] for other in found.factors_of(column) if other in at}
-    cells = found.values  # noqa: PD011 - no frame's
+    cells = found.values
     member = np.ones(len(found.cohorts), dtype=np.bool_)
     for other, level in within.items():
         member &= cells[other] == level
