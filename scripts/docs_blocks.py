@@ -82,13 +82,24 @@ def parts(page: Path) -> Iterator[Block]:
             yield Block(page, fence.start(2), fence.end(2), PARTS[page.stem], fence[2])
 
 
-def write_files(page: Path, folder: Path) -> None:
+def place_of(page: Path, folder: Path) -> Path:
+    """Return a page's own folder in another, in which its commands run: with its files, and the runs of all pages."""
+    place = folder / page.stem
+    if not place.exists():
+        (folder / "runs").mkdir(exist_ok=True)
+        place.mkdir()
+        (place / "runs").symlink_to(folder / "runs")
+        _write_files(page, place)
+    return place
+
+
+def _write_files(page: Path, place: Path) -> None:
     """Write the tables and models that a page gives, each named by the paragraph before it: a name in backticks."""
     text = page.read_text(encoding="utf-8")
     for fence in FENCE.finditer(text):
         named = SAVED.findall(text[: fence.start()])
         if fence[1] in {"csv", "toml"} and named and named[-1].endswith(fence[1]):
-            (folder / named[-1]).write_text(fence[2], encoding="utf-8")
+            (place / named[-1]).write_text(fence[2], encoding="utf-8")
 
 
 def make_run(name: str, folder: Path) -> None:
@@ -105,10 +116,12 @@ def printed(block: Block, folder: Path) -> str:
         if word in RUNS:
             make_run(word, folder)
     terminal = {"COLUMNS": str(block.columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}
-    with chdir(folder):
+    with chdir(place_of(block.page, folder)):
         done = CliRunner(env=terminal).invoke(app, block.words)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
+    if not done.stdout:
+        raise RuntimeError(f"{block.name}: {done.stderr}")
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
@@ -119,7 +132,6 @@ def main(wanted: list[str]) -> None:
         for page in PAGES:
             if wanted and page.stem not in wanted:
                 continue
-            write_files(page, folder)
             # From the last to the first, so that positions stay right; the commands in the order of the page.
             shown = [(block, printed(block, folder)) for block in blocks(page) if "…" not in block.output]
             text = page.read_text(encoding="utf-8")
