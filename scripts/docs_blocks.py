@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import split
 
@@ -39,6 +39,10 @@ NARROW, WIDE = 80, 100
 
 PARTS = {"sensitivity": ("sensitivity", "runs/line-generation")}
 """Commands of pages that show parts of one output in several blocks `text`, without the command above them."""
+
+
+FIGURES = {"predict": ROOT / "docs" / "figures" / "predict.svg"}
+"""Figures of pages, which the command of the page's first block draws with `--plot`."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,10 @@ def main(wanted: list[str]) -> None:
                 print(f"{block.name}: {'as shown' if output == block.output else 'changed'}")
                 text = text[: block.start] + output + text[block.end :]
             page.write_text(text, encoding="utf-8")
+            if figure := FIGURES.get(page.stem):
+                figure.unlink(missing_ok=True)
+                first, _ = shown[0]
+                printed(replace(first, words=(*first.words, "--plot", str(figure))), folder)
 
 
 if __name__ == "__main__":

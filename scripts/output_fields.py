@@ -14,12 +14,12 @@ FILE = Path(__file__).with_name("output_fields.toml")
 PAGE = """\
 # Fields of every output
 
-What each command prints with `--json` and `--csv`, record by record. Rates and probabilities are proportions in [0, 1],
-differences of rates proportions in [−1, 1]; numbers that are not defined are null, in CSV empty. `fit` and `summary` print
-[`run.json`](run.md), and the CSV files of a run have its columns. An analysis kept beside a run, such as `compare.json`,
-has what `--json` prints as `document`, with `schema`, `analysis` and `run_sha256`, the SHA-256 of the run's `run.json`.
-Fields that stand only where they apply are listed too. `make reference` generates this page, and a test runs every command
-and compares.
+What each command prints with `--json` and `--csv`, record by record. Rates and probabilities are proportions in [0,
+1], differences of rates proportions in [−1, 1]; numbers that are not defined are null, in CSV empty. `fit` and
+`summary` print [`run.json`](run.md), and the CSV files of a run have its columns. An analysis kept beside a run, such
+as `compare.json`, has what `--json` prints as `document`, with `schema`, `analysis` and `run_sha256`, the SHA-256 of
+the run's `run.json`. Fields that stand only where they apply are listed too. `make reference` generates this page,
+and a test runs every command and compares.
 
 """
 
