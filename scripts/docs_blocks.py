@@ -42,7 +42,7 @@ PARTS = {"sensitivity": ("sensitivity", "runs/line-generation")}
 
 
 FIGURES = {"predict": ROOT / "docs" / "figures" / "predict.svg"}
-"""Figures of pages, which the command of the page's first block draws with `--plot`."""
+"""Figures of pages, which the command of the page's first block draws with `--plot`, for its first size alone."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,13 @@ def main(wanted: list[str]) -> None:
             if figure := FIGURES.get(page.stem):
                 figure.unlink(missing_ok=True)
                 first, _ = shown[0]
-                printed(replace(first, words=(*first.words, "--plot", str(figure))), folder)
+                size = first.words.index("--n")
+                words = [
+                    word
+                    for at, word in enumerate(first.words)
+                    if at < size + 2 or "--n" not in first.words[at - 1 : at + 1]
+                ]
+                printed(replace(first, words=(*words, "--plot", str(figure))), folder)
 
 
 if __name__ == "__main__":
