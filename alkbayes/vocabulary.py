@@ -8,11 +8,30 @@ from enum import StrEnum
 from hashlib import sha256
 
 from alkbayes.alk.levels import LEVELS, RESULT_NAMES
+from alkbayes.errors import UsageError
 
 INTERVAL_PROB = 0.95
 """Probability of credible, confidence and prediction intervals unless another is asked for; all are equal-tailed."""
 LEAST_LEVEL, LARGEST_LEVEL = 0.5, 0.999
 """Range of the probability that can be asked for."""
+
+
+def checked_level(level: float, *, percent: bool = False) -> float:
+    """Return the probability of intervals that is asked for; with `percent` numbers from 1 on are percentages.
+
+    Raises
+    ------
+    UsageError
+        If it is out of range.
+    """
+    # Rounded, as 99.9 / 100 is not the number nearest to 0.999.
+    prob = round(level / 100, 12) if percent and level >= 1 else level
+    if not LEAST_LEVEL <= prob <= LARGEST_LEVEL:
+        allowed = f"a proportion from {LEAST_LEVEL:g} to {LARGEST_LEVEL:g}, such as 0.9"
+        more = f", or a percentage from {100 * LEAST_LEVEL:g} to {100 * LARGEST_LEVEL:g}, such as 90" if percent else ""
+        raise UsageError(f"found {level:g}; allowed: {allowed}{more}.", parameter="level")
+    return prob
+
 
 SETTLED = 0.975
 """Posterior probability of a sign above which it is called settled, whatever the probability of the intervals."""
@@ -97,6 +116,19 @@ def slug_of(group: str) -> str:
         return slug
     kept = "".join(mark for mark in unicodedata.normalize("NFKD", slug) if not unicodedata.combining(mark))
     return f"{NOT_PLAIN.sub('_', kept).strip('_') or 'column'}_{sha256(group.encode()).hexdigest()[:6]}"
+
+
+def in_own_words(variable: str, headings: Mapping[str, str]) -> str:
+    """Return a variable's name for a reader: the heading of a column, or pair, whose own name it can only hash.
+
+    `headings` are by column or pair: with "HER2 status" among them, `sd_HER2_status_f18953` is "sd of HER2 status".
+    Names without a hash are those of columns already.
+    """
+    for group, heading in headings.items():
+        slug = slug_of(group)
+        if slug != group.replace(":", "_"):
+            variable = variable.replace(f"_by_{slug}", f" by {heading}").replace(f"_{slug}", f" of {heading}")
+    return variable
 
 
 def group_row(levels: Mapping[str, str]) -> dict[str, str | None]:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import split
 
@@ -42,6 +42,10 @@ NARROW, WIDE = 80, 100
 
 PARTS = {"sensitivity": ("sensitivity", "runs/line-generation")}
 """Commands of pages that show parts of one output in several blocks `text`, without the command above them."""
+
+
+FIGURES = {"predict": ROOT / "docs" / "figures" / "predict.svg"}
+"""Figures of pages, which the command of the page's first block draws with `--plot`, for its first size alone."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,18 @@ def parts(page: Path) -> Iterator[Block]:
             yield Block(page, fence.start(2), fence.end(2), PARTS[page.stem], fence[2])
 
 
-def write_files(page: Path, folder: Path) -> None:
+def place_of(page: Path, folder: Path) -> Path:
+    """Return a page's own folder in another, in which its commands run: with its files, and the runs of all pages."""
+    place = folder / page.stem
+    if not place.exists():
+        (folder / "runs").mkdir(exist_ok=True)
+        place.mkdir()
+        (place / "runs").symlink_to(folder / "runs")
+        _write_files(page, place)
+    return place
+
+
+def _write_files(page: Path, place: Path) -> None:
     """Write the tables and models that a page gives, each named by the paragraph before it: a name in backticks."""
     if page.stem in RECORDS:
         shutil.copy(RECORDS[page.stem], folder)
@@ -93,7 +108,7 @@ def write_files(page: Path, folder: Path) -> None:
     for fence in FENCE.finditer(text):
         named = SAVED.findall(text[: fence.start()])
         if fence[1] in {"csv", "toml"} and named and named[-1].endswith(fence[1]):
-            (folder / named[-1]).write_text(fence[2], encoding="utf-8")
+            (place / named[-1]).write_text(fence[2], encoding="utf-8")
 
 
 def make_run(name: str, folder: Path) -> None:
@@ -113,10 +128,12 @@ def printed(block: Block, folder: Path) -> str:
         # Several pages write to a folder of one name.
         shutil.rmtree(folder / block.words[block.words.index("--out") + 1], ignore_errors=True)
     terminal = {"COLUMNS": str(block.columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}
-    with chdir(folder):
+    with chdir(place_of(block.page, folder)):
         done = CliRunner(env=terminal).invoke(app, block.words)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
+    if not done.stdout:
+        raise RuntimeError(f"{block.name}: {done.stderr}")
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
@@ -159,7 +176,6 @@ def main(wanted: list[str]) -> None:
         for page in PAGES:
             if wanted and page.stem not in wanted:
                 continue
-            write_files(page, folder)
             # From the last to the first, so that positions stay right; the commands in the order of the page.
             whole = [(block, printed(block, folder)) for block in blocks(page)]
             shown = [(block, excerpt(block.output, out) if "…" in block.output else out) for block, out in whole]
@@ -175,6 +191,16 @@ def main(wanted: list[str]) -> None:
                 print(f"{block.name}: {'as shown' if now == block.output else 'changed'}")
                 text = text[: block.start] + now + text[block.end :]
             page.write_text(text, encoding="utf-8")
+            if figure := FIGURES.get(page.stem):
+                figure.unlink(missing_ok=True)
+                first, _ = shown[0]
+                size = first.words.index("--n")
+                words = [
+                    word
+                    for at, word in enumerate(first.words)
+                    if at < size + 2 or "--n" not in first.words[at - 1 : at + 1]
+                ]
+                printed(replace(first, words=(*words, "--plot", str(figure))), folder)
 
 
 if __name__ == "__main__":

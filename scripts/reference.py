@@ -1,4 +1,4 @@
-"""Write what the program generates: two JSON Schemas and three pages of the reference. A test holds them to it."""
+"""Write what the program generates: two JSON Schemas and four pages of the reference. A test holds them to it."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+import output_fields
 import typer
 
 from alkbayes.cli import PANELS, app
@@ -191,6 +192,7 @@ PRODUCTS = {
     "docs/reference/run.md": run_page,
     "docs/reference/model-schema.md": model_page,
     "docs/reference/commands.md": commands_page,
+    "docs/reference/fields.md": output_fields.page,
 }
 """Functions of the texts by file."""
 

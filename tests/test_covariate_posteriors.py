@@ -294,6 +294,7 @@ def test_rates_at_values_and_levels_by_hand(spec_of: SpecOf, debruin: Evidence, 
         # Without heterogeneity a rate is that of its profile, and exact but for rounding.
         assert table.loc["mean", "mean"] == pytest.approx(np.average(rate[kept], weights=n[kept]), abs=1e-9)
         assert table.loc["mean", "over"] == over
+        assert table.loc["mean", "averaged"] == "patients"
 
 
 def test_a_combination_without_cohorts_is_predicted(spec_of: SpecOf, debruin: Evidence, posterior_from: Any) -> None:
@@ -338,7 +339,7 @@ def test_values_that_a_model_cannot_have_are_refused(fit: Fit, at: dict[str, lis
 def test_a_curve_is_made_of_the_rates_at_its_values(fit: Fit) -> None:
     posterior = posterior_of(fit)
     (curve,) = rate_curves(posterior)
-    assert (curve.label, curve.by, curve.levels, curve.over) == ("scq", "", ("",), "")
+    assert (curve.label, curve.by, curve.levels, curve.averaged) == ("scq", "", ("",), "")
     assert (curve.curves["value"].min(), curve.curves["value"].max()) == (3.67, 27.8)
     last = curve.curves.iloc[-1]
     found = rates_at(posterior, {"scq": ["27.8"]}).set_index("estimand")

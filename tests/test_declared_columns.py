@@ -1,6 +1,7 @@
 """Columns of any name, and what a model file says of them: headings, and levels in order."""
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -308,6 +309,12 @@ column = "trial"
 sd_prior = { dist = "half_normal", sd = 0.3 }
 why = "a test"
 
+[[effect]]
+kind = "exchangeable"
+column = ["J/N", "J N"]
+sd_prior = { dist = "half_normal", sd = 0.3 }
+why = "a test"
+
 [[heterogeneity]]
 column = "site of trial\""""
     # The table has no column of trials: each cohort is a trial of its own.
@@ -339,6 +346,20 @@ column = "site of trial\""""
     said("report", "run", "--out", "report.md")
     report = Path("report.md").read_text()
     assert "Setting of care" in report
+    diagnosed = said("diagnose", "run", "--json")
+    assert "beta of J/N[N]" in diagnosed
+    assert "sd of J/N:J N" in diagnosed
+    assert "tau of centre" in said("summary", "run")
+    calibrated = said("calibrate", "own.toml", "--data", str(table), "--replications", "2", "--out", "cal")
+    for text in (
+        fitted,
+        diagnosed,
+        report,
+        calibrated,
+        Path("cal/summary.json").read_text(),
+        said("predictive", "run"),
+    ):
+        assert not re.findall(r"\w+_[0-9a-f]{6}\b", text)
     planned = said("predict", "run", "--n", "20", "--at", "Care setting=inpatient", "--at", "Anteil (%)=35")
     assert "Setting of care inpatient, Share 35" in planned
 

@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.special import expit, gammaln, log_expit, logit, ndtr
 
 from alkbayes.criticism.confounding import Reason, unexamined_columns, unnamed_columns
+from alkbayes.criticism.diagnosis import diagnosis_of
 from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
 from alkbayes.criticism.loo_cohorts import leave_one_cohort_out
 from alkbayes.criticism.outliers import rates_given_others
@@ -20,7 +21,7 @@ from alkbayes.errors import EngineWarning, SamplingError, SpecError, UsageError
 from alkbayes.estimates.cross_check import fit_both
 from alkbayes.estimates.exceedance import exceedance_table
 from alkbayes.estimates.monte_carlo import mean_error_of
-from alkbayes.estimates.rates import cohort_table, heterogeneity_table, pooled_draws, posterior_of
+from alkbayes.estimates.rates import cohort_table, heterogeneity_table, pooled_draws, posterior_of, unit_draws
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.inference import fit as fits
@@ -34,6 +35,7 @@ from alkbayes.model.draws import from_prior
 from alkbayes.model.predictive import heterogeneity_of, new_cohorts
 from alkbayes.model.prior_implications import heterogeneity_priors, prior_implications
 from alkbayes.model.restriction import restricted
+from alkbayes.presentation.diagnosis import fewest_rows, parameter_rows
 from alkbayes.presentation.exchangeability import exchangeability_tables
 from alkbayes.presentation.key_results import key_results
 from alkbayes.reporting.sections.model import equation_of, prior_rows
@@ -361,6 +363,25 @@ def test_tables_show_what_a_unit_is(fit: Fit, exact: Exact) -> None:
     assert "Exchangeable" in dict(key_results(document))
     without = results.document | {"exchangeability": []}
     assert exchangeability_tables(without) == []
+
+
+def test_a_diagnosis_shows_an_indicator_as_a_probability_with_its_error(fit: Fit) -> None:
+    found = diagnosis_of(fit)
+    rows = found.quantities.set_index("name")
+    posterior, mean_error = posterior_of(fit), mean_error_of(fit)
+    for unit, _, _, exchangeable in unit_draws(posterior):
+        row = rows.loc[f"exchangeable_cohort[{unit}]"]
+        assert row["indicator"]
+        assert row["mean"] == exchangeable.mean()
+        assert row["mcse"] == pytest.approx(mean_error(exchangeable), rel=1e-9)
+        assert row[["median", "low", "high", "mcse_median", "mcse_low", "mcse_high", "ess_tail"]].isna().all()
+    printed = parameter_rows(found)
+    shown = {cells[0]: cells[1:3] for cells in printed.rows if cells[0].startswith("exchangeable_cohort")}
+    row = rows.loc["exchangeable_cohort[NSCLC]"]
+    assert shown["exchangeable_cohort[NSCLC]"] == (f"P {row['mean']:.2f}", f"{row['mcse']:.3f}")
+    assert len(shown) == 6
+    assert any(note.startswith("P: posterior probability") for note in printed.notes)
+    assert fewest_rows(found, 3).rows
 
 
 def test_a_report_states_the_mixture(fit: Fit) -> None:

@@ -361,8 +361,9 @@ def _weighted_table(structure: Structure, medians: Medians, *, bundled: bool, se
 
 def _sentences(known: Known, medians: Medians, weighted: pd.DataFrame, left_out: pd.DataFrame) -> Iterator[str]:
     """Yield sentences on the results."""
+    has = "has" if known.medians == 1 else "have"
     yield (
-        f"{known.medians} of {counted(known.cohorts, 'cohort')} have a median PFS: {known.both_limits} with both "
+        f"{known.medians} of {counted(known.cohorts, 'cohort')} {has} a median PFS: {known.both_limits} with both "
         f"limits of its interval, {known.one_limit} with one, {known.no_limit} with none. {_missed(known, medians)} "
         f"For {known.not_reported} none was extracted."
     )

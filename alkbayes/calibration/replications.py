@@ -263,9 +263,9 @@ def quantities_of(
     names |= {f"effect_{block.slug}": block.levels for block in design.effects if block.free not in names}
     for name, entries in names.items():
         if entries is None:
-            yield name, draws[name]
+            yield design.in_words(name), draws[name]
         for position, entry in enumerate(entries or ()):
-            yield f"{name}[{entry}]", draws[name][..., position]
+            yield f"{design.in_words(name)}[{entry}]", draws[name][..., position]
     shape = draws["alpha"].shape
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in draws.items()}
     pooled = pooled_draws(posterior_from(design, flat, seed=seed), groups.values())

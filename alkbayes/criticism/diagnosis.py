@@ -32,6 +32,7 @@ from alkbayes.estimates.headline import POOLED, headline_of, reported_of
 from alkbayes.estimates.monte_carlo import Worth, worth_of
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.inference.convergence import Diagnostics, diagnose
+from alkbayes.inference.datatree import long_name
 from alkbayes.inference.fit import Fit, global_parameters, judged
 from alkbayes.inference.settings import Engine
 from alkbayes.model.design import parameters
@@ -59,8 +60,9 @@ class Diagnosis:
         headline estimates), mean, sd, median, low, high, rhat, ess_bulk, ess_tail, mcse, mcse_median, mcse_low,
         mcse_high (Monte Carlo standard errors of mean, median and the ends of the interval), percent (True if
         printed in percent), ratio (True if rounded on the log scale) and decimals (those supported by the errors as
-        printed; on the log scale those of the median). Rates and shares are proportions in [0, 1]. For draws by
-        quadrature rhat is missing.
+        printed; on the log scale those of the median), and indicator (True for a variable of 0 and 1, of which only
+        the mean, the probability of 1, and its error are given). Rates and shares are proportions in [0, 1]. For
+        draws by quadrature rhat is missing.
     divergent
         Location of divergent transitions, see :func:`where_divergent`; empty without any.
     ebfmi
@@ -208,8 +210,13 @@ def _quantities(fit: Fit) -> Iterator[dict[str, Any]]:
             ratio=number.measure in POSITIVE_MEASURES,
             prob=fit.interval_prob,
         )
-    positive = {parameter.name for parameter in parameters(fit.design) if parameter.support != "real"}
+    words = fit.design.in_words
+    positive = {words(parameter.name) for parameter in parameters(fit.design) if parameter.support != "real"}
+    indicators = {words(term.exchangeable) for term in fit.design.heterogeneity if term.exnex is not None}
     for name, draws in _scalars(judged(fit.tree["posterior"].to_dataset())):
+        if name.partition("[")[0] in indicators:
+            yield _indicator(name, draws, worth(draws))
+            continue
         yield _quantity(
             PARAMETER,
             name,
@@ -237,18 +244,31 @@ def _quantity(
         | summary
         | {"rhat": worth.rhat, "ess_bulk": worth.ess_bulk, "ess_tail": worth.ess_tail}
         | {"mcse": errors.mean, "mcse_median": errors.median, "mcse_low": errors.low, "mcse_high": errors.high}
-        | {"percent": percent, "ratio": ratio, "decimals": decimals}
+        | {"percent": percent, "ratio": ratio, "decimals": decimals, "indicator": False}
+    )
+
+
+def _indicator(name: str, draws: Array, worth: Worth) -> dict[str, Any]:
+    """Return the row of a parameter that is 0 or 1, whose quantiles say nothing."""
+    error = worth.errors.mean
+    return (
+        {"kind": PARAMETER, "name": name, "headline": False, "mean": float(draws.mean()), "sd": float(draws.std())}
+        | dict.fromkeys(("median", "low", "high"))
+        | {"rhat": worth.rhat, "ess_bulk": worth.ess_bulk, "ess_tail": None}
+        | {"mcse": error, "mcse_median": None, "mcse_low": None, "mcse_high": None}
+        | {"percent": False, "ratio": False, "decimals": supported_decimals([error], most=MOST_DECIMALS[False])}
+        | {"indicator": True}
     )
 
 
 def _scalars(posterior: xr.Dataset) -> Iterator[tuple[str, Array]]:
     """Yield each parameter's entries by name, such as "z_trial[ALEX]", with draws of shape (draw,)."""
-    for variable, values in posterior.data_vars.items():
+    for values in posterior.data_vars.values():
         array = values.to_numpy()
         flat = array.reshape(array.shape[0] * array.shape[1], -1)
-        names = [str(variable)]
+        names = [long_name(values)]
         if array.ndim > 2:
-            names = [f"{variable}[{entry}]" for entry in values[values.dims[2]].to_numpy()]
+            names = [f"{names[0]}[{entry}]" for entry in values[values.dims[2]].to_numpy()]
         yield from zip(names, flat.T, strict=True)
 
 

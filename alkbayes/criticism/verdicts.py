@@ -129,12 +129,13 @@ def error_finding(quantities: pd.DataFrame) -> Finding:
     largest = errors.max(axis=1)
     headline = errors[rates["headline"]]
     one = int((rates["decimals"] == MOST_DECIMALS[True]).sum())
+    printed = f"{one} {'is' if one == 1 else 'are'} printed with one decimal"
     return _finding(
         "Monte Carlo error",
         True,
         f"Monte Carlo errors of headline rates are at most {headline['mcse_median'].max():.2f} points, of their "
         f"interval limits {headline[['mcse_low', 'mcse_high']].to_numpy().max():.2f}. Of {len(rates)} reported rates "
-        f"and differences, {one} are printed with one decimal, the others as whole percentages.",
+        f"and differences, {printed}, the others as whole percentages.",
         "",
         f"{rates['name'].iloc[int(largest.argmax())]} has an error of {largest.max():.1f} points, so that not even "
         "whole percentages hold: use more draws (four times as many halve the error).",

@@ -39,7 +39,7 @@ class Reported:
     contrast
         The levels of a contrast, else None.
     heading
-        Heading of the group, if not that of its name.
+        Heading of the group, if not that of its name; of heterogeneity the parameter in words.
     """
 
     table: str
@@ -54,7 +54,7 @@ class Reported:
     def name(self) -> str:
         """Name for a reader, such as "overall, mean", "line naive, mean" or "line pretreated vs naive, odds ratio"."""
         if self.table == HETEROGENEITY:
-            return self.level
+            return self.heading
         place = column_title(ALL) if self.group == ALL else f"{self.heading or column_title(self.group)} {self.level}"
         return f"{place}, {self.measure.replace('_', ' ')}"
 
@@ -74,7 +74,8 @@ def reported_of(posterior: Posterior) -> Iterator[Reported]:
         contrast = compared.contrast
         yield Reported(CONTRAST, contrast.column, contrast.name, scale, draws, contrast, heading(contrast.column))
     for parameter, draws in heterogeneity_draws(posterior):
-        yield Reported(HETEROGENEITY, "", parameter, MEASURES.get(parameter, "sd"), draws)
+        measure, name = MEASURES.get(parameter, "sd"), posterior.design.in_words(parameter)
+        yield Reported(HETEROGENEITY, "", parameter, measure, draws, heading=name)
 
 
 MEASURES = {"explained": "share", "i2": "share", "rho": "correlation"}

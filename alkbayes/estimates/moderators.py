@@ -7,7 +7,7 @@ for levels those of the levels' rows: their own, or by direct standardisation th
 
 import copy
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,9 @@ class Curve:
     by, levels
         Name of the factor that it interacts with, and its levels in order; "" and ("",) without one.
     over
-        Patients that the rates are averaged over; empty where no other column has an effect.
+        Patients that the rates are averaged over.
+    averaged
+        The other columns with an effect, which keep the values of these patients; empty if there is none.
     cohorts
         Columns value, level, observed (rate in [0, 1]) and n.
     curves
@@ -52,6 +54,7 @@ class Curve:
     by: str
     levels: tuple[str, ...]
     over: str
+    averaged: str
     cohorts: pd.DataFrame
     curves: pd.DataFrame
 
@@ -69,9 +72,10 @@ def rates_at(posterior: Posterior, at: Mapping[str, Sequence[str]], errors: Erro
     Returns
     -------
     pandas.DataFrame
-        Columns at (value by column), over (patients averaged over), predicted (the share in [0, 1] of them with a
-        combination of levels found in no cohort), extrapolated (whether a number lies beyond those of the cohorts),
-        estimand (`typical`, `mean`, `next_cohort`), mean, median, sd, low, high, as in
+        Columns at (value by column), over (patients averaged over), averaged (the other columns, which keep these
+        patients' values; empty if there is none), predicted (the share in [0, 1] of them with a combination of levels
+        found in no cohort), extrapolated (whether a number lies beyond those of the cohorts, of the levels asked for
+        that it interacts with), estimand (`typical`, `mean`, `next_cohort`), mean, median, sd, low, high, as in
         :func:`alkbayes.estimates.rates.pooled_table`.
 
     Raises
@@ -80,6 +84,7 @@ def rates_at(posterior: Posterior, at: Mapping[str, Sequence[str]], errors: Erro
         If the model has no effect of a column, or a value is no number, or a level of no cohort.
     """
     _check(posterior.design, at)
+    averaged = _others(posterior.design, at)
     rows = []
     for values in itertools.product(*at.values()):
         point = dict(zip(at, values, strict=True))
@@ -87,8 +92,9 @@ def rates_at(posterior: Posterior, at: Mapping[str, Sequence[str]], errors: Erro
         about = {
             "at": point,
             "over": mix.over,
+            "averaged": averaged,
             "predicted": mix.predicted,
-            "extrapolated": any(_beyond(posterior.design, column, value) for column, value in point.items()),
+            "extrapolated": any(_beyond(posterior.design, column, point) for column in point),
         }
         for estimand, draws in _draws(posterior, mix):
             rows.append(
@@ -138,11 +144,23 @@ def _check(design: Design, at: Mapping[str, Sequence[str]]) -> None:
                 raise UsageError(f"{column}: found {quoted(value)}; allowed: {listed(levels)}.{advice}", parameter="at")
 
 
-def _beyond(design: Design, column: str, value: str) -> bool:
+def _others(design: Design, columns: Container[str | None]) -> str:
+    """Return the columns with an effect other than some, by their headings."""
+    others = [column for column in design.profiles if column not in columns]
+    return listed([design.declared.heading(design.labels[column]) for column in others]) if others else ""
+
+
+def _beyond(design: Design, column: str, point: Mapping[str, str]) -> bool:
+    """Return whether a number is beyond those of the cohorts with the point's levels that it interacts with."""
     if column not in design.numbers:
         return False
-    low, high = observed_range(design, column)
-    return not low <= float(value) <= high
+    member = np.ones(len(design.cohorts), dtype=np.bool_)
+    for other in _crossed_with(design, column):
+        if other in point:
+            member &= design.profiles[other] == point[other]
+    # Of a combination that no cohort has, the rate is marked as predicted.
+    values = design.profiles[column][member if member.any() else ~member].astype(np.float64)
+    return not values.min() <= float(point[column]) <= values.max()
 
 
 def _mix(posterior: Posterior, point: Mapping[str, str]) -> Mix:
@@ -190,19 +208,15 @@ def _draws(posterior: Posterior, mix: Mix) -> Iterator[tuple[Estimand, Array]]:
     yield Estimand.NEXT_COHORT, new.rates(predictors, mix.share, rng=copy.deepcopy(rng))
 
 
-def _crossed_with(design: Design, column: str) -> str | None:
-    """Return the first column of levels that a number interacts with."""
-    for block in design.effects:
-        if column in block.numbers:
-            for other in block.columns:
-                if other not in block.numbers:
-                    return other
-    return None
+def _crossed_with(design: Design, column: str) -> list[str]:
+    """Return the columns of levels that a number interacts with."""
+    crossed = [other for block in design.effects if column in block.numbers for other in block.columns]
+    return [*dict.fromkeys(other for other in crossed if other not in design.numbers)]
 
 
 def _curve(posterior: Posterior, column: str) -> Curve:
     design = posterior.design
-    factor = _crossed_with(design, column)
+    factor = next(iter(_crossed_with(design, column)), None)
     levels = ("",) if factor is None else tuple(in_order(factor, design.profiles[factor].tolist()))
     cohorts = pd.DataFrame(
         {
@@ -236,12 +250,12 @@ def _curve(posterior: Posterior, column: str) -> Curve:
                 }
             )
         )
-    averaged = set(design.profiles) - {column, factor}
     return Curve(
         label=design.labels[column],
         by="" if factor is None else design.labels[factor],
         levels=levels,
-        over=("each level's own " + design.units if len(over) > 1 else next(iter(over))) if averaged else "",
+        over=f"each level's own {design.units}" if len(over) > 1 else next(iter(over)),
+        averaged=_others(design, {column, factor}),
         cohorts=cohorts,
         curves=pd.concat(rows, ignore_index=True),
     )

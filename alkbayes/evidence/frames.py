@@ -2,13 +2,16 @@
 
 import csv
 import io
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from alkbayes.errors import EvidenceError
+from alkbayes.evidence.naming import COHORT, WELL_KNOWN
 from alkbayes.evidence.records import Record, Table, assembled
+from alkbayes.text.names import plain, quoted
 
 PARQUET = b"PAR1"
 """First bytes of a Parquet file."""
@@ -30,17 +33,42 @@ def read_parquet(content: bytes, name: str) -> Table:
     return table_of_frame(frame, name)
 
 
-def table_of_frame(frame: pd.DataFrame, name: str) -> Table:
-    """Return a data frame as a table; a named index becomes the first column."""
+def table_of_frame(frame: pd.DataFrame, name: str, *, named: Collection[str] = ()) -> Table:
+    """Return a data frame as a table.
+
+    A named index becomes the first column. One of texts without a name names the cohorts, if nothing else does; what is
+    made of it, if it is more than row numbers, is said in a note. `named` are the columns that the caller has named.
+    """
+    notes: tuple[str, ...] = ()
     if any(label is not None for label in frame.index.names):
         frame = frame.reset_index()
+    elif not pd.api.types.is_integer_dtype(frame.index):
+        ignored = _why_ignored(frame, named)
+        if ignored:
+            notes = (f"The index of {name} is ignored: {ignored}.",)
+        else:
+            notes = (f"The index of {name} names the cohorts.",)
+            frame = frame.rename_axis(COHORT).reset_index()
     if frame.shape[1] == 0:
         raise EvidenceError(f"{name} has no columns; allowed: one row for each cohort, with its two counts.")
     header = Record(0, tuple(str(column).strip() for column in frame.columns))
     columns = [list(map(_text, frame.iloc[:, place])) for place in range(frame.shape[1])]
     rows = zip(*columns, strict=True)
     records = [Record(at, cells) for at, cells in enumerate(rows, start=1) if any(cells)]
-    return assembled([header, *records], name, unit="row")
+    return assembled([header, *records], name, unit="row", notes=notes)
+
+
+def _why_ignored(frame: pd.DataFrame, named: Collection[str]) -> str:
+    """Return why an index without a name cannot name the cohorts; empty if it can."""
+    spellings = {plain(COHORT), *WELL_KNOWN[COHORT]}
+    columns = [str(column).strip() for column in frame.columns if plain(str(column)) in spellings]
+    if COHORT in named or columns:
+        return f"the column {quoted(columns[0])} names the cohorts" if columns else "a column names the cohorts"
+    if not all(isinstance(label, str) and label.strip() for label in frame.index):
+        return "not each of its labels is a text"
+    if len(set(frame.index)) < len(frame):
+        return "some of its labels stand twice"
+    return ""
 
 
 def as_csv(table: Table) -> bytes:

@@ -19,7 +19,7 @@ from alkbayes.evidence.naming import COHORT
 from alkbayes.evidence.numbers import number_in
 from alkbayes.evidence.sources import CONDITION, Selection
 from alkbayes.text.names import listed, near_miss, quoted
-from alkbayes.text.wording import counted
+from alkbayes.text.wording import counted, ended
 from alkbayes.vocabulary import is_missing
 
 type Mask = NDArray[np.bool_]
@@ -71,7 +71,7 @@ def selected(frame: pd.DataFrame, selection: Selection) -> tuple[Mask, tuple[str
     if not kept.any():
         raise UsageError(f"selects none of the {len(frame)} cohorts of the table.", parameter="where")
     if selection.reason:
-        notes.append(f"Reason for the selection: {selection.reason.rstrip('.')}.")
+        notes.append(f"Reason for the selection: {ended(selection.reason)}")
     return kept, tuple(notes)
 
 

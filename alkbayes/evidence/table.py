@@ -238,7 +238,7 @@ def read_evidence(
     if isinstance(table, pd.DataFrame):
         if sheet is not None:
             raise EvidenceError(f"{FRAME} has no sheets, so that {quoted(sheet)} cannot be read from it.")
-        records, name = table_of_frame(table, FRAME), FRAME
+        records, name = table_of_frame(table, FRAME, named=columns or {}), FRAME
         content = as_csv(records)
     else:
         if content is not None:

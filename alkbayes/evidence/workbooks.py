@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +32,21 @@ FIRST_ROWS = 10
 BUILT_IN_PERCENT = {"9", "10"}
 """Ids of Excel's built-in formats 0% and 0.00%."""
 
+PANIC = "PanicException"
+"""Name of what calamine raises for a fault of its own, which cannot be imported."""
 DAMAGED = (CalamineError, zipfile.BadZipFile, zlib.error, ET.ParseError, EOFError, NotImplementedError)
 """Exceptions raised for damaged workbooks."""
+
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+"""First bytes of an .xls file."""
+PROBE = """
+import io, sys
+from python_calamine import CalamineWorkbook
+book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
+for name in book.sheet_names:
+    book.get_sheet_by_name(name).to_python()
+"""
+"""Program that reads every sheet of a workbook."""
 
 type Cells = list[list[str]]
 type Place = tuple[int, int]
@@ -56,6 +71,8 @@ def read_workbook(content: bytes, name: str, *, sheet: str | None, expected: Seq
     EvidenceError
         If the file cannot be read, there is no such sheet, or several could be meant.
     """
+    if content.startswith(OLD_EXCEL):
+        _probe(content, name)
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         visible = [
@@ -67,19 +84,19 @@ def read_workbook(content: bytes, name: str, *, sheet: str | None, expected: Seq
         found = workbook.get_sheet_by_name(chosen)
         rows, where = _texts(found), f"{name}, sheet {quoted(chosen)}"
         notes, shown = _date_notes(found, rows), _as_shown(content, chosen)
+        for (row, column), text in shown.items():
+            if row < len(rows) and column < len(rows[row]):
+                rows[row][column] = text
+        merged = list(_unmerged(found, rows))
     except PasswordError as error:
         raise EvidenceError(f"{name} is protected by a password. Save a copy without one, and give that.") from error
     except DAMAGED as error:
-        raise _unreadable(name, error) from error
+        raise _unreadable(name, str(error)) from error
     except BaseException as error:
-        # What calamine raises where it meets the unexpected in a damaged .xls; Rust has it be no Exception.
-        if type(error).__name__ != "PanicException":
+        # What calamine raises where it meets the unexpected in a damaged file; Rust has it be no Exception.
+        if type(error).__name__ != PANIC:
             raise
-        raise _unreadable(name, error) from error
-    for (row, column), text in shown.items():
-        if row < len(rows) and column < len(rows[row]):
-            rows[row][column] = text
-    merged = list(_unmerged(found, rows))
+        raise _unreadable(name, str(error)) from error
     others = [each for each in workbook.sheet_names if each != chosen]
     if others:
         notes.insert(0, f"Sheet {quoted(chosen)} is read; the workbook also has {listed(others)}.")
@@ -92,10 +109,26 @@ def read_workbook(content: bytes, name: str, *, sheet: str | None, expected: Seq
     return replace(table, faults=(*table.faults, *faults))
 
 
-def _unreadable(name: str, error: BaseException) -> EvidenceError:
+def _probe(content: bytes, name: str) -> None:
+    """Refuse an .xls file whose reading ends the process that reads it.
+
+    Calamine takes lengths in the file at their word: of a damaged one it may ask for more memory than there is, which
+    aborts Python without an exception, or panic, which prints to stderr. So the file is read by another process first.
+    """
+    done = subprocess.run(  # noqa: S603 - the program is a constant
+        [sys.executable, "-P", "-c", PROBE], input=content, capture_output=True, check=False
+    )
+    said = done.stderr.decode(errors="replace").strip().splitlines() or [""]
+    if done.returncode not in {0, 1}:
+        raise _unreadable(name, "it states impossible lengths")
+    if PANIC in said[-1]:
+        raise _unreadable(name, said[-1].partition(": ")[2])
+
+
+def _unreadable(name: str, reason: str) -> EvidenceError:
     """Return the error for a file that looks like a workbook but is damaged."""
     return EvidenceError(
-        f"{name} looks like a workbook but cannot be read as one ({error}); allowed: .xlsx, .xlsb, .xls and .ods. "
+        f"{name} looks like a workbook but cannot be read as one ({reason}); allowed: .xlsx, .xlsb, .xls and .ods. "
         "Open it in Excel or LibreOffice, save it as .xlsx or CSV, and give that file."
     )
 

@@ -1,7 +1,7 @@
 """The convergence gate for posteriors."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from alkbayes.inference.datatree import long_name
 from alkbayes.text.json import finite_or_none
 from alkbayes.text.wording import counted
 
@@ -154,7 +155,8 @@ def diagnose(
     if pareto_k is None:
         return _of_chains(posterior, sample_stats, limits)
     proposals = sample_stats["proposal"].to_numpy()
-    bulk, tail = (_worst(found, largest=False) for found in _weighted_sizes(posterior, proposals))
+    names = _names(posterior)
+    bulk, tail = (_worst(found, names, largest=False) for found in _weighted_sizes(posterior, proposals))
     checks = weight_checks(pareto_k, importance_ess, proposals, limits, thin_share=thin_share)
     return Diagnostics(None, "", *bulk, *tail, None, None, pareto_k, importance_ess, checks)
 
@@ -164,15 +166,21 @@ def _of_chains(posterior: xr.Dataset, sample_stats: xr.Dataset, limits: Threshol
     # Here and not at the top: a fit by quadrature must not wait a second for it and SciPy's distributions.
     import arviz_stats as az
 
+    names = _names(posterior)
     # Constant chains have no variance to divide by; that gives NaN, which fails below.
     with np.errstate(invalid="ignore", divide="ignore"):
-        rhat = _worst(az.rhat(posterior), largest=True)
-        bulk = _worst(az.ess(posterior, method="bulk"), largest=False)
-        tail = _worst(az.ess(posterior, method="tail", prob=TAILS), largest=False)
+        rhat = _worst(az.rhat(posterior), names, largest=True)
+        bulk = _worst(az.ess(posterior, method="bulk"), names, largest=False)
+        tail = _worst(az.ess(posterior, method="tail", prob=TAILS), names, largest=False)
         ebfmi = float(np.min(az.bfmi(sample_stats["energy"].to_numpy())))
     divergences = int(sample_stats["diverging"].sum())
     checks = _chain_checks(rhat, bulk, tail, divergences, ebfmi, limits)
     return Diagnostics(*rhat, *bulk, *tail, divergences, ebfmi, None, None, checks)
+
+
+def _names(posterior: xr.Dataset) -> dict[Hashable, str]:
+    """Return the names of variables for readers."""
+    return {name: long_name(values) for name, values in posterior.data_vars.items()}
 
 
 def _weighted_sizes(posterior: xr.Dataset, proposals: NDArray[np.integer]) -> tuple[xr.Dataset, xr.Dataset]:
@@ -340,8 +348,8 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _worst(statistic: xr.Dataset, *, largest: bool) -> tuple[float, str]:
-    """Return the worst value over all variables, NaN being worst of all, with its variable and entry."""
+def _worst(statistic: xr.Dataset, names: Mapping[Hashable, str], *, largest: bool) -> tuple[float, str]:
+    """Return the worst value over all variables, NaN being worst of all, with its variable, by `names`, and entry."""
     worst, name = (-np.inf if largest else np.inf), ""
     for variable, values in statistic.data_vars.items():
         array = values.to_numpy()
@@ -354,5 +362,5 @@ def _worst(statistic: xr.Dataset, *, largest: bool) -> tuple[float, str]:
                 str(values[dim].to_numpy()[i])
                 for dim, i in zip(values.dims, np.unravel_index(position, array.shape), strict=True)
             ]
-            worst, name = float(flat[position]), f"{variable}[{', '.join(entry)}]" if entry else str(variable)
+            worst, name = float(flat[position]), f"{names[variable]}[{', '.join(entry)}]" if entry else names[variable]
     return worst, name

@@ -15,6 +15,8 @@ from alkbayes.vocabulary import slug_of
 
 PRIOR_DRAWS = 1000
 OUTCOME = "responders"
+LONG_NAME = "long_name"
+"""Attribute of a variable: its name for a reader (CF conventions)."""
 
 
 def build_tree(
@@ -87,13 +89,25 @@ def _coordinates(design: Design) -> dict[str, list[str]]:
 
 def _dataset(design: Design, variables: Mapping[str, NDArray[Any]]) -> xr.Dataset:
     dims, coords = dimensions(design), _coordinates(design)
-    arrays: dict[str, tuple[tuple[str, ...], NDArray[Any]]] = {
-        name: (("chain", "draw", *dims.get(name, ())), values) for name, values in variables.items()
+    arrays: dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, str]]] = {
+        name: (("chain", "draw", *dims.get(name, ())), values, _attributes(design, name))
+        for name, values in variables.items()
     }
-    used = {dim for axes, _ in arrays.values() for dim in axes}
+    used = {dim for axes, _, _ in arrays.values() for dim in axes}
     chains, draws = next(iter(variables.values())).shape[:2]
     index = {"chain": np.arange(chains), "draw": np.arange(draws)}
     return xr.Dataset(arrays, coords=index | {dim: values for dim, values in coords.items() if dim in used})
+
+
+def _attributes(design: Design, variable: str) -> dict[str, str]:
+    """Return the name of a variable in words, as netCDF's conventions have it, where it differs."""
+    words = design.in_words(variable)
+    return {} if words == variable else {LONG_NAME: words}
+
+
+def long_name(variable: xr.DataArray) -> str:
+    """Return the name of a variable for a reader."""
+    return str(variable.attrs.get(LONG_NAME, variable.name))
 
 
 def _constant_data(design: Design) -> xr.Dataset:

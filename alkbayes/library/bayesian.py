@@ -20,7 +20,7 @@ from alkbayes.evidence.outcomes import ORR
 from alkbayes.inference import fit as fits
 from alkbayes.inference.settings import DEFAULT_SEED, Engine, SamplerSettings
 from alkbayes.library.display import Displayed
-from alkbayes.library.evidence import Data, Names, checked_level, table_of
+from alkbayes.library.evidence import Data, Names, table_of
 from alkbayes.library.models import Model, model_file, read_model
 from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.design import build_design
@@ -31,7 +31,7 @@ from alkbayes.runs.analyses import keep_analysis
 from alkbayes.runs.command import refit_command
 from alkbayes.runs.run import MODEL_FILE, free_run_folder, read_fit, read_run, write_run
 from alkbayes.spec.default_model import default_model, usual_standard
-from alkbayes.vocabulary import INTERVAL_PROB, Standard
+from alkbayes.vocabulary import INTERVAL_PROB, Standard, checked_level
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,21 +10,21 @@ from alkbayes.classical.moderators.clustering import methods_note
 from alkbayes.classical.moderators.design import NO_REFERENCES
 from alkbayes.classical.moderators.predictions import NO_VALUES
 from alkbayes.classical.moderators.subgroup_tables import SubgroupTable, subgroup_table
-from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod
-from alkbayes.errors import UsageError
+from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod, method_named
+from alkbayes.classical.pooling.tables import PooledGroup, frame_of, pool_groups
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import Evidence as Table
 from alkbayes.evidence.table import trial_labels
 from alkbayes.library.display import Displayed
-from alkbayes.library.evidence import Data, Names, checked_level, outcome_of, table_of
+from alkbayes.library.evidence import Data, Names, outcome_of, table_of
 from alkbayes.library.models import Model
-from alkbayes.presentation.pooling import note_marks, pool_rows
+from alkbayes.presentation.pooling import Footnotes, footnotes_of, pool_rows
 from alkbayes.presentation.regression import coefficient_rows
 from alkbayes.presentation.subgroups import HEADINGS, level_rows
 from alkbayes.presentation.tables import Part, Sentence, value_columns
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, p_equals
-from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.vocabulary import INTERVAL_PROB, checked_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,23 +41,31 @@ class Pooling(Displayed):
     ----------
     evidence
         The table pooled.
-    table
-        A row for each group, level and method, rates as proportions in [0, 1], as `alkbayes pool --csv` prints them.
+    groups
+        The records that the rest of the package takes.
     level
         Probability of the intervals.
     """
 
     evidence: Table
-    table: "pd.DataFrame"
+    groups: tuple[PooledGroup, ...]
     level: float
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """A row for each group, level and method, rates in [0, 1], as `alkbayes pool --csv` prints them."""
+        return frame_of(self.groups)
+
+    @cached_property
+    def _footnotes(self) -> Footnotes:
+        return footnotes_of(self.groups, self.evidence.outcome.declared)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Warnings about single results, and methods that treat cohorts of one trial as independent."""
         methods = [PoolingMethod(name) for name in self.table["method"].unique()]
-        return tuple(
-            filter(None, (*self.table["note"].unique(), methods_note(methods, trial_labels(self.evidence.frame))))
-        )
+        dependent = methods_note(methods, trial_labels(self.evidence.frame))
+        return (*self._footnotes.notes.values(), *([dependent] if dependent else []))
 
     @property
     def subject(self) -> str:
@@ -76,10 +84,9 @@ class Pooling(Displayed):
         return "Tables: table; notes"
 
     def _parts(self) -> Iterator[Part]:
-        rows = records(self.table)
-        marks = note_marks(rows)
-        yield pool_rows(rows, marks, self.evidence.outcome.declared, prob=self.level)
-        yield from (Sentence(f"{mark} {note}") for note, mark in marks.items())
+        found, declared = self._footnotes, self.evidence.outcome.declared
+        yield pool_rows(records(self.table), found.marks, declared, prob=self.level)
+        yield from (Sentence(f"{mark} {note}") for mark, note in found.notes.items())
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -239,10 +246,8 @@ def pool(
     evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
     chosen = [method_named(name) for name in methods]
     prob = checked_level(level)
-    table = classical.pool_table(
-        evidence, by=[by] if isinstance(by, str) else list(by) or None, methods=chosen, prob=prob
-    )
-    return Pooling(evidence, table, prob)
+    groups = pool_groups(evidence, by=[by] if isinstance(by, str) else list(by) or None, methods=chosen, prob=prob)
+    return Pooling(evidence, tuple(groups), prob)
 
 
 def subgroups(
@@ -348,16 +353,3 @@ def regress(
             prob=checked_level(level),
         )
     )
-
-
-def method_named(name: str) -> PoolingMethod:
-    """Return the pooling method of that name.
-
-    Raises
-    ------
-    UsageError
-        If there is no such method.
-    """
-    if name not in set(PoolingMethod):
-        raise UsageError(f"found {name!r}; allowed: {', '.join(PoolingMethod)}.", parameter="method")
-    return PoolingMethod(name)

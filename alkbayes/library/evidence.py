@@ -19,7 +19,6 @@ from alkbayes.presentation.evidence import cohort_rows, group_rows, understood
 from alkbayes.presentation.tables import Part, Sentence
 from alkbayes.text.json import records
 from alkbayes.text.wording import counted, percent
-from alkbayes.vocabulary import LARGEST_LEVEL, LEAST_LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,19 +185,6 @@ def outcome_of(outcome: "Model | Outcome | None") -> Outcome:
     if outcome is None:
         return ORR
     return outcome if isinstance(outcome, Outcome) else read_model(outcome).outcome
-
-
-def checked_level(level: float) -> float:
-    """Return the probability of intervals, checked.
-
-    Raises
-    ------
-    UsageError
-        If it is out of range.
-    """
-    if not LEAST_LEVEL <= level <= LARGEST_LEVEL:
-        raise UsageError(f"found {level:g}; allowed: {LEAST_LEVEL:g} to {LARGEST_LEVEL:g}.", parameter="level")
-    return level
 
 
 def table_of(data: Data, names: Names, outcome: Outcome, needed: Sequence[str] = ()) -> tables.Evidence:

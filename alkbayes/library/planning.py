@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.errors import UsageError
 from alkbayes.library.bayesian import Fit, kept_with
 from alkbayes.library.display import Displayed
 from alkbayes.planning import trial
@@ -115,14 +114,6 @@ def predict(
     np.int64(40)
     """
     sizes = [n] if isinstance(n, int) else list(dict.fromkeys(n))
-    if not sizes or min(sizes) < 1:
-        raise UsageError(f"found {n}; allowed: sizes of 1 or more.", parameter="n")
-    for name, value in (("null", null), ("threshold", threshold)):
-        if value is not None and not 0 < value < 1:
-            raise UsageError(f"found {value:g}; allowed: a proportion above 0 and below 1.", parameter=name)
-    for name, values in (("above", above), ("robust_weight", (robust_weight,))):
-        if wrong := [value for value in values if not 0 <= value <= 1]:
-            raise UsageError(f"found {wrong[0]:g}; allowed: a proportion from 0 to 1.", parameter=name)
     limits = list(dict.fromkeys(above)) or ([] if null is None else [null])
     found = trial.predict(
         fit.posterior,

@@ -48,7 +48,7 @@ from alkbayes.spec.schema import (
     exchangeable_name,
 )
 from alkbayes.text.names import listed, near_miss, quoted, several
-from alkbayes.vocabulary import TOTAL, joined_key, label_of, slug_of
+from alkbayes.vocabulary import TOTAL, in_own_words, joined_key, label_of, slug_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -325,6 +325,13 @@ class Structure:
     numbers: Mapping[str, Number]
     units: str
     notes: tuple[str, ...]
+
+    def in_words(self, variable: str) -> str:
+        """Return a variable's name for a reader, with the headings of columns whose own names it can only hash."""
+        labels = [block.label for block in self.effects]
+        for term in self.heterogeneity:
+            labels += [term.label, *([] if term.by is None else [term.by.label])]
+        return in_own_words(variable, {label: self.declared.heading(label) for label in labels})
 
     @property
     def heterogeneity(self) -> tuple[HeterogeneityBlock, ...]:

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import bdtrc
 
+from alkbayes.errors import UsageError
 from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of
 from alkbayes.inference.fit import Fit
 from alkbayes.model.identification import NO_VARIANCE
@@ -42,6 +43,8 @@ NOT_RANDOMISED_TRIALS = (
     "treats and assesses {o.units} as theirs did, and compares no treatments."
 )
 """Caveat for readers of a prediction."""
+MOST_PATIENTS = 2_000
+"""Largest size planned: the distribution of events has a row for each number."""
 SHOWN_SIZES = (10, 20, 40, 80, 160, 320, 640)
 """Cohort sizes with prediction intervals, besides the planned ones."""
 STEADY_SHARE = 0.05
@@ -268,14 +271,26 @@ def predict(
     Parameters
     ----------
     sizes
-        Planned numbers of patients, at least 1.
+        Planned numbers of patients, 1 to `MOST_PATIENTS`.
     above
         Response rates in [0, 1] whose exceedance is predicted.
     robust_weight
         Weight of the vague component, in [0, 1].
     null, threshold
         Decision rule, both strictly between 0 and 1; without a null there is no design.
+
+    Raises
+    ------
+    UsageError
+        If one of these is out of its range.
     """
+    _check_sizes(sizes)
+    for name, rate in (("null", null), ("threshold", threshold)):
+        if rate is not None and not 0 < rate < 1:
+            raise _no_proportion(name, rate, "above 0 and below 1")
+    for name, shares in (("above", above), ("robust_weight", (robust_weight,))):
+        if wrong := [share for share in shares if not 0 <= share <= 1]:
+            raise _no_proportion(name, wrong[0], "from 0 to 1")
     rates, prob = cohort.rates, fit.interval_prob
     strata = strata_of(rates)
     responders = {n: responder_probabilities(strata, n) for n in sizes}
@@ -301,6 +316,17 @@ def predict(
         designs=designs,
         interval_prob=prob,
     )
+
+
+def _check_sizes(sizes: Sequence[int]) -> None:
+    wrong = next((str(size) for size in sizes if not 1 <= size <= MOST_PATIENTS), "" if sizes else "nothing")
+    if wrong:
+        raise UsageError(f"found {wrong}; allowed: 1 to {MOST_PATIENTS:,}.", parameter="n")
+
+
+def _no_proportion(name: str, found: float, allowed: str) -> UsageError:
+    percent = f"; {found:g} % is {found / 100:g}" if 1 < found <= 100 else ""
+    return UsageError(f"found {found:g}; allowed: a proportion {allowed}{percent}.", parameter=name)
 
 
 def _priors(mixture: BetaMixture, robust_weight: float) -> Iterator[Prior]:

@@ -171,10 +171,12 @@ def bubbles_of(run: "RunTables", moderator: str | None = None) -> list["Figure"]
     from alkbayes.estimates.moderators import rate_curves
     from alkbayes.estimates.rates import posterior_of
     from alkbayes.plots.figures.bubble import Bubbles, bubble
+    from alkbayes.presentation.moderators import with_their_own
 
     pages = []
     for curve in rate_curves(posterior_of(run.fit), moderator):
-        notes = (f"Rates are averaged over {curve.over}.",) if curve.over else ()
+        whose = f"Each point of a curve is an average over {with_their_own(curve.over, curve.averaged)}."
+        notes = (whose,) if curve.averaged else ()
         drawn = Bubbles(
             curve.label, curve.by, curve.levels, curve.cohorts, curve.curves, "mean", "credible", notes=notes
         )

@@ -10,7 +10,7 @@ from alkbayes.evidence.table import BUNDLED
 from alkbayes.plots.page.style import Caption
 from alkbayes.presentation.fit import cross_check_faults, notes_in
 from alkbayes.text.notes import NoteKind
-from alkbayes.text.wording import counted
+from alkbayes.text.wording import counted, ended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +112,7 @@ class RunTables:
         # Notes on the bundled table first: with very many notes, a page has room for the first only.
         notes = [note for note in notes_in(document) if note.kind not in OF_CONTRASTS]
         notes.sort(key=lambda note: note.kind is not NoteKind.RECONSTRUCTION)
-        said = (note.text if note.text.endswith((".", ")")) else f"{note.text}." for note in notes)
+        said = (ended(note.text) for note in notes)
         return Caption((made_of, *said), warning(document), outcome, document["interval_prob"])
 
 

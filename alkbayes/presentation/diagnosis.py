@@ -12,6 +12,9 @@ DIVERGENT = 3
 """Parameters named in a report of divergent transitions."""
 
 
+INDICATOR = "P: posterior probability that the parameter, which is 1 or 0, is 1, with its Monte Carlo standard error."
+
+
 def finding_rows(found: Diagnosis) -> ReaderTable:
     """Return each diagnostic with its verdict."""
     return ReaderTable(
@@ -54,7 +57,7 @@ def parameter_rows(found: Diagnosis) -> ReaderTable:
 def fewest_rows(found: Diagnosis, most: int) -> ReaderTable:
     """Return the parameters with the fewest effective draws, at most `most`."""
     rows = [row for row in found.as_record()["quantities"] if row["kind"] == "parameter"]
-    fewest = sorted(rows, key=lambda row: min(row["ess_bulk"] or 0.0, row["ess_tail"] or 0.0))[:most]
+    fewest = sorted(rows, key=_fewest_draws)[:most]
     title = f"Parameters with the fewest effective draws, {len(fewest)} of {len(rows)}, on the scale of the model"
     return quantity_rows(title, fewest, prob=found.interval_prob)
 
@@ -71,7 +74,15 @@ def quantity_rows(
     listed = list(rows)
     chains = any(row["rhat"] is not None for row in listed)
     headings = ("", f"median ({level_text(prob)})", "error", *(["R-hat"] if chains else []), "bulk\nESS", "tail\nESS")
+    if any(row["indicator"] for row in listed):
+        notes = (*notes, INDICATOR)
     return ReaderTable(title, headings, tuple(_cells(row, chains=chains) for row in listed), notes=notes)
+
+
+def _fewest_draws(row: Mapping[str, Any]) -> float:
+    """Return the smaller effective sample size; an indicator has none of its tails."""
+    sizes = (row["ess_bulk"],) if row["indicator"] else (row["ess_bulk"], row["ess_tail"])
+    return min(size or 0.0 for size in sizes)
 
 
 def _cells(row: Mapping[str, Any], *, chains: bool) -> tuple[str, ...]:
@@ -81,6 +92,8 @@ def _cells(row: Mapping[str, Any], *, chains: bool) -> tuple[str, ...]:
 
 
 def _value(row: Mapping[str, Any]) -> str:
+    if row["indicator"]:
+        return f"P {row['mean']:.{row['decimals']}f}"
     if row["ratio"]:
         return ratio(row)
     digits = row["decimals"]
@@ -92,6 +105,8 @@ def _value(row: Mapping[str, Any]) -> str:
 
 
 def _error(row: Mapping[str, Any]) -> str:
+    if row["indicator"]:
+        return "–" if row["mcse"] is None else f"{row['mcse']:.3f}"
     unit, digits = (100, 2) if row["percent"] else (1, 3)
     ends = [row["mcse_low"], row["mcse_high"]]
     if row["mcse_median"] is None or None in ends:

@@ -23,7 +23,7 @@ def exchangeability_tables(document: Document) -> list[ReaderTable]:
         f"{outcome.units}\n{outcome.events}",
         "observed",
         "given all",
-        "P(exchangeable)\nprior",
+        "P(exchangeable),\nprior",
         "posterior",
         *(f"P(above\n{100 * limit:g} %)" for limit in limits),
     )

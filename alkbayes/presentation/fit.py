@@ -25,7 +25,7 @@ from alkbayes.text.wording import (
     size,
     unsigned_zero,
 )
-from alkbayes.vocabulary import ALL, label_of, slug_of, split_key
+from alkbayes.vocabulary import ALL, in_own_words, label_of, slug_of, split_key
 
 type Document = FitDocument
 """Contents of `run.json`, printed by `fit --json`."""
@@ -126,6 +126,9 @@ def cohorts_vary(document: Document) -> bool:
 
 def heterogeneity_rows(document: Document) -> ReaderTable:
     """Return the heterogeneity parameters with their meanings."""
+    labels = dict.fromkeys(row["group"] for row in document["pooled"])
+    labels |= dict.fromkeys([unit] if (unit := document["heterogeneity_unit"]) else [])
+    headings = {label: declared_in(document).heading(label) for label in labels}
     rows = []
     for row in document["heterogeneity"]:
         name = row["parameter"]
@@ -137,7 +140,7 @@ def heterogeneity_rows(document: Document) -> ReaderTable:
             interval = percent_interval(row["low"], row["high"], digits)
             rows.append((name, f"{percent(row['median'], digits)} %", f"{interval} %", meaning))
         else:
-            rows.append((name, *size(row), meaning))
+            rows.append((in_own_words(name, headings), *size(row), meaning))
     return ReaderTable(
         "Heterogeneity",
         ("", "median", f"{level_text(document['interval_prob'])} interval", "what it is"),

@@ -36,6 +36,14 @@ def rates_at_parts(rows: Sequence[RateAtRow], document: Document) -> tuple[Part,
         words=tuple(range(1, len(others) + 1)),
         notes=tuple(notes),
     )
-    averaged = list(dict.fromkeys(row["over"] for row in rows))
-    over = averaged[0] if len(averaged) == 1 else f"each level's {outcome.units}"
-    return table, Sentence(f"Averaged over {over}, with these values in place of their own.")
+    patients = list(dict.fromkeys(row["over"] for row in rows))
+    over = patients[0] if len(patients) == 1 else f"each level's own {outcome.units}"
+    averaged = rows[0]["averaged"]
+    return (
+        (table, Sentence(f"Each rate is an average over {with_their_own(over, averaged)}.")) if averaged else (table,)
+    )
+
+
+def with_their_own(over: str, averaged: str) -> str:
+    """Return whose average a rate at a value of one column is: patients with their own values of the others."""
+    return f"{over}, with their own {averaged}"

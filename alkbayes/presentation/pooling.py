@@ -1,12 +1,15 @@
 """Classical pooling for readers: methods side by side, and their disagreements."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from alkbayes.classical.pooling.disagreements import POINTS, WIDTH_RATIO
+from alkbayes.classical.pooling.tables import PooledGroup
 from alkbayes.evidence.declared import NOTHING, Declared
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.names import level_name
+from alkbayes.text.notes import shared_notes
 from alkbayes.text.wording import counted, level_text, percent, percent_interval, signed, variance
 from alkbayes.vocabulary import ALL
 
@@ -19,28 +22,60 @@ def number_headings(prob: float) -> tuple[str, ...]:
     return "rate, %", f"{level_text(prob)} CI", "prediction", "tau²", "I², %"
 
 
-def note_marks(rows: Sequence[Row]) -> dict[str, str]:
-    """Return the mark of each note on some rows, such as "[1]"."""
-    notes = dict.fromkeys(row["note"] for row in rows if row["note"])
-    return {note: f"[{place}]" for place, note in enumerate(notes, 1)}
+@dataclass(frozen=True, slots=True)
+class Footnotes:
+    """Notes on the rows of a pooled table.
+
+    Attributes
+    ----------
+    marks
+        Mark of each row, such as "[1]", or empty.
+    notes
+        Note by mark. Rows whose notes differ in the result to use instead alone share one, which names their groups.
+    """
+
+    marks: tuple[str, ...]
+    notes: Mapping[str, str]
 
 
-def pool_rows(
-    rows: Sequence[Row], marks: Mapping[str, str], declared: Declared = NOTHING, *, prob: float
-) -> ReaderTable:
-    """Return each method's result for each group, with the mark of its note if notes are marked.
+def footnotes_of(groups: Sequence[PooledGroup], declared: Declared = NOTHING) -> Footnotes:
+    """Return the notes on pooled groups, each once."""
+    alike: dict[tuple[tuple[str, str], ...], list[PooledGroup]] = {}
+    for group in groups:
+        alike.setdefault(_subjects(group), []).append(group)
+    marks = {subjects: f"[{place}]" for place, subjects in enumerate(filter(None, alike), 1)}
+    notes = {}
+    for subjects, mark in marks.items():
+        shared = shared_notes((_stratum(each.place, declared), each.pooled.notes) for each in alike[subjects])
+        notes[mark] = " ".join(note.worded() for note in shared)
+    return Footnotes(tuple(marks.get(_subjects(group), "") for group in groups), notes)
 
-    `prob` is the probability of the intervals.
+
+def _subjects(group: PooledGroup) -> tuple[tuple[str, str], ...]:
+    """Return the notes on a row without the results that they send a reader to."""
+    return tuple((note.text, note.instead.source if note.instead else "") for note in group.pooled.notes)
+
+
+def _stratum(row: Row, declared: Declared) -> str:
+    """Return the name of a group among others, such as "drug x"."""
+    return level_name(row) if row["group"] == ALL else f"{declared.name(row['group'])} {level_name(row)}"
+
+
+def pool_rows(rows: Sequence[Row], marks: Sequence[str], declared: Declared = NOTHING, *, prob: float) -> ReaderTable:
+    """Return each method's result for each group, with the mark of its note, if any has one.
+
+    `marks` are those of :class:`Footnotes`, `prob` is the probability of the intervals.
     """
     cells: list[tuple[str, ...]] = []
     titled = None
-    for row in rows:
+    noted = any(marks)
+    for row, mark in zip(rows, marks, strict=True):
         if (row["group"], row["level"]) != titled:
             titled = row["group"], row["level"]
             counts = f"{row['responders']:,}/{row['patients']:,}"
             cells.append((f"{_name(row, declared)}: {counted(row['k'], 'cohort')}, {counts}",))
-        cells.append((f" {row['method']}", *numbers(row), *([marks.get(row["note"], "")] if marks else [])))
-    headings = ("method", *number_headings(prob), *(["note"] if marks else []))
+        cells.append((f" {row['method']}", *numbers(row), *([mark] if noted else [])))
+    headings = ("method", *number_headings(prob), *(["note"] if noted else []))
     return ReaderTable("Pooled by classical methods", headings, tuple(cells))
 
 

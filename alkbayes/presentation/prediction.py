@@ -91,7 +91,7 @@ def exceeding_rows(found: Prediction) -> ReaderTable:
     cells = {(row["above"], row["n"]): percent(row["probability"], places) for row in rows}
     return ReaderTable(
         title=f"Probability of {with_article(found.cohort.outcome.rate)} above a limit, %",
-        headings=("", "true rate", *(f"observed\nn = {n:,}" for n in sizes)),
+        headings=("", "true rate", *(f"observed,\nn = {n:,}" for n in sizes)),
         rows=tuple(
             (f"above {100 * limit:g} %", *(cells[limit, n] for n in (None, *sizes)))
             for limit in dict.fromkeys(row["above"] for row in rows)

@@ -23,7 +23,7 @@ from alkbayes.reporting.sections.results import figure_of, results_section
 from alkbayes.reporting.sections.sensitivity import sensitivity_section
 from alkbayes.reporting.sections.sources import KEYS, bundled_sources, cited
 from alkbayes.runs.run import read_run_at
-from alkbayes.text.wording import new_cohort
+from alkbayes.text.wording import ended, new_cohort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ def report_of(
     named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
     used = cited(named, known | dict(sources or {}))
     asked = ASKED.format(new=new_cohort(unit_of(document)), o=tables.outcome)
-    question = (text(f"{document['question']}."), text(asked))
+    question = (text(ended(document["question"])), text(asked))
     return Report(
         title=f"{outcome_of(document).title}{OF_DRUGS if evidence.bundled else ''}, pooled",
         subtitle=document["question"],

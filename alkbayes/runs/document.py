@@ -369,10 +369,16 @@ class RateAtRow(ErrorsRow):
 
     at: Annotated[dict[str, str], Field(description="the values, by column of the table")]
     over: Annotated[str, Field(description="the patients averaged over")]
+    averaged: Annotated[
+        str, Field(description="the model's other columns, which keep these patients' values; empty if there is none")
+    ]
     predicted: Annotated[
         float, Field(ge=0, le=1, description="share of these patients with a combination that no cohort has")
     ]
-    extrapolated: Annotated[bool, Field(description="true if a number lies beyond those of the cohorts")]
+    extrapolated: Annotated[
+        bool,
+        Field(description="true if a number lies beyond those of the cohorts, of the levels that it interacts with"),
+    ]
     estimand: Literal["typical", "mean", "next_cohort"]
     mean: Proportion
     median: Proportion

@@ -219,8 +219,13 @@ def read_run_at(folder: Path, prob: float | None) -> "tuple[RunDocument, Results
         return document, None
     from alkbayes.estimates.results import results_of
 
-    results = results_of(read_fit(folder, prob=prob))
-    return cast("RunDocument", {**document, **{name: results.document[name] for name in AT_LEVEL}}), results
+    results = results_of(read_fit(folder, document, prob=prob))
+    return at_level(document, results), results
+
+
+def at_level(document: "RunDocument", results: "Results") -> "RunDocument":
+    """Return a run's document with the parts `AT_LEVEL` from results of another probability of the intervals."""
+    return cast("RunDocument", {**document, **{name: results.document[name] for name in AT_LEVEL}})
 
 
 def _command(document: object) -> str:

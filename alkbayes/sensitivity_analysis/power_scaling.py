@@ -141,7 +141,7 @@ def power_scaling(fit: "Fit") -> PowerScaling:
     stored = fit.tree["log_prior"].to_dataset()
     names = prior_names(design)
     # Standardised effects are intermediate quantities: standard normal whatever the file says.
-    priors = stored[[name for name in stored.data_vars if name in names]].rename(names)
+    priors = stored[[name for name in stored.data_vars if name in names]]
     if unsupported(design):
         kind, likelihood = CONDITIONAL, fit.tree["log_likelihood"].to_dataset()
     else:
@@ -154,7 +154,7 @@ def power_scaling(fit: "Fit") -> PowerScaling:
     threshold = max(THRESHOLD, *noise)
     sensitivities = []
     for number, row in zip(numbers, table.to_dict(orient="records"), strict=True):
-        by_prior = {str(name): float(row[str(name)]) for name in priors.data_vars}
+        by_prior = {names[str(name)]: float(row[str(name)]) for name in priors.data_vars}
         diagnosis = Diagnosis(row["diagnosis"])
         responsible: tuple[str, ...] = ()
         if diagnosis is not Diagnosis.NONE:
@@ -230,13 +230,12 @@ def prior_names(design: Design) -> dict[str, str]:
         if block.sd_prior is None:
             names[block.free] = block.label
         else:
-            names[f"sd_{block.slug}"] = f"sd_{block.slug}"
+            names[f"sd_{block.slug}"] = design.in_words(f"sd_{block.slug}")
     if design.rho_prior is not None:
         names["rho"] = "rho"
-    names |= {f"tau_{term.slug}": f"tau_{term.slug}" for term in design.heterogeneity}
-    return names | {
-        f"spread_{term.slug}": f"spread_{term.slug}" for term in design.heterogeneity if term.by is not None
-    }
+    taus = [f"tau_{term.slug}" for term in design.heterogeneity]
+    spreads = [f"spread_{term.slug}" for term in design.heterogeneity if term.by is not None]
+    return names | {name: design.in_words(name) for name in (*taus, *spreads)}
 
 
 def _posterior(columns: Sequence[Array], shape: tuple[int, int]) -> xr.Dataset:

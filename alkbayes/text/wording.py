@@ -111,6 +111,12 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[:1] in vowels else 'a'} {noun}"
 
 
+def ended(text: str) -> str:
+    """Return a text of another's with a full stop, unless it has an end of its own."""
+    found = text.rstrip()
+    return found if found.rstrip("\"'”’»)]").endswith((".", "?", "!", "…")) else f"{found}."
+
+
 def sentence(clause: str) -> str:
     """Return a clause as a sentence; empty if it is."""
     return f"{capitalised(clause)}." if clause else ""

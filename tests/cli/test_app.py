@@ -243,6 +243,12 @@ def in_terminal(*arguments: str, columns: int, **environment: str) -> str:
     return shown.decode()
 
 
+def test_progress_is_for_a_terminal_and_not_for_the_cell_of_a_notebook() -> None:
+    table = ("evidence",)
+    assert "reading …" in in_terminal(*table, columns=80, NO_COLOR="1")
+    assert "reading …" not in in_terminal(*table, columns=80, NO_COLOR="1", JPY_PARENT_PID="1")
+
+
 STYLED = re.compile(r"\x1b\[[0-9;]*m")
 
 

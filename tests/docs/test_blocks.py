@@ -5,7 +5,6 @@ words are held exactly, and numbers within the Monte Carlo error that their deci
 """
 
 import importlib.util
-import os
 import re
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +20,8 @@ OF_CHAINS = {"runs/nuts"}
 ERRORS = 17
 """Units of the last digit that two draws of a number may lie apart: a digit is printed where its Monte Carlo error is
 below 2.9 units of it (docs/how-to/diagnose.md), two numbers differ by less than 4 sqrt(2) of these, both rounded."""
-PAGES = pytest.mark.skipif(not os.environ.get("ALKBAYES_PAGES"), reason="minutes of fits: ALKBAYES_PAGES=1 runs them")
-"""Of commands that draw; `make blocks` writes their pages anew."""
 SLOW = {"fit", "diagnose", "predictive", "outliers", "compare", "sensitivity", "predict", "sequence", "intracranial"}
+"""Commands that draw; `make blocks` writes their pages anew."""
 
 
 def script() -> ModuleType:
@@ -42,10 +40,7 @@ BLOCKS = [block for page in DOCS.PAGES for block in DOCS.blocks(page)]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the commands are run; the runs that pages name are made there once."""
-    place = tmp_path_factory.mktemp("pages")
-    for page in DOCS.PAGES:
-        DOCS.write_files(page, place)
-    return place
+    return tmp_path_factory.mktemp("pages")
 
 
 def test_there_are_blocks_of_most_commands() -> None:
@@ -62,16 +57,12 @@ def test_there_are_blocks_of_most_commands() -> None:
 
 @pytest.mark.parametrize(
     "block",
-    [
-        pytest.param(block, marks=[pytest.mark.slow, PAGES] * (block.words[0] in SLOW), id=block.name)
-        for block in BLOCKS
-    ],
+    [pytest.param(block, marks=[pytest.mark.slow] * (block.words[0] in SLOW), id=block.name) for block in BLOCKS],
 )
 def test_a_page_shows_what_its_command_prints(block: object, folder: Path) -> None:
     agree(block, DOCS.printed(block, folder))  # type: ignore[attr-defined]
 
 
-@PAGES
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", DOCS.PARTS)
 def test_a_page_shows_parts_of_what_its_command_prints(stem: str, folder: Path) -> None:

@@ -118,6 +118,30 @@ def test_a_data_frame() -> None:
         read_evidence(frame.assign(event=[3, 40]))
 
 
+def test_an_index_of_texts_names_the_cohorts_if_nothing_else_does() -> None:
+    bare = pd.DataFrame({"event": [3, 4], "n": [10, 12]}, index=["A", "B"])
+    evidence = read_evidence(bare)
+    assert evidence.frame["cohort_id"].tolist() == ["A", "B"]
+    assert "The index of the data frame names the cohorts." in evidence.notes
+    assert read_evidence(bare.reset_index(drop=True)).notes == read_evidence(bare.set_index(pd.Index([4, 2]))).notes
+
+
+@pytest.mark.parametrize(
+    ("frame", "columns", "why"),
+    [
+        ({"study": ["x", "y"]}, {}, 'the column "study" names the cohorts'),
+        ({"paper": ["x", "y"]}, {"cohort_id": "paper"}, "a column names the cohorts"),
+        ({}, {}, "some of its labels stand twice"),
+        ({}, {}, "not each of its labels is a text"),
+    ],
+)
+def test_an_index_that_is_ignored_is_said_to_be(frame: dict[str, list[str]], columns: dict[str, str], why: str) -> None:
+    index = {"some": ["A", "A"], "not": [1.5, 2.5]}.get(why.split(maxsplit=1)[0], ["A", "B"])
+    evidence = read_evidence(pd.DataFrame({"event": [3, 4], "n": [10, 12], **frame}, index=index), columns=columns)
+    assert f"The index of the data frame is ignored: {why}." in evidence.notes
+    assert "A" not in evidence.frame["cohort_id"].tolist()
+
+
 def test_a_comma_in_text_or_in_thousands_is_no_decimal_point(tmp_path: Path) -> None:
     content = b"cohort_id;responders;n;where;income\na;1;2;Rome, Italy;1,500\nb;1;2;Paris;2,250\n"
     assert read(tmp_path, content).frame[["where", "income"]].to_numpy().tolist() == [

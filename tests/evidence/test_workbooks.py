@@ -12,6 +12,7 @@ import xlsxwriter
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import read_evidence
 
+STRANGERS = Path(__file__).parents[1] / "fixtures" / "strangers"
 HEADER = ["cohort_id", "trial", "responders", "n"]
 TABLE = [HEADER, ["a", "A", 1, 5], ["b", "B", 2, 6]]
 
@@ -165,3 +166,24 @@ def test_counts_that_are_merged_are_refused(made: Callable[..., Path]) -> None:
 
     with pytest.raises(EvidenceError, match="column n: found cells that are merged over the rows 2 to 3; allowed"):
         read_evidence(made(fill))
+
+
+@pytest.mark.parametrize(
+    ("place", "byte", "reason"),
+    [
+        (1424, 190, "range start index 48675 out of range"),  # a panic of calamine 0.37
+        (1663, 255, "it states impossible lengths"),  # asks for 258 GB, which aborts the process
+    ],
+)
+def test_a_damaged_xls_is_refused_and_ends_no_process(
+    tmp_path: Path, place: int, byte: int, reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray((STRANGERS / "nielweise.xls").read_bytes())
+    content[place] = byte
+    path = tmp_path / "damaged.xls"
+    path.write_bytes(content)
+    with pytest.raises(EvidenceError, match="looks like a workbook but cannot be read as one") as caught:
+        read_evidence(path)
+    assert reason in str(caught.value)
+    assert caught.value.exit_code == 3
+    assert capfd.readouterr().err == ""

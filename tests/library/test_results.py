@@ -262,7 +262,7 @@ def test_text_of_a_table_is_escaped() -> None:
 def test_wrong_settings(table: pd.DataFrame, fit: Fit) -> None:
     with pytest.raises(UsageError, match=r"engine: found 'hmc'; allowed: nuts, quadrature\."):
         ab.fit(table, MODEL, engine="hmc")
-    with pytest.raises(UsageError, match="method: found 'dl'; allowed: "):
+    with pytest.raises(UsageError, match='method: found "dl"; allowed: '):
         ab.pool(table, methods=["dl"], **NAMES)
     with pytest.raises(UsageError, match="alternatives: found 'x'; allowed: "):
         ab.sensitivity(fit, alternatives=["x"])

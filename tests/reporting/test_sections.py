@@ -5,8 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from alkbayes.plots.page.style import NO_CAPTION
 from alkbayes.plots.source import RunTables
 from alkbayes.reporting.blocks import (
     Block,
@@ -22,6 +24,7 @@ from alkbayes.reporting.blocks import (
     Table,
     attempted,
 )
+from alkbayes.reporting.sections.evidence import evidence_section
 from alkbayes.reporting.sections.sensitivity import sensitivity_section
 from alkbayes.runs.analyses import keep_analysis
 from alkbayes.runs.run import read_run
@@ -53,6 +56,16 @@ def said(section: Section) -> str:
 def table(section: Section, title: str) -> dict[str, tuple[str, ...]]:
     (found,) = [block for block in blocks(section) if isinstance(block, Table) and block.table.title == title]
     return {row[0].strip(): row[1:] for row in found.table.rows}
+
+
+def test_every_step_of_the_cohorts_has_its_number(run: SimpleNamespace) -> None:
+    part = run.fit.evidence.part(np.arange(10))
+    section = evidence_section(part, {}, NO_CAPTION, left_out=("53 cohorts are left out.",))
+    (flow,) = [block for block in section.blocks if isinstance(block, Flow)]
+    first, second, *_ = flow.steps
+    assert first == ("With the outcome: 63 cohorts of 42 trials, 5,645 patients", ())
+    assert second[0].startswith("In the analysis: 10 cohorts of ")
+    assert second[1] == ("53 cohorts are left out.",)
 
 
 def test_the_evidence_says_what_is_in_it_and_what_is_not(report: Report, run: SimpleNamespace) -> None:

@@ -9,6 +9,21 @@ from alkbayes.text import wording
 RATE = {"median": 0.61234, "low": 0.5651, "high": 0.65449}
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Pooled rate", "Pooled rate."),
+        ("Does it differ?", "Does it differ?"),
+        ("Rates differ. ", "Rates differ."),
+        ('He asked "why?"', 'He asked "why?"'),
+        ("Rates (of all)", "Rates (of all)."),
+        ("and so on …", "and so on …"),
+    ],
+)
+def test_a_text_of_the_user_ends_once(text: str, said: str) -> None:
+    assert wording.ended(text) == said
+
+
 def test_rates_are_percent_with_the_decimals_that_their_errors_support() -> None:
     assert wording.rate(RATE) == ("61.2", "56.5–65.4")
     # An error of half a point leaves whole percents; of the median alone it leaves the limits their decimal.

@@ -72,7 +72,8 @@ def moderator_curves(
         raise FigureError("A bubble plot is over a number, and each of these moderators is a factor.")
     curves = []
     for number in numbers:
-        factor = _crossed_with(found, number)
+        crossed = found.factors_of(number.column)
+        factor = found.moderators[crossed[0]] if crossed else None
         cohorts = _cohorts(evidence, found, number, factor)
         ends = cohorts.groupby("level")["value"].agg(["min", "max"])
         values = np.union1d(np.linspace(number.low, number.high, POINTS), ends.to_numpy())
@@ -95,16 +96,6 @@ def moderator_curves(
             )
         )
     return curves
-
-
-def _crossed_with(found: Moderators, number: Moderator) -> Moderator | None:
-    """Return the first factor that a number interacts with."""
-    for term in found.terms:
-        if number in term.parts:
-            for part in term.parts:
-                if part.levels:
-                    return part
-    return None
 
 
 def _cohorts(evidence: "Evidence", found: Moderators, number: Moderator, factor: Moderator | None) -> pd.DataFrame:

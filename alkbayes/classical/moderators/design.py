@@ -155,6 +155,11 @@ class Moderators:
         """The moderators by column."""
         return {part.column: part for term in self.terms for part in term.parts}
 
+    def factors_of(self, number: str) -> tuple[str, ...]:
+        """Return the factors that a numeric column interacts with."""
+        crossed = [part for term in self.terms for part in term.parts if number in {each.column for each in term.parts}]
+        return tuple(dict.fromkeys(part.column for part in crossed if part.levels))
+
     def rows(self, values: Mapping[str, npt.NDArray[np.str_]]) -> Floats:
         """Return the columns of all terms, estimable or not, at values by column, shape (row,): (row, all)."""
         return _rows(self.terms, values)

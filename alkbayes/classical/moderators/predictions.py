@@ -31,6 +31,27 @@ type Linear = Callable[[Floats], tuple[float, float, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """A number asked for that lies beyond those of the cohorts.
+
+    Attributes
+    ----------
+    column, value
+        The number.
+    within
+        Levels that it interacts with, by column, of the cohorts that it is compared with; empty for all cohorts.
+    low, high
+        The smallest and the largest number of these cohorts.
+    """
+
+    column: str
+    value: str
+    within: Mapping[str, str]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """Values of moderators at which a rate is predicted.
 
@@ -41,12 +62,12 @@ class Point:
     row
         x0, shape (p,); None if the cohorts do not determine a rate there.
     outside
-        Columns with a number beyond those of the cohorts.
+        The numbers beyond those of the cohorts.
     """
 
     at: Mapping[str, str]
     row: Floats | None
-    outside: tuple[str, ...]
+    outside: tuple[Beyond, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +83,7 @@ class PredictedRate:
     prediction_low, prediction_high
         Prediction interval of the next cohort's rate, in [0, 1].
     extrapolated
-        True if a number lies beyond those of the cohorts.
+        True if a number lies beyond those of the cohorts, of a level that it interacts with if one is set.
     """
 
     at: Mapping[str, str]
@@ -167,14 +188,22 @@ def point_notes(found: Moderators, points: Sequence[Point]) -> list[str]:
     set_ = points[0].at
     if others := [column for column in found.columns if column not in set_]:
         notes.append(f"Rates at values are for the cohorts' own mix of {listed(others)}, weighted by size.")
-    for column, moderator in found.moderators.items():
-        beyond = list(dict.fromkeys(point.at[column] for point in points if column in point.outside))
-        if beyond:
-            observed = f"{moderator.low:.15g} to {moderator.high:.15g}"
-            notes.append(f"Extrapolation: {column} is {observed} in these cohorts, and not {_either(beyond)}.")
+    for column in found.moderators:
+        beyond = [each for point in points for each in point.outside if each.column == column]
+        # One sentence for each range: those of levels differ.
+        for first in {_range_of(each): each for each in reversed(beyond)}.values():
+            values = dict.fromkeys(each.value for each in beyond if _range_of(each) == _range_of(first))
+            levels = listed([f"{found.moderators[name].label} {level}" for name, level in first.within.items()])
+            cohorts = f"the cohorts with {levels}" if levels else "these cohorts"
+            observed = f"{first.low:.15g} to {first.high:.15g}" if first.low < first.high else f"{first.low:.15g}"
+            notes.append(f"Extrapolation: {column} is {observed} in {cohorts}, and not {_either([*values])}.")
     if any(point.row is None for point in points):
         notes.append("No rate where no cohort has a combination of levels whose interaction is in the model.")
     return notes
+
+
+def _range_of(beyond: Beyond) -> tuple[tuple[str, str], ...]:
+    return tuple(beyond.within.items())
 
 
 def _either(values: Sequence[str]) -> str:
@@ -199,12 +228,25 @@ def _point(found: Moderators, at: Mapping[str, str]) -> Point:
     k = len(found.cohorts)
     values = {column: np.full(k, at[column]) if column in at else cells for column, cells in found.values.items()}
     row = np.average(found.rows(values), axis=0, weights=found.n)
-    outside = tuple(
-        column
-        for column, value in at.items()
-        if not (moderator := found.moderators[column]).levels and not moderator.low <= float(value) <= moderator.high
-    )
+    outside = tuple(filter(None, (_beyond(found, column, at) for column in at)))
     return Point(at, row[found.estimable] if _determined(found, row) else None, outside)
+
+
+def _beyond(found: Moderators, column: str, at: Mapping[str, str]) -> Beyond | None:
+    """Return a point's number if it is beyond those of the cohorts with the point's levels that it interacts with."""
+    if found.moderators[column].levels:
+        return None
+    within = {other: at[other] for other in found.factors_of(column) if other in at}
+    cells = found.values
+    member = np.ones(len(found.cohorts), dtype=np.bool_)
+    for other, level in within.items():
+        member &= cells[other] == level
+    if not member.any():
+        # No cohort has the combination, which is said of the rate.
+        within, member = {}, ~member
+    numbers = cells[column][member].astype(np.float64)
+    low, high = float(numbers.min()), float(numbers.max())
+    return None if low <= float(at[column]) <= high else Beyond(column, at[column], within, low, high)
 
 
 def _determined(found: Moderators, row: Floats) -> bool:

@@ -8,6 +8,8 @@ from alkbayes.classical.inverse_variance.regression import Prediction, Test
 from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator
 from alkbayes.classical.proportions import IntervalMethod
 from alkbayes.classical.scales import Scale
+from alkbayes.errors import UsageError
+from alkbayes.text.names import quoted
 
 
 class PoolingMethod(StrEnum):
@@ -150,3 +152,16 @@ def scale_of(method: PoolingMethod) -> Scale:
     if method in CRUDE_INTERVALS or method is PoolingMethod.BETA_BINOMIAL_ML:
         return Scale.PROBABILITY
     return INVERSE_VARIANCE[method].scale if method in INVERSE_VARIANCE else Scale.LOGIT
+
+
+def method_named(name: str) -> PoolingMethod:
+    """Return the pooling method of that name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such method.
+    """
+    if name not in set(PoolingMethod):
+        raise UsageError(f"found {quoted(name)}; allowed: {', '.join(PoolingMethod)}.", parameter="method")
+    return PoolingMethod(name)

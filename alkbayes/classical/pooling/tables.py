@@ -166,8 +166,9 @@ def _parts(
     for group in groups:
         stated = frame[_stated(frame, group)]
         lacking = len(frame) - len(stated)
+        has, stands = ("has", "stands") if lacking == 1 else ("have", "stand")
         left_out = (
-            f"{lacking} of {len(frame)} cohorts have no {_name(group, frame)} and stand in none of its rows: "
+            f"{lacking} of {len(frame)} cohorts {has} no {_name(group, frame)} and {stands} in none of its rows: "
             f"{listed(frame['cohort_id'][~_stated(frame, group)].tolist())}."
             if lacking
             else ""

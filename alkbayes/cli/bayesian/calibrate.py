@@ -198,7 +198,7 @@ def _show(document: dict[str, Any], table: "Evidence | None", why: str) -> None:
     """Print the study, the verdict on the ranks, and the coverage."""
     from alkbayes.calibration.scenarios import SCENARIOS
     from alkbayes.evidence.table import BUNDLED_NAME
-    from alkbayes.presentation.calibration import coverage_rows, rank_rows
+    from alkbayes.presentation.calibration import coverage_rows, rank_rows, rank_verdict
     from alkbayes.text.names import shown
     from alkbayes.text.wording import counted
 
@@ -223,7 +223,7 @@ def _show(document: dict[str, Any], table: "Evidence | None", why: str) -> None:
     if summary["ranks"] is None:
         say(console, "The parameters are fixed: ranks say nothing, and coverage is the frequentist one.")
     else:
-        say(console, _verdict(summary["ranks"]))
+        say(console, rank_verdict(summary))
         print_table(console, rank_rows(summary["ranks"]), space=True)
     print_table(console, coverage_rows(summary["coverage"]), space=True)
     say(console, f"Written to {document['out']}")
@@ -239,15 +239,3 @@ def _cautions(summary: dict[str, Any]) -> Iterator[str]:
         yield f"{summary['short']:,} posteriors had fewer effective draws than are ranked: their ranks depend."
     for reason, count in summary["failed"].items():
         yield f"{count:,} posteriors could not be drawn and count nowhere: {reason}"
-
-
-def _verdict(ranks: dict[str, Any]) -> str:
-    """Return the verdict on all ranks in one sentence."""
-    quantities = ranks["quantities"]
-    outside = sum(not item["inside"] for item in quantities)
-    least = min(item["adjusted"] for item in quantities)
-    word = "calibrated: ranks are as uniform ones" if ranks["passed"] else "NOT CALIBRATED: ranks are not uniform"
-    return (
-        f"Ranks: {word} (least p {least:.3f}, adjusted for {len(quantities)} quantities; {outside} outside "
-        "their own 95 % envelope, by chance one in twenty)"
-    )

@@ -68,7 +68,10 @@ Threshold = Annotated[
 Robust = Annotated[
     float,
     typer.Option(
-        "--robust", metavar="WEIGHT", help="Weight of the vague component, Beta(1, 1), in the robust MAP prior."
+        "--robust-weight",
+        "--robust",
+        metavar="WEIGHT",
+        help="Weight of the vague component, Beta(1, 1), in the robust MAP prior.",
     ),
 ]
 Plot = Annotated[
@@ -82,7 +85,6 @@ Plot = Annotated[
 ]
 DEFAULT_THRESHOLD = 0.975
 DEFAULT_ROBUST = 0.2
-MOST_PATIENTS = 2_000
 MOST_SIZES = 6
 
 
@@ -112,8 +114,8 @@ def command(
     check_format(json_=json_, csv=csv)
     sizes, prob = _sizes(n), run_prob(level)
     limits = limits_of(above)
-    _check_design(null, threshold)
-    robust = _proportion("--robust", robust)
+    if threshold is not None and null is None:
+        raise UsageError("--threshold is of a design, which needs the rate to exceed. Give --null too.")
     asked = _levels(line, generation, at or [])
     if plot is not None:
         from alkbayes.plots.files import figure_format
@@ -185,30 +187,10 @@ def _show(run: Path, fit: "Fit", found: "Prediction", fault: str) -> None:
 
 def _sizes(n: list[int]) -> list[int]:
     """Return the planned sizes without duplicates."""
-    if wrong := [each for each in n if not 1 <= each <= MOST_PATIENTS]:
-        raise UsageError(f"--n: found {wrong[0]}; allowed: 1 to {MOST_PATIENTS:,}.")
     sizes = list(dict.fromkeys(n))
     if len(sizes) > MOST_SIZES:
         raise UsageError(f"--n: found {len(sizes)} sizes; at most {MOST_SIZES} are compared at once.")
     return sizes
-
-
-def _proportion(option: str, value: float, *, open_: bool = False) -> float:
-    """Return a proportion between 0 and 1, strictly if `open_`."""
-    if not (0 < value < 1 if open_ else 0 <= value <= 1):
-        allowed = "above 0 and below 1" if open_ else "from 0 to 1"
-        percent = f"; {value:g} % is {value / 100:g}" if 1 < value <= 100 else ""
-        raise UsageError(f"{option}: found {value:g}; a proportion {allowed} is needed{percent}.")
-    return value
-
-
-def _check_design(null: float | None, threshold: float | None) -> None:
-    if null is not None:
-        _proportion("--null", null, open_=True)
-    if threshold is not None:
-        _proportion("--threshold", threshold, open_=True)
-        if null is None:
-            raise UsageError("--threshold is of a design, which needs the rate to exceed. Give --null too.")
 
 
 def _levels(line: str | None, generation: str | None, at: list[str]) -> dict[str, str]:

@@ -31,7 +31,7 @@ def command(
 
     Example: alkbayes summary runs/line-generation-20261122-101500 --above 50
     """
-    from alkbayes.runs.run import read_run_at
+    from alkbayes.runs.run import read_run
 
     check_format(json_=json_, csv=csv)
     if plain and (json_ or csv or at):
@@ -39,8 +39,7 @@ def command(
     if csv and not at:
         raise UsageError("--csv prints the rates of --at, and there is none. The other tables are in the run's folder.")
     limits, values, prob = limits_of(above), values_at(at), run_prob(level)
-    document, _ = read_run_at(run, prob)
-    document = _with_more(document, run, limits, values)
+    document = _with_more(read_run(run), run, prob, limits, values)
     if csv:
         import pandas as pd
 
@@ -67,18 +66,26 @@ def command(
 
 
 def _with_more(
-    document: "RunDocument", run: Path, limits: list[float], values: dict[str, tuple[str, ...]]
+    document: "RunDocument",
+    run: Path,
+    prob: float | None,
+    limits: list[float],
+    values: dict[str, tuple[str, ...]],
 ) -> "RunDocument":
-    """Return a run's document with what its draws have to be read for: exceedance, and rates at values."""
-    if not (limits or values):
+    """Return a run's document with what its draws are read for: another level, exceedance, and rates at values."""
+    anew = prob not in {None, document["interval_prob"]}
+    if not (anew or limits or values):
         return document
     from alkbayes.estimates.exceedance import exceedance_table
     from alkbayes.estimates.moderators import rates_at
     from alkbayes.estimates.monte_carlo import error_columns_of
     from alkbayes.estimates.rates import posterior_of
-    from alkbayes.runs.run import read_fit
+    from alkbayes.estimates.results import results_of
+    from alkbayes.runs.run import at_level, read_fit
 
-    fit = read_fit(run, document, prob=document["interval_prob"])
+    fit = read_fit(run, document, prob=prob)
+    if anew:
+        document = at_level(document, results_of(fit))
     if limits:
         document = {**document, "exceedance": records(exceedance_table(fit, limits))}
     if values:

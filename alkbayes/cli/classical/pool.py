@@ -63,16 +63,18 @@ def command(
         raise UsageError("--all and --method exclude each other. Give --all for every method, or name those you want.")
     prob = interval_prob(level)
     with working("pooling"):
-        from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, pool_table
+        from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS
         from alkbayes.classical.moderators.clustering import methods_note
         from alkbayes.classical.pooling.disagreements import disagreements
+        from alkbayes.classical.pooling.tables import frame_of, pool_groups
         from alkbayes.evidence.table import trial_labels
 
         methods = ALL_METHODS if every else [method_named(name) for name in method] if method else DEFAULT_METHODS
         evidence = evidence_counted(data, outcome)
         columns = evidence.frame.columns.tolist()
         groups = [_columns(item, columns) for item in by] if by else None
-        pooled = pool_table(evidence, by=groups, methods=methods, prob=prob)
+        found = pool_groups(evidence, by=groups, methods=methods, prob=prob)
+        pooled = frame_of(found)
         apart = records(disagreements(pooled)) if every else None
         note = methods_note(methods, trial_labels(evidence.frame))
     if json_:
@@ -85,7 +87,7 @@ def command(
     else:
         from alkbayes.cli.classical.pool_sheet import Sheet, print_sheet, print_sheet_as_markdown
 
-        sheet = Sheet(records(pooled), apart, evidence=evidence, note=note, prob=prob)
+        sheet = Sheet(found, records(pooled), apart, evidence=evidence, note=note, prob=prob)
         (print_sheet_as_markdown if markdown else print_sheet)(sheet)
 
 

@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING, Any
 from alkbayes.cli.shared.common import console_for, headline
 from alkbayes.cli.shared.output import print_markdown, print_text, say
 from alkbayes.cli.shared.reader import print_parts, print_table
-from alkbayes.presentation.pooling import disagreement_parts, note_marks, number_headings, numbers, pair, pool_rows
+from alkbayes.presentation.pooling import (
+    Footnotes,
+    disagreement_parts,
+    footnotes_of,
+    number_headings,
+    numbers,
+    pair,
+    pool_rows,
+)
 from alkbayes.presentation.tables import ReaderTable, Sentence, Title
 
 if TYPE_CHECKING:
+    from alkbayes.classical.pooling.tables import PooledGroup
     from alkbayes.evidence.table import Evidence
 
 LABELS = ("group", "level", "k", "responders", "patients")
@@ -19,11 +28,12 @@ LABELS = ("group", "level", "k", "responders", "patients")
 class Sheet:
     """Contents of the printed sheet.
 
-    `rows` and `disagreements` are records of the functions of that name (`pool_table`, `disagreements`), the latter
-    None if not requested; `note` lists methods that treat cohorts of one trial as independent, or is empty;
+    `groups` are those of `pool_groups`, `rows` the same as records, and `disagreements` records of the function of that
+    name, None if not requested; `note` lists methods that treat cohorts of one trial as independent, or is empty;
     `prob` is the probability of the intervals.
     """
 
+    groups: "list[PooledGroup]"
     rows: list[dict[str, Any]]
     disagreements: list[dict[str, Any]] | None
     evidence: "Evidence"
@@ -31,17 +41,17 @@ class Sheet:
     prob: float
 
     @property
-    def marks(self) -> dict[str, str]:
-        """Mark of each note."""
-        return note_marks(self.rows)
+    def footnotes(self) -> Footnotes:
+        """Notes on the rows."""
+        return footnotes_of(self.groups, self.evidence.outcome.declared)
 
 
 def print_sheet(sheet: Sheet) -> None:
     """Print a sheet in the terminal: source, table, each note once, and disagreements."""
     console = console_for(sheet.evidence)
-    marks = sheet.marks
-    print_table(console, pool_rows(sheet.rows, marks, sheet.evidence.outcome.declared, prob=sheet.prob))
-    for note, mark in marks.items():
+    found = sheet.footnotes
+    print_table(console, pool_rows(sheet.rows, found.marks, sheet.evidence.outcome.declared, prob=sheet.prob))
+    for mark, note in found.notes.items():
         say(console, f"{mark} {note}")
     if sheet.note:
         say(console, sheet.note)
@@ -54,15 +64,15 @@ def print_sheet_as_markdown(sheet: Sheet) -> None:
     for line in headline(sheet.evidence):
         print_text(line)
     print_text("")
-    marks, outcome = sheet.marks, sheet.evidence.outcome
+    found, outcome = sheet.footnotes, sheet.evidence.outcome
     print_markdown(
         ("group", "level", "cohorts", outcome.events, outcome.units, "method", *number_headings(sheet.prob), "note"),
         [
-            (*(row[name] for name in LABELS), row["method"], *numbers(row), marks.get(row["note"], ""))
-            for row in sheet.rows
+            (*(row[name] for name in LABELS), row["method"], *numbers(row), mark)
+            for row, mark in zip(sheet.rows, found.marks, strict=True)
         ],
     )
-    for note, mark in marks.items():
+    for mark, note in found.notes.items():
         print_text(f"\n{mark} {note}")
     if sheet.note:
         print_text(f"\n{sheet.note}")

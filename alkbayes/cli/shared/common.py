@@ -33,18 +33,10 @@ DEFAULT_METHOD = "reml-logit-hk-adhoc"
 
 
 def method_named(name: str) -> "PoolingMethod":
-    """Return the pooling method of that name.
+    """Return the pooling method of `--method`; imported where it is needed, as it takes a while."""
+    from alkbayes.classical.pooling import methods
 
-    Raises
-    ------
-    UsageError
-        If there is no such method.
-    """
-    from alkbayes.classical import PoolingMethod
-
-    if name not in set(PoolingMethod):
-        raise UsageError(f"There is no pooling method {name!r}. --method may be: {', '.join(PoolingMethod)}.")
-    return PoolingMethod(name)
+    return methods.method_named(name)
 
 
 def evidence_counted(data: "TableSource | None", outcome: str | None) -> "Evidence":

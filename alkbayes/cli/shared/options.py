@@ -1,6 +1,7 @@
 """Options common to several commands."""
 
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -12,7 +13,7 @@ import typer
 from alkbayes.cli.shared import completion as completing
 from alkbayes.errors import UsageError
 from alkbayes.evidence.sources import ALL_COHORTS, CONDITION, EXAMPLE, Selection, TableSource, parse_columns
-from alkbayes.vocabulary import INTERVAL_PROB, LARGEST_LEVEL, LEAST_LEVEL
+from alkbayes.vocabulary import INTERVAL_PROB, checked_level
 
 PIPED = Path("-")
 
@@ -180,41 +181,42 @@ At = Annotated[
     typer.Option(
         "--at",
         metavar="COLUMN=VALUE,...",
-        help='Rates at values of moderators: "age=50,60,70"; "age=60,line=naive". Repeatable; combinations of all.',
+        help='Rates at values of moderators: "age=50,60,70"; "age=60,line=naive". Repeatable; combinations of all. '
+        "A value with a comma stands in double quotes, as in CSV: 'setting=\"ward, surgical\",clinic'.",
         show_default=False,
     ),
 ]
+IN_QUOTES = r'"((?:[^"]|"")*)"'
+VALUE_AT = re.compile(rf'\s*(?:(?:{IN_QUOTES}|([^",=][^,=]*?))\s*=)?\s*(?:{IN_QUOTES}|([^,]*?))\s*(?:,|\Z)')
+"""Column, in quotes or not, and value, in quotes or not."""
 
 
 def values_at(at: list[str] | None) -> dict[str, tuple[str, ...]]:
     """Return the values of `--at` by column, each once; a part without = is one more value of the column before."""
     found: dict[str, dict[str, None]] = {}
     for text in at or ():
-        column = ""
-        for part in text.split(","):
-            name, joint, value = part.partition("=")
-            column, value = (name.strip(), value.strip()) if joint else (column, part.strip())
-            if not column or not value:
+        column, where = "", 0
+        while where <= len(text):
+            part = VALUE_AT.match(text, where)
+            quoted_name, name, quoted_value, value = part.groups() if part else (None,) * 4
+            column = _unquoted(quoted_name) or name or column
+            given = _unquoted(quoted_value) or value
+            if part is None or not column or not given:
                 raise UsageError(
                     f"found {text!r}; allowed: COLUMN=VALUE, as in age=50,60 or age=60,line=naive.", parameter="at"
                 )
-            found.setdefault(column, {})[value] = None
+            found.setdefault(column, {})[given] = None
+            where = part.end() if part[0].endswith(",") else len(text) + 1
     return {column: tuple(values) for column, values in found.items()}
+
+
+def _unquoted(text: str | None) -> str:
+    return (text or "").replace('""', '"')
 
 
 def interval_prob(level: float | None) -> float:
     """Return the probability of intervals that `--level` asks for, as a proportion; the default without it."""
-    if level is None:
-        return INTERVAL_PROB
-    # Rounded, as 99.9 / 100 is not the number nearest to 0.999.
-    prob = level if level < 1 else round(level / 100, 12)
-    if not LEAST_LEVEL <= prob <= LARGEST_LEVEL:
-        raise UsageError(
-            f"found {level:g}; allowed: a proportion from {LEAST_LEVEL:g} to {LARGEST_LEVEL:g}, such as 0.9, or a "
-            f"percentage from {100 * LEAST_LEVEL:g} to {100 * LARGEST_LEVEL:g}, such as 90.",
-            parameter="level",
-        )
-    return prob
+    return INTERVAL_PROB if level is None else checked_level(level, percent=True)
 
 
 def run_prob(level: float | None) -> float | None:

@@ -135,9 +135,16 @@ def message_console() -> "Console":
     return _console(stderr=True)
 
 
+KERNEL = "JPY_PARENT_PID"
+"""Variable that Jupyter sets for a notebook's kernel, and so for what its cells run."""
+
+
 def shows_progress(console: "Console") -> bool:
-    """Return whether to show progress on a console: on a terminal, unless suppressed."""
-    return console.is_terminal and not QUIET.get()
+    """Return whether to show progress on a console: on a terminal, unless suppressed.
+
+    A notebook gives `!alkbayes` a terminal, but keeps all that was written to it with the cell.
+    """
+    return console.is_terminal and KERNEL not in os.environ and not QUIET.get()
 
 
 def no_color() -> bool:

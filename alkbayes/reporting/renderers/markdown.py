@@ -97,13 +97,14 @@ def _table(block: Table, _figures: str) -> Iterator[str]:
     table = block.table
     if table.title:
         yield f"**{escaped(table.title)}**"
-    width = len(table.headings)
+    width, columns = len(table.headings), enumerate(table.headings)
     rows = [
         [f"**{escaped(row[0])}**", *[""] * (width - 1)] if len(row) == 1 else [_cell(cell) for cell in row]
         for row in table.rows
     ]
     numbers = [place > 0 and place not in table.words for place in range(width)]
-    yield _grid([_title(heading) for heading in table.headings], rows, numbers)
+    titles = [_title(heading, [row[place] for row in table.rows if len(row) > 1]) for place, heading in columns]
+    yield _grid(titles, rows, numbers)
     if block.notes:
         yield " ".join(escaped(note) for note in block.notes)
 
@@ -170,9 +171,11 @@ def _piece(piece: str | Link | Verbatim) -> str:
     return f"{' ' if piece[:1].isspace() else ''}{core}{' ' if core and piece[-1:].isspace() else ''}"
 
 
-def _title(text: str) -> str:
-    """Return a column heading on one line: no break after a hyphen, a second line in brackets."""
-    return _cell(text.replace("-\n", "-").replace(",\n", "\n"))
+def _title(text: str, cells: Sequence[str]) -> str:
+    """Return a column heading on one line; its second line names what the column's cells have in brackets, if any."""
+    if re.search(r"[^,-]\n", text) and any("\n" in cell for cell in cells):
+        return _cell(text)
+    return escaped(" ".join(text.replace("-\n", "-").split("\n")))
 
 
 def _cell(text: str) -> str:

@@ -49,7 +49,7 @@ def classical_section(tables: "RunTables") -> Section:
         Fold(
             f"All {len(rows)} methods in numbers",
             (
-                *blocks_of((pool_rows(rows, {}, tables.outcome.declared, prob=prob),)),
+                *blocks_of((pool_rows(rows, ("",) * len(rows), tables.outcome.declared, prob=prob),)),
                 Bullets(tuple((f"{', '.join(methods)}: {note}",) for note, methods in _notes(rows).items())),
             ),
         ),

@@ -122,7 +122,8 @@ def _counted_by(evidence: Evidence) -> list[str]:
 def _steps(evidence: Evidence, left_out: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the boxes of the cohort flow chart, each with the exclusions on the way to it."""
     if left_out:
-        yield "Cohorts of the file", ()
+        whole = evidence.part_of or evidence
+        yield f"With the outcome: {_total(whole)}", ()
     yield f"In the analysis: {_total(evidence)}", left_out
     units_of = evidence.outcome.units_of
     if "line" in evidence.frame:

@@ -66,6 +66,7 @@ def model_section(fit: "Fit") -> Section:
 
 def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
     """Return name, prior, meaning and reason for each parameter with a prior of a model laid over a table."""
+    words = design.in_words
     start = "every fixed effect at its reference, every other at its average"
     if spec.numbers:
         start = "every fixed effect at its reference, every number at its centre, every other effect at its average"
@@ -75,11 +76,11 @@ def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
         title = design.declared.heading(block.label)
         if block.sd_prior is None:
             rows.append(
-                (f"beta_{block.slug}", prior_text(block.prior), _coefficients(block, title), why[block.columns])
+                (words(f"beta_{block.slug}"), prior_text(block.prior), _coefficients(block, title), why[block.columns])
             )
         else:
             what = f"SD between the levels of {title}, which are exchangeable"
-            rows.append((f"sd_{block.slug}", prior_text(block.sd_prior), what, why[block.columns]))
+            rows.append((words(f"sd_{block.slug}"), prior_text(block.sd_prior), what, why[block.columns]))
     if isinstance(spec.likelihood, BetaBinomial):
         what = f"intraclass correlation of the {spec.outcome.units} of a cohort"
         rows.append(("rho", prior_text(spec.likelihood.rho_prior), what, spec.likelihood.why))
@@ -91,20 +92,23 @@ def prior_rows(spec: Spec, design: Design) -> list[tuple[str, str, str, str]]:
         units = joined([several(design.declared.name(label)) for label in term.merged or (term.label,)])
         what = f"heterogeneity between {units}{' together' if term.merged else ''} ({kind}): its "
         what += "scale" if isinstance(unit, StudentT) else "SD"
-        reason = "; ".join(f"tau_{slug_of(label)}: {reasons[label]}" for label in term.merged) or reasons[term.label]
+        reason = (
+            "; ".join(f"{words(f'tau_{slug_of(label)}')}: {reasons[label]}" for label in term.merged)
+            or reasons[term.label]
+        )
         by = "" if term.by is None else design.declared.heading(term.by.label)
         if by:
             what += f", each level of {by} with its own; this prior is for their geometric mean"
-        rows.append((f"tau_{term.slug}", prior_text(term.sd_prior), what, reason))
+        rows.append((words(f"tau_{term.slug}"), prior_text(term.sd_prior), what, reason))
         if term.exnex is not None:
             title = design.declared.name(term.label)
             own = f"intercept of a {title} on its own, in place of alpha and its deviation (EXNEX)"
-            rows.append((f"own_{term.slug}", prior_text(term.exnex.own), own, reason))
+            rows.append((words(f"own_{term.slug}"), prior_text(term.exnex.own), own, reason))
             each = f"whether a {title} is exchangeable with the others (EXNEX), with this probability"
-            rows.append((term.exchangeable, _probabilities(term.exnex, term.units), each, reason))
+            rows.append((words(term.exchangeable), _probabilities(term.exnex, term.units), each, reason))
         if term.by is not None:
             spread = f"SD of the logs of the taus between {units} over the levels of {by}"
-            rows.append((f"spread_{term.slug}", prior_text(term.by.spread_prior), spread, reason))
+            rows.append((words(f"spread_{term.slug}"), prior_text(term.by.spread_prior), spread, reason))
     return rows
 
 

@@ -158,7 +158,8 @@ def test_an_interaction_is_weighted_least_squares_at_the_reml_tau2(debruin: Evid
             expit([centre - reach, centre + reach]), rel=1e-5
         )
         assert found.extrapolated == (row[1] == 40)
-    assert "Extrapolation: scq is 3.67 to 27.8 in these cohorts, and not 40." in result.note
+    assert "Extrapolation: scq is 4.8 to 22.67 in the cohorts with ethnicity caucasian, and not 40." in result.note
+    assert "Extrapolation: scq is 3.67 to 27.8 in the cohorts with ethnicity other, and not 40." in result.note
     assert "Coefficients and tests of scq and ethnicity hold at 0, or the reference level" in result.note
 
 
@@ -312,6 +313,24 @@ def test_a_curve_has_the_rates_at_its_values_and_ends_with_each_level_s_cohorts(
     at = {"scq": ["22.67"], "ethnicity": ["caucasian"]}
     expected = at_end(regress(debruin, ["scq*ethnicity"], method=method, at=at))
     assert last[["middle", "low", "high", "next_low", "next_high"]].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        (["scq*ethnicity"], "scq is 4.8 to 22.67 in the cohorts with ethnicity caucasian, and not 25 or 28."),
+        (["scq", "ethnicity"], "scq is 3.67 to 27.8 in these cohorts, and not 28."),
+    ],
+)
+def test_extrapolation_is_judged_within_the_level_that_a_number_interacts_with(
+    debruin: Evidence, terms: list[str], said: str
+) -> None:
+    at = {"scq": ["20", "25", "28"], "ethnicity": ["caucasian", "other"]}
+    result = regress(debruin, terms, method=PoolingMethod.REML_LOGIT, at=at)
+    assert f"Extrapolation: {said}" in result.note
+    beyond = [(row.at["scq"], row.at["ethnicity"]) for row in result.predictions if row.extrapolated]
+    crossed = [("25", "caucasian")] * ("*" in terms[0])
+    assert beyond == [*crossed, ("28", "caucasian"), ("28", "other")]
 
 
 def test_a_factor_has_no_curve(debruin: Evidence) -> None:

@@ -80,7 +80,7 @@ def test_cohorts_without_a_value_are_left_out_and_counted(table: Maker) -> None:
     pooled = pool_table(evidence, by=["region"], methods=REML)
     assert list(pooled["level"]) == ["all", "x"]
     assert list(pooled["k"]) == [3, 2]
-    assert "1 of 3 cohorts have no region" in pooled["note"].iloc[1]
+    assert "1 of 3 cohorts has no region" in pooled["note"].iloc[1]
     assert "have no region" not in pooled["note"].iloc[0]
 
 

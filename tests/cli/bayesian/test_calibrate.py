@@ -78,7 +78,7 @@ def test_the_tables_for_a_reader_fit_80_columns(tmp_path: Path, scenario: str) -
     assert max(len(line) for line in lines if str(out) not in line and not line.endswith(".")) <= 80
     assert "…" not in result.stdout
     text = " ".join(result.stdout.split())
-    assert ("Ranks: calibrated" in text) == (scenario == "three-trials")
+    assert ("4 replications cannot show calibration" in text) == (scenario == "three-trials")
     assert ("ranks say nothing" in text) == (scenario == "three-trials-fixed")
     assert "next cohort" in text
 

@@ -151,7 +151,24 @@ def test_summary_prints_rates_at_values(alkbayes: Command, run: Path) -> None:
     assert "Objective response rate at values of moderators, %" in text
     assert "90 * naive" in text
     assert "*: extrapolation beyond the values of the cohorts" in text
-    assert "Averaged over the patients with line naive, with these values in place of their own." in text
+    assert "Each rate is an average" not in text, "both columns of the model are set"
+    text = " ".join(alkbayes("summary", run, "--at", "age=55").stdout.split())
+    assert "Each rate is an average over the patients of all cohorts, with their own line." in text
+
+
+def test_a_number_is_judged_by_the_cohorts_of_the_level_that_it_interacts_with(alkbayes: Command, run: Path) -> None:
+    """The table has 52 to 66 among naive cohorts and 55 to 70 among the others."""
+    at = ("--at", "age=52,66,70,line=naive", "--at", "line=pretreated")
+    rows = json.loads(alkbayes("summary", run, *at, "--json").stdout)["rates_at"]
+    found = {(row["at"]["line"], row["at"]["age"]): row["extrapolated"] for row in rows}
+    assert found == {
+        ("naive", "52"): False,
+        ("naive", "66"): False,
+        ("naive", "70"): True,
+        ("pretreated", "52"): True,
+        ("pretreated", "66"): False,
+        ("pretreated", "70"): False,
+    }
 
 
 def test_rates_at_values_in_csv_and_json_are_the_same(alkbayes: Command, run: Path) -> None:

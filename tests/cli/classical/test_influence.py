@@ -176,7 +176,7 @@ def test_bad_requests_have_their_exit_codes(alkbayes: Command, tmp_path: Path) -
     path.write_text("cohort_id,n,responders\na,20,3\nb,20,4\n", encoding="utf-8")
     for arguments, code, message in (
         (("--data", path, "--by-trial"), 3, "Leaving out trials needs a column trial"),
-        (("--method", "best"), 2, "There is no pooling method 'best'"),
+        (("--method", "best"), 2, '--method: found "best"; allowed: '),
         (("--json", "--csv"), 2, "exclude each other"),
     ):
         result = alkbayes("influence", *arguments)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -210,7 +211,7 @@ def test_an_unknown_method_lists_those_there_are() -> None:
     result = run("--method", "freeman-tukey", "--json")
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr.startswith("error: There is no pooling method 'freeman-tukey'.")
+    assert result.stderr.startswith('error: --method: found "freeman-tukey"; allowed: ')
     for method in PoolingMethod:
         assert method in result.stderr
 
@@ -236,3 +237,16 @@ def test_nothing_that_the_command_needs_is_imported_before_it_runs() -> None:
     heavy = ("alkbayes.classical", "scipy", "pandas", "pymc")
     code = f"import sys, alkbayes.cli.classical.pool; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_notes_that_differ_in_a_result_alone_are_one_that_names_the_groups(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("cohort_id,drug,responders,n\na,x,12,40\nb,y,7,30\nc,z,9,33\n", encoding="utf-8")
+    for more in ((), ("--markdown",)):
+        result = run("--data", path, "--by", "drug", "--method", "reml-logit-hk", *more)
+        text = " ".join(result.stdout.split())
+        assert text.count("The Hartung-Knapp interval needs at least two cohorts.") == 1
+        said = r"glmm-ml: 30\.0 \(\d.*?\) in drug x, 23\.3 \(\d.*?\) in drug y, 27\.3 \(\d.*?\) in drug z\."
+        assert re.search(said, text)
+    rows = csv.DictReader(io.StringIO(run("--data", path, "--by", "drug", "--csv").stdout))
+    assert len({row["note"] for row in rows if row["method"] == "dl-logit-hk-adhoc" and row["group"] == "drug"}) == 3

@@ -240,7 +240,7 @@ def test_levels_and_references_are_chosen(alkbayes: Command) -> None:
 def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
     for arguments, code, message in (
         (("smoking",), 3, "no column smoking to regress on"),
-        (("line", "--method", "best"), 2, "There is no pooling method 'best'"),
+        (("line", "--method", "best"), 2, '--method: found "best"; allowed: '),
         (("line", "--method", "crude-wald"), 2, "crude-wald cannot regress"),
         (("line", "--json", "--csv"), 2, "exclude each other"),
         (("line", "--reference", "naive"), 2, "--reference: found 'naive'; allowed: COLUMN=LEVEL"),

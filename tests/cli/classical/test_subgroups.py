@@ -98,7 +98,7 @@ def test_a_method_that_ignores_trials_says_so_with_counts(alkbayes: Command) -> 
 def test_bad_requests_have_their_exit_codes(alkbayes: Command) -> None:
     for arguments, code, message in (
         (("smoking",), 3, "no column smoking to group by"),
-        (("line", "--method", "best"), 2, "There is no pooling method 'best'. --method may be: crude-wald,"),
+        (("line", "--method", "best"), 2, '--method: found "best"; allowed: crude-wald,'),
         (("line", "--method", "crude-wald"), 2, "crude-wald cannot test subgroups"),
         (("line", "--json", "--csv"), 2, "exclude each other"),
     ):

@@ -47,7 +47,9 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_heading(report: Report) -
 
 def test_a_heading_in_several_lines_is_one(report: Report) -> None:
     line = "|  | k | patients (responders) | crude | inverse-variance | typical | mean | next cohort |"
-    assert line in markdown_of(report, "f").splitlines()
+    lines = markdown_of(report, "f").splitlines()
+    assert line in lines
+    assert "|  | odds ratio | difference of means, points | P(first is higher) |" in lines
 
 
 def test_the_pooled_rate_stands_in_its_row(report: Report, run: SimpleNamespace) -> None:
