@@ -103,7 +103,7 @@ def place_of(page: Path, folder: Path) -> Path:
 def _write_files(page: Path, place: Path) -> None:
     """Write the tables and models that a page gives, each named by the paragraph before it: a name in backticks."""
     if page.stem in RECORDS:
-        shutil.copy(RECORDS[page.stem], folder)
+        shutil.copy(RECORDS[page.stem], place)
     text = page.read_text(encoding="utf-8")
     for fence in FENCE.finditer(text):
         named = SAVED.findall(text[: fence.start()])
@@ -124,11 +124,12 @@ def printed(block: Block, folder: Path) -> str:
     for word in block.words:
         if word in RUNS:
             make_run(word, folder)
+    place = place_of(block.page, folder)
     if "--out" in block.words:
         # Several pages write to a folder of one name.
-        shutil.rmtree(folder / block.words[block.words.index("--out") + 1], ignore_errors=True)
+        shutil.rmtree(place / block.words[block.words.index("--out") + 1], ignore_errors=True)
     terminal = {"COLUMNS": str(block.columns), "TTY_COMPATIBLE": "1", "NO_COLOR": "1"}
-    with chdir(place_of(block.page, folder)):
+    with chdir(place):
         done = CliRunner(env=terminal).invoke(app, block.words)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
