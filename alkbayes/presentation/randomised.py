@@ -52,7 +52,7 @@ def _by(record: "RandomisedRecord") -> str:
 def _model(record: "RandomisedRecord") -> str:
     """Return a sentence on the effects and the priors."""
     priors = record["priors"]
-    vague = f"effects and baselines normal with SD {priors['effect_sd']:g} and {priors['baseline_sd']:g}"
+    vague = f"effects normal with SD {priors['effect_sd']:g}, baselines with SD {priors['baseline_sd']:g}"
     if record["effects"] == COMMON:
         return f"Effects are common to all trials. Priors: {vague}, on the log scale."
     return (
@@ -67,6 +67,9 @@ def _outcome(record: "RandomisedRecord", outcome: "OutcomeRecord", *, bundled: b
     patients = sum(row["patients"] or 0 for row in outcome["nodes"])
     yield Sentence(f"{counted(len(trials), 'trial')}, {int(patients):,} patients.")
     yield from map(Sentence, outcome["notes"])
+    if len({row["lines"].partition(" ")[2] for row in outcome["edges"]}) > 1:
+        of = "; ".join(f"{pair_name(row)} {row['lines']}" for row in outcome["edges"])
+        yield Sentence(f"Trials by line: {of}. Effects are taken to be the same in all.")
     yield from _spread(record, outcome)
     yield from _disagreement(record, outcome)
     yield _contrasts(record, outcome)
