@@ -1,5 +1,6 @@
 """Randomised evidence of the bundled table as a whole: against Cochrane's pooled figures, and its own parts."""
 
+import json
 import math
 from pathlib import Path
 
@@ -222,3 +223,19 @@ def test_common_effects_have_no_heterogeneity() -> None:
         # With as much data the posterior is the likelihood: 2 % of a ratio of 10 is its Monte Carlo error.
         ratio = outcome.contrasts["combined_median"] / outcome.contrasts["ml_combined_median"]
         assert ratio.to_numpy() == pytest.approx(np.ones(6), abs=0.05)
+
+
+def test_the_page_has_the_recorded_coverage() -> None:
+    """validation/network/coverage.json, by `study.py 300`; three standard errors below 95 % are 91 %."""
+    path = Path(__file__).parents[2] / "validation" / "network" / "coverage.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    page = PAGE.read_text(encoding="utf-8")
+    for outcome, method in (("odds ratio", "maximum likelihood"), ("hazard ratio", "REML")):
+        for name, key in (("posterior", "bayes"), (method, "classical"), ("prediction of another trial", "prediction")):
+            of = {
+                tau: [row[key] for row in rows if (row["outcome"], row["tau"]) == (outcome, tau)] for tau in (0.0, 0.3)
+            }
+            cells = " | ".join(f"{min(values):.0f}–{max(values):.0f}" for values in of.values())
+            assert f"| {outcome}, {name} | {cells} |" in page
+    assert min(row["bayes"] for row in rows) > 91
+    assert min(row["prediction"] for row in rows) > 91
