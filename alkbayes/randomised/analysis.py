@@ -47,6 +47,7 @@ class OutcomeRecord(TypedDict):
 
     measure: str
     reference: str
+    replicated: bool
     nodes: list[dict[str, Any]]
     edges: list[dict[str, Any]]
     contrasts: list[dict[str, Any]]
@@ -125,6 +126,7 @@ class OutcomeResults:
         return OutcomeRecord(
             measure=self.measure,
             reference=self.network.treatments[0],
+            replicated=self.network.replicated,
             nodes=records(self.nodes),
             edges=records(self.edges),
             contrasts=records(self.contrasts),
