@@ -22,8 +22,8 @@ type Fit[M] = Callable[[Pair | None], M]
 
 KINDS = ("direct", "indirect", "combined")
 INFINITE = 30.0
-"""Standard error of a log ratio, a factor of 1e26, above which the likelihood has no maximum: it is flat where a treatment
-has no events, or only events."""
+"""Standard error of a log ratio, a factor of 1e26, above which the likelihood has no maximum: it is flat where a
+treatment has no events, or only events."""
 
 
 @dataclass(frozen=True, slots=True)
