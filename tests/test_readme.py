@@ -82,7 +82,7 @@ def test_the_coverage_in_the_readme_is_that_of_the_recorded_study() -> None:
         (row["estimand"], row["method"]): 100 * row["coverage"] for row in study["coverage"] if row["level"] == "all"
     }
     text = " ".join(README.read_text(encoding="utf-8").split())
-    assert "In 1,000 simulated reviews of this table's shape" in text
+    assert "In 1,000 simulated reviews of the shape of its first 63 cohorts" in text
     assert study["replications"] == 1_000
     crude, typical = found["mean", "crude-wilson"], found["typical", "reml-logit-hk"]
     assert f"held the mean rate {crude:.0f} % of the time" in text

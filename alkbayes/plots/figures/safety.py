@@ -51,9 +51,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEFT_MM = 13.0
-GAP_MM = 27.0
+GAP_MM = 17.0
 HIGH_MM = 62.0
 AXIS_MM = 9.0
+NUMBERS_MM = 43.0
+"""Width of two rates with their intervals, and of the number before a name."""
 TOPS = (10, 20, 30, 50, 75, 100)
 """Ends of the horizontal axis in percent; the first that has room for every limit is used."""
 MOST_LISTED = 40
@@ -81,7 +83,8 @@ def benefit_beside_harm(benefit: pd.DataFrame, by: str = "", caption: Caption = 
     panels = [(name, benefit[benefit[MEASURE] == name]) for name in BESIDE if (benefit[MEASURE] == name).any()]
     page_mm = DOUBLE_MM if len(panels) > 1 else SINGLE_MM
     notes = foot_lines([READING.format(level=caption.level), *caption.notes], page_mm)
-    width = SINGLE_MM - LEFT_MM - 2 * MARGIN_MM
+    gaps = LEFT_MM + 2 * MARGIN_MM + (GAP_MM if len(panels) > 1 else 0.0)
+    width = (page_mm - gaps) / max(1, len(panels))
     key = _key(by, levels) if len(levels) > 1 else []
     listed = max((min(len(rows), MOST_LISTED + 1) for _, rows in panels), default=1)
     head = head_mm(caption)
@@ -148,7 +151,7 @@ def _list(figure: Figure, left: float, top: float, width: float, rows: pd.DataFr
             f"{estimate(row['harm'], row['harm_low'], row['harm_high'])}"
         )
         write(figure, left, y, str(number), fontsize=SMALL_PT, weight="bold")
-        write(figure, left + 4.0, y, fitted(beside_name(row), width - 48.0, SMALL_PT), fontsize=SMALL_PT)
+        write(figure, left + 4.0, y, fitted(beside_name(row), width - NUMBERS_MM, SMALL_PT), fontsize=SMALL_PT)
         write(figure, left + width, y, numbers, fontsize=SMALL_PT, ha="right")
         y += line_mm(SMALL_PT)
     if len(rows) > MOST_LISTED:
