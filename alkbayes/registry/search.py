@@ -13,7 +13,8 @@ from alkbayes.errors import RegistryError
 from alkbayes.registry.declarations import Query
 from alkbayes.registry.folder import QUERY_FILE, SEARCH_FILE, Folder, hash_of, replaced
 from alkbayes.registry.json_reader import MOST_BYTES, root
-from alkbayes.registry.service import Service, as_received
+from alkbayes.registry.received import Received
+from alkbayes.registry.service import Service
 from alkbayes.registry.study import nct_id_of
 from alkbayes.text.names import listed
 from alkbayes.text.wording import counted
@@ -107,7 +108,7 @@ def search_registry(
             f"the query {query.name} finds {len(dates):,} records; allowed: {MOST_RECORDS:,} at most. Narrow it."
         )
     state = _before(folder)
-    hashes = _downloaded(folder, dates, service, progress)
+    hashes = _downloaded(folder, dates, state, service, progress)
     after = service.version()
     notes = _disagreements(found for found, _ in listings)
     if before[1] != after[1]:
@@ -128,7 +129,7 @@ def search_registry(
 
 
 def search_files(
-    folder: Folder, sources: Iterable[tuple[str, Iterable[dict[str, Any]]]], progress: Progress | None = None
+    folder: Folder, sources: Iterable[tuple[str, Iterable[Received]]], progress: Progress | None = None
 ) -> Search:
     """Take records that were downloaded before, and write the account of it; parameters as above.
 
@@ -137,12 +138,12 @@ def search_files(
     """
     started, state = _now(), _before(folder)
     found, hashes = [], dict[str, str]()
-    for name, studies in sources:
+    for name, records in sources:
         numbers: dict[str, None] = {}
-        for study in studies:
-            number = nct_id_of(study)
+        for record in records:
+            number = nct_id_of(record.study)
             if number not in hashes:
-                hashes[number] = _stored(folder, number, study)
+                hashes[number] = _stored(folder, number, record)
             if len(hashes) > MOST_RECORDS:
                 raise RegistryError(f"{name}: more than {MOST_RECORDS:,} records. Take those of your search alone.")
             numbers[number] = None
@@ -186,12 +187,12 @@ def _listed(name: str, parameters: Mapping[str, str], service: Service) -> tuple
     asked = {**parameters, "fields": LIST_FIELDS, "pageSize": str(LIST_SIZE)}
     dates, total = dict[str, str](), None
     for page in service.pages(asked):
-        total, before = page["totalCount"] if isinstance(page.get("totalCount"), int) else total, len(dates)
-        for study in page.get("studies", []):
+        total, before = total if page.total is None else page.total, len(dates)
+        for study in page.studies:
             if number := nct_id_of(study):
                 update = root(study).at("protocolSection", "statusModule", "lastUpdatePostDateStruct")
                 dates[number] = update.text("date")
-        if page.get("studies") and before == len(dates) > 0:
+        if page.studies and before == len(dates) > 0:
             raise RegistryError(f"strategy {name}: the registry sends the same records again. Search again later.")
         if len(dates) > MOST_RECORDS:
             raise RegistryError(f"strategy {name}: finds more than {MOST_RECORDS:,} records. Narrow it.")
@@ -210,11 +211,12 @@ def _disagreements(found: Iterable[Found]) -> tuple[str, ...]:
 def _downloaded(
     folder: Folder,
     dates: Mapping[str, str],
+    state: Mapping[str, str],
     service: Service,
     progress: Progress | None,
 ) -> dict[str, str]:
-    """Return the hash of each record, after downloading those that are not there or have another date."""
-    there = {number: hash_ for number in dates if (hash_ := _as_of(folder, number, dates[number]))}
+    """Return the hash of each record, after downloading those that are not there as received or have another date."""
+    there = {number: hash_ for number, date in dates.items() if (hash_ := _as_of(folder, number, date, state))}
     wanted = [number for number in dates if number not in there]
     if progress is not None:
         progress(len(there), len(dates))
@@ -222,10 +224,10 @@ def _downloaded(
         batch = wanted[start : start + BATCH]
         asked = {"filter.ids": ",".join(batch), "pageSize": str(BATCH)}
         for page in service.pages(asked):
-            for study in page.get("studies", []):
-                number = nct_id_of(study)
+            for record in page.records():
+                number = nct_id_of(record.study)
                 if number in dates:
-                    there[number] = _stored(folder, number, study)
+                    there[number] = _stored(folder, number, record)
         if service.received > MOST_TOTAL_BYTES:
             raise RegistryError(f"more than {MOST_TOTAL_BYTES:,} bytes were received. Narrow the query.")
         if progress is not None:
@@ -233,8 +235,8 @@ def _downloaded(
     return there
 
 
-def _as_of(folder: Folder, number: str, date: str) -> str:
-    """Return the hash of a record that is there with this date; empty if it is not."""
+def _as_of(folder: Folder, number: str, date: str, state: Mapping[str, str]) -> str:
+    """Return the hash of a record that is there with this date, as it was received; empty if it is not."""
     if not folder.record(number).is_file() or not date:
         return ""
     try:
@@ -242,12 +244,14 @@ def _as_of(folder: Folder, number: str, date: str) -> str:
     except RegistryError:
         return ""
     update = root(document).at("protocolSection", "statusModule", "lastUpdatePostDateStruct").text("date")
-    return hash_of(content) if update == date else ""
+    found = hash_of(content)
+    # Of another hash, it was edited, or came in a search that was interrupted: either way the registry has the words.
+    return found if update == date and state.get(number, found) == found else ""
 
 
-def _stored(folder: Folder, number: str, study: Any) -> str:
+def _stored(folder: Folder, number: str, record: Received) -> str:
     """Write a record as received, and return its hash."""
-    content = as_received(study)
+    content = record.content
     if len(content) > MOST_BYTES:
         raise RegistryError(f"{number}: found {len(content):,} bytes; allowed: {MOST_BYTES:,} at most.")
     with replaced(folder.record(number)) as place:

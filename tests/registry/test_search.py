@@ -1,4 +1,5 @@
 import copy
+import hashlib
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from alkbayes.errors import RegistryError
 from alkbayes.registry import search as module
 from alkbayes.registry.declarations import Query, bundled, read_query
 from alkbayes.registry.folder import Folder
+from alkbayes.registry.received import converted
 from alkbayes.registry.search import read_search, search_files, search_registry
 from alkbayes.registry.service import Service
 
@@ -40,6 +42,36 @@ def test_a_search_keeps_every_record_as_received_and_its_account(
     record = json.loads(folder.record("NCT02075840").read_bytes())
     assert record == registry.records["NCT02075840"], "unknown keys too"
     assert found.notes == ()
+
+
+def test_a_record_has_the_very_bytes_that_the_page_had(
+    registry: Any, service: Service, folder: Folder, query: Query
+) -> None:
+    study = (
+        b'{ "protocolSection":{"identificationModule" : {"nctId": "NCT00000001", "briefTitle": "\\u2265 \xe2\x89\xa5"},'
+        b'\n"statusModule":{"lastUpdatePostDateStruct":{"date":"2026-01-15"}}} ,"more": [1.50, 1e2, "]}", {"a":null}] }'
+    )
+    page = b'{"studies":[ ' + study + b' ],\n"totalCount":1}'
+    nothing = (200, {}, b'{"studies": []}')
+    registry.faults = [None, (200, {}, page), nothing, (200, {}, page)]
+    search_registry(folder, query, b"", service)
+    assert folder.record("NCT00000001").read_bytes() == study
+    (record,) = read_search(folder)["records"]
+    assert record["sha256"] == hashlib.sha256(study).hexdigest()
+
+
+def test_a_record_that_is_not_as_received_is_downloaded_again(
+    registry: Any, service: Service, folder: Folder, query: Query
+) -> None:
+    search_registry(folder, query, b"", service)
+    path = folder.record("NCT02075840")
+    received = path.read_bytes()
+    path.write_bytes(received.replace(b"ALEX", b"ALEY"))
+    registry.asked.clear()
+    found = search_registry(folder, query, b"", service)
+    assert records_asked_for(registry) == ["NCT02075840"]
+    assert path.read_bytes() == received
+    assert found.changed == ()
 
 
 def test_an_interrupted_search_goes_on(
@@ -130,7 +162,7 @@ def test_too_many_records_are_refused(
 
 
 def test_records_of_several_files_count_each_and_are_kept_once(folder: Folder, built: dict[str, Any]) -> None:
-    records = list(built.values())
+    records = list(map(converted, built.values()))
     found = search_files(folder, [("a", records[:20]), ("b", records[10:])])
     assert (found.identified, found.duplicates, len(found.numbers)) == (40, 10, 30)
     assert read_search(folder)["sources"] == [
@@ -140,7 +172,7 @@ def test_records_of_several_files_count_each_and_are_kept_once(folder: Folder, b
 
 
 def test_a_file_without_records_puts_none_aside(folder: Folder, built: dict[str, Any]) -> None:
-    search_files(folder, [("a", built.values())])
+    search_files(folder, [("a", map(converted, built.values()))])
     with pytest.raises(RegistryError, match="b: has no records"):
         search_files(folder, [("b", [])])
     assert len(folder.numbers()) == 30
