@@ -146,8 +146,8 @@ def _check_unedited(folder: Folder) -> None:
         if path.exists() and hash_of(content_of(path)) not in (hashes if isinstance(hashes, list) else []):
             own = path.with_name({COHORTS_FILE: "table.csv"}.get(name, f"my-{name}"))
             raise RegistryError(
-                f"{path}: was edited since it was extracted, and would be overwritten. Keep it under another name, such as "
-                f"{own}, and extract again."
+                f"{path}: was edited since it was extracted, and would be overwritten. Keep it under another name, "
+                f"such as {own}, and extract again."
             )
 
 
