@@ -5,7 +5,7 @@ few requests, and then downloads the records that are not there yet or have anot
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +39,14 @@ class Found:
     request: str
     numbers: tuple[str, ...]
     total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the account has of a record: the hash of its bytes, and the date of its last update."""
+
+    sha256: str
+    updated: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +116,12 @@ def search_registry(
             f"the query {query.name} finds {len(dates):,} records; allowed: {MOST_RECORDS:,} at most. Narrow it."
         )
     state = _before(folder)
-    hashes = _downloaded(folder, dates, state, service, progress)
+    stored = _downloaded(folder, dates, state, service, progress)
     after = service.version()
     notes = _disagreements(found for found, _ in listings)
     if before[1] != after[1]:
         notes += (f"The registry's data changed during the search, from {before[1]} to {after[1]}: search again.",)
-    if missing := sorted(set(dates) - set(hashes)):
+    if missing := sorted(set(dates) - set(stored)):
         notes += (f"{counted(len(missing), 'record')} listed and not sent: {listed(missing)}. Search again.",)
     source = {
         "kind": "registry",
@@ -125,7 +133,7 @@ def search_registry(
     }
     with replaced(folder.file(QUERY_FILE)) as place:
         place.write_bytes(text)
-    return _closed(folder, [found for found, _ in listings], hashes, state, source, started, notes)
+    return _closed(folder, [found for found, _ in listings], stored, state, source, started, notes)
 
 
 def search_files(
@@ -137,23 +145,23 @@ def search_files(
     NCT numbers.
     """
     started, state = _now(), _before(folder)
-    found, hashes = [], dict[str, str]()
+    found, stored = [], dict[str, _Stored]()
     for name, records in sources:
         numbers: dict[str, None] = {}
         for record in records:
             number = nct_id_of(record.study)
-            if number not in hashes:
-                hashes[number] = _stored(folder, number, record)
-            if len(hashes) > MOST_RECORDS:
+            if number not in stored:
+                stored[number] = _store(folder, number, record)
+            if len(stored) > MOST_RECORDS:
                 raise RegistryError(f"{name}: more than {MOST_RECORDS:,} records. Take those of your search alone.")
             numbers[number] = None
             if progress is not None:
-                progress(len(hashes), len(hashes))
+                progress(len(stored), len(stored))
         if not numbers:
             raise RegistryError(f"{name}: has no records. Leave it out.")
         found.append(Found(name, "", tuple(numbers)))
     source = {"kind": "files", "files": [each.name for each in found]}
-    return _closed(folder, found, hashes, state, source, started, ())
+    return _closed(folder, found, stored, state, source, started, ())
 
 
 def read_search(folder: Folder) -> dict[str, Any]:
@@ -190,8 +198,7 @@ def _listed(name: str, parameters: Mapping[str, str], service: Service) -> tuple
         total, before = total if page.total is None else page.total, len(dates)
         for study in page.studies:
             if number := nct_id_of(study):
-                update = root(study).at("protocolSection", "statusModule", "lastUpdatePostDateStruct")
-                dates[number] = update.text("date")
+                dates[number] = _updated(study)
         if page.studies and before == len(dates) > 0:
             raise RegistryError(f"strategy {name}: the registry sends the same records again. Search again later.")
         if len(dates) > MOST_RECORDS:
@@ -211,12 +218,13 @@ def _disagreements(found: Iterable[Found]) -> tuple[str, ...]:
 def _downloaded(
     folder: Folder,
     dates: Mapping[str, str],
-    state: Mapping[str, str],
+    state: Mapping[str, _Stored],
     service: Service,
     progress: Progress | None,
-) -> dict[str, str]:
-    """Return the hash of each record, after downloading those that are not there as received or have another date."""
-    there = {number: hash_ for number, date in dates.items() if (hash_ := _as_of(folder, number, date, state))}
+) -> dict[str, _Stored]:
+    """Return each record, after downloading those that are not there as received or have another date."""
+    found = {number: _as_of(folder, number, date, state.get(number)) for number, date in dates.items()}
+    there = {number: each for number, each in found.items() if each is not None}
     wanted = [number for number in dates if number not in there]
     if progress is not None:
         progress(len(there), len(dates))
@@ -227,7 +235,7 @@ def _downloaded(
             for record in page.records():
                 number = nct_id_of(record.study)
                 if number in dates:
-                    there[number] = _stored(folder, number, record)
+                    there[number] = _store(folder, number, record)
         if service.received > MOST_TOTAL_BYTES:
             raise RegistryError(f"more than {MOST_TOTAL_BYTES:,} bytes were received. Narrow the query.")
         if progress is not None:
@@ -235,38 +243,42 @@ def _downloaded(
     return there
 
 
-def _as_of(folder: Folder, number: str, date: str, state: Mapping[str, str]) -> str:
-    """Return the hash of a record that is there with this date, as it was received; empty if it is not."""
+def _as_of(folder: Folder, number: str, date: str, last: _Stored | None) -> _Stored | None:
+    """Return the record that is there with this date, as it was received; None if there is none."""
     if not folder.record(number).is_file() or not date:
-        return ""
+        return None
     try:
         document, content = folder.read(number)
     except RegistryError:
-        return ""
-    update = root(document).at("protocolSection", "statusModule", "lastUpdatePostDateStruct").text("date")
-    found = hash_of(content)
-    # Of another hash, it was edited, or came in a search that was interrupted: either way the registry has the words.
-    return found if update == date and state.get(number, found) == found else ""
+        return None
+    there = _Stored(hash_of(content), _updated(document))
+    # Of the date of the last search and another hash, it was edited; of a later date, it came in an interrupted one.
+    edited = last is not None and last.updated == date and last.sha256 != there.sha256
+    return there if there.updated == date and not edited else None
 
 
-def _stored(folder: Folder, number: str, record: Received) -> str:
-    """Write a record as received, and return its hash."""
+def _store(folder: Folder, number: str, record: Received) -> _Stored:
+    """Write a record as received."""
     content = record.content
     if len(content) > MOST_BYTES:
         raise RegistryError(f"{number}: found {len(content):,} bytes; allowed: {MOST_BYTES:,} at most.")
     with replaced(folder.record(number)) as place:
         place.write_bytes(content)
-    return hash_of(content)
+    return _Stored(hash_of(content), _updated(record.study))
 
 
-def _before(folder: Folder) -> dict[str, str]:
-    """Return the hash of each record of the last search that was finished."""
+def _updated(study: Any) -> str:
+    return root(study).at("protocolSection", "statusModule", "lastUpdatePostDateStruct").text("date")
+
+
+def _before(folder: Folder) -> dict[str, _Stored]:
+    """Return the records of the last search that was finished."""
     document = folder.read_json(SEARCH_FILE)
     records = document.get("records") if document else None
     if not isinstance(records, list):
         return {}
     return {
-        each["nct_id"]: str(each.get("sha256", ""))
+        each["nct_id"]: _Stored(str(each.get("sha256", "")), str(each.get("updated", "")))
         for each in records
         if isinstance(each, dict) and isinstance(each.get("nct_id"), str)
     }
@@ -275,20 +287,22 @@ def _before(folder: Folder) -> dict[str, str]:
 def _closed(
     folder: Folder,
     found: Sequence[Found],
-    hashes: Mapping[str, str],
-    state: Mapping[str, str],
+    stored: Mapping[str, _Stored],
+    state: Mapping[str, _Stored],
     source: Mapping[str, Any],
     started: str,
     notes: tuple[str, ...],
 ) -> Search:
     """Set records aside that are gone, and write the account of a search."""
-    numbers = tuple(sorted(hashes))
+    numbers = tuple(sorted(stored))
     search = Search(
         found=tuple(found),
         numbers=numbers,
         new=tuple(number for number in numbers if number not in state),
-        changed=tuple(number for number in numbers if number in state and state[number] != hashes[number]),
-        gone=tuple(sorted(set(state) - set(hashes))),
+        changed=tuple(
+            number for number in numbers if number in state and state[number].sha256 != stored[number].sha256
+        ),
+        gone=tuple(sorted(set(state) - set(stored))),
         first=not state,
         notes=notes,
     )
@@ -319,7 +333,7 @@ def _closed(
         **{name: list(getattr(search, name)) for name in ("new", "changed", "gone")},
         "notes": list(notes),
         "history": [*history, summary],
-        "records": [{"nct_id": number, "sha256": hashes[number], "sources": sources[number]} for number in numbers],
+        "records": [{"nct_id": number, **asdict(stored[number]), "sources": sources[number]} for number in numbers],
     }
     folder.write_json(SEARCH_FILE, document)
     return search

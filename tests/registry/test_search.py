@@ -60,6 +60,24 @@ def test_a_record_has_the_very_bytes_that_the_page_had(
     assert record["sha256"] == hashlib.sha256(study).hexdigest()
 
 
+def test_an_interrupted_search_for_changes_goes_on_too(
+    registry: Any, service: Service, folder: Folder, query: Query, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 5)
+    numbers = search_registry(folder, query, b"", service).numbers
+    registry.records = copy.deepcopy(registry.records)
+    for record in registry.records.values():
+        status = record["protocolSection"].setdefault("statusModule", {})
+        status["lastUpdatePostDateStruct"] = {"date": "2026-11-28"}
+    registry.faults = [None] * 5 + [(503, {}, b"")] * 3
+    with pytest.raises(RegistryError, match="what was downloaded is kept"):
+        search_registry(folder, query, b"", service)
+    registry.asked.clear()
+    found = search_registry(folder, query, b"", service)
+    assert len(records_asked_for(registry)) == len(numbers) - 10
+    assert found.changed == numbers
+
+
 def test_a_record_that_is_not_as_received_is_downloaded_again(
     registry: Any, service: Service, folder: Folder, query: Query
 ) -> None:
