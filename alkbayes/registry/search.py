@@ -117,11 +117,14 @@ def search_registry(
         )
     state = _before(folder)
     stored = _downloaded(folder, dates, state, service, progress)
+    missing = sorted(set(dates) - set(stored))
+    # The registry has them still: what came of them before stays.
+    stored |= {number: state[number] for number in missing if number in state and folder.record(number).is_file()}
     after = service.version()
     notes = _disagreements(found for found, _ in listings)
     if before[1] != after[1]:
         notes += (f"The registry's data changed during the search, from {before[1]} to {after[1]}: search again.",)
-    if missing := sorted(set(dates) - set(stored)):
+    if missing:
         notes += (f"{counted(len(missing), 'record')} listed and not sent: {listed(missing)}. Search again.",)
     source = {
         "kind": "registry",

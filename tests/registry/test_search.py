@@ -162,6 +162,20 @@ def test_a_record_that_is_listed_and_not_sent_is_told(
     assert "listed and not sent" in found.notes[-1]
 
 
+def test_of_a_record_that_is_listed_and_not_sent_the_earlier_copy_stays(
+    registry: Any, service: Service, folder: Folder, query: Query
+) -> None:
+    numbers = search_registry(folder, query, b"", service).numbers
+    registry.records = copy.deepcopy(registry.records)
+    status = registry.records["NCT02075840"]["protocolSection"]["statusModule"]
+    status["lastUpdatePostDateStruct"]["date"] = "2026-11-28"
+    registry.faults = [None, None, None, (200, {}, b'{"studies": []}')]
+    found = search_registry(folder, query, b"", service)
+    assert (found.numbers, found.changed, found.gone) == (numbers, (), ())
+    assert found.notes == ("1 record listed and not sent: NCT02075840. Search again.",)
+    assert search_registry(folder, query, b"", service).changed == ("NCT02075840",)
+
+
 def test_a_hostile_answer_names_no_file_outside(registry: Any, service: Service, folder: Folder, query: Query) -> None:
     study = {"protocolSection": {"identificationModule": {"nctId": "../../../etc/cron.d/x"}}}
     page = json.dumps({"studies": [study, 5, {"protocolSection": 3}]}).encode()
