@@ -165,13 +165,11 @@ def _of_person(row: Row, *made: Any) -> Row | None:
 
     Who changes a decision and leaves the rules' reason has given none: "Meets every rule" excludes nothing.
     """
-    edited = _kept(row)
-    if row.decided_by == RULE and edited in made:
+    found, of_rules = _kept(row), [each for each in made if isinstance(each, dict) and each]
+    # What an earlier version of the program did not write down tells nothing.
+    if row.decided_by == RULE and any(each.items() <= found.items() for each in of_rules):
         return None
-    left = any(
-        isinstance(each, dict) and each.get("decision") != edited["decision"] and each.get("reason") == edited["reason"]
-        for each in made
-    )
+    left = any(each.get("decision") != found["decision"] and each.get("reason") == found["reason"] for each in of_rules)
     return replace(row, decided_by=PERSON, reason="" if left else row.reason)
 
 

@@ -80,6 +80,19 @@ def test_a_run_that_was_interrupted_makes_nobody_decide(reg: Folder, protocol: P
     assert {row.decided_by for row in screen_folder(reg, protocol).rows} == {RULE}
 
 
+def test_a_screening_that_wrote_less_down_makes_nobody_decide(reg: Folder, protocol: Protocol) -> None:
+    screen_folder(reg, protocol)
+    made = reg.read_json("screening.json")
+    assert made is not None
+    for row in made["rows"].values():
+        del row["evidence"]
+    reg.write_json("screening.json", made)
+    edit(reg.file("screening.csv"), "NCT01828099", decision="exclude")
+    found = read_screening(reg)
+    assert found is not None
+    assert [row.nct_id for row in found.rows if row.decided_by == PERSON] == ["NCT01828099"]
+
+
 def test_screening_twice_writes_the_same_bytes(reg: Folder, protocol: Protocol) -> None:
     screen_folder(reg, protocol)
     before = reg.file("screening.csv").read_bytes()
