@@ -5,7 +5,7 @@ few requests, and then downloads the records that are not there yet or have anot
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,8 @@ from alkbayes.errors import RegistryError
 from alkbayes.registry.declarations import Query
 from alkbayes.registry.folder import QUERY_FILE, SEARCH_FILE, Folder, hash_of, replaced
 from alkbayes.registry.json_reader import MOST_BYTES, root
-from alkbayes.registry.service import Service, as_received
+from alkbayes.registry.received import Received
+from alkbayes.registry.service import Service
 from alkbayes.registry.study import nct_id_of
 from alkbayes.text.names import listed
 from alkbayes.text.wording import counted
@@ -38,6 +39,14 @@ class Found:
     request: str
     numbers: tuple[str, ...]
     total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the account has of a record: the hash of its bytes, and the date of its last update."""
+
+    sha256: str
+    updated: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +116,15 @@ def search_registry(
             f"the query {query.name} finds {len(dates):,} records; allowed: {MOST_RECORDS:,} at most. Narrow it."
         )
     state = _before(folder)
-    hashes = _downloaded(folder, dates, service, progress)
+    stored = _downloaded(folder, dates, state, service, progress)
+    missing = sorted(set(dates) - set(stored))
+    # The registry has them still: what came of them before stays.
+    stored |= {number: state[number] for number in missing if number in state and folder.record(number).is_file()}
     after = service.version()
     notes = _disagreements(found for found, _ in listings)
     if before[1] != after[1]:
         notes += (f"The registry's data changed during the search, from {before[1]} to {after[1]}: search again.",)
-    if missing := sorted(set(dates) - set(hashes)):
+    if missing:
         notes += (f"{counted(len(missing), 'record')} listed and not sent: {listed(missing)}. Search again.",)
     source = {
         "kind": "registry",
@@ -124,11 +136,11 @@ def search_registry(
     }
     with replaced(folder.file(QUERY_FILE)) as place:
         place.write_bytes(text)
-    return _closed(folder, [found for found, _ in listings], hashes, state, source, started, notes)
+    return _closed(folder, [found for found, _ in listings], stored, state, source, started, notes)
 
 
 def search_files(
-    folder: Folder, sources: Iterable[tuple[str, Iterable[dict[str, Any]]]], progress: Progress | None = None
+    folder: Folder, sources: Iterable[tuple[str, Iterable[Received]]], progress: Progress | None = None
 ) -> Search:
     """Take records that were downloaded before, and write the account of it; parameters as above.
 
@@ -136,23 +148,23 @@ def search_files(
     NCT numbers.
     """
     started, state = _now(), _before(folder)
-    found, hashes = [], dict[str, str]()
-    for name, studies in sources:
+    found, stored = [], dict[str, _Stored]()
+    for name, records in sources:
         numbers: dict[str, None] = {}
-        for study in studies:
-            number = nct_id_of(study)
-            if number not in hashes:
-                hashes[number] = _stored(folder, number, study)
-            if len(hashes) > MOST_RECORDS:
+        for record in records:
+            number = nct_id_of(record.study)
+            if number not in stored:
+                stored[number] = _store(folder, number, record)
+            if len(stored) > MOST_RECORDS:
                 raise RegistryError(f"{name}: more than {MOST_RECORDS:,} records. Take those of your search alone.")
             numbers[number] = None
             if progress is not None:
-                progress(len(hashes), len(hashes))
+                progress(len(stored), len(stored))
         if not numbers:
             raise RegistryError(f"{name}: has no records. Leave it out.")
         found.append(Found(name, "", tuple(numbers)))
     source = {"kind": "files", "files": [each.name for each in found]}
-    return _closed(folder, found, hashes, state, source, started, ())
+    return _closed(folder, found, stored, state, source, started, ())
 
 
 def read_search(folder: Folder) -> dict[str, Any]:
@@ -186,12 +198,11 @@ def _listed(name: str, parameters: Mapping[str, str], service: Service) -> tuple
     asked = {**parameters, "fields": LIST_FIELDS, "pageSize": str(LIST_SIZE)}
     dates, total = dict[str, str](), None
     for page in service.pages(asked):
-        total, before = page["totalCount"] if isinstance(page.get("totalCount"), int) else total, len(dates)
-        for study in page.get("studies", []):
+        total, before = total if page.total is None else page.total, len(dates)
+        for study in page.studies:
             if number := nct_id_of(study):
-                update = root(study).at("protocolSection", "statusModule", "lastUpdatePostDateStruct")
-                dates[number] = update.text("date")
-        if page.get("studies") and before == len(dates) > 0:
+                dates[number] = _updated(study)
+        if page.studies and before == len(dates) > 0:
             raise RegistryError(f"strategy {name}: the registry sends the same records again. Search again later.")
         if len(dates) > MOST_RECORDS:
             raise RegistryError(f"strategy {name}: finds more than {MOST_RECORDS:,} records. Narrow it.")
@@ -210,11 +221,13 @@ def _disagreements(found: Iterable[Found]) -> tuple[str, ...]:
 def _downloaded(
     folder: Folder,
     dates: Mapping[str, str],
+    state: Mapping[str, _Stored],
     service: Service,
     progress: Progress | None,
-) -> dict[str, str]:
-    """Return the hash of each record, after downloading those that are not there or have another date."""
-    there = {number: hash_ for number in dates if (hash_ := _as_of(folder, number, dates[number]))}
+) -> dict[str, _Stored]:
+    """Return each record, after downloading those that are not there as received or have another date."""
+    found = {number: _as_of(folder, number, date, state.get(number)) for number, date in dates.items()}
+    there = {number: each for number, each in found.items() if each is not None}
     wanted = [number for number in dates if number not in there]
     if progress is not None:
         progress(len(there), len(dates))
@@ -222,10 +235,10 @@ def _downloaded(
         batch = wanted[start : start + BATCH]
         asked = {"filter.ids": ",".join(batch), "pageSize": str(BATCH)}
         for page in service.pages(asked):
-            for study in page.get("studies", []):
-                number = nct_id_of(study)
+            for record in page.records():
+                number = nct_id_of(record.study)
                 if number in dates:
-                    there[number] = _stored(folder, number, study)
+                    there[number] = _store(folder, number, record)
         if service.received > MOST_TOTAL_BYTES:
             raise RegistryError(f"more than {MOST_TOTAL_BYTES:,} bytes were received. Narrow the query.")
         if progress is not None:
@@ -233,36 +246,42 @@ def _downloaded(
     return there
 
 
-def _as_of(folder: Folder, number: str, date: str) -> str:
-    """Return the hash of a record that is there with this date; empty if it is not."""
+def _as_of(folder: Folder, number: str, date: str, last: _Stored | None) -> _Stored | None:
+    """Return the record that is there with this date, as it was received; None if there is none."""
     if not folder.record(number).is_file() or not date:
-        return ""
+        return None
     try:
         document, content = folder.read(number)
     except RegistryError:
-        return ""
-    update = root(document).at("protocolSection", "statusModule", "lastUpdatePostDateStruct").text("date")
-    return hash_of(content) if update == date else ""
+        return None
+    there = _Stored(hash_of(content), _updated(document))
+    # Of the date of the last search and another hash, it was edited; of a later date, it came in an interrupted one.
+    edited = last is not None and last.updated == date and last.sha256 != there.sha256
+    return there if there.updated == date and not edited else None
 
 
-def _stored(folder: Folder, number: str, study: Any) -> str:
-    """Write a record as received, and return its hash."""
-    content = as_received(study)
+def _store(folder: Folder, number: str, record: Received) -> _Stored:
+    """Write a record as received."""
+    content = record.content
     if len(content) > MOST_BYTES:
         raise RegistryError(f"{number}: found {len(content):,} bytes; allowed: {MOST_BYTES:,} at most.")
     with replaced(folder.record(number)) as place:
         place.write_bytes(content)
-    return hash_of(content)
+    return _Stored(hash_of(content), _updated(record.study))
 
 
-def _before(folder: Folder) -> dict[str, str]:
-    """Return the hash of each record of the last search that was finished."""
+def _updated(study: Any) -> str:
+    return root(study).at("protocolSection", "statusModule", "lastUpdatePostDateStruct").text("date")
+
+
+def _before(folder: Folder) -> dict[str, _Stored]:
+    """Return the records of the last search that was finished."""
     document = folder.read_json(SEARCH_FILE)
     records = document.get("records") if document else None
     if not isinstance(records, list):
         return {}
     return {
-        each["nct_id"]: str(each.get("sha256", ""))
+        each["nct_id"]: _Stored(str(each.get("sha256", "")), str(each.get("updated", "")))
         for each in records
         if isinstance(each, dict) and isinstance(each.get("nct_id"), str)
     }
@@ -271,20 +290,22 @@ def _before(folder: Folder) -> dict[str, str]:
 def _closed(
     folder: Folder,
     found: Sequence[Found],
-    hashes: Mapping[str, str],
-    state: Mapping[str, str],
+    stored: Mapping[str, _Stored],
+    state: Mapping[str, _Stored],
     source: Mapping[str, Any],
     started: str,
     notes: tuple[str, ...],
 ) -> Search:
     """Set records aside that are gone, and write the account of a search."""
-    numbers = tuple(sorted(hashes))
+    numbers = tuple(sorted(stored))
     search = Search(
         found=tuple(found),
         numbers=numbers,
         new=tuple(number for number in numbers if number not in state),
-        changed=tuple(number for number in numbers if number in state and state[number] != hashes[number]),
-        gone=tuple(sorted(set(state) - set(hashes))),
+        changed=tuple(
+            number for number in numbers if number in state and state[number].sha256 != stored[number].sha256
+        ),
+        gone=tuple(sorted(set(state) - set(stored))),
         first=not state,
         notes=notes,
     )
@@ -315,7 +336,7 @@ def _closed(
         **{name: list(getattr(search, name)) for name in ("new", "changed", "gone")},
         "notes": list(notes),
         "history": [*history, summary],
-        "records": [{"nct_id": number, "sha256": hashes[number], "sources": sources[number]} for number in numbers],
+        "records": [{"nct_id": number, **asdict(stored[number]), "sources": sources[number]} for number in numbers],
     }
     folder.write_json(SEARCH_FILE, document)
     return search

@@ -5,7 +5,6 @@ One request a second, as the registry's robots.txt asks; faults that pass are tr
 """
 
 import importlib.util
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from alkbayes.errors import RegistryError
 from alkbayes.registry.cleaning import clean
 from alkbayes.registry.json_reader import decoded
+from alkbayes.registry.received import Received, items_of
 from alkbayes.text.names import quoted, shown
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ class Service:
 
     def version(self) -> tuple[str, str]:
         """Return the version of the interface, and the time stamp of its data."""
-        answer = self.get("/version", {})
+        answer = self.get("/version", {}).value
         if not isinstance(answer, dict):
             raise RegistryError(f"{self.base}/version: the answer is no object. Try again later.")
         return shown(str(answer.get("apiVersion", ""))), shown(str(answer.get("dataTimestamp", "")))
 
-    def pages(self, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    def pages(self, parameters: Mapping[str, str]) -> Iterator["Page"]:
         """Yield the pages of an answer to the end, whatever the tokens do.
 
         The last page has no token; but a page that happens to be full always has one, and then an empty page follows.
@@ -81,10 +81,11 @@ class Service:
         token, seen = "", set[str]()
         for _ in range(MOST_PAGES):
             asked = {**parameters, **({"pageToken": token} if token else {"countTotal": "true"})}
-            page = self.get("/studies", asked)
+            answer = self.get("/studies", asked)
+            page = answer.value
             if not isinstance(page, dict) or not isinstance(page.get("studies", []), list):
                 raise RegistryError(f"{self.base}/studies: the answer has no list of studies. Try again later.")
-            yield page
+            yield Page(page, answer.content)
             following = page.get("nextPageToken")
             if not page.get("studies") or not isinstance(following, str) or not following:
                 return
@@ -97,7 +98,7 @@ class Service:
             token = following
         raise RegistryError(f"{self.base}/studies: more than {MOST_PAGES:,} pages. Narrow the query.")
 
-    def get(self, path: str, parameters: Mapping[str, str]) -> Any:
+    def get(self, path: str, parameters: Mapping[str, str]) -> "Answer":
         """Return the JSON answer to a request.
 
         Raises
@@ -109,8 +110,8 @@ class Service:
         for attempt in range(TRIES):
             wait = 0.0 if attempt == 0 else FIRST_WAIT * 2 ** (attempt - 1)
             answer = self._attempt(path, parameters, wait)
-            if isinstance(answer, _Answer):
-                return answer.value
+            if isinstance(answer, Answer):
+                return answer
             fault = answer.fault
             if attempt + 1 < TRIES and answer.wait > 0:
                 self.sleep(min(answer.wait, LONGEST_WAIT))
@@ -123,7 +124,7 @@ class Service:
         if self._client is not None:
             self._client.close()
 
-    def _attempt(self, path: str, parameters: Mapping[str, str], wait: float) -> "_Answer | _Passing":
+    def _attempt(self, path: str, parameters: Mapping[str, str], wait: float) -> "Answer | _Passing":
         """Make one try; a fault that stays is raised."""
         import httpx2
 
@@ -142,7 +143,7 @@ class Service:
             what = {400: "does not understand the request", 404: "has no such page or study"}.get(status, "refuses")
             raise RegistryError(f"{self.base}{path}: the registry {what} (status {status}): {quoted(said)}.")
         try:
-            return _Answer(decoded(content, f"{self.base}{path}", most=MOST_ANSWER_BYTES))
+            return Answer(decoded(content, f"{self.base}{path}", most=MOST_ANSWER_BYTES), content)
         except RegistryError as error:
             # Pages of HTML come with 200, too, when the registry is busy.
             return _Passing(f"the answer is no JSON ({error.message.rpartition(': ')[2] or 'unknown'})")
@@ -206,8 +207,35 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
+    """An answer of the registry: JSON, decoded, and as it came."""
+
     value: Any
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of studies: decoded, and as it came."""
+
+    value: dict[str, Any]
+    content: bytes
+
+    @property
+    def studies(self) -> list[Any]:
+        """The studies, decoded."""
+        found: list[Any] = self.value.get("studies", [])
+        return found
+
+    @property
+    def total(self) -> int | None:
+        """Number of records that the registry counts; the first page alone has it."""
+        found = self.value.get("totalCount")
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    def records(self) -> Iterator[Received]:
+        """Yield the studies, each with the bytes that it came in."""
+        return items_of(self.content, self.studies, "studies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,20 +259,6 @@ def check_installed() -> None:
             f"searching needs {NEEDED}, which is not installed: pip install 'alkbayes[registry]'. Records that were "
             "downloaded before are read without it."
         )
-
-
-def as_received(study: Any) -> bytes:
-    """Return a study as its file has it: the JSON that was received, without blanks between.
-
-    Raises
-    ------
-    RegistryError
-        If it is nested too deep, or has half of a surrogate pair, which no text in UTF-8 has.
-    """
-    try:
-        return json.dumps(study, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except (RecursionError, UnicodeEncodeError) as error:
-        raise RegistryError(f"a record cannot be kept as JSON in UTF-8: {shown(str(error))}.") from error
 
 
 def _origin(url: "httpx2.URL") -> tuple[str, str, int | None]:

@@ -11,6 +11,7 @@ import pytest
 from alkbayes.registry.declarations import Protocol, bundled, read_protocol
 from alkbayes.registry.extraction.candidates import Candidate, candidates_of
 from alkbayes.registry.folder import Folder
+from alkbayes.registry.received import converted
 from alkbayes.registry.search import search_files
 from alkbayes.registry.service import Service
 from alkbayes.registry.study import study_of
@@ -96,7 +97,7 @@ def service(registry: Any, clock: Clock) -> Iterator[Service]:
 def reg(tmp_path: Path, built: dict[str, dict[str, Any]]) -> Folder:
     """A folder with the built records."""
     folder = Folder(tmp_path / "reg")
-    search_files(folder, [("built.jsonl", built.values())])
+    search_files(folder, [("built.jsonl", map(converted, built.values()))])
     return folder
 
 

@@ -9,6 +9,7 @@ from alkbayes.registry.batches import BATCH, in_batches
 from alkbayes.registry.declarations import Protocol
 from alkbayes.registry.extraction.tables import extract_folder
 from alkbayes.registry.folder import Folder
+from alkbayes.registry.received import converted
 from alkbayes.registry.screening.decisions import screen_folder
 from alkbayes.registry.search import search_files
 
@@ -32,7 +33,7 @@ def test_many_records_in_several_processes_give_what_few_give_in_one(
     for name, batch in (("one", 1000), ("several", 1)):
         monkeypatch.setattr("alkbayes.registry.batches.BATCH", batch)
         folder = Folder(tmp_path / name)
-        search_files(folder, [("built", iter(posted.values()))])
+        search_files(folder, [("built", map(converted, posted.values()))])
         screen_folder(folder, protocol)
         extract_folder(folder, protocol)
         assert len(folder.numbers()) > 8, "enough batches for several processes"

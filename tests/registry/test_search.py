@@ -1,4 +1,5 @@
 import copy
+import hashlib
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from alkbayes.errors import RegistryError
 from alkbayes.registry import search as module
 from alkbayes.registry.declarations import Query, bundled, read_query
 from alkbayes.registry.folder import Folder
+from alkbayes.registry.received import converted
 from alkbayes.registry.search import read_search, search_files, search_registry
 from alkbayes.registry.service import Service
 
@@ -40,6 +42,54 @@ def test_a_search_keeps_every_record_as_received_and_its_account(
     record = json.loads(folder.record("NCT02075840").read_bytes())
     assert record == registry.records["NCT02075840"], "unknown keys too"
     assert found.notes == ()
+
+
+def test_a_record_has_the_very_bytes_that_the_page_had(
+    registry: Any, service: Service, folder: Folder, query: Query
+) -> None:
+    study = (
+        b'{ "protocolSection":{"identificationModule" : {"nctId": "NCT00000001", "briefTitle": "\\u2265 \xe2\x89\xa5"},'
+        b'\n"statusModule":{"lastUpdatePostDateStruct":{"date":"2026-01-15"}}} ,"more": [1.50, 1e2, "]}", {"a":null}] }'
+    )
+    page = b'{"studies":[ ' + study + b' ],\n"totalCount":1}'
+    nothing = (200, {}, b'{"studies": []}')
+    registry.faults = [None, (200, {}, page), nothing, (200, {}, page)]
+    search_registry(folder, query, b"", service)
+    assert folder.record("NCT00000001").read_bytes() == study
+    (record,) = read_search(folder)["records"]
+    assert record["sha256"] == hashlib.sha256(study).hexdigest()
+
+
+def test_an_interrupted_search_for_changes_goes_on_too(
+    registry: Any, service: Service, folder: Folder, query: Query, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 5)
+    numbers = search_registry(folder, query, b"", service).numbers
+    registry.records = copy.deepcopy(registry.records)
+    for record in registry.records.values():
+        status = record["protocolSection"].setdefault("statusModule", {})
+        status["lastUpdatePostDateStruct"] = {"date": "2026-11-28"}
+    registry.faults = [None] * 5 + [(503, {}, b"")] * 3
+    with pytest.raises(RegistryError, match="what was downloaded is kept"):
+        search_registry(folder, query, b"", service)
+    registry.asked.clear()
+    found = search_registry(folder, query, b"", service)
+    assert len(records_asked_for(registry)) == len(numbers) - 10
+    assert found.changed == numbers
+
+
+def test_a_record_that_is_not_as_received_is_downloaded_again(
+    registry: Any, service: Service, folder: Folder, query: Query
+) -> None:
+    search_registry(folder, query, b"", service)
+    path = folder.record("NCT02075840")
+    received = path.read_bytes()
+    path.write_bytes(received.replace(b"ALEX", b"ALEY"))
+    registry.asked.clear()
+    found = search_registry(folder, query, b"", service)
+    assert records_asked_for(registry) == ["NCT02075840"]
+    assert path.read_bytes() == received
+    assert found.changed == ()
 
 
 def test_an_interrupted_search_goes_on(
@@ -112,6 +162,20 @@ def test_a_record_that_is_listed_and_not_sent_is_told(
     assert "listed and not sent" in found.notes[-1]
 
 
+def test_of_a_record_that_is_listed_and_not_sent_the_earlier_copy_stays(
+    registry: Any, service: Service, folder: Folder, query: Query
+) -> None:
+    numbers = search_registry(folder, query, b"", service).numbers
+    registry.records = copy.deepcopy(registry.records)
+    status = registry.records["NCT02075840"]["protocolSection"]["statusModule"]
+    status["lastUpdatePostDateStruct"]["date"] = "2026-11-28"
+    registry.faults = [None, None, None, (200, {}, b'{"studies": []}')]
+    found = search_registry(folder, query, b"", service)
+    assert (found.numbers, found.changed, found.gone) == (numbers, (), ())
+    assert found.notes == ("1 record listed and not sent: NCT02075840. Search again.",)
+    assert search_registry(folder, query, b"", service).changed == ("NCT02075840",)
+
+
 def test_a_hostile_answer_names_no_file_outside(registry: Any, service: Service, folder: Folder, query: Query) -> None:
     study = {"protocolSection": {"identificationModule": {"nctId": "../../../etc/cron.d/x"}}}
     page = json.dumps({"studies": [study, 5, {"protocolSection": 3}]}).encode()
@@ -130,7 +194,7 @@ def test_too_many_records_are_refused(
 
 
 def test_records_of_several_files_count_each_and_are_kept_once(folder: Folder, built: dict[str, Any]) -> None:
-    records = list(built.values())
+    records = list(map(converted, built.values()))
     found = search_files(folder, [("a", records[:20]), ("b", records[10:])])
     assert (found.identified, found.duplicates, len(found.numbers)) == (40, 10, 30)
     assert read_search(folder)["sources"] == [
@@ -140,7 +204,7 @@ def test_records_of_several_files_count_each_and_are_kept_once(folder: Folder, b
 
 
 def test_a_file_without_records_puts_none_aside(folder: Folder, built: dict[str, Any]) -> None:
-    search_files(folder, [("a", built.values())])
+    search_files(folder, [("a", map(converted, built.values()))])
     with pytest.raises(RegistryError, match="b: has no records"):
         search_files(folder, [("b", [])])
     assert len(folder.numbers()) == 30

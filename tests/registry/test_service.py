@@ -102,16 +102,16 @@ def test_an_answer_that_takes_too_long_is_given_up(registry: Any, clock: Any, mo
 
 def test_pages_are_followed_to_the_end(registry: Any, service: Service) -> None:
     pages = list(service.pages({"pageSize": "7"}))
-    assert [len(page["studies"]) for page in pages] == [7, 7, 7, 7, 2]
-    assert pages[0]["totalCount"] == 30
-    assert "totalCount" not in pages[1], "only the first page has it"
+    assert [len(page.studies) for page in pages] == [7, 7, 7, 7, 2]
+    assert pages[0].total == 30
+    assert pages[1].total is None, "only the first page has it"
 
 
 def test_a_token_after_the_last_page_leads_to_an_empty_one(registry: Any, service: Service) -> None:
     """A page that happens to be full always has a token, even if nothing follows."""
     registry.always_a_token = True
     pages = list(service.pages({"pageSize": "10"}))
-    assert [len(page["studies"]) for page in pages] == [10, 10, 10, 0]
+    assert [len(page.studies) for page in pages] == [10, 10, 10, 0]
 
 
 def test_a_token_that_comes_twice_ends_the_paging(registry: Any, service: Service) -> None:

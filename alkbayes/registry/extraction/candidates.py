@@ -499,7 +499,7 @@ def _candidate(
         responders=figure.counts.only if figure.kind in COUNTED and status is not Status.REFUSED else None,
         responders_fits=figure.counts.fits,
         derived=figure.counts.derived,
-        shared=crossed_over(group, outcome) or _is_subgroup(figure, part),
+        shared=wanted and (crossed_over(group, outcome) or _is_subgroup(figure, part)),
         status=status,
         why=why,
     )

@@ -1,6 +1,8 @@
 """All records of a folder as its tables: candidates, cohorts, sources, adverse events, and what a person decides."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,11 +26,15 @@ from alkbayes.registry.folder import (
     Folder,
     content_of,
     hash_of,
+    replaced,
 )
 from alkbayes.registry.screening.decisions import read_screening
 from alkbayes.registry.screening.rules import Decision
 from alkbayes.registry.sheets import cell, join_parts, part_of_sheet, write_sheet
 from alkbayes.registry.study import study_of
+
+OF_PEOPLE = (COHORTS_FILE, SOURCES_FILE, UNDECIDED_FILE)
+"""Tables that people go on with, and that an extraction therefore overwrites only as it left them."""
 
 type Figures = Counter[tuple[Kind, Status]]
 
@@ -93,11 +99,14 @@ def extract_folder(folder: Folder, protocol: Protocol, progress: Progress | None
     rows = tuple(numbered(row for batch in batches for row in batch.cohorts))
     sources = tuple(row for batch in batches for row in batch.sources)
     undecided = tuple(each for batch in batches for each in batch.undecided)
-    write_sheet(folder.file(COHORTS_FILE), cohorts.COLUMNS, (row.values() for row in rows))
-    write_sheet(folder.file(SOURCES_FILE), cohorts.SOURCE_COLUMNS, (row.values() for row in sources))
-    write_sheet(folder.file(UNDECIDED_FILE), cohorts.UNDECIDED_COLUMNS, (each.as_row().values() for each in undecided))
-    made = {COHORTS_FILE: hash_of(content_of(folder.file(COHORTS_FILE)))}
-    folder.write_json(EXTRACTION_FILE, {"schema": 1, "sha256": made})
+    _write_tables(
+        folder,
+        {
+            COHORTS_FILE: (cohorts.COLUMNS, [row.values() for row in rows]),
+            SOURCES_FILE: (cohorts.SOURCE_COLUMNS, [row.values() for row in sources]),
+            UNDECIDED_FILE: (cohorts.UNDECIDED_COLUMNS, [each.as_row().values() for each in undecided]),
+        },
+    )
     return Extraction(
         studies=numbers,
         screened=screened,
@@ -130,14 +139,29 @@ def _numbers(folder: Folder) -> tuple[tuple[str, ...], frozenset[str], bool]:
 
 
 def _check_unedited(folder: Folder) -> None:
-    """Check that no work of a person on the table of cohorts would be overwritten."""
-    path = folder.file(COHORTS_FILE)
-    written = (folder.read_json(EXTRACTION_FILE) or {}).get("sha256", {}).get(COHORTS_FILE)
-    if path.exists() and hash_of(content_of(path)) != written:
-        raise RegistryError(
-            f"{path}: was edited since it was extracted, and would be overwritten. Keep it under another name, such as "
-            f"{path.with_name('table.csv')}, and extract again."
-        )
+    """Check that no work of a person on a table would be overwritten."""
+    written = (folder.read_json(EXTRACTION_FILE) or {}).get("sha256")
+    for name in OF_PEOPLE:
+        path, hashes = folder.file(name), written.get(name) if isinstance(written, dict) else None
+        if path.exists() and hash_of(content_of(path)) not in (hashes if isinstance(hashes, list) else []):
+            own = path.with_name({COHORTS_FILE: "table.csv"}.get(name, f"my-{name}"))
+            raise RegistryError(
+                f"{path}: was edited since it was extracted, and would be overwritten. Keep it under another name, "
+                f"such as {own}, and extract again."
+            )
+
+
+def _write_tables(folder: Folder, tables: Mapping[str, tuple[Sequence[str], Iterable[Iterable[object]]]]) -> None:
+    """Write the tables that people edit, their hashes first: a run that was interrupted in between is no edit."""
+    with ExitStack() as stack:
+        hashes = {}
+        for name, (columns, rows) in tables.items():
+            path = folder.file(name)
+            place = stack.enter_context(replaced(path))
+            write_sheet(place, columns, rows)
+            files = (place, path) if path.exists() else (place,)
+            hashes[name] = list(dict.fromkeys(hash_of(content_of(each)) for each in files))
+        folder.write_json(EXTRACTION_FILE, {"schema": 1, "sha256": hashes})
 
 
 def _extracted(folder: Folder, protocol: Protocol, unclear: frozenset[str], parts: Path, numbers: Numbers) -> _Found:

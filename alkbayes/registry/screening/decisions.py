@@ -1,6 +1,6 @@
 """Decisions on all records of a folder, in a file that people edit and no later run overwrites."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,10 @@ MADE_FILE = "screening.json"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the file: a decision, who made it, and a person's note; `title` is there for readers."""
+    """A row of the file: a decision, who made it, and a person's note; `title` is there for readers.
+
+    `more` has the cells of columns that a person added.
+    """
 
     nct_id: str
     decision: Decision
@@ -34,10 +37,11 @@ class Row:
     decided_by: str
     note: str
     title: str
+    more: tuple[tuple[str, str], ...] = ()
 
     def as_cells(self) -> dict[str, str]:
         """Return the row as it is written."""
-        return {name: str(getattr(self, name)) for name in COLUMNS}
+        return {name: str(getattr(self, name)) for name in COLUMNS} | dict(self.more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +85,25 @@ def screen_folder(folder: Folder, protocol: Protocol) -> Screening:
 
 
 def keep_people(folder: Folder, found: Iterable[Row]) -> Screening:
-    """Write the file with the rows of the rules, except where a person has decided."""
-    path = folder.file(SCREENING_FILE)
-    people = _of_people(path, folder.read_json(MADE_FILE) or {}) if path.exists() else {}
+    """Write the file with the rows of the rules, except where a person has decided; columns of a person's stay."""
+    path, last = folder.file(SCREENING_FILE), _made(folder)
+    earlier = _read(path) if path.exists() else {}
     rows, overruled, made = [], [], {}
     for row in found:
         made[row.nct_id] = _kept(row)
-        person = people.pop(row.nct_id, None)
+        before = earlier.pop(row.nct_id, None)
+        # A run that was interrupted may have written the file, and not yet what the rules decided.
+        person = None if before is None else _of_person(before, last.get(row.nct_id), made[row.nct_id])
         if person is not None and person.decision != row.decision:
             overruled.append(row.nct_id)
-        rows.append(row if person is None else person)
-    write_sheet(path, COLUMNS, (tuple(row.as_cells().values()) for row in [*rows, *people.values()]))
+        rows.append(person or (row if before is None else replace(row, more=before.more)))
+    gone = [person for row in earlier.values() if (person := _of_person(row, last.get(row.nct_id))) is not None]
+    rows += gone
+    more = dict.fromkeys(name for row in rows for name, _ in row.more)
+    cells = (row.as_cells() for row in rows)
+    write_sheet(path, (*COLUMNS, *more), ([each.get(name, "") for name in (*COLUMNS, *more)] for each in cells))
     folder.write_json(MADE_FILE, {"schema": 1, "rows": made})
-    return Screening((*rows, *people.values()), tuple(overruled), tuple(people))
+    return Screening(tuple(rows), tuple(overruled), tuple(row.nct_id for row in gone))
 
 
 def read_screening(folder: Folder) -> Screening | None:
@@ -107,7 +117,8 @@ def read_screening(folder: Folder) -> Screening | None:
     path = folder.file(SCREENING_FILE)
     if not path.exists():
         return None
-    rows = _read(path)
+    last = _made(folder)
+    rows = {number: _of_person(row, last.get(number)) or row for number, row in _read(path).items()}
     numbers = set(folder.numbers())
     if missing := sorted(numbers - set(rows)):
         raise RegistryError(f"{path}: has no row for {listed(missing)}. Screen again: alkbayes registry screen.")
@@ -138,20 +149,28 @@ def _judged(study: Study, protocol: Protocol) -> Row:
     )
 
 
+def _made(folder: Folder) -> dict[str, Any]:
+    """Return what the rules decided in the last run, by number."""
+    rows = (folder.read_json(MADE_FILE) or {}).get("rows")
+    return rows if isinstance(rows, dict) else {}
+
+
 def _kept(row: Row) -> dict[str, str]:
-    """Return what of a row of the rules tells whether a person has edited it."""
-    return {name: cell(value) for name, value in row.as_cells().items() if name in {"decision", "reason", "note"}}
+    """Return what of a row of the rules tells whether a person has edited it: all but the title and who decided."""
+    return {name: cell(getattr(row, name)) for name in COLUMNS[1:] if name not in {"decided_by", "title"}}
 
 
-def _of_people(path: Path, made: Mapping[str, Any]) -> dict[str, Row]:
-    """Return the rows that a person has decided: those that say so, and those that differ from what rules wrote."""
-    before = made.get("rows", {})
-    people = {}
-    for number, row in _read(path).items():
-        was = before.get(number)
-        if row.decided_by == PERSON or was is None or _kept(row) != was:
-            people[number] = replace(row, decided_by=PERSON)
-    return people
+def _of_person(row: Row, *made: Any) -> Row | None:
+    """Return a row that a person has decided, since it says so or differs from what the rules `made`; None for theirs.
+
+    Who changes a decision and leaves the rules' reason has given none: "Meets every rule" excludes nothing.
+    """
+    found, of_rules = _kept(row), [each for each in made if isinstance(each, dict) and each]
+    # What an earlier version of the program did not write down tells nothing.
+    if row.decided_by == RULE and any(each.items() <= found.items() for each in of_rules):
+        return None
+    left = any(each.get("decision") != found["decision"] and each.get("reason") == found["reason"] for each in of_rules)
+    return replace(row, decided_by=PERSON, reason="" if left else row.reason)
 
 
 def _read(path: Path) -> dict[str, Row]:
@@ -176,5 +195,6 @@ def _read(path: Path) -> dict[str, Row]:
         rule, reason, evidence, pointer, note, title = (
             cells.get(name, "") for name in ("rule", "reason", "evidence", "pointer", "note", "title")
         )
-        rows[number] = Row(number, Decision(decision), rule, reason, evidence, pointer, decided, note, title)
+        more = tuple((name, text) for name, text in cells.items() if name and name not in COLUMNS)
+        rows[number] = Row(number, Decision(decision), rule, reason, evidence, pointer, decided, note, title, more)
     return rows

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -110,15 +111,49 @@ def test_extracting_twice_writes_the_same_bytes(reg: Folder, protocol: Protocol,
     assert {name: reg.file(name).read_bytes() for name in names} == before
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after", "own"),
+    [
+        ("cohorts.csv", ",low,", ",high,", "table.csv"),
+        ("sources.csv", ",full", ",abstract", "my-sources.csv"),
+        ("undecided.csv", "not decided", "done: not decided", "my-undecided.csv"),
+    ],
+)
 def test_a_table_that_a_person_edited_is_not_overwritten(
-    reg: Folder, protocol: Protocol, extraction: Extraction
+    reg: Folder, protocol: Protocol, extraction: Extraction, name: str, before: str, after: str, own: str
 ) -> None:
-    path = reg.file("cohorts.csv")
-    path.write_text(path.read_text(encoding="utf-8").replace(",low,", ",high,", 1), encoding="utf-8")
-    before = path.read_bytes()
-    with pytest.raises(RegistryError, match="was edited since it was extracted"):
+    path = reg.file(name)
+    edited = path.read_text(encoding="utf-8").replace(before, after, 1)
+    path.write_text(edited, encoding="utf-8")
+    with pytest.raises(RegistryError, match=rf"{name}: was edited since it was extracted.*{own}"):
         extract_folder(reg, protocol)
-    assert path.read_bytes() == before
+    assert path.read_text(encoding="utf-8") == edited
+    path.replace(reg.file(own))
+    extract_folder(reg, protocol)
+    assert path.exists()
+
+
+def test_an_interrupted_extraction_is_no_edit(
+    reg: Folder, protocol: Protocol, extraction: Extraction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reg.record(extraction.cohorts[0]["registry_id"]).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "write_json", interrupted_after(Folder.write_json))
+        with pytest.raises(KeyboardInterrupt):
+            extract_folder(reg, protocol)
+    again = extract_folder(reg, protocol)
+    assert len(again.cohorts) < len(extraction.cohorts)
+    assert extract_folder(reg, protocol) == again
+
+
+def interrupted_after[**P](work: Callable[P, None]) -> Callable[P, None]:
+    """Return a function that is interrupted when its work is done."""
+
+    def interrupted(*args: P.args, **options: P.kwargs) -> None:
+        work(*args, **options)
+        raise KeyboardInterrupt
+
+    return interrupted
 
 
 def test_trap_25_adverse_events_keep_absent_and_zero_apart(

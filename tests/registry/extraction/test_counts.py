@@ -1,6 +1,7 @@
 """Counts behind printed rates, against figures of trials that were printed with both."""
 
 import pytest
+from scipy.stats import binomtest
 
 from alkbayes.registry.extraction.counts import counts_of
 from alkbayes.registry.extraction.units import NO_INTERVAL, Interval, Unit
@@ -41,6 +42,32 @@ def test_an_interval_tells_counts_apart_where_it_can() -> None:
     """71.5-72.5 % of 400 are 286 to 290; scipy's exact interval of 288/400 is 67.3-76.3."""
     assert counts_of("72", Unit.PERCENT, 400, NO_INTERVAL).fits == (286, 287, 288, 289, 290)
     assert counts_of("72", Unit.PERCENT, 400, interval("67.3", "76.3")).fits == (288,)
+
+
+def test_an_interval_of_another_method_leaves_the_count_that_it_is_of() -> None:
+    """Limits by SciPy; to a whole percent, the exact interval of a neighbouring count is often the printed one too."""
+    several = 0
+    for n in (97, 163, 284, 361):
+        for count in range(1, n, 5):
+            for method in ("exact", "wilson", "wilsoncc"):
+                limits = binomtest(count, n).proportion_ci(0.95, method)
+                made = counts_of(
+                    f"{100 * count / n:.0f}",
+                    Unit.PERCENT,
+                    n,
+                    interval(f"{100 * limits.low:.0f}", f"{100 * limits.high:.0f}"),
+                )
+                assert count in made.fits
+                assert made.reproduced
+                several += len(made.fits) > 1
+    assert several > 0
+
+
+def test_methods_that_fit_other_counts_are_named() -> None:
+    """217/316 is 69 % (Wald: 64-74), and the exact interval of 218 and 219 is 64-74 too."""
+    made = counts_of("69", Unit.PERCENT, 316, interval("64", "74"))
+    assert made.fits == (217, 218, 219)
+    assert made.why == "the interval is that by clopper-pearson or wald"
 
 
 def test_an_interval_of_another_level_is_read_at_its_level() -> None:

@@ -52,7 +52,7 @@ def tables(tmp_path: Path) -> Path:
 
 def test_studies_are_put_together_from_the_tables(tables: Path, protocol: Protocol) -> None:
     ((name, studies),) = sources_of([tables])
-    (record,) = studies
+    record = next(studies).study
     study = study_of(record)
     assert (name, study.acronym, study.enrollment) == ("aact", "ASCEND-4", 376)
     assert [phase.text for phase in study.phases] == ["PHASE1", "PHASE2"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alkbayes.errors import RegistryError
-from alkbayes.registry.formats.files import sources_of, studies_of
+from alkbayes.registry.formats.files import records_of, sources_of
 from alkbayes.registry.study import nct_id_of
 
 
@@ -17,7 +17,7 @@ def numbers(content: bytes) -> list[str]:
 
 
 def studies(content: bytes) -> list[dict[str, Any]]:
-    return list(studies_of(io.BytesIO(content), "x", len(content)))
+    return [record.study for record in records_of(io.BytesIO(content), "x", len(content))]
 
 
 def test_every_shape_of_json_gives_the_same_studies(built: dict[str, dict[str, Any]]) -> None:
@@ -69,7 +69,10 @@ def test_a_zip_and_a_folder_are_one_source(tmp_path: Path, built: dict[str, dict
     with zipfile.ZipFile(tmp_path / "r.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in place.iterdir():
             archive.write(path, f"ctg-studies/{path.name}")
-    found = [(name, sorted(map(nct_id_of, studies))) for name, studies in sources_of([place, tmp_path / "r.zip"])]
+    found = [
+        (name, sorted(nct_id_of(each.study) for each in records))
+        for name, records in sources_of([place, tmp_path / "r.zip"])
+    ]
     assert [name for name, _ in found] == ["records", "r.zip"]
     assert found[0][1] == found[1][1] == sorted(list(built)[:3])
 

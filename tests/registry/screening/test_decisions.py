@@ -18,7 +18,7 @@ def edit(path: Path, number: str, **cells: str) -> None:
         if row["nct_id"] == number:
             row.update(cells)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
+        writer = csv.DictWriter(file, dict.fromkeys(name for row in rows for name in row))
         writer.writeheader()
         writer.writerows(rows)
 
@@ -41,6 +41,56 @@ def test_a_re_run_never_overwrites_a_person(reg: Folder, protocol: Protocol) -> 
     other = screen_folder(reg, read_protocol(bundled("protocol", "ros1")))
     assert {row.nct_id: row.decision for row in other.rows}["NCT02477826"] is Decision.INCLUDE
     assert {row.nct_id: row.decision for row in other.rows}["NCT01154140"] is Decision.EXCLUDE
+
+
+def test_every_cell_that_a_person_changes_is_kept(reg: Folder, protocol: Protocol) -> None:
+    screen_folder(reg, protocol)
+    path = reg.file("screening.csv")
+    edit(path, "NCT01828099", evidence="my own words", pointer="/protocolSection")
+    edit(path, "NCT01154140", checked="JD", twice="")  # columns of the person's own
+    first = screen_folder(reg, read_protocol(bundled("protocol", "ros1")))
+    rows = {row.nct_id: row for row in screen_folder(reg, protocol).rows}
+    assert (rows["NCT01828099"].evidence, rows["NCT01828099"].pointer) == ("my own words", "/protocolSection")
+    assert rows["NCT01828099"].decided_by == PERSON
+    assert dict(rows["NCT01154140"].more)["checked"] == "JD"
+    assert rows["NCT01154140"].decided_by == RULE, "it is no decision"
+    assert len(first.rows) == len(rows)
+
+
+def test_a_decision_counts_as_a_persons_before_the_next_screening_and_without_the_rules_reason(
+    reg: Folder, protocol: Protocol
+) -> None:
+    screen_folder(reg, protocol)
+    edit(reg.file("screening.csv"), "NCT01828099", decision="exclude")
+    edit(reg.file("screening.csv"), "NCT01154140", decision="exclude", reason="Same patients as another")
+    found = read_screening(reg)
+    assert found is not None
+    rows = {row.nct_id: row for row in found.rows}
+    assert (rows["NCT01828099"].decided_by, rows["NCT01828099"].reason) == (PERSON, "")
+    assert (rows["NCT01154140"].decided_by, rows["NCT01154140"].reason) == (PERSON, "Same patients as another")
+    again = {row.nct_id: row for row in screen_folder(reg, protocol).rows}
+    assert again["NCT01828099"] == rows["NCT01828099"]
+
+
+def test_a_run_that_was_interrupted_makes_nobody_decide(reg: Folder, protocol: Protocol) -> None:
+    screen_folder(reg, read_protocol(bundled("protocol", "ros1")))
+    made = reg.file("screening.json").read_bytes()
+    screen_folder(reg, protocol)
+    reg.file("screening.json").write_bytes(made)  # the second file of the run was not written
+    assert {row.decided_by for row in screen_folder(reg, protocol).rows} == {RULE}
+
+
+def test_a_screening_that_wrote_less_down_makes_nobody_decide(reg: Folder, protocol: Protocol) -> None:
+    screen_folder(reg, protocol)
+    made = reg.read_json("screening.json")
+    assert made is not None
+    for row in made["rows"].values():
+        del row["evidence"]
+    reg.write_json("screening.json", made)
+    edit(reg.file("screening.csv"), "NCT01828099", decision="exclude")
+    found = read_screening(reg)
+    assert found is not None
+    assert [row.nct_id for row in found.rows if row.decided_by == PERSON] == ["NCT01828099"]
 
 
 def test_screening_twice_writes_the_same_bytes(reg: Folder, protocol: Protocol) -> None:
