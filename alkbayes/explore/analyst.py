@@ -1,0 +1,267 @@
+"""What the worker computes: the fit of a setting, a preview without one cohort, the run and the report to keep.
+
+Everything that it returns can be sent to another process.
+"""
+
+import io
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alkbayes.criticism.integrated_likelihood import log_likelihood_given_others
+from alkbayes.errors import AlkbayesError, AlkbayesWarning
+from alkbayes.estimates.rates import pooled_table, posterior_from
+from alkbayes.estimates.results import CLASSICAL_METHODS, results_of
+from alkbayes.evidence.naming import COHORT
+from alkbayes.evidence.table import Evidence
+from alkbayes.explore.base import Base, model_of, settings_of, spec_before, table_of, whole_table
+from alkbayes.explore.setting import Setting
+from alkbayes.inference.convergence import Thresholds
+from alkbayes.inference.fit import Exploration, Fit, fit_by_quadrature, fit_model
+from alkbayes.inference.importance.engine import Fallback
+from alkbayes.inference.importance.target import unsupported
+from alkbayes.inference.importance.weights import resample, smooth
+from alkbayes.inference.settings import Engine
+from alkbayes.library import bayesian
+from alkbayes.model.covariates import stated_cohorts
+from alkbayes.model.prior_implications import Implied, implied_rates
+from alkbayes.model.restriction import restricted, vanished_levels
+from alkbayes.spec.schema import Spec
+from alkbayes.text.json import records
+
+QUICK_METHODS = CLASSICAL_METHODS[:2]
+"""Classical methods of a first answer: all but the GLMM, which takes most of their time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitJob:
+    """Fit a setting; `quick` for a first answer from few draws, whose gate is not complete."""
+
+    setting: Setting
+    quick: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewJob:
+    """Pooled rates without one cohort, from the fit with it."""
+
+    before: Setting
+    after: Setting
+    cohort: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepJob:
+    """Write the run of a setting below the current folder; `exploration` is None for the base."""
+
+    setting: Setting
+    exploration: Exploration | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportJob:
+    """The report of a run as HTML."""
+
+    folder: Path
+
+
+type Job = FitJob | PreviewJob | KeepJob | ReportJob
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The tables of a setting.
+
+    Attributes
+    ----------
+    setting, quick
+        As asked for.
+    document
+        As `alkbayes fit --json` prints it, but for the run and the columns left out of the model.
+    cohorts
+        Rows of the table of cohorts.
+    implied
+        What each prior implies; see :func:`alkbayes.model.prior_implications.implied_rates`.
+    """
+
+    setting: Setting
+    quick: bool
+    document: Mapping[str, Any]
+    cohorts: tuple[Mapping[str, Any], ...]
+    implied: Mapping[tuple[str, ...], Implied]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreliable:
+    """A posterior that quadrature cannot give; `by_nuts` says whether NUTS can."""
+
+    reason: str
+    by_nuts: bool
+    implied: Mapping[tuple[str, ...], Implied]
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """Rows of the table of pooled rates without one cohort."""
+
+    pooled: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoPreview:
+    """There is none: weights are unreliable, a level is left empty, or the fit before is not at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Folder of the run that was written."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a user can mend, in words."""
+
+    message: str
+
+
+type Answer = Fitted | Unreliable | Previewed | NoPreview | Kept | Made | Refused
+
+
+class Analyst:
+    """Answers jobs about one base, and remembers its last fit."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self._last: tuple[Setting, bool, Fit] | None = None
+
+    def answer(self, job: Job) -> Answer:
+        """Return the answer to a job; an error that a user can mend is one."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AlkbayesWarning)
+                match job:
+                    case FitJob():
+                        return self._fit(job)
+                    case PreviewJob():
+                        return self._preview(job)
+                    case KeepJob():
+                        return self._keep(job)
+                    case ReportJob():
+                        return _report(job.folder)
+        except AlkbayesError as error:
+            return Refused(str(error))
+
+    def _fit(self, job: FitJob) -> Answer:
+        setting = job.setting.analysis
+        spec, _, table = self._parts(job.setting)
+        implied = implied_rates(spec, table)
+        fit = self._posterior(job.setting, quick=job.quick)
+        if isinstance(fit, Fallback):
+            # NUTS cannot replace quadrature where units may be on their own.
+            exnex = any(term.distribution == "exnex" for term in spec.heterogeneity)
+            return Unreliable(fit.reason, not exnex, implied)
+        results = results_of(fit, methods=QUICK_METHODS if job.quick else CLASSICAL_METHODS)
+        return Fitted(setting, job.quick, results.document, tuple(records(results.cohorts)), implied)
+
+    def _parts(self, setting: Setting) -> tuple[Spec, bytes, Evidence]:
+        """Return model, model file and table of a setting."""
+        whole = whole_table(self.base, spec_before(self.base, setting))
+        model = model_of(self.base, setting, whole)
+        return model.spec, model.content, table_of(self.base, setting, model.spec, whole)
+
+    def _posterior(self, setting: Setting, *, quick: bool) -> Fit | Fallback:
+        wanted = (setting.analysis, quick)
+        if self._last is not None and self._last[:2] == wanted:
+            return self._last[2]
+        spec, _, table = self._parts(setting)
+        settings = settings_of(self.base, setting, quick=quick)
+        kind: dict[str, Any] = {"standard": self.base.standard, "interval_prob": self.base.interval_prob}
+        fit: Fit | Fallback
+        if setting.engine is Engine.NUTS:
+            fit = fit_model(spec, table, engine=Engine.NUTS, settings=settings, **kind)
+        else:
+            fit = fit_by_quadrature(spec, table, settings=settings, probed=not quick, **kind)
+        if isinstance(fit, Fit):
+            self._last = (*wanted, fit)
+        return fit
+
+    def _preview(self, job: PreviewJob) -> Answer:
+        if self._last is None or self._last[0] != job.before.analysis:
+            return NoPreview()
+        fit = self._last[2]
+        names = fit.evidence.frame[COHORT].tolist()
+        if job.cohort not in names or unsupported(fit.design):
+            return NoPreview()
+        return without_one(fit, names.index(job.cohort))
+
+    def _keep(self, job: KeepJob) -> Kept | Refused:
+        fit = self._posterior(job.setting, quick=False)
+        if isinstance(fit, Fallback):
+            return Refused(f"There is nothing to keep: {fit.reason}.")
+        spec, content, table = self._parts(job.setting)
+        # The table with its reasons, on which no number depends.
+        fit = replace(fit, spec=spec, evidence=stated_cohorts(spec, table))
+        fit = replace(fit, provenance=replace(fit.provenance, exploration=job.exploration))
+        chosen = None if job.exploration is not None else self.base.chosen
+        saved = bayesian.save_run(bayesian.Fit(fit, content, chosen))
+        return Kept(saved.folder or Path())
+
+
+def without_one(fit: Fit, position: int) -> Previewed | NoPreview:
+    """Return the pooled rates of a fit without one of its cohorts, by importance weights of the integrated likelihood.
+
+    Typical, mean and next cohort depend on the global parameters alone, which the weights are a function of; the rates
+    of the other cohorts of its trial do not, and are not returned.
+    """
+    kept = np.setdiff1d(np.arange(len(fit.design.cohorts)), [position])
+    if not len(kept) or vanished_levels(fit.design, kept):
+        return NoPreview()
+    left_out = np.array([position], dtype=np.intp)
+    log_ratios = -log_likelihood_given_others(fit.design, fit.draws, [left_out])[..., 0].ravel()
+    log_weights, k = smooth(log_ratios)
+    if not k <= Thresholds().pareto_k_max:
+        return NoPreview()
+    seed = fit.provenance.settings.seed
+    chosen = resample(np.exp(log_weights), len(log_weights), np.random.default_rng(seed))
+    design = restricted(fit.design, kept)
+    of_cohorts = {"theta", "p"}
+    draws = {
+        name: (values.reshape(-1, *values.shape[2:])[chosen][:, kept] if name in of_cohorts else
+               values.reshape(-1, *values.shape[2:])[chosen])
+        for name, values in fit.draws.items()
+    }
+    posterior = posterior_from(design, draws, seed=seed, interval_prob=fit.interval_prob)
+    rows = records(pooled_table(replace(posterior, standard=fit.standard)))
+    return Previewed(tuple(row for row in rows if row["estimand"] != "these_cohorts"))
+
+
+def _report(folder: Path) -> Made:
+    # Here and not at the top: figures are needed for a report alone.
+    from alkbayes.reporting.document import report_of
+    from alkbayes.reporting.renderers.html import html_of
+
+    return Made(html_of(report_of(folder)).encode())
+
+
+def archive_of(folder: Path) -> bytes:
+    """Return a run's folder as a zip archive, its files below the folder's name."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                archive.write(path, f"{folder.name}/{path.name}")
+    return content.getvalue()
