@@ -1,13 +1,8 @@
-"""What the worker computes: the fit of a setting, a preview without one cohort, the run and the report to keep.
+"""What the worker computes: the fit of a setting, a preview without one cohort, the run and the report to keep."""
 
-Everything that it returns can be sent to another process.
-"""
-
-import io
+import time
 import warnings
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +15,21 @@ from alkbayes.estimates.results import CLASSICAL_METHODS, results_of
 from alkbayes.evidence.naming import COHORT
 from alkbayes.evidence.table import Evidence
 from alkbayes.explore.base import Base, model_of, settings_of, spec_before, table_of, whole_table
+from alkbayes.explore.jobs import (
+    Answer,
+    Fitted,
+    FitJob,
+    Job,
+    KeepJob,
+    Kept,
+    Made,
+    NoPreview,
+    Previewed,
+    PreviewJob,
+    Refused,
+    ReportJob,
+    Unreliable,
+)
 from alkbayes.explore.setting import Setting
 from alkbayes.inference.convergence import Thresholds
 from alkbayes.inference.fit import Exploration, Fit, fit_by_quadrature, fit_model
@@ -29,116 +39,13 @@ from alkbayes.inference.importance.weights import resample, smooth
 from alkbayes.inference.settings import Engine
 from alkbayes.library import bayesian
 from alkbayes.model.covariates import stated_cohorts
-from alkbayes.model.prior_implications import Implied, implied_rates
+from alkbayes.model.prior_implications import implied_rates
 from alkbayes.model.restriction import restricted, vanished_levels
 from alkbayes.spec.schema import Spec
 from alkbayes.text.json import records
 
 QUICK_METHODS = CLASSICAL_METHODS[:2]
 """Classical methods of a first answer: all but the GLMM, which takes most of their time."""
-
-
-@dataclass(frozen=True, slots=True)
-class FitJob:
-    """Fit a setting; `quick` for a first answer from few draws, whose gate is not complete."""
-
-    setting: Setting
-    quick: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewJob:
-    """Pooled rates without one cohort, from the fit with it."""
-
-    before: Setting
-    after: Setting
-    cohort: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeepJob:
-    """Write the run of a setting below the current folder; `exploration` is None for the base."""
-
-    setting: Setting
-    exploration: Exploration | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReportJob:
-    """The report of a run as HTML."""
-
-    folder: Path
-
-
-type Job = FitJob | PreviewJob | KeepJob | ReportJob
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """The tables of a setting.
-
-    Attributes
-    ----------
-    setting, quick
-        As asked for.
-    document
-        As `alkbayes fit --json` prints it, but for the run and the columns left out of the model.
-    cohorts
-        Rows of the table of cohorts.
-    implied
-        What each prior implies; see :func:`alkbayes.model.prior_implications.implied_rates`.
-    """
-
-    setting: Setting
-    quick: bool
-    document: Mapping[str, Any]
-    cohorts: tuple[Mapping[str, Any], ...]
-    implied: Mapping[tuple[str, ...], Implied]
-
-
-@dataclass(frozen=True, slots=True)
-class Unreliable:
-    """A posterior that quadrature cannot give; `by_nuts` says whether NUTS can."""
-
-    reason: str
-    by_nuts: bool
-    implied: Mapping[tuple[str, ...], Implied]
-
-
-@dataclass(frozen=True, slots=True)
-class Previewed:
-    """Rows of the table of pooled rates without one cohort."""
-
-    pooled: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NoPreview:
-    """There is none: weights are unreliable, a level is left empty, or the fit before is not at hand."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Folder of the run that was written."""
-
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A file."""
-
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """What a user can mend, in words."""
-
-    message: str
-
-
-type Answer = Fitted | Unreliable | Previewed | NoPreview | Kept | Made | Refused
 
 
 class Analyst:
@@ -166,7 +73,7 @@ class Analyst:
             return Refused(str(error))
 
     def _fit(self, job: FitJob) -> Answer:
-        setting = job.setting.analysis
+        started = time.perf_counter()
         spec, _, table = self._parts(job.setting)
         implied = implied_rates(spec, table)
         fit = self._posterior(job.setting, quick=job.quick)
@@ -175,7 +82,14 @@ class Analyst:
             exnex = any(term.distribution == "exnex" for term in spec.heterogeneity)
             return Unreliable(fit.reason, not exnex, implied)
         results = results_of(fit, methods=QUICK_METHODS if job.quick else CLASSICAL_METHODS)
-        return Fitted(setting, job.quick, results.document, tuple(records(results.cohorts)), implied)
+        return Fitted(
+            job.setting.analysis,
+            job.quick,
+            results.document,
+            tuple(records(results.cohorts)),
+            implied,
+            time.perf_counter() - started,
+        )
 
     def _parts(self, setting: Setting) -> tuple[Spec, bytes, Evidence]:
         """Return model, model file and table of a setting."""
@@ -215,8 +129,9 @@ class Analyst:
         spec, content, table = self._parts(job.setting)
         # The table with its reasons, on which no number depends.
         fit = replace(fit, spec=spec, evidence=stated_cohorts(spec, table))
-        fit = replace(fit, provenance=replace(fit.provenance, exploration=job.exploration))
-        chosen = None if job.exploration is not None else self.base.chosen
+        exploration = None if job.tried is None else Exploration(job.tried, job.changes)
+        fit = replace(fit, provenance=replace(fit.provenance, exploration=exploration))
+        chosen = self.base.chosen if exploration is None else None
         saved = bayesian.save_run(bayesian.Fit(fit, content, chosen))
         return Kept(saved.folder or Path())
 
@@ -255,13 +170,3 @@ def _report(folder: Path) -> Made:
     from alkbayes.reporting.renderers.html import html_of
 
     return Made(html_of(report_of(folder)).encode())
-
-
-def archive_of(folder: Path) -> bytes:
-    """Return a run's folder as a zip archive, its files below the folder's name."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.iterdir()):
-            if path.is_file():
-                archive.write(path, f"{folder.name}/{path.name}")
-    return content.getvalue()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alkbayes.explore.worker import Worker, WorkerEndedError
 
 if TYPE_CHECKING:
-    from alkbayes.explore.analyst import Answer, Job
+    from alkbayes.explore.jobs import Answer, Job
 
 MOST_FALSE_STARTS = 3
 """Workers in a row that may end before they are ready."""

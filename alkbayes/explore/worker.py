@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from alkbayes.explore.analyst import Answer, Job
+    from alkbayes.explore.jobs import Answer, Job
     from alkbayes.explore.base import Base
 
 READY = "ready"
