@@ -17,8 +17,8 @@ from alkbayes.evidence.table import Evidence
 from alkbayes.explore.base import Base, model_of, settings_of, spec_before, table_of, whole_table
 from alkbayes.explore.jobs import (
     Answer,
-    Fitted,
     FitJob,
+    Fitted,
     Job,
     KeepJob,
     Kept,
@@ -155,8 +155,11 @@ def without_one(fit: Fit, position: int) -> Previewed | NoPreview:
     design = restricted(fit.design, kept)
     of_cohorts = {"theta", "p"}
     draws = {
-        name: (values.reshape(-1, *values.shape[2:])[chosen][:, kept] if name in of_cohorts else
-               values.reshape(-1, *values.shape[2:])[chosen])
+        name: (
+            values.reshape(-1, *values.shape[2:])[chosen][:, kept]
+            if name in of_cohorts
+            else values.reshape(-1, *values.shape[2:])[chosen]
+        )
         for name, values in fit.draws.items()
     }
     posterior = posterior_from(design, draws, seed=seed, interval_prob=fit.interval_prob)

@@ -3,7 +3,7 @@
 import json
 import keyword
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ class Base:
     standard: Standard = Standard.OWN
     interval_prob: float = INTERVAL_PROB
     chains: int = 4
-    setting: Setting = Setting()
+    setting: Setting = field(default_factory=Setting)
     run: Path | None = None
 
     @property
@@ -168,7 +168,7 @@ def selection_of(base: Base, setting: Setting, table: Evidence) -> Selection:
         tuple(dict.fromkeys((*base.selection.exclude, *out))),
         "; ".join(dict.fromkeys(reasons)),
     )
-    return chosen if chosen else ALL_COHORTS
+    return chosen or ALL_COHORTS
 
 
 MOST_LEVELS = 12

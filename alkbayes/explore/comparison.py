@@ -1,9 +1,9 @@
 """The numbers of a setting beside those of the base, as text."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.presentation.fit import (
@@ -14,7 +14,7 @@ from alkbayes.presentation.fit import (
     predicted_mark,
 )
 from alkbayes.presentation.tables import ReaderTable, rows_by
-from alkbayes.runs.document import FitDocument
+from alkbayes.runs.document import FitDocument, PooledRow
 from alkbayes.text.digits import supported_decimals
 from alkbayes.text.names import is_pair, level_name
 from alkbayes.text.wording import (
@@ -27,6 +27,9 @@ from alkbayes.text.wording import (
     rate,
 )
 from alkbayes.vocabulary import ALL
+
+type Rates = Mapping[str, Mapping[str, Any]]
+"""Rows of one group by their estimand."""
 
 ESTIMANDS = ("typical", "mean", "next_cohort")
 CLASSICAL = {"crude-wilson": "crude", INVERSE_VARIANCE: "inverse-variance", "glmm-ml": "GLMM"}
@@ -58,7 +61,8 @@ class Beside:
 class HeadlineRow:
     """A group: its name, number of cohorts, that of the base if another, and a number for each estimand.
 
-    `title` is the heading of the rows that begin here, or empty; `cells` is empty for a group without cohorts.
+    `title` is the heading of the rows that begin here, or empty; `cells` is empty for a group without cohorts, which
+    has the base's numbers in `base_only`. `overall` is the row of all cohorts, `pair` one of two columns.
     """
 
     title: str
@@ -67,6 +71,8 @@ class HeadlineRow:
     base_k: str
     cells: tuple[Beside, ...]
     base_only: tuple[Beside, ...] = ()
+    overall: bool = False
+    pair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,37 +99,36 @@ def headline_rows(
     pooled
         Rows of a preview, which replace those of the document and are given in whole percents.
     """
-    outcome = Outcome.of(document["outcome"])
     now = pooled_by_level(document) if pooled is None else rows_by(pooled, "group", "level", "estimand")
     before = {} if base is None else pooled_by_level(base)
-    places = dict.fromkeys([*_in_groups(now, before)])
     found, previous = [], ALL
-    for group, level in places:
-        own, of_base = now.get((group, level)), before.get((group, level))
-        any_row = (own or of_base or {})["typical"]
-        title = ""
-        if group != previous:
-            rows = document["pooled"] if any(row["group"] == group for row in document["pooled"]) else (base or document)["pooled"]
-            title = group_heading(group, rows, outcome)
-        previous = group
-        mark = predicted_mark(own["typical"]) if own else ""
-        base_k = "" if of_base is None or (own and own["typical"]["k"] == of_base["typical"]["k"]) else str(of_base["typical"]["k"])
-        found.append(
-            HeadlineRow(
-                title=title,
-                name=f"{level_name(any_row)}{f' {mark}' if mark else ''}",
-                k=str(own["typical"]["k"]) if own else "0",
-                base_k=base_k,
-                cells=tuple(_beside(own[each], of_base and of_base[each], whole=pooled is not None) for each in ESTIMANDS)
-                if own
-                else (),
-                base_only=() if own or of_base is None else tuple(_beside(of_base[each], None) for each in ESTIMANDS),
-            )
-        )
+    for place in dict.fromkeys(_in_groups(now, before)):
+        of = document if place in now else base or document
+        title = "" if place[0] == previous else group_heading(place[0], of["pooled"], Outcome.of(of["outcome"]))
+        previous = place[0]
+        row = _headline_row(now.get(place), before.get(place), whole=pooled is not None)
+        found.append(replace(row, title=title, overall=place[0] == ALL))
     return tuple(found)
 
 
-def _in_groups(now: Mapping[tuple[str, str], Any], before: Mapping[tuple[str, str], Any]) -> Iterator[tuple[str, str]]:
+def _headline_row(own: Rates | None, base: Rates | None, *, whole: bool) -> HeadlineRow:
+    """Return the row of a group; either side may have no cohort of it."""
+    typical = (own or base or {})["typical"]
+    mark = predicted_mark(cast("PooledRow", typical)) if own else ""
+    k = str(own["typical"]["k"]) if own else "0"
+    base_k = str(base["typical"]["k"]) if base else ""
+    return HeadlineRow(
+        title="",
+        name=f"{level_name(typical)}{f' {mark}' if mark else ''}",
+        k=k,
+        base_k="" if base_k == k else base_k,
+        cells=tuple(_beside(own[each], base and base[each], whole=whole) for each in ESTIMANDS) if own else (),
+        base_only=tuple(_beside(base[each], None) for each in ESTIMANDS) if base and not own else (),
+        pair=is_pair(typical),
+    )
+
+
+def _in_groups(now: Iterable[tuple[str, str]], before: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield the groups of a setting, with levels that only the base has beside the others of their column."""
     columns = dict.fromkeys(group for group, _ in now)
     for column in columns:

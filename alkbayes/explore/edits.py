@@ -45,7 +45,7 @@ class PriorScale:
     key
         Its name in a setting, such as "effect.0".
     of
-        What it is the prior of: columns of an effect, or the label of a level of heterogeneity; empty for the intercept.
+        What it is the prior of: columns of an effect, the label of a level of heterogeneity, nothing for the intercept.
     kind
         "intercept", "difference", "slope", "sd", "spread" or "own".
     prior
@@ -188,13 +188,10 @@ def _with_reference(spec: Spec, setting: Setting) -> Spec:
         return spec
     effects = [effect.model_dump() for effect in spec.effect]
     for column, level in setting.reference:
-        place = next(
-            (at for at, effect in enumerate(spec.effect) if isinstance(effect, FixedEffect) and effect.column == column),
-            None,
-        )
-        if place is None:
-            raise UsageError(f"the model {spec.name} has no fixed effect of {column}, so that it has no reference level.")
-        effects[place]["reference"] = level
+        fixed = {of.column: at for at, of in enumerate(spec.effect) if isinstance(of, FixedEffect)}
+        if column not in fixed:
+            raise UsageError(f"the model {spec.name} has no fixed effect of {column}, and so no reference level of it.")
+        effects[fixed[column]]["reference"] = level
     return rewritten(spec, effect=effects)
 
 
@@ -203,7 +200,9 @@ def _with_interaction(spec: Spec, *, present: bool) -> Spec:
         return spec
     effects = [effect.model_dump() for effect in spec.effect]
     if not present:
-        return rewritten(spec, effect=[each for each, of in zip(effects, spec.effect, strict=True) if len(of.columns) == 1])
+        return rewritten(
+            spec, effect=[each for each, of in zip(effects, spec.effect, strict=True) if len(of.columns) == 1]
+        )
     columns = interaction_of(spec)
     if columns is None:
         raise UsageError(f"the model {spec.name} has no two effects that could interact.")
@@ -237,6 +236,15 @@ def _changes(setting: Setting, base: Setting, spec: Spec, table: "Evidence") -> 
     for column, levels in setting.dropped:
         reason = f" ({setting.dropped_reason.strip()})" if setting.dropped_reason.strip() else ""
         yield f"without {label_of(column)} {', '.join(levels)}{reason}"
+    yield from _model_changes(setting, spec, table)
+    for name, text in (("seed", f"seed {setting.seed}"), ("draws", f"{setting.draws:,} draws per chain")):
+        if getattr(setting, name) != getattr(base, name):
+            yield text
+    if setting.engine != base.engine:
+        yield "by NUTS" if setting.engine is Engine.NUTS else "by quadrature"
+
+
+def _model_changes(setting: Setting, spec: Spec, table: "Evidence") -> Iterator[str]:
     scales = {scale.key: scale for scale in prior_scales(spec)}
     for key, steps in setting.steps:
         if key in scales:
@@ -249,12 +257,6 @@ def _changes(setting: Setting, base: Setting, spec: Spec, table: "Evidence") -> 
         columns = effect_label(interaction_of(spec) or (), table.frame.columns)
         yield f"{setting.interaction} the interaction {columns}"
     yield from (f"reference {label_of(column)} {level}" for column, level in setting.reference)
-    if setting.seed != base.seed:
-        yield f"seed {setting.seed}"
-    if setting.draws != base.draws:
-        yield f"{setting.draws:,} draws per chain"
-    if setting.engine != base.engine:
-        yield "by NUTS" if setting.engine is Engine.NUTS else "by quadrature"
 
 
 def _by_reason(setting: Setting) -> list[tuple[str, list[str]]]:

@@ -4,17 +4,16 @@ import asyncio
 import secrets
 import shlex
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from alkbayes.alk.review import OF_DRUGS
 from alkbayes.classical import PoolingMethod
 from alkbayes.classical.pooling.tables import frame_of, pool_groups
-from alkbayes.errors import AlkbayesError, EvidenceError, RunError
+from alkbayes.errors import AlkbayesError
 from alkbayes.evidence.naming import COHORT
-from alkbayes.evidence.table import Evidence
+from alkbayes.evidence.table import BUNDLED_NAME, Evidence
 from alkbayes.explore import comparison, edits
 from alkbayes.explore.base import (
     Base,
@@ -27,24 +26,45 @@ from alkbayes.explore.base import (
     spec_before,
     whole_table,
 )
+from alkbayes.explore.controls import engine_choices, filters_of, model_choices, model_controls
 from alkbayes.explore.forest import cohort_forest
 from alkbayes.explore.hub import Hub, Lost, Superseded
-from alkbayes.explore.jobs import Fitted, FitJob, KeepJob, Kept, Made, Previewed, PreviewJob, Refused, ReportJob, Unreliable
+from alkbayes.explore.jobs import (
+    FitJob,
+    Fitted,
+    KeepJob,
+    Kept,
+    Made,
+    Previewed,
+    PreviewJob,
+    Refused,
+    ReportJob,
+    Unreliable,
+)
 from alkbayes.explore.log import ExplorationLog
-from alkbayes.explore.page import Changes, Choice, Filter, KeptRun, Leaving, ModelControls, Page, PriorControl, Results, State
+from alkbayes.explore.page import (
+    Changes,
+    KeptRun,
+    Leaving,
+    ModelControls,
+    Page,
+    Results,
+    State,
+)
 from alkbayes.explore.setting import Setting
 from alkbayes.inference.settings import Engine
-from alkbayes.likelihood.links import Link
-from alkbayes.presentation.fit import measures, medians_sentence, outcome_of, subject, verdict
+from alkbayes.presentation.fit import measures, medians_sentence, outcome_of, verdict
 from alkbayes.presentation.standardisation import prediction_lines
-from alkbayes.spec.schema import FixedEffect, NumericEffect, Spec
+from alkbayes.spec.schema import NumericEffect
 from alkbayes.text.json import records
 from alkbayes.text.names import listed, shown
-from alkbayes.text.wording import counted, percent, percent_interval
+from alkbayes.text.wording import counted
+from alkbayes.vocabulary import label_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from alkbayes.explore.forest import CohortForest
-    from alkbayes.model.prior_implications import Implied
     from alkbayes.runs.document import FitDocument
 
 LEAST_COHORTS = 3
@@ -138,7 +158,7 @@ class Explorer:
         for column, levels in setting.dropped:
             for name, cell in zip(whole.frame[COHORT].tolist(), whole.frame[column].astype(str), strict=True):
                 if cell in levels or cell not in filter_columns(whole)[column]:
-                    dropped.setdefault(name, f"{edits.label_of(column)} {shown(cell) or 'not stated'}")
+                    dropped.setdefault(name, f"{label_of(column)} {shown(cell) or 'not stated'}")
         names = {*whole.frame[COHORT].tolist()}
         excluded = frozenset(each.cohort for each in setting.excluded) & names
         words = command_of(self.base, setting, model, selection)
@@ -370,11 +390,14 @@ class Explorer:
         converged = document["diagnostics"]["converged"]
         state = State.FAILED if not converged else State.QUICK if answer.quick else State.SETTLED
         if converged and not is_base:
-            self._note(plan, answer, document)
+            self._note(plan, document)
         outcome = outcome_of(document)
+        rows = comparison.headline_rows(document, base)
         mean = f"{counted(plan.left, 'cohort')}: mean {outcome.short} {comparison.mean_text(document)}"
+        if shift := rows[0].cells[1].shift:
+            mean += f", {shift} points from the base"
         first = ", first draws" if answer.quick else ""
-        empty = [row.name for row in comparison.headline_rows(document, base) if not row.cells]
+        empty = [row.name for row in rows if not row.cells]
         notes = [*prediction_lines(document), medians_sentence(document)]
         if empty:
             notes.insert(0, f"No cohort is left of {listed(empty)}: the base alone has a rate.")
@@ -384,7 +407,7 @@ class Explorer:
             forest=self._forest(plan, answer),
             message="" if converged else f"NOT CONVERGED: {'; '.join(document['diagnostics']['failures'])}.",
             advice="" if converged else "None of these numbers may be used.",
-            rows=comparison.headline_rows(document, base),
+            rows=rows,
             title=_headline_title(document),
             with_base=base is not None,
             moved="" if base is None or not converged else comparison.moved_most(document, base),
@@ -421,7 +444,7 @@ class Explorer:
         slow = plan.setting.model in self._slow or plan.setting.engine is Engine.NUTS
         return not slow and plan.whole.cohorts <= MOST_COHORTS
 
-    def _note(self, plan: Plan, answer: Fitted, document: "FitDocument") -> None:
+    def _note(self, plan: Plan, document: "FitDocument") -> None:
         """Write a line for a setting the first time that it is shown."""
         mean = next(row for row in document["pooled"] if row["group"] == "all" and row["estimand"] == "mean")
         self.log.note(
@@ -434,15 +457,13 @@ class Explorer:
                 "cohorts": document["evidence"]["cohorts"],
                 "engine": document["engine"],
                 "draws": self.base.chains * document["provenance"]["settings"]["draws"],
-                "mean": {name: mean[name] for name in ("median", "low", "high")},  # type: ignore[literal-required]
+                "mean": {name: mean[name] for name in ("median", "low", "high")},
             },
         )
 
     def words(self, plan: Plan) -> tuple[str, ...]:
         """Return how a setting differs from the base, in words."""
-        return edits.changes(
-            plan.setting, self.base.setting, spec_before(self.base, plan.setting), table=plan.whole
-        )
+        return edits.changes(plan.setting, self.base.setting, spec_before(self.base, plan.setting), table=plan.whole)
 
     def changes(self, setting: Setting) -> Changes:
         """Return how a setting differs from the base, with its number among those tried."""
@@ -452,9 +473,7 @@ class Explorer:
         except AlkbayesError:
             words, left_out, of = (), len(setting.excluded), self.whole(self.base.setting).cohorts
         number = None if self.is_base(setting) else self.log.number(self.key(setting))
-        return Changes(
-            setting, words, number, self.log.tried, self.log.earlier, str(self.log.path), left_out, of
-        )
+        return Changes(setting, words, number, self.log.tried, self.log.earlier, str(self.log.path), left_out, of)
 
     def leaving(self, setting: Setting, fault: str = "") -> Leaving:
         """Return what can be taken away of a setting."""
@@ -518,95 +537,30 @@ class Explorer:
 
     def controls(self, setting: Setting) -> ModelControls:
         """Return what can be changed of the model of a setting."""
-        spec, whole = spec_before(self.base, setting), self.whole(setting)
-        steps = dict(setting.steps)
         known = self._answer_known(setting, quick=True)
         implied = {} if known is None else known.implied
-        priors = tuple(
-            PriorControl(
-                key=scale.key,
-                name=edits.prior_name(scale, whole),
-                steps=steps.get(scale.key, 0),
-                text=scale.text(steps.get(scale.key, 0)),
-                implied=_implied(scale, implied),
-            )
-            for scale in edits.prior_scales(spec)
-        )
-        link = setting.link or spec.likelihood.link
-        heavy = setting.tails == "student_t" if setting.tails else edits.has_heavy_tails(spec)
-        pair = edits.interaction_of(spec)
-        crossed = setting.interaction == "with" if setting.interaction else edits.has_interaction(spec)
-        exnex = any(term.distribution == "exnex" for term in spec.heterogeneity)
-        chosen = dict(setting.reference)
-        return ModelControls(
-            name=spec.name,
-            priors=priors,
-            links=tuple(
-                Choice("" if each == spec.likelihood.link else each, each, each == link)
-                for each in Link
-                if spec.likelihood.link == Link.LOGIT or each == spec.likelihood.link
-            ),
-            tails=()
-            if exnex or not spec.heterogeneity
-            else (
-                Choice("" if not edits.has_heavy_tails(spec) else "normal", "normal", not heavy),
-                Choice("" if edits.has_heavy_tails(spec) else "student_t", "Student t", heavy),
-            ),
-            interaction=()
-            if pair is None
-            else (
-                Choice("" if not edits.has_interaction(spec) else "without", "no", not crossed),
-                Choice("" if edits.has_interaction(spec) else "with", "yes", crossed),
-            ),
-            interaction_name="" if pair is None else " and ".join(whole.outcome.declared.heading(edits.label_of(each)) for each in pair),
-            references=tuple(
-                (
-                    effect.column,
-                    whole.outcome.declared.heading(edits.label_of(effect.column)),
-                    tuple(
-                        Choice(
-                            "" if level == effect.reference else level,
-                            level,
-                            level == chosen.get(effect.column, effect.reference),
-                        )
-                        for level in _levels(whole, effect)
-                    ),
-                )
-                for effect in spec.effect
-                if isinstance(effect, FixedEffect)
-            ),
-        )
+        return model_controls(spec_before(self.base, setting), self.whole(setting), setting, implied)
 
     def page(self, setting: Setting) -> Page:
         """Return the whole page of a setting."""
         whole = self.whole(self.base.setting)
-        dropped = dict(setting.dropped)
         outcome = self.base.spec.outcome
-        filters = []
-        for column, levels in filter_columns(whole).items():
-            cells = whole.frame[column].astype(str).tolist()
-            out = dropped.get(column, ())
-            counts = tuple((level, cells.count(level), level not in out) for level in levels)
-            heading = outcome.declared.heading(edits.label_of(column, whole.frame.columns))
-            filters.append(Filter(column, heading, counts, len(cells) - sum(count for _, count, _ in counts)))
+        name = BUNDLED_NAME.capitalize() if whole.bundled else whole.source
         trials = "" if whole.trials is None else f" of {counted(whole.trials, 'trial')}"
         return Page(
             title=f"{outcome.title}{OF_DRUGS if whole.bundled else ''}",
-            subtitle=f"{whole.source}: {counted(whole.cohorts, 'cohort')}{trials}, "
+            subtitle=f"{name}: {counted(whole.cohorts, 'cohort')}{trials}, "
             f"{outcome.events_of(whole.responders)} of {outcome.units_of(whole.patients)}",
             tab=secrets.token_hex(8),
-            models=self._models(setting),
-            filters=tuple(filters),
+            models=model_choices(self.base.spec, self.models, setting),
+            filters=filters_of(whole, setting),
             controls=self.controls(setting),
             results=self.begun(setting),
             changes=self.changes(setting),
             leaving=self.leaving(setting),
             setting=setting,
             base=self.base.setting,
-            engines=tuple(
-                Choice(str(each), "NUTS" if each is Engine.NUTS else str(each), each is setting.engine)
-                for each in (Engine.QUADRATURE, Engine.NUTS)
-            ),
+            engines=engine_choices(setting),
             restart=self._restart(),
         )
 
@@ -618,23 +572,6 @@ class Explorer:
         data = [] if source is None or source.path is None else ["--data", str(source.path)]
         return shlex.join(["alkbayes", "explore", *data, "--model", self.base.model_word])
 
-    def _models(self, setting: Setting) -> tuple[tuple[str, tuple[Choice, ...]], ...]:
-        """Return the models by their outcome, that of the base first."""
-        base = self.base.spec
-        groups: dict[str, list[Choice]] = {
-            base.outcome.label: [Choice("", f"{base.name}: {base.question}", not setting.model)]
-        }
-        for name, spec in self.models.items():
-            groups.setdefault(spec.outcome.label, []).append(
-                Choice(name, f"{name}: {spec.question}", name == setting.model)
-            )
-        return tuple((label, tuple(choices)) for label, choices in groups.items())
-
-
-def _levels(whole: Evidence, effect: FixedEffect) -> tuple[str, ...]:
-    found = dict.fromkeys([effect.reference, *whole.frame[effect.column].astype(str)])
-    return tuple(whole.outcome.declared.in_order(effect.column, [level for level in found if level]))
-
 
 def _headline_title(document: "FitDocument") -> str:
     return f"Pooled {outcome_of(document).rate}, %"
@@ -644,21 +581,7 @@ def _verdict(document: "FitDocument", *, quick: bool) -> str:
     """Return how the numbers were made, and whether they passed the gate."""
     if quick:
         draws = document["provenance"]["settings"]["chains"] * document["provenance"]["settings"]["draws"]
-        return f"First {draws:,} draws: {measures(document)}. The gate is complete with the settled draws, which follow."
+        return (
+            f"First {draws:,} draws: {measures(document)}. The gate is complete with the settled draws, which follow."
+        )
     return " ".join(f"{line}." for line in verdict(document))
-
-
-def _implied(scale: edits.PriorScale, implied: "Mapping[tuple[str, ...], Implied]") -> str:
-    """Return what a prior implies on the scale of rates."""
-    found = implied.get(scale.of)
-    if found is None or scale.kind in {"spread", "own"}:
-        return ""
-    if found.apart is None:
-        return f"95 % of the prior lie from {percent_interval(found.low, found.high, 0, between=' to ')} %"
-    return f"±{percent(found.apart, 0)} points apart in the middle ({shown(found.of)}), 95 % within {_points(found)}"
-
-
-def _points(found: "Implied") -> str:
-    return f"{100 * found.low:+.0f} to {100 * found.high:+.0f}".replace("-", "−")
-
-

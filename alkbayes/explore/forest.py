@@ -100,12 +100,14 @@ def cohort_forest(
     prob
         Probability of the intervals.
     """
-    everyone = _everyone(whole, prob)
+    everyone, frame = _everyone(whole, prob), whole.frame.assign(observed=_rates(whole))
     if document is None:
         pooled = pd.DataFrame({"group": [ALL], "level": [ALL]}).assign(second_level=None)
-        plain = [row for row in forest_rows(pooled, whole.frame.assign(observed=_rates(whole))) if row.rank is Rank.COHORT]
-        rows = tuple(_cohort(row.cohort, None, everyone, whole, excluded, dropped) for row in plain)
-        return CohortForest(rows, None, _title(whole), whole.outcome.rate, f"{100 * prob:g}")
+        plain = [
+            row for row in forest_rows(pooled, whole.frame.assign(observed=_rates(whole))) if row.rank is Rank.COHORT
+        ]
+        alone = tuple(_cohort(everyone[row.cohort], None, excluded, dropped) for row in plain)
+        return CohortForest(alone, None, _title(whole), whole.outcome.rate, f"{100 * prob:g}")
     pooled = pd.DataFrame(document["pooled"])
     names = [row[COHORT] for row in cohorts]
     # Without keys of sources, of which the page has no list.
@@ -114,20 +116,19 @@ def cohort_forest(
     forest = forest_of(pooled, pd.DataFrame([*cohorts]), fitted, {}, prob=prob)
     ours = {row.label: row for row in forest.rows if row.rank == "cohort"}
     groups = iter([row for row in forest.rows if row.rank != "cohort"])
-    frame = whole.frame.assign(observed=_rates(whole))
-    rows = []
+    rows: list[CohortRow] = []
     for row in forest_rows(pooled, frame, whole.outcome.declared):
         if row.rank is Rank.COHORT:
             name = frame[COHORT].iloc[row.cohort]
             own = None if name in excluded or name in dropped else ours.get(name)
-            rows.append(_cohort(row.cohort, own, everyone, whole, excluded, dropped))
+            rows.append(_cohort(everyone[row.cohort], own, excluded, dropped))
         else:
             group = next(groups)
             rows.append(CohortRow(group.label, cohort=False, counts=group.counts, row=group, rank=group.rank))
     seen = {row.place for row in rows if row.cohort}
     if rest := [place for place in range(whole.cohorts) if place not in seen]:
         # Of levels that have lost all their cohorts; before the summary of all.
-        others = [_cohort(place, None, everyone, whole, excluded, dropped) for place in rest]
+        others = [_cohort(everyone[place], None, excluded, dropped) for place in rest]
         rows[-1:-1] = [CohortRow(LEFT_OUT, cohort=False, rank="group inner"), *others]
     return CohortForest(tuple(rows), forest.reference[0][1], _title(whole), whole.outcome.rate, forest.level)
 
@@ -137,58 +138,39 @@ def _title(whole: Evidence) -> str:
 
 
 def _cohort(
-    place: int,
-    own: ForestRow | None,
-    everyone: "list[tuple[str, str, Observed, str, tuple[str, ...]]]",
-    whole: Evidence,
-    excluded: frozenset[str],
-    dropped: Mapping[str, str],
+    cohort: CohortRow, own: ForestRow | None, excluded: frozenset[str], dropped: Mapping[str, str]
 ) -> CohortRow:
-    name, counts, observed, trial, of_trial = everyone[place]
-    return CohortRow(
-        label=name,
-        cohort=True,
-        counts=counts,
-        row=own,
-        observed=observed,
-        ticked=name not in excluded,
-        dropped=dropped.get(name, ""),
-        trial=trial,
-        of_trial=of_trial,
-        place=place,
-        rank="cohort",
-    )
+    """Return the row of a cohort in a setting."""
+    return replace(cohort, row=own, ticked=cohort.label not in excluded, dropped=dropped.get(cohort.label, ""))
 
 
-def _everyone(whole: Evidence, prob: float) -> "list[tuple[str, str, Observed, str, tuple[str, ...]]]":
-    """Return name, counts, observed rate, trial and cohorts of the trial of each cohort, in table order."""
+def _everyone(whole: Evidence, prob: float) -> list[CohortRow]:
+    """Return the row of each cohort before anything is fitted or left out, in table order."""
     frame = whole.frame
-    low, high = exact_limits(frame, prob)
-    rates = _rates(whole)
+    names, low, high = frame[COHORT].tolist(), *(limits.tolist() for limits in exact_limits(frame, prob))
     trials = frame[TRIAL].tolist() if TRIAL in frame else [""] * len(frame)
     of_trial: dict[str, list[str]] = {}
-    for name, trial in zip(frame[COHORT].tolist(), trials, strict=True):
+    for name, trial in zip(names, trials, strict=True):
         of_trial.setdefault(trial, []).append(name)
-    return [
-        (
-            name,
-            f"{responders:,}/{n:,}",
-            Observed(100 * at, 100 * below, 100 * above, f"{percent(at)} ({percent_interval(below, above)})"),
-            trial if trial and len(of_trial[trial]) > 1 else "",
-            tuple(of_trial[trial]) if trial and len(of_trial[trial]) > 1 else (),
+    found = []
+    for place, (name, at, trial) in enumerate(zip(names, _rates(whole), trials, strict=True)):
+        together = tuple(of_trial[trial]) if trial and len(of_trial[trial]) > 1 else ()
+        text = f"{percent(at)} ({percent_interval(low[place], high[place])})"
+        found.append(
+            CohortRow(
+                label=name,
+                cohort=True,
+                counts=f"{frame['responders'].iloc[place]:,}/{frame['n'].iloc[place]:,}",
+                observed=Observed(100 * at, 100 * low[place], 100 * high[place], text),
+                trial=trial if together else "",
+                of_trial=together,
+                place=place,
+                rank="cohort",
+            )
         )
-        for name, responders, n, at, below, above, trial in zip(
-            frame[COHORT].tolist(),
-            frame["responders"].tolist(),
-            frame["n"].tolist(),
-            rates,
-            low.tolist(),
-            high.tolist(),
-            trials,
-            strict=True,
-        )
-    ]
+    return found
 
 
 def _rates(whole: Evidence) -> list[float]:
-    return (whole.frame["responders"] / whole.frame["n"]).tolist()
+    rates: list[float] = (whole.frame["responders"] / whole.frame["n"]).tolist()
+    return rates

@@ -126,9 +126,7 @@ class Hub:
                 false_starts += 1
                 if false_starts >= MOST_FALSE_STARTS:
                     false_starts = 0
-                    for waiting in self._queue:
-                        waiting.tell(Lost(again=False))
-                    self._queue, _ = [], self._more.clear()
+                    self._give_up()
                 continue
             false_starts = 0
             if not self._queue:
@@ -142,6 +140,12 @@ class Hub:
                 self.restarts += not self._running.stale
                 self._running.tell(Lost(again=True))
             self._running = None
+
+    def _give_up(self) -> None:
+        for waiting in self._queue:
+            waiting.tell(Lost(again=False))
+        self._queue = []
+        self._more.clear()
 
     async def _warm_worker(self) -> Worker:
         """Return the worker that computes: the same as before, the spare, or a new one."""

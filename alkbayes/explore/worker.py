@@ -7,8 +7,8 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from alkbayes.explore.jobs import Answer, Job
     from alkbayes.explore.base import Base
+    from alkbayes.explore.jobs import Answer, Job
 
 READY = "ready"
 

@@ -250,9 +250,7 @@ def fit_by_quadrature(
     """
     evidence = stated_cohorts(spec, evidence)
     design = build_design(spec, evidence)
-    fit = _by_quadrature(
-        spec, evidence, design, settings, asked=Engine.QUADRATURE, fallback_reason="", probed=probed
-    )
+    fit = _by_quadrature(spec, evidence, design, settings, asked=Engine.QUADRATURE, fallback_reason="", probed=probed)
     return replace(fit, standard=standard, interval_prob=interval_prob) if isinstance(fit, Fit) else fit
 
 

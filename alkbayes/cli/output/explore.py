@@ -14,7 +14,10 @@ from alkbayes.evidence.sources import TableSource
 Run = Annotated[
     Path | None,
     typer.Argument(
-        metavar="RUN", help="Folder of a finished run to begin with.", show_default=False, autocompletion=completing.runs
+        metavar="RUN",
+        help="Folder of a finished run.",
+        show_default=False,
+        autocompletion=completing.runs,
     ),
 ]
 Model = Annotated[

@@ -79,6 +79,19 @@
     }
   }
 
+  // What must not move when parts above it change their height: what has the focus, or the first cohort in sight.
+  function anchorOf() {
+    const inSight = (element) => {
+      const {top, bottom} = element.getBoundingClientRect();
+      return bottom > 60 && top < innerHeight;
+    };
+    const focused = document.activeElement;
+    const found = focused && focused.id && focused.form === form && inSight(focused)
+      ? focused
+      : [...document.querySelectorAll('#cohorts input')].find(inSight);
+    return found ? {id: found.id, top: found.getBoundingClientRect().top} : null;
+  }
+
   // Put the parts of an answer in place of those with the same id; what was changed meanwhile stays, and so does the focus.
   function place(text, {keep = []} = {}) {
     const made = new DOMParser().parseFromString(text, 'text/html');
@@ -88,6 +101,8 @@
     for (const control of form.elements) {
       if (control.id) live.set(control.id, [control.name, control.type === 'checkbox' ? control.checked : control.value]);
     }
+    const open = new Map([...document.querySelectorAll('details[id]')].map((each) => [each.id, each.open]));
+    const anchor = anchorOf();
     const scrolled = new Map([...document.querySelectorAll('.scroll')].map((each) => [each.getAttribute('aria-label'), each.scrollLeft]));
     for (const part of [...made.body.children]) {
       const old = part.id && document.getElementById(part.id);
@@ -101,6 +116,9 @@
       else if (control.tagName !== 'SELECT' || [...control.options].some((option) => option.value === was[1])) control.value = was[1];
     }
     for (const each of document.querySelectorAll('.scroll')) each.scrollLeft = scrolled.get(each.getAttribute('aria-label')) || 0;
+    for (const each of document.querySelectorAll('details[id]')) if (open.has(each.id)) each.open = open.get(each.id);
+    const anchored = anchor && document.getElementById(anchor.id);
+    if (anchored) scrollBy(0, anchored.getBoundingClientRect().top - anchor.top);
     if (focused && document.activeElement === document.body) {
       const again = document.getElementById(focused);
       if (again) {
