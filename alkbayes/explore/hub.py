@@ -163,9 +163,9 @@ class Hub:
     async def _warm_spare(self) -> None:
         if self._spare is not None:
             return
-        spare = self._spare = self._start()
         try:
-            await spare.ready()
+            self._spare = self._start()
+            await self._spare.ready()
         except WorkerEndedError:
             self._spare = None
         else:

@@ -31,13 +31,22 @@ class Worker(Protocol):
 
 
 class ProcessWorker:
-    """A worker in a process of its own."""
+    """A worker in a process of its own.
+
+    Raises
+    ------
+    WorkerEndedError
+        If no process can be started.
+    """
 
     def __init__(self, base: "Base") -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=run, args=(theirs, base), daemon=True, name="alkbayes-explore")
-        self._process.start()
+        try:
+            self._process.start()
+        except OSError as error:
+            raise WorkerEndedError from error
         # So that reading ends when the process does.
         theirs.close()
 

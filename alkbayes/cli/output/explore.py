@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from alkbayes.cli.shared import completion as completing
-from alkbayes.cli.shared.options import reads_table
-from alkbayes.cli.shared.output import print_message, print_text
+from alkbayes.cli.shared.options import Json, reads_table
+from alkbayes.cli.shared.output import print_json, print_message, print_text
 from alkbayes.errors import UsageError
 from alkbayes.evidence.sources import TableSource
 
@@ -43,6 +43,7 @@ def command(
     model: Model = None,
     port: Port = 0,
     no_browser: NoBrowser = False,
+    json_: Json = False,
 ) -> None:
     """Explore an analysis on a local page: leave cohorts out, change model and priors, see the posterior move.
 
@@ -66,7 +67,10 @@ def command(
     address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
 
     def opened() -> None:
-        print_text(address)
+        if json_:
+            print_json({"address": address, "log": str(explorer.log.path)})
+        else:
+            print_text(address)
         print_message("The page is open until Ctrl-C, or an hour without use. Nothing leaves this machine.")
         if not no_browser:
             webbrowser.open(address)
