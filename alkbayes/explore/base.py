@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from alkbayes.errors import UsageError
 from alkbayes.evidence.naming import COHORT
 from alkbayes.evidence.outcomes import ORR
-from alkbayes.evidence.sources import ALL_COHORTS, Selection, TableSource, columns_text
+from alkbayes.evidence.sources import ALL_COHORTS, Selection, TableSource
 from alkbayes.evidence.table import Evidence, read_evidence
 from alkbayes.explore.edits import bundled, edited, model_file
 from alkbayes.explore.setting import QUICK_DRAWS, Setting
@@ -254,20 +254,3 @@ def model_of(base: Base, setting: Setting, table: Evidence) -> ModelOf:
     if setting.model:
         return ModelOf(spec, model_path(setting.model).read_bytes(), setting.model, own_file=False)
     return ModelOf(spec, base.model_bytes, base.model_word, own_file=False)
-
-
-def command_of(base: Base, setting: Setting, model: ModelOf, selection: Selection) -> list[str]:
-    """Return the words of the command that fits a setting: its tables are those of the page to the byte."""
-    words = ["alkbayes", "fit", model.word]
-    if base.source is not None and not base.source.bundled:
-        words += ["--data", "-" if base.source.path is None else str(base.source.path)]
-        words += [] if base.source.sheet is None else ["--sheet", base.source.sheet]
-        words += ["--columns", columns_text(base.source.columns)] if base.source.columns else []
-    words += ["--where", selection.where] if selection.where else []
-    words += [word for name in selection.exclude for word in ("--exclude", name)]
-    words += ["--reason", selection.reason] if selection.reason else []
-    words += ["--engine", str(setting.engine), "--standard", str(base.standard)]
-    words += [] if base.interval_prob == INTERVAL_PROB else ["--level", f"{base.interval_prob:g}"]
-    settings = settings_of(base, setting)
-    words += [word for name in ("seed", "chains", "draws") for word in (f"--{name}", str(getattr(settings, name)))]
-    return words

@@ -18,7 +18,6 @@ from alkbayes.explore import comparison, edits
 from alkbayes.explore.base import (
     Base,
     ModelOf,
-    command_of,
     filter_columns,
     fitting_models,
     model_of,
@@ -26,6 +25,7 @@ from alkbayes.explore.base import (
     spec_before,
     whole_table,
 )
+from alkbayes.explore.command import command_of, restart_command
 from alkbayes.explore.controls import engine_choices, filters_of, model_choices, model_controls
 from alkbayes.explore.forest import cohort_forest
 from alkbayes.explore.hub import Hub, Lost, Superseded
@@ -561,16 +561,8 @@ class Explorer:
             setting=setting,
             base=self.base.setting,
             engines=engine_choices(setting),
-            restart=self._restart(),
+            restart=restart_command(self.base),
         )
-
-    def _restart(self) -> str:
-        """Return the command that opens this page again."""
-        if self.base.run is not None:
-            return shlex.join(["alkbayes", "explore", str(self.base.run)])
-        source = self.base.source
-        data = [] if source is None or source.path is None else ["--data", str(source.path)]
-        return shlex.join(["alkbayes", "explore", *data, "--model", self.base.model_word])
 
 
 def _headline_title(document: "FitDocument") -> str:

@@ -27,16 +27,16 @@ class ExplorationLog:
     Raises
     ------
     RunError
-        If the file cannot be read, or its folder not written to.
+        If the file cannot be read, or its folder cannot be written to.
     """
 
     def __init__(self, path: Path, table: str) -> None:
         self.path, self.table = path, table
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             lines = path.read_bytes().splitlines() if path.exists() else []
-            if not os.access(path if path.exists() else path.parent, os.W_OK):
-                raise PermissionError(None, "no permission to write")
+            there = next(place for place in (path, *path.absolute().parents) if place.exists())
+            if not os.access(there, os.W_OK) or (there != path and not there.is_dir()):
+                raise PermissionError(None, f"{there} is not a folder to write to")
         except OSError as error:
             raise RunError(
                 f"{path}: every setting tried is written here, and it cannot be: {error.strerror or error}. Start in a "
@@ -67,6 +67,7 @@ class ExplorationLog:
         written = datetime.now().astimezone().isoformat(timespec="seconds")
         line = {"time": written, "table_sha256": self.table, "key": key, **record}
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
         except OSError as error:

@@ -27,6 +27,7 @@ from alkbayes.explore.page import asset, page_html, parts_html, refusal_html
 from alkbayes.explore.setting import Setting, parsed
 
 HOST = "127.0.0.1"
+LARGEST_PORT = 65535
 MOST_BODY = 256 * 1024
 """Bytes of a request's body."""
 IDLE_SECONDS = 3600.0
@@ -396,6 +397,8 @@ def listen(port: int) -> socket.socket:
     UsageError
         If the port is taken or not allowed.
     """
+    if not 0 <= port <= LARGEST_PORT:
+        raise UsageError(f"found {port}; allowed: 0 to {LARGEST_PORT}, 0 for any that is free.", parameter="port")
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.bind((HOST, port))

@@ -16,7 +16,6 @@ from alkbayes.explore.base import (
     Base,
     base_of_run,
     base_of_table,
-    command_of,
     filter_columns,
     fitting_models,
     model_of,
@@ -25,6 +24,7 @@ from alkbayes.explore.base import (
     table_of,
     whole_table,
 )
+from alkbayes.explore.command import command_of
 from alkbayes.explore.jobs import KeepJob, Kept
 from alkbayes.explore.setting import Exclusion, Setting, parsed
 from alkbayes.runs.run import read_run

@@ -30,7 +30,7 @@ Model = Annotated[
         autocompletion=completing.models,
     ),
 ]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of this machine; 0: a free one.")]
+Port = Annotated[int, typer.Option("--port", help="Port of this machine; 0: a free one.")]
 NoBrowser = Annotated[
     bool, typer.Option("--no-browser", help="Print the address and open nothing.", show_default=False)
 ]
