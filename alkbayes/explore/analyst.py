@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,18 @@ from alkbayes.model.restriction import restricted, vanished_levels
 from alkbayes.spec.schema import Spec
 from alkbayes.text.json import records
 
+MOST_FITS = 6
+"""Fits remembered, of a few megabytes each."""
 QUICK_METHODS = CLASSICAL_METHODS[:2]
 """Classical methods of a first answer: all but the GLMM, which takes most of their time."""
 
 
 class Analyst:
-    """Answers jobs about one base, and remembers its last fit."""
+    """Answers jobs about one base, and remembers its last fits."""
 
     def __init__(self, base: Base) -> None:
         self.base = base
-        self._last: tuple[Setting, bool, Fit] | None = None
+        self._fits: OrderedDict[tuple[Setting, bool], Fit] = OrderedDict()
 
     def answer(self, job: Job) -> Answer:
         """Return the answer to a job; an error that a user can mend is one."""
@@ -99,8 +102,8 @@ class Analyst:
 
     def _posterior(self, setting: Setting, *, quick: bool) -> Fit | Fallback:
         wanted = (setting.analysis, quick)
-        if self._last is not None and self._last[:2] == wanted:
-            return self._last[2]
+        if wanted in self._fits:
+            return self._fits[wanted]
         spec, _, table = self._parts(setting)
         settings = settings_of(self.base, setting, quick=quick)
         kind: dict[str, Any] = {"standard": self.base.standard, "interval_prob": self.base.interval_prob}
@@ -110,13 +113,16 @@ class Analyst:
         else:
             fit = fit_by_quadrature(spec, table, settings=settings, probed=not quick, **kind)
         if isinstance(fit, Fit):
-            self._last = (*wanted, fit)
+            self._fits[wanted] = fit
+            if len(self._fits) > MOST_FITS:
+                self._fits.popitem(last=False)
         return fit
 
     def _preview(self, job: PreviewJob) -> Answer:
-        if self._last is None or self._last[0] != job.before.analysis:
+        before = job.before.analysis
+        fit = self._fits.get((before, False)) or self._fits.get((before, True))
+        if fit is None:
             return NoPreview()
-        fit = self._last[2]
         names = fit.evidence.frame[COHORT].tolist()
         if job.cohort not in names or unsupported(fit.design):
             return NoPreview()

@@ -112,8 +112,9 @@ class Hub:
 
     def _cancel_stale(self) -> None:
         """End the worker if nobody waits for its answer and the spare can go on at once; else it is let finish."""
-        if self._running is not None and self._running.stale and self._queue and self._spare_is_warm and self._active:
-            self._active.end()
+        if self._running is not None and self._running.stale and self._queue and self._active:
+            if self._spare is not None and self._spare_is_warm and self._spare.alive:
+                self._active.end()
 
     async def _work(self) -> None:
         false_starts = 0
@@ -149,11 +150,15 @@ class Hub:
 
     async def _warm_worker(self) -> Worker:
         """Return the worker that computes: the same as before, the spare, or a new one."""
+        if self._active is not None and not self._active.alive:
+            self._active = None
         if self._active is None:
             if self._spare is not None:
                 await (self._warming or asyncio.sleep(0))
-            if self._spare is not None and self._spare_is_warm:
-                self._active, self._spare, self._spare_is_warm = self._spare, None, False
+            spare, warm = self._spare, self._spare_is_warm
+            self._spare, self._spare_is_warm = None, False
+            if spare is not None and warm and spare.alive:
+                self._active = spare
             else:
                 self._active = self._start()
                 await self._active.ready()

@@ -20,6 +20,10 @@ class WorkerEndedError(Exception):
 class Worker(Protocol):
     """What the hub needs of a worker."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether its process is there: a spare may have been killed while nobody asked it anything."""
+
     async def ready(self) -> None:
         """Wait until it can take a job; raises `WorkerEndedError`."""
 
@@ -54,6 +58,11 @@ class ProcessWorker:
     def pid(self) -> int | None:
         """Process id."""
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return self._process.is_alive()
 
     async def ready(self) -> None:
         """Wait until the engine is imported."""

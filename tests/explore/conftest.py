@@ -43,6 +43,10 @@ class WorkerHere:
         self._analyst = Analyst(base)
         self._ended = False
 
+    @property
+    def alive(self) -> bool:
+        return not self._ended
+
     async def ready(self) -> None:
         return
 
@@ -107,3 +111,9 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Abs
             yield Page(client, explorer)
 
     return page_of
+
+
+@pytest.fixture(scope="session")
+def rows() -> str:
+    """The small table as CSV."""
+    return ROWS

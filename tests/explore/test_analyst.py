@@ -86,7 +86,7 @@ def test_there_is_no_preview_of_what_weights_cannot_tell(base: Base) -> None:
     after = replace(base.setting, excluded=(Exclusion("a1"),))
     assert analyst.answer(PreviewJob(base.setting, after, "a1")) == NoPreview(), "nothing was fitted yet"
     analyst.answer(FitJob(base.setting, quick=True))
-    assert analyst.answer(PreviewJob(after, base.setting, "a1")) == NoPreview(), "another setting was fitted last"
+    assert analyst.answer(PreviewJob(after, base.setting, "a1")) == NoPreview(), "this setting was not fitted"
     assert analyst.answer(PreviewJob(base.setting, after, "z9")) == NoPreview()
     # The one mixed cohort: its level would be empty.
     assert analyst.answer(PreviewJob(base.setting, after, "g1")) == NoPreview()

@@ -16,6 +16,10 @@ class Slow:
         self._warm, self._answer, self._end = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._warm.set()
 
+    @property
+    def alive(self) -> bool:
+        return not self.ended
+
     def cold(self) -> "Slow":
         self._warm.clear()
         return self
@@ -163,6 +167,28 @@ def test_a_worker_that_is_killed_loses_its_job_and_another_one_goes_on() -> None
         await settle()
         started[1].answer()
         assert await again == "answer to two"
+
+    with_hub(check, lambda _: Slow())
+
+
+def test_a_spare_that_was_killed_is_not_asked() -> None:
+    async def check(hub: Hub, started: list[Slow]) -> None:
+        lost = asyncio.create_task(hub.ask("tab", "one"))
+        await settle()
+        for worker in started:
+            worker.end()
+        assert await lost == Lost(again=True)
+        again = asyncio.create_task(hub.ask("tab", "two"))
+        await settle()
+        assert started[1].asked == []
+        started[2].answer()
+        assert await again == "answer to two"
+        # The one that computes, killed while it has nothing to do.
+        started[2].end()
+        once_more = asyncio.create_task(hub.ask("tab", "three"))
+        await settle()
+        started[3].answer()
+        assert await once_more == "answer to three"
 
     with_hub(check, lambda _: Slow())
 

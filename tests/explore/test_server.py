@@ -270,6 +270,8 @@ def test_a_preview_comes_from_the_fit_before(base: Base, opened: Open) -> None:
 class Never:
     """A worker that is never ready."""
 
+    alive = True
+
     async def ready(self) -> None:
         await asyncio.Event().wait()
 
@@ -282,6 +284,8 @@ class Never:
 
 class Dying:
     """A worker that starts, and ends at its first job."""
+
+    alive = True
 
     async def ready(self) -> None:
         return

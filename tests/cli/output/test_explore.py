@@ -1,6 +1,5 @@
 """`alkbayes explore` as a process: it says where it is, refuses what does not fit, and leaves nothing behind."""
 
-import json
 import os
 import signal
 import subprocess
@@ -25,7 +24,7 @@ PATIENCE = 120.0
 def started(folder: Path, *arguments: str) -> Iterator[SimpleNamespace]:
     """Start the command in a folder; what is still there at the end is killed."""
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "explore", "--no-browser", "--json", *arguments],
+        [sys.executable, "-c", MAIN, "explore", "--no-browser", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -33,7 +32,7 @@ def started(folder: Path, *arguments: str) -> Iterator[SimpleNamespace]:
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     try:
-        address = json.loads(process.stdout.readline())["address"]
+        address = process.stdout.readline().strip()
         yield SimpleNamespace(process=process, address=address, whole=psutil.Process(process.pid))
     finally:
         if process.poll() is None:
