@@ -227,6 +227,8 @@ def main() -> None:
     print(as_markdown(found))
     print("\nIn one process, after imports:\n", flush=True)
     subprocess.run([sys.executable, str(HERE / "in_process.py"), arguments.model], check=True)
+    print("\nOn the page:\n", flush=True)
+    subprocess.run([sys.executable, str(HERE / "page.py"), "--model", arguments.model], check=True)
 
 
 if __name__ == "__main__":

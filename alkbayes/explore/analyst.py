@@ -14,8 +14,8 @@ from alkbayes.errors import AlkbayesError, AlkbayesWarning
 from alkbayes.estimates.rates import pooled_table, posterior_from
 from alkbayes.estimates.results import CLASSICAL_METHODS, results_of
 from alkbayes.evidence.naming import COHORT
-from alkbayes.evidence.table import Evidence
-from alkbayes.explore.base import Base, model_of, settings_of, spec_before, table_of, whole_table
+from alkbayes.evidence.table import Evidence, chosen
+from alkbayes.explore.base import Base, ModelOf, checked_table, model_of, selection_of, settings_of, spec_before
 from alkbayes.explore.jobs import (
     Answer,
     FitJob,
@@ -42,7 +42,6 @@ from alkbayes.library import bayesian
 from alkbayes.model.covariates import stated_cohorts
 from alkbayes.model.prior_implications import implied_rates
 from alkbayes.model.restriction import restricted, vanished_levels
-from alkbayes.spec.schema import Spec
 from alkbayes.text.json import records
 
 MOST_FITS = 6
@@ -56,6 +55,7 @@ class Analyst:
 
     def __init__(self, base: Base) -> None:
         self.base = base
+        self._read: dict[str, tuple[Evidence, Evidence]] = {}
         self._fits: OrderedDict[tuple[Setting, bool], Fit] = OrderedDict()
 
     def answer(self, job: Job) -> Answer:
@@ -77,7 +77,7 @@ class Analyst:
 
     def _fit(self, job: FitJob) -> Answer:
         started = time.perf_counter()
-        spec, _, table = self._parts(job.setting)
+        spec, table = self._model(job.setting).spec, self.table(job.setting)
         implied = implied_rates(spec, table)
         fit = self._posterior(job.setting, quick=job.quick)
         if isinstance(fit, Fallback):
@@ -94,17 +94,32 @@ class Analyst:
             time.perf_counter() - started,
         )
 
-    def _parts(self, setting: Setting) -> tuple[Spec, bytes, Evidence]:
-        """Return model, model file and table of a setting."""
-        whole = whole_table(self.base, spec_before(self.base, setting))
-        model = model_of(self.base, setting, whole)
-        return model.spec, model.content, table_of(self.base, setting, model.spec, whole)
+    def table(self, setting: Setting) -> Evidence:
+        """Return the table of a setting.
+
+        Raises
+        ------
+        EvidenceError, UsageError
+            If it cannot be read for the setting's model, or the setting does not fit it, or leaves nothing of it.
+        """
+        checked, whole = self._tables(setting)
+        return chosen(checked, selection_of(self.base, setting, whole))
+
+    def _model(self, setting: Setting) -> ModelOf:
+        return model_of(self.base, setting, self._tables(setting)[1])
+
+    def _tables(self, setting: Setting) -> tuple[Evidence, Evidence]:
+        """Return every cohort of the file, and those of the base, for the setting's model; each file is read once."""
+        if setting.model not in self._read:
+            checked = checked_table(self.base, spec_before(self.base, setting))
+            self._read[setting.model] = checked, chosen(checked, self.base.selection)
+        return self._read[setting.model]
 
     def _posterior(self, setting: Setting, *, quick: bool) -> Fit | Fallback:
         wanted = (setting.analysis, quick)
         if wanted in self._fits:
             return self._fits[wanted]
-        spec, _, table = self._parts(setting)
+        spec, table = self._model(setting).spec, self.table(setting)
         settings = settings_of(self.base, setting, quick=quick)
         kind: dict[str, Any] = {"standard": self.base.standard, "interval_prob": self.base.interval_prob}
         fit: Fit | Fallback
@@ -132,13 +147,13 @@ class Analyst:
         fit = self._posterior(job.setting, quick=False)
         if isinstance(fit, Fallback):
             return Refused(f"There is nothing to keep: {fit.reason}.")
-        spec, content, table = self._parts(job.setting)
+        model, table = self._model(job.setting), self.table(job.setting)
         # The table with its reasons, on which no number depends.
-        fit = replace(fit, spec=spec, evidence=stated_cohorts(spec, table))
+        fit = replace(fit, spec=model.spec, evidence=stated_cohorts(model.spec, table))
         exploration = None if job.tried is None else Exploration(job.tried, job.changes)
         fit = replace(fit, provenance=replace(fit.provenance, exploration=exploration))
-        chosen = self.base.chosen if exploration is None else None
-        saved = bayesian.save_run(bayesian.Fit(fit, content, chosen))
+        why = self.base.chosen if exploration is None else None
+        saved = bayesian.save_run(bayesian.Fit(fit, model.content, why))
         return Kept(saved.folder or Path())
 
 

@@ -3,7 +3,7 @@
 import json
 import keyword
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from alkbayes.errors import UsageError
 from alkbayes.evidence.naming import COHORT
 from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.sources import ALL_COHORTS, Selection, TableSource
-from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.evidence.table import Evidence, chosen, read_evidence
 from alkbayes.explore.edits import bundled, edited, model_file
 from alkbayes.explore.setting import QUICK_DRAWS, Setting
 from alkbayes.inference.settings import SamplerSettings
@@ -128,15 +128,27 @@ def spec_before(base: Base, setting: Setting) -> Spec:
     return bundled(setting.model) if setting.model else base.spec
 
 
+def checked_table(base: Base, spec: Spec) -> Evidence:
+    """Return every cohort of the file with the counts and columns that a model reads, chosen or not.
+
+    Raises
+    ------
+    EvidenceError
+        If the file cannot be read for it.
+    """
+    source = None if base.source is None else replace(base.source, selection=ALL_COHORTS)
+    return read_evidence(source, needed=spec.needed, outcome=spec.outcome)
+
+
 def whole_table(base: Base, spec: Spec) -> Evidence:
-    """Return the table of the base with the counts and columns that a model reads.
+    """Return the table of the base, before anything is left out on the page.
 
     Raises
     ------
     EvidenceError, UsageError
-        If the table cannot be read for it.
+        If the table cannot be read for the model, or its choice of cohorts does not fit.
     """
-    return read_evidence(base.source, needed=spec.needed, outcome=spec.outcome)
+    return chosen(checked_table(base, spec), base.selection)
 
 
 def selection_of(base: Base, setting: Setting, table: Evidence) -> Selection:
@@ -199,18 +211,6 @@ def _condition(column: str, levels: Iterable[str]) -> str:
     name = column if plain else f"`{column}`"
     values = [json.dumps(level, ensure_ascii=False) for level in levels]
     return f"{name} != {values[0]}" if len(values) == 1 else f"{name} not in [{', '.join(values)}]"
-
-
-def table_of(base: Base, setting: Setting, spec: Spec, table: Evidence) -> Evidence:
-    """Return the table of a setting; `spec` and `table` are its model and the whole table of that.
-
-    Raises
-    ------
-    EvidenceError, UsageError
-        As :func:`selection_of`, and if nothing is left.
-    """
-    selection = selection_of(base, setting, table)
-    return read_evidence(base.source, needed=spec.needed, outcome=spec.outcome, selection=selection)
 
 
 def settings_of(base: Base, setting: Setting, *, quick: bool = False) -> SamplerSettings:

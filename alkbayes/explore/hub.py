@@ -112,9 +112,10 @@ class Hub:
 
     def _cancel_stale(self) -> None:
         """End the worker if nobody waits for its answer and the spare can go on at once; else it is let finish."""
-        if self._running is not None and self._running.stale and self._queue and self._active:
-            if self._spare is not None and self._spare_is_warm and self._spare.alive:
-                self._active.end()
+        unwanted = self._running is not None and self._running.stale and bool(self._queue)
+        can_go_on = self._spare is not None and self._spare_is_warm and self._spare.alive
+        if unwanted and can_go_on and self._active is not None:
+            self._active.end()
 
     async def _work(self) -> None:
         false_starts = 0

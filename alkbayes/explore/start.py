@@ -9,7 +9,6 @@ from alkbayes.explore.hub import Hub
 from alkbayes.explore.jobs import Fitted
 from alkbayes.explore.log import LOG_FILE, ExplorationLog
 from alkbayes.explore.worker import ProcessWorker
-from alkbayes.plots.source import RunTables
 from alkbayes.runs.run import read_run
 from alkbayes.text.json import records
 
@@ -36,6 +35,9 @@ def explorer_of_run(folder: Path) -> Explorer:
     RunError
         If this is not a finished run, its files have changed, or the settings tried cannot be written.
     """
+    # Here and not at the top: it brings what figures need.
+    from alkbayes.plots.source import RunTables
+
     document = read_run(folder)
     base = base_of_run(folder, document)
     cohorts = tuple(records(RunTables(folder, document).cohorts))

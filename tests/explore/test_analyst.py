@@ -9,7 +9,7 @@ import pytest
 from alkbayes.estimates.results import results_of
 from alkbayes.evidence.sources import TableSource
 from alkbayes.explore.analyst import Analyst, without_one
-from alkbayes.explore.base import Base, base_of_table, settings_of, table_of, whole_table
+from alkbayes.explore.base import Base, base_of_table, settings_of, whole_table
 from alkbayes.explore.jobs import (
     FitJob,
     Fitted,
@@ -133,5 +133,5 @@ def test_a_reason_is_no_other_analysis(base: Base, monkeypatch: pytest.MonkeyPat
 
 def test_the_table_of_a_setting_has_its_reason(base: Base) -> None:
     setting = parsed("out=a1&why.a1=phase+I", base.setting)
-    table = table_of(base, setting, base.spec, whole_table(base, base.spec))
+    table = Analyst(base).table(setting)
     assert table.selection.reason == "phase I"

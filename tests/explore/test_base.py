@@ -21,7 +21,6 @@ from alkbayes.explore.base import (
     model_of,
     selection_of,
     spec_before,
-    table_of,
     whole_table,
 )
 from alkbayes.explore.command import command_of
@@ -93,10 +92,9 @@ def test_hostile_names_survive_the_shell(tmp_path: Path, monkeypatch: pytest.Mon
     assert parsed(setting.query(base.setting), base.setting) == setting
     folder = fit_by_command(base, setting, tmp_path / "again")
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))["evidence"]
-    whole = whole_table(base, base.spec)
     assert record["exclude"] == [each.cohort for each in setting.excluded]
     assert record["reason"] == setting.reason
-    assert record["cohorts"] == table_of(base, setting, base.spec, whole).cohorts
+    assert record["cohorts"] == Analyst(base).table(setting).cohorts
 
 
 def test_a_chosen_part_of_a_table_stays_chosen(table: Path) -> None:
@@ -109,7 +107,7 @@ def test_a_chosen_part_of_a_table_stays_chosen(table: Path) -> None:
     assert selection.where == '(phase == "3" or region == "Asia") and region != "Europe"'
     assert selection.exclude == ("a2", "f1")
     assert selection.reason == "by protocol; f1: small; Europe: elsewhere"
-    assert table_of(base, setting, base.spec, whole).frame["cohort_id"].tolist() == ["a1", "d1"]
+    assert Analyst(base).table(setting).frame["cohort_id"].tolist() == ["a1", "d1"]
 
 
 def test_a_column_can_be_chosen_by_if_a_condition_can_name_it(tmp_path: Path) -> None:
@@ -134,7 +132,7 @@ def test_a_column_can_be_chosen_by_if_a_condition_can_name_it(tmp_path: Path) ->
     setting = asked(base, "drop.class=x&drop.class=z&drop.two+words=p")
     selection = selection_of(base, setting, whole)
     assert selection.where == '`class` not in ["x", "z"] and `two words` != "p"'
-    assert table_of(base, setting, base.spec, whole).frame["cohort_id"].tolist() == ["c", "d"]
+    assert Analyst(base).table(setting).frame["cohort_id"].tolist() == ["c", "d"]
 
 
 @pytest.mark.parametrize(
