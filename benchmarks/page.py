@@ -22,7 +22,7 @@ from playwright.sync_api import Page, sync_playwright
 COMMAND = (sys.executable, "-c", "from alkbayes.cli import main; main()", "explore", "--no-browser")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MOST_PAINT, MOST_REFIT = 1.5, 0.7
-PATIENCE = 300_000
+PATIENCE = 60_000
 """Milliseconds."""
 SEEN = "document.querySelector('#summary').dataset.state"
 
@@ -71,6 +71,12 @@ def refit(page: Page, place: int) -> tuple[float, float | None]:
         }""",
         place,
     )
+    # On a machine so busy that a first answer takes two seconds, the page waits for its button.
+    page.wait_for_function(
+        "() => 'quick' in window.seen || !document.querySelector('#update').hidden", timeout=PATIENCE
+    )
+    if page.locator("#update").is_visible():
+        page.locator("#update").click()
     page.wait_for_function("() => 'quick' in window.seen", timeout=PATIENCE)
     seen = page.evaluate("window.seen")
     page.wait_for_function(f"() => {SEEN} === 'settled'", timeout=PATIENCE)

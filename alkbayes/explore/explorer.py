@@ -471,9 +471,22 @@ class Explorer:
             plan = self.plan(setting)
             words, left_out, of = self.words(plan), plan.whole.cohorts - plan.left, plan.whole.cohorts
         except AlkbayesError:
-            words, left_out, of = (), len(setting.excluded), self.whole(self.base.setting).cohorts
-        number = None if self.is_base(setting) else self.log.number(self.key(setting))
-        return Changes(setting, words, number, self.log.tried, self.log.earlier, str(self.log.path), left_out, of)
+            # What cannot be laid over the table still differs from the base.
+            table = self.whole(self.base.setting)
+            words = edits.changes(setting, self.base.setting, spec_before(self.base, setting), table=table)
+            left_out, of = len(setting.excluded), table.cohorts
+        is_base = self.is_base(setting)
+        return Changes(
+            setting=setting,
+            words=words,
+            is_base=is_base,
+            number=None if is_base else self.log.number(self.key(setting)),
+            tried=self.log.tried,
+            earlier=self.log.earlier,
+            log=str(self.log.path),
+            left_out=left_out,
+            of=of,
+        )
 
     def leaving(self, setting: Setting, fault: str = "") -> Leaving:
         """Return what can be taken away of a setting."""

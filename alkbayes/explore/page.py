@@ -183,13 +183,13 @@ class Changes:
 
     setting: "Setting"
     words: tuple[str, ...]
+    is_base: bool
     number: int | None
     tried: int
     earlier: int
     log: str
     left_out: int
     of: int
-    units: str = "cohorts"
 
 
 @dataclass(frozen=True, slots=True)

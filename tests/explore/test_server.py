@@ -187,6 +187,7 @@ def test_named_states(base: Base, opened: Open, query: str, wanted: str, said: s
         html = page.fit(query)
         assert state(html) == wanted
         assert said in text(html)
+        assert "This is the base analysis" not in html
         assert 'id="cohorts"' in html, "the boxes are there to tick again"
         again = page.client.get(f"/?{query}").text
         assert state(again) == wanted
