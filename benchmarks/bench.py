@@ -229,6 +229,8 @@ def main() -> None:
     subprocess.run([sys.executable, str(HERE / "in_process.py"), arguments.model], check=True)
     print("\nFrom the registry to a table:\n", flush=True)
     subprocess.run([sys.executable, str(HERE / "registry.py")], check=True)
+    print("\nOn the page:\n", flush=True)
+    subprocess.run([sys.executable, str(HERE / "page.py"), "--model", arguments.model], check=True)
 
 
 if __name__ == "__main__":

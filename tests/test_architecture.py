@@ -26,6 +26,8 @@ ONLY_IN = {
     "pymc": "alkbayes.inference.nuts",
     "pytensor": "alkbayes.inference.nuts",
     "nutpie": "alkbayes.inference.nuts",
+    "starlette": "alkbayes.explore",
+    "uvicorn": "alkbayes.explore",
     "matplotlib": "alkbayes.plots",
     "arviz_plots": "alkbayes.plots",
     "rich": "alkbayes.cli",
@@ -226,7 +228,12 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     assert read > 50
 
 
-WRITE_COMMANDS = {"alkbayes.reporting.sections.limits", "alkbayes.runs.analyses", "alkbayes.runs.command"}
+WRITE_COMMANDS = {
+    "alkbayes.explore.command",
+    "alkbayes.reporting.sections.limits",
+    "alkbayes.runs.analyses",
+    "alkbayes.runs.command",
+}
 """Modules that tell a reader which command to type."""
 
 

@@ -70,8 +70,8 @@ class Results:
     document: dict[str, Any]
 
 
-def results_of(fit: "Fit") -> Results:
-    """Return the tables of a fit."""
+def results_of(fit: "Fit", *, methods: Sequence[PoolingMethod] = CLASSICAL_METHODS) -> Results:
+    """Return the tables of a fit, with classical pooling by these methods."""
     posterior, errors = posterior_of(fit), error_columns_of(fit)
     drawn: list[DrawnRow] = []
     pooled = pooled_table(posterior, errors, _keeping_one(pooled_draws(posterior), drawn))
@@ -81,7 +81,7 @@ def results_of(fit: "Fit") -> Results:
     if any(TRIAL in effect.columns for effect in fit.spec.effect):
         # As in the design: a cohort without a trial is one of its own.
         grouped = replace(grouped, frame=frame.assign(**{TRIAL: trial_names(frame)}))
-    groups = pool_groups(grouped, by=_classical_groups(fit), methods=CLASSICAL_METHODS, prob=fit.interval_prob)
+    groups = pool_groups(grouped, by=_classical_groups(fit), methods=methods, prob=fit.interval_prob)
     classical = frame_of(groups)
     notes = notes_of(
         *fit.evidence.notes,

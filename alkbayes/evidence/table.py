@@ -251,11 +251,17 @@ def read_evidence(
             content, name, sheet=sheet, expected=(*EXPECTED, *outcome.columns, *(columns or {}).values())
         )
     source = {BUNDLED_NAME: BUNDLED, BUNDLED: f"./{BUNDLED}"}.get(name, name)
-    return _selected(_checked(records, source, content, columns or {}, needed, outcome), selection)
+    return chosen(_checked(records, source, content, columns or {}, needed, outcome), selection)
 
 
-def _selected(evidence: Evidence, selection: Selection) -> Evidence:
-    """Return the chosen cohorts of a table; the whole table if none are chosen."""
+def chosen(evidence: Evidence, selection: Selection) -> Evidence:
+    """Return some cohorts of a whole table, as :func:`read_evidence` does; the table itself if none are chosen.
+
+    Raises
+    ------
+    UsageError
+        If the selection does not fit the table.
+    """
     if not selection:
         return evidence
     kept, notes = selected(evidence.frame, selection)

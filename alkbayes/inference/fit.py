@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alkbayes.errors import EngineWarning, SamplingError
 from alkbayes.inference.convergence import Diagnostics, diagnose
 from alkbayes.inference.datatree import build_tree
-from alkbayes.inference.importance.engine import Drawn, Integrated, Weights, integrate, reweighted
+from alkbayes.inference.importance.engine import Drawn, Fallback, Integrated, Weights, integrate, reweighted
 from alkbayes.inference.importance.target import Target, positions
 from alkbayes.inference.settings import Engine, SamplerSettings, versions
 from alkbayes.model.covariates import stated_cohorts
@@ -30,6 +30,22 @@ if TYPE_CHECKING:
     from alkbayes.spec.schema import Spec
 
 type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """How an analysis was come upon, if by trying several.
+
+    Attributes
+    ----------
+    settings_tried
+        Number of different settings tried on the table, this one included.
+    changes
+        How this one differs from the analysis that was begun with, in words.
+    """
+
+    settings_tried: int
+    changes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,8 @@ class Provenance:
         Versions of the Python packages that affect the results.
     seconds
         Time for compiling, sampling or integrating.
+    exploration
+        Of an exploratory analysis; None for any other.
     """
 
     engine: Engine
@@ -65,6 +83,7 @@ class Provenance:
     weights: Weights | None
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
+    exploration: Exploration | None = None
 
     def as_record(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -78,11 +97,17 @@ class Provenance:
             "weights": None if self.weights is None else asdict(self.weights),
             "versions": dict(self.versions),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            **({} if self.exploration is None else {"exploration": self._explored(self.exploration)}),
         }
+
+    @staticmethod
+    def _explored(exploration: Exploration) -> dict[str, Any]:
+        return {"settings_tried": exploration.settings_tried, "changes": list(exploration.changes)}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Return the recorded provenance."""
+        explored = record.get("exploration")
         return cls(
             engine=Engine(record["engine"]),
             engine_asked=Engine(record["engine_asked"]),
@@ -93,6 +118,7 @@ class Provenance:
             weights=None if record["weights"] is None else Weights(**record["weights"]),
             versions=record["versions"],
             seconds=record["seconds"],
+            exploration=explored and Exploration(explored["settings_tried"], tuple(explored["changes"])),
         )
 
 
@@ -186,16 +212,13 @@ def fit_model(
         fallback_reason = NO_CHAINS
         warnings.warn(f"model {spec.name!r} is fitted by quadrature: {NO_CHAINS}.", EngineWarning, stacklevel=2)
     if design.exnex is not None or engine is Engine.QUADRATURE:
-        found = integrate(design, settings)
-        if isinstance(found, Integrated):
-            fit = _integrated_fit(
-                spec, evidence, design, settings, found, asked=engine, fallback_reason=fallback_reason
-            )
+        fit = _by_quadrature(spec, evidence, design, settings, asked=engine, fallback_reason=fallback_reason)
+        if isinstance(fit, Fit):
             return replace(fit, standard=standard, interval_prob=interval_prob)
-        fallback_reason = found.reason
+        fallback_reason = fit.reason
         if design.exnex is not None:
             raise SamplingError(
-                f"model {spec.name!r} could not be fitted by quadrature: {found.reason}. NUTS cannot replace it: "
+                f"model {spec.name!r} could not be fitted by quadrature: {fit.reason}. NUTS cannot replace it: "
                 f"{NO_CHAINS}. More draws may help, or a narrower prior of tau, or of a unit's own intercept."
             )
         warnings.warn(f"model {spec.name!r} is sampled by NUTS: {fallback_reason}.", EngineWarning, stacklevel=2)
@@ -243,6 +266,33 @@ def drawn(fit: Fit) -> Drawn:
     return Drawn(psi, b, stats["lp"].to_numpy().ravel(), stats["proposal"].to_numpy().ravel(), weights)
 
 
+def fit_by_quadrature(
+    spec: "Spec",
+    evidence: "Evidence",
+    *,
+    settings: SamplerSettings,
+    standard: Standard = Standard.OWN,
+    interval_prob: float = INTERVAL_PROB,
+    probed: bool = True,
+) -> Fit | Fallback:
+    """Fit a model as :func:`fit_model` does by quadrature, but never by NUTS: return why that would be needed.
+
+    Parameters
+    ----------
+    probed
+        As of :func:`alkbayes.inference.importance.engine.integrate`.
+
+    Raises
+    ------
+    EvidenceError
+        As :func:`fit_model`.
+    """
+    evidence = stated_cohorts(spec, evidence)
+    design = build_design(spec, evidence)
+    fit = _by_quadrature(spec, evidence, design, settings, asked=Engine.QUADRATURE, fallback_reason="", probed=probed)
+    return replace(fit, standard=standard, interval_prob=interval_prob) if isinstance(fit, Fit) else fit
+
+
 def _check_same_cohorts(design: Design, evidence: "Evidence") -> None:
     if design.cohorts != tuple(evidence.frame["cohort_id"]):
         raise ValueError("design and evidence are not of the same cohorts, in one order")
@@ -261,6 +311,22 @@ def global_parameters(posterior: xr.Dataset) -> xr.Dataset:
     found = judged(posterior)
     drawn = ("theta", "z_", "exchangeable_")
     return found[[name for name in found.data_vars if not str(name).startswith(drawn)]]
+
+
+def _by_quadrature(
+    spec: "Spec",
+    evidence: "Evidence",
+    design: Design,
+    settings: SamplerSettings,
+    *,
+    asked: Engine,
+    fallback_reason: str,
+    probed: bool = True,
+) -> Fit | Fallback:
+    found = integrate(design, settings, probed=probed)
+    if isinstance(found, Fallback):
+        return found
+    return _integrated_fit(spec, evidence, design, settings, found, asked=asked, fallback_reason=fallback_reason)
 
 
 def _integrated_fit(

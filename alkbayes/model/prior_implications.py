@@ -31,7 +31,7 @@ from alkbayes.model.design import (
 from alkbayes.model.draws import from_prior, level_taus, linear_predictor, tau_draws, total_sd, unit_deviations
 from alkbayes.model.predictive import cohort_rates
 from alkbayes.model.summary import equal_tailed
-from alkbayes.vocabulary import Contrast, Estimand
+from alkbayes.vocabulary import TOTAL, Contrast, Estimand
 
 if TYPE_CHECKING:
     from alkbayes.evidence.table import Evidence
@@ -72,11 +72,12 @@ type Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Two levels of a column, or two values of a number, and profiles that differ in it alone."""
+    """Two levels of an effect's columns, or two values of a number, and profiles that differ in it alone."""
 
     name: str
     level: int
     against: int
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,62 @@ def prior_implications(spec: "Spec", evidence: "Evidence", *, draws: int = DRAWS
     return pd.DataFrame([_row(*key, np.concatenate(parts)) for key, parts in chunks.items()], columns=COLUMNS)
 
 
+@dataclass(frozen=True, slots=True)
+class Implied:
+    """Rates that one prior of a model implies.
+
+    Attributes
+    ----------
+    of
+        What is compared, such as "line pretreated vs naive"; for the intercept, the profile.
+    low, high
+        Ends of the central 95 % interval of the rate under the intercept's prior, or of the difference of two rates.
+    apart
+        Median absolute difference of two rates; None for the intercept.
+    """
+
+    of: str
+    low: float
+    high: float
+    apart: float | None
+
+
+def implied_rates(
+    spec: "Spec", evidence: "Evidence", *, draws: int = CHUNK, seed: int = SEED
+) -> dict[tuple[str, ...], Implied]:
+    """Return what each prior implies on the scale of rates, in [0, 1], for a reader who moves one of them.
+
+    Returns
+    -------
+    dict
+        By the columns of an effect, or the label of a level of heterogeneity, for two units that differ in nothing
+        else; of no columns, the intercept. Priors that the table cannot tell apart, and those of other parameters, are
+        left out. The Monte Carlo error of `apart` is about 0.2 percentage points at 20,000 draws.
+    """
+    design = build_design(spec, stated_cohorts(spec, evidence))
+    stage = _stage(design)
+    rng = np.random.default_rng(seed)
+    sample = {name: values[0] for name, values in from_prior(stage.design, rng=rng, draws=draws).items()}
+    at = linear_predictor(stage.design, sample, {block.label: block.index for block in stage.design.effects})[:, 2:]
+    middle = stage.average or next(iter(stage.profiles))
+    found: dict[tuple[str, ...], Implied] = {(): _implied(middle, inverse(design.link, sample["alpha"]))}
+    for each in stage.comparisons:
+        rates = inverse(design.link, at[:, each.level]), inverse(design.link, at[:, each.against])
+        found.setdefault(each.columns, _implied(each.name, *rates))
+    for term in stage.design.heterogeneity:
+        if term.exnex is None and term.label != TOTAL:
+            deviations = unit_deviations(term, sample)
+            rates = inverse(design.link, at[:, 0] + deviations[:, 1]), inverse(design.link, at[:, 0] + deviations[:, 0])
+            found[term.label,] = _implied(f"another {design.declared.name(term.unit)}", *rates)
+    return found
+
+
+def _implied(of: str, rate: Array, other: Array | None = None) -> Implied:
+    values = rate if other is None else rate - other
+    low, _, high = equal_tailed(values, prob=CENTRAL)
+    return Implied(of, float(low), float(high), None if other is None else float(np.median(np.abs(values))))
+
+
 def heterogeneity_priors(design: Design, *, draws: int = DRAWS, seed: int = SEED) -> dict[str, Array]:
     """Return prior draws of each heterogeneity parameter, shape (draw,).
 
@@ -179,7 +236,7 @@ def _stage(design: Design) -> _Stage:
             shown[_profile_name(profiles[place[levels[1]]], label)] = place[levels[1]]
         for against, level in itertools.pairwise(levels):
             name = f"{named(block.label)} {level} vs {against}"
-            comparisons.append(_Comparison(name, place[level], place[against]))
+            comparisons.append(_Comparison(name, place[level], place[against], block.columns))
     for block in design.effects:
         if block.factors and all(len(observed[column]) > 1 for column in block.columns):
             # At a reference or a centre there is no interaction: the second column is at another level.
@@ -187,7 +244,7 @@ def _stage(design: Design) -> _Stage:
             (against, level), other = observed[column][:2], observed[crossed][1]
             step = design.numbers[column].step if column in design.numbers else ""
             name = f"{label[column]} {Contrast(label[column], level, against, step).name}, {label[crossed]} {other}"
-            comparisons.append(_Comparison(name, len(profiles) + 1, len(profiles)))
+            comparisons.append(_Comparison(name, len(profiles) + 1, len(profiles), block.columns))
             profiles += [base | {column: value, crossed: other} for value in (against, level)]
     average = ", ".join(_middle_name(block, base, named(block.label)) for block in single)
     return _Stage(
@@ -216,7 +273,7 @@ def _stepped(block: EffectBlock, place: Mapping[str, int], title: str) -> Iterat
         pairs.setdefault((block.levels[0], block.levels[-1]), "the range of the table")
     for (low, high), step in pairs.items():
         name = f"{title} {Contrast(block.label, high, low, step).name}"
-        yield _Comparison(name, place[high], place[low])
+        yield _Comparison(name, place[high], place[low], block.columns)
 
 
 def _middle_name(block: EffectBlock, base: Mapping[str, str], title: str) -> str:

@@ -267,9 +267,20 @@ def subject(document: Document) -> list[str]:
     chosen = f", as {why}" if (why := document.get("chosen")) else ""
     return [
         f"Model: {document['model']}{chosen} ({document['question']})",
+        *filter(None, [exploratory(document)]),
         *counted_are,
         f"Evidence: {evidence['source']}, {counts}",
     ]
+
+
+def exploratory(document: Document) -> str:
+    """Return that an analysis was come upon by trying several, and how it differs from the first; empty if not."""
+    found = document["provenance"].get("exploration")
+    if found is None:
+        return ""
+    tried = "the only setting" if found["settings_tried"] == 1 else f"one of {found['settings_tried']} settings"
+    changed = f"; against the base: {'; '.join(found['changes'])}" if found["changes"] else ""
+    return f"EXPLORATORY: {tried} tried on this table{changed}"
 
 
 def verdict(document: Document) -> list[str]:

@@ -16,6 +16,7 @@ from alkbayes.presentation.fit import (
     compares_slopes,
     contrasts_by_column,
     cross_check_faults,
+    exploratory,
     outcome_of,
     pooled_by_level,
     unit_of,
@@ -86,7 +87,7 @@ def _paragraphs(document: Document) -> Iterator[list[str]]:
         f"In {counted(evidence['cohorts'], 'cohort')}{trials}, {evidence['responders']:,} of "
         f"{evidence['patients']:,} {outcome.patients} {outcome.had}."
     )
-    yield [counts]
+    yield [counts, *(f"{remark}." for remark in filter(None, [exploratory(document)]))]
     middle, interval = rate(overall["mean"])
     level = level_text(document["interval_prob"])
     mix = f" for the mix of these {outcome.units}" if len(pooled) > 1 else ""

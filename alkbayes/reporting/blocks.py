@@ -256,6 +256,8 @@ class Report:
         Title lines.
     warning
         Reason not to use its numbers, or empty.
+    remark
+        That the analysis is exploratory, or empty.
     key_results
         Topic and sentence, six at most.
     opening
@@ -269,6 +271,7 @@ class Report:
     title: str
     subtitle: str
     warning: str
+    remark: str
     key_results: tuple[tuple[str, str], ...]
     opening: Picture | Paragraph
     sections: tuple[Section, ...]

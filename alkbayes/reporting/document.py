@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alkbayes.alk.review import OF_DRUGS
 from alkbayes.plots.source import RunTables, warning
-from alkbayes.presentation.fit import outcome_of, unit_of
+from alkbayes.presentation.fit import exploratory, outcome_of, unit_of
 from alkbayes.presentation.key_results import key_results
 from alkbayes.registry.flow import Flow, check_agrees, flow_beside, read_flow
 from alkbayes.reporting.blocks import Report, Section, text
@@ -68,6 +68,7 @@ def report_of(
         title=f"{outcome_of(document).title}{OF_DRUGS if evidence.bundled else ''}, pooled",
         subtitle=document["question"],
         warning=warning(document),
+        remark=exploratory(document),
         key_results=key_results(document),
         opening=figure_of(tables, "cells"),
         sections=(

@@ -335,6 +335,14 @@ class WeightsRecord(TypedDict):
 
 
 @closed
+class ExplorationRecord(TypedDict):
+    """How an exploratory analysis was come upon."""
+
+    settings_tried: Annotated[int, Field(description="different settings tried on the table, this one included")]
+    changes: Annotated[list[str], Field(description="how it differs from the analysis that was begun with, in words")]
+
+
+@closed
 class ProvenanceRecord(TypedDict):
     """How the posterior was computed."""
 
@@ -347,6 +355,9 @@ class ProvenanceRecord(TypedDict):
     weights: Annotated[WeightsRecord | None, Field(description="null by NUTS")]
     versions: dict[str, str]
     seconds: Annotated[dict[str, float], Field(description="wall time of each step")]
+    exploration: NotRequired[
+        Annotated[ExplorationRecord, Field(description="only of an analysis kept from `explore` that is not its base")]
+    ]
 
 
 @closed

@@ -3,6 +3,8 @@
 import inspect
 import shlex
 import shutil
+import socket
+import webbrowser
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -18,6 +20,7 @@ from alkbayes.calibration import workers
 from alkbayes.calibration.folder import StudyFolder
 from alkbayes.calibration.replications import replicate_study
 from alkbayes.cli import COMMANDS, app
+from alkbayes.explore import server
 from alkbayes.sensitivity_analysis import refit
 from alkbayes.sensitivity_analysis.refit import run_grid
 
@@ -56,6 +59,11 @@ def two_replications(study: Any, folder: StudyFolder, **_: Any) -> list[dict[str
     return [replicate_study(study, number) for number in range(2)]
 
 
+def opened_and_ended(_explorer: Any, *, listening: socket.socket, opened: Callable[[], None], **_: Any) -> None:
+    opened()
+    listening.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_examples_run(
@@ -68,6 +76,8 @@ def test_examples_run(
     # The same work on a smaller scale: two of a study's replications, one of the alternatives, fewer draws.
     monkeypatch.setattr(workers, "run_study", two_replications)
     monkeypatch.setattr(refit, "run_grid", partial(run_grid, names=("differences normal 0.5",), workers=1))
+    monkeypatch.setattr(webbrowser, "open", lambda _address: True)
+    monkeypatch.setattr(server, "serve", opened_and_ended)
     words = example(command)
     out = None
     if ">" in words:

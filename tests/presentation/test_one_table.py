@@ -171,7 +171,7 @@ def unescaped(text: str) -> str:
 
 
 def report_of(section: Section) -> Report:
-    return Report("title", "", "", (), Paragraph(()), (section,), "")
+    return Report("title", "", "", "", (), Paragraph(()), (section,), "")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from alkbayes.reporting.blocks import Block, Report
 
@@ -20,19 +20,20 @@ def html_of(report: Report) -> str:
     """
     folder = files("alkbayes").joinpath(TEMPLATES)
     style, script = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    return _environment().get_template("report.html.j2").render(report=report, style=style, script=script)
+    return environment_with().get_template("report.html.j2").render(report=report, style=style, script=script)
 
 
 def fragment_of(subject: str, verdict: str, blocks: Iterable[Block], *, failed: bool) -> str:
     """Return a result as an HTML element for a notebook, its verdict first, in red and announced if it `failed`."""
-    template = _environment().get_template("fragment.html.j2")
+    template = environment_with().get_template("fragment.html.j2")
     return template.render(subject=subject, verdict=verdict, blocks=tuple(blocks), failed=failed)
 
 
 @cache
-def _environment() -> Environment:
+def environment_with(*folders: str) -> Environment:
+    """Return the environment of the report's templates, and of those in other folders of the package."""
     environment = Environment(
-        loader=PackageLoader("alkbayes", TEMPLATES),
+        loader=ChoiceLoader([PackageLoader("alkbayes", folder) for folder in (TEMPLATES, *folders)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

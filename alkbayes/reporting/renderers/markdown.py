@@ -35,6 +35,8 @@ def markdown_of(report: Report, figures: str) -> str:
     parts = [f"# {escaped(report.title)}", escaped(report.subtitle)]
     if report.warning:
         parts.append(f"**{escaped(report.warning)}**")
+    if report.remark:
+        parts.append(f"**{escaped(report.remark)}.**")
     parts += ["## Key results", "\n".join(f"- {escaped(label)}: {escaped(told)}" for label, told in report.key_results)]
     parts += _parts(report.opening, figures)
     for section in report.sections:
