@@ -52,7 +52,7 @@ def _by(record: "RandomisedRecord") -> str:
 def _model(record: "RandomisedRecord") -> str:
     """Return a sentence on the effects and the priors."""
     priors = record["priors"]
-    vague = f"effects and baselines normal with SD {priors['effect_sd']:g} and {priors['baseline_sd']:g}"
+    vague = f"effects normal with SD {priors['effect_sd']:g}, baselines with SD {priors['baseline_sd']:g}"
     if record["effects"] == COMMON:
         return f"Effects are common to all trials. Priors: {vague}, on the log scale."
     return (
@@ -65,8 +65,12 @@ def _outcome(record: "RandomisedRecord", outcome: "OutcomeRecord", *, bundled: b
     yield Title(outcome_title(outcome["measure"], bundled=bundled))
     trials = {name for row in outcome["edges"] for name in row["names"].split("; ")}
     patients = sum(row["patients"] or 0 for row in outcome["nodes"])
-    yield Sentence(f"{counted(len(trials), 'trial')}, {int(patients):,} patients.")
+    known = all(row["patients"] is not None for row in outcome["nodes"])
+    yield Sentence(f"{counted(len(trials), 'trial')}{f', {int(patients):,} patients' if known else ''}.")
     yield from map(Sentence, outcome["notes"])
+    if len({row["lines"].partition(" ")[2] for row in outcome["edges"]}) > 1:
+        of = "; ".join(f"{pair_name(row)} {row['lines']}" for row in outcome["edges"])
+        yield Sentence(f"Trials by line: {of}. Effects are taken to be the same in all.")
     yield from _spread(record, outcome)
     yield from _disagreement(record, outcome)
     yield _contrasts(record, outcome)
@@ -94,6 +98,10 @@ def _spread(record: "RandomisedRecord", outcome: "OutcomeRecord") -> Iterator[Pa
         f"SD between trials, of {log}: {ratio_figure(posterior['median'])} ({interval}); by "
         f"{classical['method']} {ratio_figure(classical['median'])}."
     )
+    if not outcome["replicated"]:
+        yield Sentence(
+            "No comparison is made twice, so that the SD between trials rests on its prior alone.", strong=True
+        )
 
 
 def _disagreement(record: "RandomisedRecord", outcome: "OutcomeRecord") -> Iterator[Part]:
@@ -159,9 +167,14 @@ def _classical(record: "RandomisedRecord", outcome: "OutcomeRecord") -> ReaderTa
         for row in outcome["contrasts"]
     )
     level = level_text(record["interval_prob"])
-    note = f"{level} Wald confidence intervals at the estimated SD between trials, which they take as known."
+    notes = [f"{level} Wald confidence intervals at the estimated SD between trials, which they take as known."]
+    if infinite := [pair_name(row) for row in outcome["contrasts"] if row["ml_combined_median"] is None]:
+        notes.append(
+            f"No finite estimate of {listed(infinite)}: a treatment has no events, or only events. The far end of the "
+            "Bayesian interval rests on the prior of effects."
+        )
     title = f"{PLAIN_TITLES[outcome['measure']]} by {method}"
-    return ReaderTable(title, ("", "direct", "indirect", "combined"), rows, notes=(note,))
+    return ReaderTable(title, ("", "direct", "indirect", "combined"), rows, notes=tuple(notes))
 
 
 def _consistency(outcome: "OutcomeRecord") -> ReaderTable:
@@ -171,7 +184,7 @@ def _consistency(outcome: "OutcomeRecord") -> ReaderTable:
             pair_name(row),
             _ratio(row["median"], row["low"], row["high"], row),
             _share(row["p"]),
-            _ratio(row["ml_ratio"], row["ml_low"], row["ml_high"]),
+            "–" if row["ml_ratio"] is None else _ratio(row["ml_ratio"], row["ml_low"], row["ml_high"]),
             p_value(row["ml_p"]),
         )
         for row in outcome["consistency"]

@@ -1,6 +1,7 @@
 """Randomised evidence as a whole: odds ratios of response and hazard ratios, each beside what single arms suggest."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypedDict
 
@@ -14,7 +15,7 @@ from alkbayes.inference.settings import DEFAULT_SEED, SamplerSettings
 from alkbayes.model.summary import equal_tailed
 from alkbayes.randomised.contrasts import Fits, consistency_table, contrast_table, difference, fits_of, ratio_summary
 from alkbayes.randomised.counts import estimate_counts, posterior_of_counts
-from alkbayes.randomised.network import CountTrial, Network, RatioTrial, count_network, ratio_network
+from alkbayes.randomised.network import CountTrial, Network, RatioTrial, Trial, count_network, ratio_network
 from alkbayes.randomised.posterior import Estimates, NetworkPosterior
 from alkbayes.randomised.priors import Priors
 from alkbayes.randomised.ratios import estimate_ratios, posterior_of_ratios
@@ -27,9 +28,13 @@ from alkbayes.randomised.single_arms import (
     response_contrasts,
 )
 from alkbayes.text.json import finite_or_none, records
-from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.text.names import listed
+from alkbayes.vocabulary import INTERVAL_PROB, in_order
 
 type Array = NDArray[np.float64]
+LINE = "line"
+"""Column of the treatment line of a trial's patients."""
+
 type Measure = Literal["odds_ratio", "hazard_ratio"]
 
 DRAWS = 4000
@@ -42,6 +47,7 @@ class OutcomeRecord(TypedDict):
 
     measure: str
     reference: str
+    replicated: bool
     nodes: list[dict[str, Any]]
     edges: list[dict[str, Any]]
     contrasts: list[dict[str, Any]]
@@ -81,7 +87,8 @@ class OutcomeResults:
     nodes
         A row for each treatment: treatment, trials, patients.
     edges
-        A row for each pair compared directly: first, second, trials, patients, names (of the trials).
+        A row for each pair compared directly: first, second, trials, patients, names (of the trials), lines (number of
+        trials by treatment line, such as "2 naive and 1 mixed"; empty if the table has no such column).
     contrasts, consistency
         See :mod:`alkbayes.randomised.contrasts`.
     heterogeneity
@@ -119,6 +126,7 @@ class OutcomeResults:
         return OutcomeRecord(
             measure=self.measure,
             reference=self.network.treatments[0],
+            replicated=self.network.replicated,
             nodes=records(self.nodes),
             edges=records(self.edges),
             contrasts=records(self.contrasts),
@@ -291,7 +299,7 @@ def _outcome(
         measure=measure,
         network=network,
         nodes=_nodes(network),
-        edges=_edges(network),
+        edges=_edges(network, table),
         contrasts=contrast_table(network, bayes, classical, prob=prob, rng=np.random.default_rng([seed, 9])),
         consistency=consistency_table(network, bayes, classical, prob=prob),
         heterogeneity=_heterogeneity(bayes.combined, classical.combined, prob),
@@ -348,7 +356,13 @@ def _nodes(network: Network[CountTrial] | Network[RatioTrial]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _edges(network: Network[CountTrial] | Network[RatioTrial]) -> pd.DataFrame:
+def _edges(network: Network[CountTrial] | Network[RatioTrial], table: RandomisedTable) -> pd.DataFrame:
+    lines = dict(zip(table.frame[TRIAL], table.frame[LINE], strict=True)) if LINE in table.frame else {}
+
+    def by_line(trials: Sequence[Trial]) -> str:
+        counts = Counter(lines[trial.name] for trial in trials) if lines else Counter[str]()
+        return listed([f"{counts[line]} {line}" for line in in_order(LINE, counts)])
+
     rows = [
         {
             "first": network.treatments[pair[1]],
@@ -356,6 +370,7 @@ def _edges(network: Network[CountTrial] | Network[RatioTrial]) -> pd.DataFrame:
             "trials": len(trials),
             "patients": float(sum(trial.patients for trial in trials)),
             "names": "; ".join(trial.name for trial in trials),
+            "lines": by_line(trials),
         }
         for pair in network.pairs
         if (trials := network.direct(pair))

@@ -21,6 +21,9 @@ type Fit[M] = Callable[[Pair | None], M]
 """Function that fits a model of the network, with a pair split or without."""
 
 KINDS = ("direct", "indirect", "combined")
+INFINITE = 30.0
+"""Standard error of a log ratio, a factor of 1e26, above which the likelihood has no maximum: it is flat where a
+treatment has no events, or only events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,16 @@ def consistency_table(
         omega, estimates = posterior.effects[:, -1], classical.split[pair]
         above = float((omega > 0).mean())
         log_ratio, se = float(estimates.effects[-1]), float(np.sqrt(estimates.covariance[-1, -1]))
-        wald = _of_estimate(log_ratio, se, prob)
+        wald = _of_estimate(log_ratio, se, prob) if se < INFINITE else NOTHING
         rows.append(
             {"first": network.treatments[pair[1]], "second": network.treatments[pair[0]]}
             | ratio_summary(omega, ess=posterior.ess, prob=prob)
             | {"p": 2 * min(above, 1 - above)}
             | {"ml_ratio": wald["median"], "ml_low": wald["low"], "ml_high": wald["high"]}
-            | {"ml_p": float(2 * norm.sf(abs(log_ratio) / se)), "tau": float(np.median(posterior.tau))}
+            | {
+                "ml_p": float(2 * norm.sf(abs(log_ratio) / se)) if se < INFINITE else np.nan,
+                "tau": float(np.median(posterior.tau)),
+            }
         )
     return pd.DataFrame(rows)
 
@@ -138,14 +144,15 @@ def _by_kind(fits: Fits[NetworkPosterior], pair: Pair, evidence: str) -> dict[st
 
 
 def _estimated(fits: Fits[Estimates], pair: Pair, kind: str, evidence: str) -> tuple[float, float] | None:
-    """Return the estimate of a kind of evidence with its standard error; None if there is no such evidence."""
+    """Return the estimate of a kind of evidence with its standard error; None if none is finite."""
     if kind not in {"combined", evidence} and evidence != "both":
         return None
     fit = fits.combined if kind == "combined" or evidence != "both" else fits.split[pair]
     weights = difference(np.eye(len(fit.effects)), pair)
     if kind == "direct" and evidence == "both":
         weights[-1] = 1.0
-    return float(weights @ fit.effects), float(np.sqrt(weights @ fit.covariance @ weights))
+    se = float(np.sqrt(weights @ fit.covariance @ weights))
+    return (float(weights @ fit.effects), se) if se < INFINITE else None
 
 
 def ratio_summary(log_ratios: Array, *, ess: float, prob: float) -> dict[str, float]:

@@ -101,6 +101,11 @@ class Network[T: (CountTrial, RatioTrial)]:
         many = len(self.treatments)
         return tuple((first, second) for second in range(many) for first in range(second))
 
+    @property
+    def replicated(self) -> bool:
+        """Whether there are more contrasts than effects: else nothing is known of how trials differ."""
+        return sum(len(trial.treatments) - 1 for trial in self.trials) > len(self.treatments) - 1
+
     def direct(self, pair: Pair) -> tuple[T, ...]:
         """Return the trials that compare the two treatments."""
         return tuple(trial for trial in self.trials if set(pair) <= set(trial.treatments))

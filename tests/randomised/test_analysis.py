@@ -1,5 +1,6 @@
 """Randomised evidence of the bundled table as a whole: against Cochrane's pooled figures, and its own parts."""
 
+import json
 import math
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from scipy.stats import norm
 
 from alkbayes.estimates.rates import posterior_of
 from alkbayes.evidence.randomised import read_randomised
+from alkbayes.evidence.sources import TableSource
 from alkbayes.evidence.table import read_evidence
 from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.presentation.randomised import randomised_parts
+from alkbayes.presentation.tables import ReaderTable, Sentence
 from alkbayes.randomised.analysis import Randomised, randomised_of
 from alkbayes.randomised.single_arms import other_cohorts, response_contrasts
 from alkbayes.spec.schema import model_path, read_spec
@@ -204,8 +208,6 @@ def test_an_agents_contrast_is_that_of_two_pretreated_cohorts() -> None:
 
 
 def test_without_single_arms_a_table_stands_alone(tmp_path: Path) -> None:
-    from alkbayes.evidence.sources import TableSource
-
     path = tmp_path / "own.csv"
     path.write_text("trial,treatment,responders,n\nA,a,3,20\nA,b,9,20\nB,a,4,30\nB,b,11,30\n", encoding="utf-8")
     found = randomised_of(read_randomised(TableSource(path)))
@@ -215,6 +217,31 @@ def test_without_single_arms_a_table_stands_alone(tmp_path: Path) -> None:
     assert found.to_dict()["outcomes"][0]["single_arms_model"] is None
 
 
+def test_a_treatment_without_events_has_no_finite_estimate(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("trial,treatment,responders,n\nA,a,5,20\nA,b,0,20\nB,a,6,30\nB,b,0,30\n", encoding="utf-8")
+    record = randomised_of(read_randomised(TableSource(path))).to_dict()
+    (contrast,) = record["outcomes"][0]["contrasts"]
+    assert contrast["ml_combined_median"] is None
+    assert contrast["combined_high"] < 1
+    parts = randomised_parts(record)
+    notes = [note for part in parts if isinstance(part, ReaderTable) for note in part.notes]
+    assert any(note.startswith("No finite estimate of b vs a: a treatment has no events") for note in notes)
+
+
+def test_one_trial_leaves_heterogeneity_to_its_prior(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("trial,treatment,hr,hr_low,hr_high\nA,a,,,\nA,b,0.5,0.3,0.8\n", encoding="utf-8")
+    record = randomised_of(read_randomised(TableSource(path))).to_dict()
+    (outcome,) = record["outcomes"]
+    assert not outcome["replicated"]
+    said = [part.text for part in randomised_parts(record) if isinstance(part, Sentence)]
+    assert "1 trial." in said
+    assert "No comparison is made twice, so that the SD between trials rests on its prior alone." in said
+    # Half-normal(0.5): its median is 0.337.
+    assert outcome["heterogeneity"][0]["median"] == pytest.approx(0.337, abs=0.03)
+
+
 def test_common_effects_have_no_heterogeneity() -> None:
     found = randomised_of(read_randomised(), common=True)
     for outcome in found.outcomes:
@@ -222,3 +249,19 @@ def test_common_effects_have_no_heterogeneity() -> None:
         # With as much data the posterior is the likelihood: 2 % of a ratio of 10 is its Monte Carlo error.
         ratio = outcome.contrasts["combined_median"] / outcome.contrasts["ml_combined_median"]
         assert ratio.to_numpy() == pytest.approx(np.ones(6), abs=0.05)
+
+
+def test_the_page_has_the_recorded_coverage() -> None:
+    """validation/network/coverage.json, by `study.py 300`; three standard errors below 95 % are 91 %."""
+    path = Path(__file__).parents[2] / "validation" / "network" / "coverage.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    page = PAGE.read_text(encoding="utf-8")
+    for outcome, method in (("odds ratio", "maximum likelihood"), ("hazard ratio", "REML")):
+        for name, key in (("posterior", "bayes"), (method, "classical"), ("prediction of another trial", "prediction")):
+            of = {
+                tau: [row[key] for row in rows if (row["outcome"], row["tau"]) == (outcome, tau)] for tau in (0.0, 0.3)
+            }
+            cells = " | ".join(f"{min(values):.0f}–{max(values):.0f}" for values in of.values())
+            assert f"| {outcome}, {name} | {cells} |" in page
+    assert min(row["bayes"] for row in rows) > 91
+    assert min(row["prediction"] for row in rows) > 91

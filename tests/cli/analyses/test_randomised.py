@@ -59,7 +59,12 @@ def test_no_table_is_wider_than_the_terminal(columns: int) -> None:
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= columns
     assert "…" not in result.stdout
-    assert "Direct and indirect evidence disagree: first vs chemotherapy" in " ".join(result.stdout.split())
+    said = " ".join(result.stdout.split())
+    assert "Direct and indirect evidence disagree: first vs chemotherapy" in said
+    # PROFILE 1014 and 1029 were of naive patients, PROFILE 1007 of pretreated ones.
+    assert (
+        "Trials by line: first vs chemotherapy 2 naive and 1 pretreated; second vs chemotherapy 1 naive and 2" in said
+    )
 
 
 def test_a_table_of_ones_own_is_told_in_its_own_words(alkbayes: Command, own: Path) -> None:
