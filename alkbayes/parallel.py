@@ -2,13 +2,16 @@
 
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from contextvars import copy_context
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
 
 from alkbayes.errors import AlkbayesWarning, WorkersLostError
 
@@ -118,11 +121,31 @@ def _unwarned[Task, Result](work: Callable[[Task], Result], task: Task) -> Resul
         return work(task)
 
 
+class _Worker(SpawnProcess):
+    """A process that does not import the script of the user.
+
+    Tasks are of this package and need nothing of it. Started as usual, each process would run a script that has no
+    `if __name__ == "__main__"` from its first line, and break off where that starts processes of its own.
+    """
+
+    def start(self) -> None:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _Workers(SpawnContext):
+    Process = _Worker
+
+
 def new_pool(workers: int) -> ProcessPoolExecutor:
     """Return an executor whose processes leave Ctrl-C to this one."""
     # Spawned, not forked: forking leaves the threads of numerical libraries in an undefined state.
     return ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+        workers, mp_context=_Workers(), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     )
 
 

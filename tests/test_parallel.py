@@ -4,6 +4,9 @@ import math
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +30,20 @@ def test_results_come_in_the_order_of_tasks(workers: int, monkeypatch: pytest.Mo
 def test_other_processes_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(THREADS[0], raising=False)
     assert in_processes(os.getenv, [THREADS[0]] * FEW, workers=2) == ["1"] * FEW
+
+
+def test_a_script_without_a_guard_runs_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import math\n"
+        "from alkbayes.parallel import in_processes\n"
+        "print('here')\n"
+        f"print(in_processes(math.factorial, [3] * {FEW}, workers=2))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"here\n{[6] * FEW}\n"
+    assert done.stderr == ""
 
 
 def test_an_error_of_a_task_comes_through() -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from alkbayes.alk.levels import LEVELS
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.files import read_bytes, read_records
-from alkbayes.evidence.naming import COHORT, N, absent_faults
+from alkbayes.evidence.naming import COHORT, N, fixed_name_faults
 from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import count_of, header_faults
 from alkbayes.evidence.table import BUNDLED
@@ -112,7 +112,12 @@ def read_adverse_events(path: Path | None = None, cohorts: Collection[str] = ())
         source = name if name != BUNDLED else f"./{name}"
         content = read_bytes(path)
     table = read_records(content, name, expected=NEEDED)
-    if faults := [*table.faults, *header_faults(table), *absent_faults(table, NEEDED), *_row_faults(table, cohorts)]:
+    if faults := [
+        *table.faults,
+        *header_faults(table),
+        *fixed_name_faults(table, NEEDED),
+        *_row_faults(table, cohorts),
+    ]:
         raise table.refusal(faults)
     return AdverseEvents(_frame(table, cohorts), source, sha256(content).hexdigest(), content)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from alkbayes.errors import UsageError
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.files import read_bytes, read_records
-from alkbayes.evidence.naming import COHORT, RESPONDERS, N, absent_faults
+from alkbayes.evidence.naming import COHORT, RESPONDERS, N, fixed_name_faults
 from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import count_of, header_faults
 from alkbayes.evidence.table import Evidence
@@ -58,7 +58,7 @@ def with_cuts(evidence: Evidence, path: Path | None = None) -> Evidence:
         name, content = str(path), read_bytes(path)
     table = read_records(content, name, expected=NEEDED)
     known = (evidence.part_of or evidence).frame[COHORT].tolist()
-    if faults := [*table.faults, *header_faults(table), *absent_faults(table, NEEDED), *_row_faults(table, known)]:
+    if faults := [*table.faults, *header_faults(table), *fixed_name_faults(table, NEEDED), *_row_faults(table, known)]:
         raise table.refusal(faults)
     columns = {name: pd.Series(table.column(name), dtype="str") for name in table.header.cells if name}
     counts = {name: columns[name].map(count_of).astype("int64") for name in (RESPONDERS, N)}

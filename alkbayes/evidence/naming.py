@@ -140,6 +140,25 @@ def absent_faults(table: Table, needed: Sequence[str], *, of_model: Sequence[str
         yield Fault(table.header.line, found, allowed, advice, column=column, meant=meant)
 
 
+def fixed_name_faults(table: Table, needed: Sequence[str]) -> Iterator[Fault]:
+    """Yield a fault for each needed column that a table lacks whose names cannot be given: `cohort_id` is one of them.
+
+    Parameters
+    ----------
+    table
+        Beside that of cohorts, such as one of adverse events.
+    needed
+        Columns needed.
+    """
+    names = table.header.cells
+    told = {fault.column for fault in table.faults}
+    for column in (name for name in needed if name not in names and name not in told):
+        guess = likely_column(column, [name for name in filter(None, names) if name not in needed])
+        advice = f"Rename {quoted(guess)} to it, if that is meant." if guess else "Name it so in the file."
+        found = f"no such column, only {listed(tuple(filter(None, names)))}"
+        yield Fault(table.header.line, found, f"a header with {listed(needed)}", advice, column=column)
+
+
 def no_such_column(missing: Sequence[str], available: Sequence[str], purpose: str) -> EvidenceError:
     """Return the error for columns that a checked table lacks.
 

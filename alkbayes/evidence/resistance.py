@@ -15,7 +15,7 @@ import pandas as pd
 from alkbayes.alk.levels import LEVELS
 from alkbayes.evidence.faults import Fault
 from alkbayes.evidence.files import read_bytes, read_records
-from alkbayes.evidence.naming import absent_faults
+from alkbayes.evidence.naming import fixed_name_faults
 from alkbayes.evidence.records import Table
 from alkbayes.evidence.rules import count_of, header_faults
 from alkbayes.evidence.table import BUNDLED
@@ -83,7 +83,7 @@ def read_resistance(path: Path | None = None) -> ResistanceTable:
         source = name if name != BUNDLED else f"./{name}"
         content = read_bytes(path)
     table = read_records(content, name, expected=NEEDED)
-    if faults := [*table.faults, *header_faults(table), *absent_faults(table, NEEDED), *_row_faults(table)]:
+    if faults := [*table.faults, *header_faults(table), *fixed_name_faults(table, NEEDED), *_row_faults(table)]:
         raise table.refusal(faults)
     return ResistanceTable(_frame(table), source, sha256(content).hexdigest(), content)
 

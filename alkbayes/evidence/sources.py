@@ -98,7 +98,8 @@ def parse_columns(text: str) -> dict[str, str]:
         name, sign, own = (part.strip() for part in pair.partition("="))
         if not (name and sign and own):
             raise UsageError(
-                f"found {quoted(pair)}; allowed: pairs of a name and the column of the file, as in {EXAMPLE}.",
+                f"found {quoted(pair)}; allowed: pairs of a name and the column of the file, as in {EXAMPLE}. "
+                "A pair with a comma in it stands in double quotes: '\"age=Age, mean\",n=n'.",
                 parameter="columns",
             )
         if name in columns:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from numbers import Integral
 
 from alkbayes.errors import UsageError
 
@@ -54,9 +55,13 @@ class SamplerSettings:
             ("draws", self.draws, 100, MAX_STEPS),
             ("tune", self.tune, 100, MAX_STEPS),
         ):
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise UsageError(f"found {value!r}; allowed: a whole number, {low} to {high:,}.", parameter=name)
             if not low <= value <= high:
                 reason = " (one chain cannot show that chains agree)" if name == "chains" and value == 1 else ""
                 raise UsageError(f"found {value}; allowed: {low} to {high:,}{reason}.", parameter=name)
+            # NumPy's integers are none of JSON's, in which the settings are kept.
+            object.__setattr__(self, name, int(value))
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,6 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from alkbayes.alk.levels import DEFAULT_MODEL
 from alkbayes.criticism.confounding import columns_left_out
 from alkbayes.errors import AlkbayesWarning, ConvergenceWarning, RunError, UsageError
 from alkbayes.estimates.exceedance import exceedance_table
@@ -19,6 +18,7 @@ from alkbayes.estimates.results import Results, results_of
 from alkbayes.evidence.outcomes import ORR
 from alkbayes.inference import fit as fits
 from alkbayes.inference.settings import DEFAULT_SEED, Engine, SamplerSettings
+from alkbayes.library.arguments import spelt
 from alkbayes.library.display import Displayed
 from alkbayes.library.evidence import Data, Names, table_of
 from alkbayes.library.models import Model, model_file, read_model
@@ -228,14 +228,14 @@ def fit(
     >>> fit.pooled.query("estimand == 'mean'")["median"].round(2).item()
     0.39
     """
-    settings = SamplerSettings(seed=random_seed, chains=chains, draws=draws, tune=tune)
+    with spelt(seed="random_seed"):
+        settings = SamplerSettings(seed=random_seed, chains=chains, draws=draws, tune=tune)
     prob = checked_level(level)
     drawn_by = _choice(Engine, engine, "engine")
-    over = usual_standard(model) if standard is None else _choice(Standard, standard, "standard")
     names = Names(cohort, trial, responders, n)
-    chosen = default_model(table_of(data, names, ORR).frame) if model is None else None
-    named: Model = chosen.name if chosen is not None else cast("Model", model)
+    named, why = _model_of(data, names, model)
     spec = read_model(named)
+    over = usual_standard(model) if standard is None else _choice(Standard, standard, "standard")
     evidence = stated_cohorts(spec, table_of(data, names, spec.outcome, spec.needed))
     posterior = fits.fit_model(
         spec,
@@ -252,7 +252,22 @@ def fit(
             ConvergenceWarning,
             stacklevel=2,
         )
-    return Fit(posterior, model_file(named), None if chosen is None else chosen.why)
+    return Fit(posterior, model_file(named), why)
+
+
+def checked_fit(fit: object) -> Fit:
+    """Return a fit; an error if it is something else, such as the path of a run."""
+    if not isinstance(fit, Fit):
+        raise UsageError(f"found {type(fit).__name__}; allowed: a fit, of `fit` or `open_run`.", parameter="fit")
+    return fit
+
+
+def _model_of(data: Data, names: Names, model: Model | None) -> tuple[Model, str | None]:
+    """Return the model; where none is named, the richest that the table has columns for, and why."""
+    if model is not None:
+        return model, None
+    chosen = default_model(table_of(data, names, ORR).frame)
+    return chosen.name, chosen.why
 
 
 def _choice[E: StrEnum](kind: type[E], value: str, parameter: str) -> E:
@@ -292,7 +307,8 @@ def save_run(fit: Fit, folder: str | PathLike[str] | None = None) -> Fit:
     RunError, UsageError
         If it cannot be written.
     """
-    place = free_run_folder(fit.spec.name, now=datetime.now().astimezone()) if folder is None else Path(folder)
+    name = checked_fit(fit).spec.name
+    place = free_run_folder(name, now=datetime.now().astimezone()) if folder is None else Path(folder)
     results = replace(fit.results, document=dict(fit.to_dict()))
     write_run(place, fit.posterior, results, model_file=fit.model, command=shlex.join(refit_command(fit.to_dict())))
     return replace(fit, folder=place)
@@ -310,7 +326,7 @@ def kept_with(fit: Fit, name: str, document: Mapping[str, object]) -> None:
 
 def pymc_model(
     data: Data = None,
-    model: Model = DEFAULT_MODEL,
+    model: Model | None = None,
     *,
     cohort: str | None = None,
     trial: str | None = None,
@@ -331,6 +347,7 @@ def pymc_model(
     # Here and not at the top: PyMC takes seconds to import.
     from alkbayes.inference.nuts.pymc_model import build_model
 
-    spec = read_model(model)
-    evidence = stated_cohorts(spec, table_of(data, Names(cohort, trial, responders, n), spec.outcome, spec.needed))
+    names = Names(cohort, trial, responders, n)
+    spec = read_model(_model_of(data, names, model)[0])
+    evidence = stated_cohorts(spec, table_of(data, names, spec.outcome, spec.needed))
     return build_model(build_design(spec, evidence))

@@ -15,6 +15,7 @@ from alkbayes.classical.pooling.tables import PooledGroup, frame_of, pool_groups
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import Evidence as Table
 from alkbayes.evidence.table import trial_labels
+from alkbayes.library.arguments import several, spelt
 from alkbayes.library.display import Displayed
 from alkbayes.library.evidence import Data, Names, outcome_of, table_of
 from alkbayes.library.models import Model
@@ -203,7 +204,7 @@ def pool(
     data: Data = None,
     by: str | Sequence[str | tuple[str, str]] = (),
     *,
-    methods: Iterable[str] = DEFAULT_METHODS,
+    methods: str | Iterable[str] = DEFAULT_METHODS,
     outcome: Model | Outcome | None = None,
     level: float = INTERVAL_PROB,
     cohort: str | None = None,
@@ -220,7 +221,7 @@ def pool(
     by
         Column, or columns and pairs of columns, to group by beside the whole table.
     methods
-        Names of methods, as `alkbayes pool` has them.
+        Name of a method, or names, as `alkbayes pool` has them.
     outcome
         Model whose outcome is counted, or the outcome.
     level
@@ -244,7 +245,8 @@ def pool(
     [{'k': 3, 'estimate': 0.372}]
     """
     evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
-    chosen = [method_named(name) for name in methods]
+    with spelt(method="methods"):
+        chosen = [method_named(name) for name in several(methods)]
     prob = checked_level(level)
     groups = pool_groups(evidence, by=[by] if isinstance(by, str) else list(by) or None, methods=chosen, prob=prob)
     return Pooling(evidence, tuple(groups), prob)
@@ -299,9 +301,9 @@ def regress(
     moderators: str | Sequence[str],
     *,
     method: str = METHOD,
-    levels: Collection[str] = (),
+    levels: str | Collection[str] = (),
     references: Mapping[str, str] = NO_REFERENCES,
-    at: Mapping[str, Sequence[str | float]] = NO_VALUES,
+    at: Mapping[str, str | float | Sequence[str | float]] = NO_VALUES,
     outcome: Model | Outcome | None = None,
     level: float = INTERVAL_PROB,
     cohort: str | None = None,
@@ -320,11 +322,11 @@ def regress(
     method
         `glmm-ml`, an inverse-variance method, or one with cohorts within trials.
     levels
-        Numeric columns to be treated as factors.
+        Numeric column, or columns, to be treated as factors.
     references
         Reference level by factor. Default: its first level.
     at
-        Values of moderators, by column, for whose combinations rates are predicted.
+        Value of a moderator, or values, by column, for whose combinations rates are predicted.
     outcome, level, cohort, trial, responders, n
         As of :func:`pool`.
 
@@ -345,11 +347,11 @@ def regress(
     return Regression(
         classical.regress(
             evidence,
-            [moderators] if isinstance(moderators, str) else moderators,
+            several(moderators),
             method=method_named(method),
-            levels=levels,
+            levels=several(levels),
             references=references,
-            at={column: [str(value) for value in values] for column, values in at.items()},
+            at={column: [str(value) for value in several(values)] for column, values in at.items()},
             prob=checked_level(level),
         )
     )

@@ -11,7 +11,8 @@ from alkbayes.criticism.loo_cohorts import CohortsLeftOut, leave_one_cohort_out
 from alkbayes.criticism.outliers import fit_record, outlier_record, outlier_table
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.evidence.cuts import with_cuts
-from alkbayes.library.bayesian import Fit, kept_with
+from alkbayes.library.arguments import several
+from alkbayes.library.bayesian import Fit, checked_fit, kept_with
 from alkbayes.library.display import Displayed
 from alkbayes.presentation.comparison import comparison_parts
 from alkbayes.presentation.diagnosis import finding_rows, headline_rows
@@ -342,7 +343,7 @@ def diagnose(fit: Fit) -> Diagnosis:
     >>> ab.diagnose(fit).failed
     False
     """
-    return Diagnosis(fit, diagnosis.diagnosis_of(fit.posterior))
+    return Diagnosis(fit, diagnosis.diagnosis_of(checked_fit(fit).posterior))
 
 
 def posterior_checks(fit: Fit) -> PosteriorChecks:
@@ -354,7 +355,7 @@ def posterior_checks(fit: Fit) -> PosteriorChecks:
     >>> ab.posterior_checks(ab.fit(None, "overall", engine="quadrature")).cohorts.shape[0]
     66
     """
-    return PosteriorChecks(fit, predictive.posterior_checks(fit.posterior))
+    return PosteriorChecks(fit, predictive.posterior_checks(checked_fit(fit).posterior))
 
 
 def prior_checks(fit: Fit) -> PriorChecks:
@@ -366,7 +367,7 @@ def prior_checks(fit: Fit) -> PriorChecks:
     >>> ab.prior_checks(ab.fit(None, "overall", engine="quadrature")).cells["inside"].all()
     np.True_
     """
-    return PriorChecks(fit, predictive.prior_checks(fit.posterior))
+    return PriorChecks(fit, predictive.prior_checks(checked_fit(fit).posterior))
 
 
 def leave_one_out(fit: Fit, *, workers: int | None = None) -> LeaveOneOut:
@@ -396,7 +397,7 @@ def leave_one_out(fit: Fit, *, workers: int | None = None) -> LeaveOneOut:
     >>> int(found.elpd.n_data_points)
     66
     """
-    found = LeaveOneOut(fit, leave_one_cohort_out(fit.posterior, workers=workers))
+    found = LeaveOneOut(fit, leave_one_cohort_out(checked_fit(fit).posterior, workers=workers))
     kept_with(fit, "outliers", found.to_dict())
     return found
 
@@ -427,17 +428,19 @@ def compare(fits: Mapping[str, Fit], *, workers: int | None = None) -> Compariso
     >>> sorted(ab.compare(fits).elpd["run"])
     ['line', 'overall']
     """
+    if not isinstance(fits, Mapping):
+        raise UsageError(f"found {type(fits).__name__}; allowed: a mapping of names to fits.", parameter="fits")
     if len(fits) < 2:
         raise UsageError(f"found {len(fits)}; allowed: two fits or more.", parameter="fits")
     return Comparison(
-        fits, comparison.compare_fits({name: fit.posterior for name, fit in fits.items()}, workers=workers)
+        fits, comparison.compare_fits({name: checked_fit(fit).posterior for name, fit in fits.items()}, workers=workers)
     )
 
 
 def sensitivity(
     fit: Fit,
     *,
-    alternatives: Sequence[str] | None = None,
+    alternatives: str | Sequence[str] | None = None,
     cuts: Path | str | None = None,
     workers: int | None = None,
 ) -> Sensitivity:
@@ -448,7 +451,7 @@ def sensitivity(
     fit
         A converged fit. The result is kept in its run's folder, if it has one, for figures and reports.
     alternatives
-        Names of alternatives. Default: all that make sense for the table.
+        Name of an alternative, or names. Default: all that make sense for the table.
     cuts
         File with other counts of the cohorts (columns `cohort_id`, `cut`, `responders`, `n`), for the alternative
         "later cut". Default: those of the bundled trials.
@@ -472,13 +475,14 @@ def sensitivity(
     >>> found.alternatives["alternative"].unique().tolist()
     ['main', 'main model again', 'tau half-normal 1']
     """
-    if unknown := [name for name in alternatives or () if name not in BY_NAME]:
+    chosen = None if alternatives is None else several(alternatives)
+    if unknown := [name for name in chosen or () if name not in BY_NAME]:
         raise UsageError(f"found {unknown[0]!r}; allowed: {', '.join(BY_NAME)}.", parameter="alternatives")
-    if not fit.converged:
+    if not checked_fit(fit).converged:
         raise ConvergenceError("the posterior did not converge: there is nothing to compare alternatives with.")
     scaling = power_scaling(over_own(fit.posterior))
     posterior = replace(fit.posterior, evidence=with_cuts(fit.posterior.evidence, None if cuts is None else Path(cuts)))
-    found = Sensitivity(fit, run_grid(posterior, names=alternatives, workers=workers), scaling)
-    if alternatives is None:
+    found = Sensitivity(fit, run_grid(posterior, names=chosen, workers=workers), scaling)
+    if chosen is None:
         kept_with(fit, "sensitivity", {"sensitivity": {"run": str(fit.folder), **found.record}})
     return found

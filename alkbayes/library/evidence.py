@@ -13,6 +13,7 @@ from alkbayes.evidence.cautions import table_cautions
 from alkbayes.evidence.naming import COHORT, TRIAL
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.sources import ALL_COHORTS, Selection
+from alkbayes.library.arguments import several
 from alkbayes.library.display import Displayed
 from alkbayes.library.models import Model, read_model
 from alkbayes.presentation.evidence import cohort_rows, group_rows, understood
@@ -133,7 +134,7 @@ def read_evidence(
     columns: Mapping[str, str] | None = None,
     sheet: str | None = None,
     where: str = "",
-    exclude: Iterable[str] = (),
+    exclude: str | Iterable[str] = (),
     reason: str = "",
 ) -> Evidence:
     """Read a table of cohorts and check it whole.
@@ -154,7 +155,7 @@ def read_evidence(
     where
         Condition on columns that selects cohorts, such as ``'region == "Asia"'``.
     exclude
-        Names of cohorts to leave out.
+        Name, or names, of cohorts to leave out.
     reason
         Reason for the selection, kept with every result.
 
@@ -175,7 +176,7 @@ def read_evidence(
     Tables: frame, composition; notes
     """
     counted_is = outcome_of(outcome)
-    selection = Selection(where, tuple(exclude), reason)
+    selection = Selection(where, several(exclude), reason)
     request = Request(_source(data), Names(cohort, trial, responders, n), columns or {}, sheet, selection)
     return Evidence(request.read(counted_is), request)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import tomli_w
 
+from alkbayes.errors import UsageError
 from alkbayes.spec.schema import Spec, model_path, parse_spec, read_spec
 
 type Model = "str | PathLike[str] | Mapping[str, Any] | Spec"
@@ -29,6 +30,8 @@ def read_model(model: Model) -> Spec:
     ------
     SpecError
         If there is no such model, or it breaks a rule; the message lists every fault.
+    UsageError
+        If it is none of these.
 
     Examples
     --------
@@ -40,6 +43,11 @@ def read_model(model: Model) -> Spec:
         return model
     if isinstance(model, Mapping):
         return parse_spec(dict(model), source="the model")
+    if not isinstance(model, str | PathLike):
+        raise UsageError(
+            f"found {type(model).__name__}; allowed: the name of a bundled model, the path of a model file, a mapping.",
+            parameter="model",
+        )
     return read_spec(model_path(fspath(model)))
 
 

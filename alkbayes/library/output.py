@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from alkbayes.errors import UsageError
-from alkbayes.library.bayesian import Fit, save_run
+from alkbayes.library.bayesian import Fit, checked_fit, save_run
 from alkbayes.plots.files import Page, figure_format, save_figures
 from alkbayes.plots.kinds import KINDS
 from alkbayes.plots.source import RunTables, warning
@@ -120,8 +120,8 @@ def report(fit: Fit, path: str | PathLike[str]) -> list[Path]:
 @contextmanager
 def _folder_of(fit: Fit) -> Iterator[Path]:
     """Yield the run's folder of a fit; of one that has none, a temporary one."""
-    if fit.folder is not None:
-        yield fit.folder
+    if (kept := checked_fit(fit).folder) is not None:
+        yield kept
         return
     with TemporaryDirectory(prefix="alkbayes-") as temporary:
         folder = Path(temporary) / fit.spec.name

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.library.bayesian import Fit, kept_with
+from alkbayes.library.arguments import several
+from alkbayes.library.bayesian import Fit, checked_fit, kept_with
 from alkbayes.library.display import Displayed
 from alkbayes.planning import trial
 from alkbayes.planning.cohort import planned_cohort
@@ -77,7 +78,7 @@ def predict(
     levels: Mapping[str, str] = NO_LEVELS,
     *,
     n: int | Sequence[int],
-    above: Sequence[float] = (),
+    above: float | Sequence[float] = (),
     null: float | None = None,
     threshold: float = 0.975,
     robust_weight: float = 0.2,
@@ -93,7 +94,7 @@ def predict(
     n
         Planned size, or several.
     above
-        Rates whose exceedance is predicted, proportions in [0, 1]. Default: the null.
+        Rate whose exceedance is predicted, or several, proportions in [0, 1]. Default: the null.
     null
         Null rate, a proportion, of a design that succeeds if P(rate > null | data) > threshold.
     threshold
@@ -113,10 +114,10 @@ def predict(
     >>> ab.predict(fit, {"line": "naive"}, n=40).distribution["responders"].max()
     np.int64(40)
     """
-    sizes = [n] if isinstance(n, int) else list(dict.fromkeys(n))
-    limits = list(dict.fromkeys(above)) or ([] if null is None else [null])
+    sizes = list(dict.fromkeys(several(n)))
+    limits = list(dict.fromkeys(several(above))) or ([] if null is None else [null])
     found = trial.predict(
-        fit.posterior,
+        checked_fit(fit).posterior,
         planned_cohort(fit.posterior, levels),
         sizes=sizes,
         above=limits,

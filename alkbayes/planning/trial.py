@@ -7,6 +7,7 @@ rate in its `n` patients, which varies around the true one, and the prior for th
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -285,6 +286,7 @@ def predict(
         If one of these is out of its range.
     """
     _check_sizes(sizes)
+    sizes = [int(size) for size in sizes]  # NumPy's integers are none of JSON's
     for name, rate in (("null", null), ("threshold", threshold)):
         if rate is not None and not 0 < rate < 1:
             raise _no_proportion(name, rate, "above 0 and below 1")
@@ -319,6 +321,8 @@ def predict(
 
 
 def _check_sizes(sizes: Sequence[int]) -> None:
+    if no_number := [size for size in sizes if isinstance(size, bool) or not isinstance(size, Integral)]:
+        raise UsageError(f"found {no_number[0]!r}; allowed: a whole number, 1 to {MOST_PATIENTS:,}.", parameter="n")
     wrong = next((str(size) for size in sizes if not 1 <= size <= MOST_PATIENTS), "" if sizes else "nothing")
     if wrong:
         raise UsageError(f"found {wrong}; allowed: 1 to {MOST_PATIENTS:,}.", parameter="n")

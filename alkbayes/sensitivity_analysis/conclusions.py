@@ -132,7 +132,7 @@ def conclusions(grid: Grid, scaling: PowerScaling) -> list[str]:
             f"A refit of the run's own model differs by more than Monte Carlo error allows ({each}): one of the two "
             "fits is off. Fit the run again with more draws before you rely on shifts of that size."
         )
-    sentences += [_family(grid, family) for family in FAMILIES]
+    sentences += [_family(grid, family) for family in FAMILIES if not grid.chosen or _tried(grid, family)]
     sentences += _directions(grid)
     sentences.append(_priors(grid, scaling))
     for status, what in ((Status.NOT_CONVERGED, "did not converge"), (Status.FAILED, "could not be fitted")):
@@ -147,12 +147,18 @@ def shift_text(number: Estimate, shifted: Shift) -> str:
     return text if number.key[0] == HETEROGENEITY else f"{text} points"
 
 
+def _tried(grid: Grid, family: Family) -> list[Outcome]:
+    """Return what came of the alternatives of a family."""
+    members = {alternative.name for alternative in ALTERNATIVES if alternative.family is family}
+    return [outcome for outcome in grid.outcomes if outcome.name in members]
+
+
 def _family(grid: Grid, family: Family) -> str:
     """Return how many alternatives of a family shift a headline number, and which number most."""
-    members = {alternative.name for alternative in ALTERNATIVES if alternative.family is family}
-    used = [outcome for outcome in grid.usable if outcome.name in members]
+    outcomes = _tried(grid, family)
+    used = [outcome for outcome in outcomes if outcome.usable]
     if not used:
-        tried = any(outcome.status is not Status.NOT_APPLICABLE for outcome in grid.outcomes if outcome.name in members)
+        tried = any(outcome.status is not Status.NOT_APPLICABLE for outcome in outcomes)
         what = "no alternative could be fitted" if tried else "no alternative applies to this model and table"
         return f"{FAMILIES[family]}: {what}."
     moving = []

@@ -105,6 +105,7 @@ def run_grid(
         If alternatives need MCMC, which takes longer.
     """
     settings = SamplerSettings(seed=fit.provenance.settings.seed)
+    chosen = names is not None
     if names is None:
         names = [alternative.name for alternative in ALTERNATIVES if alternative.concerns(fit.spec, fit.evidence)]
     outcomes: dict[str, Outcome] = {}
@@ -142,6 +143,7 @@ def run_grid(
         again=outcomes[AGAIN],
         outcomes=tuple(outcomes[name] for name in names),
         stopped=stopped,
+        chosen=chosen,
     )
 
 

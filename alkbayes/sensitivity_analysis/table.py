@@ -181,12 +181,15 @@ class Grid:
         Every alternative in order.
     stopped
         Why the work stopped early; empty if complete.
+    chosen
+        Whether the alternatives were named, and are not all that make sense.
     """
 
     main: Outcome
     again: Outcome
     outcomes: tuple[Outcome, ...]
     stopped: str = ""
+    chosen: bool = False
 
     @property
     def numbers(self) -> tuple[Estimate, ...]:
@@ -225,6 +228,13 @@ class Grid:
         )
 
 
+SHIFTS = (
+    *(f"{column}{error}" for column in ("shift", "shift_low", "shift_high") for error in ("", "_error")),
+    *("shift_in_sds", "moved", "chance_sd"),
+)
+"""Columns of an alternative's numbers that the run's own have not."""
+
+
 def grid_table(grid: Grid) -> pd.DataFrame:
     """Return every number of every alternative; rates and their shifts are proportions.
 
@@ -244,6 +254,8 @@ def grid_table(grid: Grid) -> pd.DataFrame:
         common = {name: record[name] for name in COMMON}
         rows += [common | numbers for numbers in record["numbers"]] or [common]
     frame = pd.DataFrame(rows)
+    # Where no fit but the run's has numbers, nothing has shifted.
+    frame = frame.reindex(columns=[*frame.columns, *(name for name in SHIFTS if name not in frame.columns)])
     return frame.astype({"cohorts": "Int64", "patients": "Int64", "moved": "boolean"})
 
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+NONE_OF_THEM = "the table has none of the columns of the bundled models with effects"
+"""Why a table of another field gets the model without effects."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Default model for a table.
@@ -30,11 +34,16 @@ def default_model(frame: "pd.DataFrame") -> Chosen:
     A column counts only if every cohort has a value, and every value is allowed.
     """
     missing: list[str] = []
+    known: set[str] = set()
     for name in DEFAULT_MODELS:
         columns = list(
             dict.fromkeys(column for effect in read_spec(model_path(name)).effect for column in effect.columns)
         )
+        known.update(columns)
         lacks = [why for column in columns if (why := _lack(frame, column))]
+        if not lacks and missing and known.isdisjoint(frame.columns):
+            # The columns of another field are no news to a table that has none of them.
+            return Chosen(name, NONE_OF_THEM)
         if not lacks:
             has = joined(columns)
             but = f", but {joined(missing)}" if columns else joined(missing)

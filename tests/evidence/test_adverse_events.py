@@ -65,6 +65,17 @@ def test_a_fault_is_named_by_its_line(tmp_path: Path, rows: str, message: str) -
     assert message in str(raised.value)
 
 
+def test_every_column_is_needed_and_named_in_the_file(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError) as raised:
+        table(tmp_path, "a,serious_ae,3,20\n", "cohort,measure,events,Patients\n")
+    first, *faults = str(raised.value).split("\n")
+    assert first.endswith("has 2 faults; nothing was computed.")
+    assert "column cohort_id: found no such column, only cohort, measure, events and Patients;" in faults[0]
+    assert faults[1].endswith('Rename "Patients" to it, if that is meant.')
+    assert "--columns" not in str(raised.value), "they name those of the table of cohorts"
+    assert raised.value.remedy is None
+
+
 def test_one_of_an_interim_and_a_final_count_stays_beside(tmp_path: Path) -> None:
     found = table(tmp_path, "a,serious_ae,3,20,yes\na,serious_ae,5,22,no\na,treatment_related_serious_ae,1,20,yes\n")
     assert len(found.used) == 2

@@ -29,6 +29,14 @@ def cuts_file(folder: Path, rows: str) -> Path:
     return path
 
 
+def test_every_column_is_needed_and_named_in_the_file(table: Evidence, tmp_path: Path) -> None:
+    path = tmp_path / "cuts.csv"
+    path.write_text("cohort,cut,assessor,responders,n\na,later,irc,15,44\n", encoding="utf-8")
+    with pytest.raises(EvidenceError, match="line 1, column cohort_id: found no such column") as raised:
+        with_cuts(table, path)
+    assert raised.value.remedy is None, "no option names columns of this table"
+
+
 def test_a_later_count_takes_the_place_of_the_cohorts_own(table: Evidence, tmp_path: Path) -> None:
     path = cuts_file(tmp_path, "a,earlier,irc,1,20\na,later,irc,15,44\nb,same,irc,18,50\n")
     later = at_later_cuts(with_cuts(table, path))

@@ -256,6 +256,7 @@ def test_text_on_columns_and_back() -> None:
     [
         ("n", 'found "n"; allowed: pairs of a name and the column of the file'),
         ("n=", 'found "n="; allowed: pairs'),
+        ("age=Age, mean", 'found "mean"; .* in double quotes: \'"age=Age, mean",n=n\''),
         ("n=a,n=b", "two columns claim the name n: a and b"),
         ("n=a,responders=a", "the column a of the file is given two names"),
         ('"n=a', "whose quotation marks do not pair up"),

@@ -157,6 +157,7 @@ def test_bad_rows_are_refused_with_their_line(give: Give, row: str, words: str) 
 def test_a_table_of_cohorts_is_none_of_mutations(give: Give) -> None:
     with pytest.raises(EvidenceError, match="column sample_set: found no such column") as error:
         read_resistance(give("cohort_id,responders,n\na,1,2\n"))
+    assert error.value.remedy is None, "no option names columns of this table"
     assert "7 faults;" in str(error.value), "each column that is missing, and nothing that follows from it"
     with pytest.raises(EvidenceError, match="there is no such file"):
         read_resistance(Path("nowhere.csv"))

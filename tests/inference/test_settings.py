@@ -1,12 +1,27 @@
 """Ranges of the sampler's settings."""
 
+import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from alkbayes.errors import UsageError
 from alkbayes.inference.nuts.sampler import stricter
 from alkbayes.inference.settings import MAX_STEPS, SamplerSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("seed", 0, 2**32 - 1), ("chains", 2, 64), ("draws", 100, 100_000), ("tune", 100, 100_000)],
+)
+def test_whole_numbers_of_either_kind(name: str, low: int, high: int) -> None:
+    kept = getattr(SamplerSettings(**{name: np.int64(low)}), name)
+    assert type(kept) is int
+    assert json.dumps(kept) == str(low), "as a run's record has it"
+    for value in (low + 0.5, str(low), None, True):
+        with pytest.raises(UsageError, match=rf"^{name}: found {value!r}; allowed: a whole number, {low} to {high:,}"):
+            SamplerSettings(**{name: value})
 
 
 @pytest.mark.parametrize(

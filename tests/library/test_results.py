@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -259,11 +260,45 @@ def test_text_of_a_table_is_escaped() -> None:
     assert "&lt;script&gt;" in page
 
 
+def test_one_may_stand_where_several_may(table: pd.DataFrame) -> None:
+    kept = {name: table[column].tolist() for name, column in (("responders", NAMES["responders"]), ("n", NAMES["n"]))}
+    cohorts = pd.DataFrame({"cohort_id": [f"c{place}" for place in range(len(table))], **kept})
+    assert ab.read_evidence(cohorts, exclude="c1").frame["cohort_id"].tolist() == [
+        name for name in cohorts["cohort_id"] if name != "c1"
+    ]
+    assert ab.pool(cohorts, methods="reml-logit").table["method"].tolist() == ["reml-logit"]
+    cohorts["year"] = range(2001, 2001 + len(cohorts))
+    assert ab.regress(cohorts, "year", at={"year": 2002}).predictions["at_year"].tolist() == ["2002"]
+    fit = ab.fit(cohorts, "overall", engine="quadrature", random_seed=np.int64(3))
+    found = ab.predict(fit, n=np.int64(5), above=0.4)  # type: ignore[call-overload]
+    assert found.distribution["n"].unique().tolist() == [5]
+    assert json.loads(json.dumps(found.to_dict())) == found.to_dict()
+    assert '"seed": 3' in json.dumps(fit.to_dict())
+
+
+def test_the_pymc_model_is_that_of_the_default_fit(table: pd.DataFrame) -> None:
+    own = table.drop(columns=[name for name in ("line", "regimen_class") if name in table])
+    model = ab.pymc_model(own, **NAMES)
+    assert {"alpha"} <= {variable.name for variable in model.free_RVs}
+    assert ab.fit(own, engine="quadrature", **NAMES).spec.name == "overall"
+
+
 def test_wrong_settings(table: pd.DataFrame, fit: Fit) -> None:
     with pytest.raises(UsageError, match=r"engine: found 'hmc'; allowed: nuts, quadrature\."):
         ab.fit(table, MODEL, engine="hmc")
-    with pytest.raises(UsageError, match='method: found "dl"; allowed: '):
-        ab.pool(table, methods=["dl"], **NAMES)
+    with pytest.raises(UsageError, match='methods: found "dl"; allowed: '):
+        ab.pool(table, methods="dl", **NAMES)
+    with pytest.raises(UsageError, match=r"random_seed: found None; allowed: a whole number, 0 to 4,294,967,295\."):
+        ab.fit(table, MODEL, random_seed=None)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="model: found DataFrame; allowed: the name of a bundled model, the path"):
+        ab.fit("overall", table)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="fits: found list; allowed: a mapping of names to fits"):
+        ab.compare([fit, fit])  # type: ignore[arg-type]
+    for take in (ab.diagnose, ab.posterior_checks, ab.leave_one_out, ab.sensitivity, ab.plot, ab.save_run):
+        with pytest.raises(UsageError, match="fit: found str; allowed: a fit, of `fit` or `open_run`"):
+            take("runs/mine")
+    with pytest.raises(UsageError, match=r"n: found 40\.0; allowed: a whole number, 1 to 2,000"):
+        ab.predict(fit, n=40.0)  # type: ignore[call-overload]
     with pytest.raises(UsageError, match="alternatives: found 'x'; allowed: "):
         ab.sensitivity(fit, alternatives=["x"])
     with pytest.raises(UsageError, match="fits: found 1; allowed: two fits or more"):

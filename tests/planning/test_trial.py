@@ -197,7 +197,17 @@ def test_a_mixture_that_does_not_follow_is_said(fit: Fit, cohort: PlannedCohort)
     found = predict(fit, replace(cohort, rates=rates), sizes=[30], robust_weight=0.2, threshold=0.975)
     assert not found.fitted.follows
     assert any("does not follow the draws" in note for note in found.notes)
+
+
+def test_a_prior_of_several_modes_is_said(fit: Fit, cohort: PlannedCohort) -> None:
+    # A third of the draws around 0.2, far from the others, as wide as a density follows.
+    rates = cohort.rates.copy()
+    rates[::3] = np.random.default_rng(1).beta(60, 240, size=rates[::3].shape)
+    found = predict(fit, replace(cohort, rates=rates), sizes=[30], robust_weight=0.2, threshold=0.975)
     assert any("several modes" in note for note in found.notes)
+    assert not any(
+        "several modes" in note for note in predict(fit, cohort, sizes=[30], robust_weight=0.2, threshold=0.975).notes
+    )
 
 
 @pytest.mark.slow

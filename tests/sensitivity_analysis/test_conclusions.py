@@ -105,6 +105,14 @@ def test_a_family_of_which_nothing_applies_is_not_said_to_fail() -> None:
     assert "Evidence: no alternative could be fitted." in text
 
 
+def test_nothing_is_said_of_a_family_of_which_none_was_asked_for() -> None:
+    main = outcome("main", MAIN, 0.01)
+    grid = Grid(main, main, (outcome("high certainty", MAIN, 0.01),), chosen=True)
+    first, second, *_ = conclusions(grid, PowerScaling((), "integrated", 0.05, 0.001, 0.01))
+    assert first.startswith("Evidence: none of 1 alternative moves")
+    assert not second.startswith(("Priors:", "Models:"))
+
+
 def test_what_did_not_converge_is_named_and_not_used() -> None:
     text = said(outcome("high certainty", MAIN | {NAIVE: 0.2, DIFFERENCE: 0.4}, 0.99, status=Status.NOT_CONVERGED))
     assert "high certainty did not converge and is not used above." in text

@@ -90,6 +90,16 @@ def test_a_run_that_its_model_does_not_give_is_told() -> None:
         assert [number.name for number, _ in grid(again=again).not_reproduced] == expected
 
 
+def test_the_table_has_the_same_columns_if_nothing_else_could_be_fitted() -> None:
+    failed = Outcome("high certainty", Status.FAILED, "no memory")
+    again = Outcome("main model again", Status.FAILED, "no memory")
+    table = grid_table(grid(failed, again=again))
+    assert (
+        table.columns.tolist() == grid_table(grid(outcome("high certainty", *MAIN.estimates.values()))).columns.tolist()
+    )
+    assert table["moved"].isna().all()
+
+
 def test_the_table_has_a_row_for_each_number_and_one_for_an_alternative_without() -> None:
     found = grid(
         outcome("high certainty", estimate(MEAN, 0.53, 0.05), cohorts=7),

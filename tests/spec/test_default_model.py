@@ -54,11 +54,9 @@ def test_the_bundled_table_has_the_columns_of_the_richest_model() -> None:
             "generation",
             "the table has regimen_class, but no column line and no column prior_alk_tki",
         ),
-        (
-            {},
-            "overall",
-            "the table has no column line, no column prior_alk_tki and no column regimen_class",
-        ),
+        # A table of another field is not told what columns this one has.
+        ({}, "overall", "the table has none of the columns of the bundled models with effects"),
+        ({"country": LINES}, "overall", "the table has none of the columns of the bundled models with effects"),
     ],
 )
 def test_a_table_gets_the_richest_model_that_it_has_columns_for(

@@ -182,7 +182,7 @@ At = Annotated[
         "--at",
         metavar="COLUMN=VALUE,...",
         help='Rates at values of moderators: "age=50,60,70"; "age=60,line=naive". Repeatable; combinations of all. '
-        "A value with a comma stands in double quotes, as in CSV: 'setting=\"ward, surgical\",clinic'.",
+        "A column or value with a comma stands in double quotes, as in CSV: 'setting=\"ward, surgical\",clinic'.",
         show_default=False,
     ),
 ]
@@ -203,7 +203,9 @@ def values_at(at: list[str] | None) -> dict[str, tuple[str, ...]]:
             given = _unquoted(quoted_value) or value
             if part is None or not column or not given:
                 raise UsageError(
-                    f"found {text!r}; allowed: COLUMN=VALUE, as in age=50,60 or age=60,line=naive.", parameter="at"
+                    f"found {text!r}; allowed: COLUMN=VALUE, as in age=50,60 or age=60,line=naive. "
+                    "A column or value with a comma in it stands in double quotes: '\"Age, mean\"=50,60'.",
+                    parameter="at",
                 )
             found.setdefault(column, {})[given] = None
             where = part.end() if part[0].endswith(",") else len(text) + 1

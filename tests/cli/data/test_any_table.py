@@ -203,7 +203,7 @@ def test_every_bundled_model_is_laid_over_a_table_without_trials(here: Path) -> 
 
 def test_without_line_or_generation_one_rate_is_fitted_and_said_so(here: Path) -> None:
     for name, why in (
-        ("tdxd_nocoltrial.csv", "no column line"),
+        ("tdxd_nocoltrial.csv", "none of the columns of the bundled models with effects"),
         ("egfr_own.csv", '"1L" for line'),
     ):
         result = run("fit", "--data", STRANGERS / name, *QUICK, "--out", name)

@@ -36,6 +36,12 @@ def test_what_lacks_a_column_or_a_value_is_refused(text: str) -> None:
     assert caught.value.parameter == "at"
 
 
+def test_a_column_with_a_comma_is_reached_as_the_refusal_says() -> None:
+    with pytest.raises(UsageError, match="in double quotes: '\"Age, mean\"=50,60'"):
+        values_at(["Age, mean=50,60"])
+    assert values_at(['"Age, mean"=50,60']) == {"Age, mean": ("50", "60")}
+
+
 def test_a_level_with_a_comma_is_reached(alkbayes: Command, tmp_path: Path) -> None:
     rows = [f'c{place},"{setting}",{place + 2},40' for place, setting in enumerate(["ward, surgical", "clinic"] * 4)]
     table = tmp_path / "table.csv"
