@@ -122,8 +122,6 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
     """
     import xarray as xr
 
-    from alkbayes.runs.netcdf import write_netcdf
-
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with beside(folder) as place:
@@ -136,7 +134,7 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
             tree = fit.tree.copy()
             tree["estimands"] = xr.DataTree(results.estimands)
             tree.attrs |= {"interval_prob": fit.interval_prob, "interval_kind": "eti", "interval_note": INTERVAL_NOTE}
-            write_netcdf(tree, posterior)
+            tree.to_netcdf(posterior, engine="h5netcdf")
             (place / POSTERIOR_FILE).write_bytes(posterior.getbuffer())
             files = {path.name: file_hash(path) for path in sorted(place.iterdir())}
             written = datetime.now().astimezone().isoformat(timespec="seconds")
