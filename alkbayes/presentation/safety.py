@@ -196,7 +196,7 @@ def _heading(record: "SafetyRecord") -> str:
 def _level(level: str) -> str:
     if level == ALL:
         return "all"
-    return _plain(level) if level else "(not given)"
+    return _plain(level) if level else "(several, or not given)"
 
 
 def _plain(words: str) -> str:

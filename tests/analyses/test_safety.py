@@ -192,3 +192,12 @@ def test_a_likelihood_without_a_maximum_is_said(tmp_path: Path) -> None:
     record = safety_of(cohorts(tmp_path), table).to_dict()
     (rates,) = (part for part in safety_parts(record) if isinstance(part, ReaderTable) and "Rates" in part.title)
     assert any(note.endswith("a typical cohort; – where it has no finite estimate.") for note in rates.notes)
+
+
+def test_a_count_of_cohorts_of_two_levels_is_of_neither(tmp_path: Path) -> None:
+    path = tmp_path / "cohorts.csv"
+    path.write_text("cohort_id,arm,n,responders\na,p,40,20\nb,q,30,10\n", encoding="utf-8")
+    record = safety_of(read_evidence(path), own(tmp_path, "a+b,serious_ae,5,70\n"), by="arm").to_dict()
+    assert [row["level"] for row in record["counts"]] == [""]
+    (rates,) = (part for part in safety_parts(record) if isinstance(part, ReaderTable) and "Rates" in part.title)
+    assert rates.rows[1][:3] == (" (several, or not given)", "1", "5/70")
