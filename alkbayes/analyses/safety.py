@@ -39,6 +39,8 @@ LEAST_COUNTS = 3
 AGENT = "agent"
 USUAL_LEVELS = "regimen_class"
 """Column by which counts are parted where the tables have it and nobody says otherwise."""
+SOURCES = "source_id"
+"""Column of source keys, which a table of one's own need not have."""
 ANY = "any"
 """Stands for a count of any measure."""
 BESIDE = ("discontinuation_ae", "serious_ae")
@@ -70,6 +72,7 @@ class SafetyRecord(TypedDict):
     classical: list[dict[str, Any]]
     benefit: list[dict[str, Any]]
     without_response: list[str]
+    source_ids: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class Safety:
         harm_low, harm_high; limits are of exact intervals.
     without_response
         Agent and trial of counts of these measures whose cohorts are not in the table.
+    source_ids
+        Source keys of the counts, a cell each as the table has them, in its order; empty if it names no sources.
     failures
         Sentences on each posterior that must not be used; empty if all may.
     interval_prob
@@ -119,6 +124,7 @@ class Safety:
     classical: pd.DataFrame
     benefit: pd.DataFrame
     without_response: tuple[str, ...]
+    source_ids: tuple[str, ...]
     failures: tuple[str, ...]
     interval_prob: float
 
@@ -145,6 +151,7 @@ class Safety:
             classical=records(self.classical),
             benefit=records(self.benefit),
             without_response=list(self.without_response),
+            source_ids=list(self.source_ids),
         )
         plain: SafetyRecord = finite_or_none(record)
         return plain
@@ -203,6 +210,7 @@ def safety_of(
         classical=pd.DataFrame(classical),
         benefit=benefit,
         without_response=without,
+        source_ids=tuple(dict.fromkeys(used[SOURCES])) if SOURCES in used else (),
         failures=tuple(failures),
         interval_prob=prob,
     )

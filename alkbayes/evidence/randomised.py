@@ -36,6 +36,8 @@ TREATMENTS = ("treatment", "agent", "arm", "treat", "trt", "intervention", "drug
 """Names for the column of treatments, the likeliest first, as `text.names.plain` leaves them."""
 BUNDLED_NAME = "the bundled table of randomised trials"
 LEAST_PERCENT, LARGEST_PERCENT = 50.0, 100.0
+CENTRAL = 0.25
+"""Least distance of a ratio from either limit, as a share of its interval on the log scale."""
 USUAL_PERCENT = 95.0
 """Probability of the interval of a hazard ratio in a row that does not say."""
 
@@ -190,9 +192,32 @@ def _ratio_faults(line: int, row: Row) -> Iterator[Fault]:
     elif _given(row, "hr_low") and _given(row, "hr_high"):
         if not low < hr < high:
             yield Fault(line, f"{hr:g} ({low:g}-{high:g})", "a hazard ratio between its two limits", column="hr")
+        elif not _is_central(*(row[name] for name in ("hr", "hr_low", "hr_high"))):
+            allowed = f"a hazard ratio near the middle of its interval on the log scale, {math.sqrt(low * high):.2g}"
+            advice = "Check the digits. If the source has it so, leave the limits empty and give hr_se."
+            yield Fault(line, f"{hr:g} ({low:g}-{high:g})", allowed, advice, column="hr")
     elif math.isnan(se):
         advice = "Write the interval as the source prints it, with its probability in hr_level unless that is 95."
         yield Fault(line, "a hazard ratio without an interval", "hr_low and hr_high, or hr_se", advice, column="hr")
+
+
+def _is_central(*cells: str) -> bool:
+    """Return whether a ratio may stand in the middle half of its interval on the log scale, as its digits round it.
+
+    An interval of Wald's is symmetric there, one by profile likelihood nearly so.
+    """
+    (_, down, up), (low, low_down, low_up), (high, high_down, high_up) = map(_rounded, cells)
+    if low_down <= 0 or not low_up < high_down:
+        return True
+    quarter = CENTRAL * math.log(high / low)
+    above, below = math.log(up / low_down), math.log(high_up / down)
+    return above >= quarter and below >= quarter
+
+
+def _rounded(cell: str) -> tuple[float, float, float]:
+    """Return a printed number, and the least and the largest that round to it."""
+    value, half = _number(cell), 0.5 * 10.0 ** -len(cell.strip().partition(".")[2])
+    return value, value - half, value + half
 
 
 def _count_faults(line: int, row: Row) -> Iterator[Fault]:

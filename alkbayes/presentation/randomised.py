@@ -148,7 +148,13 @@ def _contrasts(record: "RandomisedRecord", outcome: "OutcomeRecord") -> ReaderTa
     if random:
         notes.append("another trial: prediction interval of the ratio in another trial.")
     if any(row["trials"] == 1 for row in outcome["contrasts"]):
-        notes.append(f"{ONE}: one trial; how trials differ is taken from the others and the prior.")
+        differ = "; how trials differ is taken from the others and the prior" if random else ""
+        notes.append(f"{ONE}: one trial{differ}.")
+    if outcome["several_arms"]:
+        notes.append(
+            f"Trials of three arms or more ({listed(outcome['several_arms'])}): direct ratios of two arms rest on the "
+            "network's effects of the other arms too, and may differ from the trial's own."
+        )
     if missing := [pair_name(row) for row in outcome["contrasts"] if not row["trials"]]:
         notes.append(f"No trial compares {listed(missing)}: indirect evidence alone.")
     return ReaderTable(
@@ -167,7 +173,9 @@ def _classical(record: "RandomisedRecord", outcome: "OutcomeRecord") -> ReaderTa
         for row in outcome["contrasts"]
     )
     level = level_text(record["interval_prob"])
-    notes = [f"{level} Wald confidence intervals at the estimated SD between trials, which they take as known."]
+    random = record["effects"] != COMMON
+    known = " at the estimated SD between trials, which they take as known" if random else ""
+    notes = [f"{level} Wald confidence intervals{known}."]
     if infinite := [pair_name(row) for row in outcome["contrasts"] if row["ml_combined_median"] is None]:
         notes.append(
             f"No finite estimate of {listed(infinite)}: a treatment has no events, or only events. The far end of the "

@@ -91,6 +91,8 @@ def _pooled(record: "SafetyRecord") -> Iterator[ReaderTable]:
     if not cells:
         return
     level = level_text(record["interval_prob"])
+    infinite = any(row["method"] == METHOD and row["estimate"] is None for row in record["classical"])
+    unknown = f"; {NONE} where it has no finite estimate" if infinite else ""
     yield ReaderTable(
         f"Rates of adverse events{_by(record)}, %",
         ("", "k", "events/patients", "observed", "GLMM", "mean", "next cohort"),
@@ -98,7 +100,7 @@ def _pooled(record: "SafetyRecord") -> Iterator[ReaderTable]:
         notes=(
             f"k: counts. observed: their sums, with the exact {level} confidence interval as if cohorts were alike.",
             f"mean, next cohort: posterior of the measure's model, with {level} credible and prediction intervals.",
-            "GLMM: the binomial-normal model by maximum likelihood (glmm-ml), a typical cohort.",
+            f"GLMM: the binomial-normal model by maximum likelihood (glmm-ml), a typical cohort{unknown}.",
             f"{NONE}: fewer than {LEAST_COUNTS} counts, which are not pooled.",
         ),
     )
@@ -194,7 +196,7 @@ def _heading(record: "SafetyRecord") -> str:
 def _level(level: str) -> str:
     if level == ALL:
         return "all"
-    return _plain(level) if level else "(not given)"
+    return _plain(level) if level else "(several, or not given)"
 
 
 def _plain(words: str) -> str:

@@ -48,6 +48,7 @@ class OutcomeRecord(TypedDict):
     measure: str
     reference: str
     replicated: bool
+    several_arms: list[str]
     nodes: list[dict[str, Any]]
     edges: list[dict[str, Any]]
     contrasts: list[dict[str, Any]]
@@ -127,6 +128,7 @@ class OutcomeResults:
             measure=self.measure,
             reference=self.network.treatments[0],
             replicated=self.network.replicated,
+            several_arms=list(self.network.several_arms),
             nodes=records(self.nodes),
             edges=records(self.edges),
             contrasts=records(self.contrasts),

@@ -2,6 +2,8 @@
 
 Direct and indirect estimates of a pair are those of a node-splitting model, which has one tau for the whole network. A
 pair without indirect evidence has direct evidence alone, which the combined estimate then is; and the other way round.
+Within a trial of three arms or more the contrasts of the other arms are those of the network, so that a direct estimate
+is not that of the trial's two arms alone (Dias et al. 2010, doi:10.1002/sim.3767).
 """
 
 from collections.abc import Callable, Mapping

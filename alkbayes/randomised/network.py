@@ -28,6 +28,7 @@ type Ratios = dict[tuple[str, str], dict[str, Any]]
 type Pair = tuple[int, int]
 """Two treatments, by position, the lower first: effects are those of the second against the first."""
 
+PAIR = 2
 INCONSISTENT = 0.5
 """Largest distance between two ratios and the third of three arms, in its standard errors: printed ratios are rounded
 and adjusted, but come from the same patients."""
@@ -105,6 +106,12 @@ class Network[T: (CountTrial, RatioTrial)]:
     def replicated(self) -> bool:
         """Whether there are more contrasts than effects: else nothing is known of how trials differ."""
         return sum(len(trial.treatments) - 1 for trial in self.trials) > len(self.treatments) - 1
+
+    @property
+    def several_arms(self) -> tuple[str, ...]:
+        """Trials of three treatments or more, if there are other trials: those bear on each of their contrasts."""
+        many = [trial.name for trial in self.trials if len(trial.treatments) > PAIR]
+        return tuple(many) if len(self.trials) > 1 else ()
 
     def direct(self, pair: Pair) -> tuple[T, ...]:
         """Return the trials that compare the two treatments."""

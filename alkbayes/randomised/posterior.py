@@ -59,7 +59,7 @@ class Estimates:
     covariance: Array
     tau: float
     log_likelihood: float
-    method: Literal["maximum likelihood", "REML"]
+    method: Literal["maximum likelihood", "REML", "inverse variance"]
 
 
 def tau_quantiles(grid: Array, density: Array, u: Array) -> Array:

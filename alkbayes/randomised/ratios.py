@@ -5,6 +5,7 @@ y_i ~ N(X_i d, V_i + tau^2 P), with P = (I + J) / 2: contrasts of one trial with
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ def posterior_of_ratios(
 
 
 def estimate_ratios(network: Network[RatioTrial], *, common: bool = False, split: Pair | None = None) -> Estimates:
-    """Estimate a network of log ratios by generalised least squares, with tau by REML."""
+    """Estimate a network of log ratios by generalised least squares, with tau by REML, or zero if common."""
     stacked = _stacked(network, split)
 
     def log_likelihood(tau: float) -> float:
@@ -101,7 +102,8 @@ def estimate_ratios(network: Network[RatioTrial], *, common: bool = False, split
         tau = float(found.x) if -found.fun > log_likelihood(0.0) + CLOSE else 0.0
     sums = stacked.sums(tau)
     covariance = np.linalg.inv(sums.information)
-    return Estimates(covariance @ sums.score, covariance, tau, log_likelihood(tau), "REML")
+    method: Literal["REML", "inverse variance"] = "inverse variance" if common else "REML"
+    return Estimates(covariance @ sums.score, covariance, tau, log_likelihood(tau), method)
 
 
 def _stacked(network: Network[RatioTrial], split: Pair | None) -> _Stacked:

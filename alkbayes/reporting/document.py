@@ -3,10 +3,12 @@
 Kruschke 2021, doi:10.1038/s41562-021-01177-7.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alkbayes.alk.review import OF_DRUGS
+from alkbayes.errors import AlkbayesError
 from alkbayes.plots.source import RunTables, warning
 from alkbayes.presentation.fit import exploratory, outcome_of, unit_of
 from alkbayes.presentation.key_results import key_results
@@ -15,8 +17,8 @@ from alkbayes.reporting.blocks import Report, Section, text
 from alkbayes.reporting.sections.checks import classical_section, predictive_section
 from alkbayes.reporting.sections.diagnostics import computation_section
 from alkbayes.reporting.sections.evidence import evidence_section
-from alkbayes.reporting.sections.further_analyses import beyond_section
-from alkbayes.reporting.sections.harm import harm_section
+from alkbayes.reporting.sections.further_analyses import beyond_section, further_sources
+from alkbayes.reporting.sections.harm import harm_section, harm_sources
 from alkbayes.reporting.sections.limits import limits_section, reproduce_section
 from alkbayes.reporting.sections.model import model_section
 from alkbayes.reporting.sections.results import figure_of, results_section
@@ -61,7 +63,7 @@ def report_of(
     evidence, fit = tables.evidence, tables.fit
     known = bundled_sources() if evidence.bundled else {}
     named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
-    used = cited(named, known | dict(sources or {}))
+    used = cited([*named, *_beside(tables)], known | dict(sources or {}))
     asked = ASKED.format(new=new_cohort(unit_of(document)), o=tables.outcome)
     question = (text(ended(document["question"])), text(asked))
     return Report(
@@ -87,6 +89,16 @@ def report_of(
         ),
         written=document["written"],
     )
+
+
+def _beside(tables: RunTables) -> list[str]:
+    """Return the source keys of the other tables that the report shows, a cell each."""
+    cells = []
+    for of in (harm_sources, further_sources):
+        # The section says why a stored analysis cannot be read.
+        with suppress(AlkbayesError):
+            cells += of(tables)
+    return cells
 
 
 def _flow(evidence: "Evidence", path: Path | None) -> Flow | None:

@@ -13,6 +13,8 @@ from alkbayes.errors import EvidenceError
 from alkbayes.evidence.adverse_events import EVENTS, MEASURE, MEMBERS, POOLED, AdverseEvents, read_adverse_events
 from alkbayes.evidence.sources import Selection, TableSource
 from alkbayes.evidence.table import Evidence, read_evidence
+from alkbayes.presentation.safety import safety_parts
+from alkbayes.presentation.tables import ReaderTable
 from alkbayes.spec.schema import model_path, read_spec
 
 
@@ -182,3 +184,20 @@ def test_the_record_is_json_and_says_what_failed_nowhere(bundled: Safety) -> Non
     assert len(record["pooled"]) == 5 * 3
     assert {row["method"] for row in record["classical"]} == {"reml-logit-hk-adhoc", "glmm-ml"}
     assert pd.DataFrame(record["counts"])["events"].sum() == bundled.counts["events"].sum()
+
+
+def test_a_likelihood_without_a_maximum_is_said(tmp_path: Path) -> None:
+    """All patients or none: the SD between cohorts has no finite estimate."""
+    table = own(tmp_path, "".join(f"{name},grade3_ae,{k},20\n" for name, k in zip("abcd", (0, 20, 0, 20), strict=True)))
+    record = safety_of(cohorts(tmp_path), table).to_dict()
+    (rates,) = (part for part in safety_parts(record) if isinstance(part, ReaderTable) and "Rates" in part.title)
+    assert any(note.endswith("a typical cohort; – where it has no finite estimate.") for note in rates.notes)
+
+
+def test_a_count_of_cohorts_of_two_levels_is_of_neither(tmp_path: Path) -> None:
+    path = tmp_path / "cohorts.csv"
+    path.write_text("cohort_id,arm,n,responders\na,p,40,20\nb,q,30,10\n", encoding="utf-8")
+    record = safety_of(read_evidence(path), own(tmp_path, "a+b,serious_ae,5,70\n"), by="arm").to_dict()
+    assert [row["level"] for row in record["counts"]] == [""]
+    (rates,) = (part for part in safety_parts(record) if isinstance(part, ReaderTable) and "Rates" in part.title)
+    assert rates.rows[1][:3] == (" (several, or not given)", "1", "5/70")

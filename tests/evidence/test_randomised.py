@@ -112,6 +112,11 @@ BOTH = "trial,treatment,responders,n,hr,hr_low,hr_high,hr_level,hr_se,hr_vs\n"
         ("A,x,3.5,20,,,,,,\nA,y,4,20,,,,,,\n", 'found "3.5"; allowed: a whole number of 0 or more'),
         ("A,,3,20,,,,,,\nA,y,4,20,,,,,,\n", "column treatment: found nothing; allowed: any text"),
         ("A,x,,,,,,,,\nA,y,,,0.5,0.6,0.9,,,\n", "found 0.5 (0.6-0.9); allowed: a hazard ratio between its two limits"),
+        # exp((log 0.79 + log 3) / 2) = 1.54.
+        (
+            "A,x,,,,,,,,\nA,y,,,0.8,0.79,3.0,,,\n",
+            "found 0.8 (0.79-3); allowed: a hazard ratio near the middle of its interval on the log scale, 1.5.",
+        ),
         ("A,x,,,,,,,,\nA,y,,,0.5,,,,,\n", "found a hazard ratio without an interval; allowed: hr_low and hr_high, or"),
         ("A,x,,,,,,,,\nA,y,,,-1,0.4,0.9,,,\n", 'found "-1"; allowed: a number above 0, or nothing'),
         ("A,x,,,,,,,,\nA,y,,,0.5,0.4,0.9,0.95,,\n", 'found "0.95"; allowed: a percentage from 50 to below 100'),
@@ -133,3 +138,18 @@ def test_a_table_without_what_is_compared_says_so(give: Give) -> None:
         read_randomised(give("trial,treatment,year\nA,x,2020\nA,y,2020\n"))
     with pytest.raises(UsageError, match=r'found "PROFILE 1028", which is not a trial of the table\. Did you mean'):
         read_randomised(exclude=["PROFILE 1028"])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high"),
+    [
+        # One digit alone: 0.1 may be 0.05 to 0.15, which is the middle of 0.06 to 0.3.
+        ("0.1", "0.06", "0.3"),
+        ("0.02", "0.01", "0.16"),
+        # A profile likelihood interval is a little longer on the side away from 1.
+        ("0.40", "0.28", "0.66"),
+    ],
+)
+def test_rounded_ratios_are_near_the_middle_of_their_intervals(give: Give, ratio: str, low: str, high: str) -> None:
+    table = read_randomised(give(f"{BOTH}A,x,,,,,,,,\nA,y,,,{ratio},{low},{high},,,\n"))
+    assert table.frame["hr"].tolist()[1] == float(ratio)

@@ -17,7 +17,7 @@ from alkbayes.inference.fit import fit_model
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.presentation.randomised import randomised_parts
 from alkbayes.presentation.tables import ReaderTable, Sentence
-from alkbayes.randomised.analysis import Randomised, randomised_of
+from alkbayes.randomised.analysis import Randomised, RandomisedRecord, randomised_of
 from alkbayes.randomised.single_arms import other_cohorts, response_contrasts
 from alkbayes.spec.schema import model_path, read_spec
 
@@ -249,6 +249,34 @@ def test_common_effects_have_no_heterogeneity() -> None:
         # With as much data the posterior is the likelihood: 2 % of a ratio of 10 is its Monte Carlo error.
         ratio = outcome.contrasts["combined_median"] / outcome.contrasts["ml_combined_median"]
         assert ratio.to_numpy() == pytest.approx(np.ones(6), abs=0.05)
+    notes = notes_of(found.to_dict())
+    assert "*: one trial." in notes
+    assert "95 % Wald confidence intervals." in notes
+    assert not any("trials differ" in note or "SD between trials" in note for note in notes)
+    titles = [part.title for part in randomised_parts(found.to_dict()) if isinstance(part, ReaderTable)]
+    assert "Hazard ratios by inverse variance" in titles
+
+
+@pytest.mark.parametrize(
+    ("beside", "noted"), [("", False), ("B,a,1,20\nB,d,8,22\n", True)], ids=["alone", "beside another"]
+)
+def test_a_direct_ratio_of_several_arms_rests_on_other_trials(tmp_path: Path, beside: str, *, noted: bool) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"trial,treatment,responders,n\nA,a,3,30\nA,b,6,30\nA,d,12,30\n{beside}", encoding="utf-8")
+    record = randomised_of(read_randomised(TableSource(path)), common=True).to_dict()
+    of_b = record["outcomes"][0]["contrasts"][0]
+    # Of A alone: 6 x 27 / (24 x 3). A likelihood within 1e-6 of its maximum leaves 0.0014 standard errors of 0.76.
+    assert (of_b["ml_direct_median"] == pytest.approx(2.25, abs=0.003)) is not noted
+    note = (
+        "Trials of three arms or more (A): direct ratios of two arms rest on the network's effects of the other arms "
+        "too, and may differ from the trial's own."
+    )
+    assert (note in notes_of(record)) is noted
+
+
+def notes_of(record: RandomisedRecord) -> list[str]:
+    """Return the notes below all tables."""
+    return [note for part in randomised_parts(record) if isinstance(part, ReaderTable) for note in part.notes]
 
 
 def test_the_page_has_the_recorded_coverage() -> None:

@@ -179,7 +179,7 @@ def _key(by: str, levels: tuple[str, ...]) -> list[tuple["Artist", str]]:
                 markeredgecolor=INK,
                 markeredgewidth=0.5,
             ),
-            group_name(by, level) if level else "(not given)",
+            group_name(by, level) if level else "(several, or not given)",
         )
         for place, level in enumerate(levels)
     ]

@@ -27,7 +27,7 @@ from alkbayes.reporting.blocks import (
     text,
 )
 from alkbayes.reporting.pictures import picture
-from alkbayes.reporting.sections.sources import Source
+from alkbayes.reporting.sections.sources import KEYS, Source, keys_of
 from alkbayes.text.json import records
 from alkbayes.text.wording import capitalised, counted, joined, percent
 from alkbayes.vocabulary import label_of
@@ -95,11 +95,16 @@ def evidence_section(
     if found := tuple(_qualities(evidence)):
         blocks += [Heading("Of what quality"), Bullets(found)]
     if sources:
+        of_cohorts = {key for cell in evidence.frame.get(KEYS, ()) for key in keys_of(cell)}
+        further = " The last ones are of the other tables shown: adverse events, samples, randomised trials."
         blocks += [
             Fold(
                 f"{len(sources)} sources of the figures",
                 (
-                    text("Each cohort names its own in the forest of cohorts, first the one that its counts are from."),
+                    text(
+                        "Each cohort names its own in the forest of cohorts, first the one that its counts are from."
+                        f"{further if sources.keys() - of_cohorts else ''}"
+                    ),
                     Bullets(tuple(_source(source) for _, source in sources.values()), numbered=True),
                 ),
             ),

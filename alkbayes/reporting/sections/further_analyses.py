@@ -22,7 +22,8 @@ from alkbayes.reporting.blocks import Heading, Section, blocks_of
 from alkbayes.reporting.pictures import picture
 from alkbayes.reporting.sections.planned_trial import planned_blocks
 from alkbayes.reporting.sections.sensitivity import kept_blocks
-from alkbayes.runs.analyses import is_kept
+from alkbayes.reporting.sections.sources import KEYS
+from alkbayes.runs.analyses import is_kept, kept_analysis
 
 if TYPE_CHECKING:
     from alkbayes.analyses.intracranial_record import IntracranialRecord
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from alkbayes.plots.source import RunTables
     from alkbayes.randomised.analysis import RandomisedRecord
     from alkbayes.reporting.blocks import Block
+
+
+SOURCED = {"resistance": ("rows", "responses", "printed"), "randomised": ("trials",)}
+"""Analyses of another table than the cohorts', with the records that name its sources."""
 
 
 def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
@@ -53,6 +58,15 @@ def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
         if is_kept(tables.folder, name) or all(column in columns for column in ANALYSES.get(name, ()))
     }
     return Section("beyond", "Beyond this outcome", kept_blocks(tables.folder, asked))
+
+
+def further_sources(tables: "RunTables") -> list[str]:
+    """Return the source keys of the stored tables of samples and of trials that the section shows, a cell each."""
+    cells = []
+    for name, parts in SOURCED.items():
+        found = kept_analysis(tables.folder, name) or {}
+        cells += [str(row[KEYS]) for part in parts for row in found.get(part, ()) if row.get(KEYS)]
+    return cells
 
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -11,12 +11,14 @@ from alkbayes.plots.figures.safety import benefit_beside_harm
 from alkbayes.presentation.safety import safety_parts
 from alkbayes.reporting.blocks import Section, attempted, blocks_of
 from alkbayes.reporting.pictures import picture
+from alkbayes.reporting.sections.sources import KEYS
 from alkbayes.runs.analyses import is_kept, kept_analysis
 from alkbayes.runs.run import run_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from alkbayes.analyses.safety import SafetyRecord
     from alkbayes.plots.source import RunTables
     from alkbayes.reporting.blocks import Block
 
@@ -26,6 +28,15 @@ def harm_section(tables: "RunTables") -> Section | None:
     if not (is_kept(tables.folder, "safety") or tables.evidence.bundled):
         return None
     return Section("harm", "Harm", tuple(attempted(lambda: _blocks(tables))))
+
+
+def harm_sources(tables: "RunTables") -> list[str]:
+    """Return the source keys of the adverse events that the section shows, a cell each."""
+    found: Any = kept_analysis(tables.folder, "safety")
+    if found is not None:
+        record: SafetyRecord = found
+        return record["source_ids"]
+    return read_adverse_events().used[KEYS].tolist() if tables.evidence.bundled else []
 
 
 def _blocks(tables: "RunTables") -> "Iterator[Block]":

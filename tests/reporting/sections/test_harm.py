@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from alkbayes.cli import app
 from alkbayes.plots.source import RunTables
-from alkbayes.reporting.blocks import Paragraph, Picture, Section, Table
+from alkbayes.reporting.blocks import Fold, Paragraph, Picture, Report, Section, Table
+from alkbayes.reporting.document import report_of
 from alkbayes.reporting.sections.harm import harm_section
 from alkbayes.runs.run import read_run
 
@@ -56,3 +57,40 @@ def test_what_was_kept_with_the_run_is_shown_instead(run: SimpleNamespace, tmp_p
 
 def test_a_table_of_ones_own_has_no_such_section(hostile_run: SimpleNamespace) -> None:
     assert section_of(hostile_run.folder) is None
+
+
+def test_sources_of_adverse_events_are_listed(run: SimpleNamespace, report: Report) -> None:
+    listed = json.dumps(report_lines(report))
+    # The one source of the discontinuations of ALTA-1L, and one of a row that is not counted.
+    assert "ALTA-1L, abstract of an IASLC conference" in listed
+    assert "Post-marketing surveillance of crizotinib" not in listed
+    assert "The last ones are of the other tables shown" in listed
+
+
+def test_sources_of_kept_trials_are_listed(run: SimpleNamespace, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(run.folder, tmp_path / "run"))
+    trials = tmp_path / "trials.csv"
+    trials.write_text(
+        "trial,treatment,responders,n,source_id\nT,x,3,20,A stranger's article\nT,y,9,20,exalt3-esmo-mcbs\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(app, ["randomised", "--for", str(folder), "--data", str(trials), "--json"])
+    assert result.exit_code == 0, result.output
+    listed = json.dumps(report_lines(report_of(folder)))
+    assert "A stranger's article" in listed
+    assert "ESMO-MCBS scorecard 484-1" in listed
+    (folder / "randomised.json").write_text("{}", encoding="utf-8")
+    assert "ESMO-MCBS scorecard 484-1" not in json.dumps(report_lines(report_of(folder)))
+
+
+def test_a_table_of_ones_own_lists_its_own_sources_alone(hostile_run: SimpleNamespace) -> None:
+    assert "The last ones" not in json.dumps(report_lines(hostile_run.report))
+
+
+def report_lines(report: Report) -> list[str]:
+    """Return the lines of the fold of sources."""
+    section = next(section for section in report.sections if section.anchor == "evidence")
+    fold = next(
+        block for block in section.blocks if isinstance(block, Fold) and "sources of the figures" in block.title
+    )
+    return [str(block) for block in fold.blocks]
