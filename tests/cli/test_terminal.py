@@ -68,6 +68,7 @@ ON_TABLES = {
     "plot": ("line", "predictive"),
     "predict": ("line", "--n", "40", "--null", "0.5"),
     "report": ("line", "--out", "report.html"),
+    "export": ("line", "archive.zip"),
 }
 """Of every command, arguments that have it print a table."""
 MORE = (
