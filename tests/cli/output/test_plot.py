@@ -55,6 +55,22 @@ def test_the_format_may_be_asked_for(alkbayes, folder: Path) -> None:
         (("{folder}", "forest", "--format", "gif"), 2, "--format: found 'gif'"),
         (("{folder}", "forest", "--out", "x.docx"), 2, "x.docx: the name of a figure's file must end in"),
         (("{folder}", "sequence"), 2, "the model has no effect of prior_alk_tki"),
+        (
+            ("{folder}", "cells", "--xlim", "0", "50"),
+            2,
+            "--xlim: is for the figures leave-one-out, cumulative, classical",
+        ),
+        (
+            ("{folder}", "classical", "--by-trial"),
+            2,
+            "--by-trial: is for the figures leave-one-out; classical does not",
+        ),
+        (("{folder}", "classical", "--xlim", "50", "20"), 2, "--xlim: found 50 20; allowed: two percentages from 0"),
+        (("{folder}", "classical", "--reference", "101"), 2, "--reference: found 101; allowed: a percentage from 0"),
+        (("{folder}", "classical", "--method", "dl"), 2, '--method: found "dl"; allowed: '),
+        (("{folder}", "classical", "--by", "colour"), 3, "The evidence table has no column colour to group by."),
+        (("{folder}", "cumulative", "--by", "colour"), 3, "The evidence table has no column colour to add cohorts by."),
+        (("{folder}", "cumulative"), 2, "No cohort has a year: there is no order to add them in."),
         (("nowhere", "forest"), 7, "nowhere: there is no such folder"),
     ],
 )
