@@ -54,10 +54,29 @@ def _has_no(run: "RunTables", what: str, needed: str) -> FigureError:
     return FigureError(f"model {run.document['model']!r} has no {what}. Draw a run of a model with {needed}.")
 
 
-def _forest(run: "RunTables") -> list["Figure"]:
+def _forest(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
     from alkbayes.plots.figures.forest import forest
 
-    return forest(run.pooled, run.cohorts, run.caption)
+    further = [(name, _column(run, name, "to show")) for name in view.columns]
+    return forest(run.pooled, run.cohorts, run.caption, further=further, order=_order(run, view), view=view)
+
+
+def _column(run: "RunTables", name: str, purpose: str) -> list[str]:
+    """Return a column of the run's table as text, in the order of the run's cohorts."""
+    from alkbayes.evidence.naming import no_such_column
+
+    frame = run.evidence.frame
+    if name not in frame:
+        raise no_such_column([name], frame.columns.tolist(), purpose)
+    values = dict(zip(frame["cohort_id"].astype(str), frame[name].astype(str), strict=True))
+    return [values[cohort] for cohort in run.cohorts["cohort_id"].astype(str)]
+
+
+def _order(run: "RunTables", view: View) -> list[int] | None:
+    """Return the order of the cohorts that a reader chose."""
+    from alkbayes.plots.page.forest_rows import order_by
+
+    return None if view.sort is None else order_by(_column(run, view.sort, "to sort by"))
 
 
 def _cells(run: "RunTables") -> list["Figure"]:
@@ -340,7 +359,13 @@ AXIS = ("title", "xlim", "reference")
 
 
 KINDS: Mapping[str, Kind] = {
-    "forest": Kind(_forest, 2, "every cohort, observed and shrunken, and the pooled rates of its groups"),
+    "forest": Kind(
+        _forest,
+        2,
+        "every cohort, observed and shrunken, and the pooled rates of its groups",
+        _forest,
+        (*AXIS, "sort", "columns"),
+    ),
     "cells": Kind(_cells, 1, "pooled rates of all groups, with their three intervals"),
     "contrasts": Kind(_contrasts, 2, "contrasts between levels: odds ratios and differences"),
     "shrinkage": Kind(_shrinkage, 1, "each cohort's rate as observed and given all cohorts"),

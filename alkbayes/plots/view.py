@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-CHOICES = ("title", "xlim", "reference", "by", "by_trial", "method")
+CHOICES = ("title", "xlim", "reference", "sort", "columns", "by", "by_trial", "method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,10 @@ class View:
         Limits of the axis of rates, in percent. Default: those of the data.
     reference
         Rate at which to draw a line, in percent.
+    sort
+        Column of the table to sort the cohorts of a group by; None: the highest observed rate first.
+    columns
+        Further columns of the table beside the cohorts' names.
     by
         Column of subgroups, or of the order in which cohorts are added.
     by_trial
@@ -28,6 +32,8 @@ class View:
     title: str = ""
     xlim: tuple[float, float] | None = None
     reference: float | None = None
+    sort: str | None = None
+    columns: tuple[str, ...] = ()
     by: str | None = None
     by_trial: bool = False
     method: str = ""

@@ -66,6 +66,21 @@ Reference = Annotated[
         "--reference", metavar="RATE", help="Draw a line at this rate in a forest, in percent.", show_default=False
     ),
 ]
+Sort = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="COLUMN",
+        help="Sort the cohorts of `forest` by this column of the table. Default: the highest observed rate first.",
+        show_default=False,
+    ),
+]
+Further = Annotated[
+    str,
+    typer.Option(
+        "--columns", metavar="COLUMN,…", help="One or two further columns of the table in `forest`.", show_default=False
+    ),
+]
 By = Annotated[
     str | None,
     typer.Option(
@@ -99,6 +114,8 @@ def command(
     method: Pooling = "",
     xlim: XLim = None,
     reference: Reference = None,
+    sort: Sort = None,
+    columns: Further = "",
     title: Title = "",
     out: Out = None,
     format_: Format = None,
@@ -115,7 +132,7 @@ def command(
         raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
     if moderator is not None and kind != "bubble":
         raise UsageError(f"--moderator is for the figure bubble; {kind} takes none.")
-    view = _view(kind, View(title, xlim, reference, by, by_trial, method))
+    view = _view(kind, View(title, xlim, reference, sort, _listed(columns), by, by_trial, method))
     prob = run_prob(level)
     with working("drawing"):
         from alkbayes.plots.files import figure_format, save_figures
@@ -141,6 +158,11 @@ def command(
             print_text(str(file))
     if fault := warning(tables.document):
         raise ConvergenceError(f"the figure is marked as {fault}.")
+
+
+def _listed(columns: str) -> tuple[str, ...]:
+    """Return the names in a list with commas."""
+    return tuple(filter(None, (name.strip() for name in columns.split(","))))
 
 
 def _view(kind: str, view: View) -> View:

@@ -17,10 +17,10 @@ from alkbayes.plots.page.layout import (
     key_bar,
     key_line,
     percent_axis,
-    percent_limits,
 )
+from alkbayes.plots.page.limits import axis_limits
 from alkbayes.plots.page.rows import RowPage
-from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, INK, NO_CAPTION, Caption, Look, estimate, styled
+from alkbayes.plots.page.style import BLUE, DOUBLE_MM, GREY, NO_CAPTION, Caption, Look, estimate, styled
 from alkbayes.plots.view import AS_IT_IS, View
 from alkbayes.text.wording import percent_interval
 
@@ -42,8 +42,6 @@ UNPREDICTED_MM = PREDICTION_MM - ESTIMATE_MM
 """By how much the axis is wider, and the estimates farther to the right, without prediction intervals."""
 INDENT_MM = 1.5
 DASHES = (0, (3, 2))
-DOTS = (0, (1, 1.5))
-ARROW: Look = {"facecolor": GREY, "edgecolor": GREY, "s": 6.0, "linewidth": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +157,19 @@ def _key(
     if pooled is not None:
         entries.append((Line2D([0, 0], [-1, 1], color=GREY, linewidth=0.5, linestyle=DASHES), "all cohorts pooled"))
     if view.reference is not None:
-        line = Line2D([0, 0], [-1, 1], color=INK, linewidth=0.7, linestyle=DOTS)
-        entries.append((line, f"reference, {view.reference:g} %"))
-    ends = marks.in_percent([line.numbers for line in lines if line.numbers]).reshape(-1, 3)
-    if (ends[:, 1] < limits[0]).any() or (ends[:, 2] > limits[1]).any():
-        arrow = Line2D([0], [0], color=GREY, marker=">", markersize=2.5, linestyle="none")
-        entries.append((arrow, "goes on beyond the axis"))
+        entries.append(marks.reference_key(view.reference))
+    drawn = [line.numbers[1:] for line in lines if line.numbers] + [
+        line.prediction for line in lines if line.prediction
+    ]
+    ends = marks.in_percent(drawn).reshape(-1, 2)
+    if (ends[:, 0] < limits[0]).any() or (ends[:, 1] > limits[1]).any():
+        entries.append(marks.beyond_key())
     return entries
 
 
 def _limits(lines: Sequence[Line], view: View) -> tuple[float, float, float]:
     """Return limits and step of the axis, in percent: those asked for, else all that is drawn."""
-    if view.xlim is not None:
-        return (*view.xlim, percent_limits(*view.xlim)[2])
-    drawn = [100 * value for line in lines for value in (*(line.numbers or ()), *(line.prediction or ()))]
-    drawn += [] if view.reference is None else [view.reference]
-    finite = [value for value in drawn if np.isfinite(value)] or [0.0, 100.0]
-    return percent_limits(min(finite), max(finite))
+    return axis_limits([value for line in lines for value in (*(line.numbers or ()), *(line.prediction or ()))], view)
 
 
 def _page(
@@ -197,8 +191,7 @@ def _page(
     axes.set_xlabel(f"{page.caption.outcome.title}, %")
     if pooled is not None and low <= 100 * pooled <= high:
         axes.axvline(100 * pooled, color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
-    if view.reference is not None and low <= view.reference <= high:
-        axes.axvline(view.reference, linewidth=0.7, linestyle=DOTS, zorder=1, gid="reference", color=INK)
+    marks.reference(axes, view.reference)
     _draw(axes, lines)
     for at, line in enumerate(lines):
         y = at + 0.5
@@ -216,7 +209,6 @@ def _page(
 
 def _draw(axes: "Axes", lines: Sequence[Line]) -> None:
     """Draw the marks; what lies beyond the axis ends in an arrow at its edge."""
-    low, high = axes.get_xlim()
     square: Look = {**marks.OBSERVED, "s": 7.0}
     full: Look = {"marker": "D", "facecolor": BLUE, "edgecolor": BLUE, "linewidth": 0.0, "s": 9.0}
     for pooled, gid, look, thin in (
@@ -227,10 +219,10 @@ def _draw(axes: "Axes", lines: Sequence[Line]) -> None:
         y = np.array([at for at, _ in shown])
         middle, left, right = marks.in_percent([line.numbers for _, line in shown]).reshape(-1, 3).T
         marks.intervals(axes, left, right, y, gid=f"{gid}-interval", **thin)
-        inside = (middle >= low) & (middle <= high)
+        inside = marks.within(axes, middle)
         marks.points(axes, middle[inside], y[inside], gid=gid, **look)
-        marks.points(axes, np.full((left < low).sum(), low), y[left < low], gid="beyond", marker="<", **ARROW)
-        marks.points(axes, np.full((right > high).sum(), high), y[right > high], gid="beyond", marker=">", **ARROW)
+        marks.beyond(axes, left, right, y)
     bars = [(at + 0.5, line.prediction) for at, line in enumerate(lines) if line.prediction]
     left, right = marks.in_percent([limits for _, limits in bars]).reshape(-1, 2).T
     marks.bars(axes, left, right, [at for at, _ in bars], half=0.32, gid="prediction")
+    marks.beyond(axes, left, right, [at for at, _ in bars])

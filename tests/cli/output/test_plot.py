@@ -58,7 +58,7 @@ def test_the_format_may_be_asked_for(alkbayes, folder: Path) -> None:
         (
             ("{folder}", "cells", "--xlim", "0", "50"),
             2,
-            "--xlim: is for the figures leave-one-out, cumulative, classical",
+            "--xlim: is for the figures forest, leave-one-out, cumulative, classical",
         ),
         (
             ("{folder}", "classical", "--by-trial"),
@@ -71,6 +71,9 @@ def test_the_format_may_be_asked_for(alkbayes, folder: Path) -> None:
         (("{folder}", "classical", "--by", "colour"), 3, "The evidence table has no column colour to group by."),
         (("{folder}", "cumulative", "--by", "colour"), 3, "The evidence table has no column colour to add cohorts by."),
         (("{folder}", "cumulative"), 2, "No cohort has a year: there is no order to add them in."),
+        (("{folder}", "forest", "--sort", "colour"), 3, "The evidence table has no column colour to sort by."),
+        (("{folder}", "forest", "--columns", "n,x"), 3, "The evidence table has no column x to show."),
+        (("{folder}", "forest", "--columns", "n,n,n"), 2, "found 3 further columns; there is room for 2."),
         (("nowhere", "forest"), 7, "nowhere: there is no such folder"),
     ],
 )
