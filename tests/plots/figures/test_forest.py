@@ -189,7 +189,7 @@ def test_a_reader_chooses_axis_line_title_order_and_columns(run, see) -> None:
         assert page.outside() == []
         assert page.figure.axes[0].get_xlim() == (10, 60)
         assert page.one("reference").get_xdata() == [50, 50]
-        assert any(word.startswith("Mine (page ") for word in page.words)
+        assert any(word.startswith("Mine") for word in page.words)
         for gid in ("observed", "posterior"):
             x = page.points(gid)[:, 0]
             assert ((x >= 10) & (x <= 60)).all(), "a point beyond the axis would lie on the numbers"
