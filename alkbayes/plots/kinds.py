@@ -55,10 +55,12 @@ def _has_no(run: "RunTables", what: str, needed: str) -> FigureError:
 
 
 def _forest(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
+    from alkbayes.evidence.table import cohort_labels
     from alkbayes.plots.figures.forest import forest
 
     further = [(name, _column(run, name, "to show")) for name in view.columns]
-    return forest(run.pooled, run.cohorts, run.caption, further=further, order=_order(run, view), view=view)
+    cohorts = run.cohorts.assign(cohort_id=run.cohorts["cohort_id"].astype(str).map(cohort_labels(run.evidence.frame)))
+    return forest(run.pooled, cohorts, run.caption, further=further, order=_order(run, view), view=view)
 
 
 def _column(run: "RunTables", name: str, purpose: str) -> list[str]:
@@ -217,6 +219,7 @@ def bubbles_of(run: "RunTables", moderator: str | None = None) -> list["Figure"]
 
 def _leave_one_out(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
     from alkbayes.classical.influence.tables import influence_table
+    from alkbayes.evidence.table import cohort_labels
     from alkbayes.plots.figures.classical import Line, classical_forest
     from alkbayes.text.json import records
     from alkbayes.text.wording import points
@@ -224,9 +227,10 @@ def _leave_one_out(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
     method, caption = _method_of(run, view)
     table = influence_table(run.evidence, method=method, by_trial=view.by_trial, prob=caption.interval_prob)
     unit, full = "trial" if view.by_trial else "cohort", table.full
+    labels = {} if view.by_trial else cohort_labels(run.evidence.frame)
     lines = [
         Line(
-            row["left_out"],
+            labels.get(row["left_out"], row["left_out"]),
             f"{row['responders']:,}/{row['patients']:,}",
             points(row["change"], 1),
             _estimate(row["estimate"], row["low"], row["high"]),
@@ -250,6 +254,7 @@ def _cumulative(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
     from alkbayes.classical.pooling.cumulative import cumulative
     from alkbayes.evidence.composition import years_of
     from alkbayes.evidence.naming import no_such_column
+    from alkbayes.evidence.table import cohort_labels
     from alkbayes.plots.figures.classical import Line, classical_forest
 
     method, caption = _method_of(run, view)
@@ -260,7 +265,7 @@ def _cumulative(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
     if not any(values):
         raise FigureError(f"No cohort has a {view.by or 'year'}: there is no order to add them in.")
     steps = cumulative(run.evidence, values, method=method, prob=caption.interval_prob)
-    names = frame["cohort_id"].tolist()
+    names = list(cohort_labels(frame).values())
     lines = [
         Line(
             f"{step.value or 'not known'}: {_added([names[at] for at in step.added])}",
@@ -284,6 +289,7 @@ def _cumulative(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
 
 def _classical(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
     from alkbayes.classical import pool_table
+    from alkbayes.evidence.table import cohort_labels
     from alkbayes.plots.figures.classical import Line, classical_forest
     from alkbayes.plots.page.forest_rows import column_named, exact_limits, group_name, group_title
     from alkbayes.text.json import records
@@ -295,6 +301,7 @@ def _classical(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
     rows = records(
         pool_table(run.evidence, by=() if by is None else (by,), methods=(method,), prob=caption.interval_prob)
     )
+    labels = list(cohort_labels(frame).values())
     low, high = exact_limits(frame, caption.interval_prob)
     observed = (frame["responders"] / frame["n"]).to_numpy()
 
@@ -310,7 +317,7 @@ def _classical(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
             if level is None or (by is not None and str(frame[by].iloc[at]) == level):
                 counts = f"{frame['responders'].iloc[at]:,}/{frame['n'].iloc[at]:,}"
                 numbers = (observed[at], low[at], high[at])
-                yield Line(str(frame["cohort_id"].iloc[at]), counts, "", numbers, pooled=False)
+                yield Line(labels[at], counts, "", numbers, pooled=False)
 
     lines = []
     for row in rows[1:]:

@@ -30,7 +30,7 @@ def test_each_row_is_the_rate_without_it(tables: RunTables, see, by_trial: bool)
     limits = np.array([segment[:, 0] for segment in seen.one("pooled-interval").get_segments()])
     assert limits[1:] == pytest.approx(100 * table.rows[["low", "high"]].to_numpy())
     assert f"Pooled objective response rate without each {'trial' if by_trial else 'cohort'}" in seen.words
-    assert {"ASCEND-7" if by_trial else "alesia-alectinib", "62/156" if by_trial else "114/125"} <= set(seen.words)
+    assert {"ASCEND-7" if by_trial else "ALESIA, alectinib", "62/156" if by_trial else "114/125"} <= set(seen.words)
     low, high = page.axes[0].get_xlim()
     assert 0 < low <= limits.min() < limits.max() <= high < 100, "the axis follows the data"
 
@@ -63,7 +63,7 @@ def test_cohorts_are_added_by_year(tables: RunTables, see) -> None:
     (page,) = KINDS["cumulative"].draw(tables)
     seen = see(page)
     assert "3,436/5,707" in seen.words
-    added = [word.partition(": ")[0] for word in seen.words if word.endswith(("cohorts", "-crizotinib"))]
+    added = [word.partition(": ")[0] for word in seen.words if word.endswith(("cohorts", ", crizotinib"))]
     assert added == [*sorted(added[:-1]), "not known"]
     assert seen.points("pooled").shape[0] == len(added)
 
