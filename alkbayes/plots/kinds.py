@@ -245,7 +245,7 @@ def _leave_one_out(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
         names=f"{unit.capitalize()} left out",
         further=("change,", "points"),
         pooled=full.estimate,
-        caption=replace(caption, notes=(*filter(None, [table.note]), *caption.notes)),
+        caption=caption,
         view=view,
     )
 
@@ -346,11 +346,15 @@ def _added(cohorts: list[str]) -> str:
 
 
 def _method_of(run: "RunTables", view: View) -> "tuple[PoolingMethod, Caption]":
-    """Return the pooling method asked for, and the run's caption with a note on it."""
+    """Return the pooling method asked for, and the run's caption with notes on it."""
+    from alkbayes.classical.moderators.clustering import clustering_note
     from alkbayes.classical.pooling.methods import method_named
+    from alkbayes.evidence.table import trial_labels
 
     method, caption = method_named(view.method or DEFAULT_METHOD), run.caption
-    return method, replace(caption, notes=(f"Pooled by {method}, from the counts alone.", *caption.notes))
+    together = clustering_note(method, trial_labels(run.evidence.frame))
+    said = (f"Pooled by {method}, from the counts alone.", *filter(None, [together]))
+    return method, replace(caption, notes=(*said, *caption.notes))
 
 
 def _estimate(
