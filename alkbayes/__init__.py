@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from alkbayes.library.evidence import read_evidence
     from alkbayes.library.models import read_model
-    from alkbayes.library.output import plot, report
+    from alkbayes.library.output import export, plot, report
     from alkbayes.library.planning import predict
 
 __version__ = "0.1.0"
@@ -32,6 +32,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "compare": "criticism",
     "diagnose": "criticism",
+    "export": "output",
     "fit": "bayesian",
     "leave_one_out": "criticism",
     "open_run": "bayesian",
@@ -54,6 +55,7 @@ _MODULES = {
 __all__ = [
     "compare",
     "diagnose",
+    "export",
     "fit",
     "leave_one_out",
     "open_run",

@@ -34,6 +34,11 @@ def patients_by_year(evidence: Evidence) -> pd.DataFrame:
     return counts.reset_index().sort_values(["year", "basis"], na_position="last", ignore_index=True)
 
 
+def years_of(evidence: Evidence) -> list[str]:
+    """Return the year of each cohort as of :func:`patients_by_year`; empty where it is not known."""
+    return ["" if year is None else str(year) for year, _, _ in _dated(evidence)]
+
+
 def _dated(evidence: Evidence) -> Iterator[tuple[int | None, str, int]]:
     """Yield the year of each cohort, the basis for it, and the number of patients."""
     published = _published() if evidence.bundled else {}

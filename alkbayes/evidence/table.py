@@ -1,6 +1,7 @@
 """Reading, checking and hashing an evidence table, and its composition."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.resources import files
@@ -164,6 +165,31 @@ def trial_labels(frame: pd.DataFrame) -> tuple[str, ...] | None:
         return None
     pairs = zip(frame["trial"], frame["cohort_id"], strict=True)
     return tuple(f"trial {trial}" if trial else f"cohort {cohort}" for trial, cohort in pairs)
+
+
+def cohort_labels(frame: pd.DataFrame) -> dict[str, str]:
+    """Return what each cohort is called in a figure, by its name.
+
+    That is its `label`, else its trial, arm and year (of `year`, else of `cutoff`) if it has trial and arm; its own
+    name where it has neither, or another cohort is called the same.
+
+    Parameters
+    ----------
+    frame
+        Columns `cohort_id`, and any of `label`, `trial`, `arm`, `year` and `cutoff`.
+    """
+    found = {str(row[COHORT]): _called(row) for row in frame.to_dict("records")}
+    counts = Counter(found.values())
+    return {name: label if label and counts[label] == 1 else name for name, label in found.items()}
+
+
+def _called(row: Mapping[Hashable, Any]) -> str:
+    """Return the label of a cohort, or one made of its trial, arm and year; empty if it has neither."""
+    label, trial, arm, year = (str(row.get(name, "")).strip() for name in ("label", TRIAL, "arm", "year"))
+    if label or not (trial and arm):
+        return label
+    year = year or str(row.get("cutoff", ""))[:4]
+    return f"{trial}, {arm}{f' ({year})' if year else ''}"
 
 
 def trial_names(frame: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""Figures and reports of a fit, from Python."""
+"""Figures, reports and archives of a fit, from Python."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from alkbayes.library.bayesian import Fit, checked_fit, save_run
 from alkbayes.plots.files import Page, figure_format, save_figures
 from alkbayes.plots.kinds import KINDS
 from alkbayes.plots.source import RunTables, warning
+from alkbayes.reporting.archive import check_archive_name, write_archive
 from alkbayes.reporting.document import report_of
 from alkbayes.reporting.files import places, report_format, write_report
 from alkbayes.reporting.pictures import picture
@@ -115,6 +116,42 @@ def report(fit: Fit, path: str | PathLike[str]) -> list[Path]:
     check_free(places(place, kind), "path")
     with _folder_of(fit) as folder:
         return write_report(report_of(folder), place, kind)
+
+
+def export(fit: Fit, path: str | PathLike[str], *, posterior: bool = False) -> Path:
+    """Write a fit as one archive: tables, figures, report, model, data, versions, and a script that repeats it.
+
+    Parameters
+    ----------
+    fit
+        The fit. Analyses kept in its run's folder are parts of the archive.
+    path
+        File to be written, .zip.
+    posterior
+        Include the posterior draws, with which the unpacked folder is a run.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UsageError
+        If the file exists, or its name does not end in .zip.
+
+    Examples
+    --------
+    >>> import alkbayes as ab
+    >>> ab.export(ab.open_run("runs/line-generation"), "supplement.zip")  # doctest: +SKIP
+    PosixPath('supplement.zip')
+    """
+    place = Path(path)
+    check_archive_name(place)
+    check_free([place], "path")
+    with _folder_of(fit) as folder:
+        write_archive(folder, place, posterior=posterior)
+    return place
 
 
 @contextmanager

@@ -42,11 +42,14 @@ class RunTables:
         Document from :func:`alkbayes.runs.run.read_run_at`.
     made
         Results of the run made anew for intervals of another probability; None for those of the run.
+    named
+        The run in commands that are shown to readers; None for its folder.
     """
 
     folder: Path
     document: "RunDocument"
     made: "Results | None" = None
+    named: Path | None = None
 
     @property
     def pooled(self) -> "pd.DataFrame":

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 
 def report_of(
-    folder: Path, sources: "Mapping[str, Source] | None" = None, flow: Path | None = None, *, prob: float | None = None
+    folder: Path,
+    sources: "Mapping[str, Source] | None" = None,
+    flow: Path | None = None,
+    *,
+    prob: float | None = None,
+    named: Path | None = None,
 ) -> Report:
     """Return the report of a finished run.
 
@@ -50,6 +55,8 @@ def report_of(
         where that came of a review's folder.
     prob
         Probability of the intervals, that of the run if None; stored analyses keep theirs.
+    named
+        The run in commands that the report shows; None for its folder.
 
     Raises
     ------
@@ -59,11 +66,11 @@ def report_of(
         If the counts cannot be read, or are not those of the table.
     """
     document, made = read_run_at(folder, prob)
-    tables = RunTables(folder, document, made)
+    tables = RunTables(folder, document, made, named)
     evidence, fit = tables.evidence, tables.fit
     known = bundled_sources() if evidence.bundled else {}
-    named = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
-    used = cited([*named, *_beside(tables)], known | dict(sources or {}))
+    keys = evidence.frame[KEYS].tolist() if KEYS in evidence.frame else []
+    used = cited([*keys, *_beside(tables)], known | dict(sources or {}))
     asked = ASKED.format(new=new_cohort(unit_of(document)), o=tables.outcome)
     question = (text(ended(document["question"])), text(asked))
     return Report(

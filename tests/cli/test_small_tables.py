@@ -98,7 +98,10 @@ ALWAYS = {
 }
 """Commands that have something to say of every table."""
 
-ALONE = ("forest", "contrasts", "baujat", "calibration", "bubble", "sequence")
+ALONE = (
+    *("forest", "contrasts", "baujat", "calibration", "bubble", "sequence"),
+    *("leave-one-out", "cumulative", "classical"),
+)
 """Kinds of figures that a report has none of, or that a table may have nothing to show by."""
 
 GENERATIONS = """\

@@ -69,6 +69,7 @@ ON_TABLES = {
     "predict": ("line", "--n", "40", "--null", "0.5"),
     "report": ("line", "--out", "report.html"),
     "explore": ("line", "--no-browser"),
+    "export": ("line", "archive.zip"),
 }
 """Of every command, arguments that have it print a table."""
 MORE = (

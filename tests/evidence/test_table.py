@@ -17,7 +17,7 @@ from scipy import stats
 
 from alkbayes.alk.levels import LEVELS
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence.table import composition, lines_of, read_evidence, table_of, trial_labels
+from alkbayes.evidence.table import cohort_labels, composition, lines_of, read_evidence, table_of, trial_labels
 from alkbayes.model.restriction import trials_of
 from alkbayes.text.names import near_miss, shown
 from alkbayes.vocabulary import GROUP_COLUMNS, is_missing
@@ -801,6 +801,7 @@ SCHEMA: dict[str, str | set[str]] = {
     "assessor_basis": {"stated", "inferred"},
     "certainty": set(LEVELS["certainty"]),
     "note": r".*",
+    "label": r".+",
 }
 
 
@@ -896,3 +897,24 @@ def test_unicode_text_of_excel_is_read_with_a_note(give: Give, encoding: str) ->
     evidence = read_evidence(give(("\ufeff" + GOOD.replace(",", "\t")).encode(encoding)))
     assert evidence.frame.equals(expected)
     assert 'Read as UTF-16, which Excel calls "Unicode text".' in evidence.notes
+
+
+def test_every_bundled_cohort_has_a_label_of_its_own(bundled: pd.DataFrame) -> None:
+    labels = cohort_labels(bundled)
+    assert list(labels) == bundled["cohort_id"].tolist()
+    assert list(labels.values()) == bundled["label"].tolist()
+
+
+def test_cohorts_are_called_by_label_else_by_trial_arm_and_year_else_by_name() -> None:
+    rows = [
+        {"cohort_id": "a", "label": "Smith 2019", "trial": "A", "arm": "x", "cutoff": "2018-05"},
+        {"cohort_id": "b", "label": "", "trial": "B", "arm": "x", "cutoff": "2018-05"},
+        {"cohort_id": "c", "label": "", "trial": "B", "arm": "y", "cutoff": ""},
+        {"cohort_id": "d", "label": "", "trial": "D", "arm": "", "cutoff": "2018"},
+        {"cohort_id": "e", "label": "twice", "trial": "", "arm": "", "cutoff": ""},
+        {"cohort_id": "f", "label": "twice", "trial": "", "arm": "", "cutoff": ""},
+    ]
+    called = ["Smith 2019", "B, x (2018)", "B, y", "d", "e", "f"]
+    assert list(cohort_labels(pd.DataFrame(rows)).values()) == called
+    plain = pd.DataFrame({"cohort_id": ["a", "b"], "trial": ["T", "T"]})
+    assert cohort_labels(plain) == {"a": "a", "b": "b"}

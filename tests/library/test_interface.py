@@ -13,6 +13,7 @@ import alkbayes
 NAMES = [
     "compare",
     "diagnose",
+    "export",
     "fit",
     "leave_one_out",
     "open_run",

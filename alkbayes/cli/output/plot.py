@@ -1,7 +1,7 @@
 """`alkbayes plot`: a figure of a finished run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,11 @@ from alkbayes.cli.shared.output import print_json, print_text
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, FigureError, UsageError
 from alkbayes.plots.kinds import KINDS, bubbles_of
+from alkbayes.plots.view import AS_IT_IS, CHOICES, View
+
+if TYPE_CHECKING:
+    from alkbayes.plots.files import Page
+    from alkbayes.plots.source import RunTables
 
 KindName = Annotated[
     str,
@@ -45,11 +50,73 @@ Moderator = Annotated[
     ),
 ]
 
+Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="Title of a forest.", show_default=False)]
+XLim = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--xlim",
+        metavar="LOW HIGH",
+        help="Limits of the axis of a forest, in percent. Default: those of the data.",
+        show_default=False,
+    ),
+]
+Reference = Annotated[
+    float | None,
+    typer.Option(
+        "--reference", metavar="RATE", help="Draw a line at this rate in a forest, in percent.", show_default=False
+    ),
+]
+Sort = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="COLUMN",
+        help="Sort the cohorts of `forest` by this column of the table. Default: the highest observed rate first.",
+        show_default=False,
+    ),
+]
+Further = Annotated[
+    str,
+    typer.Option(
+        "--columns", metavar="COLUMN,…", help="One or two further columns of the table in `forest`.", show_default=False
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="COLUMN",
+        help="Column of the subgroups (`classical`), or of the order in which cohorts are added (`cumulative`).",
+        show_default=False,
+    ),
+]
+ByTrial = Annotated[
+    bool, typer.Option("--by-trial", help="Leave out whole trials (`leave-one-out`).", show_default=False)
+]
+Pooling = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        autocompletion=completing.methods,
+        help="Pooling method of a classical forest, named as in `alkbayes pool`.",
+        show_default=False,
+    ),
+]
+
 
 def command(
     run: Run,
     kind: KindName,
     moderator: Moderator = None,
+    by: By = None,
+    by_trial: ByTrial = False,
+    method: Pooling = "",
+    xlim: XLim = None,
+    reference: Reference = None,
+    sort: Sort = None,
+    columns: Further = "",
+    title: Title = "",
     out: Out = None,
     format_: Format = None,
     level: RunLevel = None,
@@ -65,6 +132,7 @@ def command(
         raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
     if moderator is not None and kind != "bubble":
         raise UsageError(f"--moderator is for the figure bubble; {kind} takes none.")
+    view = _view(kind, View(title, xlim, reference, sort, _listed(columns), by, by_trial, method))
     prob = run_prob(level)
     with working("drawing"):
         from alkbayes.plots.files import figure_format, save_figures
@@ -77,7 +145,7 @@ def command(
         path = run / f"{kind}.{ending}" if out is None else out
         check_free([path], "out")
         try:
-            pages = KINDS[kind].draw(tables) if moderator is None else bubbles_of(tables, moderator)
+            pages = _pages(kind, tables, moderator, view)
         except FigureError as error:
             raise FigureError(f"{run}: {error}") from error
         files = save_figures(pages, path)
@@ -90,3 +158,32 @@ def command(
             print_text(str(file))
     if fault := warning(tables.document):
         raise ConvergenceError(f"the figure is marked as {fault}.")
+
+
+def _listed(columns: str) -> tuple[str, ...]:
+    """Return the names in a list with commas."""
+    return tuple(filter(None, (name.strip() for name in columns.split(","))))
+
+
+def _view(kind: str, view: View) -> View:
+    """Return the choices after checking them, and that the figure has them."""
+    for name in CHOICES:
+        if getattr(view, name) != getattr(AS_IT_IS, name) and name not in KINDS[kind].choices:
+            having = [each for each, of in KINDS.items() if name in of.choices]
+            raise UsageError(f"is for the figures {', '.join(having)}; {kind} does not have it.", parameter=name)
+    if view.xlim is not None and not 0 <= view.xlim[0] < view.xlim[1] <= 100:
+        raise UsageError(
+            f"found {view.xlim[0]:g} {view.xlim[1]:g}; allowed: two percentages from 0 to 100, the lower first.",
+            parameter="xlim",
+        )
+    if view.reference is not None and not 0 <= view.reference <= 100:
+        raise UsageError(f"found {view.reference:g}; allowed: a percentage from 0 to 100.", parameter="reference")
+    return view
+
+
+def _pages(kind: str, tables: "RunTables", moderator: str | None, view: View) -> "list[Page]":
+    """Draw the figure as asked for."""
+    if moderator is not None:
+        return bubbles_of(tables, moderator)
+    viewed = KINDS[kind].viewed
+    return KINDS[kind].draw(tables) if viewed is None else viewed(tables, view)

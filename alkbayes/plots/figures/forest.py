@@ -1,6 +1,6 @@
 """Forest plot: every cohort's observed and posterior response rate, and the pooled rates of its groups."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from alkbayes.errors import FigureError
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import (
@@ -33,6 +34,7 @@ from alkbayes.plots.page.layout import (
     key_line,
     percent_axis,
 )
+from alkbayes.plots.page.limits import axis_limits
 from alkbayes.plots.page.marks import in_percent
 from alkbayes.plots.page.rows import Columns, RowPage
 from alkbayes.plots.page.style import (
@@ -42,16 +44,22 @@ from alkbayes.plots.page.style import (
     GREY,
     INK,
     NO_CAPTION,
+    SMALL_PT,
     Caption,
     estimate,
     styled,
 )
+from alkbayes.plots.view import AS_IT_IS, View
 from alkbayes.text.wording import counted, limits, percent, rate_text
 from alkbayes.vocabulary import ALL, Estimand
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+type Further = Sequence[tuple[str, Sequence[str]]]
+"""Heading of each further column, with the cell of each cohort in the order of the table."""
 
 ROW_MM = 1.99
 ROW_PT = 5.4
@@ -65,6 +73,9 @@ POSTERIOR_MM = DOUBLE_MM - MARGIN_MM
 """Right edges of the numeric columns."""
 PLOT_LEFT_MM = 69.0
 PLOT_RIGHT_MM = 129.0
+FURTHER_MM = 17.0
+"""Width of a further column, taken from the axis."""
+MOST_FURTHER = 2
 DASHES = (0, (3, 2))
 APART = 0.21
 """Offset of the observed rate above a row's middle, and of the posterior rate below it."""
@@ -81,15 +92,35 @@ class _Tables:
     low: np.ndarray[Any, np.dtype[np.float64]]
     high: np.ndarray[Any, np.dtype[np.float64]]
     weights: Weights
+    further: Further
+    limits: tuple[float, float, float]
+    view: View
 
 
 @styled
-def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figure]:
+def forest(
+    pooled: pd.DataFrame,
+    cohorts: pd.DataFrame,
+    caption: Caption = NO_CAPTION,
+    *,
+    further: Further = (),
+    order: Sequence[int] | None = None,
+    view: View = AS_IT_IS,
+) -> list[Figure]:
     """Draw the forest plot of a fit, two columns wide (180 mm), on as many pages as needed.
 
     `pooled` and `cohorts` are tables of :func:`alkbayes.estimates.rates.pooled_table` and
-    :func:`alkbayes.estimates.rates.cohort_table`, with rates in [0, 1]; the pages are in percent.
+    :func:`alkbayes.estimates.rates.cohort_table`, with rates in [0, 1]; the pages are in percent. `further` are columns
+    beside the names, two at most, `order` that of the cohorts within their groups, and `view` has axis, reference line
+    and title.
+
+    Raises
+    ------
+    FigureError
+        If there are more columns than the page has room for.
     """
+    if len(further) > MOST_FURTHER:
+        raise FigureError(f"found {len(further)} further columns; there is room for {MOST_FURTHER}.")
     outcome = caption.outcome
     low, high = exact_limits(cohorts, caption.interval_prob)
     tables = _Tables(
@@ -99,28 +130,49 @@ def forest(pooled: pd.DataFrame, cohorts: pd.DataFrame, caption: Caption = NO_CA
         low=low,
         high=high,
         weights=weights_of(cohorts, outcome),
+        further=further,
+        limits=axis_limits(_drawn(pooled, cohorts, low, high), view),
+        view=view,
     )
     # Joined to the first note, whose line has room.
     first = " ".join((*caption.notes[:1], *summary_notes(pooled, outcome)))
     notes = (*filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
-    columns, key = _columns(outcome, caption.level), partial(_key, caption.level)
-    page = RowPage(f"{outcome.title}{TITLE}", replace(caption, notes=notes), columns, key)
-    pages = pages_of(forest_rows(pooled, cohorts, outcome.declared), page.room / ROW_MM)
+    columns, key = _columns(outcome, caption.level, further), partial(_key, caption.level, view)
+    page = RowPage(view.title or f"{outcome.title}{TITLE}", replace(caption, notes=notes), columns, key)
+    pages = pages_of(forest_rows(pooled, cohorts, outcome.declared, order), page.room / ROW_MM)
     return [_page(rows, tables, page, number=number, of=len(pages)) for number, rows in enumerate(pages, 1)]
 
 
-def _columns(outcome: Outcome, level: str) -> Columns:
+def _drawn(
+    pooled: pd.DataFrame, cohorts: pd.DataFrame, low: "NDArray[np.float64]", high: "NDArray[np.float64]"
+) -> Iterator[float]:
+    """Yield the ends of everything that is drawn."""
+    yield from (*low, *high)
+    for table in (over_own_patients(pooled), cohorts):
+        yield from (*table["low"], *table["high"])
+
+
+def _columns(outcome: Outcome, level: str, further: Further) -> Columns:
     """Return position, alignment and heading of each text column."""
     return (
         (MARGIN_MM, "left", ("", "Cohort")),
         (COUNTS_MM, "right", (outcome.events, f"/ {outcome.units}")),
         (WEIGHT_MM, "right", ("weight", "%")),
+        *(
+            (_further_mm(place), "left", ("", fitted(name, FURTHER_MM - 2.0, SMALL_PT, bold=True)))
+            for place, (name, _) in enumerate(further)
+        ),
         (OBSERVED_MM, "right", ("observed", f"% (exact {level} CI)")),
         (POSTERIOR_MM, "right", ("posterior median", f"% ({level} interval)")),
     )
 
 
-def _key(level: str) -> list[tuple["Artist", str]]:
+def _further_mm(place: int) -> float:
+    """Return the left edge of a further column."""
+    return PLOT_LEFT_MM + place * FURTHER_MM
+
+
+def _key(level: str, view: View) -> list[tuple["Artist", str]]:
     """Return the marks of the key with their meanings."""
     observed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": INK, "linewidth": 0.6}
     posterior = {"marker": "o", "markersize": 2.6, "markerfacecolor": BLUE, "markeredgecolor": BLUE, "linewidth": 1.2}
@@ -129,6 +181,8 @@ def _key(level: str) -> list[tuple["Artist", str]]:
         (key_line(color=BLUE, **posterior), f"given all cohorts (shrunken), {level} credible interval"),
         (Line2D([0, 0], [-1, 1], color=GREY, linewidth=0.5, linestyle=DASHES), "mean over all cohorts"),
         *marks.summary_key(level),
+        *([marks.reference_key(view.reference)] if view.reference is not None else []),
+        *([marks.beyond_key()] if view.xlim is not None else []),
     ]
 
 
@@ -136,11 +190,14 @@ def _page(rows: Sequence[Row], tables: _Tables, page: RowPage, *, number: int, o
     body = sum(row.rows for row in rows) * ROW_MM
     figure = page.figure(body, number=number, of=of)
     figure.add_artist(rule(figure, page.top - 0.3))
-    axes = page.axes(figure, (PLOT_LEFT_MM, PLOT_RIGHT_MM), body, body / ROW_MM)
-    percent_axis(axes)
+    axes = page.axes(figure, (_further_mm(len(tables.further)), PLOT_RIGHT_MM), body, body / ROW_MM)
+    first, last, step = tables.limits
+    percent_axis(axes, low=first, high=last, step=step)
+    marks.reference(axes, tables.view.reference)
     axes.set_xlabel(f"{page.caption.outcome.title}, %")
     overall = 100 * tables.pooled[ALL, ALL, Estimand.MEAN]["median"]
-    axes.axvline(overall, color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
+    if marks.within(axes, overall):
+        axes.axvline(overall, color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
     _draw_rows(axes, rows, tables)
     return figure
 
@@ -174,7 +231,10 @@ def _draw_cohorts(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tabl
     share = tables.weights.share[index]
     marks.intervals(axes, in_percent(low), in_percent(high), y - APART, gid="observed-interval", linewidths=0.6)
     area = LARGEST * np.maximum(share / tables.weights.share.max(), 0.12)
-    marks.points(axes, in_percent(table["observed"]), y - APART, gid="observed", s=area, **marks.OBSERVED)
+    observed, shrunken = in_percent(table["observed"]), in_percent(table["median"])
+    shown = marks.within(axes, observed)
+    marks.points(axes, observed[shown], y[shown] - APART, gid="observed", s=area[shown], **marks.OBSERVED)
+    marks.beyond(axes, in_percent(low), in_percent(high), y - APART)
     marks.intervals(
         axes,
         in_percent(table["low"]),
@@ -184,18 +244,24 @@ def _draw_cohorts(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tabl
         colors=BLUE,
         linewidths=0.9,
     )
-    marks.points(axes, in_percent(table["median"]), y + APART, gid="posterior", s=5.5, **marks.POSTERIOR)
+    shown = marks.within(axes, shrunken)
+    marks.points(axes, shrunken[shown], y[shown] + APART, gid="posterior", s=5.5, **marks.POSTERIOR)
+    marks.beyond(axes, in_percent(table["low"]), in_percent(table["high"]), y + APART)
+    for place, (_, values) in enumerate(tables.further):
+        for row, at in rows:
+            text = fitted(values[row.cohort], FURTHER_MM - 2.0, ROW_PT)
+            cell(axes, _further_mm(place), at, text, ha="left", fontsize=ROW_PT)
     # Among hundreds of cohorts each weight is a few tenths of a percent.
     digits = 1 if tables.weights.share.max() >= 0.01 else 2
     counts = zip(table["responders"].tolist(), table["n"].tolist(), table["observed"].tolist(), strict=True)
     posterior = zip(table["median"].tolist(), table["low"].tolist(), table["high"].tolist(), strict=True)
-    for (row, at), (responders, n, observed), numbers, left, right, weight in zip(
+    for (row, at), (responders, n, rate), numbers, left, right, weight in zip(
         rows, counts, posterior, low.tolist(), high.tolist(), share.tolist(), strict=True
     ):
         cell(axes, MARGIN_MM + 2.0, at, fitted(row.label, NAME_MM - 2.0, ROW_PT), ha="left", fontsize=ROW_PT)
         cell(axes, COUNTS_MM, at, f"{responders:,}/{n:,}", fontsize=ROW_PT)
         cell(axes, WEIGHT_MM, at, percent(weight, digits), fontsize=ROW_PT)
-        cell(axes, OBSERVED_MM, at, estimate(observed, left, right), fontsize=ROW_PT)
+        cell(axes, OBSERVED_MM, at, estimate(rate, left, right), fontsize=ROW_PT)
         cell(axes, POSTERIOR_MM, at, estimate(*numbers), fontsize=ROW_PT)
 
 
@@ -234,6 +300,9 @@ def _band(axes: "Axes", y: float, height: float) -> Rectangle:
 def _draw_summaries(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tables) -> None:
     of = marks.summary_rows(tables.pooled, [(row.group, row.level) for row, _ in rows])
     marks.summaries(axes, of, [at for _, at in rows])
+    following_rows = of[Estimand.NEXT_COHORT]
+    left, right = (in_percent([row[name] for row in following_rows]) for name in ("low", "high"))
+    marks.beyond(axes, left, right, [at for _, at in rows])
     for place, (row, at) in enumerate(rows):
         typical, mean, following = (of[estimand][place] for estimand in of)
         bold = {"weight": "bold"} if row.rank is not Rank.INNER else {}

@@ -1,6 +1,7 @@
 """Rows of a forest plot and their pages, without any drawing."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -74,15 +75,19 @@ class Row:
         return {Rank.OUTER: 0.6, Rank.INNER: 0.25, Rank.COHORT: 0.0, Rank.OVERALL: 0.6}[self.rank]
 
 
-def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame, declared: Declared = NOTHING) -> list[Row]:
+def forest_rows(
+    pooled: pd.DataFrame, cohorts: pd.DataFrame, declared: Declared = NOTHING, order: Sequence[int] | None = None
+) -> list[Row]:
     """Return the rows of a forest plot in order.
 
     Cohorts are grouped as in the table of pooled rates: line by TKI generation, else the levels of the first effect,
-    else not at all. Within a group the highest observed rate comes first. Summaries stand above their cohorts, except
+    else not at all. Within a group cohorts are in the `order` of their positions in the table, without one the highest
+    observed rate first. Summaries stand above their cohorts, except
     that of all cohorts, which comes last.
     """
-    observed = cohorts["observed"].to_numpy(dtype=np.float64)
-    order = sorted(range(len(cohorts)), key=lambda at: (-observed[at], str(cohorts["cohort_id"].iloc[at])))
+    if order is None:
+        observed = cohorts["observed"].to_numpy(dtype=np.float64)
+        order = sorted(range(len(cohorts)), key=lambda at: (-observed[at], str(cohorts["cohort_id"].iloc[at])))
     groups = list(dict.fromkeys(pooled["group"]))
     overall = Row(Rank.OVERALL, "All cohorts", ALL, ALL)
     if PAIR in groups:
@@ -92,6 +97,14 @@ def forest_rows(pooled: pd.DataFrame, cohorts: pd.DataFrame, declared: Declared 
     else:
         rows = _of(cohorts, order)
     return [*rows, overall]
+
+
+def order_by(values: Sequence[str]) -> list[int]:
+    """Return the order of cohorts by their values: as numbers if all are, the empty last, ties as in the table."""
+    places = sorted(range(len(values)), key=lambda at: values[at])
+    with suppress(ValueError):
+        places = sorted(range(len(values)), key=lambda at: float(values[at]) if values[at] else 0.0)
+    return sorted(places, key=lambda at: not values[at])
 
 
 def over_own_patients(pooled: pd.DataFrame) -> pd.DataFrame:

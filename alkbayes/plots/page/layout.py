@@ -242,10 +242,20 @@ def chunks[T](rows: Sequence[T], most: int) -> list[list[T]]:
     return [list(rows[start : start + size]) for start in range(0, max(len(rows), 1), max(size, 1))]
 
 
+def percent_limits(low: float, high: float) -> tuple[float, float, float]:
+    """Return limits and step of an axis in percent that holds `low` to `high`, with eight ticks at most."""
+    wide = max(high - low, 0.5)
+    step = next(step for step in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0) if wide / step <= 6 or step == 20.0)
+    # Rounded, because 58.2 / 0.1 is not quite 582.
+    first, last = math.floor(round(low / step, 6)), math.ceil(round(high / step, 6))
+    return max(0.0, first * step), min(100.0, max(last, first + 1) * step), step
+
+
 def percent_axis(axes: "Axes", *, low: float = 0, high: float = 100, step: float = 20) -> None:
     """Set up a horizontal axis in percent with faint grid lines."""
     axes.set_xlim(low, high)
-    axes.set_xticks([low + step * k for k in range(round((high - low) / step) + 1)])
+    first = math.ceil(round(low / step, 6))
+    axes.set_xticks([round(tick * step, 6) for tick in range(first, math.floor(round(high / step, 6)) + 1)])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.4, zorder=0)
     axes.set_axisbelow(True)

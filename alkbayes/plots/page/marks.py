@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 from numpy.typing import ArrayLike, NDArray
 
 from alkbayes.plots.page.layout import key_bar
-from alkbayes.plots.page.style import BAR, BLUE, INK, Look
+from alkbayes.plots.page.style import BAR, BLUE, GREY, INK, Look
 from alkbayes.text.json import records
 from alkbayes.vocabulary import Estimand
 
@@ -30,6 +31,9 @@ POSTERIOR: Look = {"marker": "o", "facecolor": BLUE, "edgecolor": BLUE, "linewid
 """Consistent marks in all figures: observed rates square and open, posterior rates round and filled, `typical` a filled
 diamond, `mean` an open one, and the next cohort's prediction interval a bar."""
 
+
+DOTS = (0, (1, 1.5))
+ARROW: Look = {"facecolor": GREY, "edgecolor": GREY, "s": 6.0, "linewidth": 0.0}
 
 SHOWN = (Estimand.TYPICAL, Estimand.MEAN, Estimand.NEXT_COHORT)
 
@@ -83,6 +87,37 @@ def bars(axes: "Axes", low: ArrayLike, high: ArrayLike, y: ArrayLike, *, half: f
     ]
     look: Look = {"zorder": 2} | PREDICTED | style
     axes.add_collection(PolyCollection(corners, gid=gid, **look), autolim=False)
+
+
+def beyond(axes: "Axes", low: ArrayLike, high: ArrayLike, y: ArrayLike) -> None:
+    """Draw an arrow at the edge of the axis for each interval that goes on beyond it, shapes (row,), in axis units."""
+    first, last = axes.get_xlim()
+    left, right, at = (np.asarray(column, dtype=np.float64) for column in (low, high, y))
+    for outside, edge, marker in ((left < first, first, "<"), (right > last, last, ">")):
+        points(axes, np.full(outside.sum(), edge), at[outside], gid="beyond", marker=marker, **ARROW)
+
+
+def within(axes: "Axes", x: ArrayLike) -> NDArray[np.bool_]:
+    """Return whether points are on the axis: others would lie on the text beside it."""
+    first, last = axes.get_xlim()
+    values = np.asarray(x, dtype=np.float64)
+    return (values >= first) & (values <= last)
+
+
+def beyond_key() -> tuple["Artist", str]:
+    """Return the key of :func:`beyond`."""
+    return Line2D([0], [0], color=GREY, marker=">", markersize=2.5, linestyle="none"), "goes on beyond the axis"
+
+
+def reference_key(rate: float) -> tuple["Artist", str]:
+    """Return the key of a line at a reference rate, in percent."""
+    return Line2D([0, 0], [-1, 1], color=INK, linewidth=0.7, linestyle=DOTS), f"reference, {rate:g} %"
+
+
+def reference(axes: "Axes", rate: float | None) -> None:
+    """Draw a line at a reference rate, in percent, if there is one on the axis."""
+    if rate is not None and within(axes, rate):
+        axes.axvline(rate, color=INK, linewidth=0.7, linestyle=DOTS, zorder=1, gid="reference")
 
 
 def by_group(pooled: "pd.DataFrame") -> Pooled:

@@ -57,7 +57,7 @@ def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
         for name, part in parts.items()
         if is_kept(tables.folder, name) or all(column in columns for column in ANALYSES.get(name, ()))
     }
-    return Section("beyond", "Beyond this outcome", kept_blocks(tables.folder, asked))
+    return Section("beyond", "Beyond this outcome", kept_blocks(tables, asked))
 
 
 def further_sources(tables: "RunTables") -> list[str]:

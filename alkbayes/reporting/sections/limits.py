@@ -69,7 +69,9 @@ def reproduce_section(tables: "RunTables") -> Section:
     settings = provenance["settings"]
     again = refit_command(document)
     version = provenance["versions"].get("alkbayes", "")
-    commands = f"cd {shlex.quote(folder.name)}\n{shlex.join(again)} --out ../{shlex.quote(folder.name)}-again"
+    # Resolved: "." has no name.
+    name = shlex.quote(folder.resolve().name)
+    commands = f"cd {name}\n{shlex.join(again)} --out ../{name}-again"
     model = (folder / MODEL_FILE).read_text(encoding="utf-8-sig")
     hashes = tuple((name, (Verbatim(digest),)) for name, digest in document["files"].items())
     blocks: tuple[Block, ...] = (

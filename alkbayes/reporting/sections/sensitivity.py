@@ -38,10 +38,10 @@ def sensitivity_section(tables: "RunTables") -> Section:
         "outliers-by-trial": lambda found: _titled("Without each trial", trial_parts(found["by_trial"])),
         "compare": lambda found: _titled("Other models of the same table", comparison_parts(found["comparison"])),
     }
-    return Section("sensitivity", "Sensitivity", kept_blocks(tables.folder, parts))
+    return Section("sensitivity", "Sensitivity", kept_blocks(tables, parts))
 
 
-def kept_blocks(folder: Path, parts: "Mapping[str, Callable[[Any], Iterable[Block]]]") -> "tuple[Block, ...]":
+def kept_blocks(tables: "RunTables", parts: "Mapping[str, Callable[[Any], Iterable[Block]]]") -> "tuple[Block, ...]":
     """Return each stored analysis, or why it cannot be shown, and then those not run.
 
     `parts` maps names of analyses to functions from their document to blocks.
@@ -50,14 +50,14 @@ def kept_blocks(folder: Path, parts: "Mapping[str, Callable[[Any], Iterable[Bloc
     missing = []
 
     def of(name: str) -> "Iterable[Block]":
-        if (found := kept_analysis(folder, name)) is None:
+        if (found := kept_analysis(tables.folder, name)) is None:
             missing.append(name)
             return ()
         return parts[name](found)
 
     for name in parts:
         blocks += attempted(partial(of, name))
-    return (*blocks, *(not_run(folder, missing) if missing else ()))
+    return (*blocks, *(not_run(tables.named or tables.folder, missing) if missing else ()))
 
 
 def _alternatives(found: "SensitivityRecord", tables: "RunTables") -> "list[Block]":

@@ -10,8 +10,10 @@ from matplotlib.text import Text
 
 from alkbayes.evidence.table import read_evidence
 from alkbayes.plots.figures.forest import forest
+from alkbayes.plots.page.forest_rows import order_by
 from alkbayes.plots.page.layout import ELLIPSIS
 from alkbayes.plots.page.style import DOUBLE_MM, TALLEST_MM, Caption
+from alkbayes.plots.view import View
 
 MM = 1 / 25.4
 
@@ -162,3 +164,45 @@ def test_a_table_is_not_changed(tables_of) -> None:
     forest(pooled, cohorts)
     pd.testing.assert_frame_equal(pooled, before[0])
     pd.testing.assert_frame_equal(cohorts, before[1])
+
+
+def test_rates_of_a_few_percent_have_the_whole_axis(tables_of) -> None:
+    pooled, cohorts = tables_of(12)
+    for table in (pooled, cohorts):
+        for name in ("mean", "median", "low", "high", "observed"):
+            if name in table:
+                table[name] = table[name] / 20
+    cohorts["responders"], cohorts["n"] = 2, 1000
+    (page,) = forest(pooled, cohorts)
+    assert page.axes[0].get_xlim() == (0, 4)
+
+
+def test_a_reader_chooses_axis_line_title_order_and_columns(run, see) -> None:
+    cohorts = run.results.cohorts
+    order = cohorts["n"].argsort(kind="stable").tolist()
+    agents = [f"agent {at}" for at in range(len(cohorts))]
+    view = View(title="Mine", xlim=(10, 60), reference=50)
+    pages = forest(run.results.pooled, cohorts, further=[("agent", agents)], order=order, view=view)
+    seen = [see(page) for page in pages]
+    for page in seen:
+        assert page.overlaps() == []
+        assert page.outside() == []
+        assert page.figure.axes[0].get_xlim() == (10, 60)
+        assert page.one("reference").get_xdata() == [50, 50]
+        assert any(word.startswith("Mine") for word in page.words)
+        for gid in ("observed", "posterior"):
+            x = page.points(gid)[:, 0]
+            assert ((x >= 10) & (x <= 60)).all(), "a point beyond the axis would lie on the numbers"
+    words = [word for page in seen for word in page.words]
+    assert sorted(set(words) & set(agents)) == sorted(agents)
+    naive = cohorts[(cohorts["line"] == "naive") & (cohorts["regimen_class"] == "second")].sort_values("n")
+    places = [words.index(name) for name in naive["cohort_id"]]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("values", "order"),
+    [(["10", "9", "", "1"], [3, 1, 0, 2]), (["b", "10", "9", "a"], [1, 2, 3, 0]), (["x", "x"], [0, 1])],
+)
+def test_cohorts_are_sorted_by_numbers_or_texts(values: list[str], order: list[int]) -> None:
+    assert order_by(values) == order

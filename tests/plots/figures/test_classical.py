@@ -1,0 +1,115 @@
+"""Forests of classical pooling: their numbers are those of the tables, and the axis holds them."""
+
+import numpy as np
+import pytest
+
+from alkbayes.classical import pool_table
+from alkbayes.classical.influence.tables import influence_table
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.plots.figures.classical import Line, classical_forest
+from alkbayes.plots.kinds import DEFAULT_METHOD, KINDS
+from alkbayes.plots.page.layout import percent_limits
+from alkbayes.plots.source import RunTables
+from alkbayes.plots.view import View
+from alkbayes.runs.run import read_run
+
+
+@pytest.fixture(scope="module")
+def tables(run) -> RunTables:
+    return RunTables(run.folder, read_run(run.folder))
+
+
+@pytest.mark.parametrize("by_trial", [False, True])
+def test_each_row_is_the_rate_without_it(tables: RunTables, see, by_trial: bool) -> None:
+    view = View(by_trial=by_trial, method="glmm-ml")
+    (page,) = KINDS["leave-one-out"].viewed(tables, view)
+    seen = see(page)
+    table = influence_table(tables.evidence, method=PoolingMethod("glmm-ml"), by_trial=by_trial)
+    expected = 100 * np.array([table.full.estimate, *table.rows["estimate"]])
+    assert seen.points("pooled")[:, 0] == pytest.approx(expected)
+    limits = np.array([segment[:, 0] for segment in seen.one("pooled-interval").get_segments()])
+    assert limits[1:] == pytest.approx(100 * table.rows[["low", "high"]].to_numpy())
+    assert f"Pooled objective response rate without each {'trial' if by_trial else 'cohort'}" in seen.words
+    assert {"ASCEND-7" if by_trial else "ALESIA, alectinib", "62/156" if by_trial else "114/125"} <= set(seen.words)
+    low, high = page.axes[0].get_xlim()
+    assert 0 < low <= limits.min() < limits.max() <= high < 100, "the axis follows the data"
+
+
+def test_subgroups_have_their_cohorts_and_pooled_rates(tables: RunTables, see) -> None:
+    pages = [see(page) for page in KINDS["classical"].viewed(tables, View(by="generation"))]
+    rows = pool_table(tables.evidence, by=("generation",), methods=(PoolingMethod(DEFAULT_METHOD),))
+    found = [x for page in pages for x in page.points("pooled")[:, 0]]
+    finite = rows["estimate"].notna()
+    assert found == pytest.approx(100 * np.array([*rows["estimate"][1:], rows["estimate"][0]])[np.roll(finite, -1)])
+    frame = tables.evidence.frame
+    observed = [x for page in pages for x in page.points("observed")[:, 0]]
+    stated = frame["generation"] != ""
+    assert sorted(observed) == pytest.approx(sorted((100 * frame["responders"] / frame["n"])[stated]))
+    words = [word for page in pages for word in page.words]
+    assert {"agent generation: 1", "agent generation: 4"} <= set(words)
+    for record in rows.to_dict("records"):
+        assert f"{record['responders']:,}/{record['patients']:,}" in words
+
+
+def test_cohorts_without_a_level_are_in_no_group_but_drawn(run, see) -> None:
+    tables = RunTables(run.folder, read_run(run.folder))
+    tables.evidence.frame.loc[tables.evidence.frame["region"] == "usa", "region"] = ""
+    pages = [see(page) for page in KINDS["classical"].viewed(tables, View(by="region"))]
+    assert "region not known" in [word for page in pages for word in page.words]
+    assert sum(len(page.points("observed")) for page in pages) == 66
+
+
+def test_cohorts_are_added_by_year(tables: RunTables, see) -> None:
+    (page,) = KINDS["cumulative"].draw(tables)
+    seen = see(page)
+    assert "3,436/5,707" in seen.words
+    added = [word.partition(": ")[0] for word in seen.words if word.endswith(("cohorts", ", crizotinib"))]
+    assert added == [*sorted(added[:-1]), "not known"]
+    assert seen.points("pooled").shape[0] == len(added)
+
+
+LINES = [
+    Line("group", heading=True),
+    *(Line(f"cohort {at}", "1/20", numbers=(0.05, 0.01, 0.2), pooled=False) for at in range(120)),
+    Line("Pooled", "120/2,400", "120", (0.05, 0.04, 0.06), (0.02, 0.12), last=True),
+]
+
+
+def test_a_low_rate_has_the_whole_axis_and_a_page_says_which_group_goes_on(see) -> None:
+    pages = classical_forest(LINES, "Title", names="Cohort", pooled=0.05)
+    assert len(pages) == 2
+    assert [page.axes[0].get_xlim() for page in pages] == [(0, 20)] * 2
+    for page in pages:
+        assert see(page).overlaps() == []
+        assert see(page).outside() == []
+    assert "group (continued)" in see(pages[1]).words
+    assert "group (continued)" not in see(pages[0]).words
+    cohorts = [word for page in pages for word in see(page).words if word.startswith("cohort ")]
+    assert len(cohorts) == 120
+
+
+def test_what_lies_beyond_the_axis_ends_in_an_arrow(see) -> None:
+    lines = [Line("a", numbers=(0.3, 0.1, 0.55)), Line("b", numbers=(0.7, 0.6, 0.8)), Line("none")]
+    view = View(title="Mine", xlim=(20, 50), reference=25)
+    (page,) = classical_forest(lines, "Title", names="Cohort", view=view)
+    seen = see(page)
+    assert seen.points("pooled").tolist() == [[30.0, 0.5]], "a point beyond the axis is not drawn over the numbers"
+    beyond = [arrow.get_offsets().tolist() for arrow in seen.by_gid("beyond") if len(arrow.get_offsets())]
+    assert beyond == [[[20.0, 0.5]], [[50.0, 0.5], [50.0, 1.5]]]
+    assert seen.one("reference").get_xdata() == [25, 25]
+    assert {"Mine", "reference, 25 %", "goes on beyond the axis", "70.0 (60.0–80.0)", "no result"} <= set(seen.words)
+    assert "Title" not in seen.words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "limits"),
+    [
+        (54.6, 65.7, (54, 66, 2)),
+        (0.4, 4.9, (0, 5, 1)),
+        (0, 100, (0, 100, 20)),
+        (98.7, 100, (98.5, 100, 0.5)),
+        (5, 5, (5, 5.1, 0.1)),
+    ],
+)
+def test_the_axis_holds_the_data_between_round_numbers(low: float, high: float, limits: tuple[float, ...]) -> None:
+    assert percent_limits(low, high) == pytest.approx(limits)
