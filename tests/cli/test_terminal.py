@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from alkbayes.calibration import workers as study_workers
 from alkbayes.calibration.folder import StudyFolder
 from alkbayes.calibration.replications import replicate_study
 from alkbayes.cli import COMMANDS, app
+from alkbayes.explore import server as explore_server
 from alkbayes.sensitivity_analysis import refit as sensitivity
 from alkbayes.sensitivity_analysis.refit import run_grid
 
@@ -102,6 +104,12 @@ def replicated_here(study: Any, folder: StudyFolder, *, replications: int, **_: 
     return [replicate_study(study, number) for number in range(replications)]
 
 
+def opened_and_ended(_explorer: Any, *, listening: socket.socket, opened: Callable[[], None], **_: Any) -> None:
+    """Serve no page."""
+    opened()
+    listening.close()
+
+
 @pytest.fixture
 def terminal(
     place: Path, fewer_draws: Callable[[], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
@@ -110,6 +118,7 @@ def terminal(
     monkeypatch.chdir(place)
     monkeypatch.setattr(study_workers, "run_study", replicated_here)
     monkeypatch.setattr(sensitivity, "run_grid", partial(run_grid, names=("differences normal 0.5",), workers=1))
+    monkeypatch.setattr(explore_server, "serve", opened_and_ended)
 
     def invoke(*arguments: str, **environment: str) -> Result:
         # Rich takes what is no terminal for one.

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,11 @@ from alkbayes.explore.base import (
 from alkbayes.explore.command import command_of
 from alkbayes.explore.jobs import KeepJob, Kept
 from alkbayes.explore.setting import Exclusion, Setting, parsed
-from alkbayes.runs.run import read_run
+from alkbayes.library.bayesian import open_run
+from alkbayes.reporting.blocks import Paragraph, Report
+from alkbayes.reporting.renderers.html import html_of
+from alkbayes.reporting.renderers.markdown import markdown_of
+from alkbayes.runs.run import read_fit, read_run
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -159,3 +164,32 @@ def test_a_run_is_a_base(base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert whole_table(of_run, of_run.spec).cohorts == 8
     again = fit_by_command(of_run, of_run.setting, tmp_path / "again")
     assert (again / "pooled.csv").read_bytes() == (folder / "pooled.csv").read_bytes()
+
+
+def test_an_exploratory_run_is_called_that_wherever_it_is_read(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    analyst = Analyst(base)
+    marked = analyst.answer(KeepJob(asked(base, "seed=4&draws=300"), 7, ("seed 4", "300 draws per chain")))
+    plain = analyst.answer(KeepJob(base.setting, None, ()))
+    said = "EXPLORATORY: one of 7 settings tried on this table; against the base: seed 4; 300 draws per chain"
+    exploration = read_fit(marked.folder).provenance.exploration
+    assert (exploration.settings_tried, exploration.changes) == (7, ("seed 4", "300 draws per chain"))
+    assert read_fit(plain.folder).provenance.exploration is None
+    assert said in open_run(marked.folder).subject
+    for options in ((), ("--plain",)):
+        summaries = [
+            CliRunner(env={"COLUMNS": "300"}).invoke(app, ["summary", str(folder), *options]).stdout
+            for folder in (marked.folder, plain.folder)
+        ]
+        assert said in summaries[0]
+        assert "EXPLORATORY" not in summaries[1]
+    report = replace(report_of_nothing(), remark=said)
+    assert f'<p class="warning">{said}.</p>' in html_of(report)
+    assert f"**{said}.**" in markdown_of(report, "figures").replace("\\", "")
+    assert "EXPLORATORY" not in html_of(report_of_nothing())
+
+
+def report_of_nothing() -> Report:
+    return Report("title", "", "", "", (), Paragraph(()), (), "")

@@ -26,7 +26,7 @@ REQUIRED = "ALKBAYES_REQUIRE_BROWSER"
 """Set where a missing browser is a failure and not a reason to skip."""
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PATIENCE = int(os.environ.get("PAT", "120000"))
+PATIENCE = 120_000
 """Milliseconds that a busy machine is given."""
 MAIN = "from alkbayes.cli import main; main()"
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "'; alert(3); '", "\u202egnp.exe")
