@@ -49,7 +49,7 @@ def cohort_rows(evidence: Evidence) -> ReaderTable:
 def beside_sentences(beside: Beside, found: Sequence[str]) -> tuple[str, ...]:
     """Return what stands beside a table of cohorts, and who is counted twice across these tables."""
     tables = (
-        (beside.cuts, "other count of its cohorts", "other counts of its cohorts"),
+        (beside.cuts, "other count", "other counts"),
         (beside.left_out, "cohort left out", "cohorts left out"),
         (beside.randomised, "randomised arm", "randomised arms"),
         (

@@ -63,7 +63,7 @@ def test_every_step_of_the_cohorts_has_its_number(run: SimpleNamespace) -> None:
     section = evidence_section(part, {}, NO_CAPTION, left_out=("53 cohorts are left out.",))
     (flow,) = [block for block in section.blocks if isinstance(block, Flow)]
     first, second, *_ = flow.steps
-    assert first == ("With the outcome: 63 cohorts of 42 trials, 5,645 patients", ())
+    assert first == ("With the outcome: 66 cohorts of 44 trials, 5,707 patients", ())
     assert second[0].startswith("In the analysis: 10 cohorts of ")
     assert second[1] == ("53 cohorts are left out.",)
 

@@ -276,7 +276,7 @@ def test_another_level() -> None:
         (REVIEW, {"level": "100"}, "The level is in percent"),
         (REVIEW, {"level": "nan"}, "The level must be a percentage"),
         (REVIEW, {"cohorts": 1}, "between 2 and the number of patients, 6,382; got 1"),
-        (REVIEW, {"cohorts": 6683}, "got 6,383"),
+        (REVIEW, {"cohorts": 6383}, "got 6,383"),
         (REVIEW, {"split": ["71.8"]}, "A split has two parts; got 1: 71.8."),
         (REVIEW, {"split": ["71.8", "48.4", "60"]}, "got 3"),
         (REVIEW, {"split": ["71.8", "58.6"]}, "hold the estimate 58.5 between them; got 71.8 and 58.6"),

@@ -236,7 +236,7 @@ def test_a_terminal_is_not_read_from(here: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(options.sys, "stdin", Terminal())
     with pytest.raises(options.UsageError, match="reads the table from standard input, and nothing is piped in"):
-        options._table_source(Path("-"), None, None, ALL_COHORTS)
+        options.table_source(Path("-"), None, None, ALL_COHORTS)
 
 
 STRANGE = "study,Treatment line,Responders (n),n\na,naive,3,10\nb,mixed,5,12\nc,naive,2,9\n"
