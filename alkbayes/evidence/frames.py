@@ -80,9 +80,12 @@ def as_csv(table: Table) -> bytes:
 
 
 def _text(value: Any) -> str:
-    """Return a cell as text: whole numbers without decimals, missing values as an empty string."""
+    """Return a cell as text: whole numbers without decimals, missing values as an empty string, line ends as in a file.
+
+    Before Python 3.13, `csv` did not quote a carriage return, which then ends the row.
+    """
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return ""
     if isinstance(value, float | np.floating) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    return str(value).strip().replace("\r\n", "\n").replace("\r", "\n")

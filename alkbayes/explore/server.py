@@ -84,7 +84,7 @@ class Guard:
             return
         request = Request(scope)
         refusal = self._refusal(request)
-        if scope["path"] != ALIVE:
+        if refusal is None and scope["path"] != ALIVE:
             self._used()
 
         async def with_headers(message: Message) -> None:

@@ -665,7 +665,8 @@ COHORTS = st.lists(
 def table(rows: list[tuple[str, int, int, str]]) -> bytes:
     """Return a table of cohorts with the given ids, responders, further patients and notes."""
     lines = io.StringIO(newline="")
-    writer = csv.writer(lines)
+    # All quoted: before Python 3.13 a carriage return alone was not, and then ends the row.
+    writer = csv.writer(lines, quoting=csv.QUOTE_ALL)
     writer.writerow(["cohort_id", "responders", "n", "line", "note"])
     writer.writerows(
         [name, k, k + rest + (k + rest == 0), "naive" if k % 2 else "mixed", note] for name, k, rest, note in rows
@@ -690,7 +691,7 @@ def test_a_table_that_was_read_and_written_is_read_as_the_same(give: Give, rows:
     assert first.frame["cohort_id"].tolist() == [row[0] for row in rows]
     assert first.frame["responders"].tolist() == [row[1] for row in rows]
     assert first.frame["note"].tolist() == ["" if is_missing(row[3].strip()) else row[3].strip() for row in rows]
-    second = read_evidence(give(first.frame.to_csv(index=False).encode()))
+    second = read_evidence(give(first.frame.to_csv(index=False, quoting=csv.QUOTE_ALL).encode()))
     pd.testing.assert_frame_equal(first.frame, second.frame)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import alkbayes
@@ -89,3 +90,11 @@ def test_docstring_has_an_example(name: str) -> None:
     assert text
     if name not in {"open_run", "save_run"}:
         assert ">>> import alkbayes as ab" in text or "alkbayes as ab" in text
+
+
+@pytest.mark.parametrize("ends", ["\r", "\r\n", "\n"])
+def test_a_line_end_within_a_cell_ends_no_row(ends: str) -> None:
+    frame = pd.DataFrame({"cohort_id": ["a", "b"], "note": [f"one{ends}two", ""], "responders": [3, 4], "n": [9, 8]})
+    evidence = alkbayes.read_evidence(frame)
+    assert evidence.frame["note"].tolist() == ["one\ntwo", ""]
+    assert evidence.frame["cohort_id"].tolist() == ["a", "b"]
