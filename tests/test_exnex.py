@@ -275,7 +275,7 @@ def test_only_quadrature_fits_it(
         fit_both(fit.spec, vemurafenib, keep=Engine.NUTS)
     with pytest.raises(ValueError, match="not for chains"):
         build_model(fit.design)
-    monkeypatch.setattr(fits, "integrate", lambda *_: Fallback("after 3 proposals Pareto k is 0.9"))
+    monkeypatch.setattr(fits, "integrate", lambda *_, **__: Fallback("after 3 proposals Pareto k is 0.9"))
     with pytest.raises(SamplingError, match=r"after 3 proposals Pareto k is 0\.9\. NUTS cannot replace it"):
         fit_model(fit.spec, vemurafenib, engine=Engine.QUADRATURE)
 

@@ -180,7 +180,7 @@ def test_a_fallback_is_no_cross_check(
 ) -> None:
     from alkbayes.inference.importance.engine import Fallback
 
-    monkeypatch.setattr("alkbayes.inference.fit.integrate", lambda *_: Fallback("no weights"))
+    monkeypatch.setattr("alkbayes.inference.fit.integrate", lambda *_, **__: Fallback("no weights"))
     result = alkbayes("fit", "--data", own_table, "--out", tmp_path / "run", "--cross-check", *SMALL, "--json")
     assert result.exit_code == 6
     assert "the cross-check failed: quadrature fell back to NUTS: no weights." in result.stderr

@@ -255,7 +255,7 @@ def percent_axis(axes: "Axes", *, low: float = 0, high: float = 100, step: float
     """Set up a horizontal axis in percent with faint grid lines."""
     axes.set_xlim(low, high)
     first = math.ceil(round(low / step, 6))
-    axes.set_xticks([round(tick * step, 6) for tick in range(first, math.floor(round(high / step, 6)) + 1)])
+    axes.set_xticks([tick * step for tick in range(first, math.floor(round(high / step, 6)) + 1)])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.4, zorder=0)
     axes.set_axisbelow(True)
