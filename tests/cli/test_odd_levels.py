@@ -62,8 +62,8 @@ sd_prior = { dist = "half_normal", sd = 0.5 }
 why = "usual"
 """
 PAIRS = [("n/a-like/2", "a vs b"), ("x:y", "a vs b"), ("x:y", "n/a-like/2")]
-NOT_OF_THIS_RUN = {"sequence": "sequence", "bubble": "no numeric effect"}
-"""Figures of models that this one is not, and what the refusal says."""
+NOT_OF_THIS_RUN = {"sequence": "sequence", "bubble": "no numeric effect", "cumulative": "No cohort has a year"}
+"""Figures that this model or table has nothing for, and what the refusal says."""
 
 
 @pytest.fixture(scope="module")

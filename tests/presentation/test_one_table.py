@@ -86,8 +86,8 @@ def of_terminal(printed: str) -> Tables:
                 cells.append(parts)
             else:
                 cells[-1] = [f"{old.strip()}\n{new.strip()}".strip() for old, new in zip(cells[-1], parts, strict=True)]
-        headings = tuple("\n".join(filter(None, (head[low:high].strip() for head in heads))) for low, high in spans)
-        found[lines[start]] = (normal(headings), *(normal(row) for row in cells[1:]))
+        headings = ["\n".join(filter(None, (head[low:high].strip() for head in heads))) for low, high in spans]
+        found[lines[start]] = all_normal(headings, cells[1:])
     return found
 
 
@@ -107,6 +107,17 @@ def columns_of(lines: list[str]) -> list[tuple[int, int]]:
     blank = "".join(" " if all(line[at : at + 1].strip() == "" for line in lines) else "x" for at in range(width))
     starts = [0, *(found.end() for found in re.finditer(f"(?<=x) {{{GAP},}}(?=x)", blank))]
     return list(zip(starts, [*starts[1:], width], strict=True))
+
+
+def all_normal(headings: list[str], rows: list[list[str]]) -> tuple[Cells, ...]:
+    """Return headings and rows as Markdown has them: a heading's second line names what the cells have in brackets."""
+    whole = [
+        heading
+        if any("\n" in row[place].strip() for row in rows if len(row) > 1)
+        else heading.strip().replace("-\n", "-").replace("\n", " ")
+        for place, heading in enumerate(headings)
+    ]
+    return (normal(whole), *map(normal, rows))
 
 
 def normal(cells: list[str] | Cells) -> Cells:
@@ -145,7 +156,7 @@ class TablesOfHtml(HTMLParser):
         if tag in {"td", "th", "caption"}:
             self.inside = ""
         elif tag == "table":
-            self.found[self.title] = tuple(map(normal, self.rows))
+            self.found[self.title] = all_normal(*self.rows[:1], self.rows[1:])
 
 
 def of_html(page: str) -> Tables:
