@@ -177,9 +177,8 @@ class Approximation:
         precision = gram * factors[:, :, None] * factors[:, None, :] + np.diag(self._prior_precision)
         right = cross * factors + self._prior_precision * self._prior_mean
         factor = np.linalg.cholesky(precision)
-        half = np.linalg.solve(factor, right[:, :, None])[:, :, 0]
-        mean = np.linalg.solve(factor.transpose(0, 2, 1), half[:, :, None])[:, :, 0]
-        log_evidence = ((half**2).sum(axis=1) - square - log_determinant) / 2
+        mean = np.linalg.solve(precision, right[:, :, None])[:, :, 0]
+        log_evidence = ((right * mean).sum(axis=1) - square - log_determinant) / 2
         log_evidence -= np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
         return Conditional(mean, factor, log_evidence + self.target.log_scale_prior(psi))
 
