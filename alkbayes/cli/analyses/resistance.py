@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import keep, prob_for
-from alkbayes.cli.shared.options import AnalysisLevel, Csv, Json
+from alkbayes.cli.shared.options import AnalysisLevel, BesideRun, Csv, Json
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, print_note, reader_console
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
@@ -35,22 +34,10 @@ Plot = Annotated[
 ]
 
 
-ForRun = Annotated[
-    Path | None,
-    typer.Option(
-        "--for",
-        metavar="RUN",
-        help="Keep the results in the folder of this run for its report.",
-        show_default=False,
-        autocompletion=completing.runs,
-    ),
-]
-
-
 def command(
     data: Data = None,
     plot: Plot = None,
-    for_run: ForRun = None,
+    for_run: BesideRun = None,
     level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,

@@ -165,6 +165,17 @@ ForRun = Annotated[
         autocompletion=completing.runs,
     ),
 ]
+BesideRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--for",
+        metavar="RUN",
+        help="Keep the results in the folder of this run for its report.",
+        show_default=False,
+        autocompletion=completing.runs,
+    ),
+]
+"""The same for an analysis with a table of its own."""
 Plots = Annotated[
     Path | None,
     typer.Option(
