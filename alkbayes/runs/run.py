@@ -1,7 +1,6 @@
 """Run folders: written to a temporary folder and renamed as a whole, checked when read."""
 
 import errno
-import io
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -129,13 +128,11 @@ def write_run(folder: Path, fit: "Fit", results: "Results", *, model_file: bytes
             (place / fit.evidence.file).write_bytes(fit.evidence.content)
             for name in ("pooled", "contrasts", "cohorts", "heterogeneity", "classical"):
                 getattr(results, name).to_csv(place / f"{name}.csv", index=False)
-            # In memory first: after a disk-full error HDF5 closes the file again at exit, and crashes the process.
-            posterior = io.BytesIO()
             tree = fit.tree.copy()
             tree["estimands"] = xr.DataTree(results.estimands)
             tree.attrs |= {"interval_prob": fit.interval_prob, "interval_kind": "eti", "interval_note": INTERVAL_NOTE}
-            tree.to_netcdf(posterior, engine="h5netcdf")
-            (place / POSTERIOR_FILE).write_bytes(posterior.getbuffer())
+            # In memory first: after a disk-full error HDF5 closes the file again at exit, and crashes the process.
+            (place / POSTERIOR_FILE).write_bytes(tree.to_netcdf(engine="netcdf4"))
             files = {path.name: file_hash(path) for path in sorted(place.iterdir())}
             written = datetime.now().astimezone().isoformat(timespec="seconds")
             document = sealed(
@@ -324,7 +321,7 @@ def read_fit(folder: Path, document: "RunDocument | None" = None, *, prob: float
             f"{folder}: this version of alkbayes cannot read what the run was made of: {error} Fit again: "
             f"{document['command']}"
         ) from error
-    with xr.open_datatree(folder / POSTERIOR_FILE, engine="h5netcdf") as stored:
+    with xr.open_datatree(folder / POSTERIOR_FILE, engine="netcdf4") as stored:
         tree = stored.load()
     design = build_design(spec, evidence)
     if missing := [item.name for item in parameters(design) if item.name not in tree["posterior"]]:

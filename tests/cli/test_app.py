@@ -43,7 +43,7 @@ PANELS = {
     "Output": {"plot", "report", "explore", "export"},
 }
 COMMANDS = sorted(set().union(*PANELS.values()))
-HEAVY = {"arviz", "arviz_stats", "h5netcdf", "matplotlib", "numba", "numpy", "nutpie", "pandas"}
+HEAVY = {"arviz", "arviz_stats", "matplotlib", "netCDF4", "numba", "numpy", "nutpie", "pandas"}
 HEAVY |= {"pydantic", "pymc", "pytensor", "scipy", "xarray"}
 MAIN = "from alkbayes.cli import main; main()"
 

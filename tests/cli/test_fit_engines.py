@@ -57,8 +57,8 @@ def test_the_document_has_the_same_contract_and_says_how_it_was_made(integrated:
 def test_the_tree_has_the_same_groups_variables_and_coordinates(integrated: Any, json_run: Any) -> None:
     _, folder = integrated
     with (
-        xr.open_datatree(folder / "posterior.nc", engine="h5netcdf") as ours,
-        xr.open_datatree(json_run.folder / "posterior.nc", engine="h5netcdf") as other,
+        xr.open_datatree(folder / "posterior.nc", engine="netcdf4") as ours,
+        xr.open_datatree(json_run.folder / "posterior.nc", engine="netcdf4") as other,
     ):
         assert set(ours.children) == set(other.children)
         for group in set(ours.children) - {"sample_stats"}:

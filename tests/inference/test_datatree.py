@@ -86,8 +86,8 @@ def test_prior_predictive_belongs_to_the_prior(case_of: Any) -> None:
 @pytest.mark.parametrize("name", ["interaction", "beta-binomial-alone"])
 def test_a_tree_goes_through_a_file(name: str, case_of: Any, tmp_path: Path) -> None:
     tree = tree_of(case_of(name))
-    tree.to_netcdf(tmp_path / "posterior.nc", engine="h5netcdf")
-    with xr.open_datatree(tmp_path / "posterior.nc", engine="h5netcdf") as read:
+    tree.to_netcdf(tmp_path / "posterior.nc", engine="netcdf4")
+    with xr.open_datatree(tmp_path / "posterior.nc", engine="netcdf4") as read:
         for group in GROUPS:
             for variable, values in tree[group].data_vars.items():
                 np.testing.assert_array_equal(read[group][variable].to_numpy(), values.to_numpy())
