@@ -43,6 +43,11 @@ ALL = "all"
 TOTAL = "total"
 """Heterogeneity of all levels together, and the term that merges two a table cannot separate."""
 
+NO_VARIANCE = (
+    "The model has no variance between cohorts: the prediction interval leaves out differences between cohorts."
+)
+"""Note on a model without heterogeneity, whose prediction intervals are credible intervals."""
+
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Names that can be part of a variable's name as they are."""
 NOT_PLAIN = re.compile(r"[^A-Za-z0-9_]+")

@@ -13,8 +13,8 @@ import xarray as xr
 from scipy.special import expit
 from typer.testing import CliRunner
 
-from alkbayes.classical import PoolingMethod
 from alkbayes.classical.moderators.subgroups import subgroups
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.classical.pooling.tables import pool_table
 from alkbayes.cli import app
 from alkbayes.errors import EvidenceError, SpecError

@@ -12,7 +12,9 @@ from typing import Any, TypedDict
 import numpy as np
 import pandas as pd
 
-from alkbayes.classical import IntervalMethod, PoolingMethod, pool, proportion_interval
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import pooled_table, posterior_of
 from alkbayes.evidence.adverse_events import (

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from alkbayes.calibration.replications import quantity_name
-from alkbayes.classical import proportion_interval
 from alkbayes.classical.pooling.methods import PoolingMethod
-from alkbayes.classical.proportions import IntervalMethod
+from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 from alkbayes.vocabulary import INTERVAL_PROB, Estimand
 
 POSTERIOR = "posterior"

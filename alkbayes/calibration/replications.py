@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from alkbayes.calibration.scenarios import SCENARIOS, FixedTruth, evidence_of
 from alkbayes.calibration.simulation import simulate
-from alkbayes.classical import PoolingMethod, pool
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
 from alkbayes.errors import SamplingError, UsageError
 from alkbayes.estimates.rates import pooled_draws, posterior_from
 from alkbayes.evidence.table import Evidence

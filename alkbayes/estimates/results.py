@@ -9,7 +9,7 @@ import pandas as pd
 
 from alkbayes.alk.levels import STRATA
 from alkbayes.alk.review import RECONSTRUCTION, WITHIN_TRIALS
-from alkbayes.classical import PoolingMethod
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.classical.pooling.tables import frame_of, pool_groups
 from alkbayes.estimates.monte_carlo import error_columns_of
 from alkbayes.estimates.rates import (

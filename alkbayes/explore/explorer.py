@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from alkbayes.alk.review import OF_DRUGS
-from alkbayes.classical import PoolingMethod
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.classical.pooling.tables import frame_of, pool_groups
 from alkbayes.errors import AlkbayesError
 from alkbayes.evidence.naming import COHORT

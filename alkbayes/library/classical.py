@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from alkbayes import classical
 from alkbayes.classical.moderators.clustering import methods_note
 from alkbayes.classical.moderators.design import NO_REFERENCES
 from alkbayes.classical.moderators.predictions import NO_VALUES
+from alkbayes.classical.moderators.regression import MetaRegression
+from alkbayes.classical.moderators.regression import regress as meta_regression
 from alkbayes.classical.moderators.subgroup_tables import SubgroupTable, subgroup_table
 from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod, method_named
 from alkbayes.classical.pooling.tables import PooledGroup, frame_of, pool_groups
@@ -154,7 +155,7 @@ class Regression(Displayed):
         The record that the rest of the package takes: tests, residual heterogeneity and notes.
     """
 
-    analysis: classical.MetaRegression
+    analysis: MetaRegression
 
     @cached_property
     def coefficients(self) -> "pd.DataFrame":
@@ -345,7 +346,7 @@ def regress(
     """
     evidence = table_of(data, Names(cohort, trial, responders, n), outcome_of(outcome))
     return Regression(
-        classical.regress(
+        meta_regression(
             evidence,
             several(moderators),
             method=method_named(method),

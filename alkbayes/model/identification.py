@@ -8,14 +8,10 @@ from numpy.typing import NDArray
 from alkbayes.errors import SpecError
 from alkbayes.spec.faults import fault
 from alkbayes.text.names import listed, near_miss, quoted, several
-from alkbayes.vocabulary import TOTAL
+from alkbayes.vocabulary import NO_VARIANCE, TOTAL
 
 type Index = NDArray[np.intp]
 
-NO_VARIANCE = (
-    "The model has no variance between cohorts: the prediction interval leaves out differences between cohorts."
-)
-"""Note on a model without heterogeneity, whose prediction intervals are credible intervals."""
 ONE_TRIAL = (
     "All cohorts are of one trial, and the model has no term for trials: its intervals leave out differences between "
     "trials."

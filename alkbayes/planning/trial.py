@@ -18,7 +18,6 @@ from scipy.special import bdtrc
 from alkbayes.errors import UsageError
 from alkbayes.estimates.monte_carlo import error_columns_of, mean_error_of
 from alkbayes.inference.fit import Fit
-from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.model.summary import summarise
 from alkbayes.planning.beta_mixture import VAGUE, BetaMixture
 from alkbayes.planning.cohort import PlannedCohort
@@ -35,7 +34,7 @@ from alkbayes.planning.responders import (
 )
 from alkbayes.planning.single_arm import SingleArmDesign
 from alkbayes.text.json import records
-from alkbayes.vocabulary import INTERVAL_PROB
+from alkbayes.vocabulary import INTERVAL_PROB, NO_VARIANCE
 
 type Array = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ DEFAULT_METHOD = "reml-logit-hk-adhoc"
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from alkbayes.classical import PoolingMethod
+    from alkbayes.classical.pooling.methods import PoolingMethod
     from alkbayes.plots.page.style import Caption
     from alkbayes.plots.source import RunTables
 
@@ -120,8 +120,8 @@ def _heterogeneity(run: "RunTables") -> list["Figure"]:
 
 
 def _comparison(run: "RunTables") -> list["Figure"]:
-    from alkbayes.classical import pool_table
     from alkbayes.classical.pooling.methods import ALL_METHODS
+    from alkbayes.classical.pooling.tables import pool_table
     from alkbayes.plots.figures.comparison import comparison
 
     classical = pool_table(run.evidence, by=(), methods=ALL_METHODS, prob=run.caption.interval_prob)
@@ -129,7 +129,8 @@ def _comparison(run: "RunTables") -> list["Figure"]:
 
 
 def _funnel(run: "RunTables") -> list["Figure"]:
-    from alkbayes.classical import PoolingMethod, pool
+    from alkbayes.classical.pooling.methods import PoolingMethod
+    from alkbayes.classical.pooling.pool import pool
     from alkbayes.plots.figures.diagnostic import funnel
 
     frame = run.evidence.frame
@@ -140,8 +141,8 @@ def _funnel(run: "RunTables") -> list["Figure"]:
 
 
 def _baujat(run: "RunTables") -> list["Figure"]:
-    from alkbayes.classical import PoolingMethod
     from alkbayes.classical.influence.tables import influence_table
+    from alkbayes.classical.pooling.methods import PoolingMethod
     from alkbayes.plots.figures.diagnostic import baujat
 
     table = influence_table(run.evidence, method=PoolingMethod(CLASSICAL))
@@ -288,7 +289,7 @@ def _cumulative(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
 
 
 def _classical(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
-    from alkbayes.classical import pool_table
+    from alkbayes.classical.pooling.tables import pool_table
     from alkbayes.evidence.table import cohort_labels
     from alkbayes.plots.figures.classical import Line, classical_forest
     from alkbayes.plots.page.forest_rows import column_named, exact_limits, group_name, group_title

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.presentation.fit import (
     OVER_ITS_OWN,
     PARTLY_PREDICTED,
@@ -37,7 +36,7 @@ from alkbayes.text.wording import (
     ratio,
     size_text,
 )
-from alkbayes.vocabulary import ALL
+from alkbayes.vocabulary import ALL, NO_VARIANCE
 
 MOST_LEVELS = 5
 """Maximum levels of the first effect listed one by one; of more, only the lowest and highest."""

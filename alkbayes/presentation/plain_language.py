@@ -8,7 +8,6 @@ from alkbayes.alk.review import REBUILT
 from alkbayes.alk.words import COHORTS_OF, SINGULAR_AND_PLURAL
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.evidence.table import BUNDLED
-from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.presentation.fit import (
     ALL_PREDICTED,
     Document,
@@ -36,7 +35,7 @@ from alkbayes.text.wording import (
     percent_interval,
     rate,
 )
-from alkbayes.vocabulary import ALL, SETTLED, joined_key
+from alkbayes.vocabulary import ALL, NO_VARIANCE, SETTLED, joined_key
 
 MOST_NAMED = 4
 """Differences of one effect described one by one; more are counted."""

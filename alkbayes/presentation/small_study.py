@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from alkbayes.classical import SmallStudyEffect
+from alkbayes.classical.moderators.small_study import SmallStudyEffect
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence
 from alkbayes.text.wording import beside_error, counted, figure, p_value
 

@@ -22,7 +22,8 @@ from alkbayes.calibration.replications import (
     quantities_of,
     replicate_study,
 )
-from alkbayes.classical import PoolingMethod, pool
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
 from alkbayes.errors import SamplingError, UsageError
 from alkbayes.inference.settings import Engine, SamplerSettings
 from alkbayes.model.design import build_design

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from alkbayes.classical import PooledProportion, PoolingMethod, fit_glmm, pool
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.pooling.result import PooledProportion
 from alkbayes.evidence.table import Evidence
 
 CLOSED_FORM = 1e-10

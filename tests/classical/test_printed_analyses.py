@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from alkbayes.classical import PoolingMethod, Scale, fit_glmm, pool
 from alkbayes.classical.inverse_variance.regression import fit_regression
 from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator
-from alkbayes.classical.scales import effects
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.scales import Scale, effects
 
 # Pritz (1997), 14 case series, as in Zhou, Brizendine & Pritz (1999).
 PRITZ = "16/17 10/12 4/8 43/58 10/10 25/42 13/14 12/12 22/41 4/5 5/6 18/23 58/68 6/10"

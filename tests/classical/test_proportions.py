@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binomtest
 
-from alkbayes.classical import IntervalMethod, proportion_interval
+from alkbayes.classical.proportions import IntervalMethod, proportion_interval
 
 SCIPY = {
     IntervalMethod.WILSON: "wilson",

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alkbayes.classical import fit_glmm
 from alkbayes.classical.inverse_variance import regression as ours
 from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator, tau2_q_profile
-from alkbayes.classical.maximum_likelihood.glmm import likelihood_ratio
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm, likelihood_ratio
 from alkbayes.classical.scales import Scale, back_transform, effects
 from alkbayes.evidence.table import Evidence
 

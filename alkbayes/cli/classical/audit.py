@@ -73,7 +73,7 @@ def _comparison(audit: "Audit") -> dict[str, Any] | None:
     if audit.cohorts is None or audit.width is None or audit.headline.beyond:
         return None
     with working("comparing with the bundled evidence"):
-        from alkbayes.classical import fit_glmm
+        from alkbayes.classical.maximum_likelihood.glmm import fit_glmm
         from alkbayes.classical.published.audit import random_effects_interval
         from alkbayes.evidence.table import read_evidence
 

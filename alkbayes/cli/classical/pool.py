@@ -63,9 +63,9 @@ def command(
         raise UsageError("--all and --method exclude each other. Give --all for every method, or name those you want.")
     prob = interval_prob(level)
     with working("pooling"):
-        from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS
         from alkbayes.classical.moderators.clustering import methods_note
         from alkbayes.classical.pooling.disagreements import disagreements
+        from alkbayes.classical.pooling.methods import ALL_METHODS, DEFAULT_METHODS
         from alkbayes.classical.pooling.tables import frame_of, pool_groups
         from alkbayes.evidence.table import trial_labels
 

@@ -36,8 +36,9 @@ from alkbayes.text.wording import figure, p_equals, percent, variance
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from alkbayes.classical import MetaRegression, PoolingMethod
     from alkbayes.classical.inverse_variance.regression import Omnibus
+    from alkbayes.classical.moderators.regression import MetaRegression
+    from alkbayes.classical.pooling.methods import PoolingMethod
     from alkbayes.evidence.table import Evidence
     from alkbayes.presentation.tables import ReaderTable
 
@@ -107,7 +108,7 @@ def command(
         figure_format(plot, None)
         check_free([plot], "plot")
     with working("fitting"):
-        from alkbayes.classical import regress
+        from alkbayes.classical.moderators.regression import regress
 
         evidence = evidence_counted(data, outcome)
         found = regress(

@@ -18,7 +18,7 @@ def command(data: TableSource | None = None, outcome: OutcomeOf = None, json_: J
     """
     check_format(json_=json_, csv=csv)
     with working("testing"):
-        from alkbayes.classical import small_study_effects
+        from alkbayes.classical.moderators.small_study import small_study_effects
 
         evidence = evidence_counted(data, outcome)
         effects = small_study_effects(evidence.frame["responders"], evidence.frame["n"])

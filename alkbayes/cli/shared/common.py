@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from alkbayes.classical import PoolingMethod
+    from alkbayes.classical.pooling.methods import PoolingMethod
     from alkbayes.evidence.outcomes import Outcome
     from alkbayes.evidence.sources import TableSource
     from alkbayes.evidence.table import Evidence

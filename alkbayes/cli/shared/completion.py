@@ -38,6 +38,6 @@ def kinds(incomplete: str) -> Iterator[tuple[str, str]]:
 
 def methods(incomplete: str) -> list[str]:
     """Return the names of pooling methods that begin with `incomplete`."""
-    from alkbayes.classical import PoolingMethod
+    from alkbayes.classical.pooling.methods import PoolingMethod
 
     return [str(method) for method in PoolingMethod if method.startswith(incomplete)]

@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from alkbayes.classical import ALL_METHODS, pool_table, small_study_effects
+from alkbayes.classical.moderators.small_study import small_study_effects
 from alkbayes.classical.pooling.disagreements import disagreements
+from alkbayes.classical.pooling.methods import ALL_METHODS
+from alkbayes.classical.pooling.tables import pool_table
 from alkbayes.criticism.predictive import LEAST_COHORTS, posterior_checks
 from alkbayes.plots.figures.calibration import calibration
 from alkbayes.plots.figures.predictive import predictive

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import FigureError
-from alkbayes.model.identification import NO_VARIANCE
 from alkbayes.model.prior_implications import heterogeneity_priors
 from alkbayes.plots.kinds import KINDS
 from alkbayes.presentation.exceedance import exceedance_tables
@@ -32,7 +31,7 @@ from alkbayes.reporting.sections.forest import forest_of
 from alkbayes.text.names import is_pair
 from alkbayes.text.names import shown as shown_name
 from alkbayes.text.wording import capitalised, joined
-from alkbayes.vocabulary import Standard
+from alkbayes.vocabulary import NO_VARIANCE, Standard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alkbayes.classical import PoolingMethod, pool
 from alkbayes.classical.influence.leave_one_out import LeftOut, glmm_leave_one_out, leave_one_out
 from alkbayes.classical.inverse_variance.cluster_robust import cluster_robust
 from alkbayes.classical.inverse_variance.regression import Test as Interval
@@ -16,6 +15,8 @@ from alkbayes.classical.inverse_variance.tau2 import Tau2Estimator
 from alkbayes.classical.maximum_likelihood.beta_binomial import BetaBinomialFit, fit_beta_binomial
 from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm
 from alkbayes.classical.maximum_likelihood.multilevel import fit_multilevel
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.scales import Scale, effects
 from alkbayes.evidence.table import Evidence
 

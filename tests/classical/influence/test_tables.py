@@ -10,9 +10,10 @@ import pytest
 from scipy.special import expit
 from scipy.stats import chi2
 
-from alkbayes.classical import PoolingMethod, fit_glmm, pool
 from alkbayes.classical.influence.tables import DIAGNOSTICS, INFLUENCE_COLUMNS, influence_table
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod
+from alkbayes.classical.pooling.pool import pool
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import Evidence, trial_labels
 

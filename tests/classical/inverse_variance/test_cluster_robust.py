@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import f
 
-from alkbayes.classical import Scale, effects
 from alkbayes.classical.inverse_variance.cluster_robust import LARGEST_CLUSTER, Correction, RobustFit, cluster_robust
+from alkbayes.classical.scales import Scale, effects
 
 CLOSED_FORM = 1e-10
 

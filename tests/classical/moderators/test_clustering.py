@@ -10,12 +10,14 @@ from scipy.optimize import minimize
 from scipy.special import betaln, expit, logit, logsumexp
 from scipy.stats import chi2, multivariate_normal
 
-from alkbayes.classical import PoolingMethod, effects, pool, regress
 from alkbayes.classical.influence.tables import influence_table
 from alkbayes.classical.moderators.clustering import CLUSTERED, clustering_note, fit_clustered, methods_note
+from alkbayes.classical.moderators.regression import regress
 from alkbayes.classical.moderators.subgroup_tables import subgroup_table
 from alkbayes.classical.moderators.subgroups import subgroups
-from alkbayes.classical.scales import Scale
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.scales import Scale, effects
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import Evidence, read_evidence, trial_labels
 

@@ -10,10 +10,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 from scipy.stats import f, norm, t
 
-from alkbayes.classical import PoolingMethod
 from alkbayes.classical.moderators.curves import moderator_curves
 from alkbayes.classical.moderators.design import moderators_of
 from alkbayes.classical.moderators.regression import MetaRegression, regress
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.errors import EvidenceError, FigureError, UsageError
 from alkbayes.evidence.table import Evidence, read_evidence
 

@@ -10,9 +10,10 @@ import pytest
 from scipy.special import expit
 from scipy.stats import chi2, norm, t
 
-from alkbayes.classical import PoolingMethod, fit_glmm
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm
 from alkbayes.classical.moderators import regression as ours
 from alkbayes.classical.moderators.regression import regress
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.classical.scales import Scale
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import Evidence, read_evidence

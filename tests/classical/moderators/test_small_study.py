@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alkbayes.classical import SmallStudyTest, small_study_effects
 from alkbayes.classical.moderators.small_study import (
     ALL_CORRECTED_NOTE,
     CAUTION,
@@ -16,6 +15,8 @@ from alkbayes.classical.moderators.small_study import (
     NO_SCATTER_NOTE,
     NOT_CONVERGED_NOTE,
     ONE_SIZE_NOTE,
+    SmallStudyTest,
+    small_study_effects,
 )
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.table import Evidence

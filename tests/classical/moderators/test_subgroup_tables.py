@@ -11,14 +11,14 @@ import pytest
 from scipy.special import expit, logit
 from scipy.stats import norm, t
 
-from alkbayes.classical import PoolingMethod, fit_glmm, pool, regress
-from alkbayes.classical.maximum_likelihood.glmm import GlmmFit
+from alkbayes.classical.maximum_likelihood.glmm import GlmmFit, fit_glmm
+from alkbayes.classical.moderators.regression import regress
 from alkbayes.classical.moderators.subgroup_tables import LEVEL_COLUMNS, TEST_COLUMNS, subgroup_table
 from alkbayes.classical.moderators.subgroups import subgroups
 from alkbayes.classical.notes import standard_error_note
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE
+from alkbayes.classical.pooling.methods import INVERSE_VARIANCE, PoolingMethod
 from alkbayes.classical.pooling.models import binomial_instead
-from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE
+from alkbayes.classical.pooling.pool import NO_SPREAD_HTS_NOTE, pool
 from alkbayes.classical.pooling.result import CUT_NOTE, NO_SPREAD_NOTE
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import Evidence

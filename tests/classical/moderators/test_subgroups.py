@@ -9,9 +9,11 @@ import pytest
 from scipy.special import expit, logit
 from scipy.stats import binom, chi2, f, fisher_exact, t
 
-from alkbayes.classical import PoolingMethod, fit_glmm, pool
+from alkbayes.classical.maximum_likelihood.glmm import fit_glmm
 from alkbayes.classical.moderators.regression import regress
 from alkbayes.classical.moderators.subgroups import subgroups
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import Evidence
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from alkbayes.classical import ALL_METHODS, PoolingMethod, pool_table
 from alkbayes.classical.pooling.disagreements import (
     DISAGREEMENT_COLUMNS,
     EXPLANATIONS,
@@ -16,7 +15,8 @@ from alkbayes.classical.pooling.disagreements import (
     Property,
     disagreements,
 )
-from alkbayes.classical.pooling.methods import INVERSE_VARIANCE
+from alkbayes.classical.pooling.methods import ALL_METHODS, INVERSE_VARIANCE, PoolingMethod
+from alkbayes.classical.pooling.tables import pool_table
 from alkbayes.evidence.table import read_evidence
 from alkbayes.vocabulary import GROUP_COLUMNS, group_row
 

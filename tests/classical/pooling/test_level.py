@@ -6,7 +6,8 @@ import pytest
 from scipy.special import logit
 from scipy.stats import binomtest, norm, t
 
-from alkbayes.classical import PoolingMethod, pool
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.pooling.result import PooledProportion
 
 RESPONDERS, N = [30, 18, 44, 20, 33, 25], [50, 45, 55, 41, 60, 48]

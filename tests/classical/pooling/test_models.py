@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from alkbayes.classical import PooledProportion, PoolingMethod, pool
-from alkbayes.classical.pooling.methods import CLUSTER_ROBUST
+from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, PoolingMethod
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.pooling.result import PooledProportion
 from alkbayes.evidence.table import Evidence, read_evidence, trial_labels
 
 REFERENCE = Path(__file__).parents[2] / "reference"

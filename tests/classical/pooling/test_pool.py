@@ -9,13 +9,22 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import norm, t
 
-from alkbayes.classical import ALL_METHODS, DEFAULT_METHODS, PooledProportion, PoolingMethod, Scale, pool
 from alkbayes.classical.inverse_variance import regression
 from alkbayes.classical.inverse_variance.tau2 import Tau2, tau2_q_profile
 from alkbayes.classical.maximum_likelihood.profile import profile_intervals
 from alkbayes.classical.notes import NO_TAU2
-from alkbayes.classical.pooling.methods import CLUSTER_ROBUST, CRUDE_INTERVALS, INVERSE_VARIANCE, scale_of
-from alkbayes.classical.scales import discouraged, effects
+from alkbayes.classical.pooling.methods import (
+    ALL_METHODS,
+    CLUSTER_ROBUST,
+    CRUDE_INTERVALS,
+    DEFAULT_METHODS,
+    INVERSE_VARIANCE,
+    PoolingMethod,
+    scale_of,
+)
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.pooling.result import PooledProportion
+from alkbayes.classical.scales import Scale, discouraged, effects
 from alkbayes.errors import EvidenceError
 
 METHODS = [*CRUDE_INTERVALS, *INVERSE_VARIANCE, PoolingMethod.GLMM_ML]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alkbayes.classical import DEFAULT_METHODS, PoolingMethod, pool, pool_table
-from alkbayes.classical.pooling.tables import POOL_COLUMNS
+from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod
+from alkbayes.classical.pooling.pool import pool
+from alkbayes.classical.pooling.tables import POOL_COLUMNS, pool_table
 from alkbayes.errors import EvidenceError, UsageError
 from alkbayes.evidence.table import Evidence, read_evidence
 

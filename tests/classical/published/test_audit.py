@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import binomtest, norm
 
-from alkbayes.classical import IntervalMethod, audit_headline, proportion_interval
-from alkbayes.classical.published.audit import NOT_REPRODUCED, REPRODUCED, Audit, random_effects_interval
+from alkbayes.classical.proportions import IntervalMethod, proportion_interval
+from alkbayes.classical.published.audit import (
+    NOT_REPRODUCED,
+    REPRODUCED,
+    Audit,
+    audit_headline,
+    random_effects_interval,
+)
 from alkbayes.errors import UsageError
 
 REVIEW = ("58.5", "57.3", "59.7")

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from alkbayes.classical import PoolingMethod, pool_table
+from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.tables import pool_table
 from alkbayes.evidence.table import read_evidence
 from alkbayes.runs import run as runs
 

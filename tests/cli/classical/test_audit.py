@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from alkbayes.classical import IntervalMethod
+from alkbayes.classical.proportions import IntervalMethod
 from alkbayes.classical.published.audit import LEAVES_OUT
 from alkbayes.cli import Group
 from alkbayes.cli.classical.audit import command

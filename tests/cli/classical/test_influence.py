@@ -90,7 +90,7 @@ def test_an_influential_cohort_is_marked(alkbayes: Command, odd_one: Path, metho
 
 
 def test_every_method_runs(alkbayes: Command, odd_one: Path) -> None:
-    from alkbayes.classical import PoolingMethod
+    from alkbayes.classical.pooling.methods import PoolingMethod
 
     for method in PoolingMethod:
         for by_trial in ([], ["--by-trial"]):

@@ -13,8 +13,8 @@ import typer
 from typer.testing import CliRunner
 
 from alkbayes.alk.review import RECONSTRUCTION
-from alkbayes.classical import DEFAULT_METHODS, PoolingMethod
 from alkbayes.classical.pooling.disagreements import DISAGREEMENT_COLUMNS
+from alkbayes.classical.pooling.methods import DEFAULT_METHODS, PoolingMethod
 from alkbayes.classical.pooling.tables import POOL_COLUMNS
 from alkbayes.cli import Group
 from alkbayes.cli.classical.pool import command

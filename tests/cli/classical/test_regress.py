@@ -12,7 +12,8 @@ import pytest
 from scipy.stats import chi2_contingency, fisher_exact, norm
 from typer.testing import CliRunner, Result
 
-from alkbayes.classical import PoolingMethod, regress
+from alkbayes.classical.moderators.regression import regress
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.cli import app
 from alkbayes.evidence.table import read_evidence
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from alkbayes.classical import small_study_effects
+from alkbayes.classical.moderators.small_study import small_study_effects
 from alkbayes.cli import app
 from alkbayes.evidence.table import read_evidence
 

@@ -12,9 +12,9 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 from typer.testing import CliRunner, Result
 
-from alkbayes.classical import PoolingMethod
 from alkbayes.classical.moderators.subgroup_tables import LEVEL_COLUMNS
 from alkbayes.classical.moderators.subgroups import subgroups
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.cli import app
 from alkbayes.evidence.table import read_evidence
 

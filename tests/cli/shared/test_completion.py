@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alkbayes.classical import PoolingMethod
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.cli import COMMANDS
 from alkbayes.cli.shared.completion import RUN_FILE, kinds, methods, models, runs
 from alkbayes.plots.kinds import KINDS

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from alkbayes.classical import pool_table
 from alkbayes.classical.influence.tables import influence_table
 from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.classical.pooling.tables import pool_table
 from alkbayes.plots.figures.classical import Line, classical_forest
 from alkbayes.plots.kinds import DEFAULT_METHOD, KINDS
 from alkbayes.plots.page.layout import percent_limits

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alkbayes.classical import pool_table
 from alkbayes.classical.pooling.methods import ALL_METHODS
+from alkbayes.classical.pooling.tables import pool_table
 from alkbayes.evidence.table import read_evidence
 from alkbayes.plots.figures.comparison import FAMILIES, comparison, family_of
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from alkbayes.classical import PoolingMethod
 from alkbayes.classical.influence.tables import influence_table
+from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.evidence.table import read_evidence
 from alkbayes.plots.figures.diagnostic import LABELLED, baujat, funnel
 
