@@ -303,7 +303,8 @@ class Target:
         z_group = np.empty((len(psi), 0 if design.group is None else len(design.group.units)))
         z_cohort = np.empty((len(psi), len(design.cohorts)))
         exchangeable = np.empty((len(psi), 0 if design.exnex is None else len(design.exnex.units)))
-        for rows in self.pieces(len(psi)):
+
+        def draw(rows: slice, rng: np.random.Generator) -> None:
             eta = self.logits(psi[rows], b[rows])
             for stratum in self.strata:
                 found, kind = self._drawn(stratum, psi[rows], b[rows], eta, rng)
@@ -312,6 +313,14 @@ class Target:
                 if stratum.group is not None:
                     z_group[rows, np.unique(stratum.group)] = found.group
                 z_cohort[rows, stratum.cohorts] = found.cohort
+
+        # Much to draw goes to several threads, each piece with a generator of its own.
+        pieces = list(self.pieces(len(psi)))
+        if len(pieces) < PARTS:
+            for rows in pieces:
+                draw(rows, rng)
+        else:
+            in_threads(lambda task: draw(*task), list(zip(pieces, rng.spawn(len(pieces)), strict=True)))
         drawn: Draws = {}
         if design.group is not None:
             drawn[f"z_{design.group.slug}"] = z_group
