@@ -190,6 +190,7 @@ def count_network(table: RandomisedTable, *, reference: str | None = None) -> Ne
         trials.append(CountTrial(name, tuple(place[str(t)] for t in counts.index), *columns))
     network = Network(treatments, tuple(trials), tuple(notes))
     _check_connected(network, table, "counts")
+    _check_varied(network.trials, table)
     return network
 
 
@@ -260,6 +261,19 @@ def _check_connected(network: Network[CountTrial] | Network[RatioTrial], table: 
     if not parts:
         raise EvidenceError(
             f"{table.name}: no trial compares two levels of {table.by} with {what}. Name treatments by another column."
+        )
+
+
+def _check_varied(trials: Sequence[CountTrial], table: RandomisedTable) -> None:
+    """Refuse counts of which no odds ratio can be estimated: no trial has events as well as non-events."""
+    if all(trial.responders.sum() in (0, trial.patients) for trial in trials):
+        events, patients = (
+            int(sum(sums)) for sums in zip(*((t.responders.sum(), t.patients) for t in trials), strict=True)
+        )
+        raise EvidenceError(
+            f"{table.name}: no trial has both responders and non-responders (found {events:,} responders of "
+            f"{patients:,} patients), and without them no odds ratio can be estimated. Is responders the column that "
+            "was meant?"
         )
 
 

@@ -52,6 +52,13 @@ def test_pairs_that_can_be_split_are_multinmas(published: Callable[..., Network[
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("responders", "found"), [(0, "0 responders of 41"), (None, "41 responders of 41")])
+def test_counts_without_events_or_non_events_are_refused(give: Give, responders: int | None, found: str) -> None:
+    rows = "".join(f"A,{arm},{n if responders is None else responders},{n}\n" for arm, n in (("a", 20), ("b", 21)))
+    with pytest.raises(EvidenceError, match=f"no trial has both responders and non-responders .found {found} patients"):
+        count_network(give(f"trial,treatment,responders,n\n{rows}"))
+
+
 def test_parts_that_no_trial_connects_are_named(give: Give) -> None:
     table = give("trial,treatment,responders,n\nA,a,3,20\nA,b,5,20\nB,c,3,20\nB,d,5,20\n")
     with pytest.raises(EvidenceError) as caught:
