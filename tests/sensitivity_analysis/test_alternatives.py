@@ -104,7 +104,7 @@ def test_a_table_is_asked_about_its_own_columns_and_about_responses_where_these_
     def asked(evidence: Evidence) -> set[str]:
         return {alternative.name for alternative in ALTERNATIVES if alternative.concerns(spec_of(), evidence)}
 
-    of_others = {alternative.name for alternative in ALTERNATIVES if alternative.of_exnex or alternative.of_cuts}
+    of_others = {each.name for each in ALTERNATIVES if each.of_exnex or each.of_cuts or each.of_judgements}
     always = {alternative.name for alternative in ALTERNATIVES if alternative.column is None} - of_others
     assert {"tau half-normal 1", "intercept normal 3", "beta-binomial"} <= always
     assert asked(read_evidence()) == {*BY_NAME} - of_others
