@@ -103,19 +103,25 @@ class Appraisal:
             "cohorts": len(self.cohorts),
             "patients": sum(self.patients),
             "domains": [
-                {"name": domain.name, "label": domain.label, "judgements": [*self._counted(domain)]}
+                {"name": domain.name, "label": domain.label, "shares": [*self._counted(domain)]}
                 for domain in self.domains
             ],
-            "judged": self.rows(),
+            "judged": [
+                {COHORT: cohort, "n": n, "judgements": self._labels(row)}
+                for cohort, n, row in zip(self.cohorts, self.patients, self.cells, strict=True)
+            ],
         }
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each cohort: `cohort_id`, `n`, and by domain the judgement's label, None if empty."""
-        names = [domain.name for domain in self.domains]
         return [
-            {COHORT: cohort, "n": n} | {name: judged and judged.label for name, judged in zip(names, row, strict=True)}
+            {COHORT: cohort, "n": n, **self._labels(row)}
             for cohort, n, row in zip(self.cohorts, self.patients, self.cells, strict=True)
         ]
+
+    def _labels(self, row: Sequence[Judgement | None]) -> dict[str, str | None]:
+        """Return the judgements of a cohort by domain."""
+        return {domain.name: judged and judged.label for domain, judged in zip(self.domains, row, strict=True)}
 
     def _counted(self, domain: Domain) -> Iterator[dict[str, Any]]:
         for share in self.shares(domain):

@@ -1,7 +1,6 @@
 """Judgements of the risk of bias, and what columns say of the reports, for readers."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from alkbayes.appraisal.judgements import Appraisal
 from alkbayes.appraisal.tools import OVERALL
@@ -74,21 +73,6 @@ def judgement_rows(appraisal: Appraisal, labels: Mapping[str, str]) -> ReaderTab
     }
     notes = (f"{'; '.join(meanings)}.", f"{'; '.join((*choices, f'· {appraisal.tool.missing}'))}.")
     return ReaderTable("Judgements of every cohort", ("", *names), rows, notes=notes)
-
-
-def overall_sentence(record: Mapping[str, Any]) -> str:
-    """Return how the overall judgements of an appraisal's record are spread, in a clause; empty if there are none."""
-    domain = next((each for each in record["domains"] if each["name"] == OVERALL), None)
-    if domain is None:
-        return ""
-    missing = record["tool"]["missing"]
-    parts = [
-        f"{share['judgement'] or missing}: {counted(share['cohorts'], 'cohort')} "
-        f"({percent(share['share_of_cohorts'], 0)} %; {percent(share['share_of_patients'], 0)} % of patients)"
-        for share in domain["judgements"]
-        if share["cohorts"]
-    ]
-    return "; ".join(parts)
 
 
 def _of_own_rule(appraisal: Appraisal) -> bool:

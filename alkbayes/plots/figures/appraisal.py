@@ -15,6 +15,7 @@ from alkbayes.plots.page.lights import domain_name, domain_note, draw_lights, in
 from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BAND, DOUBLE_MM, INK, NO_CAPTION, SMALL_PT, TEXT_PT, Caption, Look, styled
 from alkbayes.presentation.appraisal import PEOPLES, REPORTED
+from alkbayes.text.names import plain
 from alkbayes.text.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def traffic_lights(appraisal: Appraisal, labels: Sequence[str], caption: Caption
                 axes.add_patch(_band(axes, x - width / 2, width, len(places)))
         for row, place in enumerate(places):
             cell(axes, MARGIN_MM, row + 0.5, fitted(labels[place], NAME_MM - 2.0), ha="left")
-            draw_lights(axes, at, row + 0.5, appraisal.cells[place], size=LIGHT_MM, symbol=SYMBOL_PT)
+        rows = [(row + 0.5, appraisal.cells[place]) for row, place in enumerate(places)]
+        draw_lights(axes, at, rows, size=LIGHT_MM, symbol=SYMBOL_PT)
         figures.append(figure)
     return figures
 
@@ -154,7 +156,7 @@ def _draw_shares(axes: "Axes", y: float, shares: Sequence[Share], whose: str) ->
             continue
         judged = share.judgement
         look: Look = {"color": "white", "hatch": "////"} if judged is None else {"color": judged.colour}
-        gid = f"share-{'none' if judged is None else judged.label}"
+        gid = f"share-{'none' if judged is None else plain(judged.label)}"
         axes.barh(y, width, left=left, height=0.62, edgecolor=INK, linewidth=0.4, gid=gid, **look)
         symbol = "" if judged is None else judged.symbol
         text = f"{symbol}  {percent(width, 0)} %".strip() if width >= LEAST_NUMBER else symbol

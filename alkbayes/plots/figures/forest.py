@@ -81,7 +81,7 @@ FURTHER_MM = 17.0
 MOST_FURTHER = 2
 JUDGED_MM = 2.8
 """Width of a domain of judgements, taken from the axis too."""
-LEAST_AXIS_MM = 22.0
+LEAST_AXIS_MM = 18.0
 DASHES = (0, (3, 2))
 APART = 0.21
 """Offset of the observed rate above a row's middle, and of the posterior rate below it."""
@@ -288,8 +288,8 @@ def _draw_cohorts(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tabl
             cell(axes, _further_mm(place), at, text, ha="left", fontsize=ROW_PT)
     if tables.judged is not None:
         places = _judged_mm(tables.further, tables.judged)
-        for row, at in rows:
-            draw_lights(axes, places, at, tables.judged.cells[row.cohort], size=1.75, symbol=3.8)
+        judgements = [(at, tables.judged.cells[row.cohort]) for row, at in rows]
+        draw_lights(axes, places, judgements, size=1.75, symbol=3.8)
     # Among hundreds of cohorts each weight is a few tenths of a percent.
     digits = 1 if tables.weights.share.max() >= 0.01 else 2
     counts = zip(table["responders"].tolist(), table["n"].tolist(), table["observed"].tolist(), strict=True)

@@ -10,14 +10,15 @@ from alkbayes.appraisal.judgements import Appraisal
 from alkbayes.appraisal.tools import OVERALL, Domain, Judgement
 from alkbayes.plots.page.layout import PT_MM, beside
 from alkbayes.plots.page.style import GREY, INK, Look
+from alkbayes.text.names import plain
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 MARKERS = {"circle": "o", "square": "s", "diamond": "D", "octagon": "8", "hexagon": "h", "triangle": "^"}
-SMALLER = {"D": 0.82, "s": 0.9}
-"""Size of markers whose corners reach farther than a circle of the same size."""
+SMALLER = {"diamond": 0.82, "square": 0.9}
+"""Relative size of marks whose corners reach farther than a circle of the same size."""
 NO_JUDGEMENT = "·"
 """Mark of an empty cell."""
 LEAST_LIGHT = 0.35
@@ -36,39 +37,67 @@ def domain_note(appraisal: Appraisal, overall: str = "Overall") -> str:
 
 
 def draw_lights(
-    axes: "Axes", at: Sequence[float], y: float, row: Sequence[Judgement | None], *, size: float, symbol: float
+    axes: "Axes",
+    at: Sequence[float],
+    rows: Sequence[tuple[float, Sequence[Judgement | None]]],
+    *,
+    size: float,
+    symbol: float,
 ) -> None:
-    """Draw the judgements of a cohort, `at` mm from the left edge of the page and centred at data `y`.
+    """Draw the judgements of cohorts.
 
-    `size` is the diameter of a mark in mm, `symbol` the type size in points.
+    Parameters
+    ----------
+    axes
+        Of the page.
+    at
+        Middle of each domain's column, in mm from the left edge of the page.
+    rows
+        Of each cohort its place in data units, and its judgement of each domain.
+    size, symbol
+        Diameter of a mark in mm, and type size of its symbol in points.
     """
-    for x, judged in zip(at, row, strict=True):
-        look: Look = {
-            "ha": "center",
-            "va": "center_baseline",
-            "transform": beside(axes),
-            "fontsize": symbol,
-            "zorder": 4,
-        }
-        if judged is None:
-            axes.text(x, y, NO_JUDGEMENT, color=GREY, clip_on=False, **look)
-            continue
-        marker = MARKERS[judged.shape]
+    transform = beside(axes)
+    marks: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    for y, row in rows:
+        for x, judged in zip(at, row, strict=True):
+            text, ink, weight = NO_JUDGEMENT, GREY, "normal"
+            if judged is not None:
+                text, ink, weight = judged.symbol, ink_on(judged.colour), "bold"
+                marks.setdefault((judged.label, judged.shape, judged.colour), []).append((x, y))
+            axes.text(
+                x,
+                y,
+                text,
+                color=ink,
+                weight=weight,
+                ha="center",
+                va="center_baseline",
+                fontsize=symbol,
+                transform=transform,
+                clip_on=False,
+                zorder=4,
+            )
+    for (label, shape, colour), places in marks.items():
         axes.plot(
-            [x],
-            [y],
-            transform=beside(axes),
+            *zip(*places, strict=True),
+            transform=transform,
             clip_on=False,
             linestyle="none",
-            marker=marker,
-            markersize=size / PT_MM * SMALLER.get(marker, 1.0),
-            markerfacecolor=judged.colour,
-            markeredgecolor=INK,
-            markeredgewidth=0.35,
+            markersize=size / PT_MM * SMALLER.get(shape, 1.0),
+            gid=f"judgement-{plain(label)}",
             zorder=3,
-            gid=f"judgement-{judged.label}",
+            **_look(shape, colour),
         )
-        axes.text(x, y, judged.symbol, color=ink_on(judged.colour), weight="bold", clip_on=False, **look)
+
+
+def _look(shape: str, colour: str) -> Look:
+    return {
+        "marker": MARKERS[shape],
+        "markerfacecolor": colour,
+        "markeredgecolor": INK,
+        "markeredgewidth": 0.35,
+    }
 
 
 def ink_on(colour: str) -> str:
@@ -84,16 +113,7 @@ def lights_key(appraisal: Appraisal, blank: "Artist | None" = None) -> "list[tup
     """
     entries: list[tuple[Artist, str]] = [
         (
-            Line2D(
-                [0],
-                [0],
-                linestyle="none",
-                marker=MARKERS[choice.shape],
-                markersize=5.5,
-                markerfacecolor=choice.colour,
-                markeredgecolor=INK,
-                markeredgewidth=0.35,
-            ),
+            Line2D([0], [0], linestyle="none", markersize=5.5, **_look(choice.shape, choice.colour)),
             f"{choice.symbol} {choice.label}",
         )
         for choice in _used(appraisal)
