@@ -253,11 +253,13 @@ def _small_studies(evidence: Evidence) -> Iterator[Fact]:
 
 def _posterior(name: str, row: Mapping[str, Any], kind: Kind) -> Fact:
     """Return a posterior median with its interval."""
-    errors = {f"mcse_{key}": row.get(f"mcse_{key}") for key in ("median", "low", "high")}
-    return Fact(name, kind, row["median"], row["low"], row["high"], errors=errors)
+    return Fact(name, kind, row["median"], row["low"], row["high"], errors=_errors(row))
 
 
 def _interval(name: str, row: Mapping[str, Any]) -> Fact:
     """Return the limits of a posterior interval."""
-    errors = {f"mcse_{key}": row.get(f"mcse_{key}") for key in ("low", "high")}
-    return Fact(name, "rate", low=row["low"], high=row["high"], errors=errors)
+    return Fact(name, "rate", low=row["low"], high=row["high"], errors=_errors(row))
+
+
+def _errors(row: Mapping[str, Any]) -> dict[str, float | None]:
+    return {name: row.get(name) for name in ("mcse_median", "mcse_low", "mcse_high")}

@@ -75,6 +75,12 @@ class Appraisal:
         pairs = zip(self.cohorts, self.overall, strict=True)
         return frozenset(cohort for cohort, judged in pairs if judged is not None and judged.low)
 
+    @property
+    def meanings(self) -> str:
+        """What the names of the domains in figures and tables mean, in a sentence."""
+        named = [(self.tool.short(domain), domain.label) for domain in self.domains]
+        return f"{'; '.join(f'{name}: {label}' for name, label in named if name != label)}."
+
     def shares(self, domain: Domain) -> list[Share]:
         """Return how often each judgement of a domain was made, in the tool's order, empty cells last if any."""
         place = self.domains.index(domain)

@@ -131,6 +131,10 @@ class Tool(Record):
         """Return the column of a domain."""
         return f"{self.prefix}{domain.name}"
 
+    def short(self, domain: Domain) -> str:
+        """Return what the column of a domain is called in figures: its number, as "D3", or "Overall"."""
+        return "Overall" if domain.name == OVERALL else f"D{self.domain.index(domain) + 1}"
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of its domains."""

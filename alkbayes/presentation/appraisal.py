@@ -60,18 +60,17 @@ def judgement_rows(appraisal: Appraisal, labels: Mapping[str, str]) -> ReaderTab
 
     `labels` are what the cohorts are called, by their names.
     """
-    names = ["overall" if domain.name == OVERALL else f"D{place}" for place, domain in enumerate(appraisal.domains, 1)]
+    names = [appraisal.tool.short(domain) for domain in appraisal.domains]
     rows = tuple(
         (shown(labels[cohort]), *("·" if judged is None else judged.symbol for judged in row))
         for cohort, row in zip(appraisal.cohorts, appraisal.cells, strict=True)
     )
-    meanings = [f"{name}: {domain.label}" for name, domain in zip(names, appraisal.domains, strict=True)]
     choices = {
         f"{choice.symbol} {choice.label}": None
         for domain in appraisal.domains
         for choice in appraisal.tool.judgements_of(domain)
     }
-    notes = (f"{'; '.join(meanings)}.", f"{'; '.join((*choices, f'· {appraisal.tool.missing}'))}.")
+    notes = (appraisal.meanings, f"{'; '.join((*choices, f'· {appraisal.tool.missing}'))}.")
     return ReaderTable("Judgements of every cohort", ("", *names), rows, notes=notes)
 
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from alkbayes.appraisal.judgements import Appraisal, Share
 from alkbayes.appraisal.tools import OVERALL, Domain
 from alkbayes.plots.page.layout import MARGIN_MM, beside, cell, chunks, fitted, key_bar, wrapped
-from alkbayes.plots.page.lights import domain_name, domain_note, draw_lights, ink_on, lights_key
+from alkbayes.plots.page.lights import draw_lights, ink_on, lights_key
 from alkbayes.plots.page.rows import RowPage
 from alkbayes.plots.page.style import BAND, DOUBLE_MM, INK, NO_CAPTION, SMALL_PT, TEXT_PT, Caption, Look, styled
 from alkbayes.presentation.appraisal import PEOPLES, REPORTED
@@ -65,8 +65,8 @@ def traffic_lights(appraisal: Appraisal, labels: Sequence[str], caption: Caption
         (
             (MARGIN_MM, "left", ("", "Cohort")),
             *(
-                (x, "center", ("", domain_name(place, domain)))
-                for place, (x, domain) in enumerate(zip(at, appraisal.domains, strict=True))
+                (x, "center", ("", appraisal.tool.short(domain)))
+                for x, domain in zip(at, appraisal.domains, strict=True)
             ),
         ),
         partial(lights_key, appraisal),
@@ -128,7 +128,7 @@ def _notes(appraisal: Appraisal, *, domains: bool = True) -> list[str]:
     """Return the meaning of the headings, whose judgements these are, and the tool's source."""
     tool = appraisal.tool
     whose = [PEOPLES, f"Tool: {tool.citation}."] if tool.prefix else [REPORTED]
-    return [*([domain_note(appraisal)] if domains else []), " ".join(whose)]
+    return [*([appraisal.meanings] if domains else []), " ".join(whose)]
 
 
 def _band(axes: "Axes", x: float, width: float, rows: int) -> Rectangle:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from alkbayes.appraisal.tools import OVERALL
 from alkbayes.errors import FigureError
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
@@ -34,7 +35,7 @@ from alkbayes.plots.page.layout import (
     key_line,
     percent_axis,
 )
-from alkbayes.plots.page.lights import domain_name, domain_note, draw_lights, lights_key
+from alkbayes.plots.page.lights import draw_lights, lights_key
 from alkbayes.plots.page.limits import axis_limits
 from alkbayes.plots.page.marks import in_percent
 from alkbayes.plots.page.rows import Columns, RowPage
@@ -148,7 +149,7 @@ def forest(
     )
     # Joined to the first note, whose line has room.
     first = " ".join((*caption.notes[:1], *summary_notes(pooled, outcome)))
-    domains = () if judged is None else (domain_note(judged, "O"),)
+    domains = () if judged is None else (judged.meanings,)
     notes = (*domains, *filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
     columns, key = _columns(outcome, caption.level, further, judged), partial(_key, caption.level, view, judged)
     page = RowPage(view.title or f"{outcome.title}{TITLE}", replace(caption, notes=notes), columns, key)
@@ -175,12 +176,7 @@ def _columns(outcome: Outcome, level: str, further: Further, judged: "Appraisal 
             (_further_mm(place), "left", ("", fitted(name, FURTHER_MM - 2.0, SMALL_PT, bold=True)))
             for place, (name, _) in enumerate(further)
         ),
-        *(
-            (x, "center", _apart(domain_name(place, domain, "O")))
-            for place, (x, domain) in enumerate(
-                () if judged is None else zip(_judged_mm(further, judged), judged.domains, strict=True)
-            )
-        ),
+        *(() if judged is None else _of_domains(further, judged)),
         (OBSERVED_MM, "right", ("observed", f"% (exact {level} CI)")),
         (POSTERIOR_MM, "right", ("posterior median", f"% ({level} interval)")),
     )
@@ -191,9 +187,11 @@ def _further_mm(place: int) -> float:
     return PLOT_LEFT_MM + place * FURTHER_MM
 
 
-def _apart(name: str) -> tuple[str, str]:
-    """Return the letter and the number of a narrow column, one above the other."""
-    return (name[:1], name[1:]) if name[1:] else ("", name)
+def _of_domains(further: Further, judged: "Appraisal") -> Iterator[tuple[float, str, tuple[str, str]]]:
+    """Yield the headings of the columns of judgements: D above a number, and O for the overall one."""
+    for x, domain in zip(_judged_mm(further, judged), judged.domains, strict=True):
+        name = judged.tool.short(domain)
+        yield x, "center", ("", "O") if domain.name == OVERALL else (name[:1], name[1:])
 
 
 def _judged_mm(further: Further, judged: "Appraisal") -> list[float]:

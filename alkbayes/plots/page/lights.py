@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 from alkbayes.appraisal.judgements import Appraisal
-from alkbayes.appraisal.tools import OVERALL, Domain, Judgement
+from alkbayes.appraisal.tools import Judgement
 from alkbayes.plots.page.layout import PT_MM, beside
 from alkbayes.plots.page.style import GREY, INK, Look
 from alkbayes.text.names import plain
@@ -23,17 +23,6 @@ NO_JUDGEMENT = "·"
 """Mark of an empty cell."""
 LEAST_LIGHT = 0.35
 """Luminance of a colour below which its symbol is white."""
-
-
-def domain_name(place: int, domain: Domain, overall: str = "Overall") -> str:
-    """Return what a domain's column is called: `D1` and so on, or `overall`."""
-    return overall if domain.name == OVERALL else f"D{place + 1}"
-
-
-def domain_note(appraisal: Appraisal, overall: str = "Overall") -> str:
-    """Return what the names of the domains' columns mean, in a sentence."""
-    named = [(domain_name(place, domain, overall), domain.label) for place, domain in enumerate(appraisal.domains)]
-    return f"{'; '.join(f'{name}: {label}' for name, label in named if name != label)}."
 
 
 def draw_lights(

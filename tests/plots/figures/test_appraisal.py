@@ -133,7 +133,7 @@ def test_a_forest_has_the_judgements_beside_its_cohorts(tables_of, see) -> None:
         and abs(sum(text.get_window_extent(seen._renderer).intervaly) / 2 - sum(first.intervaly) / 2) < MM * page.dpi
     )
     assert [word for _, word in beside] == ["·" if judged is None else judged.symbol for judged in found.cells[0]]
-    assert "O: Overall risk of bias, by the review's own rule." in " ".join(seen.words)
+    assert "Overall: Overall risk of bias, by the review's own rule." in " ".join(seen.words)
 
 
 def test_a_forest_without_room_for_the_judgements_is_refused(tables_of) -> None:
