@@ -127,7 +127,10 @@ class Appraisal:
 
     def _labels(self, row: Sequence[Judgement | None]) -> dict[str, str | None]:
         """Return the judgements of a cohort by domain."""
-        return {domain.name: judged and judged.label for domain, judged in zip(self.domains, row, strict=True)}
+        return {
+            domain.name: None if judged is None else judged.label
+            for domain, judged in zip(self.domains, row, strict=True)
+        }
 
     def _counted(self, domain: Domain) -> Iterator[dict[str, Any]]:
         for share in self.shares(domain):
