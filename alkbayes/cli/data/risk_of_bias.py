@@ -15,8 +15,8 @@ ToolName = Annotated[
     typer.Option(
         "--tool",
         metavar="TOOL",
-        help="Tool of the judgements: robins-i, jbi-case-series, jbi-prevalence, minors, or a TOML file. Default: the "
-        "one with a domain for each column rob_….",
+        help="Tool of the judgements: robins-i, jbi-case-series, jbi-prevalence, minors, or a TOML file. Default: that "
+        "kept with the run, else the one with a domain for each column rob_….",
         show_default=False,
     ),
 ]
@@ -42,13 +42,13 @@ def command(
     from alkbayes.evidence.outcomes import Outcome
     from alkbayes.evidence.table import cohort_labels
     from alkbayes.presentation.appraisal import NOBODY, appraisal_parts, judgement_rows
-    from alkbayes.runs.appraisal import NAME
+    from alkbayes.runs.appraisal import NAME, appraisal_of
     from alkbayes.runs.run import read_run
 
     asked = None if tool is None else read_tool(tool)
     outcome = None if for_run is None else Outcome.of(read_run(for_run)["outcome"])
     evidence = evidence_for(data, for_run, outcome=outcome)
-    found = appraise(evidence, asked)
+    found = appraisal_of(for_run, evidence) if asked is None else appraise(evidence, asked)
     if found is None:
         raise EvidenceError(f"{NOBODY} Add the columns of a tool, such as rob_confounding of ROBINS-I.")
     document = {"risk_of_bias": found.to_dict()}

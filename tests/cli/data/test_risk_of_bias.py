@@ -116,6 +116,8 @@ def test_the_tool_kept_with_a_run_is_that_of_its_figures_report_and_sheet(
     assert "Not shown: Judgements of the risk of bias: found" in (tmp_path / "before.md").read_text(encoding="utf-8")
 
     assert alkbayes("risk-of-bias", "--for", run, "--tool", place / "own.toml").exit_code == 0
+    again = json.loads(alkbayes("risk-of-bias", "--for", run, "--json").stdout)["risk_of_bias"]
+    assert again["tool"]["name"] == "own"
     for kind, more in (("risk-of-bias", ()), ("risk-of-bias-summary", ()), ("forest", ("--risk-of-bias",))):
         assert alkbayes("plot", run, kind, *more, "--out", tmp_path / f"{kind}.svg").exit_code == 0
         drawn = (tmp_path / f"{kind}.svg").read_text(encoding="utf-8")
