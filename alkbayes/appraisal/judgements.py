@@ -77,9 +77,10 @@ class Appraisal:
 
     @property
     def meanings(self) -> str:
-        """What the names of the domains in figures and tables mean, in a sentence."""
+        """What the names of the domains in figures and tables mean, in a sentence; empty if they say so themselves."""
         named = [(self.tool.short(domain), domain.label) for domain in self.domains]
-        return f"{'; '.join(f'{name}: {label}' for name, label in named if name != label)}."
+        meanings = "; ".join(f"{name}: {label}" for name, label in named if name != label)
+        return f"{meanings}." if meanings else ""
 
     def shares(self, domain: Domain) -> list[Share]:
         """Return how often each judgement of a domain was made, in the tool's order, empty cells last if any."""

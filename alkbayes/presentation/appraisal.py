@@ -71,7 +71,7 @@ def judgement_rows(appraisal: Appraisal, labels: Mapping[str, str]) -> ReaderTab
         for choice in appraisal.tool.judgements_of(domain)
     }
     notes = (appraisal.meanings, f"{'; '.join((*choices, f'· {appraisal.tool.missing}'))}.")
-    return ReaderTable("Judgements of every cohort", ("", *names), rows, notes=notes)
+    return ReaderTable("Judgements of every cohort", ("", *names), rows, notes=tuple(filter(None, notes)))
 
 
 def _of_own_rule(appraisal: Appraisal) -> bool:

@@ -151,6 +151,9 @@ def test_a_tool_that_is_named_settles_what_columns_do_not(judged: Read) -> None:
     evidence = judged("cohort_id,responders,n,rob_overall\na,1,2,High\nb,1,2,\n")
     found = appraise(evidence, bundled_tool("minors"))
     assert labels(found) == [("High",), (None,)]
+    of_robins_i = appraise(judged("cohort_id,responders,n,rob_overall\na,1,2,L\n"), bundled_tool("robins-i"))
+    assert of_robins_i is not None
+    assert of_robins_i.meanings == ""
     with pytest.raises(EvidenceError, match='found "High"; allowed: Low, Moderate, Serious'):
         appraise(evidence, bundled_tool("robins-i"))
 

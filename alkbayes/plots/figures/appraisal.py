@@ -128,7 +128,7 @@ def _notes(appraisal: Appraisal, *, domains: bool = True) -> list[str]:
     """Return the meaning of the headings, whose judgements these are, and the tool's source."""
     tool = appraisal.tool
     whose = [PEOPLES, f"Tool: {tool.citation}."] if tool.prefix else [REPORTED]
-    return [*([appraisal.meanings] if domains else []), " ".join(whose)]
+    return [*filter(None, [appraisal.meanings if domains else ""]), " ".join(whose)]
 
 
 def _band(axes: "Axes", x: float, width: float, rows: int) -> Rectangle:

@@ -149,8 +149,8 @@ def forest(
     )
     # Joined to the first note, whose line has room.
     first = " ".join((*caption.notes[:1], *summary_notes(pooled, outcome)))
-    domains = () if judged is None else (judged.meanings,)
-    notes = (*domains, *filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
+    domains = "" if judged is None else judged.meanings
+    notes = (*filter(None, [domains, first]), *caption.notes[1:], tables.weights.meaning)
     columns, key = _columns(outcome, caption.level, further, judged), partial(_key, caption.level, view, judged)
     page = RowPage(view.title or f"{outcome.title}{TITLE}", replace(caption, notes=notes), columns, key)
     pages = pages_of(forest_rows(pooled, cohorts, outcome.declared, order), page.room / ROW_MM)

@@ -31,8 +31,10 @@ def _judgements(tables: "RunTables") -> "Iterator[Block]":
     if found is None:
         yield text(NOBODY)
         return
-    yield from blocks_of(appraisal_parts(found, tables.outcome))
+    blocks = list(blocks_of(appraisal_parts(found, tables.outcome)))
+    yield from (block for block in blocks if not isinstance(block, Table))
     yield figure_of(tables, "risk-of-bias-summary")
     yield figure_of(tables, "risk-of-bias")
+    yield Fold("How often each judgement was made", tuple(block for block in blocks if isinstance(block, Table)))
     of_cohorts = judgement_rows(found, cohort_labels(tables.evidence.frame))
     yield Fold(of_cohorts.title, (Table(of_cohorts, of_cohorts.notes),))
