@@ -27,7 +27,9 @@ def command(run: Run, level: RunLevel = None, json_: Json = False, csv: Csv = Fa
     else:
         from alkbayes.cli.shared.reader import print_parts
         from alkbayes.presentation.certainty import certainty_parts
+        from alkbayes.presentation.tables import not_converged
 
-        print_parts(console_for(tables.fit.evidence), certainty_parts(sheet))
+        failed = not_converged(tables.document["diagnostics"]["failures"])
+        print_parts(console_for(tables.fit.evidence), (*failed, *certainty_parts(sheet)))
     if fault := warning(tables.document):
         raise ConvergenceError(f"the sheet has numbers of a run that is marked as {fault}.")

@@ -119,3 +119,10 @@ def test_intervals_have_the_level_asked_for(alkbayes: Command, folder: Path, she
     for name in (METHOD, "mean over cohorts, posterior"):
         wide, narrow = (facts(each, "Imprecision")[name] for each in (sheet, other))
         assert wide["low"] < narrow["low"] < narrow["high"] < wide["high"]
+
+
+def test_a_run_that_did_not_converge_is_marked(alkbayes: Command, failed_run) -> None:
+    result = alkbayes("certainty", failed_run.folder)
+    assert result.exit_code == 6
+    assert "NOT CONVERGED: DO NOT USE THESE NUMBERS" in result.stdout
+    assert "the sheet has numbers of a run that is marked as NOT CONVERGED" in result.stderr
