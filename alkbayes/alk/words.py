@@ -107,15 +107,3 @@ COLUMN_TITLES = {
     "ic_responders": "intracranial responders",
 }
 """Titles of columns of the bundled table, by their names there, if different from the name."""
-
-QUALITIES = {
-    ("certainty", "low"): "rest on second-hand, interim or assumed statements (low certainty)",
-    ("assessor", "irc"): "had their {o.responses} read by independent review",
-    ("assessor", "investigator"): "had their {o.responses} read by investigators",
-    ("assessor_basis", "inferred"): "have that reader inferred from the trial's design",
-    ("analysis_set", "evaluable"): "count evaluable {o.units} alone in the denominator",
-    ("count_basis", "derived"): "have their {o.events} worked out from a printed rate",
-    ("confirmed", "unknown"): "do not say whether {o.responses} had to be confirmed",
-    ("confirmed", "no"): "count unconfirmed {o.responses}",
-}
-"""Columns of the bundled table on the quality of a cohort, and the end of a sentence for each value."""

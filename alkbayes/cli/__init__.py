@@ -14,9 +14,20 @@ import typer
 from typer.core import TyperGroup
 
 from alkbayes.cli.analyses import intracranial, pfs, randomised, resistance, safety, sequence
-from alkbayes.cli.bayesian import calibrate, compare, diagnose, fit, outliers, predict, predictive, sensitivity, summary
+from alkbayes.cli.bayesian import (
+    calibrate,
+    certainty,
+    compare,
+    diagnose,
+    fit,
+    outliers,
+    predict,
+    predictive,
+    sensitivity,
+    summary,
+)
 from alkbayes.cli.classical import audit, influence, pool, regress, small_study, subgroups
-from alkbayes.cli.data import evidence, models
+from alkbayes.cli.data import evidence, models, risk_of_bias
 from alkbayes.cli.output import explore, export, plot, report
 from alkbayes.cli.registry.group import group as registry
 from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
@@ -98,7 +109,7 @@ app = typer.Typer(
 )
 
 PANELS = {
-    "Data": {"evidence": evidence, "models": models},
+    "Data": {"evidence": evidence, "models": models, "risk-of-bias": risk_of_bias},
     "Bayesian": {
         "fit": fit,
         "summary": summary,
@@ -109,6 +120,7 @@ PANELS = {
         "sensitivity": sensitivity,
         "predict": predict,
         "calibrate": calibrate,
+        "certainty": certainty,
     },
     "Classical": {
         "pool": pool,

@@ -67,6 +67,9 @@ class Evidence:
     cuts
         Other counts of these cohorts, as text but for `responders` and `n`, which may take the place of their own
         (:mod:`alkbayes.evidence.cuts`); None where no table of them is at hand.
+    low_risk
+        Names of the cohorts that people judged at low risk of bias overall (:mod:`alkbayes.appraisal.judgements`); None
+        where nobody's overall judgements are at hand.
     """
 
     frame: pd.DataFrame
@@ -80,6 +83,7 @@ class Evidence:
     columns: Mapping[str, str] = field(default_factory=dict)
     selection: Selection = ALL_COHORTS
     cuts: pd.DataFrame | None = None
+    low_risk: frozenset[str] | None = None
 
     def part(self, kept: NDArray[np.intp] | NDArray[np.bool_]) -> "Evidence":
         """Return the table of some cohorts, in the order of the whole one.

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alkbayes.appraisal.judgements import with_low_risk
 from alkbayes.criticism import comparison, diagnosis, predictive
 from alkbayes.criticism.loo_cohorts import CohortsLeftOut, leave_one_cohort_out
 from alkbayes.criticism.outliers import fit_record, outlier_record, outlier_table
@@ -20,6 +21,7 @@ from alkbayes.presentation.outliers import outlier_parts
 from alkbayes.presentation.predictive import posterior_parts, prior_parts
 from alkbayes.presentation.sensitivity import scaling_rows, shift_rows, shift_sentences
 from alkbayes.presentation.tables import Part, not_converged
+from alkbayes.runs.appraisal import appraisal_of
 from alkbayes.sensitivity_analysis.alternatives import BY_NAME
 from alkbayes.sensitivity_analysis.conclusions import SensitivityRecord, sensitivity_record
 from alkbayes.sensitivity_analysis.power_scaling import PowerScaling, power_scaling
@@ -481,7 +483,8 @@ def sensitivity(
     if not checked_fit(fit).converged:
         raise ConvergenceError("the posterior did not converge: there is nothing to compare alternatives with.")
     scaling = power_scaling(over_own(fit.posterior))
-    posterior = replace(fit.posterior, evidence=with_cuts(fit.posterior.evidence, None if cuts is None else Path(cuts)))
+    evidence = with_cuts(fit.posterior.evidence, None if cuts is None else Path(cuts))
+    posterior = replace(fit.posterior, evidence=with_low_risk(evidence, appraisal_of(fit.folder, evidence)))
     found = Sensitivity(fit, run_grid(posterior, names=chosen, workers=workers), scaling)
     if chosen is None:
         kept_with(fit, "sensitivity", {"sensitivity": {"run": str(fit.folder), **found.record}})

@@ -20,6 +20,7 @@ DEFAULT_METHOD = "reml-logit-hk-adhoc"
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from alkbayes.appraisal.judgements import Appraisal
     from alkbayes.classical.pooling.methods import PoolingMethod
     from alkbayes.plots.page.style import Caption
     from alkbayes.plots.source import RunTables
@@ -55,12 +56,53 @@ def _has_no(run: "RunTables", what: str, needed: str) -> FigureError:
 
 
 def _forest(run: "RunTables", view: View = AS_IT_IS) -> list["Figure"]:
-    from alkbayes.evidence.table import cohort_labels
     from alkbayes.plots.figures.forest import forest
 
     further = [(name, _column(run, name, "to show")) for name in view.columns]
-    cohorts = run.cohorts.assign(cohort_id=run.cohorts["cohort_id"].astype(str).map(cohort_labels(run.evidence.frame)))
-    return forest(run.pooled, cohorts, run.caption, further=further, order=_order(run, view), view=view)
+    cohorts = run.cohorts.assign(cohort_id=_labels(run))
+    judged = _judgements(run) if view.risk_of_bias else None
+    return forest(run.pooled, cohorts, run.caption, further=further, judged=judged, order=_order(run, view), view=view)
+
+
+def _judgements(run: "RunTables") -> "Appraisal":
+    """Return the judgements of a run's cohorts."""
+    if run.appraisal is None:
+        raise FigureError(
+            "the table has no judgements of the risk of bias: no column rob_overall, or rob_ and another domain of a "
+            "tool. Nothing is inferred; write people's judgements into the table and fit again."
+        )
+    return run.appraisal
+
+
+def _labels(run: "RunTables") -> list[str]:
+    """Return what the run's cohorts are called in figures, in their order."""
+    from alkbayes.evidence.table import cohort_labels
+
+    return run.cohorts["cohort_id"].astype(str).map(cohort_labels(run.evidence.frame)).tolist()
+
+
+def _risk_of_bias(run: "RunTables") -> list["Figure"]:
+    from alkbayes.plots.figures.appraisal import traffic_lights
+
+    return traffic_lights(_judgements(run), _labels(run), run.caption)
+
+
+def _risk_of_bias_summary(run: "RunTables") -> list["Figure"]:
+    from alkbayes.plots.figures.appraisal import summary_bars
+
+    return summary_bars(_judgements(run), run.caption)
+
+
+def _reporting_quality(run: "RunTables") -> list["Figure"]:
+    from alkbayes.appraisal.judgements import reporting_quality
+    from alkbayes.appraisal.tools import REPORTING_QUALITY, bundled_tool
+    from alkbayes.plots.figures.appraisal import traffic_lights
+
+    found = reporting_quality(run.evidence)
+    if found is None:
+        known = ", ".join(bundled_tool(REPORTING_QUALITY).columns)
+        raise FigureError(f"the table does not say how counts were assessed and reported: it has none of {known}.")
+    return traffic_lights(found.among(run.cohorts["cohort_id"].astype(str).tolist()), _labels(run), run.caption)
 
 
 def _column(run: "RunTables", name: str, purpose: str) -> list[str]:
@@ -376,7 +418,7 @@ KINDS: Mapping[str, Kind] = {
         2,
         "every cohort, observed and shrunken, and the pooled rates of its groups",
         _forest,
-        (*AXIS, "sort", "columns"),
+        (*AXIS, "sort", "columns", "risk_of_bias"),
     ),
     "cells": Kind(_cells, 1, "pooled rates of all groups, with their three intervals"),
     "contrasts": Kind(_contrasts, 2, "contrasts between levels: odds ratios and differences"),
@@ -405,6 +447,11 @@ KINDS: Mapping[str, Kind] = {
     "predictive": Kind(_predictive, 2, "every cohort's observed rate and predictive interval"),
     "calibration": Kind(_calibration, 2, "PIT values of the cohorts with a simultaneous band"),
     "sensitivity": Kind(_sensitivity, 2, "how far each headline number moves under alternative analyses"),
+    "risk-of-bias": Kind(_risk_of_bias, 2, "judgements of the risk of bias of every cohort, by domain"),
+    "risk-of-bias-summary": Kind(
+        _risk_of_bias_summary, 2, "how often each judgement of the risk of bias was made, of cohorts and of patients"
+    ),
+    "reporting-quality": Kind(_reporting_quality, 2, "how the counts of every cohort were assessed and reported"),
     "bubble": Kind(bubbles_of, 1, "observed rate against each numeric moderator, with the posterior curve"),
     "sequence": Kind(_sequence, 1, "rates by prior ALK TKI and TKI generation (model sequence)"),
 }

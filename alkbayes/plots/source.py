@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from alkbayes.appraisal.certainty import CertaintySheet
+    from alkbayes.appraisal.judgements import Appraisal
     from alkbayes.estimates.results import Results
     from alkbayes.evidence.table import Evidence
     from alkbayes.inference.fit import Fit
@@ -94,6 +96,28 @@ class RunTables:
         from alkbayes.runs.run import run_evidence
 
         return run_evidence(self.folder, self.document, outcome=self.outcome)
+
+    @cached_property
+    def appraisal(self) -> "Appraisal | None":
+        """Judgements of the risk of bias of the run's cohorts, in their order; None if the table has none."""
+        from alkbayes.runs.appraisal import appraisal_of
+
+        found = appraisal_of(self.folder, self.evidence)
+        return None if found is None else found.among(self.cohorts["cohort_id"].astype(str).tolist())
+
+    @cached_property
+    def certainty(self) -> "CertaintySheet":
+        """What GRADE asks for of the run."""
+        from alkbayes.appraisal.certainty import certainty_sheet
+
+        return certainty_sheet(
+            self.fit.evidence,
+            question=self.document["question"],
+            pooled=self.document["pooled"],
+            heterogeneity=self.document["heterogeneity"],
+            appraisal=self.appraisal,
+            prob=self.document["interval_prob"],
+        )
 
     @cached_property
     def fit(self) -> "Fit":

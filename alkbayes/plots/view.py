@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-CHOICES = ("title", "xlim", "reference", "sort", "columns", "by", "by_trial", "method")
+CHOICES = ("title", "xlim", "reference", "sort", "columns", "by", "by_trial", "method", "risk_of_bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class View:
         Whether whole trials are left out instead of cohorts.
     method
         Method of classical pooling; empty: the default of `pool`.
+    risk_of_bias
+        Whether the judgements of the risk of bias stand beside the cohorts.
     """
 
     title: str = ""
@@ -37,6 +39,7 @@ class View:
     by: str | None = None
     by_trial: bool = False
     method: str = ""
+    risk_of_bias: bool = False
 
 
 AS_IT_IS = View()

@@ -14,6 +14,7 @@ from alkbayes.presentation.fit import exploratory, outcome_of, unit_of
 from alkbayes.presentation.key_results import key_results
 from alkbayes.registry.flow import Flow, check_agrees, flow_beside, read_flow
 from alkbayes.reporting.blocks import Report, Section, text
+from alkbayes.reporting.sections.appraisal import certainty_section, risk_of_bias_section
 from alkbayes.reporting.sections.checks import classical_section, predictive_section
 from alkbayes.reporting.sections.diagnostics import computation_section
 from alkbayes.reporting.sections.evidence import evidence_section
@@ -83,6 +84,7 @@ def report_of(
         sections=(
             Section("question", "Question", question),
             evidence_section(evidence, used, tables.caption, left_out=evidence.notes, flow=_flow(evidence, flow)),
+            risk_of_bias_section(tables),
             model_section(fit),
             computation_section(fit, document),
             results_section(fit, tables, used),
@@ -91,6 +93,7 @@ def report_of(
             sensitivity_section(tables),
             *((harm,) if (harm := harm_section(tables)) is not None else ()),
             beyond_section(fit, tables),
+            certainty_section(tables),
             limits_section(tables),
             reproduce_section(tables),
         ),

@@ -23,6 +23,7 @@ COMMANDS = {
     "resistance": "alkbayes resistance --for {run}",
     "safety": "alkbayes safety --for {run}",
     "randomised": "alkbayes randomised --for {run}",
+    "risk-of-bias": "alkbayes risk-of-bias --for {run}",
     "predict": "alkbayes predict {run} --n N",
 }
 """Analyses that can be stored, with the command that stores each in a run's folder."""

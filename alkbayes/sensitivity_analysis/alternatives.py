@@ -76,6 +76,8 @@ class Alternative:
         Whether it is about units that may be on their own: a model without these is not asked.
     of_cuts
         Whether it needs other counts of the cohorts: a table without these is not asked.
+    of_judgements
+        Whether it needs overall judgements of the risk of bias: a table without these is not asked.
     assumed
         Levels whose numbers follow from the assumption itself rather than from data.
     """
@@ -89,6 +91,7 @@ class Alternative:
     of_responses: bool = False
     of_exnex: bool = False
     of_cuts: bool = False
+    of_judgements: bool = False
     assumed: tuple[str, ...] = ()
 
     def concerns(self, spec: "Spec", evidence: "Evidence") -> bool:
@@ -96,7 +99,7 @@ class Alternative:
         has = self.column is None or self.column in evidence.frame
         if self.of_exnex and not any(isinstance(term, ExnexHeterogeneity) for term in spec.heterogeneity):
             return False
-        if self.of_cuts and evidence.cuts is None:
+        if (self.of_cuts and evidence.cuts is None) or (self.of_judgements and evidence.low_risk is None):
             return False
         return has and (evidence.outcome.of_response or not self.of_responses)
 
@@ -239,6 +242,14 @@ ALTERNATIVES: tuple[Alternative, ...] = (
         "Do second-hand, interim or assumed figures matter?",
         edits.only("certainty", "high"),
         column="certainty",
+    ),
+    Alternative(
+        "low risk of bias",
+        Family.EVIDENCE,
+        "cohorts judged at low risk of bias overall",
+        "Do cohorts at a higher risk of bias, or that nobody judged, matter?",
+        edits.low_risk,
+        of_judgements=True,
     ),
     Alternative(
         "later cut",

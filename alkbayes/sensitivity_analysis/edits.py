@@ -229,6 +229,16 @@ def later_cut(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
     return Change(spec, later)
 
 
+def low_risk(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
+    """Keep the cohorts that people judged at low risk of bias overall; one that nobody judged is left out."""
+    if evidence.low_risk is None:
+        return Inapplicable("the table has no overall judgements of the risk of bias")
+    kept = evidence.frame["cohort_id"].astype("str").isin(evidence.low_risk)
+    if kept.all():
+        return Inapplicable("it leaves no cohort out")
+    return Change(spec, evidence.part(kept.to_numpy()))
+
+
 def line_by_tki(spec: Spec, evidence: Evidence) -> Change | Inapplicable:
     """Define the treatment line by prior ALK TKIs alone."""
     if LINE not in spec.columns:

@@ -25,7 +25,7 @@ from alkbayes.errors import (
 )
 
 PANELS = {
-    "Data": {"evidence", "models"},
+    "Data": {"evidence", "models", "risk-of-bias"},
     "Bayesian": {
         "fit",
         "summary",
@@ -36,6 +36,7 @@ PANELS = {
         "sensitivity",
         "predict",
         "calibrate",
+        "certainty",
     },
     "Classical": {"pool", "subgroups", "regress", "influence", "small-study", "audit"},
     "Analyses of the ALK review": {"pfs", "intracranial", "sequence", "resistance", "safety"},

@@ -54,6 +54,9 @@ def place(alkbayes: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small table and two runs of it."""
     folder = tmp_path_factory.mktemp("fields")
     (folder / "t.csv").write_text(TABLE, encoding="utf-8")
+    (folder / "judged.csv").write_text(
+        "cohort_id,responders,n,rob_sampling,rob_overall\na,1,2,yes,low\nb,3,4,,high\n", encoding="utf-8"
+    )
     for model in ("line", "overall"):
         arguments = ("--data", folder / "t.csv", "--engine", "quadrature", "--draws", "500", "--out", folder / model)
         assert alkbayes("fit", model, *arguments).exit_code == 0

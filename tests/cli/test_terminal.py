@@ -53,8 +53,10 @@ ON_TABLES = {
     "audit": ("--estimate", "58.5", "--low", "57.3", "--high", "59.7", "--n", "6382", "--cohorts", "49"),
     "evidence": ("--data", "t.csv", "--plot", "t.svg"),
     "models": (),
+    "risk-of-bias": ("--data", "judged.csv"),
     "fit": ("line", "--data", "t.csv", "--engine", "quadrature", "--draws", "500", "--out", "again"),
     "calibrate": ("line", "--scenario", "three-trials", "--replications", "2", "--draws", "400", "--out", "study"),
+    "certainty": ("line",),
     "summary": ("line",),
     "diagnose": ("line",),
     "predictive": ("line",),
@@ -89,6 +91,10 @@ def place(brain_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(brain_table, place / "brain.csv")
     with (place / "t.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *((name, *row) for name, row in zip(NAMES, ROWS, strict=True))])
+    with (place / "judged.csv").open("w", newline="", encoding="utf-8") as file:
+        header = ("cohort_id", "responders", "n", "rob_sampling", "rob_response_rate", "rob_overall")
+        judged = [(name, *row[3:5], "yes", "", "low") for name, row in zip(NAMES, ROWS, strict=True)]
+        csv.writer(file).writerows([header, *judged])
     with (place / "events.csv").open("w", newline="", encoding="utf-8") as file:
         counts = [(name, "serious_ae", n // 5, n) for name, (*_, n, _) in zip(NAMES, ROWS, strict=True)]
         csv.writer(file).writerows([("cohort_id", "measure", "events", "n"), *counts])

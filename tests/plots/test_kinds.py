@@ -16,6 +16,9 @@ from alkbayes.plots.source import RunTables, warning
 from alkbayes.runs.run import read_run
 from alkbayes.text.notes import NoteKind
 
+JUDGED = ("risk-of-bias", "risk-of-bias-summary")
+"""Kinds that need judgements, which the bundled table has not."""
+
 
 @pytest.fixture(scope="module")
 def tables(run) -> RunTables:
@@ -27,7 +30,7 @@ def sequence_tables(sequence_run) -> RunTables:
     return RunTables(sequence_run.folder, read_run(sequence_run.folder))
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "bubble"])
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("bubble", *JUDGED)])
 @pytest.mark.usefixtures("alternatives")
 def test_a_kind_is_drawn(name: str, tables: RunTables, sequence_tables: RunTables, see) -> None:
     pages = KINDS[name].draw(sequence_tables if name == "sequence" else tables)
@@ -55,6 +58,14 @@ def test_names_that_look_like_numbers_or_nothing_stay_names(tables: RunTables, t
     table.loc[:2, "cohort_id"] = ["NA", "007", "1e5"]
     table.to_csv(tmp_path / "cohorts.csv", index=False)
     assert RunTables(tmp_path, tables.document).cohorts["cohort_id"].tolist()[:3] == ["NA", "007", "1e5"]
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_a_figure_of_judgements_needs_people_s(name: str, tables: RunTables) -> None:
+    with pytest.raises(
+        FigureError, match=r"no judgements of the risk of bias: no column rob_overall.*Nothing is infer"
+    ):
+        KINDS[name].draw(tables)
 
 
 def test_a_bubble_plot_needs_a_number(tables: RunTables) -> None:

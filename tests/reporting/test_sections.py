@@ -72,16 +72,31 @@ def test_the_evidence_says_what_is_in_it_and_what_is_not(report: Report, run: Si
     section = of(report, "evidence")
     text = said(section)
     assert "J-ALEX, INSPIRE" in text
-    assert "16 of 66 cohorts (845 patients) rest on second-hand" in text
+    assert "a description of the reports, not a judgement of the risk of bias" in text
+    reported = table(section, "Reporting quality: 66 cohorts, 5,707 patients")
+    assert reported["Second-hand, interim or assumed"] == ("16", "24", "845", "15")
     frame = run.fit.evidence.frame
     irc = frame[frame["assessor"] == "irc"]
-    assert f"{len(irc)} of 66 cohorts ({irc['n'].sum():,} patients) had their responses read by independent" in text
+    assert reported["Independent review"][::2] == (str(len(irc)), f"{irc['n'].sum():,}")
     (flow,) = [block for block in section.blocks if isinstance(block, Flow)]
     assert flow.steps[0] == ("In the analysis: 66 cohorts of 44 trials, 5,707 patients", ())
     assert table(section, "Cohorts by group")["naive"] == ("17", "1,612", "1,231", "76.4")
-    (groups,) = [block.table for block in blocks(section) if isinstance(block, Table)]
+    groups, _ = [block.table for block in blocks(section) if isinstance(block, Table)]
     history = groups.rows.index(("prior ALK TKI",))
     assert groups.rows[history + 2] == (" crizotinib", "17", "1,626", "814", "50.1")
+
+
+def test_nobody_s_judgements_of_the_risk_of_bias_are_made_up(report: Report) -> None:
+    section = of(report, "risk-of-bias")
+    assert said(section).startswith("Nobody's judgements of the risk of bias are in the table")
+    assert not any(isinstance(block, Table | Picture) for block in blocks(section))
+
+
+def test_the_certainty_sheet_has_places_for_judgements(report: Report) -> None:
+    sheet = table(of(report, "certainty"), "Certainty of the evidence: objective response rate, 95 % intervals")
+    assert sheet["cohorts"] == ("66",)
+    assert sheet["judgements"] == ("nobody's judgements are in the table",)
+    assert [cells for name, cells in sheet.items() if name.startswith("Judgement: ")] == 5 * [("________",)]
 
 
 def test_a_table_of_ones_own_is_no_reconstruction(hostile_run: SimpleNamespace) -> None:

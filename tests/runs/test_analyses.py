@@ -126,5 +126,6 @@ def test_each_says_the_command_that_makes_it() -> None:
         "resistance": "alkbayes resistance --for runs/a",
         "randomised": "alkbayes randomised --for runs/a",
         "safety": "alkbayes safety --for runs/a",
+        "risk-of-bias": "alkbayes risk-of-bias --for runs/a",
         "predict": "alkbayes predict runs/a --n N",
     }

@@ -104,7 +104,7 @@ def test_a_table_is_asked_about_its_own_columns_and_about_responses_where_these_
     def asked(evidence: Evidence) -> set[str]:
         return {alternative.name for alternative in ALTERNATIVES if alternative.concerns(spec_of(), evidence)}
 
-    of_others = {alternative.name for alternative in ALTERNATIVES if alternative.of_exnex or alternative.of_cuts}
+    of_others = {each.name for each in ALTERNATIVES if each.of_exnex or each.of_cuts or each.of_judgements}
     always = {alternative.name for alternative in ALTERNATIVES if alternative.column is None} - of_others
     assert {"tau half-normal 1", "intercept normal 3", "beta-binomial"} <= always
     assert asked(read_evidence()) == {*BY_NAME} - of_others
@@ -113,3 +113,36 @@ def test_a_table_is_asked_about_its_own_columns_and_about_responses_where_these_
     assert asked(small) == {*always, *lines, "independent review"}
     events = replace(small, outcome=replace(ORR, event="event"), frame=small.frame.drop(columns="line"))
     assert asked(events) == always
+
+
+LOW_RISK = BY_NAME["low risk of bias"]
+
+
+def test_low_risk_is_asked_where_people_judged_it_and_keeps_what_they_said(
+    spec_of: Callable[..., Spec], table_of: Callable[..., Evidence]
+) -> None:
+    spec, table = spec_of(), table_of()
+    assert not LOW_RISK.concerns(spec, table)
+    assert apply(LOW_RISK, spec, table) == Inapplicable("the table has no overall judgements of the risk of bias")
+    low = table.frame["cohort_id"].tolist()[2:6]
+    judged = replace(table, low_risk=frozenset(low))
+    assert LOW_RISK.concerns(spec, judged)
+    found = apply(LOW_RISK, spec, judged)
+    assert isinstance(found, AlternativeAnalysis)
+    assert found.evidence.frame["cohort_id"].tolist() == low
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        (0, "it leaves 0 of 10 cohorts, fewer than 3"),
+        (2, "it leaves 2 of 10 cohorts, fewer than 3"),
+        (10, "it leaves no cohort out"),
+    ],
+)
+def test_low_risk_says_how_many_cohorts_remain_where_they_are_too_few(
+    spec_of: Callable[..., Spec], table_of: Callable[..., Evidence], kept: int, reason: str
+) -> None:
+    table = table_of()
+    judged = replace(table, low_risk=frozenset(table.frame["cohort_id"].tolist()[:kept]))
+    assert apply(LOW_RISK, spec_of(), judged) == Inapplicable(reason)

@@ -46,13 +46,16 @@ def command(run: Run, cuts: Cuts = None, level: RunLevel = None, json_: Json = F
             f"the posterior of this run did not converge: {'; '.join(fit.diagnostics.failures)}. "
             "There is nothing to compare alternatives with. Fit again, with more draws (--draws)."
         )
+    from alkbayes.appraisal.judgements import with_low_risk
     from alkbayes.evidence.cuts import with_cuts
+    from alkbayes.runs.appraisal import appraisal_of
     from alkbayes.sensitivity_analysis.conclusions import sensitivity_record
     from alkbayes.sensitivity_analysis.power_scaling import power_scaling
     from alkbayes.sensitivity_analysis.refit import over_own, run_grid
     from alkbayes.sensitivity_analysis.table import grid_table
 
-    fit = replace(fit, evidence=with_cuts(fit.evidence, cuts))
+    appraisal = appraisal_of(run, fit.evidence)
+    fit = replace(fit, evidence=with_low_risk(with_cuts(fit.evidence, cuts), appraisal))
     with working("scaling priors and likelihood"):
         scaling = power_scaling(over_own(fit))
     with counted("fitting the alternatives") as progress:

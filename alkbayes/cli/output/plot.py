@@ -93,6 +93,14 @@ By = Annotated[
 ByTrial = Annotated[
     bool, typer.Option("--by-trial", help="Leave out whole trials (`leave-one-out`).", show_default=False)
 ]
+Judged = Annotated[
+    bool,
+    typer.Option(
+        "--risk-of-bias",
+        help="Judgements of the risk of bias beside the cohorts of `forest`.",
+        show_default=False,
+    ),
+]
 Pooling = Annotated[
     str,
     typer.Option(
@@ -116,6 +124,7 @@ def command(
     reference: Reference = None,
     sort: Sort = None,
     columns: Further = "",
+    risk_of_bias: Judged = False,
     title: Title = "",
     out: Out = None,
     format_: Format = None,
@@ -132,7 +141,7 @@ def command(
         raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
     if moderator is not None and kind != "bubble":
         raise UsageError(f"--moderator is for the figure bubble; {kind} takes none.")
-    view = _view(kind, View(title, xlim, reference, sort, _listed(columns), by, by_trial, method))
+    view = _view(kind, View(title, xlim, reference, sort, _listed(columns), by, by_trial, method, risk_of_bias))
     prob = run_prob(level)
     with working("drawing"):
         from alkbayes.plots.files import figure_format, save_figures

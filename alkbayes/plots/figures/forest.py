@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from alkbayes.appraisal.tools import OVERALL
 from alkbayes.errors import FigureError
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
@@ -34,6 +35,7 @@ from alkbayes.plots.page.layout import (
     key_line,
     percent_axis,
 )
+from alkbayes.plots.page.lights import draw_lights, lights_key
 from alkbayes.plots.page.limits import axis_limits
 from alkbayes.plots.page.marks import in_percent
 from alkbayes.plots.page.rows import Columns, RowPage
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from alkbayes.appraisal.judgements import Appraisal
+
 type Further = Sequence[tuple[str, Sequence[str]]]
 """Heading of each further column, with the cell of each cohort in the order of the table."""
 
@@ -76,6 +80,9 @@ PLOT_RIGHT_MM = 129.0
 FURTHER_MM = 17.0
 """Width of a further column, taken from the axis."""
 MOST_FURTHER = 2
+JUDGED_MM = 2.8
+"""Width of a domain of judgements, taken from the axis too."""
+LEAST_AXIS_MM = 18.0
 DASHES = (0, (3, 2))
 APART = 0.21
 """Offset of the observed rate above a row's middle, and of the posterior rate below it."""
@@ -93,6 +100,7 @@ class _Tables:
     high: np.ndarray[Any, np.dtype[np.float64]]
     weights: Weights
     further: Further
+    judged: "Appraisal | None"
     limits: tuple[float, float, float]
     view: View
 
@@ -104,6 +112,7 @@ def forest(
     caption: Caption = NO_CAPTION,
     *,
     further: Further = (),
+    judged: "Appraisal | None" = None,
     order: Sequence[int] | None = None,
     view: View = AS_IT_IS,
 ) -> list[Figure]:
@@ -111,8 +120,8 @@ def forest(
 
     `pooled` and `cohorts` are tables of :func:`alkbayes.estimates.rates.pooled_table` and
     :func:`alkbayes.estimates.rates.cohort_table`, with rates in [0, 1]; the pages are in percent. `further` are columns
-    beside the names, two at most, `order` that of the cohorts within their groups, and `view` has axis, reference line
-    and title.
+    beside the names, two at most, `judged` judgements of the cohorts in the order of the table, `order` that of the
+    cohorts within their groups, and `view` has axis, reference line and title.
 
     Raises
     ------
@@ -121,6 +130,9 @@ def forest(
     """
     if len(further) > MOST_FURTHER:
         raise FigureError(f"found {len(further)} further columns; there is room for {MOST_FURTHER}.")
+    if judged is not None and PLOT_RIGHT_MM - _plot_left_mm(further, judged) < LEAST_AXIS_MM:
+        found = f"{len(judged.domains)} domains of judgements beside {counted(len(further), 'further column')}"
+        raise FigureError(f"found {found}; there is room for fewer columns. Draw `risk-of-bias` beside it.")
     outcome = caption.outcome
     low, high = exact_limits(cohorts, caption.interval_prob)
     tables = _Tables(
@@ -131,13 +143,15 @@ def forest(
         high=high,
         weights=weights_of(cohorts, outcome),
         further=further,
+        judged=judged,
         limits=axis_limits(_drawn(pooled, cohorts, low, high), view),
         view=view,
     )
     # Joined to the first note, whose line has room.
     first = " ".join((*caption.notes[:1], *summary_notes(pooled, outcome)))
-    notes = (*filter(None, [first]), *caption.notes[1:], tables.weights.meaning)
-    columns, key = _columns(outcome, caption.level, further), partial(_key, caption.level, view)
+    domains = "" if judged is None else judged.meanings
+    notes = (*filter(None, [domains, first]), *caption.notes[1:], tables.weights.meaning)
+    columns, key = _columns(outcome, caption.level, further, judged), partial(_key, caption.level, view, judged)
     page = RowPage(view.title or f"{outcome.title}{TITLE}", replace(caption, notes=notes), columns, key)
     pages = pages_of(forest_rows(pooled, cohorts, outcome.declared, order), page.room / ROW_MM)
     return [_page(rows, tables, page, number=number, of=len(pages)) for number, rows in enumerate(pages, 1)]
@@ -152,7 +166,7 @@ def _drawn(
         yield from (*table["low"], *table["high"])
 
 
-def _columns(outcome: Outcome, level: str, further: Further) -> Columns:
+def _columns(outcome: Outcome, level: str, further: Further, judged: "Appraisal | None") -> Columns:
     """Return position, alignment and heading of each text column."""
     return (
         (MARGIN_MM, "left", ("", "Cohort")),
@@ -162,6 +176,7 @@ def _columns(outcome: Outcome, level: str, further: Further) -> Columns:
             (_further_mm(place), "left", ("", fitted(name, FURTHER_MM - 2.0, SMALL_PT, bold=True)))
             for place, (name, _) in enumerate(further)
         ),
+        *(() if judged is None else _of_domains(further, judged)),
         (OBSERVED_MM, "right", ("observed", f"% (exact {level} CI)")),
         (POSTERIOR_MM, "right", ("posterior median", f"% ({level} interval)")),
     )
@@ -172,7 +187,24 @@ def _further_mm(place: int) -> float:
     return PLOT_LEFT_MM + place * FURTHER_MM
 
 
-def _key(level: str, view: View) -> list[tuple["Artist", str]]:
+def _of_domains(further: Further, judged: "Appraisal") -> Iterator[tuple[float, str, tuple[str, str]]]:
+    """Yield the headings of the columns of judgements: D above a number, and O for the overall one."""
+    for x, domain in zip(_judged_mm(further, judged), judged.domains, strict=True):
+        name = judged.tool.short(domain)
+        yield x, "center", ("", "O") if domain.name == OVERALL else (name[:1], name[1:])
+
+
+def _judged_mm(further: Further, judged: "Appraisal") -> list[float]:
+    """Return the middles of the columns of judgements."""
+    return [_further_mm(len(further)) + (place + 0.3) * JUDGED_MM for place in range(len(judged.domains))]
+
+
+def _plot_left_mm(further: Further, judged: "Appraisal | None") -> float:
+    """Return the left edge of the axis."""
+    return _further_mm(len(further)) + (0.0 if judged is None else (len(judged.domains) + 0.5) * JUDGED_MM)
+
+
+def _key(level: str, view: View, judged: "Appraisal | None") -> list[tuple["Artist", str]]:
     """Return the marks of the key with their meanings."""
     observed = {"marker": "s", "markersize": 3, "markerfacecolor": "white", "markeredgecolor": INK, "linewidth": 0.6}
     posterior = {"marker": "o", "markersize": 2.6, "markerfacecolor": BLUE, "markeredgecolor": BLUE, "linewidth": 1.2}
@@ -183,6 +215,7 @@ def _key(level: str, view: View) -> list[tuple["Artist", str]]:
         *marks.summary_key(level),
         *([marks.reference_key(view.reference)] if view.reference is not None else []),
         *([marks.beyond_key()] if view.xlim is not None else []),
+        *([] if judged is None else lights_key(judged)),
     ]
 
 
@@ -190,7 +223,7 @@ def _page(rows: Sequence[Row], tables: _Tables, page: RowPage, *, number: int, o
     body = sum(row.rows for row in rows) * ROW_MM
     figure = page.figure(body, number=number, of=of)
     figure.add_artist(rule(figure, page.top - 0.3))
-    axes = page.axes(figure, (_further_mm(len(tables.further)), PLOT_RIGHT_MM), body, body / ROW_MM)
+    axes = page.axes(figure, (_plot_left_mm(tables.further, tables.judged), PLOT_RIGHT_MM), body, body / ROW_MM)
     first, last, step = tables.limits
     percent_axis(axes, low=first, high=last, step=step)
     marks.reference(axes, tables.view.reference)
@@ -251,6 +284,10 @@ def _draw_cohorts(axes: "Axes", rows: Sequence[tuple[Row, float]], tables: _Tabl
         for row, at in rows:
             text = fitted(values[row.cohort], FURTHER_MM - 2.0, ROW_PT)
             cell(axes, _further_mm(place), at, text, ha="left", fontsize=ROW_PT)
+    if tables.judged is not None:
+        places = _judged_mm(tables.further, tables.judged)
+        judgements = [(at, tables.judged.cells[row.cohort]) for row, at in rows]
+        draw_lights(axes, places, judgements, size=1.75, symbol=3.8)
     # Among hundreds of cohorts each weight is a few tenths of a percent.
     digits = 1 if tables.weights.share.max() >= 0.01 else 2
     counts = zip(table["responders"].tolist(), table["n"].tolist(), table["observed"].tolist(), strict=True)

@@ -6,12 +6,16 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from alkbayes.alk.review import RECONSTRUCTION, REVIEW
-from alkbayes.alk.words import COUNTED_BY, QUALITIES
+from alkbayes.alk.words import COUNTED_BY
+from alkbayes.appraisal.judgements import reporting_quality
 from alkbayes.evidence.cautions import table_cautions
 from alkbayes.evidence.composition import patients_by_year
-from alkbayes.evidence.table import Evidence, composition
+from alkbayes.evidence.table import Evidence, cohort_labels, composition
+from alkbayes.plots.figures.appraisal import traffic_lights
 from alkbayes.plots.figures.evidence import composition_figure
 from alkbayes.plots.figures.prisma import described, prisma
+from alkbayes.plots.kinds import KINDS
+from alkbayes.presentation.appraisal import REPORTED, share_rows
 from alkbayes.presentation.evidence import group_rows
 from alkbayes.reporting.blocks import (
     Bullets,
@@ -27,6 +31,7 @@ from alkbayes.reporting.blocks import (
     text,
 )
 from alkbayes.reporting.pictures import picture
+from alkbayes.reporting.sections.results import DESCRIPTIONS
 from alkbayes.reporting.sections.sources import KEYS, Source, keys_of
 from alkbayes.text.json import records
 from alkbayes.text.wording import capitalised, counted, joined, percent
@@ -92,8 +97,16 @@ def evidence_section(
         blocks += [Heading("Composition of the evidence"), Table(by_group)]
     counted_by = f"{capitalised(outcome.units)} by {joined(['year', *_counted_by(evidence)])}: {heading}."
     blocks.append(picture("evidence", "Composition of the evidence", counted_by, figure))
-    if found := tuple(_qualities(evidence)):
-        blocks += [Heading("Of what quality"), Bullets(found)]
+    if (reported := reporting_quality(evidence)) is not None:
+        shares, labels = share_rows(reported, outcome), list(cohort_labels(evidence.frame).values())
+        shows = capitalised(KINDS["reporting-quality"].shows)
+        figure = traffic_lights(reported, labels, caption)
+        blocks += [
+            Heading("Reporting quality"),
+            text(REPORTED),
+            Table(shares),
+            Fold(shows, (picture("reporting-quality", shows, DESCRIPTIONS["reporting-quality"], figure),)),
+        ]
     if sources:
         of_cohorts = {key for cell in evidence.frame.get(KEYS, ()) for key in keys_of(cell)}
         further = " The last ones are of the other tables shown: adverse events, samples, randomised trials."
@@ -154,15 +167,6 @@ def _not_included() -> Bullets:
         for row in csv.DictReader(left_out.splitlines())
     ]
     return Bullets(tuple((sentence,) for sentence in sentences))
-
-
-def _qualities(evidence: Evidence) -> Iterator[Pieces]:
-    frame, outcome = evidence.frame, evidence.outcome
-    for (column, value), what in QUALITIES.items():
-        if column in frame and (count := int((frame[column] == value).sum())):
-            patients = int(frame.loc[frame[column] == value, "n"].sum())
-            of = f"{count} of {counted(evidence.cohorts, 'cohort')} ({outcome.units_of(patients)})"
-            yield (f"{of} {what.format(o=outcome)}.",)
 
 
 def _source(source: Source) -> Pieces:

@@ -123,6 +123,10 @@ DESCRIPTIONS = {
     "calibration": "Share of cohorts below each level of the predictive distribution, with the band it may lie in.",
     "sensitivity": "For each headline number one bar for each alternative, as long as the number shifts under it.",
     "sequence": "One cell for each prior ALK TKI and generation, with rate, interval and number of cohorts.",
+    "risk-of-bias": "One row for each cohort, a symbol for each domain, as in the table of every cohort's judgements.",
+    "risk-of-bias-summary": "One bar for each domain, divided by judgement, of cohorts and of {o.units}; shares as in "
+    "the table.",
+    "reporting-quality": "One row for each cohort, a symbol for each column on how its counts were reported.",
     "forest": "Every cohort with its observed and its shrunken rate, in the groups of the pooled table.",
 }
 """Alternative text by kind: the content of the figure, and where to find its numbers."""

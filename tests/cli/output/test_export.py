@@ -65,7 +65,8 @@ def test_it_has_what_the_run_wrote_and_says_what_each_file_is(folder: Path, unpa
     about = {line.split("  ")[0] for line in readme.splitlines() if "  " in line}
     assert about == {path.name + "/" * path.is_dir() for path in unpacked.iterdir()} - {"README.txt"}
     assert "Posterior: converged." in readme
-    absent = "cumulative, calibration, sensitivity, bubble, sequence"
+    judged = "risk-of-bias, risk-of-bias-summary, reporting-quality"
+    absent = f"cumulative, calibration, sensitivity, {judged}, bubble, sequence"
     assert f"Figures not drawn, since this run has not what they show: {absent}\n" in readme
     figures = {path.name for path in (unpacked / "figures").iterdir()}
     assert {"forest.pdf", "forest.png", "cells.pdf", "cells.png"} <= figures

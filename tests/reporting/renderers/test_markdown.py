@@ -15,6 +15,7 @@ def test_sections_stand_in_the_order_of_the_guidelines(report: Report) -> None:
         "Key results",
         "Question",
         "Evidence",
+        "Risk of bias",
         "Model",
         "Computation and its verdict",
         "Results",
@@ -23,6 +24,7 @@ def test_sections_stand_in_the_order_of_the_guidelines(report: Report) -> None:
         "Sensitivity",
         "Harm",
         "Beyond this outcome",
+        "Certainty of the evidence",
         "Limits",
         "How to reproduce it",
     ]
