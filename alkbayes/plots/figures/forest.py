@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from alkbayes.errors import FigureError
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import (
     CONTINUED,
+    MOST_FURTHER,
     Rank,
     Row,
     Weights,
@@ -24,6 +24,7 @@ from alkbayes.plots.page.forest_rows import (
     over_own_patients,
     pages_of,
     summary_notes,
+    too_many,
     weights_of,
 )
 from alkbayes.plots.page.layout import (
@@ -75,7 +76,6 @@ PLOT_LEFT_MM = 69.0
 PLOT_RIGHT_MM = 129.0
 FURTHER_MM = 17.0
 """Width of a further column, taken from the axis."""
-MOST_FURTHER = 2
 DASHES = (0, (3, 2))
 APART = 0.21
 """Offset of the observed rate above a row's middle, and of the posterior rate below it."""
@@ -120,7 +120,7 @@ def forest(
         If there are more columns than the page has room for.
     """
     if len(further) > MOST_FURTHER:
-        raise FigureError(f"found {len(further)} further columns; there is room for {MOST_FURTHER}.")
+        raise too_many(len(further))
     outcome = caption.outcome
     low, high = exact_limits(cohorts, caption.interval_prob)
     tables = _Tables(

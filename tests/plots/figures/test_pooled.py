@@ -1,4 +1,4 @@
-"""Forests of classical pooling: their numbers are those of the tables, and the axis holds them."""
+"""Forests of pooled rates: their numbers are those of the tables, and the axis holds them."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import pytest
 from alkbayes.classical import pool_table
 from alkbayes.classical.influence.tables import influence_table
 from alkbayes.classical.pooling.methods import PoolingMethod
-from alkbayes.plots.figures.classical import Line, classical_forest
-from alkbayes.plots.kinds import DEFAULT_METHOD, KINDS
+from alkbayes.plots.figures.pooled import Line, pooled_forest
+from alkbayes.plots.forests import DEFAULT_METHOD
+from alkbayes.plots.kinds import KINDS
 from alkbayes.plots.page.layout import percent_limits
 from alkbayes.plots.source import RunTables
 from alkbayes.plots.view import View
@@ -22,7 +23,7 @@ def tables(run) -> RunTables:
 @pytest.mark.parametrize("by_trial", [False, True])
 def test_each_row_is_the_rate_without_it(tables: RunTables, see, by_trial: bool) -> None:
     view = View(by_trial=by_trial, method="glmm-ml")
-    (page,) = KINDS["leave-one-out"].viewed(tables, view)
+    (page,) = KINDS["leave-one-out"].draw(tables, view)
     seen = see(page)
     table = influence_table(tables.evidence, method=PoolingMethod("glmm-ml"), by_trial=by_trial)
     expected = 100 * np.array([table.full.estimate, *table.rows["estimate"]])
@@ -36,7 +37,7 @@ def test_each_row_is_the_rate_without_it(tables: RunTables, see, by_trial: bool)
 
 
 def test_subgroups_have_their_cohorts_and_pooled_rates(tables: RunTables, see) -> None:
-    pages = [see(page) for page in KINDS["classical"].viewed(tables, View(by="generation"))]
+    pages = [see(page) for page in KINDS["classical"].draw(tables, View(by="generation"))]
     rows = pool_table(tables.evidence, by=("generation",), methods=(PoolingMethod(DEFAULT_METHOD),))
     found = [x for page in pages for x in page.points("pooled")[:, 0]]
     finite = rows["estimate"].notna()
@@ -54,7 +55,7 @@ def test_subgroups_have_their_cohorts_and_pooled_rates(tables: RunTables, see) -
 def test_cohorts_without_a_level_are_in_no_group_but_drawn(run, see) -> None:
     tables = RunTables(run.folder, read_run(run.folder))
     tables.evidence.frame.loc[tables.evidence.frame["region"] == "usa", "region"] = ""
-    pages = [see(page) for page in KINDS["classical"].viewed(tables, View(by="region"))]
+    pages = [see(page) for page in KINDS["classical"].draw(tables, View(by="region"))]
     assert "region not known" in [word for page in pages for word in page.words]
     assert sum(len(page.points("observed")) for page in pages) == 66
 
@@ -76,7 +77,7 @@ LINES = [
 
 
 def test_a_low_rate_has_the_whole_axis_and_a_page_says_which_group_goes_on(see) -> None:
-    pages = classical_forest(LINES, "Title", names="Cohort", pooled=0.05)
+    pages = pooled_forest(LINES, "Title", names="Cohort", pooled=0.05)
     assert len(pages) == 2
     assert [page.axes[0].get_xlim() for page in pages] == [(0, 20)] * 2
     for page in pages:
@@ -91,7 +92,7 @@ def test_a_low_rate_has_the_whole_axis_and_a_page_says_which_group_goes_on(see) 
 def test_what_lies_beyond_the_axis_ends_in_an_arrow(see) -> None:
     lines = [Line("a", numbers=(0.3, 0.1, 0.55)), Line("b", numbers=(0.7, 0.6, 0.8)), Line("none")]
     view = View(title="Mine", xlim=(20, 50), reference=25)
-    (page,) = classical_forest(lines, "Title", names="Cohort", view=view)
+    (page,) = pooled_forest(lines, "Title", names="Cohort", view=view)
     seen = see(page)
     assert seen.points("pooled").tolist() == [[30.0, 0.5]], "a point beyond the axis is not drawn over the numbers"
     beyond = [arrow.get_offsets().tolist() for arrow in seen.by_gid("beyond") if len(arrow.get_offsets())]
