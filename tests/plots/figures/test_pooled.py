@@ -1,11 +1,16 @@
 """Forests of pooled rates: their numbers are those of the tables, and the axis holds them."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from alkbayes.classical import pool_table
 from alkbayes.classical.influence.tables import influence_table
 from alkbayes.classical.pooling.methods import PoolingMethod
+from alkbayes.criticism.loo_rates import rates_without
 from alkbayes.plots.figures.pooled import Line, pooled_forest
 from alkbayes.plots.forests import DEFAULT_METHOD
 from alkbayes.plots.kinds import KINDS
@@ -18,6 +23,90 @@ from alkbayes.runs.run import read_run
 @pytest.fixture(scope="module")
 def tables(run) -> RunTables:
     return RunTables(run.folder, read_run(run.folder))
+
+
+METHODS = {"reml_adhoc": "reml-logit-hk-adhoc", "dl_z": "dl-logit"}
+"""Our names of the methods of the recorded fits."""
+ITERATED = 1e-8
+"""What the iterations of both leave undone; the source is in validation/metafor."""
+
+
+@pytest.fixture(scope="module")
+def metafor(tables: RunTables) -> dict[str, Any]:
+    path = Path(__file__).parents[2] / "reference" / "metafor_forests.json"
+    sets = json.loads(path.read_text(encoding="utf-8"))["sets"]
+    counts, frame = sets["counts"], tables.evidence.frame.sort_values("cohort_id")
+    assert counts["cohort"] == frame["cohort_id"].tolist(), "run validation/metafor/run_forests.R again"
+    assert counts["xi"] == frame["responders"].tolist()
+    assert counts["ni"] == frame["n"].tolist()
+    return sets
+
+
+def drawn(pages: list[Any], see: Any) -> np.ndarray:
+    """Return estimate and limits of the pooled rates of a figure, shape (row, 3), as proportions; NaN without limits."""
+    rows = []
+    for page in map(see, pages):
+        ends = {line[0, 1]: line[:, 0] for line in page.one("pooled-interval").get_segments()}
+        rows += [(x, *ends.get(y, (np.nan, np.nan))) for x, y in page.points("pooled")]
+    return np.array(rows) / 100
+
+
+def recorded(of: dict[str, Any]) -> np.ndarray:
+    return np.column_stack([np.atleast_1d(of[name]) for name in ("estimate", "low", "high")])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_leave_one_out_is_that_of_metafor(tables: RunTables, metafor: dict[str, Any], see, name: str) -> None:
+    rows = drawn(KINDS["leave-one-out"].draw(tables, View(method=METHODS[name], sort="cohort_id")), see)
+    expected = metafor[name]
+    assert rows[0] == pytest.approx(recorded(expected["all"])[0], rel=ITERATED)
+    assert rows[1:] == pytest.approx(recorded(expected["leave1out"]), rel=ITERATED)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_cumulative_is_that_of_metafor(tables: RunTables, metafor: dict[str, Any], see, name: str) -> None:
+    pages = KINDS["cumulative"].draw(tables, View(method=METHODS[name], by="cutoff"))
+    expected = metafor[name]["cumul"]
+    words = [word for page in pages for word in see(page).words]
+    added = [word.partition(": ")[0] for word in words if ": " in word and word[:3] in ("201", "202", "not")]
+    assert added == [value or "not known" for value in expected["value"]]
+    rows, theirs = drawn(pages, see), recorded(expected)
+    assert rows[:, 0] == pytest.approx(theirs[:, 0], rel=ITERATED)
+    # With one cohort metafor fits a common effect; ours has no degree of freedom for an interval by t.
+    several = np.array(expected["k"]) > (1 if "adhoc" in name else 0)
+    assert rows[several] == pytest.approx(theirs[several], rel=ITERATED)
+    assert np.isnan(rows[~several, 1:]).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_subgroups_are_those_of_metafor(tables: RunTables, metafor: dict[str, Any], see, name: str) -> None:
+    pages = KINDS["classical"].draw(tables, View(method=METHODS[name], by="line"))
+    expected = metafor[name]["subgroups"]
+    order = [expected["level"].index(level) for level in ("naive", "pretreated", "mixed")]
+    assert drawn(pages, see)[:-1] == pytest.approx(recorded(expected)[order], rel=ITERATED)
+    assert drawn(pages, see)[-1] == pytest.approx(recorded(metafor[name]["all"])[0], rel=ITERATED)
+    bars = [bar.vertices[:, 0] / 100 for page in pages for bar in see(page).one("prediction").get_paths()]
+    limits = np.column_stack([expected["prediction_low"], expected["prediction_high"]])[order]
+    assert [(bar.min(), bar.max()) for bar in bars[:-1]] == [pytest.approx(tuple(row), rel=ITERATED) for row in limits]
+
+
+def test_the_model_leaves_out_by_weights_and_says_how_many_it_refitted(tables: RunTables, see) -> None:
+    (page,) = KINDS["leave-one-out"].draw(tables, View(by_trial=True, columns=("cutoff", "agent")))
+    found = rates_without(tables.fit, by_trial=True)
+    rates = {row.name: row.rate.summary for row in found.rows}
+    rows = drawn([page], see)
+    assert rows[0] == pytest.approx([found.whole.summary[name] for name in ("median", "low", "high")])
+    middle = found.whole.summary["median"]
+    order = sorted(rates, key=lambda name: -abs(rates[name]["median"] - middle))
+    assert rows[1:] == pytest.approx(
+        np.array([[rates[name][end] for end in ("median", "low", "high")] for name in order])
+    )
+    words = " ".join(see(page).words)
+    anew = sum(row.refitted for row in found.rows)
+    assert f"{44 - anew} of 44 trials left out by weights on the draws of all; the model was refitted without" in words
+    error = max(rate["mcse_median"] for rate in rates.values())
+    assert f"The Monte Carlo error of a median is {100 * error:.2f} points at most." in words
+    assert {"cutoff", "2017-02", "several", "pooled, 95 % credible interval"} <= set(see(page).words)
 
 
 @pytest.mark.parametrize("by_trial", [False, True])
