@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEFAULT_METHOD = "reml-logit-hk-adhoc"
 """Pooling method of the forests of classical pooling, the default of `pool`."""
 
+YEAR = "year"
+"""Column of years, where a table has one."""
 SEVERAL = "several"
 """Cell of cohorts with different values in a column."""
 
@@ -154,9 +156,11 @@ def cumulative_forest(run: "RunTables", view: "View") -> list["Figure"]:
     frame = run.evidence.frame
     if view.by is not None and view.by not in frame:
         raise no_such_column([view.by], frame.columns.tolist(), "to add cohorts by")
-    values = years_of(run.evidence) if view.by is None else frame[view.by].astype(str).tolist()
+    by = view.by or YEAR
+    # A table with years of its own needs none made from its cut-offs.
+    values = column_of(frame, by) if by in frame else years_of(run.evidence)
     if not any(values):
-        raise FigureError(f"No cohort has a {view.by or 'year'}: there is no order to add them in.")
+        raise FigureError(f"No cohort has a {by}: there is no order to add them in.")
     steps = cumulative(run.evidence, values, method=method, prob=caption.interval_prob)
     names = list(cohort_labels(frame).values())
     columns = [column_of(frame, name) for name in view.columns]
@@ -173,11 +177,11 @@ def cumulative_forest(run: "RunTables", view: "View") -> list["Figure"]:
     dated = "A cohort's year is that of its data cut-off, else that in which its counts were published."
     return pooled_forest(
         lines,
-        f"Pooled {run.outcome.label} as cohorts are added by {view.by or 'year'}",
-        names=f"Added, by {view.by or 'year'}",
+        f"Pooled {run.outcome.label} as cohorts are added by {by}",
+        names=f"Added, by {by}",
         further=("k", "so far"),
         pooled=steps[-1].pooled.estimate,
-        caption=caption if view.by else replace(caption, notes=(dated, *caption.notes)),
+        caption=caption if by in frame else replace(caption, notes=(dated, *caption.notes)),
         view=view,
     )
 

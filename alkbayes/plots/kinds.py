@@ -51,12 +51,12 @@ def _has_no(run: "RunTables", what: str, needed: str) -> FigureError:
 
 
 def _forest(run: "RunTables", view: View) -> list["Figure"]:
-    from alkbayes.evidence.table import cohort_labels
+    from alkbayes.evidence.table import labelled
     from alkbayes.plots.figures.forest import forest
     from alkbayes.plots.page.forest_rows import column_of, order_by
 
     frame = run.frame
-    cohorts = run.cohorts.assign(cohort_id=list(cohort_labels(frame).values()))
+    cohorts = labelled(run.cohorts, frame)
     further = [(name, column_of(frame, name)) for name in view.columns]
     order = None if view.sort is None else order_by(frame, view.sort)
     return forest(run.pooled, cohorts, run.caption, further=further, order=order, view=view)
@@ -123,6 +123,7 @@ def _funnel(run: "RunTables") -> list["Figure"]:
 def _baujat(run: "RunTables") -> list["Figure"]:
     from alkbayes.classical import PoolingMethod
     from alkbayes.classical.influence.tables import influence_table
+    from alkbayes.evidence.table import cohort_labels
     from alkbayes.plots.figures.diagnostic import baujat
 
     table = influence_table(run.evidence, method=PoolingMethod(CLASSICAL))
@@ -131,15 +132,17 @@ def _baujat(run: "RunTables") -> list["Figure"]:
             "Baujat's plot leaves out one cohort at a time and pools the others: it needs three cohorts at least, and "
             "rates that can be pooled."
         )
-    return baujat(table.rows, method=CLASSICAL, caption=run.caption)
+    rows = table.rows.assign(left_out=table.rows["left_out"].map(cohort_labels(run.evidence.frame)))
+    return baujat(rows, method=CLASSICAL, caption=run.caption)
 
 
 def _predictive(run: "RunTables") -> list["Figure"]:
     from alkbayes.criticism.predictive import posterior_checks
+    from alkbayes.evidence.table import labelled
     from alkbayes.plots.figures.predictive import predictive
 
     found = posterior_checks(run.fit)
-    return predictive(found.cohorts, run.caption, unit=found.unit)
+    return predictive(labelled(found.cohorts, run.frame), run.caption, unit=found.unit)
 
 
 def _calibration(run: "RunTables") -> list["Figure"]:

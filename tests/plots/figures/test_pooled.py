@@ -43,7 +43,7 @@ def metafor(tables: RunTables) -> dict[str, Any]:
 
 
 def drawn(pages: list[Any], see: Any) -> np.ndarray:
-    """Return estimate and limits of the pooled rates of a figure, shape (row, 3), as proportions; NaN without limits."""
+    """Return estimate and limits of a figure's pooled rates as proportions, shape (row, 3); NaN without limits."""
     rows = []
     for page in map(see, pages):
         ends = {line[0, 1]: line[:, 0] for line in page.one("pooled-interval").get_segments()}
