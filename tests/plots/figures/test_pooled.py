@@ -1,6 +1,7 @@
 """Forests of pooled rates: their numbers are those of the tables, and the axis holds them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from alkbayes.classical import pool_table
 from alkbayes.classical.influence.tables import influence_table
 from alkbayes.classical.pooling.methods import PoolingMethod
 from alkbayes.criticism.loo_rates import rates_without
+from alkbayes.errors import FigureError
 from alkbayes.plots.figures.pooled import Line, pooled_forest
 from alkbayes.plots.forests import DEFAULT_METHOD
 from alkbayes.plots.kinds import KINDS
@@ -203,3 +205,37 @@ def test_what_lies_beyond_the_axis_ends_in_an_arrow(see) -> None:
 )
 def test_the_axis_holds_the_data_between_round_numbers(low: float, high: float, limits: tuple[float, ...]) -> None:
     assert percent_limits(low, high) == pytest.approx(limits)
+
+
+def test_columns_take_their_room_from_the_axis_and_long_names_are_cut(see) -> None:
+    name = "NCT01234567, 600 mg twice daily with food after chemotherapy and one inhibitor"
+    lines = [
+        Line(f"{name} ({at})", "1/20", numbers=(0.05, 0.01, 0.2), pooled=False, columns=(f"{at}", name))
+        for at in range(500)
+    ]
+    lines.append(Line("Pooled", "500/10,000", "500", (0.05, 0.04, 0.06), (0.02, 0.12), last=True))
+    pages = pooled_forest(lines, name * 3, names="Cohort", view=View(columns=("n", name)))
+    assert len(pages) == 7
+    for page in pages[:2] + pages[-1:]:
+        assert see(page).overlaps() == []
+        assert see(page).outside() == []
+    numbers = [word for page in pages for word in see(page).words if word.isdecimal()]
+    assert set(map(str, range(500))) <= set(numbers)
+    assert sum("…" in word for word in see(pages[0]).words) > 100
+
+
+def test_a_model_without_heterogeneity_needs_a_method(tables: RunTables) -> None:
+    flat = RunTables(tables.folder, tables.document)
+    design = replace(tables.fit.design, group=None, cohort=None)
+    flat.__dict__["fit"] = replace(tables.fit, design=design)
+    with pytest.raises(FigureError, match=r"has neither heterogeneity nor .*Choose a method of classical pooling"):
+        KINDS["leave-one-out"].draw(flat)
+
+
+def test_a_table_with_years_is_added_by_them(run, see) -> None:
+    tables = RunTables(run.folder, read_run(run.folder))
+    frame = tables.evidence.frame
+    frame["year"] = ["2001" if at % 2 else "1999" for at in range(len(frame))]
+    (page,) = KINDS["cumulative"].draw(tables)
+    assert {"1999: 33 cohorts", "2001: 33 cohorts"} <= set(see(page).words)
+    assert not any("data cut-off" in word for word in see(page).words)
