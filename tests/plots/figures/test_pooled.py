@@ -226,7 +226,7 @@ def test_columns_take_their_room_from_the_axis_and_long_names_are_cut(see) -> No
 
 def test_a_model_without_heterogeneity_needs_a_method(tables: RunTables) -> None:
     flat = RunTables(tables.folder, tables.document)
-    design = replace(tables.fit.design, group=None, cohort=None)
+    design = replace(tables.fit.design, effects=(), group=None, cohort=None)
     flat.__dict__["fit"] = replace(tables.fit, design=design)
     with pytest.raises(FigureError, match=r"has neither heterogeneity nor .*Choose a method of classical pooling"):
         KINDS["leave-one-out"].draw(flat)
