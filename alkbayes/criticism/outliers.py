@@ -13,6 +13,7 @@ from scipy.stats import false_discovery_control
 from alkbayes.criticism.integrated_likelihood import with_neighbours
 from alkbayes.criticism.loo_cohorts import CohortsLeftOut
 from alkbayes.evidence.outcomes import Outcome
+from alkbayes.evidence.table import labelled
 from alkbayes.inference.fit import Fit
 from alkbayes.inference.importance.target import Target, positions
 from alkbayes.model.design import Design
@@ -135,7 +136,7 @@ def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> d
 
     `table` comes from :func:`outlier_table`.
     """
-    loo = left_out.loo
+    loo, called = left_out.loo, labelled(table, fit.evidence.frame)
     return {
         "interval_prob": fit.interval_prob,
         "elpd": float(loo.elpd),
@@ -144,7 +145,7 @@ def outlier_record(fit: Fit, left_out: CohortsLeftOut, table: pd.DataFrame) -> d
         "good_k": float(loo.good_k),
         "below": int((table["p"] < NOMINAL).sum()),
         "expected_below": NOMINAL * len(table),
-        "verdict": list(verdict(table, model=fit.spec.name, outcome=fit.evidence.outcome)),
+        "verdict": list(verdict(called, model=fit.spec.name, outcome=fit.evidence.outcome)),
         "cohorts": records(table),
     }
 

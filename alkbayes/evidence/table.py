@@ -172,7 +172,7 @@ def trial_labels(frame: pd.DataFrame) -> tuple[str, ...] | None:
 
 
 def cohort_labels(frame: pd.DataFrame) -> dict[str, str]:
-    """Return what each cohort is called in a figure, by its name.
+    """Return what each cohort is called in figures and in tables for readers, by its name.
 
     That is its `label`, else its trial, arm and year (of `year`, else of `cutoff`) if it has trial and arm; its own
     name where it has neither, or another cohort is called the same.
@@ -185,6 +185,12 @@ def cohort_labels(frame: pd.DataFrame) -> dict[str, str]:
     found = {str(row[COHORT]): _called(row) for row in frame.to_dict("records")}
     counts = Counter(found.values())
     return {name: label if label and counts[label] == 1 else name for name, label in found.items()}
+
+
+def labelled(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return results of cohorts with each cohort of a table, as of :func:`cohort_labels`, called as in a figure."""
+    labels = cohort_labels(frame)
+    return table.assign(**{COHORT: [labels.get(name, name) for name in table[COHORT].astype(str)]})
 
 
 def _called(row: Mapping[Hashable, Any]) -> str:

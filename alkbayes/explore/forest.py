@@ -114,7 +114,7 @@ def cohort_forest(
     fitted = whole.part(whole.frame[COHORT].isin(names).to_numpy())
     fitted = replace(fitted, frame=fitted.frame.drop(columns=[KEYS], errors="ignore"))
     forest = forest_of(pooled, pd.DataFrame([*cohorts]), fitted, {}, prob=prob)
-    ours = {row.label: row for row in forest.rows if row.rank == "cohort"}
+    ours = {row.cohort: row for row in forest.rows if row.rank == "cohort"}
     groups = iter([row for row in forest.rows if row.rank != "cohort"])
     rows: list[CohortRow] = []
     for row in forest_rows(pooled, frame, whole.outcome.declared):

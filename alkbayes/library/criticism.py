@@ -12,6 +12,7 @@ from alkbayes.criticism.loo_cohorts import CohortsLeftOut, leave_one_cohort_out
 from alkbayes.criticism.outliers import fit_record, outlier_record, outlier_table
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.evidence.cuts import with_cuts
+from alkbayes.evidence.table import cohort_labels
 from alkbayes.library.arguments import several
 from alkbayes.library.bayesian import Fit, checked_fit, kept_with
 from alkbayes.library.display import Displayed
@@ -133,7 +134,7 @@ class PosteriorChecks(_OfFit):
 
     def _parts(self) -> Iterator[Part]:
         yield from self._warning()
-        yield from posterior_parts(self.analysis)
+        yield from posterior_parts(self.analysis, cohort_labels(self.fit.posterior.evidence.frame))
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -230,7 +231,8 @@ class LeaveOneOut(_OfFit):
 
     def _parts(self) -> Iterator[Part]:
         yield from self._warning()
-        yield from outlier_parts(self.to_dict()["outliers"], self.fit.posterior.evidence.outcome)
+        evidence = self.fit.posterior.evidence
+        yield from outlier_parts(self.to_dict()["outliers"], evidence.outcome, cohort_labels(evidence.frame))
 
 
 @dataclass(frozen=True, repr=False, eq=False)

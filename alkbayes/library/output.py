@@ -1,6 +1,6 @@
 """Figures, reports and archives of a fit, from Python."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -8,10 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from alkbayes.errors import UsageError
+from alkbayes.library.arguments import several
 from alkbayes.library.bayesian import Fit, checked_fit, save_run
 from alkbayes.plots.files import Page, figure_format, save_figures
-from alkbayes.plots.kinds import KINDS
+from alkbayes.plots.kinds import KINDS, checked_view
 from alkbayes.plots.source import RunTables, warning
+from alkbayes.plots.view import View
 from alkbayes.reporting.archive import check_archive_name, write_archive
 from alkbayes.reporting.document import report_of
 from alkbayes.reporting.files import places, report_format, write_report
@@ -55,7 +57,21 @@ class Figure:
         return fragment_of(f"Figure: {self.kind}", self.warning, [drawn], failed=bool(self.warning))
 
 
-def plot(fit: Fit, kind: str = "forest") -> Figure:
+def plot(
+    fit: Fit,
+    kind: str = "forest",
+    *,
+    title: str = "",
+    xlim: tuple[float, float] | None = None,
+    reference: float | None = None,
+    sort: str | None = None,
+    columns: str | Sequence[str] = (),
+    by: str | None = None,
+    by_trial: bool = False,
+    method: str = "",
+    moderator: str | None = None,
+    risk_of_bias: bool = False,
+) -> Figure:
     """Draw a figure of a fit, one (85 mm) or two (180 mm) journal columns wide.
 
     Parameters
@@ -64,25 +80,52 @@ def plot(fit: Fit, kind: str = "forest") -> Figure:
         The fit. Figures of kept analyses, such as of the sensitivity analysis, need its run's folder.
     kind
         As of `alkbayes plot`.
+    title
+        Title of a forest. Default: the figure's own.
+    xlim, reference
+        Limits of the axis of a forest, and a rate at which to draw a line, in percent. Default: the axis of the data,
+        and no line.
+    sort
+        Column of the table to sort the cohorts of `forest` and `classical` by, or the rows of `leave-one-out`. Default:
+        the highest observed rate first, or the largest change.
+    columns
+        One or two further columns of the table in a forest.
+    by
+        Column of the subgroups (`classical`), or of the order in which cohorts are added (`cumulative`).
+    by_trial
+        Leave out whole trials (`leave-one-out`).
+    method
+        Method of classical pooling, as of :func:`pool`. `leave-one-out` without it is by the model.
+    moderator
+        Moderator of `bubble`. Default: each numeric one.
+    risk_of_bias
+        Show the judgements of the risk of bias beside the cohorts of `forest`.
 
     Raises
     ------
     UsageError
-        If there is no such figure.
+        If there is no such figure, or it does not have one of these choices.
     FigureError
         If the fit has nothing to draw in it.
+    EvidenceError
+        If the table has no such column.
 
     Examples
     --------
     >>> import alkbayes as ab
-    >>> ab.plot(ab.fit(None, "overall", engine="quadrature"), "heterogeneity")
+    >>> fit = ab.fit(None, "overall", engine="quadrature")
+    >>> ab.plot(fit, "heterogeneity")
     Figure heterogeneity, 1 page
+    >>> ab.plot(fit, "leave-one-out", method="glmm-ml", sort="cutoff", xlim=(50, 70), reference=60)
+    Figure leave-one-out, 1 page
     """
     if kind not in KINDS:
         raise UsageError(f"there is no figure {kind!r}; allowed: {', '.join(KINDS)}.", parameter="kind")
+    chosen = View(title, xlim, reference, sort, several(columns), by, by_trial, method, moderator, risk_of_bias)
+    view = checked_view(kind, chosen)
     with _folder_of(fit) as folder:
         tables = RunTables(folder, read_run(folder))
-        return Figure(kind, tuple(KINDS[kind].draw(tables)), warning(tables.document))
+        return Figure(kind, tuple(KINDS[kind].draw(tables, view)), warning(tables.document))
 
 
 def report(fit: Fit, path: str | PathLike[str]) -> list[Path]:

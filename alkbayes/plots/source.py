@@ -81,6 +81,12 @@ class RunTables:
         return table.astype(kinds)
 
     @property
+    def frame(self) -> "pd.DataFrame":
+        """Rows of the table of the cohorts that the model was fitted to, in the order of `cohorts`."""
+        frame = self.evidence.frame
+        return frame.set_index(frame["cohort_id"].astype(str)).loc[self.cohorts["cohort_id"]].reset_index(drop=True)
+
+    @property
     def trials(self) -> int | None:
         """Number of trials; None if the table names none."""
         return self.document["evidence"]["trials"]

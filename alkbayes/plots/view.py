@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-CHOICES = ("title", "xlim", "reference", "sort", "columns", "by", "by_trial", "method", "risk_of_bias")
+CHOICES = ("title", "xlim", "reference", "sort", "columns", "by", "by_trial", "method", "moderator", "risk_of_bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,15 @@ class View:
     sort
         Column of the table to sort the cohorts of a group by; None: the highest observed rate first.
     columns
-        Further columns of the table beside the cohorts' names.
+        Further columns of the table beside the cohorts' names, two at most.
     by
         Column of subgroups, or of the order in which cohorts are added.
     by_trial
         Whether whole trials are left out instead of cohorts.
     method
-        Method of classical pooling; empty: the default of `pool`.
+        Method of classical pooling; empty: the default of `pool`, or of `leave-one-out` the model.
+    moderator
+        Moderator of a bubble plot; None: each numeric one.
     risk_of_bias
         Whether the judgements of the risk of bias stand beside the cohorts.
     """
@@ -39,6 +41,7 @@ class View:
     by: str | None = None
     by_trial: bool = False
     method: str = ""
+    moderator: str | None = None
     risk_of_bias: bool = False
 
 

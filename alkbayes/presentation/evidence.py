@@ -7,7 +7,7 @@ from typing import Any
 from alkbayes.evidence.naming import COHORT, RESPONDERS, TRIAL, N
 from alkbayes.evidence.outcomes import ORR, Outcome
 from alkbayes.evidence.overlaps import Beside
-from alkbayes.evidence.table import Evidence
+from alkbayes.evidence.table import Evidence, cohort_labels
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.text.names import listed, shown
 from alkbayes.text.wording import capitalised, counted, percent
@@ -38,8 +38,9 @@ def group_rows(groups: Sequence[Mapping[str, Any]], outcome: Outcome) -> ReaderT
 def cohort_rows(evidence: Evidence) -> ReaderTable:
     """Return both counts and the crude rate of each cohort."""
     outcome, frame = evidence.outcome, evidence.frame
+    labels = cohort_labels(frame)
     rows = [
-        (cohort, f"{events:,}", f"{n:,}", percent(events / n))
+        (labels[cohort], f"{events:,}", f"{n:,}", percent(events / n))
         for cohort, events, n in zip(*(frame[name].tolist() for name in (COHORT, RESPONDERS, N)), strict=True)
     ]
     headings = ("", outcome.events, outcome.units, f"crude {outcome.short}, %")

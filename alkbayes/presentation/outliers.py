@@ -18,17 +18,20 @@ SCALES_OF_SD = ("sd", "correlation")
 """Measures other than rates."""
 
 
-def outlier_parts(found: Document, outcome: Outcome) -> Iterator[Part]:
-    """Yield the outlying cohorts, and a table of the least expected."""
+def outlier_parts(found: Document, outcome: Outcome, labels: Mapping[str, str]) -> Iterator[Part]:
+    """Yield the outlying cohorts, and a table of the least expected.
+
+    `labels` are those of :func:`alkbayes.evidence.table.cohort_labels`.
+    """
     yield Sentence(
         f"Each cohort left out in turn, model {shown(found['model'])}: elpd {figure(found['elpd'], 1)} "
         f"(SE {figure(found['se'], 1)}), effective parameters {figure(found['p'], 1)}; {_weights(found)}."
     )
     yield from (Sentence(paragraph) for paragraph in found["verdict"])
-    yield outlier_rows(found, outcome)
+    yield outlier_rows(found, outcome, labels)
 
 
-def outlier_rows(found: Document, outcome: Outcome) -> ReaderTable:
+def outlier_rows(found: Document, outcome: Outcome, labels: Mapping[str, str]) -> ReaderTable:
     """Return the least expected cohorts, and all marked ones, with their predictions from the others."""
     rows, level = found["cohorts"], level_text(found["interval_prob"])
     chosen = [row for place, row in enumerate(rows) if place < SHOWN or row["outlying"]]
@@ -36,7 +39,7 @@ def outlier_rows(found: Document, outcome: Outcome) -> ReaderTable:
     return ReaderTable(
         title=f"The {len(chosen)} least expected of {counted(len(rows), 'cohort')}; rates in %",
         headings=("cohort", outcome.events, "observed", "predicted", level, "p", "elpd", "k"),
-        rows=tuple(_outlier(row, marked=marked) for row in chosen),
+        rows=tuple(_outlier(row, labels, marked=marked) for row in chosen),
         notes=(
             *_others([row["p"] for row in rows if row not in chosen]),
             f"predicted: what the others give, those of its trial too: median and {level} interval.",
@@ -77,10 +80,10 @@ def trial_rows(found: Document) -> ReaderTable:
     )
 
 
-def _outlier(row: Document, *, marked: bool) -> tuple[str, ...]:
+def _outlier(row: Document, labels: Mapping[str, str], *, marked: bool) -> tuple[str, ...]:
     mark = MARK if row["outlying"] else NO_MARK
     return (
-        shown(row["cohort_id"]),
+        shown(labels[row["cohort_id"]]),
         f"{row['responders']:,}/{row['n']:,}",
         percent(row["observed"]),
         percent(row["median"]),

@@ -26,8 +26,11 @@ NOT_UNIFORM = 0.05
 """P-value below which PIT values are called non-uniform."""
 
 
-def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
-    """Yield the posterior predictions of these cohorts, and of new ones like them."""
+def posterior_parts(found: PosteriorChecks, labels: Mapping[str, str]) -> Iterator[Part]:
+    """Yield the posterior predictions of these cohorts, and of new ones like them.
+
+    `labels` are those of :func:`alkbayes.evidence.table.cohort_labels`.
+    """
     new = new_cohort(found.unit)
     yield Sentence(f"new: {new} with each cohort's profile and size, as the model predicts it.")
     yield Sentence("same: these cohorts again, each at its own rate, which was shrunk towards its counts.")
@@ -36,7 +39,7 @@ def posterior_parts(found: PosteriorChecks) -> Iterator[Part]:
         if p is not None:
             yield Sentence(f"Calibration over {cohorts}, {kind}: {_calibrated(kind, p)}")
     yield statistic_rows(found.statistics, prob=found.interval_prob)
-    yield cohort_rows(found)
+    yield cohort_rows(found, labels)
 
 
 def prior_parts(found: PriorChecks) -> Iterator[Part]:
@@ -45,7 +48,7 @@ def prior_parts(found: PriorChecks) -> Iterator[Part]:
     yield cell_rows(found)
 
 
-def cohort_rows(found: PosteriorChecks) -> ReaderTable:
+def cohort_rows(found: PosteriorChecks, labels: Mapping[str, str]) -> ReaderTable:
     """Return the cohorts with the most extreme rates for their profile, in percent."""
     rows, level = found.as_record()["cohorts"], level_text(found.interval_prob)
     # Once, where it is the interval asked for.
@@ -54,7 +57,7 @@ def cohort_rows(found: PosteriorChecks) -> ReaderTable:
     return ReaderTable(
         title=f"Cohorts with the most extreme rates for their profile, {len(extreme)} of {len(rows)}; %",
         headings=("cohort", "n", "observed", f"new, {level}", *inner, "PIT", f"same, {level}"),
-        rows=tuple(_cohort(row, inner=bool(inner)) for row in extreme),
+        rows=tuple(_cohort(row, labels, inner=bool(inner)) for row in extreme),
         notes=(
             "PIT: probability of a lower rate in a new such cohort; evenly spread over 0 to 1 if the model is right.",
             "*: outside the 90 % interval, as 1 of 10 cohorts should be. The CSV has all cohorts.",
@@ -134,10 +137,10 @@ def _calibrated(kind: str, p: float) -> str:
     return f"{p_equals(p)}. No evidence against uniform PIT values."
 
 
-def _cohort(row: Mapping[str, Any], *, inner: bool) -> tuple[str, ...]:
+def _cohort(row: Mapping[str, Any], labels: Mapping[str, str], *, inner: bool) -> tuple[str, ...]:
     outside = not row["new_low90"] <= row["observed"] <= row["new_high90"]
     return (
-        shown(row["cohort_id"]),
+        shown(labels[row["cohort_id"]]),
         f"{row['n']:,}",
         f"{percent(row['observed'])}{'*' if outside else ' '}",
         percent_interval(row["new_low"], row["new_high"], 0),

@@ -179,6 +179,8 @@ class ForestRow:
         One for each scale; empty for a group without a summary.
     details
         Further facts on a cohort.
+    cohort
+        Name of a cohort in the table; empty otherwise.
     """
 
     rank: str
@@ -190,6 +192,7 @@ class ForestRow:
     order: tuple[str, ...]
     marks: tuple[Mark, ...]
     details: tuple[tuple[str, Pieces], ...]
+    cohort: str = ""
 
 
 @dataclass(frozen=True, slots=True)

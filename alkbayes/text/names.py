@@ -28,8 +28,12 @@ def shown(value: str) -> str:
     Names with a common start, such as arms of a trial, mostly differ at the end.
     """
     half = LONGEST_SHOWN // 2
-    cut = value if len(value) <= LONGEST_SHOWN else f"{value[:half]}…{value[-half:]}"
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in cut)
+    return printable(value if len(value) <= LONGEST_SHOWN else f"{value[:half]}…{value[-half:]}")
+
+
+def printable(value: str) -> str:
+    """Return `value` on one line, with unprintable characters as codes."""
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in value)
 
 
 def quoted(value: str) -> str:

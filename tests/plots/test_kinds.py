@@ -45,6 +45,16 @@ def test_a_kind_is_drawn(name: str, tables: RunTables, sequence_tables: RunTable
     assert pages
 
 
+def test_cohorts_are_called_by_their_labels(tables: RunTables, see) -> None:
+    frame = tables.evidence.frame
+    for kind in ("forest", "leave-one-out", "classical", "predictive"):
+        words = {word for page in KINDS[kind].draw(tables) for word in see(page).words}
+        assert set(frame["label"]) <= words, kind
+        assert not set(frame["cohort_id"]) & words, kind
+    (page,) = KINDS["baujat"].draw(tables)
+    assert "ALESIA, alectinib" in see(page).words
+
+
 def test_the_tables_are_those_of_the_fit(tables: RunTables, run) -> None:
     for name in ("pooled", "contrasts", "heterogeneity"):
         pd.testing.assert_frame_equal(getattr(tables, name), getattr(run.results, name), check_dtype=False)

@@ -172,9 +172,23 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
                 "interval_prob": 0.95,
                 "verdict": ["1 of 66 cohorts does not fit."],
                 "cohorts": [
-                    {"cohort_id": "odd", "responders": 1, "n": 20, "observed": 0.05, "p": 0.0004, "outlying": True}
+                    {
+                        "cohort_id": "alex-crizotinib",
+                        "responders": 1,
+                        "n": 20,
+                        "observed": 0.05,
+                        "p": 0.0004,
+                        "outlying": True,
+                    }
                     | {"median": 0.5, "low": 0.2, "high": 0.8, "elpd": -9.1, "pareto_k": 0.3, "refitted": True},
-                    {"cohort_id": "even", "responders": 10, "n": 20, "observed": 0.5, "p": 0.9, "outlying": False}
+                    {
+                        "cohort_id": "alex-alectinib",
+                        "responders": 10,
+                        "n": 20,
+                        "observed": 0.5,
+                        "p": 0.9,
+                        "outlying": False,
+                    }
                     | {"median": 0.5, "low": 0.2, "high": 0.8, "elpd": -2.04, "pareto_k": 0.31, "refitted": False},
                 ],
             }
@@ -223,8 +237,16 @@ def kept(run: SimpleNamespace) -> Iterator[RunTables]:
 def test_what_was_run_is_shown_and_what_was_not_is_named(kept: RunTables) -> None:
     section = sensitivity_section(kept)
     least = table(section, "The 2 least expected of 2 cohorts; rates in %")
-    assert least["odd"] == ("1/20", "5.0", "50.0", "20.0–80.0", "< 0.001 *", "−9.1", "exact")
-    assert [cell.strip() for cell in least["even"]] == ["10/20", "50.0", "50.0", "20.0–80.0", "0.900", "−2.0", "0.31"]
+    assert least["ALEX, crizotinib"] == ("1/20", "5.0", "50.0", "20.0–80.0", "< 0.001 *", "−9.1", "exact")
+    assert [cell.strip() for cell in least["ALEX, alectinib"]] == [
+        "10/20",
+        "50.0",
+        "50.0",
+        "20.0–80.0",
+        "0.900",
+        "−2.0",
+        "0.31",
+    ]
     assert table(section, "Trials whose removal moves a headline number most")["T1"] == (
         *("2", "31", "overall, mean", "60", "57.0", "−3.0", "0.12", "−1.25"),
     )

@@ -22,7 +22,7 @@ from alkbayes.classical.pooling.pool import pool
 from alkbayes.classical.pooling.result import PooledProportion, with_interval
 from alkbayes.classical.scales import back_transform, effects
 from alkbayes.errors import EvidenceError
-from alkbayes.evidence.table import trial_labels
+from alkbayes.evidence.table import trial_labels, trial_names
 from alkbayes.text.json import records
 from alkbayes.text.notes import Note, notes_of, text_of
 from alkbayes.text.wording import sentence
@@ -161,7 +161,8 @@ def influence_table(
     said = [_row_notes(row, full) for row in without]
     table["unit"] = "trial" if by_trial else "cohort"
     if by_trial:
-        table["left_out"] = [_trial_name(frame, row) for row in without]
+        of_cohort = trial_names(frame)
+        table["left_out"] = [of_cohort[int(row.cohorts[0])] for row in without]
     for column in DIAGNOSTICS:
         table[column] = cohort_rows.get(column, np.nan)
     table["influential"] = cohort_rows.get("influential", None)
@@ -181,12 +182,6 @@ def _second_level(method: PoolingMethod, trials: Sequence[str] | None) -> Sequen
     if method is not PoolingMethod.GLMM_ML_TRIALS or trials is None or len(set(trials)) == len(trials):
         return None
     return trials
-
-
-def _trial_name(frame: pd.DataFrame, row: LeftOut[PooledProportion]) -> str:
-    """Return a trial's name, or the cohort's if it has none."""
-    first = frame.iloc[int(row.cohorts[0])]
-    return str(first["trial"] or first["cohort_id"])
 
 
 def _pooled(

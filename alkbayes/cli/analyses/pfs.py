@@ -89,6 +89,7 @@ def command(
 
 def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
     """Draw the forest plot, and report the file on stderr."""
+    from alkbayes.evidence.table import labelled
     from alkbayes.plots.figures.pfs import pfs_forest
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption
@@ -100,5 +101,6 @@ def _plot(evidence: "Evidence", results: "PfsResults", path: Path) -> None:
         evidence.outcome,
         interval_prob=results.interval_prob,
     )
-    for file in save_figures(pfs_forest(results.pooled, results.cohorts, results.weighted, caption), path):
+    cohorts = labelled(results.cohorts, evidence.frame)
+    for file in save_figures(pfs_forest(results.pooled, cohorts, results.weighted, caption), path):
         print_note(f"Figure: {file}")

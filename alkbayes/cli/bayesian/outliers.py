@@ -56,9 +56,11 @@ def _cohorts(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:
     elif csv:
         print_csv(table)
     else:
+        from alkbayes.evidence.table import cohort_labels
         from alkbayes.presentation.outliers import outlier_parts
 
-        print_parts(console_for(fit.evidence), outlier_parts(document["outliers"], fit.evidence.outcome))
+        labels = cohort_labels(fit.evidence.frame)
+        print_parts(console_for(fit.evidence), outlier_parts(document["outliers"], fit.evidence.outcome, labels))
 
 
 def _trials(run: Path, fit: "Fit", *, json_: bool, csv: bool) -> None:

@@ -14,6 +14,7 @@ from alkbayes.errors import ConvergenceError
 
 if TYPE_CHECKING:
     from alkbayes.criticism.predictive import PosteriorChecks, PriorChecks
+    from alkbayes.inference.fit import Fit
 
 Prior = Annotated[bool, typer.Option("--prior", help="Prior predictive checks instead, before any count is used.")]
 
@@ -40,10 +41,11 @@ def command(
     with working("making tables like the observed one"):
         fit = read_fit(run, prob=prob)
         from alkbayes.criticism.predictive import PosteriorChecks, posterior_checks, prior_checks
+        from alkbayes.evidence.table import cohort_labels
         from alkbayes.presentation.predictive import posterior_parts, prior_parts
 
         found = prior_checks(fit) if prior else posterior_checks(fit)
-        files = [] if plots is None else _draw(run, found, plots)
+        files = [] if plots is None else _draw(run, fit, found, plots)
     if json_:
         subject = {"run": str(run), "model": fit.spec.name, "of": "prior" if prior else "posterior"}
         print_json(subject | found.as_record() | {"plots": [str(each) for each in files]})
@@ -56,7 +58,10 @@ def command(
         for note in fit.evidence.notes:
             say(console, note)
         say(console, f"Verdict: {found.conclusion}")
-        print_parts(console, posterior_parts(found) if isinstance(found, PosteriorChecks) else prior_parts(found))
+        if isinstance(found, PosteriorChecks):
+            print_parts(console, posterior_parts(found, cohort_labels(fit.evidence.frame)))
+        else:
+            print_parts(console, prior_parts(found))
         if files:
             say(console, f"Plots: {', '.join(str(each) for each in files)}")
     # What the priors predict does not depend on whether the posterior converged.
@@ -67,9 +72,10 @@ def command(
         )
 
 
-def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> list[Path]:
+def _draw(run: Path, fit: "Fit", found: "PosteriorChecks | PriorChecks", folder: Path) -> list[Path]:
     """Write the figures of checks, without calibration for few cohorts."""
     from alkbayes.criticism.predictive import LEAST_COHORTS, PriorChecks
+    from alkbayes.evidence.table import labelled
     from alkbayes.plots.figures.calibration import calibration
     from alkbayes.plots.figures.predictive import predictive, prior_cells
     from alkbayes.plots.files import save_folder
@@ -80,7 +86,7 @@ def _draw(run: Path, found: "PosteriorChecks | PriorChecks", folder: Path) -> li
     if isinstance(found, PriorChecks):
         # Prior predictions do not depend on convergence of the posterior.
         return save_folder(folder, {"prior-cells": prior_cells(found.cells, replace(caption, warning=""))})
-    figures = {"intervals": predictive(found.cohorts, caption, unit=found.unit)}
+    figures = {"intervals": predictive(labelled(found.cohorts, fit.evidence.frame), caption, unit=found.unit)}
     if len(found.cohorts) >= LEAST_COHORTS:
         figures["calibration"] = calibration(found.pit, found.uniform, caption)
     return save_folder(folder, figures)

@@ -1,6 +1,7 @@
 """`alkbayes influence`: influence of single cohorts or trials on the pooled rate."""
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,7 +67,16 @@ def command(
     elif csv:
         print_csv(table.rows)
     else:
-        _show(table, evidence, unit="trial" if by_trial else "cohort")
+        _show(table if by_trial else _called(table, evidence), evidence, unit="trial" if by_trial else "cohort")
+
+
+def _called(table: "InfluenceTable", evidence: "Evidence") -> "InfluenceTable":
+    """Return the table with cohorts called as in figures."""
+    from alkbayes.evidence.table import cohort_labels
+
+    labels = cohort_labels(evidence.frame)
+    rows = table.rows.assign(left_out=table.rows["left_out"].map(labels))
+    return replace(table, rows=rows, added=tuple(labels[name] for name in table.added))
 
 
 def _show(table: "InfluenceTable", evidence: "Evidence", *, unit: str) -> None:

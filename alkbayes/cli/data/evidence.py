@@ -124,6 +124,7 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path
     from alkbayes.alk.review import RECONSTRUCTION
     from alkbayes.evidence.cautions import table_cautions
     from alkbayes.evidence.composition import patients_by_year
+    from alkbayes.evidence.table import labelled
     from alkbayes.plots.figures.evidence import composition_figure, observed_forest
     from alkbayes.plots.files import save_figures
     from alkbayes.plots.page.style import Caption
@@ -134,7 +135,7 @@ def _plot(evidence: "Evidence", groups: "pd.DataFrame", path: Path) -> list[Path
     trials = "" if evidence.trials is None else f" of {counted(evidence.trials, 'trial')}"
     heading = f"{counted(evidence.cohorts, 'cohort')}{trials}, {evidence.outcome.units_of(evidence.patients)}"
     pages = composition_figure(groups, patients_by_year(evidence), heading=heading, caption=caption)
-    return save_figures([*pages, *observed_forest(evidence.frame, caption)], path)
+    return save_figures([*pages, *observed_forest(labelled(evidence.frame, evidence.frame), caption)], path)
 
 
 def _totals(evidence: "Evidence") -> dict[str, Any]:

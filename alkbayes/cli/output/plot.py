@@ -1,7 +1,7 @@
 """`alkbayes plot`: a figure of a finished run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,12 +10,8 @@ from alkbayes.cli.shared.options import Json, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import print_json, print_text
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, FigureError, UsageError
-from alkbayes.plots.kinds import KINDS, bubbles_of
-from alkbayes.plots.view import AS_IT_IS, CHOICES, View
-
-if TYPE_CHECKING:
-    from alkbayes.plots.files import Page
-    from alkbayes.plots.source import RunTables
+from alkbayes.plots.kinds import KINDS, checked_view
+from alkbayes.plots.view import View
 
 KindName = Annotated[
     str,
@@ -71,14 +67,15 @@ Sort = Annotated[
     typer.Option(
         "--sort",
         metavar="COLUMN",
-        help="Sort the cohorts of `forest` by this column of the table. Default: the highest observed rate first.",
+        help="Sort the cohorts of `forest` and `classical`, or the rows of `leave-one-out`, by this column of the "
+        "table. Default: the highest observed rate first, or the largest change.",
         show_default=False,
     ),
 ]
 Further = Annotated[
     str,
     typer.Option(
-        "--columns", metavar="COLUMN,…", help="One or two further columns of the table in `forest`.", show_default=False
+        "--columns", metavar="COLUMN,…", help="One or two further columns of the table in a forest.", show_default=False
     ),
 ]
 By = Annotated[
@@ -107,7 +104,8 @@ Pooling = Annotated[
         "--method",
         metavar="NAME",
         autocompletion=completing.methods,
-        help="Pooling method of a classical forest, named as in `alkbayes pool`.",
+        help="Pooling method of a classical forest, named as in `alkbayes pool`. `leave-one-out` without it is by the "
+        "model.",
         show_default=False,
     ),
 ]
@@ -139,9 +137,8 @@ def command(
     """
     if kind not in KINDS:
         raise UsageError(f"There is no figure {kind!r}. KIND may be: {', '.join(KINDS)}.")
-    if moderator is not None and kind != "bubble":
-        raise UsageError(f"--moderator is for the figure bubble; {kind} takes none.")
-    view = _view(kind, View(title, xlim, reference, sort, _listed(columns), by, by_trial, method, risk_of_bias))
+    chosen = View(title, xlim, reference, sort, _listed(columns), by, by_trial, method, moderator, risk_of_bias)
+    view = checked_view(kind, chosen)
     prob = run_prob(level)
     with working("drawing"):
         from alkbayes.plots.files import figure_format, save_figures
@@ -154,7 +151,7 @@ def command(
         path = run / f"{kind}.{ending}" if out is None else out
         check_free([path], "out")
         try:
-            pages = _pages(kind, tables, moderator, view)
+            pages = KINDS[kind].draw(tables, view)
         except FigureError as error:
             raise FigureError(f"{run}: {error}") from error
         files = save_figures(pages, path)
@@ -172,27 +169,3 @@ def command(
 def _listed(columns: str) -> tuple[str, ...]:
     """Return the names in a list with commas."""
     return tuple(filter(None, (name.strip() for name in columns.split(","))))
-
-
-def _view(kind: str, view: View) -> View:
-    """Return the choices after checking them, and that the figure has them."""
-    for name in CHOICES:
-        if getattr(view, name) != getattr(AS_IT_IS, name) and name not in KINDS[kind].choices:
-            having = [each for each, of in KINDS.items() if name in of.choices]
-            raise UsageError(f"is for the figures {', '.join(having)}; {kind} does not have it.", parameter=name)
-    if view.xlim is not None and not 0 <= view.xlim[0] < view.xlim[1] <= 100:
-        raise UsageError(
-            f"found {view.xlim[0]:g} {view.xlim[1]:g}; allowed: two percentages from 0 to 100, the lower first.",
-            parameter="xlim",
-        )
-    if view.reference is not None and not 0 <= view.reference <= 100:
-        raise UsageError(f"found {view.reference:g}; allowed: a percentage from 0 to 100.", parameter="reference")
-    return view
-
-
-def _pages(kind: str, tables: "RunTables", moderator: str | None, view: View) -> "list[Page]":
-    """Draw the figure as asked for."""
-    if moderator is not None:
-        return bubbles_of(tables, moderator)
-    viewed = KINDS[kind].viewed
-    return KINDS[kind].draw(tables) if viewed is None else viewed(tables, view)

@@ -19,12 +19,14 @@ from alkbayes.plots.page.layout import (
     key_mm,
     new_page,
     place_axes,
+    title_lines,
     write_foot,
     write_head,
     write_key,
 )
 from alkbayes.plots.page.marks import PREDICTED, in_percent
 from alkbayes.plots.page.style import BLUE, INK, LEVEL_FILLS, LEVEL_MARKERS, NO_CAPTION, SINGLE_MM, Caption, styled
+from alkbayes.text.wording import capitalised
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -91,12 +93,12 @@ def bubble(drawn: Bubbles, caption: Caption = NO_CAPTION) -> list[Figure]:
     notes = foot_lines([note for note in (reading, parted, *drawn.notes, *caption.notes) if note], SINGLE_MM)
     key = _key(drawn, caption.level)
     width = SINGLE_MM - 2 * MARGIN_MM
-    head = head_mm(caption)
+    across = f" and {drawn.by}" if drawn.by else ""
+    title = f"{capitalised(outcome.rate)} by {drawn.label}{across}"
+    head = head_mm(caption, titles=len(title_lines(title, SINGLE_MM)))
     below = head + HIGH_MM + AXIS_MM
     figure = new_page(SINGLE_MM, below + key_mm([text for _, text in key], width) + foot_mm(notes))
-    across = f" and {drawn.by}" if drawn.by else ""
-    title = f"{outcome.rate[:1].upper()}{outcome.rate[1:]} by {drawn.label}{across}"
-    write_head(figure, fitted(title, width, 7.5, bold=True), caption)
+    write_head(figure, title, caption)
     axes = place_axes(figure, LEFT_MM, head, SINGLE_MM - LEFT_MM - RIGHT_MM, HIGH_MM)
     _lay_out(axes, drawn)
     for place, level in enumerate(drawn.levels):

@@ -22,6 +22,7 @@ from alkbayes.plots.page.layout import (
     percent_axis,
     place_axes,
     text_mm,
+    title_lines,
     write_foot,
     write_head,
     write_key,
@@ -154,7 +155,7 @@ def _square(
     title: str, notes: Sequence[str], caption: Caption, key: Sequence[tuple["Artist", str]]
 ) -> tuple[Figure, "Axes"]:
     """Return a page with square axes, title and key."""
-    head, width = head_mm(caption), SINGLE_MM - 2 * MARGIN_MM
+    head, width = head_mm(caption, titles=len(title_lines(title, SINGLE_MM))), SINGLE_MM - 2 * MARGIN_MM
     height = key_mm([text for _, text in key], width) if key else 0.0
     figure = new_page(SINGLE_MM, head + SIDE_MM + AXIS_MM + height + foot_mm(notes))
     write_head(figure, title, caption)

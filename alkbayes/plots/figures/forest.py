@@ -17,6 +17,7 @@ from alkbayes.evidence.outcomes import Outcome
 from alkbayes.plots.page import marks
 from alkbayes.plots.page.forest_rows import (
     CONTINUED,
+    MOST_FURTHER,
     Rank,
     Row,
     Weights,
@@ -25,6 +26,7 @@ from alkbayes.plots.page.forest_rows import (
     over_own_patients,
     pages_of,
     summary_notes,
+    too_many,
     weights_of,
 )
 from alkbayes.plots.page.layout import (
@@ -79,7 +81,6 @@ PLOT_LEFT_MM = 69.0
 PLOT_RIGHT_MM = 129.0
 FURTHER_MM = 17.0
 """Width of a further column, taken from the axis."""
-MOST_FURTHER = 2
 JUDGED_MM = 2.8
 """Width of a domain of judgements, taken from the axis too."""
 LEAST_AXIS_MM = 18.0
@@ -129,7 +130,7 @@ def forest(
         If there are more columns than the page has room for.
     """
     if len(further) > MOST_FURTHER:
-        raise FigureError(f"found {len(further)} further columns; there is room for {MOST_FURTHER}.")
+        raise too_many(len(further))
     if judged is not None and PLOT_RIGHT_MM - _plot_left_mm(further, judged) < LEAST_AXIS_MM:
         found = f"{len(judged.domains)} domains of judgements beside {counted(len(further), 'further column')}"
         raise FigureError(f"found {found}; there is room for fewer columns. Draw `risk-of-bias` beside it.")

@@ -22,6 +22,8 @@ from alkbayes.plots.page.layout import (
     line_mm,
     new_page,
     place_axes,
+    text_mm,
+    title_lines,
     write,
     write_foot,
     write_head,
@@ -54,8 +56,8 @@ LEFT_MM = 13.0
 GAP_MM = 17.0
 HIGH_MM = 62.0
 AXIS_MM = 9.0
-NUMBERS_MM = 43.0
-"""Width of two rates with their intervals, and of the number before a name."""
+NUMBER_MM = 4.0
+"""Width of the number before a name."""
 TOPS = (10, 20, 30, 50, 75, 100)
 """Ends of the horizontal axis in percent; the first that has room for every limit is used."""
 MOST_LISTED = 40
@@ -87,12 +89,12 @@ def benefit_beside_harm(benefit: pd.DataFrame, by: str = "", caption: Caption = 
     width = (page_mm - gaps) / max(1, len(panels))
     key = _key(by, levels) if len(levels) > 1 else []
     listed = max((min(len(rows), MOST_LISTED + 1) for _, rows in panels), default=1)
-    head = head_mm(caption)
+    title = f"{caption.outcome.title} beside harm"
+    head = head_mm(caption, titles=len(title_lines(title, page_mm)))
     below = head + HIGH_MM + AXIS_MM
     key_top = below + (listed + 1) * line_mm(SMALL_PT) + 2.0
     key_height = key_mm([text for _, text in key], page_mm - 2 * MARGIN_MM) if key else 0.0
     figure = new_page(page_mm, key_top + key_height + foot_mm(notes))
-    title = fitted(f"{caption.outcome.title} beside harm", page_mm - 2 * MARGIN_MM, 7.5, bold=True)
     write_head(figure, title, caption)
     for place, (measure, rows) in enumerate(panels):
         left = LEFT_MM + place * (width + GAP_MM)
@@ -151,7 +153,8 @@ def _list(figure: Figure, left: float, top: float, width: float, rows: pd.DataFr
             f"{estimate(row['harm'], row['harm_low'], row['harm_high'])}"
         )
         write(figure, left, y, str(number), fontsize=SMALL_PT, weight="bold")
-        write(figure, left + 4.0, y, fitted(beside_name(row), width - NUMBERS_MM, SMALL_PT), fontsize=SMALL_PT)
+        room = width - NUMBER_MM - text_mm(numbers, SMALL_PT) - MARGIN_MM
+        write(figure, left + NUMBER_MM, y, fitted(beside_name(row), room, SMALL_PT), fontsize=SMALL_PT)
         write(figure, left + width, y, numbers, fontsize=SMALL_PT, ha="right")
         y += line_mm(SMALL_PT)
     if len(rows) > MOST_LISTED:

@@ -18,6 +18,7 @@ from alkbayes.plots.page.layout import (
     new_page,
     percent_axis,
     place_axes,
+    title_lines,
     write_foot,
     write_head,
     write_key,
@@ -54,9 +55,10 @@ def shrinkage(cohorts: pd.DataFrame, caption: Caption = NO_CAPTION) -> list[Figu
     key = _key(levels)
     texts = [text for _, text in key]
     width = SINGLE_MM - 2 * MARGIN_MM
-    head = head_mm(caption)
+    title = f"Observed and shrunken {caption.outcome.rate}s"
+    head = head_mm(caption, titles=len(title_lines(title, SINGLE_MM)))
     figure = new_page(SINGLE_MM, head + SIDE_MM + AXIS_MM + key_mm(texts, width) + foot_mm(notes))
-    write_head(figure, f"Observed and shrunken {caption.outcome.rate}s", caption)
+    write_head(figure, title, caption)
     axes = place_axes(figure, LEFT_MM, head, SIDE_MM, SIDE_MM)
     percent_axis(axes)
     axes.set_ylim(0, 100)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from alkbayes.alk.levels import STRATA
 from alkbayes.alk.words import GROUP_NAMES
 from alkbayes.classical.proportions import IntervalMethod, proportion_interval
+from alkbayes.errors import FigureError
 from alkbayes.evidence.declared import NOTHING, Declared
+from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.text.json import records
 from alkbayes.text.names import is_pair
@@ -24,6 +26,15 @@ OWN = "own_"
 """Prefix of columns for a row over its own patients, if the row itself is over others'."""
 NOT_COMPARED = "A summary is over its own cohorts' {o.units}: no comparison."
 """Note on a forest whose run compares levels over the same patients."""
+
+
+MOST_FURTHER = 2
+"""Columns of the table for which a forest has room."""
+
+
+def too_many(columns: int) -> FigureError:
+    """Return the error for more further columns than a forest has room for."""
+    return FigureError(f"found {columns} further columns; there is room for {MOST_FURTHER}.")
 
 
 class Rank(StrEnum):
@@ -99,8 +110,28 @@ def forest_rows(
     return [*rows, overall]
 
 
-def order_by(values: Sequence[str]) -> list[int]:
-    """Return the order of cohorts by their values: as numbers if all are, the empty last, ties as in the table."""
+def column_of(frame: pd.DataFrame, name: str, purpose: str = "to show") -> list[str]:
+    """Return a column of a table of cohorts as text.
+
+    Raises
+    ------
+    EvidenceError
+        If there is no such column; `purpose` says what it was asked for.
+    """
+    if name not in frame:
+        raise no_such_column([name], frame.columns.tolist(), purpose)
+    return frame[name].astype(str).tolist()
+
+
+def order_by(frame: pd.DataFrame, name: str) -> list[int]:
+    """Return the order of cohorts by a column: as numbers if all are, the empty last, ties as in the table.
+
+    Raises
+    ------
+    EvidenceError
+        If there is no such column.
+    """
+    values = column_of(frame, name, "to sort by")
     places = sorted(range(len(values)), key=lambda at: values[at])
     with suppress(ValueError):
         places = sorted(range(len(values)), key=lambda at: float(values[at]) if values[at] else 0.0)

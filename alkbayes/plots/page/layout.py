@@ -17,7 +17,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D, Transform, blended_transform_factory
 
 from alkbayes.plots.page.style import FONT_FILES, GREY, INK, ORANGE, SMALL_PT, TEXT_PT, TITLE_PT, Caption, Look
-from alkbayes.text.names import shown
+from alkbayes.text.names import printable
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -102,7 +102,7 @@ def fitted(name: str, width: float, size: float = TEXT_PT, *, bold: bool = False
 
     Both ends identify it: cohorts of a trial share their beginning, arms of two trials their end.
     """
-    text = shown(name)
+    text = printable(name)
     if text_mm(text, size, bold=bold) <= width:
         return text
     low, high = 1, len(text) - 1
@@ -115,16 +115,21 @@ def fitted(name: str, width: float, size: float = TEXT_PT, *, bold: bool = False
     return _cut(text, low)
 
 
-def wrapped(text: str, width: float, size: float = SMALL_PT) -> list[str]:
+def wrapped(text: str, width: float, size: float = SMALL_PT, *, bold: bool = False) -> list[str]:
     """Return a text as lines of at most `width` mm."""
     lines: list[str] = []
-    for word in map(shown, text.split()):
+    for word in map(printable, text.split()):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_mm(longer, size) <= width:
+        if lines and text_mm(longer, size, bold=bold) <= width:
             lines[-1] = longer
         else:
-            lines.append(fitted(word, width, size))
+            lines.append(fitted(word, width, size, bold=bold))
     return lines
+
+
+def title_lines(title: str, page_mm: float) -> list[str]:
+    """Return a title as lines for a page of this width."""
+    return wrapped(title, page_mm - 2 * MARGIN_MM, TITLE_PT, bold=True)
 
 
 def line_mm(size: float) -> float:
@@ -136,11 +141,11 @@ HEADINGS_MM = 2 * line_mm(TEXT_PT)
 """Height of the column headings."""
 
 
-def head_mm(caption: Caption, subtitle: Sequence[str] = ()) -> float:
-    """Return the height of :func:`write_head`, including the space below."""
+def head_mm(caption: Caption, subtitle: Sequence[str] = (), *, titles: int = 1) -> float:
+    """Return the height of :func:`write_head` with a title of so many lines, including the space below."""
     return (
         MARGIN_MM
-        + line_mm(TITLE_PT)
+        + titles * line_mm(TITLE_PT)
         + len(subtitle) * line_mm(TEXT_PT)
         + (line_mm(TEXT_PT) if caption.warning else 0)
         + 1.5
@@ -149,15 +154,22 @@ def head_mm(caption: Caption, subtitle: Sequence[str] = ()) -> float:
 
 def write_head(figure: Figure, title: str, caption: Caption, subtitle: Sequence[str] = ()) -> None:
     """Write the title, the subtitle, and any warning against use of the figure."""
-    y = MARGIN_MM
-    write(figure, MARGIN_MM, y, title, fontsize=TITLE_PT, weight="bold")
-    y += line_mm(TITLE_PT)
+    y, page_mm = MARGIN_MM, figure.get_figwidth() / MM
+    for line in title_lines(title, page_mm):
+        write(figure, MARGIN_MM, y, line, fontsize=TITLE_PT, weight="bold")
+        y += line_mm(TITLE_PT)
     for line in subtitle:
         write(figure, MARGIN_MM, y, line, color=GREY)
         y += line_mm(TEXT_PT)
     if caption.warning:
-        width = figure.get_figwidth() / MM - 2 * MARGIN_MM
-        write(figure, MARGIN_MM, y, fitted(caption.warning, width, bold=True), color=ORANGE, weight="bold")
+        write(
+            figure,
+            MARGIN_MM,
+            y,
+            fitted(caption.warning, page_mm - 2 * MARGIN_MM, bold=True),
+            color=ORANGE,
+            weight="bold",
+        )
 
 
 def foot_lines(notes: Sequence[str], width_mm: float) -> list[str]:

@@ -13,6 +13,7 @@ from alkbayes.plots.page.layout import (
     key_mm,
     new_page,
     row_axes,
+    title_lines,
     write_foot,
     write_head,
     write_headings,
@@ -32,6 +33,7 @@ type Key = Callable[[], Sequence[tuple["Artist", str]]]
 
 AXIS_MM = 7.0
 """Height of a horizontal axis with its label."""
+PAGED = " (page {} of {})"
 WIDTH_MM = DOUBLE_MM - 2 * MARGIN_MM
 
 
@@ -63,7 +65,8 @@ class RowPage:
     @property
     def top(self) -> float:
         """Upper edge of the rows, in mm from the page's."""
-        return head_mm(self.caption, self.subtitle) + HEADINGS_MM
+        titles = len(title_lines(self.title + PAGED.format(99, 99), DOUBLE_MM))
+        return head_mm(self.caption, self.subtitle, titles=titles) + HEADINGS_MM
 
     @property
     def room(self) -> float:
@@ -73,7 +76,7 @@ class RowPage:
     def figure(self, body: float, *, number: int = 1, of: int = 1) -> "Figure":
         """Return page `number` of `of` with `body` mm for rows."""
         figure = new_page(DOUBLE_MM, self._fixed + body)
-        paged = f" (page {number} of {of})" if of > 1 else ""
+        paged = PAGED.format(number, of) if of > 1 else ""
         write_head(figure, f"{self.title}{paged}", self.caption, self.subtitle)
         write_headings(figure, self.top, self.columns)
         if key := self.key():

@@ -7,6 +7,7 @@ from alkbayes.classical.pooling.disagreements import disagreements
 from alkbayes.classical.pooling.methods import ALL_METHODS
 from alkbayes.classical.pooling.tables import pool_table
 from alkbayes.criticism.predictive import LEAST_COHORTS, posterior_checks
+from alkbayes.evidence.table import cohort_labels, labelled
 from alkbayes.plots.figures.calibration import calibration
 from alkbayes.plots.figures.predictive import predictive
 from alkbayes.presentation.pooling import disagreement_parts, pool_rows
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 def predictive_section(fit: "Fit", tables: "RunTables") -> Section:
     """Return the predictive checks: whether the model expects data like those observed."""
     found = posterior_checks(fit)
-    blocks: list[Block] = [Paragraph((found.conclusion,), strong=True), *blocks_of(posterior_parts(found))]
+    cohorts, labels = labelled(found.cohorts, fit.evidence.frame), cohort_labels(fit.evidence.frame)
+    blocks: list[Block] = [Paragraph((found.conclusion,), strong=True), *blocks_of(posterior_parts(found, labels))]
     # Drawn from these checks: the kinds of figures would replicate the table again for each.
-    blocks.append(shown("predictive", predictive(found.cohorts, tables.caption, unit=found.unit), tables.outcome))
+    blocks.append(shown("predictive", predictive(cohorts, tables.caption, unit=found.unit), tables.outcome))
     if len(found.cohorts) >= LEAST_COHORTS:
         blocks.append(shown("calibration", calibration(found.pit, found.uniform, tables.caption), tables.outcome))
     return Section("fit", "Does the model fit these cohorts?", tuple(blocks))

@@ -8,6 +8,7 @@ import pandas as pd
 
 from alkbayes.alk.words import COLUMN_TITLES
 from alkbayes.evidence.outcomes import Outcome
+from alkbayes.evidence.table import cohort_labels
 from alkbayes.plots.page.forest_rows import (
     Rank,
     column_named,
@@ -47,7 +48,7 @@ NOTES = (
         "of all cohorts."
     ),
 )
-NOT_DETAILS = frozenset({"cohort_id", "responders", "n", KEYS})
+NOT_DETAILS = frozenset({"label", "responders", "n", KEYS})
 """Columns shown elsewhere in a row."""
 
 
@@ -76,6 +77,7 @@ def forest_of(
     columns = [column_named(cohorts, label) for label in labels]
     numbers = records(cohorts)
     facts = {row["cohort_id"]: row for row in records(evidence.frame)}
+    called = cohort_labels(evidence.frame)
 
     def rows() -> Iterator[ForestRow]:
         count = 0
@@ -87,6 +89,7 @@ def forest_of(
             record = numbers[row.cohort]
             yield _cohort(
                 record,
+                label=called[record["cohort_id"]],
                 number=count,
                 exact=exact[row.cohort],
                 weight=float(weights.share[row.cohort]),
@@ -149,6 +152,7 @@ def _summary_mark(
 def _cohort(
     record: Mapping[str, Any],
     *,
+    label: str,
     number: int,
     exact: tuple[float, float],
     weight: float,
@@ -156,16 +160,16 @@ def _cohort(
     details: tuple[tuple[str, Pieces], ...],
 ) -> ForestRow:
     groups = tuple(str(record[column]) for column in columns)
-    name = str(record["cohort_id"])
     return ForestRow(
         rank="cohort",
-        label=name,
+        label=label,
+        cohort=str(record["cohort_id"]),
         number=number,
         groups=groups,
         counts=f"{record['responders']:,}/{record['n']:,}",
         weight=percent(weight),
         order=(
-            name.casefold(),
+            label.casefold(),
             *groups,
             str(record["n"]),
             f"{record['observed']:.6f}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from alkbayes.alk.review import ANALYSES
+from alkbayes.evidence.table import labelled
 from alkbayes.plots.figures.intracranial import intracranial
 from alkbayes.plots.figures.pfs import pfs_forest
 from alkbayes.plots.figures.randomised import randomised
@@ -44,7 +45,7 @@ def beyond_section(fit: "Fit", tables: "RunTables") -> Section:
     """Return the stored results for outcomes beyond the run's own."""
     notes = replace(tables.caption, notes=tables.caption.notes[1:], warning="")
     parts: dict[str, Callable[[Any], Iterator[Block]]] = {
-        "pfs": lambda found: _pfs(found, notes),
+        "pfs": lambda found: _pfs(found, notes, tables.evidence.frame),
         "intracranial": lambda found: _intracranial(found, notes),
         "sequence": lambda found: _sequence(found, notes, tables.trials),
         "resistance": lambda found: _resistance(found, notes),
@@ -79,13 +80,13 @@ def _at(found: Mapping[str, Any], notes: Caption) -> Caption:
     return replace(notes, interval_prob=found["interval_prob"])
 
 
-def _pfs(found: "PfsRecord", notes: Caption) -> "Iterator[Block]":
+def _pfs(found: "PfsRecord", notes: Caption, frame: pd.DataFrame) -> "Iterator[Block]":
     yield Heading("Median progression-free survival")
     yield from blocks_of(pfs_parts(found))
     description = "One row for each cohort: its median with the printed interval, or an arrow where it was not reached."
     pooled, cohorts, weighted = map(_frame, (found["pooled"], found["cohorts"], found["weighted"]))
     title = "Median progression-free survival of every cohort"
-    yield picture("pfs", title, description, pfs_forest(pooled, cohorts, weighted, _at(found, notes)))
+    yield picture("pfs", title, description, pfs_forest(pooled, labelled(cohorts, frame), weighted, _at(found, notes)))
 
 
 def _intracranial(found: "IntracranialRecord", notes: Caption) -> "Iterator[Block]":

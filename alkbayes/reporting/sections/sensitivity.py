@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alkbayes.evidence.table import cohort_labels
 from alkbayes.presentation.comparison import comparison_parts
 from alkbayes.presentation.outliers import outlier_parts, trial_parts
 from alkbayes.presentation.sensitivity import (
@@ -33,7 +34,8 @@ def sensitivity_section(tables: "RunTables") -> Section:
     parts: dict[str, Callable[[Any], Iterable[Block]]] = {
         "sensitivity": lambda found: _alternatives(found["sensitivity"], tables),
         "outliers": lambda found: _titled(
-            "Cohorts that the others do not predict", outlier_parts(found["outliers"], tables.outcome)
+            "Cohorts that the others do not predict",
+            outlier_parts(found["outliers"], tables.outcome, cohort_labels(tables.evidence.frame)),
         ),
         "outliers-by-trial": lambda found: _titled("Without each trial", trial_parts(found["by_trial"])),
         "compare": lambda found: _titled("Other models of the same table", comparison_parts(found["comparison"])),

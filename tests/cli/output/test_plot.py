@@ -63,8 +63,20 @@ def test_the_format_may_be_asked_for(alkbayes, folder: Path) -> None:
         (
             ("{folder}", "classical", "--by-trial"),
             2,
-            "--by-trial: is for the figures leave-one-out; classical does not",
+            "--by-trial: is for the figure leave-one-out; classical does not",
         ),
+        (
+            ("{folder}", "cumulative", "--sort", "n"),
+            2,
+            "--sort: is for the figures forest, leave-one-out, classical; cum",
+        ),
+        (
+            ("{folder}", "cells", "--moderator", "n"),
+            2,
+            "--moderator: is for the figure bubble; cells does not have it.",
+        ),
+        (("{folder}", "classical", "--columns", "n,n,n"), 2, "found 3 further columns; there is room for 2."),
+        (("{folder}", "leave-one-out", "--columns", "x"), 3, "The evidence table has no column x to show."),
         (("{folder}", "classical", "--xlim", "50", "20"), 2, "--xlim: found 50 20; allowed: two percentages from 0"),
         (("{folder}", "classical", "--reference", "101"), 2, "--reference: found 101; allowed: a percentage from 0"),
         (("{folder}", "classical", "--method", "dl"), 2, '--method: found "dl"; allowed: '),

@@ -205,4 +205,4 @@ def test_a_reader_chooses_axis_line_title_order_and_columns(run, see) -> None:
     [(["10", "9", "", "1"], [3, 1, 0, 2]), (["b", "10", "9", "a"], [1, 2, 3, 0]), (["x", "x"], [0, 1])],
 )
 def test_cohorts_are_sorted_by_numbers_or_texts(values: list[str], order: list[int]) -> None:
-    assert order_by(values) == order
+    assert order_by(pd.DataFrame({"column": values}), "column") == order

@@ -33,7 +33,7 @@ def test_crosses_stand_at_the_numbers_with_both_intervals(benefit: pd.DataFrame,
             ends = [100 * row["response_low"], 100 * row["response_high"]]
             np.testing.assert_allclose(lines[f"response-{number}"].get_ydata(), ends)
         assert axes.get_xlim()[1] >= 100 * rows["harm_high"].max()
-    for word in ("ceritinib, ASCEND-1", "First-generation TKI", "A footnote."):
+    for word in ("ceritinib, ASCEND-1", "lorlatinib, NCT01970865 phase 1", "First-generation TKI", "A footnote."):
         assert word in seen.words
     assert seen.outside() == []
 

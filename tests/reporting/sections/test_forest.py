@@ -18,8 +18,9 @@ def forest_in(report: Report) -> Forest:
 def test_every_cohort_is_there_once_with_its_counts(report: Report, run: SimpleNamespace) -> None:
     rows = [row for row in forest_in(report).rows if row.rank == "cohort"]
     frame = run.fit.evidence.frame
-    assert sorted(row.label for row in rows) == sorted(frame["cohort_id"])
-    counts = {row.label: row.counts for row in rows}
+    assert sorted(row.cohort for row in rows) == sorted(frame["cohort_id"])
+    assert {row.cohort: row.label for row in rows} == dict(zip(frame["cohort_id"], frame["label"], strict=True))
+    counts = {row.cohort: row.counts for row in rows}
     assert counts["alex-crizotinib"] == "109/151"
     assert [row.number for row in rows] == list(range(1, len(frame) + 1))
 
@@ -30,7 +31,7 @@ def test_positions_are_those_of_the_numbers(report: Report, run: SimpleNamespace
         if row.rank != "cohort":
             continue
         percent, logits = row.marks
-        numbers = cohorts.loc[row.label]
+        numbers = cohorts.loc[row.cohort]
         assert (percent.scale, logits.scale) == ("percent", "logit")
         assert percent.middle == pytest.approx(100 * numbers["median"], abs=1e-9)
         assert percent.low == pytest.approx(100 * numbers["low"], abs=1e-9)
@@ -43,7 +44,7 @@ def test_positions_are_those_of_the_numbers(report: Report, run: SimpleNamespace
 
 
 def test_a_cohort_of_responders_alone_stands_at_the_edge_of_the_logits(report: Report) -> None:
-    (row,) = [row for row in forest_in(report).rows if row.label == "brig101-crizotinib-naive"]
+    (row,) = [row for row in forest_in(report).rows if row.cohort == "brig101-crizotinib-naive"]
     percent, logits = row.marks
     assert row.counts == "8/8"
     assert (percent.observed, percent.observed_high) == (100, 100)
@@ -69,10 +70,11 @@ def test_weights_are_shares(report: Report) -> None:
 
 
 def test_details_name_the_sources_by_number_and_link(report: Report) -> None:
-    (row,) = [row for row in forest_in(report).rows if row.label == "alex-crizotinib"]
+    (row,) = [row for row in forest_in(report).rows if row.cohort == "alex-crizotinib"]
     details = dict(row.details)
     assert details["registry"] == (Link("NCT02075840", "https://clinicaltrials.gov/study/NCT02075840"),)
     assert details["agent"] == ("crizotinib",)
+    assert details["cohort id"] == ("alex-crizotinib",), "as commands call it"
     numbers = [piece for piece in details["sources"] if isinstance(piece, Link) and piece.url.startswith("#source-")]
     assert len(numbers) == 3
     assert "given with" not in details, "an empty cell says nothing"
