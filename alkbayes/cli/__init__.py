@@ -16,7 +16,7 @@ from alkbayes.cli.analyses import intracranial, pfs, randomised, resistance, saf
 from alkbayes.cli.bayesian import calibrate, compare, diagnose, fit, outliers, predict, predictive, sensitivity, summary
 from alkbayes.cli.classical import audit, influence, pool, regress, small_study, subgroups
 from alkbayes.cli.data import evidence, models
-from alkbayes.cli.output import explore, export, plot, report
+from alkbayes.cli.output import explore, export, plot, report, script
 from alkbayes.cli.registry.group import group as registry
 from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
 from alkbayes.errors import AlkbayesError, AlkbayesWarning, Setting
@@ -125,7 +125,7 @@ PANELS = {
         "safety": safety,
     },
     "Randomised trials": {"randomised": randomised},
-    "Output": {"plot": plot, "report": report, "export": export, "explore": explore},
+    "Output": {"plot": plot, "report": report, "export": export, "script": script, "explore": explore},
 }
 """Commands by help panel."""
 COMMANDS = {name: module for panel in PANELS.values() for name, module in panel.items()}
