@@ -78,7 +78,9 @@ class ZeroSum:
     def separator(self) -> str:
         """Text between the columns' levels by which no two combinations look alike."""
         inside = {level for levels in self.levels for level in levels}
-        return next(mark for mark in (" / " + "/" * more for more in count()) if not any(mark in each for each in inside))
+        return next(
+            mark for mark in (" / " + "/" * more for more in count()) if not any(mark in each for each in inside)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +232,7 @@ def _coefficients(spec: "Spec", design: "Design", names: Mapping[str, str]) -> I
             continue
         assert isinstance(block.prior, Normal | StudentT)  # noqa: S101 - for its type: only a location has such a prior
         for factors in product(*(_factors(part, names) for part in block.factors or (block,))):
-            words = [
-                f"{factor.column} {'' if factor.level is None else factor.level}".strip() for factor in factors
-            ]
+            words = [f"{factor.column} {'' if factor.level is None else factor.level}".strip() for factor in factors]
             name = _name(" x ".join(words), taken)
             taken.add(name)
             yield Coefficient(name, factors, block.prior, whys[frozenset(block.columns)])
