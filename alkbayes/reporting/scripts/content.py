@@ -226,13 +226,13 @@ def _name(text: str, taken: Collection[str]) -> str:
 def _coefficients(spec: "Spec", design: "Design", names: Mapping[str, str]) -> Iterator[Coefficient]:
     """Yield the coefficients of fixed and numeric effects, and of their interactions, in the order of the design."""
     whys = {frozenset(effect.columns): effect.why for effect in spec.effect}
-    taken = {*names.values(), "Intercept", "alpha"}
+    taken = {*names.values(), "Intercept", "alpha", "rho", "responders", "n"}
     for block in design.effects:
         if block.sd_prior is not None:
             continue
         assert isinstance(block.prior, Normal | StudentT)  # noqa: S101 - for its type: only a location has such a prior
         for factors in product(*(_factors(part, names) for part in block.factors or (block,))):
-            words = [f"{factor.column} {'' if factor.level is None else factor.level}".strip() for factor in factors]
+            words = [f"{factor.column} {'scaled' if factor.level is None else factor.level}" for factor in factors]
             name = _name(" x ".join(words), taken)
             taken.add(name)
             yield Coefficient(name, factors, block.prior, whys[frozenset(block.columns)])

@@ -27,6 +27,19 @@ def _r_character(character: str, quote: str) -> str:
     return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
 
 
+def python_literal(value: str | float | tuple[str | float, ...]) -> str:
+    """Return a text, a number or a tuple of them as a literal of Python; texts have double quotes unless within."""
+    match value:
+        case tuple():
+            return f"({', '.join(map(python_literal, value))}{',' if len(value) == 1 else ''})"
+        case str():
+            # An apostrophe has repr() choose double quotes; it is cut off again.
+            text = repr(f"'{value}")
+            return f'"{text[2:]}' if text.startswith('"') else repr(value)
+        case _:
+            return repr(value)
+
+
 def r_csv_lines(rows: Iterable[Iterable[str | float]]) -> list[str]:
     """Return rows as lines of CSV inside a literal of R that has single quotes."""
     lines = []

@@ -11,12 +11,12 @@ from alkbayes.classical import PoolingMethod
 from alkbayes.evidence.table import BUNDLED
 from alkbayes.plots.source import warning
 from alkbayes.reporting.scripts.content import Content, content_of
-from alkbayes.reporting.scripts.literals import comment, r_csv_lines, r_literal
+from alkbayes.reporting.scripts.literals import comment, python_literal, r_csv_lines, r_literal
 from alkbayes.reporting.scripts.targets import NAMES, Target, check_expressible
 from alkbayes.runs.places import check_free, format_of
 from alkbayes.runs.run import read_fit, read_run
 from alkbayes.spec.priors import Exponential, HalfNormal, HalfStudentT, Normal, StudentT
-from alkbayes.vocabulary import ALL, TOTAL, Estimand, Standard
+from alkbayes.vocabulary import TOTAL, Estimand, Standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ def check_script_place(path: Path, target: Target) -> None:
     UsageError
         If it does not end in the language's extension, or exists.
     """
-    kind = {"R": ("r",)} if target.is_r else {"Python": ("py",)}
-    format_of(path, None, kind, f"a script of {', '.join(kind)}")
+    kind, ending = ("an R script", "r") if target.is_r else ("a Python script", "py")
+    format_of(path, None, {kind: (ending,)}, kind)
     check_free([path], "out")
 
 
@@ -87,7 +87,7 @@ def script_for(folder: Path, target: Target) -> str:
         probs=[0.5, *(round((1 + side * document["interval_prob"]) / 2, 9) for side in (-1, 1))],
         model=fit.spec.name,
         bundled=document["evidence"]["source"] == BUNDLED,
-        fault=warning(document),
+        fault="" if target.is_classical else warning(document),
         total=_has_total(content),
     )
 
@@ -135,9 +135,9 @@ def _digits(value: float | None) -> float | str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(  # noqa: S701 - no page: what stands in a script is escaped by its own filters
+    environment = Environment(
         loader=PackageLoader("alkbayes", "reporting/scripts/templates"),
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - no page: what stands in a script is escaped by its own filters
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -147,7 +147,7 @@ def _environment() -> Environment:
         "comment": comment,
         "csv": r_csv_lines,
         "r": r_literal,
-        "py": repr,
+        "py": python_literal,
         "stan": _stan,
         "pm": _pymc,
         "bmb": _bambi,
@@ -191,7 +191,7 @@ def _arguments(prior: Prior) -> tuple[str, str]:
 
 def _pymc(prior: Prior, name: str) -> str:
     kind, arguments = _arguments(prior)
-    return f"pm.{kind}({name!r}, {arguments})"
+    return f"pm.{kind}({python_literal(name)}, {arguments})"
 
 
 def _bambi(prior: Prior) -> str:
