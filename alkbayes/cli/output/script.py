@@ -28,8 +28,8 @@ Out = Annotated[
 def command(run: Run, for_: For, out: Out = None, json_: Json = False) -> None:
     """Script for other software that repeats a run's results, with the data in it.
 
-    The script prints its results beside the run's: classical ones to the accuracy of an optimiser, those of the
-    posterior to their Monte Carlo errors. A model that the software cannot express is refused.
+    It prints its results beside the run's, and how far they are apart. A model that the software cannot express is
+    refused.
 
     Example: alkbayes script runs/line-generation-20261122-101500 --for brms --out again.R
     """

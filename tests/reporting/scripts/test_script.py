@@ -292,6 +292,7 @@ HOSTILE = [
     "TRUE",
     "007",
     "{{ 7 * 7 }}{% raw %}",
+    "two\nlines",
 ]
 
 
@@ -303,9 +304,9 @@ def hostile(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
         {
             "cohort_id": [*HOSTILE, "none of it"],
             "trial": [*HOSTILE[::-1], "other"],
-            "my 'line'": [HOSTILE[0], HOSTILE[3], HOSTILE[4]] * 3 + [HOSTILE[2]] * 2,
-            "n": range(20, 42, 2),
-            "responders": range(8, 19),
+            "my 'line'": [HOSTILE[0], HOSTILE[3], HOSTILE[4]] * 3 + [HOSTILE[2]] * 3,
+            "n": range(20, 44, 2),
+            "responders": range(8, 20),
         }
     ).to_csv(table, index=False)
     effect = FIXED.replace('"line"', "\"my 'line'\"").replace('"naive"', '"it\'s"')
@@ -322,17 +323,18 @@ def repr_toml(text: str) -> str:
 @pytest.mark.parametrize("target", Target)
 def test_nothing_in_a_table_or_a_model_becomes_code(hostile: Path, tmp_path: Path, target: Target) -> None:
     script = script_for(hostile, target)
-    rows = [(name, responders, n) for name, responders, n in zip(HOSTILE, range(8, 18), range(20, 40, 2), strict=True)]
+    rows = [(name, responders, n) for name, responders, n in zip(HOSTILE, range(8, 19), range(20, 42, 2), strict=True)]
     head = script.split("library(" if target.is_r else "import arviz")[0]
     # No line ends inside a comment, by the reading of any program.
     assert all(line.startswith("#") or not line.strip() for line in head.splitlines())
     if target.is_r:
         (tmp_path / "script.R").write_text(script, encoding="utf-8")
         assert in_r("cat(length(parse('script.R')) > 5)", tmp_path) == "TRUE"
-        ask = "cat(sprintf('%s\\t%d\\t%d\\n', enc2utf8(d$cohort), d$responders, d$n), sep = '')"
-        out = in_r(f"{data_of(script)}\n{ask}", tmp_path)
-        told = [line.split("\t") for line in out.splitlines()]
-        assert [(name, int(x), int(n)) for name, x, n in told] == rows
+        ask = "for (i in seq_len(nrow(d))) cat(d$responders[i], d$n[i], utf8ToInt(enc2utf8(d$cohort[i])), '\\n')"
+        told = [
+            [int(word) for word in line.split()] for line in in_r(f"{data_of(script)}\n{ask}", tmp_path).splitlines()
+        ]
+        assert [("".join(map(chr, name)), responders, n) for responders, n, *name in told] == rows
     else:
         (table,) = (
             node.value
@@ -351,7 +353,7 @@ def test_metafor_runs_with_hostile_names(hostile: Path, tmp_path: Path) -> None:
 
 
 def test_texts_come_back_from_r(tmp_path: Path) -> None:
-    texts = [*HOSTILE, "two\nlines", "tab\there", "\x1b[31m"]
+    texts = [*HOSTILE, "tab\there", "\x1b[31m"]
     code = "".join(f"cat(utf8ToInt({r_literal(text)}), '\\n')\n" for text in texts)
     out = in_r(code, tmp_path)
     assert [[int(word) for word in line.split()] for line in out.splitlines()] == [[*map(ord, text)] for text in texts]
