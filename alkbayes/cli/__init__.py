@@ -28,7 +28,7 @@ from alkbayes.cli.bayesian import (
 )
 from alkbayes.cli.classical import audit, influence, pool, regress, small_study, subgroups
 from alkbayes.cli.data import evidence, models, risk_of_bias
-from alkbayes.cli.output import explore, export, plot, report
+from alkbayes.cli.output import explore, export, plot, report, script
 from alkbayes.cli.registry.group import group as registry
 from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
 from alkbayes.errors import AlkbayesError, AlkbayesWarning, Setting
@@ -138,7 +138,7 @@ PANELS = {
         "safety": safety,
     },
     "Randomised trials": {"randomised": randomised},
-    "Output": {"plot": plot, "report": report, "export": export, "explore": explore},
+    "Output": {"plot": plot, "report": report, "export": export, "script": script, "explore": explore},
 }
 """Commands by help panel."""
 COMMANDS = {name: module for panel in PANELS.values() for name, module in panel.items()}

@@ -13,6 +13,8 @@ from alkbayes.plots.source import RunTables, warning
 from alkbayes.presentation.fit import verdict
 from alkbayes.reporting.document import report_of
 from alkbayes.reporting.renderers.html import html_of
+from alkbayes.reporting.scripts.script import script_for
+from alkbayes.reporting.scripts.targets import Target
 from alkbayes.runs.analyses import COMMANDS, is_kept
 from alkbayes.runs.command import reproducing_script
 from alkbayes.runs.places import format_of, new_files
@@ -88,6 +90,7 @@ def _contents(folder: Path, document: "RunDocument", *, posterior: bool) -> dict
     texts = {
         "report.html": report,
         SCRIPT: reproducing_script(document),
+        "metafor.R": script_for(folder, Target.METAFOR),
         "versions.txt": "".join(f"{name}=={version}\n" for name, version in document["provenance"]["versions"].items()),
         "README.txt": _readme(document, kept, not_drawn, posterior=posterior),
     }
@@ -121,6 +124,7 @@ ABOUT: Mapping[str, str] = {
     "model.toml": "the model, and the reason for each prior",
     RUN_FILE: "all of these numbers with their notes, diagnostics, settings and hashes",
     "versions.txt": "versions of the software",
+    "metafor.R": "repeats the classical pooling in R, with metafor: Rscript metafor.R",
     SCRIPT: "repeats the fit and compares its pooled rates: sh reproduce.sh",
 }
 

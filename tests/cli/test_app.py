@@ -41,7 +41,7 @@ PANELS = {
     "Classical": {"pool", "subgroups", "regress", "influence", "small-study", "audit"},
     "Analyses of the ALK review": {"pfs", "intracranial", "sequence", "resistance", "safety"},
     "Randomised trials": {"randomised"},
-    "Output": {"plot", "report", "explore", "export"},
+    "Output": {"plot", "report", "explore", "export", "script"},
 }
 COMMANDS = sorted(set().union(*PANELS.values()))
 HEAVY = {"arviz", "arviz_stats", "matplotlib", "netCDF4", "numba", "numpy", "nutpie", "pandas"}

@@ -74,6 +74,7 @@ ON_TABLES = {
     "report": ("line", "--out", "report.html"),
     "explore": ("line", "--no-browser"),
     "export": ("line", "archive.zip"),
+    "script": ("line", "--for", "metafor"),
 }
 """Of every command, arguments that have it print a table."""
 MORE = (
