@@ -27,6 +27,8 @@ class ReaderTable:
         Sentences below the table.
     folded
         Two-line forms of names of two levels, for narrow output.
+    percent
+        Positions of columns in percent, where the title alone says so.
     """
 
     title: str
@@ -35,6 +37,7 @@ class ReaderTable:
     words: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     folded: Mapping[str, str] = field(default_factory=dict)
+    percent: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
