@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from alkbayes.errors import AlkbayesError
-from alkbayes.presentation.tables import Part, ReaderTable, Sentence, Title
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence, Title, columns_in
 
 if TYPE_CHECKING:
     from alkbayes.plots.files import Page
@@ -242,8 +242,8 @@ class Forest:
         intervals = f"observed (exact {self.level} %)", f"given all cohorts ({self.level} % credible)"
         headings = ("cohort", *names, "/".join(self.counts), *intervals, "weight, %")
         words = tuple(range(1, 1 + len(names)))
-        percent = (len(words) + 2, len(words) + 3)
-        return ReaderTable(f"{self.title}, %", headings, tuple(rows), words, self.notes[-1:], percent=percent)
+        units = columns_in("%", len(words) + 2, len(words) + 3)
+        return ReaderTable(f"{self.title}, %", headings, tuple(rows), words, self.notes[-1:], units=units)
 
 
 @dataclass(frozen=True, slots=True)
