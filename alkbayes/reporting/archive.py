@@ -1,6 +1,5 @@
 """Archive of a run for a supplement or a repository: tables, figures, report, and what repeats the fit."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +12,7 @@ from alkbayes.plots.source import RunTables, warning
 from alkbayes.presentation.fit import verdict
 from alkbayes.reporting.document import report_of
 from alkbayes.reporting.renderers.html import html_of
+from alkbayes.reporting.zips import zip_of
 from alkbayes.runs.analyses import COMMANDS, is_kept
 from alkbayes.runs.command import reproducing_script
 from alkbayes.runs.places import format_of, new_files
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from alkbayes.runs.document import RunDocument
 
 SCRIPT = "reproduce.sh"
-LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a ZIP archive can state: that of its making would make each a different one."""
-UNIX = 3
-"""Number of the system whose permissions a ZIP archive states."""
 
 
 def check_archive_name(path: Path) -> None:
@@ -67,12 +63,8 @@ def write_archive(folder: Path, path: Path, *, posterior: bool = False) -> list[
     with new_files(path, [path]) as parts:
         contents = _contents(folder, document, posterior=posterior)
         name = folder.resolve().name
-        with zipfile.ZipFile(parts[0], "w") as archive:
-            for file, content in sorted(contents.items()):
-                info = zipfile.ZipInfo(f"{name}/{file}", LONG_AGO)
-                info.create_system = UNIX
-                info.external_attr = (0o100755 if file == SCRIPT else 0o100644) << 16
-                archive.writestr(info, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+        named = {f"{name}/{file}": content for file, content in sorted(contents.items())}
+        parts[0].write_bytes(zip_of(named, executable=[f"{name}/{SCRIPT}"]))
     return sorted(contents)
 
 
