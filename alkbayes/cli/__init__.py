@@ -18,7 +18,7 @@ from alkbayes.cli.classical import audit, influence, pool, regress, small_study,
 from alkbayes.cli.data import evidence, models
 from alkbayes.cli.output import explore, export, plot, report
 from alkbayes.cli.registry.group import group as registry
-from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
+from alkbayes.cli.shared.output import LATEX, QUIET, forgive_encodings, no_color, print_message, print_text
 from alkbayes.errors import AlkbayesError, AlkbayesWarning, Setting
 from alkbayes.evidence.sources import columns_text
 
@@ -157,6 +157,7 @@ def _of_every_command(
     ] = False,
 ) -> None:
     QUIET.set(quiet)
+    LATEX.set(False)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from alkbayes.plots.source import RunTables, warning
 from alkbayes.presentation.fit import verdict
 from alkbayes.reporting.document import report_of
 from alkbayes.reporting.renderers.html import html_of
+from alkbayes.reporting.renderers.workbook import xlsx_of
 from alkbayes.reporting.zips import zip_of
 from alkbayes.runs.analyses import COMMANDS, is_kept
 from alkbayes.runs.command import reproducing_script
@@ -76,14 +77,15 @@ def _contents(folder: Path, document: "RunDocument", *, posterior: bool) -> dict
     kept = [f"{name}.json" for name in COMMANDS if is_kept(folder, name)]
     figures, not_drawn = _figures(tables)
     files = {name: (folder / name).read_bytes() for name in (RUN_FILE, *own, *kept)}
-    report = html_of(report_of(folder, named=tables.named))
+    report = report_of(folder, named=tables.named)
     texts = {
-        "report.html": report,
+        "report.html": html_of(report),
         SCRIPT: reproducing_script(document),
         "versions.txt": "".join(f"{name}=={version}\n" for name, version in document["provenance"]["versions"].items()),
         "README.txt": _readme(document, kept, not_drawn, posterior=posterior),
     }
-    return files | figures | {name: text.encode() for name, text in texts.items()}
+    # A report for Word would be in it on some machines only, as it needs an extra.
+    return files | figures | {"tables.xlsx": xlsx_of(report)} | {name: text.encode() for name, text in texts.items()}
 
 
 def _figures(tables: RunTables) -> tuple[dict[str, bytes], list[str]]:
@@ -104,6 +106,7 @@ def _figures(tables: RunTables) -> tuple[dict[str, bytes], list[str]]:
 
 ABOUT: Mapping[str, str] = {
     "report.html": "the report, for any browser",
+    "tables.xlsx": "the report's tables, a sheet each",
     "figures/": "figures, as PDF for print and as PNG",
     "pooled.csv": "pooled rates, as proportions",
     "contrasts.csv": "odds ratios and differences between levels",
