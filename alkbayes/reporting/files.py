@@ -57,7 +57,7 @@ def write_report(report: Report, path: Path, format_: str) -> list[Path]:
             case "html":
                 parts[0].write_text(html_of(report), encoding="utf-8")
             case "docx":
-                from alkbayes.reporting.renderers.word.document import docx_of
+                from alkbayes.reporting.word.document import docx_of
 
                 parts[0].write_bytes(docx_of(report))
             case "xlsx":

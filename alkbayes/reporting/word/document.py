@@ -34,9 +34,9 @@ from alkbayes.reporting.blocks import (
     Verbatim,
 )
 from alkbayes.reporting.pictures import png_of
-from alkbayes.reporting.renderers.word import markup
-from alkbayes.reporting.renderers.word.markup import paragraph, run, twips
-from alkbayes.reporting.renderers.word.tables import facts_markup, layout, table_markup
+from alkbayes.reporting.word import markup
+from alkbayes.reporting.word.markup import paragraph, run, twips
+from alkbayes.reporting.word.tables import facts_markup, layout, table_markup
 from alkbayes.reporting.zips import zip_again
 from alkbayes.text.xml import legible
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alkbayes.presentation.tables import ReaderTable
-from alkbayes.reporting.renderers.word.markup import paragraph, run, twips
+from alkbayes.reporting.word.markup import paragraph, run, twips
 
 PORTRAIT_MM, LANDSCAPE_MM = 180.0, 267.0
 """Widths of text on A4 with margins of 15 mm: upright that of two journal columns, which figures are drawn for."""
