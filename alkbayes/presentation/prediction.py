@@ -211,6 +211,7 @@ def design_rows(found: Prediction) -> ReaderTable:
             "vague: the design without the evidence. What a prior adds to its type I error is the price of borrowing.",
             *(impossible if any(row["critical"] is None for row in rows) else []),
         ),
+        units=columns_in("%", *range(3, 5 + len(POWERS))),
     )
 
 

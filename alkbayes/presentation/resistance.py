@@ -138,6 +138,7 @@ def _responses(record: "ResistanceRecord") -> Iterator[ReaderTable]:
             tuple(cells),
             words=(1, 2),
             notes=(_intervals(record),),
+            units=columns_in("%", 5, 6),
         )
     if record["printed"]:
         yield ReaderTable(

@@ -19,7 +19,7 @@ WITHIN = {
     "pair": re.compile(r", (?=\d)"),
 }
 """What stands between the two numbers of a part."""
-BRACKETED = re.compile(r"(?P<middle>[^()]+) \((?P<rest>[^()]+)\)")
+BRACKETED = re.compile(r"(?P<middle>[^()]+) \((?P<rest>[^()]+)\)(?P<mark>\**)")
 
 ABSENT = ""
 
@@ -93,7 +93,7 @@ def _read(cell: str) -> tuple[Shape, list[list[Number]]] | None:
     bracketed = BRACKETED.fullmatch(cell)
     shape: list[str] = []
     numbers: list[list[Number]] = []
-    for part in [bracketed["middle"], bracketed["rest"]] if bracketed else cell.split("\n"):
+    for part in [bracketed["middle"] + bracketed["mark"], bracketed["rest"]] if bracketed else cell.split("\n"):
         kind, found = (ABSENT, []) if part.strip() == MISSING else _part(part)
         if None in found:
             return None

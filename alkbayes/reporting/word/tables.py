@@ -10,8 +10,8 @@ PORTRAIT_MM, LANDSCAPE_MM = 180.0, 267.0
 """Widths of text on A4 with margins of 15 mm: upright that of two journal columns, which figures are drawn for."""
 LETTER_MM, MARGIN_MM = 1.8, 1.2
 """Width of a letter in tables of 8 points, for wide typefaces too, and of a cell's margin on either side."""
-LEAST_LETTERS = 12
-"""Letters in the narrowest column of words."""
+LEAST_LETTERS, UNBROKEN = 12, 36
+"""Letters in the narrowest column of words, and in the longest word that is not broken to make room."""
 INDENT_MM = 2.5
 SHORT = 16
 """Most rows of a table that is kept on one page."""
@@ -54,7 +54,8 @@ def _least_letters(column: Sequence[str], *, words: bool) -> int:
     """Return the letters in the narrowest form of a column: headings wrap, and cells of words do; numbers do not."""
     heading, *cells = column
     inside = map(_longest_part, cells) if words else (len(line) for cell in cells for line in cell.split("\n"))
-    return max(_longest_part(heading), *inside, LEAST_LETTERS if words else 0)
+    longest = max(inside, default=0)
+    return max(_longest_part(heading), min(max(longest, LEAST_LETTERS), UNBROKEN) if words else longest)
 
 
 def _longest_part(text: str) -> int:

@@ -45,6 +45,7 @@ def columns(heading: str, *cells: str, unit: str = "") -> dict[str, list[object]
         ("rate", "60.2\n58.9–61.5", {"rate, %": 60.2, "rate, lower, %": 58.9, "rate, upper, %": 61.5}),
         ("rate", "0.77 (−0.05 to 1.59)", {"rate, %": 0.77, "rate, lower, %": -0.05, "rate, upper, %": 1.59}),
         ("next\ncohort", "26–88", {"next cohort, lower, %": 26, "next cohort, upper, %": 88}),
+        ("SD", "0.30 (0.011–0.99)*", {"SD, %": 0.3, "SD, lower, %": 0.011, "SD, upper, %": 0.99}),
         ("95 %", "−37 to +37", {"95 %, lower, %": -37, "95 %, upper, %": 37}),
     ],
 )

@@ -101,6 +101,14 @@ def test_a_sheet_for_each_table_and_one_that_explains(report: Report, sheets: di
         )
 
 
+def test_a_unit_that_a_title_says_is_in_the_headings(report: Report) -> None:
+    titled = [sheet.table for sheet in sheets_of(report) if sheet.table.title.endswith("%")]
+    assert len(titled) > 4
+    for table in titled:
+        assert set(table.units.values()) == {"%"}, table.title
+        assert max(table.units) < len(table.headings)
+
+
 def test_headings_stay_in_view_and_numbers_have_their_decimals(content: bytes) -> None:
     files = parts(content)
     tables = [text for name, text in files.items() if name.startswith("xl/worksheets/sheet")][1:]
