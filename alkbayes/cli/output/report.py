@@ -60,7 +60,7 @@ def command(
     Sections follow the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
     results, checks, sensitivity (where it was run), limits, how to reproduce it. Existing files are not overwritten.
 
-    docx needs pip install "alkbayes[office]". xlsx is a workbook of the report's tables, a sheet each.
+    docx is for Word and needs python-docx, the extra office. xlsx is a workbook of the report's tables, a sheet each.
 
     Example: alkbayes report runs/line-generation-20261122-101500 --out report.html
     """
