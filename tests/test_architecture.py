@@ -30,6 +30,7 @@ ONLY_IN = {
     "uvicorn": "alkbayes.explore",
     "matplotlib": "alkbayes.plots",
     "arviz_plots": "alkbayes.plots",
+    "docx": "alkbayes.reporting.word",
     "rich": "alkbayes.cli",
     "typer": "alkbayes.cli",
 }

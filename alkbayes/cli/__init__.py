@@ -30,7 +30,7 @@ from alkbayes.cli.classical import audit, influence, pool, regress, small_study,
 from alkbayes.cli.data import evidence, models, risk_of_bias
 from alkbayes.cli.output import explore, export, plot, report, script
 from alkbayes.cli.registry.group import group as registry
-from alkbayes.cli.shared.output import QUIET, forgive_encodings, no_color, print_message, print_text
+from alkbayes.cli.shared.output import LATEX, QUIET, forgive_encodings, no_color, print_message, print_text
 from alkbayes.errors import AlkbayesError, AlkbayesWarning, Setting
 from alkbayes.evidence.sources import columns_text
 
@@ -170,6 +170,7 @@ def _of_every_command(
     ] = False,
 ) -> None:
     QUIET.set(quiet)
+    LATEX.set(False)
 
 
 def main() -> None:

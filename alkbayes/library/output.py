@@ -129,14 +129,15 @@ def plot(
 
 
 def report(fit: Fit, path: str | PathLike[str]) -> list[Path]:
-    """Write a report of a fit: one self-contained HTML file, or Markdown with its figures beside it.
+    """Write a report of a fit: a self-contained HTML file, Markdown with its figures, or a document for Word.
 
     Parameters
     ----------
     fit
         The fit. Analyses kept in its run's folder are parts of the report.
     path
-        File to be written, whose extension, .html or .md, says the format.
+        File to be written, whose extension says the format: .html, .md, .docx (with the extra `office`), or .xlsx, a
+        workbook of the report's tables.
 
     Returns
     -------

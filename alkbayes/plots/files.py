@@ -62,6 +62,13 @@ def write_svg(page: "Figure", file: "Path | BinaryIO") -> None:
         page.savefig(file, format="svg", metadata={"Date": None, "Creator": "alkbayes"})
 
 
+@styled
+def write_png(page: "Figure", file: "Path | BinaryIO") -> None:
+    """Write one page as PNG with `DPI` dots per inch, reproducible byte for byte."""
+    with _missing_glyphs_as_boxes():
+        page.savefig(file, format="png", dpi=DPI, metadata={"Software": "alkbayes"})
+
+
 @contextmanager
 def _missing_glyphs_as_boxes() -> Iterator[None]:
     """Show a box for a glyph missing from the font: an altered name would be worse, and SVG has the character."""
@@ -99,4 +106,4 @@ def _write(pages: Sequence["Figure"], files: Sequence[Path]) -> None:
         if ending == ".svg":
             write_svg(page, file)
         else:
-            page.savefig(file, format="png", dpi=DPI, metadata={"Software": "alkbayes"})
+            write_png(page, file)

@@ -1,7 +1,7 @@
 """Units that may be exchangeable or on their own (EXNEX), for readers."""
 
 from alkbayes.presentation.fit import Document, declared_in, outcome_of
-from alkbayes.presentation.tables import ReaderTable
+from alkbayes.presentation.tables import ReaderTable, columns_in
 from alkbayes.text.names import shown
 from alkbayes.text.wording import level_text, percent, probability, rate_text
 
@@ -39,7 +39,8 @@ def exchangeability_tables(document: Document) -> list[ReaderTable]:
         )
         for row in rows
     )
-    return [ReaderTable(f"{outcome.title} of each {declared_in(document).name(rows[0]['column'])}, %", headings, cells)]
+    title = f"{outcome.title} of each {declared_in(document).name(rows[0]['column'])}, %"
+    return [ReaderTable(title, headings, cells, units=columns_in("%", 2, 3))]
 
 
 def exchangeability_notes(document: Document) -> list[str]:

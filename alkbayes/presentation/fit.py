@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from alkbayes.evidence.declared import Declared
 from alkbayes.evidence.outcomes import ORR, Outcome
-from alkbayes.presentation.tables import ReaderTable, rows_by
+from alkbayes.presentation.tables import ReaderTable, columns_in, rows_by
 from alkbayes.runs.document import ClassicalRow, ContrastRow, DiagnosticsRecord, FitDocument, PooledRow
 from alkbayes.text.names import is_pair, level_name, several, shown
 from alkbayes.text.notes import Instead, Note, NoteKind, shared_notes
@@ -80,6 +80,7 @@ def pooled_rows(document: Document) -> ReaderTable:
             for row in document["pooled"]
             if is_pair(row)
         },
+        units=columns_in("%", 3, 4, 5, 6, 7),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, Title, not_converged, rows_by
+from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, Title, columns_in, not_converged, rows_by
 from alkbayes.text.digits import supported_decimals
 from alkbayes.text.names import level_name, shown
 from alkbayes.text.wording import difference, level_text, rate_text
@@ -69,6 +69,7 @@ def _rates(record: "IntracranialRecord") -> ReaderTable:
             "systemic: all patients of a cohort; intracranial: those with measurable brain lesions.",
             "typical: a cohort in the middle; mean: the average over cohorts.",
         ),
+        units=columns_in("%", *range(1, 1 + len(sides))),
     )
 
 

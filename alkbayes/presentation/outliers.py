@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alkbayes.evidence.outcomes import Outcome
-from alkbayes.presentation.tables import Part, ReaderTable, Sentence
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence, columns_in
 from alkbayes.text.names import shown
 from alkbayes.text.wording import counted, figure, headline, level_text, moved_by, p_value, percent, percent_interval
 
@@ -47,6 +47,7 @@ def outlier_rows(found: Document, outcome: Outcome, labels: Mapping[str, str]) -
             f"k: Pareto k of the weights without it; above {found['good_k']:.1f}, it is refitted, and exact.",
             *(["*: beyond chance among so many comparisons (Benjamini-Hochberg, 0.05)."] if marked else []),
         ),
+        units=columns_in("%", 2, 3, 4),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from alkbayes.alk.review import RECONSTRUCTION
 from alkbayes.evidence.declared import Declared
 from alkbayes.presentation.fit import SHARES
-from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, rows_by
+from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, columns_in, rows_by
 from alkbayes.text.names import is_pair, level_name, shown
 from alkbayes.text.wording import (
     MONTH_DECIMALS,
@@ -96,6 +96,7 @@ def _pooled(record: "PfsRecord") -> ReaderTable:
         ("", "k", "patients", "mean of medians", "typical", "mean", "next cohort"),
         tuple(_under_titles(cells, _declared(record))),
         notes=tuple(note.format(level=level_text(record["interval_prob"])) for note in POOLED_NOTES),
+        units=columns_in("months", 3, 4, 5, 6),
     )
 
 
@@ -122,6 +123,7 @@ def _left_out(record: "PfsRecord") -> Iterator[ReaderTable]:
         ("", "k", "typical", "typical, without", "mean of medians", "at least", "by model"),
         tuple(_under_titles(cells, _declared(record))),
         notes=LEFT_OUT_NOTES,
+        units=columns_in("months", 2, 3, 4, 5, 6),
     )
 
 
@@ -168,6 +170,7 @@ def _assumptions(record: "PfsRecord") -> Iterator[ReaderTable]:
         ("", *(level_name(row) for row in levels.values())),
         tuple((name, *("\n".join(months(of[at])) for at in levels)) for name, of in assumptions.items()),
         notes=tuple(f"{name}: NOT CONVERGED, do not use: {why}." for name, why in failed.items() if why),
+        units=columns_in("months", *range(1, 1 + len(levels))),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from alkbayes.classical.pooling.disagreements import POINTS, WIDTH_RATIO
 from alkbayes.classical.pooling.tables import PooledGroup
 from alkbayes.evidence.declared import NOTHING, Declared
-from alkbayes.presentation.tables import Part, ReaderTable, Sentence
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence, columns_in
 from alkbayes.text.names import level_name
 from alkbayes.text.notes import shared_notes
 from alkbayes.text.wording import counted, level_text, percent, percent_interval, signed, variance
@@ -76,7 +76,7 @@ def pool_rows(rows: Sequence[Row], marks: Sequence[str], declared: Declared = NO
             cells.append((f"{_name(row, declared)}: {counted(row['k'], 'cohort')}, {counts}",))
         cells.append((f" {row['method']}", *numbers(row), *([mark] if noted else [])))
     headings = ("method", *number_headings(prob), *(["note"] if noted else []))
-    return ReaderTable("Pooled by classical methods", headings, tuple(cells))
+    return ReaderTable("Pooled by classical methods", headings, tuple(cells), units=columns_in("%", 2, 3))
 
 
 def numbers(row: Row) -> tuple[str, ...]:

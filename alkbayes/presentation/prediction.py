@@ -6,7 +6,7 @@ from typing import Any
 from alkbayes.evidence.outcomes import Outcome
 from alkbayes.planning.responders import MOST_PATIENTS
 from alkbayes.planning.trial import POWERS, STEADY_SHARE, Prediction
-from alkbayes.presentation.tables import Part, ReaderTable, Sentence
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence, columns_in
 from alkbayes.text.wording import (
     capitalised,
     counted,
@@ -81,6 +81,7 @@ def rate_rows(found: Prediction) -> ReaderTable:
                 f"counts are whole numbers, the interval covers {level} or more."
             ),
         ),
+        units=columns_in("%", 1, 2, 3, 4),
     )
 
 
@@ -96,6 +97,7 @@ def exceeding_rows(found: Prediction) -> ReaderTable:
             (f"above {100 * limit:g} %", *(cells[limit, n] for n in (None, *sizes)))
             for limit in dict.fromkeys(row["above"] for row in rows)
         ),
+        units=columns_in("%", *range(1, 2 + len(sizes))),
     )
 
 
@@ -126,6 +128,7 @@ def interval_rows(found: Prediction) -> ReaderTable:
             "limit: interval of the true rate. No sample size narrows it further, because trials differ.",
             f"narrower: reduction in width, each count spread evenly over half {half} either way.",
         ),
+        units=columns_in("%", 2, 3),
     )
 
 
@@ -208,6 +211,7 @@ def design_rows(found: Prediction) -> ReaderTable:
             "vague: the design without the evidence. What a prior adds to its type I error is the price of borrowing.",
             *(impossible if any(row["critical"] is None for row in rows) else []),
         ),
+        units=columns_in("%", *range(3, 5 + len(POWERS))),
     )
 
 
@@ -230,6 +234,7 @@ def success_rows(found: Prediction) -> ReaderTable:
         headings=(f"true {outcome.short}", *(f"n = {design.n:,}" for design in designs)),
         rows=tuple(rows),
         notes=("At the null it is the type I error. predict.json has the curves of every prior.",),
+        units=columns_in("%", *range(1, 1 + len(designs))),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alkbayes.criticism.predictive import INNER_PROB, PosteriorChecks, PriorChecks, Scale, Statistic
-from alkbayes.presentation.tables import Part, ReaderTable, Sentence
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence, columns_in
 from alkbayes.text.names import level_name, shown
 from alkbayes.text.wording import (
     counted,
@@ -62,6 +62,7 @@ def cohort_rows(found: PosteriorChecks, labels: Mapping[str, str]) -> ReaderTabl
             "PIT: probability of a lower rate in a new such cohort; evenly spread over 0 to 1 if the model is right.",
             "*: outside the 90 % interval, as 1 of 10 cohorts should be. The CSV has all cohorts.",
         ),
+        units=columns_in("%", *range(2, 4 + len(inner)), 5 + len(inner)),
     )
 
 
@@ -86,6 +87,7 @@ def cell_rows(found: PriorChecks) -> ReaderTable:
             "below 5, above 95: probability in percent that the cell's rate is below 5 or above 95 %.",
             *outside,
         ),
+        units=columns_in("%", *range(3, 8)),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from alkbayes.evidence.outcomes import Outcome
-from alkbayes.presentation.tables import ReaderTable
+from alkbayes.presentation.tables import ReaderTable, columns_in
 from alkbayes.spec.priors import (
     Beta,
     Exponential,
@@ -73,7 +73,8 @@ def implication_rows(implied: Iterable[Mapping[str, Any]], outcome: Outcome) -> 
             before, title = title, TITLES[row["quantity"]].format(o=outcome)
             cells.append(("" if title == before else title, shown(row["of"]), *_numbers(row)))
         if cells:
-            found.append(ReaderTable("", ("%", "of", "middle", "95 %", "extreme"), tuple(cells), words=(1,)))
+            headings, units = ("%", "of", "middle", "95 %", "extreme"), columns_in("%", 2, 3, 4)
+            found.append(ReaderTable("", headings, tuple(cells), words=(1,), units=units))
     return found
 
 

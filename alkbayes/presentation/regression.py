@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from alkbayes.evidence.outcomes import Outcome
-from alkbayes.presentation.tables import ReaderTable
+from alkbayes.presentation.tables import ReaderTable, columns_in
 from alkbayes.text.digits import error_decimals
 from alkbayes.text.names import shown
 from alkbayes.text.wording import (
@@ -67,6 +67,7 @@ def rate_rows(predictions: Sequence[Mapping[str, Any]], outcome: Outcome, *, pro
         (first, *others, "rate", f"{level_text(prob)} CI", "next cohort"),
         tuple(rows),
         words=tuple(range(1, len(columns))),
+        units=columns_in("%", *range(len(columns), len(columns) + 3)),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from alkbayes.analyses.resistance import after_words
-from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, rows_by
+from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, columns_in, rows_by
 from alkbayes.text.names import shown
 from alkbayes.text.wording import level_text, limits, percent, percent_interval, rate_text, size_text
 
@@ -60,6 +60,7 @@ def _rows(record: "ResistanceRecord") -> ReaderTable:
         tuple(cells),
         words=(1,),
         notes=(_intervals(record), *([] if all(row["counted"] for row in record["rows"]) else [beside]), *remarks),
+        units=columns_in("%", 4, 5),
     )
 
 
@@ -89,6 +90,7 @@ def _prevalence(record: "ResistanceRecord") -> ReaderTable:
             f"typical, mean: with {level} credible intervals. next: prediction interval of another set of samples.",
             f"prior: {level} prior interval of the mean.",
         ),
+        units=columns_in("%", 3, 4, 5, 6),
     )
 
 
@@ -136,6 +138,7 @@ def _responses(record: "ResistanceRecord") -> Iterator[ReaderTable]:
             tuple(cells),
             words=(1, 2),
             notes=(_intervals(record),),
+            units=columns_in("%", 5, 6),
         )
     if record["printed"]:
         yield ReaderTable(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from alkbayes.analyses.safety import ANY, LEAST_COUNTS
 from alkbayes.evidence.adverse_events import MEASURES, POOLED, measure_words
-from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, Title, not_converged, rows_by
+from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, Title, columns_in, not_converged, rows_by
 from alkbayes.text.names import column_title, listed, shown
 from alkbayes.text.wording import capitalised, level_text, limits, percent, percent_interval, rate
 from alkbayes.vocabulary import ALL
@@ -103,6 +103,7 @@ def _pooled(record: "SafetyRecord") -> Iterator[ReaderTable]:
             f"GLMM: the binomial-normal model by maximum likelihood (glmm-ml), a typical cohort{unknown}.",
             f"{NONE}: fewer than {LEAST_COUNTS} counts, which are not pooled.",
         ),
+        units=columns_in("%", 3, 4, 5, 6),
     )
 
 
@@ -130,6 +131,7 @@ def _others(record: "SafetyRecord") -> Iterator[ReaderTable]:
             "Other measures, which are not pooled, %",
             ("", "k", "events/patients", "observed", "exact"),
             tuple(cells),
+            units=columns_in("%", 3, 4),
         )
 
 

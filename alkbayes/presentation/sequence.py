@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from alkbayes.analyses.sequence import history_words
 from alkbayes.presentation.fit import PARTLY_PREDICTED
-from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, not_converged, rows_by
+from alkbayes.presentation.tables import Part, ReaderTable, Row, Sentence, columns_in, not_converged, rows_by
 from alkbayes.text.names import shown
 from alkbayes.text.wording import difference, level_text, limits, probability, rate, ratio
 
@@ -47,7 +47,7 @@ def _options(record: "SequenceRecord") -> ReaderTable:
     if any(row["prob_best"] is not None for row in record["options"]):
         notes.append(f"P(best), rank with {level} interval: among the options with cohorts, over the same patients.")
     headings = ("", "k", "patients\nresponders", "typical", "mean", "next cohort", "P(best)", "rank")
-    return ReaderTable(title, headings, tuple(_option_rows(record)), notes=tuple(notes))
+    return ReaderTable(title, headings, tuple(_option_rows(record)), notes=tuple(notes), units=columns_in("%", 3, 4, 5))
 
 
 def _option_rows(record: "SequenceRecord") -> Iterator[tuple[str, ...]]:

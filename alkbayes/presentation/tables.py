@@ -27,6 +27,8 @@ class ReaderTable:
         Sentences below the table.
     folded
         Two-line forms of names of two levels, for narrow output.
+    units
+        Unit of a column by its position, where the title alone says it.
     """
 
     title: str
@@ -35,6 +37,12 @@ class ReaderTable:
     words: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     folded: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[int, str] = field(default_factory=dict)
+
+
+def columns_in(unit: str, *places: int) -> Mapping[int, str]:
+    """Return the unit of the columns at these positions, for `ReaderTable.units`."""
+    return dict.fromkeys(places, unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Archive of a run for a supplement or a repository: tables, figures, report, and what repeats the fit."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +12,10 @@ from alkbayes.plots.source import RunTables, warning
 from alkbayes.presentation.fit import verdict
 from alkbayes.reporting.document import report_of
 from alkbayes.reporting.renderers.html import html_of
+from alkbayes.reporting.renderers.workbook import xlsx_of
 from alkbayes.reporting.scripts.script import script_for
 from alkbayes.reporting.scripts.targets import Target
+from alkbayes.reporting.zips import zip_of
 from alkbayes.runs.analyses import COMMANDS, is_kept
 from alkbayes.runs.command import reproducing_script
 from alkbayes.runs.places import format_of, new_files
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from alkbayes.runs.document import RunDocument
 
 SCRIPT = "reproduce.sh"
-LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a ZIP archive can state: that of its making would make each a different one."""
-UNIX = 3
-"""Number of the system whose permissions a ZIP archive states."""
 
 
 def check_archive_name(path: Path) -> None:
@@ -69,12 +66,8 @@ def write_archive(folder: Path, path: Path, *, posterior: bool = False) -> list[
     with new_files(path, [path]) as parts:
         contents = _contents(folder, document, posterior=posterior)
         name = folder.resolve().name
-        with zipfile.ZipFile(parts[0], "w") as archive:
-            for file, content in sorted(contents.items()):
-                info = zipfile.ZipInfo(f"{name}/{file}", LONG_AGO)
-                info.create_system = UNIX
-                info.external_attr = (0o100755 if file == SCRIPT else 0o100644) << 16
-                archive.writestr(info, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+        named = {f"{name}/{file}": content for file, content in sorted(contents.items())}
+        parts[0].write_bytes(zip_of(named, executable=[f"{name}/{SCRIPT}"]))
     return sorted(contents)
 
 
@@ -86,15 +79,16 @@ def _contents(folder: Path, document: "RunDocument", *, posterior: bool) -> dict
     kept = [f"{name}.json" for name in COMMANDS if is_kept(folder, name)]
     figures, not_drawn = _figures(tables)
     files = {name: (folder / name).read_bytes() for name in (RUN_FILE, *own, *kept)}
-    report = html_of(report_of(folder, named=tables.named))
+    report = report_of(folder, named=tables.named)
     texts = {
-        "report.html": report,
+        "report.html": html_of(report),
         SCRIPT: reproducing_script(document),
         "metafor.R": script_for(folder, Target.METAFOR),
         "versions.txt": "".join(f"{name}=={version}\n" for name, version in document["provenance"]["versions"].items()),
         "README.txt": _readme(document, kept, not_drawn, posterior=posterior),
     }
-    return files | figures | {name: text.encode() for name, text in texts.items()}
+    # A report for Word would be in it on some machines only, as it needs an extra.
+    return files | figures | {"tables.xlsx": xlsx_of(report)} | {name: text.encode() for name, text in texts.items()}
 
 
 def _figures(tables: RunTables) -> tuple[dict[str, bytes], list[str]]:
@@ -115,6 +109,7 @@ def _figures(tables: RunTables) -> tuple[dict[str, bytes], list[str]]:
 
 ABOUT: Mapping[str, str] = {
     "report.html": "the report, for any browser",
+    "tables.xlsx": "the report's tables, a sheet each",
     "figures/": "figures, as PDF for print and as PNG",
     "pooled.csv": "pooled rates, as proportions",
     "contrasts.csv": "odds ratios and differences between levels",

@@ -1,11 +1,14 @@
-"""Blocks of a report, independent of HTML and Markdown: records of text, tables, figures and code."""
+"""Blocks of a report, independent of its format: records of text, tables, figures and code."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from alkbayes.errors import AlkbayesError
-from alkbayes.presentation.tables import Part, ReaderTable, Sentence, Title
+from alkbayes.presentation.tables import Part, ReaderTable, Sentence, Title, columns_in
+
+if TYPE_CHECKING:
+    from alkbayes.plots.files import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,14 @@ class Picture:
     description
         Alternative text for readers who cannot see the figure.
     pages
-        SVG document of each page, with its width in screen pixels.
+        Its pages as drawn; a renderer makes SVG or PNG of them.
     """
 
     kind: ClassVar[str] = "picture"
     name: str
     title: str
     description: str
-    pages: tuple[tuple[bytes, int], ...]
+    pages: "tuple[Page, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +213,8 @@ class Forest:
 
     `axes` and `reference`, the position of the overall mean, are by scale; `counts` are the names of the two counts;
     `filters` are columns with their values; `notes` explain how to read the forest;
-    `level` is the probability of the intervals in percent, without the sign.
+    `level` is the probability of the intervals in percent, without the sign; `printed` draws the forest for paper, or
+    says why it cannot be drawn; None where it is for a screen alone.
     """
 
     kind: ClassVar[str] = "forest"
@@ -222,11 +226,27 @@ class Forest:
     reference: tuple[tuple[str, float], ...]
     notes: tuple[str, ...]
     level: str
+    printed: Callable[[], Picture | Paragraph] | None = None
 
     @property
     def cohorts(self) -> int:
         """Number of cohorts."""
         return sum(row.rank == "cohort" for row in self.rows)
+
+    @property
+    def table(self) -> ReaderTable:
+        """The numbers of the forest, in percent; names of cohorts are indented below those of their groups."""
+        names = [name for name, _ in self.filters]
+        rows = []
+        for row in self.rows:
+            observed, given = (row.marks[0].observed_text, row.marks[0].text) if row.marks else ("", "")
+            label = f"  {row.label}" if row.rank == "cohort" else row.label
+            rows.append((label, *(row.groups or [""] * len(names)), row.counts, observed, given, row.weight))
+        intervals = f"observed (exact {self.level} %)", f"given all cohorts ({self.level} % credible)"
+        headings = ("cohort", *names, "/".join(self.counts), *intervals, "weight, %")
+        words = tuple(range(1, 1 + len(names)))
+        units = columns_in("%", len(words) + 2, len(words) + 3)
+        return ReaderTable(f"{self.title}, %", headings, tuple(rows), words, self.notes[-1:], units=units)
 
 
 @dataclass(frozen=True, slots=True)

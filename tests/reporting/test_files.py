@@ -19,6 +19,8 @@ from alkbayes.reporting.renderers.markdown import figure_files
         (Path("a.htm"), "html", "html"),
         (Path("a.md"), None, "md"),
         (Path("a.markdown"), "md", "md"),
+        (Path("a.docx"), None, "docx"),
+        (None, "xlsx", "xlsx"),
     ],
 )
 def test_the_format_is_what_was_asked_or_what_the_name_says(path: Path | None, asked: str | None, found: str) -> None:
@@ -28,8 +30,12 @@ def test_the_format_is_what_was_asked_or_what_the_name_says(path: Path | None, a
 @pytest.mark.parametrize(
     ("path", "asked", "message"),
     [
-        (None, "docx", "format: found 'docx'; allowed: html, md"),
-        (Path("a.docx"), None, "a.docx: the name of a report's file must end in .html, .htm, .md, .markdown"),
+        (None, "pdf", "format: found 'pdf'; allowed: html, md, docx, xlsx"),
+        (
+            Path("a.doc"),
+            None,
+            "a.doc: the name of a report's file must end in .html, .htm, .md, .markdown, .docx",
+        ),
         (Path("a.md"), "html", "a.md ends in .md, and the format asked for is html"),
     ],
 )

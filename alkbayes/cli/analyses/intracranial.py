@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import console_for, evidence_for, keep, prob_for
-from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, Latex, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.errors import ConvergenceError
 from alkbayes.evidence.outcomes import ORR
@@ -41,12 +41,13 @@ def command(
     level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Intracranial beside systemic response rates, and their differences between TKI generations.
 
     Example: alkbayes intracranial --plot brain.pdf
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = prob_for(level, for_run)
     from alkbayes.spec.schema import model_path, read_spec
 

@@ -8,7 +8,7 @@ import typer
 
 from alkbayes.alk.levels import MEDIAN_MODEL
 from alkbayes.cli.shared.common import console_for, evidence_for, keep, prob_for
-from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, Latex, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
@@ -44,12 +44,13 @@ def command(
     level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Pooled median progression-free survival: patient-weighted mean and hierarchical model.
 
     Example: alkbayes pfs --data my-trials.csv --plot pfs.pdf
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = prob_for(level, for_run)
     if plot is not None:
         from alkbayes.plots.files import figure_format

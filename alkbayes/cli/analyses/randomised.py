@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import keep, prob_for
-from alkbayes.cli.shared.options import AnalysisLevel, BesideRun, Csv, Json
+from alkbayes.cli.shared.options import AnalysisLevel, BesideRun, Csv, Json, Latex
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, reader_console
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
@@ -94,12 +94,13 @@ def command(
     level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Network meta-analysis of randomised trials, beside what single arms suggest.
 
     Example: alkbayes randomised --by agent --plot network.pdf
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = prob_for(level, for_run)
     if plot is not None:
         from alkbayes.plots.files import figure_format

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import console_for, evidence_for, keep, prob_for
-from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, Latex, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError, UsageError
@@ -62,12 +62,13 @@ def command(
     level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Adverse events: how little is known, rates by level, and response beside harm.
 
     Example: alkbayes safety --plot harm.pdf
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = prob_for(level, for_run)
     _check_files(plot, table)
     from alkbayes.evidence.adverse_events import read_adverse_events

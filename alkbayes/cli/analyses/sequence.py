@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import evidence_for, headline, keep, prob_for
-from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.options import AnalysisLevel, Csv, ForRun, Json, Latex, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -52,12 +52,13 @@ def command(
     level: AnalysisLevel = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Response rates by prior ALK TKI and TKI generation, with contrasts of what may follow.
 
     Example: alkbayes sequence --after crizotinib
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = prob_for(level, run or for_run)
     if run is not None and data is not None:
         raise UsageError("A RUN has its own table, and --data names another. Give one of them.")

@@ -1,18 +1,18 @@
 """`alkbayes certainty`: what GRADE asks for, gathered from a run."""
 
 from alkbayes.cli.shared.common import console_for
-from alkbayes.cli.shared.options import Csv, Json, Run, RunLevel, run_prob
+from alkbayes.cli.shared.options import Csv, Json, Latex, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import ConvergenceError
 
 
-def command(run: Run, level: RunLevel = None, json_: Json = False, csv: Csv = False) -> None:
+def command(run: Run, level: RunLevel = None, json_: Json = False, csv: Csv = False, latex: Latex = False) -> None:
     """Certainty of the evidence: what GRADE asks for in one table, with the judgements left to people.
 
     Example: alkbayes certainty runs/line-generation-20261122-101500 --csv
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = run_prob(level)
     with working("gathering"):
         from alkbayes.plots.source import RunTables, warning

@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import console_for, keep
-from alkbayes.cli.shared.options import Csv, Json, run_prob
+from alkbayes.cli.shared.options import Csv, Json, Latex, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError, UsageError
@@ -31,14 +31,14 @@ FirstLevel = Annotated[
 ]
 
 
-def command(runs: Runs, level: FirstLevel = None, json_: Json = False, csv: Csv = False) -> None:
+def command(runs: Runs, level: FirstLevel = None, json_: Json = False, csv: Csv = False, latex: Latex = False) -> None:
     """Model comparison by leave-one-cohort-out and leave-one-trial-out predictive accuracy.
 
     Results are kept in the folder of the first run as compare.json, for figures and reports.
 
     Example: alkbayes compare runs/line-20261122-101500 runs/line-generation-20261122-101600
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = run_prob(level)
     if len({run.resolve() for run in runs}) < max(2, len(runs)):
         raise UsageError("Comparing takes two different runs at least. Give the folders of several, each once.")

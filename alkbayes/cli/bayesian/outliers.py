@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import console_for, keep
-from alkbayes.cli.shared.options import Csv, Json, Run, RunLevel, run_prob
+from alkbayes.cli.shared.options import Csv, Json, Latex, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.cli.shared.reader import print_parts
 from alkbayes.errors import ConvergenceError
@@ -21,14 +21,21 @@ NUTS_MINUTES = 0.5
 """Approximate minutes of a NUTS refit with compilation, which every design without a trial needs."""
 
 
-def command(run: Run, by_trial: ByTrial = False, level: RunLevel = None, json_: Json = False, csv: Csv = False) -> None:
+def command(
+    run: Run,
+    by_trial: ByTrial = False,
+    level: RunLevel = None,
+    json_: Json = False,
+    csv: Csv = False,
+    latex: Latex = False,
+) -> None:
     """Outlying cohorts: each against its prediction from the others, or results without each trial.
 
     Results are kept in the run's folder as outliers.json or outliers-by-trial.json, for figures and reports.
 
     Example: alkbayes outliers runs/line-generation-20261122-101500 --by-trial
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = run_prob(level)
     from alkbayes.runs.run import read_fit
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import keep
-from alkbayes.cli.shared.options import Above, Csv, Json, Run, RunLevel, limits_of, run_prob
+from alkbayes.cli.shared.options import Above, Csv, Json, Latex, Run, RunLevel, limits_of, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -102,6 +102,7 @@ def command(
     level: RunLevel = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Predictions for a planned single-arm trial: events, MAP prior, operating characteristics.
 
@@ -111,7 +112,7 @@ def command(
 
     Example: alkbayes predict runs/line-generation-20261122-101500 --line naive --generation third --n 40 --null 0.6
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     sizes, prob = _sizes(n), run_prob(level)
     limits = limits_of(above)
     if threshold is not None and null is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Csv, Json, Plots, Run, RunLevel, run_prob
+from alkbayes.cli.shared.options import Csv, Json, Latex, Plots, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, reader_console, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -25,13 +25,14 @@ def command(
     level: RunLevel = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
     plots: Plots = None,
 ) -> None:
     """Posterior predictive checks, by cohort and overall.
 
     Example: alkbayes predictive runs/line-generation-20261122-101500 --plots checks
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = run_prob(level)
     from alkbayes.runs.places import check_plots_place
     from alkbayes.runs.run import read_fit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alkbayes.cli.shared.common import console_for, keep
-from alkbayes.cli.shared.options import Csv, Json, Run, RunLevel, run_prob
+from alkbayes.cli.shared.options import Csv, Json, Latex, Run, RunLevel, run_prob
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, say
 from alkbayes.cli.shared.progress import counted, working
 from alkbayes.cli.shared.reader import fits, print_parts, print_table
@@ -29,14 +29,16 @@ Cuts = Annotated[
 ]
 
 
-def command(run: Run, cuts: Cuts = None, level: RunLevel = None, json_: Json = False, csv: Csv = False) -> None:
+def command(
+    run: Run, cuts: Cuts = None, level: RunLevel = None, json_: Json = False, csv: Csv = False, latex: Latex = False
+) -> None:
     """Sensitivity analysis: how results change with priors, data choices and model.
 
     Results are kept in the run's folder as sensitivity.json, for figures and reports.
 
     Example: alkbayes sensitivity runs/line-generation-20261122-101500
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = run_prob(level)
     from alkbayes.runs.run import read_fit
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.options import Above, At, Csv, Json, Run, RunLevel, limits_of, run_prob, values_at
+from alkbayes.cli.shared.options import Above, At, Csv, Json, Latex, Run, RunLevel, limits_of, run_prob, values_at
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_text, records
 from alkbayes.errors import ConvergenceError, UsageError
 from alkbayes.presentation.tables import value_columns
@@ -24,6 +24,7 @@ def command(
     level: RunLevel = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Results of a finished run, after a check that its files are unchanged.
 
@@ -33,9 +34,9 @@ def command(
     """
     from alkbayes.runs.run import read_run
 
-    check_format(json_=json_, csv=csv)
-    if plain and (json_ or csv or at):
-        raise UsageError("--plain excludes --json, --csv and --at: it is a text of its own. Give one of them.")
+    check_format(json_=json_, csv=csv, latex=latex)
+    if plain and (json_ or csv or latex or at):
+        raise UsageError("--plain excludes --json, --csv, --latex and --at: it is a text of its own. Give one of them.")
     if csv and not at:
         raise UsageError("--csv prints the rates of --at, and there is none. The other tables are in the run's folder.")
     limits, values, prob = limits_of(above), values_at(at), run_prob(level)

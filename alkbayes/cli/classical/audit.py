@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alkbayes.cli.shared.options import Csv, Json
+from alkbayes.cli.shared.options import Csv, Json, Latex
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, reader_console
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -47,12 +47,13 @@ def command(
     split: SplitRates = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Audit of a published pooled rate: which method, on which counts, gives its printed interval.
 
     Example: alkbayes audit --estimate 58.5 --low 57.3 --high 59.7 --n 6382
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     from alkbayes.classical.published.audit import audit_headline
 
     audit = audit_headline(estimate, low, high, n=n, level=level, cohorts=cohorts, split=split or ())

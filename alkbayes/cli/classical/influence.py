@@ -13,7 +13,7 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Json, Level, OutcomeOf, interval_prob, reads_table
+from alkbayes.cli.shared.options import Csv, Json, Latex, Level, OutcomeOf, interval_prob, reads_table
 from alkbayes.cli.shared.output import WIDTH, check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
@@ -50,12 +50,13 @@ def command(
     level: Level = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Leave-one-out influence diagnostics of classical pooling, by cohort or by trial.
 
     Example: alkbayes influence --method glmm-ml --by-trial
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     asked, prob = method_named(method), interval_prob(level)
     with working("pooling without each"):
         from alkbayes.classical.influence.tables import influence_table

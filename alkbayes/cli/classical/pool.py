@@ -7,7 +7,7 @@ import typer
 
 from alkbayes.cli.shared import completion as completing
 from alkbayes.cli.shared.common import evidence_counted, method_named
-from alkbayes.cli.shared.options import Csv, Json, Level, Markdown, OutcomeOf, interval_prob, reads_table
+from alkbayes.cli.shared.options import Csv, Json, Latex, Level, Markdown, OutcomeOf, interval_prob, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records
 from alkbayes.cli.shared.progress import working
 from alkbayes.errors import UsageError
@@ -52,13 +52,14 @@ def command(
     level: Level = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
     markdown: Markdown = False,
 ) -> None:
     """Pooled rates by classical methods, overall and by group.
 
     Example: alkbayes pool --by line --by line:regimen_class --method reml-logit-hk-adhoc --method glmm-ml --json
     """
-    check_format(json_=json_, csv=csv, markdown=markdown)
+    check_format(json_=json_, csv=csv, latex=latex, markdown=markdown)
     if every and method:
         raise UsageError("--all and --method exclude each other. Give --all for every method, or name those you want.")
     prob = interval_prob(level)

@@ -18,6 +18,7 @@ from alkbayes.cli.shared.options import (
     At,
     Csv,
     Json,
+    Latex,
     Level,
     OutcomeOf,
     interval_prob,
@@ -91,6 +92,7 @@ def command(
     level: Level = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Meta-regression of rates on columns of the table: coefficients, tests, residual heterogeneity.
 
@@ -98,7 +100,7 @@ def command(
 
     Example: alkbayes regress line regimen_class --reference line=pretreated --method glmm-ml
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     prob = interval_prob(level)
     asked, references, values = method_named(method), _references(reference or ()), values_at(at)
     if plot is not None:

@@ -14,7 +14,7 @@ from alkbayes.cli.shared.common import (
     evidence_counted,
     method_named,
 )
-from alkbayes.cli.shared.options import Csv, Json, Level, OutcomeOf, interval_prob, reads_table
+from alkbayes.cli.shared.options import Csv, Json, Latex, Level, OutcomeOf, interval_prob, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
@@ -41,12 +41,13 @@ def command(
     level: Level = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Subgroup analysis: pooled rates by level of a column, and the test of their difference.
 
     Example: alkbayes subgroups line --method glmm-ml
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     asked, prob = method_named(method), interval_prob(level)
     with working("pooling"):
         from alkbayes.classical.moderators.subgroup_tables import subgroup_table

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alkbayes.cli.shared.common import console_for, evidence_counted
-from alkbayes.cli.shared.options import Csv, Json, OutcomeOf, reads_table
+from alkbayes.cli.shared.options import Csv, Json, Latex, OutcomeOf, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, records, say
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_table
@@ -50,12 +50,13 @@ def command(
     new: New = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """Contents of the evidence table: cohorts and counts by group, with cautions.
 
     Example: alkbayes evidence --data my-trials.csv --plot evidence.pdf
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     if new is not None:
         if data is not None:
             raise UsageError("--new writes an empty table, and --data reads one. Give one of them.")

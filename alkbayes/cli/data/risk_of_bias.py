@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from alkbayes.cli.shared.common import console_for, evidence_for, keep
-from alkbayes.cli.shared.options import Csv, ForRun, Json, reads_table
+from alkbayes.cli.shared.options import Csv, ForRun, Json, Latex, reads_table
 from alkbayes.cli.shared.output import check_format, print_csv, print_json
 from alkbayes.errors import EvidenceError
 from alkbayes.evidence.sources import TableSource
@@ -29,6 +29,7 @@ def command(
     for_run: ForRun = None,
     json_: Json = False,
     csv: Csv = False,
+    latex: Latex = False,
 ) -> None:
     """People's judgements of the risk of bias: columns rob_… of a table, checked, counted and shown.
 
@@ -36,7 +37,7 @@ def command(
 
     Example: alkbayes risk-of-bias --data my-trials.csv --tool robins-i
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     from alkbayes.appraisal.judgements import appraise
     from alkbayes.appraisal.tools import read_tool
     from alkbayes.evidence.outcomes import Outcome

@@ -23,8 +23,9 @@ Posterior = Annotated[
 def command(run: Run, archive: Archive, posterior: Posterior = False, json_: Json = False) -> None:
     """Archive of a finished run, for a supplement or a repository.
 
-    One ZIP file: report, figures (PDF and PNG), tables, model, data, further analyses of the run, versions, and
-    reproduce.sh, which repeats the fit and compares its pooled rates. The same run gives the same bytes.
+    One ZIP file: report, figures (PDF and PNG), tables (CSV; those of the report also as a workbook), model, data,
+    further analyses of the run, versions, and reproduce.sh, which repeats the fit and compares its pooled rates. The
+    same run gives the same bytes.
 
     Example: alkbayes export runs/line-generation-20261122-101500 supplement.zip
     """

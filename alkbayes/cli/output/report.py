@@ -19,7 +19,7 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        metavar="html|md",
+        metavar="html|md|docx|xlsx",
         help="Output format. Default: from FILE's extension, else html.",
         show_default=False,
     ),
@@ -55,10 +55,12 @@ def command(
     flow: Flow = None,
     json_: Json = False,
 ) -> None:
-    """Report of a finished run: one self-contained HTML file, or Markdown with figures.
+    """Report of a finished run: one self-contained HTML file, Markdown with figures, or a document for Word.
 
     Sections follow the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
     results, checks, sensitivity (where it was run), limits, how to reproduce it. Existing files are not overwritten.
+
+    docx is for Word and needs python-docx, the extra office. xlsx is a workbook of the report's tables, a sheet each.
 
     Example: alkbayes report runs/line-generation-20261122-101500 --out report.html
     """

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from alkbayes.cli.registry.options import ProtocolFile, Reg
-from alkbayes.cli.shared.options import Csv, Json
+from alkbayes.cli.shared.options import Csv, Json, Latex
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, reader_console
 from alkbayes.cli.shared.progress import working
 from alkbayes.cli.shared.reader import print_parts
@@ -17,7 +17,14 @@ Data = Annotated[
 ]
 
 
-def command(reg: Reg, data: Data = None, protocol: ProtocolFile = None, json_: Json = False, csv: Csv = False) -> None:
+def command(
+    reg: Reg,
+    data: Data = None,
+    protocol: ProtocolFile = None,
+    json_: Json = False,
+    csv: Csv = False,
+    latex: Latex = False,
+) -> None:
     """Comparison of a table with the registry, by trial and arm: response rate and median PFS.
 
     Each figure is the same, of another cut, assessor or n, only there, only here, or a contradiction. Nothing is
@@ -25,7 +32,7 @@ def command(reg: Reg, data: Data = None, protocol: ProtocolFile = None, json_: J
 
     Example: alkbayes registry diff reg --data cohorts.csv
     """
-    check_format(json_=json_, csv=csv)
+    check_format(json_=json_, csv=csv, latex=latex)
     from alkbayes.presentation.registry import MOST_ROWS, difference_parts
     from alkbayes.registry.comparison import COLUMNS, compare_folder
     from alkbayes.registry.declarations import protocol_path, read_protocol

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from alkbayes.cli.shared import completion as completing
+from alkbayes.cli.shared.output import LATEX
 from alkbayes.errors import UsageError
 from alkbayes.evidence.sources import ALL_COHORTS, CONDITION, EXAMPLE, Selection, TableSource, parse_columns
 from alkbayes.vocabulary import INTERVAL_PROB, checked_level
@@ -182,8 +183,23 @@ Plots = Annotated[
         "--plots", metavar="DIR", help="Write plots to this folder, which must not exist.", show_default=False
     ),
 ]
+
+
+def _print_latex(asked: bool) -> bool:
+    LATEX.set(asked)
+    return asked
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout, nothing else.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV to stdout, nothing else.")]
+Latex = Annotated[
+    bool,
+    typer.Option(
+        "--latex",
+        callback=_print_latex,
+        help="Print the tables that a reader sees as LaTeX to stdout; what stands between them is a comment.",
+    ),
+]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown to stdout.")]
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
+    "LATEX",
     "QUIET",
     "WIDTH",
     "check_format",
@@ -43,6 +44,9 @@ __all__ = [
 WIDTH = 100
 """Width of tables that go to a file or a pipe."""
 
+UNBOUNDED = 10_000
+"""Width of a console for LaTeX, whose tables are for paper."""
+
 LEAST_WIDTH = 80
 """Minimum table width: a narrower terminal wraps lines itself, a narrower table would omit numbers."""
 
@@ -55,19 +59,23 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 """Whether progress and notes on stderr are suppressed."""
 
+LATEX: ContextVar[bool] = ContextVar("latex", default=False)
+"""Whether what is for readers is printed as LaTeX: tables as such, sentences as comments."""
+
 PLAIN = {"–": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">=", "²": "2"}
 """Replacements for characters missing from the terminal's encoding."""
 
 
-def check_format(*, json_: bool, csv: bool, markdown: bool = False) -> None:
+def check_format(*, json_: bool, csv: bool, latex: bool, markdown: bool = False) -> None:
     """Check that at most one output format is requested.
 
     Raises
     ------
     UsageError
-        If more than one of `--json`, `--csv` and `--markdown` is given.
+        If more than one of `--json`, `--csv`, `--latex` and `--markdown` is given.
     """
-    given = [name for name, asked in (("--json", json_), ("--csv", csv), ("--markdown", markdown)) if asked]
+    formats = {"--json": json_, "--csv": csv, "--latex": latex, "--markdown": markdown}
+    given = [name for name, asked in formats.items() if asked]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other: one document goes to stdout. Give one of them.")
 
@@ -123,8 +131,11 @@ def _markdown_cell(cell: object) -> str:
 
 
 def reader_console() -> "Console":
-    """Return the console for readers on stdout: plain text, no markup."""
+    """Return the console for readers on stdout: plain text, no markup; for LaTeX with room for every column."""
     console = _console(stderr=False)
+    if LATEX.get():
+        console.width = UNBOUNDED
+        return console
     asked = console.is_terminal or "COLUMNS" in os.environ
     console.width = max(console.width, LEAST_WIDTH) if asked else WIDTH
     return console
@@ -169,9 +180,11 @@ def _console(*, stderr: bool) -> "Console":
 def say(console: "Console", text: str, *, hang: int = 0) -> None:
     """Print a sentence: in a terminal wrapped with further lines indented by `hang`; elsewhere on one line.
 
-    A word longer than the terminal, such as a path, stays whole, so that it can be copied.
+    In LaTeX it is a comment. A word longer than the terminal, such as a path, stays whole, so that it can be copied.
     """
-    if console.is_terminal:
+    if LATEX.get():
+        text = "\n".join(f"% {line}" for line in text.splitlines())
+    elif console.is_terminal:
         text = textwrap.fill(
             text,
             console.width,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from alkbayes.cli.shared.output import WIDTH, say
+from alkbayes.cli.shared.output import LATEX, WIDTH, say
 from alkbayes.presentation.tables import Part, ReaderTable, Sentence, Title
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ def print_table(console: "Console", content: ReaderTable, *, space: bool = False
     """Print a table with its notes, with row titles across all columns; with `space` after a blank line."""
     if space:
         console.print()
+    if LATEX.get():
+        from alkbayes.reporting.renderers.latex import latex_of
+
+        console.print(latex_of(content), soft_wrap=True)
+        return
     if content.title:
         say(console, content.title)
     table = _table(console, content)

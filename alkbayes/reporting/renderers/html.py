@@ -5,10 +5,15 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from alkbayes.reporting.blocks import Block, Report
+from alkbayes.reporting.pictures import screen_width, svg_of
+
+if TYPE_CHECKING:
+    from alkbayes.plots.files import Page
 
 TEMPLATES = "reporting/templates"
 
@@ -39,13 +44,13 @@ def environment_with(*folders: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_address": _data_address, "integrity": _integrity}
+    environment.filters |= {"data_address": _data_address, "integrity": _integrity, "screen_width": screen_width}
     return environment
 
 
-def _data_address(svg: bytes) -> str:
-    """Return a picture as a data address; an SVG document used as an image runs no script."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+def _data_address(page: "Page") -> str:
+    """Return a figure's page as a data address; an SVG document used as an image runs no script."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg_of(page)).decode()}"
 
 
 def _integrity(script: str) -> str:

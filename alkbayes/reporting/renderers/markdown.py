@@ -22,6 +22,7 @@ from alkbayes.reporting.blocks import (
     Table,
     Verbatim,
 )
+from alkbayes.reporting.pictures import svg_of
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$!])")
 """Characters with a meaning in Markdown, or in HTML or formulas within it."""
@@ -49,9 +50,9 @@ def markdown_of(report: Report, figures: str) -> str:
 def figure_files(report: Report) -> dict[str, bytes]:
     """Return each page of each figure by file name."""
     return {
-        _file(picture, page): content
+        _file(picture, page): svg_of(drawn)
         for picture in report.pictures
-        for page, (content, _) in enumerate(picture.pages, start=1)
+        for page, drawn in enumerate(picture.pages, start=1)
     }
 
 
@@ -137,23 +138,15 @@ def _fold(block: Fold, figures: str) -> Iterator[str]:
 
 @_parts.register
 def _forest(block: Forest, _figures: str) -> Iterator[str]:
-    """Yield the cohorts as a table, in percent."""
-    names = [name for name, _ in block.filters]
-    headings = [
-        *("cohort", *map(escaped, names), "/".join(map(escaped, block.counts))),
-        *(f"observed (exact {block.level} %)", f"given all cohorts ({block.level} % credible)"),
+    table = block.table
+    rows = [
+        [_cell(name) if name.startswith(" ") else f"**{escaped(name)}**", *map(escaped, cells)]
+        for name, *cells in table.rows
     ]
-    rows = []
-    for row in block.rows:
-        mark = row.marks[0] if row.marks else None
-        numbers = ["", ""] if mark is None else [escaped(mark.observed_text), escaped(mark.text)]
-        cohort = row.rank == "cohort"
-        groups = [escaped(group) for group in row.groups] if cohort else [""] * len(names)
-        label = escaped(row.label) if cohort else f"**{escaped(row.label)}**"
-        rows.append([label, *groups, row.counts, *numbers, row.weight])
-    yield f"**{escaped(block.title)}, %**"
-    yield _grid([*headings, "weight, %"], rows, [False] * (1 + len(names)) + [True] * 4)
-    yield " ".join(escaped(note) for note in block.notes[-1:])
+    yield f"**{escaped(table.title)}**"
+    numbers = [place > 0 and place not in table.words for place in range(len(table.headings))]
+    yield _grid([*map(escaped, table.headings)], rows, numbers)
+    yield " ".join(map(escaped, table.notes))
 
 
 def _inline(pieces: Pieces) -> str:

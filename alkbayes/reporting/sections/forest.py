@@ -1,7 +1,7 @@
 """Forest of cohorts as rows with positions, which a page draws as strips, sorts and filters."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,7 +19,7 @@ from alkbayes.plots.page.forest_rows import (
     summary_notes,
     weights_of,
 )
-from alkbayes.reporting.blocks import Axis, Forest, ForestRow, Link, Mark, Piece, Pieces
+from alkbayes.reporting.blocks import Axis, Forest, ForestRow, Link, Mark, Paragraph, Picture, Piece, Pieces
 from alkbayes.reporting.sections.sources import KEYS, REGISTRY, Source, keys_of, linked, registered
 from alkbayes.text.json import records
 from alkbayes.text.names import is_pair
@@ -59,13 +59,14 @@ def forest_of(
     sources: Mapping[str, tuple[int, Source]],
     *,
     prob: float,
+    printed: Callable[[], Picture | Paragraph] | None = None,
 ) -> Forest:
     """Return the forest of a run.
 
     `pooled` and `cohorts` are tables of :func:`alkbayes.estimates.rates.pooled_table` and
     :func:`alkbayes.estimates.rates.cohort_table` with rates in [0, 1]; `evidence` has its rows in the order of
     `cohorts`, and `sources` come from :func:`alkbayes.reporting.sections.sources.cited`. `prob` is the
-    probability of the intervals.
+    probability of the intervals; `printed` draws the forest for paper, if it may have to be.
     """
     low, high = exact_limits(cohorts, prob)
     outcome, level = evidence.outcome, f"{100 * prob:g}"
@@ -109,6 +110,7 @@ def forest_of(
         reference=((PERCENT, _at(overall["median"], PERCENT)), (LOGIT, _at(overall["median"], LOGIT))),
         level=level,
         notes=(*(note.format(level=level) for note in NOTES), weights.meaning, *summary_notes(pooled, outcome)),
+        printed=printed,
     )
 
 

@@ -1,5 +1,6 @@
 """Results section of a report: pooled rates, heterogeneity, contrasts and every cohort."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alkbayes.errors import FigureError
@@ -89,7 +90,14 @@ def results_section(fit: "Fit", tables: "RunTables", sources: "Mapping[str, tupl
         blocks += [Heading(f"Rates by {labels}"), figure_of(tables, "bubble")]
     blocks += [
         Heading("Every cohort"),
-        forest_of(tables.pooled, tables.cohorts, evidence, sources, prob=document["interval_prob"]),
+        forest_of(
+            tables.pooled,
+            tables.cohorts,
+            evidence,
+            sources,
+            prob=document["interval_prob"],
+            printed=partial(figure_of, tables, "forest"),
+        ),
         figure_of(tables, "shrinkage"),
     ]
     return Section("results", "Results", tuple(blocks))

@@ -50,11 +50,35 @@ def test_markdown_goes_where_it_is_asked_for(alkbayes, folder: Path, tmp_path: P
     assert "| a-treated | pretreated |" in out.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["docx", "xlsx"])
+def test_an_office_file_is_the_same_to_the_byte(alkbayes, folder: Path, tmp_path: Path, kind: str) -> None:
+    first, second = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
+    for out in (first, second):
+        result = alkbayes("report", folder, "--out", out)
+        assert (result.exit_code, result.stdout) == (0, f"{out}\n"), result.output
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_without_the_extra_a_document_for_word_is_refused_before_anything_is_read(
+    alkbayes, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(copy.iterdir())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "docx" else name)
+    result = alkbayes("report", copy, "--format", "docx")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        'error: a report for Word needs python-docx, which is not installed: pip install "alkbayes[office]". The other '
+        "formats do without: html, md, xlsx.\n"
+    )
+    assert sorted(copy.iterdir()) == before
+    assert alkbayes("report", copy, "--format", "xlsx").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("{folder}", "--format", "pdf"), 2, "--format: found 'pdf'; allowed: html, md."),
-        (("{folder}", "--out", "x.docx"), 2, "x.docx: the name of a report's file must end in"),
+        (("{folder}", "--format", "pdf"), 2, "--format: found 'pdf'; allowed: html, md, docx, xlsx."),
+        (("{folder}", "--out", "x.doc"), 2, "x.doc: the name of a report's file must end in"),
         (("{folder}", "--sources", "nowhere.csv"), 3, "nowhere.csv"),
         (("nowhere",), 7, "nowhere: there is no such folder"),
     ],

@@ -1,0 +1,1 @@
+"""Report as a document for Word: the only package that uses python-docx."""
