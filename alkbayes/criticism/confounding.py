@@ -35,6 +35,8 @@ type Array = NDArray[np.float64]
 
 OWN_OUTCOMES = ("orr_", "pfs_", "ic_", "sae_", "g3_")
 """Prefixes of columns with outcomes of the same patients, which may follow from the response."""
+JUDGEMENTS = "rob_"
+"""Prefix of columns with judgements of the risk of bias, which an alternative of the sensitivity analysis takes up."""
 NO_COVARIATES = frozenset({"cohort_id", "responders", "n", "trial"})
 SAME_AS_RATE = 0.95
 """Rank correlation with the observed rates from which a numeric column is taken to restate the response."""
@@ -190,7 +192,11 @@ def unexamined_columns(fit: "Fit") -> tuple[Unexamined, ...]:
 
 def _candidates(fit: "Fit") -> list[str]:
     named = {*fit.spec.columns, *fit.spec.outcome.columns, *NO_COVARIATES}
-    return [str(name) for name in fit.evidence.frame if name not in named and not str(name).startswith(OWN_OUTCOMES)]
+    return [
+        str(name)
+        for name in fit.evidence.frame
+        if name not in named and not str(name).startswith((*OWN_OUTCOMES, JUDGEMENTS))
+    ]
 
 
 def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:

@@ -161,6 +161,11 @@ def test_the_outcome_in_other_words_is_neither_told_nor_missed(without: Fit) -> 
         assert name not in [each.column for each in unexamined_columns(fit)]
 
 
+@pytest.mark.parametrize(("name", "is_told"), [("rob_overall", False), ("overall", True)])
+def test_judgements_of_the_risk_of_bias_are_no_covariates(without: Fit, name: str, is_told: bool) -> None:
+    assert (name in told(with_column(without, name, list(without.evidence.frame["prior_alk_tki"])))) == is_told
+
+
 def test_tables_too_small_or_too_large_are_not_looked_at(without: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confounding, "MOST_COHORTS", 62)
     assert unnamed_columns(without) == ()

@@ -8,8 +8,9 @@ from alkbayes.reporting.word.markup import paragraph, run, twips
 
 PORTRAIT_MM, LANDSCAPE_MM = 180.0, 267.0
 """Widths of text on A4 with margins of 15 mm: upright that of two journal columns, which figures are drawn for."""
-LETTER_MM, MARGIN_MM = 1.8, 1.2
-"""Width of a letter in tables of 8 points, for wide typefaces too, and of a cell's margin on either side."""
+LETTER_MM, SLACK_MM, MARGIN_MM = 1.8, 1.2, 1.2
+"""Width of a letter in tables of 8 points, for wide typefaces too; what a short word of wide letters takes beyond that;
+and a cell's margin on either side."""
 LEAST_LETTERS, UNBROKEN = 12, 36
 """Letters in the narrowest column of words, and in the longest word that is not broken to make room."""
 INDENT_MM = 2.5
@@ -64,7 +65,7 @@ def _longest_part(text: str) -> int:
 
 
 def _wide(letters: int) -> float:
-    return letters * LETTER_MM + 2 * MARGIN_MM
+    return letters * LETTER_MM + SLACK_MM + 2 * MARGIN_MM
 
 
 def table_markup(table: ReaderTable, widths: Sequence[float], *, style: str, text: str, strong: str) -> str:
