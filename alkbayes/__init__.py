@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from alkbayes.library.evidence import read_evidence
     from alkbayes.library.models import read_model
-    from alkbayes.library.output import export, plot, report
+    from alkbayes.library.output import export, plot, report, script
     from alkbayes.library.planning import predict
 
 __version__ = "0.1.0"
@@ -47,6 +47,7 @@ _MODULES = {
     "regress": "classical",
     "report": "output",
     "save_run": "bayesian",
+    "script": "output",
     "sensitivity": "criticism",
     "subgroups": "classical",
 }
@@ -70,6 +71,7 @@ __all__ = [
     "regress",
     "report",
     "save_run",
+    "script",
     "sensitivity",
     "subgroups",
 ]

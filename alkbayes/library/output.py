@@ -1,4 +1,4 @@
-"""Figures, reports and archives of a fit, from Python."""
+"""Figures, reports, archives and scripts of a fit, from Python."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +19,8 @@ from alkbayes.reporting.document import report_of
 from alkbayes.reporting.files import places, report_format, write_report
 from alkbayes.reporting.pictures import picture
 from alkbayes.reporting.renderers.html import fragment_of
+from alkbayes.reporting.scripts.script import script_for
+from alkbayes.reporting.scripts.targets import target_named
 from alkbayes.runs.places import check_free
 from alkbayes.runs.run import read_run
 from alkbayes.text.wording import counted
@@ -196,6 +198,36 @@ def export(fit: Fit, path: str | PathLike[str], *, posterior: bool = False) -> P
     with _folder_of(fit) as folder:
         write_archive(folder, place, posterior=posterior)
     return place
+
+
+def script(fit: Fit, software: str) -> str:
+    """Return a script, with the data in it, that repeats a fit's results in other software and compares.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    software
+        metafor or meta (R) for its classical results; brms or rbest (R), pymc or bambi (Python) for its posterior.
+
+    Returns
+    -------
+    str
+        A script of R or Python.
+
+    Raises
+    ------
+    UsageError
+        If the software is none of these, or cannot express the model.
+
+    Examples
+    --------
+    >>> import alkbayes as ab
+    >>> print(ab.script(ab.open_run("runs/line-generation"), "metafor"))  # doctest: +SKIP
+    """
+    target = target_named(software, parameter="software")
+    with _folder_of(fit) as folder:
+        return script_for(folder, target)
 
 
 @contextmanager

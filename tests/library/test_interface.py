@@ -29,6 +29,7 @@ NAMES = [
     "regress",
     "report",
     "save_run",
+    "script",
     "sensitivity",
     "subgroups",
 ]

@@ -48,8 +48,8 @@ GENERAL = frozenset({Target.BRMS, Target.PYMC})
 NORMAL = frozenset({*GENERAL, Target.BAMBI})
 
 
-def target_named(name: str) -> Target:
-    """Return the target of that name.
+def target_named(name: str, *, parameter: str = "for") -> Target:
+    """Return the target of that name; `parameter` is what gave it.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def target_named(name: str) -> Target:
         If there is none.
     """
     if name not in set(Target):
-        raise UsageError(f"found {quoted(name)}; allowed: {', '.join(Target)}.", parameter="for")
+        raise UsageError(f"found {quoted(name)}; allowed: {', '.join(Target)}.", parameter=parameter)
     return Target(name)
 
 
@@ -78,7 +78,6 @@ def check_expressible(fit: "Fit", target: Target) -> None:
         instead = f"Scripts for {listed(able)} can." if able else f"No script can; {classical}"
         raise UsageError(
             f"{NAMES[target]} cannot express this model ({fit.spec.name}): it has {listed(lacking)}. {instead}",
-            parameter="for",
         )
 
 

@@ -41,7 +41,7 @@ def test_it_is_printed_or_written(alkbayes: Command, folder: Path, tmp_path: Pat
         (("--for", "jags"), 2, '--for: found "jags"; allowed: metafor, meta, brms, rbest, pymc, bambi.'),
         (("--for", "brms", "--out", "a.py"), 2, "a.py: the name of an R script's file must end in .r."),
         (("--for", "pymc", "--out", "taken.py"), 2, "taken.py: is there already; nothing is overwritten."),
-        (("--for", "rbest", "--out", "a.R"), 2, "--for: RBesT cannot express this model (line): it has two levels of"),
+        (("--for", "rbest", "--out", "a.R"), 2, "error: RBesT cannot express this model (line): it has two levels of"),
     ],
 )
 def test_what_is_asked_amiss_is_refused(
