@@ -15,6 +15,7 @@ from alkbayes.evidence.table import Evidence, chosen, read_evidence
 from alkbayes.explore.edits import bundled, changes, edited, model_file
 from alkbayes.explore.setting import QUICK_DRAWS, Setting
 from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.runs.command import tune_asked
 from alkbayes.spec.default_model import default_model, usual_standard
 from alkbayes.spec.schema import Spec, model_names, model_path, read_spec
 from alkbayes.text.names import near_miss, quoted
@@ -114,7 +115,7 @@ def base_of_run(folder: Path, document: "RunDocument") -> Base:
         setting=Setting(seed=settings["seed"], draws=settings["draws"]),
         run=folder,
         engine=Engine(document["engine"]),
-        tune=settings["tune"],
+        tune=tune_asked(document["provenance"]),
         exploration=document["provenance"].get("exploration"),
     )
     whole_table(base, base.spec)

@@ -83,6 +83,12 @@ class Explorer:
         """The settled fit of the base, as soon as there is one."""
         return self._of_base
 
+    @property
+    def _to_compare(self) -> Fitted | None:
+        """The same, unless it did not converge: then nothing can be said against it."""
+        found = self._of_base
+        return found if found is not None and found.document["diagnostics"]["converged"] else None
+
     def plan(self, setting: Setting) -> Plan:
         """Return a setting laid over the table.
 
@@ -206,7 +212,7 @@ class Explorer:
 
     async def preview(self, tab: str, before: Setting, after: Setting) -> Results | None:
         """Return the pooled rates without one more cohort; None if they cannot be had at once."""
-        if not self.hub.idle or self._of_base is None:
+        if not self.hub.idle or self._to_compare is None:
             return None
         out = {each.cohort for each in after.excluded} - {each.cohort for each in before.excluded}
         others = replace(after.analysis, excluded=before.analysis.excluded)
@@ -229,7 +235,7 @@ class Explorer:
         except RunError:
             # The refit says so.
             return None
-        return results.previewed(plan, cohort, answer.pooled, before=fitted, base=self._of_base)
+        return results.previewed(plan, cohort, answer.pooled, before=fitted, base=self._to_compare)
 
     def begun(self, setting: Setting) -> Results:
         """Return what is shown at once: what is known of a setting, or classical pooling of its cohorts."""
@@ -251,7 +257,7 @@ class Explorer:
         automatic = self._automatic(plan)
         if isinstance(answer, Unreliable):
             return results.unreliable(plan, answer, last=self._last_fitted, automatic=automatic)
-        base = None if self.is_base(plan.setting) else self._of_base
+        base = None if self.is_base(plan.setting) else self._to_compare
         found = results.fitted(plan, answer, base=base, automatic=automatic)
         if found.state is not State.FAILED and not self.is_base(plan.setting):
             document = cast("FitDocument", answer.document)

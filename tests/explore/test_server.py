@@ -8,6 +8,7 @@ import socket
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -309,6 +310,20 @@ def test_a_posterior_that_did_not_converge_is_struck_out(base: Base, opened: Ope
         assert 'id="by-nuts"' in html
         page.explorer._known[Setting(seed=4), False] = Unreliable("units differ (EXNEX)", by_nuts=False, implied={})
         assert 'id="by-nuts"' not in page.fit("seed=4")
+
+
+def test_nothing_is_compared_with_a_base_that_did_not_converge(base: Base, opened: Open) -> None:
+    with opened(base) as page:
+        page.fit()
+        known = page.explorer.of_base
+        diagnostics = known.document["diagnostics"] | {"converged": False, "failures": ["R-hat of tau is 1.3"]}
+        page.explorer._of_base = replace(known, document=known.document | {"diagnostics": diagnostics})
+        assert state(page.fit()) == "failed"
+        assert page.post("/preview", "out=a1").status_code == 204
+        html = page.fit("out=a1")
+        assert state(html) == "settled"
+        assert "Grey: the base" not in html
+        assert "points from the base" not in html
 
 
 def test_slow_models_and_large_tables_wait_for_a_button(
