@@ -12,16 +12,17 @@ from alkbayes.evidence.naming import COHORT
 from alkbayes.evidence.outcomes import ORR
 from alkbayes.evidence.sources import ALL_COHORTS, Selection, TableSource
 from alkbayes.evidence.table import Evidence, chosen, read_evidence
-from alkbayes.explore.edits import bundled, edited, model_file
+from alkbayes.explore.edits import bundled, changes, edited, model_file
 from alkbayes.explore.setting import QUICK_DRAWS, Setting
-from alkbayes.inference.settings import SamplerSettings
+from alkbayes.inference.settings import Engine, SamplerSettings
+from alkbayes.runs.command import tune_asked
 from alkbayes.spec.default_model import default_model, usual_standard
 from alkbayes.spec.schema import Spec, model_names, model_path, read_spec
 from alkbayes.text.names import near_miss, quoted
 from alkbayes.vocabulary import INTERVAL_PROB, PLAIN_NAME, Standard, is_missing
 
 if TYPE_CHECKING:
-    from alkbayes.runs.document import RunDocument
+    from alkbayes.runs.document import ExplorationRecord, RunDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class Base:
         The setting of the base itself.
     run
         Folder of the run that is begun with, if any.
+    engine, tune
+        Engine of the base, and tuning steps by NUTS: a run by NUTS is compared with refits by quadrature.
+    exploration
+        How the run that is begun with was come upon, if it is exploratory itself.
     """
 
     source: TableSource | None
@@ -54,6 +59,9 @@ class Base:
     chains: int = 4
     setting: Setting = field(default_factory=Setting)
     run: Path | None = None
+    engine: Engine = Engine.QUADRATURE
+    tune: int = 1000
+    exploration: "ExplorationRecord | None" = None
 
     @property
     def selection(self) -> Selection:
@@ -106,6 +114,9 @@ def base_of_run(folder: Path, document: "RunDocument") -> Base:
         chains=settings["chains"],
         setting=Setting(seed=settings["seed"], draws=settings["draws"]),
         run=folder,
+        engine=Engine(document["engine"]),
+        tune=tune_asked(document["provenance"]),
+        exploration=document["provenance"].get("exploration"),
     )
     whole_table(base, base.spec)
     return base
@@ -170,9 +181,14 @@ def selection_of(base: Base, setting: Setting, table: Evidence) -> Selection:
             advice = f" Did you mean {quoted(guess)}?" if guess else ""
             raise UsageError(f"the table has no cohort {quoted(each.cohort)}.{advice}")
     conditions = [f"({base.selection.where})"] if base.selection.where and setting.dropped else []
+    stated = filter_columns(table) if setting.dropped else {}
     for column, levels in setting.dropped:
-        if column not in filter_columns(table):
+        if column not in stated:
             raise UsageError(f"the table has no column {quoted(column)} to choose by.")
+        if own and (unknown := [level for level in levels if level not in stated[column]]):
+            raise UsageError(
+                f"the column {quoted(column)} has no level {quoted(unknown[0])}; it has {', '.join(stated[column])}."
+            )
         conditions.append(_condition(column, levels))
     reasons = [text for text in (base.selection.reason, setting.reason) if text]
     chosen = Selection(
@@ -216,7 +232,19 @@ def _condition(column: str, levels: Iterable[str]) -> str:
 def settings_of(base: Base, setting: Setting, *, quick: bool = False) -> SamplerSettings:
     """Return the settings of the engine: those of the setting, or of a first answer."""
     draws = max(100, QUICK_DRAWS // base.chains) if quick else setting.draws
-    return SamplerSettings(seed=setting.seed, chains=base.chains, draws=draws)
+    return SamplerSettings(seed=setting.seed, chains=base.chains, draws=draws, tune=base.tune)
+
+
+def is_base(base: Base, setting: Setting) -> bool:
+    """Return whether a setting is the base."""
+    return setting.analysis == base.setting.analysis
+
+
+def changes_of(base: Base, setting: Setting, table: Evidence) -> tuple[str, ...]:
+    """Return how a setting differs from the base, in words; `table` names the effects."""
+    if is_base(base, setting):
+        return ()
+    return changes(setting, replace(base.setting, engine=base.engine), spec_before(base, setting), table=table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,12 +77,23 @@ class HeadlineRow:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How the mean rate of a group moved; differences in [-1, 1]."""
+    """How the mean rate of a group moved.
+
+    Attributes
+    ----------
+    name
+        What moved, such as "the overall mean".
+    by, error
+        Difference and its Monte Carlo error, in [-1, 1].
+    was, now
+        Means in percent, with the decimals of the table.
+    """
 
     name: str
-    now: float
-    base: float
+    by: float
     error: float
+    was: str
+    now: str
 
 
 def headline_rows(
@@ -156,18 +167,18 @@ def _digits(own: Mapping[str, Any], base: Mapping[str, Any]) -> int:
 
 def shifts(document: FitDocument, base: FitDocument) -> list[Shift]:
     """Return how the mean of each group moved that both have, the largest first."""
-    before = pooled_by_level(base)
-    found = [
-        Shift(
-            level_name(rows["mean"]),
-            rows["mean"]["median"],
-            before[place]["mean"]["median"],
-            math.hypot(rows["mean"]["mcse_median"] or 0.0, before[place]["mean"]["mcse_median"] or 0.0),
-        )
-        for place, rows in pooled_by_level(document).items()
-        if place in before and not is_pair(rows["mean"])
-    ]
-    return sorted(found, key=lambda each: -abs(each.now - each.base))
+    before, declared = pooled_by_level(base), Outcome.of(document["outcome"]).declared
+    found = []
+    for place, rows in pooled_by_level(document).items():
+        own = rows["mean"]
+        if place not in before or is_pair(own):
+            continue
+        was = before[place]["mean"]
+        # Levels of two columns may have one name.
+        of = "the overall mean" if place[0] == ALL else f"the mean of {level_name(own)} ({declared.headings(own)})"
+        error = math.hypot(own["mcse_median"] or 0.0, was["mcse_median"] or 0.0)
+        found.append(Shift(of, own["median"] - was["median"], error, rate(was)[0], rate(own)[0]))
+    return sorted(found, key=lambda each: -abs(each.by))
 
 
 NOISE = 2.5
@@ -175,18 +186,14 @@ NOISE = 2.5
 
 
 def moved_most(document: FitDocument, base: FitDocument) -> str:
-    """Return a sentence on the group whose mean moved most."""
+    """Return a sentence on the group whose mean moved most, of those that moved by more than chance."""
     found = shifts(document, base)
-    if not found:
-        return ""
-    most = found[0]
-    if abs(most.now - most.base) <= NOISE * most.error:
-        return "No mean moved by more than its Monte Carlo error."
+    moved = [each for each in found if abs(each.by) > NOISE * each.error]
+    if not moved:
+        return "No mean moved by more than its Monte Carlo error explains." if found else ""
+    most = moved[0]
     digits = supported_decimals((100 * most.error,), most=RATE_DECIMALS)
-    return (
-        f"Moved most: the mean of {most.name}, {percent(most.base, digits)} % in the base, now "
-        f"{percent(most.now, digits)} % ({points(most.now - most.base, digits)} points)."
-    )
+    return f"Moved most: {most.name}, from {most.was} % to {most.now} % ({points(most.by, digits)} points)."
 
 
 def heterogeneity_table(document: FitDocument, base: FitDocument | None) -> ReaderTable:

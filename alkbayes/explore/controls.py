@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from alkbayes.explore import edits
 from alkbayes.explore.base import filter_columns
 from alkbayes.explore.page import Choice, Filter, ModelControls, PriorControl
-from alkbayes.explore.setting import Setting
+from alkbayes.explore.setting import MOST_STEPS, Setting
 from alkbayes.inference.settings import Engine
 from alkbayes.likelihood.links import Link
 from alkbayes.spec.schema import FixedEffect, Spec
@@ -33,6 +33,7 @@ def model_controls(
                 name=edits.prior_name(scale, whole).removeprefix("the "),
                 steps=steps.get(scale.key, 0),
                 text=scale.text(steps.get(scale.key, 0)),
+                texts=tuple(scale.text(each) for each in range(-MOST_STEPS, MOST_STEPS + 1)),
                 implied=_implied(scale, implied),
             )
             for scale in edits.prior_scales(spec)

@@ -2,32 +2,18 @@
 
 import asyncio
 import secrets
-import shlex
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from alkbayes.alk.review import OF_DRUGS
-from alkbayes.classical.pooling.methods import PoolingMethod
-from alkbayes.classical.pooling.tables import frame_of, pool_groups
-from alkbayes.errors import AlkbayesError
-from alkbayes.evidence.naming import COHORT
+from alkbayes.errors import AlkbayesError, RunError
 from alkbayes.evidence.table import BUNDLED_NAME, Evidence
-from alkbayes.explore import comparison, edits
-from alkbayes.explore.base import (
-    Base,
-    ModelOf,
-    filter_columns,
-    fitting_models,
-    model_of,
-    selection_of,
-    spec_before,
-    whole_table,
-)
-from alkbayes.explore.command import command_of, restart_command
+from alkbayes.explore import results
+from alkbayes.explore.base import Base, changes_of, fitting_models, is_base, spec_before, whole_table
+from alkbayes.explore.command import restart_command
 from alkbayes.explore.controls import engine_choices, filters_of, model_choices, model_controls
-from alkbayes.explore.forest import cohort_forest
 from alkbayes.explore.hub import Hub, Lost, Superseded
 from alkbayes.explore.jobs import (
     FitJob,
@@ -42,72 +28,25 @@ from alkbayes.explore.jobs import (
     Unreliable,
 )
 from alkbayes.explore.log import ExplorationLog
-from alkbayes.explore.page import (
-    Changes,
-    KeptRun,
-    Leaving,
-    ModelControls,
-    Page,
-    Results,
-    State,
-)
+from alkbayes.explore.page import Changes, KeptRun, Leaving, ModelControls, Page, Results, State
+from alkbayes.explore.plan import Plan, plan_of
 from alkbayes.explore.setting import Setting
 from alkbayes.inference.settings import Engine
-from alkbayes.presentation.fit import measures, medians_sentence, outcome_of, verdict
-from alkbayes.presentation.standardisation import prediction_lines
-from alkbayes.spec.schema import NumericEffect
-from alkbayes.text.json import records
-from alkbayes.text.names import listed, shown
+from alkbayes.text.names import listed
 from alkbayes.text.wording import counted
-from alkbayes.vocabulary import label_of
+from alkbayes.vocabulary import ALL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from alkbayes.explore.forest import CohortForest
     from alkbayes.runs.document import FitDocument
 
-LEAST_COHORTS = 3
-"""Cohorts below which a SD between cohorts is hardly more than its prior."""
 MOST_COHORTS = 300
 SLOW_SECONDS = 2.0
 """Cohorts, and seconds of a first answer, above which a change waits for a button."""
 MOST_KNOWN = 40
 """Answers kept."""
 BASE_TAB = "base"
-BEGUN = "Classical pooling, until the model is fitted."
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A setting laid over the table, before anything is fitted.
-
-    Attributes
-    ----------
-    whole
-        The table of its model with every cohort.
-    model
-        Its model.
-    dropped
-        Cohorts left out by their levels, with these as text.
-    excluded
-        Cohorts left out by name.
-    command
-        The command that repeats it.
-    """
-
-    setting: Setting
-    whole: Evidence
-    model: ModelOf
-    dropped: Mapping[str, str]
-    excluded: frozenset[str]
-    command: str
-
-    @property
-    def left(self) -> int:
-        """Number of cohorts that are left."""
-        names = self.whole.frame[COHORT].tolist()
-        return sum(name not in self.excluded and name not in self.dropped for name in names)
 
 
 class Explorer:
@@ -132,9 +71,10 @@ class Explorer:
         self._whole: dict[str, Evidence] = {}
         self._known: OrderedDict[tuple[Setting, bool], Fitted | Unreliable] = OrderedDict()
         self._slow: set[str] = set()
-        self._base_ready = asyncio.Event()
+        self._base_begun, self._base_ready = asyncio.Event(), asyncio.Event()
         self._of_base = begun
         if begun is not None:
+            self._base_begun.set()
             self._base_ready.set()
         self._last_fitted: Fitted | None = begun
 
@@ -142,6 +82,12 @@ class Explorer:
     def of_base(self) -> Fitted | None:
         """The settled fit of the base, as soon as there is one."""
         return self._of_base
+
+    @property
+    def _to_compare(self) -> Fitted | None:
+        """The same, unless it did not converge: then nothing can be said against it."""
+        found = self._of_base
+        return found if found is not None and found.document["diagnostics"]["converged"] else None
 
     def plan(self, setting: Setting) -> Plan:
         """Return a setting laid over the table.
@@ -151,18 +97,7 @@ class Explorer:
         AlkbayesError
             If it does not fit the table or the model.
         """
-        whole = self.whole(setting)
-        model = model_of(self.base, setting, whole)
-        selection = selection_of(self.base, setting, whole)
-        dropped: dict[str, str] = {}
-        for column, levels in setting.dropped:
-            for name, cell in zip(whole.frame[COHORT].tolist(), whole.frame[column].astype(str), strict=True):
-                if cell in levels or cell not in filter_columns(whole)[column]:
-                    dropped.setdefault(name, f"{label_of(column)} {shown(cell) or 'not stated'}")
-        names = {*whole.frame[COHORT].tolist()}
-        excluded = frozenset(each.cohort for each in setting.excluded) & names
-        words = command_of(self.base, setting, model, selection)
-        return Plan(setting, whole, model, dropped, excluded, shlex.join(words))
+        return plan_of(self.base, setting, self.whole(setting))
 
     def whole(self, setting: Setting) -> Evidence:
         """Return every cohort of the table of a setting's model.
@@ -176,9 +111,16 @@ class Explorer:
             self._whole[setting.model] = whole_table(self.base, spec_before(self.base, setting))
         return self._whole[setting.model]
 
+    def _whole_or_base(self, setting: Setting) -> Evidence:
+        """Return the same, or that of the base where it cannot be read: its folder may be gone."""
+        try:
+            return self.whole(setting)
+        except AlkbayesError:
+            return self.whole(self.base.setting)
+
     def is_base(self, setting: Setting) -> bool:
         """Return whether a setting is the base."""
-        return setting.analysis == self.base.setting.analysis
+        return is_base(self.base, setting)
 
     def key(self, setting: Setting) -> str:
         """Return what tells settings apart in the log: model file and query, without reasons."""
@@ -189,14 +131,17 @@ class Explorer:
         if self._of_base is not None:
             return
         try:
-            for quick in (True, False):
-                answer = await self.hub.ask(BASE_TAB, FitJob(self.base.setting, quick), lasts=True)
-                if isinstance(answer, Fitted | Unreliable):
-                    self._remember(self.base.setting, answer, quick=quick)
-                if isinstance(answer, Fitted) and not quick:
-                    self._of_base = answer
+            await self._ask_base(quick=True)
+            self._base_begun.set()
+            await self._ask_base(quick=False)
         finally:
+            self._base_begun.set()
             self._base_ready.set()
+
+    async def _ask_base(self, *, quick: bool) -> None:
+        answer = await self.hub.ask(BASE_TAB, FitJob(self.base.setting, quick), lasts=True)
+        if isinstance(answer, Fitted | Unreliable):
+            self._remember(self.base.setting, answer, quick=quick)
 
     async def results(self, tab: str, setting: Setting, *, quick: bool) -> Results | None:
         """Return what is shown of a setting; None if a later job of the tab replaced this one.
@@ -210,25 +155,24 @@ class Explorer:
             plan = self.plan(setting)
         except AlkbayesError as error:
             return self.refused(setting, str(error))
-        if (named := self._named_state(plan)) is not None:
+        if (named := results.without_numbers(plan)) is not None:
             return named
         quick = quick and setting.engine is Engine.QUADRATURE
         answer = self._answer_known(setting, quick=quick)
-        if answer is None:
-            if self.is_base(setting) and not quick:
-                await self._base_ready.wait()
-                answer = self._answer_known(setting, quick=False)
-            answer = answer or await self._asked(tab, setting, quick=quick)
+        if answer is None and self.is_base(setting):
+            await (self._base_begun if quick else self._base_ready).wait()
+            answer = self._answer_known(setting, quick=quick)
+        answer = answer or await self._asked(tab, setting, quick=quick)
         match answer:
             case Superseded():
                 return None
             case Lost(again=again):
-                return self._lost(plan, again=again)
+                return results.lost(plan, again=again)
             case Refused(message=message):
                 return self.refused(setting, message)
             case Unreliable() | Fitted():
                 if not self.is_base(setting):
-                    await self._base_ready.wait()
+                    await self._base_fitted()
                 return self._shown(plan, answer)
         raise AssertionError(answer)
 
@@ -241,6 +185,12 @@ class Explorer:
         if isinstance(answer, Fitted | Unreliable):
             self._remember(setting, answer, quick=quick)
         return answer
+
+    async def _base_fitted(self) -> None:
+        """Wait for the base; its first worker may have been stopped."""
+        await self._base_ready.wait()
+        if self._answer_known(self.base.setting, quick=False) is None:
+            await self._ask_base(quick=False)
 
     def _answer_known(self, setting: Setting, *, quick: bool) -> Fitted | Unreliable | None:
         if self._of_base is not None and self.is_base(setting):
@@ -257,10 +207,12 @@ class Explorer:
             if quick:
                 slow = answer.seconds > SLOW_SECONDS
                 (self._slow.add if slow else self._slow.discard)(setting.model)
+            elif self.is_base(setting):
+                self._of_base = answer
 
     async def preview(self, tab: str, before: Setting, after: Setting) -> Results | None:
         """Return the pooled rates without one more cohort; None if they cannot be had at once."""
-        if not self.hub.idle or self._of_base is None:
+        if not self.hub.idle or self._to_compare is None:
             return None
         out = {each.cohort for each in after.excluded} - {each.cohort for each in before.excluded}
         others = replace(after.analysis, excluded=before.analysis.excluded)
@@ -271,22 +223,19 @@ class Explorer:
             plan = self.plan(after)
         except AlkbayesError:
             return None
-        if plan.left < LEAST_COHORTS:
+        if plan.left < results.LEAST_COHORTS:
             return None
         (cohort,) = out
         answer = await self.hub.ask(tab, PreviewJob(before, after, cohort), lasts=True)
         if not isinstance(answer, Previewed):
             return None
-        document = cast("FitDocument", fitted.document)
-        of_base = cast("FitDocument", self._of_base.document)
-        return Results(
-            state=State.PREVIEW,
-            status=f"Preview without {shown(cohort)}, from weights; the refit follows.",
-            forest=self._forest(plan, None),
-            rows=comparison.headline_rows(document, of_base, pooled=answer.pooled),
-            title=_headline_title(document),
-            with_base=True,
-        )
+        draws = self.base.chains * fitted.document["provenance"]["settings"]["draws"]
+        try:
+            self._note(plan, answer.pooled, by="preview", draws=draws)
+        except RunError:
+            # The refit says so.
+            return None
+        return results.previewed(plan, cohort, answer.pooled, before=fitted, base=self._to_compare)
 
     def begun(self, setting: Setting) -> Results:
         """Return what is shown at once: what is known of a setting, or classical pooling of its cohorts."""
@@ -294,187 +243,67 @@ class Explorer:
             plan = self.plan(setting)
         except AlkbayesError as error:
             return self.refused(setting, str(error))
-        if (named := self._named_state(plan)) is not None:
+        if (named := results.without_numbers(plan)) is not None:
             return named
         if (known := self._answer_known(setting, quick=True)) is not None:
             return self._shown(plan, known)
-        names = plan.whole.frame[COHORT]
-        table = plan.whole.part((~names.isin({*plan.excluded, *plan.dropped})).to_numpy())
-        columns = list(dict.fromkeys(column for effect in plan.model.spec.effect for column in effect.columns))
-        numbers = {effect.column for effect in plan.model.spec.effect if isinstance(effect, NumericEffect)}
-        methods = (PoolingMethod.CRUDE_WILSON, PoolingMethod.REML_LOGIT_HK_ADHOC)
-        by = [column for column in columns if column not in numbers and column != "trial"]
-        pooled = frame_of(pool_groups(table, by=by, methods=methods, prob=self.base.interval_prob))
-        return Results(
-            state=State.PENDING,
-            status=f"{BEGUN} The engine is being started.",
-            forest=self._forest(plan, None),
-            tables=(comparison.classical_table(records(pooled), table.outcome),),
-        )
-
-    def _named_state(self, plan: Plan) -> Results | None:
-        """Return what is shown if there is nothing, or too little, to fit."""
-        left = plan.left
-        if left >= LEAST_COHORTS:
-            return None
-        forest = self._forest(plan, None)
-        if not left:
-            return Results(
-                State.NONE,
-                "Every cohort is left out.",
-                forest,
-                message="Every cohort is left out: there is nothing to pool.",
-                advice="Tick a cohort again, or one of the levels under “Choose by”.",
-            )
-        return Results(
-            State.FEW,
-            f"Too few cohorts: {left}.",
-            forest,
-            message=f"{counted(left, 'cohort')} left, and {LEAST_COHORTS} are needed here: with fewer, how cohorts "
-            "differ would come from the priors alone.",
-            advice="Tick more cohorts.",
-        )
+        return results.pending(plan)
 
     def refused(self, setting: Setting, message: str) -> Results:
         """Return what is shown of a setting that does not fit the table or the model."""
-        excluded = frozenset(each.cohort for each in setting.excluded)
-        try:
-            whole = self.whole(setting)
-        except AlkbayesError:
-            whole = self.whole(self.base.setting)
-        forest = cohort_forest(
-            whole, excluded=excluded, dropped={}, document=None, cohorts=(), prob=self.base.interval_prob
-        )
-        return Results(
-            State.REFUSED,
-            "This setting cannot be fitted.",
-            forest,
-            message=f"This setting cannot be fitted: {message}",
-            advice="Change it, or go back to the base.",
-        )
-
-    def _lost(self, plan: Plan, *, again: bool) -> Results:
-        message = (
-            "The process that computes ended before it was done: it was stopped, or had no memory left. Another one "
-            "has been started."
-            if again
-            else "The process that computes cannot be started. The terminal in which the page was started says why."
-        )
-        return Results(
-            State.LOST,
-            "The computation was stopped." if again else "The computation cannot be started.",
-            self._forest(plan, None),
-            message=message,
-            advice="Press Update to compute this setting again." if again else "",
-            automatic=False,
-        )
-
-    def _forest(self, plan: Plan, fitted: Fitted | None) -> "CohortForest":
-        return cohort_forest(
-            plan.whole,
-            excluded=plan.excluded,
-            dropped=plan.dropped,
-            document=None if fitted is None else fitted.document,
-            cohorts=() if fitted is None else fitted.cohorts,
-            prob=self.base.interval_prob,
-        )
+        return results.refused(self._whole_or_base(setting), setting, message, prob=self.base.interval_prob)
 
     def _shown(self, plan: Plan, answer: Fitted | Unreliable) -> Results:
+        automatic = self._automatic(plan)
         if isinstance(answer, Unreliable):
-            return self._unreliable(plan, answer)
-        document = cast("FitDocument", answer.document)
-        is_base = self.is_base(plan.setting)
-        base = None if is_base or self._of_base is None else cast("FitDocument", self._of_base.document)
-        if base is not None and base["outcome"]["responders"] != document["outcome"]["responders"]:
-            base = None
-        converged = document["diagnostics"]["converged"]
-        state = State.FAILED if not converged else State.QUICK if answer.quick else State.SETTLED
-        if converged and not is_base:
-            self._note(plan, document)
-        outcome = outcome_of(document)
-        rows = comparison.headline_rows(document, base)
-        mean = f"{counted(plan.left, 'cohort')}: mean {outcome.short} {comparison.mean_text(document)}"
-        if shift := rows[0].cells[1].shift:
-            mean += f", {shift} points from the base"
-        first = ", first draws" if answer.quick else ""
-        empty = [row.name for row in rows if not row.cells]
-        notes = [*prediction_lines(document), medians_sentence(document)]
-        if empty:
-            notes.insert(0, f"No cohort is left of {listed(empty)}: the base alone has a rate.")
-        return Results(
-            state=state,
-            status=f"{mean}{first}." if converged else "NOT CONVERGED: these numbers may not be used.",
-            forest=self._forest(plan, answer),
-            message="" if converged else f"NOT CONVERGED: {'; '.join(document['diagnostics']['failures'])}.",
-            advice="" if converged else "None of these numbers may be used.",
-            rows=rows,
-            title=_headline_title(document),
-            with_base=base is not None,
-            moved="" if base is None or not converged else comparison.moved_most(document, base),
-            verdict=_verdict(document, quick=answer.quick),
-            tables=(
-                *((comparison.heterogeneity_table(document, base),) if document["heterogeneity"] else ()),
-                comparison.classical_table(document["classical"], outcome),
-            ),
-            settles=answer.quick,
-            automatic=self._automatic(plan),
-            by_nuts=not converged and plan.setting.engine is Engine.QUADRATURE,
-            notes=tuple(notes),
-        )
-
-    def _unreliable(self, plan: Plan, answer: Unreliable) -> Results:
-        """Return what is shown where the gate failed before there were draws: the last numbers, struck out."""
-        last = self._last_fitted
-        document = None if last is None else cast("FitDocument", last.document)
-        return Results(
-            state=State.UNRELIABLE,
-            status="Quadrature cannot fit this setting; no number of it can be used.",
-            forest=self._forest(plan, None),
-            message=f"Quadrature cannot fit this setting: {answer.reason}.",
-            advice="The rates below are those shown before, struck out: they are not of this setting."
-            if document
-            else "There are no numbers for it.",
-            rows=() if document is None else comparison.headline_rows(document, None),
-            title="" if document is None else _headline_title(document),
-            by_nuts=answer.by_nuts,
-            automatic=self._automatic(plan),
-        )
+            return results.unreliable(plan, answer, last=self._last_fitted, automatic=automatic)
+        base = None if self.is_base(plan.setting) else self._to_compare
+        found = results.fitted(plan, answer, base=base, automatic=automatic)
+        if found.state is not State.FAILED and not self.is_base(plan.setting):
+            document = cast("FitDocument", answer.document)
+            draws = self.base.chains * document["provenance"]["settings"]["draws"]
+            try:
+                self._note(plan, document["pooled"], by=document["engine"], draws=draws)
+            except RunError as error:
+                return results.unrecorded(plan, str(error))
+        return found
 
     def _automatic(self, plan: Plan) -> bool:
         slow = plan.setting.model in self._slow or plan.setting.engine is Engine.NUTS
         return not slow and plan.whole.cohorts <= MOST_COHORTS
 
-    def _note(self, plan: Plan, document: "FitDocument") -> None:
-        """Write a line for a setting the first time that it is shown."""
-        mean = next(row for row in document["pooled"] if row["group"] == "all" and row["estimand"] == "mean")
+    def _note(self, plan: Plan, pooled: Sequence[Mapping[str, Any]], *, by: str, draws: int) -> None:
+        """Write a line for a setting the first time that it is shown, be it as a preview.
+
+        Raises
+        ------
+        RunError
+            If it cannot be written.
+        """
+        mean = next(row for row in pooled if row["group"] == ALL and row["estimand"] == "mean")
         self.log.note(
             self.key(plan.setting),
             {
-                "source": document["evidence"]["source"],
-                "model": document["model"],
+                "source": plan.whole.source,
+                "model": plan.model.spec.name,
                 "setting": plan.setting.query(self.base.setting),
-                "changes": list(self.words(plan)),
-                "cohorts": document["evidence"]["cohorts"],
-                "engine": document["engine"],
-                "draws": self.base.chains * document["provenance"]["settings"]["draws"],
+                "changes": list(plan.words),
+                "cohorts": plan.left,
+                "engine": by,
+                "draws": draws,
                 "mean": {name: mean[name] for name in ("median", "low", "high")},
             },
         )
-
-    def words(self, plan: Plan) -> tuple[str, ...]:
-        """Return how a setting differs from the base, in words."""
-        return edits.changes(plan.setting, self.base.setting, spec_before(self.base, plan.setting), table=plan.whole)
 
     def changes(self, setting: Setting) -> Changes:
         """Return how a setting differs from the base, with its number among those tried."""
         try:
             plan = self.plan(setting)
-            words, left_out, of = self.words(plan), plan.whole.cohorts - plan.left, plan.whole.cohorts
+            words, left_out, of = plan.words, plan.whole.cohorts - plan.left, plan.whole.cohorts
         except AlkbayesError:
             # What cannot be laid over the table still differs from the base.
             table = self.whole(self.base.setting)
-            words = edits.changes(setting, self.base.setting, spec_before(self.base, setting), table=table)
-            left_out, of = len(setting.excluded), table.cohorts
+            words, left_out, of = changes_of(self.base, setting, table), len(setting.excluded), table.cohorts
         is_base = self.is_base(setting)
         return Changes(
             setting=setting,
@@ -486,6 +315,7 @@ class Explorer:
             log=str(self.log.path),
             left_out=left_out,
             of=of,
+            of_base=() if self.base.exploration is None else tuple(self.base.exploration["changes"]),
         )
 
     def leaving(self, setting: Setting, fault: str = "") -> Leaving:
@@ -524,22 +354,34 @@ class Explorer:
             plan = self.plan(setting)
         except AlkbayesError as error:
             return str(error)
-        if plan.left < LEAST_COHORTS:
+        if plan.left < results.LEAST_COHORTS:
             return "There are too few cohorts to keep."
         if missing := setting.unexplained:
             return f"Every exclusion needs a reason, and there is none yet for {listed(missing)}."
-        is_base = self.is_base(setting)
-        tried = None if is_base else self.log.tried + (self.log.number(self.key(setting)) is None)
-        job = KeepJob(setting, tried, () if is_base else self.words(plan))
-        answer = await self.hub.ask(f"keep {secrets.token_hex(4)}", job, lasts=True)
+        tab, is_base = f"keep {secrets.token_hex(4)}", self.is_base(setting)
+        if not is_base and self.log.number(self.key(setting)) is None:
+            # What is kept before its numbers have been seen is a setting tried, too.
+            found = await self.results(tab, setting, quick=False)
+            if found is None or found.state is not State.SETTLED:
+                return f"There is nothing to keep. {'' if found is None else found.message}".rstrip()
+        job = self._keep_job(plan)
+        answer = await self.hub.ask(tab, job, lasts=True)
         match answer:
             case Kept(folder=folder):
-                self.kept.append((folder, not is_base))
+                self.kept.append((folder, job.tried is not None))
                 return ""
             case Refused(message=message):
                 return message
             case _:
                 return "The process that computes ended before the run was written: nothing was kept. Try again."
+
+    def _keep_job(self, plan: Plan) -> KeepJob:
+        """Return what is to be kept, as exploratory unless it is the base and that was not come upon by exploring."""
+        earlier = self.base.exploration
+        if earlier is None:
+            return KeepJob(plan.setting, None if self.is_base(plan.setting) else self.log.tried, plan.words)
+        tried = max(self.log.tried, earlier["settings_tried"])
+        return KeepJob(plan.setting, tried, (*earlier["changes"], *plan.words))
 
     async def report(self, number: int) -> bytes | None:
         """Return the report of a kept run as HTML; None if there is none."""
@@ -552,7 +394,7 @@ class Explorer:
         """Return what can be changed of the model of a setting."""
         known = self._answer_known(setting, quick=True)
         implied = {} if known is None else known.implied
-        return model_controls(spec_before(self.base, setting), self.whole(setting), setting, implied)
+        return model_controls(spec_before(self.base, setting), self._whole_or_base(setting), setting, implied)
 
     def page(self, setting: Setting) -> Page:
         """Return the whole page of a setting."""
@@ -576,17 +418,3 @@ class Explorer:
             engines=engine_choices(setting),
             restart=restart_command(self.base),
         )
-
-
-def _headline_title(document: "FitDocument") -> str:
-    return f"Pooled {outcome_of(document).rate}, %"
-
-
-def _verdict(document: "FitDocument", *, quick: bool) -> str:
-    """Return how the numbers were made, and whether they passed the gate."""
-    if quick:
-        draws = document["provenance"]["settings"]["chains"] * document["provenance"]["settings"]["draws"]
-        return (
-            f"First {draws:,} draws: {measures(document)}. The gate is complete with the settled draws, which follow."
-        )
-    return " ".join(f"{line}." for line in verdict(document))

@@ -48,12 +48,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class PriorControl:
-    """The slider of a prior: its key, what it is of, the steps, the prior now and what it implies."""
+    """The slider of a prior: its key, what it is of, the steps, the prior now, at each step, and what it implies."""
 
     key: str
     name: str
     steps: int
     text: str
+    texts: tuple[str, ...]
     implied: str
 
 
@@ -179,7 +180,10 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How the setting differs from the base, with the exclusions that need a reason, and the count of looks."""
+    """How the setting differs from the base, with the exclusions that need a reason, and the count of looks.
+
+    `of_base` says how the base itself was come upon, if it is an exploratory run.
+    """
 
     setting: "Setting"
     words: tuple[str, ...]
@@ -190,6 +194,7 @@ class Changes:
     log: str
     left_out: int
     of: int
+    of_base: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import os
 import secrets
 import socket
 import time
@@ -400,8 +401,12 @@ def listen(port: int) -> socket.socket:
     if not 0 <= port <= LARGEST_PORT:
         raise UsageError(f"found {port}; allowed: 0 to {LARGEST_PORT}, 0 for any that is free.", parameter="port")
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":
+        # Else the port of a page that has just ended stays closed for a minute; on Windows it would mean to share it.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        listening.listen()
     except OSError as error:
         listening.close()
         raise UsageError(

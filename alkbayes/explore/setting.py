@@ -209,7 +209,7 @@ class _Found:
             case _ if not of and kind in allowed:
                 choices = allowed[kind]
                 if choices is not None and value not in choices:
-                    said = ", ".join(filter(None, choices))
+                    said = ", ".join(filter(None, choices)) or "none but that of the base"
                     raise UsageError(f"{kind}: found {quoted(value)}; allowed: {said}.")
                 self.single[kind] = value
             case _:

@@ -129,13 +129,12 @@ def heterogeneity_rows(document: Document) -> ReaderTable:
     """Return the heterogeneity parameters with their meanings."""
     labels = dict.fromkeys(row["group"] for row in document["pooled"])
     labels |= dict.fromkeys([unit] if (unit := document["heterogeneity_unit"]) else [])
-    headings = {label: declared_in(document).heading(label) for label in labels}
+    outcome = outcome_of(document)
+    headings = {label: outcome.declared.heading(label) for label in labels}
     rows = []
     for row in document["heterogeneity"]:
         name = row["parameter"]
-        meaning = EXPLAINED.get(name, _meaning(name, document)).format(
-            link=document.get("link", "logit"), o=outcome_of(document)
-        )
+        meaning = EXPLAINED.get(name, _meaning(name, document)).format(link=document.get("link", "logit"), o=outcome)
         if name in SHARES:
             digits = decimals_of(row, most=SHARE_DECIMALS, unit=100)
             interval = percent_interval(row["low"], row["high"], digits)
@@ -246,11 +245,10 @@ def declared_in(document: Document) -> Declared:
 
 def headings_by_slug(document: Document) -> dict[str, str]:
     """Return the headings of the columns that names of parameters stand for, by their part of such a name."""
-    found = {
-        slug_of(row["group"]): declared_in(document).headings(row) for row in document["pooled"] if row["group"] != ALL
-    }
+    declared = declared_in(document)
+    found = {slug_of(row["group"]): declared.headings(row) for row in document["pooled"] if row["group"] != ALL}
     units = filter(None, ("cohort", document["heterogeneity_unit"]))
-    return {slug_of(unit): declared_in(document).heading(unit) for unit in units} | found
+    return {slug_of(unit): declared.heading(unit) for unit in units} | found
 
 
 def subject(document: Document) -> list[str]:

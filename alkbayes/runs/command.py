@@ -9,7 +9,7 @@ from alkbayes.runs.run import MODEL_FILE
 from alkbayes.vocabulary import INTERVAL_PROB
 
 if TYPE_CHECKING:
-    from alkbayes.runs.document import FitDocument, RunDocument
+    from alkbayes.runs.document import FitDocument, ProvenanceRecord, RunDocument
 
 
 def refit_command(document: "FitDocument") -> list[str]:
@@ -25,7 +25,13 @@ def refit_command(document: "FitDocument") -> list[str]:
     words += ["--engine", provenance["engine_asked"], "--standard", document["standard"]]
     words += [] if document["interval_prob"] == INTERVAL_PROB else ["--level", f"{document['interval_prob']:g}"]
     words += [word for name in ("seed", "chains", "draws") for word in (f"--{name}", str(settings[name]))]
-    return words + (["--tune", str(settings["tune"])] if provenance["engine_asked"] == Engine.NUTS else [])
+    return words + (["--tune", str(tune_asked(provenance))] if provenance["engine_asked"] == Engine.NUTS else [])
+
+
+def tune_asked(provenance: "ProvenanceRecord") -> int:
+    """Return the tuning steps that were asked for: half of those of a second attempt, which are recorded."""
+    tune = provenance["settings"]["tune"]
+    return tune // 2 if provenance["tries"] > 1 else tune
 
 
 def reproducing_script(document: "RunDocument") -> str:

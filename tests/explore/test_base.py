@@ -17,6 +17,7 @@ from alkbayes.explore.base import (
     Base,
     base_of_run,
     base_of_table,
+    changes_of,
     filter_columns,
     fitting_models,
     model_of,
@@ -24,9 +25,10 @@ from alkbayes.explore.base import (
     spec_before,
     whole_table,
 )
-from alkbayes.explore.command import command_of
+from alkbayes.explore.command import command_of, restart_command
 from alkbayes.explore.jobs import KeepJob, Kept
 from alkbayes.explore.setting import Exclusion, Setting, parsed
+from alkbayes.inference.settings import Engine
 from alkbayes.library.bayesian import open_run
 from alkbayes.reporting.blocks import Paragraph, Report
 from alkbayes.reporting.renderers.html import html_of
@@ -113,6 +115,34 @@ def test_a_chosen_part_of_a_table_stays_chosen(table: Path) -> None:
     assert selection.exclude == ("a2", "f1")
     assert selection.reason == "by protocol; f1: small; Europe: elsewhere"
     assert Analyst(base).table(setting).frame["cohort_id"].tolist() == ["a1", "d1"]
+
+
+def test_the_page_can_be_opened_again_with_the_same_cohorts(table: Path) -> None:
+    source = TableSource(table, {"region": "region"}, selection=Selection("phase == '3' or n > 20", ("a2",), "it's so"))
+    words = shlex.split(restart_command(base_of_table(source, "overall")))
+    assert words == [
+        *("alkbayes", "explore", "--data", str(table), "--columns", "region=region"),
+        *("--where", "phase == '3' or n > 20", "--exclude", "a2", "--reason", "it's so", "--model", "overall"),
+    ]
+
+
+def test_a_run_by_nuts_keeps_its_command_and_its_changes_say_that_they_are_not(base: Base) -> None:
+    whole = whole_table(base, base.spec)
+    by_nuts = replace(base, engine=Engine.NUTS, tune=300)
+
+    def words(query: str) -> str:
+        setting = asked(base, query)
+        model, selection = model_of(by_nuts, setting, whole), selection_of(by_nuts, setting, whole)
+        return shlex.join(command_of(by_nuts, setting, model, selection))
+
+    assert "--engine nuts" in words("")
+    assert words("").endswith("--draws 1000 --tune 300")
+    assert "--engine quadrature" in words("out=a1")
+    assert "--tune" not in words("out=a1")
+    assert changes_of(by_nuts, asked(base, ""), whole) == ()
+    assert changes_of(by_nuts, asked(base, "out=a1"), whole) == ("without a1", "by quadrature")
+    assert changes_of(by_nuts, asked(base, "out=a1&engine=nuts"), whole) == ("without a1",)
+    assert changes_of(base, asked(base, "out=a1&engine=nuts"), whole) == ("without a1", "by NUTS")
 
 
 def test_a_column_can_be_chosen_by_if_a_condition_can_name_it(tmp_path: Path) -> None:

@@ -176,6 +176,67 @@ def test_a_click_leaves_a_cohort_out_and_back_undoes_it(opened: Opened) -> None:
     assert opened.box("b1").is_checked()
 
 
+@pytest.mark.parametrize("pause", [0, 300, 600])
+def test_a_change_taken_back_at_once_leaves_the_page_as_it_was(opened: Opened, pause: int) -> None:
+    opened.open().settled()
+    before = opened.page.locator("#status").inner_text()
+    opened.page.evaluate(
+        """pause => {
+          const click = () => document.querySelector('#cohort-2').click();
+          click();
+          setTimeout(click, pause);
+        }""",
+        pause,
+    )
+    opened.page.wait_for_timeout(pause + 400)
+    opened.page.wait_for_selector("body:not([data-busy])")
+    opened.settled()
+    assert opened.page.locator("#status").inner_text() == before
+    assert opened.page.locator("#cohort-2").is_checked()
+    assert opened.page.get_by_role("button", name="Update").is_hidden()
+
+
+def test_first_draws_that_are_come_back_to_still_settle(opened: Opened) -> None:
+    opened.open("seed=42").until("settled")
+    opened.page.locator("#cohort-2").click()
+    opened.until("quick")
+    opened.page.evaluate("document.querySelector('#cohort-3').click(); document.querySelector('#cohort-3').click()")
+    opened.settled(1)
+
+
+def test_a_link_within_the_page_does_not_load_it_again(opened: Opened) -> None:
+    opened.open().settled()
+    opened.page.evaluate("window.same = true")
+    opened.page.keyboard.press("Tab")
+    opened.page.keyboard.press("Enter")
+    opened.page.wait_for_timeout(500)
+    assert opened.page.url.endswith("#summary")
+    assert opened.page.evaluate("window.same")
+
+
+def test_an_empty_seed_is_no_setting(opened: Opened) -> None:
+    opened.open().settled()
+    opened.page.locator("summary", has_text="Computation").click()
+    opened.page.get_by_label("Random seed").fill("")
+    opened.page.keyboard.press("Tab")
+    opened.page.wait_for_timeout(600)
+    assert "seed" not in opened.page.url
+    opened.settled()
+
+
+def test_numbers_that_are_not_of_the_setting_are_said_to_be_none(opened: Opened) -> None:
+    opened.open().settled()
+    opened.page.route("**/fit*", lambda route: route.fulfill(status=500, content_type="text/plain", body="x"))
+    opened.page.route("**/preview", lambda route: route.fulfill(status=204))
+    opened.box("g1").uncheck()
+    opened.page.wait_for_selector("#summary[data-outdated]")
+    assert opened.page.locator("#status").inner_text() == "The server could not answer; the terminal says why."
+    opened.page.unroute("**/fit*")
+    opened.page.get_by_role("button", name="Update").click()
+    opened.settled(1)
+    assert opened.page.locator("#summary[data-outdated]").count() == 0
+
+
 def test_one_cohort_is_previewed_before_the_refit(opened: Opened) -> None:
     # A setting that no other test has fitted: the worker has its draws.
     opened.open("seed=41").until("settled")
@@ -213,7 +274,10 @@ def test_a_prior_is_moved_by_the_keyboard(opened: Opened) -> None:
     opened.open().settled()
     slider = opened.page.get_by_role("slider", name="SD between cohorts")
     slider.focus()
+    opened.page.route("**/fit*", lambda _route: None)
     opened.page.keyboard.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext") == "half-normal(0.35)", "said before anything is fitted"
+    opened.page.unroute("**/fit*")
     opened.page.keyboard.press("ArrowLeft")
     expect(opened.page.locator("#changes .words")).to_contain_text("half-normal(0.25) for half-normal(0.5)")
     opened.page.wait_for_selector("#summary[data-state=settled][data-status*='from the base']")
@@ -339,6 +403,17 @@ def test_nothing_stands_in_the_way_of_assistive_technology(
     found = Axe().run(opened.page)
     assert found.violations_count == 0, found.generate_report()
     wide, room = opened.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert wide <= room
+    context.close()
+
+
+def test_a_phone_shows_the_next_cohort_too(browser: Browser, server: Server) -> None:
+    context = browser.new_context(viewport=PHONE)
+    opened = Opened(context.new_page(), server).open("out=a1")
+    opened.until("settled")
+    wide, room = opened.page.evaluate(
+        "(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.querySelector('#summary .scroll'))"
+    )
     assert wide <= room
     context.close()
 

@@ -65,10 +65,28 @@ def test_what_moved_most_is_named_beyond_the_monte_carlo_error(pair: tuple[Base,
     moved = {level: now[level] - before[level] for level in now}
     level = max(moved, key=lambda name: abs(moved[name]))
     most = shifts(other.document, first.document)[0]
-    assert most.now - most.base == pytest.approx(moved[level])
-    assert most.name == {"all": "overall"}.get(level, level)
-    assert moved_most(other.document, first.document).startswith(f"Moved most: the mean of {most.name}, ")
-    assert moved_most(first.document, first.document) == "No mean moved by more than its Monte Carlo error."
+    assert most.by == pytest.approx(moved[level])
+    assert most.name == {"all": "the overall mean"}.get(level, f"the mean of {level} (line)")
+    rows = headline_rows(other.document, first.document)
+    row = next(row for row in rows if row.name.removesuffix(" *") == {"all": "overall"}.get(level, level))
+    assert moved_most(other.document, first.document) == (
+        f"Moved most: {most.name}, from {row.cells[1].base} % to {row.cells[1].now} % ({row.cells[1].shift} points)."
+    )
+    still = moved_most(first.document, first.document)
+    assert still == "No mean moved by more than its Monte Carlo error explains."
+
+
+def test_a_shift_within_its_error_does_not_hide_one_beyond_it(pair: tuple[Base, Fitted, Fitted]) -> None:
+    _, first, _ = pair
+    pooled = [dict(row) for row in first.document["pooled"]]
+    for row in pooled:
+        if row["estimand"] == "mean":
+            noisy = row["level"] == "naive"
+            row["median"] += 0.2 if noisy else 0.05
+            row["mcse_median"] = 0.1 if noisy else 0.001
+    said = moved_most(first.document | {"pooled": pooled}, first.document)
+    assert said.startswith("Moved most: ")
+    assert "naive" not in said
 
 
 def test_other_tables_have_the_base_and_the_same_classical_numbers(pair: tuple[Base, Fitted, Fitted]) -> None:

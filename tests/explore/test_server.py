@@ -4,9 +4,11 @@ import asyncio
 import io
 import json
 import re
+import socket
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,8 +18,9 @@ import pytest
 from alkbayes.errors import UsageError
 from alkbayes.evidence.sources import TableSource
 from alkbayes.explore import explorer as explorers
+from alkbayes.explore.analyst import Analyst
 from alkbayes.explore.base import Base, base_of_run, base_of_table
-from alkbayes.explore.jobs import Fitted, Unreliable
+from alkbayes.explore.jobs import Answer, FitJob, Fitted, Job, Unreliable
 from alkbayes.explore.server import MOST_BODY, POLICY, Session, listen
 from alkbayes.explore.setting import Setting
 from alkbayes.explore.worker import WorkerEndedError
@@ -167,6 +170,70 @@ def test_every_setting_tried_is_a_line(base: Base, opened: Open) -> None:
         assert "Setting 3 of 3 tried on this table, 2 of them in earlier sessions" in text(html)
 
 
+def test_no_numbers_are_shown_of_a_setting_that_cannot_be_written_down(base: Base, opened: Open) -> None:
+    with opened(base) as page:
+        page.fit()
+        page.fit("out=a1")
+        log = Path("runs/exploration.jsonl")
+        log.rename("elsewhere")
+        log.mkdir()
+        assert page.post("/preview", "out=b1").status_code == 204
+        html = page.fit("out=b1")
+        assert state(html) == "refused"
+        assert "runs/exploration.jsonl: a setting tried could not be written: Is a directory" in text(html)
+        assert "points from the base" not in html
+        assert "There is nothing to keep" in text(page.post("/keep", "out=b1&why.b1=x").text)
+        assert state(page.client.get("/?out=b1").text) == "refused"
+        log.rmdir()
+        assert state(page.fit("out=b1")) == "settled"
+
+
+def test_what_is_seen_as_a_preview_or_kept_unseen_is_tried(base: Base, opened: Open) -> None:
+    with opened(base) as page:
+        page.fit()
+        assert page.post("/preview", "out=b1").status_code == 200
+        assert page.post("/keep", "out=c1&why.c1=x").status_code == 200
+        page.fit("out=b1")
+        lines = [json.loads(line) for line in Path("runs/exploration.jsonl").read_text(encoding="utf-8").splitlines()]
+        assert [(line["setting"], line["engine"]) for line in lines] == [
+            ("out=b1", "preview"),
+            ("out=c1&why.c1=x", "quadrature"),
+        ]
+        kept = read_run(page.explorer.kept[0][0])
+        assert kept["provenance"]["exploration"]["settings_tried"] == 2
+
+
+def test_an_exploratory_run_stays_one_when_it_is_the_base(base: Base, opened: Open) -> None:
+    with opened(base) as page:
+        page.fit("seed=3")
+        page.post("/keep", "out=a1&why.a1=phase+I")
+        folder = page.explorer.kept[0][0]
+    document = read_run(folder)
+    of_run = base_of_run(folder, document)
+    begun = Fitted(of_run.setting.analysis, False, document, (), {}, 0.0)
+    with opened(of_run, begun=begun) as page:
+        said = text(page.client.post("/setting", data={"tab": "t", "setting": ""}, headers=page.origin).text)
+        assert "The base is an exploratory run itself (without a1 (phase I))" in said
+        page.post("/keep", "out=b1&why.b1=x")
+        page.post("/keep", "")
+        kept = [read_run(folder)["provenance"]["exploration"] for folder, marked in page.explorer.kept if marked]
+        assert kept == [
+            {"settings_tried": 3, "changes": ["without a1 (phase I)", "without b1 (x)"]},
+            {"settings_tried": 3, "changes": ["without a1 (phase I)"]},
+        ]
+
+
+def test_a_table_that_is_gone_is_said_so(base: Base, opened: Open, table: Path) -> None:
+    with opened(base) as page:
+        page.fit()
+        table.unlink()
+        html = page.fit("model=overall")
+        assert state(html) == "refused"
+        assert "there is no such file" in text(html)
+        assert page.client.get("/?model=overall").status_code == 200
+        assert state(page.fit()) == "settled"
+
+
 @pytest.mark.parametrize(
     ("query", "wanted", "said"),
     [
@@ -178,6 +245,7 @@ def test_every_setting_tried_is_a_line(base: Base, opened: Open) -> None:
         ("drop.line=naive&drop.line=pretreated", "few", "1 cohort left, and 3 are needed"),
         ("out=zz", "refused", 'the table has no cohort "zz"'),
         ("reference.line=none", "refused", "none"),
+        ("drop.region=Mars", "refused", 'the column "region" has no level "Mars"; it has Asia, Europe.'),
         ("drop.line=mixed", "settled", "No cohort is left of mixed"),
     ],
 )
@@ -236,9 +304,26 @@ def test_a_posterior_that_did_not_converge_is_struck_out(base: Base, opened: Ope
         assert state(html) == "failed"
         assert "NOT CONVERGED: R-hat of tau is 1.3" in text(html)
         assert re.search(r"<b>\d", html) is None
+        assert 'class="posterior"' not in html, "nor does the forest show them"
+        assert "<caption>Heterogeneity" not in html
+        assert "Classical pooling of these cohorts" in html
         assert 'id="by-nuts"' in html
         page.explorer._known[Setting(seed=4), False] = Unreliable("units differ (EXNEX)", by_nuts=False, implied={})
         assert 'id="by-nuts"' not in page.fit("seed=4")
+
+
+def test_nothing_is_compared_with_a_base_that_did_not_converge(base: Base, opened: Open) -> None:
+    with opened(base) as page:
+        page.fit()
+        known = page.explorer.of_base
+        diagnostics = known.document["diagnostics"] | {"converged": False, "failures": ["R-hat of tau is 1.3"]}
+        page.explorer._of_base = replace(known, document=known.document | {"diagnostics": diagnostics})
+        assert state(page.fit()) == "failed"
+        assert page.post("/preview", "out=a1").status_code == 204
+        html = page.fit("out=a1")
+        assert state(html) == "settled"
+        assert "Grey: the base" not in html
+        assert "points from the base" not in html
 
 
 def test_slow_models_and_large_tables_wait_for_a_button(
@@ -296,6 +381,45 @@ class Dying:
 
     def end(self) -> None:
         return
+
+
+def test_a_base_whose_worker_was_killed_is_fitted_again(
+    base: Base, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, killed = Analyst.answer, []
+
+    def once_killed(self: Analyst, job: Job) -> Answer:
+        if isinstance(job, FitJob) and not job.quick and not killed:
+            killed.append(job)
+            raise WorkerEndedError
+        return answered(self, job)
+
+    monkeypatch.setattr(Analyst, "answer", once_killed)
+    with opened(base) as page:
+        html = page.fit("out=a1")
+        if state(html) == "lost":
+            # It was this one that was killed, before the base's.
+            html = page.fit("out=a1")
+        assert killed
+        assert "Grey: the base" in html
+        assert "points from the base" in html
+
+
+def test_the_first_answer_of_the_base_is_computed_once(
+    base: Base, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Job] = []
+    answered = Analyst.answer
+
+    def counted(self: Analyst, job: Job) -> Answer:
+        jobs.append(job)
+        return answered(self, job)
+
+    monkeypatch.setattr(Analyst, "answer", counted)
+    with opened(base) as page:
+        assert state(page.fit(settled=False)) in {"quick", "settled"}
+        page.fit()
+    assert [job.quick for job in jobs if isinstance(job, FitJob)] == [True, False]
 
 
 def test_a_killed_worker_is_said_so(base: Base, opened: Open) -> None:
@@ -409,6 +533,18 @@ def test_the_heartbeat_of_an_open_page_is_no_use(base: Base, opened: Open, monke
         assert used == []
         page.client.get("/explore.css")
         assert used == [1]
+
+
+def test_a_port_is_free_again_as_soon_as_the_page_has_ended() -> None:
+    listening = listen(0)
+    port = listening.getsockname()[1]
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        served, _ = listening.accept()
+        # Who closes first waits for a minute.
+        served.close()
+        assert client.recv(1) == b""
+    listening.close()
+    listen(port).close()
 
 
 def test_a_port_that_is_taken_is_refused() -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 from scipy.special import chdtri
 
 from alkbayes.classical.counts import Floats
@@ -112,6 +111,8 @@ class _Profile:
             if abs(far) > FLAT:
                 return float(sign * np.inf)
             near, warm, step = far, at, step * 1.5
+        from scipy.optimize import brentq  # takes a tenth of a second; only where Newton's method fails
+
         return float(brentq(lambda value: self._excess(value, place, warm)[0], near, far, xtol=PROFILE_TOLERANCE))
 
     def reaches_zero(self, place: int) -> bool:

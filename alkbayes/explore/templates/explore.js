@@ -14,6 +14,7 @@
   let waiting = 0;
   let settling = 0;
   let asked = null; // aborts the request whose answer is awaited
+  let address = location.search; // that of the setting, without which going back means nothing
 
   // The setting as a query: what differs from the base, and nothing else.
   function query() {
@@ -58,6 +59,26 @@
     update.hidden = !on;
   }
 
+  // The numbers on the page are not those of its setting.
+  function outdated() {
+    document.getElementById('summary').setAttribute('data-outdated', '');
+    offerUpdate(true);
+  }
+
+  function remember(text, how = 'pushState') {
+    history[how](null, '', text ? `/?${text}` : '/');
+    address = location.search;
+  }
+
+  // The prior that a slider stands at; what it implies is computed.
+  function tellPrior(slider) {
+    const text = JSON.parse(slider.dataset.texts)[Number(slider.value) - Number(slider.min)];
+    if (slider.getAttribute('aria-valuetext') === text) return;
+    slider.setAttribute('aria-valuetext', text);
+    slider.parentElement.querySelector('.prior-text').textContent = text;
+    document.getElementById(slider.getAttribute('aria-describedby')).textContent = 'what it implies follows with the refit';
+  }
+
   async function post(path, setting, signal, before = '') {
     const body = new URLSearchParams({tab, setting, before});
     try {
@@ -66,7 +87,8 @@
       if (response.status === 204) return null;
       const text = await response.text();
       if (!(response.headers.get('content-type') || '').startsWith('text/html') || response.status === 403) {
-        say(response.status === 403 ? 'This page belongs to an earlier session: open the address in the terminal.' : text);
+        say(response.status === 403 ? 'This page belongs to an earlier session: open the address in the terminal.'
+          : 'The server could not answer; the terminal says why.');
         return null;
       }
       return text;
@@ -114,6 +136,7 @@
       if (!was || was[0] !== control.name) continue;
       if (control.type === 'checkbox') control.checked = was[1];
       else if (control.tagName !== 'SELECT' || [...control.options].some((option) => option.value === was[1])) control.value = was[1];
+      if (control.type === 'range') tellPrior(control);
     }
     for (const each of document.querySelectorAll('.scroll')) each.scrollLeft = scrolled.get(each.getAttribute('aria-label')) || 0;
     for (const each of document.querySelectorAll('details[id]')) if (open.has(each.id)) each.open = open.get(each.id);
@@ -146,7 +169,10 @@
     if (own !== asked) return;
     asked = null;
     busy(false);
-    if (text === null) return;
+    if (text === null) {
+      if (shown === null || analysis(setting) !== analysis(shown)) outdated();
+      return;
+    }
     const typing = document.activeElement && document.activeElement.classList.contains('reason');
     place(text, {keep: typing ? ['changes'] : []});
     const told = showSummary();
@@ -177,15 +203,18 @@
     clearTimeout(settling);
     clearTimeout(waiting);
     const now = query();
-    history.pushState(null, '', now ? `/?${now}` : '/');
+    remember(now);
     setting();
-    if (shown !== null && analysis(now) === analysis(shown)) return;
+    // Back at what was shown last, whose numbers the server knows.
+    if (shown !== null && analysis(now) === analysis(shown)) {
+      fit(false);
+      return;
+    }
     if (document.getElementById('summary').dataset.automatic === 'no') {
       if (asked) asked.abort();
       asked = null;
       busy(false, 'Changed, and not refitted yet: press Update.');
-      document.getElementById('summary').setAttribute('data-outdated', '');
-      offerUpdate(true);
+      outdated();
       return;
     }
     busy(true, 'Refitting …');
@@ -197,8 +226,7 @@
   function reasonTyped() {
     clearTimeout(typed);
     typed = setTimeout(() => {
-      const now = query();
-      history.replaceState(null, '', now ? `/?${now}` : '/');
+      remember(query(), 'replaceState');
       setting({reasonOnly: true});
     }, 400);
   }
@@ -263,6 +291,7 @@
   });
   document.addEventListener('input', (event) => {
     if (event.target.classList.contains('reason')) reasonTyped();
+    if (event.target.type === 'range') tellPrior(event.target);
   });
   document.addEventListener('click', (event) => {
     const button = event.target.closest('button');
@@ -274,12 +303,16 @@
     if (button.id === 'keep') keepRun(button);
     if (button.id === 'by-nuts') {
       document.getElementById('engine').value = 'nuts';
-      history.pushState(null, '', `/?${query()}`);
+      remember(query());
       setting();
       fit(true);
+      say('Sampling by NUTS …');
     }
   });
-  addEventListener('popstate', () => location.reload());
+  // A link within the page is no other setting.
+  addEventListener('popstate', () => {
+    if (location.search !== address) location.reload();
+  });
   setInterval(async () => {
     try {
       await fetch('/alive', {credentials: 'same-origin'});
