@@ -96,7 +96,7 @@ class Tool(Record):
     title: Text
     question: Text
     source: Text
-    doi: Annotated[str, Field(pattern=r"^10\.\S+$", description="a DOI such as 10.1136/bmj.i4919")] | None = None
+    doi: Annotated[str | None, Field(pattern=r"^10\.\S+$", description="a DOI such as 10.1136/bmj.i4919")] = None
     prefix: Literal["rob_", ""] = "rob_"
     missing: Text = "not judged"
     domain: list[Domain] = Field(min_length=1, description="tables, each under [[domain]]")

@@ -204,6 +204,7 @@ def test_a_cross_check_of_a_model_that_one_engine_does_not_cover_is_a_usage_erro
 
 LOADED = """
 import sys
+sys.modules["sparse"] = None  # bambi needs it, and xarray imports it, and so numba, where it is installed
 from alkbayes.cli import app
 try:
     app()

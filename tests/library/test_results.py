@@ -214,7 +214,7 @@ def test_analyses_are_kept_with_a_run(fit: Fit, tmp_path: Path) -> None:
 def test_a_script_is_that_of_the_command(run: Path) -> None:
     opened = ab.open_run(run)
     assert ab.script(opened, "metafor").rstrip("\n") == printed("script", str(run), "--for", "metafor").rstrip("\n")
-    with pytest.raises(UsageError, match=r'^found "stan"; allowed: metafor, meta, brms') as caught:
+    with pytest.raises(UsageError, match='software: found "stan"; allowed: metafor, meta, brms') as caught:
         ab.script(opened, "stan")
     assert caught.value.parameter == "software"
 

@@ -196,7 +196,7 @@ def test_rates_at_values_in_csv_and_json_are_the_same(alkbayes: Command, run: Pa
             'error: --at: line: found "niave"; allowed: naive and pretreated. Did you mean "naive"',
         ),
         (("--csv",), "error: --csv prints the rates of --at, and there is none."),
-        (("--plain", "--at", "age=55"), "error: --plain excludes --json, --csv and --at"),
+        (("--plain", "--at", "age=55"), "error: --plain excludes --json, --csv, --latex and --at"),
     ],
 )
 def test_values_that_cannot_be_are_usage_errors(

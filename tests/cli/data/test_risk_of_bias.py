@@ -161,4 +161,4 @@ def test_a_forest_without_judgements_says_so(alkbayes: Command, tmp_path: Path) 
     assert result.exit_code == 2
     assert "the table has no judgements of the risk of bias: no column rob_overall" in result.stderr
     other = alkbayes("plot", tmp_path / "run", "cells", "--risk-of-bias")
-    assert "--risk-of-bias: is for the figures forest; cells does not have it." in other.stderr
+    assert "--risk-of-bias: is for the figure forest; cells does not have it." in other.stderr

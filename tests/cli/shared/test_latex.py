@@ -26,7 +26,7 @@ def test_it_is_where_csv_is() -> None:
     options = dict(commands(typer.main.get_command(app)))
     with_csv = {name for name, opts in options.items() if "--csv" in opts}
     assert {name for name, opts in options.items() if "--latex" in opts} == with_csv
-    assert len(with_csv) == 20
+    assert len(with_csv) == 22
 
 
 def test_cells_are_those_of_the_run(alkbayes: Command, own_table: Path, tmp_path: Path) -> None:

@@ -104,8 +104,9 @@ def test_cohorts_are_those_of_the_run(document: Document, run: SimpleNamespace) 
         table for table in document.tables if cells_of(table)[0][0] == "cohort" and "weight, %" in cells_of(table)[0]
     ]
     shown = {row[0]: row for row in cells_of(table)}
+    labels = dict(run.fit.evidence.frame[["cohort_id", "label"]].itertuples(index=False))
     for row in run.results.cohorts.to_dict("records"):
-        cells = shown[row["cohort_id"]]
+        cells = shown[labels[row["cohort_id"]]]
         assert f"{row['responders']:,}/{row['n']:,}" in cells
         assert any(cell.startswith(f"{percent(row['observed'])} (") for cell in cells)
 

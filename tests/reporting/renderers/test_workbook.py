@@ -59,8 +59,9 @@ def test_pooled_rates_are_the_numbers_of_the_run(sheets: dict[str, list[list[Any
 
 def test_cohorts_are_the_numbers_of_the_run(sheets: dict[str, list[list[Any]]], run: SimpleNamespace) -> None:
     rows = {row["cohort"]: row for row in table_titled(sheets, "Every cohort")}
+    labels = dict(run.fit.evidence.frame[["cohort_id", "label"]].itertuples(index=False))
     for row in run.results.cohorts.to_dict("records"):
-        shown = rows[row["cohort_id"]]
+        shown = rows[labels[row["cohort_id"]]]
         assert (shown["responders"], shown["patients"]) == (row["responders"], row["n"])
         assert shown["observed (exact 95 %), %"] == pytest.approx(100 * row["observed"], abs=0.05001)
         assert shown["given all cohorts (95 % credible), lower, %"] == pytest.approx(100 * row["low"], abs=0.05001)

@@ -227,7 +227,7 @@ def test_rbest_is_called_by_its_documented_arguments(fit: Fit, tmp_path: Path) -
     import xarray as xr
 
     folder = fit(model(FIXED, TRIALS))
-    with xr.open_datatree(folder / "posterior.nc", engine="h5netcdf") as tree:
+    with xr.open_datatree(folder / "posterior.nc", engine="netcdf4") as tree:
         draws = tree["posterior"]
         columns = {"beta[1]": draws["alpha"], "beta[2]": draws["beta_line"][..., 0], "tau[1]": draws["tau_trial"]}
         pd.DataFrame({name: of.to_numpy().ravel() for name, of in columns.items()}).to_csv(
