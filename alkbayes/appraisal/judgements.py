@@ -80,7 +80,7 @@ class Appraisal:
         """What the names of the domains in figures and tables mean, in a sentence; empty if they say so themselves."""
         named = [(self.tool.short(domain), domain.label) for domain in self.domains]
         meanings = "; ".join(f"{name}: {label}" for name, label in named if name != label)
-        return f"{meanings}." if meanings else ""
+        return meanings if meanings.endswith(("?", ".")) or not meanings else f"{meanings}."
 
     def shares(self, domain: Domain) -> list[Share]:
         """Return how often each judgement of a domain was made, in the tool's order, empty cells last if any."""
@@ -165,7 +165,8 @@ def appraise(evidence: Evidence, tool: Tool | None = None) -> Appraisal | None:
         return None
     tool = _tool_of(own) if tool is None else tool
     if strangers := [name for name in own if _domain_of(name, tool) is None]:
-        raise _no_domain(strangers, tool)
+        fitting = _fitting(own)
+        raise _no_domain(strangers, tool, likely=fitting[0].name if fitting else "my-tool.toml")
     return _appraised(evidence, tool, {name: domain for name in own if (domain := _domain_of(name, tool))})
 
 
@@ -260,10 +261,15 @@ def _domain_of(column: str, tool: Tool) -> Domain | None:
     return next((domain for domain in tool.domain if plain(domain.name) == said), None)
 
 
+def _fitting(columns: Sequence[str]) -> list[Tool]:
+    """Return the bundled tools that have a domain for each of the columns."""
+    tools = [bundled_tool(name) for name in TOOLS]
+    return [tool for tool in tools if all(_domain_of(column, tool) for column in columns)]
+
+
 def _tool_of(columns: Sequence[str]) -> Tool:
     """Return the bundled tool that has a domain for each of the columns."""
-    tools = [bundled_tool(name) for name in TOOLS]
-    fitting = [tool for tool in tools if all(_domain_of(column, tool) for column in columns)]
+    fitting = _fitting(columns)
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -272,6 +278,7 @@ def _tool_of(columns: Sequence[str]) -> Tool:
             f"({listed([tool.name for tool in fitting])}). {SAY}",
             remedy=Setting("tool", fitting[0].name),
         )
+    tools = [bundled_tool(name) for name in TOOLS]
     nearest = max(tools, key=lambda tool: sum(_domain_of(column, tool) is not None for column in columns))
     strangers = [column for column in columns if _domain_of(column, nearest) is None]
     if len(strangers) == len(columns):
@@ -283,16 +290,16 @@ def _tool_of(columns: Sequence[str]) -> Tool:
                 remedy=Setting("tool", "my-tool.toml"),
             )
         nearest = guesses[0]
-    raise _no_domain(strangers, nearest)
+    raise _no_domain(strangers, nearest, likely="my-tool.toml")
 
 
-def _no_domain(columns: Sequence[str], tool: Tool) -> EvidenceError:
-    """Return the error for columns that are no domain of a tool."""
+def _no_domain(columns: Sequence[str], tool: Tool, *, likely: str) -> EvidenceError:
+    """Return the error for columns that are no domain of a tool, and name the tool that is likelier theirs."""
     guesses = [guess for column in columns if (guess := near_miss(column, tool.columns))]
     advice = f" Did you mean {listed(guesses)}?" if guesses else ""
     return EvidenceError(
         f"Judgements of the risk of bias: found the column{'' if len(columns) == 1 else 's'} {listed(columns)}; "
         f"allowed for {tool.title} ({tool.name}): {', '.join(tool.columns)}.{advice} "
         f"Rename {'it' if len(columns) == 1 else 'them'}, or have another tool. {SAY}",
-        remedy=Setting("tool", "my-tool.toml"),
+        remedy=Setting("tool", likely),
     )

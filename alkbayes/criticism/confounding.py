@@ -200,7 +200,10 @@ def _candidates(fit: "Fit") -> list[str]:
 
 
 def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
-    """Return the effect of a column, (cohort, free), and whether it is numeric; None if there is no such effect."""
+    """Return the effect of a column, (cohort, free), and whether it is numeric; None if there is no such effect.
+
+    Cohorts without a value have an effect of 0, that of the average level or number.
+    """
     values = frame[name].astype(str)
     missing = (values == "").to_numpy()
     if missing.mean() > MOST_MISSING:
@@ -211,11 +214,13 @@ def _basis(frame: "pd.DataFrame", name: str) -> tuple[Array, bool] | None:
     if numbers is not None and _is_number(values.tolist()):
         centred = np.where(missing, 0.0, numbers - numbers[~missing].mean())
         return centred[:, None] / centred[~missing].std(), True
-    levels = in_order(name, values.tolist())
+    levels = in_order(name, values[~missing].tolist())
     if not 2 <= len(levels) <= min(MOST_LEVELS, len(values) / COHORTS_A_LEVEL):
         return None
-    codes = np.array([levels.index(value) for value in values])
-    return zero_sum_basis(len(levels))[codes], False
+    # A blank is no level: with an effect of its own, one outlying cohort without a value would look like a finding.
+    basis = np.zeros((len(values), len(levels) - 1))
+    basis[~missing] = zero_sum_basis(len(levels))[[levels.index(value) for value in values[~missing]]]
+    return basis, False
 
 
 def _is_outcome(frame: "pd.DataFrame", numbers: Array) -> bool:
@@ -357,10 +362,11 @@ def _unevenness(frame: "pd.DataFrame", name: str, design: Design, *, numeric: bo
 
 
 def _cramers_v(one: list[str], other: list[str]) -> float:
-    """Return Cramér's V of two columns of levels (Cramér 1946), in [0, 1]."""
-    counts = np.zeros((len(set(one)), len(set(other))))
-    places = [{level: at for at, level in enumerate(sorted(set(values)))} for values in (one, other)]
-    for first, second in zip(one, other, strict=True):
+    """Return Cramér's V of two columns of levels (Cramér 1946), in [0, 1], over the cohorts with a value of `one`."""
+    pairs = [(first, second) for first, second in zip(one, other, strict=True) if first]
+    places = [{level: at for at, level in enumerate(sorted(set(values)))} for values in zip(*pairs, strict=True)]
+    counts = np.zeros((len(places[0]), len(places[1])))
+    for first, second in pairs:
         counts[places[0][first], places[1][second]] += 1
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
     least = min(counts.shape) - 1

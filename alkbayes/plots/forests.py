@@ -10,14 +10,14 @@ from alkbayes.classical.moderators.clustering import clustering_note
 from alkbayes.classical.pooling.cumulative import cumulative
 from alkbayes.classical.pooling.methods import PoolingMethod, method_named
 from alkbayes.classical.pooling.tables import pool_table
-from alkbayes.errors import FigureError
+from alkbayes.errors import FigureError, Setting
 from alkbayes.evidence.composition import years_of
 from alkbayes.evidence.naming import no_such_column
 from alkbayes.evidence.table import cohort_labels, trial_labels, trial_names
 from alkbayes.plots.figures.pooled import Line, pooled_forest
 from alkbayes.plots.page.forest_rows import column_named, column_of, exact_limits, group_name, group_title, order_by
 from alkbayes.text.json import records
-from alkbayes.text.names import listed
+from alkbayes.text.names import listed, near_miss
 from alkbayes.text.wording import counted, figure, points
 
 if TYPE_CHECKING:
@@ -160,7 +160,10 @@ def cumulative_forest(run: "RunTables", view: "View") -> list["Figure"]:
     # A table with years of its own needs none made from its cut-offs.
     values = column_of(frame, by) if by in frame else years_of(run.evidence)
     if not any(values):
-        raise FigureError(f"No cohort has a {by}: there is no order to add them in.")
+        raise FigureError(
+            f"No cohort has a {by}: there is no order to add them in. Name the column to add them by, as in:",
+            remedy=Setting("by", near_miss(YEAR, frame.columns.tolist()) or "COLUMN"),
+        )
     steps = cumulative(run.evidence, values, method=method, prob=caption.interval_prob)
     names = list(cohort_labels(frame).values())
     columns = [column_of(frame, name) for name in view.columns]

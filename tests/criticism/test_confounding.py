@@ -122,6 +122,27 @@ def test_unevenness_over_a_factor_is_cramers_v(without: Fit) -> None:
     assert {each.factor: each.measure for each in found.uneven} == pytest.approx(measured)
 
 
+def test_a_blank_is_no_level(without: Fit) -> None:
+    """A coin tells nothing of cohorts; nor does it when the cohorts that the model misses most lack a value."""
+    residual, _ = confounding._stand_ins(without)
+    coin = np.random.default_rng(5).choice(["heads", "tails"], size=66)
+    worst = np.isin(np.arange(66), np.argsort(residual)[:6])
+    frame = without.evidence.frame.assign(blank=np.where(worst, "", coin), named=np.where(worst, "edge", coin))
+    bases = {}
+    for name in ("blank", "named"):
+        basis = confounding._basis(frame, name)
+        assert basis is not None
+        bases[name] = basis[0]
+    assert (bases["blank"] == 0).all(axis=1).tolist() == worst.tolist()
+    gains = {name: gain.sum() for name, gain in confounding._gains(without, bases).items()}
+    assert gains["blank"] < 0
+    assert gains["named"] > confounding.SMALL, "as a level of their own they would"
+    measured = confounding._unevenness(frame, "blank", without.design, numeric=False)
+    counts = frame[~worst].groupby(["blank", "line"]).size().unstack(fill_value=0).to_numpy()
+    expected = stats.contingency.association(counts, method="cramer")
+    assert {each.factor: each.measure for each in measured}["line"] == pytest.approx(float(expected))
+
+
 @pytest.mark.parametrize(
     "values",
     [

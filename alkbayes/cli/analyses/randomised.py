@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.common import keep, prob_for
+from alkbayes.cli.shared.common import check_same_review, keep, prob_for
 from alkbayes.cli.shared.options import AnalysisLevel, BesideRun, Csv, Json, Latex
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_note, reader_console
 from alkbayes.cli.shared.progress import working
@@ -108,6 +108,8 @@ def command(
 
         figure_format(plot, None)
         check_free([plot], "plot")
+    if for_run is not None and data is None:
+        check_same_review(for_run, "randomised")
     from alkbayes.cli.shared.options import table_source
     from alkbayes.evidence.randomised import read_randomised
     from alkbayes.randomised.priors import Priors, parse_tau

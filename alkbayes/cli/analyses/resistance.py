@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alkbayes.cli.shared.common import keep, prob_for
+from alkbayes.cli.shared.common import check_same_review, keep, prob_for
 from alkbayes.cli.shared.options import AnalysisLevel, BesideRun, Csv, Json, Latex
 from alkbayes.cli.shared.output import check_format, print_csv, print_json, print_message, print_note, reader_console
 from alkbayes.cli.shared.progress import working
@@ -58,9 +58,12 @@ def command(
     from alkbayes.evidence.resistance import read_resistance
 
     if for_run is not None:
-        from alkbayes.runs.run import read_run
+        if data is None:
+            check_same_review(for_run, "resistance")
+        else:
+            from alkbayes.runs.run import read_run
 
-        read_run(for_run)
+            read_run(for_run)
     table = read_resistance(data)
     from alkbayes.analyses.resistance import resistance_of
 

@@ -153,7 +153,7 @@ def command(
         try:
             pages = KINDS[kind].draw(tables, view)
         except FigureError as error:
-            raise FigureError(f"{run}: {error}") from error
+            raise FigureError(f"{run}: {error.message}", remedy=error.remedy) from error
         files = save_figures(pages, path)
     if json_:
         print_json(

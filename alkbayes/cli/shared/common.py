@@ -70,6 +70,27 @@ def evidence_for(
     return run_evidence(run, read_run(run), needed=needed, outcome=counted)
 
 
+def check_same_review(run: Path, name: str) -> None:
+    """Refuse to keep an analysis of a bundled table with a run of another field, whose report would show it.
+
+    Raises
+    ------
+    UsageError
+        If the run's table lacks the columns by which the two can be told to belong together.
+    """
+    from alkbayes.alk.review import ANALYSES
+    from alkbayes.plots.source import RunTables
+    from alkbayes.runs.run import read_run
+    from alkbayes.text.names import listed
+
+    evidence = RunTables(run, read_run(run)).evidence
+    if missing := [column for column in ANALYSES[name] if column not in evidence.frame]:
+        raise UsageError(
+            f"--for: the bundled table of {name} is of ALK inhibitors, and {evidence.source}, the table of the run, "
+            f"has no {listed(missing)}. Give a table of the same field (--data FILE), or leave out --for."
+        )
+
+
 def prob_for(level: float | None, run: Path | None) -> float:
     """Return the probability of intervals that `--level` asks for; without it that of a run, if there is one."""
     if level is not None or run is None:

@@ -287,3 +287,15 @@ def test_messages_name_options(book: Path) -> None:
     result = run("evidence", "--data", "t.csv")
     assert result.stderr.endswith("Name columns as in: --columns '\"responders=$, all events\"'\n")
     assert run("evidence", "--data", "t.csv", "--columns", '"responders=$, all events"').exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["resistance", "randomised"])
+def test_a_bundled_table_is_not_kept_with_a_run_of_another_field(book: Path, name: str) -> None:
+    """Its report would show resistance to ALK inhibitors beside whatever was pooled."""
+    made = run("fit", "overall", "--data", book, "--sheet", "2020", "--columns", COLUMNS, *QUICK, "--out", "run")
+    assert made.exit_code == 0, made.stderr
+    result = run(name, "--for", "run")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"table of {name} is of ALK inhibitors, and book.xlsx, the table of the run, has" in result.stderr
+    assert "no prior_alk_tki and regimen_class. Give a table of the same field (--data FILE)" in result.stderr
+    assert not Path(f"run/{name}.json").exists()

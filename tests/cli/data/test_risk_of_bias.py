@@ -105,6 +105,18 @@ def test_what_cannot_be_read_is_refused(
     assert message in result.stderr
 
 
+def test_a_tool_that_does_not_fit_names_the_one_that_does_and_a_question_ends_as_one(
+    alkbayes: Command, place: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("cohort_id,responders,n,rob_confounding\nA,1,9,low\nB,2,9,low\nC,3,9,low\n", encoding="utf-8")
+    asked = ("risk-of-bias", "--data", table, "--tool", place / "own.toml")
+    assert alkbayes(*asked).stderr.endswith("which tool it is, as in: --tool robins-i\n")
+    (tmp_path / "asking.toml").write_text(TOOL.replace("Assessors blinded", "Assessors blinded?"), encoding="utf-8")
+    text = alkbayes("risk-of-bias", "--data", place / "t.csv", "--tool", tmp_path / "asking.toml").stdout
+    assert "D1: Assessors blinded?\n" in text
+
+
 def test_the_tool_kept_with_a_run_is_that_of_its_figures_report_and_sheet(
     alkbayes: Command, place: Path, run: Path, tmp_path: Path
 ) -> None:

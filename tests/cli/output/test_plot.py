@@ -82,7 +82,7 @@ def test_the_format_may_be_asked_for(alkbayes, folder: Path) -> None:
         (("{folder}", "classical", "--method", "dl"), 2, '--method: found "dl"; allowed: '),
         (("{folder}", "classical", "--by", "colour"), 3, "The evidence table has no column colour to group by."),
         (("{folder}", "cumulative", "--by", "colour"), 3, "The evidence table has no column colour to add cohorts by."),
-        (("{folder}", "cumulative"), 2, "No cohort has a year: there is no order to add them in."),
+        (("{folder}", "cumulative"), 2, "no order to add them in. Name the column to add them by, as in: --by"),
         (("{folder}", "forest", "--sort", "colour"), 3, "The evidence table has no column colour to sort by."),
         (("{folder}", "forest", "--columns", "n,x"), 3, "The evidence table has no column x to show."),
         (("{folder}", "forest", "--columns", "n,n,n"), 2, "found 3 further columns; there is room for 2."),
