@@ -12,6 +12,7 @@ from docx.document import Document
 from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 
+from alkbayes.evidence.table import cohort_labels
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.reporting.blocks import Fold, Forest, Paragraph, Report, Section, Table
 from alkbayes.reporting.word.document import docx_of
@@ -104,8 +105,9 @@ def test_cohorts_are_those_of_the_run(document: Document, run: SimpleNamespace) 
         table for table in document.tables if cells_of(table)[0][0] == "cohort" and "weight, %" in cells_of(table)[0]
     ]
     shown = {row[0]: row for row in cells_of(table)}
+    called = cohort_labels(run.fit.evidence.frame)
     for row in run.results.cohorts.to_dict("records"):
-        cells = shown[row["cohort_id"]]
+        cells = shown[called[row["cohort_id"]]]
         assert f"{row['responders']:,}/{row['n']:,}" in cells
         assert any(cell.startswith(f"{percent(row['observed'])} (") for cell in cells)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from python_calamine import CalamineWorkbook
 
+from alkbayes.evidence.table import cohort_labels
 from alkbayes.presentation.tables import ReaderTable
 from alkbayes.reporting.blocks import Paragraph, Report, Section, Table
 from alkbayes.reporting.renderers.workbook import sheets_of, xlsx_of
@@ -59,8 +60,9 @@ def test_pooled_rates_are_the_numbers_of_the_run(sheets: dict[str, list[list[Any
 
 def test_cohorts_are_the_numbers_of_the_run(sheets: dict[str, list[list[Any]]], run: SimpleNamespace) -> None:
     rows = {row["cohort"]: row for row in table_titled(sheets, "Every cohort")}
+    called = cohort_labels(run.fit.evidence.frame)
     for row in run.results.cohorts.to_dict("records"):
-        shown = rows[row["cohort_id"]]
+        shown = rows[called[row["cohort_id"]]]
         assert (shown["responders"], shown["patients"]) == (row["responders"], row["n"])
         assert shown["observed (exact 95 %), %"] == pytest.approx(100 * row["observed"], abs=0.05001)
         assert shown["given all cohorts (95 % credible), lower, %"] == pytest.approx(100 * row["low"], abs=0.05001)
@@ -156,6 +158,12 @@ def test_names_of_sheets_are_valid_and_unique(report: Report) -> None:
         assert 0 < len(name) <= 31
         assert not re.search(r"[\[\]:*?/\\]", name)
         assert not {name[0], name[-1]} & {"'", " "}
+
+
+def test_a_long_title_ends_at_a_word_in_the_name_of_its_sheet(report: Report) -> None:
+    titles = ("Reporting quality: 66 cohorts", "Parameters, on the scale of the model", "What the priors imply before")
+    names = [sheet.name for sheet in sheets_of(made(report, *(ReaderTable(title, ("",), ()) for title in titles)))]
+    assert names == ["1 Reporting quality", "2 Parameters", "3 What the priors imply before"]
 
 
 @pytest.mark.parametrize(
