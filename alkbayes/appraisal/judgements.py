@@ -18,6 +18,8 @@ OF_JUDGEMENTS = re.compile(r"rob[\s_.-]+(?=\S)", re.IGNORECASE)
 """How the name of a column of judgements begins."""
 OF_RISK = re.compile("(risk|riskofbias)$")
 """What may follow a judgement, as :func:`alkbayes.text.names.plain` leaves it: "low risk of bias"."""
+DENIED = frozenset({"n", "no", "not"})
+"""Answers that abbreviate no longer one: "no risk" is not "No information"."""
 SAY = "Say to `alkbayes risk-of-bias` which tool it is, as in:"
 """Last words of a message that the remedy completes."""
 
@@ -200,13 +202,13 @@ def judgement_meant(cell: str, choices: Sequence[Judgement]) -> Judgement | None
     """Return the judgement that a cell stands for, None if none or several.
 
     Its label or another spelling of it, in any case, with or without "risk" or "risk of bias" after it; or the first
-    letters of a label, if no other label begins with them.
+    letters of a label, if no other label begins with them and they do not deny.
     """
     word = OF_RISK.sub("", plain(cell)) or plain(cell)
     if not word:
         return None
     exact = [choice for choice in choices if not choice.words.isdisjoint({word, plain(cell)})]
-    begun = exact or [choice for choice in choices if plain(choice.label).startswith(word)]
+    begun = exact or [choice for choice in choices if word not in DENIED and plain(choice.label).startswith(word)]
     return begun[0] if len(begun) == 1 else None
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from alkbayes.inference.datatree import long_name
 from alkbayes.text.json import finite_or_none
+from alkbayes.text.names import shown
 from alkbayes.text.wording import counted
 
 TAILS = (0.05, 0.95)
@@ -225,8 +226,8 @@ def _chain_checks(
             value < limits.rhat_max,
             value,
             limits.rhat_max,
-            f"R-hat is at most {value:.3f} ({name}), below {limits.rhat_max}: the chains agree",
-            f"R-hat of {name} is {value:.3f}, not below {limits.rhat_max}: the chains do not agree",
+            f"R-hat is at most {value:.3f} ({shown(name)}), below {limits.rhat_max}: the chains agree",
+            f"R-hat of {shown(name)} is {value:.3f}, not below {limits.rhat_max}: the chains do not agree",
             "Use longer tuning (2,000 steps) and more draws; if R-hat stays high, the data may not identify all "
             "parameters: use a simpler model, or refit by quadrature.",
         ),
@@ -262,8 +263,8 @@ def _ess_check(kind: str, value: float, name: str, limits: Thresholds) -> Check:
         value > limits.ess_min,
         value,
         limits.ess_min,
-        f"{kind} is at least {value:,.0f} ({name}), above {limits.ess_min:.0f}",
-        f"{kind} of {name} is {value:,.0f}, not above {limits.ess_min:.0f}: too few effective draws",
+        f"{kind} is at least {value:,.0f} ({shown(name)}), above {limits.ess_min:.0f}",
+        f"{kind} of {shown(name)} is {value:,.0f}, not above {limits.ess_min:.0f}: too few effective draws",
         "Use more draws: the chains mix slowly.",
     )
 

@@ -9,7 +9,7 @@ from alkbayes.classical.influence.tables import influence_table
 from alkbayes.classical.moderators.clustering import clustering_note
 from alkbayes.classical.pooling.cumulative import cumulative
 from alkbayes.classical.pooling.methods import PoolingMethod, method_named
-from alkbayes.classical.pooling.tables import pool_table
+from alkbayes.classical.pooling.tables import frame_of, pool_groups
 from alkbayes.errors import FigureError, Setting
 from alkbayes.evidence.composition import years_of
 from alkbayes.evidence.naming import no_such_column
@@ -18,6 +18,7 @@ from alkbayes.plots.figures.pooled import Line, pooled_forest
 from alkbayes.plots.page.forest_rows import column_named, column_of, exact_limits, group_name, group_title, order_by
 from alkbayes.text.json import records
 from alkbayes.text.names import listed, near_miss
+from alkbayes.text.notes import Note, shared_notes
 from alkbayes.text.wording import counted, figure, points
 
 if TYPE_CHECKING:
@@ -104,7 +105,10 @@ def _by_method(run: "RunTables", view: "View") -> tuple[_Without, list[_Without]
         for row in records(table.rows)
     ]
     full = table.full
-    return _Without("", _numbers(full.estimate, full.low, full.high), None), rows, caption
+    noted = zip(rows, table.row_notes, strict=True)
+    said = [("all", full.notes), *((row.name, notes) for row, notes in noted if not _bounded(row.numbers))]
+    whole = _Without("", _numbers(full.estimate, full.low, full.high), None)
+    return whole, rows, _noted(caption, said)
 
 
 def _by_model(run: "RunTables", view: "View") -> tuple[_Without, list[_Without], "Caption"]:
@@ -129,12 +133,15 @@ def _by_model(run: "RunTables", view: "View") -> tuple[_Without, list[_Without],
     unit = "trial" if view.by_trial else "cohort"
     labels = {} if view.by_trial else cohort_labels(run.frame)
     anew = [labels.get(row.name, row.name) for row in found.rows if row.refitted]
-    error = max(row.rate.summary["mcse_median"] for row in found.rows)
+    errors = {
+        name: figure(100 * max(row.rate.summary[f"mcse_{name}"] for row in found.rows))
+        for name in ("median", "low", "high")
+    }
     notes = [
         f"Pooled by the model: mean over the {run.outcome.units} that are left, posterior median.",
-        f"The Monte Carlo error of a median is {figure(100 * error)} points at most.",
-        f"{len(found.rows) - len(anew)} of {counted(len(found.rows), unit)} left out by weights on the draws of all"
-        + (f"; the model was refitted without {listed(anew)}, whose weights were not reliable." if anew else "."),
+        "The Monte Carlo error is at most {median} points of a median, {low} of a lower and {high} of an upper "
+        "limit.".format(**errors),
+        _engines(counted(len(found.rows), unit), len(found.rows) - len(anew), anew),
         *(
             f"The refit without {labels.get(row.name, row.name)} did not converge: {'; '.join(row.rate.failures)}."
             for row in found.rows
@@ -142,6 +149,18 @@ def _by_model(run: "RunTables", view: "View") -> tuple[_Without, list[_Without],
         ),
     ]
     return shown("", found.whole.summary), rows, replace(run.caption, notes=(*notes, *run.caption.notes))
+
+
+def _engines(all_units: str, weighted: int, anew: Sequence[str]) -> str:
+    """Return the sentence on what was left out by weights, and what by fitting the model again."""
+    if not anew:
+        return f"All {all_units} were left out by weights on the draws of all."
+    if not weighted:
+        return "The model was refitted without each: no weights on the draws of all were reliable."
+    return (
+        f"{weighted} of {all_units} left out by weights on the draws of all; the model was refitted without "
+        f"{listed(anew)}, whose weights were not reliable."
+    )
 
 
 def cumulative_forest(run: "RunTables", view: "View") -> list["Figure"]:
@@ -177,6 +196,9 @@ def cumulative_forest(run: "RunTables", view: "View") -> list["Figure"]:
         )
         for step in steps
     ]
+    unbounded = [step for step, line in zip(steps, lines, strict=True) if not _bounded(line.numbers)]
+    said = [(step.value, step.pooled.notes) for step in (*unbounded, steps[-1])]
+    caption = _noted(caption, said)
     dated = "A cohort's year is that of its data cut-off, else that in which its counts were published."
     return pooled_forest(
         lines,
@@ -195,9 +217,8 @@ def classical_forest(run: "RunTables", view: "View") -> list["Figure"]:
     frame = run.evidence.frame
     groups = [row["group"] for row in records(run.pooled) if row["second_column"] is None and row["group"] != "all"]
     by = view.by or (column_named(frame, groups[0]) if groups else None)
-    rows = records(
-        pool_table(run.evidence, by=() if by is None else (by,), methods=(method,), prob=caption.interval_prob)
-    )
+    found = pool_groups(run.evidence, by=() if by is None else (by,), methods=(method,), prob=caption.interval_prob)
+    rows = records(frame_of(found))
     labels = list(cohort_labels(frame).values())
     low, high = exact_limits(frame, caption.interval_prob)
     observed = (frame["responders"] / frame["n"]).to_numpy()
@@ -244,7 +265,7 @@ def classical_forest(run: "RunTables", view: "View") -> list["Figure"]:
         names="Cohort",
         further=("", "k"),
         pooled=rows[0]["estimate"],
-        caption=caption,
+        caption=_noted(caption, [(each.place["level"], each.pooled.notes) for each in found]),
         view=view,
     )
 
@@ -255,6 +276,17 @@ def _method_of(run: "RunTables", view: "View") -> tuple[PoolingMethod, "Caption"
     together = clustering_note(method, trial_labels(run.evidence.frame))
     said = (f"Pooled by {method}, from the counts alone.", *filter(None, [together]))
     return method, replace(caption, notes=(*said, *caption.notes))
+
+
+def _noted(caption: "Caption", said: Sequence[tuple[str, Sequence[Note]]]) -> "Caption":
+    """Return a caption with the notes on pooled rates, by their names, after the one that says how they are pooled."""
+    notes = [note.worded() for note in shared_notes(said)]
+    return replace(caption, notes=(*caption.notes[:1], *notes, *caption.notes[1:]))
+
+
+def _bounded(numbers: Numbers | None) -> bool:
+    """Return whether a rate has limits."""
+    return numbers is not None and not any(map(math.isnan, numbers))
 
 
 def _together(columns: Sequence[Sequence[str]], places: Sequence[int]) -> tuple[str, ...]:

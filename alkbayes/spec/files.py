@@ -22,7 +22,7 @@ def read_declaration(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise SpecError(f"{path}: is not UTF-8 text (line {line}); save the model file as UTF-8.") from error
+        raise SpecError(f"{path}: is not UTF-8 text (line {line}); save it as UTF-8.") from error
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{path}: is not valid TOML: {error}.") from error
     except RecursionError as error:

@@ -91,6 +91,8 @@ def test_columns_may_have_other_names_and_cohorts_be_left_out(judged: Read, text
         ("robins-i", "M", "Moderate"),
         ("robins-i", " LOW  RISK ", "Low"),
         ("robins-i", "no info", "No information"),
+        ("robins-i", "no risk", None),  # and not "No information"
+        ("robins-i", "N", None),
         ("robins-i", "?", None),
         ("robins-i", "high", None),
         ("robins-i", "risk", None),

@@ -75,6 +75,15 @@ def test_chains_that_disagree_fail_and_name_the_entry(doctor: Callable[[xr.Datas
     assert any(failure.startswith("R-hat of theta[two] is") for failure in found.failures)
 
 
+def test_a_name_of_several_lines_stays_on_one_in_a_sentence() -> None:
+    data = posterior().assign_coords(cohort=["one", "a\nb", "three"])
+    shifted_chain(data, stats())
+    sentences = diagnose(data, stats()).failures
+    assert sentences
+    assert not any("\n" in sentence for sentence in sentences)
+    assert sentences[0].startswith("R-hat of theta[a\\nb] is ")
+
+
 def test_stuck_chains_fail() -> None:
     data = posterior()
     constant(data, stats())

@@ -55,7 +55,7 @@ def command(
     flow: Flow = None,
     json_: Json = False,
 ) -> None:
-    """Report of a finished run: one self-contained HTML file, Markdown with figures, or a document for Word.
+    """Report of a finished run: one self-contained HTML file, Markdown with figures, or a file for Word or Excel.
 
     Sections follow the Bayesian analysis reporting guidelines: question, evidence, model, computation and its verdict,
     results, checks, sensitivity (where it was run), limits, how to reproduce it. Existing files are not overwritten.

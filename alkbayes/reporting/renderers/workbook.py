@@ -23,6 +23,8 @@ OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": F
 """Text stays text, whatever it begins with: a cohort may be called =1+1."""
 ABOUT = "About"
 REFUSED_IN_NAMES = re.compile(r"[\[\]:*?/\\]")
+ENDS_A_NAME = re.compile(r"[:,;] ")
+"""What ends the part of a title that fits a sheet's name."""
 LONGEST_NAME, LONGEST_TEXT = 31, 32_767
 """Most characters of a sheet's name and of a cell, by Excel's specification."""
 A4 = 9
@@ -96,8 +98,13 @@ def _tables(blocks: Sequence[Block], below: str) -> Iterator[tuple[str, ReaderTa
 
 def _sheet_name(number: int, title: str) -> str:
     """Return a valid name of a sheet, which its number makes unique."""
-    plain = " ".join(REFUSED_IN_NAMES.sub(" ", legible(title)).split())
-    return f"{number} {plain}"[:LONGEST_NAME].strip().rstrip("'")
+    words = REFUSED_IN_NAMES.sub(" ", ENDS_A_NAME.split(legible(title), maxsplit=1)[0]).split()
+    name = f"{number}"
+    for word in words:
+        if len(f"{name} {word}") > LONGEST_NAME:
+            break
+        name = f"{name} {word}"
+    return name.rstrip("'")
 
 
 class _Formats:

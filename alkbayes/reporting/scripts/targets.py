@@ -77,8 +77,13 @@ def check_expressible(fit: "Fit", target: Target) -> None:
         classical = "metafor and meta give the run's classical results."
         instead = f"Scripts for {listed(able)} can." if able else f"No script can; {classical}"
         raise UsageError(
-            f"{NAMES[target]} cannot express this model ({fit.spec.name}): it has {listed(lacking)}. {instead}",
+            f"{NAMES[target]} cannot express this model ({fit.spec.name}): it has {_joined(lacking)}. {instead}",
         )
+
+
+def _joined(features: list[str]) -> str:
+    """Return features in a sentence; `listed` is for names, and would cut these short."""
+    return " and ".join(filter(None, (", ".join(features[:-1]), features[-1])))
 
 
 def _features(fit: "Fit") -> Iterator[tuple[str, frozenset[Target]]]:

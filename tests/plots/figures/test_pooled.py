@@ -106,8 +106,13 @@ def test_the_model_leaves_out_by_weights_and_says_how_many_it_refitted(tables: R
     words = " ".join(see(page).words)
     anew = sum(row.refitted for row in found.rows)
     assert f"{44 - anew} of 44 trials left out by weights on the draws of all; the model was refitted without" in words
-    error = max(rate["mcse_median"] for rate in rates.values())
-    assert f"The Monte Carlo error of a median is {100 * error:.2f} points at most." in words
+    median, low, high = (
+        f"{100 * max(rate[f'mcse_{end}'] for rate in rates.values()):.2f}" for end in ("median", "low", "high")
+    )
+    assert (
+        f"The Monte Carlo error is at most {median} points of a median, {low} of a lower and {high} of an upper limit."
+        in words
+    )
     assert {"cutoff", "2017-02", "several", "pooled, 95 % credible interval"} <= set(see(page).words)
 
 
@@ -222,6 +227,20 @@ def test_columns_take_their_room_from_the_axis_and_long_names_are_cut(see) -> No
     numbers = [word for page in pages for word in see(page).words if word.isdecimal()]
     assert set(map(str, range(500))) <= set(numbers)
     assert sum("…" in word for word in see(pages[0]).words) > 100
+
+
+@pytest.mark.parametrize("kind", ["leave-one-out", "cumulative", "classical"])
+def test_a_classical_forest_has_the_notes_of_its_pooled_rates(tables: RunTables, see, kind: str) -> None:
+    pages = KINDS[kind].draw(tables, View(method=DEFAULT_METHOD))
+    words = " ".join(word for page in pages for word in see(page).words)
+    assert "1/2 was added to events and non-events of cohort brig101-crizotinib-naive" in words
+    assert words.count("1/2 was added") == 1
+
+
+def test_a_rate_without_an_interval_says_why(tables: RunTables, see) -> None:
+    (page,) = KINDS["cumulative"].draw(tables, View(by="cutoff"))
+    assert "(–)" in " ".join(see(page).words)
+    assert "The Hartung-Knapp interval needs at least two cohorts." in " ".join(see(page).words)
 
 
 def test_a_model_without_heterogeneity_needs_a_method(tables: RunTables) -> None:

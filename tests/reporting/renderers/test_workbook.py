@@ -159,6 +159,12 @@ def test_names_of_sheets_are_valid_and_unique(report: Report) -> None:
         assert not {name[0], name[-1]} & {"'", " "}
 
 
+def test_a_long_title_ends_at_a_word_in_the_name_of_its_sheet(report: Report) -> None:
+    titles = ("Reporting quality: 66 cohorts", "Parameters, on the scale of the model", "What the priors imply before")
+    names = [sheet.name for sheet in sheets_of(made(report, *(ReaderTable(title, ("",), ()) for title in titles)))]
+    assert names == ["1 Reporting quality", "2 Parameters", "3 What the priors imply before"]
+
+
 @pytest.mark.parametrize(
     "text", ["=1+1", "+1", "-1+2", "@SUM(A1)", "https://x.org", "{=1}", "nan", "inf", "1e999", "a\x07b"]
 )

@@ -368,6 +368,13 @@ def test_a_comment_is_one_whatever_ends_a_line() -> None:
     ("target", "parts", "likelihood", "named", "instead"),
     [
         (Target.BAMBI, (FIXED, GENERATION, ONE_LEVEL), LOGIT, "sum to zero (generation)", "brms and pymc can."),
+        (
+            Target.RBEST,
+            (GENERATION, TRIALS, ONE_LEVEL),
+            LOGIT,
+            "exchangeable effects that sum to zero (generation) and two levels of heterogeneity",
+            "brms and pymc can.",
+        ),
         (Target.RBEST, (TRIALS, ONE_LEVEL), LOGIT, "two levels of heterogeneity", "brms, pymc and bambi can."),
         (Target.RBEST, (), LOGIT, "no heterogeneity", "brms, pymc and bambi can."),
         (
