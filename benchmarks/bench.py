@@ -218,6 +218,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="rounds (default: 3)")
     parser.add_argument("--model", default="line-generation", help="a bundled model (default: line-generation)")
     parser.add_argument("--quick", action="store_true", help="one round")
+    parser.add_argument("--beside", metavar="PYTHON", help="interpreter of another version, for what people wait for")
     arguments = parser.parse_args()
     rounds = 1 if arguments.quick else arguments.runs
     if rounds < 1:
@@ -231,6 +232,11 @@ def main() -> None:
     subprocess.run([sys.executable, str(HERE / "registry.py")], check=True)
     print("\nOn the page:\n", flush=True)
     subprocess.run([sys.executable, str(HERE / "page.py"), "--model", arguments.model], check=True)
+    print("\nWhat people wait for:\n", flush=True)
+    beside = ("--beside", arguments.beside) if arguments.beside else ()
+    subprocess.run([sys.executable, str(HERE / "waits.py"), "--runs", str(rounds), *beside], check=True)
+    print("\nBeside bambi:\n", flush=True)
+    subprocess.run([sys.executable, str(HERE / "bambi_peer.py"), "--runs", str(rounds)], check=True)
 
 
 if __name__ == "__main__":

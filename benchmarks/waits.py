@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import rmtree
 
 import numpy as np
-from bench import GIB, Series, compiled_code, machine, measure
+from bench import GIB, Series, compiled_code, machine, measure, verdict
 
 MAIN = "from alkbayes.cli import main; main()"
 MODEL = "line-generation"
@@ -126,7 +126,7 @@ def main() -> None:
 def row(name: str, wait: Wait, series: Sequence[Series]) -> str:
     """Return a line of the table."""
     ours = series[0]
-    target = f"≤ {wait.most:g}: {'met' if ours.seconds <= wait.most else '**missed**'}"
+    target = verdict(ours.seconds <= wait.most, f"≤ {wait.most:g}")
     other = f"{series[1].seconds:.2f} | {series[1].seconds / ours.seconds:.2f}" if len(series) > 1 else " | "
     return f"| {name} | {ours.seconds:.2f} | {ours.spread} | {target} | {ours.memory / GIB:.2f} GiB | {other} |"
 
