@@ -2,7 +2,6 @@
 
 import inspect
 import shlex
-import shutil
 import socket
 import webbrowser
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -47,7 +47,8 @@ def test_examples_have_options_that_there_are(command: str) -> None:
 def place(brain_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the runs and the table that the examples name."""
     place = tmp_path_factory.mktemp("examples")
-    shutil.copy(str(resources.files("alkbayes") / "data" / "cohorts.csv"), place / "my-trials.csv")
+    bundled = pd.read_csv(str(resources.files("alkbayes") / "data" / "cohorts.csv"), dtype=str, keep_default_na=False)
+    bundled.assign(rob_overall="Low").to_csv(place / "my-trials.csv", index=False)
     for name in RUNS:
         model = name.removesuffix("-20261122-101500").removesuffix("-20261122-101600")
         asked = ["fit", model, "--data", str(brain_table), "--out", str(place / "runs" / name)]

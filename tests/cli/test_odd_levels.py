@@ -63,6 +63,8 @@ why = "usual"
 """
 PAIRS = [("n/a-like/2", "a vs b"), ("x:y", "a vs b"), ("x:y", "n/a-like/2")]
 NOT_OF_THIS_RUN = {"sequence": "sequence", "bubble": "no numeric effect", "cumulative": "No cohort has a year"}
+NOT_OF_THIS_RUN |= dict.fromkeys(("risk-of-bias", "risk-of-bias-summary"), "has no judgements of the risk of bias")
+NOT_OF_THIS_RUN |= {"reporting-quality": "does not say how counts were assessed and reported"}
 """Figures that this model or table has nothing for, and what the refusal says."""
 
 
