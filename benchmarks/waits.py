@@ -48,7 +48,7 @@ class Wait:
 
 
 WAITS: Mapping[str, Wait] = {
-    "--help": Wait(("--help",), 0.12),
+    "help": Wait(("--help",), 0.12),
     "fit, quadrature": Wait(("fit", MODEL, "--engine", "quadrature", "--out", "new"), 2.3),
     "fit, NUTS": Wait(("fit", MODEL, "--out", "new"), 4.0),
     "report": Wait(("report", "run", "--out", "new"), 3.5),
