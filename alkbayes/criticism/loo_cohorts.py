@@ -72,10 +72,8 @@ def leave_one_cohort_out(fit: Fit, *, workers: int | None = None, progress: Prog
     SamplingError
         If the sampler does not finish a refit.
     """
-    if len(fit.design.cohorts) < 2:
-        raise EvidenceError(f"The table has one cohort, {fit.design.cohorts[0]}: without it, nothing is left to fit.")
+    cohorts = cohorts_to_leave_out(fit)
     check_covered(fit.design, model=fit.spec.name)
-    cohorts = [np.array([cohort], dtype=np.intp) for cohort in range(len(fit.design.cohorts))]
     pointwise = log_likelihood_given_others(fit.design, fit.draws, cohorts)
     found = by_importance(fit, pointwise)
     pareto_k = found.pareto_k.to_numpy().copy()
@@ -93,6 +91,19 @@ def leave_one_cohort_out(fit: Fit, *, workers: int | None = None, progress: Prog
         found = with_exact(found, exact, lppd=logsumexp(pointwise, axis=(0, 1)) - np.log(pointwise[..., 0].size))
     log_weights = found.log_weights.transpose("chain", "draw", "cohort").to_numpy()
     return CohortsLeftOut(found, pareto_k, log_weights.reshape(-1, len(cohorts)), refitted)
+
+
+def cohorts_to_leave_out(fit: Fit) -> list[NDArray[np.intp]]:
+    """Return the place of each cohort that is left out in turn.
+
+    Raises
+    ------
+    EvidenceError
+        If there is only one cohort.
+    """
+    if len(fit.design.cohorts) < 2:
+        raise EvidenceError(f"The table has one cohort, {fit.design.cohorts[0]}: without it, nothing is left to fit.")
+    return [np.array([cohort], dtype=np.intp) for cohort in range(len(fit.design.cohorts))]
 
 
 def by_importance(fit: Fit, pointwise: Array) -> ELPDDataLOO:

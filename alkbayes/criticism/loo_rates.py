@@ -1,5 +1,6 @@
 """The pooled rate of all cohorts without each cohort, or each trial, for a forest."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alkbayes.criticism.integrated_likelihood import check_covered, log_likelihood_given_others
+from alkbayes.criticism.loo_cohorts import cohorts_to_leave_out
 from alkbayes.criticism.loo_trials import Summary, trials_to_leave_out
 from alkbayes.criticism.refits import Without, by_quadrature, refit, without
-from alkbayes.errors import EvidenceError
 from alkbayes.estimates.monte_carlo import QUANTILES, MeanError, cluster_error, mean_error_of, statistics
 from alkbayes.estimates.rates import Posterior, pooled_draws, posterior_of
 from alkbayes.inference.fit import Fit
@@ -100,10 +101,7 @@ def rates_without(
 
 
 def _cohorts_of(fit: Fit) -> tuple[Trial, ...]:
-    names = fit.design.cohorts
-    if len(names) < 2:
-        raise EvidenceError(f"The table has one cohort, {names[0]}: without it, nothing is left to fit.")
-    return tuple(Trial(name, np.array([place], dtype=np.intp)) for place, name in enumerate(names))
+    return tuple(itertools.starmap(Trial, zip(fit.design.cohorts, cohorts_to_leave_out(fit), strict=True)))
 
 
 def _weighted(near: Fit, units: Sequence[Trial]) -> Iterator[PooledRate | None]:

@@ -7,7 +7,6 @@ from alkbayes.errors import UsageError
 from alkbayes.reporting.blocks import Report
 from alkbayes.reporting.renderers.html import html_of
 from alkbayes.reporting.renderers.markdown import figure_files, markdown_of
-from alkbayes.reporting.renderers.workbook import xlsx_of
 from alkbayes.runs.places import format_of, new_files
 
 FORMATS = {"html": ("html", "htm"), "md": ("md", "markdown"), "docx": ("docx",), "xlsx": ("xlsx",)}
@@ -61,6 +60,8 @@ def write_report(report: Report, path: Path, format_: str) -> list[Path]:
 
                 parts[0].write_bytes(docx_of(report))
             case "xlsx":
+                from alkbayes.reporting.renderers.workbook import xlsx_of
+
                 parts[0].write_bytes(xlsx_of(report))
             case _:
                 parts[0].write_text(markdown_of(report, made[1].name), encoding="utf-8")
